@@ -5,7 +5,7 @@ import fc from "fast-check"
 import { ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
 import { Hub } from "../../src/dashboard/live/hub.ts"
 import { server } from "../../src/dashboard/live/server.ts"
-import type { FromHub, StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
+import type { Counts, FromHub, StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
 import type { ListName } from "../../src/dashboard/model/lists.ts"
 import { isWaiting, ORDERS, State } from "../../src/dashboard/model/state.ts"
 import { type QueueItem, type Status, STATUSES } from "../../src/item/item.ts"
@@ -38,6 +38,8 @@ class Far {
   /** The latest update that was sent, and the one after which the reader goes on. */
   #sentId = 0
   #heardId: number | undefined
+  /** The name of its history. */
+  history = "h"
   /** How many frames may arrive. */
   #arriving = 0
   #wake: () => void = () => undefined
@@ -64,6 +66,20 @@ class Far {
     if (at % 3 === 0) return put({ ...known, status: "retrying", progress: 0 })
     const outcome = at % 3 === 1 ? "completed" : "failed"
     return put({ ...known, status: outcome, outcome, completed_at: timestamp })
+  }
+
+  /** Changes one item, in an update. */
+  change(id: number, change: Partial<QueueItem>): void {
+    const event = this.updates.length + 1
+    const next = { ...this.get(id), ...change, updated_at: time(event) }
+    this.items.set(id, next)
+    this.updates.push({ id: event, ...updateOf({ item: next, deleted: false }) })
+  }
+
+  /** Lets the stream say this of itself. */
+  async say(control: Extract<Watched, { type: "control" }>["control"]): Promise<void> {
+    this.#coming.push({ type: "control", control })
+    await this.arrive(1)
   }
 
   /** Lets so many frames of the stream arrive, after those that happened since were sent. */
@@ -96,7 +112,7 @@ class Far {
       this.#sentId = this.#heardId
       this.#send(this.updates.filter(({ id }) => id > this.#sentId))
     }
-    const live = { event: "live", last_event_id: this.#sentId, history: "h" } as const
+    const live = { event: "live", last_event_id: this.#sentId, history: this.history } as const
     this.#coming.push({ type: "control", control: live })
   }
 
@@ -265,11 +281,14 @@ async function calm(): Promise<void> {
 }
 
 /** A hub that has read a server with many items, and its one tab. */
-async function opened() {
+async function opened(hear: (message: FromHub) => void = () => undefined) {
   far = new Far()
   for (const one of POPULATION) far.items.set(one.id, one)
   const tab = new Tab()
-  const hub = new Hub((message) => tab.hear(message))
+  const hub = new Hub((message) => {
+    tab.hear(message)
+    hear(message)
+  })
   hub.receive("tab", { type: "hello", visible: true })
   await calm()
   const check = (): void => {
@@ -281,6 +300,8 @@ async function opened() {
     hub,
     /** The tab shows what the server has. */
     check,
+    /** How many items the tab shows. */
+    shown: (): number => tab.state.items.size,
     async [Symbol.asyncDispose]() {
       hub.close()
       await settled()
@@ -352,4 +373,68 @@ test("the figures are asked for every five seconds while a tab is on the screen,
   page.hub.receive("tab", { type: "visible", visible: false })
   await pass(1000)
   expect(await askedIn(20)).toBe(0)
+  page.hub.receive("tab", { type: "visible", visible: true })
+  expect(await askedIn(20)).toBeGreaterThan(2)
+  page.hub.receive("tab", { type: "bye" })
+  await pass(1000)
+  expect(await askedIn(20)).toBe(0)
+})
+
+test("the server is asked how far it is when a tab comes onto the screen and after a sleep, and not otherwise", async () => {
+  await using page = await opened()
+  const { calls } = spyOn(server, "stats").mock
+  const askedBy = async (act: () => void): Promise<number> => {
+    // Just after one of the questions that come every few seconds.
+    for (let before = calls.length; calls.length === before;) await pass(500)
+    const before = calls.length
+    act()
+    await pass(1000)
+    return calls.length - before
+  }
+  const show = (visible: boolean): void => page.hub.receive("tab", { type: "visible", visible })
+  expect(await askedBy(() => show(true))).toBe(0)
+  expect(await askedBy(() => show(false))).toBe(0)
+  expect(await askedBy(() => show(true))).toBe(1)
+  expect(await askedBy(() => jest.setSystemTime(Date.now() + 60_000))).toBe(1)
+})
+
+test("what the stream says of an item while that is being asked for counts over the answer", async () => {
+  await using page = await opened()
+  const [waiting] = [...far.items.values()].filter(isWaiting)
+  const started = { ...AFRESH, id: waiting?.id ?? 0 }
+  far.change(started.id, { status: "processing", attempt: 1, started_at: time(1) })
+  await far.arrive(1)
+  // The item is read, the answer is on its way, and a report overtakes it.
+  for (const question of far.questions) question.next(false)
+  far.change(started.id, { progress: 77 })
+  await far.arrive(1)
+  for (const question of [...far.questions]) question.next(false)
+  await settled()
+  page.check()
+})
+
+test("of another history nothing is shown until it is read", async () => {
+  await using page = await opened()
+  await far.cut()
+  far.history = "another"
+  far.connect(true)
+  await far.arrive(1000)
+  expect(page.shown()).toBe(0)
+  await calm()
+  page.check()
+})
+
+test("the figures say that the queue is paused as the stream says it, whatever an answer says that was late", async () => {
+  const paused: (string | null)[] = []
+  await using page = await opened((message) => {
+    if (message.type === "counts") paused.push(message.counts.paused_at)
+  })
+  spyOn(server, "counts").mockResolvedValue({ paused_at: null } as Counts)
+  await far.say({ event: "queue", paused_at: "noon" })
+  page.hub.receive("tab", { type: "count" })
+  await pass(2000)
+  expect(paused.at(-1)).toBe("noon")
+  await far.say({ event: "queue", paused_at: null })
+  expect(paused.at(-1)).toBeNull()
+  spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
 })

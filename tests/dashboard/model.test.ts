@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test"
 
-import { CONNECTING, type Connection, type Counts, type FromHub } from "../../src/dashboard/model/messages.ts"
+import {
+  CONNECTING,
+  type Connection,
+  type Counts,
+  type FromHub,
+} from "../../src/dashboard/model/hub-messages.ts"
 import { Model } from "../../src/dashboard/model/model.ts"
 import { rightsOf, unknownRights } from "../../src/dashboard/model/rights.ts"
 import { knownWorkers } from "../../src/dashboard/model/workers.ts"

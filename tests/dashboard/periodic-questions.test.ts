@@ -24,3 +24,29 @@ test("what changes again and again is asked for once a second all the same", asy
   expect(second - first).toBeGreaterThan(900)
   expect(second).toBeLessThan(5000)
 })
+
+test("a question whose answer is on its way is not asked again, and one that has none is told so", async () => {
+  Object.assign(globalThis, { document: { hidden: false } })
+  const waiting: ((isAnswered: boolean) => void)[] = []
+  const heard: string[] = []
+  const asking = new Asking(
+    () => new Promise<string>((resolve, reject) => waiting.push((is) => (is ? resolve("yes") : reject()))),
+    (answer) => heard.push(answer),
+    () => heard.push("none"),
+    20,
+  )
+  asking.soon()
+  while (waiting.length === 0) await Bun.sleep(5)
+  await Bun.sleep(100)
+  expect(waiting).toHaveLength(1)
+  waiting[0]?.(true)
+  while (waiting.length === 1) await Bun.sleep(5)
+  expect(heard).toEqual(["yes"])
+  waiting[1]?.(false)
+  while (waiting.length === 2) await Bun.sleep(5)
+  expect(heard).toEqual(["yes", "none"])
+  Object.assign(globalThis, { document: { hidden: true } })
+  waiting[2]?.(true)
+  await Bun.sleep(100)
+  expect(waiting).toHaveLength(3)
+})

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test"
 
-import type { Client, Watched, WatchOptions } from "../../src/client/client.ts"
+import { type Client, ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
 import { Link } from "../../src/dashboard/live/stream-trust.ts"
 
 const NOTHING = { song_id: 1, current_step: "", progress: 1, message: "", status: "processing" } as const
@@ -10,10 +10,18 @@ const LIVE = { type: "control", control: { event: "live", last_event_id: 5, hist
 class Scene {
   /** What the link has told, in order. */
   readonly told: string[] = []
+  /** Since when the queue was said to be paused. */
+  readonly pauses: (string | null)[] = []
   /** Where each stream was to begin. */
   readonly begun: (number | undefined)[] = []
   /** The latest event ID of the server. */
   newest = 5
+  /** By how much the server's clock is ahead, in milliseconds. */
+  aheadMs = 0
+  /** How long the server takes to answer, in milliseconds. */
+  tripMs = 0
+  /** Why the server does not give its figures; undefined if it does. */
+  refusal: ServerError | undefined
   readonly link: Link
   #said: Watched[] = []
   #options: WatchOptions = {}
@@ -22,16 +30,19 @@ class Scene {
   constructor() {
     const client: unknown = {
       watch: (options: WatchOptions) => this.#watch(options),
-      stats: async () => ({
-        timestamp: new Date().toISOString(),
-        updates: { stored: this.newest, oldest_id: 1, newest_id: this.newest },
-      }),
+      stats: async () => {
+        if (this.refusal) throw this.refusal
+        jest.setSystemTime(Date.now() + this.tripMs / 2)
+        const timestamp = new Date(Date.now() + this.aheadMs).toISOString()
+        jest.setSystemTime(Date.now() + this.tripMs / 2)
+        return { timestamp, updates: { stored: this.newest, oldest_id: 1, newest_id: this.newest } }
+      },
     }
     this.link = new Link(client as Client, {
       updates: (updates) => this.told.push(`updates ${updates.map(({ id }) => id).join(" ")}`),
       reload: () => this.told.push("reload"),
       gap: ({ reason }) => this.told.push(`gap ${reason}`),
-      paused: () => undefined,
+      paused: (at) => this.pauses.push(at),
       changed: () => undefined,
     })
     void this.link.run()
@@ -139,4 +150,71 @@ test("an attempt that is asked for is made at once, and one that is due already 
   scene.link.retry()
   await settled()
   expect(scene.begun).toEqual([undefined, 5])
+})
+
+test("a server with another history is read again, and the place in the former one is forgotten", async () => {
+  const other = { type: "control", control: { ...LIVE.control, last_event_id: 2, history: "other" } } as const
+  await scene.say(OFFLINE, other)
+  expect(scene.told).toEqual(["reload", "gap history", "reload"])
+  await scene.say(OFFLINE)
+  scene.link.retry()
+  await settled()
+  expect(scene.begun).toEqual([undefined, 2])
+})
+
+test("a server that may not give its figures is no server that does not answer", async () => {
+  scene.refusal = new ServerError(403, "not for this token", { code: "forbidden" })
+  await scene.pass(12)
+  expect([scene.link.connection.state, scene.begun]).toEqual(["live", [undefined]])
+  scene.refusal = new ServerError(0, "no answer", { code: "unreachable" })
+  await scene.pass(6)
+  expect(scene.begun).toEqual([undefined, 5])
+})
+
+test("what is shown is stale ten seconds after the stream was lost, however often it is tried meanwhile", async () => {
+  for (let tries = 0; tries < 4; tries += 1) {
+    await scene.say(OFFLINE)
+    expect(scene.link.connection.state).toBe("reconnecting")
+    jest.advanceTimersByTime(3000)
+  }
+  scene.link.tick()
+  expect(scene.link.connection.state).toBe("stale")
+})
+
+test("the server's clock is taken from the middle of a question and its answer", async () => {
+  scene.aheadMs = 60_000
+  scene.tripMs = 4000
+  await scene.link.probe()
+  expect(scene.link.connection.skewMs).toBe(60_000)
+  // A quicker answer shows it better, and a slower one does not count.
+  scene.tripMs = 100
+  scene.aheadMs = 61_000
+  await scene.link.probe()
+  scene.tripMs = 8000
+  scene.aheadMs = 10_000
+  await scene.link.probe()
+  expect(scene.link.connection.skewMs).toBe(61_000)
+})
+
+test("a link that was paused has no stream until it is woken, and goes on from where it was", async () => {
+  await scene.say(scene.update(6))
+  scene.link.pause()
+  await settled()
+  await scene.pass(3)
+  expect(scene.begun).toEqual([undefined])
+  scene.link.wake()
+  await settled()
+  expect(scene.begun).toEqual([undefined, 6])
+})
+
+test("whether the queue is paused counts once the stream is live, and is unknown again when it is lost", async () => {
+  const queue = (paused_at: string | null): Watched => ({
+    type: "control",
+    control: { event: "queue", paused_at },
+  })
+  expect(scene.pauses).toEqual([null])
+  await scene.say(queue("noon"), OFFLINE, queue("one"), queue("two"))
+  expect(scene.pauses).toEqual([null, "noon"])
+  await scene.say(LIVE, OFFLINE, LIVE)
+  expect(scene.pauses).toEqual([null, "noon", "two", null])
 })

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test"
+
+import { ServerError } from "../../src/client/client.ts"
+import { Reading } from "../../src/dashboard/live/list-reading.ts"
+import { Search } from "../../src/dashboard/live/search.ts"
+import { server } from "../../src/dashboard/live/server.ts"
+import { EVERYTHING } from "../../src/dashboard/model/query.ts"
+import type { QueueItem, Status } from "../../src/item/item.ts"
+import { item, time, update } from "./items.ts"
+
+const PAGE = 500
+
+/** The items of the server. */
+let items: QueueItem[] = []
+/** What the server was asked for: the status, and from where on. */
+let asked: string[] = []
+/** The status whose next page cannot be read. */
+let failing: Status | undefined
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 60; turn += 1) await Promise.resolve()
+}
+
+beforeEach(() => {
+  jest.useFakeTimers()
+  Object.assign(globalThis, { document: { hidden: false } })
+  ;[items, asked, failing] = [[], [], undefined]
+  spyOn(server, "list").mockImplementation(async ({ status, after, q }) => {
+    asked.push(`${status} ${after ?? "-"}${q === undefined ? "" : ` ${q}`}`)
+    if (status === failing) {
+      failing = undefined
+      throw new ServerError(0, "no answer", { code: "unreachable" })
+    }
+    const found = items.filter((one) => one.status === status && one.title.includes(q ?? ""))
+    const from = Number(after ?? 0)
+    const next = from + PAGE < found.length ? String(from + PAGE) : null
+    return { queue: found.slice(from, from + PAGE), next }
+  })
+})
+afterEach(() => {
+  jest.useRealTimers()
+  jest.restoreAllMocks()
+})
+
+/** So many items in this status, in the server's order. */
+const many = (count: number, status: Status, first: number): QueueItem[] =>
+  Array.from({ length: count }, (_, i) => {
+    const isOver = status === "completed" || status === "failed"
+    return item({ id: first + i, status, ...(isOver && { outcome: status, completed_at: time(-i) }) })
+  })
+
+test("all that runs is read, and of the other lists the beginning; a list ends where its first status does", async () => {
+  items = [...many(1200, "processing", 1), ...many(700, "queued", 2000), ...many(600, "retrying", 2300)]
+  const reading = new Reading()
+  const found = await reading.begin()
+  expect(found.filter(({ status }) => status === "processing")).toHaveLength(1200)
+  expect(found.filter(({ status }) => status !== "processing")).toHaveLength(1000)
+  // Up to there both are known: the page of the other status goes on beyond it.
+  expect([reading.ends.running, reading.ends.waiting?.id]).toEqual([null, 2499])
+  await reading.more("waiting")
+  expect(reading.ends.waiting).toBeNull()
+})
+
+test("a page that fails is asked for again with all that was asked for beside it", async () => {
+  items = [...many(700, "queued", 1), ...many(100, "retrying", 5000)]
+  const reading = new Reading()
+  failing = "queued"
+  await expect(reading.more("waiting")).rejects.toThrow("no answer")
+  expect(await reading.more("waiting")).toHaveLength(600)
+  expect(asked).toEqual(["queued -", "retrying -", "queued -", "retrying -"])
+  expect(await reading.more("waiting")).toHaveLength(200)
+  expect(await reading.more("waiting")).toEqual([])
+  expect(asked.slice(4)).toEqual(["queued 500"])
+})
+
+test("where few of the items of a list are wanted, pages are read until one is found", async () => {
+  items = many(1600, "failed", 1).map((one) =>
+    one.id === 1550 ? { ...one, outcome: "cancelled" as const } : one,
+  )
+  const reading = new Reading({ text: "", which: "cancelled" })
+  expect((await reading.begin()).map(({ id }) => id)).toEqual([1550])
+  expect(asked).toEqual(["failed -", "failed 500", "failed 1000", "failed 1500"])
+})
+
+test("what was found is asked for again as far as it was read, after what the stream says, once a second", async () => {
+  items = many(1300, "queued", 1)
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  await search.more("waiting")
+  expect([search.isLoaded, search.state.items.size]).toEqual([true, 1000])
+  asked = []
+  search.hear([update(1, { queue_id: 4, status: "completed" })])
+  search.hear([update(2, { queue_id: 5, status: "completed" })])
+  await settled()
+  expect(asked).toEqual([])
+  jest.advanceTimersByTime(1000)
+  await settled()
+  expect(asked.filter((one) => one.startsWith("queued"))).toEqual(["queued -", "queued 500"])
+  expect(search.state.items.size).toBe(1000)
+  search.end()
+})
+
+test("a report on an item that was not found is no reason to ask again, but a new item is", async () => {
+  const search = new Search({ text: "lights", which: "all" }, () => undefined)
+  await settled()
+  expect(asked).toContain("queued - lights")
+  asked = []
+  search.hear([update(1, { queue_id: 9, status: "processing" })])
+  search.put([item({ id: 9 })], [])
+  jest.advanceTimersByTime(3000)
+  await settled()
+  expect([asked, search.state.items.size]).toEqual([[], 0])
+  search.hear([update(2, { queue_id: 10, status: "queued" })])
+  jest.advanceTimersByTime(1000)
+  await settled()
+  expect(asked).toContain("queued - lights")
+  search.end()
+})
+
+test("a search in a tab that is hidden, or that has ended, asks for nothing", async () => {
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  asked = []
+  Object.assign(globalThis, { document: { hidden: true } })
+  search.forget()
+  jest.advanceTimersByTime(5000)
+  await settled()
+  expect(asked).toEqual([])
+  Object.assign(globalThis, { document: { hidden: false } })
+  jest.advanceTimersByTime(2000)
+  await settled()
+  expect(asked).not.toEqual([])
+  asked = []
+  search.end()
+  search.refresh()
+  jest.advanceTimersByTime(5000)
+  await settled()
+  expect(asked).toEqual([])
+})
