@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 
+import type { Report } from "../../src/item/item.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { Guard } from "../../src/runner/kill-guard.ts"
@@ -15,7 +16,7 @@ setDefaultTimeout(30_000)
 
 /** A reporter whose server never answers, and what it was asked to report, for how long. */
 class Unheard {
-  readonly isLent = false
+  readonly isLent: boolean = false
   readonly asked: { readonly verdict: Verdict | undefined; readonly withinMs: number }[] = []
   start(): void {}
   push(): void {}
@@ -111,4 +112,46 @@ test("a verdict is reported although the files cannot be checked and it cannot b
   expect(reporter.asked).toEqual([{ verdict: { end: "complete", result: {} }, withinMs: 60_000 }])
   one.signal("SIGTERM")
   expect((await one.ended).verdict).toEqual({ end: "complete", result: {} })
+})
+
+test("an item that was lent is told of the files that its command wrote", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "song.png")
+  class Lent extends Unheard {
+    override readonly isLent = true
+    readonly reports: Report[] = []
+    override push(report?: Report): void {
+      if (report) this.reports.push(report)
+    }
+  }
+  const reporter = new Lent()
+  const files = new FileWatch({ paths: [file], isGuessed: false, seconds: undefined, isVerified: false })
+  const one = attempt(reporter, 60_000, `echo picture > ${file}`, { files })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  one.reportWithin(1)
+  await one.ended
+  expect(reporter.reports.at(-1)).toMatchObject({ thumbnail_path: file })
+})
+
+test("a signal that comes after a cancel does not make the cancelled item fail for another reason", async () => {
+  const ready = Promise.withResolvers<void>()
+  class Hearing extends Unheard {
+    override print(): void {
+      ready.resolve()
+    }
+  }
+  const reporter = new Hearing()
+  const one = attempt(reporter, 60_000, "trap '' TERM HUP; echo ready; while :; do sleep 0.05; done", {
+    graceMs: 300,
+  })
+  await ready.promise
+  one.stop({ by: "cancel", reason: "queue item 7 was cancelled" })
+  one.signal("SIGHUP")
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  expect(reporter.asked[0]?.verdict).toEqual({
+    end: "fail",
+    failure: { error_message: "stopped: queue item 7 was cancelled", retryable: false },
+  })
+  one.reportWithin(1)
+  expect((await one.ended).stop).toMatchObject({ by: "cancel" })
 })

@@ -5,31 +5,55 @@ import { OutputSender } from "../../src/runner/output-sender.ts"
 
 const HELD = { id: 7, token: "t" }
 
-/** A sender whose server answers the prints with these errors, one after the other, and takes what follows. */
-function sender(...errors: ServerError[]): { readonly one: OutputSender; readonly printed: string[] } {
+/**
+ * A sender whose server answers the prints with these errors, one after the other, and takes what follows. `places` are
+ * the positions at which it prints; undefined for a question where the output ends, which the server says is at 10.
+ */
+function sender(
+  errors: readonly ServerError[],
+  isContinued = false,
+): { readonly one: OutputSender; readonly printed: string[]; readonly places: (number | undefined)[] } {
+  const left = [...errors]
   const printed: string[] = []
+  const places: (number | undefined)[] = []
   const client: unknown = {
-    print: async (_held: object, bytes: Uint8Array) => {
-      const error = errors.shift()
+    print: async (_held: object, bytes: Uint8Array, offset?: number) => {
+      const error = left.shift()
       if (error) throw error
-      printed.push(new TextDecoder().decode(bytes))
-      return { attempt: 1, end: bytes.length }
+      places.push(offset)
+      if (bytes.length > 0) printed.push(new TextDecoder().decode(bytes))
+      return { attempt: 1, end: 10 + bytes.length }
     },
   }
-  const one = new OutputSender(client as Client, new AbortController().signal, () => false)
+  const one = new OutputSender(client as Client, new AbortController().signal, () => isContinued)
   one.push(new TextEncoder().encode("the last\n"), 1)
-  return { one, printed }
+  return { one, printed, places }
 }
 
 test("the last output is kept while the server is away, and sent once it is back", async () => {
-  const { one, printed } = sender(new ServerError(0, "away"))
+  const { one, printed } = sender([new ServerError(0, "away")])
   await expect(one.finish(HELD)).rejects.toThrow("away")
   await one.finish(HELD)
   expect(printed).toEqual(["the last\n"])
 })
 
-test("the last output keeps no result from a server that refuses the output", async () => {
-  const { one, printed } = sender(new ServerError(404, "no such route", { code: "not_found" }))
+test.each([
+  ["does not know output", 404, "not_found"],
+  ["has no room for it", 503, "unavailable"],
+  ["has given the lease to another", 409, "lease_lost"],
+])("the last output keeps no result from a server that %s", async (_, status, code) => {
+  const { one, printed } = sender([new ServerError(status, "refused", { code })])
   await one.finish(HELD)
   expect(printed).toEqual([])
+})
+
+test("output follows what others have printed in the attempt, and begins at 0 in one that is claimed again", async () => {
+  const { one, printed, places } = sender([], true)
+  await one.finish(HELD)
+  one.push(new TextEncoder().encode("more\n"), 1)
+  await one.finish(HELD)
+  one.push(new TextEncoder().encode("again\n"), 1)
+  await one.finish({ id: 7, token: "next" })
+  expect(printed).toEqual(["the last\n", "more\n", "again\n"])
+  expect(places).toEqual([undefined, 10, 19, 0])
 })

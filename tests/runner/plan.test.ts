@@ -39,6 +39,7 @@ describe("ffmpeg", () => {
   test.each([
     "docker run --rm jrottenberg/ffmpeg:6.1",
     "sudo ffmpeg",
+    "nice sudo ffmpeg",
     "flatpak run --command=ffmpeg x ffmpeg",
   ])("behind %s keeps its command, and is read by what it prints", (start) => {
     const plan = planned(`${start} -i a.wav b.mp4`.split(" "), { total: 60 })

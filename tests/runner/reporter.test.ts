@@ -13,6 +13,8 @@ const ERROR = { error: "refused by the test", request_id: "r" }
 interface Asked {
   readonly verb: string
   readonly token: string
+  /** How long the answer may be held, in seconds; null if the request does not say. */
+  readonly wait: string | null
   readonly body: { readonly message?: string }
 }
 
@@ -31,15 +33,17 @@ class Scene implements AsyncDisposable {
   readonly #server: ReturnType<typeof Bun.serve>
 
   /** `first` gets the item at first; by default it is there. `isLent`: the lease is another's. */
-  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST, isLent = false) {
+  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST, isLent = false, leaseS = 60) {
     this.#server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
       fetch: async (request) => {
-        const verb = new URL(request.url).pathname.split("/").at(-1) ?? ""
+        const { pathname, searchParams } = new URL(request.url)
+        const verb = pathname.split("/").at(-1) ?? ""
         const text = await request.text()
         const body = request.headers.get("content-type") === "application/json" ? JSON.parse(text) : {}
-        const asked: Asked = { verb, token: request.headers.get("lease") ?? "", body }
+        const token = request.headers.get("lease") ?? ""
+        const asked: Asked = { verb, token, wait: searchParams.get("wait"), body }
         const answered = await answer(asked)
         this.asked.push(asked)
         this.#changed()
@@ -50,7 +54,7 @@ class Scene implements AsyncDisposable {
     const options = {
       client,
       worker: "box1",
-      leaseS: 60,
+      leaseS,
       isLent,
       say: (text: string) => void this.said.push(text),
       onCancel: (reason: string) => {
@@ -99,14 +103,53 @@ test.each([
 
 test("a report that is refused because the server is busy is sent again", async () => {
   let refusals = 2
+  await using scene = new Scene(({ verb }) => {
+    if (verb !== "progress") return new Promise<Response>(() => undefined)
+    return refusals-- > 0 ? refusal(503, "unavailable") : ok()
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  const startedMs = performance.now()
+  scene.reporter.push({ message: "kept" })
+  await scene.until(() => scene.of("progress").length === 3)
+  // The pauses between the tries are 100 and 200 ms, each within a quarter.
+  expect(performance.now() - startedMs).toBeGreaterThan(200)
+  scene.reporter.push({ message: "new" })
+  await scene.until(() => scene.of("progress").length === 4)
+  scene.reporter.push({ message: "newer" })
+  await scene.until(() => scene.of("progress").length === 5)
+  expect(messages(scene.of("progress"))).toEqual(["kept", "kept", "kept", "new", "newer"])
+  expect(scene.said.filter((text) => text === "the server is back")).toHaveLength(1)
+})
+
+test("a lease is renewed when half of it is over, though the server could hold the answer for longer", async () => {
+  await using scene = new Scene(ok, undefined, false, 10)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  await scene.until(() => scene.of("heartbeat").length > 0)
+  expect(scene.of("heartbeat")[0]?.wait).toBe("5")
+})
+
+test("a result is reported even if no time is given for it and the server answers slowly", async () => {
+  await using scene = new Scene(async ({ verb }) => {
+    if (verb === "complete") await Bun.sleep(200)
+    return ok()
+  })
+  await scene.reporter.begin()
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 0, AbortSignal.abort())).toBe("delivered")
+})
+
+test("work that was cancelled does not claim its item again when its lease is lost", async () => {
   await using scene = new Scene(({ verb }) =>
-    verb === "progress" && refusals-- > 0 ? refusal(503, "unavailable") : ok(),
+    verb === "heartbeat" ? Response.json({ directive: "cancel", item: ITEM }) : refusal(409, "lease_lost"),
   )
   await scene.reporter.begin()
   scene.reporter.start()
-  scene.reporter.push({ message: "kept" })
-  await scene.until(() => scene.of("progress").length === 3)
-  expect(messages(scene.of("progress"))).toEqual(["kept", "kept", "kept"])
+  await scene.until(() => scene.cancelled.length > 0)
+  const verdict = { end: "fail", failure: { error_message: "stopped" } } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("refused")
+  expect(scene.of("claim")).toEqual([])
 })
 
 test("the late word that the first lease was lost does not end the second one", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-import { Client, type Held } from "../../src/client/client.ts"
+import { Client, type Held, ServerError } from "../../src/client/client.ts"
 import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
@@ -48,6 +48,25 @@ test("what a killed worker left behind is returned once, and said once", async (
   await kept.inherit()
   kept.close()
   expect([released, said?.length]).toEqual([["seven"], 1])
+})
+
+test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
+  using folder = temporaryFolder()
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  const held = killed.hold({ id: 7, token: "seven", attempt: 1 })
+  held.change({ verdict: { end: "complete", result: {} } })
+  killed.close()
+  const said: string[] = []
+  const answers = ["leased", "leased", "illegal_move"]
+  const client: unknown = {
+    complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
+    take: () => Promise.reject(new ServerError(409, "not now", { code: answers.shift() ?? "" })),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+  for (let look = 0; look < 4; look += 1) await kept.inherit()
+  kept.close()
+  expect(answers).toEqual([])
+  expect(said).toEqual(["queue item 7: its earlier result does not count: not now"])
 })
 
 describe("leases on a disk that is full for a while", () => {

@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
+import { leasesIn } from "../../src/runner/lease-file.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
+import { temporaryFolder } from "../server.ts"
 
 /** A worker whose claims are answered in this way. */
 function claimingBy(claim: (signal: AbortSignal) => Promise<never>): Worker {
@@ -75,6 +79,7 @@ test("a worker that is stopped while its claim waits ends without a fault", asyn
 function rendering(
   script: string,
   claimed = Promise.resolve(),
+  more: { readonly complete?: () => Promise<object>; readonly stateFolder?: string } = {},
 ): {
   readonly worker: Worker
   readonly printed: Promise<void>
@@ -99,13 +104,13 @@ function rendering(
       resolve()
       return { attempt: 1, end: bytes.length }
     },
-    ...{ complete: end("complete"), fail: end("fail"), release: end("release") },
+    ...{ complete: more.complete ?? end("complete"), fail: end("fail"), release: end("release") },
   }
   const worker = new Worker({
     client: client as Client,
     ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 5000 },
     ...{ plan: planned(["sh", "-c", script]), tags: [], kind: undefined, steps: [], concurrency: 1 },
-    stateFolder: undefined,
+    stateFolder: more.stateFolder,
   })
   return { worker, printed, ended }
 }
@@ -137,4 +142,24 @@ test("an item that is given to a worker which is being stopped goes back before 
   answer()
   await running
   expect(ended).toEqual(["release"])
+}, 30_000)
+
+test("a result that could not be reported is kept for the next worker", async () => {
+  using folder = temporaryFolder()
+  const { promise: tried, resolve } = Promise.withResolvers<void>()
+  const complete = (): Promise<object> => {
+    resolve()
+    return Promise.reject(new ServerError(0, "no answer", { code: "unreachable" }))
+  }
+  const { worker } = rendering("exit 0", undefined, { complete, stateFolder: folder.path })
+  const running = worker.run()
+  await tried
+  worker.signal()
+  worker.signal()
+  await running
+  // The guard of the worker, which is this process, has the file locked still.
+  const leases = leasesIn(folder.path)
+  const [file = ""] = readdirSync(leases).filter((name) => name.endsWith(".json"))
+  const kept: unknown = JSON.parse(readFileSync(join(leases, file), "utf8"))
+  expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", verdict: { end: "complete" } }] })
 }, 30_000)
