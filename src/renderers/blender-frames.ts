@@ -39,9 +39,10 @@ export class FrameInHand {
       this.#layer = 0
     }
     const samples = count(SAMPLES, line)
-    // Adaptive sampling and tiles end with a "Sample 0/64".
-    if (!samples || (samples.done === 0 && this.#layer > 0)) return
     const tiles = count(TILES, line)
+    if (!samples) return this.#hearTiles(tiles)
+    // Adaptive sampling and tiles end with a "Sample 0/64".
+    if (samples.done === 0 && this.#layer > 0) return
     const part = samples.done / samples.total
     // The first line of a tile still has the samples of the tile before it.
     const isStale = tiles !== undefined && part === 1
@@ -49,6 +50,13 @@ export class FrameInHand {
     this.tiles = tiles
     const fraction = tiles ? (tiles.done + (isStale ? 0 : part)) / tiles.total : part
     this.#layer = Math.max(this.#layer, Math.min(1, fraction))
+  }
+
+  /** Reads a line that counts tiles and no samples in them. */
+  #hearTiles(tiles: FrameCount | undefined): void {
+    if (!tiles || (tiles.done === 0 && this.#layer > 0)) return
+    this.tiles = tiles
+    this.#layer = Math.max(this.#layer, tiles.done / tiles.total)
   }
 
   /** How far the frame is, 0 to 1. */

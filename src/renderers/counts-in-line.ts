@@ -1,3 +1,5 @@
+import { isCountedBeside } from "./measured-in-line.ts"
+
 /** A count as a line shows it: this many of that many. */
 export interface Count {
   /** The number of the current one, or how many are done. */
@@ -10,7 +12,7 @@ export interface Count {
   readonly rank: number
   /** Whether its noun is one of work, such as image, frame, step. */
   readonly isWork: boolean
-  /** Whether it stands in brackets at the start of the line: "[1/4] Resolving" names a step. */
+  /** Whether it names a step, as "[1/4] Resolving" at the start of a line does, and "Rendering 1 of 4". */
   readonly isHead: boolean
   /** Where it stands in the text. */
   readonly at: number
@@ -32,19 +34,21 @@ const NOUNS: readonly string[] = [
 ]
 /** Where a count without a known noun stands: within images and frames. */
 export const OTHER_RANK = NOUNS.length
-/** Where a count at the head of a line stands, if nothing else was counted before it. */
+/** Where a count that names a step stands, if nothing else was counted before it. */
 const HEAD_RANK = -1
 
 /** More counts than this on a line are a table. */
 const MAX_COUNTS = 8
 
 const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
-const OF = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:out )?of (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
-const BEFORE = new RegExp(`\\b(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
+const OF =
+  /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
+const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
+/** What is told at the start of each step, without a noun: "Rendering 1 of 4". */
+const DOING =
+  /(?<!\p{L})(?!using|waiting|sleeping|starting|missing|remaining|during|nothing|string)\p{L}{3,}ing:? ?\(?$/iu
+const IN_BRACKETS = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))/u
 const AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
-/** How often something was tried is not how far it is: "attempt 1/3", "Retrying (2/5)". */
-const TRIED_BEFORE = /\b(?:attempts?|retry(?:ing)?|retries|try|tries)(?: (?:no\.?|number))? ?[:=#([]? ?$/iu
-const TRIED_AFTER = /^ (?:attempts|retries|tries)\b/iu
 const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
 
 const rankOf = (noun: string): number => {
@@ -60,13 +64,12 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const before = text.slice(Math.max(0, match.index - 24), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
-  const isTried = TRIED_BEFORE.test(before) || TRIED_AFTER.test(after)
-  if (total === 0 || n > total || isDate || isTried) return undefined
+  if (total === 0 || n > total || isDate || isCountedBeside(before, after)) return undefined
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK
-  const isHead = !isWork && match.index === 1 && text.startsWith("[") && after.startsWith("]")
+  const isHead = !isWork && (match.index === 1 ? IN_BRACKETS.test(text) : DOING.test(before))
   return {
     n,
     total,

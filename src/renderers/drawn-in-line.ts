@@ -35,6 +35,24 @@ const BAR = /[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]{2}|[[(|][ #=>*.·_-]*[#=>
 /** Whether the text holds a bar that shows how far something is, and not just a decoration. */
 export const hasBar = (text: string): boolean => BAR.test(text)
 
+const EMPTY = /[[(|] [\])|]/
+
+/** Whether the text may hold a bar in which nothing is drawn yet. */
+export const hasEmptyBar = (text: string): boolean => EMPTY.test(text)
+
+const OTHER_FIGURES = /[٠-٩۰-۹０-９％٪﹪／：]/gu
+const SIGNS: Readonly<Record<string, string>> = { "％": "%", "٪": "%", "﹪": "%", "／": "/", "：": ":" }
+/** Where the digits of other scripts begin. */
+const ZEROS = [0x660, 0x6f0, 0xff10] as const
+
+/** A text with the figures and signs of ASCII: "９２％" becomes "92%". Nothing moves. */
+export const withPlainFigures = (text: string): string =>
+  text.replace(OTHER_FIGURES, (character) => {
+    const code = character.charCodeAt(0)
+    const zero = ZEROS.find((first) => code >= first && code <= first + 9) ?? code
+    return SIGNS[character] ?? String(code - zero)
+  })
+
 /**
  * What stays of a text when its figures change and its bar grows: words, and names with digits in them. Numbers with
  * their units, times and durations are all "0", and bytes are "0b".

@@ -6,21 +6,34 @@ const NULS = /\0+/g
 
 const isEnd = (unit: number): boolean => unit === 0x0a || unit === 0x0d || unit === 0x08
 
+const ESCAPE = "\u001b"
+/** The most characters of an escape sequence that moves the cursor. */
+const MAX_ESCAPE = 12
+const ENDS = /[\r\n\b]/g
+/** Some bars are drawn without a return: the cursor is moved to the first column, to another line, or to a place. */
+const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
+const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
+/** A sequence at the end of a piece that has not ended. */
+const OPEN = new RegExp(`${ESCAPE}(?:\\[[\\d;]{0,9})?$`)
+
 /** A line of output. */
 export interface Line {
   /** Without its end; never empty. */
   readonly text: string
-  /** Whether it replaces the line before it: that one ended with CR or a backspace, and not with LF. */
+  /** Whether it replaces the line before it: that one ended with CR, a backspace or a move, and not with LF. */
   readonly isRedrawn: boolean
 }
 
 /**
- * Cuts an output into lines, however it comes in pieces. Lines end with LF, CR, both, or a backspace. A line of more
- * than `MAX_LINE_LENGTH` is dropped to its end. NUL characters are dropped, so that UTF-16 read as UTF-8 is legible.
+ * Cuts an output into lines, however it comes in pieces. Lines end with LF, CR, both, a backspace, or where the
+ * cursor is moved to draw over what stands there. A line of more than `MAX_LINE_LENGTH` is dropped to its end. NUL
+ * characters are dropped, so that UTF-16 read as UTF-8 is legible.
  */
 export class LineCutter {
-  readonly #end = /[\r\n\b]/g
+  #end = ENDS
   #piece = ""
+  /** The beginning of an escape sequence at the end of the last piece. */
+  #open = ""
   #from = 0
   #rest = ""
   #isTooLong = false
@@ -33,7 +46,11 @@ export class LineCutter {
 
   /** Takes a piece; the one before it must have been read to its end. */
   feed(piece: string): void {
-    this.#piece = piece.includes("\0") ? piece.replace(NULS, "") : piece
+    this.#piece = this.#open + (piece.includes("\0") ? piece.replace(NULS, "") : piece)
+    const isEscaped = this.#piece.includes(ESCAPE)
+    this.#open = (isEscaped && OPEN.exec(this.#piece.slice(-MAX_ESCAPE))?.[0]) || ""
+    this.#piece = this.#piece.slice(0, this.#piece.length - this.#open.length)
+    this.#end = isEscaped ? ENDS_AND_MOVES : ENDS
     this.#from = 0
   }
 
@@ -44,7 +61,7 @@ export class LineCutter {
       const end = this.#end.exec(this.#piece)
       this.#add(this.#piece.slice(this.#from, end?.index))
       if (!end) return this.#leave()
-      this.#from = end.index + 1
+      this.#from = end.index + end[0].length
       const line = this.#finish(end[0])
       if (line) return line
     }

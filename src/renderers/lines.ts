@@ -4,7 +4,15 @@ import { Bars } from "./bars.ts"
 import { isAtStart, type LineLook } from "./believed-bar.ts"
 import { type Measure, Measures } from "./counts-and-percentages.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
-import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./drawn-in-line.ts"
+import {
+  hasBar,
+  hasDrawing,
+  hasEmptyBar,
+  shapeOf,
+  type Shown,
+  shownIn,
+  withPlainFigures,
+} from "./drawn-in-line.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { Counters } from "./nested-counts.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
@@ -23,7 +31,7 @@ const MAX_FOUND_A_SECOND = 5000
 const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
-const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
+const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?\p{L}{2,3}\s\d|%\s?\d|[％٪﹪／]|progress|percent/iu
 /** The most bars inside of counts that are distinguished. */
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
@@ -44,8 +52,9 @@ const LINES_OF_CUE = 3
 /** A bar that is drawn beside how many of how many are done: "[####>---] 12/30". Undefined if the line shows none. */
 function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
   const [count] = counts
-  if (!count || counts.length > 1 || count.isWork || !hasBar(text)) return undefined
-  return { fraction: count.n / count.total, at: count.at, end: count.end }
+  if (!count || counts.length > 1 || count.isWork) return undefined
+  if (!hasBar(text) && !(count.n === 0 && hasEmptyBar(text))) return undefined
+  return { fraction: count.n / count.total, at: count.at, end: count.end, isMeasured: false }
 }
 
 /** Reads the output of any program. */
@@ -64,6 +73,8 @@ class Lines implements LineReader {
   #before = new Map<string, number>()
   /** Whether a bar went on while counts did: it is around them, and they say nothing more. */
   #isSpanned = false
+  /** Whether what is counted is around all bars that came. */
+  #isEnclosing = false
   /** How many lines may still be those of a subtitle. */
   #saidLines = 0
   #message = ""
@@ -131,16 +142,28 @@ class Lines implements LineReader {
   }
 
   /** Undefined if a piece shows no progress; otherwise what it counts, or null. */
-  #tell(piece: Shown): Unit | null | undefined {
+  #tell({ text, isRedrawn }: Shown): Unit | null | undefined {
+    const piece = { text: withPlainFigures(text), isRedrawn }
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return undefined
-    const counts = countsIn(piece.text)
-    const percent = percentIn(piece.text) ?? drawnIn(piece.text, counts)
+    const shown = percentIn(piece.text)
+    const measured = shown?.isMeasured ? shown : undefined
+    const counts = countsIn(piece.text).filter(
+      ({ at, end }) => !measured || end <= measured.at || at >= measured.end,
+    )
+    const percent = measured ? undefined : (shown ?? this.#drawnIn(piece.text, counts))
     const isBar = piece.isRedrawn || hasDrawing(piece.text)
     // A table of loads: of a graphics card, and of its memory.
     if (percent && !isBar && isConfirmed(piece.text) === false) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
-    return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
+    const isCount = counts.length > 0 && (percentages === 0 || measured)
+    return isCount ? this.#tellCounts(piece, counts) : undefined
+  }
+
+  /** A bar drawn beside a count, unless its count is followed already: its first lines may show no bar. */
+  #drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
+    const drawn = drawnIn(text, counts)
+    return drawn && !this.#counters.isCounting(shapeOf(text.slice(0, drawn.at))) ? drawn : undefined
   }
 
   #tellPercent({ key, fraction, look, unit, isEnclosed }: Measure): Unit | null | undefined {
@@ -194,6 +217,7 @@ class Lines implements LineReader {
       isDone,
       isProperty: isProperty(text),
       inner: this.#inner.turns.fraction,
+      outer: this.#turns.fraction,
     }
     const seen = this.#counters.see(counts, words)
     if (!seen.isTold) return undefined
@@ -201,17 +225,26 @@ class Lines implements LineReader {
       this.#before = this.#inner.bars.underWay()
       this.#inner = this.#newInner()
     }
-    if (seen.isNext || (wasEmpty && this.#turns.fraction > 0)) this.#turns.begin()
+    const isLater = wasEmpty && this.#turns.fraction > 0
+    if (isLater && this.#counters.isAround) this.#enclose()
+    else if (seen.isNext || isLater) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
 
+  /** The bars so far were inside of what is counted. */
+  #enclose(): void {
+    this.#turns.enclose(this.#counters.fraction(0))
+    this.#isEnclosing = true
+  }
+
   #moveCounted(): void {
-    this.#turns.move(this.#counters.fraction(this.#inner.turns.fraction))
+    this.#turns.move(this.#counters.fraction(this.#inner.turns.fraction), this.#isEnclosing)
   }
 
   /** All that was counted is done: what follows comes on top. */
   #leaveCounted(): void {
+    this.#isEnclosing = false
     this.#counters.clear()
     this.#turns.begin()
   }

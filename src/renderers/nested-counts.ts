@@ -1,4 +1,5 @@
 import type { Unit } from "../item/item.ts"
+import { NEAR_END } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
 
 /** A count that was passed over so often was abandoned. */
@@ -29,6 +30,8 @@ class Counter {
   hasInner = false
   /** Whether it was reported inside another count. */
   isInner = false
+  /** Whether it was told at its start, when nothing had come far yet. */
+  readonly isEarly: boolean
   #count: Count
   #shape = ""
   /** Whether it has gone on since it began. */
@@ -38,8 +41,9 @@ class Counter {
   #hasZero = false
   #isDone = false
 
-  constructor(count: Count, rank: number) {
+  constructor(count: Count, rank: number, isEarly: boolean) {
     this.rank = rank
+    this.isEarly = isEarly
     this.#count = count
   }
 
@@ -56,7 +60,7 @@ class Counter {
   /** Whether the last of all is under way, or nearly. */
   get isAtEnd(): boolean {
     const { n, total } = this.#count
-    return n >= total || this.done >= 0.9 * total
+    return n >= total || this.done >= NEAR_END * total
   }
 
   /** Whether the last of all is under way, and the ones before it were alike, with nothing inside of them. */
@@ -96,7 +100,9 @@ class Counter {
     if (isOther || isBack) {
       this.#hasMoved = false
       const wasBelieved = this.isBelieved
-      this.isBelieved = isSure
+      // One that was nearly at its end and is at its start has begun again.
+      const isAgain = wasBelieved && !isOther && count.n <= 1 && before.n >= NEAR_END * before.total
+      this.isBelieved = isSure || isAgain
       if (!this.isBelieved) return "unproven"
       return wasBelieved ? "restarted" : "begun"
     }
@@ -129,7 +135,12 @@ interface CountedLine {
   readonly isProperty: boolean
   /** How far what is inside of the counts is, 0 to 1. */
   readonly inner: number
+  /** How far the whole is, 0 to 1. */
+  readonly outer: number
 }
+
+/** What distinguishes a count without a noun: the words before the counts of its line, and its place among them. */
+const keyOf = (label: string, place: number): string => `${label}#${place}`
 
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
 export class Counters {
@@ -137,13 +148,13 @@ export class Counters {
   #nested: Counter[] = []
 
   /** Reads the counts of a line, the outermost first. */
-  see(counts: readonly Count[], { label, shape, isDone, isProperty, inner }: CountedLine): Counted {
+  see(counts: readonly Count[], { label, shape, isDone, isProperty, inner, outer }: CountedLine): Counted {
     let [isTold, isNext, isInner] = [false, false, false]
     const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
-      const key = count.isWork ? count.name : `${count.isHead ? "[" : label}#${i}`
+      const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
       const known = this.#known.get(key)
-      const counter = known ?? new Counter(count, this.#rankOf(count))
+      const counter = known ?? new Counter(count, this.#rankOf(count), count.n <= 1 && outer === 0)
       this.#known.set(key, counter)
       counter.hear(shape)
       // The words of nested counts are about the innermost.
@@ -207,6 +218,17 @@ export class Counters {
     counter.isInner ||= around.length > 0
     this.#nested = [...around, counter]
     return had && this.#nested[0] === counter
+  }
+
+  /** Whether a count without a noun, after these words, is believed and under way. */
+  isCounting(label: string): boolean {
+    const counter = this.#known.get(keyOf(label, 0))
+    return counter !== undefined && this.#nested.includes(counter)
+  }
+
+  /** Whether the outermost count was told before any bar began, so that all bars are inside of it. */
+  get isAround(): boolean {
+    return this.#nested[0]?.isEarly ?? false
   }
 
   /** Whether anything is counted. */

@@ -1,3 +1,5 @@
+import { isMeasured } from "./measured-in-line.ts"
+
 /** A percentage in a line. */
 export interface Percent {
   /** As a fraction, 0 to 1. */
@@ -6,28 +8,35 @@ export interface Percent {
   readonly at: number
   /** Where it ends in the text. */
   readonly end: number
+  /** Whether its words say that it measures something else than progress: "CPU 45%". */
+  readonly isMeasured: boolean
 }
 
 const ANY = /\d ?%(?![\w%])/gu
+/** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
+const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
 const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
+/** The most characters beside a figure in which its name is sought. */
+const MAX_NAME = 40
 /** How far a percentage may be from the bytes that it was rounded from. */
 const ROUNDING = 0.02
 
 /** How many percentages a line has. */
-export const percentagesIn = (text: string): number => text.match(ANY)?.length ?? 0
+export const percentagesIn = (text: string): number =>
+  text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0
 
 /** The one percentage of a line: "45 %", "45,5 %", "progress: 45", "12.3/45.6 MB"; undefined if there is none. */
 export function percentIn(text: string): Percent | undefined {
-  const percent = PERCENT.exec(text) ?? WORD.exec(text)
+  const percent = PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
     const isPercentage = value <= 100 && (percent[0].includes("%") || value >= 1 || value === 0)
     // "progress: 0.45" may be a fraction as well as a percentage.
-    return isPercentage ? found(percent, value / 100) : undefined
+    return isPercentage ? found(text, percent, value / 100) : undefined
   }
   return bytesIn(text)
 }
@@ -38,17 +47,20 @@ function bytesIn(text: string): Percent | undefined {
   const [, done, unit, all, unitOfAll = ""] = bytes ?? []
   const [power, most] = [unit ?? unitOfAll, unitOfAll].map((each) => UNITS.indexOf(each.toLowerCase()))
   const fraction = (Number(done) / Number(all)) * 1024 ** ((power ?? 0) - (most ?? 0))
-  return bytes && fraction <= 1 ? found(bytes, fraction) : undefined
+  return bytes && fraction <= 1 ? found(text, bytes, fraction) : undefined
 }
 
 /** Whether the bytes of all bytes in a line say the same as its percentage; undefined if the line lacks either. */
 export function isConfirmed(text: string): boolean | undefined {
   const [percent, bytes] = [percentIn(text), bytesIn(text)]
-  return percent && bytes && Math.abs(percent.fraction - bytes.fraction) <= ROUNDING
+  if (!percent || !bytes || bytes.isMeasured) return undefined
+  return Math.abs(percent.fraction - bytes.fraction) <= ROUNDING
 }
 
-const found = (match: RegExpExecArray, fraction: number): Percent => ({
-  fraction,
-  at: match.index,
-  end: match.index + match[0].length,
-})
+function found(text: string, match: RegExpExecArray, fraction: number): Percent {
+  const end = match.index + match[0].length
+  return { fraction, at: match.index, end, isMeasured: isMeasuredAt(text, match.index, end) }
+}
+
+const isMeasuredAt = (text: string, at: number, end: number): boolean =>
+  isMeasured(text.slice(Math.max(0, at - MAX_NAME), at), text.slice(end, end + MAX_NAME))

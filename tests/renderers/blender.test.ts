@@ -111,6 +111,19 @@ describe("what other versions say", () => {
       "Time: 00:00.75 (Saving: 00:00.06)",
     )
 
+  test("tiles count without samples in them, as versions 2.7 and 2.8 draw on a graphics card", () => {
+    const frame = (tiles: string): string =>
+      `Fra:1 Mem:45.12M (0.00M, Peak 60.10M) | Time:00:01.12 | Scene | ${tiles}\n`
+    for (const tile of [
+      (n: number) => frame(`Path Tracing Tile ${n}/64`),
+      (n: number) => frame(`Rendered ${n}/64 Tiles`),
+    ]) {
+      const { progress, last } = listen("blender", 2, tile(0), tile(16), tile(48))
+      expect(progress).toEqual([0, 12.5, 37.5])
+      expect(last).toMatchObject({ message: "frame 1 of 2, tile 49 of 64" })
+    }
+  })
+
   test("Blender 5 puts a time and a category first, and tells the range", () => {
     const text = `00:00.001  blend            | Read blend: "x.blend"\n${five("Rendering animation (frames 101..104)")}`
     const { messages, progress, reports, reached } = listen(

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test"
+
+import { each, read, TENTHS } from "./programs.ts"
+
+const shownOf = (pieces: readonly string[], apartS = 0.05) => read([...pieces, "\n"], apartS)
+
+describe("what is measured is no progress, though it grows", () => {
+  test.each([
+    ["CPU ", "%"],
+    ["GPU-Util: ", " %"],
+    ["Mem = ", "%"],
+    ["battery ", "%"],
+    ["val_accuracy: ", ".5%"],
+    ["cache hit rate ", "%"],
+    ["fan speed ", " %"],
+    ["temp 45 C humidity ", "%"],
+    ["/dev/sda1 ", "% used"],
+    ["warning: disk at ", "%"],
+    ["warning: /srv is ", "% full"],
+    ["cover.png 12 kB (", "% smaller)"],
+    ["image quality ", "%"],
+    ["Error: ", "% of frames failed"],
+    ["VRAM: ", "/64 GB"],
+    ["quota: ", "/100 GB used"],
+    ["GPU ", "/64"],
+    ["worker ", "/64 started"],
+    ["threads: ", "/64 busy"],
+    ["score ", "/64"],
+    ["dropped ", "/300 frames"],
+    ["rate limit: ", "/60 requests"],
+    ["", "/64 nodes online"],
+    ["", " of 64 frames failed"],
+    ["connection lost, retrying... (", "/60)"],
+    ["Reconnect ", "/60"],
+  ])("%j ... %j", (before, after) => {
+    const pieces = each([1, 2, 4, 7, 12, 41, 43, 47], (n) => `${before}${n}${after}\n`)
+    expect(shownOf(pieces)).toEqual({ last: 0, most: 0, unit: "" })
+  })
+
+  test.each([
+    ["CPU rendering: ", "%"],
+    ["encoding at high quality, ", "%"],
+    ["rendering ", "% RAM 8.1/32.0 GB"],
+    ["rendering ", "% (CPU 97)"],
+    ["rendering ", "% left.png"],
+    ["memory-safe render: ", "% done"],
+  ])("%j ... %j is progress", (before, after) => {
+    expect(shownOf(each([10, 20, 45], (n) => `${before}${n}${after}\n`)).last).toBe(45)
+  })
+
+  test("a count is told beside what is measured", () => {
+    const frames = each([1, 2, 3, 4], (n) => `frame ${n}/10, CPU ${40 + n}%\n`)
+    expect(shownOf(frames)).toEqual({ last: 30, most: 30, unit: "3/10 frames" })
+  })
+
+  test("a warning that comes beside a bar, or before it, changes nothing", () => {
+    const warning = (n: number): string => `warning: disk ${80 + n}% full\n`
+    const bar = TENTHS.slice(0, 5).flatMap((n) => [`rendering ${n * 10}%\n`, warning(n)])
+    expect(shownOf([warning(0), warning(1), warning(2), ...bar], 10)).toMatchObject({ last: 40, most: 40 })
+  })
+})
+
+describe("what is told at the start of a step, without a noun, is around the bars that follow", () => {
+  const songs = (line: (n: number) => string) =>
+    [1, 2].flatMap((n) => [line(n), ...each(TENTHS, (k) => `\r ${k * 10}%`), "\n"]).slice(0, -6)
+
+  test.each([
+    (n: number) => `Rendering ${n} of 4 - cover\n`,
+    (n: number) => `(${n}/4) cover.png\n`,
+    (n: number) => `Building prepass ${n} of 4\n`,
+  ])("%p", (line) => {
+    for (const apartS of [0, 10]) expect(shownOf(songs(line), apartS)).toMatchObject({ last: 37, most: 37 })
+  })
+
+  test("without any word for it the first bar is the whole, until the next step", () => {
+    expect(
+      shownOf(
+        songs((n) => `cover.png ${n} of 4\n`),
+        10,
+      ),
+    ).toMatchObject({ last: 37, most: 100 })
+  })
+
+  test("a plain count that was at its end and is at its start has begun again", () => {
+    const blocks = each([1, 30, 60, 95, 1], (n) => `Block ${n}/96 by GPU 0 in 9 ms\n`)
+    expect(read(blocks, 0).last).toBeLessThan(50)
+  })
+})
