@@ -1,4 +1,5 @@
-import { arrivalAt, certificateOf } from "./arrival.ts"
+import { arrivalAt } from "./answering-server.ts"
+import { certificateOf } from "./certificate.ts"
 import { isHere, type Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { heldOf } from "./held-answers.ts"

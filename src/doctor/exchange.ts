@@ -6,6 +6,15 @@ import {
 } from "node:http"
 import { request as secure } from "node:https"
 
+/** Why a connection failed, in words, by the system's code. */
+export const SILENCES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "there is no such name",
+  EHOSTUNREACH: "there is no route to it",
+  ENETUNREACH: "there is no route to it",
+  ECONNRESET: "the connection was cut",
+}
+
 /** The server that is examined, and how. */
 export interface Patient {
   /** The public address of the server; a path in it is the one below which a proxy serves the server. */

@@ -1,7 +1,8 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import { CONTENT_TYPE, type Metrics } from "../metrics/metrics.ts"
+import type { Metrics } from "../metrics/metrics.ts"
+import { CONTENT_TYPE } from "../metrics/prometheus-text.ts"
 import type { Admission } from "./access.ts"
 import { words } from "./docs/words.ts"
 

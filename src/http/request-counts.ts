@@ -1,4 +1,5 @@
-import type { Counter, Histogram, Metrics } from "../metrics/metrics.ts"
+import type { Counter, Histogram } from "../metrics/counters.ts"
+import type { Metrics } from "../metrics/metrics.ts"
 import { needOf } from "./needed-rights.ts"
 
 /** An answer, as it is logged. */

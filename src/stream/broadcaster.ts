@@ -3,11 +3,11 @@ import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
 import { isLost } from "./kept-ids.ts"
-import { StreamMetrics } from "./metrics.ts"
 import { type Pause, Pauses } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
 import type { Owner } from "./stream-limits.ts"
+import { StreamMetrics } from "./stream-metrics.ts"
 import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { StreamMetrics } from "./metrics.ts"
+import type { StreamMetrics } from "./stream-metrics.ts"
 
 /** A client that was refused for lack of room comes back after this time, or up to twice as long. */
 const BUSY_RETRY_MS = 5000

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 
-import { exposedName } from "../../src/metrics/metrics.ts"
 import { METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
+import { exposedName } from "../../src/metrics/prometheus-text.ts"
 import { found } from "../engines.ts"
 import { type Exposed, labelsOf, parsed, valueOf } from "../metrics/exposition.ts"
 import { Reader } from "../reader.ts"

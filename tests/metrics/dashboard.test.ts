@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
-import { exposedName } from "../../src/metrics/metrics.ts"
 import { type Description, METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
+import { exposedName } from "../../src/metrics/prometheus-text.ts"
 import { found, freePort } from "../engines.ts"
 import { Reader } from "../reader.ts"
 import { start, temporaryFolder } from "../server.ts"

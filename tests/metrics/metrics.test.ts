@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
 
 import { MOVES } from "../../src/item/moves.ts"
-import { exposedName, Metrics } from "../../src/metrics/metrics.ts"
+import { Metrics } from "../../src/metrics/metrics.ts"
 import { type Description, METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
+import { exposedName } from "../../src/metrics/prometheus-text.ts"
 import { Gap } from "../../src/wire/frames.ts"
 import { labelsOf, parsed, valueOf } from "./exposition.ts"
 

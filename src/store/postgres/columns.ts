@@ -1,7 +1,7 @@
 import { getTableColumns, is } from "drizzle-orm"
 import { type PgColumn, PgCustomColumn } from "drizzle-orm/pg-core"
 
-import { itemOf, workOf } from "../row.ts"
+import { itemOf, workOf } from "../row-parts.ts"
 import { queueItems } from "./schema.ts"
 
 const columns = getTableColumns(queueItems)

@@ -2,7 +2,7 @@ import { and, asc, isNull, sql } from "drizzle-orm"
 
 import type { Clock } from "../../item/moment.ts"
 import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../contract/items.ts"
-import { storedOf } from "../row.ts"
+import { storedOf } from "../row-parts.ts"
 import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
 import type { PostgresLink } from "./connections.ts"
 import type { KnownRow, Sheet } from "./group-decisions.ts"

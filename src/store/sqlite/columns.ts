@@ -1,7 +1,7 @@
 import { getTableColumns } from "drizzle-orm"
 
 import type { Stored } from "../../item/stored.ts"
-import { itemOf, picked, workOf } from "../row.ts"
+import { itemOf, picked, workOf } from "../row-parts.ts"
 import { queueItems } from "./schema.ts"
 
 const columns = getTableColumns(queueItems)

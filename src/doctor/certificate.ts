@@ -1,0 +1,58 @@
+import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
+
+import { counted } from "../text.ts"
+import { type Patient, SILENCES } from "./exchange.ts"
+import { faulty, type Finding, good } from "./finding.ts"
+
+const DAY_MS = 86_400_000
+
+/** A certificate that ends sooner than this was not renewed in time. */
+const RENEWAL_DAYS = 14
+
+/** Why there is no TLS connection, in words. */
+function plainly(error: Error): string {
+  if (error.message.includes("WRONG_VERSION_NUMBER")) return "what listens there speaks plain http"
+  return SILENCES["code" in error ? String(error.code) : ""] ?? error.message
+}
+
+/** The TLS connection, or why there is none. */
+function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  return new Promise((resolve) => {
+    const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
+    const socket = connect({ host, port: Number(url.port || 443), rejectUnauthorized: false, ...servername })
+    socket.setTimeout(patienceMs, () => resolve(new Error("no answer in time")))
+    socket.once("secureConnect", () => resolve(socket))
+    socket.once("error", resolve)
+  })
+}
+
+/** Whether the certificate of the address is one that clients accept, and for how long. */
+export async function certificateOf(patient: Patient): Promise<Finding> {
+  const about = "certificate"
+  const socket = await secured(patient)
+  if (socket instanceof Error) return faulty(about, "unreachable", `no TLS connection: ${plainly(socket)}`)
+  const certificate = socket.getPeerCertificate()
+  const refused = socket.authorizationError ?? checkServerIdentity(patient.url.hostname, certificate)
+  socket.destroy()
+  const end = new Date(certificate.valid_to)
+  const days = Math.floor((end.getTime() - patient.now()) / DAY_MS)
+  const until = `until ${end.toISOString().slice(0, 10)}`
+  if (days < 0) return faulty(about, "certificate_bad", `expired: it was valid ${until}`)
+  if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${reasonOf(refused)}`)
+  if (days < RENEWAL_DAYS)
+    return faulty(about, "certificate_ends", `valid ${until}, for ${counted(days, "more day")}`)
+  return good(about, `valid ${until}`)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "its signer is unknown here",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its signer is unknown here, or its chain is not sent",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its signer is unknown here, or its chain is not sent",
+}
+
+const reasonOf = (refused: Error | string): string => {
+  const code = typeof refused === "string" ? refused : "code" in refused ? String(refused.code) : ""
+  return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
+}
