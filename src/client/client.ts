@@ -20,7 +20,7 @@ import type { OpenConnection } from "./reconnecting.ts"
 import { type Ask, Asker, ServerError } from "./requests.ts"
 import { type Watched, watching, type WatchOptions } from "./watching.ts"
 
-export type { OutputOptions, Printed } from "./output.ts"
+export type { OutputOptions, OutputPlace, Printed } from "./output.ts"
 export type { Watched, WatchOptions } from "./watching.ts"
 export type {
   BatchAnswer,

@@ -9,6 +9,11 @@ export type Printed =
   | (OutputPart & {
       /** Distinguishes it from the others. */
       readonly type: "piece"
+      /**
+       * When its attempt began, in epoch milliseconds: after a retry the number of an attempt comes again. Absent for an
+       * attempt before the item's last one, and from an older server.
+       */
+      readonly begunMs?: number | undefined
     })
   /** The output has ended: nothing more is kept or, if it is followed, nothing more will be printed. */
   | {
@@ -21,12 +26,18 @@ export type Printed =
     }
   | Offline
 
+/**
+ * A place in an output, as a piece names it. If the attempt began at another time, the output is read from its
+ * beginning.
+ */
+export type OutputPlace = Pick<Extract<Printed, { readonly type: "piece" }>, "attempt" | "to" | "begunMs">
+
 /** Which output to read. */
 export interface OutputOptions {
   /** The number of the only attempt to read; default the last one and, followed, those that come after it. */
   readonly attempt?: number | undefined
   /** Begins after this place, which a piece has named; default at the beginning of what is kept. */
-  readonly from?: Pick<OutputPart, "attempt" | "to"> | undefined
+  readonly from?: OutputPlace | undefined
   /** Whether to go on with what is printed from now on, until nothing more will be; default false. */
   readonly isFollowed?: boolean | undefined
   /** Ends it when it aborts; default never. */
@@ -54,13 +65,22 @@ export function printedAt(
       return { said, ending: said?.type === "end" ? "over" : undefined }
     },
   }
-  return connected(open, newConnections(from && `${from.attempt}-${from.to}`), { signal }, () => reading)
+  return connected(open, newConnections(from && eventIdOf(from)), { signal }, () => reading)
+}
+
+const eventIdOf = ({ attempt, to, begunMs }: OutputPlace): string =>
+  begunMs === undefined ? `${attempt}-${to}` : `${attempt}-${to}-${begunMs}`
+
+/** When the attempt of a piece began, which its event ID says; undefined if it does not. */
+function begunIn(eventId: string | undefined): number | undefined {
+  const [, begun] = /^\d+-\d+-(\d+)$/.exec(eventId ?? "") ?? []
+  return begun === undefined ? undefined : Number(begun)
 }
 
 /** What an event says; undefined for one that is not known here, null for what no server sends. */
-function saidBy({ event, data }: ServerSentEvent): Printed | undefined | null {
+function saidBy({ id, event, data }: ServerSentEvent): Printed | undefined | null {
   const value = valueOf(data)
-  if (event === "message" && isOutputPart(value)) return { type: "piece", ...value }
+  if (event === "message" && isOutputPart(value)) return { type: "piece", ...value, begunMs: begunIn(id) }
   if (event === "end" && isOutputEnd(value)) return { type: "end", ...value }
   return event === "message" || event === "end" ? null : undefined
 }

@@ -1,19 +1,15 @@
-import type { Printed } from "../../client/client.ts"
+import type { OutputPlace, Printed } from "../../client/client.ts"
 import { counted } from "../../text.ts"
 import { server } from "./server.ts"
 
 const LOOK_MS = 500
 
-/** A place in an output. */
-interface Place {
-  readonly attempt: number
-  readonly to: number
-}
-
 /** What a reading calls while it goes on. */
 export interface HeardOutput {
   /** Called with each piece of text that comes next. */
   readonly text: (text: string) => void
+  /** Called when the text so far was that of an attempt before a retry: what comes next begins from nothing. */
+  readonly begunAgain: () => void
   /** Called when nothing more will come. */
   readonly ended: () => void
   /** Whether the reader may still look at it; once that is false, the reading ends. */
@@ -30,7 +26,7 @@ export class OutputReading {
   readonly #isFollowed: boolean
   readonly #heard: HeardOutput
   readonly #timer: ReturnType<typeof setInterval>
-  #place: Place | undefined
+  #place: OutputPlace | undefined
   #connection: AbortController | undefined
 
   constructor(id: number, attempt: number, isFollowed: boolean, heard: HeardOutput) {
@@ -77,8 +73,10 @@ export class OutputReading {
 
   #hear(said: Printed): void {
     if (said.type !== "piece") return
-    const { attempt, to, missing, text } = said
-    this.#place = { attempt, to }
+    const { attempt, to, missing, text, begunMs } = said
+    const before = this.#place?.begunMs
+    if (before !== undefined && begunMs !== undefined && before !== begunMs) this.#heard.begunAgain()
+    this.#place = { attempt, to, begunMs }
     const bytes = counted(missing, "byte is", "bytes are")
     this.#heard.text(missing > 0 ? `[${bytes} not kept]\n${text}` : text)
   }

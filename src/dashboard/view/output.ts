@@ -112,6 +112,7 @@ export class OutputPanel {
     const isFollowed = this.#isRunning && attempt === this.#last
     this.#reading = new OutputReading(this.#id, attempt, isFollowed, {
       text: (text) => this.#add(text),
+      begunAgain: () => this.#setText(""),
       ended: () => this.#draw(),
       isWanted: () => this.element.isConnected,
     })

@@ -1,0 +1,32 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { Client, type OutputPlace } from "../../src/client/client.ts"
+import { start } from "../server.ts"
+import { type Attempt, attempt, claim } from "../worker.ts"
+
+setDefaultTimeout(30_000)
+
+test("an output is read on from a place in it, and from its beginning once the item was retried", async () => {
+  await using server = await start()
+  const client = new Client(server.url)
+  const print = ({ id, lease }: Attempt, text: string): Promise<unknown> =>
+    client.print({ id, token: lease.token }, new TextEncoder().encode(text))
+  const read = async (id: number, from?: OutputPlace) => {
+    const said = await Array.fromAsync(client.output(id, { attempt: 1, from }))
+    return said.filter(({ type }) => type !== "end")
+  }
+  const work = await attempt(server, { max_attempts: 1 })
+  await print(work, "before\n")
+  const [before] = await read(work.id)
+  if (before?.type !== "piece") throw new Error("nothing was read")
+  expect(await read(work.id, before)).toEqual([])
+  await work.say("fail", { error_message: "broken" })
+  await client.retry(work.id)
+  const again = await claim(server, { id: work.id })
+  if (!again) throw new Error("not claimed")
+  await print(again, "again, and longer\n")
+  const [after, ...more] = await read(work.id, before)
+  if (after?.type !== "piece") throw new Error("nothing was read")
+  expect([after.text, more]).toEqual(["again, and longer\n", []])
+  expect(after.begunMs).toBeGreaterThan(before.begunMs ?? Number.NaN)
+})

@@ -1,0 +1,50 @@
+import { afterEach, expect, jest, spyOn, test } from "bun:test"
+
+import type { OutputOptions, Printed } from "../../src/client/client.ts"
+import { OutputReading } from "../../src/dashboard/live/output.ts"
+import { server } from "../../src/dashboard/live/server.ts"
+
+afterEach(() => {
+  jest.useRealTimers()
+  jest.restoreAllMocks()
+  Reflect.deleteProperty(globalThis, "document")
+})
+
+const piece = (text: string, begunMs: number): Printed => ({
+  ...{ type: "piece", attempt: 1, from: 0, to: text.length, missing: 0 },
+  ...{ text, begunMs },
+})
+
+/** Lets promises that are settled go on. */
+const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve))
+
+test("a tab that was hidden over a retry shows the new attempt's output in place of the old one's", async () => {
+  jest.useFakeTimers()
+  const answers = [piece("of the first\n", 100), piece("of the second, which is longer\n", 200)]
+  const asked: OutputOptions["from"][] = []
+  spyOn(server, "output").mockImplementation(async function* (_id, { from, signal } = {}) {
+    asked.push(from)
+    const answer = answers.shift()
+    if (answer) yield answer
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve))
+  })
+  const tab = { hidden: false }
+  Object.defineProperty(globalThis, "document", { value: tab, configurable: true })
+  let shown = ""
+  const reading = new OutputReading(7, 1, true, {
+    text: (text) => (shown += text),
+    begunAgain: () => (shown = ""),
+    ended: () => undefined,
+    isWanted: () => true,
+  })
+  await turn()
+  expect(shown).toBe("of the first\n")
+  for (const isHidden of [true, false]) {
+    tab.hidden = isHidden
+    jest.advanceTimersByTime(500)
+    await turn()
+  }
+  expect(asked).toEqual([undefined, { attempt: 1, to: 13, begunMs: 100 }])
+  expect(shown).toBe("of the second, which is longer\n")
+  reading.close()
+})
