@@ -1,5 +1,6 @@
 import { setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { forgetOrphans } from "../runner/orphans.ts"
 import { planned } from "../runner/plan.ts"
 import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
@@ -78,6 +79,7 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     const options = workerOptions(given)
     const worker = new Worker(options)
     using _signals = takeSignals({ onEnd: () => worker.signal() })
+    using _orphans = forgetOrphans()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run()
     return 0

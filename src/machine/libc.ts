@@ -9,6 +9,7 @@ const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
   alarm: { args: ["uint32_t"], returns: "uint32_t" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
+  waitpid: { args: ["int", "ptr", "int"], returns: "int" },
   poll: { args: ["ptr", "uint64_t", "int"], returns: "int" },
   epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
   getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
@@ -44,6 +45,11 @@ function libc() {
  */
 export const lock = (descriptor: number): boolean =>
   libc()?.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0
+
+const NO_WAIT = 1
+
+/** Takes note that a child of this process has ended, so that the kernel forgets it. */
+export const forget = (pid: number): void => void libc()?.waitpid(pid, null, NO_WAIT)
 
 /**
  * Lets the kernel end this process by SIGALRM, `seconds` from now, even while it waits for a disk and

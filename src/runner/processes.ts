@@ -26,6 +26,8 @@ function statOf(pid: number | string): string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
 }
 
+const allPids = (): string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name))
+
 /** Whether a shell runs us in the background: then what is typed on the terminal is not for us. */
 export function isInBackground(): boolean {
   try {
@@ -35,6 +37,20 @@ export function isInBackground(): boolean {
     return false
   }
 }
+
+/** The children of this process that have ended, and of which it has not taken note. */
+export const endedChildren = (): number[] =>
+  allPids()
+    .filter((pid) => {
+      try {
+        const [state, parent] = statOf(pid)
+        return state === "Z" && Number(parent) === process.pid
+      } catch {
+        // It is gone.
+        return false
+      }
+    })
+    .map(Number)
 
 function processOf(pid: string): Process | undefined {
   try {
@@ -93,7 +109,7 @@ export function processesOf(
 ): Process[] | undefined {
   let pids: string[]
   try {
-    pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name))
+    pids = allPids()
   } catch {
     return undefined
   }

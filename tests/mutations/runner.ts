@@ -3,6 +3,22 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in running commands and reporting on them. */
 export const RUNNER: readonly Mistake[] = [
   ...of(
+    "src/runner/orphans.ts",
+    ["tests/runner/orphans.test.ts"],
+    [["dead processes of a container stay", "forget(pid)", "void pid"]],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/lease-file.test.ts"],
+    [
+      [
+        "a damaged mark ends other programs",
+        "Type.String({ pattern: MARK.source })",
+        "Type.String({ minLength: 1 })",
+      ],
+    ],
+  ),
+  ...of(
     "src/runner/attempt.ts",
     ["tests/runner/work.test.ts"],
     [["a command that cannot be found is tried again", "!FINAL_CODES.includes(end.code)", "end.code > 0"]],
