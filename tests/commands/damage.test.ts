@@ -13,6 +13,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 
+import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, temporaryFolder } from "../server.ts"
 
 // Each starts servers of its own, on a machine that may be busy.
@@ -136,6 +137,16 @@ test.each(Object.entries(damages))(
     }
   },
 )
+
+test("what stands beside a database and is no file is named, and is not waited for", () => {
+  for (const part of ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]) {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    copyFileSync(filled, database)
+    expect(Bun.spawnSync(["mkfifo", `${database}${part}`]).exitCode).toBe(0)
+    expect(() => openDatabase(database)).toThrow(`${database}${part} is not a file`)
+  }
+})
 
 const isRoot = process.getuid?.() === 0
 
