@@ -7,7 +7,7 @@ import type { Workers } from "../queue/workers.ts"
 import type { Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import type { Streams } from "../stream/streams.ts"
-import type { EventLoop } from "../upkeep/event-loop.ts"
+import type { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { commit, version } from "../version.ts"
 
 /** What gauges are read from. */

@@ -143,7 +143,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/lock.ts",
+    "src/store/sqlite/mark.ts",
     ["tests/commands/identity.test.ts"],
     [
       [

@@ -101,7 +101,7 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/upkeep/event-loop.ts",
+    "src/upkeep/event-loop-and-clock.ts",
     ["tests/upkeep/looking.test.ts"],
     [
       ["one jump of the clock is reported each second", "    this.#aheadMs = aheadMs\n", ""],

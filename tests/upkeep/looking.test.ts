@@ -5,7 +5,7 @@ import { Reasons } from "../../src/health.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { Disk } from "../../src/upkeep/disk-room.ts"
-import { EventLoop } from "../../src/upkeep/event-loop.ts"
+import { EventLoop } from "../../src/upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../../src/upkeep/missed-rings.ts"
 import { MemoryHistory } from "../stream/memory-history.ts"
 

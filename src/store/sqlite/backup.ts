@@ -6,7 +6,7 @@ import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
 import { openToRead, waitForWriters } from "./connect.ts"
 import { realPathOf } from "./database-path.ts"
-import { BACKUP_MARK } from "./lock.ts"
+import { BACKUP_MARK } from "./mark.ts"
 
 /** Makes sure that a file, or the list of a folder's files, is on the disk. */
 export function sync(path: string): void {

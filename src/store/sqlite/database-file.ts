@@ -4,8 +4,9 @@ import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
-import { leaveWord, type Mark, movedOn, textOfMark } from "./lock.ts"
+import { leaveWord } from "./lock.ts"
 import { MarkPage } from "./mark-page.ts"
+import { type Mark, movedOn, textOfMark } from "./mark.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
 /** A write-ahead log of this size was not written into the file for long: something holds an old state. */

@@ -14,18 +14,8 @@ import {
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
-import { openAsItIs } from "./connect.ts"
 import { reservePrivately } from "./database-path.ts"
-
-/** How a database is recognised: a name for its whole life, and a number that each start raises. */
-export interface Mark {
-  /** Given when the database was created. */
-  readonly name: string
-  /** How many starts there were. */
-  readonly starts: number
-  /** SQLite's number for the present tables; it changes with every change of them. */
-  readonly tables: number
-}
+import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
 
 /** What the lock file remembers. */
 interface Memory extends Mark {
@@ -36,21 +26,6 @@ interface Memory extends Mark {
   readonly inode: number
   readonly own: number
 }
-
-/**
- * How many starts the database may be ahead of what the lock file remembers, which is not synced when it is
- * written.
- */
-const MOST_AHEAD = 2
-
-/** A mark from the database's text; undefined for anything else. */
-export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | undefined {
-  const [, name, starts] = /^([0-9a-f-]+)\.(\d{1,15})$/.exec(text ?? "") ?? []
-  return name === undefined ? undefined : { name, starts: Number(starts) }
-}
-
-/** A mark as the database stores it. */
-export const textOfMark = ({ name, starts }: Mark): string => `${name}.${starts}`
 
 /** What a write-ahead log begins with. */
 const LOG_MAGIC = 0x377f0682
@@ -79,50 +54,6 @@ function isLog(path: string): boolean {
   }
 }
 
-/** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
-export const BACKUP_MARK = "backup"
-
-/** The mark lies in one of the first pages, which are no longer than this together. */
-const BEGINNING_BYTES = 1024 * 1024
-
-/**
- * The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none, or not
- * the one of `memory` where SQLite cannot read it.
- */
-function markIn(path: string, memory: Memory | null): string | undefined {
-  try {
-    using client = openAsItIs(path)
-    return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
-  } catch {
-    // Opening the database explains a damaged file.
-    return memory && sizeOf(`${path}-wal`) > 0 ? rememberedIn(path, memory) : undefined
-  }
-}
-
-/**
- * Looks for a remembered mark, or one of the next, without SQLite. That reads no file that is shorter than it should be,
- * and the end of one may be in its log alone: while somebody reads an old state, the log is not written into the file as
- * a whole.
- */
-function rememberedIn(path: string, { name, starts }: Memory): string | undefined {
-  const descriptor = openSync(path, "r")
-  try {
-    const beginning = Buffer.alloc(BEGINNING_BYTES)
-    const bytes = beginning.subarray(0, readSync(descriptor, beginning, 0, BEGINNING_BYTES, 0))
-    const marks = Array.from({ length: MOST_AHEAD + 1 }, (_, ahead) => `${name}.${starts + ahead}`)
-    return marks.find((mark) => bytes.includes(mark))
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-/** Whether a database with this mark is the one that is remembered. */
-function isMarkOf({ name, starts }: Memory, text: string | undefined): boolean {
-  const mark = markOf(text)
-  const ahead = mark?.name === name ? mark.starts - starts : -1
-  return ahead >= 0 && ahead <= MOST_AHEAD
-}
-
 /** Whether an error means that a file is not a complete database, or not one of ours. */
 const isDamage = (error: unknown): boolean =>
   error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
@@ -133,9 +64,6 @@ const refuse = (message: string, path: string): never => {
     `${message}. Put back what belongs there; put a backup there by track-studio restore; or start once with --new-database, which takes ${path} as it is, or begins an empty queue`,
   )
 }
-
-/** The mark that a database gets which is no longer at its path: no copy that was made of it before carries it. */
-export const movedOn = (mark: Mark): Mark => ({ ...mark, starts: mark.starts + MOST_AHEAD + 1 })
 
 /**
  * Notes where a database was if its lock file is gone, perhaps with the whole folder. Without the note the next start
@@ -211,7 +139,7 @@ export class Lock implements Disposable {
     try {
       client.run("PRAGMA busy_timeout = 0")
       // The lock file is not synced, so that no start waits for the disk here; after a power cut it may lag
-      // behind (`MOST_AHEAD`).
+      // behind (`MOST_AHEAD` in `mark.ts`).
       client.run("PRAGMA synchronous = OFF")
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")
@@ -242,7 +170,7 @@ export class Lock implements Disposable {
     const hasLog = sizeOf(`${path}-wal`) > 0
     if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
     if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
-    const text = isThere ? markIn(path, memory) : undefined
+    const text = isThere ? markIn(path, memory, hasLog) : undefined
     if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return
     if (!isMarkOf(memory, text)) {
@@ -265,7 +193,7 @@ export class Lock implements Disposable {
   override(): void {
     const path = this.#path
     const memory = this.#memory()
-    const text = sizeOf(path) > 0 ? markIn(path, memory) : BACKUP_MARK
+    const text = sizeOf(path) > 0 ? markIn(path, memory, sizeOf(`${path}-wal`) > 0) : BACKUP_MARK
     const isKnown = memory === null || (isMarkOf(memory, text) && !this.#isInPlaceOfAnother(memory))
     const isOther = text === BACKUP_MARK || !isKnown
     for (const part of ["-wal", "-shm"]) {

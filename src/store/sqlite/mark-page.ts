@@ -2,7 +2,7 @@ import { type Database, SQLiteError } from "bun:sqlite"
 import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, readSync } from "node:fs"
 
 import { isDamage } from "./fault-sentences.ts"
-import { textOfMark } from "./lock.ts"
+import { textOfMark } from "./mark.ts"
 import type { Opened } from "./open.ts"
 
 /** A deleted database up to this size is copied before it is gone: a stop has no time for more. */

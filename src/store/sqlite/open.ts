@@ -10,7 +10,8 @@ import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
 import { realPathOf, reservePrivately } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
-import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
+import { Lock } from "./lock.ts"
+import { type Mark, markOf, textOfMark } from "./mark.ts"
 import { TABLES } from "./schema.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
