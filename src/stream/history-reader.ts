@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
@@ -20,7 +21,7 @@ import { type Hole, salvage } from "./unreadable-updates.ts"
 const PAGE_UPDATES = 256
 /** How many updates are read one by one if a page cannot be read. */
 const SALVAGED_UPDATES = 256
-/** How long to wait before a page that could not be read is read once more. */
+/** How long to wait before what could not be read is read again. */
 const RETRY_MS = 1000
 const SNAPSHOT_UPDATES = 256
 
@@ -182,11 +183,29 @@ export class HistoryReader {
   async #byId(ids: readonly number[]): Promise<Piece> {
     const { history, onError } = this.#shared
     try {
-      const { updates, more } = await history.updates(ids)
+      const { updates, more } = await this.#patiently(() => history.updates(ids))
       return { found: updateFrames(updates), more }
     } catch (error) {
       onError(error)
-      return { found: await salvage(history, ids), more: false }
+      return { found: await this.#salvage(ids), more: false }
+    }
+  }
+
+  #salvage(ids: readonly number[]): Promise<readonly (UpdateFrame | Hole)[]> {
+    const { history } = this.#shared
+    return salvage((some) => this.#patiently(() => history.updates(some)), ids)
+  }
+
+  /** Reads, again and again while the database is away: what it cannot give now is not damaged. */
+  async #patiently<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await read()
+      } catch (error) {
+        if (!isAway(error) || !this.#isWatched) throw error
+        this.#shared.onError(error)
+        await pause()
+      }
     }
   }
 
@@ -208,20 +227,23 @@ export class HistoryReader {
   async #page(head: number): Promise<readonly (UpdateFrame | Hole)[]> {
     const { cursor: after, queueId } = this.#place
     const { history, onError } = this.#shared
-    const read = (): Promise<Page> => history.page({ after, queueId, limit: PAGE_UPDATES })
+    const read = (): Promise<Page> =>
+      this.#patiently(() => history.page({ after, queueId, limit: PAGE_UPDATES }))
     try {
       const { updates, more } = await read().catch(async (error: unknown) => {
+        if (isAway(error)) throw error
         onError(error)
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        await pause()
         return read()
       })
       const last = updates.at(-1)?.id ?? 0
       this.#place.cursor = more ? last : Math.max(last, head, after)
       return updateFrames(updates)
-    } catch {
+    } catch (error) {
+      if (isAway(error)) throw error
       const upTo = Math.min(after + SALVAGED_UPDATES, Math.max(head, after + 1))
       const ids = Array.from({ length: upTo - after }, (_, i) => after + 1 + i)
-      const found = await salvage(history, ids)
+      const found = await this.#salvage(ids)
       this.#place.cursor = upTo
       return found.filter(
         (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),
@@ -270,20 +292,27 @@ export class HistoryReader {
     const { history, broadcaster, maxLag } = this.#shared
     const { cursor, queueId } = this.#place
     if (this.#place.liveAt !== undefined || !isFar(broadcaster.head - cursor, maxLag)) return false
-    return (await history.count(cursor, broadcaster.head, queueId)) > maxLag
+    return (await this.#patiently(() => history.count(cursor, broadcaster.head, queueId))) > maxLag
   }
 
   /** Says how much is left out, and then the latest update of each item that changed meanwhile. */
   async *#skip(): Passage {
     const { history } = this.#shared
     const { cursor, queueId, wanted } = this.#place
-    const { ids, head } = await history.latest({ of: "changed", after: cursor, queueId })
-    const between = await history.count(cursor, head, queueId)
+    const { ids, head } = await this.#patiently(() =>
+      history.latest({ of: "changed", after: cursor, queueId }),
+    )
+    const between = await this.#patiently(() => history.count(cursor, head, queueId))
     const missed = wanted ? null : between - ids.length
     yield* this.#latest(ids, [this.#gap({ event: "gap", reason: "slow", last_event_id: cursor, missed })])
     this.#place.cursor = head
   }
 }
+
+/** Whether the database only cannot be reached now. */
+const isAway = (error: unknown): boolean => error instanceof AppError && error.code === "unavailable"
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
 
 /** Whether a stream that is `behind` updates behind may be too far behind. */
 export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag

@@ -36,7 +36,11 @@ export class Remembered<Name, T> {
     if (entry?.rings === rings) return entry.value
     const renew = (): Knowable<T> => this.#renew(name, rings, read, renewed)
     const caughtUp = this.#broadcaster.caughtUp()
-    return caughtUp ? caughtUp.then(renew) : renew()
+    if (!caughtUp) return renew()
+    const renewing = caughtUp.then(renew)
+    // Who only wants to know whether it is known already does not wait for it.
+    renewing.catch(() => undefined)
+    return renewing
   }
 
   #renew(

@@ -1,5 +1,6 @@
+import { AppError } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import type { History } from "../store/contract/history.ts"
+import type { Page } from "../store/contract/history.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
 /** Event IDs asked for together. */
@@ -15,36 +16,38 @@ export interface Hole {
   readonly count: number
 }
 
+/** Reads the updates with some event IDs. */
+type Read = (ids: readonly number[]) => Promise<Page>
+
 /**
  * Reads updates one by one where a damaged database cannot give them together: the readable ones, and a hole for each
  * run of others. Event IDs ascend; those that are no longer kept are left out.
+ * @throws AppError if the database cannot be reached: nothing is known of the updates then
  */
-export async function salvage(
-  history: History,
-  ids: readonly number[],
-): Promise<readonly (UpdateFrame | Hole)[]> {
+export async function salvage(read: Read, ids: readonly number[]): Promise<readonly (UpdateFrame | Hole)[]> {
   const found: (UpdateFrame | Hole)[] = []
   for (let at = 0; at < ids.length; at += ASKED_TOGETHER) {
     const some = ids.slice(at, at + ASKED_TOGETHER)
-    const together = await readable(history, some)
+    const together = await readable(read, some)
     if (together) found.push(...updateFrames(together))
-    else for (const id of some) append(found, id, await readable(history, [id]))
+    else for (const id of some) append(found, id, await readable(read, [id]))
   }
   return found
 }
 
 /** The updates with these event IDs; null if not all of them can be read. */
-async function readable(history: History, ids: readonly number[]): Promise<readonly StoredUpdate[] | null> {
+async function readable(read: Read, ids: readonly number[]): Promise<readonly StoredUpdate[] | null> {
   try {
-    const { updates, more } = await history.updates(ids)
+    const { updates, more } = await read(ids)
     const last = updates.at(-1)?.id ?? 0
     if (!more) return updates
     const others = await readable(
-      history,
+      read,
       ids.filter((id) => id > last),
     )
     return others && [...updates, ...others]
-  } catch {
+  } catch (error) {
+    if (error instanceof AppError) throw error
     // What is wrong was reported when the whole page could not be read.
     return null
   }

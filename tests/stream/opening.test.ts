@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
@@ -14,6 +14,8 @@ import type { Frame } from "../../src/wire/frames.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
+
+setDefaultTimeout(30_000)
 
 /** Streams on a new database with three items and ten updates, and how often the history was read. */
 async function open() {
@@ -302,4 +304,24 @@ test("who resumes from before a time in which nobody watched gets what was store
   await write(1)
   expect(await since(late.signal)).toEqual([11, 12, 13, 14])
   late.abort()
+})
+
+test("a history that cannot be read while a stream opens after a ring leaves no error that nobody takes", async () => {
+  await using opened = await open()
+  const { streams, bus, fail } = opened
+  const leave = new AbortController()
+  await first(streams, { snapshot: false }, leave.signal)
+  const untaken: unknown[] = []
+  const take = (error: unknown): void => void untaken.push(error)
+  process.on("unhandledRejection", take)
+  try {
+    fail("latest", new Error("away"))
+    bus.notify()
+    expect(await first(streams, {}, leave.signal)).toEqual([])
+    await Bun.sleep(0)
+    expect(untaken).toEqual([])
+  } finally {
+    process.off("unhandledRejection", take)
+    leave.abort()
+  }
 })

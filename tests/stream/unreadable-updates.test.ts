@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { AppError } from "../../src/errors.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
 import { Streams } from "../../src/stream/streams.ts"
@@ -87,6 +88,38 @@ test("where pages cannot be read, a stream of one item still shows that item and
     if (frames.some((frame) => frame.type === "control" && frame.control.event === "live")) break
   }
   expect(ids).toEqual([3, 5, 7, 9])
+  leave.abort()
+  broadcaster.drain()
+}, 30_000)
+
+test("what a database that is away cannot give is not reported as damaged: the stream waits for it", async () => {
+  let pages = 0
+  let unreadable = 0
+  const read = async (name: string): Promise<void> => {
+    if (name === "page") pages += 1
+    if (pages > 3 || !["page", "updates"].includes(name)) return
+    throw new AppError("unavailable", "the database cannot be reached now")
+  }
+  const history = new MemoryHistory(read, 1000)
+  const fail = (): void => undefined
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
+  const onUnreadable = (): void => void (unreadable += 1)
+  const options = { maxLag: 0, random: () => 0.5, onError: fail, onUnreadable }
+  const streams = new Streams(history, broadcaster, options)
+  for (let id = 1; id <= 100; id += 1) history.append(id, "processing")
+  const leave = new AbortController()
+  const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
+  const stream = await streams.open({ ...common, queueId: undefined, lastEventId: "0" })
+  const said: string[] = []
+  for await (const frames of stream ?? []) {
+    for (const frame of frames) {
+      if (frame.type === "update") said.push(`${frame.update.id}`)
+      if (frame.type === "control") said.push(frame.control.event)
+    }
+    if (said.includes("live")) break
+  }
+  expect(said).toEqual([...Array.from({ length: 100 }, (_, i) => `${i + 1}`), "live"])
+  expect(unreadable).toBe(0)
   leave.abort()
   broadcaster.drain()
 }, 30_000)
