@@ -80,7 +80,7 @@ export const POSTGRES: readonly Mistake[] = [
       ],
       [
         "what may have been stored is called unchanged",
-        "throw isSent && error instanceof AppError ? unknownOutcome(error) : error",
+        "throw isOpen && error instanceof AppError ? unknownOutcome(error) : error",
         "throw error",
       ],
     ],
@@ -248,7 +248,7 @@ export const POSTGRES: readonly Mistake[] = [
       ["too few connections are not noticed", "free + 1 >= CONNECTIONS", "free + 1 >= 0"],
       [
         "a pooler that refuses settings is not called one",
-        'if (state === "08P01") return pooler(url)',
+        "if (cause.state === UNKNOWN_PARAMETER) return pooler(url)",
         "void pooler",
       ],
     ],
@@ -294,6 +294,8 @@ export const POSTGRES: readonly Mistake[] = [
         'super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)',
         "super(`${why.join()} ${Bun.inspect(error)}`)",
       ],
+      ["a server that lets nobody in is an error", "code === LATE || isEnding ||", "code === LATE ||"],
+      ["a server without room is an error", "const UNABLE = /^53|^42501/", "const UNABLE = /^42501/"],
     ],
   ),
   ...of(

@@ -134,8 +134,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a stream skips one update too early",
-        "(await history.count(cursor, broadcaster.head, queueId)) > maxLag",
-        "(await history.count(cursor, broadcaster.head, queueId)) >= maxLag",
+        "history.count(cursor, broadcaster.head, queueId))) > maxLag",
+        "history.count(cursor, broadcaster.head, queueId))) >= maxLag",
       ],
     ],
   ),
@@ -143,6 +143,11 @@ export const VIEWERS: readonly Mistake[] = [
     "src/stream/history-reader.ts",
     ["tests/stream/unreadable-updates.test.ts"],
     [
+      [
+        "what a database that is away cannot give is called damaged",
+        "if (!isAway(error) || !this.#isWatched) throw error",
+        "throw error",
+      ],
       [
         "a filtered stream learns how many updates of others cannot be read",
         "missed: isEverything ? one.count : null",

@@ -3,7 +3,16 @@ import { drizzle } from "drizzle-orm/pg-proxy"
 
 import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
-import { isConnectionLost, isOfDatabase, isReadOnly, isUndone, LateError, StatementError } from "./faults.ts"
+import {
+  isConnectionLost,
+  isOfDatabase,
+  isReadOnly,
+  isUnable,
+  isUndone,
+  LateError,
+  StatementError,
+  withoutStatement,
+} from "./faults.ts"
 
 /** How long one statement may take before the pool is given up: a frozen network would hang Bun's client for ever. */
 export const LIMIT_MS = 5000
@@ -75,15 +84,16 @@ export class PostgresLink {
   /**
    * Does work again as long as the way to the server is lost, or the server has undone it, until `untilMs` on
    * the clock of `performance.now()`. Doing the work twice must have the same result.
-   * @throws AppError `unavailable` after that time, StatementError for what the server refuses, and what the
-   * work throws
+   * @throws AppError `unavailable` after that time, or at once when the server is not able to, StatementError for what
+   * it refuses, and what the work throws
    */
   async patiently<T>(work: () => Promise<T>, untilMs = performance.now() + PATIENCE_MS): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       try {
         return await work()
       } catch (error) {
-        if (!isOfDatabase(error)) throw error
+        if (error instanceof AppError || !isOfDatabase(error)) throw withoutStatement(error)
+        if (isUnable(error)) throw unable(error)
         if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
         if (isReadOnly(error)) this.#renew(this.#sql)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
@@ -160,6 +170,12 @@ export class PostgresLink {
     pool.close({ timeout: 0 }).catch(() => undefined)
   }
 }
+
+/** The error for what the server did not do, although it answers: for a reason that is not in the request. */
+export const unable = (error: unknown): AppError =>
+  new AppError("unavailable", "the database cannot do this now; nothing was changed", {
+    cause: new StatementError(error),
+  })
 
 const unreachable = (error: unknown): AppError =>
   new AppError("unavailable", "the database cannot be reached now; nothing was changed", {

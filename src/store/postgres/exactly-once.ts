@@ -59,18 +59,26 @@ export class Fence {
   async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
     this.#group += 1
     let isSent = false
+    let isOpen = false
     const work = async (): Promise<SentGroup> => {
       const before = await this.#enter(nowMs, isSent)
       if (before) return before
       isSent = true
-      const outcome = await this.#append(parameters)
-      if (outcome !== SHUT_OUT) return outcome
+      try {
+        const outcome = await this.#append(parameters)
+        isOpen = false
+        if (outcome !== SHUT_OUT) return outcome
+      } catch (error) {
+        // Any other error is an answer: nothing was stored.
+        isOpen = isConnectionLost(error)
+        throw error
+      }
       return (await this.#enter(nowMs, isSent)) ?? NOTHING
     }
     try {
       return await this.#link.patiently(work, untilMs)
     } catch (error) {
-      throw isSent && error instanceof AppError ? unknownOutcome(error) : error
+      throw isOpen && error instanceof AppError ? unknownOutcome(error) : error
     }
   }
 

@@ -1,8 +1,11 @@
 import { SQL } from "bun"
+import { DrizzleQueryError } from "drizzle-orm"
 
 /** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
 const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
+/** Codes that mean: no encrypted connection can be made, or the server's certificate is not accepted. */
+const TLS = /CERT|VERIFY|ALTNAME|TLS|SSL/
 /** The SQLSTATE of a server that takes no writes: a standby, to which a name may lead after a failover. */
 export const READ_ONLY = "25006"
 /**
@@ -10,6 +13,15 @@ export const READ_ONLY = "25006"
  * connection.
  */
 const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", READ_ONLY, "53300", "25P03"]
+/** SQLSTATEs of a server that lets this program in no more: a password, a right or a database has changed. */
+const SHUT = ["28000", "28P01", "3D000"]
+/** What the server calls an error that ends the session, whatever its SQLSTATE. Some languages have other words. */
+const ENDING = ["FATAL", "PANIC"]
+/**
+ * What SQLSTATEs begin with if the server is not able to do now what it was asked: no room on its disk or in its memory,
+ * or no right to a table.
+ */
+const UNABLE = /^53|^42501/
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
 const UNDONE = ["40001", "40P01", "55P03", "57014"]
 /** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
@@ -31,42 +43,70 @@ export class StatementError extends Error {
   /** The SQLSTATE; without one, the code of Bun's client. */
   readonly code: string
 
+  /** Whether it has ended the session. */
+  readonly isEnding: boolean
+
   /** Takes what may be shown from an error of the client, of drizzle, or of this program. */
   constructor(error: unknown) {
-    const { state, constraint, code } = partsOf(error)
+    const { state, constraint, code, isEnding } = partsOf(error)
     const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code]
     super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)
     this.state = state
     this.code = state === "" ? code : state
+    this.isEnding = isEnding
   }
+}
+
+/** What an error says of the database. */
+interface Parts {
+  readonly state: string
+  readonly constraint: string
+  readonly code: string
+  readonly isEnding: boolean
 }
 
 /** The server's error inside an error, however it is wrapped. */
-function partsOf(error: unknown): { state: string; constraint: string; code: string } {
+function partsOf(error: unknown): Parts {
   if (error instanceof StatementError) {
-    return { state: error.state, constraint: "", code: error.state === "" ? error.code : "" }
+    const { state, isEnding } = error
+    return { state, constraint: "", code: state === "" ? error.code : "", isEnding }
   }
   if (error instanceof SQL.PostgresError) {
-    const { errno, constraint = "", code } = error
-    return { state: String(errno ?? ""), constraint, code: errno === undefined ? code : "" }
+    const { errno, constraint = "", code, severity = "" } = error
+    const state = String(errno ?? "")
+    return { state, constraint, code: state === "" ? code : "", isEnding: ENDING.includes(severity) }
   }
   if (error instanceof Error && error.cause !== undefined) return partsOf(error.cause)
-  const code = error instanceof Error && "code" in error ? String(error.code) : ""
-  return { state: "", constraint: "", code: error instanceof LateError ? LATE : code }
+  return { state: "", constraint: "", code: codeOf(error), isEnding: false }
 }
 
-/** Whether an error is Bun's client's, or our own about it. */
+const codeOf = (error: unknown): string =>
+  error instanceof LateError ? LATE : error instanceof Error && "code" in error ? String(error.code) : ""
+
+/** Whether an error is Bun's client's, or our own about it. What its TLS throws is of no class of its own. */
 export const isOfDatabase = (error: unknown): boolean =>
   error instanceof SQL.SQLError ||
   error instanceof LateError ||
   error instanceof StatementError ||
+  TLS.test(codeOf(error)) ||
   (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
+
+/** What drizzle has wrapped, because its own error carries the statement with its parameters. */
+export const withoutStatement = (error: unknown): unknown =>
+  error instanceof DrizzleQueryError ? error.cause : error
 
 /** Whether the way to the server was lost: the request may have been carried out. */
 export function isConnectionLost(error: unknown): boolean {
-  const { state, code } = partsOf(error)
-  return code === LATE || AWAY.includes(state) || (state === "" && WAY.test(code))
+  const { state, code, isEnding } = partsOf(error)
+  const isOfWay = state === "" && (WAY.test(code) || TLS.test(code))
+  return code === LATE || isEnding || isOfWay || AWAY.includes(state) || SHUT.includes(state)
 }
+
+/** Whether no encrypted connection can be made to the server. */
+export const isOfTls = (error: unknown): boolean => TLS.test(partsOf(error).code)
+
+/** Whether the server is not able now to do what it was asked, which waiting for a moment does not change. */
+export const isUnable = (error: unknown): boolean => UNABLE.test(partsOf(error).state)
 
 /** Whether the server takes no writes. */
 export const isReadOnly = (error: unknown): boolean => partsOf(error).state === READ_ONLY

@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts"
 import type { Clock } from "../../item/moment.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS } from "../contract/life.ts"
@@ -5,9 +6,9 @@ import type { Observed } from "../contract/store.ts"
 import type { Outages } from "../outages.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
-import { PATIENCE_MS, type PostgresLink } from "./connections.ts"
+import { PATIENCE_MS, type PostgresLink, unable } from "./connections.ts"
 import type { Fence } from "./exactly-once.ts"
-import { isRefused, StatementError } from "./faults.ts"
+import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
 import { type Decision, type KnownRow, Sheet, type SheetRow } from "./group-decisions.ts"
 import { type itemReads, Look } from "./group-reads.ts"
 import type { Seen } from "./rolled-back-database.ts"
@@ -149,7 +150,8 @@ export class Group {
         observed.onFailure?.(this.#failure)
         outages.begin(triedMs)
       }
-      for (const job of jobs) job.settle({ ok: false, error })
+      const isOfServer = isOfDatabase(error) && !isRefused(error) && !(error instanceof AppError)
+      for (const job of jobs) job.settle({ ok: false, error: isOfServer ? unable(error) : error })
     }
   }
 

@@ -7,7 +7,7 @@ import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
 import { type LinkOptions, PostgresLink } from "./connections.ts"
-import { isConnectionLost, READ_ONLY, StatementError, stateOf } from "./faults.ts"
+import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
 import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 
 /** How long a start waits for a server that is away. */
@@ -88,10 +88,15 @@ const tooFew = (free: number): string | undefined =>
     ? undefined
     : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`
 
-/** Answers how many connections are left. Waits for a server that is away, or takes no writes. */
+/**
+ * Answers how many connections are left. Waits for a server that is away, or takes no writes, but not for one that lets
+ * this program not in: a person has to do something about that.
+ */
 async function checkServer(link: PostgresLink, url: string): Promise<number> {
   const look = async (): Promise<Server> => {
-    const [server] = await link.ask<Server>(SERVER)
+    const [server] = await link.ask<Server>(SERVER).catch((error: unknown) => {
+      throw FINAL.includes(stateOf(error)) || isOfTls(error) ? explained(error, url) : error
+    })
     if (server?.read_only === "off") return server
     throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: READ_ONLY })
   }
@@ -161,9 +166,6 @@ const pooler = (url: string): AppError =>
     `${shownDatabase(url)} is a connection pooler such as pgbouncer, behind which answers get mixed up; name the PostgreSQL server itself with --database`,
   )
 
-/** Codes of a certificate that is not accepted. */
-const CERTIFICATE = /CERT|VERIFY|ALTNAME/
-
 /** The message of a start that failed, by SQLSTATE: what is wrong, and what to do. */
 const ADVICE: Readonly<Record<string, string>> = {
   "28P01": "refuses the password; check the user and the password in the URL",
@@ -176,21 +178,30 @@ const ADVICE: Readonly<Record<string, string>> = {
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
+/** What a pooler says to a startup parameter that it does not know. */
+const UNKNOWN_PARAMETER = "08P01"
+/** The SQLSTATEs of these that no start waits for. */
+const FINAL = ["28P01", "28000", "3D000", "42501", UNKNOWN_PARAMETER]
+/** What the client says of a server that takes no encrypted connections. */
+const NO_TLS = "ERR_POSTGRES_TLS_NOT_AVAILABLE"
+
+/** What is wrong with a database, and what to do. */
+function adviceFor(error: unknown, { state, code }: StatementError): string {
+  const known = ADVICE[state]
+  if (known !== undefined) return known
+  if (code === NO_TLS)
+    return "takes no encrypted connections; turn ssl on there, or leave sslmode out of the URL"
+  if (isOfTls(error))
+    return "has a certificate that is not accepted; NODE_EXTRA_CA_CERTS names the file of its authority"
+  return isConnectionLost(error) ? "cannot be reached" : "cannot be used"
+}
+
 /** An error as the sentence of a start that failed. */
 function explained(error: unknown, url: string): unknown {
   // Without a cause it says already what is wrong.
   if (error instanceof AppError && error.cause === undefined) return error
-  const state = stateOf(error)
-  // A startup parameter that it does not know.
-  if (state === "08P01") return pooler(url)
   const cause = new StatementError(error)
-  const advice =
-    ADVICE[state] ??
-    (CERTIFICATE.test(cause.code)
-      ? "has a certificate that is not accepted; NODE_EXTRA_CA_CERTS names the file of its authority"
-      : isConnectionLost(error)
-        ? "cannot be reached"
-        : "cannot be used")
-  const message = `the database ${shownDatabase(url)} ${advice} (${cause.message})`
+  if (cause.state === UNKNOWN_PARAMETER) return pooler(url)
+  const message = `the database ${shownDatabase(url)} ${adviceFor(error, cause)} (${cause.message})`
   return new AppError("unavailable", message, { cause })
 }

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs"
 
 import { postgresBell } from "../../../src/bus/postgres.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
-import { Authority } from "../../certificates.ts"
+import { Authority, type Certificate } from "../../certificates.ts"
 import { found } from "../../engines.ts"
-import { run as runProgram, temporaryFolder } from "../../server.ts"
+import { run as runProgram, start, temporaryFolder } from "../../server.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)
@@ -22,10 +22,14 @@ test.skipIf(whyNoPostgres !== undefined || found("openssl") === null)(
     const { run, port } = await postgres()
     using folder = temporaryFolder()
     const authority = new Authority(folder.path)
-    const { file, key } = authority.sign("localhost", 1)
+    const good = authority.sign("localhost", 1)
     const linesOf = (path: string): string[] => readFileSync(path, "utf8").trim().split("\n")
-    await run(written(linesOf(file), ">", "server.crt"))
-    await run(written(linesOf(key), ">", "server.key"))
+    const show = async ({ file, key }: Certificate): Promise<void> => {
+      await run(written(linesOf(file), ">", "server.crt"))
+      await run(written(linesOf(key), ">", "server.key"))
+      await run("SELECT pg_reload_conf()")
+    }
+    await show(good)
     const rules = ["hostssl all secret all scram-sha-256", "host all secret all reject"]
     await run(written([...rules, "host all all all trust"], ">", "pg_hba.conf"))
     await run(`CREATE ROLE secret LOGIN PASSWORD '${PASSWORD}'`)
@@ -56,5 +60,22 @@ test.skipIf(whyNoPostgres !== undefined || found("openssl") === null)(
       NODE_EXTRA_CA_CERTS: authority.file,
     })
     expect(known).toMatchObject({ code: 0, stdout: expect.stringContaining("no tokens") })
+
+    // A certificate that is no longer accepted is like a server that is away.
+    const env = { NODE_EXTRA_CA_CERTS: authority.file }
+    await using server = await start({ database: url("?sslmode=verify-full"), env })
+    await show(authority.sign("localhost", 0))
+    await run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'secret'")
+    const answers = Promise.all([
+      server.api("GET", "/queue"),
+      server.api("POST", "/queue", { song_id: 7 }),
+      server.api("GET", "/progress/stream", undefined, { accept: "text/event-stream" }),
+    ])
+    const ready = async (): Promise<string> => (await fetch(`${server.url}/health/ready`)).text()
+    while (!(await ready()).includes("database_unwritable"));
+    await show(good)
+    expect((await answers).map(({ status }) => status)).toEqual([200, 201, 200])
+    await (await answers)[2].body?.cancel()
+    expect(server.log).not.toMatch(/Failed query|select/i)
   },
 )

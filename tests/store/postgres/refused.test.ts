@@ -86,6 +86,56 @@ withPostgres("a role with three connections writes and reads all the same", asyn
 })
 
 withPostgres(
+  "what the database is not able to store is answered as such, and nothing is changed",
+  async () => {
+    await using opened = await openStore()
+    await using client = new SQL({ url: opened.url, max: 1 })
+    const { store } = opened
+    const id = await added(store)
+    // No room on its disk, no right to a table, and a disk that cannot be written.
+    for (const state of ["53100", "42501", "58030"]) {
+      await client
+        .unsafe(
+          `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON updates EXECUTE FUNCTION refuse()`,
+        )
+        .simple()
+      const error: unknown = await put(store, id, { message: "none" }).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("nothing was") })
+      expect(stateOf(error)).toBe(state)
+      expect([store.faults(), store.failure]).toEqual([["database_unwritable"], state])
+      await client.unsafe("DROP FUNCTION refuse CASCADE").simple()
+      expect((await put(store, id, { message: state })).message).toBe(state)
+      expect(store.faults()).toEqual([])
+    }
+    expect(await store.head()).toBe(4)
+  },
+)
+
+withPostgres("a server that lets nobody in for a while delays reads and writes, and loses none", async () => {
+  const { run } = await postgres()
+  await using opened = await openStore()
+  const { store } = opened
+  const id = await added(store)
+  const ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+  const name = new URL(opened.url).pathname.slice(1)
+  await run(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`)
+  try {
+    await run(ended.replace("$1", `'${name}'`))
+    const writing = put(store, id, { message: "stored in the end" })
+    const waits = Promise.all([writing, store.pausedAt()])
+    expect(await Promise.race([waits, Bun.sleep(500).then(() => "waits")])).toBe("waits")
+    expect(store.faults()).toEqual(["database_unwritable"])
+    await run(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`)
+    expect((await writing).message).toBe("stored in the end")
+    await waits
+    expect(store.faults()).toEqual([])
+  } finally {
+    await run(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`)
+  }
+})
+
+withPostgres(
   "a server learns at its start that the database has too few connections left for it",
   async () => {
     await using opened = await openStore()
