@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { ServerError } from "../../src/client/client.ts"
+import { addCommand } from "../../src/commands/add.ts"
+import { cancelCommand } from "../../src/commands/cancel.ts"
+import { kindsCommand } from "../../src/commands/kinds.ts"
+import { moveCommand } from "../../src/commands/move.ts"
+import { setCommand } from "../../src/commands/set.ts"
+import { temporaryFolder } from "../server.ts"
+import { answering, inThisProcess, item, type Ran, ran } from "./in-process.ts"
+
+inThisProcess()
+
+test("a song is added with all that was said of it, and what is no song is refused before the server is asked", async () => {
+  const asked = answering("add", async () => item({ title: "Lights" }))
+  const flags = ["--metadata", "a=b=c", "--metadata", "d=", "--tags", " 4k, gpu,,4k", "--in", "2m"]
+  expect(
+    await ran(addCommand, "7", ...flags, "--total", "212.5", "--totals", "images=5", "--attempts", "2"),
+  ).toEqual({
+    code: 0,
+    out: "queue item 7: Lights, queued  http://127.0.0.1:8080/items/7\n",
+    err: "",
+  })
+  const more = { tags: ["4k", "gpu"], totals: { seconds: 212.5, images: 5 }, metadata: { a: "b=c", d: "" } }
+  expect(asked[0]?.[0]).toEqual({ song_id: 7, available_in: 120, max_attempts: 2, ...more })
+  await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k")
+  expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600 }, "k"])
+  for (const wrong of [
+    ["7", "--in", "1d"],
+    ["7", "8", "--idempotency-key", "k"],
+    ["7", "--metadata", "=x"],
+    [],
+  ])
+    expect((await ran(addCommand, ...wrong)).code).toBeString()
+  expect(asked).toHaveLength(2)
+})
+
+test("the name of a file gives the song and the title, unless the flags do", async () => {
+  using folder = temporaryFolder()
+  for (const name of ["007 - Northern Lights.wav", "lights.wav", "12.wav"])
+    writeFileSync(join(folder.path, name), "")
+  const asked = answering("add", async () => item())
+  const add = (name: string, ...flags: string[]): Promise<Ran> =>
+    ran(addCommand, join(folder.path, name), ...flags)
+  await add("007 - Northern Lights.wav")
+  await add("12.wav")
+  await add("007 - Northern Lights.wav", "--song", "3")
+  await add("lights.wav", "--song", "3", "--title", "Mine", "--metadata", "path=elsewhere")
+  expect(asked.map(([one]) => one)).toMatchObject([
+    {
+      song_id: 7,
+      title: "Northern Lights",
+      metadata: { path: join(folder.path, "007 - Northern Lights.wav") },
+    },
+    { song_id: 12, title: "12" },
+    { song_id: 3, title: "007 - Northern Lights" },
+    { song_id: 3, title: "Mine", metadata: { path: "elsewhere" } },
+  ])
+  expect((await add("lights.wav")).code).toContain("does not begin with the song's number")
+  expect((await add("none.wav")).code).toContain("neither a song's number nor a file")
+  expect((await ran(addCommand, "7", "--song", "3")).code).toContain("already a song")
+})
+
+test("each item that is named is tried once, and one refusal makes the exit code 1", async () => {
+  const asked = answering("cancel", async (id: number) => {
+    if (id === 8) throw new ServerError(404, "queue item 8 does not exist")
+    return item({ id, status: "failed", outcome: "cancelled" })
+  })
+  expect(await ran(cancelCommand, "7", "8", "7", "9")).toEqual({
+    code: 1,
+    out: "queue item 7: cancelled\nqueue item 9: cancelled\n",
+    err: "track-studio: queue item 8 does not exist\n",
+  })
+  expect(asked.map(([id]) => id)).toEqual([7, 8, 9])
+  expect((await ran(cancelCommand, "7", "0")).code).toBe("ID must be a positive whole number, not 0")
+  expect((await ran(cancelCommand)).code).toBe("missing ID")
+})
+
+test("an item is changed by the keys that were named, and a lease that a worker holds is ended in its place", async () => {
+  const asked = answering("update", async () => item({ progress: 5, current_step: "Images" }))
+  expect((await ran(setCommand, "7", "--priority", "-3", "--flag", "none", "--step", "Images")).out).toBe(
+    "queue item 7: queued, 5%, Images\n",
+  )
+  await ran(setCommand, "7", "--flag", "image_issue", "--title", "Lights")
+  expect(asked).toEqual([
+    [7, { current_step: "Images", priority: -3, flag: null }],
+    [7, { title: "Lights", flag: "image_issue" }],
+  ])
+  const [failed, completed] = [
+    answering("fail", async () => ({ item: item({ status: "failed" }) })),
+    answering("complete", async () => ({ item: item({ status: "completed" }) })),
+  ]
+  const lease = ["7", "--lease", "t"]
+  await ran(setCommand, ...lease, "--status", "failed", "--error", "out of memory")
+  await ran(setCommand, ...lease, "--status", "failed")
+  await ran(setCommand, ...lease, "--status", "completed", "--video-file", "/a.mp4")
+  const held = { id: 7, token: "t" }
+  expect(failed).toEqual([
+    [held, { error_message: "out of memory" }],
+    [held, {}],
+  ])
+  expect(completed).toEqual([[held, { video_file_path: "/a.mp4" }]])
+  expect((await ran(setCommand, ...lease, "--priority", "3")).code).toContain("--lease takes")
+  expect((await ran(setCommand, "7")).code).toContain("nothing to set")
+  expect((await ran(setCommand, "7", "--progress", "101")).code).toBe(
+    "progress cannot be 101; it can be 0 to 100",
+  )
+})
+
+test("kinds are listed with their runs, and forgotten by name; an item is moved before another", async () => {
+  const kind = { kind: "movie", look: "", runs: 1, seconds: 250 }
+  answering("kinds", async () => ({ kinds: [kind, { ...kind, kind: "k", look: "ffmpeg", runs: 2 }] }))
+  expect((await ran(kindsCommand)).out).toBe(
+    "movie: 1 run, 4:10 on average\nk (ffmpeg): 2 runs, 4:10 on average\n",
+  )
+  const forgotten = answering("forgetRuns", async () => 3)
+  expect((await ran(kindsCommand, "--forget", "movie")).out).toBe('3 runs of "movie" forgotten.\n')
+  const moved = answering("move", async () => item({ priority: 5 }))
+  expect((await ran(moveCommand, "7", "--before", "8")).out).toBe("queue item 7: now before 8, priority 5\n")
+  expect([forgotten, moved]).toEqual([[["movie"]], [[7, 8]]])
+  expect((await ran(moveCommand, "7")).code).toContain("missing --before")
+  expect((await ran(moveCommand, "--from", "a.db")).code).toBe("missing --to DATABASE")
+})
