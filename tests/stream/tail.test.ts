@@ -18,3 +18,30 @@ test("a stream that is behind takes all that it lacks, and some 256 KiB at once"
   expect(taken.map(({ length }) => length)).toEqual([4, 4, 4, 4, 4])
   expect(taken.flat()).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
 })
+
+test("a batch that is larger than all that is kept is taken as well, while it is the newest", () => {
+  const tail = new Tail()
+  const [seat, late] = [new Seat("global", undefined), new Seat("global", undefined)]
+  const large = { queue_id: 1, song_id: 1, status: "processing", data: "x".repeat(3 * 1024 * 1024) } as const
+  tail.push(new Batch(0, 1, [{ id: 1, ...large }]))
+  expect(tail.take(seat)?.flat()).toHaveLength(1)
+  tail.push(new Batch(1, 2, [{ id: 2, ...large, data: "small" }]))
+  expect(tail.take(late)).toBeNull()
+  expect(tail.take(seat)?.flat()).toHaveLength(1)
+})
+
+test("thinned streams that begin at different places take different lists, and those at the same place one", () => {
+  const tail = new Tail()
+  const update = (id: number) => ({ id, queue_id: id, song_id: 1, status: "processing" as const, data: "{}" })
+  tail.push(new Batch(0, 2, [update(1), update(2)]))
+  const seatAt = (cursor: number): Seat => Object.assign(new Seat("global", undefined), { cursor })
+  const [first] = tail.takeThinned(seatAt(0)) ?? []
+  expect(first?.map((frame) => frame.update.id)).toEqual([1, 2])
+  expect(
+    tail
+      .takeThinned(seatAt(1))
+      ?.flat()
+      .map((frame) => frame.update.id),
+  ).toEqual([2])
+  expect(tail.takeThinned(seatAt(0))?.[0]).toEqual(first)
+})

@@ -110,6 +110,10 @@ test("an item that stands still, or is to be cancelled, says so instead", () => 
   expect(leftOf(still, NOW)).toBe("stalled for 4:10")
   const cancel_requested_at = new Date(NOW).toISOString()
   expect(leftOf(boardOf(update(1, { eta_seconds: 60, cancel_requested_at })), NOW)).toBe("cancelling")
+  const one = new Board({ queueId: 1 })
+  one.live(NOW)
+  one.update(update(1, { status: "failed", outcome: "cancelled", cancel_requested_at }), NOW)
+  expect(drawn(one).join("\n")).not.toContain("cancelling")
 })
 
 test("what a snapshot after a gap does not mention leaves the board", () => {
@@ -131,6 +135,8 @@ test("a stream that was too slow gets all changes, and keeps what did not change
     "120 updates were missed (slow)",
     "✔ #2 song 2 completed",
   ])
+  board.live(NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
 })
 
 test("an item that ends is shown once, and a finished one that changes is not shown again", () => {
@@ -238,6 +244,13 @@ test("the board of one item shows its worker, its state and its error whole, in 
   const error_message = `${"a cause that is long ".repeat(6)}end`
   board.update(update(1, { status: "failed", outcome: "failed", error_message }), NOW)
   expect(drawn(board).slice(2, -1).join(" ")).toBe(error_message)
+  // A long one takes three lines, of which the last is cut.
+  board.update(
+    update(1, { status: "failed", outcome: "failed", error_message: "a long cause ".repeat(99) }),
+    NOW,
+  )
+  const lines = drawn(board)
+  expect([lines.length, lines.at(-2)?.at(-1)]).toEqual([6, "…"])
 })
 
 test("text is cut and padded by the columns it takes", () => {

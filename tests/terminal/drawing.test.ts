@@ -1,0 +1,162 @@
+import { expect, test } from "bun:test"
+
+import type { Board, View } from "../../src/terminal/board.ts"
+import { drawing, foreseeing } from "../../src/terminal/drawing.ts"
+import { OutputText } from "../../src/terminal/output.ts"
+import { readable } from "../../src/terminal/plain.ts"
+import { colourless } from "../../src/terminal/terminal.ts"
+import { update } from "../dashboard/items.ts"
+
+const VIEW: View = { columns: 40, rows: 10, nowMs: 0, style: colourless, widthOf: Bun.stringWidth }
+
+/** A stream that says what the test says, and a board that shows the text that was said last. */
+class Scene {
+  text = "first"
+  /** How often the board was drawn. */
+  drawn = 0
+  #said: ("shown" | "forced")[] = []
+  #isOver = false
+  #wake: () => void = () => undefined
+  #change = Promise.withResolvers<"resized" | "overwritten">()
+  readonly frames: AsyncGenerator<string, void, undefined>
+
+  constructor(frameMs: number) {
+    const board: unknown = {
+      news: () => [],
+      draw: () => {
+        this.drawn += 1
+        return [{ text: this.text, width: this.text.length }]
+      },
+    }
+    const changed = (): Promise<"resized" | "overwritten"> => {
+      this.#change = Promise.withResolvers()
+      return this.#change.promise
+    }
+    const screen = { view: () => VIEW, frameMs, changed }
+    this.frames = drawing(board as Board, this.#all(), (one) => one, screen)
+  }
+
+  async *#all(): AsyncGenerator<"shown" | "forced", void, undefined> {
+    while (!this.#isOver || this.#said.length > 0) {
+      const next = this.#said.shift()
+      if (next) yield next
+      else await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  /** Says something, after which the board shows this text. */
+  say(text: string, how: "shown" | "forced" = "shown"): void {
+    this.text = text
+    this.#said.push(how)
+    this.#wake()
+  }
+
+  end(): void {
+    this.#isOver = true
+    this.#wake()
+  }
+
+  change(how: "resized" | "overwritten"): void {
+    this.#change.resolve(how)
+  }
+
+  /** The next frame, as the text that it draws; with "up" before it if it takes the place of the one before. */
+  async next(): Promise<string | undefined> {
+    const { value } = await this.frames.next()
+    if (typeof value !== "string") return undefined
+    const shown = /\u001b\[2K(.*)\n/.exec(value)?.[1] ?? ""
+    return value.includes("\u001b[1A") ? `up ${shown}` : shown
+  }
+}
+
+test("a frame is drawn when it looks different, or must be drawn again, and at the end", async () => {
+  const scene = new Scene(5)
+  expect(await scene.next()).toBe("first")
+  scene.say("first", "forced")
+  expect(await scene.next()).toBe("up first")
+  const later = scene.next()
+  scene.say("first")
+  // Longer than a second, after which the seconds are counted down: nothing looks different by then.
+  await Bun.sleep(1200)
+  scene.say("second")
+  expect(await later).toBe("up second")
+  scene.end()
+  expect([await scene.next(), await scene.next()]).toEqual(["up second", undefined])
+}, 30_000)
+
+test("however much is said, frames come no faster than they may, and the last one shows all of it", async () => {
+  const scene = new Scene(200)
+  expect(await scene.next()).toBe("first")
+  const frames: string[] = []
+  const reading = (async () => {
+    for (let frame = await scene.next(); frame !== undefined; frame = await scene.next()) frames.push(frame)
+  })()
+  const startedMs = performance.now()
+  for (let n = 0; n < 40; n += 1) {
+    scene.say(`number ${n}`)
+    await Bun.sleep(5)
+  }
+  const most = (performance.now() - startedMs) / 200 + 2
+  scene.end()
+  await reading
+  expect(frames.at(-1)).toBe("up number 39")
+  expect(frames.length).toBeLessThanOrEqual(most)
+})
+
+test("after a terminal was written over the next frame begins below, and each such change counts", async () => {
+  const scene = new Scene(5)
+  expect(await scene.next()).toBe("first")
+  for (const text of ["second", "third"]) {
+    scene.text = text
+    const frame = scene.next()
+    await Bun.sleep(1)
+    scene.change("overwritten")
+    expect(await frame).toBe(text)
+  }
+  scene.text = "fourth"
+  const frame = scene.next()
+  scene.change("resized")
+  expect(await frame).toBe("up fourth")
+  const { drawn } = scene
+  const last = scene.next()
+  await Bun.sleep(100)
+  // A change that was seen does not have it drawn again and again.
+  expect(scene.drawn - drawn).toBeLessThan(3)
+  scene.end()
+  expect(await last).toBe("up fourth")
+})
+
+test("a board is given the time of the end, and none where the server does not know it", async () => {
+  const given: (number | null)[] = []
+  const board: unknown = { foresee: (seconds: number | null) => given.push(seconds) }
+  for (const ask of [() => Promise.resolve(60), () => Promise.reject(new Error("away"))]) {
+    using _foreseeing = foreseeing(board as Board, ask)
+    for (const { length } = given; given.length === length;) await new Promise(setImmediate)
+  }
+  expect(given).toEqual([60, null])
+})
+
+test("output is text in its own lines, with a line for another attempt and for what is missing", () => {
+  const text = new OutputText()
+  const piece = { attempt: 1, from: 0, to: 1, missing: 0, text: "" }
+  expect(text.next({ ...piece, text: "one\u001b[2J" })).toBe("one\ufffd[2J")
+  expect(text.next({ ...piece, missing: 2000, text: "three\n" })).toBe(
+    "\n[2,000 bytes are not kept]\nthree\n",
+  )
+  expect(text.next({ ...piece, attempt: 2, missing: 1, text: "four\tfive" })).toBe(
+    "[attempt 2]\n[1 byte is not kept]\nfour\tfive",
+  )
+  expect(text.end).toBe("\n")
+  expect(text.next({ ...piece, attempt: 2, text: "\n" })).toBe("\n")
+  expect(text.end).toBe("")
+})
+
+test("a line of an update leaves out what the server itself says, where a step or an error says more", () => {
+  const routine = { message: "Processing started" }
+  expect(readable(update(1, { ...routine, current_step: "Images" }))).toEndWith("  Images")
+  expect(readable(update(1, { ...routine, error_message: "no space" }))).toEndWith("  no space")
+  expect(readable(update(1, routine))).toEndWith("  Processing started")
+  expect(readable(update(1, { message: "three of five", current_step: "Images" }))).toEndWith(
+    "  Images - three of five",
+  )
+})
