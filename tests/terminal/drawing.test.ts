@@ -64,7 +64,7 @@ class Scene {
   async next(): Promise<string | undefined> {
     const { value } = await this.frames.next()
     if (typeof value !== "string") return undefined
-    const shown = /\u001b\[2K(.*)\n/.exec(value)?.[1] ?? ""
+    const [shown = ""] = (value.split("\u001b[2K")[1] ?? "").split("\n")
     return value.includes("\u001b[1A") ? `up ${shown}` : shown
   }
 }

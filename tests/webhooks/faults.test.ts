@@ -1,136 +1,11 @@
-import { afterAll, expect, spyOn, test } from "bun:test"
-import { join } from "node:path"
+import { expect, spyOn, test } from "bun:test"
 
-import { LocalBus } from "../../src/bus/bus.ts"
-import type { Deliveries, Delivery, Settlement } from "../../src/store/contract/deliveries.ts"
-import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Delivery } from "../../src/store/contract/deliveries.ts"
 import { post } from "../../src/webhooks/post.ts"
-import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
-import { temporaryFolder } from "../server.ts"
+import { Receiver, Scene } from "./scene.ts"
 
 const HOUR_MS = 3_600_000
-
-/** A receiver that answers as the test says, and counts. */
-class Receiver implements Disposable {
-  /** The ids of what it was sent, in order. */
-  readonly ids: string[] = []
-  answer: () => Response | Promise<Response> = () => new Response("ok")
-  #changed: () => void = () => undefined
-  readonly #server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch: (request) => {
-      this.ids.push(request.headers.get("webhook-id") ?? new URL(request.url).pathname)
-      this.#changed()
-      return this.answer()
-    },
-  })
-
-  get url(): string {
-    return `http://127.0.0.1:${this.#server.port}/hook`
-  }
-
-  /** Resolves once it has been asked so often. */
-  async asked(times: number): Promise<void> {
-    while (this.ids.length < times) await new Promise<void>((resolve) => (this.#changed = resolve))
-  }
-
-  [Symbol.dispose](): void {
-    void this.#server.stop(true)
-  }
-}
-
-const folder = temporaryFolder()
-afterAll(() => folder[Symbol.dispose]())
-
-/** Webhooks of a store whose deliveries the test may disturb, on a clock that the test moves. */
-class Scene implements AsyncDisposable {
-  readonly receiver = new Receiver()
-  readonly errors: unknown[] = []
-  readonly givenUp: string[] = []
-  /** What was said of the receiver: that it fails, and that it does not any more. */
-  readonly told: string[] = []
-  readonly settlements: Settlement[] = []
-  readonly store: SqliteStore
-  readonly bus = new LocalBus()
-  readonly #webhooks: Webhooks
-  #nowMs = START_MS
-  #settled: () => void = () => undefined
-
-  constructor(
-    disturb: (deliveries: Deliveries) => Partial<Deliveries> = () => ({}),
-    others: readonly Receiver[] = [],
-  ) {
-    const path = join(folder.path, `${crypto.randomUUID()}.db`)
-    const now = (): number => this.#nowMs
-    this.store = new SqliteStore(path, () => ({ now, steadyMs: now }))
-    const { deliveries } = this.store
-    const disturbed = disturb(deliveries)
-    const faulty: Deliveries = {
-      follow: (urls) => deliveries.follow(urls),
-      cursor: () => deliveries.cursor(),
-      take: disturbed.take ?? ((url, limit, forMs) => deliveries.take(url, limit, forMs)),
-      giveBack: (id) => deliveries.giveBack(id),
-      standing: () => deliveries.standing(),
-      list: (query) => deliveries.list(query),
-      add: disturbed.add ?? ((notices, upTo) => deliveries.add(notices, upTo)),
-      settle: async (id, settlement) => {
-        await (disturbed.settle ?? deliveries.settle.bind(deliveries))(id, settlement)
-        this.settlements.push(settlement)
-        this.#settled()
-      },
-    }
-    this.#webhooks = new Webhooks(this.store, faulty, this.bus, {
-      urls: [this.receiver, ...others].map(({ url }) => url),
-      secret: undefined,
-      userAgent: "test",
-      now: () => this.#nowMs,
-      random: () => 0.5,
-      onError: (error) => this.errors.push(error),
-      onFailing: () => void this.told.push("failing"),
-      onRecovered: () => void this.told.push("recovered"),
-      onGivenUp: (_, error) => this.givenUp.push(error),
-    })
-  }
-
-  start(): Promise<void> {
-    return this.#webhooks.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#webhooks.stop()
-  }
-
-  /** Fails an item. */
-  async fail(): Promise<void> {
-    const id = await added(this.store)
-    await put(this.store, id, { status: "failed" })
-    this.ring()
-  }
-
-  ring(): void {
-    this.bus.notify()
-  }
-
-  pass(ms: number): void {
-    this.#nowMs += ms
-  }
-
-  /** Resolves once so many posts were settled. */
-  async settled(times: number): Promise<Settlement> {
-    while (this.settlements.length < times) await new Promise<void>((resolve) => (this.#settled = resolve))
-    const last = this.settlements[times - 1]
-    if (!last) throw new Error("nothing was settled")
-    return last
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#webhooks.stop()
-    await this.store.close()
-    this.receiver[Symbol.dispose]()
-  }
-}
 
 test("a notice that could not be stored is stored by a later turn, and told once", async () => {
   let failures = 2
@@ -319,9 +194,11 @@ test("a receiver that does not answer is given up after 10 s", async () => {
 
 test("what is worth no notice is examined once: now and then the place is stored", async () => {
   const examined = Promise.withResolvers<number>()
+  let stored = 0
   await using scene = new Scene((deliveries) => ({
     async add(notices, upTo) {
       await deliveries.add(notices, upTo)
+      stored += 1
       examined.resolve(notices.length)
     },
   }))
@@ -331,4 +208,11 @@ test("what is worth no notice is examined once: now and then the place is stored
   scene.ring()
   expect(await examined.promise).toBe(0)
   expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
+  expect(stored).toBe(1)
+  // Few updates more are no reason to store it again: the next notice does.
+  await put(scene.store, id, { message: "one more" })
+  scene.ring()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  expect(stored).toBe(2)
 })

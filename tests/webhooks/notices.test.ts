@@ -1,0 +1,103 @@
+import { expect, jest, spyOn, test } from "bun:test"
+import { createHmac } from "node:crypto"
+
+import { Webhooks } from "../../src/webhooks/webhooks.ts"
+import { added, START_MS } from "../contracts/store.contract.ts"
+import { Receiver, Scene } from "./scene.ts"
+
+/** The signature of a request, as its receiver works it out by this key. */
+function signed({ headers, body }: Receiver["requests"][number], key: string | Buffer): string {
+  const text = `${headers.get("webhook-id")}.${headers.get("webhook-timestamp")}.${body}`
+  return `v1,${createHmac("sha256", key).update(text).digest("base64")}`
+}
+
+test.each([
+  ["text", "a secret", "a secret"],
+  ["base64", "whsec_AAECAwQFBgc=", Buffer.from([0, 1, 2, 3, 4, 5, 6, 7])],
+])("a receiver can check by a secret of %s who sent what, and when", async (_, secret, key) => {
+  await using scene = new Scene(undefined, [], secret)
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  const [request] = scene.receiver.requests
+  if (!request) throw new Error("nothing was sent")
+  const { headers, body } = request
+  expect(headers.get("webhook-signature")).toBe(signed(request, key))
+  expect(headers.get("webhook-timestamp")).toBe(String(Math.floor(START_MS / 1000)))
+  expect(headers.get("webhook-id")).toBe(`${scene.store.historyId}-2`)
+  expect(JSON.parse(body)).toMatchObject({ type: "failed", history: scene.store.historyId, data: { id: 2 } })
+})
+
+test("an item that stalls is told of once, and again when it has moved in between", async () => {
+  await using scene = new Scene()
+  await scene.start()
+  const id = await added(scene.store)
+  const stall = (stalled: boolean): Promise<unknown> =>
+    scene.store.change(id, (stored, moment) => ({
+      ...stored,
+      item: { ...stored.item, stalled, updated_at: moment.time },
+    }))
+  for (const stalled of [true, true, false, true]) await stall(stalled)
+  scene.ring()
+  await scene.receiver.asked(2)
+  await scene.fail()
+  await scene.receiver.asked(3)
+  expect(scene.receiver.requests.map(({ body }) => JSON.parse(body).type)).toEqual([
+    "stalled",
+    "stalled",
+    "failed",
+  ])
+})
+
+test("a delivery that a stop breaks off is no failure of its receiver, and waits for the next start", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Promise<Response>(() => undefined)
+  const unlisten = jest.fn()
+  spyOn(scene.bus, "listen").mockReturnValue(unlisten)
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  await scene.stop()
+  expect([scene.settlements, scene.told]).toEqual([[], []])
+  expect(unlisten).toHaveBeenCalled()
+  const { deliveries } = await scene.webhooks.list({ status: undefined, limit: 10, before: undefined })
+  expect(deliveries).toMatchObject([{ status: "pending", attempts: 0 }])
+})
+
+test("a bell that rings while the history is read has it read again", async () => {
+  await using scene = new Scene()
+  const page = scene.store.page.bind(scene.store)
+  let isFirst = true
+  spyOn(scene.store, "page").mockImplementation(async (query) => {
+    const read = await page(query)
+    if (isFirst && read.updates.length > 0) {
+      isFirst = false
+      await scene.fail()
+    }
+    return read
+  })
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(2)
+})
+
+test("what may be secret in the address of a webhook is not shown", async () => {
+  await using scene = new Scene()
+  using plain = new Receiver()
+  const shown: string[] = []
+  for (const rest of ["/", "/?key=1", "/hook"]) {
+    const webhooks = new Webhooks(scene.store, scene.store.deliveries, scene.bus, {
+      ...{ urls: [new URL(rest, plain.url).href], secret: undefined, userAgent: "test", random: () => 0 },
+      ...{ now: () => START_MS, onError: () => undefined, onFailing: () => undefined },
+      ...{ onRecovered: () => undefined, onGivenUp: () => undefined },
+    })
+    await webhooks.start()
+    await scene.fail()
+    await plain.asked(shown.length + 1)
+    const { deliveries } = await webhooks.list({ status: undefined, limit: 1, before: undefined })
+    shown.push(deliveries[0]?.url ?? "")
+    await webhooks.stop()
+  }
+  const { origin } = new URL(plain.url)
+  expect(shown).toEqual([`${origin}/`, `${origin}/...`, `${origin}/...`])
+})
