@@ -30,7 +30,10 @@ export interface Caller extends Rights {
   readonly token: TokenRow | undefined
   /** The key under which the caller's requests are counted; undefined if no limit applies to it. */
   readonly client: string | undefined
-  /** Aborts when the token is revoked or expires; undefined without a token. */
+  /**
+   * Aborts when the token is revoked or expires, and for a caller of a server without tokens when the first one is created;
+   * undefined for a lease.
+   */
   readonly ended: AbortSignal | undefined
 }
 
@@ -66,6 +69,10 @@ export class Gate {
   readonly #failures = new FailedLogins()
   /** The secrets that were read from headers, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
+  /** Ends what callers without a token have open, once there is a token. */
+  readonly #protection = new AbortController()
+  /** The callers of this machine while there is no token. */
+  readonly #everybody: Caller = { ...EVERYBODY, ended: this.#protection.signal }
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
 
   constructor(tokens: Tokens, tickets: Tickets, options: GateOptions) {
@@ -95,8 +102,8 @@ export class Gate {
 
   #unprotected({ from }: Credentials, need: Need): Caller {
     const { isLocal, key } = from()
-    if (isLocal) return EVERYBODY
-    if (this.#options.isOpen || need === "nothing") return { ...EVERYBODY, client: key }
+    if (isLocal) return this.#everybody
+    if (this.#options.isOpen || need === "nothing") return { ...this.#everybody, client: key }
     throw new AppError(
       "forbidden",
       "this server has no tokens, so it serves this machine alone, but the request came through a proxy or from another machine; create a token with track-studio token create, or start the server with --open",
@@ -146,6 +153,7 @@ export class Gate {
   }
 
   #end(ids: ReadonlySet<number>): void {
+    if (this.#tokens.existed) this.#protection.abort()
     for (const id of ids) {
       this.#callers.get(id)?.ended.abort()
       this.#callers.delete(id)

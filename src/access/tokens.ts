@@ -79,7 +79,10 @@ export class Tokens implements Service {
     this.#store.useTokens([id]).catch(this.#options.onError)
   }
 
-  /** Calls `ended` with the ids of tokens that were revoked or have expired, within a second of that. */
+  /**
+   * Calls `ended` with the ids of tokens that were revoked or have expired, within a second of that; and with none once the
+   * first token exists.
+   */
   listen(ended: (ids: ReadonlySet<number>) => void): () => void {
     this.#onEnded.add(ended)
     return () => void this.#onEnded.delete(ended)
@@ -88,7 +91,7 @@ export class Tokens implements Service {
   /** Reads the tokens if they may have changed, and reports those that have ended. */
   async look(): Promise<void> {
     const version = await this.#store.version()
-    const before = this.#inForce
+    const [before, existed] = [this.#inForce, this.#existed]
     if (version !== this.#version) {
       const rows = await this.#store.tokens()
       this.#version = version
@@ -102,7 +105,7 @@ export class Tokens implements Service {
     // Each request looks again whether its token is in force.
     if (this.#inForce !== before) this.#known.clear()
     const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))
-    if (ended.size > 0) for (const tell of this.#onEnded) tell(ended)
+    if (ended.size > 0 || existed !== this.#existed) for (const tell of this.#onEnded) tell(ended)
   }
 
   #foundByHash(secret: string): TokenRow | undefined {

@@ -194,47 +194,68 @@ const MOST_OWNERS = 10_000
 /** Knows which streams belong to which client, and ends those whose token has ended. */
 export class Owners {
   readonly #streams: Streams
-  readonly #owners = new Map<string, Owner>()
+  readonly #owners = new Map<string, { readonly owner: Owner; readonly ended: AbortSignal | undefined }>()
+  /** Signals that are listened to: many clients can have the same one. */
+  readonly #heard = new WeakSet<AbortSignal>()
 
   constructor(streams: Streams) {
     this.#streams = streams
   }
 
-  /** The owner of a caller's streams; undefined for one that no limit applies to. */
-  of({ client, ended }: Caller): Owner | undefined {
-    if (client === undefined) return undefined
-    const known = this.#owners.get(client)
-    if (known) return known
+  /**
+   * The owner of a caller's streams; undefined for one that may always watch, and without a limit.
+   * @throws AppError `unauthorized` if the caller may no longer watch
+   */
+  of(caller: Caller): Owner | undefined {
+    const { client, ended } = caller
+    if (client === undefined && ended === undefined) return undefined
+    checkStillIn(caller)
+    const key = client ?? ""
+    const known = this.#owners.get(key)
+    if (known) return known.owner
     if (this.#owners.size >= MOST_OWNERS) this.#forget()
-    const owner = new Owner()
-    this.#owners.set(client, owner)
-    ended?.addEventListener("abort", () => {
-      this.#owners.delete(client)
-      this.#streams.dismiss(owner)
-    })
+    const owner = new Owner(client !== undefined)
+    this.#owners.set(key, { owner, ended })
+    if (ended && !this.#heard.has(ended)) {
+      this.#heard.add(ended)
+      ended.addEventListener("abort", () => this.#end(ended))
+    }
     return owner
   }
 
+  #end(signal: AbortSignal): void {
+    for (const [key, { owner, ended }] of this.#owners) {
+      if (ended !== signal) continue
+      this.#owners.delete(key)
+      this.#streams.dismiss(owner)
+    }
+  }
+
   #forget(): void {
-    for (const [client, { streams }] of this.#owners) if (streams === 0) this.#owners.delete(client)
+    for (const [key, { owner }] of this.#owners) if (owner.streams === 0) this.#owners.delete(key)
   }
 }
 
-/** What a caller is answered whose token was revoked or has expired meanwhile. */
-export const endedToken = (): AppError => new AppError("unauthorized", "the token was revoked or has expired")
+/** What a caller is answered whose token was revoked or has expired meanwhile, or who had none and now needs one. */
+export const noLongerIn = ({ token }: Pick<Caller, "token">): AppError =>
+  new AppError(
+    "unauthorized",
+    token ? "the token was revoked or has expired" : "this server needs a token since one was created",
+  )
 
 /**
- * After a held answer: the token may have been revoked meanwhile.
+ * After a wait: the token may have been revoked meanwhile.
  * @throws AppError `unauthorized`
  */
-export function checkStillIn({ ended }: Caller): void {
-  if (ended?.aborted) throw endedToken()
+export function checkStillIn(caller: Caller): void {
+  if (caller.ended?.aborted) throw noLongerIn(caller)
 }
 
 /** Calls `leave` with the refusal once the caller's token is revoked or expires, until it is disposed of. */
-export function whileIn({ ended }: Caller, leave: (refusal: AppError) => void): Disposable {
+export function whileIn(caller: Caller, leave: (refusal: AppError) => void): Disposable {
+  const { ended } = caller
   const over = new AbortController()
-  if (ended?.aborted) leave(endedToken())
-  ended?.addEventListener("abort", () => leave(endedToken()), { signal: over.signal })
+  if (ended?.aborted) leave(noLongerIn(caller))
+  ended?.addEventListener("abort", () => leave(noLongerIn(caller)), { signal: over.signal })
   return { [Symbol.dispose]: () => over.abort() }
 }

@@ -14,7 +14,7 @@ import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
-import { endedToken, type Owners } from "./access.ts"
+import { noLongerIn, type Owners } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
 
@@ -155,7 +155,8 @@ export const boardFor =
       isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
     // Bun takes an async iterable as a body; the DOM's types do not know that.
-    const why = (): string => (caller.ended?.aborted ? endedToken().message : "the server is shutting down")
+    const why = (): string =>
+      caller.ended?.aborted ? noLongerIn(caller).message : "the server is shutting down"
     const body: unknown = drawn(stream, look, doneIn, why)
     return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })
   }

@@ -101,8 +101,10 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
           { workers, queue, output },
           { id, token, renderer: name, underWay, ...wanted },
         )
-        // A lease goes on to its verdict, whatever becomes of the token.
-        using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
+        // A render goes on to its verdict by its lease, whatever becomes of the token, and so does one that began while the
+        // server had no tokens.
+        using _allowed =
+          lease || !caller.token ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
         await listen(ingest, request, lease && leaseMs(lease))
         // When this server stops, the renderer has not ended: it goes on without a viewer.
         const answer = isFinal && !workers.draining ? await ingest.finish() : undefined

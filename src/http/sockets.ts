@@ -8,7 +8,7 @@ import { MAX_CHOSEN, type Question, Selection } from "../stream/selection.ts"
 import type { Chunks, Ending } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
 import { StreamLine } from "../wire/answers.ts"
-import { type Callers, endedToken } from "./access.ts"
+import { type Callers, noLongerIn } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
@@ -42,8 +42,6 @@ const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
-/** A peer whose token has ended would come back in vain. */
-const REFUSED = { code: UNACCEPTABLE, reason: endedToken().message }
 /** How a socket is closed, by the reason for which its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
@@ -176,9 +174,12 @@ class ProgressSocket implements Peer {
 
   async #pump(ws: Bun.ServerWebSocket<ProgressSocket>): Promise<void> {
     const ending = this.#stream === null ? "finished" : await this.#send(this.#stream, ws)
-    const isRefused = ending === "left" && this.#asker.caller.ended?.aborted === true
-    const { code, reason } = isRefused ? REFUSED : CLOSE[ending]
-    ws.close(code, reason)
+    const { caller } = this.#asker
+    const isRefused = ending === "left" && caller.ended?.aborted === true
+    const { code, reason } = CLOSE[ending]
+    // A peer that may no longer watch would come back in vain.
+    if (isRefused) ws.close(UNACCEPTABLE, noLongerIn(caller).message)
+    else ws.close(code, reason)
   }
 
   async #send(stream: Messages, ws: Bun.ServerWebSocket<ProgressSocket>): Promise<Ending> {

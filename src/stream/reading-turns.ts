@@ -28,7 +28,7 @@ export class ReadingTurns {
 
   /**
    * Runs a stint, which may read several pages, once fewer than the most at once are running. Of one owner the first comes
-   * first. Without an owner no limit of owners applies.
+   * first. Without an owner, or with one that is not limited, only the limit for all applies.
    */
   async stint<T>(owner: Owner | undefined, run: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(owner) ?? { running: 0, waiting: [] }
@@ -57,7 +57,7 @@ export class ReadingTurns {
   #next(): void {
     if (this.#running >= MOST_AT_ONCE) return
     for (const [owner, line] of this.#lines) {
-      const isFree = owner === undefined || this.#mostOfOwner === 0 || line.running < this.#mostOfOwner
+      const isFree = owner?.isLimited !== true || this.#mostOfOwner === 0 || line.running < this.#mostOfOwner
       const begin = isFree ? line.waiting.shift() : undefined
       if (!begin) continue
       this.#running += 1

@@ -39,7 +39,7 @@ export class Seat {
   cursor = 0
   /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
-  /** The owner of the stream; undefined if its streams are not limited. */
+  /** The owner of the stream; undefined for one that nobody ends and no limit of owners applies to. */
   readonly owner: Owner | undefined
   /** Counts the beats by which the stream is woken, if it wants few updates. */
   beat: Count | undefined

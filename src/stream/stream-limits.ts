@@ -10,6 +10,12 @@ export class Owner {
   streams = 0
   /** Whether the client may watch no more: its streams end. */
   hasEnded = false
+  /** Whether limits of one owner apply to it. */
+  readonly isLimited: boolean
+
+  constructor(isLimited = true) {
+    this.isLimited = isLimited
+  }
 }
 
 /** How many streams may be open at once. */
@@ -36,7 +42,7 @@ export function checkRoom(
   owner: Owner | undefined,
   { seats, metrics, random }: OpenNow,
 ): void {
-  const isOwnerFull = owner !== undefined && mostOfOwner > 0 && owner.streams >= mostOfOwner
+  const isOwnerFull = owner?.isLimited === true && mostOfOwner > 0 && owner.streams >= mostOfOwner
   const isFull = most > 0 && seats >= most
   if (!isOwnerFull && !isFull) return
   metrics.refused.of("streams").add()

@@ -27,7 +27,7 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly untilFinished: boolean
   /** How frames become chunks. */
   readonly format: Format<Chunk>
-  /** The owner of the stream; absent if its streams are not limited. */
+  /** The owner of the stream; absent for one that nobody ends and no limit of owners applies to. */
   readonly owner?: Owner | undefined
   /** What kind of client reads it, for the list of open streams; absent if it is unknown. */
   readonly client?: string | undefined

@@ -182,6 +182,14 @@ test("a token for an item of another history is worth nothing", async () => {
   expect(others.find(secret)).toBe(undefined)
 })
 
+test("the first token ends what callers without one opened, on this machine and elsewhere", async () => {
+  await using server = await opened(true)
+  const callers = [credentials(), credentials({}, false)].map((from) => server.gate.caller(from, "read"))
+  expect(callers.map(({ ended }) => ended?.aborted)).toEqual([false, false])
+  await server.token()
+  expect(callers.map(({ ended }) => ended?.aborted)).toEqual([true, true])
+})
+
 test("a token that expires or is revoked ends what it opened, and what others opened goes on", async () => {
   await using server = await opened()
   const { gate, tokens, clock, beside } = server

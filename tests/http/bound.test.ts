@@ -271,6 +271,35 @@ test("an output that a token alone lets in ends within a second of its revoke, a
   expect(await byLease.end()).toMatchObject({ status: 200, item: { progress: 20 } })
 })
 
+test("what was open without a token ends within a second of the first one, and renders go on", async () => {
+  await using house = await start()
+  const [free, leased] = [await house.add({ song_id: 4 }), await house.add({ song_id: 5 })]
+  const taken = await house.api("POST", "/queue/claim", { worker: "w", id: leased })
+  const { lease }: { lease: { token: string } } = await taken.json()
+  const output = new Output(house.url, free, "ffmpeg?total=10")
+  await output.write(reached(1))
+  while ((await (await house.api("GET", `/queue/${free}`)).json()).progress < 10);
+  const stream = await fetch(`${house.url}/api/v1/progress/stream`)
+  const socket = await WebSocketReader.open(house.url, "/progress/ws")
+  const board = await fetch(`${house.url}/`, { headers: { "user-agent": "curl/8" } })
+  const followed = await fetch(`${house.url}/api/v1/queue/${leased}/output?follow=true&format=sse`)
+  const waiting = house.api("GET", `/queue/${free}?wait=finished&timeout=60`)
+  const claiming = house.api("POST", "/queue/claim", { worker: "w", wait: 60 })
+  const first = await tokenOf(house, "admin")
+  const startedMs = performance.now()
+  await Promise.all([stream.text(), followed.text()])
+  const needed = "this server needs a token since one was created"
+  expect(await socket.closed).toEqual({ code: 1008, reason: needed })
+  expect(await board.text()).toContain(needed)
+  for (const held of [waiting, claiming]) expect((await held).status).toBe(401)
+  expect(performance.now() - startedMs).toBeLessThan(1000)
+  expect((await house.api("GET", "/queue", undefined, bearer(first))).status).toBe(200)
+  await output.write(reached(2))
+  expect(await output.end()).toMatchObject({ status: 200, item: { progress: 20 } })
+  const done = await house.api("POST", `/queue/${leased}/complete`, {}, { lease: lease.token })
+  expect(done.status).toBe(200)
+})
+
 test("a render whose token is revoked goes on to its verdict by its lease", async () => {
   const worker = await tokenOf(server, "worker")
   await known(server, worker)

@@ -259,6 +259,22 @@ test("the streams of a client are counted on, however many clients come after it
   expect(owners.of({ ...visitor, client: "idle" })).not.toBe(idle)
 })
 
+test("clients that one signal ends are each dismissed by it, and get no owner afterwards", () => {
+  const dismissed: unknown[] = []
+  const streams: unknown = { dismiss: (owner: unknown) => dismissed.push(owner) }
+  const owners = new Owners(streams as Streams)
+  const over = new AbortController()
+  const here = { ...EVERYBODY, ended: over.signal }
+  const there = { ...visitor, ended: over.signal }
+  const all = [owners.of(here), owners.of(there)]
+  expect(all.map((owner) => owner?.isLimited)).toEqual([false, true])
+  const other = owners.of({ ...visitor, client: "other" })
+  over.abort()
+  expect(dismissed).toEqual(all)
+  expect(() => owners.of(here)).toThrow("needs a token")
+  expect(owners.of({ ...visitor, client: "other" })).toBe(other)
+})
+
 test("an EventSource for which there is no room gets the time at which to come back", async () => {
   await using server = await start({ args: ["--streams-per-client", "1"] })
   const secret = await tokenOf(server, "viewer")

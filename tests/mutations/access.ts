@@ -60,6 +60,7 @@ export const ACCESS: readonly Mistake[] = [
         "if (token || isLeased) return token",
         "if (token) return token",
       ],
+      ["what was open without a token goes on after the first one", "this.#protection.abort()", "void 0"],
       ["the streams of a revoked token go on", "this.#callers.get(id)?.ended.abort()\n", ""],
       [
         "bad tokens of one address lock all others out",

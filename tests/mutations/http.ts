@@ -8,8 +8,8 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "among very many clients the streams of one are not counted any more",
-        "if (streams === 0) this.#owners.delete(client)",
-        "this.#owners.delete(client)",
+        "if (owner.streams === 0) this.#owners.delete(key)",
+        "this.#owners.delete(key)",
       ],
     ],
   ),
