@@ -3,5 +3,5 @@
 /** Checks and lists of IP addresses. */
 export const net = (): typeof import("node:net") => require("node:net")
 
-/** Signatures. */
+/** Hashes, signatures and random bytes. */
 export const nodeCrypto = (): typeof import("node:crypto") => require("node:crypto")

@@ -17,7 +17,7 @@ export const printable = (text: string): string =>
 
 const two = (value: number): string => String(value).padStart(2, "0")
 
-/** Seconds as a clock counts them, begun ones left out: `0:42`, `12:05`, `1:02:03`, from two days on `2 d 04:00`. */
+/** Seconds as a clock shows them, rounded down: `0:42`, `12:05`, `1:02:03`, from two days on `2 d 04:00`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
@@ -85,7 +85,10 @@ export const isGuess = (item: {
   readonly time_progress?: number | null
 }): boolean => item.basis === "guess" && (item.time_progress ?? null) === null
 
-/** Two times in one unit, begun ones counted outwards: `40 to 90 s`, `3 to 6 min`, `3 to 5 h`; `under 20 s` from 0 on. */
+/**
+ * A range of times in one unit, the first rounded down and the second up: `40 to 90 s`, `3 to 6 min`, `3 to 5
+ * h`; `under 20 s` from 0 on.
+ */
 function range(low: number, high: number): string {
   const [unit, seconds] = high < 120 ? ["s", high < 30 ? 5 : 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
   const each = unit === "s" ? seconds : 1

@@ -10,5 +10,5 @@ export const randomText = (): string => nodeCrypto().randomBytes(32).toString("b
 /** A new access token. */
 export const newToken = (): string => tokenText(randomText())
 
-/** The text without the tokens and tickets in it: a user may have put one where it does not belong. */
+/** The text with its tokens and tickets cut short: a user may have put one where it does not belong. */
 export const withoutSecrets = (text: string): string => text.replace(/\b(ts[kt]_)[\w-]{8,}/g, "$1...")

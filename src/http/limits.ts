@@ -48,7 +48,7 @@ const HELD: Readonly<Record<Open, string>> = {
   output: "outputs being sent",
 }
 
-/** Counts one thing less that a client has open. */
+/** Notes that a client has one thing less open. */
 function letGo(open: Map<string, number>, client: string): void {
   const count = (open.get(client) ?? 1) - 1
   if (count > 0) open.set(client, count)

@@ -15,7 +15,8 @@ const mustWait = ({ id, status }: QueueItem): void => {
 }
 
 /**
- * Moves an item directly before another one. `ahead` is the turn of the item that is there now, null for none.
+ * Moves an item directly before another one. `ahead` is the turn of the item that is directly before that one
+ * now, null if there is none.
  * @throws AppError `illegal_move` if one of them does not wait
  */
 export function placed(

@@ -41,9 +41,9 @@ export class Series<Value> {
     this.#make = make
   }
 
-  /** The one with these values of the labels, in the order of the labels; made at its first use. */
+  /** The value for these labels, given in their order; made at its first use. */
   of(...labels: readonly string[]): Value {
-    // No value that we give a label has this character.
+    // No label of ours has a value with this character.
     const key = labels.length === 1 ? (labels[0] ?? "") : labels.join("\n")
     const known = this.#made.get(key)
     if (known) return known.value

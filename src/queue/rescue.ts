@@ -6,7 +6,7 @@ import type { Decide, Due, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 
 const TURN_MS = 500
-/** If the timer is later than this, no busy server delayed it: the machine was suspended. */
+/** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
 
 /** When items are taken back, and when they are called stalled. */

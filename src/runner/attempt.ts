@@ -81,7 +81,10 @@ function onStep(verdict: Verdict, step: Step | undefined): Verdict {
   }
 }
 
-/** What `run` gives; undefined if it fails. Says so then: a verdict must be reported whatever else fails. */
+/**
+ * The result of `run`; undefined if it fails, which is printed then. A verdict must be reported whatever else
+ * fails.
+ */
 async function unless<T>(failure: string, run: () => Promise<T>): Promise<T | undefined> {
   try {
     return await run()

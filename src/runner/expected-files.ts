@@ -16,7 +16,7 @@ export interface ExpectedFiles {
   readonly paths: readonly string[]
   /** Whether they were guessed from the command: then one fails the attempt only if it is missing or empty. */
   readonly isGuessed: boolean
-  /** Seconds that a video must last; undefined if it may last as long as it likes. */
+  /** Seconds that a video must last; undefined if any length will do. */
   readonly seconds: number | undefined
   /** Whether to check the files; if not, they are only entered into the item. */
   readonly isVerified: boolean
@@ -37,7 +37,10 @@ export interface FilesEnd {
   readonly unchecked: readonly string[]
 }
 
-/** What the system says of a file; undefined if there is none, and if its name is none, as in what a command prints. */
+/**
+ * What the system says of a file; undefined if there is no such file, or if the text cannot be a file's name: a
+ * command may have printed anything.
+ */
 function statOf(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })
@@ -78,8 +81,8 @@ const brokenWords = (path: string, reason: string): string =>
   `${path} is not a readable media file: ${reason}`
 
 /**
- * Why files whose end nobody saw cannot be read. They may be whole anyway, as a script can hide the last words of
- * an ffmpeg; one that is missing may have been moved since.
+ * Why files cannot be read whose end was not reported. They may be whole anyway, as a script can hide the last
+ * words of an ffmpeg; one that is missing may have been moved since.
  */
 async function brokenAmong(unfinished: readonly string[]): Promise<string | undefined> {
   for (const path of unfinished) {

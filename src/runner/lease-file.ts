@@ -103,7 +103,7 @@ const APPEND_AT_ONCE = constants.O_WRONLY | constants.O_APPEND | constants.O_CRE
 
 /** Opens a file, created if it does not exist, and locks it; undefined if another process has the lock. */
 function locked(path: string): number | undefined {
-  // Without a pause, should it be a pipe.
+  // If it is a pipe, this does not wait for its other end.
   const descriptor = openSync(path, APPEND_AT_ONCE, 0o600)
   try {
     // Between our opening and locking it, another process may have locked and removed the file.

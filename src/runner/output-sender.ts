@@ -2,7 +2,7 @@ import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
 import { Wake } from "./wake.ts"
 
-/** How long after something was printed lines are made of it. */
+/** How long after a command has printed something it is made into lines. */
 const GATHER_MS = 125
 /** Between two requests: far less than the second within which a line is to be seen. */
 const SEND_EVERY_MS = 250

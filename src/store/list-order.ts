@@ -46,7 +46,9 @@ export interface Slice {
 export interface Slices {
   /** The first items of a slice, at most `limit`. */
   rows(query: ListQuery, limit: number, slice: Slice): Promise<PlacedItem[]>
-  /** The last item of a slice that is not too much to search at once; undefined if the rest of the queue is not. */
+  /**
+   * The last item of a slice that is short enough to search at once; undefined if all the rest of the queue is.
+   */
   end(query: ListQuery, start: Place | undefined): Promise<Place | undefined>
 }
 
@@ -68,7 +70,7 @@ function shown(rows: readonly PlacedItem[], limit: number): { items: QueueItem[]
   return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
 }
 
-/** One more item than the page holds, or all that have the words. */
+/** One more item than the page holds, or all items that have the words if they are fewer. */
 async function found(
   query: ListQuery,
   slices: Slices,

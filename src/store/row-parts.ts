@@ -2,7 +2,7 @@ import { QueueItem } from "../item/item.ts"
 import { MOVES } from "../item/moves.ts"
 import { IDLE, type Stored, type Work } from "../item/stored.ts"
 
-/** How many rows are kept in memory as they are stored. */
+/** How many rows a store keeps in memory, in the form in which they are stored. */
 export const RECENT_ITEMS = 1000
 
 /** Some of the values of an object, in the order of the keys. */

@@ -10,7 +10,7 @@ export interface Pause {
   readonly at: string | null
   /** What a stream says before its first `live`; nothing if the queue is not paused. */
   readonly opening: readonly Frame[]
-  /** What an open stream says when it has said something else before. */
+  /** What an open stream says if this differs from what it said before. */
   readonly change: readonly Frame[]
 }
 
@@ -19,7 +19,7 @@ function pauseOf(at: string | null): Pause {
   return { at, change, opening: at === null ? [] : change }
 }
 
-/** The queue is not paused: what a stream has said that has said nothing of it. */
+/** The queue is not paused. This also stands for a stream that has not yet said whether it is. */
 export const NO_PAUSE: Pause = pauseOf(null)
 
 /**
@@ -69,7 +69,7 @@ export class Pauses {
     )
   }
 
-  /** Looks no more, until it is asked to. */
+  /** Reads nothing more until it is asked to. */
   rest(): void {
     clearTimeout(this.#due)
     this.#due = undefined

@@ -80,7 +80,7 @@ export class Seat {
     })
   }
 
-  /** Leaves: the seat itself listens to the client's signal. */
+  /** Gives the seat up when the client's signal aborts; the seat itself is the listener. */
   handleEvent(): void {
     this.keeper?.leave(this)
   }

@@ -162,7 +162,7 @@ export class Board {
   /** The stream has broken off; the next try begins in `retryMs`. */
   offline(reason: string, retryMs: number, nowMs: number): void {
     this.#link = { state: "offline", reason, untilMs: nowMs + retryMs, sinceMs: this.#staleSinceMs(nowMs) }
-    // The next connection says it before it is live, if it is.
+    // If the queue is still paused, the next connection says so before it is live.
     this.#pausedMs = undefined
   }
 

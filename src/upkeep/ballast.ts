@@ -5,7 +5,7 @@ const TURN_MS = 500
 export const BALLAST_BYTES = 8 * 1024 * 1024
 /** With less room the disk is full: a single transaction can need it. */
 const FULL_BYTES = 1024 * 1024
-/** With so much room the file is put back, and as much is left. */
+/** The file is made again once twice its size is free, so that its size stays free beside it. */
 const ENOUGH_BYTES = 2 * BALLAST_BYTES
 
 /** What is known of the disk, and done with the file. */
@@ -41,7 +41,10 @@ export class Ballast extends Repeating {
     this.#options = options
   }
 
-  /** Looks once. The start does not, so that a server that is stopped at once made no file. */
+  /**
+   * Checks the disk once. The service does not check when it starts, so a server that is stopped at once makes
+   * no file.
+   */
   async turn(): Promise<void> {
     const { freeBytes, isRefused, isThere, load, drop, checkpoint } = this.#options
     const free = freeBytes()
@@ -49,7 +52,7 @@ export class Ballast extends Repeating {
       if (!isThere()) await load()
       this.#set(false)
     } else if (this.#isFull || free < FULL_BYTES || isRefused()) {
-      // First, or items that are added would take the room.
+      // Refuse new items before the room is freed; otherwise they would take it.
       this.#set(true)
       drop()
       await checkpoint()

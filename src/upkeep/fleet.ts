@@ -1,7 +1,7 @@
 import { Repeating } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/contract/instances.ts"
 
-/** What a server writes in one turn the others read in their next one: at the latest after two of them. */
+/** The others read in their next turn what a server writes in its own, so at the latest two turns later. */
 const TURN_MS = 2000
 /** A server that has been silent for this long no longer counts. */
 const SILENT_MS = 15_000

@@ -9,17 +9,18 @@ const WRITTEN_MS = Date.UTC(2026, 0, 1)
 const LAST_MS = 8.64e15
 
 /**
- * The event ID of the newest update since which servers have run for `ms` milliseconds, in whole hours. For less than an hour
- * any update counts.
+ * The event ID of the newest update that is old enough: since it was stored, servers have run for `ms`
+ * milliseconds, counted in whole hours. For less than an hour any update counts.
  */
 export const newestBefore = (upkeep: Pick<Upkeep, "newestAgo">, ms: number): Promise<number> =>
   ms < HOUR_MS ? Promise.resolve(Number.MAX_SAFE_INTEGER) : upkeep.newestAgo(Math.floor(ms / HOUR_MS))
 
 /**
- * What ended `ms` milliseconds ago or earlier, as times for a database. A clock that was wrong for a while, such as that of a
- * box that has not reached its time server yet, neither makes what is young old nor keeps anything for ever: what was
- * changed within the last day of service does not count, and where the time of an end cannot be right, because it is still to
- * come or from before this program was written, the hours of service since then do.
+ * What ended `ms` milliseconds ago or earlier, as times for a database. The machine's clock may have been wrong
+ * for a while, for example until it reached its time server. Such a clock must not make young items old, and
+ * must not keep any item for ever. So an item that was changed within the last day of service does not count.
+ * If the time of an end cannot be right (in the future, or before this program was written), the hours of
+ * service since then decide.
  */
 export async function endedBefore(
   upkeep: Pick<Upkeep, "newestAgo">,

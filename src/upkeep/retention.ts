@@ -96,14 +96,15 @@ export class Retention extends Repeating {
   }
 
   /**
-   * Counts a minute of service, by the turns, which no clock that jumps brings forward. What a clock says of the time before a
-   * start counts for an hour at most.
+   * Counts a minute of service for each turn: a clock that jumps does not change how many turns there are. The
+   * time before a start, which only the clock knows, counts for an hour at most.
    */
   async #countMinute(): Promise<void> {
     const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / TURN_MS) : 0
     this.#counted += 1
     this.#unstored += 1 + Math.min(away, HOUR - 1)
-    // On boxes that run for minutes updates grow old, too, and a server at rest hardly writes.
+    // A new start stores often, so that updates grow old even on a machine that runs for minutes only; a server
+    // at rest hardly writes.
     if (this.#unstored < Math.min(this.#counted / 2, HOUR)) return
     const minutes = Math.min(this.#unstored, HOUR)
     await this.#upkeep.passMinutes(minutes)

@@ -16,7 +16,7 @@ const TICK_MS = 1000
 const BEAT_MS = 2000
 const PROBE_MS = 5000
 const HIDDEN_PROBE_MS = 30_000
-/** A clock that jumps this far between two ticks has slept. */
+/** If the clock jumps this far between two ticks, the machine has slept. */
 const SLEPT_MS = 15_000
 const LOOK_AGAIN_MS = 150
 /** More items than this are not asked for one by one. */

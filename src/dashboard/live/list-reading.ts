@@ -6,7 +6,7 @@ import { server } from "./server.ts"
 
 /** Items of one status that are read at once. */
 const PAGE = 500
-/** Pages that are read at once of what is running, and of lists few of whose items are wanted. */
+/** Pages that are read at once, of the running items and of a list of which only few items are wanted. */
 const MAX_PAGES = 10
 
 /** How far the items of one status have been read. */
@@ -64,7 +64,7 @@ class Pages {
   }
 }
 
-/** What is wanted of the queue, as the server has it: the beginning of each list, and more of it when asked. */
+/** Reads the part of the queue that is wanted: the beginning of each list, and more of a list when asked. */
 export class Reading {
   readonly #pages: Readonly<Record<ListName, Pages>>
 

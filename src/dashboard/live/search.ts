@@ -50,7 +50,7 @@ export class Search {
     if (lists || isOther) this.refresh()
   }
 
-  /** The server has another history: what was found is nothing any more. */
+  /** The server has another history, so what was found no longer exists. */
   forget(): void {
     this.state.replace([])
     this.refresh()
@@ -79,7 +79,7 @@ export class Search {
     this.#changed()
   }
 
-  /** Asks no more. */
+  /** Stops asking. */
   end(): void {
     clearTimeout(this.#timer)
     this.#ending.abort()

@@ -18,7 +18,7 @@ export class LaneSize {
 
   /** The size for this many lanes at this time, in milliseconds of any one clock. */
   sizeAt(lanes: number, nowMs: number): Size {
-    // An empty list wants no size: where it was empty for long, the first lane is at its own size at once.
+    // An empty list calls for no size: if it was empty for long, the first lane gets its own size at once.
     if (lanes === 0) return this.#size
     const isFirst = nowMs - this.#lanesMs > REST_MS
     this.#lanesMs = nowMs

@@ -59,7 +59,7 @@ class Figure {
     mark(this.element, "data-tone", (value ?? 0) > 0 ? tone : null)
   }
 
-  /** Where it leads from what is wanted now: away from what it leads to. */
+  /** Says where its link leads: to its items, or back to all if its items are shown already. */
   lead({ which }: Query): void {
     const isHere = which === this.#which
     mark(this.element, "aria-current", isHere ? "page" : null)
@@ -115,7 +115,7 @@ export class FiguresBar {
     const [today, week] = counts
       ? [lately("Today", counts.today), lately("This week", counts.this_week)]
       : ["", ""]
-    // On a Monday, and as long as nothing was finished before today, they are the same.
+    // On a Monday, and while nothing was finished earlier in the week, both are the same.
     const isSame = counts?.today.completed === counts?.this_week.completed
     const past = today === "" && week === "" && counts ? "Nothing finished this week" : today
     const parts = [done === "" ? "" : `All done about ${done}`, past, isSame && today !== "" ? "" : week]

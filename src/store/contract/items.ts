@@ -8,7 +8,7 @@ export const SWEEP_ROWS = 100
 /** How long the answer of an `add` is kept for its repetition. */
 export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 
-/** By what a repeated `add` is recognised: the key, and a digest of the body it came with. */
+/** How a repeated `add` is recognised: by the key, and a digest of the body that came with it. */
 export interface Idempotency {
   /** The key that the client chose. */
   readonly key: string
@@ -43,7 +43,10 @@ export type Due =
 /** Decides what becomes of one item. May be called more than once; throws an AppError to refuse. */
 export type Decide = (stored: Stored, moment: Moment) => Change
 
-/** Decides how an item comes to stand before another one; `ahead` is the turn of the item that is there, null for none. */
+/**
+ * Decides how an item gets its place before another one; `ahead` is the turn of the item that is directly
+ * before that one now, null if there is none.
+ */
 export type Placing = (stored: Stored, before: QueueItem, ahead: number | null, moment: Moment) => Change
 
 /** Decides what a new item is. May be called more than once. */

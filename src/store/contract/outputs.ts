@@ -37,7 +37,9 @@ export interface Outputs {
     attemptOf: (stored: Stored) => number,
   ): Promise<OutputEnd>
 
-  /** At most `limit` kept pieces of an attempt that end after the position `after`; none for what is unknown. */
+  /**
+   * At most `limit` kept pieces of an attempt that end after the position `after`; none for an unknown attempt.
+   */
   read(id: number, attempt: number, after: number, limit: number): Promise<OutputPage>
 
   /** The position after the last byte that is stored of an attempt; 0 if nothing is. */

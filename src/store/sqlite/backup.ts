@@ -19,8 +19,8 @@ export function sync(path: string): void {
 }
 
 /**
- * Writes the state of now into a new file, as one read of the database: a server goes on beside it. The file is for its
- * owner alone.
+ * Writes the present state into a new file, as one read of the database; a server may run on it meanwhile. The
+ * file is for its owner alone.
  */
 export function copyDatabase(from: string, to: string): void {
   const client = openToRead(from)

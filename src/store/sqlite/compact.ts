@@ -15,8 +15,8 @@ export interface Compacted {
 }
 
 /**
- * Rewrites the database at `path` without the room that is not used, so that from then on it gives room back by itself. A
- * server goes on beside it; while it lasts, some 100 MB a second, reads go on and writes wait.
+ * Rewrites the database at `path` without the room that is not used, so that from then on it gives room back by
+ * itself. A server may run on it meanwhile: reads go on, and writes wait. It takes a second for about 100 MB.
  * @throws AppError `unavailable` if there is none, it is another program's, or it cannot be written
  */
 export function compactDatabase(path: string): Compacted {

@@ -16,8 +16,8 @@ export const openAsItIs = (path: string): Database =>
   new Database(`file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`, READ_AS_IT_IS)
 
 /**
- * Opens a database for a command that reads it, perhaps beside a server. One on a disk that takes no writes, such as one
- * that failed, can be read if its server wrote everything into it.
+ * Opens a database for a command that reads it, perhaps beside a server. A database on a disk that takes no
+ * writes, such as a failing disk, can be read if its server had written everything into the file.
  * @throws Error if it cannot be read
  */
 export function openToRead(path: string): Database {
