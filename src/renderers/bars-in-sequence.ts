@@ -54,6 +54,11 @@ export class Turns {
     return this.#ended === 0 && !this.#isSetBack
   }
 
+  /** How many bars came, if there were several; undefined otherwise. */
+  get bars(): number | undefined {
+    return this.#ended > 0 ? this.#ended + 1 : undefined
+  }
+
   /** Whether the current bar does not count: it was full at once, or is not a bar. */
   get isVoid(): boolean {
     return this.#turn?.isVoid ?? false

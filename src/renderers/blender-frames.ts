@@ -59,10 +59,25 @@ export class FrameInHand {
     this.#layer = Math.max(this.#layer, tiles.done / tiles.total)
   }
 
-  /** How far the frame is, 0 to 1. */
+  /** How far the frame is, 0 to 1. Of the first one it is unknown how many layers follow a second one. */
   get fraction(): number {
-    const layers = Math.max(this.#layersBefore, this.#layersDone + (this.#layer > 0 ? 1 : 0), 1)
+    const seen = this.#layersSeen
+    const layers = this.isUnknown && seen > 1 ? seen + 1 : Math.max(this.#layersBefore, seen, 1)
     return (this.#layersDone + this.#layer) / layers
+  }
+
+  /** Whether no frame has shown yet how many layers there are. */
+  get isUnknown(): boolean {
+    return this.#layersBefore === 0
+  }
+
+  /** Whether the first frame turns out to have several layers: what was taken for all of it was its first layer. */
+  get isLayered(): boolean {
+    return this.isUnknown && this.#layersSeen > 1
+  }
+
+  get #layersSeen(): number {
+    return this.#layersDone + (this.#layer > 0 ? 1 : 0)
   }
 
   /** The frame is over. */

@@ -24,7 +24,9 @@ class Blender implements LineReader {
   readonly #range = new FrameRange()
   readonly #inHand = new FrameInHand()
   readonly #trouble = new Trouble()
-  readonly #turns: Turns
+  #turns: Turns
+  /** Whether a still was seen to have several layers. */
+  #isLayered = false
   #frame: number | undefined
   /** Frames of this turn: of the current bar, when several renders follow one another. */
   #done = 0
@@ -37,7 +39,7 @@ class Blender implements LineReader {
 
   constructor(expected: Expected) {
     this.#expected = expected
-    this.#turns = new Turns({ ...expected, countsQuick: true })
+    this.#turns = this.#newTurns()
   }
 
   get #total(): number | undefined {
@@ -163,14 +165,31 @@ class Blender implements LineReader {
   }
 
   #progress(total: number): Report {
+    const inHand = this.#isSaved ? 0 : this.#inHand.fraction
+    const fraction = Math.min(1, (this.#done + inHand) / total)
+    // Of several frames the first is a small part: what it showed too much is passed over.
+    if (total === 1) this.#setBack(fraction)
     const turns = this.#turns
-    turns.move(Math.min(1, (this.#done + (this.#isSaved ? 0 : this.#inHand.fraction)) / total))
+    turns.move(fraction)
     const progress = turns.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
     if (!turns.isFirst) return { progress, basis: "guess", eta_seconds: null }
+    // After the first layer of a still it is unknown whether another one will follow.
+    if (total === 1 && inHand >= 1) return { progress, basis: "guess" }
     // After its last frame it is unknown whether another render will follow.
     if (this.#hasQuit || (!this.#isTotalGiven && progress === 100)) return { progress, basis: "guess" }
     return { progress, basis: this.#isTotalGiven ? "declared" : "counted" }
+  }
+
+  /** What was shown for a still was its first layer alone. */
+  #setBack(fraction: number): void {
+    if (this.#isLayered || this.#isSaved || !this.#inHand.isLayered || !this.#turns.isFirst) return
+    this.#isLayered = true
+    if (fraction < this.#turns.fraction) this.#turns = this.#newTurns()
+  }
+
+  #newTurns(): Turns {
+    return new Turns({ ...this.#expected, countsQuick: true })
   }
 
   #message(total: number | undefined): string {

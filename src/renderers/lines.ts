@@ -37,7 +37,7 @@ const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
 /** Bars with these words say nothing of the render. */
-const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
+const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b/i
 /**
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
  * log looks different: "[12:33:10] rendering: 45%".
@@ -223,23 +223,26 @@ class Lines implements LineReader {
     if (!seen.isTold) return undefined
     if (seen.isInner) {
       this.#before = this.#inner.bars.underWay()
-      this.#inner = this.#newInner()
+      this.#inner = this.#newInner(seen.isOn ? this.#inner.turns.bars : undefined)
     }
     const isLater = wasEmpty && this.#turns.fraction > 0
-    if (isLater && this.#counters.isAround) this.#enclose()
+    if (isLater && this.#counters.isAround) this.#enclose(this.#counters.fraction(0))
     else if (seen.isNext || isLater) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
 
   /** The bars so far were inside of what is counted. */
-  #enclose(): void {
-    this.#turns.enclose(this.#counters.fraction(0))
+  #enclose(fraction: number): void {
+    this.#turns.enclose(fraction)
     this.#isEnclosing = true
   }
 
   #moveCounted(): void {
-    this.#turns.move(this.#counters.fraction(this.#inner.turns.fraction), this.#isEnclosing)
+    const fraction = this.#counters.fraction(this.#inner.turns.fraction)
+    // A second bar within what is counted: the first was not all of it.
+    if (!this.#inner.turns.isFirst && fraction < this.#turns.fraction) this.#enclose(fraction)
+    this.#turns.move(fraction, this.#isEnclosing)
   }
 
   /** All that was counted is done: what follows comes on top. */
@@ -249,8 +252,9 @@ class Lines implements LineReader {
     this.#turns.begin()
   }
 
-  #newInner(): { readonly turns: Turns; readonly bars: Bars } {
-    const turns = new Turns({ bars: undefined, countsQuick: true, now: this.#expected.now })
+  /** `bars` is how many bars follow one another in each; undefined while unknown. */
+  #newInner(bars?: number): { readonly turns: Turns; readonly bars: Bars } {
+    const turns = new Turns({ bars, countsQuick: true, now: this.#expected.now })
     return { turns, bars: new Bars(turns, this.#expected.now) }
   }
 

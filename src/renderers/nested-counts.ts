@@ -2,6 +2,9 @@ import type { Unit } from "../item/item.ts"
 import { NEAR_END } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
 
+/** Between the ranks of two nouns. */
+const HALF = 0.5
+
 /** A count that was passed over so often was abandoned. */
 const MAX_MISSED = 4
 
@@ -121,6 +124,8 @@ export interface Counted {
   readonly isNext: boolean
   /** Whether what is inside the counts begins again. */
   readonly isInner: boolean
+  /** Whether that is because the innermost count went on. */
+  readonly isOn: boolean
 }
 
 /** What a line says beside its counts. */
@@ -149,12 +154,12 @@ export class Counters {
 
   /** Reads the counts of a line, the outermost first. */
   see(counts: readonly Count[], { label, shape, isDone, isProperty, inner, outer }: CountedLine): Counted {
-    let [isTold, isNext, isInner] = [false, false, false]
+    let [isTold, isNext, isInner, isOn] = [false, false, false, false]
     const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
       const known = this.#known.get(key)
-      const counter = known ?? new Counter(count, this.#rankOf(count), count.n <= 1 && outer === 0)
+      const counter = known ?? new Counter(count, this.#rankOf(count, !isTold), count.n <= 1 && outer === 0)
       this.#known.set(key, counter)
       counter.hear(shape)
       // The words of nested counts are about the innermost.
@@ -178,15 +183,20 @@ export class Counters {
       isTold = true
       if (seen === "same" && this.#nested.includes(counter)) continue
       isInner = true
+      isOn = seen === "moved" && this.#nested.at(-1) === counter
       if (isAfter) this.clear()
       isNext = this.#place(counter, seen) || isAfter || isNext
     }
-    return { isTold, isNext, isInner }
+    return { isTold, isNext, isInner, isOn }
   }
 
   /** The place of a new count. Steps are around what is counted after them, and inside of what was counted before. */
-  #rankOf({ isHead, rank }: Count): number {
-    return isHead && !this.isEmpty ? OTHER_RANK : rank
+  #rankOf({ n, isHead, isWork, rank }: Count, isAlone: boolean): number {
+    if (isHead && !this.isEmpty) return OTHER_RANK
+    // What begins on a line of its own while another count is under way is inside of it, whatever its noun.
+    const innermost = this.#nested.at(-1)
+    const isInside = isAlone && isWork && n <= 1 && innermost && rank < innermost.rank && !innermost.isAtEnd
+    return isInside ? innermost.rank + HALF : rank
   }
 
   /** Whether another count of its rank is under way: two that go on side by side do not follow one another. */

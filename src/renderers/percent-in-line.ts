@@ -15,8 +15,9 @@ export interface Percent {
 const ANY = /\d ?%(?![\w%])/gu
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
-const PERCENT = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
+const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
 const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
+const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
@@ -31,14 +32,21 @@ export const percentagesIn = (text: string): number =>
 
 /** The one percentage of a line: "45 %", "45,5 %", "progress: 45", "12.3/45.6 MB"; undefined if there is none. */
 export function percentIn(text: string): Percent | undefined {
-  const percent = PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value
+  const percent =
+    PERCENT.exec(text) ?? WORD.exec(text) ?? IN_WORDS.exec(text) ?? text.matchAll(SIGN_FIRST).next().value
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
     const isPercentage = value <= 100 && (percent[0].includes("%") || value >= 1 || value === 0)
     // "progress: 0.45" may be a fraction as well as a percentage.
-    return isPercentage ? found(text, percent, value / 100) : undefined
+    return isPercentage ? namedByBytes(found(text, percent, value / 100), text) : undefined
   }
   return bytesIn(text)
+}
+
+/** A percentage that says the same as bytes that are measured is no progress either: "Storage 60/100 GB (60%)". */
+function namedByBytes(percent: Percent, text: string): Percent {
+  const bytes = bytesIn(text)
+  return bytes?.isMeasured && isAlike(percent, bytes) ? { ...percent, isMeasured: true } : percent
 }
 
 /** Bytes of all bytes: "12.3/45.6 MB", "900 kB / 1.2 GB". */
@@ -54,8 +62,10 @@ function bytesIn(text: string): Percent | undefined {
 export function isConfirmed(text: string): boolean | undefined {
   const [percent, bytes] = [percentIn(text), bytesIn(text)]
   if (!percent || !bytes || bytes.isMeasured) return undefined
-  return Math.abs(percent.fraction - bytes.fraction) <= ROUNDING
+  return isAlike(percent, bytes)
 }
+
+const isAlike = (a: Percent, b: Percent): boolean => Math.abs(a.fraction - b.fraction) <= ROUNDING
 
 function found(text: string, match: RegExpExecArray, fraction: number): Percent {
   const end = match.index + match[0].length

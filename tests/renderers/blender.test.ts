@@ -68,6 +68,22 @@ describe("what Blender 3.4 really says", () => {
     expect(second).toEqual(expect.arrayContaining([50, 50 + 100 / 64, 75, 75 + 100 / 64, 100]))
   })
 
+  test("a still is not done after its first layer, and goes back once when a second one begins", () => {
+    const layer = (name: string, said: string): string =>
+      `Fra:1 Mem:9M (Peak 9M) | Time:00:01.12 | Scene, ${name} | ${said}\n`
+    const first = [layer("ViewLayer", "Sample 32/64"), layer("ViewLayer", "Sample 64/64")]
+    const ended = listen("blender", 1, ...first, layer("ViewLayer", "Finished"))
+    expect(ended.reports[0]).toMatchObject({ progress: 50, basis: "declared" })
+    expect(ended.last).toMatchObject({ progress: 100, basis: "guess" })
+    const second = [
+      layer("ViewLayer", "Finished"),
+      layer("Fog", "Sample 32/64"),
+      layer("Fog", "Sample 64/64"),
+    ]
+    const fog = listen("blender", 1, ...first, ...second, "Saved: '/o/1.png'\n")
+    expect(fog.progress).toEqual([50, 100, 50, expect.closeTo(200 / 3, 9), 100])
+  })
+
   test("frames that are appended to a movie count, whatever their numbers", async () => {
     const text = await capture("blender-movie")
     expect(text).toContain("Append frame 5")

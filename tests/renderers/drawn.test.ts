@@ -55,6 +55,7 @@ describe("figures of other scripts and languages", () => {
     (n: number) => `التقدم ${[...`${n}`].map((digit) => "٠١٢٣٤٥٦٧٨٩"[Number(digit)]).join("")}٪\n`,
     (n: number) => `Oluşturuluyor: %${n}\n`,
     (n: number) => `Fortschritt: ${n},0 %\n`,
+    (n: number) => `${n} percent complete\n`,
     (n: number) => `Bild ${n + 1} von 100\n`,
     (n: number) => `Кадр ${n + 1} из 100\n`,
     (n: number) => `第 ${n + 1}／100 帧\n`,

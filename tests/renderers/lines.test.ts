@@ -68,7 +68,7 @@ describe("a percentage", () => {
   })
 
   test("that falls, but not to its start, is none, and what it moved is taken back", () => {
-    const { progress, last } = hear("level 30%", "level 60%", "level 40%", "level 90%")
+    const { progress, last } = hear("gauge 30%", "gauge 60%", "gauge 40%", "gauge 90%")
     expect(progress).toEqual([60, 0])
     expect(last).toMatchObject({ basis: "guess", eta_seconds: null })
   })

@@ -32,6 +32,19 @@ describe("what is measured is no progress, though it grows", () => {
     ["", " of 64 frames failed"],
     ["connection lost, retrying... (", "/60)"],
     ["Reconnect ", "/60"],
+    ["compression level ", "/64"],
+    ["similarity index ", "%"],
+    ["speed ", "% of realtime"],
+    ["GPU clock throttled to ", "%"],
+    ["buffering... ", "%"],
+    ["TRACKNUMBER=", "/64"],
+    ["track: ", "/64  genre: Rock (id 17)"],
+    ["TRCK (Track number/Position in set): ", "/64"],
+    ["Track Number      : ", " of 64"],
+    [" * song (#", "/64)"],
+    ["Slot ", "/64"],
+    ["waiting ", "/60 s"],
+    ["GET /search?q=", "% HTTP/1.1"],
   ])("%j ... %j", (before, after) => {
     const pieces = each([1, 2, 4, 7, 12, 41, 43, 47], (n) => `${before}${n}${after}\n`)
     expect(shownOf(pieces)).toEqual({ last: 0, most: 0, unit: "" })
@@ -48,6 +61,11 @@ describe("what is measured is no progress, though it grows", () => {
     expect(shownOf(each([10, 20, 45], (n) => `${before}${n}${after}\n`)).last).toBe(45)
   })
 
+  test("bytes with a name, and the percentage that says the same", () => {
+    const storage = each([10, 20, 30, 60], (n) => `Storage ${n}.1 GB / 100 GB (${n}%)\n`)
+    expect(shownOf(storage)).toMatchObject({ last: 0, most: 0 })
+  })
+
   test("a count is told beside what is measured", () => {
     const frames = each([1, 2, 3, 4], (n) => `frame ${n}/10, CPU ${40 + n}%\n`)
     expect(shownOf(frames)).toEqual({ last: 30, most: 30, unit: "3/10 frames" })
@@ -58,6 +76,23 @@ describe("what is measured is no progress, though it grows", () => {
     const bar = TENTHS.slice(0, 5).flatMap((n) => [`rendering ${n * 10}%\n`, warning(n)])
     expect(shownOf([warning(0), warning(1), warning(2), ...bar], 10)).toMatchObject({ last: 40, most: 40 })
   })
+})
+
+test("what begins while something else is counted is inside of it, whatever its noun", () => {
+  const frames = [1, 2].flatMap((n) => [`frame ${n}/5\n`, "  stage 1/3: layout\n", "  stage 3/3: raster\n"])
+  for (const apartS of [0, 10])
+    expect(read(frames, apartS)).toMatchObject({ last: 33, most: 33, unit: "1/5 frames" })
+})
+
+test("of several bars within each song the first is not all of it, and of later songs it is known", () => {
+  const song = (n: number) => [
+    `song ${n}/4\n`,
+    ...["render", "encode"].flatMap((name) => each(TENTHS, (k) => `  ${name} ${k * 10}%\n`)),
+  ]
+  const [first, second] = [song(1), song(2)]
+  expect(read(first.slice(0, 14), 10)).toMatchObject({ last: 9, most: 25 })
+  expect(read([...first, ...second.slice(0, 6)], 10).last).toBe(30)
+  expect(read([...first, ...second.slice(0, 17)], 10).last).toBe(42)
 })
 
 describe("what is told at the start of a step, without a noun, is around the bars that follow", () => {
