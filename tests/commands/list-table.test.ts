@@ -97,3 +97,37 @@ test.each([30, 40, 50])(
     )
   },
 )
+
+test("each item says how long it takes, took or waits, and since when it is so", () => {
+  const items = [
+    item(1, { status: "processing" }),
+    item(2, { status: "processing", stalled: true, stalled_since: at(250) }),
+    item(3, { status: "completed", outcome: "completed", started_at: at(100), completed_at: at(10) }),
+    item(4, { status: "failed", outcome: "cancelled", started_at: null, completed_at: at(10) }),
+    item(5, { status: "retrying", available_at: at(-90) }),
+    item(6, { status: "queued", started_at: null, available_at: at(-90) }),
+    item(7, { status: "retrying", available_at: at(90) }),
+  ]
+  const look = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
+  const lines = table(items, { ...look, unserved: () => [] }).split("\n")
+  const columns = lines.map((line) => line.split(/ {2,}/).map((cell) => cell.trim()))
+  const [names = []] = columns
+  const column = (name: string): (string | undefined)[] =>
+    lines.slice(1).map((line) => {
+      const from = lines[0]?.indexOf(name) ?? 0
+      const next = names[names.indexOf(name) + 1]
+      return line.slice(from, next === undefined ? undefined : lines[0]?.indexOf(next)).trim()
+    })
+  expect(column("TIME")).toEqual([
+    "for 1:00",
+    "stalled for 4:10",
+    "took 1:30",
+    "",
+    "retries in 1:30",
+    "starts in 1:30",
+    "waits 10:00",
+  ])
+  // What waits has waited since it was queued, though an attempt has begun since.
+  const [began, queued] = ["14:29 UTC", "14:20 UTC"]
+  expect(column("WHEN")).toEqual([began, began, began, began, queued, queued, queued])
+})

@@ -96,3 +96,46 @@ test("a worker is forgotten an hour after it was last heard, and not while its c
   nowMs += 1
   expect(names()).toEqual([])
 })
+
+test("of one worker that two servers know, what the later one heard counts", () => {
+  let nowMs = 1000
+  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  one.claims({ worker: "box", tags: ["hd"], version: "1" })
+  nowMs = 2000
+  two.claims({ worker: "box", tags: ["4k"], version: "2" })
+  one.learn(two.crew)
+  two.learn(one.crew)
+  for (const presence of [one, two])
+    expect(presence.known).toMatchObject([{ worker: "box", version: "2", heardMs: 2000, idleMs: 2000 }])
+})
+
+test("a worker is idle since the end of its last item, and not since its last report", () => {
+  let nowMs = 1000
+  const presence = new Presence(() => nowMs)
+  presence.claims({ worker: "box", tags: [] })
+  nowMs = 2000
+  presence.reports({ worker: "box", status: "completed" })
+  nowMs = 3000
+  presence.reports({ worker: "box", status: "processing" })
+  expect(presence.known).toMatchObject([{ heardMs: 3000, idleMs: 2000, isWaiting: false }])
+  {
+    using _waits = presence.wait({ worker: "box", tags: [] })
+    expect(presence.known).toMatchObject([{ isWaiting: true }])
+  }
+  expect(presence.known).toMatchObject([{ isWaiting: false }])
+})
+
+test("of very many workers the one that was silent for longest is forgotten, and none whose claim waits", () => {
+  let nowMs = 0
+  const presence = new Presence(() => nowMs)
+  using _waits = presence.wait({ worker: "waiting", tags: [] })
+  for (nowMs = 1; nowMs <= 1001; nowMs += 1) presence.claims({ worker: `w${nowMs}`, tags: [] })
+  const names = new Set(presence.known.map(({ worker }) => worker))
+  expect([names.size, names.has("waiting"), names.has("w1"), names.has("w2"), names.has("w1001")]).toEqual([
+    1000,
+    true,
+    false,
+    false,
+    true,
+  ])
+})

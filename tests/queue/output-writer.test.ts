@@ -59,3 +59,12 @@ test("a refusal reaches the sender, at the next piece or at the end", async () =
   await expect(writer.end()).rejects.toBe(refusal)
   expect(() => writer.push(bytes("two\n"))).toThrow(refusal)
 })
+
+test("an output that goes on is placed by its bytes, of which some letters have several", async () => {
+  const kept = new Kept(100)
+  const writer = new OutputWriter(kept.store, 1_000_000, undefined)
+  await writer.begin()
+  writer.push(bytes("Größe 日本\n"))
+  await writer.end()
+  expect(kept.pieces).toEqual([{ from: 100, to: 100 + bytes("Größe 日本\n").length, text: "Größe 日本\n" }])
+})

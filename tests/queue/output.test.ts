@@ -93,3 +93,33 @@ test("a follower gets what is stored the moment it is, and waits for no look", a
     leave.abort()
   }
 })
+
+test("a reader hears how much is not kept before a piece, and of a silence once in each time of it", async () => {
+  const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
+  const pieces: OutputPiece[] = [
+    { from: 10, to: 14, text: "one\n" },
+    { from: 20, to: 24, text: "two\n" },
+  ]
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = {
+    end: async () => 24,
+    append: async () => ({ attempt: 1, end: 24 }),
+    read: async (_id: number, _attempt: number, after: number) => ({
+      pieces: pieces.filter(({ to }) => to > after),
+      more: false,
+    }),
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 300 })
+  const reading = new AbortController()
+  const query = { attempt: undefined, from: { attempt: undefined, after: 4 }, isFollowed: true }
+  const told: unknown[] = []
+  const waking = setInterval(() => void output.writer(1, () => 1).begin(), 20)
+  const startedMs = performance.now()
+  for await (const event of await output.read(1, query, reading.signal)) {
+    told.push(event.type === "piece" ? event.missing : event.type)
+    if (told.filter((one) => one === "keepalive").length === 2) reading.abort()
+  }
+  clearInterval(waking)
+  expect(told).toEqual([6, 6, "keepalive", "keepalive"])
+  expect(performance.now() - startedMs).toBeGreaterThan(550)
+})

@@ -210,8 +210,10 @@ test("what is worth no notice is examined once: now and then the place is stored
   expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
   expect(stored).toBe(1)
   // Few updates more are no reason to store it again: the next notice does.
+  const read = spyOn(scene.store, "page")
   await put(scene.store, id, { message: "one more" })
   scene.ring()
+  while (read.mock.calls.length === 0) await Bun.sleep(10)
   await scene.fail()
   await scene.receiver.asked(1)
   expect(stored).toBe(2)

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "bun:test"
+
+import { didYouMean } from "../../src/commands/did-you-mean.ts"
+import { RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "../../src/commands/render-flags.ts"
+import { SPAN_FLAGS, spanFlag } from "../../src/commands/span-flags.ts"
+import { readArguments, type Usage } from "../../src/commands/usage.ts"
+
+const USAGE: Usage = {
+  line: "test",
+  about: "",
+  settings: [],
+  flags: {
+    ...RENDER_FLAGS,
+    ...SPAN_FLAGS,
+    "report-within": reportWithinFlag(60),
+    bars: { type: "string", help: "" },
+  },
+}
+
+const typed = (text: string) => readArguments(USAGE, text === "" ? [] : text.split(" "))
+
+describe("the part of the progress that a command fills", () => {
+  test.each<[string, object | undefined]>([
+    ["", undefined],
+    ["--step 1/4", { step: { index: 1, total: 4, name: "" }, from: 0, to: 25 }],
+    ["--step 4/4 --step-name Video", { step: { index: 4, total: 4, name: "Video" }, from: 75, to: 100 }],
+    ["--span 20-95", { from: 20, to: 95 }],
+    ["--span 0-100", { from: 0, to: 100 }],
+    ["--step 2/4 --span 12.5-50.25", { step: { index: 2, total: 4, name: "" }, from: 12.5, to: 50.25 }],
+  ])("is said by %j", (text, span) => {
+    if (span === undefined) expect(spanFlag(typed(text))).toBeUndefined()
+    else expect(spanFlag(typed(text))).toMatchObject(span)
+  })
+
+  test.each([
+    "--step 0/4",
+    "--step 5/4",
+    "--step 1",
+    "--step-name Video",
+    "--span 20-20",
+    "--span 95-20",
+    "--span 20-101",
+  ])("cannot be %p", (text) => {
+    expect(() => spanFlag(typed(text))).toThrow(text.includes("span") ? "two percentages" : "such as")
+  })
+})
+
+describe("the flags of what renders", () => {
+  test("have defaults, and durations in the units that the parts take", () => {
+    expect(renderFlags(typed("--worker box"), 60)).toEqual({
+      ...{ renderer: undefined, worker: "box", leaseS: 60, reportWithinMs: 60_000 },
+    })
+    const given = "--worker box --lease 3600 --report-within 0 --renderer blender"
+    expect(renderFlags(typed(given), 60)).toEqual({
+      ...{ renderer: "blender", worker: "box", leaseS: 3600, reportWithinMs: 0 },
+    })
+  })
+
+  test.each(["--lease 0", "--lease 3601", "--report-within 86401", "--renderer nosuch", "--worker="])(
+    "cannot be %p",
+    (text) => {
+      expect(() => renderFlags(typed(text), 60)).toThrow("must be")
+    },
+  )
+
+  test("take a whole number within its bounds, which count as well", () => {
+    const bars = (text: string): number => wholeFlag(typed(text), "bars", { least: 1, most: 5, fallback: 3 })
+    expect([bars(""), bars("--bars 1"), bars("--bars 5")]).toEqual([3, 1, 5])
+    for (const wrong of ["--bars 0", "--bars 6", "--bars -1", "--bars 1.5"])
+      expect(() => bars(wrong)).toThrow()
+  })
+})
+
+test("a word that is not known is taken for the nearest one, if that is near", () => {
+  const words = ["--status", "list", "pause", "resume"]
+  expect(["lsit", "lists", "--stauts", "Pause", "resum"].map((word) => didYouMean(word, words))).toEqual(
+    ["list", "list", "--status", "pause", "resume"].map((word) => `; did you mean "${word}"?`),
+  )
+  expect(["last-one", "lost in", "pa", "--s"].map((word) => didYouMean(word, words))).toEqual([
+    "",
+    "",
+    "",
+    "",
+  ])
+})
