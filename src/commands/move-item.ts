@@ -17,6 +17,8 @@ export async function moveItem(given: Arguments): Promise<void> {
   const before = idFlag(given, "before")
   if (before === undefined)
     throw new AppError("invalid", "missing --before ID, as in: track-studio move 12 --before 8")
+  if (before === id)
+    throw new AppError("invalid", `queue item ${id} cannot be moved before itself; name another waiting item`)
   const { priority } = await clientOf(given).move(id, before)
   say(`queue item ${id}: now before ${before}, priority ${priority}`)
 }

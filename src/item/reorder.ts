@@ -17,7 +17,7 @@ const mustWait = ({ id, status }: QueueItem): void => {
 /**
  * Moves an item directly before another one. `ahead` is the turn of the item that is directly before that one
  * now, null if there is none.
- * @throws AppError `illegal_move` if one of them does not wait
+ * @throws AppError `invalid` if they are the same item, `illegal_move` if one of them does not wait
  */
 export function placed(
   { item, work }: Stored,
@@ -25,14 +25,17 @@ export function placed(
   ahead: number | null,
   { time }: Moment,
 ): Change {
+  if (item.id === before.id)
+    throw new AppError(
+      "invalid",
+      `queue item ${item.id} cannot be moved before itself; name another waiting item`,
+    )
   mustWait(item)
   mustWait(before)
   const { priority } = before
   const last = turnOf(before)
   const isThere = (turn: number): boolean => (ahead === null || ahead < turn) && turn < last
-  if (item.id === before.id || (item.priority === priority && isThere(turnOf(item)))) {
-    return { item, work, quiet: true }
-  }
+  if (item.priority === priority && isThere(turnOf(item))) return { item, work, quiet: true }
   const turn = ahead === null ? last - 1 : (ahead + last) / 2
   if (!isThere(turn)) {
     throw new AppError(

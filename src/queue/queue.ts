@@ -125,7 +125,7 @@ export class Queue {
 
   /**
    * Moves a waiting item directly before another one.
-   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   * @throws AppError `invalid`, `not_found`, `illegal_move`, `unavailable`
    */
   async move(id: number, before: number): Promise<QueueItem> {
     const { item, quiet } = await this.#store.place(id, before, placed)

@@ -139,6 +139,8 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["show"], "missing ID"],
   [["cancel"], "missing ID"],
   [["retry", "1", "two"], 'ID must be a whole number, not "two"'],
+  [["move", "7"], "missing --before ID, as in: track-studio move 12 --before 8"],
+  [["move", "7", "--before", "7"], "queue item 7 cannot be moved before itself; name another waiting item"],
   [["remove", "0"], "ID must be a positive whole number, not 0"],
   [["completion"], "missing bash or zsh"],
   [["completion", "fish"], 'shell must be bash or zsh, not "fish"'],

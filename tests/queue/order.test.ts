@@ -33,9 +33,8 @@ test("an item is moved directly before another one, with its priority and one up
   expect(moved).toMatchObject({ id: 4, priority: 5, turn: 2.5, message: "Moved in the queue" })
   expect(await waiting(server)).toEqual([2, 4, 3, 1])
   expect(await server.head()).toBe(head + 1)
-  // It is there already, also if it is told to stand before itself.
+  // It is there already.
   await move(server, 4, 3)
-  await move(server, 4, 4)
   expect(await server.head()).toBe(head + 1)
   await move(server, 3, 2)
   expect(await waiting(server)).toEqual([3, 2, 4, 1])
@@ -60,6 +59,8 @@ test("only waiting items have a place; a refused move changes nothing", async ()
   expect(await refused(second, first)).toEqual([409, processing])
   expect(await refused(second, 99)).toEqual([404, "queue item 99 does not exist"])
   expect(await refused(99, second)).toEqual([404, "queue item 99 does not exist"])
+  const itself = `queue item ${second} cannot be moved before itself; name another waiting item`
+  expect(await refused(second, second)).toEqual([422, itself])
   expect((await server.api("POST", `/queue/${second}/move`, { after: 1 })).status).toBe(422)
   expect(await server.head()).toBe(head)
 })
