@@ -1,4 +1,4 @@
-import type { ReadItem } from "../client/client.ts"
+import type { Client, ReadItem } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
@@ -41,11 +41,14 @@ function wanted(given: Parameters<Command["run"]>[0]): ListFlags {
   return { status, song: idFlag(given, "song"), search: textFlag(given.flags, "search"), limit }
 }
 
-/** The first items that are wanted, and whether others follow. */
-async function listed(
-  client: ReturnType<typeof clientOf>,
-  { status, song, search, limit }: ListFlags,
-): Promise<{ readonly items: readonly ReadItem[]; readonly more: boolean }> {
+/** Items that were read, and whether others follow. */
+interface Listed {
+  readonly items: readonly ReadItem[]
+  readonly more: boolean
+}
+
+/** The first items that are wanted in the order of the server, and whether others follow. */
+async function listed(client: Client, { status, song, search, limit }: ListFlags): Promise<Listed> {
   const fits = status !== undefined && Object.hasOwn(ENDS, status) ? ENDS[status] : undefined
   const asked = fits ? "failed" : status
   const items: ReadItem[] = []
@@ -64,22 +67,43 @@ async function listed(
   return { items: items.slice(0, limit), more: next !== null || items.length > limit }
 }
 
+/** The rank of an item that the next worker may take. */
+const TAKEN_NEXT = 1
+
 /**
- * The items in the order in which workers take them. Items that no worker takes yet come last: first the
- * delayed ones, then those whose tags no worker offers.
+ * The rank of an item in the order in which workers take them. Items that no worker takes yet come later: first
+ * the delayed ones, then those whose tags no worker offers.
  */
-function inTurn(items: readonly ReadItem[], unserved: Unserved): readonly ReadItem[] {
+function rankOf(item: ReadItem, unserved: Unserved, nowMs: number): number {
+  if (!waits(item)) return item.completed_at === null ? 0 : 4
+  if (unserved(item).length > 0) return 3
+  return Date.parse(item.available_at ?? "") > nowMs ? 2 : TAKEN_NEXT
+}
+
+/**
+ * The first items that are wanted in the order in which workers take them, whether others follow, and the workers if
+ * we may know them.
+ */
+async function listedInTurn(
+  client: Client,
+  asked: ListFlags,
+): Promise<Listed & { readonly workers: Awaited<ReturnType<typeof workersFor>> }> {
   const nowMs = Date.now()
-  const rank = (item: ReadItem): number => {
-    if (!waits(item)) return item.completed_at === null ? 0 : 4
-    if (unserved(item).length > 0) return 3
-    return Date.parse(item.available_at ?? "") > nowMs ? 2 : 1
+  for (let limit = asked.limit; ; limit = PAGE) {
+    const { items, more } = await listed(client, { ...asked, limit })
+    const workers = await workersFor(client, items)
+    const unserved = unservedBy(workers)
+    const rank = new Map(items.map((item) => [item, rankOf(item, unserved, nowMs)]))
+    const isPutOff = (item: ReadItem): boolean => waits(item) && rank.get(item) !== TAKEN_NEXT
+    // Behind items that no worker takes yet there may be some that come before them.
+    if (limit < PAGE && more && items.slice(-1).some(waits) && items.some(isPutOff)) continue
+    const ordered = items.toSorted((one, other) => (rank.get(one) ?? 0) - (rank.get(other) ?? 0))
+    return { items: ordered.slice(0, asked.limit), more: more || items.length > asked.limit, workers }
   }
-  return items.toSorted((one, other) => rank(one) - rank(other))
 }
 
 /** Since when the queue is paused; null if it is not, or if we may not know. */
-async function pausedAt(client: ReturnType<typeof clientOf>): Promise<string | null> {
+async function pausedAt(client: Client): Promise<string | null> {
   try {
     return (await client.counts()).paused_at
   } catch {
@@ -111,18 +135,16 @@ worker takes yet, then what is finished.`,
   async run(given) {
     const asked = wanted(given)
     const client = clientOf(given)
-    const { items, more } = await listed(client, asked)
     if (given.flags["json"]) {
-      for (const item of items) say(safeJson(item))
+      for (const item of (await listed(client, asked)).items) say(safeJson(item))
       return 0
     }
+    const { items, more, workers } = await listedInTurn(client, asked)
     const isAll = asked.status === undefined && asked.song === undefined && asked.search === undefined
-    const workers = await workersFor(client, items)
     if (items.length === 0)
       say(isAll ? 'The queue is empty; add a song with "track-studio add 7".' : "No such items.")
     else {
-      const unserved = unservedBy(workers)
-      say(table(inTurn(items, unserved), lookOf(process.stdout, zoneFlag(given), unserved)))
+      say(table(items, lookOf(process.stdout, zoneFlag(given), unservedBy(workers))))
       if (more) say(`... and more; see --limit`)
     }
     const since = await pausedAt(client)
