@@ -25,6 +25,16 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
+const collator = new Intl.Collator("en", { numeric: true })
+
+/** Orders names as people do: `box-2` comes before `box-10`. */
+export const byName = (one: string, other: string): number =>
+  collator.compare(one, other) || (one < other ? -1 : 1)
+
+/** How long something took: as a clock counts it; below a second in tenths, at least one: `0.4 s`. */
+export const tookWords = (seconds: number): string =>
+  seconds >= 1 ? duration(seconds) : `${(Math.max(1, Math.floor(seconds * 10)) / 10).toFixed(1)} s`
+
 /** A number with its noun: `1 item`, `2,400 items`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${value.toLocaleString("en")} ${value === 1 ? one : many}`

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { bandWords, duration, leftIn, leftWords, shownOf } from "../src/text.ts"
+import { bandWords, byName, duration, leftIn, leftWords, shownOf, tookWords } from "../src/text.ts"
 
 test("a duration reads as a clock does: a second counts once it has passed", () => {
   expect([-3, 0, 42, 59.9, 723, 7205, 172_799, 172_800, 187_260].map(duration)).toEqual([
@@ -14,6 +14,17 @@ test("a duration reads as a clock does: a second counts once it has passed", () 
     "2 d 00:00",
     "2 d 04:01",
   ])
+})
+
+test("what took less than a second took tenths of it, and never nothing", () => {
+  expect([0, 0.09, 0.1, 0.49, 0.999, 1, 59.9, 723].map(tookWords)).toEqual([
+    ...["0.1 s", "0.1 s", "0.1 s", "0.4 s", "0.9 s", "0:01", "0:59", "12:03"],
+  ])
+})
+
+test("names are ordered as people do, by their numbers", () => {
+  const names = ["box-10", "box-2", "Box-2", "a", "box-1"]
+  expect(names.toSorted(byName)).toEqual(["a", "box-1", "box-2", "Box-2", "box-10"])
 })
 
 test("the time left is exact, vague or over, as the band has it", () => {

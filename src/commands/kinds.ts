@@ -1,6 +1,6 @@
 import type { Kinds } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
-import { counted, duration, printable, safeJson } from "../text.ts"
+import { counted, printable, safeJson, tookWords } from "../text.ts"
 import { clientOf, type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -35,5 +35,5 @@ they took on average. Its estimates are based on them.`,
 
 function sentence({ kind, look, runs, seconds }: Kinds["kinds"][number]): string {
   const about = look === kind || look === "" ? "" : ` (${printable(look)})`
-  return `${printable(kind)}${about}: ${counted(runs, "run")}, ${duration(seconds)} on average`
+  return `${printable(kind)}${about}: ${counted(runs, "run")}, ${tookWords(seconds)} on average`
 }

@@ -5,7 +5,7 @@ import type { QueueItem } from "../item/item.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { leftOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
-import { duration, isGuess, leftIn, printable, shownOf } from "../text.ts"
+import { duration, isGuess, leftIn, printable, shownOf, tookWords } from "../text.ts"
 import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 
 /** How a table is shown. */
@@ -82,7 +82,7 @@ function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
     return times === "short" ? `done ${at(left.seconds)}` : leftOf(left, nowMs, zone, times === "band")
   }
   if (completed_at !== null) {
-    return started_at === null ? "" : `took ${duration(since(started_at, Date.parse(completed_at)))}`
+    return started_at === null ? "" : `took ${tookWords(since(started_at, Date.parse(completed_at)))}`
   }
   const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
   if (starts_in_seconds !== undefined) {

@@ -6,7 +6,6 @@ import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
 import {
   counted,
-  duration,
   ERROR_LINES,
   isGuess,
   leftIn,
@@ -14,6 +13,7 @@ import {
   printable,
   safeJson,
   shownOf,
+  tookWords,
 } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -74,7 +74,7 @@ function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { worker, attempt, max_attempts, started_at, completed_at } = item
   const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
   const tookMs = Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")
-  const took = tookMs >= 0 ? `, took ${duration(tookMs / 1000)}` : ""
+  const took = tookMs >= 0 ? `, took ${tookWords(tookMs / 1000)}` : ""
   const attempts = attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`
   return [
     ["worker", worker],

@@ -1,6 +1,6 @@
 import { type Client, ServerError } from "../client/client.ts"
 import type { Zone } from "../terminal/words.ts"
-import { duration, printable, safeJson } from "../text.ts"
+import { duration, printable, safeJson, tookWords } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/server.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
@@ -19,8 +19,8 @@ function finishedOf(finished: FinishedSince): string {
     ...(lost > 0 ? [`${number(lost)} lost`] : []),
   ].join(", ")
   if (shortest_seconds === null || longest_seconds === null || mean_seconds === null) return counts
-  const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(duration)
-  return `${counts}; renders took ${from} to ${to}, mean ${mean}`
+  const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(tookWords)
+  return `${counts}; ${from === to ? `renders took ${mean}` : `renders took ${from} to ${to}, mean ${mean}`}`
 }
 
 /** The figures by name, in the order in which they are shown. */

@@ -4,6 +4,7 @@ import type { QueueItem } from "../item/item.ts"
 import type { KnownWorker } from "../queue/known-workers.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
+import { byName } from "../text.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
@@ -58,7 +59,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
   )
   const known = new Map(workers.presence.known.map((one) => [one.worker, one]))
   const taking = [...known.values()].filter(({ isTaking }) => isTaking).map(({ worker }) => worker)
-  const names = [...new Set([...held.keys(), ...taking])].sort()
+  const names = [...new Set([...held.keys(), ...taking])].sort(byName)
   const nowMs = Date.now()
   return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], nowMs))
 }

@@ -100,7 +100,7 @@ test("show prints what is known of an item and nothing else, with an error line 
   const shown = async (): Promise<string[]> =>
     (await cli("show", String(id), "--utc")).stdout
       .replace(/\d\d:\d\d UTC/g, "TIME")
-      .replace(/took \d+:\d\d/, "took LENGTH")
+      .replace(/took (\d+:\d\d|0\.\d s)/, "took LENGTH")
       .trimEnd()
       .split("\n")
       .map((line) => line.trim().replace(/ {2,}/, ": "))

@@ -135,6 +135,7 @@ page("what is shown", () => {
     const { lease }: { lease: { token: string } } = await claim.json()
     const report = {
       progress: 22,
+      current_step: "Encoding",
       media: { out_time: 53.44, total: 240, fps: 48.2, speed: 0.02 },
       message: "53.4 s of 240.0 s, 48 fps, 0.02x",
     }
@@ -146,6 +147,9 @@ page("what is shown", () => {
     await tab.click(".lane .name")
     await tab.until(`document.querySelector(".now .told")?.innerText.includes("0:53 of 4:00")`)
     expect(await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)).not.toContain("53.4")
+    await here.server.api("POST", `/queue/${id}/complete`, {}, { lease: lease.token })
+    // What is completed is in no step.
+    await tab.until(`document.querySelector(".now .told")?.innerText === ""`)
   })
 
   test("of a stalled item is for how long", async () => {

@@ -46,6 +46,9 @@ page("what has failed", () => {
     const tab = await here.open(`/items/${id}`)
     await tab.until(`document.querySelector("main").innerText.includes("No progress was reported.")`)
     expect(await tab.evaluate<boolean>(`document.querySelector("figure.plot").checkVisibility()`)).toBe(false)
+    expect(await tab.evaluate<string>(`document.querySelector(".now .elapsed").innerText`)).not.toBe(
+      "after 0:00",
+    )
     // The next attempt is drawn as soon as it runs.
     await here.server.api("POST", `/queue/${id}/retry`)
     await here.server.put(id, { status: "processing", progress: 10 })

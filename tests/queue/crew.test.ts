@@ -56,6 +56,12 @@ test("a worker is known by its claims: idle while one waits, rendering what it t
   expect(Date.parse(after.idle_since ?? "")).toBeGreaterThan(Date.parse(idle.idle_since ?? ""))
 })
 
+test("workers are listed by name, as people order names", async () => {
+  for (const name of ["order-10", "order-2", "order-1"]) await claim(name, "order")
+  const names = (await client.workers()).map(({ worker }) => worker).filter((one) => one.startsWith("order"))
+  expect(names).toEqual(["order-1", "order-2", "order-10"])
+})
+
 test("a worker whose connection ends is away; one that claims by number is there while it holds the item", async () => {
   const leaving = new AbortController()
   const waiting = client.claim({ worker: "box-2", wait: 30, tags: ["crew-2"] }, leaving.signal)

@@ -182,7 +182,7 @@ test("add says what there is to do, run and work say it with their claims", asyn
 
 test("kinds lists what was learned, and forgets it", async () => {
   const listed = await cli("kinds")
-  expect(listed.stdout).toMatch(/^song \(seconds\): \d runs?, 0:00 on average$/m)
+  expect(listed.stdout).toMatch(/^song \(seconds\): \d runs?, (0:0\d|0\.\d s) on average$/m)
   const [first] = (await cli("kinds", "--json")).stdout.split("\n")
   expect(JSON.parse(first ?? "")).toMatchObject({ kind: expect.any(String), runs: expect.any(Number) })
   expect((await cli("kinds", "--forget", "song")).stdout).toMatch(/^\d+ runs of "song" forgotten\.\n$/)

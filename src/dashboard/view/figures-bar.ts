@@ -1,4 +1,4 @@
-import { duration } from "../../text.ts"
+import { tookWords } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Bar, Tallies } from "../model/counts.ts"
 import type { Counts } from "../model/hub-messages.ts"
@@ -68,16 +68,18 @@ class Figure {
   }
 }
 
+/** How long renders took: `, 4:10 on average (3:02 to 6:40)`; without the range if that says nothing more. */
+function tookOf(completed: number, ...seconds: readonly [mean: number, from: number, to: number]): string {
+  const [mean, from, to] = seconds.map(tookWords)
+  if (completed === 1) return `, in ${mean}`
+  return `, ${mean} on average${from === to ? "" : ` (${from} to ${to})`}`
+}
+
 /** What finished in a time: `Today 41 completed, 2 failed, 4:10 on average`; empty for nothing. */
 function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
   if (completed + failed + lost === 0) return ""
   const { shortest_seconds: from, longest_seconds: to, mean_seconds: mean } = lasted
-  const took =
-    mean === null || from === null || to === null
-      ? ""
-      : completed === 1
-        ? `, in ${duration(mean)}`
-        : `, ${duration(mean)} on average (${duration(from)} to ${duration(to)})`
+  const took = mean === null || from === null || to === null ? "" : tookOf(completed, mean, from, to)
   const bad = failed + lost === 0 ? "" : `, ${count(failed + lost)} failed`
   return `${name} ${count(completed)} completed${bad}${took}`
 }

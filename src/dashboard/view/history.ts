@@ -1,4 +1,4 @@
-import { counted, duration } from "../../text.ts"
+import { counted, tookWords } from "../../text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
 import { at, count, inFull, line, messageOf } from "../model/wording.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -54,7 +54,7 @@ function summaryOf({ updates }: Stretch): string {
   const done = isStill ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
   if (updates.length === 1) return [done, messageOf(last)].filter(Boolean).join(" · ")
   const tookS = (Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000
-  return `${done} · ${count(updates.length)} updates in ${duration(tookS)}`
+  return `${done} · ${count(updates.length)} updates in ${tookWords(tookS)}`
 }
 
 function stretchView(stretch: Stretch): View {

@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, sizeWords } from "../../text.ts"
+import { sizeWords, tookWords } from "../../text.ts"
 import { count, inFull, line, plain } from "../model/wording.ts"
 import { el } from "./dom.ts"
 
@@ -10,7 +10,7 @@ const time = (at: string | null): Node | string =>
 
 function tookOf({ started_at, completed_at }: QueueItem): string {
   if (!started_at || !completed_at) return ""
-  return duration((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
+  return tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
 }
 
 function all(item: QueueItem): readonly Fact[] {

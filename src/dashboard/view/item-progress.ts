@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { duration, isGuess, shownOf } from "../../text.ts"
+import { duration, isGuess, shownOf, tookWords } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import { isWaiting } from "../model/state.ts"
 import {
@@ -59,8 +59,8 @@ export class Now {
     mark(this.element, "data-guess", isGuess(item) ? "" : null)
     mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
-    // What an earlier attempt has left is not where the item is now.
-    const where = isWaiting(item) ? [] : this.#where(item)
+    // What an earlier attempt has left is not where the item is now, and what is completed is in no step.
+    const where = isWaiting(item) || item.status === "completed" ? [] : this.#where(item)
     say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }
@@ -88,7 +88,7 @@ export class Now {
       const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
       const { started_at, completed_at } = item
       const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
-      return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
+      return [ended, took === null ? "" : `after ${tookWords(took / 1000)}`]
     }
     const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
     return [

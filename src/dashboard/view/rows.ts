@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration } from "../../text.ts"
+import { duration, tookWords } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {
@@ -206,7 +206,7 @@ export class FinishedRow implements Row {
     const { started_at, completed_at } = item
     const took =
       started_at && completed_at
-        ? ` · took ${duration((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
+        ? ` · took ${tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
         : ""
     const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
     say(this.#meta, `#${item.id}${took}${attempts}`)

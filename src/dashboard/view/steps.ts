@@ -1,4 +1,4 @@
-import { duration } from "../../text.ts"
+import { tookWords } from "../../text.ts"
 import type { Entry } from "../model/timeline.ts"
 import { line } from "../model/wording.ts"
 import { el, mark, say, show } from "./dom.ts"
@@ -49,7 +49,7 @@ export class StepsBar {
     while (this.element.children.length > steps.length) this.element.lastElementChild?.remove()
     for (const [i, { name, seconds }] of steps.entries()) {
       const part = this.element.children[i] ?? this.element.appendChild(el("li"))
-      const words = `${line(name)}, ${duration(seconds)}`
+      const words = `${line(name)}, ${tookWords(seconds)}`
       mark(part, "title", words)
       mark(part, "aria-label", words)
       say(part, seconds / whole >= NAMED_FROM ? line(name) : "")
