@@ -176,7 +176,7 @@ the exit code is 1.`,
       return NOT_FOUND
     }
     const useless = uselessTotal(options.plan)
-    // A file that the command must write is held against the total anyway.
+    // A file that the command must write is compared with the total anyway.
     if (useless !== undefined && options.files.isGuessed) toStderr(`--total ignored: ${useless}`)
     const run = new CommandRun(options)
     const signals = takeSignals({

@@ -21,7 +21,7 @@ const TEXTS = {
 
 const FLAGS = ["image_issue", "lyrics_issue", "timing_issue", "none"]
 const [STATUS, PROGRESS, FLAG] = [eitherOf(STATUSES), "0 to 100", eitherOf(FLAGS)]
-/** What may be given for a key, where that is not just any text or number. */
+/** The words that a key takes, if it does not take any text or number. */
 const ALLOWED = new Map([
   ["status", STATUS],
   ["progress", PROGRESS],

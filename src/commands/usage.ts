@@ -40,7 +40,7 @@ export interface Usage {
 export interface Arguments {
   /** By name, without the dashes. */
   readonly flags: Given
-  /** What belongs to no flag, in order; all that follows `--` among it. */
+  /** The words that belong to no flag, in order, with everything that follows `--`. */
   readonly words: readonly string[]
 }
 
@@ -71,7 +71,7 @@ function valueOf(typed: string, flag: Flag, value: string | undefined, isInline:
     if (value === undefined) return true
     throw new AppError("invalid", `${typed} takes no value`)
   }
-  // What looks like a flag is one: the value was forgotten. A number may be negative.
+  // A word that looks like a flag is a flag, so the value was forgotten; but a number may be negative.
   if (value === undefined || (!isInline && /^-(?!\d)./.test(value))) {
     throw new AppError("invalid", `${typed} needs a value: ${typed} ${flag.placeholder ?? "VALUE"}`)
   }

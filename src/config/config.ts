@@ -68,7 +68,7 @@ export function setting<Name extends SettingName>(
 ): ReturnType<(typeof SETTINGS)[Name]["read"]> {
   const { read, fallback }: Setting = SETTINGS[name]
   const texts = textsOf(name, given, env)
-  // The table's own type, which an index forgets.
+  // The compiler does not know which of the table's types belongs to this name.
   return read(texts ?? [fallback], name, texts !== undefined) as ReturnType<(typeof SETTINGS)[Name]["read"]>
 }
 
@@ -80,7 +80,7 @@ const isNone = (value: unknown): boolean =>
   value === undefined || value === 0 || (Array.isArray(value) && value.length === 0)
 
 /**
- * Refuses a setting that has no effect without another one: its owner believes that it has.
+ * Refuses a setting that has no effect without another one, because the user expects an effect.
  * @throws AppError `invalid`
  */
 function refuseAlone(name: SettingName, given: Given, env: NodeJS.ProcessEnv): void {

@@ -86,7 +86,7 @@ export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
 export const listenAddress: Read<string> = (texts, name) => {
   const given = text(texts, name)
   const [, bare = given] = /^\[(.*)\]$/.exec(given) ?? []
-  // A name of a network card stays as it is: no URL may have one.
+  // The name of a network card stays as it is, because no URL can contain one.
   const [address = "", card] = bare.split("%", 2)
   const isIPv6 = address.includes(":")
   const host = URL.parse(`http://${isIPv6 ? `[${address}]` : given}`)?.hostname.replace(/^\[|\]$|\.$/g, "")

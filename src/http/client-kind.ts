@@ -12,8 +12,9 @@ const KINDS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * What kind of client sends a request: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other`, or `unknown` if
- * it does not say. One of these words, because a stream keeps it as long as it is open.
+ * What kind of client sends a request: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other`, or
+ * `unknown` if it does not say. Only these words are used, because a stream keeps one in memory for as long as
+ * it is open.
  */
 export function clientKind({ headers }: Request): string {
   const agent = headers.get("user-agent")

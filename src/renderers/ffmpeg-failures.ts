@@ -79,13 +79,13 @@ export class FfmpegRuns {
     return [...this.#unfinished.keys()].findLast((name) => this.#unfinished.get(name) === undefined)
   }
 
-  /** The outputs that were begun and never seen to end: the last few. */
+  /** The last few outputs that were begun and whose end was not reported. */
   get unfinished(): readonly string[] {
     const open = [...this.#unfinished].flatMap(([name, failure]) => (failure === undefined ? [name] : []))
     return open.slice(-MOST_UNFINISHED)
   }
 
-  /** What was begun and never seen to end, in words; undefined if nothing was. */
+  /** The outputs that were begun and whose end was not reported, in words; undefined if there are none. */
   get seen(): string | undefined {
     const open = this.#open
     return open === undefined ? undefined : `ffmpeg was not seen to end ${open}`

@@ -175,7 +175,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     return (this.wanted || this.beat ? format.encode(frames) : format.shared(frames)) ?? "read"
   }
 
-  /** Says that everything up to here was said. */
+  /** Sends `live`: everything up to the cursor was sent. */
   #live(): Chunk | "read" {
     this.liveAt = undefined
     const frames = liveAfter(this.cursor, this, this.#shared)

@@ -1,6 +1,8 @@
 import { cut, type WidthOf } from "./terminal.ts"
 
-/** How much is said of the time left: with its band and the clock, with the clock, or alone. */
+/**
+ * How much is said of the time left: with its band and the time of the end, with the time of the end, or alone.
+ */
 export const DETAILS = ["band", "clock", "time"] as const
 /** One of them. */
 export type Detail = (typeof DETAILS)[number]

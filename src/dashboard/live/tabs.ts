@@ -36,7 +36,7 @@ interface Way {
   readonly close: () => void
 }
 
-/** The hub in the worker that all tabs of this browser share; both run this same script. */
+/** The hub in the SharedWorker of this browser; the worker and the tab run the same script. */
 function throughWorker(hear: (message: FromHub) => void): Way {
   const worker = new SharedWorker(policy.createScriptURL(import.meta.url), {
     type: "module",

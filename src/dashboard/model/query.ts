@@ -49,7 +49,7 @@ export function searchOf({ text, which }: Query): string {
   return query.size === 0 ? "" : `?${query}`
 }
 
-/** The name of the finished items that are shown, and the text if there are none. */
+/** The heading of the finished items that are shown, and the text if there are none. */
 export const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
   all: ["Finished", "Nothing is finished."],
   running: ["Finished", "Nothing is rendering."],

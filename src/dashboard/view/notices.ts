@@ -52,7 +52,9 @@ let pending: string[] = []
 let spokenMs = 0
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Has a screen reader read something out, soon, together with whatever else happens within a few seconds. */
+/**
+ * Has a screen reader read a text out, soon, together with everything else that happens within a few seconds.
+ */
 export function announce(text: string): void {
   pending.push(text)
   timer ??= setTimeout(

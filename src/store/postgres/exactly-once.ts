@@ -82,12 +82,15 @@ export class Fence {
     }
   }
 
-  /** Leaves: the notes of this instance are removed. */
+  /** Removes the notes of this instance, which stops. */
   async leave(): Promise<void> {
     await this.#link.ask("DELETE FROM instances WHERE id = $1", [this.instance])
   }
 
-  /** Enters, unless it is in. If the group was sent before, answers whether it was stored. */
+  /**
+   * Enters this instance into the database, unless it is there. If the group was sent before, answers whether
+   * it was stored.
+   */
   async #enter(nowMs: number, isSent: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
     const [row] = await this.#link.ask<{ epoch: number; era: number }>(ENTER, [this.instance, nowMs])

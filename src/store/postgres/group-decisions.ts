@@ -60,7 +60,7 @@ export interface NewUpdate {
 export interface Decision<T> {
   /** What the write answers, or why it was refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-  /** Whether it did not find something that another look may find. */
+  /** Whether it found nothing where another read may find something. */
   readonly isOpen: boolean
   /** The items that it has seen, and which must still be as it saw them. */
   readonly seen: ReadonlySet<number>
