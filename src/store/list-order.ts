@@ -42,6 +42,13 @@ export interface Slice {
   readonly words?: readonly string[]
 }
 
+/**
+ * The parts of a word that every database finds whatever their case: it folds ASCII alone. Each is looked for by itself,
+ * and not all by one pattern, because to match a pattern against a long text can take seconds.
+ */
+export const foldedParts = (word: string): string[] =>
+  word.split(/[^\x20-\x7e]+/).filter((part) => part !== "")
+
 /** How a store reads the queue in its order. */
 export interface Slices {
   /** The first items of a slice, at most `limit`. */

@@ -38,6 +38,23 @@ test("a search that takes long for each item looks at fewer in a turn, so that o
   await store.close()
 }, 30_000)
 
+test("a long word that nearly fits in every place of long texts costs others no more than a moment", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const title = "-".repeat(16_000)
+  await Promise.all(Array.from({ length: 100 }, () => added(store, { title, error_message: title })))
+  let longestMs = 0
+  const search = store.list({ limit: 1, search: `${"-".repeat(199)}x` }).then(() => true)
+  for (let beforeMs = performance.now(), isOver = false; !isOver;) {
+    isOver = await Promise.race([search, new Promise<false>((turn) => void setImmediate(turn, false))])
+    longestMs = Math.max(longestMs, performance.now() - beforeMs)
+    beforeMs = performance.now()
+  }
+  // 100 such items took 12 s, all in one turn.
+  expect(longestMs).toBeLessThan(2000)
+  await store.close()
+}, 60_000)
+
 test("letters that the database cannot fold are distinguished, and every word must be there", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))

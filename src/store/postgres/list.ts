@@ -2,7 +2,7 @@ import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 
 import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
-import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
+import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import type { PostgresLink } from "./connections.ts"
 import { queueItems } from "./schema.ts"
@@ -10,11 +10,10 @@ import { queueItems } from "./schema.ts"
 /** Items that a search looks at in one statement. */
 const SEARCH_ROWS = 2000
 
-/** Every item that has the word, and a few more: the C collation folds the case of ASCII alone, so other letters match any. */
-function candidates(word: string): SQL {
-  const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
+/** Every item that has the word, and a few more: the C collation folds ASCII alone, and other letters match any. */
+function candidates(word: string): SQL | undefined {
   const texts = sql`concat_ws(chr(10), '#' || id, 'song ' || song_id, title, error_message, worker, tags, metadata) COLLATE "C"`
-  return sql`${texts} ILIKE ${pattern}`
+  return and(...foldedParts(word).map((part) => sql`strpos(lower(${texts}), ${part}) > 0`))
 }
 
 /** The items beyond a place. Those of one status are of one section, and have an index without it. */

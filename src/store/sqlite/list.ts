@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
-import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
+import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
@@ -14,11 +14,10 @@ const SEARCH_MS = 10
 /** Items that it looks at in one turn: at first, at least and at most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
 
-/** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
-function candidates(word: string): SQL {
-  const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
+/** Every item that has the word, and a few more: letters beyond ASCII match any. */
+function candidates(word: string): SQL | undefined {
   const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || tags || char(10) || metadata`
-  return sql`(${texts}) LIKE ${pattern} ESCAPE '\\'`
+  return and(...foldedParts(word).map((part) => sql`instr(lower(${texts}), ${part}) > 0`))
 }
 
 /** The items beyond a place. Those of one status are of one section, and have an index without it. */
