@@ -20,6 +20,10 @@ const EARLY_ANSWER_MS = 1000
 const DENIED_MS = 10_000
 /** A shell's exit codes for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
+/** A shortage of open files, processes or memory: it passes, when other programs end. */
+const SHORTAGES: readonly unknown[] = ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]
+/** How long to wait then. */
+const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
 /** How long a worker that is stopping tries to report a verdict that is kept for the next worker anyway. */
@@ -138,13 +142,21 @@ export class Worker {
       const claimed = await this.#tried(() => this.#claim())
       if (claimed === "drain") return this.#drain()
       if (claimed) {
-        await this.#render(claimed).catch((error: unknown) => {
-          if (!signal.aborted) this.#fail(error)
-        })
+        await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
       if (claimed || performance.now() - askedMs > EARLY_ANSWER_MS) patience.reset()
       else await patience.wait(signal)
     }
+  }
+
+  /** The command of an item could not be started, and the item went back. Ends us, unless what is short comes again. */
+  async #notStarted(id: number, error: unknown): Promise<void> {
+    const { signal } = this.#stopping
+    if (signal.aborted) return
+    if (!(error instanceof Error && "code" in error && SHORTAGES.includes(error.code)))
+      return this.#fail(error)
+    toStderr(`queue item ${id}: its command cannot be started now: ${error.message}; trying again later`)
+    await pause(SHORTAGE_MS, signal)
   }
 
   /** Claims an item; an older server, which refuses keys that it does not know, gets those that it does. */

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -119,6 +119,26 @@ test("a command that cannot be run here gives its item back, and ends the worker
   const { worker, ended } = rendering("exit 127")
   await expect(worker.run()).rejects.toThrow("cannot be run here (code 127)")
   expect(ended).toEqual(["release"])
+}, 30_000)
+
+test("a shortage of open files, processes or memory gives an item back, and does not end the worker", async () => {
+  const spawn = Bun.spawn
+  const spied = spyOn(Bun, "spawn").mockImplementation((command: unknown, ...more: unknown[]) => {
+    if (Array.isArray(command) && command.includes("never started")) {
+      throw Object.assign(new Error("EAGAIN: no process can be started"), { code: "EAGAIN" })
+    }
+    return Reflect.apply(spawn, Bun, [command, ...more])
+  })
+  try {
+    const { worker, ended } = rendering("never started")
+    const running = worker.run()
+    while (ended.length === 0) await new Promise(setImmediate)
+    worker.signal()
+    await running
+    expect(ended).toEqual(["release"])
+  } finally {
+    spied.mockRestore()
+  }
 }, 30_000)
 
 test("a worker that is asked to return its items exits with 0, whatever code its command ends with", async () => {
