@@ -46,11 +46,6 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/attempt.ts",
-    ["tests/runner/run.test.ts"],
-    [["a verdict is reported while processes of the command still run", "    await this.#stopped\n", ""]],
-  ),
-  ...of(
     "src/runner/expected-files.ts",
     ["tests/runner/expected-files.test.ts"],
     [
