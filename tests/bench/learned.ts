@@ -1,6 +1,6 @@
 import { learn } from "../../src/item/estimate/experience.ts"
 import { type Knowledge, withCourse } from "../../src/item/estimate/follow-attempt.ts"
-import { hasGrown } from "../../src/item/estimate/trace.ts"
+import { courseText, hasGrown } from "../../src/item/estimate/trace.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
@@ -39,7 +39,7 @@ function costUs(reports: readonly (readonly [Report, Moment])[], known: Knowledg
     let stored: Stored = { item: { id: 7, ...draft() }, work: IDLE }
     const decide = (change: ReturnType<typeof claimed>, moment: Moment): void => {
       const { item, work } = known ? withCourse(stored, change, moment, known) : change
-      if (hasGrown(stored.work.course, work.course)) JSON.stringify(work.course)
+      if (work.course && hasGrown(stored.work.course, work.course)) courseText(work.course)
       stored = { item, work }
     }
     decide(claimed(stored, by, at(0)), at(0))

@@ -96,6 +96,17 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/estimate/place-in-run.ts",
+    ["tests/item/estimate/estimate.test.ts"],
+    [
+      [
+        "a line is looked up from where the attempt was on another one",
+        "this.#near = 0\n    const { step",
+        "const { step",
+      ],
+    ],
+  ),
+  ...of(
     "src/item/estimate/time-left.ts",
     ["tests/item/estimate/estimate.test.ts"],
     [

@@ -1,7 +1,8 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
+import { lineThrough, type Point } from "./line.ts"
 import { type Amounts, amountsOf, lasts, matched, type Part } from "./matching-steps.ts"
 import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./step-durations.ts"
-import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
+import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { roughnessOf } from "./uneven-pace.ts"
 
 /** An attempt that completed, as it is remembered. */
@@ -98,11 +99,6 @@ const SILENT: Readonly<Testimony> = {
 
 /** A change of a length by less than this is ignored, for speed. */
 const MIN_POWER = 0.02
-/**
- * A step that begins this far from its former beginning, as a part of its stretch of the bar, has another
- * stretch now.
- */
-const ELSEWHERE = 0.25
 const NO_HABIT: Habit = { powers: new Map(), trust: 1, follows: 1 }
 /** Paces outside these bounds say something else: a step that was three times as fast found its work done. */
 const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
@@ -136,6 +132,12 @@ export function lastedOf(run: Run, slowness: number): Lasted[] {
   }))
 }
 
+const linesThrough = ({ lines: { media, unit, percent } }: StepTrace): Part["lines"] => ({
+  media: media && lineThrough(media),
+  unit: unit && lineThrough(unit),
+  percent: percent && lineThrough(percent),
+})
+
 /** Prepares a run to be asked. */
 export function witnessOf(run: Run, habits: Habits): Witness {
   const known = sizesOf(run.steps)
@@ -151,7 +153,7 @@ export function witnessOf(run: Run, habits: Habits): Witness {
         : [{ unit, power, size, isOwn, follows: isOwn ? habit.follows : 1 }]
     })
     const roughness = roughnessOf(step, seconds)
-    return { step, seconds, roughness, variation: roughness, habit, sizes }
+    return { step, lines: linesThrough(step), seconds, roughness, variation: roughness, habit, sizes }
   })
   return { run, parts }
 }
@@ -165,43 +167,6 @@ export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals:
   const more = moreSteps(steps[0], parts[0]?.step)
   const surplus = surplusOf(parts, 0, more, amounts)
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
-}
-
-/** A line of a witness, the attempt's place on it, and its signal. */
-interface Common {
-  readonly signal: Signal
-  readonly line: readonly Point[]
-  readonly point: Point
-}
-
-/**
- * The latest percentage, converted for a run with another number of steps, in which the step has another
- * stretch of the bar. Undefined if the step begins elsewhere on the run's bar: then the same percentage means
- * another place.
- */
-function percentIn(was: StepTrace, { steps, latest, from }: Trace): Point | undefined {
-  const { percent } = latest
-  const [line, now] = [was.lines.percent, steps.at(-1)]
-  if (!percent || !line || !now) return undefined
-  const [begins, ends] = [line[0]?.[0] ?? 0, line.at(-1)?.[0] ?? 0]
-  const isElsewhere = (start: number): boolean => Math.abs(start - begins) > ELSEWHERE * (ends - begins)
-  if (!was.total || !now.total || was.total === now.total) return isElsewhere(from) ? undefined : percent
-  const [times, shift] = [now.total / was.total, (100 * (was.index - now.index)) / was.total]
-  return isElsewhere(from * times + shift) ? undefined : [percent[0] * times + shift, percent[1]]
-}
-
-/**
- * The witness's finest line of a signal that both have in the step, and where this attempt is on it.
- */
-function commonOf(trace: Trace, step: StepTrace): Common | undefined {
-  let common: Common | undefined
-  for (const signal of SIGNALS) {
-    const line = step.lines[signal]
-    if (!line || line.length <= (common?.line.length ?? 0)) continue
-    const point = signal === "percent" ? percentIn(step, trace) : trace.latest[signal]
-    if (point) common = { signal, line, point }
-  }
-  return common
 }
 
 /** What a witness says about the steps behind. */
@@ -273,47 +238,16 @@ export function testify(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
-/**
- * When the witness was at the attempt's place, and when it was at the place of the attempt's next possible
- * report.
- */
-function nextOn({ signal, line, point: [value] }: Common, { steps }: Trace): ReturnType<typeof timesAt> {
-  const times = timesAt(line, value)
-  const size = steps.at(-1)?.size ?? 0
-  if (signal !== "unit" || size <= 0) return times
-  // A count goes up by one, however fine the witness's line is.
-  const next = value + 1 / size
-  if (next >= 1) return { at: times.at, next: Number.POSITIVE_INFINITY }
-  return { at: times.at, next: Math.max(times.next, timesAt(line, next).at) }
-}
-
-/**
- * How far a witness was in the current step of the trace, and how long it took from there to its next report.
- */
-export function within(
-  { part, scale }: Hand,
-  trace: Trace,
-): { readonly inStep: number; readonly gap: number; readonly movedAfter: number } {
-  const step = part.seconds * scale
-  const common = commonOf(trace, part.step)
-  if (!common) return { inStep: 0, gap: step, movedAfter: 0 }
-  const { at, next } = nextOn(common, trace)
-  const inStep = Math.min(step, at * scale)
-  return { inStep, gap: Math.min(step, next * scale) - inStep, movedAfter: common.point[1] }
-}
-
 /** A run in its state `at` seconds after its start, so that the others can be asked about it. */
 export function attemptAt(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)
   if (!current) return { trace: NO_TRACE, at, worker: run.worker }
-  const latest: Partial<Record<Signal, Point>> = {}
-  for (const signal of SIGNALS) {
+  const latestOf = (signal: Signal): Point | undefined => {
     const points = current.lines[signal]?.filter(([, then]) => then <= at - current.at) ?? []
-    const point = points.at(-1)
-    if (points.length < 2 || !point) continue
-    latest[signal] = point
+    return points.length < 2 ? undefined : points.at(-1)
   }
+  const latest = { media: latestOf("media"), unit: latestOf("unit"), percent: latestOf("percent") }
   const [from = 0] = current.lines.percent?.[0] ?? []
   return { trace: { ...NO_TRACE, steps: begun, latest, from }, at, worker: run.worker }
 }

@@ -67,7 +67,8 @@ function courseOf(before: Stored, after: Stored, { steadyMs }: Moment): Course |
     : after.work.course
   const sign = signOf(before, after)
   if (!course || isSilent(sign)) return course
-  return { ...course, trace: traced(course.trace, sign, (steadyMs - course.beganMs) / 1000) }
+  const trace = traced(course.trace, sign, (steadyMs - course.beganMs) / 1000)
+  return trace === course.trace ? course : { ...course, trace }
 }
 
 /** The item as earlier runs foresee it, `at` seconds after the start of its attempt. */
@@ -150,5 +151,6 @@ export function withCourse(before: Stored, change: Change, moment: Moment, known
   if (!course) return change
   const now = watched(course, known.outage)
   const at = (moment.steadyMs - now.beganMs) / 1000
-  return { ...change, item: foreseen(before.item, item, now, at, known), work: { ...work, course: now } }
+  const isSame = now === work.course
+  return { item: foreseen(before.item, item, now, at, known), work: isSame ? work : { ...work, course: now } }
 }

@@ -1,10 +1,13 @@
+import type { Line } from "./line.ts"
 import { type Habit, SAME, type Sizes, sizesOf } from "./step-durations.ts"
-import { type StepTrace, withoutDigits } from "./trace.ts"
+import { type Signal, type StepTrace, withoutDigits } from "./trace.ts"
 
 /** One step of a run that is asked. */
 export interface Part {
   /** How it went. */
   readonly step: StepTrace
+  /** How far it was, and when, by each signal that moved. */
+  readonly lines: { readonly [S in Signal]: Line | undefined }
   /** How long it took. */
   readonly seconds: number
   /** How uneven its pace was: the part of its time that would have to move to make the pace even. */
@@ -64,16 +67,17 @@ function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
  * occur any more, so that a renamed step is found.
  */
 export function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
-  let from = 0
-  const found = live.map(({ name }) => {
-    for (let i = from; i < parts.length; i += 1) {
-      if (parts[i]?.step.name !== name) continue
-      from = i + 1
-      return i
-    }
-    return -1
-  })
-  if (!found.includes(-1)) return found
+  const found: number[] = []
+  let [from, isComplete] = [0, true]
+  for (const { name } of live) {
+    let i = from
+    while (i < parts.length && parts[i]?.step.name !== name) i += 1
+    const isFound = i < parts.length
+    found.push(isFound ? i : -1)
+    if (isFound) from = i + 1
+    isComplete &&= isFound
+  }
+  if (isComplete) return found
   const names = new Set(live.map(({ name }) => name))
   const isFree = ({ step }: Part, i: number): boolean => !found.includes(i) && !names.has(step.name)
   return live.map((step, at) => {

@@ -1,4 +1,5 @@
-import { type Hand, paceOf, type Testimony, within } from "./earlier-run.ts"
+import { type Hand, paceOf, type Testimony } from "./earlier-run.ts"
+import { movedSignals, Voice } from "./place-in-run.ts"
 import type { Trace } from "./trace.ts"
 
 /** A testimony, and its weight. */
@@ -13,28 +14,6 @@ export interface Heard {
   readonly weight: number
 }
 
-/** The current step as one witness had it, and what that witness says of the others. */
-interface Voice {
-  readonly hand: Hand
-  /** Which part of what all say together comes from this witness. */
-  readonly part: number
-  /** See `Testimony`. */
-  readonly behind: number
-  readonly after: number
-  /** See `Heard`. */
-  readonly expected: number
-}
-
-/** Where one witness was at the attempt's place, on a worker of the attempt's speed. */
-export interface View {
-  /** See `Voice`. */
-  readonly part: number
-  /** Seconds from its start to there. */
-  readonly done: number
-  /** Seconds from there to its end. */
-  readonly rest: number
-}
-
 /** What all witnesses say together. */
 export interface Hearing {
   /** The mean of what they say. */
@@ -43,8 +22,6 @@ export interface Hearing {
   readonly expected: number
   /** The witnesses that know the current step. */
   readonly voices: readonly Voice[]
-  /** Where each of them was; empty before the attempt is placed in its step. */
-  readonly views: readonly View[]
 }
 
 /** How a kind's attempts keep their pace. */
@@ -72,8 +49,10 @@ const MAX_ROUGH_INERTIA = 2
 
 /** The value at a part of the way, of values that are known at `PARTS`. */
 export function between(values: readonly number[], part: number): number {
-  const after = PARTS.findIndex((at) => at >= part)
-  if (after <= 0) return values.at(after) ?? 0
+  let after = 0
+  while (after < PARTS.length && !((PARTS[after] ?? 1) >= part)) after += 1
+  if (after === 0) return values[0] ?? 0
+  if (after === PARTS.length) return values.at(-1) ?? 0
   const [from = 0, to = 1] = [PARTS[after - 1], PARTS[after]]
   const [v0 = 0, v1 = 0] = [values[after - 1], values[after]]
   return v0 + ((v1 - v0) * (part - from)) / (to - from)
@@ -95,30 +74,30 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
     expected += ((one.expected - expected) * one.weight) / whole
     mix(said, one.said, one.weight / whole)
   }
-  const voices = counting.flatMap((one): Voice[] => {
-    const { behind, after } = one.said
-    const part = one.weight / whole
-    return one.hand ? [{ hand: one.hand, part, behind, after, expected: one.expected }] : []
+  const voices = counting.flatMap(({ hand, weight, said: { behind, after }, expected: own }) => {
+    const pace = Math.exp(own - expected)
+    return hand ? new Voice({ hand, part: weight / whole, behind, after, pace }) : []
   })
-  return { said, expected, voices, views: [] }
+  return { said, expected, voices }
 }
 
-/** What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. */
+/**
+ * What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. All places of one hearing
+ * share its voices.
+ */
 export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing {
   const { said, expected, voices } = heard
-  if (voices.length === 0) return { ...heard, said: { ...said, movedAt: at } }
-  const views: View[] = []
+  const size = trace.steps.at(-1)?.size ?? 0
+  const moved = movedSignals(trace)
   let [inStep, gap, movedAfter] = [0, 0, 0]
-  for (const { hand, part, behind, after, expected: own } of voices) {
-    const one = within(hand, trace)
-    const pace = Math.exp(own - expected)
-    const rest = hand.part.seconds * hand.scale - one.inStep + after
-    views.push({ part, done: (behind + one.inStep) * pace, rest: rest * pace })
-    inStep += part * one.inStep
-    gap += part * one.gap
-    movedAfter += part * one.movedAfter
+  for (const voice of voices) {
+    voice.move(trace, moved, size)
+    inStep += voice.part * voice.inStep
+    gap += voice.part * voice.gap
+    movedAfter += voice.part * voice.movedAfter
   }
-  return { said: { ...said, inStep, gap, movedAt: said.movedAt + movedAfter }, expected, voices, views }
+  const movedAt = voices.length > 0 ? said.movedAt + movedAfter : at
+  return { said: { ...said, inStep, gap, movedAt }, expected, voices }
 }
 
 /** Moves a testimony by a part of the way towards another one. */

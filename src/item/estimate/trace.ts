@@ -1,14 +1,13 @@
+import { GRAIN, type Point } from "./line.ts"
+
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
 export type Signal = "media" | "unit" | "percent"
 
 /** All signals. */
 export const SIGNALS: readonly Signal[] = ["media", "unit", "percent"]
 
-/** A value (a fraction of 1, or a percentage) and when it was reached, in seconds since the step began. */
-export type Point = readonly [value: number, at: number]
-
 /** How far a step was, and when, by each signal that moved: ascending in value and in time, `GRAIN` apart. */
-export type Lines = Readonly<Partial<Record<Signal, readonly Point[]>>>
+export type Lines = { readonly [S in Signal]?: readonly Point[] | undefined }
 
 /** How one step of an attempt went. */
 export interface StepTrace {
@@ -30,6 +29,9 @@ export interface StepTrace {
   readonly lines: Lines
 }
 
+/** The latest point of each signal; undefined if it has not moved in this step. */
+export type Latest = { readonly [S in Signal]?: Point | undefined }
+
 /** How an attempt went so far: a kilobyte or two, whatever its length. */
 export interface Trace {
   /** The same array while the attempt goes on in the same step. */
@@ -37,13 +39,18 @@ export interface Trace {
   /** The lines of the current step; the same object until a point is added that will remain. */
   readonly lines: Lines
   /** The latest point of each signal of that step. The next one replaces it, unless it is far enough away. */
-  readonly latest: Readonly<Partial<Record<Signal, Point>>>
+  readonly latest: Latest
   /** The percentage at which the current step began. */
   readonly from: number
 }
 
 /** The trace of an attempt that has reported nothing yet. */
-export const NO_TRACE: Trace = { steps: [], lines: {}, latest: {}, from: 0 }
+export const NO_TRACE: Trace = {
+  steps: [],
+  lines: { media: undefined, unit: undefined, percent: undefined },
+  latest: { media: undefined, unit: undefined, percent: undefined },
+  from: 0,
+}
 
 /** What a report says of how far an attempt is: the part of it that a trace is made of. */
 export interface Sign {
@@ -59,11 +66,6 @@ export interface Sign {
   readonly media?: { readonly out_time: number; readonly total: number | null } | undefined
 }
 
-/**
- * Points of a line are this much of the step apart, so a line has at most 1 / GRAIN + 1 of them, and one at
- * its end.
- */
-export const GRAIN = 1 / 24
 /** A line keeps a point without which it would be off by more than this part of the time since the step began. */
 const BEND = 0.04
 /** A line with bends has at most this many points. */
@@ -76,35 +78,35 @@ export const STEPS = "\nsteps"
 const HELD_AT = 99
 /** What there is to do in a step that came on stays as it was told; if it changes by more than this part, it is unknown. */
 const GREW = 0.05
+/** While a step goes on, its course is stored each time that its lines have got so many points. */
+const STORED_POINTS = 2
 /** A value that falls to this part of its former one has begun again: another pass, another file. */
 const BEGAN_AGAIN = 0.5
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
 
-/** How far a report says that the step is, by each signal that it has. */
-function valuesOf({ progress, unit, media }: Sign): Partial<Record<Signal, number>> {
-  return {
-    ...(media?.total && { media: Math.min(1, media.out_time / media.total) }),
-    ...(unit && unit.total > 0 && { unit: Math.min(1, unit.done / unit.total) }),
-    ...(progress !== undefined && progress < HELD_AT && { percent: progress }),
-  }
-}
+/** How far a report says that the step is, by each signal; undefined if it does not say. */
+type Values = { readonly [S in Signal]: number | undefined }
+
+const valuesOf = ({ progress, unit, media }: Sign): Values => ({
+  media: media?.total ? Math.min(1, media.out_time / media.total) : undefined,
+  unit: unit && unit.total > 0 ? Math.min(1, unit.done / unit.total) : undefined,
+  percent: progress !== undefined && progress < HELD_AT ? progress : undefined,
+})
 
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
 export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
 
+const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
+  value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
+
 /** Whether what a report counts has begun again. */
-function fell(trace: Trace, step: StepTrace, sign: Sign): boolean {
-  const { media, unit, percent } = valuesOf(sign)
-  const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
-    value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
+function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
   return (
-    isBelow(media, trace.latest.media) ||
-    isBelow(percent, trace.latest.percent) ||
+    isBelow(media, latest.media) ||
+    isBelow(percent, latest.percent) ||
     // Of more than there was known to do, less is done in proportion.
-    (sign.unit?.name === step.unit &&
-      sign.unit.total <= step.size * (1 + GREW) &&
-      isBelow(unit, trace.latest.unit))
+    (sign.unit?.name === step.unit && sign.unit.total <= step.size * (1 + GREW) && isBelow(unit, latest.unit))
   )
 }
 
@@ -114,9 +116,8 @@ function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }
 
-/** Whether a report belongs to another step than the current one. */
-function isOther(trace: Trace, step: StepTrace, sign: Sign): boolean {
-  if (fell(trace, step, sign)) return true
+/** Whether a report names another step than the current one. */
+function isOther(step: StepTrace, sign: Sign): boolean {
   if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
   // "frame 17 of 240" goes on as "frame 18 of 240".
   const name = sign.current_step || step.name
@@ -125,12 +126,18 @@ function isOther(trace: Trace, step: StepTrace, sign: Sign): boolean {
 
 const beginning = (signal: Signal, from: number): Point => [signal === "percent" ? from : 0, 0]
 
-/** What there is to do in the step, as reported by now. A medium's length says more than a count beside it. */
-function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) {
+const amount = (known: StepTrace, unit: string, size: number): Pick<StepTrace, "unit" | "size"> =>
+  known.unit === unit && known.size === size ? known : { unit, size }
+
+/**
+ * What there is to do in the step, as reported by now: the step itself if that is nothing new. A medium's length says more
+ * than a count beside it.
+ */
+function sizeOf({ unit, media }: Sign, known: StepTrace): Pick<StepTrace, "unit" | "size"> {
   if (unit?.name === STEPS || known.unit === STEPS) return { unit: STEPS, size: unit?.total ?? known.size }
-  if (media?.total) return { unit: "seconds", size: media.total }
-  if (unit && unit.total > 0 && known.unit !== "seconds") return { unit: unit.name, size: unit.total }
-  return { unit: known.unit, size: known.size }
+  if (media?.total) return amount(known, "seconds", media.total)
+  if (unit && unit.total > 0 && known.unit !== "seconds") return amount(known, unit.name, unit.total)
+  return known
 }
 
 /** What there is to do in a step: what was told before it came on, and nothing if it turned out to be more or less. */
@@ -165,38 +172,64 @@ function isBend(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]:
   return Math.abs(at - straight) > BEND * nextAt
 }
 
-/** The trace with one more point on each line, if that is far enough from the one before, and the latest points. */
-function drawn(trace: Trace, sign: Sign, at: number): Trace {
-  const values = valuesOf(sign)
-  const isBack = values.percent !== undefined && values.percent < (trace.latest.percent?.[0] ?? trace.from)
-  const before = isBack ? setBack(trace, values.percent ?? 0) : trace
-  const { lines, latest, from } = before
-  let [more, newest] = [lines, latest]
-  for (const signal of SIGNALS) {
-    const told = values[signal]
-    if (told === undefined) continue
-    const line = lines[signal] ?? [beginning(signal, from)]
-    const settledAt = line.at(-1) ?? beginning(signal, from)
-    const last = latest[signal] ?? settledAt
-    const point: Point = [round(told, 10_000), at]
-    if (point[0] <= last[0] || at <= last[1]) continue
-    newest = { ...newest, [signal]: point }
-    const whole = signal === "percent" ? 100 - from : 1
-    const settling = isBend(line, last, point) ? [last] : []
-    if (point[0] - settledAt[0] >= whole * GRAIN) settling.push(point)
-    if (settling.length > 0) more = { ...more, [signal]: [...line, ...settling] }
-  }
-  return { ...before, lines: more, latest: newest }
+/** The latest point of a signal, if a report moves it; otherwise undefined. */
+function nextOf({ lines, latest, from }: Trace, signal: Signal, told: number | undefined, at: number) {
+  if (told === undefined) return undefined
+  const last = latest[signal] ?? lines[signal]?.at(-1)
+  const value = round(told, 10_000)
+  const [reached, then] = [last?.[0] ?? (signal === "percent" ? from : 0), last?.[1] ?? 0]
+  const point: Point | undefined = value > reached && at > then ? [value, at] : undefined
+  return point
 }
 
-/** The trace with a report in its last step, about which the report may say more. */
-function followed(trace: Trace, sign: Sign, at: number): Trace {
-  const step = trace.steps.at(-1)
-  if (!step) return trace
+/** The line of a signal once that has moved to a point: the same one unless something of it remains. */
+function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point) {
+  const known = lines[signal]
+  const line = known ?? [beginning(signal, from)]
+  const settledAt = line.at(-1) ?? beginning(signal, from)
+  const last = latest[signal] ?? settledAt
+  const whole = signal === "percent" ? 100 - from : 1
+  const isFar = point[0] - settledAt[0] >= whole * GRAIN
+  if (isBend(line, last, point)) return isFar ? [...line, last, point] : [...line, last]
+  return isFar ? [...line, point] : known
+}
+
+/**
+ * The trace with one more point on each line, if that is far enough from the one before, and the latest points. The same
+ * trace if nothing has moved.
+ */
+function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trace {
+  const isBack = percent !== undefined && percent < (trace.latest.percent?.[0] ?? trace.from)
+  const before = isBack ? setBack(trace, percent) : trace
+  const { steps, lines, latest, from } = before
+  const newMedia = nextOf(before, "media", media, at)
+  const newUnit = nextOf(before, "unit", unit, at)
+  const newPercent = nextOf(before, "percent", percent, at)
+  if (!newMedia && !newUnit && !newPercent) return before
+  const mediaLine = newMedia ? grownLine(before, "media", newMedia) : lines.media
+  const unitLine = newUnit ? grownLine(before, "unit", newUnit) : lines.unit
+  const percentLine = newPercent ? grownLine(before, "percent", newPercent) : lines.percent
+  const isSame = mediaLine === lines.media && unitLine === lines.unit && percentLine === lines.percent
+  return {
+    steps,
+    lines: isSame ? lines : { media: mediaLine, unit: unitLine, percent: percentLine },
+    latest: {
+      media: newMedia ?? latest.media,
+      unit: newUnit ?? latest.unit,
+      percent: newPercent ?? latest.percent,
+    },
+    from,
+  }
+}
+
+/** A step of which a report may say more; the same one if it does not. */
+function toldOf(trace: Trace, step: StepTrace, sign: Sign): StepTrace {
   const name = step.name || sign.step?.name || sign.current_step || ""
   const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
-  const { unit, size, grew } = grownIn(trace, step, sizeOf(sign, step))
   const total = sign.step?.total || step.total
+  const told = sizeOf(sign, step)
+  const isNews = told !== step || step.grew === true
+  const { unit, size, grew } = isNews ? grownIn(trace, step, told) : step
   const isSame =
     name === step.name &&
     index === step.index &&
@@ -204,17 +237,16 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
     unit === step.unit &&
     size === step.size &&
     grew === step.grew
-  const now = (): StepTrace => ({
-    ...step,
-    name,
-    index,
-    unit,
-    size,
-    ...(total && { total }),
-    ...(grew && { grew }),
-  })
-  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), now()]
-  return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
+  return isSame ? step : { ...step, name, index, unit, size, ...(total && { total }), ...(grew && { grew }) }
+}
+
+/** The trace with a report in its last step. The same trace if it says nothing new. */
+function followed(trace: Trace, sign: Sign, values: Values, at: number): Trace {
+  const step = trace.steps.at(-1)
+  if (!step) return trace
+  const now = toldOf(trace, step, sign)
+  const next = drawn(trace, values, round(at - step.at, 1000))
+  return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
 
 /** The line of a signal of the current step, with its latest point; undefined if the signal never moved. */
@@ -241,7 +273,9 @@ export function settled(trace: Trace): readonly StepTrace[] {
 function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Trace {
   if (!step || step.index < last.index || step.total < step.index) return trace
   const unit = { done: step.index - last.index, total: step.total - last.index + 1, name: STEPS }
-  return followed(last.unit === STEPS ? trace : { ...trace, lines: {}, latest: {} }, { unit }, at)
+  const { steps, from } = trace
+  const before = last.unit === STEPS ? trace : { ...NO_TRACE, steps, from }
+  return followed(before, { unit }, valuesOf({ unit }), at)
 }
 
 const begun = (sign: Sign, name: string, index: number, at: number): StepTrace => ({
@@ -255,21 +289,23 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
 
 /**
  * The trace after a report, `at` seconds after the attempt started. Until a step is named, the attempt is
- * preparing; its first named step takes that time over. Reports that come late or fall back add nothing.
+ * preparing; its first named step takes that time over. Reports that come late, fall back or say nothing new add
+ * nothing: then it is the same trace.
  */
 export function traced(trace: Trace, sign: Sign, at: number): Trace {
+  const values = valuesOf(sign)
   const last = trace.steps.at(-1)
-  if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, at)
-  const goesOn = last.name === "" ? !fell(trace, last, sign) : !isOther(trace, last, sign)
+  if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
+  const goesOn = !fell(trace, last, sign, values) && (last.name === "" || !isOther(last, sign))
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, sign, at)
-  if (goesOn || at < last.at) return followed(trace, sign, at)
+  if (goesOn || at < last.at) return followed(trace, sign, values, at)
   const from = Math.min(HELD_AT, beginsAt(trace, sign))
   const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
-  const next: Trace = { steps, lines: {}, latest: {}, from }
+  const next: Trace = { ...NO_TRACE, steps, from }
   const [step] = steps.slice(-1)
   const isCounting = step && steps.length === MAX_STEPS && sign.step && sign.step.total > sign.step.index
-  return isCounting ? counted(next, step, sign, at) : followed(next, sign, at)
+  return isCounting ? counted(next, step, sign, at) : followed(next, sign, values, at)
 }
 
 /**
@@ -295,50 +331,44 @@ export interface Course {
   readonly outageEndedMs: number
 }
 
-/** Whether a course has gained something that must not be lost, compared with the stored one. */
+/** How much of the current step is settled: so many times `STORED_POINTS` on each line, on average. */
+function settledParts({ lines }: Trace): number {
+  let [points, signals] = [0, 0]
+  for (const signal of SIGNALS) {
+    const line = lines[signal]
+    if (!line) continue
+    points += line.length
+    signals += 1
+  }
+  return signals > 0 ? Math.floor(points / signals / STORED_POINTS) : 0
+}
+
+/**
+ * Whether a change of a course has brought so much that it is stored: a step, or some points on each line. Those that are
+ * lost with the server make a line less fine.
+ */
 export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
   stored?.beganMs !== now?.beganMs ||
   stored?.unwatchedMs !== now?.unwatchedMs ||
   stored?.trace.steps !== now?.trace.steps ||
-  stored?.trace.lines !== now?.trace.lines
+  (stored?.trace.lines !== now?.trace.lines &&
+    settledParts(stored?.trace ?? NO_TRACE) !== settledParts(now?.trace ?? NO_TRACE))
 
-const rangeOf = (line: readonly Point[]): number => (line.at(-1)?.[0] ?? 0) - (line[0]?.[0] ?? 0)
+/** The texts of steps: one that is over stays as it is. */
+const texts = new WeakMap<StepTrace, string>()
 
-/**
- * When a line came to its point `i`, which is the next one after a value. Its last point is where a report happened to
- * be before the step ended, so shortly before that nothing more need come.
- */
-function nextAt(line: readonly Point[], i: number, value: number): number {
-  const isOver = i >= line.length - 1 || (line.at(-1)?.[0] ?? 0) - value <= GRAIN * rangeOf(line)
-  return isOver ? Number.POSITIVE_INFINITY : (line[i]?.[1] ?? 0)
+function textOf(step: StepTrace): string {
+  const known = texts.get(step)
+  if (known !== undefined) return known
+  const text = JSON.stringify(step)
+  texts.set(step, text)
+  return text
 }
 
-/** When a line reached a value between its point `i` and the one before. */
-function timeBetween(line: readonly Point[], i: number, value: number): number {
-  const [earlier, before, point] = [line[i - 2], line[i - 1], line[i]]
-  if (!before || !point) return 0
-  const way = value - before[0]
-  const even = ((point[1] - before[1]) * way) / (point[0] - before[0])
-  if (!earlier || point[0] - before[0] >= GRAIN * rangeOf(line)) return before[1] + even
-  // Points are so near each other only at a corner: it went on as before, and then stood still.
-  return before[1] + Math.min(even, ((before[1] - earlier[1]) * way) / (before[0] - earlier[0]))
-}
-
-/** When a line reached a value, and when it reached the point after that, in seconds since the step began. */
-export function timesAt(
-  line: readonly Point[],
-  value: number,
-): { readonly at: number; readonly next: number } {
-  // The first point at or above the value.
-  let [low, high] = [0, line.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((line[middle]?.[0] ?? 0) < value) low = middle + 1
-    else high = middle
-  }
-  const point = line[low]
-  // The value was never reached: nothing more comes until the step ends.
-  if (!point) return { at: line.at(-1)?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
-  const next = nextAt(line, point[0] > value ? low : low + 1, value)
-  return { at: timeBetween(line, low, value), next }
+/** A course as JSON. It is stored again and again while an attempt goes on; its steps are made into text once. */
+export function courseText({ beganMs, trace, unwatchedMs, outageEndedMs }: Course): string {
+  const { steps, lines, latest, from } = trace
+  const around = JSON.stringify({ beganMs, unwatchedMs, outageEndedMs })
+  const current = JSON.stringify({ lines, latest, from })
+  return `${around.slice(0, -1)},"trace":{"steps":[${steps.map(textOf).join(",")}],${current.slice(1)}}`
 }

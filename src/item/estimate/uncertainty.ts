@@ -39,19 +39,19 @@ function byAmount({ said }: Hearing, { at, left }: Told, runs: number): number {
  * How far the witnesses are from each other in what was still to come, beside the whole. A witness that was slower or
  * faster until there is expected to go on so, as far as an attempt's own pace is believed.
  */
-function byRuns({ said, views }: Hearing, { inertia }: Custom): number {
-  if (views.length < 2) return 0
+function byRuns({ said, voices }: Hearing, { inertia }: Custom): number {
+  if (voices.length < 2) return 0
   const done = said.behind + said.inStep
   const whole = said.behind + said.step + said.after
   const belief = done / (done + inertia * whole)
   let [mean, squares] = [0, 0]
-  for (const view of views) {
-    const pace = view.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / view.done)) : 1
-    const rest = view.rest * pace ** belief
-    mean += view.part * rest
-    squares += view.part * rest ** 2
+  for (const voice of voices) {
+    const pace = voice.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / voice.done)) : 1
+    const rest = voice.rest * pace ** belief
+    mean += voice.part * rest
+    squares += voice.part * rest * rest
   }
-  const variance = Math.max(0, squares - mean ** 2) * (views.length / (views.length - 1))
+  const variance = Math.max(0, squares - mean ** 2) * (voices.length / (voices.length - 1))
   return (BY_RUNS * Math.sqrt(variance)) / whole
 }
 

@@ -1,5 +1,6 @@
+import { type Line, type Point, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
-import { type Point, SIGNALS, type StepTrace, timesAt } from "./trace.ts"
+import { SIGNALS, type StepTrace } from "./trace.ts"
 
 /** A line of fewer points does not show how even a step's pace was; then it is taken to be this uneven. */
 const MIN_LINE = 4
@@ -32,17 +33,17 @@ export function roughnessOf(step: StepTrace, seconds: number): number {
 }
 
 /** The part of its time after which a step had come that far on a line. */
-function timeOn(line: readonly Point[], { seconds }: Part, part: number): number {
-  const [from, to] = [line[0]?.[0] ?? 0, line.at(-1)?.[0] ?? 0]
-  return timesAt(line, from + part * (to - from)).at / seconds
+function timeOn(line: Line, { seconds }: Part, part: number): number {
+  const [from, to] = [line.values[0] ?? 0, line.values.at(-1) ?? 0]
+  return timeAt(line, from + part * (to - from)) / seconds
 }
 
 /** How far two courses of a step are from each other, in parts of its time; undefined without a common signal. */
 function distance(one: Part, other: Part): number | undefined {
   if (one.seconds <= 0 || other.seconds <= 0) return undefined
   for (const signal of SIGNALS) {
-    const [a = [], b = []] = [one.step.lines[signal], other.step.lines[signal]]
-    if (a.length < MIN_LINE || b.length < MIN_LINE) continue
+    const [a, b] = [one.lines[signal], other.lines[signal]]
+    if (!a || !b || a.values.length < MIN_LINE || b.values.length < MIN_LINE) continue
     const apart = COMPARED.map((part) => Math.abs(timeOn(a, one, part) - timeOn(b, other, part)))
     return apart.reduce((sum, value) => sum + value, 0) / apart.length
   }

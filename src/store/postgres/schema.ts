@@ -11,7 +11,7 @@ import {
   uniqueIndex,
 } from "drizzle-orm/pg-core"
 
-import type { Course, StepTrace } from "../../item/estimate/trace.ts"
+import { courseText, type StepTrace } from "../../item/estimate/trace.ts"
 import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
@@ -87,7 +87,7 @@ export const queueItems = pgTable(
     is_set_back: boolean().notNull().default(false),
     has_inner: boolean().notNull().default(false),
     steps_begun: long().notNull().default(0),
-    course: json<Course>(),
+    course: json(courseText),
     last_update_id: long().notNull(),
     version: long().notNull().default(0),
     printed: long().notNull().default(0),

@@ -12,7 +12,7 @@ import {
   uniqueIndex,
 } from "drizzle-orm/sqlite-core"
 
-import type { Course, StepTrace } from "../../item/estimate/trace.ts"
+import { courseText, type StepTrace } from "../../item/estimate/trace.ts"
 import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
@@ -28,10 +28,10 @@ const time = customType<{ data: string; driverData: number | null }>({
 })
 
 /** JSON text; a placeholder hands null on as it is, which drizzle's own JSON mode would make the text "null". */
-const json = <T>() =>
+const json = <T>(textOf: (value: T) => string = JSON.stringify) =>
   customType<{ data: T; driverData: string | null }>({
     dataType: () => "text",
-    toDriver: (value: T | null) => (value === null ? null : JSON.stringify(value)),
+    toDriver: (value: T | null) => (value === null ? null : textOf(value)),
     fromDriver: (value) => JSON.parse(value ?? "null"),
   })()
 
@@ -105,7 +105,7 @@ export const queueItems = sqliteTable(
     is_set_back: integer({ mode: "boolean" }).notNull().default(false),
     has_inner: integer({ mode: "boolean" }).notNull().default(false),
     steps_begun: integer().notNull().default(0),
-    course: json<Course>(),
+    course: json(courseText),
     last_update_id: integer().notNull(),
     pruned_id: integer().notNull().default(0),
     thinned_id: integer().notNull().default(0),

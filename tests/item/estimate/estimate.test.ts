@@ -69,6 +69,33 @@ describe("whatever was told before, and whatever is told now", () => {
   })
 })
 
+describe("what is estimated at a place does not depend on what was asked on the way there", () => {
+  const sameAtEach = (all: readonly Signs[], now: Signs): void => {
+    const asked = experienced(all)
+    let trace = NO_TRACE
+    for (const [at, sign] of now) {
+      trace = traced(trace, sign, at)
+      const place = { trace, at, worker: "box-a" }
+      expect(estimate(place, asked)).toEqual(estimate(place, { ...asked, heard: new WeakMap() }))
+    }
+  }
+
+  test("whatever was told", () => {
+    const past = fc.array(signs, { minLength: 1, maxLength: 5 })
+    fc.assert(fc.property(past, signs, sameAtEach), { numRuns: 60 })
+  })
+
+  test("if a percentage that was taken back leaves only a coarse count to go by", () => {
+    const percentages = Array.from({ length: 20 }, (_, i): Signs[number] => [i * 5, { progress: i * 4 }])
+    const counted = (at: number, done: number, progress: number): Signs[number] => [
+      at,
+      { progress, unit: { done, total: 4, name: "images" } },
+    ]
+    const past = [...percentages, counted(120, 3, 80)]
+    sameAtEach([past, past], [[0, {}], counted(10, 1, 10), counted(80, 2, 70), [81, { progress: 40 }]])
+  })
+})
+
 test("nothing is estimated for a place that was never seen", () => {
   expect(estimate({ trace: NO_TRACE, at: 5, worker: "" }, learn([]))).toBeNull()
   expect(outlook(learn([]), "")).toBeUndefined()

@@ -2,15 +2,16 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { GRAIN, lineThrough, nextAt, pointAt, timeAt } from "../../../src/item/estimate/line.ts"
 import {
-  GRAIN,
+  type Course,
+  courseText,
   lookOf,
   MAX_STEPS,
   NO_TRACE,
   settled,
   type Sign,
   SIGNALS,
-  timesAt,
   type Trace,
   traced,
 } from "../../../src/item/estimate/trace.ts"
@@ -86,28 +87,54 @@ test("the steps stay the same array while reports add nothing that remains", () 
 })
 
 test("a line is asked between its points, and says when the next one came", () => {
-  const line = [
+  const line = lineThrough([
     [0, 0],
     [0.5, 10],
     [0.75, 40],
     [1, 50],
-  ] as const
-  expect(timesAt(line, 0)).toEqual({ at: 0, next: 10 })
-  expect(timesAt(line, 0.25)).toEqual({ at: 5, next: 10 })
-  expect(timesAt(line, 0.5)).toEqual({ at: 10, next: 40 })
-  expect(timesAt(line, 1)).toEqual({ at: 50, next: Number.POSITIVE_INFINITY })
-  expect(timesAt(line, 2)).toEqual({ at: 50, next: Number.POSITIVE_INFINITY })
+  ])
+  const timesAt = (value: number) => [timeAt(line, value), nextAt(line, value, pointAt(line, value, 0))]
+  expect(timesAt(0)).toEqual([0, 10])
+  expect(timesAt(0.25)).toEqual([5, 10])
+  expect(timesAt(0.5)).toEqual([10, 40])
+  expect(timesAt(1)).toEqual([50, Number.POSITIVE_INFINITY])
+  expect(timesAt(2)).toEqual([50, Number.POSITIVE_INFINITY])
+})
+
+test("a place on a line is the same from wherever it is looked for", () => {
+  const values = [0, 0.1, 0.5, 0.75, 1]
+  const line = lineThrough(values.map((value): [number, number] => [value, value * 10]))
+  for (const value of [-1, 0, 0.05, 0.1, 0.6, 0.75, 1, 2]) {
+    const first = values.findIndex((point) => point >= value)
+    for (let near = 0; near <= values.length; near += 1) {
+      expect(pointAt(line, value, near)).toBe(first < 0 ? values.length : first)
+    }
+  }
 })
 
 test("the last point of a line is not waited for: it is where a report happened to be before the step ended", () => {
-  const line = [
+  const line = lineThrough([
     [0, 0],
     [0.5, 10],
     [0.75, 40],
     [0.97, 50],
-  ] as const
-  expect(timesAt(line, 0.94)).toEqual({ at: expect.any(Number), next: Number.POSITIVE_INFINITY })
-  expect(timesAt(line, 0.8)).toEqual({ at: expect.any(Number), next: Number.POSITIVE_INFINITY })
+  ])
+  for (const value of [0.94, 0.8]) {
+    expect(nextAt(line, value, pointAt(line, value, 0))).toBe(Number.POSITIVE_INFINITY)
+  }
+})
+
+test("the text of a course is its JSON, and is the same when it is read and written again", () => {
+  const trace = told(
+    [0, { step: { index: 1, total: 2, name: "Draw" }, unit: { done: 0, total: 4, name: "images" } }],
+    [10, { unit: { done: 2, total: 4, name: "images" } }],
+    [20, { step: { index: 2, total: 2, name: "Encode" }, progress: 50 }],
+    [30, { progress: 80 }],
+  )
+  const course = { beganMs: 1_750_000_000_123, trace, unwatchedMs: 4, outageEndedMs: 1_750_000_000_150 }
+  const read: Course = JSON.parse(courseText(course))
+  expect(read).toEqual(course)
+  expect(courseText(read)).toBe(courseText(course))
 })
 
 test("where a step comes to a standstill or goes on after one is kept, however little it moved", () => {

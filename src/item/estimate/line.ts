@@ -1,0 +1,63 @@
+/** A value (a fraction of 1, or a percentage) and when it was reached, in seconds since the step began. */
+export type Point = readonly [value: number, at: number]
+
+/**
+ * Points of a line are this much of the step apart, so a line has at most 1 / GRAIN + 1 of them, and one at
+ * its end.
+ */
+export const GRAIN = 1 / 24
+
+/** A line whose times are found fast: it is looked up at every report of an attempt of its kind. */
+export interface Line {
+  /** The values of its points, ascending. */
+  readonly values: Float64Array
+  /** When each of them was reached. */
+  readonly times: Float64Array
+  /** How far apart its points are that are not at a corner. */
+  readonly grain: number
+}
+
+/** The line through these points. */
+export function lineThrough(points: readonly Point[]): Line {
+  const values = Float64Array.from(points, ([value]) => value)
+  const times = Float64Array.from(points, ([, at]) => at)
+  return { values, times, grain: GRAIN * ((values.at(-1) ?? 0) - (values[0] ?? 0)) }
+}
+
+/**
+ * The first point at or above a value; the number of points if the value was never reached. It is looked for from
+ * the point `near` on: an attempt goes from one point to the next.
+ */
+export function pointAt({ values }: Line, value: number, near: number): number {
+  let i = near
+  while (i < values.length && (values[i] ?? 0) < value) i += 1
+  while (i > 0 && (values[i - 1] ?? 0) >= value) i -= 1
+  return i
+}
+
+/** When a line reached a value, in seconds since the step began; `i` is the point at it, see `pointAt`. */
+export function timeAt(line: Line, value: number, i = pointAt(line, value, 0)): number {
+  const { values, times, grain } = line
+  const count = values.length
+  if (i >= count) return times[count - 1] ?? 0
+  if (i === 0) return 0
+  const [before, since] = [values[i - 1] ?? 0, times[i - 1] ?? 0]
+  const span = (values[i] ?? 0) - before
+  const even = (((times[i] ?? 0) - since) * (value - before)) / span
+  if (i === 1 || span >= grain) return since + even
+  // Points are so near each other only at a corner: it went on as before, and then stood still.
+  const [earlier, then] = [values[i - 2] ?? 0, times[i - 2] ?? 0]
+  return since + Math.min(even, ((since - then) * (value - before)) / (before - earlier))
+}
+
+/**
+ * When a line reached the point after a value, in seconds since the step began; `i` is the point at it. Its last point is where a report
+ * happened to be before the step ended, so shortly before that nothing more need come: then it is infinite.
+ */
+export function nextAt(line: Line, value: number, i: number): number {
+  const { values, times, grain } = line
+  const last = values.length - 1
+  const next = (values[i] ?? 0) > value ? i : i + 1
+  const isOver = next >= last || (values[last] ?? 0) - value <= grain
+  return isOver ? Number.POSITIVE_INFINITY : (times[next] ?? 0)
+}
