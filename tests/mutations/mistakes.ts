@@ -1,11 +1,14 @@
 import { ACCESS } from "./access.ts"
 import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
+import { COMMANDS } from "./commands.ts"
 import { DASHBOARD } from "./dashboard.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
 import type { Mistake } from "./mistake.ts"
+import { NOTICES } from "./notices.ts"
+import { PAGE } from "./page.ts"
 import { POSTGRES } from "./postgres.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
@@ -14,10 +17,12 @@ import { RUNNER } from "./runner.ts"
 import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
 import { STREAM } from "./stream.ts"
+import { TERMINAL } from "./terminal.ts"
 import { UPKEEP } from "./upkeep.ts"
 import { VIEWERS } from "./viewers.ts"
 import { WEBHOOKS } from "./webhooks.ts"
 import { WORKERS } from "./workers.ts"
+import { WORKING } from "./working.ts"
 
 /**
  * Each must be noticed by its tests. Most were written from the source alone, before a look at the tests; for those
@@ -43,4 +48,9 @@ export const MISTAKES: readonly Mistake[] = [
   ...UPKEEP,
   ...WEBHOOKS,
   ...BUS,
+  ...WORKING,
+  ...TERMINAL,
+  ...PAGE,
+  ...NOTICES,
+  ...COMMANDS,
 ]

@@ -155,3 +155,115 @@ test("a signal that comes after a cancel does not make the cancelled item fail f
   one.reportWithin(1)
   expect((await one.ended).stop).toMatchObject({ by: "cancel" })
 })
+
+/** A reporter that keeps what it was given, and whose server takes everything. */
+class Heard extends Unheard {
+  readonly reports: Report[] = []
+  override push(report?: Report): void {
+    if (report) this.reports.push(report)
+  }
+  override async finish(verdict: Verdict | undefined, withinMs: number): Promise<never> {
+    this.asked.push({ verdict, withinMs })
+    return "delivered" as never
+  }
+}
+
+const STEP = { index: 2, total: 4, name: "Video" }
+
+test.each<[string, Partial<AttemptOptions>, Verdict | undefined]>([
+  ["true", {}, { end: "complete", result: {} }],
+  [
+    "exit 3",
+    {},
+    { end: "fail", failure: { error_message: "the command ended with code 3", retryable: true } },
+  ],
+  [
+    "exit 65",
+    {},
+    { end: "fail", failure: { error_message: "the command ended with code 65", retryable: false } },
+  ],
+  ["exit 127", { releaseCodes: [126, 127] }, { end: "release" }],
+  [
+    "echo why >&2; exit 1",
+    { span: { step: STEP, from: 25, to: 50 } },
+    {
+      end: "fail",
+      failure: { error_message: "step 2 of 4 (Video): the command ended with code 1\nwhy", retryable: true },
+    },
+  ],
+  ["true", { span: { step: STEP, from: 25, to: 50 }, keepsLease: true }, undefined],
+  [
+    "exit 1",
+    { keepsLease: true },
+    { end: "fail", failure: { error_message: "the command ended with code 1", retryable: true } },
+  ],
+])("what the server is told of %j", async (script, more, verdict) => {
+  const reporter = new Heard()
+  const { delivery } = await attempt(reporter, 1000, script, more).ended
+  expect(reporter.asked).toEqual([{ verdict, withinMs: 1000 }])
+  expect(delivery).toBe("delivered" as never)
+})
+
+test("the part of a command begins where the one before it ended, and is full at its end", async () => {
+  const reporter = new Heard()
+  const script = "for i in 10 50; do echo rendering $i%; sleep 0.1; done"
+  await attempt(reporter, 1000, script, { span: { step: STEP, from: 25, to: 50 }, keepsLease: true }).ended
+  const [first, last] = [reporter.reports.at(0), reporter.reports.at(-1)]
+  expect([first, last]).toMatchObject([
+    { progress: 25, step: STEP },
+    { progress: 50, step: STEP },
+  ])
+})
+
+test("a signal that a program may use for anything does not explain why it ended, and others do", async () => {
+  for (const [signal, said] of [
+    ["SIGUSR2", "the command ended with code 3"],
+    ["SIGUSR1", "the command ended with code 3"],
+    ["SIGTERM", "the command ended with code 3 after SIGTERM"],
+  ] as const) {
+    const ready = Promise.withResolvers<void>()
+    class Hearing extends Heard {
+      override print(): void {
+        ready.resolve()
+      }
+    }
+    const reporter = new Hearing()
+    const one = attempt(
+      reporter,
+      1000,
+      "trap 'exit 3' TERM USR1 USR2; echo ready; while :; do sleep 0.02; done",
+    )
+    await ready.promise
+    one.signal(signal)
+    const { stop, verdict } = await one.ended
+    const { error_message = "" } = verdict.end === "fail" ? verdict.failure : {}
+    // What follows are the last lines of the command.
+    expect([stop?.by, error_message.split("\n")[0]]).toEqual([
+      signal === "SIGTERM" ? "signal" : undefined,
+      said,
+    ])
+  }
+})
+
+test("the files of a command that was stopped are not looked at", async () => {
+  const ready = Promise.withResolvers<void>()
+  class Hearing extends Heard {
+    override print(): void {
+      ready.resolve()
+    }
+  }
+  let looks = 0
+  class Counting extends FileWatch {
+    override end(): Promise<FilesEnd> {
+      looks += 1
+      return Promise.reject(new Error("not to be looked at"))
+    }
+  }
+  const files = new Counting({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
+  const script = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done"
+  const one = attempt(new Hearing(), 1000, script, { files })
+  await ready.promise
+  one.stop({ by: "release" })
+  expect((await one.ended).verdict).toEqual({ end: "release" })
+  expect(looks).toBe(0)
+})

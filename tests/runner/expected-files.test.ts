@@ -272,3 +272,13 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     },
   )
 })
+
+test("what a renderer says it saved on a device, or in a folder, is no empty file", async () => {
+  const empty = path(".png")
+  writeFileSync(empty, "")
+  const watch = new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
+  const failureOf = async (...saved: string[]): Promise<string | undefined> =>
+    (await watch.end({ saved, unfinished: [] })).failure
+  expect(await failureOf("/dev/null", folder.path, path(".png"), "relative.png")).toBeUndefined()
+  expect(await failureOf("/dev/null", empty)).toBe(`${empty} is empty`)
+})

@@ -1,87 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { Client, type Held, ServerError } from "../../src/client/client.ts"
-import { blank } from "../../src/item/blank-item.ts"
-import { Reporter } from "../../src/runner/reporter.ts"
-
-const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
-const LEASE = { token: "second", expires_at: ITEM.queued_at, renew_every: 20 }
-const FIRST: Held = { id: 7, token: "first" }
-const ERROR = { error: "refused by the test", request_id: "r" }
-
-/** A request of a worker, as a server sees it. */
-interface Asked {
-  readonly verb: string
-  readonly token: string
-  /** How long the answer may be held, in seconds; null if the request does not say. */
-  readonly wait: string | null
-  readonly body: { readonly message?: string }
-}
-
-type Answer = (asked: Asked) => Response | Promise<Response>
-
-const ok = (): Response => Response.json({ directive: "continue", item: ITEM })
-const refusal = (status: number, code: string): Response => Response.json({ ...ERROR, code }, { status })
-
-/** A server that answers workers as the test says, and a reporter that reports to it. */
-class Scene implements AsyncDisposable {
-  readonly asked: Asked[] = []
-  readonly said: string[] = []
-  readonly cancelled: string[] = []
-  readonly reporter: Reporter
-  #changed: () => void = () => undefined
-  readonly #server: ReturnType<typeof Bun.serve>
-
-  /** `first` gets the item at first; by default it is there. `isLent`: the lease is another's. */
-  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST, isLent = false, leaseS = 60) {
-    this.#server = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      fetch: async (request) => {
-        const { pathname, searchParams } = new URL(request.url)
-        const verb = pathname.split("/").at(-1) ?? ""
-        const text = await request.text()
-        const body = request.headers.get("content-type") === "application/json" ? JSON.parse(text) : {}
-        const token = request.headers.get("lease") ?? ""
-        const asked: Asked = { verb, token, wait: searchParams.get("wait"), body }
-        const answered = await answer(asked)
-        this.asked.push(asked)
-        this.#changed()
-        return answered
-      },
-    })
-    const client = new Client(`http://127.0.0.1:${this.#server.port}`)
-    const options = {
-      client,
-      worker: "box1",
-      leaseS,
-      isLent,
-      say: (text: string) => void this.said.push(text),
-      onCancel: (reason: string) => {
-        this.cancelled.push(reason)
-        this.#changed()
-      },
-    }
-    this.reporter = new Reporter(options, first)
-  }
-
-  /** The requests of one kind, as far as they were answered. */
-  of(verb: string): Asked[] {
-    return this.asked.filter((one) => one.verb === verb)
-  }
-
-  /** Resolves once `fits` holds of what was answered. */
-  async until(fits: () => boolean): Promise<void> {
-    while (!fits()) await new Promise<void>((resolve) => (this.#changed = resolve))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.reporter.finish(undefined, 0, AbortSignal.abort())
-    await this.#server.stop(true)
-  }
-}
-
-const messages = (all: readonly Asked[]): (string | undefined)[] => all.map(({ body }) => body.message)
+import { type Held, ServerError } from "../../src/client/client.ts"
+import { FIRST, ITEM, LEASE, messages, ok, refusal, Scene } from "./reporting.ts"
 
 test.each([
   // Once as it is, and once with the keys of older servers alone.
@@ -123,7 +43,7 @@ test("a report that is refused because the server is busy is sent again", async 
 })
 
 test("a lease is renewed when half of it is over, though the server could hold the answer for longer", async () => {
-  await using scene = new Scene(ok, undefined, false, 10)
+  await using scene = new Scene(ok, undefined, { leaseS: 10 })
   await scene.reporter.begin()
   scene.reporter.start()
   await scene.until(() => scene.of("heartbeat").length > 0)
@@ -266,7 +186,7 @@ test("the verdict waits for the report that is being sent, and comes after it if
 
 test("the last report of a lent item keeps the command that waits for it no longer than a few seconds", async () => {
   const never = new Promise<Response>(() => undefined)
-  await using scene = new Scene(() => never, undefined, true)
+  await using scene = new Scene(() => never, undefined, { isLent: true })
   await scene.reporter.begin()
   scene.reporter.start()
   scene.reporter.push({ message: "the last" })
@@ -277,7 +197,7 @@ test("the last report of a lent item keeps the command that waits for it no long
 }, 90_000)
 
 test("the lease of a lent item is ended by the command that lent it, and by nobody inside", async () => {
-  await using scene = new Scene(ok, undefined, true)
+  await using scene = new Scene(ok, undefined, { isLent: true })
   await scene.reporter.begin()
   scene.reporter.start()
   scene.reporter.push({ message: "the last" })

@@ -1,0 +1,175 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what commands take, ask for and print. */
+export const COMMANDS: readonly Mistake[] = [
+  ...of(
+    "src/commands/act-on-items.ts",
+    ["tests/commands/typed.test.ts"],
+    [["a refusal leaves the exit code at 0", "        code = 1\n", ""]],
+  ),
+  ...of(
+    "src/commands/add.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "the value of metadata ends at its first equals sign",
+        "return [text.slice(0, at), text.slice(at + 1)] as const",
+        'return [text.slice(0, at), text.split("=")[1] ?? ""] as const',
+      ],
+      [
+        "a file whose song is given loses the digits of its name",
+        'song === undefined && rest !== "" ? rest : name',
+        'rest !== "" ? rest : name',
+      ],
+      [
+        "the path of a file replaces the one that was given",
+        "{ ...found.metadata, ...metadata }",
+        "{ ...metadata, ...found.metadata }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/command.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "an item that is named twice is cancelled twice",
+        "[...new Set(words.map((word) => typedId(word, name)))]",
+        "words.map((word) => typedId(word, name))",
+      ],
+      ["an hour counts as six minutes", "m: 60, h: 3600", "m: 60, h: 360"],
+      ["an item 0 is asked for", "if (id >= 1) return id", "if (id >= 0) return id"],
+    ],
+  ),
+  ...of(
+    "src/commands/set.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      ["a flag cannot be taken away", 'mark === "none" ? null : mark', "mark"],
+      [
+        "the reason is lost when a lease is ended in its worker's place",
+        "error_message === undefined ? {} : { error_message }",
+        "{}",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/list.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "a list reads more than was asked for",
+        "Math.min(limit - items.length, PAGE)",
+        "Math.min(limit, PAGE)",
+      ],
+      [
+        "a list that is cut says that it is whole",
+        "more: next !== null || items.length > limit",
+        "more: next !== null",
+      ],
+      [
+        "what waits for its time stands before what can be taken",
+        'Date.parse(item.available_at ?? "") > nowMs ? 2 : 1',
+        'Date.parse(item.available_at ?? "") > nowMs ? 1 : 2',
+      ],
+      ["every page of a list is the first", "...(next !== null && { after: next }),", ""],
+    ],
+  ),
+  ...of(
+    "src/commands/show.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "the end of a long error is left out",
+        "lines.slice(isCut ? -ERROR_LINES : 0)",
+        "lines.slice(0, isCut ? ERROR_LINES : undefined)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/stats.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "items that wait to be tried again are in no figure",
+        "status.queued + status.retrying",
+        "status.queued",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/watch.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "a server that is away ends a watch before it began",
+        "if (error instanceof ServerError && error.status === 404) throw error",
+        "throw error",
+      ],
+      ["a watch of one item never ends", "untilFinished: queueId !== undefined", "untilFinished: false"],
+    ],
+  ),
+  ...of(
+    "src/commands/workers.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "a worker that is idle for minutes is idle for days",
+        '(nowMs - Date.parse(idle_since ?? "")) / 1000',
+        '(nowMs - Date.parse(idle_since ?? ""))',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/list-table.ts",
+    ["tests/commands/list-table.test.ts"],
+    [
+      [
+        "an item that was cancelled before it began took some time",
+        'return started_at === null ? "" : `took',
+        "return `took",
+      ],
+      [
+        "an item that is to be tried again is said to start",
+        'status === "retrying" ? "retries" : "starts"',
+        '"starts"',
+      ],
+      [
+        "an item that waits again is as old as its last attempt",
+        'item.status === "processing" ? item.started_at : null',
+        "item.started_at",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/render-flags.ts",
+    ["tests/commands/flags.test.ts"],
+    [
+      ["a lease of no length is asked for", "{ least: 1, most: MAX_LEASE_S", "{ least: 0, most: MAX_LEASE_S"],
+      [
+        "the time for a report is a thousandth of what was asked for",
+        'wholeFlag(given, "report-within", within) * 1000',
+        'wholeFlag(given, "report-within", within)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/did-you-mean.ts",
+    ["tests/commands/flags.test.ts"],
+    [
+      [
+        "a word is taken for one that is not near",
+        'replace(/^-+/, "").length / 3',
+        'replace(/^-+/, "").length / 2',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/span-flags.ts",
+    ["tests/commands/flags.test.ts"],
+    [
+      ["a command fills more than all of the progress", "if (from < to && to <= 100)", "if (from < to)"],
+      ["a step beyond the last one is taken", "if (index >= 1 && index <= total)", "if (index >= 1)"],
+    ],
+  ),
+]

@@ -1,0 +1,127 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what webhooks are sent, and in the queue's word on workers and outputs. */
+export const NOTICES: readonly Mistake[] = [
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/notices.test.ts"],
+    [
+      [
+        "a stalled item is told of with each update",
+        'isStalled(update) && !(before && isStalled(before)) ? "stalled"',
+        'isStalled(update) ? "stalled"',
+      ],
+      [
+        "a bell that rings while the history is read is not heard",
+        "        this.#rung = false\n        while (await this.#read());",
+        "        while (await this.#read());\n        this.#rung = false",
+      ],
+      [
+        "a stop counts as a failure of the receiver",
+        "    if (signal.aborted && reply.status === null) return this.#deliveries.giveBack(delivery.id)\n",
+        "",
+      ],
+      [
+        "a secret in the query of a webhook is shown",
+        'pathname === "/" && search === "" ? "/" : "/..."',
+        'pathname === "/" ? "/" : "/..."',
+      ],
+      [
+        "webhooks that are stopped still listen",
+        "  async stop(): Promise<void> {\n    this.#unlisten()\n",
+        "  async stop(): Promise<void> {\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [["after a thousand updates each page stores its place", "      this.#stored = last.id\n", ""]],
+  ),
+  ...of(
+    "src/webhooks/post.ts",
+    ["tests/webhooks/notices.test.ts"],
+    [
+      ["the time of a delivery is in milliseconds", "Math.floor(now() / 1000)", "Math.floor(now())"],
+      [
+        "a signature can be used for another delivery",
+        "`${id}.${timestampS}.${body}`",
+        "`${timestampS}.${body}`",
+      ],
+      [
+        "a secret in base64 is used as it is written",
+        'Buffer.from(secret.slice(prefix.length), "base64")',
+        "secret.slice(prefix.length)",
+      ],
+      [
+        "a delivery of another history has the same id",
+        "const id = `${historyId}-${update_id}`",
+        "const id = `${update_id}`",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/known-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
+    [
+      [
+        "a worker has the version that a server heard first",
+        "b.heardMs - a.heardMs)\n        return",
+        "a.heardMs - b.heardMs)\n        return",
+      ],
+      [
+        "of very many workers the one that was heard last is forgotten",
+        "a.heardMs - b.heardMs)\n      if (silent)",
+        "b.heardMs - a.heardMs)\n      if (silent)",
+      ],
+      [
+        "a worker is idle since its last report",
+        'if (status !== "processing") entry.idleMs',
+        'if (status === "processing") entry.idleMs',
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output-writer.ts",
+    ["tests/queue/output-writer.test.ts"],
+    [
+      [
+        "letters of several bytes move what follows in an output",
+        "at + Buffer.byteLength(text)",
+        "at + text.length",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [
+      [
+        "a silence is told of again with each look",
+        '        yield { type: "keepalive" }\n        heardMs = performance.now()',
+        '        yield { type: "keepalive" }',
+      ],
+      [
+        "a reader is told that what it has read was lost",
+        "missing = Math.max(0, piece.from - this.#at)",
+        "missing = Math.max(0, piece.to - this.#at)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/tail.ts",
+    ["tests/stream/tail.test.ts"],
+    [
+      [
+        "a batch larger than all that is kept is read from the disk by each stream",
+        "this.#size > KEPT_SIZE && this.#batches.length > 1",
+        "this.#size > KEPT_SIZE",
+      ],
+      [
+        "thinned streams are given the list of another place",
+        "known?.after === cursor && known.head === head",
+        "known?.head === head",
+      ],
+    ],
+  ),
+]

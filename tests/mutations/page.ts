@@ -1,0 +1,171 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what the page knows, and how it comes to know it. */
+export const PAGE: readonly Mistake[] = [
+  ...of(
+    "src/dashboard/live/periodic-questions.ts",
+    ["tests/dashboard/periodic-questions.test.ts"],
+    [
+      [
+        "a question is asked again before its answer has come",
+        "if (document.hidden || this.#isAsking) return",
+        "if (document.hidden) return",
+      ],
+      ["nobody learns that a question had no answer", "      this.#onNone()\n", ""],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [
+      [
+        "each word of a tab that is seen asks the server how far it is",
+        "message.visible && this.#tabs.get(tab)?.visible !== true",
+        "message.visible",
+      ],
+      ["the figures are asked for though every tab is closed", "        this.#tabs.delete(tab)\n", ""],
+      [
+        "a late answer says that the queue is not paused",
+        "this.#pausedAt === undefined ? counts :",
+        "this.#pausedAt === null ? counts :",
+      ],
+      [
+        "items of the former history are shown until the new one is read",
+        "      this.#state.replace([])\n",
+        "",
+      ],
+      [
+        "a late answer takes back what the stream has said",
+        "this.#state.apply(overtaking.filter(({ queue_id }) => asked.has(queue_id)))",
+        "this.#state.apply([])",
+      ],
+      [
+        "after a sleep the server is not asked at once",
+        "if (slept || nowMs - this.#probeMs >= everyMs)",
+        "if (nowMs - this.#probeMs >= everyMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/stream-trust.ts",
+    ["tests/dashboard/stream-trust.test.ts"],
+    [
+      [
+        "of a server with another history nothing is read",
+        "const isFresh = this.#isFresh || isOther",
+        "const isFresh = this.#isFresh",
+      ],
+      [
+        "a reader who may not see the figures has its stream cut again and again",
+        "      if (error instanceof ServerError && error.status === 403) return null\n",
+        "",
+      ],
+      [
+        "a stream that is tried again and again is never stale",
+        'if (this.#now.state === "live") this.#lostMs = nowMs',
+        "this.#lostMs = nowMs",
+      ],
+      [
+        "the server's clock is taken from the wrong side of a question",
+        "Date.parse(stats.timestamp) - startedMs - tripMs / 2",
+        "Date.parse(stats.timestamp) - startedMs + tripMs / 2",
+      ],
+      [
+        "a tab that is woken stays without a stream",
+        "    this.#isPaused = false\n    this.#resume?.()",
+        "    this.#isPaused = false",
+      ],
+      [
+        "a pause that is over is shown before the stream is live",
+        '    if (this.#now.state === "live") this.#to.paused(at)',
+        "    this.#to.paused(at)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/item-history.ts",
+    ["tests/dashboard/past.test.ts"],
+    [
+      [
+        "a history that just fits is called cut",
+        "this.#pages >= MAX_PAGES && updates.length === PAGE",
+        "this.#pages >= MAX_PAGES",
+      ],
+      [
+        "what the stream says while a history is read is lost",
+        "      for (const update of meanwhile) this.timeline.add(update)\n",
+        "",
+      ],
+      [
+        "an answer of the former history is shown in the new one",
+        "      if (timeline !== this.timeline) continue\n",
+        "",
+      ],
+      [
+        "an item that is deleted while it is shown never was there",
+        "this.missing = this.timeline.lastId === 0",
+        "this.missing = true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/list-reading.ts",
+    ["tests/dashboard/search.test.ts"],
+    [
+      [
+        "a list whose last page is empty seems to be known to its beginning only",
+        "place.last = queue.at(-1) ?? place.last",
+        "place.last = queue.at(-1) ?? null",
+      ],
+      [
+        "only 500 running items are shown",
+        "page < MAX_PAGES && running.end !== null",
+        "page < 1 && running.end !== null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/search.ts",
+    ["tests/dashboard/search.test.ts"],
+    [
+      ["a search shrinks to its first page when it is asked again", "    this.#depth[list] += 1\n", ""],
+      [
+        "each report on another item has the search asked again",
+        'status !== "processing" && !this.state.items.has(queue_id)',
+        "!this.state.items.has(queue_id)",
+      ],
+      [
+        "an item that was read again appears in every search",
+        "items.filter(({ id }) => this.state.items.has(id))",
+        "items",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/model.ts",
+    ["tests/dashboard/model.test.ts"],
+    [
+      ["the first history counts as another one", "    if (isFirst) return\n", ""],
+      [
+        "what is shown of an item is older than its last update",
+        "Math.max(Date.parse(updated_at), (confirmedMs ?? 0) + skewMs)",
+        "(confirmedMs ?? 0) + skewMs",
+      ],
+      [
+        "a hub that is silent for a minute counts as live",
+        "Date.now() - this.#hubHeardMs < HUB_SILENCE_MS) return known",
+        "Date.now() - this.#hubHeardMs < 10 * HUB_SILENCE_MS) return known",
+      ],
+      [
+        "items that are delayed count twice",
+        "totalsOf(this.counts, EVERYTHING).waiting - delayed.length",
+        "totalsOf(this.counts, EVERYTHING).waiting",
+      ],
+      [
+        "running items stay as they were when they were sorted",
+        "    this.#runningChanged = true\n    if (!lists)",
+        "    if (!lists)",
+      ],
+    ],
+  ),
+]

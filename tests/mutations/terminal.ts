@@ -1,0 +1,82 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what is drawn on a terminal. */
+export const TERMINAL: readonly Mistake[] = [
+  ...of(
+    "src/terminal/board.ts",
+    ["tests/terminal/board.test.ts"],
+    [
+      [
+        "after a gap of a slow stream what did not change leaves the board",
+        'gap.reason === "slow" || gap.reason === "unreadable"',
+        'gap.reason === "unreadable"',
+      ],
+      [
+        "an item that was cancelled is being cancelled for ever",
+        "update.cancel_requested_at !== undefined && !isFinished(update.status)",
+        "update.cancel_requested_at !== undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/terminal/board-columns.ts",
+    ["tests/terminal/board.test.ts"],
+    [
+      [
+        "a long error takes one line more than there is room for",
+        "lines.length === most",
+        "lines.length > most",
+      ],
+    ],
+  ),
+  ...of(
+    "src/terminal/drawing.ts",
+    ["tests/terminal/drawing.test.ts"],
+    [
+      [
+        "the next frame draws over what the shell has written",
+        '    this.#region.leave()\n    this.#last = ""',
+        '    this.#last = ""',
+      ],
+      [
+        "only the first change of the terminal counts",
+        "        change = changed?.()\n      } else",
+        "      } else",
+      ],
+      ["after one frame that had to be drawn every second has one", "        isForced = false\n", ""],
+      [
+        "each update has a frame of its own",
+        "dueMs = Math.min(dueMs, performance.now() + frameMs)",
+        "dueMs = 0",
+      ],
+      ["the last state is not drawn", 'yield frames.next(view(), true) ?? ""\n        return', "return"],
+    ],
+  ),
+  ...of(
+    "src/terminal/output.ts",
+    ["tests/terminal/drawing.test.ts"],
+    [
+      [
+        "a note stands at the end of an open line",
+        'const end = this.#isLineOpen ? "\\n" : ""\n    this.#isLineOpen = false\n    return `${end}',
+        "this.#isLineOpen = false\n    return `",
+      ],
+      [
+        "the first attempt is announced as another one",
+        "this.#attempt !== undefined && this.#attempt !== attempt",
+        "this.#attempt !== attempt",
+      ],
+    ],
+  ),
+  ...of(
+    "src/terminal/plain.ts",
+    ["tests/terminal/drawing.test.ts"],
+    [
+      [
+        "a line repeats what the server itself says beside the step",
+        'isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : message',
+        "message",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,115 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what a worker reports while its command runs, is stopped, or has ended. */
+export const WORKING: readonly Mistake[] = [
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "a result for which no time is left is not even tried",
+        "Math.max(LAST_TRY_MS, deadlineMs - performance.now())",
+        "deadlineMs - performance.now()",
+      ],
+      [
+        "a busy server is asked again within milliseconds",
+        "new Patience((this.#options.leaseS * 1000) / 4)",
+        "new Patience(this.#options.leaseS / 4)",
+      ],
+      [
+        "a heartbeat is held until the lease is over",
+        "Math.min(MAX_HELD_S, Math.ceil(leaseS / 2))",
+        "Math.min(MAX_HELD_S, leaseS)",
+      ],
+      [
+        "the server is said to be back with each answer",
+        '    if (this.#isOffline) this.#options.say("the server is back")\n    this.#isOffline = false\n',
+        '    if (this.#isOffline) this.#options.say("the server is back")\n',
+      ],
+      [
+        "work that was cancelled claims its item again",
+        "const canClaim = !this.#options.isLent && !this.#isCancelled",
+        "const canClaim = !this.#options.isLent",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-sender.ts",
+    ["tests/runner/output-sender.test.ts"],
+    [
+      [
+        "output of an attempt that was claimed again begins beyond its start",
+        "this.#token === undefined && this.#isContinued()",
+        "this.#isContinued()",
+      ],
+      [
+        "output that is refused keeps the result from the server",
+        "if (!(error instanceof ServerError) || error.status === 0) throw error",
+        "throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [
+      [
+        "output that was too much is not counted in the places of what follows",
+        "    this.#end += bytes\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a device that a renderer writes to fails the attempt as an empty file",
+        "return stat?.isFile() && stat.size === 0n",
+        "return stat?.size === 0n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker.test.ts"],
+    [
+      [
+        "a result that could not be reported is forgotten",
+        '    if (end.delivery !== "pending") kept.end()\n    toStderr',
+        "    kept.end()\n    toStderr",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      ["the files of a run inside a worker are not entered", "(isOn || reporter.isLent)", "isOn"],
+      ["a signal after a cancel has the item tried again", "this.#stop ??= { by", "this.#stop = { by"],
+    ],
+  ),
+  ...of(
+    "src/runner/find-program.ts",
+    ["tests/runner/plan.test.ts"],
+    [
+      [
+        "a pipe is given to an ffmpeg that another user runs behind a wrapper",
+        "command.slice(0, index).some",
+        "command.slice(0, 1).some",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/inherited-leases.ts",
+    ["tests/runner/unreported-leases.test.ts"],
+    [
+      [
+        "a completed item that waits for another worker after a restore is forgotten",
+        '    if (error.code === "leased") return false\n',
+        "",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+
+import { ServerError } from "../../src/client/client.ts"
+import { type Asked, FIRST, ITEM, LEASE, ok, refusal, Scene } from "./reporting.ts"
+
+const UNREACHABLE = { code: "unreachable" }
+
+test("a server that is away when the work begins is told of at once, and the work goes on", async () => {
+  await using scene = new Scene(ok, () => Promise.reject(new ServerError(0, "no answer", UNREACHABLE)))
+  await scene.reporter.begin()
+  expect(scene.said).toEqual([
+    "no answer; rendering continues, and progress is reported once the server is back",
+  ])
+  expect(scene.reporter.held).toBeUndefined()
+})
+
+test("an item that is refused when the work begins is an error", async () => {
+  const refused = new ServerError(404, "no such item", { code: "not_found" })
+  await using scene = new Scene(ok, () => Promise.reject(refused))
+  await expect(scene.reporter.begin()).rejects.toBe(refused)
+})
+
+test("reports, heartbeats and output that all lack a lease claim the item once", async () => {
+  let claims = 0
+  await using scene = new Scene(ok, async () => {
+    claims += 1
+    await Bun.sleep(100)
+    return FIRST
+  })
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").length > 0 && scene.of("heartbeat").length > 0)
+  expect(claims).toBe(1)
+})
+
+test("a lease that was lost is claimed again, which is told to the user and to the worker", async () => {
+  const again: string[] = []
+  await using scene = new Scene(
+    ({ verb, token }) => {
+      if (verb === "claim") return Response.json({ item: ITEM, lease: LEASE })
+      return token === "first" ? refusal(409, "lease_lost") : ok()
+    },
+    undefined,
+    { onClaimedAgain: ({ lease }) => again.push(lease.token) },
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
+  expect(again).toEqual(["second"])
+  expect(scene.said).toEqual(["the lease of queue item 7 had expired; claimed the item again"])
+})
+
+test.each([
+  [410, "gone"],
+  [409, "illegal_move"],
+])("work on an item that is answered %d, %s, is stopped with the reason", async (status, code) => {
+  await using scene = new Scene(({ verb }) => (verb === "progress" ? refusal(status, code) : ok()))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.cancelled.length > 0)
+  expect([scene.cancelled, scene.said]).toEqual([["refused by the test"], []])
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("refused")
+  expect(scene.of("complete")).toEqual([])
+})
+
+test("a refusal that nobody foresaw ends the reports and not the work, with a word for the user", async () => {
+  await using scene = new Scene(() => refusal(400, "malformed_request"))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").length > 0)
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("refused")
+  expect(scene.cancelled).toEqual([])
+  expect(scene.said[0]).toBe("refused by the test; rendering continues without reports")
+})
+
+test("a lent item that is lost, cancelled or gone is the matter of the command that lent it", async () => {
+  for (const answer of [
+    () => refusal(409, "lease_lost"),
+    () => refusal(410, "gone"),
+    () => Response.json({ directive: "cancel", item: ITEM }),
+  ]) {
+    await using scene = new Scene(answer, undefined, { isLent: true })
+    await scene.reporter.begin()
+    scene.reporter.start()
+    scene.reporter.push({ message: "one" })
+    await scene.reporter.finish(undefined, 5000, new AbortController().signal)
+    expect([scene.said, scene.cancelled, scene.of("claim").length]).toEqual([[], [], 0])
+  }
+})
+
+test("a worker that is to take no more items hears of it, and its work goes on", async () => {
+  let drains = 0
+  const drained = (): Response => Response.json({ directive: "continue", item: ITEM, drain: true })
+  await using scene = new Scene(drained, undefined, { onDrain: () => (drains += 1) })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").length > 0)
+  while (drains === 0) await Bun.sleep(5)
+  expect(scene.cancelled).toEqual([])
+})
+
+test("the reader around a command marks its reports, and a lent item has its output sent by the outer one", async () => {
+  for (const [more, outer, outputs] of [
+    [{}, undefined, 1],
+    [{ isOuter: true }, true, 1],
+    [{ isLent: true }, undefined, 0],
+  ] as const) {
+    const printed = ({ verb }: Asked): Response =>
+      verb === "output" ? Response.json({ attempt: 1, end: 4 }) : ok()
+    await using scene = new Scene(printed, undefined, more)
+    await scene.reporter.begin()
+    scene.reporter.start()
+    scene.reporter.push({ message: "one" })
+    scene.reporter.print(new TextEncoder().encode("one\n"), 1)
+    await scene.reporter.finish(undefined, 5000, new AbortController().signal)
+    expect(scene.of("progress").map(({ body }) => body.outer)).toEqual([outer])
+    expect(scene.of("output")).toHaveLength(outputs)
+  }
+})
