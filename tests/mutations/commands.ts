@@ -69,8 +69,8 @@ export const COMMANDS: readonly Mistake[] = [
       ],
       [
         "what waits for its time stands before what can be taken",
-        'Date.parse(item.available_at ?? "") > nowMs ? 2 : 1',
-        'Date.parse(item.available_at ?? "") > nowMs ? 1 : 2',
+        'Date.parse(item.available_at ?? "") > nowMs ? 2 : TAKEN_NEXT',
+        'Date.parse(item.available_at ?? "") > nowMs ? TAKEN_NEXT : 2',
       ],
       ["every page of a list is the first", "...(next !== null && { after: next }),", ""],
     ],
