@@ -2,7 +2,7 @@ import { setting, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { type OpenAccess, openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/contract/access.ts"
-import { counted, printable } from "../text.ts"
+import { counted, printable, safeJson } from "../text.ts"
 import { type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
@@ -19,13 +19,21 @@ function roleOf({ flags }: Arguments): Role {
   throw new AppError("invalid", `${given}; it is one of ${ROLES.join(", ")}`)
 }
 
+/** When a day begins, or a time on it; NaN for what is none, such as the 31st of a short month. */
+function timeOf(text: string): number {
+  const [, day = ""] = /^(\d{4}-\d\d-\d\d)($|[T ])/.exec(text) ?? []
+  const dayMs = Date.parse(day)
+  const isDay = !Number.isNaN(dayMs) && new Date(dayMs).toISOString().startsWith(day)
+  return isDay ? Date.parse(text) : Number.NaN
+}
+
 /** When a token ends, from `30d`, `12h`, `90m` or an RFC 3339 time. @throws AppError `invalid` */
 function endOf(text: string | undefined, nowMs: number): string | null {
   if (text === undefined) return null
   const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? []
   const untilMs =
     count === undefined
-      ? Date.parse(text)
+      ? timeOf(text)
       : nowMs + Number(count) * UNITS_MS[unit === "m" || unit === "h" ? unit : "d"]
   if (untilMs > nowMs && untilMs < 8.64e15) return new Date(untilMs).toISOString()
   throw new AppError(
@@ -70,8 +78,15 @@ function stateOf({ revoked_at, expires_at }: TokenRow): string {
 const day = (time: string | null, absent: string): string =>
   time === null ? absent : time.slice(0, 16).replace("T", " ")
 
-async function list(access: Access): Promise<void> {
+async function list(access: Access, isJson: boolean): Promise<void> {
   const tokens = await access.tokens()
+  if (isJson) {
+    for (const token of tokens) {
+      const { hash: _hash, history: _history, ...shown } = token
+      say(safeJson({ ...shown, state: stateOf(token) }))
+    }
+    return
+  }
   if (tokens.length === 0) return say("There are no tokens: the server serves this machine alone.")
   const rows = tokens.map((token) => [
     String(token.id),
@@ -113,7 +128,7 @@ async function revoke(id: number, isWithLeases: boolean, access: Access): Promis
 /** The flags of each action. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   create: ["role", "label", "item", "expires"],
-  list: [],
+  list: ["json"],
   revoke: ["and-leases"],
 }
 
@@ -132,7 +147,7 @@ function actionOf(
   given: Arguments,
 ): (opened: OpenAccess) => Promise<void> {
   refuseOthers(verb, given)
-  if (verb === "list") return ({ access }) => list(access)
+  if (verb === "list") return ({ access }) => list(access, given.flags["json"] === true)
   if (verb === "create") {
     const draft = draftOf(given)
     return (opened) => create(draft, opened)
@@ -162,6 +177,7 @@ export const tokenCommand: Command = {
         type: "boolean",
         help: "with revoke: also stop the renders that were claimed with the token; default: they continue",
       },
+      json: { type: "boolean", help: "with list: print one token per line as JSON" },
       expires: {
         type: "string",
         placeholder: "TIME",

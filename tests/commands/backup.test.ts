@@ -114,6 +114,10 @@ test("a backup goes where a link leads, and never to a pipe, onto itself or unde
     const refused = await run(["backup", name, "--database", database])
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("FILE")])
   }
+  const nowhere = join(folder.path, "gone", "copy.db")
+  const lost = await run(["backup", nowhere, "--database", database])
+  expect([lost.code, lost.stderr]).toEqual([1, expect.stringContaining("no such file or directory")])
+  expect(lost.stderr).toContain(`no backup of ${database} was made in ${nowhere}`)
   linkSync(database, again)
   const before = readdirSync(folder.path).toSorted()
   for (const file of [database, again]) {

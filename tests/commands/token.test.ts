@@ -40,6 +40,23 @@ test("a token is printed once, alone on standard output, and the database holds 
   const listed = await run(["token", "list", "--database", database])
   expect(listed.stdout).toMatch(/1 +viewer +in force .*wall screen\n2 +worker +in force/)
   expect(listed.stdout).not.toContain("tsk_")
+  const asJson = await run(["token", "list", "--json", "--database", database])
+  const [first, second, ...more] = asJson.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(first).toEqual({
+    id: 1,
+    label: "wall screen",
+    role: "viewer",
+    item: null,
+    created_at: expect.any(String),
+    expires_at: null,
+    revoked_at: null,
+    last_used_at: null,
+    state: "in force",
+  })
+  expect([second.role, more]).toEqual(["worker", []])
 })
 
 test("a running server knows a token that is created or revoked beside it", async () => {
@@ -64,6 +81,8 @@ test.each([
   [["token", "create", "--role", "worker", "--item", "7"], "can only read"],
   [["token", "create", "--role", "viewer", "--expires", "soon"], "90m, 12h, 30d"],
   [["token", "create", "--role", "viewer", "--expires", "2001-01-01"], "90m, 12h, 30d"],
+  [["token", "create", "--role", "viewer", "--expires", "2031-02-29"], "90m, 12h, 30d"],
+  [["token", "create", "--role", "viewer", "--expires", "2031"], "90m, 12h, 30d"],
   [["token", "revoke"], "ID"],
 ])("%p is wrong usage and creates nothing", async (args, reason) => {
   using folder = temporaryFolder()

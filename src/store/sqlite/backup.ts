@@ -19,6 +19,14 @@ export function sync(path: string): void {
 }
 
 /**
+ * Removes a file, if it is there: where no folder is, or on a disk that takes no writes, to remove what is not there is an
+ * error.
+ */
+export function remove(path: string): void {
+  if (existsSync(path)) rmSync(path, { force: true })
+}
+
+/**
  * Writes the present state into a new file, as one read of the database; a server may run on it meanwhile. The
  * file is for its owner alone.
  */
@@ -58,7 +66,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
   if (existsSync(file)) throw new AppError("unavailable", `${name} exists; name a new file for the backup`)
   const unfinished = `${file}.unfinished`
   try {
-    rmSync(unfinished, { force: true })
+    remove(unfinished)
     copyDatabase(path, unfinished)
     markAsBackup(unfinished)
     const checked = checkDatabase(unfinished)
@@ -68,7 +76,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
     sync(dirname(file))
     return checked
   } catch (error) {
-    rmSync(unfinished, { force: true })
+    remove(unfinished)
     if (error instanceof AppError) throw error
     const reason = reasonOf(error)
     throw new AppError("unavailable", `no backup of ${path} was made in ${name}: ${reason}`, { cause: error })

@@ -1,10 +1,10 @@
 import { Database } from "bun:sqlite"
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
-import { copyDatabase, sync } from "./backup.ts"
+import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
@@ -70,11 +70,6 @@ async function endLeases(path: string): Promise<void> {
   } finally {
     await store.close()
   }
-}
-
-/** On a disk that takes no writes, to remove even what is not there is an error. */
-function remove(path: string): void {
-  if (existsSync(path)) rmSync(path, { force: true })
 }
 
 function removeBeside(path: string): void {
