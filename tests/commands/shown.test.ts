@@ -262,3 +262,22 @@ test("an item that does not exist is not waited for, but a server that is away i
   answering("get", () => Promise.reject(new ServerError(503, "busy")))
   expect((await ran(watchCommand, "7")).code).toBe(0)
 })
+
+test("an empty list says whether the queue is empty or nothing was found", async () => {
+  answering("counts", async () => ({ paused_at: null }))
+  answering("list", async () => ({ queue: [], next: null }))
+  expect((await ran(listCommand)).out).toStartWith("The queue is empty; add a song")
+  for (const flags of [
+    ["--search", "a"],
+    ["--song", "1"],
+    ["--status", "queued"],
+  ])
+    expect((await ran(listCommand, ...flags)).out).toBe("No such items.\n")
+})
+
+test("an item says from how many runs its time is known", async () => {
+  answering("get", async () => item({ status: "processing", eta_runs: 1, progress: 40, time_progress: 55 }))
+  const { out: shown } = await ran(showCommand, "7")
+  expect(shown).toMatch(/^ {2}done +55%$/m)
+  expect(shown).toMatch(/^ {2}known +from 1 earlier run; the worker says 40%$/m)
+})

@@ -264,3 +264,50 @@ test("the figures say that the queue is paused as the stream says it, whatever a
   expect(paused.at(-1)).toBeNull()
   spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
 })
+
+test("tabs hear of the connection every two seconds, and of what was left out only once something is shown", async () => {
+  const heard: FromHub["type"][] = []
+  far = new Far()
+  const hub = new Hub((message) => heard.push(message.type))
+  hub.receive("tab", { type: "hello", visible: true })
+  far.connect(true)
+  await far.arrive(10)
+  await far.say({ event: "gap", reason: "slow", last_event_id: 0, missed: 3 })
+  expect(heard).not.toContain("gap")
+  await calm()
+  await far.say({ event: "gap", reason: "slow", last_event_id: 0, missed: 3 })
+  expect(heard).toContain("gap")
+  await calm()
+  heard.length = 0
+  for (let second = 0; second < 10; second += 1) await pass(1000)
+  expect(heard.filter((type) => type === "connection").length).toBeWithin(4, 8)
+  hub.close()
+  await settled()
+})
+
+test("while no tab is on the screen the server is asked how far it is every half minute", async () => {
+  await using page = await opened()
+  const { calls } = spyOn(server, "stats").mock
+  const askedIn = async (seconds: number): Promise<number> => {
+    const before = calls.length
+    for (let second = 0; second < seconds; second += 1) await pass(1000)
+    return calls.length - before
+  }
+  expect(await askedIn(30)).toBeWithin(5, 8)
+  page.hub.receive("tab", { type: "visible", visible: false })
+  await pass(1000)
+  expect(await askedIn(30)).toBeWithin(1, 3)
+})
+
+test("the figures are asked for when the stream is live again, as the queue may have been paused meanwhile", async () => {
+  await using _page = await opened()
+  const { calls } = spyOn(server, "counts").mock
+  // Just after one of the questions that come every few seconds.
+  for (const { length } = calls; calls.length === length;) await pass(500)
+  await far.cut()
+  const before = calls.length
+  far.connect(false)
+  await far.arrive(1000)
+  await pass(1000)
+  expect(calls.length).toBe(before + 1)
+})

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test"
 
+import type { Me } from "../../src/client/client.ts"
 import {
   CONNECTING,
   type Connection,
@@ -171,4 +172,38 @@ test("other workers, and other rights, move items and are shown; the same ones a
 test("a reader without a token may do everything until the server says otherwise, and one with a token nothing", () => {
   expect(unknownRights(false).may("change")).toBe(true)
   expect(unknownRights(true).may("read")).toBe(false)
+})
+
+test("a gap is told, and figures that are not known yet take none away", () => {
+  const scene = new Scene()
+  const stats = { uptime_seconds: 1 } as never
+  scene.model.hear({ type: "stats", stats })
+  scene.state([], { counts: counts(3) })
+  scene.state([])
+  expect([scene.model.stats, scene.model.counts]).toEqual([stats, counts(3)])
+  scene.model.hear({ type: "gap", gap: { reason: "slow", missed: 3 } })
+  expect(scene.told).toEqual(["gap slow"])
+  scene.model.take()
+  scene.model.hear({ type: "counts", counts: counts(4) })
+  expect([scene.model.counts, scene.model.take().lists]).toEqual([counts(4), true])
+})
+
+test("bars move by themselves for up to 40 running items", () => {
+  const scene = new Scene()
+  const running = (count: number): QueueItem[] =>
+    Array.from({ length: count }, (_, i) => item({ id: i + 1, status: "processing" }))
+  scene.state(running(40))
+  expect(scene.model.isCrowded()).toBe(false)
+  scene.state(running(41))
+  expect(scene.model.isCrowded()).toBe(true)
+})
+
+test("a reader learns why the page offers less, and until when", () => {
+  const why = (role: "viewer" | "operator" | "worker", may: Me["may"], more: Partial<Me> = {}): string =>
+    rightsOf({ role, item: null, expires_at: null, may, ...more }, NOW).why
+  expect(why("operator", ["read", "figures", "add", "change"])).toBe("")
+  expect(why("viewer", ["read", "figures"])).toStartWith("View only: your token has the role viewer.")
+  expect(why("worker", ["claim"])).toStartWith("Your token has the role worker, which may not see the queue.")
+  const link = why("viewer", ["read"], { item: 7, expires_at: time(3600) })
+  expect(link).toStartWith("View only: this link shows item 7 and nothing else. It works until ")
 })

@@ -137,3 +137,19 @@ test("a search in a tab that is hidden, or that has ended, asks for nothing", as
   await settled()
   expect(asked).toEqual([])
 })
+
+test("after a quiet time a search is asked for at once, and what the stream says meanwhile counts over the answer", async () => {
+  items = many(3, "queued", 1)
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  jest.advanceTimersByTime(5000)
+  asked = []
+  search.hear([update(1, { queue_id: 9, status: "queued" })])
+  jest.advanceTimersByTime(1)
+  // The server is being asked, and has not answered yet.
+  search.hear([update(2, { queue_id: 2, status: "processing", progress: 42 })])
+  await settled()
+  expect(asked).toContain("queued -")
+  expect(search.state.items.get(2)).toMatchObject({ status: "processing", progress: 42 })
+  search.end()
+})

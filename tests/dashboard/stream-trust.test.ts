@@ -48,8 +48,12 @@ class Scene {
     void this.link.run()
   }
 
+  /** Why the server lets no stream in; undefined if it does. */
+  denial: ServerError | undefined
+
   async *#watch(options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
     this.begun.push(options.lastEventId)
+    if (this.denial) throw this.denial
     this.#options = options
     options.signal?.addEventListener("abort", () => this.#wake())
     while (!options.signal?.aborted) {
@@ -150,6 +154,11 @@ test("an attempt that is asked for is made at once, and one that is due already 
   scene.link.retry()
   await settled()
   expect(scene.begun).toEqual([undefined, 5])
+  await scene.say(OFFLINE)
+  jest.advanceTimersByTime(5000)
+  scene.link.retry()
+  await settled()
+  expect(scene.begun).toEqual([undefined, 5])
 })
 
 test("a server with another history is read again, and the place in the former one is forgotten", async () => {
@@ -217,4 +226,88 @@ test("whether the queue is paused counts once the stream is live, and is unknown
   expect(scene.pauses).toEqual([null, "noon"])
   await scene.say(LIVE, OFFLINE, LIVE)
   expect(scene.pauses).toEqual([null, "noon", "two", null])
+})
+
+test("a server that wants another token is told apart from one that refuses, and is asked again after a while", async () => {
+  for (const [code, status, needsToken] of [
+    ["unauthorized", 401, true],
+    ["forbidden", 403, false],
+  ] as const) {
+    scene.denial = new ServerError(status, "no", { code })
+    scene.link.pause()
+    scene.link.wake()
+    await settled()
+    expect(scene.link.connection).toMatchObject({
+      state: "refused",
+      needsToken,
+      retryAtMs: Date.now() + 15_000,
+    })
+    scene.link.retry()
+    await settled()
+  }
+  scene.denial = undefined
+  const { length } = scene.begun
+  jest.advanceTimersByTime(15_000)
+  await settled()
+  expect(scene.begun.length).toBe(length + 1)
+  await scene.say(LIVE)
+  expect(scene.link.connection).toMatchObject({
+    state: "live",
+    needsToken: false,
+    reason: "",
+    retryAtMs: null,
+  })
+})
+
+test("an answer that was quick once counts less and less, so that a clock that drifts is followed", async () => {
+  scene.tripMs = 10
+  await scene.link.probe()
+  scene.tripMs = 200
+  scene.aheadMs = 30_000
+  await scene.link.probe()
+  expect(scene.link.connection.skewMs).toBe(0)
+  for (let time = 0; time < 20; time += 1) await scene.link.probe()
+  expect(scene.link.connection.skewMs).toBe(30_000)
+})
+
+test("how late an update came is told by the server's clock, and not while nothing comes", async () => {
+  scene.aheadMs = 60_000
+  await scene.link.probe()
+  const late = new Date(Date.now() + 60_000 - 1500).toISOString()
+  await scene.say({ type: "update", id: 6, update: { ...NOTHING, queue_id: 1, timestamp: late } })
+  expect(scene.link.connection.lagMs).toBe(1500)
+  scene.newest = 6
+  await scene.pass(6)
+  expect(scene.link.connection.lagMs).toBeNull()
+})
+
+test("what is behind is not confirmed by bytes, and is over when the stream is live again", async () => {
+  scene.newest = 9
+  await scene.pass(6)
+  const { confirmedMs } = scene.link.connection
+  jest.advanceTimersByTime(1000)
+  await scene.say(scene.update(6))
+  expect(scene.link.connection).toMatchObject({ confirmedMs, behind: 4 })
+  await scene.say(LIVE)
+  expect(scene.link.connection).toMatchObject({ confirmedMs: Date.now(), behind: 0, lagMs: null })
+})
+
+test("a question that fails cuts no stream that has just brought something", async () => {
+  scene.refusal = new ServerError(0, "no answer", { code: "unreachable" })
+  await scene.say(scene.update(6))
+  await scene.link.probe()
+  expect(scene.link.connection.state).toBe("live")
+  jest.advanceTimersByTime(3001)
+  await scene.link.probe()
+  expect(scene.link.connection).toMatchObject({ state: "reconnecting", reason: "The server does not answer" })
+})
+
+test("before the first stream the page is connecting, and stale once that takes long", async () => {
+  const fresh = new Scene()
+  await fresh.say(OFFLINE)
+  expect(fresh.link.connection.state).toBe("connecting")
+  jest.advanceTimersByTime(11_000)
+  fresh.link.tick()
+  expect(fresh.link.connection.state).toBe("stale")
+  fresh.link.close()
 })

@@ -139,3 +139,13 @@ test("of very many workers the one that was silent for longest is forgotten, and
     true,
   ])
 })
+
+test("of a worker's many starts the latest are remembered, and its tags are those of its claims by place", () => {
+  const [one, two] = [new Presence(() => 1000), new Presence(() => 2000)]
+  for (let start = 1; start <= 20; start += 1)
+    one.claims({ worker: "box", tags: ["gpu"], instance: `start ${start}` })
+  expect(one.crew[0]?.starts).toEqual(Array.from({ length: 16 }, (_, i) => `start ${i + 5}`))
+  two.reports({ worker: "box", status: "processing" })
+  one.learn(two.crew)
+  expect(one.known).toMatchObject([{ worker: "box", tags: ["gpu"], isTaking: true, heardMs: 2000 }])
+})

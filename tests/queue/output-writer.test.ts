@@ -68,3 +68,12 @@ test("an output that goes on is placed by its bytes, of which some letters have 
   await writer.end()
   expect(kept.pieces).toEqual([{ from: 100, to: 100 + bytes("Größe 日本\n").length, text: "Größe 日本\n" }])
 })
+
+test("of an output of which nothing is kept nothing is stored, and all of it counts as taken", async () => {
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 0, 0)
+  await writer.begin()
+  writer.push(bytes("one\n"))
+  expect(await writer.end()).toEqual({ attempt: 1, end: 4 })
+  expect(kept.pieces).toEqual([])
+})

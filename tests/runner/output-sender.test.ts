@@ -57,3 +57,20 @@ test("output follows what others have printed in the attempt, and begins at 0 in
   expect(printed).toEqual(["the last\n", "more\n", "again\n"])
   expect(places).toEqual([undefined, 10, 19, 0])
 })
+
+test("the more is sent at once, the longer is the wait before the next time", async () => {
+  const { one, places } = sender([])
+  one.push(new TextEncoder().encode(`${"x".repeat(1023)}\n`.repeat(200)), 1)
+  await one.filled(new AbortController().signal)
+  const waitMs = await one.send(HELD)
+  expect(waitMs).toBe((9 + 200 * 1024) / 256)
+  expect(await one.send(HELD)).toBe(250)
+  expect(places).toEqual([0])
+})
+
+test("output that another program refused in the server's place is sent later", async () => {
+  const { one, printed } = sender([new ServerError(404, "no such page")])
+  await one.finish(HELD).catch(() => undefined)
+  await one.finish(HELD)
+  expect(printed).toEqual(["the last\n"])
+})

@@ -4,6 +4,7 @@ import { join } from "node:path"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
+import { Attempt } from "../../src/runner/attempt.ts"
 import { leasesIn } from "../../src/runner/lease-file.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
@@ -11,7 +12,11 @@ import { temporaryFolder } from "../server.ts"
 
 /** A worker whose claims are answered in this way. */
 function claimingBy(claim: (signal: AbortSignal) => Promise<never>): Worker {
-  const client: unknown = { claim: (_request: object, signal: AbortSignal) => claim(signal) }
+  return workerOf({ claim: (_request: object, signal: AbortSignal) => claim(signal) })
+}
+
+/** A worker with this client, which has the methods that the test needs. */
+function workerOf(client: unknown): Worker {
   return new Worker({
     client: client as Client,
     ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 0 },
@@ -182,4 +187,74 @@ test("a result that could not be reported is kept for the next worker", async ()
   const [file = ""] = readdirSync(leases).filter((name) => name.endsWith(".json"))
   const kept: unknown = JSON.parse(readFileSync(join(leases, file), "utf8"))
   expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", verdict: { end: "complete" } }] })
+}, 30_000)
+
+test("a worker that is drained while it waits stops, and claims no more", async () => {
+  let claims = 0
+  const worker = claimingBy(async () => {
+    claims += 1
+    return "drain" as never
+  })
+  await worker.run()
+  expect(claims).toBe(1)
+})
+
+test("an older server is told once what it does not know, and then only what it does", async () => {
+  const asked: object[] = []
+  const over = Promise.withResolvers<void>()
+  const client: unknown = {
+    claim: async (request: object) => {
+      asked.push(request)
+      if ("version" in request) throw new ServerError(422, "unknown key", { code: "invalid" })
+      if (asked.length === 3) over.resolve()
+      return null
+    },
+  }
+  const worker = workerOf(client)
+  const running = worker.run()
+  await over.promise
+  worker.signal()
+  await running
+  expect(asked.map((request) => "version" in request)).toEqual([true, false, false])
+})
+
+test("a worker that is to stop tries for a few seconds to report what the next worker can", async () => {
+  using folder = temporaryFolder()
+  const shortened = spyOn(Attempt.prototype, "reportWithin")
+  const said: string[] = []
+  const stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
+  try {
+    const script = "echo ready; sleep 0.2"
+    const { worker, printed, ended } = rendering(script, undefined, { stateFolder: folder.path })
+    const running = worker.run()
+    await printed
+    worker.signal()
+    await running
+    expect(ended).toEqual(["complete"])
+    expect(shortened.mock.calls).toEqual([[5000]])
+    expect(said.join("")).toContain("finishing 1 item, then stopping")
+  } finally {
+    stderr.mockRestore()
+    shortened.mockRestore()
+  }
+}, 30_000)
+
+test("a worker whose item is over has nothing to finish when it is to stop", async () => {
+  const said: string[] = []
+  const over = Promise.withResolvers<void>()
+  const stderr = spyOn(process.stderr, "write").mockImplementation((text) => {
+    said.push(String(text))
+    if (String(text).includes("completed")) over.resolve()
+    return true
+  })
+  try {
+    const { worker } = rendering("exit 0")
+    const running = worker.run()
+    await over.promise
+    worker.signal()
+    await running
+    expect(said.join("")).not.toContain("finishing")
+  } finally {
+    stderr.mockRestore()
+  }
 }, 30_000)

@@ -298,6 +298,17 @@ test("a finished item is shown with the time of its end, in UTC, however late we
   expect(board.news(VIEW)).toEqual(["03:04:10 ✔ #1 song 1 completed"])
 })
 
+test("a bar is in doubt while its item stands still or the stream is not live, and an item without a title has its song", () => {
+  const look = { ...VIEW, style: coloured }
+  const barIn = (board: Board): string | undefined =>
+    /\[(3[0-9])m━/.exec(board.draw(look)[0]?.text ?? "")?.[1]
+  const board = boardOf(update(1, { title: "" }))
+  expect([barIn(board), drawn(board)[0]?.startsWith("#1 song 1 ")]).toEqual(["36", true])
+  board.offline("away", 1000, NOW)
+  expect(barIn(board)).toBe("33")
+  expect(barIn(boardOf(update(1, { stalled: true })))).toBe("33")
+})
+
 test("a guess is shown as one: its bar in dashes or hatched, and about how much", () => {
   const guess = update(1, { basis: "guess" })
   expect(drawn(boardOf(guess))[0]).toMatch(/▒+░+ ~50%/)

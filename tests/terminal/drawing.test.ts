@@ -160,3 +160,25 @@ test("a line of an update leaves out what the server itself says, where a step o
     "  Images - three of five",
   )
 })
+
+test("a terminal of another width has the same text drawn again, and a drawing that is left ends its stream", async () => {
+  let [columns, isEnded] = [40, false]
+  const said = (async function* (): AsyncGenerator<number, void, undefined> {
+    try {
+      for (;;) yield await Bun.sleep(10).then(() => 1)
+    } finally {
+      isEnded = true
+    }
+  })()
+  const board: unknown = { news: () => [], draw: () => [{ text: "same", width: 4 }] }
+  const view = (): View => ({ ...VIEW, columns })
+  const frames = drawing(board as Board, said, () => "shown", { view, frameMs: 5 })
+  await frames.next()
+  const second = frames.next()
+  await Bun.sleep(60)
+  columns = 30
+  expect((await second).value).toContain("same")
+  await frames.return()
+  await Bun.sleep(50)
+  expect(isEnded).toBe(true)
+})

@@ -53,7 +53,11 @@ test("a delivery that a stop breaks off is no failure of its receiver, and waits
   await using scene = new Scene()
   scene.receiver.answer = () => new Promise<Response>(() => undefined)
   const unlisten = jest.fn()
-  spyOn(scene.bus, "listen").mockReturnValue(unlisten)
+  const listen = scene.bus.listen.bind(scene.bus)
+  spyOn(scene.bus, "listen").mockImplementation((listener) => {
+    listen(listener)
+    return unlisten
+  })
   await scene.start()
   await scene.fail()
   await scene.receiver.asked(1)
@@ -100,4 +104,23 @@ test("what may be secret in the address of a webhook is not shown", async () => 
   }
   const { origin } = new URL(plain.url)
   expect(shown).toEqual([`${origin}/`, `${origin}/...`, `${origin}/...`])
+})
+
+test("each answer of 200 to 299 is a success, and 410 ends the tries at once", async () => {
+  const replies: (number | null)[] = []
+  await using scene = new Scene(undefined, [], undefined, (status) => replies.push(status))
+  await scene.start()
+  for (const [at, status] of [200, 204, 299, 410, 300].entries()) {
+    scene.receiver.answer = () => new Response(null, { status })
+    await scene.fail()
+    await scene.settled(at + 1)
+  }
+  expect(scene.settlements.map(({ status }) => status)).toEqual([
+    "delivered",
+    "delivered",
+    "delivered",
+    "failed",
+    "pending",
+  ])
+  expect(replies).toEqual([200, 204, 299, 410, 300])
 })

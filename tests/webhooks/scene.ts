@@ -59,6 +59,7 @@ export class Scene implements AsyncDisposable {
     disturb: (deliveries: Deliveries) => Partial<Deliveries> = () => ({}),
     others: readonly Receiver[] = [],
     secret?: string,
+    onReply: (status: number | null) => void = () => undefined,
   ) {
     const path = join(this.#folder.path, "test.db")
     const now = (): number => this.#nowMs
@@ -86,6 +87,7 @@ export class Scene implements AsyncDisposable {
       now: () => this.#nowMs,
       random: () => 0.5,
       onError: (error) => this.errors.push(error),
+      onReply: (_, status) => onReply(status),
       onFailing: () => void this.told.push("failing"),
       onRecovered: () => void this.told.push("recovered"),
       onGivenUp: (_, error) => this.givenUp.push(error),
