@@ -64,8 +64,10 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const before = text.slice(Math.max(0, match.index - 24), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
-  if (total === 0 || n > total || isDate || isCountedBeside(before, after)) return undefined
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
+  // "Frame 3/10 failed" is the third frame, but "3/10 frames failed" are three that failed.
+  const isBeside = isCountedBeside(before, named === undefined ? after : "")
+  if (total === 0 || n > total || isDate || isBeside) return undefined
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK

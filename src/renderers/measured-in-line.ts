@@ -1,39 +1,50 @@
-/**
- * Names of what can be measured and is no progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". A name counts only
- * directly before its figure, so that "CPU rendering: 45%" is progress.
- */
+/** What can be measured and is no progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
   "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|usage|used|quota|occupancy",
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
-  "quality|level|opacity|alpha|volume|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
+  "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|limit",
-  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?",
+  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level",
 ].join("|")
-const MEASURED_BEFORE = new RegExp(`(?:^|[^\\p{L}\\p{N}])(?:${MEASURED}) ?(?:[:=(\\[|]|is|at)? ?$`, "iu")
+/**
+ * A name counts only directly before its figure, and not as what is worked on: "CPU rendering: 45%", "writing to disk:
+ * 45%" and "rendering score 45%" are progress.
+ */
+const UNWORKED =
+  "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
+const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
+const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|is|at)? ?$"
+const MEASURED_BEFORE = new RegExp(`${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|full|free|available|left|remaining|idle|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|packet loss|real-?time|target|original|full scale)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
+const RESOURCE =
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|real-?time|target|original|full scale|full|free|available|left|remaining|idle)"
+/** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
+const RESOURCE_AFTER = new RegExp(
+  `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,
+  "iu",
+)
 
 /** How often something was tried is not how far it is: "attempt 1/3", "Retrying (2/5)". */
 const TRIED =
   "attempts?|re-?try(?:ing)?|retries|try|tries|trying(?: again)?|tentatives?|versuche?|reconnect(?:ing)?|redial(?:ing)?"
 /** What there are several of at once: "GPU 1/2". Which of them a line is about says nothing of the work. */
-const BESIDE =
-  "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|replicas?|pods?|slots?|ports?|channels?|queued?"
+const BESIDE = "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|replicas?|pods?|slots?|ports?"
 const RATED = "meter|signature|key|swing|dropped|failed|missing|waiting|sleep(?:ing)?|context"
+const COUNTED_BEFORE = new RegExp(
+  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|${BEGINS}(?:${MEASURED})${ENDS}`,
+  "iu",
+)
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
-const COUNTED_BEFORE = new RegExp(
-  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED}|${MEASURED})(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?[:=#(\\[]? ?$`,
-  "iu",
-)
 const COUNTED_AFTER =
   /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas)\b(?![.\-_]\w)/iu
 
 /** Whether the figure between these two parts of a line measures something else than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
-  MEASURED_BEFORE.test(before) || MEASURED_AFTER.test(after)
+  MEASURED_BEFORE.test(before) || MEASURED_AFTER.test(after) || RESOURCE_AFTER.test(after)
 
 /** Whether the "n of m" between these two parts of a line counts something else than what is done. */
 export const isCountedBeside = (before: string, after: string): boolean =>
