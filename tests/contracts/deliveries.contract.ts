@@ -149,6 +149,14 @@ export function storeDeliveries(name: string, open: Open): void {
     await deliveries.settle(2, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     nowMs += TAKEN_MS
     expect(await taken(9)).toEqual([1, 3])
+    // An instance that stood still meanwhile comes late with what has become of its attempt.
+    await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    const late = { status: "pending", nextAttemptAt: at(0), answer: null, error: "no answer" } as const
+    await deliveries.settle(1, late)
+    nowMs += TAKEN_MS
+    expect(await taken(9)).toEqual([3])
+    const [, , one] = (await deliveries.list({ limit: 10 })).deliveries
+    expect(one).toMatchObject({ id: 1, status: "delivered", attempts: 1, answer: 200, error: "" })
   })
 
   test(`${name}: a webhook that is followed no more keeps the record of its deliveries, and gets nothing`, async () => {

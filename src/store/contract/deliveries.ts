@@ -91,7 +91,10 @@ export interface Deliveries {
   /** Gives a delivery back that was taken and not sent. */
   giveBack(id: number): Promise<void>
 
-  /** Counts one more attempt at a delivery, and stores its result. */
+  /**
+   * Counts one more attempt at a delivery, and stores its result. One that is over stays as it is: another instance has
+   * sent it, because this one stood still for longer than it was taken for.
+   */
   settle(id: number, settlement: Settlement): Promise<void>
 
   /** How many deliveries are kept, by status. */

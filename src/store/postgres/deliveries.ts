@@ -137,7 +137,7 @@ export class PostgresDeliveries implements Deliveries {
         taken_until: null,
         finished_at: status === "pending" ? null : this.#time(),
       })
-      .where(eq(deliveries.id, id))
+      .where(and(eq(deliveries.id, id), eq(deliveries.status, "pending")))
     await this.#link.get(settled)
   }
 

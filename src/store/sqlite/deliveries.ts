@@ -124,7 +124,7 @@ export class SqliteDeliveries implements Deliveries {
             next_attempt_at: nextAttemptAt,
             finished_at: status === "pending" ? null : this.#time(),
           })
-          .where(eq(deliveries.id, id))
+          .where(and(eq(deliveries.id, id), eq(deliveries.status, "pending")))
           .run(),
     )
     this.#taken.delete(id)
