@@ -32,6 +32,7 @@ export const SQLITE: readonly Mistake[] = [
         "compare(found, best) < 0",
         "compare(found, best) > 0",
       ],
+      ["each of thousands of sets of tags is looked at", "steps === MANY_STEPS", "steps < 0"],
     ],
   ),
   ...of(

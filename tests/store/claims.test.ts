@@ -9,12 +9,16 @@ function index(waiting: readonly (readonly string[])[]) {
   const rows = waiting
     .map((tags, i): Candidate => ({ id: i + 1, rank: 0, place: i + 1, needs: needsOf(tags) }))
     .sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
+  const early = rows.toSorted((a, b) => a.id - b.id).slice(0, 500)
   let seeks = 0
   return {
     first: (tags: readonly string[]): number | undefined =>
-      firstFitting(tags, (from) => {
-        seeks += 1
-        return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
+      firstFitting(tags, {
+        seek: (from) => {
+          seeks += 1
+          return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
+        },
+        early: () => early,
       })?.id,
     get seeks(): number {
       return seeks
@@ -35,6 +39,17 @@ test.each([
   const items = index([...waiting, ["gpu"]])
   expect(items.first(["gpu", "4k"])).toBe(5001)
   expect(items.seeks).toBeLessThanOrEqual(6)
+})
+
+test("thousands of sets of tags that a worker has cost it little more than one", () => {
+  const offered = Array.from({ length: 13 }, (_, i) => `tag ${i}`)
+  const some = (i: number): string[] => offered.filter((_tag, bit) => ((i >> bit) & 1) === 1)
+  const items = index([["foreign"], ...numbered(5000, (i) => some(5000 - i))])
+  expect(items.first(offered)).toBe(2)
+  expect(items.seeks).toBeLessThan(70)
+  // Where the beginning of the queue is for others, nothing is passed over.
+  const behind = index([...numbered(500, () => ["foreign"]), ...numbered(200, (i) => some(200 - i))])
+  expect(behind.first(offered)).toBe(501)
 })
 
 test("tags of which one begins with another are distinguished, and their order does not matter", () => {
@@ -61,10 +76,10 @@ test("of all items whose tags a worker has it gets the first by rank, then by pl
         needs: needsOf(tags),
       }))
       const indexed = all.toSorted((a, b) => Buffer.compare(a.needs, b.needs) || inTurn(a, b))
-      const found = firstFitting(
-        offered,
-        (from) => indexed.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null,
-      )
+      const found = firstFitting(offered, {
+        seek: (from) => indexed.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null,
+        early: () => [],
+      })
       const fitting = all.filter(({ tags }) => tags.every((one) => offered.includes(one)))
       expect(found?.id).toBe(fitting.toSorted(inTurn)[0]?.id)
     }),

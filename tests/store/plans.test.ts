@@ -33,8 +33,8 @@ const COUNTS =
 /** What counts no further than to a limit, or looks whether there is a row at all. */
 const LIMITED =
   /^SELECT count\(\*\) AS n FROM \(SELECT 1 FROM .* LIMIT \?\)$|EXISTS \(SELECT 1 FROM queue_items\)/
-/** What walks from one key of an index to the next one. */
-const STEPS = ["SCAN song", "SCAN ranks"]
+/** What walks from one key of an index to the next one, or over the few rows that were read before. */
+const STEPS = ["SCAN song", "SCAN ranks", "SCAN early"]
 
 /** Remembers the text of each statement that is prepared while it lives. */
 class Prepared implements Disposable {
@@ -66,6 +66,11 @@ async function everything(store: Store): Promise<void> {
   const id = await added(store, { tags: ["gpu"], available_at: new Date(Date.now() - 1).toISOString() })
   await store.nextWaiting()
   await store.nextWaiting(["gpu"])
+  // More sets of tags than are looked at one by one.
+  const tags = Array.from({ length: 7 }, (_, i) => `tag ${i}`)
+  const some = (i: number): string[] => tags.filter((_tag, bit) => ((i >> bit) & 1) === 1)
+  await Promise.all(Array.from({ length: 100 }, (_, i) => added(store, { tags: some(i + 1) })))
+  await store.nextWaiting(tags)
   await store.claim(["gpu"], ({ item, work }) => ({
     item: { ...item, status: "processing", attempt: item.attempt + 1 },
     work: { ...work, lease_expires_at: 1 },

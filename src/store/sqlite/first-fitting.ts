@@ -1,27 +1,23 @@
-const utf8 = new TextEncoder()
-const END = new Uint8Array([0])
+/** Ends each tag in a key; no tag contains it. */
+const END = "\0"
+/** After so many steps from key to key it is cheaper to look at the beginning of the queue. */
+const MANY_STEPS = 64
 
 /**
- * The tags that an item needs, as one key: in ascending order, each ended by a zero byte, which no tag contains. Keys
- * of sets that begin with the same tags lie side by side in an index.
+ * The tags that an item needs, as one key: in ascending order, each ended by a zero byte. Keys of sets that begin with
+ * the same tags lie side by side in an index.
  */
-export const needsOf = (tags: readonly string[]): Buffer =>
-  Buffer.concat(sorted(tags).flatMap((tag) => [tag, END]))
+export const needsOf = (tags: readonly string[]): Buffer => keyOf(sorted(tags))
 
-function sorted(tags: Iterable<string>): Uint8Array[] {
-  return [...new Set(tags)].map((tag) => utf8.encode(tag)).sort((a, b) => Buffer.compare(a, b))
-}
+/** Each tag as its UTF-8 bytes, one character a byte: so texts are in the order of an index. */
+const sorted = (tags: readonly string[]): string[] =>
+  [...new Set(tags)].map((tag) => Buffer.from(tag).toString("latin1")).sort()
+
+const keyOf = (tags: readonly string[]): Buffer =>
+  Buffer.from(tags.map((tag) => tag + END).join(""), "latin1")
 
 /** The tags of a key, in their order. */
-function tagsOf(needs: Uint8Array): Uint8Array[] {
-  const tags: Uint8Array[] = []
-  for (let from = 0; from < needs.length;) {
-    const end = needs.indexOf(0, from)
-    tags.push(needs.subarray(from, end))
-    from = end + 1
-  }
-  return tags
-}
+const tagsOf = (needs: Uint8Array): string[] => Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
 
 /** An item that waits: what it needs, and its place in the queue's order. */
 export interface Candidate {
@@ -35,24 +31,35 @@ export interface Candidate {
   readonly needs: Uint8Array
 }
 
+/** How the items that wait are found. */
+export interface Waiting {
+  /** The first item, by key, then by place, whose key is not below the given one. */
+  readonly seek: (from: Uint8Array) => Candidate | null
+  /** The first items of the queue's order, as many as are looked at in a moment. */
+  readonly early: () => readonly Candidate[]
+}
+
 /**
- * The first item in the queue's order that needs no other tags than these; null if there is none. `seek` finds the
- * first item, by key, then by place, whose key is not below the given one.
+ * The first item in the queue's order that needs no other tags than these; null if there is none.
  *
  * What a worker cannot take costs nothing: a key with a foreign tag is left behind together with all keys that begin in
- * the same way, by one seek.
+ * the same way, by one seek. Of what it can take each key is looked at, and a worker with many tags may find
+ * thousands; then an item near the beginning of the queue most likely is for it.
  */
-export function firstFitting(
-  tags: readonly string[],
-  seek: (from: Uint8Array) => Candidate | null,
-): Candidate | null {
+export function firstFitting(tags: readonly string[], { seek, early }: Waiting): Candidate | null {
   const given = sorted(tags)
+  const own = new Set(given)
   let best: Candidate | null = null
+  let steps = 0
   for (let from: Uint8Array | null = new Uint8Array(); from;) {
+    steps += 1
+    const first =
+      steps === MANY_STEPS && early().find(({ needs }) => tagsOf(needs).every((tag) => own.has(tag)))
+    if (first) return first
     const found = seek(from)
     if (!found) break
     const needed = tagsOf(found.needs)
-    const foreign = needed.findIndex((tag) => !given.some((own) => Buffer.compare(own, tag) === 0))
+    const foreign = needed.findIndex((tag) => !own.has(tag))
     const fits = foreign < 0
     if (fits && (!best || compare(found, best) < 0)) best = found
     from = fits ? next(given, needed, undefined) : next(given, needed.slice(0, foreign), needed[foreign])
@@ -66,14 +73,10 @@ const compare = (a: Candidate, b: Candidate): number => a.rank - b.rank || a.pla
  * The lowest key of given tags that begins with `prefix` and continues above `after`. If there is none, the
  * same with the last tag of the prefix removed, above that tag; null if there is none at all.
  */
-function next(
-  given: readonly Uint8Array[],
-  prefix: readonly Uint8Array[],
-  after: Uint8Array | undefined,
-): Uint8Array | null {
+function next(given: readonly string[], prefix: readonly string[], after: string | undefined): Buffer | null {
   const above = after ?? prefix.at(-1)
-  const tag = given.find((own) => !above || Buffer.compare(own, above) > 0)
-  if (tag) return Buffer.concat([...prefix, tag].flatMap((one) => [one, END]))
+  const tag = given.find((own) => above === undefined || own > above)
+  if (tag !== undefined) return keyOf([...prefix, tag])
   const last = prefix.at(-1)
-  return last ? next(given, prefix.slice(0, -1), last) : null
+  return last === undefined ? null : next(given, prefix.slice(0, -1), last)
 }

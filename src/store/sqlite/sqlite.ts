@@ -279,7 +279,10 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   #firstFitting(tags: readonly string[]) {
-    return firstFitting(tags, (from) => this.#claims.seek.get(from))
+    return firstFitting(tags, {
+      seek: (from) => this.#claims.seek.get(from),
+      early: () => this.#claims.early.all(),
+    })
   }
 
   /** Lets items whose time has come be claimed. */

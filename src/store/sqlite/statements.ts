@@ -27,9 +27,9 @@ import type { Candidate } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
-/** Whether no worker has another item of the same song, as SQL. */
-const SONG_IS_FREE =
-  "NOT EXISTS (SELECT 1 FROM queue_items AS other WHERE other.song_id = queue_items.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"
+/** Whether no worker has another item of the same song as one of `items`, as SQL. */
+const songIsFree = (items: string): string =>
+  `NOT EXISTS (SELECT 1 FROM queue_items AS other WHERE other.song_id = ${items}.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)`
 
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
@@ -111,9 +111,13 @@ export function reads(client: Database) {
   })
 }
 
+/** The items at the beginning of the queue among which one is looked for that fits a worker of many tags. */
+const EARLY_ITEMS = 500
+
 /** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
 export function claims(client: Database, onePerSong: boolean) {
-  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
+  const freeOf = (items: string): string => (onePerSong ? `${RUNNING} AND ${songIsFree(items)}` : RUNNING)
+  const free = freeOf("queue_items")
   const db = drizzle(client)
   return lazily({
     /** The first row of the queue's order that waits for nothing but a worker. */
@@ -131,6 +135,11 @@ export function claims(client: Database, onePerSong: boolean) {
     seek: () =>
       client.prepare<Candidate, [Uint8Array]>(
         `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
+      ),
+    /** The limit comes first, so that it holds for items, too, that cannot be claimed now. */
+    early: () =>
+      client.prepare<Candidate, []>(
+        `SELECT id, rank, place, needs FROM (SELECT id, rank, place, needs, song_id, available_ms FROM queue_items INDEXED BY queue_items_order WHERE section = 1 ORDER BY rank, place, id LIMIT ${EARLY_ITEMS}) AS early WHERE ${freeOf("early")} AND available_ms IS NULL ORDER BY rank, place, id`,
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
