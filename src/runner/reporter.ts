@@ -4,8 +4,8 @@ import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { OutputSender } from "./output-sender.ts"
 import { Patience } from "./patience.ts"
-import { Spool } from "./report-spool.ts"
 import { deliver, type Verdict } from "./verdict.ts"
+import { WaitingReports } from "./waiting-reports.ts"
 
 /** Between two reports. */
 const REPORT_EVERY_MS = 250
@@ -74,7 +74,7 @@ export type VerdictDelivery = "delivered" | "refused" | "pending"
 export class Reporter {
   readonly #options: ReporterOptions
   readonly #first: () => Promise<Held>
-  readonly #spool = new Spool()
+  readonly #waiting = new WaitingReports()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
   readonly #outputSender: OutputSender | undefined
@@ -136,7 +136,7 @@ export class Reporter {
 
   /** Queues a report; the newest of each step is sent. */
   push(report: Report): void {
-    this.#spool.push(this.#options.isOuter ? { ...report, outer: true } : report)
+    this.#waiting.push(this.#options.isOuter ? { ...report, outer: true } : report)
   }
 
   /**
@@ -235,7 +235,7 @@ export class Reporter {
     const { signal } = this.#over
     const patience = this.#patience()
     for (;;) {
-      await this.#spool.filled(signal)
+      await this.#waiting.filled(signal)
       if (signal.aborted) return
       let held: Held | undefined
       try {
@@ -273,13 +273,13 @@ export class Reporter {
    * dropped.
    */
   async #send(held: Held): Promise<boolean> {
-    const report = this.#spool.take()
+    const report = this.#waiting.take()
     if (!report) return false
     try {
       this.#answered(await this.#report(held, report))
     } catch (error) {
       if (!(error instanceof ServerError) || (error.status !== 413 && error.status !== 422)) {
-        this.#spool.giveBack(report)
+        this.#waiting.giveBack(report)
         throw error
       }
     }

@@ -2,6 +2,7 @@ import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
+import { Keepalives } from "./keepalives.ts"
 import { isLost } from "./kept-ids.ts"
 import { type Pause, Pauses } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
@@ -12,8 +13,6 @@ import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
-/** Streams that are sent a keepalive in one turn of the event loop. */
-const KEEPALIVE_SLICE = 256
 /** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
 const WAKE_SLICE = 64
 const RETRY_MS = 1000
@@ -58,7 +57,7 @@ export class Broadcaster extends EventTarget {
   readonly metrics: StreamMetrics
   readonly #history: History
   readonly #onError: (error: unknown) => void
-  readonly #keepaliveMs: number
+  readonly #keepalives: Keepalives
   readonly #wakeSlice: number
   readonly #unlisten: () => void
   readonly #seats = new Seats((seats) => void this.#wakeAll(seats, 0))
@@ -94,7 +93,6 @@ export class Broadcaster extends EventTarget {
   #dispatchedMs = 0
   #pauseUntilMs = 0
   #draining = false
-  #keepalives: Timer | undefined
 
   constructor(history: History, bus: Bus, options: BroadcasterOptions) {
     super()
@@ -103,7 +101,7 @@ export class Broadcaster extends EventTarget {
     this.#wakeSlice = options.wakeSlice ?? WAKE_SLICE
     this.#history = history
     this.#onError = onError
-    this.#keepaliveMs = keepaliveMs
+    this.#keepalives = new Keepalives(keepaliveMs, this)
     this.#pauses = new Pauses(pausedAt, () => this.#sayPause(), onError)
     this.#unlisten = bus.listen(() => this.#ring())
     this.addEventListener("batch", (event) => {
@@ -268,8 +266,7 @@ export class Broadcaster extends EventTarget {
     this.#isFollowing = false
     this.#followed += 1
     this.#ready = this.#findHead(this.#followed)
-    const everyMs = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
-    this.#keepalives = setInterval(() => this.#keepalive(), everyMs)
+    this.#keepalives.start()
   }
 
   async #findHead(followed: number): Promise<void> {
@@ -289,7 +286,7 @@ export class Broadcaster extends EventTarget {
 
   /** The last stream has left: forget the tail, and read nothing more. */
   #unfollow(): void {
-    clearInterval(this.#keepalives)
+    this.#keepalives.stop()
     this.#pauses.rest()
     // A head that is still being read must not be taken for one that is followed.
     this.#followed += 1
@@ -380,20 +377,5 @@ export class Broadcaster extends EventTarget {
     void this.#inSlices(concerned, (slice) => {
       for (const seat of slice) seat.wake("asked", this.examined)
     })
-  }
-
-  #keepalive(): void {
-    const nowMs = performance.now()
-    const isSilent = ({ kind, isIdle, saidMs }: Seat): boolean =>
-      kind !== "held" && isIdle && saidMs <= nowMs - this.#keepaliveMs
-    const silent = [...this.all()].filter(isSilent)
-    const slice = (from: number): void => {
-      for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {
-        seat.saidMs = nowMs
-        seat.wake("keepalive", this.examined)
-      }
-      if (from + KEEPALIVE_SLICE < silent.length) setImmediate(slice, from + KEEPALIVE_SLICE)
-    }
-    slice(0)
   }
 }

@@ -183,7 +183,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/reporter.ts",
-    ["tests/runner/reporter.test.ts", "tests/runner/report-spool.test.ts"],
+    ["tests/runner/reporter.test.ts", "tests/runner/waiting-reports.test.ts"],
     [
       [
         "the late loss of an old lease drops the new one",
@@ -207,7 +207,7 @@ export const RUNNER: readonly Mistake[] = [
       ],
       [
         "a report that could not be sent is forgotten",
-        "this.#spool.giveBack(report)\n        throw error",
+        "this.#waiting.giveBack(report)\n        throw error",
         "throw error",
       ],
     ],
@@ -229,8 +229,8 @@ export const RUNNER: readonly Mistake[] = [
     [["a suspended command is only killed, not ended", 'this.signal("SIGCONT")', ""]],
   ),
   ...of(
-    "src/runner/report-spool.ts",
-    ["tests/runner/reporter.test.ts", "tests/runner/report-spool.test.ts"],
+    "src/runner/waiting-reports.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/waiting-reports.test.ts"],
     [
       [
         "the last report of a step is dropped with the next step",
@@ -299,8 +299,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/report-spool.ts",
-    ["tests/runner/report-spool.test.ts"],
+    "src/runner/waiting-reports.ts",
+    ["tests/runner/waiting-reports.test.ts"],
     [
       [
         "a report that could not be sent is lost when the next one begins a step",

@@ -3,11 +3,15 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in waking streams, and in what they share: the batches, the beats, the turns of reading. */
 export const STREAM: readonly Mistake[] = [
   ...of(
+    "src/stream/keepalives.ts",
+    ["tests/stream/stream-limits.test.ts"],
+    [["a silent stream gets a keepalive at every look", "        seat.saidMs = nowMs\n", ""]],
+  ),
+  ...of(
     "src/stream/broadcaster.ts",
     ["tests/stream/stream-limits.test.ts"],
     [
       ["a stream that has left still counts for its owner", "if (seat.owner) seat.owner.streams -= 1", ""],
-      ["a silent stream gets a keepalive at every look", "seat.saidMs = nowMs\n", ""],
       [
         "a stream that reads the history goes on for a token that was revoked",
         "    owner.hasEnded = true\n    for",

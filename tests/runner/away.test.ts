@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
-import { Spool } from "../../src/runner/report-spool.ts"
+import { WaitingReports } from "../../src/runner/waiting-reports.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import {
   faultsOf,
@@ -244,7 +244,7 @@ describe("reports", () => {
   })
 
   test("of steps are all kept, in their order, while the server is away", () => {
-    const spool = new Spool()
+    const spool = new WaitingReports()
     spool.push({ current_step: "images", progress: 1 })
     spool.push({ current_step: "images", progress: 2, message: "two" })
     spool.push({ current_step: "video", progress: 50 })

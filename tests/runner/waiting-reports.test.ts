@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import type { Report } from "../../src/item/item.ts"
-import { Spool } from "../../src/runner/report-spool.ts"
+import { WaitingReports } from "../../src/runner/waiting-reports.ts"
 
 const report = (index: number, progress: number): Report => ({
   step: { index, total: 40, name: "" },
@@ -9,14 +9,14 @@ const report = (index: number, progress: number): Report => ({
 })
 
 /** All that waits, oldest first. */
-function drained(spool: Spool): (number | undefined)[] {
+function drained(waiting: WaitingReports): (number | undefined)[] {
   const found: (number | undefined)[] = []
-  for (let next = spool.take(); next; next = spool.take()) found.push(next.progress)
+  for (let next = waiting.take(); next; next = waiting.take()) found.push(next.progress)
   return found
 }
 
 test("of each step the last report waits, in the order of the steps", () => {
-  const spool = new Spool()
+  const waiting = new WaitingReports()
   for (const [index, progress] of [
     [1, 10],
     [1, 20],
@@ -24,28 +24,28 @@ test("of each step the last report waits, in the order of the steps", () => {
     [2, 40],
     [3, 50],
   ] as const)
-    spool.push(report(index, progress))
-  expect(drained(spool)).toEqual([20, 40, 50])
+    waiting.push(report(index, progress))
+  expect(drained(waiting)).toEqual([20, 40, 50])
 })
 
 test("of too many steps the newest 32 wait", () => {
-  const spool = new Spool()
-  for (let index = 1; index <= 40; index += 1) spool.push(report(index, index))
-  const kept = drained(spool)
+  const waiting = new WaitingReports()
+  for (let index = 1; index <= 40; index += 1) waiting.push(report(index, index))
+  const kept = drained(waiting)
   expect(kept).toHaveLength(32)
   expect([kept[0], kept.at(-1)]).toEqual([9, 40])
 })
 
 test("a report that could not be sent comes first again, unless a newer one of its step waits", () => {
-  const spool = new Spool()
-  spool.push(report(1, 10))
-  const first = spool.take() ?? {}
-  spool.push(report(2, 20))
-  spool.giveBack(first)
-  expect(drained(spool)).toEqual([10, 20])
-  spool.push(report(1, 15))
-  spool.giveBack(first)
-  expect(drained(spool)).toEqual([15])
+  const waiting = new WaitingReports()
+  waiting.push(report(1, 10))
+  const first = waiting.take() ?? {}
+  waiting.push(report(2, 20))
+  waiting.giveBack(first)
+  expect(drained(waiting)).toEqual([10, 20])
+  waiting.push(report(1, 15))
+  waiting.giveBack(first)
+  expect(drained(waiting)).toEqual([15])
 })
 
 const step = { index: 1, total: 2, name: "" }
@@ -57,24 +57,24 @@ test.each<[string, Report, Report, number]>([
 ])(
   "of a report that could not be sent and a newer one that %s, %#: what is left says all",
   (_, given, newer, left) => {
-    const spool = new Spool()
-    spool.push({ ...given, progress: 1 })
-    const sent = spool.take() ?? {}
-    spool.push({ ...newer, progress: 2 })
-    spool.giveBack(sent)
-    expect(drained(spool)).toEqual(left === 1 ? [2] : [1, 2])
+    const waiting = new WaitingReports()
+    waiting.push({ ...given, progress: 1 })
+    const sent = waiting.take() ?? {}
+    waiting.push({ ...newer, progress: 2 })
+    waiting.giveBack(sent)
+    expect(drained(waiting)).toEqual(left === 1 ? [2] : [1, 2])
   },
 )
 
 test("a wait for a report ends when one comes, or when its time is over", async () => {
-  const spool = new Spool()
+  const waiting = new WaitingReports()
   const over = new AbortController()
-  const first = spool.filled(over.signal)
-  spool.push(report(1, 1))
+  const first = waiting.filled(over.signal)
+  waiting.push(report(1, 1))
   await first
-  spool.take()
-  const second = spool.filled(over.signal)
+  waiting.take()
+  const second = waiting.filled(over.signal)
   over.abort()
   await second
-  expect(spool.take()).toBeUndefined()
+  expect(waiting.take()).toBeUndefined()
 })

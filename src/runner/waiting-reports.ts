@@ -11,7 +11,7 @@ const isOneStep = (one: Report, other: Report): boolean =>
  * Reports that wait to be sent, oldest first. Within a step the latest replaces the ones before; the last report of
  * each step is kept. Beyond 32 reports the oldest are dropped.
  */
-export class Spool {
+export class WaitingReports {
   readonly #reports: Report[] = []
   readonly #sender = new Wake()
 
