@@ -268,7 +268,7 @@ test("the map names files by what they are called in their folder", () => {
 })
 
 /** Timers of their own: their turns are synchronous, and they run only while a stream or a socket is open. */
-const OWN_TIMERS = ["stream/broadcaster", "http/gone-websockets", "dashboard"]
+const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]
 
 test("repeated work is called by every, but for two timers and those of the page", () => {
   const repeating = files.filter((file) => /\bsetInterval\(/.test(code(file))).map(placeOf)
