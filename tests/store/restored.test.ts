@@ -93,6 +93,25 @@ test("after a restore a webhook is called for what it has not heard of, and for 
   await restored.close()
 })
 
+test("a backup that is put back twice is still of the same history: deliveries are made, and links stay", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  await lived(path, backup)
+  const store = new SqliteStore(path)
+  await store.access.addToken({ hash: "h", label: "", role: "viewer", item: 2, expires_at: null })
+  await store.close()
+  await restoreDatabase(path, backup)
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  expect(await standing(restored)).toEqual([
+    "1 delivered",
+    "2 pending",
+    "3 failed a backup was restored that does not have this update",
+  ])
+  expect((await restored.access.tokens())[0]?.history).toBe(restored.historyId)
+  await restored.close()
+})
+
 test("what a webhook has not examined when a backup is put back is examined then", async () => {
   using folder = temporaryFolder()
   const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
@@ -158,7 +177,7 @@ test("a token for one item shows it after a restore, unless the backup is of ano
   await restoreDatabase(path, backup)
   expect(await isOurs()).toBe(true)
   const strange = new SqliteStore(other)
-  await added(strange)
+  await added(strange, { song_id: 2 })
   await strange.close()
   await restoreDatabase(path, other)
   expect(await isOurs()).toBe(false)

@@ -11,6 +11,8 @@ type Row = Record<string, string | number | null>
 export interface Present {
   /** The name of its history. */
   readonly historyId: string
+  /** Whether it has the newest update of the backup: then numbers of the backup mean the same in it. */
+  readonly hasNewest: boolean
   /** The highest event ID that it gave. */
   readonly updateId: number
   /** The highest item ID that it gave. */
@@ -47,6 +49,16 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
+/** An update, as it stands in a database. */
+interface Newest {
+  readonly id: number
+  readonly data: string
+}
+
+/** The newest update that a database holds; null if it holds none. */
+export const newestOf = (client: Database): Newest | null =>
+  client.query<Newest, []>("SELECT id, data FROM updates ORDER BY id DESC LIMIT 1").get()
+
 /** Refuses a newer database: its tokens may have rights that this version does not know. */
 const newer = (path: string): AppError =>
   new AppError(
@@ -55,10 +67,10 @@ const newer = (path: string): AppError =>
   )
 
 /**
- * What outlives a restore; null if the present database cannot be read, or if there is none.
+ * What outlives a restore; null if the present database cannot be read, or if there is none. `newest`: of the backup.
  * @throws AppError `unavailable` if it was made by a newer version
  */
-export function presentOf(path: string): Present | null {
+export function presentOf(path: string, newest: Newest | null): Present | null {
   if (!existsSync(path)) return null
   let client: Database | undefined
   try {
@@ -66,8 +78,10 @@ export function presentOf(path: string): Present | null {
     waitForWriters(client)
     if (appliedMigrations(client) > knownMigrations()) throw newer(path)
     const all = (table: string): Row[] => client?.query<Row, []>(`SELECT * FROM ${table}`).all() ?? []
+    const same = client.query("SELECT 1 FROM updates WHERE id = ? AND data = ?")
     return {
       historyId: historyIdOf(client),
+      hasNewest: newest !== null && same.get(newest.id, newest.data) !== null,
       updateId: sequence(client, "updates"),
       itemId: sequence(client, "queue_items"),
       tokens: all("tokens"),
@@ -93,8 +107,12 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
   }
 }
 
-/** Whether the backup is of the history that the present database has, so that their numbers mean the same. */
-const isSame = ({ historyId }: Present, { from }: RestoreNames): boolean => historyId === from
+/**
+ * Whether the backup is of the history that the present database has, so that their numbers mean the same: by its name, or,
+ * since each restore gives another name, by what it holds.
+ */
+const isSame = ({ historyId, hasNewest }: Present, { from }: RestoreNames): boolean =>
+  historyId === from || hasNewest
 
 /**
  * Keeps the present tokens: one that was revoked since the backup must not be in force again. Tickets ended
@@ -105,7 +123,7 @@ export function keepTokens(client: Database, present: Present, passage: RestoreN
   client.run("DELETE FROM tickets")
   replace(client, "tokens", present.tokens)
   if (!isSame(present, passage)) return
-  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, passage.from)
+  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, present.historyId)
 }
 
 /** Ends waiting deliveries that must not be made. */

@@ -13,6 +13,7 @@ import {
   historyIdOf,
   keepDeliveries,
   keepTokens,
+  newestOf,
   type Present,
   presentOf,
   sequence,
@@ -137,11 +138,12 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     copyDatabase(resolve(file), copy)
     // The lock remembers one that is gone.
     const isReplaced = existsSync(target) || lock.tables !== undefined
-    const present = presentOf(target)
     // Opening brings an older backup up to date, and takes away its mark of a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
+    let present: Present | null
     {
       using client = new Database(copy, { readwrite: true })
+      present = presentOf(target, newestOf(client))
       begin(client, present, isReplaced)
     }
     await endLeases(copy)
