@@ -349,3 +349,9 @@ export const SHAPES = {
   }),
   health: objectOf<Health>({ version: isText, commit: isText }),
 } satisfies Readonly<Record<string, Check<unknown>>>
+
+/** Whether a value is a page of the queue after this place that leads further: a reader of all pages must come to an end. */
+export const isPageAfter =
+  (after: string | undefined): Check<QueuePage> =>
+  (value): value is QueuePage =>
+    SHAPES.page(value) && (value.next === null || (value.queue.length > 0 && value.next !== after))

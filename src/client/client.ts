@@ -14,7 +14,7 @@ import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { OutputStored } from "../wire/output.ts"
 import type { BatchRequest, ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Health, Stats, StreamSeen } from "../wire/server.ts"
-import { aboutItem, type Check, isItemOf, SHAPES } from "./answer-shapes.ts"
+import { aboutItem, type Check, isItemOf, isPageAfter, SHAPES } from "./answer-shapes.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"
 import type { OpenConnection } from "./reconnecting.ts"
 import { type Ask, Asker, ServerError } from "./requests.ts"
@@ -92,7 +92,8 @@ export class Client {
 
   /** One page of the queue; `query` takes the parameters of `GET /queue`. */
   list(query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<QueuePage> {
-    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`, SHAPES.page, { signal })
+    const path = `/queue?${new URLSearchParams(query)}`
+    return this.#server.json("GET", path, isPageAfter(query["after"]), { signal })
   }
 
   /** One item. */

@@ -166,6 +166,18 @@ describe("an answer that is no answer of the server", () => {
       expect([wrong, await failure("get", other.url)]).toEqual([wrong, expect.any(ServerError)])
   })
 
+  test("a page that leads nowhere is noticed, as its reader would never come to an end", async () => {
+    const item = await recordedItem()
+    const page = { queue: [item], next: "2.0.1.1" }
+    let answer: object = page
+    await using other = impostor(() => json(answer))
+    const client = new Client(other.url)
+    expect(await client.list({})).toMatchObject({ next: page.next })
+    await expect(client.list({ after: page.next })).rejects.toThrow(notOurs(other.url))
+    answer = { ...page, queue: [] }
+    await expect(client.list({})).rejects.toThrow(notOurs(other.url))
+  })
+
   test("a lease that no later request could name is noticed", async () => {
     const item = await recordedItem()
     let token = ""
