@@ -1,4 +1,4 @@
-import { sse } from "../stream/formats.ts"
+import { sse } from "../stream/sse-and-ndjson.ts"
 import { controlFrame } from "../wire/frames.ts"
 
 /** Whether the client gives up for good at any refusal, as an EventSource does. */

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox"
 
 import type { StoredUpdate } from "../item/stored.ts"
-import { formats, type HttpFormat } from "../stream/formats.ts"
 import type { Wanted } from "../stream/selection.ts"
+import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
 import { queryInteger } from "./params.ts"
 
 const common = {

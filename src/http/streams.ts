@@ -1,5 +1,5 @@
 import { allow } from "../access/roles.ts"
-import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
+import { formats, type HttpFormat, negotiate, text } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
 import { type ServerSeen, Stats } from "../wire/server.ts"

@@ -1,6 +1,6 @@
 import type { Control, Frame } from "../wire/frames.ts"
-import type { Format } from "./formats.ts"
 import type { Opening } from "./opening.ts"
+import type { Format } from "./sse-and-ndjson.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
 /** Takes the place of an event ID that this viewer cannot have received: it is none of this history's. */

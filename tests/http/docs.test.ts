@@ -8,7 +8,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import { BODIES, OPEN_STREAM } from "../../src/http/docs/examples.ts"
 import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
-import { formats } from "../../src/stream/formats.ts"
+import { formats } from "../../src/stream/sse-and-ndjson.ts"
 import {
   BatchAnswer,
   Claimed,

@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what a single stream says: its opening, its replay, its choice and its end. */
 export const VIEWERS: readonly Mistake[] = [
   ...of(
-    "src/stream/formats.ts",
-    ["tests/stream/formats.test.ts"],
+    "src/stream/sse-and-ndjson.ts",
+    ["tests/stream/sse-and-ndjson.test.ts"],
     [
       ["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"],
       [

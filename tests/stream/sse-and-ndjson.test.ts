@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { type HttpFormat, negotiate, sse } from "../../src/stream/formats.ts"
+import { type HttpFormat, negotiate, sse } from "../../src/stream/sse-and-ndjson.ts"
 import { type Control, controlFrame } from "../../src/wire/frames.ts"
 import { start, type TestServer } from "../server.ts"
 
