@@ -117,7 +117,7 @@ export class Output implements Service {
 
   /**
    * Reads an output; ends with `end`, or with `shutdown`. Followed without an attempt, it goes on with those that come,
-   * until the item is finished.
+   * until the item is finished. A follower waits for a database that is away.
    * @throws AppError `not_found`
    */
   async read(id: number, query: OutputQuery, signal: AbortSignal): Promise<AsyncGenerator<OutputEvent>> {
@@ -165,13 +165,20 @@ export class Output implements Service {
     let heardMs = performance.now()
     while (!signal.aborted) {
       using news = this.#news(reader.id, signal)
-      // The item comes first: what is printed until its attempt ends is read after that.
-      const item = await this.#itemOf(reader.id)
-      for await (const event of reader.pieces()) {
-        yield event
-        heardMs = performance.now()
+      let item: QueueItem | undefined
+      let isAway = false
+      try {
+        // The item comes first: what is printed until its attempt ends is read after that.
+        item = await this.#itemOf(reader.id)
+        for await (const event of reader.pieces()) {
+          yield event
+          heardMs = performance.now()
+        }
+      } catch (error) {
+        if (!query.isFollowed || !isUnavailable(error)) throw error
+        isAway = true
       }
-      if (isLast(reader, item, query)) {
+      if (!isAway && isLast(reader, item, query)) {
         yield { type: "end", attempt: reader.attempt, status: item?.status ?? "failed" }
         return
       }
@@ -179,7 +186,7 @@ export class Output implements Service {
         yield { type: "shutdown" }
         return
       }
-      if (item && reader.goTo(item)) continue
+      if (!isAway && item && reader.goTo(item)) continue
       if (performance.now() - heardMs >= this.#options.keepaliveMs) {
         yield { type: "keepalive" }
         heardMs = performance.now()
@@ -217,6 +224,8 @@ export class Output implements Service {
     }
   }
 }
+
+const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === "unavailable"
 
 const notBegun = ({ id, attempt: begun }: QueueItem, attempt: number): AppError =>
   new AppError("not_found", `attempt ${attempt} of queue item ${id} has not begun; it has had ${begun}`)

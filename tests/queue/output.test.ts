@@ -1,5 +1,6 @@
 import { expect, spyOn, test } from "bun:test"
 
+import { AppError } from "../../src/errors.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import type { OutputPiece } from "../../src/item/output-piece.ts"
@@ -32,6 +33,36 @@ test("what is printed between a look at the output and the end of its item is re
   for await (const event of await output.read(1, query, new AbortController().signal))
     told.push(event.type === "piece" ? event.text : event.type)
   expect(told).toEqual(["one\n", "two\n", "end"])
+})
+
+test("a follower waits for a database that is away, and gets all; another reader gets the error", async () => {
+  const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "completed", attempt: 1 }
+  let failures = 0
+  const fail = (): void => {
+    if (failures === 0) return
+    failures -= 1
+    throw new AppError("unavailable", "the database cannot be reached now")
+  }
+  const pieces = ["one\n", "two\n"].map((text, i) => ({ from: 4 * i, to: 4 * i + 4, text }))
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = {
+    end: async () => 8,
+    async read(_id: number, _attempt: number, after: number) {
+      if (after > 0) fail()
+      return { pieces: pieces.filter(({ from }) => from === after), more: after === 0 }
+    },
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const all = async (isFollowed: boolean): Promise<string[]> => {
+    failures = 1
+    const query = { attempt: undefined, from: { attempt: undefined, after: 0 }, isFollowed }
+    const told: string[] = []
+    for await (const event of await output.read(1, query, new AbortController().signal))
+      told.push(event.type === "piece" ? event.text : event.type)
+    return told
+  }
+  expect(await all(true)).toEqual(["one\n", "two\n", "end"])
+  await expect(all(false)).rejects.toThrow("cannot be reached")
 })
 
 test.each([1, 4, 9])(
