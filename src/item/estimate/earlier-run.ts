@@ -81,7 +81,7 @@ export interface Testimony {
   variation: number
 }
 
-const SILENT: Readonly<Testimony> = {
+const silent = (): Testimony => ({
   behind: 0,
   trusted: 0,
   trustedPace: 0,
@@ -95,7 +95,7 @@ const SILENT: Readonly<Testimony> = {
   trust: 1,
   stretched: 0,
   variation: 0,
-}
+})
 
 /** A change of a length by less than this is ignored, for speed. */
 const MIN_POWER = 0.02
@@ -145,15 +145,17 @@ export function witnessOf(run: Run, habits: Habits): Witness {
   const parts = run.steps.map((step, i): Part => {
     const habit = habits.steps.get(keys[i] ?? "") ?? NO_HABIT
     const seconds = durationOf(run, i)
+    const logOfSize = step.size > 0 ? Math.log(step.size) : 0
     const sizes = [...habit.powers].flatMap(([unit, power]) => {
       const isOwn = unit === step.unit && step.size > 0
-      const size = isOwn ? Math.log(step.size) : known.get(unit)
+      const size = isOwn ? logOfSize : known.get(unit)
       return size === undefined || power < MIN_POWER
         ? []
         : [{ unit, power, size, isOwn, follows: isOwn ? habit.follows : 1 }]
     })
     const roughness = roughnessOf(step, seconds)
-    return { step, lines: linesThrough(step), seconds, roughness, variation: roughness, habit, sizes }
+    const lines = linesThrough(step)
+    return { step, lines, logOfSize, seconds, roughness, variation: roughness, habit, sizes }
   })
   return { run, parts }
 }
@@ -214,7 +216,7 @@ export function testify(
   // An attempt that has reported nothing yet is in its first step.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
   const amounts = amountsOf(parts, steps, matches, totals)
-  const said: Testimony = { ...SILENT }
+  const said = silent()
   hearBehind(said, steps, parts, matches, amounts)
   let last = -1
   for (const i of matches) last = Math.max(last, i)

@@ -8,6 +8,8 @@ export interface Part {
   readonly step: StepTrace
   /** How far it was, and when, by each signal that moved. */
   readonly lines: { readonly [S in Signal]: Line | undefined }
+  /** The logarithm of what there was to do in it; 0 while unknown. */
+  readonly logOfSize: number
   /** How long it took. */
   readonly seconds: number
   /** How uneven its pace was: the part of its time that would have to move to make the pace even. */
@@ -99,9 +101,9 @@ export function amountsOf(
   const pairs: { unit: string; was: number; now: number }[] = []
   for (let i = 0; i < live.length; i += 1) {
     const now = live[i]
-    const was = parts[matches[i] ?? -1]?.step
-    if (!now || !was || now.size <= 0 || was.size <= 0 || now.unit !== was.unit) continue
-    pairs.push({ unit: now.unit, was: Math.log(was.size), now: Math.log(now.size) })
+    const part = parts[matches[i] ?? -1]
+    if (!now || !part || now.size <= 0 || part.step.size <= 0 || now.unit !== part.step.unit) continue
+    pairs.push({ unit: now.unit, was: part.logOfSize, now: Math.log(now.size) })
   }
   // Only declared totals are compared with the whole.
   const whole = totals.size > 0 ? sizesOf(parts.map(({ step }) => step)) : totals

@@ -100,8 +100,8 @@ export class Voice {
     const { step, lines } = this.#of
     const now = steps.at(-1)
     for (const signal of SIGNALS) {
-      const line = lines[signal]
-      if (!line || line.values.length <= (this.#line?.values.length ?? 0) || !latest[signal]) continue
+      const line = latest[signal] && lines[signal]
+      if (!line || line.values.length <= (this.#line?.values.length ?? 0)) continue
       const stretch = signal === "percent" ? now && stretchOf(step, now, from) : SAME_STRETCH
       if (!stretch) continue
       this.#line = line

@@ -74,10 +74,16 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
     expected += ((one.expected - expected) * one.weight) / whole
     mix(said, one.said, one.weight / whole)
   }
-  const voices = counting.flatMap(({ hand, weight, said: { behind, after }, expected: own }) => {
+  const voices: Voice[] = []
+  for (const {
+    hand,
+    weight,
+    said: { behind, after },
+    expected: own,
+  } of counting) {
     const pace = Math.exp(own - expected)
-    return hand ? new Voice({ hand, part: weight / whole, behind, after, pace }) : []
-  })
+    if (hand) voices.push(new Voice({ hand, part: weight / whole, behind, after, pace }))
+  }
   return { said, expected, voices }
 }
 
