@@ -2,6 +2,8 @@
 const SMALL_FALL = 0.05
 /** A bar begins this low. */
 export const NEAR_START = 0.1
+/** What begins later than this, and does not say what is done, is measured. */
+const LATE_START = 0.34
 /** A bar that is this far is near its end. */
 export const NEAR_END = 0.9
 
@@ -22,6 +24,8 @@ export interface LineLook {
   readonly isHead: boolean
   /** Whether figures stand before it that are no count, as where results are summed up: "4 received, 0% lost". */
   readonly isSummary: boolean
+  /** Whether its words name something, and say nothing of work that is done: "health: 45%". */
+  readonly isNoun: boolean
 }
 
 /** Whether a bar has just begun. One that is not drawn can only be taken for one at 0. */
@@ -55,6 +59,8 @@ export class Track {
   /** The bar around this one. */
   parent: Track | undefined
   #tail: string
+  /** Whether it began too late for a bar, and was not seen at its start since. */
+  #isLate: boolean
   #rises = 0
   #falls = 0
 
@@ -65,6 +71,7 @@ export class Track {
     this.begunAt = line
     this.isDrawn = look.isRedrawn || look.hasDrawing
     this.#tail = look.tail
+    this.#isLate = look.isNoun && !look.isHead && fraction > LATE_START
   }
 
   /** Whether it looks like a bar, or behaves like one. */
@@ -81,10 +88,18 @@ export class Track {
     this.#tail = look.tail
     this.isDrawn ||= look.isRedrawn || look.hasDrawing
     this.seenAt = line
+    if (this.#isLate && !this.isDrawn) return this.#wait(fraction)
     if (!isAlike) return "unproven"
     if (fraction === this.fraction) return this.isBelieved ? "same" : "unproven"
     if (fraction > this.fraction) return this.#rise(fraction)
     return this.#fall(fraction, look.isRedrawn, line)
+  }
+
+  /** Only a fall to its start makes a bar of what began late. */
+  #wait(fraction: number): Growth {
+    this.#isLate = fraction > NEAR_START
+    this.fraction = fraction
+    return "unproven"
   }
 
   #rise(fraction: number): Growth {

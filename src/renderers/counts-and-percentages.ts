@@ -2,12 +2,15 @@ import type { Unit } from "../item/item.ts"
 import { type LineLook, NEAR_START } from "./believed-bar.ts"
 import type { Count } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
+import { isNoun } from "./measured-in-line.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
 
 /** More kinds of lines than this are nothing but noise. */
 const MAX_KINDS = 200
 /** tqdm's bar, "45%|████    | 9/20": bars of one kind have the same total. */
 const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
+/** The most characters of a line in which words of work are sought. */
+const MOST_WORDS = 200
 /** A figure that is not a time, date or name, and that no colon follows: "Pass 2:" is a name. */
 const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
 const HEAD = /^\[ ?\d+ ?%\]/
@@ -69,6 +72,7 @@ export class Measures {
         tail: shapeOf(text.slice(percent.end)),
         isRow: isTableRow(text) && isConfirmed(text) !== true,
         isHead: HEAD.test(text),
+        isNoun: isNoun(text.slice(0, MOST_WORDS)),
         isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
       isEnclosed,

@@ -12,6 +12,7 @@ const MAX_ESCAPE = 12
 const ENDS = /[\r\n\b]/g
 /** Some bars are drawn without a return: the cursor is moved to the first column, to another line, or to a place. */
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
+const MOVE = new RegExp(MOVES)
 const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
 /** A sequence at the end of a piece that has not ended. */
 const OPEN = new RegExp(`${ESCAPE}(?:\\[[\\d;]{0,9})?$`)
@@ -50,7 +51,7 @@ export class LineCutter {
     const isEscaped = this.#piece.includes(ESCAPE)
     this.#open = (isEscaped && OPEN.exec(this.#piece.slice(-MAX_ESCAPE))?.[0]) || ""
     this.#piece = this.#piece.slice(0, this.#piece.length - this.#open.length)
-    this.#end = isEscaped ? ENDS_AND_MOVES : ENDS
+    this.#end = isEscaped && MOVE.test(this.#piece) ? ENDS_AND_MOVES : ENDS
     this.#from = 0
   }
 

@@ -206,6 +206,7 @@ class Lines implements LineReader {
         isRow: false,
         isHead: false,
         isSummary: false,
+        isNoun: false,
       }
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
@@ -267,6 +268,7 @@ class Lines implements LineReader {
       isRow: false,
       isHead: false,
       isSummary: false,
+      isNoun: false,
     }
     if (fraction !== undefined) this.#hasTold = true
     if (fraction !== undefined)

@@ -49,3 +49,18 @@ export const isMeasured = (before: string, after: string): boolean =>
 /** Whether the "n of m" between these two parts of a line counts something else than what is done. */
 export const isCountedBeside = (before: string, after: string): boolean =>
   COUNTED_BEFORE.test(before) || TAG.test(before) || COUNTED_AFTER.test(after)
+
+const WORDS = /[a-z]{2,}/iu
+/** Words of work: what is being done, what it is done to, or how much of it is; some of other languages, too. */
+const WORK = new RegExp(
+  [
+    "(?<!\\p{L})\\p{L}{3,}ing\\b|percent(?!\\p{L})",
+    "progres|fortschr|avanc|voortgang|ilerle|fertig|erledigt|rendu|kodier",
+    "\\b(?:done|complete|finish|render|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total)",
+    "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file)s?\\b",
+  ].join("|"),
+  "iu",
+)
+
+/** Whether the words of a line name something, and say nothing of work. */
+export const isNoun = (text: string): boolean => WORDS.test(text) && !WORK.test(text)

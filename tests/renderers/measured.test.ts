@@ -71,6 +71,31 @@ describe("what is measured is no progress, though it grows", () => {
     expect(shownOf(each([10, 20, 45], (n) => `${before}${n}${after}\n`)).last).toBeGreaterThanOrEqual(44)
   })
 
+  test("a name without a word of work, if it begins late", () => {
+    for (const name of ["health: ", "wifi signal ", "power of TDP: ", "reduced by ", "inodes "]) {
+      const late = each([40, 42, 45, 50], (n) => `${name}${n}%\n`)
+      expect([name, shownOf(late)]).toEqual([name, { last: 0, most: 0, unit: "" }])
+      // A bar begins at its start, and one that is drawn may be seen late.
+      expect(
+        shownOf(
+          each([0, 20, 45], (n) => `${name}${n}%\n`),
+          10,
+        ).last,
+      ).toBe(45)
+      expect(
+        shownOf(
+          each([40, 42, 45], (n) => `\r${name}${n}%`),
+          10,
+        ).last,
+      ).toBe(45)
+    }
+    const again = [
+      ...each([60, 70, 90], (n) => `a.wav: ${n}%\n`),
+      ...each([0, 10, 20], (n) => `a.wav: ${n}%\n`),
+    ]
+    expect(shownOf(again, 10)).toMatchObject({ last: 20, most: 20 })
+  })
+
   test("bytes with a name, and the percentage that says the same", () => {
     const storage = each([10, 20, 30, 60], (n) => `Storage ${n}.1 GB / 100 GB (${n}%)\n`)
     expect(shownOf(storage)).toMatchObject({ last: 0, most: 0 })
