@@ -73,6 +73,11 @@ export const COMMANDS: readonly Mistake[] = [
         'Date.parse(item.available_at ?? "") > nowMs ? TAKEN_NEXT : 2',
       ],
       ["every page of a list is the first", "...(next !== null && { after: next }),", ""],
+      [
+        "a search without a result says that the queue is empty",
+        "asked.song === undefined && asked.search === undefined",
+        "asked.song === undefined",
+      ],
     ],
   ),
   ...of(
@@ -84,6 +89,7 @@ export const COMMANDS: readonly Mistake[] = [
         "lines.slice(isCut ? -ERROR_LINES : 0)",
         "lines.slice(0, isCut ? ERROR_LINES : undefined)",
       ],
+      ["a time that rests on one run seems to rest on none", "eta_runs > 0 ? `from", "eta_runs > 1 ? `from"],
     ],
   ),
   ...of(
@@ -171,5 +177,10 @@ export const COMMANDS: readonly Mistake[] = [
       ["a command fills more than all of the progress", "if (from < to && to <= 100)", "if (from < to)"],
       ["a step beyond the last one is taken", "if (index >= 1 && index <= total)", "if (index >= 1)"],
     ],
+  ),
+  ...of(
+    "src/commands/usage.ts",
+    ["tests/commands/flags.test.ts"],
+    [["a value with a dash cannot be given at all", "!isInline && /^-", "/^-"]],
   ),
 ]

@@ -31,6 +31,8 @@ export const NOTICES: readonly Mistake[] = [
         "  async stop(): Promise<void> {\n    this.#unlisten()\n",
         "  async stop(): Promise<void> {\n",
       ],
+      ["a receiver that is gone is asked for a day", "if (answer === GONE || isOver)", "if (isOver)"],
+      ["replies are not counted", "    this.#options.onReply?.(urlId(delivery.url), reply.status)\n", ""],
     ],
   ),
   ...of(
@@ -58,6 +60,7 @@ export const NOTICES: readonly Mistake[] = [
         "const id = `${historyId}-${update_id}`",
         "const id = `${update_id}`",
       ],
+      ["an answer of 204 is a failure", 'error: reply.ok ? "" :', 'error: reply.status === 200 ? "" :'],
     ],
   ),
   ...of(
@@ -78,6 +81,16 @@ export const NOTICES: readonly Mistake[] = [
         "a worker is idle since its last report",
         'if (status !== "processing") entry.idleMs',
         'if (status === "processing") entry.idleMs',
+      ],
+      [
+        "a worker loses its tags by a report to another server",
+        "(reports.findLast(({ isTaking }) => isTaking) ?? latest)?.tags",
+        "latest?.tags",
+      ],
+      [
+        "the starts of a worker are remembered without end",
+        "entry.instances.size > MANY_INSTANCES && oldest",
+        "entry.instances.size < 0 && oldest",
       ],
     ],
   ),

@@ -44,6 +44,18 @@ export const PAGE: readonly Mistake[] = [
         "if (slept || nowMs - this.#probeMs >= everyMs)",
         "if (nowMs - this.#probeMs >= everyMs)",
       ],
+      ["a hub is silent though all is well", "    if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()\n", ""],
+      [
+        "hidden tabs ask the server as often as seen ones",
+        "some(({ visible }) => visible) ? PROBE_MS : HIDDEN_PROBE_MS",
+        "some(({ visible }) => visible) ? PROBE_MS : PROBE_MS",
+      ],
+      ["a pause while the stream was lost is not noticed", "    if (isNew) this.#count()\n", ""],
+      [
+        "a gap before anything is shown is told",
+        '    if (this.#loaded) this.#send({ type: "gap", gap })',
+        '    this.#send({ type: "gap", gap })',
+      ],
     ],
   ),
   ...of(
@@ -79,6 +91,32 @@ export const PAGE: readonly Mistake[] = [
         "a pause that is over is shown before the stream is live",
         '    if (this.#now.state === "live") this.#to.paused(at)',
         "    this.#to.paused(at)",
+      ],
+      [
+        "an attempt that is under way is broken off",
+        "if (retryAtMs === null || retryAtMs <= Date.now()) return",
+        "if (retryAtMs === null) return",
+      ],
+      [
+        "a page that needs a token does not ask for it",
+        'error instanceof ServerError && error.code === "unauthorized"',
+        'error instanceof ServerError && error.code === "forbidden"',
+      ],
+      ["a clock that drifts is not followed", "    this.#bestTripMs *= 1.2\n", ""],
+      [
+        "how late an update came is told by the wrong clock",
+        "Date.now() + this.#now.skewMs - Date.parse(last.timestamp)",
+        "Date.now() - Date.parse(last.timestamp)",
+      ],
+      [
+        "a stream that lags confirms what is shown",
+        'if (this.#now.state === "live" && !this.#ahead) this.#now',
+        'if (this.#now.state === "live") this.#now',
+      ],
+      [
+        "one question without an answer cuts a stream that works",
+        'if (this.#now.state === "live" && nowMs - this.#heardMs > FRESH_MS)',
+        'if (this.#now.state === "live")',
       ],
     ],
   ),
@@ -139,6 +177,16 @@ export const PAGE: readonly Mistake[] = [
         "items.filter(({ id }) => this.state.items.has(id))",
         "items",
       ],
+      [
+        "a search waits a second though it was quiet for long",
+        "this.#askedMs + EVERY_MS - performance.now()",
+        "EVERY_MS",
+      ],
+      [
+        "a late answer of a search takes back what the stream said",
+        "      this.state.apply(meanwhile)\n",
+        "",
+      ],
     ],
   ),
   ...of(
@@ -165,6 +213,33 @@ export const PAGE: readonly Mistake[] = [
         "running items stay as they were when they were sorted",
         "    this.#runningChanged = true\n    if (!lists)",
         "    if (!lists)",
+      ],
+      ["a gap is shown nowhere", "        this.#ears.gap(message.gap)\n", ""],
+      [
+        "figures are lost when everything is read again",
+        "        this.stats = message.stats ?? this.stats\n",
+        "        this.stats = message.stats\n",
+      ],
+      [
+        "forty bars stand still",
+        "this.lists.running.length > MAX_GLIDING",
+        "this.lists.running.length >= MAX_GLIDING",
+      ],
+      [
+        "new figures are not drawn",
+        "        this.counts = message.counts\n        this.#listsChanged = true",
+        "        this.counts = message.counts",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/rights.ts",
+    ["tests/dashboard/model.test.ts"],
+    [
+      [
+        "a viewer does not learn why the page offers less",
+        'if (may.includes("change")) return ""',
+        'if (may.includes("read")) return ""',
       ],
     ],
   ),

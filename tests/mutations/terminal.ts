@@ -16,6 +16,11 @@ export const TERMINAL: readonly Mistake[] = [
         "update.cancel_requested_at !== undefined && !isFinished(update.status)",
         "update.cancel_requested_at !== undefined",
       ],
+      [
+        "bars look live while the stream is lost",
+        'this.#link.state !== "live" || stalled === true',
+        "stalled === true",
+      ],
     ],
   ),
   ...of(
@@ -50,6 +55,12 @@ export const TERMINAL: readonly Mistake[] = [
         "dueMs = 0",
       ],
       ["the last state is not drawn", 'yield frames.next(view(), true) ?? ""\n        return', "return"],
+      ["a drawing that is left keeps its stream open", "    void said.return()\n", ""],
+      [
+        "a terminal of another width keeps the old drawing",
+        "JSON.stringify([view.columns, drawn])",
+        "JSON.stringify([drawn])",
+      ],
     ],
   ),
   ...of(
@@ -78,5 +89,10 @@ export const TERMINAL: readonly Mistake[] = [
         "message",
       ],
     ],
+  ),
+  ...of(
+    "src/terminal/words.ts",
+    ["tests/terminal/board.test.ts"],
+    [["an item with an empty title has no name", "title || `song ${songId}`", "title ?? `song ${songId}`"]],
   ),
 ]

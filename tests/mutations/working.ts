@@ -47,6 +47,11 @@ export const WORKING: readonly Mistake[] = [
         "if (!(error instanceof ServerError) || error.status === 0) throw error",
         "throw error",
       ],
+      [
+        "a flood of output is sent without a rest",
+        "Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)",
+        "SEND_EVERY_MS",
+      ],
     ],
   ),
   ...of(
@@ -80,6 +85,18 @@ export const WORKING: readonly Mistake[] = [
         '    if (end.delivery !== "pending") kept.end()\n    toStderr',
         "    kept.end()\n    toStderr",
       ],
+      [
+        "a worker that is to stop tries for a day to report",
+        "    for (const attempt of this.#attempts) attempt.reportWithin(LEAVE_WITHIN_MS)\n",
+        "",
+      ],
+      [
+        "a drained worker asks for items again and again",
+        '      if (claimed === "drain") return this.#drain()\n',
+        '      if (claimed === "drain") continue\n',
+      ],
+      ["an older server is asked with each claim what it does not know", "    this.#isOlder = true\n", ""],
+      ["a worker waits for renders that are over", "    this.#attempts.delete(attempt)\n", ""],
     ],
   ),
   ...of(
@@ -88,6 +105,31 @@ export const WORKING: readonly Mistake[] = [
     [
       ["the files of a run inside a worker are not entered", "(isOn || reporter.isLent)", "isOn"],
       ["a signal after a cancel has the item tried again", "this.#stop ??= { by", "this.#stop = { by"],
+      [
+        "a signal that means nothing explains why a command ended",
+        'if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this',
+        'if (signal !== "SIGUSR1") this',
+      ],
+      [
+        "an item whose command cannot be run here fails",
+        'stop?.by === "release" || releaseCodes.includes(end.code)',
+        'stop?.by === "release"',
+      ],
+      [
+        "a step ends with the last percentage that its command printed",
+        "...this.#last, progress: span.to }",
+        "progress: span.to, ...this.#last }",
+      ],
+      [
+        "a failure does not say in which step it was",
+        "`${stepWords(step)}: ${failure.error_message}`",
+        "failure.error_message",
+      ],
+      [
+        "the files of a command that was stopped are looked at",
+        "end.code === 0 && !this.#stop",
+        "end.code === 0",
+      ],
     ],
   ),
   ...of(
@@ -109,6 +151,52 @@ export const WORKING: readonly Mistake[] = [
         "a completed item that waits for another worker after a restore is forgotten",
         '    if (error.code === "leased") return false\n',
         "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      [
+        "a run inside another one sends the output a second time",
+        "    if (!options.isLent)\n      this.#outputSender",
+        "    if (options.isLent)\n      this.#outputSender",
+      ],
+      [
+        "nobody learns that the server is away when the work begins",
+        "      this.#offline(error)\n    }\n  }",
+        "    }\n  }",
+      ],
+      [
+        "the reader around a command draws over what the command itself reports",
+        "this.#options.isOuter ? { ...report, outer: true } : report",
+        "report",
+      ],
+      [
+        "each loop of a reporter claims the item for itself",
+        "    this.#taking ??= this.#take()",
+        "    this.#taking = this.#take()",
+      ],
+      [
+        "a worker keeps the token of the lease that it lost",
+        "    this.#options.onClaimedAgain?.(claimed)\n",
+        "",
+      ],
+      [
+        "a worker does not hear that it is to take no more items",
+        "    if (drain) this.#options.onDrain?.()\n",
+        "",
+      ],
+      [
+        "the render of a deleted item goes on",
+        'code === "illegal_move" || code === "gone"',
+        'code === "illegal_move"',
+      ],
+      [
+        "a run inside another one complains that its item is gone",
+        "if (isLent || this.#isCancelled) return\n    const code",
+        "if (this.#isCancelled) return\n    const code",
       ],
     ],
   ),
