@@ -238,7 +238,12 @@ test("an item is watched until it is finished, and its end is the exit code if t
     ["completed", 0],
     ["failed", 1],
   ] as const) {
-    const asked = answering("watch", () => said(offline, end(status)))
+    const before: Watched = {
+      type: "update",
+      id: 1,
+      update: update(1, { queue_id: 7, status: "processing" }),
+    }
+    const asked = answering("watch", () => said(offline, before, end(status)))
     const { code, out: shown } = await ran(watchCommand, "7", "--until", "finished", "--utc")
     expect([code, shown.split("\n")[0]]).toEqual([judged, "# away; retrying in 250 ms"])
     expect(asked[0]).toMatchObject([{ queueId: 7, untilFinished: true }])
@@ -280,4 +285,20 @@ test("an item says from how many runs its time is known", async () => {
   const { out: shown } = await ran(showCommand, "7")
   expect(shown).toMatch(/^ {2}done +55%$/m)
   expect(shown).toMatch(/^ {2}known +from 1 earlier run; the worker says 40%$/m)
+})
+
+test("an item says what it counts, its pace and its message, and a worker its one tag", async () => {
+  const counted = { unit: { done: 3, total: 5, name: "images" }, message: "nearly", current_step: "Images" }
+  const media = { out_time: 53, total: 240, fps: 48, speed: 1.9 }
+  answering("get", async () => item({ status: "processing", ...counted, media, started_at: time(-60) }))
+  const { out: shown } = await ran(showCommand, "7", "--utc")
+  for (const line of [
+    "unit +3 of 5 images",
+    "pace +0:53 of 4:00, 48 fps, 1.9x",
+    "message +nearly",
+    "step +Images",
+  ])
+    expect(shown).toMatch(new RegExp(`^ {2}${line}$`, "m"))
+  answering("workers", async () => [{ ...WORKER, tags: ["gpu"] }])
+  expect((await ran(workersCommand)).out).toBe("gpu-1  idle for 4:10; tags gpu; version 1.2.3\n")
 })

@@ -25,8 +25,8 @@ test("a song is added with all that was said of it, and what is no song is refus
   })
   const more = { tags: ["4k", "gpu"], totals: { seconds: 212.5, images: 5 }, metadata: { a: "b=c", d: "" } }
   expect(asked[0]?.[0]).toEqual({ song_id: 7, available_in: 120, max_attempts: 2, ...more })
-  await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k")
-  expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600 }, "k"])
+  await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k", "--priority", "-3", "--kind", "movie")
+  expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600, priority: -3, kind: "movie" }, "k"])
   for (const wrong of [
     ["7", "--in", "1d"],
     ["7", "8", "--idempotency-key", "k"],

@@ -111,9 +111,10 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
   far = new Far()
   for (const one of POPULATION) far.items.set(one.id, one)
   const tab = new Tab()
+  const listeners = [hear]
   const hub = new Hub((message) => {
     tab.hear(message)
-    hear(message)
+    for (const listener of listeners) listener(message)
   })
   hub.receive("tab", { type: "hello", visible: true })
   await calm()
@@ -126,6 +127,8 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
     hub,
     /** The tab shows what the server has. */
     check,
+    /** Adds one that hears all that the hub says. */
+    listen: (listener: (message: FromHub) => void): void => void listeners.push(listener),
     /** How many items the tab shows. */
     shown: (): number => tab.state.items.size,
     async [Symbol.asyncDispose]() {
@@ -240,13 +243,18 @@ test("what the stream says of an item while that is being asked for counts over 
 })
 
 test("of another history nothing is shown until it is read", async () => {
-  await using page = await opened()
+  const loaded: boolean[] = []
+  await using page = await opened((message) => {
+    if (message.type === "state") loaded.push(message.loaded)
+  })
+  loaded.length = 0
   await far.cut()
   far.history = "another"
   far.connect(true)
   await far.arrive(1000)
-  expect(page.shown()).toBe(0)
+  expect([page.shown(), loaded]).toEqual([0, [false]])
   await calm()
+  expect(loaded).toEqual([false, true])
   page.check()
 })
 
@@ -260,8 +268,14 @@ test("the figures say that the queue is paused as the stream says it, whatever a
   page.hub.receive("tab", { type: "count" })
   await pass(2000)
   expect(paused.at(-1)).toBe("noon")
+  const whole: (string | null | undefined)[] = []
+  page.listen((message) => message.type === "state" && whole.push(message.counts?.paused_at))
+  page.hub.receive("another tab", { type: "hello", visible: true })
+  expect(whole).toEqual(["noon"])
+  const { length } = paused
   await far.say({ event: "queue", paused_at: null })
-  expect(paused.at(-1)).toBeNull()
+  await far.say({ event: "queue", paused_at: null })
+  expect(paused.slice(length)).toEqual([null])
   spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
 })
 
@@ -309,5 +323,16 @@ test("the figures are asked for when the stream is live again, as the queue may 
   far.connect(false)
   await far.arrive(1000)
   await pass(1000)
+  expect(calls.length).toBe(before + 1)
+})
+
+test("the server is asked how far it is as soon as the stream is live again", async () => {
+  await using _page = await opened()
+  const { calls } = spyOn(server, "stats").mock
+  await far.cut()
+  for (const { length } = calls; calls.length === length;) await pass(500)
+  const before = calls.length
+  far.connect(false)
+  await far.arrive(1000)
   expect(calls.length).toBe(before + 1)
 })

@@ -22,7 +22,8 @@ class Scene {
     {
       changed: () => undefined,
       updates: () => undefined,
-      items: () => undefined,
+      items: (items, removed) =>
+        this.told.push(`items ${items.map(({ id }) => id).join()} without ${removed.join()}`),
       gap: ({ reason }) => this.told.push(`gap ${reason}`),
       turned: () => this.told.push("turned"),
       ended: (text) => this.told.push(text),
@@ -206,4 +207,12 @@ test("a reader learns why the page offers less, and until when", () => {
   expect(why("worker", ["claim"])).toStartWith("Your token has the role worker, which may not see the queue.")
   const link = why("viewer", ["read"], { item: 7, expires_at: time(3600) })
   expect(link).toStartWith("View only: this link shows item 7 and nothing else. It works until ")
+})
+
+test("items that were read again are told, with those that are gone", () => {
+  const scene = new Scene()
+  scene.state([item({ id: 1 }), item({ id: 2 })])
+  scene.model.hear({ type: "items", items: [item({ id: 1, title: "New" })], removed: [2] })
+  expect(scene.told).toEqual(["items 1 without 2"])
+  expect([scene.model.item(1)?.title, scene.model.item(2)]).toEqual(["New", undefined])
 })

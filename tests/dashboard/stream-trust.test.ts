@@ -63,6 +63,11 @@ class Scene {
     }
   }
 
+  /** Whether a stream is open. */
+  get isOpen(): boolean {
+    return this.#options.signal?.aborted === false
+  }
+
   /** Lets the stream say this, in one chunk. */
   async say(...said: readonly Watched[]): Promise<void> {
     this.#said.push(...said)
@@ -310,4 +315,26 @@ test("before the first stream the page is connecting, and stale once that takes 
   fresh.link.tick()
   expect(fresh.link.connection.state).toBe("stale")
   fresh.link.close()
+})
+
+test("a paused link says why it has no stream, and one that is closed has none any more", async () => {
+  scene.link.pause()
+  await settled()
+  expect(scene.link.connection).toMatchObject({
+    ...{ state: "reconnecting", reason: "The tab was in the background", retryAtMs: null },
+  })
+  scene.link.wake()
+  await settled()
+  expect(scene.isOpen).toBe(true)
+  scene.link.close()
+  expect(scene.isOpen).toBe(false)
+})
+
+test("what was stored a moment ago is not behind yet", async () => {
+  scene.newest = 6
+  await scene.link.probe()
+  expect(scene.link.connection.behind).toBe(0)
+  jest.advanceTimersByTime(1001)
+  scene.link.tick()
+  expect(scene.link.connection.behind).toBe(1)
 })

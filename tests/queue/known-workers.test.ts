@@ -149,3 +149,12 @@ test("of a worker's many starts the latest are remembered, and its tags are thos
   one.learn(two.crew)
   expect(one.known).toMatchObject([{ worker: "box", tags: ["gpu"], isTaking: true, heardMs: 2000 }])
 })
+
+test("of the workers at another server those wait whose claims do", () => {
+  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  two.claims({ worker: "idle", tags: [] })
+  two.claims({ worker: "waiting", tags: ["gpu"] })
+  using _waits = two.wait({ worker: "waiting", tags: ["gpu"] })
+  one.learn(two.crew)
+  expect(one.waiting).toMatchObject([{ worker: "waiting", tags: ["gpu"] }])
+})

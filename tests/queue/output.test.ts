@@ -154,3 +154,16 @@ test("a reader hears how much is not kept before a piece, and of a silence once 
   expect(told).toEqual([6, 6, "keepalive", "keepalive"])
   expect(performance.now() - startedMs).toBeGreaterThan(550)
 })
+
+test("the output of a song is that of its item that was started last, or of the only one that may be seen", async () => {
+  const started = (id: number, second: number | null): QueueItem => ({
+    id,
+    ...blank(1, new Date(0).toISOString()),
+    started_at: second === null ? null : new Date(second * 1000).toISOString(),
+  })
+  const all = [started(1, 10), started(2, 30), started(3, 20), started(4, null)]
+  const items: unknown = { list: async () => ({ items: all, next: null }) }
+  const output = new Output(items as Items, {} as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  expect([await output.lastOfSong(1), await output.lastOfSong(1, 3)]).toEqual([2, 3])
+  await expect(output.lastOfSong(1, 4)).rejects.toThrow("no render of song 1 has begun")
+})

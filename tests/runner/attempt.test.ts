@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 
@@ -266,4 +266,14 @@ test("the files of a command that was stopped are not looked at", async () => {
   one.stop({ by: "release" })
   expect((await one.ended).verdict).toEqual({ end: "release" })
   expect(looks).toBe(0)
+})
+
+test("the guard of a command is let go once that has ended, and not before", async () => {
+  const guarded = new Guard().watch()
+  const dispose = spyOn(guarded, Symbol.dispose)
+  const reporter = new Heard()
+  const one = attempt(reporter, 1000, "sleep 0.1", { guarded })
+  expect(dispose).not.toHaveBeenCalled()
+  await one.ended
+  expect(dispose).toHaveBeenCalledTimes(1)
 })

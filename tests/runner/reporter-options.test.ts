@@ -123,3 +123,54 @@ test("the reader around a command marks its reports, and a lent item has its out
     expect(scene.of("output")).toHaveLength(outputs)
   }
 })
+
+test("all steps that wait are reported before the result, in their order", async () => {
+  await using scene = new Scene(ok)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  for (const step of ["one", "two", "three"]) scene.reporter.push({ message: step, current_step: step })
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("delivered")
+  const told = scene.asked.filter(({ verb }) => verb !== "heartbeat")
+  expect(told.map(({ verb, body }) => body.message ?? verb)).toEqual(["one", "two", "three", "complete"])
+})
+
+test("once the item is gone nothing more is asked, and a lent item is renewed by the one that lent it", async () => {
+  await using scene = new Scene(({ verb }) => (verb === "progress" ? refusal(410, "gone") : ok()))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.cancelled.length > 0)
+  await Bun.sleep(100)
+  const { length } = scene.asked
+  await Bun.sleep(300)
+  expect(scene.asked.length).toBe(length)
+  await using lent = new Scene(ok, undefined, { isLent: true })
+  await lent.reporter.begin()
+  lent.reporter.start()
+  await Bun.sleep(300)
+  expect(lent.asked).toEqual([])
+})
+
+test.each([401, 403])("a server that answers %d is not asked again within a second", async (status) => {
+  await using scene = new Scene(() => refusal(status, "denied"))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await Bun.sleep(800)
+  expect([scene.of("progress").length, scene.of("heartbeat").length]).toEqual([1, 1])
+})
+
+test("that a claim is tried again is said once", async () => {
+  let tries = 0
+  const refused = new ServerError(409, "it is processing", { code: "illegal_move" })
+  await using scene = new Scene(ok, async () => {
+    tries += 1
+    if (tries < 4) throw refused
+    return FIRST
+  })
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").length > 0)
+  expect(scene.said).toEqual(["it is processing; rendering continues, and the claim is tried again"])
+})

@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from "bun:test"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
@@ -156,6 +156,62 @@ test("a worker that is asked to return its items exits with 0, whatever code its
   worker.signal()
   await running
   expect(ended).toEqual(["release"])
+  const other = rendering("trap 'exit 3' TERM; echo ready; while :; do sleep 0.02; done")
+  const over = other.worker.run()
+  await other.printed
+  other.worker.signal()
+  other.worker.signal()
+  await over
+  expect(other.ended).toEqual(["release"])
+}, 30_000)
+
+test("a command gets its item on standard input", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "item")
+  const { worker } = rendering(`cat > ${file}`)
+  const running = worker.run()
+  const read = (): string => (existsSync(file) ? readFileSync(file, "utf8") : "")
+  while (!read().endsWith("\n")) await Bun.sleep(5)
+  worker.signal()
+  await running
+  expect(JSON.parse(read())).toMatchObject({ id: 7, status: "processing" })
+}, 30_000)
+
+test("a refusal that has nothing to do with the version is not asked for again in older words", async () => {
+  let claims = 0
+  const worker = workerOf({
+    claim: async () => {
+      claims += 1
+      throw new ServerError(400, "no", { code: "malformed_request" })
+    },
+  })
+  await expect(worker.run()).rejects.toThrow("no")
+  expect(claims).toBe(1)
+})
+
+test("that the server is back is said once it has answered", async () => {
+  const said: string[] = []
+  const stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
+  try {
+    const [answered, asked] = [Promise.withResolvers<void>(), [] as number[]]
+    const worker = claimingBy((signal) => {
+      asked.push(asked.length)
+      if (asked.length < 3) return Promise.reject(new ServerError(503, "busy", { code: "unavailable" }))
+      if (asked.length < 5) return Promise.resolve(null as never)
+      answered.resolve()
+      return untilOver(signal)
+    })
+    const running = worker.run()
+    await answered.promise
+    worker.signal()
+    await running
+    expect(said.map((text) => text.trim())).toEqual([
+      "track-studio: busy; waiting for the server",
+      "track-studio: the server is back",
+    ])
+  } finally {
+    stderr.mockRestore()
+  }
 }, 30_000)
 
 test("an item that is given to a worker which is being stopped goes back before its command starts", async () => {

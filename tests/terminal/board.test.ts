@@ -324,3 +324,21 @@ test("a guess is shown as one: its bar in dashes or hatched, and about how much"
   // What earlier runs foresee rests on more than a bar.
   expect(readable(update(1, { basis: "guess", time_progress: 41 }))).toContain("processing  41%")
 })
+
+test("items for which there is no room are counted", () => {
+  const board = boardOf(...[1, 2, 3, 4, 5].map((id) => update(id)))
+  const lines = drawn(board, { rows: 5 })
+  expect(lines.map((line) => /^#?\d+|and \d+ more|live/.exec(line)?.[0] ?? line)).toEqual(
+    ["#1", "#2", "  and 3 more", "live"].map((line) => line.trim()),
+  )
+})
+
+test("the attempt of an item is shown from the second one on", () => {
+  const shownOf = (attempt: number): string => {
+    const board = new Board({ queueId: 1 })
+    board.live(NOW)
+    board.update(update(1, { attempt, current_step: "Images" }), NOW)
+    return drawn(board).join("\n")
+  }
+  expect([shownOf(1).includes("attempt"), shownOf(2).includes("Images · attempt 2")]).toEqual([false, true])
+})

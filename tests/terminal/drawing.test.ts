@@ -5,6 +5,7 @@ import { drawing, foreseeing } from "../../src/terminal/drawing.ts"
 import { OutputText } from "../../src/terminal/output.ts"
 import { readable } from "../../src/terminal/plain.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
+import { zoneNamed } from "../../src/terminal/words.ts"
 import { update } from "../dashboard/items.ts"
 
 const VIEW: View = { columns: 40, rows: 10, nowMs: 0, style: colourless, widthOf: Bun.stringWidth }
@@ -181,4 +182,24 @@ test("a terminal of another width has the same text drawn again, and a drawing t
   await frames.return()
   await Bun.sleep(50)
   expect(isEnded).toBe(true)
+})
+
+test("a line of an update has the time of its reader's zone", () => {
+  const timestamp = "2026-01-02T12:00:05.000Z"
+  expect(readable(update(1, { timestamp }))).toStartWith("12:00:05 #1")
+  expect(readable(update(1, { timestamp }), zoneNamed("Asia/Kolkata"))).toStartWith("17:30:05 #1")
+})
+
+test("what has happened is printed above a board that looks the same", async () => {
+  const news: string[] = []
+  const board: unknown = { news: () => news.splice(0), draw: () => [{ text: "same", width: 4 }] }
+  async function* said(): AsyncGenerator<number, void, undefined> {
+    for (;;) yield await Bun.sleep(10).then(() => 1)
+  }
+  const frames = drawing(board as Board, said(), () => "shown", { view: () => VIEW, frameMs: 5 })
+  await frames.next()
+  news.push("one has finished")
+  const { value } = await frames.next()
+  expect(value).toMatch(/one has finished\n.*same\n/)
+  await frames.return()
 })

@@ -24,6 +24,7 @@ test.each([
   const { headers, body } = request
   expect(headers.get("webhook-signature")).toBe(signed(request, key))
   expect(headers.get("webhook-timestamp")).toBe(String(Math.floor(START_MS / 1000)))
+  expect([headers.get("user-agent"), headers.get("content-type")]).toEqual(["test", "application/json"])
   expect(headers.get("webhook-id")).toBe(`${scene.store.historyId}-2`)
   expect(JSON.parse(body)).toMatchObject({ type: "failed", history: scene.store.historyId, data: { id: 2 } })
 })
@@ -123,4 +124,33 @@ test("each answer of 200 to 299 is a success, and 410 ends the tries at once", a
     "pending",
   ])
   expect(replies).toEqual([200, 204, 299, 410, 300])
+})
+
+test("a server without webhooks does not follow the history, and one that starts again goes on from where it was", async () => {
+  await using scene = new Scene()
+  const common = {
+    ...{ secret: undefined, userAgent: "test", random: () => 0, now: () => START_MS },
+    ...{ onError: () => undefined, onFailing: () => undefined, onRecovered: () => undefined },
+    onGivenUp: () => undefined,
+  }
+  const listen = spyOn(scene.bus, "listen")
+  const none = new Webhooks(scene.store, scene.store.deliveries, scene.bus, { ...common, urls: [] })
+  await none.start()
+  await none.stop()
+  expect(listen).not.toHaveBeenCalled()
+  await scene.fail()
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  await scene.settled(1)
+  await scene.stop()
+  const read = spyOn(scene.store, "page")
+  const again = new Webhooks(scene.store, scene.store.deliveries, scene.bus, {
+    ...{ ...common, urls: [scene.receiver.url] },
+  })
+  await again.start()
+  while (read.mock.calls.length === 0) await Bun.sleep(10)
+  await again.stop()
+  expect(read.mock.calls[0]?.[0].after).toBe(4)
+  expect(scene.receiver.ids).toHaveLength(1)
 })
