@@ -69,9 +69,12 @@ const MAX_BYTES = 64 * 1024 * 1024
 const LOCK = ".lock"
 const FILE = ".json"
 
+/** Where the next contents of a file are written. */
+const nextOf = (path: string): string => `${path}.new`
+
 /** Writes a file as a whole: after a power cut the old or the new contents are there. */
 function replace(path: string, contents: Contents): void {
-  const next = `${path}.new`
+  const next = nextOf(path)
   try {
     writeFileSync(next, `${JSON.stringify(contents)}\n`, { mode: 0o600, flush: true })
     renameSync(next, path)
@@ -117,6 +120,12 @@ function locked(path: string): number | undefined {
 
 const fileOf = (lockPath: string): string => lockPath.slice(0, -LOCK.length) + FILE
 
+/** Removes a file and its lock, and what a worker has left that was killed while it wrote the file. */
+function removeBoth(lockPath: string): void {
+  const path = fileOf(lockPath)
+  for (const each of [nextOf(path), path, lockPath]) rmSync(each, { force: true })
+}
+
 /**
  * Takes the lease that a file keeps for the next step of this item, if there is one, and removes the file.
  */
@@ -126,8 +135,7 @@ function keptIn(lockPath: string, id: number): KeptLease | undefined {
   try {
     const [lease] = read(fileOf(lockPath))?.leases ?? []
     if (lease === undefined || lease.id !== id || !isKept(lease)) return undefined
-    rmSync(fileOf(lockPath), { force: true })
-    rmSync(lockPath, { force: true })
+    removeBoth(lockPath)
     return lease
   } finally {
     closeSync(descriptor)
@@ -219,8 +227,7 @@ export class LeaseFile {
   /** Removes the file if it lists nothing, and gives up the lock. What it lists, the next worker takes over. */
   close(): void {
     if (this.#leases.size === 0) {
-      rmSync(this.path, { force: true })
-      rmSync(this.#lock, { force: true })
+      removeBoth(this.#lock)
     }
     closeSync(this.#descriptor)
   }
@@ -253,8 +260,7 @@ export class LeaseFile {
       for (const lease of leases) this.#leases.set(lease.token, lease)
       // First into our own file: if we are killed in between, both list it, and it is ended twice.
       if (leases.length > 0) this.#write()
-      rmSync(path, { force: true })
-      rmSync(lockPath, { force: true })
+      removeBoth(lockPath)
       return leases
     } finally {
       closeSync(descriptor)

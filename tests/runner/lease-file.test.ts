@@ -318,6 +318,8 @@ describe("the file of leases", () => {
       appendFileSync(join(home, `${name}.lock`), "")
     }
     appendFileSync(join(home, "c.lock"), "")
+    // Its worker was killed while it wrote.
+    appendFileSync(join(home, "c.json.new"), '{"server": "http://a", "lea')
     expect(Bun.spawnSync(["mkfifo", join(home, "c.json"), join(home, "d.lock")]).exitCode).toBe(0)
     // More than a worker has to tell.
     appendFileSync(join(home, "e.lock"), "")
