@@ -1,6 +1,6 @@
 import type { Client, Held } from "../client/client.ts"
 import { itemInHand, listFlag, setting, stateFolder, textFlag } from "../config/config.ts"
-import { AppError } from "../errors.ts"
+import { AppError, reasonOf } from "../errors.ts"
 import { RENDERERS } from "../renderers/names.ts"
 import type { ExpectedFiles } from "../runner/expected-files.ts"
 import { type Claiming, claiming, type ItemSource } from "../runner/item-source.ts"
@@ -67,12 +67,24 @@ function sourceOf(given: Arguments, client: Client, flags: Claiming): ItemSource
       item: () => undefined,
     }
   }
-  const folder = stateFolder()
-  const server = setting("server", given.flags)
-  const kept = (item: number): Held | undefined =>
-    folder === undefined ? undefined : takeLease(leasesIn(folder), server, item)
+  const kept = keptLeases(setting("server", given.flags))
   if (id !== undefined) return claiming(client, flags, { name: `--item ${id}`, find: async () => id, kept })
   throw new AppError("invalid", "choose an item with --item ID, or add one with --song SONG_ID")
+}
+
+/** Takes the lease that an earlier step kept for an item. A disk that fails stops no render, and is said once. */
+function keptLeases(server: string): (item: number) => Held | undefined {
+  let folder = stateFolder()
+  return (item) => {
+    if (folder === undefined) return undefined
+    try {
+      return takeLease(leasesIn(folder), server, item)
+    } catch (error) {
+      folder = undefined
+      toStderr(`the lease of an earlier step, if there is one, cannot be read: ${reasonOf(error)}`)
+      return undefined
+    }
+  }
 }
 
 /** Says on a terminal where the item can be watched, once we have it. Elsewhere the output is the command's alone. */

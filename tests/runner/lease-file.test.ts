@@ -345,6 +345,18 @@ describe("the file of leases", () => {
     file.close()
   })
 
+  test("whose folder cannot be read stops no run", async () => {
+    await using server = await start()
+    const state = path()
+    mkdirSync(join(state, "track-studio"), { recursive: true })
+    // Stands for a folder that root has made in a user's home, which root could read in a test.
+    writeFileSync(join(state, "track-studio/leases"), "a file, and no folder")
+    const args = ["run", "--item", `${await server.add()}`, "--", "true"]
+    const { code, stderr } = await run(args, { XDG_STATE_HOME: state, TRACK_STUDIO_SERVER: server.url })
+    expect([code, stderr]).toEqual([0, expect.stringContaining("cannot be read: ENOTDIR")])
+    expect(await server.item(1)).toMatchObject({ status: "completed" })
+  })
+
   test("that cannot be made stops no worker", async () => {
     await using server = await start()
     const [id, state] = [await server.add(), path()]
