@@ -9,6 +9,7 @@ import { NO_PAUSE, type Pause } from "./queue-pause.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import type { Knowable } from "./shared-reads.ts"
 import type { StreamMetrics } from "./stream-metrics.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 import { thinned } from "./thinning.ts"
@@ -87,14 +88,14 @@ export class HistoryReader {
   async *opening(item: Opening | undefined): Passage {
     const { request } = this.#place
     const { openings, random } = this.#shared
-    const opening = await openings.of(request, item)
+    const opening = await this.#patiently(() => openings.of(request, item))
     if (opening) {
       yield openWith(opening, this.#place, this.#shared)
       return
     }
     const greeting = greetingOf(random())
     const from = eventId(request.lastEventId)
-    const bounds = await openings.bounds(from ?? 0, this.#place.queueId)
+    const bounds = await this.#patiently(() => openings.bounds(from ?? 0, this.#place.queueId))
     if (from !== undefined && isKept(from, bounds)) {
       this.#place.cursor = from
       yield [greeting]
@@ -111,7 +112,8 @@ export class HistoryReader {
   /** Sends a gap because the updates after an event ID are gone, then the current state and `live`. */
   async *rolledBack(from: number): Passage {
     const { queueId } = this.#place
-    const item = queueId === undefined ? undefined : await this.#shared.openings.itemNow(queueId)
+    const { openings } = this.#shared
+    const item = queueId === undefined ? undefined : await this.#patiently(() => openings.itemNow(queueId))
     const gap = { event: "gap", reason: "rolled_back", last_event_id: from, missed: null } as const
     yield* this.#state(item, [this.#gap(gap)])
   }
@@ -119,13 +121,13 @@ export class HistoryReader {
   /** Some frames, the current state, and `live`. `item` is the state of the watched item, if one is. */
   async *#state(item: Opening | undefined, before: readonly Frame[]): Passage {
     const { openings } = this.#shared
-    const opening = item ?? (await openings.state())
+    const opening = item ?? (await this.#patiently(() => openings.state()))
     if (opening) {
       examine(opening, this.#place, this.#shared)
       yield [...before, ...opening.frames(this.#place.wanted, pauseFor(this.#place, this.#shared))]
       return
     }
-    const { ids, head } = await openings.latestOpen()
+    const { ids, head } = await this.#patiently(() => openings.latestOpen())
     yield* this.#latest(ids, before, () => liveAfter(head, this.#place, this.#shared))
     this.#place.cursor = head
   }
@@ -197,7 +199,7 @@ export class HistoryReader {
   }
 
   /** Reads, again and again while the database is away: what it cannot give now is not damaged. */
-  async #patiently<T>(read: () => Promise<T>): Promise<T> {
+  async #patiently<T>(read: () => Knowable<T>): Promise<T> {
     for (;;) {
       try {
         return await read()
