@@ -16,6 +16,8 @@ let items: QueueItem[] = []
 let asked: string[] = []
 /** The status whose next page cannot be read. */
 let failing: Status | undefined
+/** Until when what the server has read is on its way; undefined if it arrives at once. */
+let held: Promise<void> | undefined
 
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 60; turn += 1) await Promise.resolve()
@@ -24,7 +26,7 @@ async function settled(): Promise<void> {
 beforeEach(() => {
   jest.useFakeTimers()
   Object.assign(globalThis, { document: { hidden: false } })
-  ;[items, asked, failing] = [[], [], undefined]
+  ;[items, asked, failing, held] = [[], [], undefined, undefined]
   spyOn(server, "list").mockImplementation(async ({ status, after, q }) => {
     asked.push(`${status} ${after ?? "-"}${q === undefined ? "" : ` ${q}`}`)
     if (status === failing) {
@@ -34,6 +36,7 @@ beforeEach(() => {
     const found = items.filter((one) => one.status === status && one.title.includes(q ?? ""))
     const from = Number(after ?? 0)
     const next = from + PAGE < found.length ? String(from + PAGE) : null
+    await held
     return { queue: found.slice(from, from + PAGE), next }
   })
 })
@@ -144,10 +147,12 @@ test("after a quiet time a search is asked for at once, and what the stream says
   await settled()
   jest.advanceTimersByTime(5000)
   asked = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  held = promise
   search.hear([update(1, { queue_id: 9, status: "queued" })])
   jest.advanceTimersByTime(1)
-  // The server is being asked, and has not answered yet.
   search.hear([update(2, { queue_id: 2, status: "processing", progress: 42 })])
+  resolve()
   await settled()
   expect(asked).toContain("queued -")
   expect(search.state.items.get(2)).toMatchObject({ status: "processing", progress: 42 })
