@@ -224,7 +224,9 @@ test("the server is asked how far it is when a tab comes onto the screen and aft
   expect(await askedBy(() => show(true))).toBe(0)
   expect(await askedBy(() => show(false))).toBe(0)
   expect(await askedBy(() => show(true))).toBe(1)
-  expect(await askedBy(() => jest.setSystemTime(Date.now() + 60_000))).toBe(1)
+  show(false)
+  // Less than the time after which it is asked for a tab that is hidden.
+  expect(await askedBy(() => jest.setSystemTime(Date.now() + 20_000))).toBe(1)
 })
 
 test("what the stream says of an item while that is being asked for counts over the answer", async () => {
@@ -276,6 +278,10 @@ test("the figures say that the queue is paused as the stream says it, whatever a
   await far.say({ event: "queue", paused_at: null })
   await far.say({ event: "queue", paused_at: null })
   expect(paused.slice(length)).toEqual([null])
+  spyOn(server, "counts").mockResolvedValue({ paused_at: "noon" } as Counts)
+  page.hub.receive("tab", { type: "count" })
+  await pass(2000)
+  expect(paused.at(-1)).toBeNull()
   spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
 })
 

@@ -26,6 +26,11 @@ export const COMMANDS: readonly Mistake[] = [
         "{ ...found.metadata, ...metadata }",
         "{ ...metadata, ...found.metadata }",
       ],
+      [
+        "the priority of a new item is lost",
+        'priority: integerFlag(given, "priority"),',
+        "priority: undefined,",
+      ],
     ],
   ),
   ...of(
@@ -90,6 +95,11 @@ export const COMMANDS: readonly Mistake[] = [
         "lines.slice(0, isCut ? ERROR_LINES : undefined)",
       ],
       ["a time that rests on one run seems to rest on none", "eta_runs > 0 ? `from", "eta_runs > 1 ? `from"],
+      [
+        "what is done and what there is to do are swapped",
+        '["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""]',
+        '["unit", unit ? `${unit.total} of ${unit.done} ${unit.name}` : ""]',
+      ],
     ],
   ),
   ...of(
@@ -113,6 +123,11 @@ export const COMMANDS: readonly Mistake[] = [
         "throw error",
       ],
       ["a watch of one item never ends", "untilFinished: queueId !== undefined", "untilFinished: false"],
+      [
+        "the exit code of a watch is by the first update",
+        'if (said.type === "update") status = said.update.status',
+        'if (said.type === "update") status ??= said.update.status',
+      ],
     ],
   ),
   ...of(
@@ -123,6 +138,11 @@ export const COMMANDS: readonly Mistake[] = [
         "a worker that is idle for minutes is idle for days",
         '(nowMs - Date.parse(idle_since ?? "")) / 1000',
         '(nowMs - Date.parse(idle_since ?? ""))',
+      ],
+      [
+        "the only tag of a worker is not shown",
+        "tags !== null && tags.length > 0",
+        "tags !== null && tags.length > 1",
       ],
     ],
   ),

@@ -33,6 +33,16 @@ export const NOTICES: readonly Mistake[] = [
       ],
       ["a receiver that is gone is asked for a day", "if (answer === GONE || isOver)", "if (isOver)"],
       ["replies are not counted", "    this.#options.onReply?.(urlId(delivery.url), reply.status)\n", ""],
+      [
+        "after a restart webhooks read the whole history again",
+        "(await this.#deliveries.cursor()) ?? 0",
+        "0",
+      ],
+      [
+        "a server without webhooks reads the history for them",
+        "if (this.#options.urls.length === 0 || this.#stopped.signal.aborted) return",
+        "if (this.#stopped.signal.aborted) return",
+      ],
     ],
   ),
   ...of(
@@ -61,6 +71,7 @@ export const NOTICES: readonly Mistake[] = [
         "const id = `${update_id}`",
       ],
       ["an answer of 204 is a failure", 'error: reply.ok ? "" :', 'error: reply.status === 200 ? "" :'],
+      ["a delivery does not say by which program it was sent", '        "user-agent": userAgent,\n', ""],
     ],
   ),
   ...of(
@@ -92,6 +103,11 @@ export const NOTICES: readonly Mistake[] = [
         "entry.instances.size > MANY_INSTANCES && oldest",
         "entry.instances.size < 0 && oldest",
       ],
+      [
+        "each worker of another server counts as waiting",
+        "this.#others.filter(({ isWaiting }) => isWaiting)",
+        "this.#others",
+      ],
     ],
   ),
   ...of(
@@ -118,6 +134,11 @@ export const NOTICES: readonly Mistake[] = [
         "a reader is told that what it has read was lost",
         "missing = Math.max(0, piece.from - this.#at)",
         "missing = Math.max(0, piece.to - this.#at)",
+      ],
+      [
+        "the output of a song is that of its first render by time",
+        'Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? "")',
+        'Date.parse(a.started_at ?? "") - Date.parse(b.started_at ?? "")',
       ],
     ],
   ),

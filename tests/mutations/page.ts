@@ -56,6 +56,26 @@ export const PAGE: readonly Mistake[] = [
         '    if (this.#loaded) this.#send({ type: "gap", gap })',
         '    this.#send({ type: "gap", gap })',
       ],
+      [
+        "how far the server is is not asked when the stream is live again",
+        "    if (isNew) void this.#probe()\n",
+        "",
+      ],
+      [
+        "another tab has no figures until they change",
+        "      counts: this.#counts,\n      loaded",
+        "      counts: null,\n      loaded",
+      ],
+      [
+        "a queue of another history counts as read before it is",
+        "      this.#loaded = false\n      this.#counts = null",
+        "      this.#counts = null",
+      ],
+      [
+        "what all tabs know already is told again",
+        "if (!this.#counts || this.#counts.paused_at === at) return",
+        "if (!this.#counts) return",
+      ],
     ],
   ),
   ...of(
@@ -118,6 +138,17 @@ export const PAGE: readonly Mistake[] = [
         'if (this.#now.state === "live" && nowMs - this.#heardMs > FRESH_MS)',
         'if (this.#now.state === "live")',
       ],
+      ["a paused tab looks live", '    this.#lost("The tab was in the background", null)\n', ""],
+      [
+        "what was stored a moment ago counts as late",
+        "const behind = this.#ahead && isOld ?",
+        "const behind = this.#ahead ?",
+      ],
+      [
+        "a stream that is closed stays open",
+        "    this.#isClosed = true\n    this.#attempt.abort()\n    this.#resume?.()",
+        "    this.#isClosed = true\n    this.#resume?.()",
+      ],
     ],
   ),
   ...of(
@@ -150,11 +181,6 @@ export const PAGE: readonly Mistake[] = [
     "src/dashboard/live/list-reading.ts",
     ["tests/dashboard/search.test.ts"],
     [
-      [
-        "a list whose last page is empty seems to be known to its beginning only",
-        "place.last = queue.at(-1) ?? place.last",
-        "place.last = queue.at(-1) ?? null",
-      ],
       [
         "only 500 running items are shown",
         "page < MAX_PAGES && running.end !== null",
@@ -229,6 +255,11 @@ export const PAGE: readonly Mistake[] = [
         "new figures are not drawn",
         "        this.counts = message.counts\n        this.#listsChanged = true",
         "        this.counts = message.counts",
+      ],
+      [
+        "items that were read again are not drawn",
+        "        this.#ears.items(message.items, message.removed)\n",
+        "",
       ],
     ],
   ),

@@ -21,6 +21,16 @@ export const TERMINAL: readonly Mistake[] = [
         'this.#link.state !== "live" || stalled === true',
         "stalled === true",
       ],
+      [
+        "the items for which there is no room are counted with the others",
+        "`  and ${all.length - shown.length} more`",
+        "`  and ${all.length} more`",
+      ],
+      [
+        "the first attempt is shown as if there had been others",
+        "attempt !== undefined && attempt > 1",
+        "attempt !== undefined && attempt > 0",
+      ],
     ],
   ),
   ...of(
@@ -61,6 +71,11 @@ export const TERMINAL: readonly Mistake[] = [
         "JSON.stringify([view.columns, drawn])",
         "JSON.stringify([drawn])",
       ],
+      [
+        "what has happened is printed only once the board changes",
+        "state === this.#last && above.length === 0 && !isForced",
+        "state === this.#last && !isForced",
+      ],
     ],
   ),
   ...of(
@@ -88,6 +103,7 @@ export const TERMINAL: readonly Mistake[] = [
         'isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : message',
         "message",
       ],
+      ["a line has the time of UTC", "`${zone.clock(toldMs)} ${name}", "`${UTC.clock(toldMs)} ${name}"],
     ],
   ),
   ...of(

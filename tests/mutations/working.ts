@@ -97,6 +97,26 @@ export const WORKING: readonly Mistake[] = [
       ],
       ["an older server is asked with each claim what it does not know", "    this.#isOlder = true\n", ""],
       ["a worker waits for renders that are over", "    this.#attempts.delete(attempt)\n", ""],
+      [
+        "the second signal has the items of a worker fail",
+        'attempt.stop({ by: "release" })',
+        'attempt.signal("SIGTERM")',
+      ],
+      [
+        "each refusal of a claim is asked for twice",
+        "error.status !== 422) throw error",
+        "error.status < 400) throw error",
+      ],
+      [
+        "nobody learns that the server is back",
+        'if (this.#isOffline) toStderr("the server is back")',
+        'if (!this.#isOffline && this.#failure) toStderr("the server is back")',
+      ],
+      [
+        "a command gets only the number of its item",
+        "input: `${JSON.stringify(item)}\\n`",
+        "input: JSON.stringify(item.id)",
+      ],
     ],
   ),
   ...of(
@@ -129,6 +149,11 @@ export const WORKING: readonly Mistake[] = [
         "the files of a command that was stopped are looked at",
         "end.code === 0 && !this.#stop",
         "end.code === 0",
+      ],
+      [
+        "the guard kills a command that ended long ago",
+        "    guarded[Symbol.dispose]()\n    const found",
+        "    const found",
       ],
     ],
   ),
@@ -198,6 +223,27 @@ export const WORKING: readonly Mistake[] = [
         "if (isLent || this.#isCancelled) return\n    const code",
         "if (this.#isCancelled) return\n    const code",
       ],
+      [
+        "an item that is gone is asked about for as long as the command runs",
+        "    this.#hasGivenUp = true\n    this.#over.abort()\n",
+        "    this.#hasGivenUp = true\n",
+      ],
+      [
+        "of several steps that wait only the first is reported before the result",
+        "while (await this.#send(held));",
+        "await this.#send(held)",
+      ],
+      [
+        "a server that denies access is asked again at once",
+        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 || error.status === 403)",
+        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 && error.status === 403)",
+      ],
+      [
+        "a run inside another one renews the lease of the outer one",
+        "if (!this.#options.isLent) this.#loops.push(this.#renewing())",
+        "this.#loops.push(this.#renewing())",
+      ],
+      ["each try of a claim is said", "    this.#isRefused = true\n", ""],
     ],
   ),
 ]
