@@ -1,13 +1,33 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, closeSync, openSync, readSync, statSync, writeFileSync } from "node:fs"
 
 import { AppError, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token.ts"
 
+/** More than any setting has. A device may have no end. */
+const MAX_BYTES = 64 * 1024
+
+function bytesOf(file: string): Buffer {
+  const bytes = Buffer.alloc(MAX_BYTES)
+  const descriptor = openSync(file, "r")
+  try {
+    let size = 0
+    for (let read = -1; read !== 0 && size < MAX_BYTES; size += read) {
+      read = readSync(descriptor, bytes, size, MAX_BYTES - size, null)
+    }
+    return bytes.subarray(0, size)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** The text of a file without the white space around it; undefined if there is no such file. */
 function textOf(file: string): string | undefined {
   try {
-    return readFileSync(file, "utf8").trim()
+    const bytes = bytesOf(file)
+    if (bytes.length < MAX_BYTES) return bytes.toString("utf8").trim()
+    throw new AppError("invalid", `the file ${file} has ${MAX_BYTES / 1024} KiB or more; a setting has less`)
   } catch (error) {
+    if (error instanceof AppError) throw error
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
     throw new AppError("unavailable", `the file ${file} cannot be read: ${reasonOf(error)}`)
   }
@@ -15,7 +35,7 @@ function textOf(file: string): string | undefined {
 
 /**
  * The value of a setting that a file holds.
- * @throws AppError `invalid` if there is no such file, or nothing in it, `unavailable` if it cannot be read
+ * @throws AppError `invalid` if there is no such file, nothing in it, or far too much, `unavailable` if it cannot be read
  */
 export function valueIn(file: string): string {
   const text = textOf(file)
@@ -41,6 +61,9 @@ export function tokenIn(file: string): string {
 export function tokenInOrNew(file: string, create: () => string): string {
   const text = textOf(file)
   if (text !== undefined && text !== "") return tokenIn(file)
+  // A device would take the token and forget it, and be made private.
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
+    throw new AppError("invalid", `the token file ${file} is not a file, so no token can be kept in it`)
   const token = create()
   try {
     writeFileSync(file, "", { mode: 0o600 })

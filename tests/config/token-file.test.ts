@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { tokenInOrNew } from "../../src/config/token-file.ts"
+import { tokenIn, tokenInOrNew, valueIn } from "../../src/config/token-file.ts"
 import { temporaryFolder } from "../server.ts"
 
 const TOKEN = `tsk_${"a".repeat(43)}`
@@ -22,3 +22,23 @@ test.each([0o644, 0o666])(
     expect(tokenInOrNew(file, refused)).toBe(TOKEN)
   },
 )
+
+test("what has no end is read no further than a setting is long", () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "token")
+  writeFileSync(file, "")
+  truncateSync(file, 1024 ** 4)
+  for (const read of [tokenIn, valueIn, (path: string) => tokenInOrNew(path, refused)])
+    expect(() => read(file)).toThrow(`the file ${file} has 64 KiB or more`)
+})
+
+test("no token is written to what is no file, and that is not made private", () => {
+  // It stands for /dev/null, which root would make unusable for all others.
+  using folder = temporaryFolder()
+  const pipe = join(folder.path, "pipe")
+  expect(Bun.spawnSync(["mkfifo", "-m", "666", pipe]).exitCode).toBe(0)
+  const writer = Bun.spawn(["sh", "-c", ': > "$0"', pipe])
+  expect(() => tokenInOrNew(pipe, refused)).toThrow(`the token file ${pipe} is not a file`)
+  expect(statSync(pipe).mode & 0o777).toBe(0o666)
+  writer.kill()
+})
