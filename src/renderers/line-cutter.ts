@@ -12,7 +12,7 @@ const MAX_ESCAPE = 12
 const ENDS = /[\r\n\b]/g
 /** Some bars are drawn without a return: the cursor is moved to the first column, to another line, or to a place. */
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
-const MOVE = new RegExp(MOVES)
+const MOVE = new RegExp(MOVES, "g")
 const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
 /** A sequence at the end of a piece that has not ended. */
 const OPEN = new RegExp(`${ESCAPE}(?:\\[[\\d;]{0,9})?$`)
@@ -31,7 +31,8 @@ export interface Line {
  * characters are dropped, so that UTF-16 read as UTF-8 is legible.
  */
 export class LineCutter {
-  #end = ENDS
+  /** What ends a line in the piece; undefined until it is known whether the cursor is moved there. */
+  #end: RegExp | undefined = ENDS
   #piece = ""
   /** The beginning of an escape sequence at the end of the last piece. */
   #open = ""
@@ -51,15 +52,16 @@ export class LineCutter {
     const isEscaped = this.#piece.includes(ESCAPE)
     this.#open = (isEscaped && OPEN.exec(this.#piece.slice(-MAX_ESCAPE))?.[0]) || ""
     this.#piece = this.#piece.slice(0, this.#piece.length - this.#open.length)
-    this.#end = isEscaped && MOVE.test(this.#piece) ? ENDS_AND_MOVES : ENDS
+    this.#end = isEscaped ? undefined : ENDS
     this.#from = 0
   }
 
   /** The next line that ends in the piece; undefined at its end. */
   next(): Line | undefined {
     for (;;) {
-      this.#end.lastIndex = this.#from
-      const end = this.#end.exec(this.#piece)
+      const ends = (this.#end ??= this.#endsAhead())
+      ends.lastIndex = this.#from
+      const end = ends.exec(this.#piece)
       this.#add(this.#piece.slice(this.#from, end?.index))
       if (!end) return this.#leave()
       this.#from = end.index + end[0].length
@@ -78,6 +80,11 @@ export class LineCutter {
       this.#passTo(found < 0 ? this.#piece.length : this.#from + found)
     }
     return this.next()
+  }
+
+  #endsAhead(): RegExp {
+    MOVE.lastIndex = this.#from
+    return MOVE.test(this.#piece) ? ENDS_AND_MOVES : ENDS
   }
 
   /** Passes over the lines before the one in which this place is. */

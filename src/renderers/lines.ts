@@ -31,7 +31,9 @@ const MAX_FOUND_A_SECOND = 5000
 const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
-const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?\p{L}{2,3}\s\d|%\s?\d|[％٪﹪／]|progress|percent/iu
+const FIGURES =
+  /\d\s?[%/]|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside of counts that are distinguished. */
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
@@ -128,7 +130,7 @@ class Lines implements LineReader {
     let told: Report | undefined
     for (const piece of shownIn(line, isRedrawn)) {
       const { text } = piece
-      if (PREPARATION.test(text) || TRANSCRIPT.test(text)) continue
+      if (!DIGIT.test(text) || PREPARATION.test(text) || TRANSCRIPT.test(text)) continue
       const unit = this.#tell(piece)
       if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }

@@ -28,12 +28,13 @@ const ROUNDING = 0.02
 
 /** How many percentages a line has. */
 export const percentagesIn = (text: string): number =>
-  text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0
+  text.includes("%") ? (text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0) : 0
 
 /** The one percentage of a line: "45 %", "45,5 %", "progress: 45", "12.3/45.6 MB"; undefined if there is none. */
 export function percentIn(text: string): Percent | undefined {
-  const percent =
-    PERCENT.exec(text) ?? WORD.exec(text) ?? IN_WORDS.exec(text) ?? text.matchAll(SIGN_FIRST).next().value
+  const percent = text.includes("%")
+    ? (PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value)
+    : (WORD.exec(text) ?? IN_WORDS.exec(text))
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
     const isPercentage = value <= 100 && (percent[0].includes("%") || value >= 1 || value === 0)

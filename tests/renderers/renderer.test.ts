@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
@@ -6,6 +6,8 @@ import { MAX_LINE_LENGTH } from "../../src/renderers/line-cutter.ts"
 import { RENDERER_NAMES, type RendererName } from "../../src/renderers/names.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { capture, CAPTURES, listen } from "./captures.ts"
+
+setDefaultTimeout(30_000)
 
 /** A text in pieces; borders come anywhere, also within CR LF. */
 function pieces(text: string, borders: readonly number[]): string[] {
