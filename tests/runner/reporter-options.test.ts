@@ -141,7 +141,8 @@ test("once the item is gone nothing more is asked, and a lent item is renewed by
   scene.reporter.start()
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.cancelled.length > 0)
-  await Bun.sleep(100)
+  // What was under way at that moment is answered first.
+  await Bun.sleep(300)
   const { length } = scene.asked
   await Bun.sleep(300)
   expect(scene.asked.length).toBe(length)
@@ -157,7 +158,8 @@ test.each([401, 403])("a server that answers %d is not asked again within a seco
   await scene.reporter.begin()
   scene.reporter.start()
   scene.reporter.push({ message: "one" })
-  await Bun.sleep(800)
+  await scene.until(() => scene.of("progress").length > 0 && scene.of("heartbeat").length > 0)
+  await Bun.sleep(500)
   expect([scene.of("progress").length, scene.of("heartbeat").length]).toEqual([1, 1])
 })
 
