@@ -1,7 +1,7 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
 import { lineThrough, type Point } from "./line.ts"
-import { type Amounts, amountsOf, lasts, matched, type Part } from "./matching-steps.ts"
-import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./step-durations.ts"
+import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
+import { type Habit, type Habits, type Lasted, SAME, type Sizes, sizesOf } from "./step-durations.ts"
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { roughnessOf } from "./uneven-pace.ts"
 
@@ -138,6 +138,13 @@ const linesThrough = ({ lines: { media, unit, percent } }: StepTrace): Part["lin
   percent: percent && lineThrough(percent),
 })
 
+/** What the size of each step says of an amount; `log` is the logarithm of that. */
+const kinshipOf = (steps: readonly StepTrace[], of: string, log: number): Kinship[] =>
+  steps.map(({ unit, size }) => {
+    if (unit !== of || size <= 0) return 0
+    return Math.abs(Math.log(size) - log) < SAME ? 2 : 1
+  })
+
 /** Prepares a run to be asked. */
 export function witnessOf(run: Run, habits: Habits): Witness {
   const known = sizesOf(run.steps)
@@ -151,7 +158,15 @@ export function witnessOf(run: Run, habits: Habits): Witness {
       const size = isOwn ? logOfSize : known.get(unit)
       return size === undefined || power < MIN_POWER
         ? []
-        : [{ unit, power, size, isOwn, follows: isOwn ? habit.follows : 1 }]
+        : [
+            {
+              unit,
+              power,
+              kinship: kinshipOf(run.steps, unit, size),
+              isOwn,
+              follows: isOwn ? habit.follows : 1,
+            },
+          ]
     })
     const roughness = roughnessOf(step, seconds)
     const lines = linesThrough(step)

@@ -1,5 +1,5 @@
 import type { Line } from "./line.ts"
-import { type Habit, SAME, type Sizes, sizesOf } from "./step-durations.ts"
+import { type Habit, type Sizes, sizesOf } from "./step-durations.ts"
 import { type Signal, type StepTrace, withoutDigits } from "./trace.ts"
 
 /** One step of a run that is asked. */
@@ -30,18 +30,29 @@ interface Amount {
   readonly unit: string
   /** See `Habit`. */
   readonly power: number
-  /** The logarithm of how much. */
-  readonly size: number
+  /** For each step of the run, what its size says of this one; as a number, because it is looked at very often. */
+  readonly kinship: readonly Kinship[]
   /** In this step; otherwise in all of the run. */
   readonly isOwn: boolean
   /** See `Habit`. */
   readonly follows: number
 }
 
+/** What the size of a step says of an amount: 2 that it is the same thing, 1 that it has the same unit, 0 nothing. */
+export type Kinship = 0 | 1 | 2
+
+/** How much there is to do in a step that has begun, beside how much there was in the run's. */
+interface Grown {
+  /** The run's step, its place in the run. */
+  readonly part: number
+  /** The logarithm of how many times as much there is. */
+  readonly by: number
+}
+
 /** How much there is to do in an attempt and how much there was in a run, as logarithms. */
 export interface Amounts {
-  /** In the steps that have begun, as far as it is known of both. */
-  readonly pairs: readonly { readonly unit: string; readonly was: number; readonly now: number }[]
+  /** The steps that have begun, as far as it is known of both. */
+  readonly grown: readonly Grown[]
   /** What was declared before the start. */
   readonly totals: Sizes
   /** What there was in all of the run. */
@@ -98,30 +109,33 @@ export function amountsOf(
   matches: readonly number[],
   totals: Sizes,
 ): Amounts {
-  const pairs: { unit: string; was: number; now: number }[] = []
+  const grown: Grown[] = []
   for (let i = 0; i < live.length; i += 1) {
     const now = live[i]
-    const part = parts[matches[i] ?? -1]
+    const match = matches[i] ?? -1
+    const part = parts[match]
     if (!now || !part || now.size <= 0 || part.step.size <= 0 || now.unit !== part.step.unit) continue
-    pairs.push({ unit: now.unit, was: part.logOfSize, now: Math.log(now.size) })
+    grown.push({ part: match, by: Math.log(now.size) - part.logOfSize })
   }
   // Only declared totals are compared with the whole.
   const whole = totals.size > 0 ? sizesOf(parts.map(({ step }) => step)) : totals
-  return { pairs, totals, whole }
+  return { grown, totals, whole }
 }
 
 /**
  * How many times as much there is to do of a unit as there was, as a logarithm; 0 while unknown. The latest
  * step about the same thing decides, otherwise the declared totals, otherwise the latest step of that unit.
  */
-function growthOf({ pairs, totals, whole }: Amounts, { unit, size, follows }: Amount): number {
+function growthOf({ grown, totals, whole }: Amounts, { unit, kinship, follows }: Amount): number {
   let latest: number | undefined
-  for (let i = pairs.length - 1; i >= 0; i -= 1) {
-    const pair = pairs[i]
-    if (!pair || pair.unit !== unit) continue
-    if (Math.abs(pair.was - size) < SAME) return pair.now - pair.was
-    latest ??= follows * (pair.now - pair.was)
+  for (let i = grown.length - 1; i >= 0; i -= 1) {
+    const one = grown[i]
+    const kin = one ? kinship[one.part] : 0
+    if (!one || !kin) continue
+    if (kin === 2) return one.by
+    latest ??= follows * one.by
   }
+  if (totals.size === 0) return latest ?? 0
   const [declared, was] = [totals.get(unit), whole.get(unit)]
   return declared === undefined || was === undefined ? (latest ?? 0) : declared - was
 }
@@ -129,14 +143,14 @@ function growthOf({ pairs, totals, whole }: Amounts, { unit, size, follows }: Am
 /**
  * How long a step of a run would take with what there is to do now; `now` is the attempt's own step, if it has begun.
  */
-export function lasts({ step, seconds, sizes }: Part, amounts: Amounts, now?: StepTrace): number {
-  if (amounts.pairs.length === 0 && amounts.totals.size === 0) return seconds
+export function lasts({ step, logOfSize, seconds, sizes }: Part, amounts: Amounts, now?: StepTrace): number {
+  if (amounts.grown.length === 0 && amounts.totals.size === 0) return seconds
   const isTold = now !== undefined && now.size > 0 && now.unit === step.unit
   let growth = 0
   for (let i = 0; i < sizes.length; i += 1) {
     const one = sizes[i]
     if (!one) continue
-    const by = isTold && one.isOwn ? Math.log(now.size) - one.size : growthOf(amounts, one)
+    const by = isTold && one.isOwn ? Math.log(now.size) - logOfSize : growthOf(amounts, one)
     growth += one.power * by
   }
   return growth === 0 ? seconds : seconds * Math.exp(Math.max(-MAX_GROWTH, Math.min(MAX_GROWTH, growth)))
