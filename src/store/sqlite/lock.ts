@@ -78,6 +78,19 @@ export function leaveWord(path: string, mark: Mark): void {
   chmodSync(`${path}.lock`, 0o600)
 }
 
+/** What SQLite keeps beside a database, and what we do. */
+const BESIDE = ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]
+
+/** SQLite would wait for the writer of a pipe, or call the disk full, and root would make a device private. */
+function checkBeside(path: string): void {
+  const odd = BESIDE.find((part) => statSync(`${path}${part}`, { throwIfNoEntry: false })?.isFile() === false)
+  if (odd === undefined) return
+  throw new AppError(
+    "unavailable",
+    `${path}${odd} is not a file, as SQLite needs it beside the database; remove or rename it, and start again`,
+  )
+}
+
 /**
  * The lock file beside a database: a database of its own, held by a transaction, so that whatever ends the process
  * releases it. A second server would show none of the first one's updates, and take its workers for lost. It also
@@ -93,10 +106,11 @@ export class Lock implements Disposable {
 
   /**
    * With `isNewAllowed`, a lock file that cannot be read is accepted even if there is no database beside it.
-   * @throws AppError `unavailable` if another server holds the lock, or the lock file cannot be read and the database
-   * is gone
+   * @throws AppError `unavailable` if another server holds the lock, the lock file cannot be read and the database is
+   * gone, or something beside the database is no file
    */
   constructor(path: string, isNewAllowed = false) {
+    checkBeside(path)
     this.#path = path
     this.#isNew = !existsSync(`${path}.lock`)
     this.#client = this.#open()

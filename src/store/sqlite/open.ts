@@ -17,9 +17,6 @@ import { TABLES } from "./schema.ts"
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
 
-/** What SQLite keeps beside a database, and what we do. */
-const BESIDE = ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]
-
 const migrationsFolder = join(import.meta.dir, "migrations")
 
 /** How many migrations this binary knows. */
@@ -212,14 +209,6 @@ function checkKind(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false })
   if (file && !file.isFile())
     throw new AppError("unavailable", `the database ${path} is not a file; name one with --database`)
-  // SQLite would wait for the writer of a pipe, or call the disk full.
-  const odd = BESIDE.find((part) => statSync(`${path}${part}`, { throwIfNoEntry: false })?.isFile() === false)
-  if (odd !== undefined) {
-    throw new AppError(
-      "unavailable",
-      `${path}${odd} is not a file, as SQLite needs it beside the database; remove or rename it, and start again`,
-    )
-  }
   // By another name it has another lock file, and another write-ahead log.
   if (file && file.nlink > 1 && existsSync("/proc") && isOpenElsewhere(file)) {
     throw new AppError(
