@@ -236,11 +236,19 @@ page("the badge never lies", () => {
     const tab = await open(server)
     await tab.until(`${LANES} === "10"`)
     await tab.evaluate(NOTE)
+    await tab.resize(390)
     await server.end("SIGTERM")
     await tab.until(`${BADGE} === "reconnecting"`)
     expect(await tab.evaluate<string>(`document.querySelector("#badge").innerText`)).toMatch(
       /as of \d\d:\d\d:\d\d/,
     )
+    // It fits a phone, beside the button that adds a song.
+    const badge = `[...document.querySelectorAll("#badge span")].filter((one) => one.checkVisibility())`
+    expect(
+      await tab.evaluate<boolean>(
+        `[document.documentElement, ...${badge}].every((one) => one.scrollWidth <= one.clientWidth + 1)`,
+      ),
+    ).toBe(true)
     const again = await serveAgain(server, database)
     await again.put(id, { progress: 70 })
     await running(again, 5)

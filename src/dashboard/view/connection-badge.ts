@@ -16,6 +16,8 @@ export interface BadgeWords {
   readonly word: string
   /** What goes with it; empty for nothing. */
   readonly detail: string
+  /** When the next attempt is; absent or empty if none is waited for. Narrow screens have no room for it. */
+  readonly next?: string
 }
 
 function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): BadgeWords {
@@ -29,9 +31,9 @@ function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): B
 /** What can be said of the stream, and no more. `nowMs` is this machine's clock. */
 export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
   const { state, confirmedMs, retryAtMs } = connection
-  const again =
+  const next =
     retryAtMs !== null && retryAtMs - nowMs > 1500
-      ? `, next attempt in ${duration((retryAtMs - nowMs) / 1000)}`
+      ? `next attempt in ${duration((retryAtMs - nowMs) / 1000)}`
       : ""
   const asOf = confirmedMs === null ? "" : `as of ${at(confirmedMs, nowMs)}`
   switch (state) {
@@ -40,7 +42,7 @@ export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
     case "live":
       return liveWords(connection, nowMs)
     case "reconnecting":
-      return { word: "Reconnecting", detail: asOf + again }
+      return { word: "Reconnecting", detail: asOf, next }
     case "stale":
       return confirmedMs === null ? { word: "Can't connect", detail: "" } : { word: "Stale", detail: asOf }
     case "refused":
@@ -59,6 +61,7 @@ export class Badge {
   readonly #button = byId("badge", HTMLButtonElement)
   readonly #word = el("span", { class: "word" })
   readonly #detail = el("span", { class: "detail" })
+  readonly #next = el("span", { class: "detail next" })
   readonly #facts = byId("facts", HTMLElement)
   readonly #banner = byId("banner", HTMLElement)
   readonly #reason = el("p")
@@ -72,6 +75,7 @@ export class Badge {
       el("span", { class: "dot", "aria-hidden": "true" }),
       this.#word,
       this.#detail,
+      this.#next,
     )
     this.#again.addEventListener("click", () => this.#retry())
     this.#banner.replaceChildren(this.#reason, this.#again)
@@ -92,7 +96,7 @@ export class Badge {
     this.#latest = [connection, stats, holder, isExplained]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
-    const { word, detail } = badgeWords(connection, nowMs)
+    const { word, detail, next = "" } = badgeWords(connection, nowMs)
     mark(this.#button, "data-state", state)
     mark(
       this.#button,
@@ -101,6 +105,7 @@ export class Badge {
     )
     say(this.#word, word)
     say(this.#detail, detail)
+    say(this.#next, next === "" ? "" : `· ${next}`)
     mark(
       document.documentElement,
       "data-trust",
