@@ -342,3 +342,14 @@ test("the server is asked how far it is as soon as the stream is live again", as
   await far.arrive(1000)
   expect(calls.length).toBe(before + 1)
 })
+
+test("a tab that says hello gets everything, and the other tabs nothing of it", async () => {
+  far = new Far()
+  const heard: (string | undefined)[] = []
+  const hub = new Hub((message, tab) => message.type === "state" && heard.push(tab))
+  hub.receive("one", { type: "hello", visible: true })
+  hub.receive("two", { type: "hello", visible: false })
+  expect(heard).toEqual(["one", "two"])
+  hub.close()
+  await settled()
+})

@@ -9,6 +9,7 @@ import {
 } from "../../src/dashboard/model/hub-messages.ts"
 import { Model } from "../../src/dashboard/model/model.ts"
 import { rightsOf, unknownRights } from "../../src/dashboard/model/rights.ts"
+import { State } from "../../src/dashboard/model/state.ts"
 import { knownWorkers } from "../../src/dashboard/model/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { item, time, update } from "./items.ts"
@@ -215,4 +216,17 @@ test("items that were read again are told, with those that are gone", () => {
   scene.model.hear({ type: "items", items: [item({ id: 1, title: "New" })], removed: [2] })
   expect(scene.told).toEqual(["items 1 without 2"])
   expect([scene.model.item(1)?.title, scene.model.item(2)]).toEqual(["New", undefined])
+})
+
+test("an item that moves on takes its song and title along, and is read again where an update cannot say all", () => {
+  const state = new State()
+  state.replace([item({ id: 1, status: "processing", song_id: 1 }), item({ id: 2, status: "queued" })])
+  const moved = state.apply([update(1, { queue_id: 1, status: "processing", song_id: 5, title: "New" })])
+  expect(state.items.get(1)).toMatchObject({ song_id: 5, title: "New" })
+  expect([...moved.unsure]).toEqual([])
+  const ended = state.apply([
+    update(2, { queue_id: 1, status: "completed" }),
+    update(3, { queue_id: 2, status: "processing" }),
+  ])
+  expect([...ended.unsure]).toEqual([1, 2])
 })

@@ -338,3 +338,10 @@ test("what was stored a moment ago is not behind yet", async () => {
   scene.link.tick()
   expect(scene.link.connection.behind).toBe(1)
 })
+
+test("a stream that was lost a moment ago is being connected again, and not stale yet", async () => {
+  await scene.say(OFFLINE)
+  jest.advanceTimersByTime(9900)
+  scene.link.tick()
+  expect(scene.link.connection.state).toBe("reconnecting")
+})

@@ -43,6 +43,16 @@ export const NOTICES: readonly Mistake[] = [
         "if (this.#options.urls.length === 0 || this.#stopped.signal.aborted) return",
         "if (this.#stopped.signal.aborted) return",
       ],
+      [
+        "two webhooks of one host have the same digits",
+        "webhook: urlId(url), url:",
+        "webhook: urlId(origin), url:",
+      ],
+      [
+        "of two receivers that fail only the first is told of",
+        "this.#watch(delivery.url, reply.error)",
+        'this.#watch("", reply.error)',
+      ],
     ],
   ),
   ...of(
@@ -107,6 +117,11 @@ export const NOTICES: readonly Mistake[] = [
         "each worker of another server counts as waiting",
         "this.#others.filter(({ isWaiting }) => isWaiting)",
         "this.#others",
+      ],
+      [
+        "a drained worker is expected to take another item",
+        "if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null",
+        "if (taken?.tags === null) return null",
       ],
     ],
   ),

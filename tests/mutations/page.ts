@@ -76,6 +76,11 @@ export const PAGE: readonly Mistake[] = [
         "if (!this.#counts || this.#counts.paused_at === at) return",
         "if (!this.#counts) return",
       ],
+      [
+        "each new tab has all tabs drawn again",
+        "this.#send(this.#whole(), tab)",
+        "this.#send(this.#whole())",
+      ],
     ],
   ),
   ...of(
@@ -148,6 +153,11 @@ export const PAGE: readonly Mistake[] = [
         "a stream that is closed stays open",
         "    this.#isClosed = true\n    this.#attempt.abort()\n    this.#resume?.()",
         "    this.#isClosed = true\n    this.#resume?.()",
+      ],
+      [
+        "a stream that was lost a second ago is stale",
+        "nowMs - this.#lostMs > STALE_MS)\n      this",
+        "nowMs - this.#lostMs > STALE_MS / 10)\n      this",
       ],
     ],
   ),
@@ -271,6 +281,18 @@ export const PAGE: readonly Mistake[] = [
         "a viewer does not learn why the page offers less",
         'if (may.includes("change")) return ""',
         'if (may.includes("read")) return ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/state.ts",
+    ["tests/dashboard/model.test.ts"],
+    [
+      ["an item keeps its former song", "    song_id: update.song_id,\n", ""],
+      [
+        "an item that ends is not read again",
+        'known.status !== "processing" || next.status !== "processing"',
+        'known.status !== "processing" && next.status !== "processing"',
       ],
     ],
   ),

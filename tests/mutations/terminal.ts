@@ -31,6 +31,11 @@ export const TERMINAL: readonly Mistake[] = [
         "attempt !== undefined && attempt > 1",
         "attempt !== undefined && attempt > 0",
       ],
+      [
+        "an item that was cancelled has failed",
+        "const standing = outcome ?? status",
+        "const standing = status",
+      ],
     ],
   ),
   ...of(

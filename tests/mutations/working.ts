@@ -117,6 +117,12 @@ export const WORKING: readonly Mistake[] = [
         "input: `${JSON.stringify(item)}\\n`",
         "input: JSON.stringify(item.id)",
       ],
+      [
+        "a worker renders one item at a time",
+        "Array.from({ length: this.#options.concurrency }, () => this.#slot())",
+        "Array.from({ length: 1 }, () => this.#slot())",
+      ],
+      ["a worker asks for items again and again", "      wait: CLAIM_WAIT_S,\n", ""],
     ],
   ),
   ...of(
@@ -154,6 +160,16 @@ export const WORKING: readonly Mistake[] = [
         "the guard kills a command that ended long ago",
         "    guarded[Symbol.dispose]()\n    const found",
         "    const found",
+      ],
+      [
+        "an ffmpeg that encoded nothing completes its item",
+        "  if (end.code === 0 && failure !== undefined) return failed(failure, true)\n",
+        "",
+      ],
+      [
+        "an item whose step cannot be run here keeps its lease",
+        'const isOn = keepsLease && verdict.end === "complete"',
+        'const isOn = keepsLease && verdict.end !== "fail"',
       ],
     ],
   ),
@@ -244,6 +260,11 @@ export const WORKING: readonly Mistake[] = [
         "this.#loops.push(this.#renewing())",
       ],
       ["each try of a claim is said", "    this.#isRefused = true\n", ""],
+      [
+        "a claim after two lost leases shows the first one",
+        "this.#held = this.#last = { id, token: claimed.lease.token }",
+        "this.#held = { id, token: claimed.lease.token }",
+      ],
     ],
   ),
 ]

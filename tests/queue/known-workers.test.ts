@@ -158,3 +158,13 @@ test("of the workers at another server those wait whose claims do", () => {
   one.learn(two.crew)
   expect(one.waiting).toMatchObject([{ worker: "waiting", tags: ["gpu"] }])
 })
+
+test("a worker that is drained takes no item after the one that it has", () => {
+  const presence = new Presence(() => 1000)
+  const item: QueueItem = { id: 7, ...blank(1, new Date(0).toISOString()), worker: "box" }
+  presence.claims({ worker: "box", tags: ["gpu"], instance: "first" })
+  presence.took(7, ["gpu"], "first")
+  expect(presence.afterwards(item)).toEqual({ worker: "box", tags: ["gpu"] })
+  presence.drain("box", true)
+  expect(presence.afterwards(item)).toBeNull()
+})

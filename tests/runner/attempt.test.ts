@@ -197,6 +197,15 @@ test.each<[string, Partial<AttemptOptions>, Verdict | undefined]>([
     { keepsLease: true },
     { end: "fail", failure: { error_message: "the command ended with code 1", retryable: true } },
   ],
+  ["exit 127", { releaseCodes: [126, 127], keepsLease: true }, { end: "release" }],
+  [
+    "echo 'Output file is empty, nothing was encoded' >&2",
+    {},
+    {
+      end: "fail",
+      failure: { error_message: "Output file is empty, nothing was encoded", retryable: true },
+    },
+  ],
 ])("what the server is told of %j", async (script, more, verdict) => {
   const reporter = new Heard()
   const { delivery } = await attempt(reporter, 1000, script, more).ended

@@ -176,3 +176,20 @@ test("that a claim is tried again is said once", async () => {
   await scene.until(() => scene.of("progress").length > 0)
   expect(scene.said).toEqual(["it is processing; rendering continues, and the claim is tried again"])
 })
+
+test("each claim after a lost lease shows the lease that was held last", async () => {
+  const tokens = ["second", "third"]
+  const shown: string[] = []
+  await using scene = new Scene(({ verb, token }) => {
+    if (verb === "claim") {
+      shown.push(token)
+      return Response.json({ item: ITEM, lease: { ...LEASE, token: tokens.shift() ?? "" } })
+    }
+    return token === "third" ? ok() : refusal(409, "lease_lost")
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").some(({ token }) => token === "third"))
+  expect(shown).toEqual(["first", "second"])
+})

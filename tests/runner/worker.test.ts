@@ -16,11 +16,11 @@ function claimingBy(claim: (signal: AbortSignal) => Promise<never>): Worker {
 }
 
 /** A worker with this client, which has the methods that the test needs. */
-function workerOf(client: unknown): Worker {
+function workerOf(client: unknown, concurrency = 1): Worker {
   return new Worker({
     client: client as Client,
     ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 0 },
-    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: [], concurrency: 1 },
+    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: [], concurrency },
     stateFolder: undefined,
   })
 }
@@ -314,3 +314,19 @@ test("a worker whose item is over has nothing to finish when it is to stop", asy
     stderr.mockRestore()
   }
 }, 30_000)
+
+test("a worker asks for as many items at once as it may render, and has each claim wait", async () => {
+  const asked: { readonly wait?: number }[] = []
+  const client: unknown = {
+    claim: (request: { readonly wait?: number }, signal: AbortSignal) => {
+      asked.push(request)
+      return untilOver(signal)
+    },
+  }
+  const worker = workerOf(client, 3)
+  const running = worker.run()
+  while (asked.length < 3) await new Promise(setImmediate)
+  worker.signal()
+  await running
+  expect(asked.map(({ wait }) => wait)).toEqual([30, 30, 30])
+})

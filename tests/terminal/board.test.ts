@@ -114,6 +114,7 @@ test("an item that stands still, or is to be cancelled, says so instead", () => 
   one.live(NOW)
   one.update(update(1, { status: "failed", outcome: "cancelled", cancel_requested_at }), NOW)
   expect(drawn(one).join("\n")).not.toContain("cancelling")
+  expect(drawn(one)[0]).toEndWith("  cancelled")
 })
 
 test("what a snapshot after a gap does not mention leaves the board", () => {

@@ -90,6 +90,7 @@ test("what may be secret in the address of a webhook is not shown", async () => 
   await using scene = new Scene()
   using plain = new Receiver()
   const shown: string[] = []
+  const ids = new Set<string>()
   for (const rest of ["/", "/?key=1", "/hook"]) {
     const webhooks = new Webhooks(scene.store, scene.store.deliveries, scene.bus, {
       ...{ urls: [new URL(rest, plain.url).href], secret: undefined, userAgent: "test", random: () => 0 },
@@ -101,10 +102,13 @@ test("what may be secret in the address of a webhook is not shown", async () => 
     await plain.asked(shown.length + 1)
     const { deliveries } = await webhooks.list({ status: undefined, limit: 1, before: undefined })
     shown.push(deliveries[0]?.url ?? "")
+    ids.add(deliveries[0]?.webhook ?? "")
     await webhooks.stop()
   }
   const { origin } = new URL(plain.url)
   expect(shown).toEqual([`${origin}/`, `${origin}/...`, `${origin}/...`])
+  // Each has its own digits, by which two webhooks of one host are told apart.
+  expect(ids.size).toBe(3)
 })
 
 test("each answer of 200 to 299 is a success, and 410 ends the tries at once", async () => {
@@ -153,4 +157,14 @@ test("a server without webhooks does not follow the history, and one that starts
   await again.stop()
   expect(read.mock.calls[0]?.[0].after).toBe(4)
   expect(scene.receiver.ids).toHaveLength(1)
+})
+
+test("of two receivers that fail each is told of", async () => {
+  using other = new Receiver()
+  await using scene = new Scene(undefined, [other])
+  other.answer = scene.receiver.answer = () => new Response("no", { status: 500 })
+  await scene.start()
+  await scene.fail()
+  await scene.settled(2)
+  expect(scene.told).toEqual(["failing", "failing"])
 })
