@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, readSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFileSync } from "node:fs"
 
 import { AppError, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token.ts"
@@ -6,13 +6,33 @@ import { isToken, TOKEN_WORDS } from "../token.ts"
 /** More than any setting has. A device may have no end. */
 const MAX_BYTES = 64 * 1024
 
+/** How long a pipe may take to give what its writer has for us, and how long to wait between two looks. */
+const PIPE_MS = 2000
+const LOOK_MS = 10
+
+const isNotYet = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "EAGAIN"
+
+/** Reads on; waits for a pipe that has a writer and nothing in it yet. */
+function readOn(descriptor: number, bytes: Buffer, size: number): number {
+  for (const limitMs = performance.now() + PIPE_MS; ;) {
+    try {
+      return readSync(descriptor, bytes, size, MAX_BYTES - size, null)
+    } catch (error) {
+      if (!isNotYet(error) || performance.now() > limitMs) throw error
+      Bun.sleepSync(LOOK_MS)
+    }
+  }
+}
+
 function bytesOf(file: string): Buffer {
   const bytes = Buffer.alloc(MAX_BYTES)
-  const descriptor = openSync(file, "r")
+  // A pipe without a writer would otherwise keep the program from everything else, even from stopping.
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     let size = 0
     for (let read = -1; read !== 0 && size < MAX_BYTES; size += read) {
-      read = readSync(descriptor, bytes, size, MAX_BYTES - size, null)
+      read = readOn(descriptor, bytes, size)
     }
     return bytes.subarray(0, size)
   } finally {

@@ -42,3 +42,15 @@ test("no token is written to what is no file, and that is not made private", () 
   expect(statSync(pipe).mode & 0o777).toBe(0o666)
   writer.kill()
 })
+
+test("a pipe without a writer is empty, and what a writer has for us is waited for", async () => {
+  using folder = temporaryFolder()
+  const pipe = join(folder.path, "pipe")
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0)
+  expect(() => valueIn(pipe)).toThrow(`the file ${pipe} is empty`)
+  const script = 'exec 3<> "$0"; echo ready; sleep 0.3; echo "$1" >&3; exec 3>&-'
+  const writer = Bun.spawn(["sh", "-c", script, pipe, TOKEN], { stdout: "pipe" })
+  await writer.stdout.getReader().read()
+  expect(tokenIn(pipe)).toBe(TOKEN)
+  await writer.exited
+})
