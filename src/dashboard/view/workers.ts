@@ -1,7 +1,8 @@
+import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, inFull, line, roughly } from "../model/wording.ts"
+import { count, inFull, line, roughly, standing } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
@@ -15,18 +16,24 @@ const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
 const nameOfItem = ({ title, song_id }: WorkerSeen["items"][number]): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
+/** What a worker renders: `#12 at 54%`; `#12 completed` until it is known what comes next; empty for nothing. */
+function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
+  const now = items.map((item) => ({ ...item, known: queue.item(item.id) }))
+  const [first, ...others] = now.filter(({ known }) => !known || !isFinished(known.status))
+  const more = others.length > 0 ? ` and ${count(others.length)} more` : ""
+  if (first) return `#${first.id} at ${shownOf(first.known ?? first)}%${more}`
+  const ended = now[0]?.known
+  return ended ? `#${ended.id} ${standing(ended).toLowerCase()}` : ""
+}
+
 /** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
 function doing(worker: WorkerSeen, queue: KnownQueue): string {
-  const { state, items, idle_since, last_heard_at, draining } = worker
+  const { state, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
     time === null ? "" : ` ${roughly((queue.nowMs() - Date.parse(time)) / 1000)}`
-  const [first, ...others] = items
   const what =
-    state === "rendering" && first
-      ? `#${first.id} at ${shownOf(queue.item(first.id) ?? first)}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
-      : state === "idle"
-        ? `idle${since(idle_since)}`
-        : `away${since(last_heard_at)}`
+    (state === "rendering" && rendering(worker, queue)) ||
+    (state === "idle" ? `idle${since(idle_since)}` : `away${since(last_heard_at)}`)
   return draining ? `${what}, stopping` : what
 }
 
