@@ -124,9 +124,10 @@ const ready = prepared(values["peers-only"] ?? false)
 if (values.guard) process.exit(await guard(ready, [fanOutFew, fanOutMany, latency, memory, writes]))
 
 if (!values.quick) allowRepeats(240_000)
-const rows = await measureAll({ ...ready, plan: planOf(values) }, wanted)
+const plan = planOf(values)
+const rows = await measureAll({ ...ready, plan }, wanted)
 const tookMinutes = (performance.now() - startMs) / 60_000
 console.log(`\n${plainTable(rows)}\n\n${tookMinutes.toFixed(1)} minutes; other processes: ${foreignCpu()}`)
-const isFull = wanted.length === scenarios.length && !values.quick && values.runs === undefined && ready.ours
-if (isFull) console.log(`written: ${writeDocument(rows, scenarios, ready.peers, tookMinutes)}`)
+const isFull = wanted.length === scenarios.length && !values.quick && ready.ours
+if (isFull) console.log(`written: ${writeDocument(rows, scenarios, ready.peers, plan, tookMinutes)}`)
 process.exit(rows.some((row) => passes(row) === false) ? 1 : 0)
