@@ -130,6 +130,13 @@ test.skipIf(chromium === null)(
 test("the client names nothing that is peculiar to one runtime", async () => {
   const code = await Bun.file(await bundle).text()
   expect(code).not.toMatch(/\bBun\b|\bprocess\b|\bBuffer\b|node:|require\(/)
-  expect(code.length).toBeLessThan(30_000)
   expect(code).toContain("class Client")
+})
+
+test("the client is small, as the server serves it", async () => {
+  const entry = join(import.meta.dir, "../../src/client/client.ts")
+  const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser", minify: true })
+  const served = (await outputs[0]?.text()) ?? ""
+  expect(served).toMatch(/export\{\w+ as Client,/)
+  expect(served.length).toBeLessThan(18_000)
 })
