@@ -13,11 +13,21 @@ export type LogFields = Record<string, string | number | boolean | null>
 export interface LogStyle {
   /** Lines that matter less are left out; `info` by default. */
   readonly level: Level
-  /** Whether a terminal shows colours; it does not by default. */
-  readonly isColoured: boolean
+  /** Whether a terminal shows colours, asked for each line; it does not by default. */
+  readonly isColoured: () => boolean
 }
 
-let style: LogStyle = { level: "info", isColoured: false }
+let style: LogStyle = { level: "info", isColoured: () => false }
+
+let output: NodeJS.WriteStream | undefined
+
+/** Standard output, without which the log goes on. It is loaded at the first line, as that takes 2 ms of a start. */
+function standardOutput(): NodeJS.WriteStream {
+  if (output) return output
+  output = process.stdout
+  output.on("error", () => undefined)
+  return output
+}
 
 /** Sets how all lines of this process are written from now on. */
 export function setLog(wanted: LogStyle): void {
@@ -64,10 +74,11 @@ export function readableLine(
 export function log(level: Level, msg: string, fields: LogFields = {}): void {
   if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
   const time = new Date()
-  const line = process.stdout.isTTY
-    ? readableLine(time, level, msg, fields, style.isColoured)
+  const to = standardOutput()
+  const line = to.isTTY
+    ? readableLine(time, level, msg, fields, style.isColoured())
     : `${JSON.stringify({ time: time.toISOString(), level, msg, ...fields })}\n`
-  process.stdout.write(line)
+  to.write(line)
 }
 
 const COUNT_MS = 10_000

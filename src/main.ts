@@ -21,8 +21,11 @@ ${Object.entries(COMMANDS)
 "track-studio help COMMAND" explains a command. Without one, the server runs.
 `
 
+/** Flags at which a command prints something, and ends. */
+const TOLD = new Set(["--help", "-h", "--version", "-v"])
+
 /** Commands whose work goes on even if their output is no longer read. */
-const LASTING = new Set(["serve", "run", "work"])
+const LASTING = new Set(["run", "work"])
 
 /** Prints a message of one line; commands to paste may follow below it, indented. */
 function fail(message: string, code: number): number {
@@ -74,9 +77,10 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   const isNamed = first !== undefined && !first.startsWith("-")
   const name = isNamed ? first : "serve"
   const argv = isNamed ? rest : first === undefined ? [] : [first, ...rest]
-  outliveReaders(LASTING.has(name))
   // What follows "--" is for the command that is run.
   const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
+  // A server prints its log alone, which outlives its readers by itself.
+  if (name !== "serve" || flags.some((flag) => TOLD.has(flag))) outliveReaders(LASTING.has(name))
   // Without its "--", a later one of `run` may be meant for the command: ffmpeg has a -v.
   const ours = name === "run" ? flags.slice(0, 1) : flags
   if (ours.includes("--version") || ours.includes("-v")) {
@@ -96,6 +100,8 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   try {
     const given = readArguments(command.usage, argv)
     if (given.flags["help"] === true) return await help(name)
+    // The binary interprets what a start needs. A server goes on so until it is used.
+    if (name !== "serve") Bun.unsafe.setJITPolicy(1)
     return await command.run(given)
   } catch (error) {
     const later = isNamed ? undefined : flags.find((word) => entryOf(word))

@@ -30,6 +30,7 @@ import { Space } from "../upkeep/size-limit.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
 import type { Access } from "./access.ts"
+import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
 import { type Checks, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
@@ -259,11 +260,14 @@ function fleetOf(
   })
 }
 
-const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config) => ({
+const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config, afterStart: AfterStart) => ({
   host,
   corsOrigins: corsOrigin,
   allowedHosts: allowedHost,
-  onAnswer: logLevel === "debug" ? logAnswer : undefined,
+  onAnswer(answered: Answered): void {
+    afterStart.answered(answered)
+    if (logLevel === "debug") logAnswer(answered)
+  },
 })
 
 /** The address at which other servers find this one; if it listens on all addresses, the name of its machine. */
@@ -288,9 +292,10 @@ export function assembled(
   const loop = eventLoopOf(reasons)
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server)
+  const afterStart = new AfterStart()
   const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url))
   const app = createApp({
-    ...settingsOfApp(config),
+    ...settingsOfApp(config, afterStart),
     ...queue,
     gate,
     tickets,
@@ -308,7 +313,19 @@ export function assembled(
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
-  const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
+  const made = {
+    room,
+    broadcaster,
+    streams,
+    queue,
+    webhooks,
+    loop,
+    retention,
+    descriptors,
+    fleet,
+    tokens,
+    afterStart,
+  }
   const services = servicesOf(config, store, surroundings, made)
   return { app, broadcaster, reasons, retention, services }
 }
@@ -321,6 +338,7 @@ interface Made extends Pick<Checks, "room" | "broadcaster" | "loop" | "descripto
   readonly retention: Retention
   readonly fleet: Fleet
   readonly tokens: Tokens
+  readonly afterStart: AfterStart
 }
 
 /** The work in the background, in the order of its start. */
@@ -328,7 +346,19 @@ function servicesOf(
   config: Config,
   store: Store,
   { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
-  { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
+  {
+    room,
+    broadcaster,
+    streams,
+    queue,
+    webhooks,
+    loop,
+    retention,
+    descriptors,
+    fleet,
+    tokens,
+    afterStart,
+  }: Made,
 ): readonly Service[] {
   const { stallAfterMs, maxRescues } = config
   const onError = logged("the workers' timer could not read or write")
@@ -348,5 +378,5 @@ function servicesOf(
   const working = [rescue, workers, output, webhooks]
   // A server that has its database for itself has no others to know.
   const others = isPostgres(config.database) ? [fleet] : []
-  return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep]
+  return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep, afterStart]
 }

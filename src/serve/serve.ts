@@ -108,7 +108,7 @@ async function announce(
 
 /** As `serve`, whose errors of the database do not say which file it is. */
 async function served(config: Config): Promise<void> {
-  setLog({ level: config.logLevel, isColoured: wantsColour(process.stdout) })
+  setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = await opened(config, metrics)
   const replaced = Promise.withResolvers<never>()

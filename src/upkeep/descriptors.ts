@@ -28,7 +28,7 @@ export interface Spare {
 export interface DescriptorsOptions {
   /** How many are left. */
   readonly spare: Spare
-  /** Finds where new connections come in; called once the server listens. */
+  /** Finds where new connections come in; called when they are to wait for the first time. */
   readonly door: () => Door
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
@@ -66,7 +66,6 @@ export class Descriptors extends Repeating {
 
   /** Fills the reserve, and begins to look. */
   override async start(): Promise<void> {
-    this.#door = this.#options.door()
     // While there are many: the reserve is filled before the first clients come.
     this.#look()
     await super.start()
@@ -102,13 +101,23 @@ export class Descriptors extends Repeating {
     if (this.#closedMs === undefined) {
       if (left !== "none") return
       this.#closedMs = nowMs()
-      this.#door?.close()
+      this.#found().close()
       return
     }
     if (left !== "many" && nowMs() - this.#closedMs < CLOSED_MS) return
     if (left === "none") spare.release()
     this.#closedMs = undefined
-    this.#door?.open()
+    this.#found().open()
+  }
+
+  /** The door. Few servers ever need it, so it is looked for when it is to be closed, with descriptors of the reserve. */
+  #found(): Door {
+    if (this.#door) return this.#door
+    const { spare, door } = this.#options
+    spare.release()
+    this.#door = door()
+    spare.left()
+    return this.#door
   }
 
   #say(): void {

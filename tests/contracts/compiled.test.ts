@@ -14,7 +14,7 @@ const ASSETS = ["src/store/sqlite/migrations", "src/store/postgres/postgres-migr
 /** How the program is compiled, but for what makes one file of it. */
 function flags(): readonly string[] {
   const script = readFileSync(join(ROOT, "scripts/build.sh"), "utf8")
-  const [, command = ""] = /^bun build --compile ([^]*?)--outfile/m.exec(script) ?? []
+  const [, command = ""] = /^ *bun build --compile ([^]*?)--outfile/m.exec(script) ?? []
   return [...command.matchAll(/--(?:minify-whitespace|minify-syntax|format=esm|splitting)\b/g)].map(
     ([flag]) => flag,
   )
