@@ -14,25 +14,45 @@ const PROBES: ReadonlySet<string> = new Set([
   "GET /metrics",
 ])
 
+/** What is done after a start. */
+export interface AfterStartActs {
+  /** Lets the runtime compile what runs often; called once, at the first real request. */
+  readonly compile: () => void
+  /** Frees what the start has left in memory; called once, unless the server is used before. */
+  readonly collect: () => void
+}
+
+/** What the runtime offers. */
+const RUNTIME: AfterStartActs = {
+  compile: () => Bun.unsafe.setJITPolicy(1),
+  collect: () => Bun.gc(true),
+}
+
 /**
  * Ends what is special about a start. The binary interprets all code at first, as most of what a start needs runs once
  * (`scripts/build.sh`); from the first real request on, what runs often is compiled. A server that is at rest instead gives
  * back what its start has left in memory.
  */
 export class AfterStart implements Service {
+  readonly #acts: AfterStartActs
   #isUsed = false
   #timer: Timer | undefined
+
+  /** `acts` is what to do; by default what the runtime offers. */
+  constructor(acts = RUNTIME) {
+    this.#acts = acts
+  }
 
   /** Takes note of an answer. */
   answered({ route }: Pick<Answered, "route">): void {
     if (this.#isUsed || PROBES.has(route)) return
     this.#isUsed = true
-    Bun.unsafe.setJITPolicy(1)
+    this.#acts.compile()
   }
 
   async start(): Promise<void> {
     this.#timer = setTimeout(() => {
-      if (!this.#isUsed) Bun.gc(true)
+      if (!this.#isUsed) this.#acts.collect()
     }, REST_MS)
   }
 

@@ -313,20 +313,8 @@ export function assembled(
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
-  const made = {
-    room,
-    broadcaster,
-    streams,
-    queue,
-    webhooks,
-    loop,
-    retention,
-    descriptors,
-    fleet,
-    tokens,
-    afterStart,
-  }
-  const services = servicesOf(config, store, surroundings, made)
+  const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
+  const services = [...servicesOf(config, store, surroundings, made), afterStart]
   return { app, broadcaster, reasons, retention, services }
 }
 
@@ -338,7 +326,6 @@ interface Made extends Pick<Checks, "room" | "broadcaster" | "loop" | "descripto
   readonly retention: Retention
   readonly fleet: Fleet
   readonly tokens: Tokens
-  readonly afterStart: AfterStart
 }
 
 /** The work in the background, in the order of its start. */
@@ -346,19 +333,7 @@ function servicesOf(
   config: Config,
   store: Store,
   { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
-  {
-    room,
-    broadcaster,
-    streams,
-    queue,
-    webhooks,
-    loop,
-    retention,
-    descriptors,
-    fleet,
-    tokens,
-    afterStart,
-  }: Made,
+  { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
 ): readonly Service[] {
   const { stallAfterMs, maxRescues } = config
   const onError = logged("the workers' timer could not read or write")
@@ -378,5 +353,5 @@ function servicesOf(
   const working = [rescue, workers, output, webhooks]
   // A server that has its database for itself has no others to know.
   const others = isPostgres(config.database) ? [fleet] : []
-  return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep, afterStart]
+  return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep]
 }

@@ -110,13 +110,15 @@ export class Descriptors extends Repeating {
     this.#found().open()
   }
 
-  /** The door. Few servers ever need it, so it is looked for when it is to be closed, with descriptors of the reserve. */
+  /**
+   * The door. Few servers ever need it, so it is looked for when it is closed for the first time, with descriptors of the
+   * reserve, which the next look fills again.
+   */
   #found(): Door {
     if (this.#door) return this.#door
     const { spare, door } = this.#options
     spare.release()
     this.#door = door()
-    spare.left()
     return this.#door
   }
 

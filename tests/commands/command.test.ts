@@ -215,7 +215,7 @@ test("list prints a table in the order of the queue, with control characters rep
   await server.put(failed, { status: "failed", error_message: "no \u001b[31mspace" })
   const rows = (await printed("list", "--song", "50", "--utc"))
     .replace(/\d\d:\d\d UTC/g, "TIME")
-    .replace(/\d+:\d\d(?= |$)/gm, "LENGTH")
+    .replace(/(?:\d+:\d\d|0\.\d s)(?= |$)/gm, "LENGTH")
     .split("\n")
     .map((row) => row.trim().split(/ {2,}/))
   expect(rows).toEqual([

@@ -236,8 +236,9 @@ describe("reports", () => {
     expect(await render.ends()).toBe(0)
     const history = await historyOf(server, await latestOf(server, 7))
     const shares = history.filter(({ message }) => message.endsWith("%")).map(({ progress }) => progress)
-    // The first percentage alone tells nothing.
-    expect(shares[0]).toBe(2)
+    // The first percentage alone tells nothing; on a busy machine the next ones come with the second.
+    expect(shares[0]).toBeGreaterThanOrEqual(2)
+    expect(shares[0]).toBeLessThan(10)
     expect(shares.at(-1)).toBe(99)
     expect(shares.length).toBeGreaterThan(4)
     expect(shares.length).toBeLessThan(20)
