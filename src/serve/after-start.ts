@@ -19,13 +19,13 @@ export interface AfterStartActs {
   /** Lets the runtime compile what runs often; called once, at the first real request. */
   readonly compile: () => void
   /** Frees what the start has left in memory; called once, unless the server is used before. */
-  readonly collect: () => void
+  readonly shrink: () => void
 }
 
 /** What the runtime offers. */
 const RUNTIME: AfterStartActs = {
   compile: () => Bun.unsafe.setJITPolicy(1),
-  collect: () => Bun.gc(true),
+  shrink: () => Bun.shrink(),
 }
 
 /**
@@ -52,7 +52,7 @@ export class AfterStart implements Service {
 
   async start(): Promise<void> {
     this.#timer = setTimeout(() => {
-      if (!this.#isUsed) this.#acts.collect()
+      if (!this.#isUsed) this.#acts.shrink()
     }, REST_MS)
   }
 

@@ -7,7 +7,7 @@ function started(): { readonly afterStart: AfterStart; readonly done: string[] }
   const done: string[] = []
   const afterStart = new AfterStart({
     compile: () => void done.push("compile"),
-    collect: () => void done.push("collect"),
+    shrink: () => void done.push("shrink"),
   })
   return { afterStart, done }
 }
@@ -36,7 +36,7 @@ test("a server at rest frees what its start has left, once; one that is used doe
     used.afterStart.answered({ route: "GET /" })
     await stopped.afterStart.stop()
     jest.advanceTimersByTime(60_000)
-    expect([idle.done, used.done, stopped.done]).toEqual([["collect"], ["compile"], []])
+    expect([idle.done, used.done, stopped.done]).toEqual([["shrink"], ["compile"], []])
   } finally {
     jest.useRealTimers()
   }
