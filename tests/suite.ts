@@ -1,6 +1,6 @@
 /**
  * The whole test suite: format, types, lint, then every test: those that start the program against the compiled
- * binary, and the rest, with those of the commands, against the source. (`bun test` alone runs all against the source.)
+ * binary, and the rest, with a part of those of the commands, against the source. (`bun test` alone runs all against the source.)
  * Ends with the line `N passed, N failed, N skipped`; exit code 1 when anything failed.
  *
  * `--prove` runs the long forms of the proofs instead, against the binary, and prints their figures.
@@ -77,8 +77,11 @@ async function tests(
 /** It measures how fast the binary starts, so nothing else runs beside it. */
 const ALONE = "tests/binary.test.ts"
 
-/** Files of the folders after this run once those against the source are done, so that both sides end at about the same time. */
-const LATE = "tests/runner/~"
+/** These run once those against the source are done, so that both sides end at about the same time. */
+const LATE = /^tests\/(?:http|reliability|[s-z]\w*)\//
+
+/** These run against the source, too: what a newcomer calls before anything is built. */
+const FROM_SOURCE = "tests/commands/command.test.ts"
 
 /** What a test takes from `tests/server.ts` without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
@@ -140,10 +143,10 @@ if (prove) {
   const files = await Array.fromAsync(new Glob("tests/**/*.test.ts").scan("."))
   const starts = await Promise.all(files.map((file) => startsProgram(file)))
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
-  const others = files.filter((file, i) => !starts[i] || file.startsWith("tests/commands/")).toSorted()
+  const others = files.filter((file, i) => !starts[i] || file === FROM_SOURCE).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
   // Side by side: they wait more than they work.
-  const isLate = (file: string): boolean => file > LATE
+  const isLate = (file: string): boolean => LATE.test(file)
   const againstBinary = { TRACK_STUDIO_BINARY: binary }
   const early = programs.filter((file) => !isLate(file))
   await Promise.all([
