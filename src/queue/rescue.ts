@@ -47,10 +47,16 @@ export class Rescue extends Repeating {
   async turn(lateMs = 0): Promise<void> {
     const { stallAfterMs, maxRescues } = this.#options
     const { clock, outages } = this.#store
-    if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)
+    const beganMs = clock.steadyMs()
+    if (lateMs > SUSPENDED_MS) outages.begin(beganMs - lateMs)
     // This also notices the end of an outage: the fault of a database that is not asked would stay.
     const isAnyLeased = await this.#store.isAnyLeased()
     if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
+    if (clock.steadyMs() - beganMs > SUSPENDED_MS) {
+      // The machine was suspended within this turn: the next one comes too late for the leases.
+      outages.begin(beganMs)
+      await this.#store.alive()
+    }
     const now = clock.steadyMs()
     if (isAnyLeased) await this.#rescue({ due: "lease", by: now }, maxRescues)
     // During an outage nothing could be reported.

@@ -44,7 +44,12 @@ export const WORKERS: readonly Mistake[] = [
     [
       [
         "a suspended machine costs its workers their leases",
-        "if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)",
+        "if (lateMs > SUSPENDED_MS) outages.begin(beganMs - lateMs)",
+        "",
+      ],
+      [
+        "a machine that is suspended within a turn costs its workers their leases",
+        "      outages.begin(beganMs)\n",
         "",
       ],
       ["items stall because nothing could be stored", "if (now - outages.endedMs >= stallAfterMs) {", "{"],

@@ -97,3 +97,30 @@ test("after an outage an item has the whole time again before it counts as stall
   expect(await store.item(id)).toMatchObject({ stalled: true })
   await store.close()
 })
+
+test("a machine that is suspended in the middle of a turn costs no worker its lease", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const [bus, learned] = [new LocalBus(), new Learned(store, fail)]
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  const rescue = new Rescue(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const id = await added(store)
+  await workers.take(id, { worker: "a", leaseMs: 10_000 })
+  const isAnyLeased = store.isAnyLeased.bind(store)
+  store.isAnyLeased = async () => {
+    clock.nowMs += 600_000
+    store.isAnyLeased = isAnyLeased
+    return isAnyLeased()
+  }
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "processing", stalled: false })
+  clock.nowMs += 9000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "processing" })
+  clock.nowMs += 1000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "retrying" })
+  await store.close()
+})
