@@ -8,6 +8,7 @@ async function broken(): Promise<TestServer> {
   const server = await start()
   await server.add()
   const database = new Database(server.database)
+  database.run("PRAGMA busy_timeout = 5000")
   database.run("ALTER TABLE queue_items RENAME TO gone")
   database.close()
   return server
@@ -46,6 +47,7 @@ test("a database that cannot be written is a 503 that says when to try again and
 test("an EventSource, which gives up at a refusal, gets an answer to come back while the history cannot be read", async () => {
   await using server = await start()
   const database = new Database(server.database)
+  database.run("PRAGMA busy_timeout = 5000")
   database.run("ALTER TABLE history RENAME TO gone")
   const ask = (accept: string): Promise<Response> =>
     server.api("GET", "/progress/stream", undefined, { accept })
@@ -81,6 +83,7 @@ test("the server answers on after a failure", async () => {
   await (await server.api("GET", "/queue")).arrayBuffer()
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
   const database = new Database(server.database)
+  database.run("PRAGMA busy_timeout = 5000")
   database.run("ALTER TABLE gone RENAME TO queue_items")
   database.close()
   expect(await server.item(1)).toMatchObject({ id: 1, status: "queued" })
