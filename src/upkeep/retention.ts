@@ -16,6 +16,8 @@ const MIN_REST_MS = 5
 const TURN_SLACK_MS = 5000
 /** The most minutes that are stored at a time, and that a start counts of the time before it. */
 const HOUR = 60
+/** The minutes of service after which they are stored for the first time: a start is followed by some of rest. */
+const FIRST = 2
 /** The remains of a deleted item stay for this long: its worker and its viewers can still learn of it. */
 const DELETED_MS = 7 * DAY_MS
 /** The newest completed items, on which the estimates of others are based. */
@@ -105,7 +107,7 @@ export class Retention extends Repeating {
     this.#unstored += 1 + Math.min(away, HOUR - 1)
     // A new start stores often, so that updates grow old even on a machine that runs for minutes only; a server
     // at rest hardly writes.
-    if (this.#unstored < Math.min(this.#counted / 2, HOUR)) return
+    if (this.#counted < FIRST || this.#unstored < Math.min(this.#counted / 2, HOUR)) return
     const minutes = Math.min(this.#unstored, HOUR)
     await this.#upkeep.passMinutes(minutes)
     this.#unstored -= minutes
