@@ -49,7 +49,7 @@ test("watch draws a bar for each running item, frame by frame in place, and leav
   await terminal.until(says("1 running · 1 waiting"))
   await server.put(second, { status: "processing", message: "Loading the model" })
   await server.put(first, { progress: 75, current_step: "Rendering video" })
-  await terminal.until(says("2 running · 0 waiting"))
+  await terminal.until(says("75%"))
   await server.put(first, { status: "completed" })
   await terminal.until(says("1 running · 0 waiting · 1 completed"))
   await server.put(second, { status: "failed", error_message: "frame 812\nout of\u2003disk" })
