@@ -10,8 +10,8 @@ import { request as secure } from "node:https"
 export const SILENCES: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
   ENOTFOUND: "there is no such name",
-  EHOSTUNREACH: "there is no route to it",
-  ENETUNREACH: "there is no route to it",
+  EHOSTUNREACH: "the network has no route to it",
+  ENETUNREACH: "the network has no route to it",
   ECONNRESET: "the connection was cut",
 }
 

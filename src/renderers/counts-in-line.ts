@@ -44,7 +44,7 @@ const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w|
 const OF =
   /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
-/** What is told at the start of each step, without a noun: "Rendering 1 of 4". */
+/** A line at the start of each step that gives its number but no noun: "Rendering 1 of 4". */
 const DOING =
   /(?<!\p{L})(?!using|waiting|sleeping|starting|missing|remaining|during|nothing|string)\p{L}{3,}ing:? ?\(?$/iu
 const IN_BRACKETS = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))/u
