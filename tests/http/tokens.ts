@@ -3,6 +3,9 @@ import type { Role } from "../../src/store/contract/access.ts"
 import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import type { TestServer } from "../server.ts"
 
+/** How often a test asks whether the server knows a token, which it does within a second. */
+const LOOK_MS = 100
+
 /** A token of this role on the database of a running server, made as the command makes it. */
 export async function tokenOf(
   server: TestServer,
@@ -29,5 +32,6 @@ export async function known(server: TestServer, secret: string): Promise<void> {
   }
   // 429 after too many looks of this kind.
   const isRefused = (code: number): boolean => code === 401 || code === 429
-  while ((await status({})) !== 401 || isRefused(await status(bearer(secret))));
+  // An address has 30 bad tokens: looked at faster than this, a later test would be refused for these looks.
+  while ((await status({})) !== 401 || isRefused(await status(bearer(secret)))) await Bun.sleep(LOOK_MS)
 }
