@@ -1,12 +1,12 @@
 import { AppError } from "../errors.ts"
-import { Buckets } from "./rate-limit.ts"
+import { RateLimit } from "./rate-limit.ts"
 
 /** From one address: 30 at once, then one a minute. */
 const FAILURES = { perSecond: 1 / 60, burst: 30 }
 
 /** Slows down an address that tries bad tokens, so that a token cannot be guessed. */
 export class FailedLogins {
-  readonly #buckets = new Buckets(FAILURES)
+  readonly #buckets = new RateLimit(FAILURES)
 
   /**
    * Notes a bad token or ticket from an address; `steadyMs` is a clock that never goes back.

@@ -45,7 +45,7 @@ interface Allowance {
  * takes one for each request. While the buckets cannot be reached, everything passes, and each server applies its own
  * limits.
  */
-export class Allowances {
+export class FleetRateLimit {
   readonly #buckets: SharedBuckets
   readonly #steadyMs: () => number
   readonly #onError: (error: unknown) => void

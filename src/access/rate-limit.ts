@@ -20,7 +20,7 @@ interface Level {
  * A client that was never seen has a full bucket, so a full one need not be remembered: at most `most` are, and one that
  * was not used for long is forgotten first.
  */
-export class Buckets {
+export class RateLimit {
   readonly #rate: Rate
   readonly #most: number
   readonly #levels = new Map<string, Level>()

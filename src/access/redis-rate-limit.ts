@@ -30,7 +30,7 @@ const MORE_MS = 20
  * Buckets in Redis or Valkey, for the servers that give the same prefix. A connection that was lost or does not answer is
  * not used again.
  */
-export class RedisBuckets implements SharedBuckets, Service {
+export class RedisRateLimit implements SharedBuckets, Service {
   readonly #url: string
   readonly #prefix: string
   #opening: Promise<RedisClient> | undefined

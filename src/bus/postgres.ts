@@ -1,6 +1,6 @@
 import { SQL } from "bun"
 
-import type { Bell } from "./remote.ts"
+import type { Bell } from "./bell-or-polling.ts"
 
 /** The shortest time between two rings by NOTIFY, which costs the server 60 µs for each instance. */
 export const POSTGRES_MERGE_MS = 10

@@ -1,6 +1,6 @@
 import { RedisClient } from "bun"
 
-import type { Bell } from "./remote.ts"
+import type { Bell } from "./bell-or-polling.ts"
 
 /** The shortest time between two rings by Redis, which costs it 10 µs for each instance. */
 export const REDIS_MERGE_MS = 2

@@ -17,7 +17,7 @@ import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 import { aboutItem, type Check, isItemOf, isPageAfter, SHAPES } from "./answer-shapes.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"
 import type { OpenConnection } from "./reconnecting.ts"
-import { type Ask, Asker, ServerError } from "./requests.ts"
+import { type Ask, Requests, ServerError } from "./requests.ts"
 import { type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { OutputOptions, OutputPlace, Printed } from "./output.ts"
@@ -67,11 +67,11 @@ export interface ClientOptions {
  * Every method takes a signal last: its abort ends the request at once, and the method throws the signal's reason.
  */
 export class Client {
-  readonly #server: Asker
+  readonly #server: Requests
 
   /** `base` is the server's URL, with the path below which a proxy serves it, if any: `http://localhost:8080`. */
   constructor(base: string, { token }: ClientOptions = {}) {
-    this.#server = new Asker(base, token)
+    this.#server = new Requests(base, token)
   }
 
   /** Adds an item. Repeating it with the same `idempotencyKey` within 24 hours returns the item of the first time. */

@@ -92,7 +92,7 @@ function headersOf(values: Readonly<Record<string, string | undefined>>): Header
 }
 
 /** Sends requests to one server. */
-export class Asker {
+export class Requests {
   readonly #base: string
   readonly #token: () => string | undefined
 

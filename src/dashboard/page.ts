@@ -8,7 +8,7 @@ import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
 import { unknownRights } from "./model/rights.ts"
 import { capital, count, nameOf, runningTitle } from "./model/wording.ts"
-import { Badge } from "./view/connection-badge.ts"
+import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
 import { addSong, askToken } from "./view/forms.ts"
@@ -20,7 +20,7 @@ import { announce, notify } from "./view/notices.ts"
 import { RightsNote } from "./view/rights-note.ts"
 import type { Screen } from "./view/screen.ts"
 import { watchReader } from "./view/steady-lists.ts"
-import { type Glance, TabFace } from "./view/tab-title.ts"
+import { type Glance, TabTitle } from "./view/tab-title.ts"
 
 const NAME = "Track Studio"
 
@@ -28,13 +28,13 @@ const NAME = "Track Studio"
 class Page {
   readonly #model: Model
   readonly #line: HubLine
-  readonly #badge: Badge
+  readonly #badge: ConnectionBadge
   readonly #starts: ReturnType<typeof askStarts>
   readonly #workers: ReturnType<typeof askWorkers>
   readonly #rights: ReturnType<typeof askRights>
   readonly #rightsNote = new RightsNote(() => void this.#askToken())
   readonly #home: Home
-  readonly #face = new TabFace()
+  readonly #face = new TabTitle()
   readonly #main = byId("main", HTMLElement)
   #screen: Screen
   #homeScroll = 0
@@ -49,7 +49,7 @@ class Page {
     this.#home = this.#newHome()
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
-    this.#badge = new Badge(() => {
+    this.#badge = new ConnectionBadge(() => {
       this.#isAsking = false
       this.#line.retry()
     })

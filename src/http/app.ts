@@ -6,10 +6,10 @@ import type { Tickets } from "../access/tickets.ts"
 import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import { Metrics } from "../metrics/metrics.ts"
-import type { Learned } from "../queue/learned-durations.ts"
+import type { LearnedDurations } from "../queue/learned-durations.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Forecasts } from "../queue/start-forecasts.ts"
+import type { StartForecasts } from "../queue/start-forecasts.ts"
 import type { QueueTotals } from "../queue/totals.ts"
 import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -53,9 +53,9 @@ export interface AppParts extends GuardOptions {
   /** The queue in figures. */
   readonly totals: QueueTotals
   /** When waiting items start. */
-  readonly forecasts: Forecasts
+  readonly forecasts: StartForecasts
   /** What was learned of how long renders take. */
-  readonly learned: Learned
+  readonly learned: LearnedDurations
   /** The queue as workers use it. */
   readonly workers: Workers
   /** What the commands of items print. */

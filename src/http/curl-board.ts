@@ -5,7 +5,7 @@ import type { Caller } from "../access/gate.ts"
 import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { updateIn } from "../item/update.ts"
-import type { Forecasts } from "../queue/start-forecasts.ts"
+import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { asFrames } from "../stream/sse-and-ndjson.ts"
 import type { Chunks } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -126,7 +126,7 @@ const acceptsText = (accept: string | null): boolean =>
  * place until they leave, and any other program gets it once, as plain text.
  */
 export const boardFor =
-  (streams: Streams, forecasts: Forecasts, owners: Owners) =>
+  (streams: Streams, forecasts: StartForecasts, owners: Owners) =>
   async (request: Request, caller: Caller): Promise<Response> => {
     allow(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {

@@ -3,8 +3,8 @@ import { Type } from "@sinclair/typebox"
 import { AppError } from "../errors.ts"
 import type { Start } from "../item/estimate/start-forecast.ts"
 import type { QueueItem } from "../item/item.ts"
-import type { Learned } from "../queue/learned-durations.ts"
-import type { Forecasts } from "../queue/start-forecasts.ts"
+import type { LearnedDurations } from "../queue/learned-durations.ts"
+import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../wire/forecast.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
@@ -33,7 +33,10 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
   }) satisfies Starts
 
 /** The items as they are read: waiting ones say when they start, as far as that is known. */
-export async function withStarts(forecasts: Forecasts, items: readonly QueueItem[]): Promise<ReadItem[]> {
+export async function withStarts(
+  forecasts: StartForecasts,
+  items: readonly QueueItem[],
+): Promise<ReadItem[]> {
   const starts = await forecasts.of(items)
   return items.map((item) => {
     const start = starts.get(item.id)
@@ -42,7 +45,7 @@ export async function withStarts(forecasts: Forecasts, items: readonly QueueItem
 }
 
 /** The routes of forecasts, and of the runs that they are learned from. */
-export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: Admission) =>
+export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurations, access: Admission) =>
   api("")
     .use(access)
     .get(

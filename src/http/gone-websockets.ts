@@ -18,7 +18,7 @@ export interface AllowedSilence {
  * Notices peers that are gone without a word. The server's own idle timer does not: what is sent to a peer resets it,
  * and streams send a keepalive now and then.
  */
-export class SilentPeers {
+export class GoneWebsockets {
   readonly #patience: AllowedSilence
   /** When each peer was last heard, in milliseconds of `performance.now()`. */
   readonly #heardMs = new Map<Peer, number>()

@@ -1,6 +1,6 @@
-import type { Allowances } from "../access/fleet-rate-limit.ts"
+import type { FleetRateLimit } from "../access/fleet-rate-limit.ts"
 import type { Caller } from "../access/gate.ts"
-import { Buckets, type Rate } from "../access/rate-limit.ts"
+import { type Rate, RateLimit } from "../access/rate-limit.ts"
 import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"
 
@@ -35,7 +35,7 @@ export interface LimitsOptions {
   /** Called when a client is refused; absent if refusals are not counted. */
   readonly onRefused?: () => void
   /** What clients ask of all servers of a fleet; absent if this server counts for itself alone. */
-  readonly allowances?: Allowances | undefined
+  readonly allowances?: FleetRateLimit | undefined
 }
 
 const rate = (perSecond: number): Rate => ({ perSecond, burst: perSecond * BURST_S })
@@ -70,10 +70,10 @@ function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
 /** Counts the cost of requests by client, so that no client makes the others wait. */
 export class Limits {
   readonly #options: LimitsOptions
-  readonly #byAddress: Buckets
-  readonly #byToken: Buckets
-  readonly #byLease: Buckets
-  readonly #refusals = new Buckets(REFUSALS)
+  readonly #byAddress: RateLimit
+  readonly #byToken: RateLimit
+  readonly #byLease: RateLimit
+  readonly #refusals = new RateLimit(REFUSALS)
   readonly #held: Readonly<Record<Open, Map<string, number>>> = { answer: new Map(), output: new Map() }
   readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
@@ -81,9 +81,9 @@ export class Limits {
     const { perAddress, perToken, perLease } = options
     this.#options = options
     this.#rates = { address: rate(perAddress), token: rate(perToken), lease: rate(perLease) }
-    this.#byAddress = new Buckets(this.#rates.address)
-    this.#byToken = new Buckets(this.#rates.token)
-    this.#byLease = new Buckets(this.#rates.lease)
+    this.#byAddress = new RateLimit(this.#rates.address)
+    this.#byToken = new RateLimit(this.#rates.token)
+    this.#byLease = new RateLimit(this.#rates.lease)
   }
 
   /** Whether requests are counted together with those of other servers, by `askAll`. */
@@ -180,7 +180,7 @@ export class Limits {
     )
   }
 
-  #bucketsOf({ token }: Caller): Buckets {
+  #bucketsOf({ token }: Caller): RateLimit {
     return token ? this.#byToken : this.#byAddress
   }
 

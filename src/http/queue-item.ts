@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import { allowKeys } from "../access/roles.ts"
 import { Flag, ItemChange, QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Forecasts } from "../queue/start-forecasts.ts"
+import type { StartForecasts } from "../queue/start-forecasts.ts"
 import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../wire/answers.ts"
 import { ReadItem } from "../wire/forecast.ts"
@@ -37,7 +37,7 @@ const WaitParams = Type.Object(
 
 const FlagChange = Type.Object({ flag: Type.Union([Flag, Type.Null()]) }, { additionalProperties: false })
 
-async function readItem(queue: Queue, forecasts: Forecasts, id: number): Promise<ReadItem> {
+async function readItem(queue: Queue, forecasts: StartForecasts, id: number): Promise<ReadItem> {
   const item = await queue.get(id)
   const [read = item] = await withStarts(forecasts, [item])
   return read
@@ -52,7 +52,7 @@ const item = json("the item as it is now", QueueItem)
 export const queueRoutes = (
   queue: Queue,
   streams: Streams,
-  forecasts: Forecasts,
+  forecasts: StartForecasts,
   { access, limits, server }: Callers,
 ) =>
   api("/queue")

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
 import { hasWords, wordsOf } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Forecasts } from "../queue/start-forecasts.ts"
+import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueuePage } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
@@ -74,7 +74,12 @@ async function onlyItem(
  * The routes of the queue as a whole: add an item, list the items. They answer at `/queue` and at `/queue/`, which
  * some clients use; only the first is described.
  */
-export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Forecasts, access: Admission) =>
+export const collectionRoutes = (
+  path: "" | "/",
+  queue: Queue,
+  forecasts: StartForecasts,
+  access: Admission,
+) =>
   api("/queue")
     .use(access)
     .use(jsonBody(access))

@@ -12,7 +12,7 @@ import { type Callers, noLongerIn } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
-import { type Peer, SilentPeers } from "./gone-websockets.ts"
+import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
 import { ItemParams } from "./params.ts"
 import {
   type Asked,
@@ -95,7 +95,7 @@ class ProgressSocket implements Peer {
   readonly #stream: Messages | null
   readonly #selection: Selection
   readonly #over: AbortController
-  readonly #silentPeers: SilentPeers
+  readonly #silentPeers: GoneWebsockets
   readonly #asker: Asker
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
@@ -105,7 +105,7 @@ class ProgressSocket implements Peer {
     stream: Messages | null,
     selection: Selection,
     over: AbortController,
-    silentPeers: SilentPeers,
+    silentPeers: GoneWebsockets,
     asker: Asker,
   ) {
     this.#asker = asker
@@ -228,7 +228,7 @@ const UPGRADE = {
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {
-  const silentPeers = new SilentPeers(PATIENCE)
+  const silentPeers = new GoneWebsockets(PATIENCE)
   const upgrade = async (
     { request, server, caller }: Upgrading,
     query: Asked,

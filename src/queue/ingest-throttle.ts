@@ -9,7 +9,7 @@ const LINE_END = /[\r\n\b]/
  * Keeps a flood of text from being read faster than `PER_MS`. Of the text beyond that only the newest is kept, and is
  * read a little later. A line break is put between the two, so that no line is made of both.
  */
-export class Throttle {
+export class IngestThrottle {
   #units = BURST
   #atMs: number | undefined
   #kept = ""

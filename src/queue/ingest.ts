@@ -6,7 +6,7 @@ import { type AttemptName, printingOf } from "../item/same-attempt.ts"
 import type { Stored } from "../item/stored.ts"
 import { type RendererName, RENDERERS } from "../renderers/names.ts"
 import { isWhole, type Renderer, renderer } from "../renderers/renderer.ts"
-import { Throttle } from "./ingest-throttle.ts"
+import { IngestThrottle } from "./ingest-throttle.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
@@ -66,7 +66,7 @@ export class Ingest {
   readonly #options: IngestOptions
   readonly #now: () => number
   readonly #renderer: Renderer
-  readonly #throttle = new Throttle()
+  readonly #throttle = new IngestThrottle()
   #later: Timer | undefined
   #report: Report | undefined
   #isAlive = false

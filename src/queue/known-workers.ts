@@ -1,5 +1,6 @@
 import type { QueueItem } from "../item/item.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
+import { DrainedWorkers } from "./drained-workers.ts"
 
 /** A worker, and which items it takes: those whose tags are all among its own. */
 export interface Present {
@@ -33,14 +34,6 @@ export interface KnownWorker extends Present {
   readonly isDraining: boolean
 }
 
-/** Whether a worker takes no more items. */
-interface Drain {
-  /** The starts of the worker that take no more items; null if it was not drained. */
-  readonly starts: ReadonlySet<string> | null
-  /** Since when that is so, in epoch milliseconds. */
-  readonly sinceMs: number
-}
-
 interface Entry {
   tags: readonly string[]
   version: string
@@ -69,12 +62,12 @@ const FORGET_MS = 3_600_000
  * Which workers there are, as far as their claims and reports show it: after a restart less is known. The
  * workers of the other servers of a fleet are learned from them.
  */
-export class Presence {
+export class KnownWorkers {
   readonly #nowMs: () => number
   readonly #waiting = new Set<Present>()
   readonly #taken = new Map<number, Taken>()
   readonly #workers = new Map<string, Entry>()
-  readonly #drains = new Map<string, Drain>()
+  readonly #drained = new DrainedWorkers()
   #others: readonly WorkerReport[] = []
 
   /** `nowMs` are the epoch milliseconds of now. */
@@ -101,7 +94,7 @@ export class Presence {
           isWaiting: reports.some(({ isWaiting }) => isWaiting),
           heardMs: latest?.heardMs ?? 0,
           idleMs: Math.max(...reports.map(({ idleMs }) => idleMs)),
-          isDraining: this.#drains.get(latest?.worker ?? "")?.starts instanceof Set,
+          isDraining: this.#drained.has(latest?.worker ?? ""),
         }
       })
       .sort((a, b) => (a.worker < b.worker ? -1 : 1))
@@ -113,30 +106,21 @@ export class Presence {
     for (const [name, { waits, heardMs }] of this.#workers)
       if (waits === 0 && heardMs < sinceMs) this.#workers.delete(name)
     return [...this.#workers].map(
-      ([worker, { tags, version, isTaking, waits, heardMs, idleMs, instances }]) => {
-        const { starts = null, sinceMs: drainedMs = 0 } = this.#drains.get(worker) ?? {}
-        return {
-          ...{ worker, tags, version, isTaking, idleMs, drainedMs },
-          isWaiting: waits > 0,
-          // The worker's connection is open, so it is heard now.
-          heardMs: waits > 0 ? this.#nowMs() : heardMs,
-          starts: [...instances],
-          drained: starts && [...starts],
-        }
-      },
+      ([worker, { tags, version, isTaking, waits, heardMs, idleMs, instances }]) => ({
+        ...this.#drained.reportOf(worker),
+        ...{ tags, version, isTaking, idleMs },
+        isWaiting: waits > 0,
+        // The worker's connection is open, so it is heard now.
+        heardMs: waits > 0 ? this.#nowMs() : heardMs,
+        starts: [...instances],
+      }),
     )
   }
 
   /** Takes the workers that the other servers know. Answers whether this drains a worker that was not drained. */
   learn(others: readonly WorkerReport[]): boolean {
     this.#others = others
-    let isNew = false
-    for (const { worker, drained, drainedMs } of others) {
-      if (drainedMs <= (this.#drains.get(worker)?.sinceMs ?? 0)) continue
-      this.#drains.set(worker, { starts: drained && new Set(drained), sinceMs: drainedMs })
-      isNew ||= drained !== null
-    }
-    return isNew
+    return others.filter((report) => this.#drained.learn(report)).length > 0
   }
 
   /** Notes that a worker claims. */
@@ -190,17 +174,13 @@ export class Presence {
     // The worker's next claim may come to this server, and the others learn of it from this one.
     const known = entry ?? this.#met(worker, Math.max(...others.map(({ heardMs }) => heardMs)))
     for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)
-    this.#drains.set(worker, { starts: isDraining ? new Set(known.instances) : null, sinceMs: this.#nowMs() })
+    this.#drained.set(worker, isDraining ? new Set(known.instances) : null, this.#nowMs())
     return true
   }
 
-  /**
-   * Whether a worker takes no more items. A start that was not known when the worker was drained takes items again;
-   * a worker that does not identify its starts stays drained.
-   */
+  /** Whether a worker takes no more items: see `DrainedWorkers`. */
   isDraining(worker: string, instance: string | undefined): boolean {
-    const drained = this.#drains.get(worker)?.starts ?? null
-    return drained !== null && (instance === undefined || drained.has(instance))
+    return this.#drained.isDrained(worker, instance)
   }
 
   /** Whether the worker of an item is drained, by the item. */

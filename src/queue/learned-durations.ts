@@ -47,7 +47,7 @@ const isNear = (one: Found, other: Found): boolean =>
  * What was learned about how long renders take, kept in memory: every decision on an item that is being worked on asks
  * it, so it never waits for the database.
  */
-export class Learned implements Service, Knowledge {
+export class LearnedDurations implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
   readonly #freshMs: number

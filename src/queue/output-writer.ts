@@ -1,6 +1,6 @@
 import { type OutputPiece } from "../item/output-piece.ts"
 import { Transcript } from "../renderers/transcript.ts"
-import { Recent } from "../renderers/unread-output.ts"
+import { UnreadOutput } from "../renderers/unread-output.ts"
 import type { OutputEnd } from "../store/contract/outputs.ts"
 
 /** How long output is gathered before it is stored: far less than the second within which it is to be seen. */
@@ -19,7 +19,7 @@ type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
 export class OutputWriter {
   readonly #store: Store
   readonly #keepBytes: number
-  readonly #recent: Recent
+  readonly #recent: UnreadOutput
   readonly #transcript = new Transcript()
   /** The position of the first byte; undefined if the output goes on after what is stored. */
   readonly #from: number | undefined
@@ -41,7 +41,7 @@ export class OutputWriter {
   constructor(store: Store, keepBytes: number, from: number | undefined) {
     this.#store = store
     this.#keepBytes = keepBytes
-    this.#recent = new Recent(Math.min(keepBytes, MOST_WAITING_BYTES))
+    this.#recent = new UnreadOutput(Math.min(keepBytes, MOST_WAITING_BYTES))
     this.#from = from
   }
 

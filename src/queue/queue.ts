@@ -1,9 +1,10 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
+import { cancelled, created, removed, retried } from "../item/add-cancel-retry-delete.ts"
 import { changesIn } from "../item/edited-keys.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
+import { changed } from "../item/put.ts"
 import { placed } from "../item/reorder.ts"
 import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { StoredUpdate } from "../item/stored.ts"
@@ -11,7 +12,7 @@ import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/contract/items.ts"
 import { DatabaseRoom } from "./database-room.ts"
-import type { Learned } from "./learned-durations.ts"
+import type { LearnedDurations } from "./learned-durations.ts"
 
 /** How many changes of a batch share a commit; other requests have their turn between two commits. */
 const CHANGED_AT_ONCE = 100
@@ -50,10 +51,10 @@ const isUnwanted = ({ outcome }: QueueItem): boolean => outcome === "failed" || 
 export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
-  readonly #learned: Learned
+  readonly #learned: LearnedDurations
   readonly #room: DatabaseRoom
 
-  constructor(store: Items & History, bus: Bus, learned: Learned, room = new DatabaseRoom()) {
+  constructor(store: Items & History, bus: Bus, learned: LearnedDurations, room = new DatabaseRoom()) {
     this.#room = room
     this.#store = store
     this.#bus = bus

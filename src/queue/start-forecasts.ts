@@ -9,8 +9,8 @@ import {
 import type { QueueItem } from "../item/item.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
-import type { Presence } from "./known-workers.ts"
-import type { Learned } from "./learned-durations.ts"
+import type { KnownWorkers } from "./known-workers.ts"
+import type { LearnedDurations } from "./learned-durations.ts"
 
 /** How many items are looked at, those that are being worked on included. */
 const MOST_ITEMS = 1000
@@ -26,14 +26,14 @@ export interface QueueForecast extends Forecast {
 }
 
 /** Forecasts of when waiting items start. */
-export class Forecasts {
+export class StartForecasts {
   readonly #store: Items & Life
-  readonly #presence: Presence
-  readonly #learned: Learned
+  readonly #presence: KnownWorkers
+  readonly #learned: LearnedDurations
   #latest: Promise<QueueForecast> | undefined
   #madeMs = Number.NEGATIVE_INFINITY
 
-  constructor(store: Items & Life, presence: Presence, learned: Learned) {
+  constructor(store: Items & Life, presence: KnownWorkers, learned: LearnedDurations) {
     this.#store = store
     this.#presence = presence
     this.#learned = learned

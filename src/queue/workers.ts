@@ -22,8 +22,8 @@ import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 import type { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
-import { type Introduction, Presence } from "./known-workers.ts"
-import type { Learned } from "./learned-durations.ts"
+import { type Introduction, KnownWorkers } from "./known-workers.ts"
+import type { LearnedDurations } from "./learned-durations.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 const TURN_MS = 500
@@ -89,18 +89,18 @@ export interface WorkersOptions {
  */
 export class Workers implements Service {
   /** Which workers are there. */
-  readonly presence: Presence
+  readonly presence: KnownWorkers
   readonly #store: Items & Life
   readonly #bus: Bus
-  readonly #learned: Learned
+  readonly #learned: LearnedDurations
   readonly #options: WorkersOptions
   readonly #waiting: WaitingClaims
   readonly #unlisten: () => void
   #turns: Repetition | undefined
   #draining = false
 
-  constructor(store: Items & Life, bus: Bus, learned: Learned, options: WorkersOptions) {
-    this.presence = new Presence(() => store.clock.now())
+  constructor(store: Items & Life, bus: Bus, learned: LearnedDurations, options: WorkersOptions) {
+    this.presence = new KnownWorkers(() => store.clock.now())
     this.#store = store
     this.#bus = bus
     this.#learned = learned

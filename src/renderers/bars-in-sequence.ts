@@ -32,7 +32,7 @@ class Turn {
  * taken for the whole, until a second one proves that wrong. Then the fraction is set back, once, to what is proven
  * and grows from there: at most (k - 1 + f) / (k + 1), and never above 0.89.
  */
-export class Turns {
+export class BarsInSequence {
   readonly #options: TurnsOptions
   #turn: Turn | undefined
   #fraction = 0

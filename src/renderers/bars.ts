@@ -1,5 +1,5 @@
-import type { Turns } from "./bars-in-sequence.ts"
-import { type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START, Track } from "./believed-bar.ts"
+import type { BarsInSequence } from "./bars-in-sequence.ts"
+import { BelievedBar, type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
 
 /** A bar that has done nothing yet. */
 const AT_START = 0.02
@@ -9,7 +9,7 @@ const BEHIND = 0.6
 const MAX_TRACKS = 64
 
 /** A bar as it was before a line was read. */
-type Before = Pick<Track, "begunAt" | "seenAt" | "fraction">
+type Before = Pick<BelievedBar, "begunAt" | "seenAt" | "fraction">
 
 /**
  * Progress bars as they are drawn, one after another or one inside another, as one fraction.
@@ -18,17 +18,17 @@ type Before = Pick<Track, "begunAt" | "seenAt" | "fraction">
  * inner one begins again, it was abandoned, and the inner one follows it.
  */
 export class Bars {
-  readonly #turns: Turns
+  readonly #turns: BarsInSequence
   readonly #now: () => number
-  readonly #tracks = new Map<string, Track>()
+  readonly #tracks = new Map<string, BelievedBar>()
   /** The bar that stands for the whole. */
-  #root: Track | undefined
+  #root: BelievedBar | undefined
   #isOuter = false
   #line = 0
   /** The line with which a bar began again inside of the root. */
   #innerAt = 0
 
-  constructor(turns: Turns, now: () => number) {
+  constructor(turns: BarsInSequence, now: () => number) {
     this.#turns = turns
     this.#now = now
   }
@@ -39,9 +39,9 @@ export class Bars {
    */
   see(key: string, fraction: number, look: LineLook, isEnclosed = false): boolean {
     this.#line += 1
-    if (isEnclosed) return this.#widen(key, new Track(fraction, look, this.#line, this.#now()))
+    if (isEnclosed) return this.#widen(key, new BelievedBar(fraction, look, this.#line, this.#now()))
     const known = this.#tracks.get(key)
-    const track = known ?? new Track(fraction, look, this.#line, this.#now())
+    const track = known ?? new BelievedBar(fraction, look, this.#line, this.#now())
     if (!known) {
       this.#add(key, track)
       return this.#isFollower(track, look)
@@ -60,14 +60,14 @@ export class Bars {
   }
 
   /** The bar that the line showed so far was a part of the whole that it shows now. */
-  #widen(key: string, track: Track): boolean {
+  #widen(key: string, track: BelievedBar): boolean {
     const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
     track.isBelieved = true
     this.#tracks.set(key, track)
     return isRoot && this.#surround(track)
   }
 
-  #add(key: string, track: Track): void {
+  #add(key: string, track: BelievedBar): void {
     if (this.#tracks.size >= MAX_TRACKS) this.#tracks.clear()
     this.#tracks.set(key, track)
     track.parent = this.#around(track, 0)
@@ -75,7 +75,7 @@ export class Bars {
   }
 
   /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
-  #isFollower(track: Track, look: LineLook): boolean {
+  #isFollower(track: BelievedBar, look: LineLook): boolean {
     if (!this.#root || !this.#isOver(this.#root)) return false
     if (isAtStart(track.fraction, look)) {
       this.#follow(track)
@@ -89,8 +89,8 @@ export class Bars {
   }
 
   /** The bar that is under way, drawn, and was seen last since that line; undefined if there is none. */
-  #around(inner: Track, since: number): Track | undefined {
-    let last: Track | undefined
+  #around(inner: BelievedBar, since: number): BelievedBar | undefined {
+    let last: BelievedBar | undefined
     for (const track of this.#tracks.values()) {
       const isCandidate =
         track.isBar && !track.isRejected && track.seenAt > Math.max(since, last?.seenAt ?? 0)
@@ -101,16 +101,16 @@ export class Bars {
   }
 
   /** Whether a bar has ended. The last redraw of many stops short of the end; one that encloses others is exact. */
-  #isOver(track: Track): boolean {
+  #isOver(track: BelievedBar): boolean {
     return track.fraction >= (track === this.#root && this.#isOuter ? 0.995 : NEAR_END)
   }
 
-  #isInside(track: Track, outer: Track): boolean {
+  #isInside(track: BelievedBar, outer: BelievedBar): boolean {
     for (let each = track.parent; each; each = each.parent) if (each === outer) return true
     return false
   }
 
-  #judge(track: Track, verdict: Growth, before: Before): boolean {
+  #judge(track: BelievedBar, verdict: Growth, before: Before): boolean {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") this.#restart(track, before)
@@ -132,7 +132,7 @@ export class Bars {
    * Whether a bar that began beside the whole is behind it. A part of the whole would be ahead of it until the part
    * ends, so such a bar takes longer than the whole.
    */
-  #isSlower(track: Track): boolean {
+  #isSlower(track: BelievedBar): boolean {
     const root = this.#root
     if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
       return false
@@ -140,26 +140,26 @@ export class Bars {
   }
 
   /** The bar that stands for the whole, if it was seen since that line; undefined otherwise. */
-  #beside(track: Track, since: number): Track | undefined {
+  #beside(track: BelievedBar, since: number): BelievedBar | undefined {
     const root = this.#root
     if (!root || root === track || root.seenAt <= since) return undefined
     return this.#isInside(root, track) ? undefined : root
   }
 
   /** As `beside`, if the whole is under way. */
-  #besideOpen(track: Track, since: number): Track | undefined {
+  #besideOpen(track: BelievedBar, since: number): BelievedBar | undefined {
     const root = this.#beside(track, since)
     return root && !this.#isOver(root) ? root : undefined
   }
 
   /** Whether a bar was drawn beside the whole, and goes on past its end. */
-  #outlasts(track: Track, parent: Track): boolean {
+  #outlasts(track: BelievedBar, parent: BelievedBar): boolean {
     const isSure = track.isDrawn || track.isEarly
     return parent === this.#root && isSure && parent.seenAt > track.begunAt && !this.#isOver(track)
   }
 
   /** A bar that was drawn beside the whole, and goes on past its end, is around it. */
-  #surround(outer: Track): boolean {
+  #surround(outer: BelievedBar): boolean {
     if (this.#root) this.#root.parent = outer
     outer.parent = undefined
     this.#enclose(outer)
@@ -169,7 +169,7 @@ export class Bars {
   }
 
   /** A gauge or a table, and no bar. */
-  #drop(track: Track): boolean {
+  #drop(track: BelievedBar): boolean {
     for (const each of this.#tracks.values()) if (each.parent === track) each.parent = undefined
     if (track !== this.#root) return false
     this.#turns.drop()
@@ -178,7 +178,7 @@ export class Bars {
   }
 
   /** A bar has begun again, inside of another or after its own end. */
-  #restart(track: Track, { begunAt: begun, fraction }: Before): void {
+  #restart(track: BelievedBar, { begunAt: begun, fraction }: Before): void {
     const around = this.#around(track, begun)
     const wasInside = track.parent !== undefined
     track.parent = around
@@ -196,7 +196,7 @@ export class Bars {
   }
 
   /** The bar that stood for the whole begins again. A bar that was drawn beside it and goes on is around it. */
-  #restartRoot(root: Track, begun: number): void {
+  #restartRoot(root: BelievedBar, begun: number): void {
     const outer = [...this.#tracks.values()].find(
       (each) => each.parent === root && each.isBelieved && each.begunAt < root.begunAt && each.seenAt > begun,
     )
@@ -205,19 +205,19 @@ export class Bars {
   }
 
   /** The outer bar is printed after the inner one: until now the inner one stood for the whole. */
-  #enclose(outer: Track): void {
+  #enclose(outer: BelievedBar): void {
     this.#turns.enclose(outer.fraction)
     this.#root = outer
   }
 
   /** Another bar takes the place of the one that stood for the whole. */
-  #follow(track: Track): void {
+  #follow(track: BelievedBar): void {
     if (this.#root) this.#begin(track)
     else this.#turns.begin(track.startedMs)
     this.#root = track
   }
 
-  #begin(track: Track): void {
+  #begin(track: BelievedBar): void {
     this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
     this.#isOuter = false
     this.#innerAt = 0

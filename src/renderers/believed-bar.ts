@@ -37,7 +37,7 @@ export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }
  * fall to their start, and then another begins; a percentage that falls otherwise is a gauge or a table, and is
  * never believed again.
  */
-export class Track {
+export class BelievedBar {
   /** When it was seen first, in milliseconds. */
   readonly startedMs: number
   /** How far it is, 0 to 1: the most since it began. */
@@ -57,7 +57,7 @@ export class Track {
   /** Whether it is drawn as a bar. */
   isDrawn: boolean
   /** The bar around this one. */
-  parent: Track | undefined
+  parent: BelievedBar | undefined
   #tail: string
   /** Whether it began too late for a bar, and was not seen at its start since. */
   #isLate: boolean

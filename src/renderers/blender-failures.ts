@@ -24,7 +24,7 @@ function isOutOfMemory(line: string): boolean {
 }
 
 /** What Blender says of failure. */
-export class Trouble {
+export class BlenderFailures {
   #isInTraceback = false
   /** Failures that no later frame repairs: no memory, and a frame that could not be saved. */
   #lasting: string | undefined

@@ -1,6 +1,6 @@
 import type { Report } from "../item/item.ts"
-import { Turns } from "./bars-in-sequence.ts"
-import { Trouble } from "./blender-failures.ts"
+import { BarsInSequence } from "./bars-in-sequence.ts"
+import { BlenderFailures } from "./blender-failures.ts"
 import { FrameInHand, FrameRange } from "./blender-frames.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./line-reader.ts"
 
@@ -23,8 +23,8 @@ class Blender implements LineReader {
   readonly #expected: Expected
   readonly #range = new FrameRange()
   readonly #inHand = new FrameInHand()
-  readonly #trouble = new Trouble()
-  #turns: Turns
+  readonly #trouble = new BlenderFailures()
+  #turns: BarsInSequence
   /** Whether a still was seen to have several layers. */
   #isLayered = false
   #frame: number | undefined
@@ -188,8 +188,8 @@ class Blender implements LineReader {
     if (fraction < this.#turns.fraction) this.#turns = this.#newTurns()
   }
 
-  #newTurns(): Turns {
-    return new Turns({ ...this.#expected, countsQuick: true })
+  #newTurns(): BarsInSequence {
+    return new BarsInSequence({ ...this.#expected, countsQuick: true })
   }
 
   #message(total: number | undefined): string {

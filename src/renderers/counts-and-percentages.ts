@@ -44,7 +44,7 @@ const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
  * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is
  * that of a file.
  */
-export class Measures {
+export class CountsAndPercentages {
   /** The kinds of lines in which the counts before the percentage said something else. */
   readonly #nested = new Set<string>()
   /** The kinds of lines whose percentage began again as their count went on. */

@@ -29,7 +29,7 @@ function failureIn(line: string): string | undefined {
 }
 
 /** The fate of what ffmpeg wrote, run after run, in its own words and in those of the shell that ran it. */
-export class FfmpegRuns {
+export class FfmpegFailures {
   /**
    * Why each output is not whole, by its name; undefined while it is being written. A run that failed before it named its
    * output is known by its input.

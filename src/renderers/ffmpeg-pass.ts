@@ -18,7 +18,7 @@ interface Told {
 }
 
 /** One run of ffmpeg: what its blocks came to. */
-export class Pass {
+export class FfmpegPass {
   /** The furthest time of the output, in seconds. */
   seconds = 0
   /** The highest frame that was reported. */

@@ -1,7 +1,7 @@
 import type { Media, Report } from "../item/item.ts"
-import { Turns } from "./bars-in-sequence.ts"
-import { FfmpegRuns } from "./ffmpeg-failures.ts"
-import { Pass } from "./ffmpeg-pass.ts"
+import { BarsInSequence } from "./bars-in-sequence.ts"
+import { FfmpegFailures } from "./ffmpeg-failures.ts"
+import { FfmpegPass } from "./ffmpeg-pass.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import {
   type Evidence,
@@ -68,24 +68,24 @@ function messageOf(media: Media | undefined, block: Block): string {
 
 class Ffmpeg implements LineReader {
   readonly #expected: Expected
-  readonly #turns: Turns
+  readonly #turns: BarsInSequence
   #block: Block = {}
-  #pass = new Pass()
+  #pass = new FfmpegPass()
   /** The runs before this one that were no still pictures, and went to their end. */
   #full = 0
   /** The last run but this one that was no still picture. */
-  #before: Pass | undefined
+  #before: FfmpegPass | undefined
   /** Whether what follows a video can still be a picture of it. */
   #mayBeStill = false
   /** The longest run before this one that ended by itself. */
-  #longest: Pass | undefined
-  readonly #runs = new FfmpegRuns()
+  #longest: FfmpegPass | undefined
+  readonly #runs = new FfmpegFailures()
   #emptiness: string | undefined
   #hasWritten = false
 
   constructor(expected: Expected) {
     this.#expected = expected
-    this.#turns = new Turns({ ...expected, countsQuick: true })
+    this.#turns = new BarsInSequence({ ...expected, countsQuick: true })
   }
 
   get evidence(): Evidence {
@@ -119,7 +119,7 @@ class Ffmpeg implements LineReader {
    * The run that shows whether everything was written: usually the last one. A last run that ended by itself may be a
    * short preview of the video before it, but only ffmpeg's log shows whether it ended by itself.
    */
-  get #decisive(): Pass {
+  get #decisive(): FfmpegPass {
     const last = this.#pass.isStill && this.#before ? this.#before : this.#pass
     const isByItself = this.#expected.hearsWords && last.isByItself
     const longest = this.#longest
@@ -127,7 +127,7 @@ class Ffmpeg implements LineReader {
   }
 
   /** Whether a run of ffmpeg wrote a whole video, and said so. */
-  #isFull(pass: Pass): boolean {
+  #isFull(pass: FfmpegPass): boolean {
     const { total = Number.POSITIVE_INFINITY } = this.#expected
     return pass.hasEnded && !pass.isStill && pass.fractionOf(total) >= WHOLE
   }
@@ -188,7 +188,7 @@ class Ffmpeg implements LineReader {
     if (this.#isFull(this.#pass)) this.#full += 1
     const { isByItself, length } = this.#pass
     if (isByItself && length > (this.#longest?.length ?? 0)) this.#longest = this.#pass
-    this.#pass = new Pass()
+    this.#pass = new FfmpegPass()
   }
 
   #beginTurn(): void {

@@ -1,8 +1,8 @@
 import type { Report, Unit } from "../item/item.ts"
-import { Turns } from "./bars-in-sequence.ts"
+import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
 import { isAtStart, type LineLook } from "./believed-bar.ts"
-import { type Measure, Measures } from "./counts-and-percentages.ts"
+import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
 import {
   hasBar,
@@ -14,9 +14,9 @@ import {
   withPlainFigures,
 } from "./drawn-in-line.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
-import { Counters } from "./nested-counts.ts"
+import { NestedCounts } from "./nested-counts.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
-import { OWN, type Own, OwnWords } from "./renderers-in-scripts.ts"
+import { OWN, type Own, RenderersInScripts } from "./renderers-in-scripts.ts"
 import { LOUD } from "./worth-decoding.ts"
 
 /** A longer line is a text or a table. */
@@ -62,13 +62,13 @@ function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
 /** Reads the output of any program. */
 class Lines implements LineReader {
   readonly #expected: Expected
-  readonly #own: OwnWords
-  readonly #turns: Turns
+  readonly #own: RenderersInScripts
+  readonly #turns: BarsInSequence
   readonly #bars: Bars
-  readonly #measures = new Measures()
-  readonly #counters = new Counters()
+  readonly #measures = new CountsAndPercentages()
+  readonly #counters = new NestedCounts()
   /** Bars inside of what is counted. */
-  #inner: { readonly turns: Turns; readonly bars: Bars }
+  #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
   /** The bars that were seen inside of what is counted. */
   readonly #inside = new Set<string>()
   /** The bars that were under way when a count went on. */
@@ -88,8 +88,8 @@ class Lines implements LineReader {
 
   constructor(expected: Expected) {
     this.#expected = expected
-    this.#own = new OwnWords(expected)
-    this.#turns = new Turns({ ...expected, countsQuick: false })
+    this.#own = new RenderersInScripts(expected)
+    this.#turns = new BarsInSequence({ ...expected, countsQuick: false })
     this.#bars = new Bars(this.#turns, expected.now)
     this.#inner = this.#newInner()
     this.#secondMs = expected.now()
@@ -256,8 +256,8 @@ class Lines implements LineReader {
   }
 
   /** `bars` is how many bars follow one another in each; undefined while unknown. */
-  #newInner(bars?: number): { readonly turns: Turns; readonly bars: Bars } {
-    const turns = new Turns({ bars, countsQuick: true, now: this.#expected.now })
+  #newInner(bars?: number): { readonly turns: BarsInSequence; readonly bars: Bars } {
+    const turns = new BarsInSequence({ bars, countsQuick: true, now: this.#expected.now })
     return { turns, bars: new Bars(turns, this.#expected.now) }
   }
 
@@ -300,7 +300,7 @@ class Lines implements LineReader {
  * such as "image 3 of 5" or "[3/5]", which may nest. The line is the message.
  *
  * A percentage is believed by its behaviour: a line that comes once, a table, a gauge and several percentages in a
- * line show no progress. A bar is the whole only as a guess, see `Turns`. Lines of ffmpeg's and Blender's are read as
+ * line show no progress. A bar is the whole only as a guess, see `BarsInSequence`. Lines of ffmpeg's and Blender's are read as
  * their own readers do, and nothing else proves success. `total` is that of an ffmpeg inside.
  */
 export const lines = (expected: Expected): LineReader => new Lines(expected)

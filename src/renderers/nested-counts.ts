@@ -148,7 +148,7 @@ interface CountedLine {
 const keyOf = (label: string, place: number): string => `${label}#${place}`
 
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
-export class Counters {
+export class NestedCounts {
   readonly #known = new Map<string, Counter>()
   #nested: Counter[] = []
 

@@ -67,7 +67,7 @@ function blockOf(line: string): string[] | undefined {
  * Finds what ffmpeg and Blender print among the output of a script, and reads it as their own readers do. Their lines
  * hold many percentages and counts, which say nothing of how far a render is.
  */
-export class OwnWords {
+export class RenderersInScripts {
   readonly #expected: Expected
   readonly #ffmpeg: LineReader
   #blender: LineReader

@@ -7,7 +7,7 @@ export interface Chunk {
 }
 
 /** The latest output that was not looked at yet. Adding to it costs nothing, however much is printed. */
-export class Recent {
+export class UnreadOutput {
   readonly #mostBytes: number
   #chunks: Chunk[] = []
   #first = 0

@@ -92,7 +92,7 @@ export interface Guarded extends Disposable {
  * A process beside us that ends our commands and all that they started if we are killed, so that no render goes on
  * unreported, and two renders never write one file.
  */
-export class Guard {
+export class KillGuard {
   readonly #id = crypto.randomUUID()
   readonly #commands = new Map<string, number | undefined>()
   readonly #lease: () => number | undefined

@@ -1,4 +1,4 @@
-import { Recent } from "../renderers/unread-output.ts"
+import { UnreadOutput } from "../renderers/unread-output.ts"
 import { printable } from "../text.ts"
 
 const MAX_CHARACTERS = 2000
@@ -8,7 +8,7 @@ const MOST_BYTES = 8 * MAX_CHARACTERS
 
 /** Remembers the last lines of an output, as a terminal would show them. */
 export class LastLines {
-  readonly #recent = new Recent(MOST_BYTES)
+  readonly #recent = new UnreadOutput(MOST_BYTES)
 
   /** Takes the next piece of the output, which must not change any more. */
   push(bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 import type { OutputPiece } from "../item/output-piece.ts"
 import { Transcript } from "../renderers/transcript.ts"
-import { Recent } from "../renderers/unread-output.ts"
+import { UnreadOutput } from "../renderers/unread-output.ts"
 
 /**
  * How much is kept while the server is unreachable; a server keeps as much of each attempt, unless it is
@@ -25,7 +25,7 @@ interface Lines {
 
 /** What the command printed and the server does not have yet, as text; if it is too much, the oldest goes. */
 export class OutputSpool {
-  readonly #recent = new Recent(SPOOL_BYTES)
+  readonly #recent = new UnreadOutput(SPOOL_BYTES)
   readonly #lines = new Map<number, Lines>()
   #parts: Part[] = []
   #size = 0

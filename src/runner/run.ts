@@ -6,7 +6,7 @@ import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { variablesOf } from "./command-variables.ts"
 import { type ExpectedFiles, FileWatch } from "./expected-files.ts"
 import type { ItemSource } from "./item-source.ts"
-import { Guard } from "./kill-guard.ts"
+import { KillGuard } from "./kill-guard.ts"
 import { keepLease, leasesIn } from "./lease-file.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
@@ -48,7 +48,7 @@ export interface RunOptions {
 export class CommandRun {
   readonly #options: RunOptions
   readonly #reporter: Reporter
-  readonly #guard = new Guard()
+  readonly #guard = new KillGuard()
   #attempt: Attempt | undefined
   #earlySignal: NodeJS.Signals | undefined
   #keepsLease = false

@@ -5,7 +5,7 @@ import { counted } from "../text.ts"
 import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { variablesOf } from "./command-variables.ts"
 import { FileWatch } from "./expected-files.ts"
-import { Guard, type Guarded } from "./kill-guard.ts"
+import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { isDenied, isUnreachable, Reporter } from "./reporter.ts"
@@ -72,7 +72,7 @@ export class Worker {
   readonly #attempts = new Set<Attempt>()
   readonly #stopping = new AbortController()
   readonly #unreported: UnreportedLeases
-  readonly #guard: Guard
+  readonly #guard: KillGuard
   /** Distinguishes this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
   /** Whether the server is older than we are. */
@@ -84,7 +84,7 @@ export class Worker {
     this.#options = options
     const { client, worker, leaseS, server, stateFolder } = options
     this.#unreported = new UnreportedLeases(stateFolder, server, { client, worker, leaseS, say: toStderr })
-    this.#guard = new Guard(() => this.#unreported.descriptor)
+    this.#guard = new KillGuard(() => this.#unreported.descriptor)
   }
 
   /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */

@@ -1,6 +1,6 @@
 import type { SharedBuckets } from "../access/fleet-rate-limit.ts"
+import { type Bell, BellOrPollingBus } from "../bus/bell-or-polling.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
-import { type Bell, RemoteBus } from "../bus/remote.ts"
 import type { Config } from "../config/config.ts"
 import { reasonOf } from "../errors.ts"
 import type { Reasons } from "../health.ts"
@@ -37,14 +37,14 @@ async function engineOf(url: string): Promise<Engine> {
     const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")
     return { bell: postgresBell, mergeMs: POSTGRES_MERGE_MS }
   }
-  const [{ REDIS_MERGE_MS, redisBell }, { RedisBuckets }] = await Promise.all([
+  const [{ REDIS_MERGE_MS, redisBell }, { RedisRateLimit }] = await Promise.all([
     import("../bus/redis.ts"),
     import("../access/redis-rate-limit.ts"),
   ])
   return {
     bell: redisBell,
     mergeMs: REDIS_MERGE_MS,
-    bucketsAt: (redis, prefix) => new RedisBuckets(redis, prefix),
+    bucketsAt: (redis, prefix) => new RedisRateLimit(redis, prefix),
   }
 }
 
@@ -61,7 +61,7 @@ export async function openBus(
   if (url === undefined) return { bus: new LocalBus(), services: [] }
   const { bell, mergeMs, bucketsAt } = await engineOf(url)
   const channel = `track_studio_${historyId.slice(0, 16)}`
-  const remote = new RemoteBus({
+  const remote = new BellOrPollingBus({
     bell: () => bell(url, channel),
     mergeMs,
     onDeaf: (error) => reasons.set("bell_lost", true, reasonOf(error)),

@@ -13,7 +13,7 @@ import type { Broadcaster } from "../stream/broadcaster.ts"
 import { Ballast, BALLAST_BYTES } from "../upkeep/ballast.ts"
 import { DatabaseCheck } from "../upkeep/database-check.ts"
 import { Descriptors } from "../upkeep/descriptors.ts"
-import { Disk } from "../upkeep/disk-room.ts"
+import { DiskRoom } from "../upkeep/disk-room.ts"
 import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
 import { Entrance } from "./entrance.ts"
@@ -106,7 +106,7 @@ export function checksOf(store: Store, checked: Checks): readonly Service[] {
       ? []
       : [
           ballastOf(store, checked),
-          new Disk(reasons, {
+          new DiskRoom(reasons, {
             freeBytes: () => freeBytes(dirname(path)),
             onError: logged("the disk could not be checked"),
           }),

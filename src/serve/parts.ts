@@ -1,4 +1,4 @@
-import { Allowances } from "../access/fleet-rate-limit.ts"
+import { FleetRateLimit } from "../access/fleet-rate-limit.ts"
 import type { Tokens } from "../access/tokens.ts"
 import type { Bus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
@@ -11,11 +11,11 @@ import { log } from "../log.ts"
 import { FEW, machineName, mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { DatabaseRoom } from "../queue/database-room.ts"
-import { Learned } from "../queue/learned-durations.ts"
+import { LearnedDurations } from "../queue/learned-durations.ts"
 import { Output } from "../queue/output.ts"
 import { Queue } from "../queue/queue.ts"
 import { Rescue } from "../queue/rescue.ts"
-import { Forecasts } from "../queue/start-forecasts.ts"
+import { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueueTotals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
 import { type Service } from "../service.ts"
@@ -26,7 +26,7 @@ import { StreamMetrics } from "../stream/stream-metrics.ts"
 import { Streams } from "../stream/streams.ts"
 import { Fleet } from "../upkeep/fleet.ts"
 import { Retention } from "../upkeep/retention.ts"
-import { Space } from "../upkeep/size-limit.ts"
+import { SizeLimit } from "../upkeep/size-limit.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
 import type { Access } from "./access.ts"
@@ -104,7 +104,7 @@ const limitsOf = (
   { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
 ): Limits =>
   new Limits({
-    allowances: shared && new Allowances(shared, clock.steadyMs, logged(NOT_SHARED)),
+    allowances: shared && new FleetRateLimit(shared, clock.steadyMs, logged(NOT_SHARED)),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,
     perToken: config.requestsPerToken,
@@ -144,8 +144,8 @@ function spaceOf(
   store: Store,
   bus: Bus,
   { room, reasons }: { readonly room: DatabaseRoom; readonly reasons: Reasons },
-): Space {
-  return new Space(store.upkeep, store, bus, {
+): SizeLimit {
+  return new SizeLimit(store.upkeep, store, bus, {
     mostBytes: maxDatabaseMb * 1e6,
     now: store.clock.now,
     onLook(isNear, isFull) {
@@ -191,7 +191,7 @@ function queueOf(
   const looks = metrics.histogram("claim_look_seconds")
   const isShared = isPostgres(database)
   const unread = logged("what was learned of earlier renders could not be read")
-  const learned = new Learned(store, unread, isShared ? FLEET_LEARNED_MS : undefined)
+  const learned = new LearnedDurations(store, unread, isShared ? FLEET_LEARNED_MS : undefined)
   const workers = new Workers(store, bus, learned, {
     random: Math.random,
     token: () => crypto.randomUUID(),
@@ -207,7 +207,7 @@ function queueOf(
     output: new Output(store, store.outputs, { keepBytes: keepOutputKb * 1024, keepaliveMs, room }),
     workers,
     learned,
-    forecasts: new Forecasts(store, workers.presence, learned),
+    forecasts: new StartForecasts(store, workers.presence, learned),
   }
 }
 

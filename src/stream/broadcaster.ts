@@ -4,7 +4,7 @@ import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
 import { Keepalives } from "./keepalives.ts"
 import { isLost } from "./kept-ids.ts"
-import { type Pause, Pauses } from "./queue-pause.ts"
+import { type Pause, QueuePause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
 import type { Owner } from "./stream-limits.ts"
@@ -61,7 +61,7 @@ export class Broadcaster extends EventTarget {
   readonly #wakeSlice: number
   readonly #unlisten: () => void
   readonly #seats = new Seats((seats) => void this.#wakeAll(seats, 0))
-  readonly #pauses: Pauses
+  readonly #pauses: QueuePause
   #head = 0
   #examined = 0
   /** The event IDs whose updates are gone. */
@@ -102,7 +102,7 @@ export class Broadcaster extends EventTarget {
     this.#history = history
     this.#onError = onError
     this.#keepalives = new Keepalives(keepaliveMs, this)
-    this.#pauses = new Pauses(pausedAt, () => this.#sayPause(), onError)
+    this.#pauses = new QueuePause(pausedAt, () => this.#sayPause(), onError)
     this.#unlisten = bus.listen(() => this.#ring())
     this.addEventListener("batch", (event) => {
       if (!(event instanceof BatchEvent)) return

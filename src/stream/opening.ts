@@ -5,7 +5,7 @@ import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"
 import { NO_PAUSE } from "./queue-pause.ts"
 import type { Wanted } from "./selection.ts"
-import { type Knowable, Remembered } from "./shared-reads.ts"
+import { type Knowable, SharedReads } from "./shared-reads.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
 /** An opening with more updates than this is not shared: each stream sends it in its own pages. */
@@ -87,19 +87,19 @@ const NONE: Page = { updates: [], more: true }
 export class Openings {
   readonly #history: History
   readonly #broadcaster: Broadcaster
-  readonly #items: Remembered<number, Opening>
+  readonly #items: SharedReads<number, Opening>
   /** Openings by the way in which streams open; null for those that each stream reads by itself. */
-  readonly #ways: Remembered<string, Opening | null>
-  readonly #bounds: Remembered<number | undefined, Bounds>
-  readonly #open: Remembered<undefined, Latest>
+  readonly #ways: SharedReads<string, Opening | null>
+  readonly #bounds: SharedReads<number | undefined, Bounds>
+  readonly #open: SharedReads<undefined, Latest>
 
   constructor(history: History, broadcaster: Broadcaster) {
     this.#history = history
     this.#broadcaster = broadcaster
-    this.#items = new Remembered(broadcaster, MOST_OPENINGS)
-    this.#ways = new Remembered(broadcaster, MOST_OPENINGS)
-    this.#bounds = new Remembered(broadcaster, MOST_OPENINGS)
-    this.#open = new Remembered(broadcaster, 1)
+    this.#items = new SharedReads(broadcaster, MOST_OPENINGS)
+    this.#ways = new SharedReads(broadcaster, MOST_OPENINGS)
+    this.#bounds = new SharedReads(broadcaster, MOST_OPENINGS)
+    this.#open = new SharedReads(broadcaster, 1)
   }
 
   /** The last frame of an opening: every update after `head` is new. */

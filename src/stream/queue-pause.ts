@@ -26,7 +26,7 @@ export const NO_PAUSE: Pause = pauseOf(null)
  * Follows whether the queue is paused. A pause is no update of an item, so it is read apart from the history: when the
  * first stream opens, and after the bell has rung.
  */
-export class Pauses {
+export class QueuePause {
   readonly #pausedAt: () => Promise<string | null>
   readonly #changed: () => void
   readonly #onError: (error: unknown) => void

@@ -1,13 +1,13 @@
 import type { Batch } from "./batch.ts"
 import type { Seat } from "./seat.ts"
-import { Beat } from "./thinning.ts"
+import { ThinningBeat } from "./thinning.ts"
 
 /** The seats that are taken, found by what they watch. */
 export class Seats {
   /** By queue item; under undefined, those of streams that watch everything. */
   readonly #byItem = new Map<number | undefined, Set<Seat>>()
   /** The seats that want few updates, by how many an item and second. */
-  readonly #byBeat = new Map<number, Beat>()
+  readonly #byBeat = new Map<number, ThinningBeat>()
   readonly #wake: (seats: readonly Seat[]) => void
   #size = 0
 
@@ -25,7 +25,7 @@ export class Seats {
   put(seat: Seat): void {
     this.#size += 1
     if (seat.thin > 0) {
-      const beat = this.#byBeat.get(seat.thin) ?? new Beat(seat.thin, this.#wake)
+      const beat = this.#byBeat.get(seat.thin) ?? new ThinningBeat(seat.thin, this.#wake)
       this.#byBeat.set(seat.thin, beat)
       beat.seats.add(seat)
       seat.beat = beat
@@ -63,7 +63,7 @@ export class Seats {
   }
 
   /** The beats that wake all other seats. */
-  beats(): Iterable<Beat> {
+  beats(): Iterable<ThinningBeat> {
     return this.#byBeat.values()
   }
 }

@@ -14,7 +14,7 @@ interface Entry<T> {
  * ring it is brought up to date from the updates that the broadcaster holds in memory, or read again if these do
  * not suffice.
  */
-export class Remembered<Name, T> {
+export class SharedReads<Name, T> {
   readonly #broadcaster: Broadcaster
   readonly #most: number
   readonly #entries = new Map<Name, Entry<T>>()

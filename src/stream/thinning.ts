@@ -23,7 +23,7 @@ export function thinned<One extends Frame>(frames: readonly One[]): readonly One
  * Wakes the streams that want few updates: all of them together, at most so often a second. Each then takes
  * what has come since, thinned. The last update is always taken, at the next beat.
  */
-export class Beat {
+export class ThinningBeat {
   /** The streams that this beat wakes. */
   readonly seats = new Set<Seat>()
   readonly #everyMs: number

@@ -14,7 +14,7 @@ export interface DiskOptions {
 }
 
 /** Checks every 10 s how much room is left on the disk of the database. */
-export class Disk extends Repeating {
+export class DiskRoom extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions
 

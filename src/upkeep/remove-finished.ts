@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts"
-import { removed } from "../item/changes.ts"
+import { removed } from "../item/add-cancel-retry-delete.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Ended, Upkeep } from "../store/contract/upkeep.ts"

@@ -27,7 +27,7 @@ export interface SpaceOptions {
 }
 
 /** Keeps the database within a limit: the oldest history of finished items goes first, then finished items themselves. */
-export class Space extends Repeating {
+export class SizeLimit extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items
   readonly #bus: Bus

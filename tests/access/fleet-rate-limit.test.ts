@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { Allowances, type Grant, type SharedBuckets } from "../../src/access/fleet-rate-limit.ts"
+import { FleetRateLimit, type Grant, type SharedBuckets } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
-import { RedisBuckets } from "../../src/access/redis-rate-limit.ts"
+import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits } from "../../src/http/limits.ts"
 import { found, startRedis } from "../engines.ts"
@@ -23,7 +23,7 @@ function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
   }
   const clock = { nowMs: 0 }
   const errors: unknown[] = []
-  const allowances = new Allowances(
+  const allowances = new FleetRateLimit(
     buckets,
     () => clock.nowMs,
     (error) => errors.push(error),
@@ -91,10 +91,10 @@ describe.skipIf(program === null)(
 
     /** Servers that limit, together by Redis if there is a URL. */
     function servers(url: string | undefined) {
-      const buckets = [0, 1].map(() => (url === undefined ? undefined : new RedisBuckets(url, "test")))
+      const buckets = [0, 1].map(() => (url === undefined ? undefined : new RedisRateLimit(url, "test")))
       const limits = buckets.map((shared) => {
         const steadyMs = (): number => performance.now()
-        const allowances = shared && new Allowances(shared, steadyMs, () => undefined)
+        const allowances = shared && new FleetRateLimit(shared, steadyMs, () => undefined)
         return new Limits({ perAddress: 10, perToken: 10, perLease: 10, held: 0, steadyMs, allowances })
       })
       return {
@@ -136,7 +136,7 @@ describe.skipIf(program === null)(
 
     test("go on together after one of them has stood still for longer than Redis may take", async () => {
       await using redis = await startRedis(program ?? "")
-      const buckets = new RedisBuckets(redis.url, "still")
+      const buckets = new RedisRateLimit(redis.url, "still")
       for (let round = 0; round < 3; round += 1) {
         const taking = buckets.take("one", 1, RATE)
         Bun.sleepSync(round * 200)

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Buckets } from "../../src/access/rate-limit.ts"
+import { RateLimit } from "../../src/access/rate-limit.ts"
 
 test("a client may use its burst at once, and then waits as long as the answer says", () => {
-  const buckets = new Buckets({ perSecond: 10, burst: 3 })
+  const buckets = new RateLimit({ perSecond: 10, burst: 3 })
   expect([1, 2, 3].map(() => buckets.take("a", 1, 0))).toEqual([0, 0, 0])
   const waitMs = buckets.take("a", 1, 0)
   expect(waitMs).toBe(100)
@@ -14,38 +14,38 @@ test("a client may use its burst at once, and then waits as long as the answer s
 })
 
 test("however long a client was quiet, it may use its burst at once and no more", () => {
-  const buckets = new Buckets({ perSecond: 10, burst: 3 })
+  const buckets = new RateLimit({ perSecond: 10, burst: 3 })
   expect(buckets.take("a", 1, 0)).toBe(0)
   expect([1, 2, 3, 4].map(() => buckets.take("a", 1, 60_000))).toEqual([0, 0, 0, 100])
 })
 
 test("one client's use is nothing to another", () => {
-  const buckets = new Buckets({ perSecond: 1, burst: 1 })
+  const buckets = new RateLimit({ perSecond: 1, burst: 1 })
   expect(buckets.take("a", 1, 0)).toBe(0)
   expect(buckets.take("a", 1, 0)).toBeGreaterThan(0)
   expect(buckets.take("b", 1, 0)).toBe(0)
 })
 
 test("what was charged afterwards delays the next", () => {
-  const buckets = new Buckets({ perSecond: 10, burst: 5 })
+  const buckets = new RateLimit({ perSecond: 10, burst: 5 })
   expect(buckets.take("a", 1, 0)).toBe(0)
   buckets.charge("a", 24, 0)
   expect(buckets.take("a", 1, 0)).toBe(2100)
 })
 
 test("a cost above the burst is let through with a full bucket", () => {
-  const buckets = new Buckets({ perSecond: 10, burst: 5 })
+  const buckets = new RateLimit({ perSecond: 10, burst: 5 })
   expect(buckets.take("a", 100, 0)).toBe(0)
   expect(buckets.take("a", 100, 0)).toBe(500)
 })
 
 test("a rate of 0 is no limit", () => {
-  const buckets = new Buckets({ perSecond: 0, burst: 0 })
+  const buckets = new RateLimit({ perSecond: 0, burst: 0 })
   for (let i = 0; i < 1000; i += 1) expect(buckets.take("a", 100, 0)).toBe(0)
 })
 
 test("the client that was quiet for longest is forgotten first, and memory stays bounded", () => {
-  const buckets = new Buckets({ perSecond: 1, burst: 1 }, 2)
+  const buckets = new RateLimit({ perSecond: 1, burst: 1 }, 2)
   for (const client of ["a", "b", "c"]) expect(buckets.take(client, 1, 0)).toBe(0)
   expect(buckets.take("c", 1, 0)).toBeGreaterThan(0)
   expect(buckets.take("a", 1, 0)).toBe(0)
@@ -60,7 +60,7 @@ test("over any time, no client gets more than its burst and what flowed back", (
         fc.record({ pauseMs: fc.integer({ min: 0, max: 500 }), cost: fc.integer({ min: 1, max: 4 }) }),
       ),
       (perSecond, burst, asked) => {
-        const buckets = new Buckets({ perSecond, burst })
+        const buckets = new RateLimit({ perSecond, burst })
         let nowMs = 0
         let got = 0
         for (const { pauseMs, cost } of asked) {

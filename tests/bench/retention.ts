@@ -2,7 +2,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { created } from "../../src/item/changes.ts"
+import { created } from "../../src/item/add-cancel-retry-delete.ts"
 import type { Upkeep } from "../../src/store/contract/upkeep.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"

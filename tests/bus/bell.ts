@@ -1,4 +1,4 @@
-import { type Bell, RemoteBus } from "../../src/bus/remote.ts"
+import { type Bell, BellOrPollingBus } from "../../src/bus/bell-or-polling.ts"
 import { bell as counting } from "../contracts/bus.contract.ts"
 
 /** What a test does to a wire. */
@@ -76,7 +76,7 @@ export async function ringing(makeBell: () => Bell, mergeMs = 2) {
     changed.resolve()
     changed = Promise.withResolvers()
   }
-  const bus = new RemoteBus({
+  const bus = new BellOrPollingBus({
     bell: () => telling(makeBell(), first.resolve),
     mergeMs,
     onDeaf: (error) => note(`deaf: ${error instanceof Error ? error.message : String(error)}`),

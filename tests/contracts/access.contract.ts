@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { removed } from "../../src/item/changes.ts"
+import { removed } from "../../src/item/add-cancel-retry-delete.ts"
 import { claimed, heartbeat, rescued } from "../../src/item/lease.ts"
 import type { TokenDraft } from "../../src/store/contract/access.ts"
 import type { Decide } from "../../src/store/contract/items.ts"

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { retried } from "../../src/item/changes.ts"
+import { retried } from "../../src/item/add-cancel-retry-delete.ts"
 import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output-piece.ts"
 import { printingOf } from "../../src/item/same-attempt.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"

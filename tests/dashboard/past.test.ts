@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, jest, spyOn, test } from "bun:test"
 
 import { ServerError } from "../../src/client/client.ts"
-import { Past } from "../../src/dashboard/live/item-history.ts"
+import { ItemHistory } from "../../src/dashboard/live/item-history.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import type { StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
 import { update } from "./items.ts"
@@ -34,7 +34,7 @@ const upTo = (last: number): StreamUpdate[] => Array.from({ length: last }, (_, 
 test("the history of an item is read page by page, and what the stream says meanwhile follows it", async () => {
   stored = upTo(2500)
   let changes = 0
-  const past = new Past(
+  const past = new ItemHistory(
     1,
     () => (changes += 1),
     () => true,
@@ -51,7 +51,7 @@ test("the history of an item is read page by page, and what the stream says mean
 test("a history that ends with the last page that is kept is whole, and a longer one is cut", async () => {
   const most = upTo(100 * PAGE + 1)
   stored = most.slice(0, 100 * PAGE - 1)
-  const whole = new Past(
+  const whole = new ItemHistory(
     1,
     () => undefined,
     () => true,
@@ -59,7 +59,7 @@ test("a history that ends with the last page that is kept is whole, and a longer
   await whole.read()
   expect(whole.truncated).toBe(false)
   stored = most
-  const cut = new Past(
+  const cut = new ItemHistory(
     1,
     () => undefined,
     () => true,
@@ -70,7 +70,7 @@ test("a history that ends with the last page that is kept is whole, and a longer
 
 test("an answer of a history that is gone is dropped, and the new one is read from its beginning", async () => {
   stored = upTo(20)
-  const past = new Past(
+  const past = new ItemHistory(
     1,
     () => undefined,
     () => true,
@@ -87,7 +87,7 @@ test("an answer of a history that is gone is dropped, and the new one is read fr
 
 test("an item that is not there is missing, but one that was deleted while it was shown is not", async () => {
   stored = upTo(1)
-  const past = new Past(
+  const past = new ItemHistory(
     1,
     () => undefined,
     () => true,
@@ -96,7 +96,7 @@ test("an item that is not there is missing, but one that was deleted while it wa
   stored = new ServerError(404, "no such item", { code: "not_found" })
   await past.read()
   expect(past.missing).toBe(false)
-  const none = new Past(
+  const none = new ItemHistory(
     2,
     () => undefined,
     () => true,
@@ -108,7 +108,7 @@ test("an item that is not there is missing, but one that was deleted while it wa
 test("a history that could not be read is asked for again after a second, while somebody looks at it", async () => {
   for (const isWanted of [true, false]) {
     stored = new ServerError(0, "no answer", { code: "unreachable" })
-    const past = new Past(
+    const past = new ItemHistory(
       1,
       () => undefined,
       () => isWanted,

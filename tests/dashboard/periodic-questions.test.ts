@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test"
 
-import { Asking } from "../../src/dashboard/live/periodic-questions.ts"
+import { PeriodicQuestion } from "../../src/dashboard/live/periodic-questions.ts"
 
 test("what changes again and again is asked for once a second all the same", async () => {
   Object.assign(globalThis, { document: { hidden: false } })
   const askedMs: number[] = []
-  const asking = new Asking(
+  const asking = new PeriodicQuestion(
     () => {
       askedMs.push(performance.now())
       return Promise.resolve(0)
@@ -29,7 +29,7 @@ test("a question whose answer is on its way is not asked again, and one that has
   Object.assign(globalThis, { document: { hidden: false } })
   const waiting: ((isAnswered: boolean) => void)[] = []
   const heard: string[] = []
-  const asking = new Asking(
+  const asking = new PeriodicQuestion(
     () => new Promise<string>((resolve, reject) => waiting.push((is) => (is ? resolve("yes") : reject()))),
     (answer) => heard.push(answer),
     () => heard.push("none"),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test"
 
 import { ServerError } from "../../src/client/client.ts"
-import { Reading } from "../../src/dashboard/live/list-reading.ts"
+import { ListReading } from "../../src/dashboard/live/list-reading.ts"
 import { Search } from "../../src/dashboard/live/search.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import { EVERYTHING } from "../../src/dashboard/model/query.ts"
@@ -54,7 +54,7 @@ const many = (count: number, status: Status, first: number): QueueItem[] =>
 
 test("all that runs is read, and of the other lists the beginning; a list ends where its first status does", async () => {
   items = [...many(1200, "processing", 1), ...many(700, "queued", 2000), ...many(600, "retrying", 2300)]
-  const reading = new Reading()
+  const reading = new ListReading()
   const found = await reading.begin()
   expect(found.filter(({ status }) => status === "processing")).toHaveLength(1200)
   expect(found.filter(({ status }) => status !== "processing")).toHaveLength(1000)
@@ -66,7 +66,7 @@ test("all that runs is read, and of the other lists the beginning; a list ends w
 
 test("a page that fails is asked for again with all that was asked for beside it", async () => {
   items = [...many(700, "queued", 1), ...many(100, "retrying", 5000)]
-  const reading = new Reading()
+  const reading = new ListReading()
   failing = "queued"
   await expect(reading.more("waiting")).rejects.toThrow("no answer")
   expect(await reading.more("waiting")).toHaveLength(600)
@@ -80,7 +80,7 @@ test("where few of the items of a list are wanted, pages are read until one is f
   items = many(1600, "failed", 1).map((one) =>
     one.id === 1550 ? { ...one, outcome: "cancelled" as const } : one,
   )
-  const reading = new Reading({ text: "", which: "cancelled" })
+  const reading = new ListReading({ text: "", which: "cancelled" })
   expect((await reading.begin()).map(({ id }) => id)).toEqual([1550])
   expect(asked).toEqual(["failed -", "failed 500", "failed 1000", "failed 1500"])
 })

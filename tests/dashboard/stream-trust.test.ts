@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test"
 
 import { type Client, ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
-import { Link } from "../../src/dashboard/live/stream-trust.ts"
+import { StreamTrust } from "../../src/dashboard/live/stream-trust.ts"
 
 const NOTHING = { song_id: 1, current_step: "", progress: 1, message: "", status: "processing" } as const
 const LIVE = { type: "control", control: { event: "live", last_event_id: 5, history: "h" } } as const
@@ -22,7 +22,7 @@ class Scene {
   tripMs = 0
   /** Why the server does not give its figures; undefined if it does. */
   refusal: ServerError | undefined
-  readonly link: Link
+  readonly link: StreamTrust
   #said: Watched[] = []
   #options: WatchOptions = {}
   #wake: () => void = () => undefined
@@ -38,7 +38,7 @@ class Scene {
         return { timestamp, updates: { stored: this.newest, oldest_id: 1, newest_id: this.newest } }
       },
     }
-    this.link = new Link(client as Client, {
+    this.link = new StreamTrust(client as Client, {
       updates: (updates) => this.told.push(`updates ${updates.map(({ id }) => id).join(" ")}`),
       reload: () => this.told.push("reload"),
       gap: ({ reason }) => this.told.push(`gap ${reason}`),

@@ -1,12 +1,12 @@
 import { expect, jest, test } from "bun:test"
 
-import { SilentPeers } from "../../src/http/gone-websockets.ts"
+import { GoneWebsockets } from "../../src/http/gone-websockets.ts"
 import { PROVE } from "../proof.ts"
 import { start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 
 /** A peer that answers as often as it is asked, so many times. */
-function peer(peers: SilentPeers, answers: number) {
+function peer(peers: GoneWebsockets, answers: number) {
   const cut = Promise.withResolvers<void>()
   let asked = 0
   const self = {
@@ -26,7 +26,7 @@ function peer(peers: SilentPeers, answers: number) {
 test("while nobody is connected no timer runs", () => {
   jest.useFakeTimers()
   try {
-    const peers = new SilentPeers({ askAfterMs: 40, cutAfterMs: 120 })
+    const peers = new GoneWebsockets({ askAfterMs: 40, cutAfterMs: 120 })
     const [one, other] = [peer(peers, 0), peer(peers, 0)]
     expect(jest.getTimerCount()).toBe(1)
     one.leave()
@@ -39,7 +39,7 @@ test("while nobody is connected no timer runs", () => {
 })
 
 test("a peer that answers stays, and one that stops answering is cut", async () => {
-  const peers = new SilentPeers({ askAfterMs: 40, cutAfterMs: 120 })
+  const peers = new GoneWebsockets({ askAfterMs: 40, cutAfterMs: 120 })
   const silent = peer(peers, 0)
   const faltering = peer(peers, 2)
   const alive = peer(peers, Number.POSITIVE_INFINITY)
@@ -54,7 +54,7 @@ test("a peer that answers stays, and one that stops answering is cut", async () 
 })
 
 test("after all peers have left the next one is asked and cut as well", async () => {
-  const peers = new SilentPeers({ askAfterMs: 4, cutAfterMs: 12 })
+  const peers = new GoneWebsockets({ askAfterMs: 4, cutAfterMs: 12 })
   peer(peers, 0).leave()
   const next = peer(peers, 0)
   await next.wasCut

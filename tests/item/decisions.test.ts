@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test"
 
-import { cancelled, changed, retried } from "../../src/item/changes.ts"
+import { cancelled, retried } from "../../src/item/add-cancel-retry-delete.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
+import { changed } from "../../src/item/put.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"

@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
-import { cancelled, changed, retried } from "../../src/item/changes.ts"
+import { cancelled, retried } from "../../src/item/add-cancel-retry-delete.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import {
   claimed,
@@ -19,6 +19,7 @@ import {
 } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
+import { changed } from "../../src/item/put.ts"
 import { reported } from "../../src/item/report.ts"
 import { stalled } from "../../src/item/stalled.ts"
 import { type Change, IDLE, type Stored } from "../../src/item/stored.ts"

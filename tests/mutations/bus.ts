@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in the doorbell between servers. */
 export const BUS: readonly Mistake[] = [
   ...of(
-    "src/bus/remote.ts",
-    ["tests/bus/remote.test.ts"],
+    "src/bus/bell-or-polling.ts",
+    ["tests/bus/bell-or-polling.test.ts"],
     [
       [
         "a bell that was lost is believed to hear",

@@ -84,7 +84,7 @@ export const ITEM: readonly Mistake[] = [
       ["a run like no other counts as much as any", "return 1 / (1 + (nearest / ODD) ** 4)", "return 1"],
       [
         "a machine that is usually slower is expected to be as fast",
-        "const expected = own - (slowness.get(witness.run.worker) ?? 0)",
+        "const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)",
         "const expected = own * 0",
       ],
       ["more than the newest eight runs count", "runs.slice(-MAX_RUNS)", "runs.slice(-2 * MAX_RUNS)"],

@@ -3,7 +3,7 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in who may write an item, and which moves it makes. */
 export const LEASE: readonly Mistake[] = [
   ...of(
-    "src/item/changes.ts",
+    "src/item/add-cancel-retry-delete.ts",
     ["tests/item/decisions.test.ts"],
     [
       [
@@ -14,7 +14,24 @@ export const LEASE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/changes.ts",
+    "src/item/add-cancel-retry-delete.ts",
+    ["tests/item", "tests/store/store.test.ts"],
+    [
+      [
+        "a second cancel is stored again",
+        'if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return',
+        'if (item.outcome === "cancelled") return',
+      ],
+      [
+        "a retrying item cannot be retried at once",
+        'if (!isFinished(item.status) && item.status !== "retrying") {',
+        "if (!isFinished(item.status)) {",
+      ],
+      ["a deleted item stays", "work: IDLE, deleted: true }", "work: IDLE }"],
+    ],
+  ),
+  ...of(
+    "src/item/put.ts",
     ["tests/item", "tests/store/store.test.ts"],
     [
       [
@@ -27,17 +44,6 @@ export const LEASE: readonly Mistake[] = [
         "next.priority === before.priority ? next : { ...next, turn: null }",
         "next",
       ],
-      [
-        "a second cancel is stored again",
-        'if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return',
-        'if (item.outcome === "cancelled") return',
-      ],
-      [
-        "a retrying item cannot be retried at once",
-        'if (!isFinished(item.status) && item.status !== "retrying") {',
-        "if (!isFinished(item.status)) {",
-      ],
-      ["a deleted item stays", "work: IDLE, deleted: true }", "work: IDLE }"],
       [
         "a PUT that starts an item does not start its pace",
         "isStart ? started(known, moment) : known",

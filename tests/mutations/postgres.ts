@@ -65,7 +65,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/exactly-once.ts",
+    "src/store/postgres/double-write-fence.ts",
     [`${TESTS}/way.test.ts`],
     [
       [
@@ -86,7 +86,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/exactly-once.ts",
+    "src/store/postgres/double-write-fence.ts",
     [`${TESTS}/once.test.ts`],
     [
       [
@@ -97,7 +97,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/exactly-once.ts",
+    "src/store/postgres/double-write-fence.ts",
     [`${TESTS}/rollback.test.ts`],
     [
       [
@@ -335,6 +335,12 @@ export const POSTGRES: readonly Mistake[] = [
   ...of(
     "src/store/postgres/postgres.ts",
     [`${TESTS}/once.test.ts`],
-    [["writes wait for slow reads", "new Fence(writing, seen)", "new Fence(reading, seen)"]],
+    [
+      [
+        "writes wait for slow reads",
+        "new DoubleWriteFence(writing, seen)",
+        "new DoubleWriteFence(reading, seen)",
+      ],
+    ],
   ),
 ]

@@ -172,7 +172,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/outlives-restore.ts",
+    "src/store/sqlite/kept-by-restore.ts",
     ["tests/store/restored.test.ts"],
     [["tickets of before a restore are good still", '  client.run("DELETE FROM tickets")\n', ""]],
   ),

@@ -7,14 +7,9 @@ export const WORKERS: readonly Mistake[] = [
     ["tests/queue/known-workers.test.ts"],
     [
       [
-        "a worker that does not identify its starts cannot be drained",
-        "(instance === undefined || drained.has(instance))",
-        "(instance !== undefined && drained.has(instance))",
-      ],
-      [
-        "only the last of the workers that other servers know decides whether claims are answered",
-        "isNew ||= drained !== null",
-        "isNew = drained !== null",
+        "only the first of the workers that other servers know can be drained",
+        "others.filter((report) => this.#drained.learn(report)).length > 0",
+        "others.some((report) => this.#drained.learn(report))",
       ],
       [
         "a worker that has waited for an hour is forgotten",
@@ -27,14 +22,25 @@ export const WORKERS: readonly Mistake[] = [
         "",
       ],
       [
-        "each look at the other servers answers all claims",
-        "if (drainedMs <= (this.#drains",
-        "if (drainedMs < (this.#drains",
-      ],
-      [
         "a worker of another server takes items though it was drained here",
         "    for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)\n",
         "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/drained-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
+    [
+      [
+        "a worker that does not identify its starts cannot be drained",
+        "(instance === undefined || drained.has(instance))",
+        "(instance !== undefined && drained.has(instance))",
+      ],
+      [
+        "each look at the other servers answers all claims",
+        "if (drainedMs <= (this.#drains",
+        "if (drainedMs < (this.#drains",
       ],
     ],
   ),

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -12,7 +12,7 @@ test("claims wait with as many sets of tags as they may, and a claim that does n
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const bus = new LocalBus()
-  const learned = new Learned(store, console.error)
+  const learned = new LearnedDurations(store, console.error)
   const onError = (error: unknown): void => console.error(error)
   const options = { random: Math.random, token: () => crypto.randomUUID(), mostTagSets: 2, onError }
   const workers = new Workers(store, bus, learned, options)
@@ -42,8 +42,8 @@ test("the bell rings once for each change, and not for one that was made before"
   bus.listen(() => (rung += 1))
   const onError = (error: unknown): void => console.error(error)
   const options = { random: Math.random, token: () => "token", onError }
-  const workers = new Workers(store, bus, new Learned(store, console.error), options)
-  const queue = new Queue(store, bus, new Learned(store, console.error))
+  const workers = new Workers(store, bus, new LearnedDurations(store, console.error), options)
+  const queue = new Queue(store, bus, new LearnedDurations(store, console.error))
   /** How often the bell rings for an act. */
   const rings = async (act: () => Promise<unknown>): Promise<number> => {
     const before = rung

@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -17,7 +17,7 @@ test("an item that is given to a client which has just left goes back at once, u
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const bus = new LocalBus()
-  const learned = new Learned(store, fail)
+  const learned = new LearnedDurations(store, fail)
   const options = { random: Math.random, token: () => crypto.randomUUID(), onError: fail }
   const workers = new Workers(store, bus, learned, options)
   const queue = new Queue(store, bus, learned)

@@ -3,9 +3,9 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { changed } from "../../src/item/changes.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { changed } from "../../src/item/put.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Store } from "../../src/store/contract/store.ts"
@@ -43,7 +43,7 @@ class Bench {
   }
 
   #workers(store: Store): Workers {
-    return new Workers(store, this.bus, new Learned(store, console.error), {
+    return new Workers(store, this.bus, new LearnedDurations(store, console.error), {
       random: () => this.random,
       token: () => `token ${(this.#tokens += 1)}`,
       onError: this.#onError,

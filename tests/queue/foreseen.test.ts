@@ -3,9 +3,9 @@ import { join } from "node:path"
 
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { Presence } from "../../src/queue/known-workers.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
-import { Forecasts } from "../../src/queue/start-forecasts.ts"
+import { KnownWorkers } from "../../src/queue/known-workers.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
+import { StartForecasts } from "../../src/queue/start-forecasts.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Life } from "../../src/store/contract/life.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -29,9 +29,13 @@ async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined>
     isAnythingKnown: async () => true,
     outlookOf: async () => () => ({ seconds: 100, deviation: 0 }),
   }
-  const presence = new Presence(() => NOW_MS)
+  const presence = new KnownWorkers(() => NOW_MS)
   presence.took(1, [])
-  const { starts } = await new Forecasts(store as Items & Life, presence, learned as Learned).now()
+  const { starts } = await new StartForecasts(
+    store as Items & Life,
+    presence,
+    learned as LearnedDurations,
+  ).now()
   return starts.find(({ id }) => id === 2)?.startsIn
 }
 
@@ -59,11 +63,11 @@ test("what one server of a fleet has learned or forgotten the others notice", as
   const store = new SqliteStore(join(folder.path, "test.db"))
   const fail = (error: unknown): void => expect(error).toBeUndefined()
   const [one, other, alone] = [
-    new Learned(store, fail, 0),
-    new Learned(store, fail, 0),
-    new Learned(store, fail),
+    new LearnedDurations(store, fail, 0),
+    new LearnedDurations(store, fail, 0),
+    new LearnedDurations(store, fail),
   ]
-  const runsAt = (learned: Learned): number => learned.of("song", "Draw")?.witnesses.length ?? 0
+  const runsAt = (learned: LearnedDurations): number => learned.of("song", "Draw")?.earlierRuns.length ?? 0
   const once = async (count: number): Promise<void> => {
     while (runsAt(other) !== count) await Bun.sleep(1)
   }
@@ -91,7 +95,7 @@ test("what one server of a fleet has learned or forgotten the others notice", as
 test("once enough items without a kind went alike, the next one is expected to, without being asked for before", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const learned = new Learned(store, (error) => expect(error).toBeUndefined())
+  const learned = new LearnedDurations(store, (error) => expect(error).toBeUndefined())
   const item = { id: 9, ...blank(1, at(0)) }
   const seconds = async (): Promise<number | undefined> => (await learned.outlookOf(item))("box")?.seconds
   const step = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
@@ -117,7 +121,11 @@ test("a forecast that could not be made is made for the next caller", async () =
     pausedAt: async () => null,
   }
   const learned: unknown = { isAnythingKnown: true }
-  const forecasts = new Forecasts(store as Items & Life, new Presence(() => NOW_MS), learned as Learned)
+  const forecasts = new StartForecasts(
+    store as Items & Life,
+    new KnownWorkers(() => NOW_MS),
+    learned as LearnedDurations,
+  )
   await expect(forecasts.now()).rejects.toThrow("broken")
   expect(await forecasts.now()).toMatchObject({ starts: [], workers: 0 })
 })
@@ -137,7 +145,7 @@ test("a read that began before a run ended replaces nothing that was read after 
       },
     },
   }
-  const learned = new Learned(store as SqliteStore, (error) => expect(error).toBeUndefined())
+  const learned = new LearnedDurations(store as SqliteStore, (error) => expect(error).toBeUndefined())
   expect(learned.of("song", "song")).toBeNull()
   stored.push(run)
   let isNoted = false
@@ -146,18 +154,18 @@ test("a read that began before a run ended replaces nothing that was read after 
   for (; !isNoted; await new Promise(setImmediate)) reads.pop()?.()
   await noting
   for (; reads.length > 0; await new Promise(setImmediate)) reads.pop()?.()
-  expect(learned.of("song", "song")?.witnesses).toHaveLength(1)
+  expect(learned.of("song", "song")?.earlierRuns).toHaveLength(1)
 })
 
 test("runs that are forgotten estimate nothing any more, from that moment on", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const learned = new Learned(store, console.error)
+  const learned = new LearnedDurations(store, console.error)
   const step = { name: "Draw", index: 1, unit: "images", size: 3, at: 0, lines: {} }
   const run = { kind: "song", look: "2 steps, Draw", worker: "box", queue_id: 1, seconds: 60, steps: [step] }
   await store.runs.addLearned([{ ...run, ended_at: at(0) }])
   await learned.start()
-  expect(learned.of("song", "2 steps, Draw")?.witnesses).toHaveLength(1)
+  expect(learned.of("song", "2 steps, Draw")?.earlierRuns).toHaveLength(1)
   expect(await learned.forget("song")).toBe(1)
   expect(learned.of("song", "2 steps, Draw")).toBeNull()
   await learned.stop()

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, put } from "../contracts/store.contract.ts"
@@ -11,7 +11,7 @@ import { temporaryFolder } from "../server.ts"
 test("a page of an item's updates ends where it was asked to, and says whether others follow", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const queue = new Queue(store, new LocalBus(), new Learned(store, console.error))
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))
   const id = await added(store)
   for (const message of ["a", "b", "c"]) await put(store, id, { message })
   const pageOf = async (after: number, limit: number): Promise<[number[], boolean]> => {
@@ -26,7 +26,7 @@ test("a page of an item's updates ends where it was asked to, and says whether o
 test("a long history comes in pages of some 4 MiB, and whole", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const queue = new Queue(store, new LocalBus(), new Learned(store, console.error))
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))
   const id = await added(store)
   const long = "x".repeat(16_000)
   const change = { message: long, current_step: long, error_message: long }

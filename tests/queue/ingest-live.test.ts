@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Output as Printed } from "../../src/queue/output.ts"
 import { Queue } from "../../src/queue/queue.ts"
-import { Forecasts } from "../../src/queue/start-forecasts.ts"
+import { StartForecasts } from "../../src/queue/start-forecasts.ts"
 import { QueueTotals } from "../../src/queue/totals.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -167,7 +167,7 @@ function impatient(seconds: number) {
   const bus = new LocalBus()
   const report = (error: unknown): void => console.error(error)
   const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 1000, onError: report })
-  const learned = new Learned(store, console.error)
+  const learned = new LearnedDurations(store, console.error)
   const workers = new Workers(store, bus, learned, {
     random: Math.random,
     token: () => crypto.randomUUID(),
@@ -194,7 +194,7 @@ function impatient(seconds: number) {
     version: "0",
     commit: "0",
   }
-  const forecasts = new Forecasts(store, workers.presence, learned)
+  const forecasts = new StartForecasts(store, workers.presence, learned)
   const parts = {
     learned,
     forecasts,

@@ -2,14 +2,14 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Throttle } from "../../src/queue/ingest-throttle.ts"
+import { IngestThrottle } from "../../src/queue/ingest-throttle.ts"
 
 const PIECE = 64 * 1024
 const BURST = 16 * PIECE
 
 /** One that has read as much at once as it may, at the time 0. */
-function flooded(): Throttle {
-  const throttle = new Throttle()
+function flooded(): IngestThrottle {
+  const throttle = new IngestThrottle()
   expect(throttle.push("x".repeat(BURST), 0)).toHaveLength(BURST)
   return throttle
 }
@@ -57,7 +57,7 @@ test("however text comes, little is read in a time, and every line that is read 
   })
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
-      const throttle = new Throttle()
+      const throttle = new IngestThrottle()
       const sent = new Set([""])
       let [nowMs, total] = [0, 0]
       for (const { lines, times, pauseMs } of pieces) {

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test"
 
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { Presence } from "../../src/queue/known-workers.ts"
+import { KnownWorkers } from "../../src/queue/known-workers.ts"
 
 test("of a drain at one server and a resume at another the later one counts, and its claims are answered", () => {
   let nowMs = 1000
-  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  const [one, two] = [new KnownWorkers(() => nowMs), new KnownWorkers(() => nowMs)]
   const meet = (): boolean[] => [one.learn(two.crew), two.learn(one.crew)]
   const claim = { worker: "box", tags: ["gpu"], instance: "first" }
   one.claims(claim)
@@ -27,7 +27,7 @@ test("of a drain at one server and a resume at another the later one counts, and
 })
 
 test("a worker that does not say which of its starts it is stays drained until it may take items again", () => {
-  const presence = new Presence()
+  const presence = new KnownWorkers()
   const claim = { worker: "box", tags: [] }
   presence.claims(claim)
   expect(presence.isDraining("box", undefined)).toBe(false)
@@ -40,7 +40,7 @@ test("a worker that does not say which of its starts it is stays drained until i
 
 test("of several workers that another server knows, one that was drained is enough to answer the claims", () => {
   let nowMs = 1000
-  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  const [one, two] = [new KnownWorkers(() => nowMs), new KnownWorkers(() => nowMs)]
   for (const worker of ["a", "b", "c"]) two.claims({ worker, tags: [], instance: worker })
   for (const worker of ["a", "b", "c"]) two.drain(worker, worker === "b")
   expect(one.learn(two.crew)).toBe(true)
@@ -51,7 +51,7 @@ test("of several workers that another server knows, one that was drained is enou
 })
 
 test("both servers agree on which worker takes another item afterwards", () => {
-  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
   one.claims({ worker: "box", tags: ["gpu", "fast"] })
   one.took(1, ["gpu", "fast"])
   one.took(2, null)
@@ -71,7 +71,7 @@ test("both servers agree on which worker takes another item afterwards", () => {
 })
 
 test("what another server says again of a drain answers no claims again", () => {
-  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
   two.claims({ worker: "box", tags: [] })
   two.drain("box", true)
   expect([1, 2, 3].map(() => one.learn(two.crew))).toEqual([true, false, false])
@@ -80,7 +80,7 @@ test("what another server says again of a drain answers no claims again", () => 
 test("a worker is forgotten an hour after it was last heard, and not while its claim waits", () => {
   const hourMs = 3_600_000
   let nowMs = hourMs
-  const presence = new Presence(() => nowMs)
+  const presence = new KnownWorkers(() => nowMs)
   const names = (): string[] => presence.known.map(({ worker }) => worker)
   for (const worker of ["a", "b"]) presence.claims({ worker, tags: [] })
   const waits = presence.wait({ worker: "b", tags: [] })
@@ -99,7 +99,7 @@ test("a worker is forgotten an hour after it was last heard, and not while its c
 
 test("of one worker that two servers know, what the later one heard counts", () => {
   let nowMs = 1000
-  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  const [one, two] = [new KnownWorkers(() => nowMs), new KnownWorkers(() => nowMs)]
   one.claims({ worker: "box", tags: ["hd"], version: "1" })
   nowMs = 2000
   two.claims({ worker: "box", tags: ["4k"], version: "2" })
@@ -111,7 +111,7 @@ test("of one worker that two servers know, what the later one heard counts", () 
 
 test("a worker is idle since the end of its last item, and not since its last report", () => {
   let nowMs = 1000
-  const presence = new Presence(() => nowMs)
+  const presence = new KnownWorkers(() => nowMs)
   presence.claims({ worker: "box", tags: [] })
   nowMs = 2000
   presence.reports({ worker: "box", status: "completed" })
@@ -127,7 +127,7 @@ test("a worker is idle since the end of its last item, and not since its last re
 
 test("of very many workers the one that was silent for longest is forgotten, and none whose claim waits", () => {
   let nowMs = 0
-  const presence = new Presence(() => nowMs)
+  const presence = new KnownWorkers(() => nowMs)
   using _waits = presence.wait({ worker: "waiting", tags: [] })
   for (nowMs = 1; nowMs <= 1001; nowMs += 1) presence.claims({ worker: `w${nowMs}`, tags: [] })
   const names = new Set(presence.known.map(({ worker }) => worker))
@@ -141,7 +141,7 @@ test("of very many workers the one that was silent for longest is forgotten, and
 })
 
 test("of a worker's many starts the latest are remembered, and its tags are those of its claims by place", () => {
-  const [one, two] = [new Presence(() => 1000), new Presence(() => 2000)]
+  const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 2000)]
   for (let start = 1; start <= 20; start += 1)
     one.claims({ worker: "box", tags: ["gpu"], instance: `start ${start}` })
   expect(one.crew[0]?.starts).toEqual(Array.from({ length: 16 }, (_, i) => `start ${i + 5}`))
@@ -151,7 +151,7 @@ test("of a worker's many starts the latest are remembered, and its tags are thos
 })
 
 test("of the workers at another server those wait whose claims do", () => {
-  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
   two.claims({ worker: "idle", tags: [] })
   two.claims({ worker: "waiting", tags: ["gpu"] })
   using _waits = two.wait({ worker: "waiting", tags: ["gpu"] })
@@ -160,7 +160,7 @@ test("of the workers at another server those wait whose claims do", () => {
 })
 
 test("a worker that is drained takes no item after the one that it has", () => {
-  const presence = new Presence(() => 1000)
+  const presence = new KnownWorkers(() => 1000)
   const item: QueueItem = { id: 7, ...blank(1, new Date(0).toISOString()), worker: "box" }
   presence.claims({ worker: "box", tags: ["gpu"], instance: "first" })
   presence.took(7, ["gpu"], "first")

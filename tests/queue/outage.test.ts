@@ -5,7 +5,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -80,7 +80,7 @@ class World implements AsyncDisposable {
     const onError = (): void => undefined
     const token = (): string => `token ${(this.#tokens += 1)}`
     return [
-      new Workers(this.#store, this.#bus, new Learned(this.#store, onError), {
+      new Workers(this.#store, this.#bus, new LearnedDurations(this.#store, onError), {
         random: Math.random,
         token,
         onError,

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { changed } from "../../src/item/changes.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { changed } from "../../src/item/put.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
@@ -21,7 +21,7 @@ test("an item that is taken back is counted once, with why: its worker was silen
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const learned = new Learned(store, fail)
+  const learned = new LearnedDurations(store, fail)
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
   const why: string[] = []
   const rescue = new Rescue(store, bus, {
@@ -63,7 +63,7 @@ test("one turn takes back every item whose worker is silent, though they are mor
   const clock = { nowMs: START_MS }
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const [bus, learned] = [new LocalBus(), new Learned(store, fail)]
+  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
   let taken = 0
   const rescue = new Rescue(store, bus, {
@@ -103,7 +103,7 @@ test("a machine that is suspended in the middle of a turn costs no worker its le
   const clock = { nowMs: START_MS }
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const [bus, learned] = [new LocalBus(), new Learned(store, fail)]
+  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
   const rescue = new Rescue(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
   const id = await added(store)

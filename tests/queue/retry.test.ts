@@ -2,7 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, put } from "../contracts/store.contract.ts"
@@ -11,7 +11,7 @@ import { temporaryFolder } from "../server.ts"
 test("a retry of all that failed passes over what is retried, rendered or deleted by another meanwhile", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const queue = new Queue(store, new LocalBus(), new Learned(store, console.error))
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))
   const ids: number[] = []
   for (let at = 0; at < 5; at += 1) {
     const id = await added(store)

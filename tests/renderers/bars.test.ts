@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Turns } from "../../src/renderers/bars-in-sequence.ts"
+import { BarsInSequence } from "../../src/renderers/bars-in-sequence.ts"
 import { holds, type Piece, play } from "./played.ts"
 
 setDefaultTimeout(30_000)
@@ -180,7 +180,7 @@ test("a bar that lasts is shown as it goes, and an outer one as it is", () => {
 describe("bars that follow one another", () => {
   const turns = (bars?: number) => {
     let nowMs = 0
-    const made = new Turns({ bars, countsQuick: false, now: () => nowMs })
+    const made = new BarsInSequence({ bars, countsQuick: false, now: () => nowMs })
     const move = (fraction: number, seconds: number): number => {
       nowMs += seconds * 1000
       made.move(fraction)

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Recent } from "../../src/renderers/unread-output.ts"
+import { UnreadOutput } from "../../src/renderers/unread-output.ts"
 
 test("the last bytes are kept, at least as many as asked for, and those before are counted", () => {
   fc.assert(
@@ -10,7 +10,7 @@ test("the last bytes are kept, at least as many as asked for, and those before a
       fc.array(fc.array(fc.nat(40), { maxLength: 30 }), { maxLength: 5 }),
       fc.nat(100),
       (rounds, most) => {
-        const recent = new Recent(most)
+        const recent = new UnreadOutput(most)
         for (const sizes of rounds) {
           for (const [at, size] of sizes.entries())
             recent.push({ output: 1, bytes: new Uint8Array(size).fill(at) })

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import type { Report } from "../../src/item/item.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
-import { Guard } from "../../src/runner/kill-guard.ts"
+import { KillGuard } from "../../src/runner/kill-guard.ts"
 import { planned } from "../../src/runner/plan.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
@@ -37,7 +37,7 @@ function attempt(
   return new Attempt({
     plan: planned(["sh", "-c", script]),
     reporter: reporter as unknown as Reporter,
-    guarded: new Guard().watch(),
+    guarded: new KillGuard().watch(),
     variables: {},
     files: new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true }),
     reportWithinMs,
@@ -278,7 +278,7 @@ test("the files of a command that was stopped are not looked at", async () => {
 })
 
 test("the guard of a command is let go once that has ended, and not before", async () => {
-  const guarded = new Guard().watch()
+  const guarded = new KillGuard().watch()
   const dispose = spyOn(guarded, Symbol.dispose)
   const reporter = new Heard()
   const one = attempt(reporter, 1000, "sleep 0.1", { guarded })

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { Writable } from "node:stream"
 
-import { Guard } from "../../src/runner/kill-guard.ts"
+import { KillGuard } from "../../src/runner/kill-guard.ts"
 import { Tap } from "../../src/runner/pipes.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Render } from "../../src/runner/render.ts"
@@ -10,7 +10,7 @@ test("a character that a command prints in two pieces is read as one", async () 
   const told: (string | undefined)[] = []
   const render = Render.start({
     plan: planned(["sh", "-c", "printf '[1/4] Z\\303'; sleep 0.1; printf '\\244hlen\\n'"]),
-    guarded: new Guard().watch(),
+    guarded: new KillGuard().watch(),
     onReport: ({ message }) => void told.push(message),
     onPrinted: () => undefined,
   })

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { cancelled } from "../../src/item/changes.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { cancelled } from "../../src/item/add-cancel-retry-delete.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -82,7 +82,7 @@ test("a look at a lease writes nothing, tells whether to go on, and is refused w
   const now = (): number => nowMs
   let commits = 0
   const store = new SqliteStore(path, () => ({ now, steadyMs: now }), { onCommit: () => void (commits += 1) })
-  const workers = new Workers(store, new LocalBus(), new Learned(store, onError), {
+  const workers = new Workers(store, new LocalBus(), new LearnedDurations(store, onError), {
     random: Math.random,
     token: () => "token",
     onError,

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
-import { Pauses } from "../../src/stream/queue-pause.ts"
+import { QueuePause } from "../../src/stream/queue-pause.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { Reader, type Seen } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
@@ -151,7 +151,7 @@ test("a pause is read once for many rings, and a failed read is made again", asy
 test("a slow answer never replaces a newer one", async () => {
   const answers: PromiseWithResolvers<string | null>[] = []
   let changes = 0
-  const pauses = new Pauses(
+  const pauses = new QueuePause(
     () => {
       const answer = Promise.withResolvers<string | null>()
       answers.push(answer)

@@ -1,4 +1,4 @@
-import { created } from "../../src/item/changes.ts"
+import { created } from "../../src/item/add-cancel-retry-delete.ts"
 import type { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { put } from "../contracts/store.contract.ts"
 

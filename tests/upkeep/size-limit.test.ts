@@ -3,14 +3,14 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
-import { removed } from "../../src/item/changes.ts"
+import { removed } from "../../src/item/add-cancel-retry-delete.ts"
 import { DatabaseRoom } from "../../src/queue/database-room.ts"
-import { Learned } from "../../src/queue/learned-durations.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { Space } from "../../src/upkeep/size-limit.ts"
+import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
 import { pass } from "./hours.ts"
@@ -34,7 +34,7 @@ function limited() {
   const bus = new LocalBus()
   const room = new DatabaseRoom()
   const looks: (readonly [boolean, boolean])[] = []
-  const space = new Space(store.upkeep, store, bus, {
+  const space = new SizeLimit(store.upkeep, store, bus, {
     mostBytes: 2_000_000,
     now,
     onLook(isNear, isFull) {
@@ -122,7 +122,7 @@ async function leaseEnd(store: Items, id: number): Promise<number> {
 test("where nothing may go, adding and reporting are refused, and what ends a render is stored", async () => {
   await using kit = limited()
   const { store, bus, room, space, looks } = kit
-  const learned = new Learned(store, fail)
+  const learned = new LearnedDurations(store, fail)
   const queue = new Queue(store, bus, learned, room)
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", room, onError: fail })
   const { id } = await queue.add({ song_id: 1 })

@@ -3,9 +3,9 @@ import { pause } from "../../client/silence.ts"
 import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
 import { isWaiting, State } from "../model/state.ts"
-import { Reading } from "./list-reading.ts"
+import { ListReading } from "./list-reading.ts"
 import { server } from "./server.ts"
-import { Link } from "./stream-trust.ts"
+import { StreamTrust } from "./stream-trust.ts"
 
 /** The figures of the queue are asked for at most this often, after updates, and this often without any. */
 const COUNT_MS = 1000
@@ -31,7 +31,7 @@ export class Hub {
   readonly #send: Send
   readonly #state = new State()
   readonly #tabs = new Map<string, { visible: boolean }>()
-  readonly #link: Link
+  readonly #link: StreamTrust
   #timer: ReturnType<typeof setInterval>
   #stats: Stats | null = null
   #counts: Counts | null = null
@@ -42,7 +42,7 @@ export class Hub {
    * the stream says no change that came and went in between.
    */
   #pausedAt: string | null | undefined
-  #queue = new Reading()
+  #queue = new ListReading()
   /** Updates that arrive while more of a list is being read; null while it is not. */
   #readingOn: StreamUpdate[] | null = null
   #loaded = false
@@ -64,7 +64,7 @@ export class Hub {
 
   constructor(send: Send) {
     this.#send = send
-    this.#link = new Link(server, {
+    this.#link = new StreamTrust(server, {
       updates: (updates) => this.#updates(updates),
       reload: () => void this.#reload(),
       paused: (at) => this.#paused(at),
@@ -270,7 +270,7 @@ export class Hub {
     }
     for (;;) {
       try {
-        const queue = new Reading()
+        const queue = new ListReading()
         const items = await queue.begin()
         if (reading !== this.#reading) return
         this.#queue = queue

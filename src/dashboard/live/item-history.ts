@@ -11,7 +11,7 @@ const AGAIN_MS = 1000
  * The history of one item: read from its beginning, and then kept by the stream. Whenever the stream may have left
  * something out, what is missing is read again.
  */
-export class Past {
+export class ItemHistory {
   /** What is known of the history. */
   timeline = new Timeline()
   /** The history is longer than what is kept here. */

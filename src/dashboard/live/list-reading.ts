@@ -65,7 +65,7 @@ class Pages {
 }
 
 /** Reads the part of the queue that is wanted: the beginning of each list, and more of a list when asked. */
-export class Reading {
+export class ListReading {
   readonly #pages: Readonly<Record<ListName, Pages>>
 
   /** By default everything. */

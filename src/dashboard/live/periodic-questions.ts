@@ -6,7 +6,7 @@ import { server } from "./server.ts"
 const SOON_MS = 1000
 
 /** Asks the server for something that no stream sends: now and then while the page is seen, and soon after changes. */
-export class Asking<T> {
+export class PeriodicQuestion<T> {
   readonly #ask: () => Promise<T>
   readonly #onAnswer: (answer: T) => void
   readonly #onNone: () => void
@@ -58,8 +58,8 @@ export class Asking<T> {
 export const askStarts = (
   nowMs: () => number,
   onForeseen: (foreseen: PageForecast) => void,
-): Asking<PageForecast> =>
-  new Asking<PageForecast>(
+): PeriodicQuestion<PageForecast> =>
+  new PeriodicQuestion<PageForecast>(
     async () => {
       const { forecast, done_in_seconds } = await server.forecast()
       const askedMs = nowMs()
@@ -79,8 +79,11 @@ export const askStarts = (
   )
 
 /** Asks what the reader may do, which changes only with the token; until there is an answer, again and again. */
-export const askRights = (nowMs: () => number, onRights: (rights: Rights) => void): Asking<Rights> =>
-  new Asking(
+export const askRights = (
+  nowMs: () => number,
+  onRights: (rights: Rights) => void,
+): PeriodicQuestion<Rights> =>
+  new PeriodicQuestion(
     async () => rightsOf(await server.me(), nowMs()),
     onRights,
     () => undefined,
@@ -88,8 +91,8 @@ export const askRights = (nowMs: () => number, onRights: (rights: Rights) => voi
   )
 
 /** Asks which workers there are; without an answer the last list stays. */
-export const askWorkers = (onWorkers: (known: KnownWorkers) => void): Asking<KnownWorkers> =>
-  new Asking(
+export const askWorkers = (onWorkers: (known: KnownWorkers) => void): PeriodicQuestion<KnownWorkers> =>
+  new PeriodicQuestion(
     async () => knownWorkers(await server.workers()),
     onWorkers,
     () => undefined,

@@ -3,7 +3,7 @@ import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
 import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
-import { Reading } from "./list-reading.ts"
+import { ListReading } from "./list-reading.ts"
 
 /** What was found is asked for again at most this often. */
 const EVERY_MS = 1000
@@ -23,7 +23,7 @@ export class Search {
   isLoaded = false
   readonly #changed: () => void
   readonly #ending = new AbortController()
-  #reading: Reading
+  #reading: ListReading
   /** How often more of each list was asked for. */
   readonly #depth: Record<ListName, number> = { running: 0, waiting: 0, finished: 0 }
   /** Updates that arrive while the server is being asked; null while it is not. */
@@ -35,7 +35,7 @@ export class Search {
   constructor(wanted: Query, changed: () => void) {
     this.wanted = wanted
     this.#changed = changed
-    this.#reading = new Reading(wanted)
+    this.#reading = new ListReading(wanted)
     void this.#ask()
   }
 
@@ -100,7 +100,7 @@ export class Search {
     const meanwhile: StreamUpdate[] = []
     this.#meanwhile = meanwhile
     this.#askedMs = performance.now()
-    const reading = new Reading(this.wanted)
+    const reading = new ListReading(this.wanted)
     try {
       const items = await reading.begin(signal)
       for (const [list, depth] of depths(this.#depth))

@@ -33,7 +33,7 @@ interface Listener {
  * How far to trust the browser's one stream, which the client reads and resumes: live, behind, or stale. It claims no
  * more than it knows: `live` is confirmed by bytes, or by a probe of the server every few seconds.
  */
-export class Link {
+export class StreamTrust {
   readonly #client: Client
   readonly #to: Listener
   #now = CONNECTING

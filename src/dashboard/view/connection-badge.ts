@@ -56,7 +56,7 @@ const SHARED: Readonly<Record<Holder, string>> = {
 }
 
 /** The badge that shows how far to trust the page, the facts behind it, and the banner for when it is out of date. */
-export class Badge {
+export class ConnectionBadge {
   readonly #retry: () => void
   readonly #button = byId("badge", HTMLButtonElement)
   readonly #word = el("span", { class: "word" })
@@ -67,7 +67,7 @@ export class Badge {
   readonly #reason = el("p")
   readonly #again = el("button", { type: "button" })
   #state: Connection["state"] = "connecting"
-  #latest: Parameters<Badge["update"]> | undefined
+  #latest: Parameters<ConnectionBadge["update"]> | undefined
 
   constructor(retry: () => void) {
     this.#retry = retry

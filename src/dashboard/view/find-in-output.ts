@@ -14,7 +14,7 @@ function highlight(name: string, ranges: readonly Range[]): void {
 }
 
 /** A field that finds words in a text that grows, and leads from one place to the next. */
-export class Find {
+export class FindInOutput {
   readonly #text: Text
   readonly #reveal: (range: Range) => void
   readonly #input: HTMLInputElement

@@ -12,13 +12,13 @@ import { Bulk } from "./bulk.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
-import { empty, example, Idle, Section, type ShownSection } from "./list-section.ts"
+import { empty, example, Idle, ListSection, type ShownSection } from "./list-section.ts"
 import { ItemList, type Row } from "./list.ts"
 import { gliding } from "./motion.ts"
 import { Pause } from "./pause.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./recent-failures.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
-import { Lane } from "./running-lane.ts"
+import { RunningLane } from "./running-lane.ts"
 import type { Screen } from "./screen.ts"
 import { isHeld } from "./steady-lists.ts"
 import { WorkersStrip } from "./workers.ts"
@@ -52,12 +52,12 @@ export class Home implements Screen {
   readonly #workersStrip: WorkersStrip
   readonly #pause: Pause
   readonly #idle = new Idle()
-  readonly #failed: Section
-  readonly #running: Section
-  readonly #waiting: Section
-  readonly #delayed: Section
-  readonly #finished: Section
-  readonly #sections: readonly Section[]
+  readonly #failed: ListSection
+  readonly #running: ListSection
+  readonly #waiting: ListSection
+  readonly #delayed: ListSection
+  readonly #finished: ListSection
+  readonly #sections: readonly ListSection[]
   readonly #laneSize = new LaneSize()
   readonly #retryEvery = retryAllButton()
   /** Leads to all failures, where the strip has not all of them. */
@@ -98,11 +98,11 @@ export class Home implements Screen {
     this.#workersStrip = new WorkersStrip(model, options.recount)
     this.#pause = new Pause(options.recount)
     const again = (): void => this.#rearrange()
-    const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
-      new Section(name, list, nothing, again, ...tools)
+    const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): ListSection =>
+      new ListSection(name, list, nothing, again, ...tools)
     const none = empty("The queue is empty. Added songs appear here.", this.#example)
     const nothingYet = empty("Finished renders appear here, with the reason for any failure.")
-    const lanes = this.#list("running", LANES, () => new Lane(model), HANDOVER_MS)
+    const lanes = this.#list("running", LANES, () => new RunningLane(model), HANDOVER_MS)
     const failures = this.#list("finished", FAILURES, () => new FailureRow(model))
     const finished = this.#list("finished", ROWS, () => new FinishedRow(model))
     this.#failed = section("Failed", failures, el("p"), this.#allFailures, retryAllButton())
@@ -314,7 +314,7 @@ export class Home implements Screen {
     this.#isFailureDue = !isFree
     // A reader who sees one item alone is not shown that there are no others.
     const isOptional = !isAll || !this.#model.may("figures")
-    const how = (section: Section) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
+    const how = (section: ListSection) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
     if (isFree)
       this.#showFailures(how(this.#failed), isAll ? recentFailures(all.finished, this.#model.nowMs()) : [])
     const { running, waiting, delayed, finished } = this.#lists()

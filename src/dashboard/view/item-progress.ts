@@ -28,7 +28,7 @@ import { Wave } from "./wave.ts"
 type Times = readonly [left: string, elapsed: string]
 
 /** Where an item is now: how far, for how long, and in which step. */
-export class Now {
+export class ItemProgress {
   readonly #model: Model
   readonly #percent = el("span", { class: "number" })
   readonly #left = el("span", { class: "left" })

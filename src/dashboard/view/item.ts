@@ -1,7 +1,7 @@
 import { ServerError } from "../../client/client.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { Past } from "../live/item-history.ts"
+import { ItemHistory } from "../live/item-history.ts"
 import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { Changes, Model } from "../model/model.ts"
@@ -12,9 +12,9 @@ import { FailureBox } from "./failure-box.ts"
 import { HistoryList } from "./history.ts"
 import { factsOf } from "./item-facts.ts"
 import { ItemHead } from "./item-head.ts"
-import { Now } from "./item-progress.ts"
+import { ItemProgress } from "./item-progress.ts"
 import { OutputPanel } from "./output.ts"
-import { Plot } from "./progress-plot.ts"
+import { ProgressPlot } from "./progress-plot.ts"
 import type { Screen } from "./screen.ts"
 import { StepsBar } from "./steps.ts"
 import { tint } from "./wave.ts"
@@ -44,11 +44,11 @@ export class ItemScreen implements Screen {
   readonly #id: number
   readonly #model: Model
   readonly #changed: () => void
-  readonly #past: Past
+  readonly #past: ItemHistory
   readonly #head: ItemHead
-  readonly #now: Now
+  readonly #now: ItemProgress
   readonly #failure = new FailureBox()
-  readonly #plot = new Plot()
+  readonly #plot = new ProgressPlot()
   readonly #steps = new StepsBar()
   readonly #noPlot = el("p", { class: "none" })
   readonly #course = part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element)
@@ -79,9 +79,9 @@ export class ItemScreen implements Screen {
     this.#id = id
     this.#model = model
     this.#changed = changed
-    this.#past = new Past(id, changed, () => this.element.isConnected)
+    this.#past = new ItemHistory(id, changed, () => this.element.isConnected)
     this.#head = new ItemHead(model)
-    this.#now = new Now(model)
+    this.#now = new ItemProgress(model)
     this.#output = new OutputPanel(id)
     const history = part("history", "History", this.#truncated, this.#history.element, this.#history.more)
     this.#body = el(

@@ -108,7 +108,7 @@ export interface ShownSection extends Listed {
 }
 
 /** A part of the page: a heading with a count, a list, and what to say when it is empty. */
-export class Section {
+export class ListSection {
   /** The section, for the page. */
   readonly element: HTMLElement
   /** Its list. */

@@ -3,7 +3,7 @@ import { OutputReading } from "../live/output.ts"
 import { plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { Find } from "./find-in-output.ts"
+import { FindInOutput } from "./find-in-output.ts"
 import { notify } from "./notices.ts"
 
 /** Characters that the page shows of an output; the end is what counts. */
@@ -25,7 +25,7 @@ export class OutputPanel {
   readonly #attempts = el("select", { "aria-label": "Attempt" })
   readonly #follow = el("button", { type: "button", "aria-pressed": "true" }, "Follow")
   readonly #copy = el("button", { type: "button" }, icon("copy"), "Copy")
-  readonly #find = new Find(this.#text, "Find in the output", (range) => this.#reveal(range))
+  readonly #find = new FindInOutput(this.#text, "Find in the output", (range) => this.#reveal(range))
   /** The section, for the page. */
   readonly element = el(
     "section",

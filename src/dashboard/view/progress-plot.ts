@@ -65,7 +65,7 @@ interface Expected {
 }
 
 /** The progress of one item over time, a line an attempt. */
-export class Plot {
+export class ProgressPlot {
   /** The plot, for the page; hidden while there is nothing to draw. */
   readonly element: HTMLElement
   readonly #picture = svg("svg", {

@@ -43,7 +43,7 @@ export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
 }
 
 /** A running item: its wave, and what is known of its progress. */
-export class Lane implements Row {
+export class RunningLane implements Row {
   readonly element: HTMLElement
   readonly #queue: LiveQueue
   readonly #frame: RowParts

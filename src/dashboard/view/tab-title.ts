@@ -42,7 +42,7 @@ function drawn({ done, isLive, hasFailed }: Glance): string | null {
 }
 
 /** The tab's title and icon, which show the state of the queue while the tab is hidden. */
-export class TabFace {
+export class TabTitle {
   readonly #link = byId("icon", HTMLLinkElement)
   readonly #still = this.#link.href
   #shown = ""

@@ -38,7 +38,7 @@ export interface AttemptNow {
 }
 
 /** A run that is prepared to be asked. */
-export interface Witness {
+export interface EarlierRun {
   /** The run itself. */
   readonly run: Run
   /** Its steps. */
@@ -49,7 +49,7 @@ export interface Witness {
  * What one run says about a place, in proportion to what there is to do now. Spans are seconds as the run
  * took them; a pace is the logarithm of how many times as long this attempt takes.
  */
-export interface Testimony {
+export interface RunAnswer {
   /** The seconds of the steps behind, as far as both had them. */
   behind: number
   /** The seconds of these steps, each step weighed by how far its pace can be trusted. */
@@ -81,7 +81,7 @@ export interface Testimony {
   variation: number
 }
 
-const silent = (): Testimony => ({
+const silent = (): RunAnswer => ({
   behind: 0,
   trusted: 0,
   trustedPace: 0,
@@ -146,7 +146,7 @@ const kinshipOf = (steps: readonly StepTrace[], of: string, log: number): Kinshi
   })
 
 /** Prepares a run to be asked. */
-export function witnessOf(run: Run, habits: Habits): Witness {
+export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
   const known = sizesOf(run.steps)
   const keys = keysOf(run.steps)
   const parts = run.steps.map((step, i): Part => {
@@ -176,19 +176,19 @@ export function witnessOf(run: Run, habits: Habits): Witness {
 }
 
 /**
- * How long all of a witness's attempt would take with what there is to do now: in the steps of an attempt that have
+ * How long all of an earlier run's attempt would take with what there is to do now: in the steps of an attempt that have
  * begun, and by what was declared.
  */
-export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals: Sizes): number => {
+export const wholeOf = ({ parts }: EarlierRun, steps: readonly StepTrace[], totals: Sizes): number => {
   const amounts = amountsOf(parts, steps, matched(steps, parts), totals)
   const more = moreSteps(steps[0], parts[0]?.step)
   const surplus = surplusOf(parts, 0, more, amounts)
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
-/** What a witness says about the steps behind. */
+/** What an earlier run says about the steps behind. */
 function hearBehind(
-  said: Testimony,
+  said: RunAnswer,
   live: readonly StepTrace[],
   parts: readonly Part[],
   matches: readonly number[],
@@ -207,27 +207,27 @@ function hearBehind(
   }
 }
 
-/** The current step as a witness had it. */
+/** The current step as an earlier run had it. */
 export interface Hand {
-  /** The witness's step. */
+  /** The earlier run's step. */
   readonly part: Part
   /** How many times as long it takes with what there is to do now. */
   readonly scale: number
 }
 
-/** See `Testimony`. */
+/** See `RunAnswer`. */
 const stretchOf = ({ seconds }: Part, now: number): number =>
   seconds > 0 && now > 0 ? now * Math.log(now / seconds) : 0
 
 /**
- * What a witness says about a place, as if the current step had just begun; `hand` is undefined if the
- * witness never had that step. The result is the same while the trace's steps are the same.
+ * What an earlier run says about a place, as if the current step had just begun; `hand` is undefined if the
+ * earlier run never had that step. The result is the same while the trace's steps are the same.
  */
-export function testify(
+export function askRun(
   steps: readonly StepTrace[],
   totals: Sizes,
-  { parts }: Witness,
-): { readonly said: Testimony; readonly hand: Hand | undefined } {
+  { parts }: EarlierRun,
+): { readonly said: RunAnswer; readonly hand: Hand | undefined } {
   // An attempt that has reported nothing yet is in its first step.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
   const amounts = amountsOf(parts, steps, matches, totals)

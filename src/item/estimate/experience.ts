@@ -1,12 +1,12 @@
 import {
+  askRun,
   attemptAt,
   type AttemptNow,
+  type EarlierRun,
+  earlierRunOf,
   lastedOf,
   type Run,
-  testify,
   wholeOf,
-  type Witness,
-  witnessOf,
 } from "./earlier-run.ts"
 import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
@@ -27,7 +27,7 @@ import { compared } from "./uneven-pace.ts"
 /** How many runs of a kind are asked, the newest. */
 export const MAX_RUNS = 8
 
-/** What the witnesses said, and the totals for which they said it. */
+/** What the earlier runs said, and the totals for which they said it. */
 interface Remembered {
   readonly totals: AttemptNow["totals"]
   readonly hearing: Hearing
@@ -36,8 +36,8 @@ interface Remembered {
 /** What the runs of a kind teach. Prepared when one of them completes; asked at every report. */
 export interface Experience {
   /** The runs, at most `MAX_RUNS`. */
-  readonly witnesses: readonly Witness[]
-  /** How much each witness counts. */
+  readonly earlierRuns: readonly EarlierRun[]
+  /** How much each earlier run counts. */
   readonly weights: readonly number[]
   /** By worker: how many times as long it takes as the others, as a logarithm. */
   readonly slowness: ReadonlyMap<string, number>
@@ -95,7 +95,7 @@ const errorOf = (told: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
 
 /** The logarithm of how many times as long a run took as another one predicts. */
-function apart({ run }: Witness, other: Witness): number {
+function apart({ run }: EarlierRun, other: EarlierRun): number {
   const expected = wholeOf(other, run.steps, NONE)
   return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
 }
@@ -103,10 +103,10 @@ function apart({ run }: Witness, other: Witness): number {
 /**
  * How slow each worker is beside the others. One run says a quarter of what it shows, many say half of it.
  */
-function slownessOf(witnesses: readonly Witness[]): Map<string, number> {
+function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   const seen = new Map<string, number[]>()
-  for (const one of witnesses) {
-    const others = witnesses.filter(({ run }) => run.worker !== one.run.worker)
+  for (const one of earlierRuns) {
+    const others = earlierRuns.filter(({ run }) => run.worker !== one.run.worker)
     if (others.length === 0) continue
     const off = median(others.map((other) => apart(one, other)))
     seen.set(one.run.worker, [...(seen.get(one.run.worker) ?? []), off])
@@ -117,20 +117,20 @@ function slownessOf(witnesses: readonly Witness[]): Map<string, number> {
 }
 
 /** A run unlike all others counts little. Of two different runs it is unknown which one is unusual. */
-function weightsOf(witnesses: readonly Witness[]): number[] {
-  if (witnesses.length < 3) return witnesses.map(() => 1)
-  return witnesses.map((one) => {
+function weightsOf(earlierRuns: readonly EarlierRun[]): number[] {
+  if (earlierRuns.length < 3) return earlierRuns.map(() => 1)
+  return earlierRuns.map((one) => {
     const nearest = Math.min(
-      ...witnesses.flatMap((other) => (other === one ? [] : Math.abs(apart(one, other)))),
+      ...earlierRuns.flatMap((other) => (other === one ? [] : Math.abs(apart(one, other)))),
     )
     return 1 / (1 + (nearest / ODD) ** 4)
   })
 }
 
 /** How uneven the steps of the runs were. */
-function roughnessOf(witnesses: readonly Witness[]): number {
+function roughnessOf(earlierRuns: readonly EarlierRun[]): number {
   let [rough, seconds] = [0, 0]
-  for (const { parts } of witnesses) {
+  for (const { parts } of earlierRuns) {
     for (const part of parts) {
       rough += part.roughness * part.seconds
       seconds += part.seconds
@@ -140,9 +140,9 @@ function roughnessOf(witnesses: readonly Witness[]): number {
 }
 
 /** For which part of their time the runs were in one step that did not say how far it was: the longest of each. */
-function silenceOf(witnesses: readonly Witness[]): number {
+function silenceOf(earlierRuns: readonly EarlierRun[]): number {
   let [silent, seconds] = [0, 0]
-  for (const { run, parts } of witnesses) {
+  for (const { run, parts } of earlierRuns) {
     const without = parts.filter(({ step }) => Object.keys(step.lines).length === 0)
     silent += Math.max(0, ...without.map((part) => part.seconds))
     seconds += run.seconds
@@ -168,17 +168,17 @@ export function blended(usual: number, seen: number, runs: number): number {
   return Math.exp(middle) * (1 + WIDER / known)
 }
 
-type Known = Pick<Experience, "witnesses" | "weights" | "slowness">
+type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
 
-/** What the witnesses say of a place while its steps are the same, but for one of them. */
-function hear(place: AttemptNow, { witnesses, weights, slowness }: Known, except?: Witness): Heard[] {
+/** What the earlier runs say of a place while its steps are the same, but for one of them. */
+function hear(place: AttemptNow, { earlierRuns, weights, slowness }: Known, except?: EarlierRun): Heard[] {
   const totals = declaredOf(place.totals)
   const own = slowness.get(place.worker) ?? 0
   const all: Heard[] = []
-  for (const [i, witness] of witnesses.entries()) {
-    if (witness === except) continue
-    const expected = own - (slowness.get(witness.run.worker) ?? 0)
-    const { said, hand } = testify(place.trace.steps, totals, witness)
+  for (const [i, earlierRun] of earlierRuns.entries()) {
+    if (earlierRun === except) continue
+    const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)
+    const { said, hand } = askRun(place.trace.steps, totals, earlierRun)
     all.push({ said, hand, expected, weight: weights[i] ?? 1 })
   }
   return all
@@ -195,12 +195,12 @@ interface Trial {
 }
 
 function trialsOf(known: Known, part: number): Trial[] {
-  if (known.witnesses.length < 2) return []
-  return known.witnesses.flatMap((witness) => {
-    const { run } = witness
+  if (known.earlierRuns.length < 2) return []
+  return known.earlierRuns.flatMap((earlierRun) => {
+    const { run } = earlierRun
     const at = run.seconds * part
     const place = attemptAt(run, at)
-    const all = hear(place, known, witness)
+    const all = hear(place, known, earlierRun)
     const together = hearing(all)
     if (!together) return []
     const each = all.flatMap((one) => {
@@ -216,12 +216,15 @@ function trialsOf(known: Known, part: number): Trial[] {
 export function learn(runs: readonly Run[]): Experience {
   const asked = runs.slice(-MAX_RUNS)
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
-  const slowness = slownessOf(asked.map((run) => witnessOf(run, plainly)))
+  const slowness = slownessOf(asked.map((run) => earlierRunOf(run, plainly)))
   const habits = habitsOf(asked.map((run) => lastedOf(run, Math.exp(slowness.get(run.worker) ?? 0))))
-  const prepared = asked.map((run) => witnessOf(run, habits))
-  const parts = compared(prepared.map((witness) => witness.parts))
-  const witnesses = prepared.map((witness, i) => ({ ...witness, parts: parts[i] ?? witness.parts }))
-  const known = { witnesses, weights: weightsOf(witnesses), slowness }
+  const prepared = asked.map((run) => earlierRunOf(run, habits))
+  const parts = compared(prepared.map((earlierRun) => earlierRun.parts))
+  const earlierRuns = prepared.map((earlierRun, i) => ({
+    ...earlierRun,
+    parts: parts[i] ?? earlierRun.parts,
+  }))
+  const known = { earlierRuns, weights: weightsOf(earlierRuns), slowness }
   const trials = PARTS.map((part) => trialsOf(known, part))
   const n = asked.length
   const usual = PARTS.map((part, i) => {
@@ -231,8 +234,8 @@ export function learn(runs: readonly Run[]): Experience {
     return deviationOf(offs, n, USUAL_PACE * (1 - PACE_SETTLED * part))
   })
   const custom: Custom = { inertia: habits.inertia, usual }
-  const silence = silenceOf(witnesses)
-  const atStart = USUAL + USUAL_ROUGH * roughnessOf(witnesses) + USUAL_SILENT * silence
+  const silence = silenceOf(earlierRuns)
+  const atStart = USUAL + USUAL_ROUGH * roughnessOf(earlierRuns) + USUAL_SILENT * silence
   const settled = SETTLED * (1 - silence)
   const deviations = PARTS.map((part, i) => {
     const wrong = (trials[i] ?? []).map(({ run, heard, at, stepAt }) =>
@@ -260,17 +263,19 @@ export function ask(
   const left = leftOf(heard, place.at, stepAt, experience.custom)
   const whole = place.at + left
   const usual = between(experience.deviations, whole > 0 ? place.at / whole : 0)
-  const { custom, witnesses } = experience
-  const doubt = doubtOf(heard, { at: place.at, left, stepAt }, custom, witnesses.length)
+  const { custom, earlierRuns } = experience
+  const doubt = doubtOf(heard, { at: place.at, left, stepAt }, custom, earlierRuns.length)
   return { left, deviation: Math.hypot(usual, doubt) }
 }
 
-/** How long a whole attempt would take by each witness, as a logarithm, on a worker. */
+/** How long a whole attempt would take by each earlier run, as a logarithm, on a worker. */
 export function wholes(experience: Experience, worker: string, totals: Sizes): number[] {
-  const { witnesses, slowness } = experience
+  const { earlierRuns, slowness } = experience
   const own = slowness.get(worker) ?? 0
-  return witnesses.map(
-    (witness) =>
-      Math.log(Math.max(1e-3, wholeOf(witness, [], totals))) + own - (slowness.get(witness.run.worker) ?? 0),
+  return earlierRuns.map(
+    (earlierRun) =>
+      Math.log(Math.max(1e-3, wholeOf(earlierRun, [], totals))) +
+      own -
+      (slowness.get(earlierRun.run.worker) ?? 0),
   )
 }

@@ -105,7 +105,7 @@ function foreseen(
     eta_seconds: tenth(said.left),
     eta_low_seconds: tenth(said.low),
     eta_high_seconds: tenth(said.high),
-    eta_runs: experience.witnesses.length,
+    eta_runs: experience.earlierRuns.length,
     time_progress: tenth(timeProgress(at, said.left, shown ?? 0)),
   }
 }

@@ -35,34 +35,34 @@ function stretchOf(was: StepTrace, now: StepTrace, from: number): Stretch | unde
 export const movedSignals = ({ latest: { media, unit, percent } }: Trace): number =>
   (media ? 1 : 0) + (unit ? 2 : 0) + (percent ? 4 : 0)
 
-/** What a witness that knows the current step says, whatever the attempt's place in it. */
+/** What an earlier run that knows the current step says, whatever the attempt's place in it. */
 export interface Knowing {
   /** The step, and what there is to do in it beside what there was. */
   readonly hand: Hand
-  /** Which part of what all say together comes from this witness. */
+  /** Which part of what all say together comes from this earlier run. */
   readonly part: number
-  /** The seconds of its steps before this one: see `Testimony`. */
+  /** The seconds of its steps before this one: see `RunAnswer`. */
   readonly behind: number
   /** The seconds of its steps after this one. */
   readonly after: number
-  /** How many times as long the attempt's worker takes as this witness's, beside the others. */
+  /** How many times as long the attempt's worker takes as this earlier run's, beside the others. */
   readonly pace: number
 }
 
 /**
- * The current step as one witness had it. It is there as long as the attempt is in that step; each report only
+ * The current step as one earlier run had it. It is there as long as the attempt is in that step; each report only
  * moves it to the attempt's place.
  */
-export class Voice {
+export class PlaceInRun {
   /** See `Knowing`. */
   readonly part: number
-  /** How far the witness was in the step at the attempt's place, in seconds of what there is to do now. */
+  /** How far the earlier run was in the step at the attempt's place, in seconds of what there is to do now. */
   inStep = 0
-  /** Seconds from there to the witness's next report. */
+  /** Seconds from there to the earlier run's next report. */
   gap = 0
   /** When the attempt reached this place, in seconds since the step began. */
   movedAfter = 0
-  /** Seconds from the witness's start to there, on a worker of the attempt's speed. */
+  /** Seconds from the earlier run's start to there, on a worker of the attempt's speed. */
   done = 0
   /** Seconds from there to its end, on such a worker. */
   rest = 0
@@ -93,7 +93,7 @@ export class Voice {
     this.#pace = pace
   }
 
-  /** Chooses the witness's finest line of a signal that both have. */
+  /** Chooses the earlier run's finest line of a signal that both have. */
   #choose({ steps, latest, from }: Trace): void {
     this.#line = undefined
     this.#near = 0
@@ -137,10 +137,10 @@ export class Voice {
     this.rest = (seconds - this.inStep + this.#after) * this.#pace
   }
 
-  /** When the witness was at the place of the attempt's next possible report. */
+  /** When the earlier run was at the place of the attempt's next possible report. */
   #next(line: Line, value: number, i: number, size: number): number {
     if (this.#signal !== "unit" || size <= 0) return nextAt(line, value, i)
-    // A count goes up by one, however fine the witness's line is.
+    // A count goes up by one, however fine the earlier run's line is.
     const next = value + 1 / size
     if (next >= 1) return Number.POSITIVE_INFINITY
     return Math.max(nextAt(line, value, i), timeAt(line, next, pointAt(line, next, i)))

@@ -1,27 +1,27 @@
-import { type Hand, paceOf, type Testimony } from "./earlier-run.ts"
-import { movedSignals, Voice } from "./place-in-run.ts"
+import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
+import { movedSignals, PlaceInRun } from "./place-in-run.ts"
 import type { Trace } from "./trace.ts"
 
 /** A testimony, and its weight. */
 export interface Heard {
-  /** What the witness says. */
-  readonly said: Testimony
-  /** Undefined if the witness never was in this step. */
+  /** What the earlier run says. */
+  readonly said: RunAnswer
+  /** Undefined if the earlier run never was in this step. */
   readonly hand: Hand | undefined
-  /** The pace that is expected from the start: how much slower this worker usually is than the witness's. */
+  /** The pace that is expected from the start: how much slower this worker usually is than the earlier run's. */
   readonly expected: number
   /** How much it counts beside the others; 0 not at all. */
   readonly weight: number
 }
 
-/** What all witnesses say together. */
+/** What all earlier runs say together. */
 export interface Hearing {
   /** The mean of what they say. */
-  readonly said: Testimony
+  readonly said: RunAnswer
   /** The mean of the paces that are expected from the start. */
   readonly expected: number
-  /** The witnesses that know the current step. */
-  readonly voices: readonly Voice[]
+  /** The earlier runs that know the current step. */
+  readonly places: readonly PlaceInRun[]
 }
 
 /** How a kind's attempts keep their pace. */
@@ -59,7 +59,7 @@ export function between(values: readonly number[], part: number): number {
 }
 
 /**
- * What all say together; if some witnesses know the current step, only they count. Undefined if none says
+ * What all say together; if some earlier runs know the current step, only they count. Undefined if none says
  * anything.
  */
 export function hearing(all: readonly Heard[]): Hearing | undefined {
@@ -74,7 +74,7 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
     expected += ((one.expected - expected) * one.weight) / whole
     mix(said, one.said, one.weight / whole)
   }
-  const voices: Voice[] = []
+  const places: PlaceInRun[] = []
   for (const {
     hand,
     weight,
@@ -82,32 +82,32 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
     expected: own,
   } of counting) {
     const pace = Math.exp(own - expected)
-    if (hand) voices.push(new Voice({ hand, part: weight / whole, behind, after, pace }))
+    if (hand) places.push(new PlaceInRun({ hand, part: weight / whole, behind, after, pace }))
   }
-  return { said, expected, voices }
+  return { said, expected, places }
 }
 
 /**
  * What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. All places of one hearing
- * share its voices.
+ * share its places.
  */
 export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing {
-  const { said, expected, voices } = heard
+  const { said, expected, places } = heard
   const size = trace.steps.at(-1)?.size ?? 0
   const moved = movedSignals(trace)
   let [inStep, gap, movedAfter] = [0, 0, 0]
-  for (const voice of voices) {
-    voice.move(trace, moved, size)
-    inStep += voice.part * voice.inStep
-    gap += voice.part * voice.gap
-    movedAfter += voice.part * voice.movedAfter
+  for (const place of places) {
+    place.move(trace, moved, size)
+    inStep += place.part * place.inStep
+    gap += place.part * place.gap
+    movedAfter += place.part * place.movedAfter
   }
-  const movedAt = voices.length > 0 ? said.movedAt + movedAfter : at
-  return { said: { ...said, inStep, gap, movedAt }, expected, voices }
+  const movedAt = places.length > 0 ? said.movedAt + movedAfter : at
+  return { said: { ...said, inStep, gap, movedAt }, expected, places }
 }
 
 /** Moves a testimony by a part of the way towards another one. */
-function mix(said: Testimony, other: Testimony, part: number): void {
+function mix(said: RunAnswer, other: RunAnswer, part: number): void {
   said.behind += (other.behind - said.behind) * part
   said.trusted += (other.trusted - said.trusted) * part
   said.trustedPace += (other.trustedPace - said.trustedPace) * part
@@ -127,8 +127,8 @@ interface Paces {
   readonly step: number
 }
 
-/** The pace of an attempt that is `inStep` of the witnesses' seconds into its step, after `secondsInStep`. */
-export function pacesOf(said: Testimony, inStep: number, secondsInStep: number): Paces {
+/** The pace of an attempt that is `inStep` of the earlier runs' seconds into its step, after `secondsInStep`. */
+export function pacesOf(said: RunAnswer, inStep: number, secondsInStep: number): Paces {
   const step = paceOf(secondsInStep, inStep)
   const trusted = said.trusted + said.trust * inStep
   const all = trusted > 0 ? (said.trustedPace + said.trust * inStep * step) / trusted : 0
@@ -148,7 +148,7 @@ export function offBy({ said, expected }: Hearing, stepAt: number): number | und
 }
 
 /**
- * Seconds left when the attempt is `inStep` of the witnesses' seconds into its step, after `secondsInStep`.
+ * Seconds left when the attempt is `inStep` of the earlier runs' seconds into its step, after `secondsInStep`.
  */
 function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: number, custom: Custom): number {
   const whole = said.behind + said.step + said.after

@@ -6,7 +6,7 @@ const BY_PACE = 0.5
 const BY_AMOUNT = 0.2
 /** How much runs add that differ in what was still to come. */
 const BY_RUNS = 0.8
-/** A witness's pace is not corrected by more than this factor. */
+/** An earlier run's pace is not corrected by more than this factor. */
 const MAX_PACE = 3
 /** With this the band reaches to several times as long, which says that nothing is known. */
 const MAX_DOUBT = 1.5
@@ -36,22 +36,22 @@ function byAmount({ said }: Hearing, { at, left }: Told, runs: number): number {
 }
 
 /**
- * How far the witnesses are from each other in what was still to come, beside the whole. A witness that was slower or
+ * How far the earlier runs are from each other in what was still to come, beside the whole. An earlier run that was slower or
  * faster until there is expected to go on so, as far as an attempt's own pace is believed.
  */
-function byRuns({ said, voices }: Hearing, { inertia }: Custom): number {
-  if (voices.length < 2) return 0
+function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
+  if (places.length < 2) return 0
   const done = said.behind + said.inStep
   const whole = said.behind + said.step + said.after
   const belief = done / (done + inertia * whole)
   let [mean, squares] = [0, 0]
-  for (const voice of voices) {
-    const pace = voice.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / voice.done)) : 1
-    const rest = voice.rest * pace ** belief
-    mean += voice.part * rest
-    squares += voice.part * rest * rest
+  for (const place of places) {
+    const pace = place.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / place.done)) : 1
+    const rest = place.rest * pace ** belief
+    mean += place.part * rest
+    squares += place.part * rest * rest
   }
-  const variance = Math.max(0, squares - mean ** 2) * (voices.length / (voices.length - 1))
+  const variance = Math.max(0, squares - mean ** 2) * (places.length / (places.length - 1))
   return (BY_RUNS * Math.sqrt(variance)) / whole
 }
 

@@ -2,7 +2,7 @@ import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { tickets, tokens } from "./schema.ts"
 
 const REVOKE = `WITH revoked AS (
@@ -31,12 +31,12 @@ interface Count {
 /** The Access on PostgreSQL. */
 export class PostgresAccess implements Access {
   readonly isShared = true
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
   readonly #history: string
   readonly #now: () => number
 
   /** `history` is the present one. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresLink, history: string, now: () => number) {
+  constructor(link: PostgresConnections, history: string, now: () => number) {
     this.#link = link
     this.#history = history
     this.#now = now

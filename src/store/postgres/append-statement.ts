@@ -3,7 +3,7 @@ import { getTableColumns } from "drizzle-orm"
 import { MAX_RUNS } from "../../item/estimate/experience.ts"
 import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
-import type { Added, Sheet, SheetRow } from "./group-decisions.ts"
+import type { Added, DecidedRow, GroupDecisions } from "./group-decisions.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
 
@@ -115,7 +115,7 @@ export interface Decided {
   readonly oldestMs: number
 }
 
-function changedRow({ now, before, change, availableMs }: SheetRow): SentRow {
+function changedRow({ now, before, change, availableMs }: DecidedRow): SentRow {
   const { item, work } = now
   const row = { ...item, ...work }
   const old = { ...before.stored.item, ...before.stored.work }
@@ -133,7 +133,7 @@ function changedRow({ now, before, change, availableMs }: SheetRow): SentRow {
 }
 
 /** The parameters of the statement after the first four, for what a group has decided. */
-export function parametersOf(sheet: Sheet, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
+export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
   const { adds, keys, said, changed, soleClaims } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({
     ...sent(rowColumns, { ...item, ...IDLE }),

@@ -24,7 +24,7 @@ const SLOW_MS = 2000
 const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
 /** How a link is made, and its callback. */
-export interface LinkOptions {
+export interface ConnectionsOptions {
   /** Opens a pool of connections. */
   readonly open: () => SQL
   /** Called when an answer was late or did not come, with how many milliseconds ago the question was sent. */
@@ -41,16 +41,16 @@ interface Query<T> {
  * under way on the pool, and another pool takes its place. While the server is away one probe asks for it, and
  * everything waits for that.
  */
-export class PostgresLink {
+export class PostgresConnections {
   /** drizzle on this link. */
   readonly db: ReturnType<typeof drizzle>
-  readonly #options: LinkOptions
+  readonly #options: ConnectionsOptions
   #sql: SQL
   #probing: Promise<void> | undefined
   #isClosed = false
   #isDraining = false
 
-  constructor(options: LinkOptions) {
+  constructor(options: ConnectionsOptions) {
     this.#options = options
     this.#sql = options.open()
     this.db = drizzle(async (text, parameters: unknown[], method) => ({

@@ -12,7 +12,7 @@ import {
   KEPT_MS,
   type Settlement,
 } from "../contract/deliveries.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { HEAD } from "./history.ts"
 import { deliveries } from "./schema.ts"
 
@@ -57,12 +57,12 @@ UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHER
 
 /** The Deliveries on PostgreSQL. */
 export class PostgresDeliveries implements Deliveries {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
   readonly #instance: string
   readonly #now: () => number
 
   /** `instance` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresLink, instance: string, now: () => number) {
+  constructor(link: PostgresConnections, instance: string, now: () => number) {
     this.#link = link
     this.#instance = instance
     this.#now = now

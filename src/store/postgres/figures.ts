@@ -6,7 +6,7 @@ import {
   type Standings,
   standingsOf,
 } from "../contract/figures.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 
 /** From each song to the next one in the index, over all of its items. */
 const SONGS = `WITH RECURSIVE song(at) AS (SELECT min(song_id) FROM queue_items
@@ -29,10 +29,10 @@ const FINISHED = `SELECT outcome, count(*)::int AS items, min(completed_at - sta
 
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
 export class PostgresFigures implements Figures {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
 
   /** Reads on `link`. */
-  constructor(link: PostgresLink) {
+  constructor(link: PostgresConnections) {
     this.#link = link
   }
 

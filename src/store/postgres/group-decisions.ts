@@ -15,7 +15,7 @@ export interface KnownRow {
 }
 
 /** A row that a group works on. */
-export interface SheetRow {
+export interface DecidedRow {
   /** The row after the decisions so far. */
   readonly now: Stored
   /** The row as it was read. */
@@ -34,7 +34,7 @@ export interface Added {
   readonly item: QueueItem
   /** The key that no other add may have used; undefined for none. */
   readonly key: string | undefined
-  /** See `SheetRow`. */
+  /** See `DecidedRow`. */
   readonly availableMs: number | null
 }
 
@@ -73,9 +73,9 @@ const steadyOf = (time: string | null, moment: Moment): number | null =>
   time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
 
 /** Everything that one group of writes has read and decided: each decision builds upon those before it. */
-export class Sheet {
+export class GroupDecisions {
   /** The rows by item. */
-  readonly rows = new Map<number, SheetRow>()
+  readonly rows = new Map<number, DecidedRow>()
   /** The stored answers by key. */
   readonly answers = new Map<string, { readonly digest: string; readonly answer: string }>()
   /** Numbers for new items. */
@@ -97,7 +97,7 @@ export class Sheet {
   readonly #clock: Clock
   #seen = new Set<number>()
   #added = new Set<number>()
-  #undo = new Map<number, SheetRow>()
+  #undo = new Map<number, DecidedRow>()
   #isOpen = false
 
   constructor(clock: Clock) {
@@ -105,7 +105,7 @@ export class Sheet {
   }
 
   /** The rows that are to be written. */
-  get changed(): readonly SheetRow[] {
+  get changed(): readonly DecidedRow[] {
     return [...this.rows.values()].filter(({ change }) => change !== undefined)
   }
 

@@ -4,8 +4,8 @@ import type { Clock } from "../../item/moment.ts"
 import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../contract/items.ts"
 import { storedOf } from "../row-parts.ts"
 import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
-import type { PostgresLink } from "./connections.ts"
-import type { KnownRow, Sheet } from "./group-decisions.ts"
+import type { PostgresConnections } from "./connections.ts"
+import type { GroupDecisions, KnownRow } from "./group-decisions.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"
 
 /** Whether the queue is not paused, as SQL. */
@@ -44,7 +44,7 @@ const firstClaimable = (isFree: string) =>
 const { key: keyOfAnswer, digest, answer } = idempotencyKeys
 
 /** Statements that read whole items. */
-export function itemReads({ db }: PostgresLink, onePerSong: boolean) {
+export function itemReads({ db }: PostgresConnections, onePerSong: boolean) {
   const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
   const free = onePerSong ? SONG_IS_FREE : "true"
   return {
@@ -102,10 +102,10 @@ const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 
 /**
  * Collects what the writes of one group must read before they decide; it is sent together, in one round trip.
  */
-export class Look {
-  readonly #link: PostgresLink
+export class GroupReads {
+  readonly #link: PostgresConnections
   readonly #reads: ReturnType<typeof itemReads>
-  readonly #sheet: Sheet
+  readonly #sheet: GroupDecisions
   readonly #clock: Clock
   readonly #most: number
   readonly #claimable = new Map<string, Promise<number[]>>()
@@ -114,9 +114,9 @@ export class Look {
 
   /** `most` is how many items the group may change at most. */
   constructor(
-    link: PostgresLink,
+    link: PostgresConnections,
     reads: ReturnType<typeof itemReads>,
-    sheet: Sheet,
+    sheet: GroupDecisions,
     { clock, most }: { readonly clock: Clock; readonly most: number },
   ) {
     this.#link = link

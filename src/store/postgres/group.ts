@@ -6,12 +6,12 @@ import type { Observed } from "../contract/store.ts"
 import type { Outages } from "../outages.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
-import { PATIENCE_MS, type PostgresLink, unable } from "./connections.ts"
-import type { Fence } from "./exactly-once.ts"
+import { PATIENCE_MS, type PostgresConnections, unable } from "./connections.ts"
+import type { DoubleWriteFence } from "./double-write-fence.ts"
 import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
-import { type Decision, type KnownRow, Sheet, type SheetRow } from "./group-decisions.ts"
-import { type itemReads, Look } from "./group-reads.ts"
-import type { Seen } from "./rolled-back-database.ts"
+import { type DecidedRow, type Decision, GroupDecisions, type KnownRow } from "./group-decisions.ts"
+import { GroupReads, type itemReads } from "./group-reads.ts"
+import type { RolledBackCheck } from "./rolled-back-database.ts"
 import { ALIVE } from "./sign-of-life.ts"
 
 /** A write. */
@@ -23,9 +23,9 @@ export interface Write<T> {
   /** Whether no other write of this kind may be in its group; default no. */
   readonly isAlone?: boolean
   /** What else the write must read before it decides; default nothing. */
-  readonly look?: (look: Look) => unknown
+  readonly look?: (look: GroupReads) => unknown
   /** Decides, on the rows of the sheet. May be called more than once. @throws to refuse */
-  readonly decide: (sheet: Sheet) => T
+  readonly decide: (sheet: GroupDecisions) => T
 }
 
 interface Job extends Write<unknown> {
@@ -35,11 +35,11 @@ interface Job extends Write<unknown> {
 /** What the group needs from the store. */
 export interface GroupOptions {
   /** The connection that groups have for themselves: they wait for their turn on it. */
-  readonly link: PostgresLink
+  readonly link: PostgresConnections
   /** Stores each group once. */
-  readonly fence: Fence
+  readonly fence: DoubleWriteFence
   /** What this instance has seen of the database. */
-  readonly seen: Seen
+  readonly seen: RolledBackCheck
   /** How items are read on that connection. */
   readonly reads: ReturnType<typeof itemReads>
   /** The database's clock. */
@@ -205,9 +205,9 @@ export class Group {
     if (row) onTime(row.now, askedMs)
   }
 
-  async #read(jobs: readonly Job[], mayRemember: boolean): Promise<Sheet> {
+  async #read(jobs: readonly Job[], mayRemember: boolean): Promise<GroupDecisions> {
     const { link, reads, clock } = this.#options
-    const sheet = new Sheet(clock)
+    const sheet = new GroupDecisions(clock)
     const fresh = new Set(jobs.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
     const missing: number[] = []
     for (const id of new Set(jobs.flatMap(({ ids }) => ids))) {
@@ -215,13 +215,16 @@ export class Group {
       if (recent) sheet.read(recent, false)
       else missing.push(id)
     }
-    const look = new Look(link, reads, sheet, { clock, most: jobs.length + sheet.rows.size + missing.length })
+    const look = new GroupReads(link, reads, sheet, {
+      clock,
+      most: jobs.length + sheet.rows.size + missing.length,
+    })
     const looks = jobs.map((job) => job.look?.(look))
     await Promise.all([...looks, look.read(missing)])
     return sheet
   }
 
-  #remember({ now, before, change }: SheetRow, kept: ReadonlySet<number>): void {
+  #remember({ now, before, change }: DecidedRow, kept: ReadonlySet<number>): void {
     const { id } = now.item
     this.#recent.delete(id)
     if (!kept.has(id) || change?.deleted) return
@@ -232,7 +235,11 @@ export class Group {
 }
 
 /** Whether a decision stands: all that it has seen was stored as it saw it, or was read just now. */
-function holds({ isOpen, seen, added }: Decision<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
+function holds(
+  { isOpen, seen, added }: Decision<unknown>,
+  sheet: GroupDecisions,
+  kept: ReadonlySet<number>,
+): boolean {
   const isAsSeen = (id: number): boolean => {
     const row = sheet.rows.get(id)
     return !row || (row.change ? kept.has(id) : row.isFresh)

@@ -12,8 +12,8 @@ import {
   type PageQuery,
 } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
-import type { PostgresLink } from "./connections.ts"
-import type { Seen } from "./rolled-back-database.ts"
+import type { PostgresConnections } from "./connections.ts"
+import type { RolledBackCheck } from "./rolled-back-database.ts"
 import { queueItems, updates } from "./schema.ts"
 
 /** The newest event ID, as SQL. */
@@ -62,7 +62,7 @@ type Counted = StoredUpdate & { readonly total: number }
 const updateColumns = getTableColumns(updates)
 
 /** Statements that read single updates. */
-function updateReads({ db }: PostgresLink) {
+function updateReads({ db }: PostgresConnections) {
   return {
     previous: db
       .select(updateColumns)
@@ -83,12 +83,12 @@ function updateReads({ db }: PostgresLink) {
 /** The History on PostgreSQL. */
 export class PostgresHistory implements History {
   readonly historyId: string
-  readonly #link: PostgresLink
-  readonly #seen: Seen
+  readonly #link: PostgresConnections
+  readonly #seen: RolledBackCheck
   readonly #reads: ReturnType<typeof updateReads>
 
   /** Reads on `link`; `seen` gets the event IDs that were read. */
-  constructor(link: PostgresLink, historyId: string, seen: Seen) {
+  constructor(link: PostgresConnections, historyId: string, seen: RolledBackCheck) {
     this.#link = link
     this.#seen = seen
     this.historyId = historyId

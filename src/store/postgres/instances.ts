@@ -1,7 +1,7 @@
 import { and, asc, getTableColumns, gt, isNotNull } from "drizzle-orm"
 
 import type { Instance, InstanceReport, Instances } from "../contract/instances.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { instances } from "./fleet-schema.ts"
 
 /** How long a server is known after it last wrote itself down. */
@@ -19,11 +19,11 @@ const { epoch: _epoch, ...columns } = getTableColumns(instances)
 /** The Instances on PostgreSQL. */
 export class PostgresInstances implements Instances {
   readonly own: string
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
   readonly #now: () => number
 
   /** `own` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresLink, own: string, now: () => number) {
+  constructor(link: PostgresConnections, own: string, now: () => number) {
     this.#link = link
     this.own = own
     this.#now = now

@@ -4,7 +4,7 @@ import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
 import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { queueItems } from "./schema.ts"
 
 /** Items that a search looks at in one statement. */
@@ -26,10 +26,10 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
 
 /** Reads the queue in its order. */
 export class Listing implements Slices {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
 
   /** Reads on `link`. */
-  constructor(link: PostgresLink) {
+  constructor(link: PostgresConnections) {
     this.#link = link
   }
 

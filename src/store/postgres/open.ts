@@ -6,7 +6,7 @@ import { SQL } from "bun"
 import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
-import { type LinkOptions, PostgresLink } from "./connections.ts"
+import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
 import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 
@@ -24,9 +24,9 @@ const migrationsFolder = join(import.meta.dir, "postgres-migrations")
 /** An open database. */
 export interface Opened {
   /** The one connection of the groups. */
-  readonly writing: PostgresLink
+  readonly writing: PostgresConnections
   /** Connections for everything else. */
-  readonly reading: PostgresLink
+  readonly reading: PostgresConnections
   /** The name of the history. */
   readonly historyId: string
   /** See `Seen`. */
@@ -60,13 +60,13 @@ const CONNECTIONS = 1 + READERS + 2
 
 /**
  * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for a server that is away.
- * `onDoubt` is called as `LinkOptions` says.
+ * `onDoubt` is called as `ConnectionsOptions` says.
  * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too old
  */
-export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"]): Promise<Opened> {
+export async function openPostgres(url: string, onDoubt: ConnectionsOptions["onDoubt"]): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
-  const writing = new PostgresLink({ open: () => pool(url, 1), onDoubt })
-  const reading = new PostgresLink({ open: () => pool(url, READERS), onDoubt })
+  const writing = new PostgresConnections({ open: () => pool(url, 1), onDoubt })
+  const reading = new PostgresConnections({ open: () => pool(url, READERS), onDoubt })
   try {
     const free = await checkServer(writing, url)
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
@@ -92,7 +92,7 @@ const tooFew = (free: number): string | undefined =>
  * Answers how many connections are left. Waits for a server that is away, or takes no writes, but not for one that lets
  * this program not in: a person has to do something about that.
  */
-async function checkServer(link: PostgresLink, url: string): Promise<number> {
+async function checkServer(link: PostgresConnections, url: string): Promise<number> {
   const look = async (): Promise<Server> => {
     const [server] = await link.ask<Server>(SERVER).catch((error: unknown) => {
       throw FINAL.includes(stateOf(error)) || isOfTls(error) ? explained(error, url) : error
@@ -133,7 +133,7 @@ async function applied(ask: Ask): Promise<number> {
 }
 
 /** Brings the database up to date. A newer one stays as it is: migrations only add, and older instances go on. */
-async function migrated(url: string, link: PostgresLink): Promise<FoundDatabase> {
+async function migrated(url: string, link: PostgresConnections): Promise<FoundDatabase> {
   const newest = known()
   const path = shownDatabase(url)
   if ((await applied((text) => link.ask(text))) >= newest)

@@ -4,7 +4,7 @@ import { unknownItem } from "../../errors.ts"
 import { type OutputPiece, piecesAfter } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { type itemReads, knownOf } from "./group-reads.ts"
 import { outputs } from "./schema.ts"
 
@@ -29,11 +29,11 @@ SELECT count(*)::int AS n FROM held`
 
 /** The Outputs on PostgreSQL. */
 export class PostgresOutputs implements Outputs {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
   readonly #reads: ReturnType<typeof itemReads>
 
   /** Reads and writes on `link`. */
-  constructor(link: PostgresLink, reads: ReturnType<typeof itemReads>) {
+  constructor(link: PostgresConnections, reads: ReturnType<typeof itemReads>) {
     this.#link = link
     this.#reads = reads
   }

@@ -8,10 +8,10 @@ import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { PostgresAccess } from "./access.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { DatabaseClock } from "./database-clock.ts"
 import { PostgresDeliveries } from "./deliveries.ts"
-import { Fence } from "./exactly-once.ts"
+import { DoubleWriteFence } from "./double-write-fence.ts"
 import { PostgresFigures } from "./figures.ts"
 import { itemReads, knownOf, RIPEN } from "./group-reads.ts"
 import { Group } from "./group.ts"
@@ -20,7 +20,7 @@ import { PostgresInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
 import { type Opened, openPostgres } from "./open.ts"
 import { PostgresOutputs } from "./outputs.ts"
-import { Seen } from "./rolled-back-database.ts"
+import { RolledBackCheck } from "./rolled-back-database.ts"
 import { PostgresRuns } from "./runs.ts"
 import { PostgresUpkeep } from "./upkeep.ts"
 
@@ -45,16 +45,16 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly clock: Clock
   readonly outages: Outages
   readonly #onePerSong: boolean
-  readonly #writing: PostgresLink
-  readonly #reading: PostgresLink
-  readonly #fence: Fence
+  readonly #writing: PostgresConnections
+  readonly #reading: PostgresConnections
+  readonly #fence: DoubleWriteFence
   readonly #group: Group
   readonly #listing: Listing
   readonly #reads: ReturnType<typeof itemReads>
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, era, aliveMs, found } = opened
-    const seen = new Seen(era, () => this.#group.forget())
+    const seen = new RolledBackCheck(era, () => this.#group.forget())
     super(reading, historyId, seen)
     const { clock = own, onePerSong = false } = options
     this.found = found
@@ -67,7 +67,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#reads = itemReads(reading, onePerSong)
     this.#listing = new Listing(reading)
     this.figures = new PostgresFigures(reading)
-    this.#fence = new Fence(writing, seen)
+    this.#fence = new DoubleWriteFence(writing, seen)
     this.#group = new Group({
       link: writing,
       fence: this.#fence,

@@ -1,4 +1,4 @@
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 
 /** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
 const JUMP = 1_000_000
@@ -26,7 +26,7 @@ FROM raised`
  * The newest event ID that this instance has seen. A database that knows less has lost what it had acknowledged: it was
  * put back, or a standby that was late took over. Then new event IDs begin far above, so that none means two things.
  */
-export class Seen {
+export class RolledBackCheck {
   #newest = 0
   #era: number
   readonly #onBack: () => void
@@ -58,14 +58,14 @@ export class Seen {
   /**
    * Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back.
    */
-  async checked(link: PostgresLink, head: number): Promise<number> {
+  async checked(link: PostgresConnections, head: number): Promise<number> {
     if (head < this.#newest) await this.raise(link)
     else this.note(head)
     return Math.max(head, this.#newest)
   }
 
   /** Asks whether the database has gone back; if so, new event IDs begin above all that were seen. */
-  async raise(link: PostgresLink): Promise<void> {
+  async raise(link: PostgresConnections): Promise<void> {
     const [row] = await link.ask<{ floor: number; era: number }>(RAISE, [this.#newest])
     if (!row) return
     this.note(row.floor)

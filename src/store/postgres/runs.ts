@@ -3,7 +3,7 @@ import { and, avg, count, desc, eq, max } from "drizzle-orm"
 import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
 import { MAX_RUNS } from "../../item/estimate/experience.ts"
 import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { history, runs } from "./schema.ts"
 
 /** Adds runs in their order, keeps the newest of each kind and look, and notes that the history was learned from. */
@@ -16,10 +16,10 @@ SELECT kind, look, worker, queue_id, seconds, steps, ended_at FROM given WHERE n
 
 /** The Runs on PostgreSQL. They are written with the change that completes the item; see `APPEND`. */
 export class PostgresRuns implements Runs {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
 
   /** Reads and writes on `link`. */
-  constructor(link: PostgresLink) {
+  constructor(link: PostgresConnections) {
     this.#link = link
   }
 

@@ -5,7 +5,7 @@ import {
   type Thinning,
   type Upkeep,
 } from "../contract/upkeep.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { HEAD } from "./history.ts"
 
 // In ORDER BY a name means the converted column that is selected by it before it means the column itself, so
@@ -108,7 +108,7 @@ interface Count {
 
 /** The Upkeep on PostgreSQL, which itself gives room back within its files. */
 export class PostgresUpkeep implements Upkeep {
-  readonly #link: PostgresLink
+  readonly #link: PostgresConnections
   readonly #now: () => number
   /** Items that were changed up to this event ID were looked at for having too many updates. */
   #counted = 0
@@ -116,7 +116,7 @@ export class PostgresUpkeep implements Upkeep {
   readonly #tooMany = new Map<number, number>()
 
   /** `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresLink, now: () => number) {
+  constructor(link: PostgresConnections, now: () => number) {
     this.#link = link
     this.#now = now
   }

@@ -8,7 +8,7 @@ import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
-import { Lock } from "./lock.ts"
+import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
 import {
   historyIdOf,
   keepDeliveries,
@@ -16,15 +16,9 @@ import {
   newestOf,
   type Present,
   presentOf,
-  sequence,
-} from "./outlives-restore.ts"
+} from "./kept-by-restore.ts"
+import { Lock } from "./lock.ts"
 import { SqliteStore } from "./sqlite.ts"
-
-/**
- * The numbers continue this far ahead if the present database cannot be read, or is gone: far above any that it can
- * have given.
- */
-const UNKNOWN_JUMP = 10_000_000
 
 /** The result of a restore. */
 export interface Restored {
@@ -36,26 +30,14 @@ export interface Restored {
   readonly isKnown: boolean
 }
 
-function setSequence(client: Database, table: "updates" | "queue_items", value: number): void {
-  client.query("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(value, table)
-  client
-    .query(
-      "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
-    )
-    .run(table, value)
-}
-
 /** Gives the copy its own history, whose numbers go on above all that were ever given. */
 function begin(client: Database, present: Present | null, isReplaced: boolean): void {
-  const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
-  const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0
-  // One more than was ever given: a reader at the old head has seen updates that are lost, one at the new head has not.
-  const resumed = Math.max(lastUpdate, present?.updateId ?? 0) + jump
+  const ids = idsAfterRestore(client, present, isReplaced)
+  const { lastUpdate, resumed } = ids
   const [from, to] = [historyIdOf(client), crypto.randomUUID()]
   const passage = { from, to, lastUpdate, head: resumed + 1, time: new Date().toISOString() }
   client.transaction(() => {
-    setSequence(client, "updates", resumed + 1)
-    setSequence(client, "queue_items", Math.max(lastItem, present?.itemId ?? 0) + jump)
+    raiseIds(client, ids)
     client
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
       .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)

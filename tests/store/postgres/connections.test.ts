@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { PostgresLink } from "../../../src/store/postgres/connections.ts"
+import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 
 const READS = 50
 const AWAY_MS = 600
@@ -35,7 +35,7 @@ async function askedBy(read: (sql: SQL) => () => Promise<unknown>): Promise<numb
 test("while the server is away one probe asks for it, however many reads wait", async () => {
   const agesMs: number[] = []
   const probed = await askedBy((sql) => {
-    const link = new PostgresLink({ open: () => sql, onDoubt: (ageMs) => agesMs.push(ageMs) })
+    const link = new PostgresConnections({ open: () => sql, onDoubt: (ageMs) => agesMs.push(ageMs) })
     return () => link.run("SELECT 1 AS n")
   })
   expect(probed).toBeWithin(READS + 1, READS + 12)
@@ -69,7 +69,7 @@ test("a connection to a server that stays a standby is left: the name may lead t
     // Of the pool a link uses no more than this.
     return fake as unknown as SQL
   }
-  const link = new PostgresLink({ open, onDoubt: () => undefined })
+  const link = new PostgresConnections({ open, onDoubt: () => undefined })
   expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 1 }])
   expect(opened).toBe(3)
 })
@@ -85,7 +85,7 @@ test("what the server has undone is done again: a deadlock, a lock or a statemen
       },
       close: async () => undefined,
     }
-    const link = new PostgresLink({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
+    const link = new PostgresConnections({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
     expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 2 }])
   }
 })

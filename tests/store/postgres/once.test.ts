@@ -6,7 +6,7 @@ import { transition } from "../../../src/item/moves.ts"
 import type { Decide } from "../../../src/store/contract/items.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
-import { Sheet } from "../../../src/store/postgres/group-decisions.ts"
+import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
@@ -51,7 +51,7 @@ withPostgres("a key that has expired is taken over; one that is left alone would
   await byKey(one, "old")
   await client.unsafe("UPDATE idempotency_keys SET created_at = 1")
   const stored = async (statement: string, group: number): Promise<unknown> => {
-    const sheet = new Sheet(one.clock)
+    const sheet = new GroupDecisions(one.clock)
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
     sheet.numbers.push(Number(row?.id))
     sheet.add(() => draft(), { key: "old", digest: "d" })

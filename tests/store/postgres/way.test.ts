@@ -4,7 +4,7 @@ import { SQL } from "bun"
 
 import { IDLE } from "../../../src/item/stored.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
-import { Sheet } from "../../../src/store/postgres/group-decisions.ts"
+import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
 import { emptyDatabase } from "./open.ts"
@@ -98,7 +98,7 @@ withPostgres("without the fence a write whose answer is lost would be stored twi
   await using client = new SQL({ url, max: 1 })
   await client.unsafe("INSERT INTO instances (id, seen_at, epoch) VALUES ('naive', 0, 7)")
   for (const group of [1, 2]) {
-    const sheet = new Sheet(store.clock)
+    const sheet = new GroupDecisions(store.clock)
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
     sheet.numbers.push(Number(row?.id))
     sheet.add(() => draft({ title: "again" }), undefined)

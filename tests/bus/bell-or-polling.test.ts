@@ -1,6 +1,6 @@
 import { expect, spyOn, test } from "bun:test"
 
-import { RemoteBus } from "../../src/bus/remote.ts"
+import { BellOrPollingBus } from "../../src/bus/bell-or-polling.ts"
 import { busContract } from "../contracts/bus.contract.ts"
 import { ringing, took, type Wire, wire } from "./bell.ts"
 
@@ -213,7 +213,7 @@ test("a bus that hears again looks at once for what it may have missed", async (
   let rings = 0
   let [ringsAtHearing, ringsAfter] = [Number.NaN, Number.NaN]
   const hears = Promise.withResolvers<void>()
-  const bus = new RemoteBus({
+  const bus = new BellOrPollingBus({
     bell: () => shared.bell(),
     mergeMs: 0,
     onDeaf: () => (shared.isAway = false),

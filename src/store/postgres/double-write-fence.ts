@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts"
 import { APPEND, type Appended } from "./append-statement.ts"
-import type { PostgresLink } from "./connections.ts"
+import type { PostgresConnections } from "./connections.ts"
 import { isConnectionLost } from "./faults.ts"
-import type { Seen } from "./rolled-back-database.ts"
+import type { RolledBackCheck } from "./rolled-back-database.ts"
 
 const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
@@ -36,17 +36,17 @@ const idsOf = (json: string): ReadonlySet<number> => {
  * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for
  * what is under way and shuts out what is still to come, and then reads whether the group is there.
  */
-export class Fence {
+export class DoubleWriteFence {
   /** The name of this instance. */
   readonly instance = crypto.randomUUID()
-  readonly #link: PostgresLink
-  readonly #seen: Seen
+  readonly #link: PostgresConnections
+  readonly #seen: RolledBackCheck
   #epoch: number | undefined
   #group = 0
   #forgotten = 0
 
   /** `seen` knows the event IDs that this instance has seen. */
-  constructor(link: PostgresLink, seen: Seen) {
+  constructor(link: PostgresConnections, seen: RolledBackCheck) {
     this.#link = link
     this.#seen = seen
   }

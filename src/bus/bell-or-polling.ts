@@ -28,7 +28,7 @@ export interface Bell {
 }
 
 /** How a bus reaches the other instances, and what it calls when it cannot. */
-export interface RemoteBusOptions {
+export interface BellOrPollingBusOptions {
   /** Makes a new bell. */
   readonly bell: () => Bell
   /** The shortest time between two rings to others, in milliseconds; what comes meanwhile is one ring. */
@@ -110,8 +110,8 @@ class Line {
  * and opens a new bell until one is heard. It looks once a second in any case, because another instance may be unable
  * to ring. So a bell that is lost, or that is connected and deaf, delays updates and never loses one.
  */
-export class RemoteBus extends LocalBus implements Service {
-  readonly #options: RemoteBusOptions
+export class BellOrPollingBus extends LocalBus implements Service {
+  readonly #options: BellOrPollingBusOptions
   readonly #name: string = crypto.randomUUID()
   #line: Line | undefined
   #watching: Repetition | undefined
@@ -121,7 +121,7 @@ export class RemoteBus extends LocalBus implements Service {
   #rungMs = 0
   #pause: Timer | undefined
 
-  constructor(options: RemoteBusOptions) {
+  constructor(options: BellOrPollingBusOptions) {
     super()
     this.#options = options
   }

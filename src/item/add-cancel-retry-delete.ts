@@ -1,43 +1,15 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank-item.ts"
-import type { Draft, ItemChange, NewItem } from "./item.ts"
-import { cancelledItem, ended, isLeased, started } from "./lease.ts"
+import type { Draft, NewItem } from "./item.ts"
+import { cancelledItem, ended, isLeased } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
-import { isFinished, MOVING, transition } from "./moves.ts"
-import { etaOf, paced } from "./pace.ts"
+import { isFinished } from "./moves.ts"
 import { type Change, IDLE, type Stored } from "./stored.ts"
 
 /** Creates an item. */
 export function created({ song_id, available_in, ...given }: NewItem, moment: Moment): Draft {
   const available_at = available_in === undefined ? null : later(moment, available_in * 1000)
   return { ...blank(song_id, moment.time), ...given, available_at }
-}
-
-/**
- * Changes an item by PUT. While a worker holds the lease, only the worker may write what it reports.
- * @throws AppError `leased`, `illegal_move`
- */
-export function changed(stored: Stored, change: ItemChange, moment: Moment): Change {
-  const { item: before, work: known } = stored
-  const reserved = (["status", "progress", "current_step", "message"] as const).filter((key) => key in change)
-  if (isLeased(stored) && reserved.length > 0) {
-    throw new AppError(
-      "leased",
-      `queue item ${before.id} is leased to worker "${before.worker}": only its lease may change ${reserved.join(", ")}; cancel it by POST /queue/${before.id}/cancel`,
-    )
-  }
-  const next = transition(before, change, moment.time)
-  // Among the items of another priority it has its natural place.
-  const item = next.priority === before.priority ? next : { ...next, turn: null }
-  if (item.status !== "processing") {
-    return { item, work: item.status === before.status ? known : ended(known, null) }
-  }
-  const isStart = before.status !== "processing"
-  // The stored value has decimals. A PUT that repeats the shown value must not remove them.
-  if (!isStart && item.progress === before.progress) return { item, work: known }
-  const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
-  const eta_seconds = etaOf(work, moment)
-  return { item: { ...item, basis: null, eta_seconds, ...MOVING }, work }
 }
 
 /**

@@ -1,0 +1,50 @@
+import type { Database } from "bun:sqlite"
+
+import { type Present, sequence } from "./kept-by-restore.ts"
+
+/**
+ * New IDs begin this far above those of the backup if the present database cannot be read or is gone: it cannot have
+ * given as many IDs since the backup.
+ */
+const UNKNOWN_JUMP = 10_000_000
+
+/** Where the IDs of a restored database go on. */
+export interface IdsAfterRestore {
+  /** The last event ID of the backup. */
+  readonly lastUpdate: number
+  /** The highest event ID that may have been given; the first new one is two above it. */
+  readonly resumed: number
+  /** The highest item ID that may have been given. */
+  readonly item: number
+}
+
+/** Event IDs and item IDs go on above those of the backup and of the present database, so that none means two things. */
+export function idsAfterRestore(
+  client: Database,
+  present: Present | null,
+  isReplaced: boolean,
+): IdsAfterRestore {
+  const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
+  const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0
+  return {
+    lastUpdate,
+    resumed: Math.max(lastUpdate, present?.updateId ?? 0) + jump,
+    item: Math.max(lastItem, present?.itemId ?? 0) + jump,
+  }
+}
+
+function setSequence(client: Database, table: "updates" | "queue_items", value: number): void {
+  client.query("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(value, table)
+  client
+    .query(
+      "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
+    )
+    .run(table, value)
+}
+
+/** Lets new event IDs and item IDs begin above the given ones. */
+export function raiseIds(client: Database, { resumed, item }: IdsAfterRestore): void {
+  // One event ID is left out: a reader at the old head has seen updates that are lost, one at the new head has not.
+  setSequence(client, "updates", resumed + 1)
+  setSequence(client, "queue_items", item)
+}
