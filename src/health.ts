@@ -52,13 +52,17 @@ export interface HeldReason {
   readonly detail: string
 }
 
+/** Takes a reason that begins to hold, or has held for `forMs` milliseconds and no longer does. */
+type OnChange = (held: HeldReason, holds: boolean, forMs: number) => void
+
 /** What is wrong with the server now: its parts report it here, and the health routes show it. */
 export class Reasons {
   readonly #held = new Map<Reason, HeldReason>()
-  readonly #onChange: (held: HeldReason, holds: boolean) => void
+  readonly #beganMs = new Map<Reason, number>()
+  readonly #onChange: OnChange
 
   /** `onChange` is called when a reason begins to hold, and when it no longer does; by default nothing is. */
-  constructor(onChange: (held: HeldReason, holds: boolean) => void = () => {}) {
+  constructor(onChange: OnChange = () => {}) {
     this.#onChange = onChange
   }
 
@@ -70,7 +74,13 @@ export class Reasons {
     const held = { reason, since: known?.since ?? new Date().toISOString(), detail }
     if (holds) this.#held.set(reason, held)
     else this.#held.delete(reason)
-    if ((known !== undefined) !== holds) this.#onChange(known ?? held, holds)
+    if ((known !== undefined) === holds) return
+    // By a clock that does not jump, as a jump is a reason, too.
+    const nowMs = performance.now()
+    const beganMs = this.#beganMs.get(reason) ?? nowMs
+    if (holds) this.#beganMs.set(reason, nowMs)
+    else this.#beganMs.delete(reason)
+    this.#onChange(known ?? held, holds, nowMs - beganMs)
   }
 
   /** The names of the reasons that hold now, the oldest first; empty while all is well. */

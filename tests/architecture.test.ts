@@ -242,6 +242,9 @@ test("the documents name no file of the source that does not exist", () => {
   const isThere = (place: string): boolean =>
     [...places].some((one) => one === place || one.startsWith(`${place}/`))
   expect(own.filter(({ place }) => !isThere(place))).toEqual([])
+  // The formatter sets spaces into what is left of a conflict.
+  const torn = documents.filter((file) => /^(?:<{7}|>{7}|={7}|(?:> ){6}>)/m.test(read(file)))
+  expect(torn).toEqual([])
 })
 
 test("the map names files by what they are called in their folder", () => {
@@ -274,6 +277,16 @@ test("repeated work is called by every, but for two timers and those of the page
   const repeating = files.filter((file) => /\bsetInterval\(/.test(code(file))).map(placeOf)
   expect(OWN_TIMERS.filter((own) => !repeating.some((place) => within(place, [own])))).toEqual([])
   expect(repeating.filter((place) => !within(place, OWN_TIMERS))).toEqual([])
+})
+
+/** Rooms that decide and answer. What they do with time goes by the database's clock, which they are given. */
+const GIVEN_A_CLOCK = ["access", "http", "queue", "store/postgres", "stream", "upkeep", "webhooks", "wire"]
+
+test("a server of a fleet asks its own machine for no time: one that is wrong must change nothing", () => {
+  const asking = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)/.test(code(file))).map(placeOf)
+  // The log's times are the machine's.
+  expect(asking).toContain("log")
+  expect(asking.filter((place) => within(place, GIVEN_A_CLOCK))).toEqual([])
 })
 
 test("the table of timers names each service that repeats itself, and how often", () => {

@@ -33,3 +33,15 @@ test("a reason that begins to hold, and one that no longer does, is announced on
   reasons.set("disk_low", false)
   expect(seen).toEqual(["disk_low 200 MiB free true", "disk_low 100 MiB free false"])
 })
+
+test("how long a reason held is not changed by a clock that jumps meanwhile", () => {
+  const spans: number[] = []
+  const reasons = new Reasons((_, __, forMs) => spans.push(forMs))
+  reasons.set("clock_jumped", true)
+  setSystemTime(new Date(Date.now() - 3_600_000))
+  reasons.set("clock_jumped", false)
+  const [began, ended = -1] = spans
+  expect(began).toBe(0)
+  expect(ended).toBeGreaterThanOrEqual(0)
+  expect(ended).toBeLessThan(60_000)
+})

@@ -76,6 +76,8 @@ export interface AppParts extends GuardOptions {
   readonly reasons: Reasons
   /** The servers of the fleet, this one among them; absent if there is none beside it. */
   readonly servers?: () => Promise<readonly ServerSeen[]>
+  /** Epoch milliseconds, by the clock of the database; that of the machine may be wrong. */
+  readonly now: () => number
   /** For how many milliseconds no timer of the server has had its turn. */
   readonly stoodMs: () => number
   /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
@@ -162,7 +164,7 @@ export function createApp(parts: AppParts) {
   const access = admission({ ...parts, turns, proxies, refusals, refused, server })
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
-  const board = boardFor(parts.streams, parts.forecasts, owners)
+  const board = boardFor(parts, owners)
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))

@@ -66,8 +66,7 @@ async function held(
   client: AbortSignal,
 ): Promise<LeaseStanding> {
   const answer = await workers.heartbeat(id, token)
-  const leaseMs = answer.expiresAt === null ? 0 : Date.parse(answer.expiresAt) - Date.now()
-  using limit = hold(client, Math.min(waitMs, leaseMs / 2))
+  using limit = hold(client, Math.min(waitMs, (answer.leaseMs ?? 0) / 2))
   for await (const _ of streams.changes(id, limit.signal)) {
     if ((await workers.look(id, token)) === "cancel") break
   }

@@ -31,7 +31,8 @@ const BoardParams = Type.Object(
   { additionalProperties: false },
 )
 
-type Look = Omit<View, "nowMs"> & { readonly zone: Zone }
+/** `now` gives epoch milliseconds, by the clock of the database. */
+type Look = Omit<View, "nowMs"> & { readonly zone: Zone; readonly now: () => number }
 
 /** @throws AppError `invalid` for a zone that is not known */
 function zoneAsked(name: string): Zone {
@@ -46,7 +47,7 @@ function zoneAsked(name: string): Zone {
  * How the client wants the board; a request does not say how large the client's terminal is, or in which time zone it
  * is.
  */
-function lookOf(request: Request, isTTY: boolean): Look {
+function lookOf(request: Request, isTTY: boolean): Omit<Look, "now"> {
   const query = Object.fromEntries(new URL(request.url, "http://localhost").searchParams)
   if (!Value.Check(BoardParams, query)) {
     throw new AppError(
@@ -68,10 +69,10 @@ function lookOf(request: Request, isTTY: boolean): Look {
 type DoneIn = () => Promise<number | null>
 
 /** Gives the frames of a stream to the board. */
-function take(board: Board, frames: readonly Frame[]): void {
+function take(board: Board, frames: readonly Frame[], nowMs: number): void {
   for (const frame of frames) {
-    if (frame.type === "control") board.take(frame, Date.now())
-    if (frame.type === "update") board.update(updateIn(frame.update), Date.now())
+    if (frame.type === "control") board.take(frame, nowMs)
+    if (frame.type === "update") board.update(updateIn(frame.update), nowMs)
   }
 }
 
@@ -80,19 +81,19 @@ const isLive = (frame: Frame): boolean => frame.type === "control" && frame.cont
 /** The bytes of a board that is drawn in place for as long as the stream lasts; `why` says in the end why it ended. */
 async function* drawn(
   stream: Chunks<readonly Frame[]>,
-  { zone, ...look }: Look,
+  { zone, now, ...look }: Look,
   doneIn: DoneIn,
   why: () => string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const board = new Board({ zone })
-  using _ = foreseeing(board, doneIn)
+  using _ = foreseeing(board, doneIn, now)
   async function* said(): AsyncGenerator<readonly Frame[], void, undefined> {
     yield* stream
-    board.ended(why(), Date.now())
+    board.ended(why(), now())
   }
-  const screen: TerminalScreen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
+  const screen: TerminalScreen = { view: () => ({ ...look, nowMs: now() }), frameMs: FRAME_MS }
   const taken = (frames: readonly Frame[]): "forced" | "shown" => {
-    take(board, frames)
+    take(board, frames, now())
     // Only a write shows that a client has gone, so a keepalive is passed on even if the board looks the same.
     return frames.some(({ type }) => type === "keepalive") ? "forced" : "shown"
   }
@@ -102,17 +103,27 @@ async function* drawn(
 /** The board as it is now, once. */
 async function drawnOnce(
   stream: Chunks<readonly Frame[]>,
-  { zone, ...look }: Look,
+  { zone, now, ...look }: Look,
   doneIn: DoneIn,
 ): Promise<string> {
   const board = new Board({ zone })
-  board.foresee(await doneIn(), Date.now())
+  board.foresee(await doneIn(), now())
   for await (const frames of stream) {
-    take(board, frames)
+    take(board, frames, now())
     if (frames.some(isLive)) break
   }
-  const lines = board.draw({ ...look, nowMs: Date.now() })
+  const lines = board.draw({ ...look, nowMs: now() })
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
+}
+
+/** What a board is made of. */
+interface BoardParts {
+  /** The live streams. */
+  readonly streams: Streams
+  /** When waiting items start. */
+  readonly forecasts: StartForecasts
+  /** Epoch milliseconds, by the clock of the database. */
+  readonly now: () => number
 }
 
 /** Programs that print an answer on a terminal while it arrives. */
@@ -126,14 +137,14 @@ const acceptsText = (accept: string | null): boolean =>
  * place until they leave, and any other program gets it once, as plain text.
  */
 export const boardFor =
-  (streams: Streams, forecasts: StartForecasts, owners: Owners) =>
+  ({ streams, forecasts, now }: BoardParts, owners: Owners) =>
   async (request: Request, caller: Caller): Promise<Response> => {
     allow(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {
       throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
     const isTTY = TERMINALS.test(request.headers.get("user-agent") ?? "")
-    const look = lookOf(request, isTTY)
+    const look = { ...lookOf(request, isTTY), now }
     const headers = {
       "content-type": "text/plain; charset=utf-8",
       "cache-control": "no-store, no-transform",

@@ -16,14 +16,16 @@ export interface Running {
   readonly commit: string
   /** When the server started, by `performance.now()`. */
   readonly startedMs: number
+  /** Epoch milliseconds, by the clock of the database. */
+  readonly now: () => number
   /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: (() => number) | undefined
 }
 
 /** On a database of an older version removing begins a day later, so that its owner can take another decision. */
-function begins({ retentionBeginsAtMs }: Running): Pick<Health, "retention_begins_at"> {
+function begins({ retentionBeginsAtMs, now }: Running): Pick<Health, "retention_begins_at"> {
   const atMs = retentionBeginsAtMs?.() ?? 0
-  const isToCome = Number.isFinite(atMs) && atMs > Date.now()
+  const isToCome = Number.isFinite(atMs) && atMs > now()
   return isToCome ? { retention_begins_at: new Date(atMs).toISOString() } : {}
 }
 

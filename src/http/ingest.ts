@@ -8,7 +8,7 @@ import { spanOf } from "../item/report.ts"
 import type { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { LeaseStanding, Workers } from "../queue/workers.ts"
+import type { Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/names.ts"
 import { every } from "../service.ts"
 import { IngestAnswer } from "../wire/answers.ts"
@@ -45,14 +45,10 @@ async function withStep(
   return step ? { ...wanted, span: spanOf(step) } : wanted
 }
 
-/** How long a lease still lasts; at least the second that the shortest one has. */
-const leaseMs = ({ expiresAt }: LeaseStanding): number =>
-  Math.max(1000, Date.parse(expiresAt ?? "") - Date.now())
-
-/** Reads the output to its end, and meanwhile renews a lease of `lengthMs`; undefined without a lease. */
-async function listen(ingest: Ingest, request: Request, lengthMs: number | undefined): Promise<void> {
+/** Reads the output to its end, and meanwhile renews a lease of `lengthMs`; null without a lease. */
+async function listen(ingest: Ingest, request: Request, lengthMs: number | null): Promise<void> {
   const renewing =
-    lengthMs === undefined
+    lengthMs === null
       ? undefined
       : every(
           lengthMs / 3,
@@ -105,7 +101,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         // server had no tokens.
         using _allowed =
           lease || !caller.token ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
-        await listen(ingest, request, lease && leaseMs(lease))
+        await listen(ingest, request, lease?.leaseMs ?? null)
         // When this server stops, the renderer has not ended: it goes on without a viewer.
         const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
         const item = await queue.get(id)

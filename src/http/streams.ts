@@ -68,12 +68,12 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Othe
 /** Open streams that one answer lists. */
 const MOST_LISTED = 1000
 
-const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: OpenStream) => ({
+const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: OpenStream, nowMs: number) => ({
   kind,
   queue_id: queueId ?? null,
   format,
   client,
-  since: new Date(Date.now() - performance.now() + openedMs).toISOString(),
+  since: new Date(nowMs - performance.now() + openedMs).toISOString(),
   last_event_id: lastEventId,
   lag,
 })
@@ -123,6 +123,8 @@ const FRAMES =
 interface Servers {
   /** When this one started, by `performance.now()`. */
   readonly startedMs: number
+  /** Epoch milliseconds, by the clock of the database. */
+  readonly now: () => number
   /** Lists the servers of the fleet; absent for a server that is alone. */
   readonly servers?: () => Promise<readonly ServerSeen[]>
 }
@@ -130,7 +132,7 @@ interface Servers {
 /** The routes of the streams and of their figures. */
 export const progressRoutes = (
   streams: Streams,
-  { startedMs, servers: serversOf = async () => [] }: Servers,
+  { startedMs, now, servers: serversOf = async () => [] }: Servers,
   { access, owners, proxies }: Callers,
 ) =>
   api("/progress")
@@ -194,14 +196,14 @@ export const progressRoutes = (
         const clients = servers?.reduce((sum, server) => sum + server.streams, 0)
         return {
           connected_clients: clients ?? open.global + open.item,
-          timestamp: new Date().toISOString(),
+          timestamp: new Date(now()).toISOString(),
           streams: open,
           updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
           client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
             .address,
           ...(servers && { servers: [...servers] }),
-          ...(isListed && { open_streams: streams.list(MOST_LISTED).map(shown) }),
+          ...(isListed && { open_streams: streams.list(MOST_LISTED).map((one) => shown(one, now())) }),
         }
       },
       {

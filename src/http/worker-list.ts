@@ -12,8 +12,6 @@ import { json, words } from "./docs/words.ts"
 
 /** The most items under way that are looked at. */
 const MOST_ITEMS = 1000
-/** A worker that claims without waiting counts as present if its last claim or report is not older than this. */
-const THERE_MS = 30_000
 
 const WorkerParams = Type.Object({
   worker: Type.String({
@@ -26,16 +24,10 @@ const WorkerParams = Type.Object({
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
 /** A worker as it is answered; `known` is undefined if it made no claim or report since the server started. */
-function seen(
-  worker: string,
-  known: KnownWorker | undefined,
-  held: readonly QueueItem[],
-  nowMs: number,
-): WorkerSeen {
-  const isThere = known !== undefined && (known.isWaiting || nowMs - known.heardMs < THERE_MS)
+function seen(worker: string, known: KnownWorker | undefined, held: readonly QueueItem[]): WorkerSeen {
   return {
     worker,
-    state: held.length > 0 ? "rendering" : isThere ? "idle" : "away",
+    state: held.length > 0 ? "rendering" : known?.isThere ? "idle" : "away",
     items: held.map(({ id, song_id, title, progress, time_progress }) => ({
       ...{ id, song_id, title, progress, time_progress },
     })),
@@ -60,8 +52,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
   const known = new Map(workers.presence.known.map((one) => [one.worker, one]))
   const taking = [...known.values()].filter(({ isTaking }) => isTaking).map(({ worker }) => worker)
   const names = [...new Set([...held.keys(), ...taking])].sort(byName)
-  const nowMs = Date.now()
-  return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], nowMs))
+  return names.map((name) => seen(name, known.get(name), held.get(name) ?? []))
 }
 
 /** The routes that list and drain workers. */

@@ -24,8 +24,8 @@ export interface KnownWorker extends Present {
   readonly version: string
   /** Whether it takes items by their place; one that only claimed by number takes no other. */
   readonly isTaking: boolean
-  /** Whether one of its claims waits now. */
-  readonly isWaiting: boolean
+  /** Whether one of its claims waits now, or its last claim or report is not older than half a minute. */
+  readonly isThere: boolean
   /** When it last claimed or reported, in epoch milliseconds. */
   readonly heardMs: number
   /** Since when it has held no item, as far as that was seen, in epoch milliseconds. */
@@ -57,6 +57,8 @@ const MANY_WORKERS = 1000
 const MANY_INSTANCES = 16
 /** A worker that was silent for this long is forgotten. */
 const FORGET_MS = 3_600_000
+/** A worker that claims without waiting counts as there if its last claim or report is not older than this. */
+const THERE_MS = 30_000
 
 /**
  * Which workers there are, as far as their claims and reports show it: after a restart less is known. The
@@ -71,7 +73,7 @@ export class KnownWorkers {
   #others: readonly WorkerReport[] = []
 
   /** `nowMs` are the epoch milliseconds of now. */
-  constructor(nowMs: () => number = Date.now) {
+  constructor(nowMs: () => number) {
     this.#nowMs = nowMs
   }
 
@@ -83,6 +85,7 @@ export class KnownWorkers {
   /** The workers that claimed or reported within an hour, by name. */
   get known(): readonly KnownWorker[] {
     const all = Map.groupBy([...this.crew, ...this.#others], ({ worker }) => worker)
+    const sinceMs = this.#nowMs() - THERE_MS
     return [...all.values()]
       .map((reports) => {
         const [latest] = reports.toSorted((a, b) => b.heardMs - a.heardMs)
@@ -91,7 +94,7 @@ export class KnownWorkers {
           tags: (reports.findLast(({ isTaking }) => isTaking) ?? latest)?.tags ?? [],
           version: latest?.version ?? "",
           isTaking: reports.some(({ isTaking }) => isTaking),
-          isWaiting: reports.some(({ isWaiting }) => isWaiting),
+          isThere: reports.some(({ isWaiting, heardMs }) => isWaiting || heardMs > sinceMs),
           heardMs: latest?.heardMs ?? 0,
           idleMs: Math.max(...reports.map(({ idleMs }) => idleMs)),
           isDraining: this.#drained.has(latest?.worker ?? ""),

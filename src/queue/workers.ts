@@ -61,6 +61,11 @@ export interface LeaseStanding {
   readonly item: QueueItem
   /** When the lease runs out, RFC 3339 UTC; null if the worker holds none. */
   readonly expiresAt: string | null
+  /**
+   * How long the lease lasts from the answer on, in milliseconds; null if the worker holds none. What waits counts by
+   * this: `expiresAt` is of the database's clock, which that of the machine may differ from.
+   */
+  readonly leaseMs: number | null
   /** Whether the worker is to take no more items after this one. */
   readonly isDraining: boolean
 }
@@ -289,8 +294,14 @@ export class Workers implements Service {
   }
 
   #standing({ item, work }: Change): LeaseStanding {
-    const expiresAt = work.lease_expires_at === null ? null : this.#in(work.lease_ms)
-    return { directive: directiveOf(item), item, expiresAt, isDraining: this.presence.isDrainingAt(item) }
+    const leaseMs = work.lease_expires_at === null ? null : work.lease_ms
+    return {
+      directive: directiveOf(item),
+      item,
+      expiresAt: leaseMs === null ? null : this.#in(leaseMs),
+      leaseMs,
+      isDraining: this.presence.isDrainingAt(item),
+    }
   }
 
   #in(ms: number): string {

@@ -11,12 +11,9 @@ export const logged =
     errors.log(message, error)
 
 /** Logs that a reason holds for which the server is degraded, or that it no longer does; a drain has its own lines. */
-export function logReason({ reason, since, detail }: HeldReason, holds: boolean): void {
+export function logReason({ reason, detail }: HeldReason, holds: boolean, forMs: number): void {
   if (reason === "draining") return
-  if (!holds) {
-    const seconds = Math.round((Date.now() - Date.parse(since)) / 1000)
-    return errors.info("no longer degraded", reason, { seconds })
-  }
+  if (!holds) return errors.info("no longer degraded", reason, { seconds: Math.round(forMs / 1000) })
   const fields = { about: DEGRADED[reason], ...(detail !== "" && { detail }) }
   if (UNREADY.includes(reason)) errors.log("degraded", reason, fields)
   else errors.warn("degraded", reason, fields)

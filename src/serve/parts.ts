@@ -243,12 +243,12 @@ function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
 
 /** What the servers of one database know of each other. `addressOf` is called once this one listens. */
 function fleetOf(
-  { instances }: Store,
+  { instances, clock }: Store,
   broadcaster: Broadcaster,
   workers: Workers,
   addressOf: () => string,
 ): Fleet {
-  const since = new Date().toISOString()
+  const since = new Date(clock.now()).toISOString()
   return new Fleet(instances, {
     report() {
       const { global, item } = broadcaster.streams
@@ -260,7 +260,12 @@ function fleetOf(
   })
 }
 
-const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config, afterStart: AfterStart) => ({
+const settingsOfApp = (
+  { host, corsOrigin, allowedHost, logLevel }: Config,
+  { clock }: Store,
+  afterStart: AfterStart,
+) => ({
+  now: clock.now,
   host,
   corsOrigins: corsOrigin,
   allowedHosts: allowedHost,
@@ -295,7 +300,7 @@ export function assembled(
   const afterStart = new AfterStart()
   const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url))
   const app = createApp({
-    ...settingsOfApp(config, afterStart),
+    ...settingsOfApp(config, store, afterStart),
     ...queue,
     gate,
     tickets,

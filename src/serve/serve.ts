@@ -101,7 +101,7 @@ async function announce(
       ? "nothing; database created"
       : `${counted(items, "queue item")}, ${counted(stored, "update")}`,
     ...(migrated > 0 && { migrations_applied: migrated }),
-    ...(beginsAtMs > Date.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
+    ...(beginsAtMs > store.clock.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
   })
   if (warning !== undefined) log("warn", warning)
 }

@@ -20,13 +20,17 @@ const FORESEE_MS = 5000
 
 /**
  * Gives a board the time at which everything is done, now and every 5 s until it is disposed: `ask` answers the
- * seconds until then.
+ * seconds until then. `now` is in epoch milliseconds, by default the machine's.
  */
-export function foreseeing(board: Board, ask: () => Promise<number | null>): Disposable {
+export function foreseeing(
+  board: Board,
+  ask: () => Promise<number | null>,
+  now: () => number = Date.now,
+): Disposable {
   const turn = async (): Promise<void> => {
     // Without an answer there is no forecast; the board says that the server is away.
     const seconds = await ask().catch(() => null)
-    board.foresee(seconds, Date.now())
+    board.foresee(seconds, now())
   }
   void turn()
   const turns = every(FORESEE_MS, turn, () => undefined)

@@ -24,7 +24,7 @@ test("health answers 200 with ok and no reasons, also below the API's base", asy
 
 test("a reason that is noted makes health degraded, still with 200, until it no longer holds", async () => {
   const reasons = new Reasons()
-  const app = healthRoute({ reasons, version: "0", commit: "none", startedMs: 0 }, "health")
+  const app = healthRoute({ reasons, version: "0", commit: "none", startedMs: 0, now: Date.now }, "health")
   const health = async () => {
     const answer = await app.handle(new Request("http://localhost/health"))
     const { status, reasons: told }: { status: string; reasons: string[] } = await answer.json()

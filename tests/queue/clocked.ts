@@ -8,6 +8,7 @@ import { Metrics } from "../../src/metrics/metrics.ts"
 import { accessOf } from "../../src/serve/access.ts"
 import { assembled } from "../../src/serve/parts.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import { START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -19,6 +20,7 @@ interface Said {
   readonly item?: QueueItem
   readonly lease?: { readonly token: string }
   readonly updates?: readonly QueueItem[]
+  readonly workers?: WorkersAnswer["workers"]
 }
 
 /** The whole server with clocks that stand still until they are moved. Nothing in it happens by a timer. */
@@ -31,6 +33,15 @@ export class ClockedServer implements AsyncDisposable {
   #end = async (): Promise<void> => undefined
   #url = ""
 
+  /** The database's time, in epoch milliseconds. */
+  get nowMs(): number {
+    return this.#steadyMs + this.jumpedMs
+  }
+
+  get #steadyMs(): number {
+    return START_MS + Math.round(this.seconds * 1000)
+  }
+
   static async start(): Promise<ClockedServer> {
     const server = new ClockedServer()
     await server.begin()
@@ -39,11 +50,9 @@ export class ClockedServer implements AsyncDisposable {
 
   /** Starts it, on the database that it had before. */
   async begin(): Promise<void> {
-    const steadyMs = (): number => START_MS + Math.round(this.seconds * 1000)
     const database = join(this.#folder.path, "test.db")
-    const store = new SqliteStore(database, () => ({ now: () => steadyMs() + this.jumpedMs, steadyMs }), {
-      isNewAllowed: true,
-    })
+    const clock = { now: () => this.nowMs, steadyMs: () => this.#steadyMs }
+    const store = new SqliteStore(database, () => clock, { isNewAllowed: true })
     const settings = config({ database, ...UNLIMITED }, {})
     const bus = new LocalBus()
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
@@ -73,6 +82,11 @@ export class ClockedServer implements AsyncDisposable {
     })
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
     return await answer.json()
+  }
+
+  /** Sends an output as it comes, under a lease. */
+  pour(path: string, output: ReadableStream<Uint8Array>, lease: string): Promise<Response> {
+    return fetch(`${this.#url}${path}`, { method: "POST", headers: { lease }, body: output })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -204,6 +204,7 @@ function impatient(seconds: number) {
     workers,
     streams,
     webhooks,
+    now: Date.now,
     stoodMs: () => 0,
     ...about,
     onError: report,

@@ -22,10 +22,11 @@ function listening(renderer: RendererName, now: () => number, onRenewed: () => v
     directive: "continue"
     item: QueueItem
     expiresAt: null
+    leaseMs: null
     isDraining: false
   }> => {
     onRenewed()
-    return Promise.resolve({ directive: "continue", item, expiresAt: null, isDraining: false })
+    return Promise.resolve({ directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false })
   }
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
@@ -105,7 +106,7 @@ test("a renderer that prints a line every four minutes keeps its lease for hours
 test("of what is printed before the start is stored the newest is kept, and all that follows", async () => {
   const stored: string[] = []
   const started = Promise.withResolvers<void>()
-  const standing = { directive: "continue", item, expiresAt: null, isDraining: false } as const
+  const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
   const report = async (): Promise<typeof standing> => {
     await started.promise
     return standing

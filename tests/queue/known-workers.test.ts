@@ -27,7 +27,7 @@ test("of a drain at one server and a resume at another the later one counts, and
 })
 
 test("a worker that does not say which of its starts it is stays drained until it may take items again", () => {
-  const presence = new KnownWorkers()
+  const presence = new KnownWorkers(Date.now)
   const claim = { worker: "box", tags: [] }
   presence.claims(claim)
   expect(presence.isDraining("box", undefined)).toBe(false)
@@ -89,7 +89,7 @@ test("a worker is forgotten an hour after it was last heard, and not while its c
   nowMs += 1
   expect(names()).toEqual(["b"])
   nowMs += 10 * hourMs
-  expect(presence.known).toMatchObject([{ worker: "b", isWaiting: true, heardMs: nowMs }])
+  expect(presence.known).toMatchObject([{ worker: "b", isThere: true, heardMs: nowMs }])
   waits[Symbol.dispose]()
   nowMs += hourMs
   expect(names()).toEqual(["b"])
@@ -109,6 +109,23 @@ test("of one worker that two servers know, what the later one heard counts", () 
     expect(presence.known).toMatchObject([{ worker: "box", version: "2", heardMs: 2000, idleMs: 2000 }])
 })
 
+test("a worker is there while its claim waits, and for half a minute after it was last heard", () => {
+  let nowMs = 1000
+  const presence = new KnownWorkers(() => nowMs)
+  presence.claims({ worker: "box", tags: [] })
+  nowMs += 29_999
+  expect(presence.known).toMatchObject([{ isThere: true }])
+  nowMs += 1
+  expect(presence.known).toMatchObject([{ isThere: false }])
+  {
+    using _waits = presence.wait({ worker: "box", tags: [] })
+    nowMs += 60_000
+    expect(presence.known).toMatchObject([{ isThere: true }])
+  }
+  nowMs += 30_000
+  expect(presence.known).toMatchObject([{ isThere: false }])
+})
+
 test("a worker is idle since the end of its last item, and not since its last report", () => {
   let nowMs = 1000
   const presence = new KnownWorkers(() => nowMs)
@@ -117,12 +134,7 @@ test("a worker is idle since the end of its last item, and not since its last re
   presence.reports({ worker: "box", status: "completed" })
   nowMs = 3000
   presence.reports({ worker: "box", status: "processing" })
-  expect(presence.known).toMatchObject([{ heardMs: 3000, idleMs: 2000, isWaiting: false }])
-  {
-    using _waits = presence.wait({ worker: "box", tags: [] })
-    expect(presence.known).toMatchObject([{ isWaiting: true }])
-  }
-  expect(presence.known).toMatchObject([{ isWaiting: false }])
+  expect(presence.known).toMatchObject([{ heardMs: 3000, idleMs: 2000 }])
 })
 
 test("of very many workers the one that was silent for longest is forgotten, and none whose claim waits", () => {
