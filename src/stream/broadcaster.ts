@@ -361,8 +361,10 @@ export class Broadcaster extends EventTarget {
   /** Whether announced updates are gone. Then all streams begin again, after the event IDs of those. */
   async #hasLost(previous: number): Promise<boolean> {
     const { lost } = await this.#history.bounds()
-    if (!lost || !isLost(previous, lost) || this.#head !== previous) return false
+    if (this.#head !== previous) return false
+    // Another instance may have sent what was lost here unseen.
     this.#lost = lost
+    if (!lost || !isLost(previous, lost)) return false
     this.#head = lost.upTo + 1
     this.#examined = this.#head
     this.#rings += 1

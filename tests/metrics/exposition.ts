@@ -9,7 +9,7 @@ export interface Exposed {
 const NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*"
 const LABELS = `(?:\\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\n"])*"(?:,(?!\\}))?)*)\\})?`
 const SAMPLE = new RegExp(`^(${NAME})${LABELS} (NaN|[+-]?Inf|[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)$`)
-const SUFFIXES = ["_bucket", "_sum", "_count"]
+const SUFFIX = /_(?:bucket|sum|count)$/
 
 /** The names of the labels of a sample. */
 export const labelsOf = (sample: string): string[] =>
@@ -33,8 +33,7 @@ export function parsed(text: string): Map<string, Exposed> {
       metrics.set(typed, { help: current.help, type, samples: new Map() })
     } else if (sample !== undefined) {
       const metric = metrics.get(current?.name ?? "")
-      const name =
-        metric?.type === "histogram" ? full.replace(new RegExp(`(${SUFFIXES.join("|")})$`), "") : full
+      const name = metric?.type === "histogram" ? full.replace(SUFFIX, "") : full
       if (!metric || name !== current?.name) throw new Error(`this belongs to no metric: ${line}`)
       const key = `${full}{${labels ?? ""}}`
       if (metric.samples.has(key)) throw new Error(`twice: ${line}`)
@@ -47,5 +46,6 @@ export function parsed(text: string): Map<string, Exposed> {
 /** The value of a sample, such as `name{a="b"}`; undefined if there is none. */
 export function valueOf(metrics: ReadonlyMap<string, Exposed>, sample: string): number | undefined {
   const name = sample.replace(/\{.*$/, "")
-  return metrics.get(name)?.samples.get(sample.includes("{") ? sample : `${sample}{}`)
+  const metric = metrics.get(name) ?? metrics.get(name.replace(SUFFIX, ""))
+  return metric?.samples.get(sample.includes("{") ? sample : `${sample}{}`)
 }

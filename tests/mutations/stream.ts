@@ -192,4 +192,84 @@ export const STREAM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "the time of delivery is measured from the last ring",
+        "if (!this.#isRung) this.#rungMs = performance.now()",
+        "this.#rungMs = performance.now()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "an event ID that was lost counts as one that the tail has",
+        "eventId > this.#head || isLost(eventId, this.#lost)) return false",
+        "eventId > this.#head) return false",
+      ],
+      [
+        "what another instance sent and was lost is unknown here",
+        "    this.#lost = lost\n    if (!lost || !isLost(previous, lost)) return false\n",
+        "    if (!lost || !isLost(previous, lost)) return false\n    this.#lost = lost\n",
+      ],
+      [
+        "openings from before updates were lost are still given",
+        "    this.#examined = this.#head\n    this.#rings += 1\n",
+        "    this.#examined = this.#head\n",
+      ],
+      [
+        "the tail keeps updates that were lost",
+        "    this.#rings += 1\n    this.tail.clear()",
+        "    this.#rings += 1",
+      ],
+      [
+        "what was lost before the first stream follows is not known",
+        "      this.#examined = newest\n      this.#lost = lost\n",
+        "      this.#examined = newest\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/queue-pause.ts",
+    ["tests/stream/queue-pause.test.ts"],
+    [["whether the queue is paused is read at every ring", "    this.#lookedMs = performance.now()\n", ""]],
+  ),
+  ...of(
+    "src/stream/reading-turns.ts",
+    ["tests/stream/reading-turns.test.ts"],
+    [
+      [
+        "the owner who was served stays first in line",
+        "      this.#lines.delete(owner)\n      this.#lines.set(owner, line)\n      return begin()",
+        "      return begin()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/stream-limits.ts",
+    ["tests/stream/stream-limits.test.ts"],
+    [
+      [
+        "clients that were refused come back at once, perhaps",
+        "BUSY_RETRY_MS * (1 + random())",
+        "BUSY_RETRY_MS * random()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/tail.ts",
+    ["tests/stream/tail.test.ts"],
+    [
+      [
+        "thinned streams that begin at one place take a list that has grown old",
+        "known?.after === cursor && known.head === head",
+        "known?.after === cursor",
+      ],
+    ],
+  ),
 ]

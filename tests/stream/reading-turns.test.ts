@@ -85,8 +85,11 @@ test("few stints run at once, the others in the order in which they came", async
   expect(order).toEqual(Array.from({ length: 40 }, (_, number) => number))
 })
 
-test("of one owner so many stints run at once as it may have, and owners take turns", async () => {
-  const turns = new ReadingTurns(4)
+test.each([
+  [4, 4],
+  [0, 8],
+])("with a limit of %d stints an owner has %d at once, and owners take turns", async (limit, mostAtOnce) => {
+  const turns = new ReadingTurns(limit)
   const running = new Map<string, number>()
   let most = 0
   const ended: string[] = []
@@ -103,7 +106,7 @@ test("of one owner so many stints run at once as it may have, and owners take tu
   const all = Array.from({ length: 1000 }, () => stint("greedy", greedy))
   all.push(...Array.from({ length: 20 }, (_, number) => stint(`other ${number}`, new Owner())))
   await Promise.all(all)
-  expect(most).toBe(4)
+  expect(most).toBe(mostAtOnce)
   // Each other one waited for a round of all, and not for a thousand.
   expect(ended.lastIndexOf("other 19")).toBeLessThan(60)
   expect(ended).toHaveLength(1020)

@@ -9,9 +9,12 @@ import { Streams } from "../../src/stream/streams.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-/** Streams on a history of two items with ten updates, the odd ones of item 1. */
-function open() {
-  const history = new MemoryHistory(async () => undefined, 1000)
+/**
+ * Streams on a history of two items with ten updates, the odd ones of item 1. `read` is called before each read, which
+ * waits for it.
+ */
+function open(read: (name: string) => Promise<void> = async () => undefined) {
+  const history = new MemoryHistory(read, 1000)
   const bus = new LocalBus()
   const errors: unknown[] = []
   const onError = (error: unknown): void => void errors.push(error)
@@ -125,6 +128,63 @@ test("updates that were sent to nobody may go without a gap", async () => {
   history.append(1, "processing")
   bus.notify()
   expect(await all.next()).toEqual(["1002"])
+  // Another server of the fleet had sent it.
+  const other = await watching(streams, { lastEventId: "11", snapshot: true })
+  expect(await other.next()).toEqual(["hello", "gap rolled_back 11", "10", "1002", "live 1002"])
+})
+
+test("a client that comes back with an event ID that is kept is sent nothing that is gone", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const watcher = await watching(streams)
+  await watcher.next()
+  for (const id of ["11", "12"]) {
+    history.append(1, "processing")
+    bus.notify()
+    expect(await watcher.next()).toEqual([id])
+  }
+  history.rollBack(11, 1000)
+  history.append(1, "processing")
+  bus.notify()
+  await watcher.next()
+  const client = await watching(streams, { lastEventId: "10" })
+  expect(await client.next()).toEqual(["hello", "11", "1002", "live 1002"])
+})
+
+test("a state that was read before updates were lost is not given to the next stream", async () => {
+  const gates = { bounds: Promise.withResolvers<void>(), head: Promise.withResolvers<void>() }
+  using opened = open(async (name) => {
+    if (name === "bounds" || name === "head") await gates[name].promise
+  })
+  const { history, bus, broadcaster, streams } = opened
+  const asked = { queueId: 1, snapshot: true }
+  const first = watching(streams, asked)
+  while (broadcaster.seats === 0) await new Promise(setImmediate)
+  bus.notify()
+  // It reads the state after the ring, and nothing rings for the loss.
+  const second = watching(streams, asked)
+  while (broadcaster.seats === 1) await new Promise(setImmediate)
+  gates.bounds.resolve()
+  for (const { next } of [await first, await second]) expect(await next()).toEqual(["hello", "9", "live 10"])
+  history.rollBack(7, 1000)
+  gates.head.resolve()
+  expect(await (await first).next()).toEqual(["gap rolled_back 10", "7", "live 1001"])
+  expect(await (await watching(streams, asked)).next()).toEqual(["hello", "7", "live 1001"])
+})
+
+test("a state that was read before the first stream follows is shown as gone if it was lost meanwhile", async () => {
+  const bounds = Promise.withResolvers<void>()
+  using opened = open(async (name) => {
+    if (name === "bounds") await bounds.promise
+  })
+  const { history, broadcaster, streams } = opened
+  const opening = watching(streams, { queueId: 1, snapshot: true })
+  while (broadcaster.seats === 0) await new Promise(setImmediate)
+  history.rollBack(7, 1000)
+  bounds.resolve()
+  const stream = await opening
+  expect(await stream.next()).toEqual(["hello", "9", "live 10"])
+  expect(await stream.next()).toEqual(["gap rolled_back 10", "7", "live 1001"])
 })
 
 test("a held answer looks again when updates are gone", async () => {

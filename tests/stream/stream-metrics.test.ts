@@ -112,6 +112,22 @@ test("a client that was cut because it did not read for a minute is slow", async
   expect([await server.count(closed("slow")), await server.count(closed("client"))]).toEqual([1, 0])
 })
 
+test("the time until an update is delivered counts from the first of several notifications", async () => {
+  const server = open()
+  server.say("processing")
+  void read(await server.watch())
+  await Bun.sleep(0)
+  let laterMs = 0
+  const now = performance.now.bind(performance)
+  using _clock = spyOn(performance, "now").mockImplementation(() => now() + laterMs)
+  server.say("processing")
+  laterMs = 5000
+  server.say("processing")
+  while ((await server.count("delivery_seconds_count")) < 1) await Bun.sleep(1)
+  expect(await server.count("delivery_seconds_sum")).toBeWithin(5, 30)
+  server.over.abort()
+})
+
 test("held answers are no streams, and are not counted", async () => {
   const server = open()
   server.say("processing")
