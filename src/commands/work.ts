@@ -78,7 +78,10 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
   async run(given) {
     const options = workerOptions(given)
     const worker = new Worker(options)
-    using _signals = takeSignals({ onEnd: () => worker.signal() })
+    using _signals = takeSignals({
+      onEnd: () => worker.signal(),
+      onSuspend: (isSuspended) => worker.suspend(isSuspended),
+    })
     using _orphans = forgetOrphans()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run()

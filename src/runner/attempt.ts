@@ -13,10 +13,13 @@ import type { Verdict } from "./verdict.ts"
 /** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
+/** The grace of a command whose item another worker has: two renders must not write one file. */
+const TAKEN_GRACE_MS = 1000
+
 /** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =
-  /** The item was cancelled, for this reason. */
-  | { readonly by: "cancel"; readonly reason: string }
+  /** The item was cancelled, for this reason; `isTaken`: another worker has it, and writes the same file. */
+  | { readonly by: "cancel"; readonly reason: string; readonly isTaken?: boolean }
   | { readonly by: "release" }
   /** We got this signal, which the command gets too. */
   | { readonly by: "signal"; readonly signal: NodeJS.Signals }
@@ -116,7 +119,7 @@ export interface AttemptOptions {
   readonly releaseCodes?: readonly number[]
   /** How long to keep trying to report the verdict while the server cannot be reached. */
   readonly reportWithinMs: number
-  /** How long a stopped command has to end before it is killed; default 10 s. */
+  /** How long a stopped command has to end before it is killed; default 10 s. 1 s if another worker has the item. */
   readonly graceMs?: number
   /** Called with the verdict before it is reported. Default nothing. */
   readonly onVerdict?: (verdict: Verdict) => void
@@ -160,7 +163,8 @@ export class Attempt {
   stop(stop: Stop): void {
     if (this.#hasEnded) return this.#reporting.abort()
     this.#stop = stop
-    this.#stopped = this.#render.stop(this.#options.graceMs)
+    const isTaken = stop.by === "cancel" && stop.isTaken
+    this.#stopped = this.#render.stop(isTaken ? TAKEN_GRACE_MS : this.#options.graceMs)
   }
 
   /** Stops the tries to report the verdict `ms` from now, or from the end of the command if that comes later. */

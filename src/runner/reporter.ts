@@ -2,8 +2,10 @@ import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } 
 import { pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
+import { within } from "../service.ts"
 import { OutputSender } from "./output-sender.ts"
 import { Patience } from "./patience.ts"
+import { watchStandstill } from "./standstill.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
 
@@ -53,8 +55,11 @@ export interface ReporterOptions {
   readonly isOuter?: boolean
   /** Prints a line for the user. */
   readonly say: (text: string) => void
-  /** Called once, with the reason, when the work must stop. */
-  readonly onCancel: (reason: string) => void
+  /**
+   * Called once, with the reason, when the work must stop. `isTaken`: another worker has the item, or has finished it,
+   * and writes the same file.
+   */
+  readonly onCancel: (reason: string, isTaken: boolean) => void
   /** Called when the worker is to take no more items, perhaps more than once. Default nothing. */
   readonly onDrain?: () => void
   /** Called after a lost lease, when the item was claimed again. Default nothing. */
@@ -82,6 +87,10 @@ export class Reporter {
   /** The lease that we hold, or the last one that we held. */
   #last: Held | undefined
   #taking: Promise<Held> | undefined
+  /** Ends the heartbeat under way. */
+  #heartbeat: AbortController | undefined
+  /** Whether we have stood still since the last heartbeat. */
+  #isWoken = false
   #isOffline = false
   /** Whether the server is older than we are. */
   #isOlder = false
@@ -125,7 +134,10 @@ export class Reporter {
   /** Begins to send reports and to renew the lease. */
   start(): void {
     this.#loops.push(this.#sending())
-    if (!this.#options.isLent) this.#loops.push(this.#renewing())
+    if (!this.#options.isLent) {
+      this.#loops.push(this.#renewing())
+      this.#askWhenWoken(this.#over)
+    }
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
 
@@ -163,7 +175,7 @@ export class Reporter {
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
       try {
-        await answered(end(), Math.max(LAST_TRY_MS, deadlineMs - performance.now()))
+        if (!(await within(Math.max(LAST_TRY_MS, deadlineMs - performance.now()), end()))) throw OUT_OF_TIME
         return "delivered"
       } catch (error) {
         this.#failed(error, held)
@@ -210,21 +222,36 @@ export class Reporter {
     return this.#held
   }
 
+  /** Asks at once whether the lease is still ours when we have stood still, by a connection that is not dead. */
+  #askWhenWoken({ signal }: AbortController): void {
+    if (signal.aborted) return
+    const watch = watchStandstill(() => {
+      this.#isWoken = true
+      this.#heartbeat?.abort()
+    })
+    signal.addEventListener("abort", () => void watch.stop())
+  }
+
   /** Renews the lease for as long as the work goes on. */
   async #renewing(): Promise<void> {
     const { client, leaseS } = this.#options
     const { signal } = this.#over
-    const waitS = Math.min(MAX_HELD_S, Math.ceil(leaseS / 2))
+    const mostS = Math.min(MAX_HELD_S, Math.ceil(leaseS / 2))
     const patience = this.#patience()
     while (!signal.aborted) {
       let held: Held | undefined
+      const heartbeat = (this.#heartbeat = new AbortController())
+      const waitS = this.#isCancelled || this.#isWoken ? 0 : mostS
+      this.#isWoken = false
       try {
         held = await this.#hold()
-        this.#answered(await client.heartbeat(held, this.#isCancelled ? 0 : waitS, signal))
+        const either = AbortSignal.any([signal, heartbeat.signal])
+        this.#answered(await client.heartbeat(held, waitS, either))
         patience.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
       } catch (error) {
         if (signal.aborted) return
+        if (heartbeat.signal.aborted) continue
         this.#failed(error, held)
         await rest(error, patience, signal)
       }
@@ -308,13 +335,14 @@ export class Reporter {
     if (this.#isOffline) this.#options.say("the server is back")
     this.#isOffline = false
     if (drain) this.#options.onDrain?.()
-    if (directive === "cancel" && !this.#options.isLent) this.#cancel(`queue item ${item.id} was cancelled`)
+    if (directive === "cancel" && !this.#options.isLent)
+      this.#cancel(`queue item ${item.id} was cancelled`, false)
   }
 
-  #cancel(reason: string): void {
+  #cancel(reason: string, isTaken: boolean): void {
     if (this.#isCancelled) return
     this.#isCancelled = true
-    this.#options.onCancel(reason)
+    this.#options.onCancel(reason, isTaken)
   }
 
   /** Decides what an error means for the work, which mostly goes on. */
@@ -352,8 +380,8 @@ export class Reporter {
     const { isLent, say } = this.#options
     if (isLent || this.#isCancelled) return
     const code = error instanceof ServerError ? error.code : ""
-    const isTaken = code === "illegal_move" || code === "gone"
-    if (isTaken && this.#last !== undefined) this.#cancel(reasonOf(error))
+    const isTaken = code === "illegal_move"
+    if ((isTaken || code === "gone") && this.#last !== undefined) this.#cancel(reasonOf(error), isTaken)
     else say(`${reasonOf(error)}; rendering continues without reports`)
   }
 }
@@ -361,15 +389,4 @@ export class Reporter {
 /** Waits before the next try, at most `mostMs`. */
 function rest(error: unknown, patience: Patience, signal: AbortSignal, mostMs = FORBIDDEN_MS): Promise<void> {
   return isForbidden(error) ? pause(Math.min(FORBIDDEN_MS, mostMs), signal) : patience.wait(signal)
-}
-
-/** Waits for `done`, at most `withinMs`. @throws ServerError when the time is over; the work may still go on */
-async function answered(done: Promise<void>, withinMs: number): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(OUT_OF_TIME), withinMs)
-  try {
-    await Promise.race([done, promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

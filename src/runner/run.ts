@@ -57,7 +57,7 @@ export class CommandRun {
   constructor(options: RunOptions) {
     const { client, worker, leaseS, source } = options
     this.#options = options
-    const onCancel = (reason: string): void => this.#cancel(reason)
+    const onCancel = (reason: string, isTaken: boolean): void => this.#cancel(reason, isTaken)
     this.#reporter = new Reporter(
       {
         ...{ client, worker, leaseS, say: toStderr, onCancel },
@@ -180,9 +180,9 @@ export class CommandRun {
     return NOT_EXECUTABLE
   }
 
-  #cancel(reason: string): void {
+  #cancel(reason: string, isTaken: boolean): void {
     toStderr(`${reason}; stopping the command`)
-    this.#attempt?.stop({ by: "cancel", reason })
+    this.#attempt?.stop({ by: "cancel", reason, isTaken })
   }
 }
 

@@ -18,8 +18,8 @@ function isIgnored(signal: keyof typeof constants.signals): boolean {
 export interface SignalHandlers {
   /** Called on SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2, all of which end a program by default. */
   readonly onEnd: (signal: NodeJS.Signals) => void
-  /** Called before Ctrl-Z suspends us, and after we continue. Absent, Ctrl-Z suspends us alone. */
-  readonly onSuspend?: (isSuspended: boolean) => void
+  /** Called before Ctrl-Z suspends us, and after we continue. */
+  readonly onSuspend: (isSuspended: boolean) => void
 }
 
 /** Handles signals until the result is disposed of. */
@@ -27,14 +27,12 @@ export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
   const taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = ENDING.filter(
     (signal) => !isIgnored(signal),
   ).map((signal) => [signal, onEnd])
-  if (onSuspend) {
-    const suspend = (): void => {
-      onSuspend(true)
-      process.kill(process.pid, "SIGSTOP")
-    }
-    if (!isIgnored("SIGTSTP")) taken.push(["SIGTSTP", suspend])
-    taken.push(["SIGCONT", () => onSuspend(false)])
+  const suspend = (): void => {
+    onSuspend(true)
+    process.kill(process.pid, "SIGSTOP")
   }
+  if (!isIgnored("SIGTSTP")) taken.push(["SIGTSTP", suspend])
+  taken.push(["SIGCONT", () => onSuspend(false)])
   for (const [signal, handler] of taken) process.on(signal, handler)
   return {
     [Symbol.dispose]() {

@@ -114,6 +114,11 @@ export class Worker {
       toStderr(`finishing ${counted(size, "item")}, then stopping; signal again to return them to the queue`)
   }
 
+  /** Suspends the commands, or resumes them. */
+  suspend(isSuspended: boolean): void {
+    for (const attempt of this.#attempts) attempt.suspend(isSuspended)
+  }
+
   /** A viewer wants this worker to take no more items. */
   #drain(): void {
     if (this.#stopping.signal.aborted) return
@@ -239,9 +244,9 @@ export class Worker {
     const { client, worker, leaseS, server, plan, reportWithinMs } = this.#options
     const say = (text: string): void => toStderr(`queue item ${item.id}: ${text}`)
     let attempt: Attempt | undefined
-    const onCancel = (reason: string): void => {
+    const onCancel = (reason: string, isTaken: boolean): void => {
       say(`${reason}; stopping its command`)
-      attempt?.stop({ by: "cancel", reason })
+      attempt?.stop({ by: "cancel", reason, isTaken })
     }
     const onClaimedAgain = (again: Claimed): void =>
       kept.change({ token: again.lease.token, attempt: again.item.attempt })

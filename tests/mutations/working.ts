@@ -229,11 +229,7 @@ export const WORKING: readonly Mistake[] = [
         "    if (drain) this.#options.onDrain?.()\n",
         "",
       ],
-      [
-        "the render of a deleted item goes on",
-        'code === "illegal_move" || code === "gone"',
-        'code === "illegal_move"',
-      ],
+      ["the render of a deleted item goes on", '(isTaken || code === "gone")', "isTaken"],
       [
         "a run inside another one complains that its item is gone",
         "if (isLent || this.#isCancelled) return\n    const code",
@@ -256,9 +252,10 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a run inside another one renews the lease of the outer one",
-        "if (!this.#options.isLent) this.#loops.push(this.#renewing())",
-        "this.#loops.push(this.#renewing())",
+        "if (!this.#options.isLent) {\n      this.#loops.push(this.#renewing())",
+        "{\n      this.#loops.push(this.#renewing())",
       ],
+      ["a lease is not asked for after a standstill", "      this.#heartbeat?.abort()\n", ""],
       ["each try of a claim is said", "    this.#isRefused = true\n", ""],
       [
         "a claim after two lost leases shows the first one",

@@ -156,6 +156,24 @@ test("a signal that comes after a cancel does not make the cancelled item fail f
   expect((await one.ended).stop).toMatchObject({ by: "cancel" })
 })
 
+test("a command whose item another worker has gets a second to end, not ten", async () => {
+  const ready = Promise.withResolvers<void>()
+  class Hearing extends Unheard {
+    override print(): void {
+      ready.resolve()
+    }
+  }
+  const reporter = new Hearing()
+  const one = attempt(reporter, 60_000, "trap '' TERM; echo ready; while :; do sleep 0.05; done")
+  await ready.promise
+  const startedMs = performance.now()
+  one.stop({ by: "cancel", reason: "taken", isTaken: true })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  one.reportWithin(1)
+  expect(await one.ended).toMatchObject({ signal: "SIGKILL" })
+  expect(performance.now() - startedMs).toBeLessThan(8000)
+})
+
 /** A reporter that keeps what it was given, and whose server takes everything. */
 class Heard extends Unheard {
   readonly reports: Report[] = []

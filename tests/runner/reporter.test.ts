@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setSystemTime, test } from "bun:test"
 
 import { type Held, ServerError } from "../../src/client/client.ts"
 import { FIRST, ITEM, LEASE, messages, ok, refusal, Scene } from "./reporting.ts"
@@ -48,6 +48,21 @@ test("a lease is renewed when half of it is over, though the server could hold t
   scene.reporter.start()
   await scene.until(() => scene.of("heartbeat").length > 0)
   expect(scene.of("heartbeat")[0]?.wait).toBe("5")
+})
+
+test("after a standstill the lease is asked for at once, though an answer is still waited for", async () => {
+  await using scene = new Scene(({ wait }) => (wait === "0" ? ok() : new Promise<Response>(() => undefined)))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  // The wall clock runs on while a machine is suspended.
+  setSystemTime(Date.now() + 60_000)
+  try {
+    await scene.until(() => scene.of("heartbeat").length > 0)
+  } finally {
+    setSystemTime()
+  }
+  expect(scene.cancelled).toEqual([])
+  expect(scene.said).toEqual([])
 })
 
 test("a result is reported even if no time is given for it and the server answers slowly", async () => {

@@ -109,28 +109,34 @@ describe("a signal", () => {
     expect((await render.stdout).toString()).toBe("ready\ndone\n")
   })
 
-  test("SIGTSTP halts the command with us, and SIGCONT lets both go on", async () => {
-    await using render = shell(
-      7,
-      "echo $$; while [ ! -e $0 ]; do sleep 0.02; done; echo done".replace("$0", join(folder.path, "go")),
-    )
-    await render.prints("\n")
-    const id = await latestOf(server, 7)
-    const { worker } = await itemOf(server, id)
-    expect(worker).not.toBe("")
-    render.kill("SIGTSTP")
-    const state = (pid: number): string =>
-      /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? ""
-    while (state(render.child.pid) !== "T") await Bun.sleep(1)
-    const [pid] = readFileSync(`/proc/${render.child.pid}/task/${render.child.pid}/children`, "latin1").split(
-      " ",
-    )
-    while (state(Number(pid)) !== "T") await Bun.sleep(1)
-    await Bun.write(join(folder.path, "go"), "")
-    render.kill("SIGCONT")
-    expect(await render.ends()).toBe(0)
-    expect((await render.stdout).toString()).toEndWith("done\n")
-  })
+  test.each(["run", "work"])(
+    "SIGTSTP halts the command of %s with it, and SIGCONT lets both go on",
+    async (by) => {
+      const go = join(folder.path, `go-${by}`)
+      const script = `echo "pid $$"; while [ ! -e ${go} ]; do sleep 0.02; done; echo done`
+      if (by === "work") await server.add({ song_id: 7, priority: 1 })
+      await using render = by === "run" ? shell(7, script) : studio(server, ["work", "--exec", script])
+      await render.prints("pid ")
+      const id = await latestOf(server, 7)
+      const { worker } = await itemOf(server, id)
+      expect(worker).not.toBe("")
+      render.kill("SIGTSTP")
+      const state = (pid: number): string =>
+        /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? ""
+      while (state(render.child.pid) !== "T") await Bun.sleep(1)
+      const children = readFileSync(`/proc/${render.child.pid}/task/${render.child.pid}/children`, "latin1")
+      const pids = children.trim().split(" ").map(Number)
+      while (!pids.some((pid) => state(pid) === "T")) await Bun.sleep(1)
+      await Bun.write(go, "")
+      render.kill("SIGCONT")
+      if (by === "work") {
+        expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+        render.kill("SIGTERM")
+      }
+      expect(await render.ends()).toBe(0)
+      expect((await render.stdout).toString()).toEndWith("done\n")
+    },
+  )
 })
 
 describe("the output", () => {
