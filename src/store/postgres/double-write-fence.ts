@@ -4,10 +4,16 @@ import type { PostgresConnections } from "./connections.ts"
 import { isConnectionLost } from "./faults.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
 
-const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
-  ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
-  RETURNING epoch::float8 AS epoch, (SELECT resumed_id::float8 FROM history) AS era`
-const COMMITTED = "SELECT array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no = $2"
+/** Enters an instance; `$3` is the note that is made thereby, null for none. */
+const ENTER = `WITH me AS (
+  INSERT INTO instances (id, seen_at) VALUES ($1, $2)
+  ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at RETURNING id, epoch),
+mark AS (
+  INSERT INTO groups (instance, no, kept) SELECT id, $3::int8, '{}' FROM me WHERE $3::int8 IS NOT NULL
+  ON CONFLICT DO NOTHING)
+SELECT epoch::float8 AS epoch, (SELECT resumed_id::float8 FROM history) AS era FROM me`
+const COMMITTED =
+  "SELECT no::float8 AS no, array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no IN ($2, $3)"
 const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
 /** The notes of earlier groups are removed whenever there are this many. */
 const KEPT_GROUPS = 500
@@ -34,7 +40,9 @@ const idsOf = (json: string): ReadonlySet<number> => {
 /**
  * Sends groups so that each is stored once, even if the connection breaks. After a lost answer it is open
  * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for
- * what is under way and shuts out what is still to come, and then reads whether the group is there.
+ * what is under way and shuts out what is still to come, and then reads whether the group is there. The notes of an
+ * instance that stands still for minutes are removed by another one: they tell something only while an earlier one is
+ * there, too.
  */
 export class DoubleWriteFence {
   /** The name of this instance. */
@@ -43,6 +51,8 @@ export class DoubleWriteFence {
   readonly #seen: RolledBackCheck
   #epoch: number | undefined
   #group = 0
+  /** The latest note that is known to have been made. */
+  #noted = 0
   #forgotten = 0
 
   /** `seen` knows the event IDs that this instance has seen. */
@@ -58,22 +68,20 @@ export class DoubleWriteFence {
    */
   async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
     this.#group += 1
-    let isSent = false
     let isOpen = false
     const work = async (): Promise<SentGroup> => {
-      const before = await this.#enter(nowMs, isSent)
+      const before = await this.#enter(nowMs, isOpen)
       if (before) return before
-      isSent = true
+      isOpen = false
       try {
         const outcome = await this.#append(parameters)
-        isOpen = false
         if (outcome !== SHUT_OUT) return outcome
       } catch (error) {
         // Any other error is an answer: nothing was stored.
         isOpen = isConnectionLost(error)
         throw error
       }
-      return (await this.#enter(nowMs, isSent)) ?? NOTHING
+      return (await this.#enter(nowMs, isOpen)) ?? NOTHING
     }
     try {
       return await this.#link.patiently(work, untilMs)
@@ -88,20 +96,29 @@ export class DoubleWriteFence {
   }
 
   /**
-   * Enters this instance into the database, unless it is there. If the group was sent before, answers whether
-   * it was stored.
+   * Enters this instance into the database, unless it is there. If it is open whether the group was stored, answers what
+   * was stored of it, and undefined if nothing was.
+   * @throws AppError `unavailable` if nobody knows that any more
    */
-  async #enter(nowMs: number, isSent: boolean): Promise<SentGroup | undefined> {
+  async #enter(nowMs: number, isOpen: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
-    const [row] = await this.#link.ask<{ epoch: number; era: number }>(ENTER, [this.instance, nowMs])
-    const [group] = isSent
-      ? await this.#link.ask<{ kept: string }>(COMMITTED, [this.instance, this.#group])
-      : []
+    const mark = isOpen ? null : this.#group - 1
+    const own = [this.instance, nowMs, mark]
+    const [row] = await this.#link.ask<{ epoch: number; era: number }>(ENTER, own)
+    const group = mark === null ? await this.#committed() : undefined
+    this.#noted = mark ?? (group ? this.#group : this.#noted)
     // After a failover or a restore the database may know less than was seen.
     if (row) this.#seen.begin(row.era)
     await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }
+  }
+
+  async #committed(): Promise<{ readonly kept: string } | undefined> {
+    const asked = [this.instance, this.#group, this.#noted]
+    const notes = await this.#link.ask<{ no: number; kept: string }>(COMMITTED, asked)
+    if (notes.length === 0) throw new AppError("unavailable", "the notes of this server were removed")
+    return notes.find(({ no }) => no === this.#group)
   }
 
   async #append(parameters: readonly unknown[]): Promise<SentGroup | typeof SHUT_OUT> {
@@ -112,6 +129,7 @@ export class DoubleWriteFence {
         this.#epoch = undefined
         return SHUT_OUT
       }
+      this.#noted = this.#group
       this.#seen.note(answer.head)
       this.#forget()
       return { kept: idsOf(answer.kept), answer }

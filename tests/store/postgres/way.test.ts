@@ -91,6 +91,32 @@ withPostgres(
   },
 )
 
+withPostgres("a write that was stored, but whose answer and note are lost, is not stored again", async () => {
+  await using opened = await distant()
+  const { store, proxy, url } = opened
+  await using client = new SQL({ url, max: 1 })
+  const id = await added(store)
+  for (const isBack of [false, true]) {
+    const message = `stored ${isBack}`
+    once(proxy, `"${message}"`, "cut after")
+    const isStored = async () =>
+      (await client.unsafe("SELECT 1 FROM updates WHERE data LIKE $1", [`%${message}%`])).length > 0
+    const write = put(store, id, { message }).catch((error: unknown) => error)
+    proxy.isClosed = true
+    while (!(await isStored())) await Bun.sleep(5)
+    // As another server does, if this one has stood still for ten minutes; it may have announced itself again by now.
+    await client.unsafe("DELETE FROM instances")
+    if (isBack)
+      await client.unsafe("INSERT INTO instances (id, seen_at) VALUES ($1, 0)", [store.instances.own])
+    proxy.isClosed = false
+    expect(await write).toMatchObject({ code: "unavailable", message: expect.stringContaining("not known") })
+  }
+  // Of what comes later it is known again.
+  once(proxy, '"later"', "cut after")
+  expect((await put(store, id, { message: "later" })).message).toBe("later")
+  expect(await store.head()).toBe(4)
+})
+
 withPostgres("without the fence a write whose answer is lost would be stored twice", async () => {
   await using opened = await distant()
   const { store, url } = opened
