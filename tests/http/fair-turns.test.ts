@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { FairTurns } from "../../src/http/fair-turns.ts"
 
@@ -53,19 +53,36 @@ test("others have their turn between two requests that take long, and clients th
   expect(said).toMatch(/a2 (turn )+b2 (turn )+a3/)
 })
 
-test("requests that take little go on many at a time, and all of them do", async () => {
+/** In how many turns a hundred requests of one client go on that take so long each. */
+async function turnsOf(eachMs: number): Promise<number> {
+  let nowMs = 0
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns()
-  await turns.wait("client")
-  work(2)
+  const one = async (): Promise<void> => {
+    await turns.wait("client")
+    nowMs += eachMs
+  }
   let count = 0
   let isOver = false
   const counting = (async () => {
     for (; !isOver; count += 1) await turn()
   })()
-  await Promise.all(Array.from({ length: 1000 }, () => turns.wait("client")))
+  const all: Promise<void>[] = []
+  for (let i = 0; i < 100; i += 1) {
+    all.push(one())
+    await settled()
+  }
+  await Promise.all(all)
   isOver = true
   await counting
-  expect(count).toBeLessThan(500)
+  return count
+}
+
+test("as many requests of a client go on in a turn as take a millisecond together", async () => {
+  expect(await turnsOf(0)).toBeLessThan(10)
+  expect(await turnsOf(0.1)).toBeWithin(10, 16)
+  expect(await turnsOf(0.4)).toBeWithin(48, 54)
+  expect(await turnsOf(2)).toBeWithin(100, 103)
 })
 
 test("a caller to whom no limit applies waits for nothing", () => {

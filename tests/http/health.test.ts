@@ -41,6 +41,19 @@ test("a reason that is noted makes health degraded, still with 200, until it no 
   expect(await health()).toEqual([200, "ok"])
 })
 
+test("health says when the removal of old data begins, until it has begun", async () => {
+  const nowMs = Date.UTC(2026, 0, 2)
+  const answerAt = async (beginsMs: number): Promise<{ retention_begins_at?: string }> => {
+    const known = { reasons: new Reasons(), version: "0", commit: "none" }
+    const running = { ...known, startedMs: 0, now: () => nowMs }
+    const app = healthRoute({ ...running, retentionBeginsAtMs: () => beginsMs }, "health")
+    return (await app.handle(new Request("http://localhost/health"))).json()
+  }
+  expect((await answerAt(nowMs + 1)).retention_begins_at).toBe("2026-01-02T00:00:00.001Z")
+  for (const other of [nowMs, nowMs - 1, Number.POSITIVE_INFINITY])
+    expect(await answerAt(other)).not.toHaveProperty("retention_begins_at")
+})
+
 /** An app whose every part throws when it is touched, but for what the probes may use. */
 function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
   const untouchable = new Proxy(

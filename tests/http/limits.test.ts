@@ -45,14 +45,16 @@ test("an address may ask four seconds' worth at once, and then its rate", () => 
   expect(passing(100, () => limits.ask({ ...visitor, client: "10.0.0.2" }, ""))).toBe(40)
 })
 
-test("a request that changes many items costs as many requests", async () => {
-  await using server = await start({ args: ["--requests-per-token", "10"] })
+test("a request that changes many items costs as many requests, and one that changes one costs one", async () => {
+  await using server = await start({ args: ["--requests-per-token", "1"] })
   const operator = bearer(await tokenOf(server, "operator"))
   await known(server, await tokenOf(server, "viewer"))
   const ids = Array.from({ length: 38 }, (_, i) => i + 1)
-  const ask = async (): Promise<number> =>
-    (await server.api("POST", "/queue/batch", { act: "cancel", ids }, operator)).status
-  expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 429])
+  const ask = async (many: readonly number[]): Promise<number> =>
+    (await server.api("POST", "/queue/batch", { act: "cancel", ids: many }, operator)).status
+  // Four may come at once.
+  expect([await ask([1]), await ask([1]), await ask([1])]).toEqual([200, 200, 200])
+  expect([await ask(ids), await ask([1])]).toEqual([200, 429])
 })
 
 test("each lease has a rate of its own; without a token the address pays for it, too", () => {
@@ -100,10 +102,14 @@ test("with a token, leases that prove to be nobody's are paid for by the token",
   expect(new Set(statuses)).toEqual(new Set([409, 429]))
 })
 
-test("a large answer delays the next request", () => {
+test("a large answer delays the next request, and small ones do not", () => {
   const { limits, clock } = limited()
+  for (let i = 0; i < 100; i += 1) limits.charge(visitor, 64 * 1024 - 1)
+  expect(passing(100, () => limits.ask(visitor, ""))).toBe(40)
+  clock.nowMs += 4000
   limits.charge(visitor, 100 * 64 * 1024)
   expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
+  // The 60 units that are missing, and the one of the request.
   clock.nowMs += 6099
   expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
   clock.nowMs += 1

@@ -230,4 +230,96 @@ export const HTTP: readonly Mistake[] = [
     ["tests/http/output-cost.test.ts"],
     [["output that was paid for is charged again", "      uncharged = 0\n", ""]],
   ),
+  ...of(
+    "src/http/accepts.ts",
+    ["tests/http/accepts.test.ts"],
+    [["a client that refuses HTML gets it", "(;(?!\\s*q=0(\\.0*)?\\s*$)|$)", "(;|$)"]],
+  ),
+  ...of(
+    "src/http/fair-turns.ts",
+    ["tests/http/fair-turns.test.ts"],
+    [
+      [
+        "each of several requests counts as long as all of them",
+        "(client.eachMs + tookMs / count) / 2",
+        "(client.eachMs + tookMs) / 2",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/health.ts",
+    ["tests/http/health.test.ts"],
+    [
+      [
+        "health says for ever when the removal of old data began",
+        "Number.isFinite(atMs) && atMs > now()",
+        "Number.isFinite(atMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/limits.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "each small answer costs as much as a request",
+        "Math.floor(bytes / UNIT_BYTES)",
+        "Math.ceil(bytes / UNIT_BYTES)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/queue-actions.ts",
+    ["tests/http/limits.test.ts"],
+    [["a request that changes many items costs one more", "ids.length - 1)", "ids.length)"]],
+  ),
+  ...of(
+    "src/http/page.ts",
+    ["tests/dashboard/http.test.ts"],
+    [
+      [
+        "a cache gives the page to clients that want no HTML",
+        'vary: "accept, accept-encoding"',
+        'vary: "accept-encoding"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/page-files.ts",
+    ["tests/dashboard/http.test.ts"],
+    [
+      [
+        "of several versions that a cache has only the first is compared",
+        "tag.trim() === etag",
+        "tag === etag",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/queue-figures.ts",
+    ["tests/queue/totals.test.ts"],
+    [["a render of 1 h and 5 s took 1h5s", "h > 0 || m > 0 ?", "m > 0 ?"]],
+  ),
+  ...of(
+    "src/http/queue-figures.ts",
+    ["tests/queue/totals.test.ts"],
+    [
+      [
+        "lost items are missing among the failed ones",
+        "failed: failed + cancelled + lost,",
+        "failed: failed + cancelled,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/forecast-and-kinds.ts",
+    ["tests/queue/start-forecasts.test.ts"],
+    [
+      [
+        "when nothing is left to do it is unknown when all is done",
+        "doneIn === undefined ? null : tenth(doneIn)",
+        "doneIn ? tenth(doneIn) : null",
+      ],
+    ],
+  ),
 ]

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { type Ran, run, start, type TestServer } from "../server.ts"
 import { asked, attempt, claim } from "../worker.ts"
+import { ClockedServer } from "./clocked.ts"
 
 setDefaultTimeout(30_000)
 
@@ -44,6 +45,15 @@ test("nothing is foreseen while no worker is present", async () => {
   expect(await forecast()).toEqual({ forecast: [], done_in_seconds: null, workers: 0 })
   expect(await server.item(id)).not.toHaveProperty("starts_in_seconds")
   await server.api("DELETE", `/queue/${id}`)
+})
+
+test("of an empty queue all is done now, and not at a time that is unknown", async () => {
+  await using empty = await ClockedServer.start()
+  expect<object>(await empty.ask("GET", "/queue/forecast")).toEqual({
+    forecast: [],
+    done_in_seconds: 0,
+    workers: 0,
+  })
 })
 
 test("waiting items start after what their worker has in hand, by what there is to do in each", async () => {

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { blank } from "../../src/item/blank-item.ts"
@@ -8,6 +9,7 @@ import type { Items, ListQuery } from "../../src/store/contract/items.ts"
 import type { Life } from "../../src/store/contract/life.ts"
 import type { BatchAnswer, Counts, Dashboard } from "../../src/wire/answers.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+import { ClockedServer } from "./clocked.ts"
 
 setDefaultTimeout(30_000)
 
@@ -22,19 +24,27 @@ async function ended(server: TestServer, status: "completed" | "failed"): Promis
   return id
 }
 
+/** An item that was lost, as it is after the last rescue. */
+async function lost(server: TestServer): Promise<void> {
+  const id = await ended(server, "failed")
+  using beside = new Database(server.database)
+  beside.run("UPDATE queue_items SET outcome = 'lost' WHERE id = ?", [id])
+}
+
 test("the counts are those of the whole queue, by status and by outcome, with what finished lately", async () => {
   await using server = await start()
   await ended(server, "completed")
   await ended(server, "failed")
+  await lost(server)
   await server.api("POST", `/queue/${await server.add()}/cancel`)
   await server.put(await server.add(), { status: "processing" })
   await server.add()
   const found = await counts(server)
-  expect(found.status).toEqual({ queued: 1, processing: 1, completed: 1, failed: 2, retrying: 0 })
-  expect(found.outcome).toEqual({ completed: 1, failed: 1, cancelled: 1, lost: 0 })
+  expect(found.status).toEqual({ queued: 1, processing: 1, completed: 1, failed: 3, retrying: 0 })
+  expect(found.outcome).toEqual({ completed: 1, failed: 1, cancelled: 1, lost: 1 })
   expect(found.paused_at).toBeNull()
   for (const span of [found.last_hour, found.today, found.this_week]) {
-    expect(span).toMatchObject({ completed: 1, failed: 1, cancelled: 1, lost: 0 })
+    expect(span).toMatchObject({ completed: 1, failed: 1, cancelled: 1, lost: 1 })
     expect(span.mean_seconds).toBe(span.shortest_seconds)
     expect(Date.parse(span.since)).toBeLessThan(Date.now())
   }
@@ -57,20 +67,21 @@ test("the dashboard is the queue at a glance, in the keys of the web application
   await server.put(error, { status: "failed", error_message: "out of disk" })
   await server.api("POST", `/queue/${await server.add({ song_id: 8 })}/cancel`)
   await server.add({ song_id: 9 })
+  await lost(server)
   const { recent_videos, recent_errors, ...figures } = await json<Dashboard>(server.api("GET", "/dashboard"))
   expect(figures).toEqual({
-    total_songs: 3,
+    total_songs: 4,
     total_videos: 1,
     queued_items: 1,
     processing_items: 0,
     completed_today: 1,
-    errors_today: 1,
+    errors_today: 2,
     ytd_min_processing_time: "0s",
     ytd_max_processing_time: "0s",
     ytd_avg_processing_time: "0s",
     ytd_total_videos: 1,
-    ytd_total_errors: 1,
-    ytd_success_rate: 50,
+    ytd_total_errors: 2,
+    ytd_success_rate: 33.3,
     genre_distribution: [],
   })
   const { completed_at } = await server.item(video)
@@ -85,9 +96,31 @@ test("the dashboard is the queue at a glance, in the keys of the web application
     },
   ])
   const failed_at = (await server.item(error)).completed_at ?? ""
-  expect(recent_errors).toEqual([
-    { id: error, song_id: 7, title: "Midnight", error_message: "out of disk", failed_at },
-  ])
+  // The lost one is the latest.
+  expect(recent_errors).toHaveLength(2)
+  expect(recent_errors[1]).toEqual({
+    ...{ id: error, song_id: 7, title: "Midnight" },
+    ...{ error_message: "out of disk", failed_at },
+  })
+})
+
+test("how long renders took is said in hours, minutes and seconds, without what they did not take, and in seconds", async () => {
+  await using server = await ClockedServer.start()
+  for (const seconds of [5, 65, 3605.4]) {
+    const { id } = await server.ask("POST", "/queue", { song_id: 1 })
+    await server.ask("PUT", `/queue/${id}`, { status: "processing" })
+    server.seconds += seconds
+    await server.ask("PUT", `/queue/${id}`, { status: "completed" })
+  }
+  const { recent_videos, ...figures }: object & Partial<Dashboard> = await server.ask("GET", "/dashboard")
+  expect(recent_videos?.map(({ processing_time }) => processing_time)).toEqual(["1h0m5s", "1m5s", "5s"])
+  expect(figures).toMatchObject({
+    ytd_min_processing_time: "5s",
+    ytd_max_processing_time: "1h0m5s",
+    ytd_avg_processing_time: "20m25s",
+  })
+  const { today }: object & { readonly today?: Counts["today"] } = await server.ask("GET", "/queue/counts")
+  expect(today).toMatchObject({ shortest_seconds: 5, mean_seconds: 1225.133, longest_seconds: 3605.4 })
 })
 
 test("a paused queue gives workers nothing, over a restart too, but an item that is named; resumed, it wakes those that wait", async () => {
