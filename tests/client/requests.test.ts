@@ -50,6 +50,7 @@ test("an answer may take ten seconds more than the server was asked to hold it",
   expect(await longest(() => client.claim({ worker: "w" }))).toBe(10_000)
   expect(await longest(() => client.claim({ worker: "w", wait: 30 }))).toBe(40_000)
   expect(await longest(() => client.heartbeat(HELD, 20))).toBe(30_000)
+  expect(await longest(() => client.finished(7, 3600))).toBe(3_610_000)
 })
 
 test.each([
@@ -86,4 +87,16 @@ test("once an answer has come, no timer of its request keeps the program alive",
   } finally {
     clearing.mockRestore()
   }
+})
+
+test("the rest of an answer that is too long is not sent any more", async () => {
+  let isCancelled = false
+  const body = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+    cancel: () => void (isCancelled = true),
+  })
+  const answered = Promise.resolve(new Response(body, { status: 500 }))
+  using _fetch = spyOn(globalThis, "fetch").mockReturnValue(answered)
+  await expect(new Client("http://127.0.0.1:1").get(7)).rejects.toThrow("the server answered 500")
+  expect(isCancelled).toBe(true)
 })

@@ -137,4 +137,31 @@ export const CLIENT: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/client.ts",
+    ["tests/client/requests.test.ts"],
+    [
+      [
+        "a long wait for a finished item is cut off after ten seconds",
+        "{ signal, heldS: timeoutS }",
+        "{ signal }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
+    [["an answer that is too long is sent on and on", "      await reader?.cancel()\n", ""]],
+  ),
+  ...of(
+    "src/client/output.ts",
+    ["tests/client/output.test.ts"],
+    [
+      [
+        "an output is read on by the number of its attempt alone",
+        "begunMs === undefined ? `${attempt}-${to}` : `${attempt}-${to}-${begunMs}`",
+        "`${attempt}-${to}`",
+      ],
+    ],
+  ),
 ]

@@ -78,4 +78,42 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/command-outputs.ts",
+    ["tests/runner/render.test.ts"],
+    [
+      [
+        "a command that could not start leaves its pipes open",
+        "if (pipe) closeSync(pipe.from)\n    this.#closeTargets()",
+        "if (pipe) closeSync(pipe.from)",
+      ],
+      [
+        "a last line without its end is not read",
+        "    for (const output of this.#read) this.#reader?.end(output)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/unreported-leases.test.ts"],
+    [
+      [
+        "leases are removed before they are written elsewhere",
+        "      if (leases.length > 0) this.#write()\n      removeBoth(lockPath)\n",
+        "      removeBoth(lockPath)\n      if (leases.length > 0) this.#write()\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [
+      [
+        "what the server has still takes room in the spool",
+        "    this.#size = this.#parts.reduce((size, { bytes }) => size + bytes.length, 0)\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -272,4 +272,26 @@ export const STREAM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "an idle client that leaves after a long silence counts as slow",
+        "!this.isIdle && performance.now() - this.saidMs > SLOW_MS",
+        "performance.now() - this.saidMs > SLOW_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/unreadable-updates.test.ts"],
+    [
+      [
+        "a database that is away is asked on for a client that has left",
+        "if (!isAway(error) || !this.#isWatched) throw error",
+        "if (!isAway(error)) throw error",
+      ],
+    ],
+  ),
 ]

@@ -36,6 +36,18 @@ test("a line that is just being printed waits for its end, or until nothing more
   expect(printed("")).toBe("ready> ")
 })
 
+test("what the server has takes no room: as much can wait afterwards as before", () => {
+  const spool = new OutputSpool()
+  const line = new TextEncoder().encode("x".repeat(1023) + "\n")
+  for (let round = 0; round < 4; round += 1) {
+    for (let i = 0; i < 200; i += 1) spool.push(line, 1)
+    spool.gather()
+    const next = spool.next()
+    expect([next?.at, next?.bytes.length]).toEqual([round * 200 * 1024, 200 * 1024])
+    spool.stored((round + 1) * 200 * 1024)
+  }
+})
+
 test("output that was too much is counted in the places of what follows it", () => {
   const spool = new OutputSpool()
   const line = "x".repeat(1023) + "\n"

@@ -1,15 +1,16 @@
 import { expect, test } from "bun:test"
 import { Writable } from "node:stream"
 
+import { openDescriptors } from "../../src/machine/machine.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
 import { Tap } from "../../src/runner/pipes.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Render } from "../../src/runner/render.ts"
 
-test("a character that a command prints in two pieces is read as one", async () => {
+test("a character that a command prints in two pieces is read as one, and a last line without its end is read", async () => {
   const told: (string | undefined)[] = []
   const render = Render.start({
-    plan: planned(["sh", "-c", "printf '[1/4] Z\\303'; sleep 0.1; printf '\\244hlen\\n'"]),
+    plan: planned(["sh", "-c", "printf '[1/4] Z\\303'; sleep 0.1; printf '\\244hlen'"]),
     guarded: new KillGuard().watch(),
     onReport: ({ message }) => void told.push(message),
     onPrinted: () => undefined,
@@ -17,6 +18,20 @@ test("a character that a command prints in two pieces is read as one", async () 
   await render.ended
   expect(told.at(-1)).toBe("[1/4] Zählen")
 }, 30_000)
+
+test("a command that cannot be started leaves no file of ours open", () => {
+  const start = (): Render =>
+    Render.start({
+      plan: planned(["/no/such/program"]),
+      guarded: { mark: "none", started: () => undefined, [Symbol.dispose]: () => undefined },
+      onReport: () => undefined,
+      onPrinted: () => undefined,
+    })
+  expect(start).toThrow("/no/such/program")
+  const before = openDescriptors()
+  for (let time = 0; time < 5; time += 1) expect(start).toThrow("/no/such/program")
+  expect(openDescriptors()).toBe(before)
+})
 
 test("output that goes out slowly is passed on whole, however long nothing new comes", async () => {
   const written: string[] = []

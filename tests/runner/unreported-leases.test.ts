@@ -113,6 +113,21 @@ describe("leases on a disk that is full for a while", () => {
   })
 })
 
+test("what a killed worker left behind stays where it is while the disk of its heir is full", () => {
+  using folder = temporaryFolder()
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1 })
+  killed.close()
+  const heir = new LeaseFile(leasesIn(folder.path), SERVER)
+  const obstacle = `${heir.path}.new`
+  mkdirSync(obstacle)
+  expect(heir.adopt()).toEqual([])
+  // The heir is killed before it can write what it took over.
+  rmSync(obstacle, { recursive: true })
+  expect(leftIn(folder.path)).toEqual([{ id: 7, token: "seven", attempt: 1 }])
+  heir.close()
+})
+
 describe("leases whose folder", () => {
   const seven = { id: 7, token: "seven", attempt: 1 }
   const eight = { id: 8, token: "eight", attempt: 1 }

@@ -112,6 +112,20 @@ test("a client that was cut because it did not read for a minute is slow", async
   expect([await server.count(closed("slow")), await server.count(closed("client"))]).toEqual([1, 0])
 })
 
+test("a client that leaves a stream on which nothing has happened for a minute is not slow", async () => {
+  const server = open()
+  server.say("processing")
+  const left = read(await server.watch())
+  while ((await server.count("sent_frames_total")) < 3) await Bun.sleep(1)
+  await Bun.sleep(0)
+  const realMs = performance.now()
+  using clock = spyOn(performance, "now").mockReturnValue(realMs + 56_000)
+  server.over.abort()
+  clock.mockRestore()
+  await left
+  expect([await server.count(closed("slow")), await server.count(closed("client"))]).toEqual([0, 1])
+})
+
 test("the time until an update is delivered counts from the first of several notifications", async () => {
   const server = open()
   server.say("processing")

@@ -130,3 +130,20 @@ test("what a database that is away cannot give is not reported as damaged: the s
   leave.abort()
   broadcaster.drain()
 }, 30_000)
+
+test("a database that is away is asked nothing more for a client that has left", async () => {
+  const leave = new AbortController()
+  let reads = 0
+  const history = new MemoryHistory(async (name) => {
+    if (name !== "latest") return
+    reads += 1
+    leave.abort()
+    throw new AppError("unavailable", "the database cannot be reached now")
+  }, 1000)
+  const onError = (): void => undefined
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
+  for await (const _ of (await streams.open(common)) ?? []);
+  expect(reads).toBe(1)
+})
