@@ -54,7 +54,10 @@ const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOption
   return all.every(([key, check]) => (isOptional && value[key] === undefined) || check(value[key]))
 }
 
-/** An object with these keys, and with those of `more` where it has them. */
+/**
+ * Accepts an object that has the keys of `checks`. A key of `more` may be missing; if it is there, its value
+ * must fit.
+ */
 const objectOf =
   <T extends object>(checks: Checks<T>, more: Checks<T> = {}): Check<T> =>
   (value): value is T =>
@@ -74,7 +77,7 @@ const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
 const isNumbers = (value: unknown): value is Record<string, number> =>
   isObject(value) && Object.values(value).every(isNumber)
 
-/** Every key of an item: one that is added must be checked, too. */
+/** The check of each key of an item. The compiler refuses a key of `ReadItem` that has no check here. */
 const ITEM = {
   id: isNumber,
   status: isText,
@@ -153,20 +156,20 @@ const isItemOfAnyAge = objectOf<ReadItem>(
   ITEM,
 )
 
-/** Whether a value is an item; then it gets what only an older server leaves out. */
+/** Whether a value is an item. Keys that only an older server leaves out are added to it. */
 const isItem: Check<ReadItem> = (value): value is ReadItem => {
   if (!isItemOfAnyAge(value)) return false
   Object.assign(value, { ...LATER, ...value })
   return true
 }
 
-/** Whether a value is this item, and no other. */
+/** Whether a value is the item with this ID. */
 export const isItemOf =
   (id: number): Check<ReadItem> =>
   (value): value is ReadItem =>
     isItem(value) && value.id === id
 
-/** What an answer about an item must be, with that item in it. */
+/** Accepts an answer that contains the item with this ID. */
 export const aboutItem =
   <T extends { readonly item: { readonly id: number } }>(id: number, check: Check<T>): Check<T> =>
   (value): value is T =>
@@ -219,7 +222,7 @@ export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
 export const isControl: Check<StreamControl> = (value): value is StreamControl =>
   isObject(value) && CONTROLS.get(value["event"])?.(value) === true
 
-/** The token of a lease: what a header can carry, and what servers take. */
+/** The form of a lease token: what a header can carry and servers accept. */
 export const LEASE_TOKEN = /^[\x21-\x7e]{1,128}$/
 
 const isLeaseToken = (value: unknown): value is string => isText(value) && LEASE_TOKEN.test(value)
@@ -350,7 +353,10 @@ export const SHAPES = {
   health: objectOf<Health>({ version: isText, commit: isText }),
 } satisfies Readonly<Record<string, Check<unknown>>>
 
-/** Whether a value is a page of the queue after this place that leads further: a reader of all pages must come to an end. */
+/**
+ * Whether a value is a page of the queue that continues after the place `after`. A page that leads back to
+ * its own place is refused, because a reader of all pages would never come to an end.
+ */
 export const isPageAfter =
   (after: string | undefined): Check<QueuePage> =>
   (value): value is QueuePage =>

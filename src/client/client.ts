@@ -43,7 +43,7 @@ export { ServerError }
 
 /** The right to write one item. */
 export interface Held {
-  /** The item's ID. */
+  /** The ID of the item. */
   readonly id: number
   /** The token of the lease, from the claim. */
   readonly token: string
@@ -69,7 +69,10 @@ export interface ClientOptions {
 export class Client {
   readonly #server: Requests
 
-  /** `base` is the server's URL, with the path below which a proxy serves it, if any: `http://localhost:8080`. */
+  /**
+   * `base` is the URL of the server, for example `http://localhost:8080`. It includes the path if a proxy
+   * serves the server below a path.
+   */
   constructor(base: string, { token }: ClientOptions = {}) {
     this.#server = new Requests(base, token)
   }
@@ -80,7 +83,7 @@ export class Client {
     return this.#server.json("POST", "/queue", SHAPES.item, { body: item, headers, signal })
   }
 
-  /** Changes the given keys of an item, and returns it as it is then. */
+  /** Changes the given keys of an item, and returns the changed item. */
   update(id: number, change: ItemChange, signal?: AbortSignal): Promise<QueueItem> {
     return this.#server.json("PUT", `/queue/${id}`, isItemOf(id), { body: change, signal })
   }
@@ -106,7 +109,7 @@ export class Client {
     return this.#server.json("GET", `/queue/forecast?limit=${limit}`, SHAPES.forecast, { signal })
   }
 
-  /** The kinds that are learned from, the one with the newest run first. */
+  /** The kinds of which runs are remembered, the one with the newest run first. */
   kinds(signal?: AbortSignal): Promise<Kinds> {
     return this.#server.json("GET", "/kinds", SHAPES.kinds, { signal })
   }
@@ -125,8 +128,9 @@ export class Client {
   }
 
   /**
-   * Claims an item, waiting for one as long as `request` says. Null when there was none, and `drain` when there will be
-   * none for this worker: it is to stop.
+   * Claims an item. If no item is available, the server waits for one as long as `request` says.
+   * Returns null if no item became available in time, and `drain` if this worker gets no more items and must
+   * stop.
    */
   async claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | "drain" | null> {
     let isDraining = false
@@ -140,8 +144,9 @@ export class Client {
   }
 
   /**
-   * Claims this item and no other, whatever its place and its tags. `former` is the lease that was held of it before, if
-   * any: after a backup was restored, the item waits a minute for its last holder, and refuses others as `leased`.
+   * Claims the item `id` whatever its place and its tags are, and no other item.
+   * `former` is the lease that the caller held on this item before, if any: after a backup was restored, the
+   * item waits one minute for its last holder, and a claim by anybody else is refused as `leased`.
    */
   take(
     id: number,
@@ -160,8 +165,9 @@ export class Client {
   }
 
   /**
-   * Stores what the command printed. `offset` is the position of the first byte in all that it printed: with it a
-   * repetition stores nothing twice. Without, it is added to what is stored. Resolves with where the output ends.
+   * Stores what the command printed. `offset` is the position of the first byte in everything that the
+   * command has printed: with it, a repeated request stores nothing twice. Without it, the bytes are added to
+   * the end of what is stored. Resolves with the position at which the output now ends.
    */
   print(
     held: Held,
@@ -179,16 +185,16 @@ export class Client {
   }
 
   /**
-   * Begins the first declared step that has not begun, and renews the lease. `step` is null if none is left, or none
-   * was declared.
+   * Begins the first declared step that has not begun, and renews the lease. `step` is null if no step is
+   * left or no steps were declared.
    */
   beginStep(held: Held, signal?: AbortSignal): Promise<StepAnswer> {
     return this.#work(held, "steps/next", aboutItem(held.id, SHAPES.step), { signal })
   }
 
   /**
-   * Renews the lease. With `waitS` the answer is held that many seconds, at most 60 and at most half the lease, or
-   * until there is a directive to stop; default 0.
+   * Renews the lease. With `waitS` the server holds its answer for that many seconds (at most 60, and at most
+   * half of the lease), or until the worker must stop. Default 0: the server answers at once.
    */
   heartbeat(held: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, `heartbeat?wait=${waitS}`, aboutItem(held.id, SHAPES.work), {
@@ -197,17 +203,17 @@ export class Client {
     })
   }
 
-  /** Ends the lease with success. */
+  /** Ends the lease and completes the item. */
   complete(held: Held, result: Result = {}, signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, "complete", aboutItem(held.id, SHAPES.work), { body: result, signal })
   }
 
-  /** Ends the lease with a failure. */
+  /** Ends the lease and says that the attempt failed. */
   fail(held: Held, failure: FailRequest, signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, "fail", aboutItem(held.id, SHAPES.work), { body: failure, signal })
   }
 
-  /** Ends the lease and returns the item to the queue, with nothing counted against it. */
+  /** Ends the lease and returns the item to the queue. It does not count as a failure. */
   release(held: Held, signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, "release", aboutItem(held.id, SHAPES.work), { body: {}, signal })
   }
@@ -222,7 +228,10 @@ export class Client {
     return this.#server.json("POST", `/queue/${id}/retry`, isItemOf(id), { signal })
   }
 
-  /** The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600). */
+  /**
+   * Waits until the item is finished, and returns it. After `timeoutS` seconds (at most 3,600) it returns the
+   * item as it is.
+   */
   finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
     const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
     return this.#server.json("GET", path, isItemOf(id), { signal, heldS: timeoutS })
@@ -239,7 +248,7 @@ export class Client {
     return this.#server.json("POST", `/queue/${id}/move`, isItemOf(id), { body, signal })
   }
 
-  /** Puts every item back into the queue that failed or lost its workers; resolves with their IDs. */
+  /** Puts all items that failed or were lost back into the queue; resolves with their IDs. */
   async retryFailed(signal?: AbortSignal): Promise<readonly number[]> {
     const body: RetryRequest = { status: "failed" }
     const { ids } = await this.#server.json("POST", "/queue/retry", SHAPES.retried, { body, signal })
@@ -247,7 +256,8 @@ export class Client {
   }
 
   /**
-   * Cancels, retries or deletes up to 1,000 items; resolves with those that it was done to, and why not to the others.
+   * Cancels, retries or deletes up to 1,000 items. Resolves with the items for which it worked, and with the
+   * reason for each of the others.
    */
   batch(act: BatchRequest["act"], ids: readonly number[], signal?: AbortSignal): Promise<BatchAnswer> {
     const body: BatchRequest = { act, ids: [...ids] }
@@ -259,7 +269,7 @@ export class Client {
     await this.#server.json("POST", "/queue/pause", SHAPES.done, { signal })
   }
 
-  /** Gives items to workers again. */
+  /** Lets workers claim items again. */
   async resume(signal?: AbortSignal): Promise<void> {
     await this.#server.json("POST", "/queue/resume", SHAPES.done, { signal })
   }
@@ -285,49 +295,53 @@ export class Client {
     await this.#server.json("DELETE", drainPath(worker), SHAPES.done, { signal })
   }
 
-  /** The figures of the streams. */
+  /** Figures about the streams and the history. */
   stats(signal?: AbortSignal): Promise<Stats> {
     return this.#server.json("GET", "/progress/stats", SHAPES.stats, { signal })
   }
 
-  /** The open streams, those that lag most first, then the oldest; at most 1,000. It needs the role `admin`. */
+  /**
+   * The open streams, at most 1,000: first those that lag most, then the oldest. The caller needs the role
+   * `admin`.
+   */
   async openStreams(signal?: AbortSignal): Promise<readonly StreamSeen[]> {
     const path = "/progress/stats?streams=true"
     return (await this.#server.json("GET", path, SHAPES.openStreams, { signal })).open_streams
   }
 
-  /** The role of this client, and what it may do. A server without tokens takes every client for an admin. */
+  /** The role of this client, and what it may do. On a server without tokens every client is an admin. */
   me(signal?: AbortSignal): Promise<Me> {
     return this.#server.json("GET", "/me", SHAPES.me, { signal })
   }
 
-  /** How the server is, and which version. */
+  /** Whether the server works, and its version. */
   health(signal?: AbortSignal): Promise<Health> {
     return this.#server.json("GET", "/health", SHAPES.health, { signal, isOutsideApi: true })
   }
 
   /**
-   * The stream of one item, of some or of all.
+   * The stream of one item, of some items or of all items.
    *
-   * It reconnects by itself from where it was, whatever a proxy answers meanwhile, and when the server answers 5xx or
-   * 429. It yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for
-   * two of their intervals and 5 s. It waits as long as the server asks for, twice as long (within 20 %) after each
-   * failure, and 5 s at most unless the server asks for more. It throws what the server refuses for good (an unknown
-   * item, say), and what another program answers before the server was found.
+   * After the connection breaks, the stream reconnects by itself and continues where it was, whatever a proxy
+   * answers in the meantime. It also reconnects when the server answers 5xx or 429, and when nothing has come
+   * for two keepalive intervals and 5 s. Each time it yields `offline` first. The first wait is as long as
+   * the server asks for; after each further failure it is twice as long (within 20 %), and at most 5 s unless
+   * the server asks for more. It throws if the server refuses for good (for example, if the item is unknown),
+   * and if another program answers before the server was found.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     return watching(this.#open, options)
   }
 
   /**
-   * What the command of an item printed, piece by piece, and then `end`. Followed, it reconnects by itself and yields
-   * `offline`, as `watch` does.
+   * The output of an item's command, piece by piece, and then `end`. If the output is followed, the
+   * connection is opened again whenever it breaks, and `offline` is yielded first, as in `watch`.
    */
   output(id: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
     return printedAt(this.#open, `/queue/${id}/output`, options)
   }
 
-  /** As `output`, of the item of a song that was started last. */
+  /** Like `output`, for the item of this song that was started last. */
   songOutput(songId: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
     return printedAt(this.#open, `/songs/${songId}/output`, options)
   }

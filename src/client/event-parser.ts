@@ -1,34 +1,37 @@
 import { ServerError } from "./requests.ts"
 
-/** An event of a stream, as the HTML standard has it; keys are there only when the server sent them. */
+/** An event of a stream, as the HTML standard defines it. A key is present only if the server sent it. */
 export interface ServerSentEvent {
   /** The event ID; absent if the server sent none. */
   readonly id?: string
-  /** The event type; `message` where the server named none. */
+  /** The event type; `message` if the server named none. */
   readonly event: string
   /** The data, its lines joined by line breaks. */
   readonly data: string
 }
 
-/** What comes out of a stream: events, and the reconnection time in milliseconds where the server names it. */
+/** What the parser yields: events, and the reconnection time in milliseconds if the server sends one. */
 export type Incoming = ServerSentEvent | { readonly retryMs: number }
 
-/** No event of a server has more characters; a longer one comes from another program. */
+/** No event of a server has more characters than this. A longer event comes from another program. */
 const MAX_EVENT = 4 * 1024 * 1024
 
-/** Takes server-sent events apart, however their bytes were cut. */
+/** Reads server-sent events, however their bytes were cut into chunks. */
 export class EventParser {
-  /** How many keepalives have come, which are comments and no events. */
+  /** How many keepalives have come. Keepalives are comments, so they are no events. */
   keepalives = 0
   readonly #decoder = new TextDecoder()
   #rest = ""
   #data: string[] = []
-  /** Characters of data so far. */
+  /** The characters of the current event's data so far. */
   #length = 0
   #event = ""
   #id: string | undefined;
 
-  /** Yields what these bytes complete. @throws ServerError when an event is longer than any of a server's */
+  /**
+   * Yields the events that these bytes complete. @throws ServerError if an event is too long to come from a
+   * server
+   */
   *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
     // A carriage return at the very end may be half of a line break.
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/)

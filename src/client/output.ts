@@ -4,20 +4,23 @@ import type { ServerSentEvent } from "./event-parser.ts"
 import { connected, newConnections, type Offline, type OpenConnection, type Reading } from "./reconnecting.ts"
 import { valueOf } from "./requests.ts"
 
-/** What is read of an output: a piece, the end, or that the connection broke off. */
+/** What is yielded of an output: a piece, the end, or the fact that the connection broke. */
 export type Printed =
   | (OutputPart & {
-      /** Distinguishes it from the others. */
+      /** Distinguishes a piece from the others. */
       readonly type: "piece"
       /**
-       * When its attempt began, in epoch milliseconds: after a retry the number of an attempt comes again. Absent for an
-       * attempt before the item's last one, and from an older server.
+       * When the attempt of this piece began, in epoch milliseconds: after a retry, attempt numbers are used
+       * again. Absent for an attempt before the item's last one, and if the server is older.
        */
       readonly begunMs?: number | undefined
     })
-  /** The output has ended: nothing more is kept or, if it is followed, nothing more will be printed. */
+  /**
+   * The output has ended: there is nothing more to read. If the output is followed, nothing more will be
+   * printed either.
+   */
   | {
-      /** Distinguishes it from the others. */
+      /** Distinguishes the end from the others. */
       readonly type: "end"
       /** The attempt that was read last; 0 if none has begun. */
       readonly attempt: number
@@ -34,20 +37,28 @@ export type OutputPlace = Pick<Extract<Printed, { readonly type: "piece" }>, "at
 
 /** Which output to read. */
 export interface OutputOptions {
-  /** The number of the only attempt to read; default the last one and, followed, those that come after it. */
+  /**
+   * The number of the only attempt to read. Default: the last attempt and, if the output is followed, all
+   * later attempts.
+   */
   readonly attempt?: number | undefined
-  /** Begins after this place, which a piece has named; default at the beginning of what is kept. */
+  /**
+   * The output is read from this place on, which a piece has named. Default: from the beginning of what is
+   * stored.
+   */
   readonly from?: OutputPlace | undefined
-  /** Whether to go on with what is printed from now on, until nothing more will be; default false. */
+  /**
+   * Whether to go on reading what is printed from now on, until nothing more will be printed; default false.
+   */
   readonly isFollowed?: boolean | undefined
   /** Ends it when it aborts; default never. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * What a command prints, read over as many connections as it takes; see `Client.output`. `path` is that of the output
- * in the API.
- * @throws ServerError when the server refuses for good
+ * The output of a command, read over as many connections as needed; see `Client.output`. `path` is the path
+ * of the output in the API.
+ * @throws ServerError if the server refuses for good
  */
 export function printedAt(
   open: OpenConnection,
@@ -71,13 +82,18 @@ export function printedAt(
 const eventIdOf = ({ attempt, to, begunMs }: OutputPlace): string =>
   begunMs === undefined ? `${attempt}-${to}` : `${attempt}-${to}-${begunMs}`
 
-/** When the attempt of a piece began, which its event ID says; undefined if it does not. */
+/**
+ * When the attempt of a piece began, which the event ID of the piece says; undefined if it does not say it.
+ */
 function begunIn(eventId: string | undefined): number | undefined {
   const [, begun] = /^\d+-\d+-(\d+)$/.exec(eventId ?? "") ?? []
   return begun === undefined ? undefined : Number(begun)
 }
 
-/** What an event says; undefined for one that is not known here, null for what no server sends. */
+/**
+ * The content of an event: undefined if this client does not know the event, null if no server sends such an
+ * event.
+ */
 function saidBy({ id, event, data }: ServerSentEvent): Printed | undefined | null {
   const value = valueOf(data)
   if (event === "message" && isOutputPart(value)) return { type: "piece", ...value, begunMs: begunIn(id) }

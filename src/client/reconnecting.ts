@@ -4,21 +4,21 @@ import { EventParser, type Incoming, type ServerSentEvent } from "./event-parser
 import { notOurs, ServerError } from "./requests.ts"
 import { pause, Rhythm, SilenceWatch } from "./silence.ts"
 
-/** The stream has broken off: what was shown may be old from here on, until it goes on. */
+/** The connection has broken. Until the stream goes on, what is shown may be out of date. */
 export interface Offline {
-  /** Distinguishes it from the others. */
+  /** Distinguishes it from what the stream says. */
   readonly type: "offline"
   /** Why, as a sentence without a full stop. */
   readonly reason: string
-  /** The HTTP status of a refusal; 0 for anything else. */
+  /** The HTTP status if a request was refused; otherwise 0. */
   readonly status: number
-  /** The code of a ServerError; empty for anything else. */
+  /** The code of the ServerError if there was one; otherwise empty. */
   readonly code: string
   /** Milliseconds until the next try. */
   readonly retryMs: number
 }
 
-/** Asks for a path of the API; throws a ServerError for anything but a success. */
+/** Sends a request for a path of the API; throws a ServerError if the answer is no success. */
 export type OpenConnection = (
   path: string,
   headers: Readonly<Record<string, string>>,
@@ -34,7 +34,7 @@ export interface Understood<Said> {
    * Default: the stream goes on.
    */
   readonly ending?: "over" | "again" | undefined
-  /** Why the connection will end, if it ends after this event; default that the stream ended. */
+  /** Why the connection will end soon, if it ends after this event. Default: "the stream ended". */
   readonly reason?: string | undefined
 }
 
@@ -42,11 +42,14 @@ export interface Understood<Said> {
 export interface Reading<Said> {
   /** The path in the API, with its query. */
   readonly path: string
-  /** Reads an event; undefined for what no server sends. @throws Error if the stream is to be opened again */
+  /**
+   * Reads an event; undefined if no server sends such an event. @throws Error if the connection must be
+   * opened again
+   */
   readonly read: (event: ServerSentEvent) => Understood<Said> | undefined
 }
 
-/** Until the server has named its reconnection time. */
+/** The wait before the first new connection, until the server has named its reconnection time. */
 const FIRST_RETRY_MS = 250
 /** The longest wait, unless the server asks for a longer one. */
 const MAX_RETRY_MS = 5000
@@ -59,15 +62,15 @@ export interface Connections {
   retryMs: number
   /** Connections in a row that brought no event. */
   failures: number
-  /** Whether an event has come that is known: then this is the right address, and the server is behind it. */
+  /** Whether a known event has come. Then the address is right, and the server is behind it. */
   isFound: boolean
-  /** The last event ID that came, from which the next connection goes on; undefined before the first one. */
+  /** The last event ID that came. The next connection goes on after it; undefined before the first one. */
   lastEventId: string | undefined
   /** How often the server sends keepalives. */
   readonly rhythm: Rhythm
 }
 
-/** What is known before the first connection, which goes on after this event ID. */
+/** What is known before the first connection. That connection goes on after `lastEventId`. */
 export const newConnections = (lastEventId: string | undefined): Connections => ({
   retryMs: FIRST_RETRY_MS,
   failures: 0,
@@ -77,9 +80,10 @@ export const newConnections = (lastEventId: string | undefined): Connections => 
 })
 
 /**
- * What a stream says over all of its connections; `offline` stands between them. `readingOf` is called for each
- * connection. `onHeard` is called whenever bytes have come, after everything they held.
- * @throws ServerError when the server refuses for good
+ * Yields what a stream says over all of its connections, and `offline` whenever a connection has ended.
+ * `readingOf` is called for each connection. `onHeard` is called whenever bytes have come, after everything
+ * in them was yielded.
+ * @throws ServerError if the server refuses for good
  */
 export async function* connected<Said>(
   open: OpenConnection,
@@ -112,7 +116,7 @@ export async function* connected<Said>(
   }
 }
 
-/** One connection. @throws Error that says why it ended, if the stream is to go on after a pause */
+/** Reads one connection. @throws Error that says why the connection ended, if another one must be opened */
 async function* connection<Said>(
   open: OpenConnection,
   connections: Connections,
@@ -147,7 +151,10 @@ async function* connection<Said>(
   throw new Error(ended)
 }
 
-/** What to say of a connection that ended with this error. @throws ServerError that is final */
+/**
+ * The `offline` for a connection that ended with this error. @throws ServerError if the server has refused
+ * for good
+ */
 function offlineAfter(error: unknown, connections: Connections): Offline {
   const reason = reasonOf(error)
   const refusal = error instanceof ServerError ? error : undefined
@@ -159,17 +166,23 @@ function offlineAfter(error: unknown, connections: Connections): Offline {
   return { type: "offline", reason, status: refusal?.status ?? 0, code: refusal?.code ?? "", retryMs }
 }
 
-/** As long as the server asks for at first, which it spreads over its viewers; after each failure twice as long. */
+/**
+ * The first wait is as long as the server asks for, which differs from viewer to viewer. After each failure
+ * it is twice as long.
+ */
 function waitOf({ retryMs, failures }: Connections): number {
   if (failures === 0) return retryMs
   return backoff(
-    // A server that asks for no wait is not asked without end.
+    // Even if the server asks for no wait, requests must not follow each other without a pause.
     { firstMs: Math.max(retryMs, 1), mostMs: Math.max(retryMs, MAX_RETRY_MS), spread: RETRY_SPREAD },
     failures,
   )
 }
 
-/** The events of an answer, as they come. A reader, because not every browser can iterate over a body. */
+/**
+ * Yields the events of an answer as they come. It uses a reader, because not every browser can iterate over a
+ * body.
+ */
 async function* incomingOf(
   answer: Response,
   silence: SilenceWatch,
@@ -180,7 +193,7 @@ async function* incomingOf(
   for (;;) {
     silence.wait()
     const read = await reader?.read().catch((cause: unknown) => {
-      // Each runtime has its own words for this, and some are long.
+      // Each runtime has its own message for this, and some of these messages are long.
       throw silence.signal.aborted ? silence.signal.reason : new Error("the connection was lost", { cause })
     })
     if (!read?.value) return

@@ -2,7 +2,7 @@ import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
 import type { Check } from "./answer-shapes.ts"
 
-/** What an error answer of the server holds. */
+/** The content of an error answer of the server. */
 interface Envelope {
   readonly code?: string
   readonly requestId?: string
@@ -10,17 +10,23 @@ interface Envelope {
   readonly retryAfterMs?: number
 }
 
-/** A request without success: refused, not answered, or answered by something else. The message is for people. */
+/**
+ * A request that did not succeed: it was refused, it was not answered, or another program answered. The
+ * message is for people.
+ */
 export class ServerError extends Error {
-  /** The HTTP status of a refusal; 0 without an answer, and if another program answered. */
+  /** The HTTP status of a refusal; 0 if there was no answer or another program answered. */
   readonly status: number
-  /** The server's code, such as `not_found`; `unreachable` without an answer; empty if another program answered. */
+  /**
+   * The server's code, such as `not_found`; `unreachable` if there was no answer; empty if another program
+   * answered.
+   */
   readonly code: string
   /** The ID of the request in the server's log; empty if another program answered. */
   readonly requestId: string
-  /** `cancel` when the item no longer belongs to the worker, which must stop. */
+  /** `cancel` if the item no longer belongs to the worker, which then must stop. */
   readonly directive: Directive
-  /** Milliseconds to wait before asking again; 0 where the answer does not say. */
+  /** How many milliseconds to wait before the next request; 0 if the answer does not say. */
   readonly retryAfterMs: number
 
   constructor(status: number, message: string, envelope: Envelope = {}, options?: ErrorOptions) {
@@ -33,7 +39,7 @@ export class ServerError extends Error {
     this.retryAfterMs = envelope.retryAfterMs ?? 0
   }
 
-  /** Whether asking again later may succeed: there was no answer, or the refusal is only for now. */
+  /** Whether the same request may succeed later: there was no answer, or the server refuses only for now. */
   get isPassing(): boolean {
     return this.code === "unreachable" || this.status === 429 || this.status >= 500
   }
@@ -41,40 +47,43 @@ export class ServerError extends Error {
 
 const UNREACHABLE: Envelope = { code: "unreachable" }
 
-/** The error for an answer from this URL that no server of ours gives. */
+/** The error for an answer from this URL that no Track Studio server gives. */
 export const notOurs = (url: string): ServerError =>
   new ServerError(
     0,
     `the program at ${new URL(url).origin} is not a Track Studio server that this client knows`,
   )
 
-/** How long a whole answer may take, beyond the time for which it was asked to be held. */
+/** How long a whole answer may take, in addition to the time for which the server was asked to hold it. */
 const ANSWER_MS = 10_000
-/** More than a thousand of the largest items that are likely, and less than a small machine has to spare. */
+/**
+ * The size of more than a thousand of the largest items that are likely. A small machine has more memory than
+ * this.
+ */
 const MAX_ANSWER_MB = 64
-/** What is read of a refusal. */
+/** A refusal is read up to this size. */
 const MAX_REFUSAL_BYTES = 64 * 1024
 
-/** How to ask. */
+/** The parts of a request beside its method and its path. */
 export interface Ask {
   /** Sent as JSON; default no body. */
   readonly body?: object
   /** Sent as it is, instead of a body of JSON; default none. */
   readonly bytes?: Uint8Array<ArrayBuffer>
-  /** Default none. */
+  /** Further headers; default none. */
   readonly headers?: Readonly<Record<string, string>>
   /** Ends the request when it aborts; default never. */
   readonly signal?: AbortSignal | undefined
   /** Seconds for which the server was asked to hold its answer; default 0. */
   readonly heldS?: number
-  /** Called with the headers of a success; default: nothing. */
+  /** Called with the headers of a successful answer; default: nothing. */
   readonly onHeaders?: (headers: Headers) => void
   /** Whether the path is beside `/api/v1` instead of below it; default false. */
   readonly isOutsideApi?: boolean
 }
 
 /**
- * The headers of a request.
+ * Makes the headers of a request.
  * @throws ServerError for a token, lease or key that no header can carry
  */
 function headersOf(values: Readonly<Record<string, string | undefined>>): Headers {
@@ -106,7 +115,7 @@ export class Requests {
   }
 
   /**
-   * The whole answer, null for an empty one, once it is what the route answers.
+   * Sends a request and returns the whole answer, null if it is empty, after `check` has accepted it.
    * @throws ServerError; the signal's reason
    */
   async json<T>(method: string, path: string, check: Check<T>, ask: Ask = {}): Promise<T> {
@@ -132,7 +141,7 @@ export class Requests {
   }
 
   /**
-   * The answer as it begins, its body unread.
+   * Sends a request and returns the answer as soon as it begins; its body is not read.
    * @throws ServerError; the signal's reason
    */
   async ask(method: string, path: string, ask: Ask): Promise<Response> {
@@ -141,7 +150,7 @@ export class Requests {
     const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
       method,
       cache: "no-store",
-      // A redirect would carry the lease to another server, and turn a POST into a GET.
+      // A followed redirect would send the lease to another server, and turn a POST into a GET.
       redirect: "manual",
       headers: headersOf({
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -170,7 +179,7 @@ export class Requests {
     return new URL(this.#base).origin
   }
 
-  /** Browsers hide where a redirect leads, and its status. */
+  /** The error for a redirect. Browsers hide its target and its status. */
   #redirected({ status, headers }: Response): ServerError {
     const to = headers.get("location")
     const where = to === null ? "another address" : (URL.parse(to, this.#base)?.href ?? to)
@@ -179,13 +188,13 @@ export class Requests {
   }
 }
 
-/** What a refusal by a proxy means, which does not have the server's own words. */
+/** What a refusal by a proxy means: it does not contain the server's own message. */
 const MEANINGS: Readonly<Record<number, string>> = {
   403: ": it does not allow this client",
   421: ": it does not serve this host name",
 }
 
-/** The text of an answer; undefined if it is longer than allowed: then the rest is not read. */
+/** The text of an answer. If it is longer than allowed, the result is undefined and the rest is not read. */
 async function textOf(answer: Response, mostBytes: number): Promise<string | undefined> {
   const reader = answer.body?.getReader()
   const decoder = new TextDecoder()
@@ -202,7 +211,7 @@ async function textOf(answer: Response, mostBytes: number): Promise<string | und
   }
 }
 
-/** A text as a JSON value: null if it is empty, undefined if it is not JSON. */
+/** A text as a JSON value: null if the text is empty, undefined if it is no JSON. */
 export function valueOf(text: string): unknown {
   if (text === "") return null
   try {
@@ -217,7 +226,7 @@ const isText = (value: unknown): value is string => typeof value === "string"
 function refusal({ status, headers }: Response, said: string): ServerError {
   const waitMs = retryAfterMs(headers)
   const { error, code, request_id, directive }: Readonly<Record<string, unknown>> = Object(valueOf(said))
-  // Other programs refuse with an error and a code of their own, too, but with no ID of the request.
+  // Other programs also refuse with `error` and `code`, but without a request ID.
   if (isText(error) && isText(code) && isText(request_id)) {
     return new ServerError(status, error, {
       code,

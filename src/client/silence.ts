@@ -1,6 +1,6 @@
-/** How far apart a server's keepalives are unless it is configured otherwise. */
+/** The keepalive interval of a server with the default configuration. */
 const KEEPALIVE_MS = 15_000
-/** The furthest apart that a server can be configured to send them. */
+/** The longest keepalive interval that a server can be configured for. */
 const MAX_KEEPALIVE_MS = 52_000
 /** A keepalive may be late by this much. */
 const GRACE_MS = 5000
@@ -8,10 +8,12 @@ const GRACE_MS = 5000
 const OPEN_MS = 10_000
 
 /**
- * How often a server sends keepalives, learned from the ones that come. A stream may miss two of them, and 5 s.
+ * How often a server sends keepalives, learned from the keepalives that come. A stream may be silent for two
+ * intervals and 5 s more.
  *
- * Until the first one has come, 15 s are assumed. If that gave up a stream to a server that then answered, the
- * assumption was perhaps wrong, and the longest possible interval is allowed until a keepalive shows the true one.
+ * Until the first keepalive has come, an interval of 15 s is assumed. If a stream was ended because of its
+ * silence although the server works, this assumption was perhaps wrong. Then the longest possible interval is
+ * assumed until a keepalive shows the true one.
  */
 export class Rhythm {
   #learnedMs: number | undefined
@@ -23,20 +25,21 @@ export class Rhythm {
     return 2 * everyMs + GRACE_MS
   }
 
-  /** A keepalive has ended a silence of this many milliseconds. */
+  /** Learns from a keepalive that ended a silence of this many milliseconds. */
   learn(silentMs: number): void {
     this.#learnedMs = Math.min(MAX_KEEPALIVE_MS, Math.max(this.#learnedMs ?? 0, silentMs))
   }
 
-  /** A stream was given up for its silence. */
+  /** Notes that a stream was ended because of its silence. */
   doubt(): void {
     this.#isDoubted = true
   }
 }
 
 /**
- * Listens for the browser being online again: a connection from before may be dead without knowing it, and to open
- * another loses nothing. Other runtimes have no such event. Returns what ends the listening.
+ * Calls the listener when the browser is online again: an older connection may be dead without any sign, and
+ * opening another one loses nothing. Other runtimes have no such event. Returns the function that ends the
+ * listening.
  */
 function onOnline(listener: () => void): () => void {
   if (typeof globalThis.addEventListener !== "function") return () => undefined
@@ -44,13 +47,16 @@ function onOnline(listener: () => void): () => void {
   return () => globalThis.removeEventListener("online", listener)
 }
 
-/** Watches one connection: its signal aborts with the caller's, after too long a silence, and when the network is back. */
+/**
+ * Watches one connection. Its signal aborts if the caller's does, after too long a silence, and when the
+ * network is back.
+ */
 export class SilenceWatch {
-  /** Aborts with the reason for which the connection ends. */
+  /** Aborts with the reason why the connection ends. */
   readonly signal: AbortSignal
   readonly #dead = new AbortController()
   readonly #rhythm: Rhythm
-  /** Whether it was the network coming back that made it abort. */
+  /** Whether the signal aborted because the network came back. */
   isNetworkBack = false
   readonly #unlisten = onOnline(() => {
     this.isNetworkBack = true
@@ -58,25 +64,25 @@ export class SilenceWatch {
   })
   #heardMs = performance.now()
   #isOpen = false
-  /** Since when bytes are waited for; undefined while the caller is busy with the ones that came. */
+  /** Since when the caller waits for bytes; undefined while the caller processes the bytes that came. */
   #sinceMs: number | undefined = this.#heardMs
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** `caller`: its abort ends the connection as well. */
+  /** If the signal `caller` aborts, the connection ends as well. */
   constructor(caller: AbortSignal | undefined, rhythm: Rhythm) {
     this.signal = caller ? AbortSignal.any([caller, this.#dead.signal]) : this.#dead.signal
     this.#rhythm = rhythm
     this.#look()
   }
 
-  /** The answer has begun: from here on it has to keep to the rhythm. */
+  /** The answer has begun. From now on keepalives are expected. */
   opened(): void {
     this.#isOpen = true
     this.heard()
     this.#look()
   }
 
-  /** Bytes are waited for from now on. A slow caller must not make a server look dead. */
+  /** The caller waits for bytes from now on. A slow caller must not make a server look dead. */
   wait(): void {
     this.#sinceMs = performance.now()
   }
@@ -87,18 +93,21 @@ export class SilenceWatch {
     if (isKeepalive) this.#rhythm.learn(nowMs - this.#heardMs)
     this.#heardMs = nowMs
     this.#sinceMs = undefined
-    // What was learned may have made the limit shorter than the timer that runs.
+    // The new interval may end earlier than the timer that runs now.
     if (isKeepalive) this.#look()
   }
 
-  /** Lets go of the timer, and of the connection. */
+  /** Stops the timer and ends the connection. */
   end(): void {
     clearTimeout(this.#timer)
     this.#unlisten()
     this.#dead.abort()
   }
 
-  /** Looks whether it has been silent for too long, and again when it could have been. */
+  /**
+   * Ends the connection if it was silent for too long. Otherwise it checks again at the time when that may be
+   * so.
+   */
   #look(): void {
     clearTimeout(this.#timer)
     const nowMs = performance.now()
@@ -115,7 +124,7 @@ export class SilenceWatch {
   }
 }
 
-/** Waits, but no longer than until the network has come back or the signal aborts; never rejects. */
+/** Waits until the time is over, the network has come back, or the signal aborts; never rejects. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal?.aborted) return resolve()

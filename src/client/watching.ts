@@ -12,14 +12,14 @@ import {
 } from "./reconnecting.ts"
 import { valueOf } from "./requests.ts"
 
-/** What a watched stream gives: an update with its event ID, or news of the stream itself. */
+/** What a watched stream yields: an update with its event ID, or something about the stream itself. */
 export type Watched =
   /** One change of an item, with its event ID. */
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
   /**
-   * What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream.
-   * `queue` says whether the queue is paused. After `offline` it counts as not paused until `queue` comes
-   * again.
+   * Everything after `live` is new, `gap` counts the updates that were left out, and `end` and `shutdown`
+   * close the stream. `queue` says whether the queue is paused. After `offline` the queue counts as not
+   * paused until `queue` comes again.
    */
   | { readonly type: "control"; readonly control: StreamControl }
   | Offline
@@ -28,9 +28,9 @@ export type Watched =
 export interface WatchOptions {
   /** Only this item; default all items. */
   readonly queueId?: number | undefined
-  /** Only these items, of the stream of all; default all items. */
+  /** Only these items, from the stream of all items; default all items. */
   readonly ids?: readonly number[] | undefined
-  /** Only the items of this song, of the stream of all; default all songs. */
+  /** Only the items of this song, from the stream of all items; default all songs. */
   readonly songId?: number | undefined
   /** Ends the stream once the item `queueId` is finished and its last update has come; default false. */
   readonly untilFinished?: boolean | undefined
@@ -49,7 +49,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** An event ID that no server gives: it is answered with a gap and the current state. */
+/** An event ID that no server gives. A server answers it with a gap and the current state. */
 const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */
@@ -69,8 +69,8 @@ function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions)
 }
 
 /**
- * A stream over all of its connections; see `Client.watch`.
- * @throws ServerError when the server refuses for good
+ * Yields what a stream says over all of its connections; see `Client.watch`.
+ * @throws ServerError if the server refuses for good
  */
 export function watching(
   open: OpenConnection,
@@ -82,7 +82,7 @@ export function watching(
   return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
 }
 
-/** How one connection of the stream is read. */
+/** Says how one connection of the stream is opened and read. */
 function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
   let hasGap = false
   return {
@@ -93,7 +93,7 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
       if (said === null) return undefined
       const control = said?.type === "control" ? said.control : undefined
       if (control?.event === "gap") hasGap = true
-      // A gap comes with the current state: then nothing needs to be asked for again.
+      // After a gap the current state follows, so it need not be requested again.
       if (control?.event === "live" && isOther(place, control.history) && !hasGap) return { ending: "again" }
       if (control?.event === "end") return { said, ending: "over" }
       return { said, ...(control?.event === "shutdown" && { reason: "the server is shutting down" }) }
@@ -101,7 +101,7 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
   }
 }
 
-/** Whether the event IDs so far mean nothing to the server, which has another database than before. */
+/** Whether the server has another history than before, in which the event IDs so far mean nothing. */
 function isOther(place: Progress, history: string): boolean {
   const other =
     place.history !== undefined && place.history !== history && place.lastEventId !== ANOTHER_HISTORY
@@ -116,7 +116,10 @@ function busyOf(data: string): string {
   return error ?? "the server is busy"
 }
 
-/** What an event says; undefined for one that is not known here, null for one whose data no server sends. */
+/**
+ * The content of an event: undefined if this client does not know the event, null if no server sends such
+ * data.
+ */
 function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined | null {
   if (event !== "message" && !isControlEvent(event)) return undefined
   const value = valueOf(data)

@@ -46,18 +46,18 @@ export type HistoryPage = Static<typeof HistoryPage>
 
 const seconds = (description: string) => OrNull(Type.Number({ minimum: 0, description }))
 
-/** What finished since a moment. */
+/** The items that finished since a moment. */
 export const FinishedSince = Type.Object({
   since: Type.String({ format: "date-time", description: "items that finished at this time or later count" }),
   completed: count("completed items"),
   failed: count("items that failed for good"),
   cancelled: count("cancelled items"),
   lost: count("items that lost their workers"),
-  /** How long the quickest render took. */
+  /** The duration of the shortest render. */
   shortest_seconds: seconds("the quickest completed render; null if there is none"),
-  /** How long a render took on average. */
+  /** The average duration of a render. */
   mean_seconds: seconds("the mean of all completed renders; null if there is none"),
-  /** How long the slowest render took. */
+  /** The duration of the longest render. */
   longest_seconds: seconds("the slowest completed render; null if there is none"),
 })
 
@@ -100,11 +100,11 @@ export const Dashboard = Type.Object({
   processing_items: count("processing items"),
   completed_today: count("items completed since midnight"),
   errors_today: count("items that failed or lost their workers since midnight"),
-  /** How long this year's quickest render took. */
+  /** The duration of this year's shortest render. */
   ytd_min_processing_time: Lasted,
-  /** How long this year's slowest render took. */
+  /** The duration of this year's longest render. */
   ytd_max_processing_time: Lasted,
-  /** How long a render took this year on average. */
+  /** The average duration of this year's renders. */
   ytd_avg_processing_time: Lasted,
   ytd_total_videos: count("items completed this year"),
   ytd_total_errors: count("items that failed or lost their workers this year"),
@@ -155,9 +155,9 @@ export const BatchAnswer = Type.Object({
     Type.Object({
       /** The item. */
       id: QueueItem.properties.id,
-      /** Why, as the request for this item alone would be answered. */
+      /** The error that the request for this item alone would get, as a sentence. */
       error: ErrorAnswer.properties.error,
-      /** Why, for programs. */
+      /** The code of that error. */
       code: ErrorAnswer.properties.code,
     }),
     { description: "the items that stay as they are" },
@@ -183,7 +183,7 @@ export const Claimed = Type.Object({
   /** The right to write it. */
   lease: Type.Object({
     token: Type.String({ description: "what every report must carry" }),
-    /** When it runs out unless it is renewed. */
+    /** When the lease runs out unless it is renewed. */
     expires_at: LeaseEnd,
     renew_every: Type.Number({ description: "seconds after which to renew it" }),
   }),
@@ -191,9 +191,9 @@ export const Claimed = Type.Object({
 
 export type Claimed = Static<typeof Claimed>
 
-/** The answer to a worker; `lease` is there while it is held. */
+/** The answer to a worker. `lease` is present while the worker holds the lease. */
 export const WorkerAnswer = Type.Object({
-  /** Whether to go on. */
+  /** Whether the worker goes on or stops. */
   directive: Directive,
   drain: Type.Optional(
     Type.Literal(true, { description: "present if the worker is to take no more items after this one" }),
@@ -262,7 +262,7 @@ export type StepAnswer = Static<typeof StepAnswer>
 
 /** The answer to a renderer's output. */
 export const IngestAnswer = Type.Object({
-  /** Whether to go on. */
+  /** Whether the worker goes on or stops. */
   directive: Directive,
   /** The item as it is now. */
   item: QueueItem,

@@ -7,7 +7,7 @@ import { ErrorAnswer } from "./refusals.ts"
 const EventId = Type.Integer({ minimum: 0, description: "the event ID up to which everything was sent" })
 const event = <Name extends string>(name: Name) => ({ event: Type.Literal(name) })
 
-/** What follows is new. */
+/** Everything that follows is new. */
 export const Live = Type.Object(
   {
     ...event("live"),
@@ -19,8 +19,8 @@ export const Live = Type.Object(
 )
 
 /**
- * Updates were left out. The current state follows; after `slow` the latest update of each item that changed;
- * after `unreadable` the updates that can be read again.
+ * Updates were left out. What follows depends on the reason: normally the current state, after `slow` the
+ * latest update of each item that changed, after `unreadable` the updates that can be read again.
  */
 export const Gap = Type.Object(
   {
@@ -70,8 +70,8 @@ export const Shutdown = Type.Object(
 )
 
 /**
- * Whether the queue is paused. A stream of all items says so before `live` if it is, and again at each change: until then
- * it is not.
+ * Whether the queue is paused. A stream of all items says it before `live` if the queue is paused, and again
+ * at each change. Until the stream says it, the queue is not paused.
  */
 export const QueueState = Type.Object(
   {
@@ -84,8 +84,8 @@ export const QueueState = Type.Object(
 )
 
 /**
- * There is no room for this stream now. Sent instead of a refusal to an EventSource, which would give up at
- * that.
+ * There is no room for this stream now. An EventSource gets this event instead of a refusal, because after a
+ * refusal it would never try again.
  */
 export const Busy = Type.Object(
   {
@@ -96,7 +96,7 @@ export const Busy = Type.Object(
   { title: "busy" },
 )
 
-/** Which items the viewer of a WebSocket has chosen, after a change of the choice. */
+/** Which items the viewer of a WebSocket has chosen; sent after each change of the choice. */
 export const Watching = Type.Object(
   {
     ...event("watching"),
@@ -105,7 +105,7 @@ export const Watching = Type.Object(
   { title: "watching: on WebSockets alone" },
 )
 
-/** A request of the viewer of a WebSocket was refused, and changed nothing. */
+/** The server refused a request of a WebSocket's viewer. The request changed nothing. */
 export const Refused = Type.Object(
   { ...event("refused"), ...Type.Omit(ErrorAnswer, ["directive"]).properties },
   { title: "refused: on WebSockets alone" },
@@ -121,9 +121,9 @@ export type StreamControl =
   | Static<typeof Busy>
 
 /**
- * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages
- * and the client. As a server-sent event `event` is the event type, and the other keys are the data. It is
- * never named open, error or message, which EventSource uses itself.
+ * What the server says about the stream itself. The server, NDJSON lines, WebSocket messages and the client
+ * all use this one shape. In a server-sent event, `event` is the event type and the other keys are the data.
+ * The type is never `open`, `error` or `message`, because EventSource uses these names itself.
  */
 export type Control = StreamControl | Static<typeof Watching> | Static<typeof Refused>
 
@@ -137,7 +137,7 @@ export interface UpdateFrame {
 
 /** What a stream says, before it is encoded. */
 export type Frame =
-  /** The first frame: after how many milliseconds a client that loses the stream reconnects. */
+  /** The first frame. It says after how many milliseconds a client reconnects when it loses the stream. */
   | { readonly type: "hello"; readonly retryMs: number }
   | UpdateFrame
   /** What the stream says about itself. */

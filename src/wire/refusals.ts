@@ -2,13 +2,13 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { type ErrorCode, REFUSALS } from "../errors.ts"
 
-// Object.keys forgets which keys they are.
+// `Object.keys` returns plain strings, so the type is stated here.
 const codes = Object.keys(REFUSALS) as ErrorCode[]
 
-/** The one envelope of all errors: the body of every refusal, whatever its HTTP status (`REFUSALS` in `errors`). */
+/** The body of every refusal, whatever its HTTP status (`REFUSALS` in `errors`). */
 export const ErrorAnswer = Type.Object({
   error: Type.String({ description: "a sentence for people: what is wrong, and what is allowed" }),
-  /** Why, for programs: one of the closed set. */
+  /** The reason for programs: one of a closed set. */
   code: Type.Union(codes.map((code) => Type.Literal(code))),
   request_id: Type.String({ description: "what the server's log calls this request" }),
   directive: Type.Optional(Type.Literal("cancel", { description: "present when a worker must stop" })),

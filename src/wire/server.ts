@@ -71,11 +71,11 @@ export const Stats = Type.Object({
 
 export type Stats = Static<typeof Stats>
 
-// Object.keys forgets which keys they are.
+// `Object.keys` returns plain strings, so the type is stated here.
 const reasons = Object.keys(DEGRADED) as Reason[]
 const Reasons = Type.Union(reasons.map((reason) => Type.Literal(reason)))
 
-/** Whether the server works, and which it is. */
+/** Whether the server works, and its name and version. */
 export const Health = Type.Object({
   status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
     description: "`degraded` if something does not work as it should",

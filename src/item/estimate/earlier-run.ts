@@ -5,7 +5,7 @@ import { type Habit, type Habits, type Lasted, SAME, type Sizes, sizesOf } from 
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { roughnessOf } from "./uneven-pace.ts"
 
-/** An attempt that completed, as it is remembered. */
+/** A completed attempt, as it is remembered. */
 export interface Run {
   /** How each of its steps went. */
   readonly steps: readonly StepTrace[]
@@ -25,7 +25,7 @@ export interface KeptRun extends Run {
   readonly queue_id: number
 }
 
-/** The place of an attempt whose remaining time is asked for. */
+/** How far an attempt is whose remaining time is asked for. */
 export interface AttemptNow {
   /** How it went so far. */
   readonly trace: Trace
@@ -33,11 +33,13 @@ export interface AttemptNow {
   readonly at: number
   /** The worker; empty if it is unknown. */
   readonly worker: string
-  /** What there is to do, by unit, as far as it was declared before the start; absent if nothing was. */
+  /**
+   * How much there is to do, by unit, if this was declared before the start; absent if nothing was declared.
+   */
   readonly totals?: Readonly<Record<string, number>> | undefined
 }
 
-/** A run that is prepared to be asked. */
+/** A completed attempt that was prepared, so that it can be asked quickly. */
 export interface EarlierRun {
   /** The run itself. */
   readonly run: Run
@@ -46,38 +48,41 @@ export interface EarlierRun {
 }
 
 /**
- * What one run says about a place, in proportion to what there is to do now. Spans are seconds as the run
- * took them; a pace is the logarithm of how many times as long this attempt takes.
+ * What one earlier run says about the attempt at its present place. Lengths are in seconds as the earlier run
+ * took them, adjusted to how much there is to do now. A pace is the logarithm of how many times as long this
+ * attempt takes as the earlier run.
  */
 export interface RunAnswer {
-  /** The seconds of the steps behind, as far as both had them. */
+  /**
+   * The seconds of the steps before the current one, as far as both the run and the attempt had these steps.
+   */
   behind: number
-  /** The seconds of these steps, each step weighed by how far its pace can be trusted. */
+  /** The seconds of these steps, each multiplied by how far the pace in that step can be trusted. */
   trusted: number
   /** The pace in these steps, times `trusted`. */
   trustedPace: number
   /** The seconds of the last of these steps. */
   previous: number
-  /** The pace in it, times `previous`. */
+  /** The pace in that last step, times `previous`. */
   previousPace: number
   /** The seconds of the current step. */
   step: number
-  /** How far the run was in that step at the place where this attempt is now. */
+  /** How many seconds the run had spent in that step when it was at the place where this attempt is now. */
   inStep: number
-  /** Seconds from there to the run's next report, or to the end of the step. */
+  /** Seconds from this place to the run's next report, or to the end of the step. */
   gap: number
   /** The seconds of the steps after the current one. */
   after: number
   /** When this attempt reached its place, in seconds since its start. */
   movedAt: number
-  /** How much the pace in the current step says of the rest: see `Habit`. */
+  /** How much the pace in the current step says about the rest: see `Habit`. */
   trust: number
   /**
-   * The seconds of the current and the later steps, each times the logarithm of how many times as long it takes with what
-   * there is to do now.
+   * For the current and the later steps, the sum of their seconds, each multiplied by the logarithm of how
+   * many times as long the step takes because there is more or less to do now.
    */
   stretched: number
-  /** How differently from other runs it went through that step: see `Part`. */
+  /** How much the course of this run in that step differed from other runs: see `Part`. */
   variation: number
 }
 
@@ -97,20 +102,23 @@ const silent = (): RunAnswer => ({
   variation: 0,
 })
 
-/** A change of a length by less than this is ignored, for speed. */
+/** If a length changes by less than this, the change is ignored, which saves time. */
 const MIN_POWER = 0.02
 const NO_HABIT: Habit = { powers: new Map(), trust: 1, follows: 1 }
-/** Paces outside these bounds say something else: a step that was three times as fast found its work done. */
+/**
+ * A pace outside these bounds has another cause: a step that was three times as fast found its work already
+ * done.
+ */
 const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
 
-/** The pace of a span that was expected to take this long, as far as it is credible. */
+/** The pace of a span for which `expected` seconds were expected, kept within credible bounds. */
 export const paceOf = (seconds: number, expected: number): number =>
   expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(MIN_PACE, seconds / expected))) : 0
 
 const durationOf = ({ steps, seconds }: Run, i: number): number =>
   Math.max(0, (steps[i + 1]?.at ?? seconds) - (steps[i]?.at ?? 0))
 
-/** The names of steps, each with its number among those of the same name. */
+/** The keys of steps: each name, with its number if an earlier step has the same name. */
 function keysOf(steps: readonly StepTrace[]): string[] {
   const counts = new Map<string, number>()
   return steps.map(({ name }) => {
@@ -120,7 +128,10 @@ function keysOf(steps: readonly StepTrace[]): string[] {
   })
 }
 
-/** How long each step of a run took; `slowness` is that of its worker, 1 for an average one. */
+/**
+ * How long each step of a run took on an average worker. `slowness` is how many times as long the run's
+ * worker takes.
+ */
 export function lastedOf(run: Run, slowness: number): Lasted[] {
   const sizes = sizesOf(run.steps)
   const keys = keysOf(run.steps)
@@ -138,14 +149,14 @@ const linesThrough = ({ lines: { media, unit, percent } }: StepTrace): Part["lin
   percent: percent && lineThrough(percent),
 })
 
-/** What the size of each step says of an amount; `log` is the logarithm of that. */
+/** For the size of each step, what it says about the amount `of`, whose logarithm is `log`. */
 const kinshipOf = (steps: readonly StepTrace[], of: string, log: number): Kinship[] =>
   steps.map(({ unit, size }) => {
     if (unit !== of || size <= 0) return 0
     return Math.abs(Math.log(size) - log) < SAME ? 2 : 1
   })
 
-/** Prepares a run to be asked. */
+/** Prepares a run so that it can be asked. */
 export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
   const known = sizesOf(run.steps)
   const keys = keysOf(run.steps)
@@ -176,8 +187,8 @@ export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
 }
 
 /**
- * How long all of an earlier run's attempt would take with what there is to do now: in the steps of an attempt that have
- * begun, and by what was declared.
+ * How long the whole attempt would take according to an earlier run. It considers how much there is to do
+ * now, which is known from the steps that have begun and from what was declared.
  */
 export const wholeOf = ({ parts }: EarlierRun, steps: readonly StepTrace[], totals: Sizes): number => {
   const amounts = amountsOf(parts, steps, matched(steps, parts), totals)
@@ -186,7 +197,7 @@ export const wholeOf = ({ parts }: EarlierRun, steps: readonly StepTrace[], tota
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
-/** What an earlier run says about the steps behind. */
+/** Adds to `said` what an earlier run says about the steps before the current one. */
 function hearBehind(
   said: RunAnswer,
   live: readonly StepTrace[],
@@ -207,11 +218,11 @@ function hearBehind(
   }
 }
 
-/** The current step as an earlier run had it. */
+/** The current step of the attempt, as it was in an earlier run. */
 export interface Hand {
   /** The earlier run's step. */
   readonly part: Part
-  /** How many times as long it takes with what there is to do now. */
+  /** How many times as long the step takes because there is more or less to do now. */
   readonly scale: number
 }
 
@@ -220,8 +231,9 @@ const stretchOf = ({ seconds }: Part, now: number): number =>
   seconds > 0 && now > 0 ? now * Math.log(now / seconds) : 0
 
 /**
- * What an earlier run says about a place, as if the current step had just begun; `hand` is undefined if the
- * earlier run never had that step. The result is the same while the trace's steps are the same.
+ * What an earlier run says about the attempt, as if the current step had just begun. `hand` is undefined if
+ * the earlier run never had that step. The result stays the same as long as the steps of the trace stay the
+ * same.
  */
 export function askRun(
   steps: readonly StepTrace[],
@@ -255,7 +267,7 @@ export function askRun(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
-/** A run in its state `at` seconds after its start, so that the others can be asked about it. */
+/** A run as it was `at` seconds after its start, so that the other runs can be asked about it. */
 export function attemptAt(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)

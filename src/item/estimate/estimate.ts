@@ -12,7 +12,7 @@ export interface Estimate {
   readonly high: number
 }
 
-/** How long something will take that has not begun. */
+/** How long an attempt that has not begun will take. */
 export interface Outlook {
   /** How long it is expected to take, in seconds. */
   readonly seconds: number
@@ -22,7 +22,7 @@ export interface Outlook {
 
 /** This many standard deviations to both sides hold four fifths of a normal distribution. */
 export const FOUR_FIFTHS = 1.2816
-/** An attempt that is under way is not over: at least this part of the time so far is left. */
+/** An attempt that goes on is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
 const MAX_SHOWN = 99
 /** The usual error of an outlook's logarithm. */
@@ -43,8 +43,8 @@ export function estimate(place: AttemptNow, experience: Experience): Estimate | 
 }
 
 /**
- * The part of its time that an attempt has behind it, in percent: below 100 while it goes on, and never below
- * `before`, which this attempt has shown already.
+ * Which part of its whole time an attempt has used, in percent: below 100 while the attempt goes on, and
+ * never below `before`, the value that was shown last for this attempt.
  */
 export function timeProgress(at: number, left: number, before: number): number {
   const rest = Math.max(left, LEAST_LEFT * at)
@@ -53,7 +53,8 @@ export function timeProgress(at: number, left: number, before: number): number {
 }
 
 /**
- * How long an attempt will take on a worker, by what there is to do in it; undefined if no run resembles it.
+ * How long an attempt will take on a worker, estimated from how much there is to do; undefined if no run
+ * resembles the attempt.
  */
 export function outlook(
   experience: Experience,

@@ -24,7 +24,7 @@ import type { StepTrace } from "./trace.ts"
 import { doubtOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
 
-/** How many runs of a kind are asked, the newest. */
+/** This many runs of a kind are asked, the newest ones. */
 export const MAX_RUNS = 8
 
 /** What the earlier runs said, and the totals for which they said it. */
@@ -33,30 +33,35 @@ interface Remembered {
   readonly hearing: Hearing
 }
 
-/** What the runs of a kind teach. Prepared when one of them completes; asked at every report. */
+/**
+ * What the runs of a kind teach. It is prepared when a run of the kind completes, and asked at every report.
+ */
 export interface Experience {
   /** The runs, at most `MAX_RUNS`. */
   readonly earlierRuns: readonly EarlierRun[]
   /** How much each earlier run counts. */
   readonly weights: readonly number[]
-  /** By worker: how many times as long it takes as the others, as a logarithm. */
+  /** By worker: the logarithm of how many times as long this worker takes as the others. */
   readonly slowness: ReadonlyMap<string, number>
   /** How the kind's attempts keep their pace. */
   readonly custom: Custom
   /** The error of the logarithm of the whole time after each part of `PARTS`, as a standard deviation. */
   readonly deviations: readonly number[]
   /**
-   * What was heard of an attempt, while its steps are the same: most reports change nothing but the latest
-   * point.
+   * What the earlier runs said about an attempt, kept as long as its steps are the same: most reports change
+   * only the latest point.
    */
   readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
-/** A run whose time differs this much from the nearest other counts for half; the natural logarithm of the ratio. */
+/**
+ * A run counts for half if its time differs this much from the nearest other run; the natural logarithm of
+ * the ratio.
+ */
 const ODD = 0.4
 /**
- * The usual error of an estimate of a kind that is hardly known, and how much is added for uneven steps and for one that
- * does not say how far it is.
+ * The usual error of an estimate when little is known of a kind. The second value is added in proportion to
+ * how uneven the steps are, the third to how long the kind's steps do not say how far they are.
  */
 const USUAL = 0.13
 const USUAL_ROUGH = 0.8
@@ -66,15 +71,15 @@ const MAX_ERROR = 5
 /** How far the pace usually is from the expected one. */
 const USUAL_PACE = 0.18
 /**
- * How much the usual values weigh, and how much each run after the first. With few runs the deviation itself is uncertain,
- * and so wider.
+ * How much the usual values weigh, and how much each run after the first weighs. With few runs the deviation
+ * itself is uncertain, so the result is wider.
  */
 const USUAL_WEIGHT = 1.5
 const RUN_WEIGHT = 1.5
 const WIDER = 0.7
-/** Errors smaller than this part of the usual one are taken to be by chance. */
+/** An error smaller than this part of the usual error is regarded as chance. */
 const LEAST_SEEN = 0.3
-/** How much of an uncertainty at the start is settled by the end: of the pace, and of the estimate. */
+/** Which part of the uncertainty at the start is gone at the end: of the pace, and of the estimate. */
 const PACE_SETTLED = 0.7
 const SETTLED = 0.95
 
@@ -90,7 +95,9 @@ function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The logarithm of an estimate's error, cut to what is still an error and not nonsense. */
+/**
+ * The logarithm of an estimate's error. It is limited, because beyond a certain size an error says no more.
+ */
 const errorOf = (told: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
 
@@ -101,7 +108,8 @@ function apart({ run }: EarlierRun, other: EarlierRun): number {
 }
 
 /**
- * How slow each worker is beside the others. One run says a quarter of what it shows, many say half of it.
+ * By worker: how slow it is beside the others. One run counts for a quarter of the difference that it shows,
+ * many runs for half of it.
  */
 function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   const seen = new Map<string, number[]>()
@@ -116,7 +124,10 @@ function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   )
 }
 
-/** A run unlike all others counts little. Of two different runs it is unknown which one is unusual. */
+/**
+ * A run that differs from all others counts little. With only two different runs it is unknown which one is
+ * unusual.
+ */
 function weightsOf(earlierRuns: readonly EarlierRun[]): number[] {
   if (earlierRuns.length < 3) return earlierRuns.map(() => 1)
   return earlierRuns.map((one) => {
@@ -139,7 +150,10 @@ function roughnessOf(earlierRuns: readonly EarlierRun[]): number {
   return seconds > 0 ? Math.min(MAX_ROUGHNESS, rough / seconds) : 0
 }
 
-/** For which part of their time the runs were in one step that did not say how far it was: the longest of each. */
+/**
+ * The part of their time that the runs spent in a step that did not say how far it was; of each run only its
+ * longest such step counts.
+ */
 function silenceOf(earlierRuns: readonly EarlierRun[]): number {
   let [silent, seconds] = [0, 0]
   for (const { run, parts } of earlierRuns) {
@@ -150,15 +164,18 @@ function silenceOf(earlierRuns: readonly EarlierRun[]): number {
   return seconds > 0 ? silent / seconds : 1
 }
 
-/** A standard deviation, from the errors of this many runs and from the usual error after a part of the way. */
+/**
+ * A standard deviation, made from the errors of this many runs and from the error that is usual after a part
+ * of the attempt.
+ */
 function deviationOf(errors: readonly number[], runs: number, usual: number): number {
   const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
   return blended(usual, seen, errors.length > 0 ? runs : 1)
 }
 
 /**
- * A standard deviation between the usual one and the variance that was seen in so many runs, all but the first of which
- * count. Their logarithms are averaged: kinds differ by factors in how certain they are.
+ * A standard deviation between the usual one and the one that was seen in `runs` runs. The first run does not
+ * count. The logarithms are averaged, because kinds differ by factors in how certain they are.
  */
 export function blended(usual: number, seen: number, runs: number): number {
   const weight = RUN_WEIGHT * (runs - 1)
@@ -170,7 +187,10 @@ export function blended(usual: number, seen: number, runs: number): number {
 
 type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
 
-/** What the earlier runs say of a place while its steps are the same, but for one of them. */
+/**
+ * What each earlier run says about an attempt as long as its steps are the same; the run `except` is not
+ * asked.
+ */
 function hear(place: AttemptNow, { earlierRuns, weights, slowness }: Known, except?: EarlierRun): Heard[] {
   const totals = declaredOf(place.totals)
   const own = slowness.get(place.worker) ?? 0
@@ -184,12 +204,12 @@ function hear(place: AttemptNow, { earlierRuns, weights, slowness }: Known, exce
   return all
 }
 
-/** What all the other runs predict for a run, after a part of its way. */
+/** What all the other runs predict for a run after a part of its time. */
 interface Trial {
   readonly run: Run
   readonly at: number
   readonly stepAt: number
-  /** What each of them predicts, and all together. */
+  /** What each of the other runs predicts, and what all of them predict together. */
   readonly each: readonly Hearing[]
   readonly heard: Hearing
 }
@@ -212,7 +232,7 @@ function trialsOf(known: Known, part: number): Trial[] {
   })
 }
 
-/** What these runs teach, the newest last. */
+/** What these runs teach. The newest run is the last one. */
 export function learn(runs: readonly Run[]): Experience {
   const asked = runs.slice(-MAX_RUNS)
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
@@ -246,7 +266,10 @@ export function learn(runs: readonly Run[]): Experience {
   return { ...known, custom, deviations, heard: new WeakMap() }
 }
 
-/** Seconds left, and the standard deviation of the logarithm of the whole time. Undefined without a run. */
+/**
+ * Seconds left, and the standard deviation of the logarithm of the whole time. Undefined if no run can be
+ * asked.
+ */
 export function ask(
   place: AttemptNow,
   experience: Experience,
@@ -256,7 +279,7 @@ export function ask(
   const isSame = remembered !== undefined && remembered.totals === place.totals
   const known = isSame ? remembered.hearing : hearing(hear(place, experience))
   if (!known) return undefined
-  // Attempts that have reported nothing share their trace.
+  // Attempts that have reported nothing have the same trace, so nothing is kept for it.
   if (!isSame && steps.length > 0) experience.heard.set(steps, { totals: place.totals, hearing: known })
   const heard = placedHearing(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
@@ -268,7 +291,7 @@ export function ask(
   return { left, deviation: Math.hypot(usual, doubt) }
 }
 
-/** How long a whole attempt would take by each earlier run, as a logarithm, on a worker. */
+/** For each earlier run, the logarithm of how long a whole attempt would take on this worker. */
 export function wholes(experience: Experience, worker: string, totals: Sizes): number[] {
   const { earlierRuns, slowness } = experience
   const own = slowness.get(worker) ?? 0

@@ -2,12 +2,12 @@ import { type Amounts, lasts, type Part } from "./matching-steps.ts"
 import { STEPS, type StepTrace, withoutDigits } from "./trace.ts"
 
 /**
- * This many steps whose names are the same, or differ only in a number, are a series: fewer may be the passes of an
- * encoder.
+ * This many steps whose names are the same, or differ only in a number, are a series. Fewer such steps may be
+ * the passes of an encoder.
  */
 const MIN_SERIES = 3
 
-/** The name of all steps of a series, the longest one; undefined if there is none. */
+/** The name that all steps of a series share, of the longest series; undefined if there is none. */
 function seriesIn(parts: readonly Part[]): string | undefined {
   const counts = new Map<string, number>()
   for (const { step } of parts) {
@@ -20,14 +20,14 @@ function seriesIn(parts: readonly Part[]): string | undefined {
   return longest
 }
 
-/** How many steps these are: the last one may take in others. */
+/** How many steps these are. The last one may stand for several steps. */
 const countOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, { step }) => sum + (step.unit === STEPS ? step.size : 1), 0)
 
 /**
- * How much longer an attempt takes than a run whose parts from `from` on are still to come, because it has
- * `more` steps; in seconds, below 0 for fewer steps. The additional steps are of the run's series (pictures,
- * chapters). 0 if the run has no series.
+ * How much longer an attempt takes than a run because the attempt has `more` steps; in seconds, negative for
+ * fewer steps. The parts of the run from the index `from` on are still to come. The additional steps belong
+ * to the run's series (pictures, chapters). 0 if the run has no series.
  */
 export function surplusOf(parts: readonly Part[], from: number, more: number, amounts: Amounts): number {
   if (more === 0) return 0
@@ -40,10 +40,13 @@ export function surplusOf(parts: readonly Part[], from: number, more: number, am
   return Math.max(more, -countOf(rest)) * each
 }
 
-/** How many more steps follow a step of an attempt than follow one of a run; 0 while that is unknown. */
+/**
+ * How many more steps follow after a step of the attempt than after the step of the run; 0 if that is
+ * unknown.
+ */
 export function moreSteps(now: StepTrace | undefined, was: StepTrace | undefined): number {
   if (now?.total === undefined || was?.total === undefined) return 0
-  // In a series the number of steps is the size of the step, and is counted there.
+  // In a series the number of steps is the size of the step, so it is considered there.
   if (now.unit === STEPS && was.unit === STEPS) return 0
   return now.total - now.index - (was.total - was.index)
 }

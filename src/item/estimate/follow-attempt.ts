@@ -7,33 +7,33 @@ import { estimate, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
 
-/** A time in which no server could watch, in milliseconds of the steady clock. */
+/** A time during which no server watched the attempts, in milliseconds of the steady clock. */
 export interface Outage {
   /** When it began. */
   readonly sinceMs: number
-  /** When it was over. */
+  /** When it ended. */
   readonly endedMs: number
 }
 
 /** What is known when an attempt is followed. */
 export interface Knowledge {
   /**
-   * What the runs of this kind and look teach; both texts are empty while unknown. Undefined if there are none, null
-   * if they are not in memory yet.
+   * What the runs of this kind and look teach; both texts are empty if they are unknown. The result is
+   * undefined if there are no such runs, and null if they are not in memory yet.
    */
   of(kind: string, look: string): Experience | undefined | null
   /** The last outage; undefined if there was none. */
   readonly outage: Outage | undefined
 }
 
-/** An attempt is not learned from if no server watched for more than this part of it. */
+/** An attempt is not remembered if no server watched it for more than this part of its time. */
 const MAX_UNWATCHED = 1 / 20
 /** The one step of an attempt that reported nothing. */
 const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
 
 const tenth = (value: number): number => Math.round(value * 10) / 10
 
-/** The course with the part of an outage that fell into it. */
+/** The course, with the part of the outage that fell into the attempt. */
 function watched(course: Course, outage: Outage | undefined): Course {
   if (!outage || outage.endedMs <= Math.max(course.beganMs, course.outageEndedMs)) return course
   const unwatchedMs = course.unwatchedMs + outage.endedMs - Math.max(course.beganMs, outage.sinceMs)
@@ -43,9 +43,9 @@ function watched(course: Course, outage: Outage | undefined): Course {
 const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string =>
   lookOf(trace, steps?.length ?? step?.total ?? 1)
 
-/** What the item says of its progress after a change. */
+/** What the item says about its progress after a change. */
 function signOf(before: Stored, { item, work }: Stored): Sign {
-  // A start keeps the words of the former attempt.
+  // At a start the item still has the text of the attempt before.
   const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
   return {
     progress: work.done === before.work.done ? undefined : work.done,
@@ -71,7 +71,7 @@ function courseOf(before: Stored, after: Stored, { steadyMs }: Moment): Course |
   return trace === course.trace ? course : { ...course, trace }
 }
 
-/** The item as earlier runs foresee it, `at` seconds after the start of its attempt. */
+/** The item with its estimates from earlier runs, `at` seconds after the start of its attempt. */
 function foreseen(
   before: QueueItem,
   item: QueueItem,
@@ -79,23 +79,23 @@ function foreseen(
   at: number,
   known: Knowledge,
 ): QueueItem {
-  // If a render stands still, its end cannot be estimated.
+  // While a render stands still, its end cannot be estimated.
   if (item.stalled) return { ...item, ...UNFORESEEN, eta_seconds: null, time_progress: item.time_progress }
   const experience = known.of(item.kind, lookOfItem(item, trace))
   if (experience === null) {
-    // The former estimate is still nearly right.
+    // The estimate of before is still nearly right.
     return before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds } : item
   }
   const { time_progress: shown, worker, totals } = item
   const said = experience && estimate({ trace, at, worker, totals }, experience)
   if (!said) {
-    // Estimates from runs that are forgotten by now do not hold any more; the bar stays in its place until
-    // there are new ones.
+    // Estimates from runs that were forgotten no longer hold. The bar stays in its place until there are new
+    // estimates.
     const isStale = before.eta_runs > 0 && item.eta_seconds === before.eta_seconds
     const eta_seconds = isStale ? null : item.eta_seconds
     const isShown = shown !== null && eta_seconds !== null
     const time_progress = isShown ? tenth(timeProgress(at, eta_seconds, shown)) : shown
-    // Most items of which nothing is known are so already, and a copy of an item takes time.
+    // Most items of which nothing is known have these values already, and copying an item takes time.
     const isSame = item.eta_runs === 0 && item.eta_low_seconds === null && item.eta_high_seconds === null
     if (isSame && eta_seconds === item.eta_seconds && time_progress === shown) return item
     return { ...item, ...UNFORESEEN, eta_seconds, time_progress }
@@ -110,7 +110,7 @@ function foreseen(
   }
 }
 
-/** The run that ends now; undefined if there is nothing to learn from it. */
+/** The run that ends now; undefined if nothing can be learned from it. */
 function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefined {
   const { course } = work
   if (!course) return undefined
@@ -129,7 +129,7 @@ function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefine
   }
 }
 
-/** An item that completes, with the run that it leaves. */
+/** An item that completes, with the run that is remembered of it. */
 function ended(before: Stored, change: Change, moment: Moment, outage: Outage | undefined): Change {
   const { course } = before.work
   const work: Work = { ...before.work, course: course && watched(course, outage) }
@@ -139,8 +139,9 @@ function ended(before: Stored, change: Change, moment: Moment, outage: Outage | 
 }
 
 /**
- * A change of an item, with what it means for how long the attempt will take: the course of the attempt is followed,
- * what earlier runs foresee is put on the item, and a completed attempt leaves a run. What was reported stays as it is.
+ * A change of an item, and what follows from it for the time that the attempt takes: the course of the
+ * attempt is continued, the estimates from earlier runs are written to the item, and a completed attempt is
+ * remembered as a run. What the worker has reported is not changed.
  */
 export function withCourse(before: Stored, change: Change, moment: Moment, known: Knowledge): Change {
   const { item, work, quiet, deleted } = change

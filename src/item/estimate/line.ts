@@ -2,18 +2,21 @@
 export type Point = readonly [value: number, at: number]
 
 /**
- * Points of a line are this much of the step apart, so a line has at most 1 / GRAIN + 1 of them, and one at
- * its end.
+ * The points of a line are this part of the step apart. So a line has at most 1 / GRAIN + 1 points, and one
+ * more at its end.
  */
 export const GRAIN = 1 / 24
 
-/** A line whose times are found fast: it is looked up at every report of an attempt of its kind. */
+/**
+ * A line in a form in which a time is found fast: it is searched at every report of an attempt of the same
+ * kind.
+ */
 export interface Line {
   /** The values of its points, ascending. */
   readonly values: Float64Array
   /** When each of them was reached. */
   readonly times: Float64Array
-  /** How far apart its points are that are not at a corner. */
+  /** The distance between two neighbouring points that are not at a corner. */
   readonly grain: number
 }
 
@@ -25,8 +28,8 @@ export function lineThrough(points: readonly Point[]): Line {
 }
 
 /**
- * The first point at or above a value; the number of points if the value was never reached. It is looked for from
- * the point `near` on: an attempt goes from one point to the next.
+ * The index of the first point at or above a value; the number of points if the value was never reached. The
+ * search begins at the index `near`, because an attempt goes from one point to the next.
  */
 export function pointAt({ values }: Line, value: number, near: number): number {
   let i = near
@@ -45,14 +48,15 @@ export function timeAt(line: Line, value: number, i = pointAt(line, value, 0)): 
   const span = (values[i] ?? 0) - before
   const even = (((times[i] ?? 0) - since) * (value - before)) / span
   if (i === 1 || span >= grain) return since + even
-  // Points are so near each other only at a corner: it went on as before, and then stood still.
+  // Points are this near each other only at a corner: there the step went on as before and then stood still.
   const [earlier, then] = [values[i - 2] ?? 0, times[i - 2] ?? 0]
   return since + Math.min(even, ((since - then) * (value - before)) / (before - earlier))
 }
 
 /**
- * When a line reached the point after a value, in seconds since the step began; `i` is the point at it. Its last point is where a report
- * happened to be before the step ended, so shortly before that nothing more need come: then it is infinite.
+ * When a line reached the point after a value, in seconds since the step began; `i` is the index of the point
+ * at the value. The last point of a line is where a report happened to be before the step ended. Shortly
+ * before it no other report can be expected, so the time is infinite there.
  */
 export function nextAt(line: Line, value: number, i: number): number {
   const { values, times, grain } = line

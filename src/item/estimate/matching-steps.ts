@@ -2,69 +2,75 @@ import type { Line } from "./line.ts"
 import { type Habit, type Sizes, sizesOf } from "./step-durations.ts"
 import { type Signal, type StepTrace, withoutDigits } from "./trace.ts"
 
-/** One step of a run that is asked. */
+/** One step of an earlier run. */
 export interface Part {
   /** How it went. */
   readonly step: StepTrace
-  /** How far it was, and when, by each signal that moved. */
+  /** How far the step was at which time, for each signal that moved. */
   readonly lines: { readonly [S in Signal]: Line | undefined }
-  /** The logarithm of what there was to do in it; 0 while unknown. */
+  /** The logarithm of how much there was to do in it; 0 if that is unknown. */
   readonly logOfSize: number
-  /** How long it took. */
+  /** How many seconds it took. */
   readonly seconds: number
   /** How uneven its pace was: the part of its time that would have to move to make the pace even. */
   readonly roughness: number
   /**
-   * How much of that differs from run to run; a pace that is uneven in the same way each time can be relied
-   * on.
+   * How much of `roughness` differs from run to run. A pace that is uneven in the same way each time is
+   * reliable.
    */
   readonly variation: number
   /** What all runs teach about it. */
   readonly habit: Habit
-  /** What there was to do, by each unit that its time depends on. */
+  /** How much there was to do, by each unit on which the time of the step depends. */
   readonly sizes: readonly Amount[]
 }
 
-/** What there was to do by a unit. */
+/** How much there was to do by one unit. */
 interface Amount {
   readonly unit: string
   /** See `Habit`. */
   readonly power: number
-  /** For each step of the run, what its size says of this one; as a number, because it is looked at very often. */
+  /**
+   * For each step of the run, what its size says about this amount. It is a number because it is read very
+   * often.
+   */
   readonly kinship: readonly Kinship[]
-  /** In this step; otherwise in all of the run. */
+  /** Whether it is the amount in this step; otherwise it is the amount in the whole run. */
   readonly isOwn: boolean
   /** See `Habit`. */
   readonly follows: number
 }
 
-/** What the size of a step says of an amount: 2 that it is the same thing, 1 that it has the same unit, 0 nothing. */
+/**
+ * What the size of a step says about an amount: 2 if both are about the same thing, 1 if they have the same
+ * unit, 0 if it says nothing.
+ */
 export type Kinship = 0 | 1 | 2
 
-/** How much there is to do in a step that has begun, beside how much there was in the run's. */
+/** How much there is to do in a step that has begun, compared with the same step of the run. */
 interface Grown {
-  /** The run's step, its place in the run. */
+  /** The index of the run's step. */
   readonly part: number
   /** The logarithm of how many times as much there is. */
   readonly by: number
 }
 
-/** How much there is to do in an attempt and how much there was in a run, as logarithms. */
+/** How much there is to do in an attempt, compared with a run. All values are logarithms. */
 export interface Amounts {
-  /** The steps that have begun, as far as it is known of both. */
+  /** The steps that have begun and whose size is known in both. */
   readonly grown: readonly Grown[]
   /** What was declared before the start. */
   readonly totals: Sizes
-  /** What there was in all of the run. */
+  /** How much there was to do in the whole run. */
   readonly whole: Sizes
 }
 
-/** The logarithm of how many times as much there can be to do: a number beyond it is wrong. */
+/** The logarithm of the greatest credible growth of an amount. A greater number is wrong. */
 const MAX_GROWTH = Math.log(10_000)
 
 /**
- * The part of the same series, whose names differ only in numbers: the one at the same place, otherwise the
- * last one.
+ * The part of the same series, whose names differ only in numbers: the part with the same index, otherwise
+ * the last part of the series.
  */
 function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
   const series = withoutDigits(name)
@@ -75,9 +81,9 @@ function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
 }
 
 /**
- * For each step of the attempt, the run's step that corresponds to it, or -1. This is the next one of its
- * name; otherwise the last one of its series; otherwise the one with its index if that one's name does not
- * occur any more, so that a renamed step is found.
+ * For each step of the attempt, the index of the run's step that corresponds to it, or -1. It is the next
+ * step with the same name, otherwise the last step of the same series, otherwise the step with the same index
+ * if its name does not occur any more: so a renamed step is found.
  */
 export function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
   const found: number[] = []
@@ -102,7 +108,10 @@ export function matched(live: readonly StepTrace[], parts: readonly Part[]): num
   })
 }
 
-/** What there is to do in an attempt, compared with a run whose parts its steps are matched with. */
+/**
+ * How much there is to do in an attempt, compared with a run. `matches` says which part of the run
+ * corresponds to each step of the attempt.
+ */
 export function amountsOf(
   parts: readonly Part[],
   live: readonly StepTrace[],
@@ -117,14 +126,15 @@ export function amountsOf(
     if (!now || !part || now.size <= 0 || part.step.size <= 0 || now.unit !== part.step.unit) continue
     grown.push({ part: match, by: Math.log(now.size) - part.logOfSize })
   }
-  // Only declared totals are compared with the whole.
+  // The amounts of the whole run are needed only if totals were declared.
   const whole = totals.size > 0 ? sizesOf(parts.map(({ step }) => step)) : totals
   return { grown, totals, whole }
 }
 
 /**
- * How many times as much there is to do of a unit as there was, as a logarithm; 0 while unknown. The latest
- * step about the same thing decides, otherwise the declared totals, otherwise the latest step of that unit.
+ * The logarithm of how many times as much there is to do of a unit as in the run; 0 if that is unknown. The
+ * latest step about the same thing decides; otherwise the declared totals decide, otherwise the latest step
+ * with the same unit.
  */
 function growthOf({ grown, totals, whole }: Amounts, { unit, kinship, follows }: Amount): number {
   let latest: number | undefined
@@ -141,7 +151,8 @@ function growthOf({ grown, totals, whole }: Amounts, { unit, kinship, follows }:
 }
 
 /**
- * How long a step of a run would take with what there is to do now; `now` is the attempt's own step, if it has begun.
+ * How long a step of a run would take with the amounts of the attempt. `now` is the attempt's own step, if it
+ * has begun.
  */
 export function lasts({ step, logOfSize, seconds, sizes }: Part, amounts: Amounts, now?: StepTrace): number {
   if (amounts.grown.length === 0 && amounts.totals.size === 0) return seconds

@@ -4,12 +4,15 @@ import type { Part } from "./matching-steps.ts"
 import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 
 /**
- * A step that begins this far from its former beginning, as a part of its stretch of the bar, has another
- * stretch now.
+ * If the beginning of a step has moved by more than this part of the step's stretch of the bar, the step has
+ * another stretch now.
  */
 const ELSEWHERE = 0.25
 
-/** What becomes of the latest percentage on a run's bar: so many times as much, and so much more. */
+/**
+ * How a percentage of the attempt becomes a percentage of the run: it is multiplied by `times`, and `shift`
+ * is added.
+ */
 interface Stretch {
   readonly times: number
   readonly shift: number
@@ -17,8 +20,9 @@ interface Stretch {
 const SAME_STRETCH: Stretch = { times: 1, shift: 0 }
 
 /**
- * The stretch for a run with another number of steps, in which the step has another part of the bar. Undefined if
- * the step begins elsewhere on the run's bar: then the same percentage means another place.
+ * The stretch for a run with another number of steps, in which the step has another part of the bar.
+ * Undefined if the step begins at another place on the run's bar: then the same percentage means another
+ * place.
  */
 function stretchOf(was: StepTrace, now: StepTrace, from: number): Stretch | undefined {
   const line = was.lines.percent
@@ -35,36 +39,39 @@ function stretchOf(was: StepTrace, now: StepTrace, from: number): Stretch | unde
 export const movedSignals = ({ latest: { media, unit, percent } }: Trace): number =>
   (media ? 1 : 0) + (unit ? 2 : 0) + (percent ? 4 : 0)
 
-/** What an earlier run that knows the current step says, whatever the attempt's place in it. */
+/** What an earlier run that had the current step says, independent of how far the attempt is in that step. */
 export interface Knowing {
-  /** The step, and what there is to do in it beside what there was. */
+  /** The step, and how many times as much there is to do in it. */
   readonly hand: Hand
-  /** Which part of what all say together comes from this earlier run. */
+  /** The weight of this earlier run among all that are asked, from 0 to 1. */
   readonly part: number
-  /** The seconds of its steps before this one: see `RunAnswer`. */
+  /** The seconds of the run's steps before this one: see `RunAnswer`. */
   readonly behind: number
-  /** The seconds of its steps after this one. */
+  /** The seconds of the run's steps after this one. */
   readonly after: number
-  /** How many times as long the attempt's worker takes as this earlier run's, beside the others. */
+  /** How many times as long the attempt's worker usually takes as the worker of this earlier run. */
   readonly pace: number
 }
 
 /**
- * The current step as one earlier run had it. It is there as long as the attempt is in that step; each report only
- * moves it to the attempt's place.
+ * The place of the attempt in the current step of one earlier run. The object exists as long as the attempt
+ * is in that step; each report moves it on.
  */
 export class PlaceInRun {
   /** See `Knowing`. */
   readonly part: number
-  /** How far the earlier run was in the step at the attempt's place, in seconds of what there is to do now. */
+  /**
+   * How many seconds of this step the earlier run had behind it at the attempt's place, for the amount that
+   * there is to do now.
+   */
   inStep = 0
-  /** Seconds from there to the earlier run's next report. */
+  /** Seconds from this place to the earlier run's next report. */
   gap = 0
   /** When the attempt reached this place, in seconds since the step began. */
   movedAfter = 0
-  /** Seconds from the earlier run's start to there, on a worker of the attempt's speed. */
+  /** Seconds from the start of the earlier run to this place, on a worker of the attempt's speed. */
   done = 0
-  /** Seconds from there to its end, on such a worker. */
+  /** Seconds from this place to the end of the earlier run, on a worker of the attempt's speed. */
   rest = 0
   readonly #of: Part
   readonly #scale: number
@@ -72,15 +79,18 @@ export class PlaceInRun {
   readonly #behind: number
   readonly #after: number
   readonly #pace: number
-  /** The line on which the place is looked up, its signal, and what becomes of that signal's values on it. */
+  /**
+   * The line on which the place is searched, its signal, and how that signal's values become values of the
+   * line.
+   */
   #line: Line | undefined
   #signal: Signal = "percent"
   #times = 1
   #shift = 0
-  /** For which signals, and for which beginning of the step, the line was chosen. */
+  /** The signals, and the beginning of the step, for which the line was chosen. */
   #moved = 0
   #from = 0
-  /** The point of the line that the attempt came to last. */
+  /** The index of the line's point that the attempt reached last. */
   #near = 0
 
   constructor({ hand, part, behind, after, pace }: Knowing) {
@@ -93,7 +103,7 @@ export class PlaceInRun {
     this.#pace = pace
   }
 
-  /** Chooses the earlier run's finest line of a signal that both have. */
+  /** Chooses the finest line of the earlier run whose signal the attempt reports, too. */
   #choose({ steps, latest, from }: Trace): void {
     this.#line = undefined
     this.#near = 0
@@ -111,7 +121,10 @@ export class PlaceInRun {
     }
   }
 
-  /** Moves to the attempt's place. `moved` are the signals that say it; `size` is what there is to do in its step. */
+  /**
+   * Moves to the attempt's place. `moved` says which signals have moved; `size` is how much there is to do in
+   * the step.
+   */
   move(trace: Trace, moved: number, size: number): void {
     if (moved !== this.#moved || trace.from !== this.#from) {
       this.#choose(trace)
@@ -137,10 +150,10 @@ export class PlaceInRun {
     this.rest = (seconds - this.inStep + this.#after) * this.#pace
   }
 
-  /** When the earlier run was at the place of the attempt's next possible report. */
+  /** When the earlier run was at the place where the attempt's next report is expected. */
   #next(line: Line, value: number, i: number, size: number): number {
     if (this.#signal !== "unit" || size <= 0) return nextAt(line, value, i)
-    // A count goes up by one, however fine the earlier run's line is.
+    // A count goes up by one at least, even if the line of the earlier run is finer.
     const next = value + 1 / size
     if (next >= 1) return Number.POSITIVE_INFINITY
     return Math.max(nextAt(line, value, i), timeAt(line, next, pointAt(line, next, i)))

@@ -18,8 +18,8 @@ function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sig
 }
 
 /**
- * The run that completed an item, by its updates, ascending. Undefined if it did not complete, if its start is
- * no longer kept, or if it reported nothing.
+ * The run that completed an item, made from the item's updates, which are in ascending order. Undefined if
+ * the item did not complete, if the updates of the start are no longer stored, or if nothing was reported.
  */
 export function pastRun(
   item: QueueItem,
@@ -28,11 +28,12 @@ export function pastRun(
   const updates = history.map(updateIn)
   const isOfAttempt = ({ status }: ProgressUpdate): boolean => status === "processing"
   const last = updates.findLastIndex(isOfAttempt)
-  // What follows the end, such as a flag, is no part of the attempt, nor is one before a retry, which has its number.
+  // An update after the end, such as a flag, does not belong to the attempt. An attempt before a retry does
+  // not either, though it may have the same number.
   const before = updates.findLastIndex((update, i) => i < last && !isOfAttempt(update))
   const own = updates.slice(before + 1, last + 1)
   const [start, end] = [own[0], updates[last + 1]]
-  // The update before the start is of another attempt, or the item's first.
+  // The update before the start belongs to another attempt, or is the item's first.
   if (!start || before < 0 || end?.status !== "completed") return undefined
   const secondsTo = ({ timestamp }: ProgressUpdate): number =>
     (Date.parse(timestamp) - Date.parse(start.timestamp)) / 1000

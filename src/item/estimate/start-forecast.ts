@@ -2,11 +2,14 @@ import { FOUR_FIFTHS, type Outlook } from "./estimate.ts"
 
 /** A place where one item at a time is worked on: a worker with an item, or one that waits for an item. */
 export interface Slot {
-  /** Its name: how long an item takes depends on it. */
+  /** The name of the worker. How long an item takes depends on it. */
   readonly worker: string
-  /** It takes items whose tags are all among these. */
+  /** The worker's tags: it takes items whose tags are all among these. */
   readonly tags: readonly string[]
-  /** When it takes its next item, in seconds from now, with the standard deviation; undefined while unknown. */
+  /**
+   * When it can take its next item, in seconds from now, with the standard deviation; undefined if that is
+   * unknown.
+   */
   readonly free: Outlook | undefined
 }
 
@@ -14,11 +17,11 @@ export interface Slot {
 export interface Waiting {
   /** The item's ID. */
   readonly id: number
-  /** What a worker must have to take it. */
+  /** The tags that a worker must have to take the item. */
   readonly tags: readonly string[]
-  /** Seconds until it may be claimed; 0 when it may be now. */
+  /** Seconds until it may be claimed; 0 if it may be claimed now. */
   readonly availableIn: number
-  /** How long it will take on a worker; undefined while unknown. */
+  /** How long it will take on a worker; undefined if that is unknown. */
   readonly takes: (worker: string) => Outlook | undefined
 }
 
@@ -26,41 +29,44 @@ export interface Waiting {
 export interface Start {
   /** The item's ID. */
   readonly id: number
-  /** Seconds from now. */
+  /** When it starts, in seconds from now. */
   readonly startsIn: number
-  /** With a chance of four in five it starts between `low` and `high`: seconds from now, at most `startsIn`. */
+  /**
+   * The item starts between `low` and `high` with a probability of four in five. Seconds from now, at most
+   * `startsIn`.
+   */
   readonly low: number
   /** Seconds from now, at least `startsIn`. */
   readonly high: number
-  /** How long it will take then, in seconds; undefined while unknown. */
+  /** How long it will take, in seconds; undefined if that is unknown. */
   readonly takes: number | undefined
 }
 
 /** When waiting items start, and when all of them are done. */
 export interface Forecast {
-  /** The items of which it is known, in the order in which they start. */
+  /** The items whose start is known, in the order of their starts. */
   readonly starts: readonly Start[]
-  /** Seconds until all are done; undefined where that is not known of every item. */
+  /** Seconds until all items are done; undefined if that is unknown for any item. */
   readonly doneIn: number | undefined
 }
 
 /**
- * How alike the errors of items on one slot are: 1 if all of them take longer than expected together, 0 if
- * each errs on its own.
+ * How much the errors of items on one slot go together: 1 if all items take longer than expected at the same
+ * time, 0 if the error of each is independent.
  */
 const ALIKE = 0.3
 
-/** A slot as the items before have filled it. */
+/** A slot with the items that it has taken so far. */
 interface Filled {
   readonly slot: Slot
   /** When it is free, in seconds from now. */
   at: number
-  /** Of all that fills it: the sum of the variances, and of the deviations. */
+  /** The sum of the variances, and of the deviations, of everything in the slot. */
   variance: number
   deviation: number
 }
 
-/** The next claim that gets something: the item, when, and by which slot. */
+/** The next claim that gets an item: which item, when, and by which slot. */
 interface NextClaim {
   readonly filled: Filled
   readonly item: Waiting
@@ -70,8 +76,8 @@ interface NextClaim {
 const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag) => tags.includes(tag))
 
 /**
- * The claim that a slot makes when it is free: the first item that waits then, otherwise the one that is
- * available first.
+ * The claim that a slot makes when it is free: the first item that may be claimed at that time, otherwise the
+ * item that may be claimed first.
  */
 function claimOf(filled: Filled, waiting: Iterable<Waiting>): NextClaim | undefined {
   let first: Waiting | undefined
@@ -89,7 +95,7 @@ function startOf({ filled, item, at }: NextClaim, takes: Outlook | undefined, ma
   return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
 }
 
-/** A slot before any claim; none if it is unknown when the slot is free. */
+/** A slot before any claim; empty if it is unknown when the slot is free. */
 const filledOf = (slot: Slot): Filled[] =>
   slot.free
     ? [
@@ -102,7 +108,7 @@ const filledOf = (slot: Slot): Filled[] =>
       ]
     : []
 
-/** The claim that comes first of all that the slots can make. */
+/** The earliest of all claims that the slots can make. */
 function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): NextClaim | undefined {
   let next: NextClaim | undefined
   for (const filled of known) {
@@ -114,9 +120,10 @@ function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waitin
 }
 
 /**
- * When waiting items start. `waiting` is in the order in which the queue gives items out; the slots take them
- * in that order, each when it is free. The forecast leaves out items that no slot may take, and items that wait behind
- * one of unknown length, because no time is better than a guess. It names at most `limit` items.
+ * When waiting items start. `waiting` is in the order in which the queue gives items out. The slots take the
+ * items in that order, each slot when it is free. Two kinds of items are left out: items that no slot may
+ * take, and items behind an item of unknown length, because a guess is worse than no time. The result has at
+ * most `limit` items.
  */
 export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], limit: number): Forecast {
   const unknown = slots.filter(({ free }) => !free)

@@ -1,29 +1,29 @@
 import { STEPS, type StepTrace } from "./trace.ts"
 
-/** What there is to do, by unit: the logarithm of how much. */
+/** How much there is to do: the logarithm of the amount, by unit. */
 export type Sizes = ReadonlyMap<string, number>
 
-/** How long a step of a run took, and what there was to do in all of that run. */
+/** How long a step of a run took, and how much there was to do in the whole run. */
 export interface Lasted {
   /** The step's name, and its number among those of that name. */
   readonly key: string
   /** How it went. */
   readonly step: StepTrace
-  /** How long an average worker would have taken. */
+  /** How many seconds an average worker would have taken. */
   readonly seconds: number
-  /** What there was to do in all of the run; for all steps of a run the same map. */
+  /** How much there was to do in the whole run; all steps of a run have the same map. */
   readonly sizes: Sizes
 }
 
 /** What the runs of a kind teach about one of its steps. */
 export interface Habit {
-  /** By unit, the power of its size with which the step's time grows: 1 in proportion, 0 not at all. */
+  /** By unit, the power with which the step's time grows with the amount: 1 in proportion, 0 not at all. */
   readonly powers: ReadonlyMap<string, number>
-  /** How much the pace in this step says of the rest: 1, or less if the step took very different times. */
+  /** How much the pace in this step says about the rest: 1, or less if the step took very different times. */
   readonly trust: number
   /**
-   * How far its size grows with the sizes of the same unit in other steps: 1 as much, 0 not at all. Not of steps about the
-   * same thing.
+   * How much the size of this step grows with the sizes of the same unit in other steps: 1 as much, 0 not at
+   * all. Steps about the same thing are not counted.
    */
   readonly follows: number
 }
@@ -32,31 +32,36 @@ export interface Habit {
 export interface Habits {
   /** By the steps' keys. */
   readonly steps: ReadonlyMap<string, Habit>
-  /** The part of the whole that must be done until an attempt's own pace counts for half. */
+  /** The part of the whole that must be done before an attempt's own pace counts for half. */
   readonly inertia: number
 }
 
 /**
- * Weights before anything is known: that a step's time grows with the size of its own unit, with a part of
- * that size, with no size, or with the sizes of other units.
+ * The weights before anything is known, of four cases: the time of a step grows with the size of its own
+ * unit, with a part of that size, with no size, or with the sizes of other units.
  */
 const OWN_UNIT = { own: 0.84, partly: 0.08, none: 0.05, others: 0.03 }
 const NO_UNIT = { own: 0, partly: 0, none: 0.45, others: 0.55 }
-/** The powers for a step of which a part, such as loading a model, takes the same time whatever the size. */
+/** The powers for a step of which one part, such as loading a model, always takes the same time. */
 const PARTLY: readonly number[] = [0.75, 0.5, 0.25]
-/** How much the logarithm of a step's time usually varies, and how many runs that weighs as much as. */
+/** How much the logarithm of a step's time usually varies, and how many runs this usual value counts as. */
 const USUAL_STEP = 0.15
 const USUAL_STEP_RUNS = 2
-/** How much the logarithm of a whole run's pace usually varies, and how many runs that weighs as much as. */
+/**
+ * How much the logarithm of a whole run's pace usually varies, and how many runs this usual value counts as.
+ */
 const USUAL_RUN = 0.1
 const USUAL_RUN_RUNS = 2
 const MIN_TRUST = 0.05
 const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
-/** Until more is known, the sizes of different steps are taken to grow together by this much, as a logarithm. */
+/**
+ * Until more is known, the sizes of different steps are expected to grow together by this much, as a
+ * logarithm.
+ */
 const USUAL_SIZE = 0.2
-/** Sizes this near are of the same thing: the medium that several steps are about. */
+/** Two sizes this near each other belong to the same thing: the medium that several steps are about. */
 export const SAME = 0.01
-/** If one step is nearly all of a run, nothing shows whether steps are slow together. */
+/** If one step is nearly the whole run, it is unknown whether the steps of a run are slow together. */
 const MIN_PAIRS = 0.02
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
@@ -66,7 +71,7 @@ const squares = (values: readonly number[]): number => {
 }
 const log = (seconds: number): number => Math.log(Math.max(1e-6, seconds))
 
-/** What there was to do in all of a run: by each unit as much as there was in the step that had most of it. */
+/** How much there was to do in a whole run: for each unit the amount of the step that had most of it. */
 export function sizesOf(steps: readonly StepTrace[]): Map<string, number> {
   const sizes = new Map<string, number>()
   for (const { unit, size } of steps) {
@@ -75,7 +80,7 @@ export function sizesOf(steps: readonly StepTrace[]): Map<string, number> {
   return sizes
 }
 
-/** What was declared, by unit. */
+/** What was declared, as logarithms by unit. */
 export function declaredOf(totals: Readonly<Record<string, number>> = {}): Map<string, number> {
   const sizes = new Map<string, number>()
   for (const unit in totals) {
@@ -86,22 +91,22 @@ export function declaredOf(totals: Readonly<Record<string, number>> = {}): Map<s
 }
 
 /**
- * How much there was to do of a unit, for one step: in the step if it counts that unit, otherwise in all of
- * the run.
+ * How much there was to do of a unit, for one step: the amount in the step if the step counts that unit,
+ * otherwise the amount in the whole run.
  */
 const sizeFor = ({ step, sizes }: Lasted, unit: string): number =>
   unit === step.unit && step.size > 0 ? Math.log(step.size) : (sizes.get(unit) ?? 0)
 
 /**
- * What a step's time depends on. Each unit that all runs know, and none, is a hypothesis. Its weight is its
- * likelihood before, times how well the runs agree under it.
+ * On which amounts the time of a step depends. Each unit that all runs know is one hypothesis, and "no unit"
+ * is another. The weight of a hypothesis is its prior weight times how well the runs agree if it is true.
  */
 function powersOf(all: readonly Lasted[]): Map<string, number> {
   const own = all.findLast(({ step }) => step.size > 0)?.step.unit ?? ""
   if (own === STEPS) return new Map([[own, 1]])
   const prior = own === "" ? NO_UNIT : OWN_UNIT
   const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
-  // How many steps there are says nothing of how long one of them takes.
+  // The number of steps says nothing about how long one step takes.
   const others = units.filter((unit) => unit !== own && unit !== STEPS)
   const weigh = (unit: string, power: number, before: number) => {
     const rates = all.map((one) => log(one.seconds) - (power === 0 ? 0 : power * sizeFor(one, unit)))
@@ -122,7 +127,7 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
   return powers
 }
 
-/** How far the logarithm of each run's time in a step was from the one that the other runs predict. */
+/** For each run, how far the logarithm of its time in a step was from what the other runs predict. */
 function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): number[] {
   const rates = all.map((one) => {
     let rate = log(one.seconds)
@@ -133,7 +138,10 @@ function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): 
   return rates.map((rate) => rate - middle)
 }
 
-/** A step's part in its runs: the part of their time, how far off each run was, and how much that varies. */
+/**
+ * The weight of a step in its runs: its part of their time, the error of each run, and how much the errors
+ * vary.
+ */
 interface Part {
   readonly fraction: number
   readonly variance: number
@@ -141,7 +149,7 @@ interface Part {
   readonly habit: Habit
 }
 
-/** The logarithms of the sizes of a step's unit, by the steps' keys; for each run a map. */
+/** For each run, the logarithms of the sizes of a unit, by the keys of the steps. */
 const sizesByKey = (runs: readonly (readonly Lasted[])[], unit: string): ReadonlyMap<string, number>[] =>
   runs.map(
     (run) =>
@@ -188,7 +196,9 @@ function partOf(all: readonly Lasted[], seconds: number, runs: readonly (readonl
   }
 }
 
-/** How much the pace of whole runs varies: how far all steps of a run are slow or fast together. */
+/**
+ * How much the pace of whole runs varies, which means how far all steps of a run are slow or fast together.
+ */
 function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number {
   let [together, pairs] = [0, 0]
   for (const run of runs) {

@@ -2,52 +2,58 @@ import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
 import { movedSignals, PlaceInRun } from "./place-in-run.ts"
 import type { Trace } from "./trace.ts"
 
-/** A testimony, and its weight. */
+/** The answer of one earlier run, and its weight. */
 export interface Heard {
   /** What the earlier run says. */
   readonly said: RunAnswer
-  /** Undefined if the earlier run never was in this step. */
+  /** The current step in the earlier run; undefined if the earlier run never had it. */
   readonly hand: Hand | undefined
-  /** The pace that is expected from the start: how much slower this worker usually is than the earlier run's. */
+  /**
+   * The pace that is expected from the start: how much slower this worker usually is than the worker of the
+   * earlier run.
+   */
   readonly expected: number
-  /** How much it counts beside the others; 0 not at all. */
+  /** How much the answer counts beside the others; 0 if it does not count. */
   readonly weight: number
 }
 
 /** What all earlier runs say together. */
 export interface Hearing {
-  /** The mean of what they say. */
+  /** The mean of their answers. */
   readonly said: RunAnswer
-  /** The mean of the paces that are expected from the start. */
+  /** The mean of the expected paces. */
   readonly expected: number
-  /** The earlier runs that know the current step. */
+  /** The attempt's place in each earlier run that had the current step. */
   readonly places: readonly PlaceInRun[]
 }
 
-/** How a kind's attempts keep their pace. */
+/** How the attempts of a kind keep their pace. */
 export interface Custom {
   /** See `Habits`. */
   readonly inertia: number
-  /** How far the pace usually is from what is expected, after each part of `PARTS`: a standard deviation. */
+  /** How far the pace usually is from the expected pace after each part of `PARTS`: a standard deviation. */
   readonly usual: readonly number[]
 }
 
 /** The parts of an attempt after which the error of an estimate is measured. */
 export const PARTS: readonly number[] = [0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95]
-/** The part of the whole that counts as the latest, for its pace. */
+/** This part of the whole counts as the latest part, when the latest pace is calculated. */
 const LATEST = 0.1
-/** A pace that is this many times as far off as usual, over all and lately, is believed twice as soon. */
+/**
+ * If the pace is this many times as far from the expected one as usual, both over all and lately, it is
+ * believed twice as soon.
+ */
 const ALARM = 2
 /**
- * Which part of an even step must be done until its own pace counts for half; and how much more of a rough
- * one.
+ * Which part of an even step must be done before its own pace counts for half, and how much more of an uneven
+ * step must be done.
  */
 const STEP_INERTIA = 0.1
 const MIN_STEP_INERTIA = 0.03
 const ROUGH_INERTIA = 4
 const MAX_ROUGH_INERTIA = 2
 
-/** The value at a part of the way, of values that are known at `PARTS`. */
+/** The value after a part of the attempt, between the values that are known at `PARTS`. */
 export function between(values: readonly number[], part: number): number {
   let after = 0
   while (after < PARTS.length && !((PARTS[after] ?? 1) >= part)) after += 1
@@ -59,8 +65,8 @@ export function between(values: readonly number[], part: number): number {
 }
 
 /**
- * What all say together; if some earlier runs know the current step, only they count. Undefined if none says
- * anything.
+ * What all earlier runs say together. If some of them had the current step, only these count. Undefined if
+ * there is no answer.
  */
 export function hearing(all: readonly Heard[]): Hearing | undefined {
   const isKnown = all.some(({ hand }) => hand !== undefined)
@@ -88,8 +94,8 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
 }
 
 /**
- * What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. All places of one hearing
- * share its places.
+ * The same answer with the attempt's place in its step. If no earlier run had the step, the attempt counts as
+ * being `at` seconds after its start. All answers that come from one `heard` share the same `places`.
  */
 export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing {
   const { said, expected, places } = heard
@@ -106,7 +112,7 @@ export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing
   return { said: { ...said, inStep, gap, movedAt }, expected, places }
 }
 
-/** Moves a testimony by a part of the way towards another one. */
+/** Moves an answer towards another one by a part of the difference. */
 function mix(said: RunAnswer, other: RunAnswer, part: number): void {
   said.behind += (other.behind - said.behind) * part
   said.trusted += (other.trusted - said.trusted) * part
@@ -120,14 +126,14 @@ function mix(said: RunAnswer, other: RunAnswer, part: number): void {
   said.variation += (other.variation - said.variation) * part
 }
 
-/** The pace so far: over all, in the latest part of the way, and in the current step. */
+/** The pace so far: over all, in the latest part, and in the current step. */
 interface Paces {
   readonly all: number
   readonly latest: number
   readonly step: number
 }
 
-/** The pace of an attempt that is `inStep` of the earlier runs' seconds into its step, after `secondsInStep`. */
+/** The paces of an attempt that took `secondsInStep` for what took the earlier runs `inStep` seconds. */
 export function pacesOf(said: RunAnswer, inStep: number, secondsInStep: number): Paces {
   const step = paceOf(secondsInStep, inStep)
   const trusted = said.trusted + said.trust * inStep
@@ -139,7 +145,7 @@ export function pacesOf(said: RunAnswer, inStep: number, secondsInStep: number):
 }
 
 /**
- * How far the pace over all was from the expected one when the attempt reached its place; undefined at its
+ * How far the overall pace was from the expected pace when the attempt reached its place; undefined at the
  * start.
  */
 export function offBy({ said, expected }: Hearing, stepAt: number): number | undefined {
@@ -148,7 +154,8 @@ export function offBy({ said, expected }: Hearing, stepAt: number): number | und
 }
 
 /**
- * Seconds left when the attempt is `inStep` of the earlier runs' seconds into its step, after `secondsInStep`.
+ * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `inStep` seconds of
+ * the current step.
  */
 function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: number, custom: Custom): number {
   const whole = said.behind + said.step + said.after
@@ -162,7 +169,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
     : 0
   const alarm = 1 + (surprise / ALARM) ** 4
   const usual = custom.inertia * whole
-  // A step that has hardly begun gives no reason for alarm.
+  // A step that has hardly begun is no reason for an alarm.
   const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm)
   const trusted = said.trusted + said.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
@@ -174,7 +181,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
 
 /**
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
- * they count down; being overdue shows that the pace is slower.
+ * the time counts down. If a report is overdue, the pace is taken to be slower.
  */
 export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
   const { inStep, gap, movedAt } = heard.said

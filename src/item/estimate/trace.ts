@@ -6,39 +6,48 @@ export type Signal = "media" | "unit" | "percent"
 /** All signals. */
 export const SIGNALS: readonly Signal[] = ["media", "unit", "percent"]
 
-/** How far a step was, and when, by each signal that moved: ascending in value and in time, `GRAIN` apart. */
+/**
+ * For each signal that moved, how far a step was at which time: ascending in value and in time, `GRAIN`
+ * apart.
+ */
 export type Lines = { readonly [S in Signal]?: readonly Point[] | undefined }
 
 /** How one step of an attempt went. */
 export interface StepTrace {
-  /** As it was reported; empty if nothing was. */
+  /** The name that was reported; empty if none was reported. */
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number
-  /** How many steps there are; absent while no report has said it. */
+  /** How many steps there are; absent until a report says it. */
   readonly total?: number
-  /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
+  /**
+   * The unit in which the work of the step is counted: `seconds` of a medium, or a name. Empty if it is
+   * unknown.
+   */
   readonly unit: string
-  /** How much of it there is to do; 0 while unknown. */
+  /** How much there is to do, in that unit; 0 if it is unknown. */
   readonly size: number
-  /** True if that changed on the way, so that the size is unknown for good; otherwise absent. */
+  /** True if the amount changed during the step, so that the size stays unknown; otherwise absent. */
   readonly grew?: true
   /** When it began, in seconds since the attempt started. */
   readonly at: number
-  /** Empty for the current step, whose lines are in the trace. */
+  /** The lines of the step; empty for the current step, whose lines are in the trace. */
   readonly lines: Lines
 }
 
-/** The latest point of each signal; undefined if it has not moved in this step. */
+/** The latest point of each signal; undefined if the signal has not moved in this step. */
 export type Latest = { readonly [S in Signal]?: Point | undefined }
 
-/** How an attempt went so far: a kilobyte or two, whatever its length. */
+/** How an attempt has gone so far. A trace takes one or two kilobytes, however long the attempt is. */
 export interface Trace {
-  /** The same array while the attempt goes on in the same step. */
+  /** The steps so far; the same array as long as the attempt stays in the same step. */
   readonly steps: readonly StepTrace[]
-  /** The lines of the current step; the same object until a point is added that will remain. */
+  /** The lines of the current step; the same object until a point is added for good. */
   readonly lines: Lines
-  /** The latest point of each signal of that step. The next one replaces it, unless it is far enough away. */
+  /**
+   * The latest point of each signal in the current step. The next point replaces it, unless that point is far
+   * enough away.
+   */
   readonly latest: Latest
   /** The percentage at which the current step began. */
   readonly from: number
@@ -52,40 +61,48 @@ export const NO_TRACE: Trace = {
   from: 0,
 }
 
-/** What a report says of how far an attempt is: the part of it that a trace is made of. */
+/** The part of a report that a trace is made of: what it says about how far the attempt is. */
 export interface Sign {
-  /** How much of the attempt is done, in percent; undefined if the report does not say. */
+  /** How much of the attempt is done, in percent; undefined if the report does not say it. */
   readonly progress?: number | undefined
-  /** What is being done, in words; undefined if the report does not say. */
+  /** What is being done, in words; undefined if the report does not say it. */
   readonly current_step?: string | undefined
   /** The current step, its index from 1; undefined if the report names none. */
   readonly step?: { readonly index: number; readonly total: number; readonly name: string } | undefined
-  /** What is being counted; undefined if nothing is. */
+  /** What is being counted; undefined if nothing is counted. */
   readonly unit?: { readonly done: number; readonly total: number; readonly name: string } | undefined
-  /** How far into a medium it is, in seconds; undefined if the report does not say. */
+  /** How far the attempt is in a medium, in seconds; undefined if the report does not say it. */
   readonly media?: { readonly out_time: number; readonly total: number | null } | undefined
 }
 
-/** A line keeps a point without which it would be off by more than this part of the time since the step began. */
+/**
+ * A line keeps a point if the line without it would be wrong by more than this part of the time since the
+ * step began.
+ */
 const BEND = 0.04
 /** A line with bends has at most this many points. */
 const MAX_LINE = 2 / GRAIN
-/** An attempt that names more steps than this stays in its last one, in which the others are counted. */
+/** If an attempt names more steps than this, all later steps are counted in its last one. */
 export const MAX_STEPS = 48
-/** What the last step counts if there are too many: a name that no worker gives to what it counts. */
+/** The unit of the last step if there are too many steps: no worker gives this name to what it counts. */
 export const STEPS = "\nsteps"
-/** The percentage at which an item is held until it completes: reaching it says nothing. */
+/** An item is held at this percentage until it completes, so reaching it says nothing. */
 const HELD_AT = 99
-/** What there is to do in a step that came on stays as it was told; if it changes by more than this part, it is unknown. */
+/**
+ * The size of a step that has moved stays as it was reported. If a report differs from it by more than this
+ * part, the size is unknown.
+ */
 const GREW = 0.05
-/** While a step goes on, its course is stored each time that its lines have got so many points. */
+/** While a step goes on, its course is stored whenever its lines have got this many new points. */
 const STORED_POINTS = 2
-/** A value that falls to this part of its former one has begun again: another pass, another file. */
+/**
+ * If a value falls to this part of its former value, the count has begun again: another pass, another file.
+ */
 const BEGAN_AGAIN = 0.5
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
 
-/** How far a report says that the step is, by each signal; undefined if it does not say. */
+/** How far the step is according to a report, by each signal; undefined if the report does not say it. */
 type Values = { readonly [S in Signal]: number | undefined }
 
 const valuesOf = ({ progress, unit, media }: Sign): Values => ({
@@ -100,17 +117,21 @@ export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
 const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
   value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
 
-/** Whether what a report counts has begun again. */
+/** Whether the signal of a report has begun again. */
 function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
   return (
     isBelow(media, latest.media) ||
     isBelow(percent, latest.percent) ||
-    // Of more than there was known to do, less is done in proportion.
+    // If there is more to do than was known, the fraction that is done becomes smaller, which is no new
+    // beginning.
     (sign.unit?.name === step.unit && sign.unit.total <= step.size * (1 + GREW) && isBelow(unit, latest.unit))
   )
 }
 
-/** The percentage where a step begins: where the one before it ended, unless each counts from the start. */
+/**
+ * The percentage at which a step begins: where the step before it ended, unless each step counts from the
+ * start.
+ */
 function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
   const reached = latest.percent?.[0] ?? from
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
@@ -119,7 +140,7 @@ function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
 /** Whether a report names another step than the current one. */
 function isOther(step: StepTrace, sign: Sign): boolean {
   if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
-  // "frame 17 of 240" goes on as "frame 18 of 240".
+  // "frame 17 of 240" and "frame 18 of 240" are the same step.
   const name = sign.current_step || step.name
   return name !== step.name && withoutDigits(name) !== withoutDigits(step.name)
 }
@@ -130,8 +151,8 @@ const amount = (known: StepTrace, unit: string, size: number): Pick<StepTrace, "
   known.unit === unit && known.size === size ? known : { unit, size }
 
 /**
- * What there is to do in the step, as reported by now: the step itself if that is nothing new. A medium's length says more
- * than a count beside it.
+ * The amount of work in the step according to a report; the step itself if nothing has changed. The length of
+ * a medium says more than a count that is reported with it.
  */
 function sizeOf({ unit, media }: Sign, known: StepTrace): Pick<StepTrace, "unit" | "size"> {
   if (unit?.name === STEPS || known.unit === STEPS) return { unit: STEPS, size: unit?.total ?? known.size }
@@ -140,7 +161,7 @@ function sizeOf({ unit, media }: Sign, known: StepTrace): Pick<StepTrace, "unit"
   return known
 }
 
-/** What there is to do in a step: what was told before it came on, and nothing if it turned out to be more or less. */
+/** The amount of work in a step: what was reported before the step moved, and 0 if a later report differs. */
 function grownIn(
   { latest }: Trace,
   known: StepTrace,
@@ -154,7 +175,7 @@ function grownIn(
   return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }
 }
 
-/** The trace without its percentages, which came from a guess that was taken back. */
+/** The trace without its percentages, because they came from a guess that was corrected. */
 function setBack(trace: Trace, to: number): Trace {
   const { percent: _line, ...lines } = trace.lines
   const { percent: _point, ...latest } = trace.latest
@@ -162,8 +183,8 @@ function setBack(trace: Trace, to: number): Trace {
 }
 
 /**
- * Whether a point that is not on the line yet must stay, because the pace changes there: a straight line to the next
- * point would be elsewhere at that time.
+ * Whether a point that is not on the line yet must be kept because the pace changes there: without it, the
+ * line would give a clearly different time.
  */
 function isBend(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]: Point): boolean {
   const [beforeValue, beforeAt] = line.at(-1) ?? [0, 0]
@@ -172,7 +193,7 @@ function isBend(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]:
   return Math.abs(at - straight) > BEND * nextAt
 }
 
-/** The latest point of a signal, if a report moves it; otherwise undefined. */
+/** The new latest point of a signal, if a report moves the signal; otherwise undefined. */
 function nextOf({ lines, latest, from }: Trace, signal: Signal, told: number | undefined, at: number) {
   if (told === undefined) return undefined
   const last = latest[signal] ?? lines[signal]?.at(-1)
@@ -182,7 +203,7 @@ function nextOf({ lines, latest, from }: Trace, signal: Signal, told: number | u
   return point
 }
 
-/** The line of a signal once that has moved to a point: the same one unless something of it remains. */
+/** The line of a signal after it has moved to a point; the same line unless a point is added for good. */
 function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point) {
   const known = lines[signal]
   const line = known ?? [beginning(signal, from)]
@@ -195,8 +216,8 @@ function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point)
 }
 
 /**
- * The trace with one more point on each line, if that is far enough from the one before, and the latest points. The same
- * trace if nothing has moved.
+ * The trace with new latest points, and with one more point on each line whose last point is far enough away.
+ * The same trace if nothing has moved.
  */
 function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trace {
   const isBack = percent !== undefined && percent < (trace.latest.percent?.[0] ?? trace.from)
@@ -222,7 +243,7 @@ function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trac
   }
 }
 
-/** A step of which a report may say more; the same one if it does not. */
+/** A step with what a report adds to it; the same step if the report adds nothing. */
 function toldOf(trace: Trace, step: StepTrace, sign: Sign): StepTrace {
   const name = step.name || sign.step?.name || sign.current_step || ""
   const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
@@ -240,7 +261,7 @@ function toldOf(trace: Trace, step: StepTrace, sign: Sign): StepTrace {
   return isSame ? step : { ...step, name, index, unit, size, ...(total && { total }), ...(grew && { grew }) }
 }
 
-/** The trace with a report in its last step. The same trace if it says nothing new. */
+/** The trace after a report in its last step; the same trace if the report says nothing new. */
 function followed(trace: Trace, sign: Sign, values: Values, at: number): Trace {
   const step = trace.steps.at(-1)
   if (!step) return trace
@@ -249,7 +270,9 @@ function followed(trace: Trace, sign: Sign, values: Values, at: number): Trace {
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
 
-/** The line of a signal of the current step, with its latest point; undefined if the signal never moved. */
+/**
+ * The line of a signal in the current step, its latest point included; undefined if the signal never moved.
+ */
 function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
   const point = latest[signal]
   if (!point) return undefined
@@ -257,7 +280,7 @@ function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[
   return line.at(-1)?.[1] === point[1] ? line : [...line, point]
 }
 
-/** All steps, the current one with its lines: of an attempt that has ended, or of a step that has. */
+/** All steps, the current one with its lines; for an attempt or a step that has ended. */
 export function settled(trace: Trace): readonly StepTrace[] {
   const step = trace.steps.at(-1)
   if (!step) return []
@@ -269,7 +292,7 @@ export function settled(trace: Trace): readonly StepTrace[] {
   return [...trace.steps.slice(0, -1), { ...step, lines }]
 }
 
-/** The trace after a report in the last step for which there is a place: that one counts how many it takes in. */
+/** The trace after a report in the last possible step, which counts the further steps. */
 function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Trace {
   if (!step || step.index < last.index || step.total < step.index) return trace
   const unit = { done: step.index - last.index, total: step.total - last.index + 1, name: STEPS }
@@ -289,8 +312,8 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
 
 /**
  * The trace after a report, `at` seconds after the attempt started. Until a step is named, the attempt is
- * preparing; its first named step takes that time over. Reports that come late, fall back or say nothing new add
- * nothing: then it is the same trace.
+ * preparing; the first named step takes over that time. A report that comes late, goes back or says nothing
+ * new adds nothing, and the result is the same trace.
  */
 export function traced(trace: Trace, sign: Sign, at: number): Trace {
   const values = valuesOf(sign)
@@ -309,8 +332,8 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
 }
 
 /**
- * What attempts that are alike look like: the number of steps, and the name of the first one, otherwise the
- * unit that it counts. Empty while nothing was reported by which attempts can be compared.
+ * What similar attempts have in common: the number of steps and the name of the first step, or otherwise the
+ * unit that it counts. Empty until something was reported by which attempts can be compared.
  */
 export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps
@@ -325,13 +348,16 @@ export interface Course {
   readonly beganMs: number
   /** How it went so far. */
   readonly trace: Trace
-  /** For how many milliseconds of it no server watched. */
+  /** For how many milliseconds of the attempt no server watched. */
   readonly unwatchedMs: number
-  /** The end of the last outage that these contain, in milliseconds of the steady clock; 0 before the first. */
+  /**
+   * The end of the last outage that `unwatchedMs` includes, in milliseconds of the steady clock; 0 before the
+   * first outage.
+   */
   readonly outageEndedMs: number
 }
 
-/** How much of the current step is settled: so many times `STORED_POINTS` on each line, on average. */
+/** How many points the lines of the current step have on average, in units of `STORED_POINTS`. */
 function settledParts({ lines }: Trace): number {
   let [points, signals] = [0, 0]
   for (const signal of SIGNALS) {
@@ -344,8 +370,8 @@ function settledParts({ lines }: Trace): number {
 }
 
 /**
- * Whether a change of a course has brought so much that it is stored: a step, or some points on each line. Those that are
- * lost with the server make a line less fine.
+ * Whether a course has changed so much that it must be stored: by a step, or by some points on each line. If
+ * the server ends unexpectedly, points that were not stored are missing, and the line is less fine.
  */
 export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
   stored?.beganMs !== now?.beganMs ||
@@ -354,7 +380,7 @@ export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
   (stored?.trace.lines !== now?.trace.lines &&
     settledParts(stored?.trace ?? NO_TRACE) !== settledParts(now?.trace ?? NO_TRACE))
 
-/** The texts of steps: one that is over stays as it is. */
+/** The steps as text. A step that is over does not change any more. */
 const texts = new WeakMap<StepTrace, string>()
 
 function textOf(step: StepTrace): string {
@@ -365,7 +391,10 @@ function textOf(step: StepTrace): string {
   return text
 }
 
-/** A course as JSON. It is stored again and again while an attempt goes on; its steps are made into text once. */
+/**
+ * A course as JSON. It is stored many times while an attempt goes on, but each step is made into text only
+ * once.
+ */
 export function courseText({ beganMs, trace, unwatchedMs, outageEndedMs }: Course): string {
   const { steps, lines, latest, from } = trace
   const around = JSON.stringify({ beganMs, unwatchedMs, outageEndedMs })

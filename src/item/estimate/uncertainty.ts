@@ -1,17 +1,22 @@
 import { type Custom, type Hearing, pacesOf } from "./time-left.ts"
 
-/** How much the latest pace adds to the uncertainty if it differs from what is expected of the rest. */
+/**
+ * How much it adds to the uncertainty if the latest pace differs from the pace that is expected for the rest.
+ */
 const BY_PACE = 0.5
-/** How much an amount of work adds that no run had; by the logarithm of how many times as much there is, for one run. */
+/**
+ * How much it adds if no run had this amount of work: this times the logarithm of how many times as much
+ * there is, if only one run is known.
+ */
 const BY_AMOUNT = 0.2
-/** How much runs add that differ in what was still to come. */
+/** How much it adds if the runs differ in what was still to come. */
 const BY_RUNS = 0.8
-/** An earlier run's pace is not corrected by more than this factor. */
+/** The pace of an earlier run is corrected by this factor at most. */
 const MAX_PACE = 3
-/** With this the band reaches to several times as long, which says that nothing is known. */
+/** With this uncertainty the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DOUBT = 1.5
 
-/** Where an attempt is, and how long it takes according to what was heard. */
+/** Where an attempt is, and how long it takes according to the earlier runs. */
 export interface Told {
   /** Seconds since its start. */
   readonly at: number
@@ -21,7 +26,9 @@ export interface Told {
   readonly stepAt: number
 }
 
-/** How far the latest pace is from the one expected for the rest, as far as that matters for the whole. */
+/**
+ * How far the latest pace is from the pace that is expected for the rest, in proportion to the whole time.
+ */
 function byPace({ said }: Hearing, { at, left, stepAt }: Told): number {
   const rest = said.step - said.inStep + said.after
   if (rest <= 0 || said.behind + said.inStep <= 0) return 0
@@ -29,15 +36,16 @@ function byPace({ said }: Hearing, { at, left, stepAt }: Told): number {
   return (BY_PACE * Math.abs(latest - Math.log(left / rest)) * left) / (at + left)
 }
 
-/** How far there is more to do, or less, than in any run, as far as that matters for the whole. */
+/** How much more or less there is to do than in any run, in proportion to the whole time. */
 function byAmount({ said }: Hearing, { at, left }: Told, runs: number): number {
   const rest = said.step + said.after
   return rest > 0 ? ((BY_AMOUNT * Math.abs(said.stretched)) / rest / runs) * (left / (at + left)) : 0
 }
 
 /**
- * How far the earlier runs are from each other in what was still to come, beside the whole. An earlier run that was slower or
- * faster until there is expected to go on so, as far as an attempt's own pace is believed.
+ * How much the earlier runs differ in the time that was still to come, in proportion to the whole time. If an
+ * earlier run was slower or faster up to this place, it is expected to continue like that, as far as an
+ * attempt's own pace is believed.
  */
 function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
   if (places.length < 2) return 0
@@ -56,8 +64,8 @@ function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
 }
 
 /**
- * What makes an estimate less certain than estimates of this kind usually are: a standard deviation of the logarithm of
- * the whole time. `runs` is how many are known.
+ * What makes an estimate less certain than is usual for this kind: a standard deviation of the logarithm of
+ * the whole time. `runs` is how many runs are known.
  */
 export function doubtOf(heard: Hearing, told: Told, custom: Custom, runs: number): number {
   if (told.left <= 0) return 0

@@ -2,17 +2,20 @@ import { type Line, type Point, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
 
-/** A line of fewer points does not show how even a step's pace was; then it is taken to be this uneven. */
+/**
+ * A line with fewer points does not show how even the pace of a step was. Then the step counts as this
+ * uneven.
+ */
 const MIN_LINE = 4
 const UNSHOWN = 0.25
-/** The parts of a step at which two runs are compared. */
+/** The places in a step at which two runs are compared, as parts of the step. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
-/** Two runs may be alike by chance, so a run is compared with at least this many others. */
+/** Two runs may be alike by chance. So a run must be compared with at least this many others. */
 const MIN_OTHERS = 2
-/** How much roughness a distance between two runs stands for. */
+/** By how much the distance between two runs is multiplied to compare it with a roughness. */
 const ROUGHNESS_OF_DISTANCE = 4
 
-/** How uneven the pace of a step of this many seconds was: see `Part`. */
+/** How uneven the pace of a step was that took this many seconds: see `Part`. */
 export function roughnessOf(step: StepTrace, seconds: number): number {
   let finest: readonly Point[] = []
   for (const signal of SIGNALS) {
@@ -32,13 +35,16 @@ export function roughnessOf(step: StepTrace, seconds: number): number {
   return ((off / 2) * end) / seconds
 }
 
-/** The part of its time after which a step had come that far on a line. */
+/** The part of its time after which a step had reached this part of a line. */
 function timeOn(line: Line, { seconds }: Part, part: number): number {
   const [from, to] = [line.values[0] ?? 0, line.values.at(-1) ?? 0]
   return timeAt(line, from + part * (to - from)) / seconds
 }
 
-/** How far two courses of a step are from each other, in parts of its time; undefined without a common signal. */
+/**
+ * How far two courses of a step are from each other, as a part of the step's time; undefined if they have no
+ * signal in common.
+ */
 function distance(one: Part, other: Part): number | undefined {
   if (one.seconds <= 0 || other.seconds <= 0) return undefined
   for (const signal of SIGNALS) {
@@ -50,7 +56,7 @@ function distance(one: Part, other: Part): number | undefined {
   return undefined
 }
 
-/** How much the course of a step differs from those of the same step in other runs: see `Part`. */
+/** How much the course of a step differs from the course of the same step in other runs: see `Part`. */
 function variationOf(part: Part, others: readonly (readonly Part[])[]): number {
   const { name, index } = part.step
   const far = others.flatMap((parts) => {
@@ -62,7 +68,7 @@ function variationOf(part: Part, others: readonly (readonly Part[])[]): number {
   return Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * mean)
 }
 
-/** The parts of all runs, of which each knows how much its course differs from those of the other runs. */
+/** The parts of all runs, each with how much its course differs from the other runs. */
 export const compared = (runs: readonly (readonly Part[])[]): Part[][] =>
   runs.map((parts) => {
     const others = runs.filter((other) => other !== parts)
