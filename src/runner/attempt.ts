@@ -10,7 +10,10 @@ import type { Reporter, VerdictDelivery } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import type { Verdict } from "./verdict.ts"
 
-/** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
+/**
+ * Exit codes that mean by convention: wrong usage, wrong input, not executable, not found. Another attempt
+ * would end the same way.
+ */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
@@ -21,14 +24,14 @@ export type Stop =
   /** The item was cancelled, for this reason; `isTaken`: another worker has it, and writes the same file. */
   | { readonly by: "cancel"; readonly reason: string; readonly isTaken?: boolean }
   | { readonly by: "release" }
-  /** We got this signal, which the command gets too. */
+  /** We received this signal; it was passed on to the command. */
   | { readonly by: "signal"; readonly signal: NodeJS.Signals }
 
 /** How an attempt ended. */
 export interface AttemptEnd extends CommandEnd {
   /** How the attempt ended, as the server knows it or will know it. */
   readonly verdict: Verdict
-  /** What became of the verdict. */
+  /** Whether the server has the verdict. */
   readonly delivery: VerdictDelivery
   /** Why we stopped the command; undefined when it ended by itself. */
   readonly stop: Stop | undefined
@@ -52,8 +55,8 @@ const failed = (error_message: string, retryable: boolean): Verdict => ({
 })
 
 /**
- * The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault; `found`
- * says whether the files that the command was to write are there and whole.
+ * The verdict on a command that ended. An exit code in `releaseCodes` is not the item's fault. `found` says
+ * whether the files that the command must write exist and are whole.
  */
 function verdictOf(
   end: CommandEnd,
@@ -64,9 +67,9 @@ function verdictOf(
   if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
   if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
   const { failure, seen } = end.evidence
-  // A renderer can exit with 0 and have written nothing that plays.
+  // A renderer can exit with 0 although it wrote nothing that can be played.
   if (end.code === 0 && failure !== undefined) return failed(failure, true)
-  // The time that ffmpeg reports can fall short of what it wrote: the file decides.
+  // The time that ffmpeg reports can be less than what it wrote, so the file decides.
   if (end.code !== 0 || !(isWhole(end.reached ?? 1) || found?.isWhole)) {
     return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
   }
@@ -74,7 +77,7 @@ function verdictOf(
   return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
 }
 
-/** The verdict on a step: a failure says which step it was. */
+/** The verdict on a step. A failure says which step it was. */
 function onStep(verdict: Verdict, step: Step | undefined): Verdict {
   if (verdict.end !== "fail" || step === undefined) return verdict
   const { failure } = verdict
@@ -85,8 +88,8 @@ function onStep(verdict: Verdict, step: Step | undefined): Verdict {
 }
 
 /**
- * The result of `run`; undefined if it fails, which is printed then. A verdict must be reported whatever else
- * fails.
+ * The result of `run`; undefined if `run` fails, which is then printed. A verdict must be reported even if
+ * everything else fails.
  */
 async function unless<T>(failure: string, run: () => Promise<T>): Promise<T | undefined> {
   try {
@@ -105,29 +108,32 @@ export interface AttemptOptions {
   readonly reporter: Reporter
   /** Ends the command if we are killed. It is disposed of once the command has ended. */
   readonly guarded: Guarded
-  /** Text for the command's standard input; absent, the command shares ours. */
+  /** Text for the command's standard input; if it is absent, the command shares our standard input. */
   readonly input?: string
   /** Changes to our environment for the command; `undefined` removes a variable. */
   readonly variables: Readonly<Record<string, string | undefined>>
   /** The part of the item's progress that the command fills; default all of it. */
   readonly span?: Span | undefined
-  /** Whether the lease goes on when the command ends well, as other steps follow. Default false. */
+  /** Whether we keep the lease when the command ends well, because other steps follow. Default false. */
   readonly keepsLease?: boolean
-  /** The files that the command is to write. */
+  /** The files that the command must write. */
   readonly files: FileWatch
   /** Exit codes that mean the command cannot run on this machine: the item is released. Default none. */
   readonly releaseCodes?: readonly number[]
   /** How long to keep trying to report the verdict while the server cannot be reached. */
   readonly reportWithinMs: number
-  /** How long a stopped command has to end before it is killed; default 10 s. 1 s if another worker has the item. */
+  /**
+   * How long a stopped command may take to end before it is killed; default 10 s, or 1 s if another worker has
+   * the item.
+   */
   readonly graceMs?: number
-  /** Called with the verdict before it is reported. Default nothing. */
+  /** Called with the verdict before it is reported; default: nothing. */
   readonly onVerdict?: (verdict: Verdict) => void
 }
 
 /** One attempt at an item: a running command and its reports. The command never waits for the server. */
 export class Attempt {
-  /** Resolves once the command has ended and its verdict is reported or given up; never rejects. */
+  /** Resolves when the command has ended and its verdict was reported or was given up; never rejects. */
   readonly ended: Promise<AttemptEnd>
   readonly #options: AttemptOptions
   readonly #render: Render
@@ -138,7 +144,7 @@ export class Attempt {
   #reportWithinMs: number
   #last: Report = {}
 
-  /** Starts the command. @throws Error when it cannot be started */
+  /** Starts the command. @throws Error if it cannot be started */
   constructor(options: AttemptOptions) {
     const { plan, reporter, guarded, input, variables, reportWithinMs, span } = options
     this.#options = options
@@ -155,7 +161,7 @@ export class Attempt {
   /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
   signal(signal: NodeJS.Signals): void {
     if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
-    // A program may use these two for anything, so they do not explain why it ended.
+    // Programs use these two signals for any purpose, so they do not explain why the command ended.
     if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this.#stop ??= { by: "signal", signal }
   }
 
@@ -184,7 +190,7 @@ export class Attempt {
     reporter.push(this.#last)
   }
 
-  /** Reports what the command itself does not: that its part is done, and the files that it made. */
+  /** Reports what the command itself does not report: that its part is done, and the files that it made. */
   #reportEnd(files: Files): void {
     const { span, reporter } = this.#options
     const end = span ? { ...spanned({ progress: 100 }, span), ...this.#last, progress: span.to } : this.#last

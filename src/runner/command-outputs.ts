@@ -32,7 +32,7 @@ class ProgressReader {
     this.#read(decoder.decode(this.#renderer.worthDecoding(bytes, output), { stream: true }), output)
   }
 
-  /** Reads the last line of an output, which may lack its end. */
+  /** Reads the last line of an output, even if it has no line break. */
   end(output: OutputDescriptor): void {
     this.#read("\n", output)
   }
@@ -42,7 +42,7 @@ class ProgressReader {
   }
 }
 
-/** Whether our standard output and standard error are the same file: then the order of both must be kept. */
+/** Whether our standard output and standard error are the same file: then their lines must stay in order. */
 function isOneOutput(): boolean {
   try {
     const [out, error] = [fstatSync(1), fstatSync(2)]
@@ -55,13 +55,16 @@ function isOneOutput(): boolean {
 /** Where an output of a command goes: a file descriptor, our own output, or a pipe that Bun makes. */
 type Target = number | "inherit" | "pipe"
 
-/** The outputs of one command: passed on as they come, read for progress, and remembered for the error message. */
+/**
+ * The outputs of one command. They are passed on as they come, read for progress, and remembered for the
+ * error message.
+ */
 export class CommandOutputs {
   readonly #plan: Plan
   readonly #isMerged: boolean
-  /** The outputs that we read. With both outputs merged, 1 carries 2. */
+  /** The outputs that we read. If both outputs are merged, 1 also stands for 2. */
   readonly #read: readonly OutputDescriptor[]
-  /** A pipe for each output that we read; undefined where Bun makes its own. */
+  /** A pipe for each output that we read; undefined if Bun makes its own. */
   readonly #pipes: readonly (Pipe | undefined)[]
   readonly #lastLines = new LastLines()
   #reader: ProgressReader | undefined
@@ -82,8 +85,8 @@ export class CommandOutputs {
   }
 
   /**
-   * Starts to read from the command, and closes our copies of its file descriptors. `onPrinted` gets what it prints,
-   * without our own pipe.
+   * Starts to read from the command, and closes our copies of its file descriptors. `onPrinted` gets what the
+   * command prints, but not what comes through our own pipe.
    */
   listen(
     child: Bun.Subprocess,
@@ -142,7 +145,7 @@ export class CommandOutputs {
     this.#taps.push(new Tap(stream, { sink, onBytes, descriptor }))
   }
 
-  /** Whether standard error is among what this output carries. */
+  /** Whether this output carries standard error. */
   #isError(output: OutputDescriptor): boolean {
     return output === 2 || (output === 1 && this.#isMerged)
   }
@@ -157,7 +160,7 @@ export class CommandOutputs {
   }
 }
 
-/** An output of the command when we could not make a pipe and Bun made its own. */
+/** An output of the command if we could not make a pipe, so that Bun made its own. */
 function streamOf(child: Bun.Subprocess, output: OutputDescriptor): ReadableStream<Uint8Array> {
   const stream = output === 1 ? child.stdout : child.stderr
   if (output !== 3 && stream instanceof ReadableStream) return stream

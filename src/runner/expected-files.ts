@@ -10,15 +10,21 @@ const PICTURES = new Set(
   "avif bmp dpx exr gif hdr heic jpeg jpg jxl png ppm tga tif tiff webp".split(" ").map((name) => `.${name}`),
 )
 
-/** The files that a command is expected to write; those that its renderer says it saved are looked at as well. */
+/**
+ * The files that a command is expected to write. The files that its renderer says it saved are checked as
+ * well.
+ */
 export interface ExpectedFiles {
   /** The paths of the files, absolute or relative to our own folder; empty if no file is known. */
   readonly paths: readonly string[]
-  /** Whether they were guessed from the command: then one fails the attempt only if it is missing or empty. */
+  /**
+   * Whether the paths were guessed from the command. Then a file fails the attempt only if it is missing or
+   * empty.
+   */
   readonly isGuessed: boolean
   /** Seconds that a video must last; undefined if any length will do. */
   readonly seconds: number | undefined
-  /** Whether to check the files; if not, they are only entered into the item. */
+  /** Whether to check the files; otherwise they are only entered into the item. */
   readonly isVerified: boolean
 }
 
@@ -27,19 +33,19 @@ export type Named = Pick<Evidence, "saved" | "unfinished">
 
 /** The result of looking at the files. */
 export interface FilesEnd {
-  /** Why the attempt failed; undefined if all is well. */
+  /** Why the attempt failed; undefined if it did not fail. */
   readonly failure: string | undefined
-  /** What goes into the item. */
+  /** The files to enter into the item. */
   readonly files: Files
-  /** Whether one of the files was written by this attempt, and lasts as long as it must. */
+  /** Whether one of the files was written by this attempt and is as long as it must be. */
   readonly isWhole: boolean
   /** The paths of files for which ffprobe took too long. */
   readonly unchecked: readonly string[]
 }
 
 /**
- * What the system says of a file; undefined if there is no such file, or if the text cannot be a file's name: a
- * command may have printed anything.
+ * The system's facts about a file; undefined if there is no such file, or if the text cannot be the name of a
+ * file: a command may have printed anything.
  */
 function statOf(path: string): BigIntStats | undefined {
   try {
@@ -49,7 +55,10 @@ function statOf(path: string): BigIntStats | undefined {
   }
 }
 
-/** Whether a file was written between two looks at it. Clocks are not compared: the disk may have one of its own. */
+/**
+ * Whether a file was written between two looks at it. No clock of ours is compared, because the disk may have
+ * a clock of its own.
+ */
 const isWritten = (before: BigIntStats | undefined, after: BigIntStats): boolean =>
   before === undefined ||
   before.ino !== after.ino ||
@@ -57,17 +66,17 @@ const isWritten = (before: BigIntStats | undefined, after: BigIntStats): boolean
   before.mtimeNs !== after.mtimeNs ||
   before.ctimeNs !== after.ctimeNs
 
-/** Whether a file is a picture: by what was found in it, and by its name if that does not show it. */
+/** Whether a file is a picture. Its content decides; if the content does not show it, its name decides. */
 function isStill(path: string, found: Probe): boolean {
   if (found.kind === "still") return true
-  // A picture in a video's container, such as AVIF, has no length.
+  // A picture in the container of a video, such as AVIF, has no length.
   if (found.kind === "lasting" && found.seconds !== null) return false
   return PICTURES.has(extname(path).toLowerCase())
 }
 
 /**
- * Why files that a renderer says it saved are missing or empty: on a full disk Blender saves empty ones without a
- * word. One that is missing may have been moved since, or be on another machine.
+ * The reason if a file is empty that a renderer says it saved: on a full disk Blender saves empty files
+ * without a message. A missing file may have been moved in the meantime, or be on another machine.
  */
 function emptyAmong(saved: readonly string[]): string | undefined {
   const path = saved.find((each) => {
@@ -81,8 +90,8 @@ const brokenWords = (path: string, reason: string): string =>
   `${path} is not a readable media file: ${reason}`
 
 /**
- * Why files cannot be read whose end was not reported. They may be whole anyway, as a script can hide the last
- * words of an ffmpeg; one that is missing may have been moved since.
+ * The reason if a file cannot be read whose end was not reported. Such a file may be whole, because a script
+ * can hide the last lines of ffmpeg. A missing file may have been moved in the meantime.
  */
 async function brokenAmong(unfinished: readonly string[]): Promise<string | undefined> {
   for (const path of unfinished) {
@@ -105,7 +114,9 @@ export class FileWatch {
     this.#before = new Map(expected.paths.map((path) => [resolve(path), statOf(path)]))
   }
 
-  /** Looks at the files once the command has ended well, and at those that its renderer named. */
+  /**
+   * Looks at the expected files after the command has ended well, and at the files that its renderer named.
+   */
   async end({ saved, unfinished }: Named): Promise<FilesEnd> {
     const { isVerified } = this.#expected
     const unchecked: string[] = []
@@ -127,7 +138,7 @@ export class FileWatch {
     return { failure, files, isWhole: hasWhole, unchecked }
   }
 
-  /** Whether a file is known to last as long as it must. */
+  /** Whether a file is known to be as long as it must be. */
   #isLong(found: Probe): boolean {
     const { seconds } = this.#expected
     if (found.kind !== "lasting" || found.seconds === null || seconds === undefined) return false

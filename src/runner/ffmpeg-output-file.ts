@@ -1,6 +1,6 @@
 import { extname } from "node:path"
 
-/** Options of ffmpeg that take no value: what follows one of them can be a file. */
+/** Options of ffmpeg that take no value, so the word after such an option can be a file. */
 const FLAGS = new Set(
   (
     "-y -n -an -vn -sn -dn -re -shortest -nostdin -stdin -stats -nostats -hide_banner -bitexact -copyts -xerror " +
@@ -8,16 +8,16 @@ const FLAGS = new Set(
     "-copyinkf -report -dump -hex -find_stream_info -autoscale -copy_unknown"
   ).split(" "),
 )
-/** Muxers that write no file, or many. */
+/** Muxers that write no file, or many files. */
 const MUXERS = new Set(
   "null tee segment stream_segment ssegment hls dash image2 image2pipe fifo rtp rtsp".split(" "),
 )
-/** Endings from which ffmpeg takes such a muxer. */
+/** File name endings for which ffmpeg uses such a muxer. */
 const ENDINGS = new Set(
   ".m3u8 .mpd .avif .bmp .dpx .exr .gif .jpeg .jpg .jxl .pam .pgm .png .ppm .tga .tif .tiff .webp".split(" "),
 )
 
-/** Whether a word names one plain file: no protocol, pattern, standard output or device. */
+/** Whether a word names one plain file, and not a protocol, a pattern, standard output or a device. */
 const isPlain = (word: string): boolean =>
   word !== "" &&
   !word.startsWith("-") &&

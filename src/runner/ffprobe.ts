@@ -1,15 +1,15 @@
 import { environment } from "../config/config.ts"
 
 const PROBE_MS = 30_000
-/** Formats that hold a single picture. */
+/** Formats that contain a single picture. */
 const STILL = /^(?:image2|[a-z0-9]+_pipe)$/
 
 /** What ffprobe found in a file. */
 export type Probe =
   | {
-      /** A medium that lasts, such as a video. */
+      /** A medium with a duration, such as a video. */
       readonly kind: "lasting"
-      /** How long it lasts; null if the file does not say. */
+      /** Its duration in seconds; null if the file does not say it. */
       readonly seconds: number | null
     }
   | {
@@ -17,13 +17,13 @@ export type Probe =
       readonly kind: "still"
     }
   | {
-      /** The file is nothing that ffprobe can open. */
+      /** A file that ffprobe cannot open. */
       readonly kind: "broken"
-      /** Why, in ffprobe's words. */
+      /** The reason, in ffprobe's words. */
       readonly reason: string
     }
   | {
-      /** Nothing is known of the file: ffprobe is not installed, or took longer than 30 s. */
+      /** Nothing is known about the file: ffprobe is not installed, or took longer than 30 s. */
       readonly kind: "unknown"
       /** Whether ffprobe took too long. */
       readonly isLate: boolean
@@ -44,10 +44,10 @@ function probeOf(text: string): Probe {
 }
 
 const UNKNOWN: Probe = { kind: "unknown", isLate: false }
-/** ffprobe's exit code for a file that it cannot open. Others are of one that does not run. */
+/** ffprobe's exit code for a file that it cannot open. With another code, ffprobe itself does not work. */
 const NO_MEDIUM = 1
 
-/** Starts a program whose output is read; undefined if the system cannot. */
+/** Starts a program whose output is read; undefined if the system cannot start it. */
 function started(command: string[], withinMs: number) {
   try {
     return Bun.spawn(command, {
@@ -63,7 +63,7 @@ function started(command: string[], withinMs: number) {
   }
 }
 
-/** Asks ffprobe what a file is; `program` and `withinMs` are for tests. It is given 30 s by default. */
+/** Asks ffprobe what a file is. ffprobe has 30 s by default; `program` and `withinMs` are for tests. */
 export async function probe(path: string, program = "ffprobe", withinMs = PROBE_MS): Promise<Probe> {
   const ffprobe = Bun.which(program)
   if (ffprobe === null) return UNKNOWN

@@ -1,13 +1,15 @@
 import { basename } from "node:path"
 
-/** Programs that run the command that follows them, with the file descriptors that they were given. */
+/** Programs that run the command after their own arguments, and pass their file descriptors on to it. */
 const WRAPPERS = new Set(
   (
     "catchsegv chrt cpulimit dbus-run-session env firejail gamemoderun ionice mangohud nice nohup numactl optirun " +
     "prime-run setarch setsid stdbuf strace systemd-inhibit taskset time timeout xvfb-run"
   ).split(" "),
 )
-/** As `WRAPPERS`, but the command runs elsewhere, as another user, or without our file descriptors. */
+/**
+ * Programs like `WRAPPERS` that run the command elsewhere, as another user, or without our file descriptors.
+ */
 const DISTANT = new Set(
   "apptainer distrobox docker doas flatpak nerdctl podman singularity snap srun ssh sudo systemd-run toolbox".split(
     " ",
@@ -16,19 +18,25 @@ const DISTANT = new Set(
 
 /** A renderer, found in a command. */
 export interface FoundProgram {
-  /** Which word of the command it is. */
+  /** The index of its word in the command. */
   readonly index: number
   /** Whether it may run in a container, or otherwise without our files and file descriptors. */
   readonly isDistant: boolean
 }
 
-/** A program by its name, its version, or as a container's image or an application's id. */
+/**
+ * Matches a program by its name, with a version or without, or as the image of a container or the ID of an
+ * application.
+ */
 const named = (name: string): RegExp =>
   new RegExp(`^(?:[a-z]+\\.${name}\\.)?${name}(?:-?\\d[\\d.]*)?(?:[:@].*)?(?:\\.exe)?$`, "i")
 
 const [FFMPEG, BLENDER] = [named("ffmpeg"), named("blender")]
 
-/** Finds a program in a command: first, or after others that run it; undefined if it is not there. */
+/**
+ * Finds a program in a command: as the first word, or after programs that run it; undefined if it is not
+ * there.
+ */
 function find(command: readonly string[], program: RegExp): FoundProgram | undefined {
   const index = command.findIndex((word) => program.test(basename(word)))
   const [first = ""] = command

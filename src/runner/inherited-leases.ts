@@ -4,7 +4,7 @@ import { isDenied, isUnreachable } from "./reporter.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
 
-/** The worker that ends a lease which another worker left behind. */
+/** What is needed to end a lease that another worker left behind. */
 export interface HeirOptions {
   /** The server that gave the lease. */
   readonly client: Client
@@ -17,8 +17,8 @@ export interface HeirOptions {
 }
 
 /**
- * The lease of a completed item that went back to the queue because its completion was not reported in time. Undefined
- * if another attempt has begun since: then that one counts.
+ * The lease of a completed item that went back to the queue because its completion was not reported in time.
+ * Undefined if another attempt has begun in the meantime: then the other attempt counts.
  */
 async function reclaimed(
   { client, worker, leaseS }: HeirOptions,
@@ -46,10 +46,11 @@ async function ended(options: HeirOptions, lease: KeptLease, verdict: Verdict): 
 }
 
 /**
- * Ends a lease that a worker left behind when it was killed: reports the verdict, or gives the item back if there is
- * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone. Answers false
- * when the item waits for another worker, which it does for a minute after a restore: try again later.
- * @throws ServerError when the server cannot be reached or does not let us in: try again later
+ * Ends a lease that a worker left behind when it was killed. First it kills the rest of the command. Then it
+ * reports the verdict, or gives the item back if there is no verdict. A lease that has already ended is left
+ * alone. Returns false if the item waits for another worker, which it does for one minute after a restore:
+ * then try again later.
+ * @throws ServerError if the server cannot be reached or denies us access: then try again later
  */
 export async function settle(options: HeirOptions, lease: KeptLease): Promise<boolean> {
   const { say } = options
@@ -63,7 +64,7 @@ export async function settle(options: HeirOptions, lease: KeptLease): Promise<bo
   } catch (error) {
     if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
     if (error.code === "leased") return false
-    // The lease has ended, or the item is gone: nothing is left to end.
+    // The lease has ended, or the item is gone, so nothing is left to do.
     if (lease.verdict) say(`queue item ${lease.id}: its earlier result does not count: ${error.message}`)
   }
   return true

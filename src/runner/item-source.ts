@@ -3,13 +3,18 @@ import type { QueueItem } from "../item/item.ts"
 
 /** How a run gets its item. */
 export interface ItemSource {
-  /** Gets the item and its lease. It is called again after each try that found the server unreachable. */
+  /**
+   * Gets the item and its lease. It is called again after each try in which the server could not be reached.
+   */
   readonly first: () => Promise<Held>
   /** The flag that names the item: "--item 7". */
   readonly name: string
-  /** The lease belongs to the command that started us, which renews and ends it. */
+  /** Whether the lease belongs to the command that started us. That command renews and ends it. */
   readonly isLent: boolean
-  /** Whether an attempt goes on that others have begun: a lent item, or the next step of a kept one. */
+  /**
+   * Whether another process has begun this attempt: the item is lent, or this is the next step of an item
+   * whose lease was kept.
+   */
   readonly isContinued: () => boolean
   /** The item as it was claimed; undefined before that, and for a lent item. */
   readonly item: () => QueueItem | undefined
@@ -19,9 +24,9 @@ export interface ItemSource {
 export interface ItemFinding {
   /** The flag that names the item. */
   readonly name: string
-  /** Resolves with the item's ID; called once it succeeds no more. */
+  /** Resolves with the item's ID. After it has succeeded once, it is not called again. */
   readonly find: () => Promise<number>
-  /** Takes the lease that an earlier step kept for this item; undefined without one. */
+  /** Takes the lease that an earlier step kept for this item; undefined if there is none. */
   readonly kept: (id: number) => Held | undefined
 }
 
@@ -31,7 +36,7 @@ export interface Claiming {
   readonly worker: string
   /** Length of the lease in seconds. */
   readonly leaseS: number
-  /** What is known of the render before it begins. */
+  /** What is known about the render before it begins. */
   readonly known: Pick<ClaimRequest, "kind" | "totals">
 }
 
@@ -61,7 +66,10 @@ export function claiming(
   return { name, first, isLent: false, isContinued: () => isContinued, item: () => item }
 }
 
-/** Claims an item; an older server, which refuses keys that it does not know, gets those that it does. @throws ServerError */
+/**
+ * Claims an item. A server that does not know all keys gets only those that every version knows. @throws
+ * ServerError
+ */
 async function taken(
   client: Client,
   id: number,
@@ -71,15 +79,15 @@ async function taken(
   try {
     return await client.take(id, { worker, lease, ...known }, before)
   } catch (error) {
-    // Other faults of what is known are for the user to mend.
+    // Any other error in the given values must be corrected by the user.
     if (!(error instanceof ServerError) || !/\bunknown key\b/.test(error.message)) throw error
     return client.take(id, { worker, lease }, before)
   }
 }
 
 /**
- * The item of a lease that still holds; undefined if the lease is lost.
- * @throws ServerError if the answer is not known
+ * The item of a lease that is still held; undefined if the lease is lost.
+ * @throws ServerError if it is unknown whether the lease is held
  */
 async function renewedOrLost(client: Client, held: Held): Promise<QueueItem | undefined> {
   try {

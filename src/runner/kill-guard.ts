@@ -5,14 +5,16 @@ import { every, type Repetition } from "../service.ts"
 import { brandOf } from "./process-brand.ts"
 
 /**
- * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that
- * the last line lists as "NUMBER:BRAND:PID ...", with "-" for a PID that is not known yet: SIGTERM, and SIGKILL after
- * 2 s, to each session, to all that carries the command's mark in its environment or its brand as a limit, to what
- * was found before, and to all that any of these has started. $1 is what all marks begin with; $2, our PID, is for
- * people who look at the list of processes.
+ * Waits until its standard input ends, which happens when our process ends, even if it is killed. Then it
+ * ends the commands that the last line lists as "NUMBER:BRAND:PID ...", with "-" for a PID that is not known
+ * yet. It sends SIGTERM, and SIGKILL after 2 s, to each session, to all processes that carry the command's
+ * mark in their environment or its brand as a limit, to the processes that were found before, and to
+ * everything that any of these has started. $1 is the beginning of all marks. $2, our PID, is for people who
+ * look at the list of processes.
  *
- * It is a shell script because that is small and starts at once, and because it must still run when our binary was
- * replaced or memory is short. A shell gives a background job no standard input, hence the detour over 4.
+ * It is a shell script because a shell is small, starts at once, and runs even when our binary was replaced
+ * or memory is short. A shell gives a background job no standard input, so the input is passed on as
+ * descriptor 4.
  */
 const SCRIPT = `
 exec 4<&0
@@ -77,20 +79,23 @@ done
 ) <&4 4<&- &
 `
 
-/** How often to look whether the guard is still there. */
+/** How often to check that the guard still runs. */
 const LOOK_MS = 1000
 
 /** A command that the guard watches. */
 export interface Guarded extends Disposable {
-  /** What the guard looks for in the environment of processes; the brand that it looks for is `brandOf` it. */
+  /**
+   * The text that the guard searches in the environment of processes. The brand that it searches is `brandOf`
+   * this text.
+   */
   readonly mark: string
-  /** Sends the guard the session that the command leads, once it was started. */
+  /** Tells the guard which session the command leads. Call it when the command was started. */
   readonly started: (pid: number) => void
 }
 
 /**
- * A process beside us that ends our commands and all that they started if we are killed, so that no render goes on
- * unreported, and two renders never write one file.
+ * A second process. If we are killed, it ends our commands and everything that they started, so that no
+ * render goes on unreported and two renders never write one file.
  */
 export class KillGuard {
   readonly #id = crypto.randomUUID()
@@ -101,8 +106,8 @@ export class KillGuard {
   #count = 0
 
   /**
-   * `lease` returns the descriptor of a locked file, which stays locked until the guard has done its work; default
-   * none.
+   * `lease` returns the descriptor of a locked file. The file stays locked until the guard has done its work.
+   * Default: no file.
    */
   constructor(lease: () => number | undefined = () => undefined) {
     this.#lease = lease
@@ -118,7 +123,7 @@ export class KillGuard {
         stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
         env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
         cwd: "/",
-        // What ends our process group, or a terminal that is closed, must not end the guard.
+        // A signal to our process group, or a terminal that is closed, must not end the guard.
         detached: true,
       })
       child.unref()
@@ -130,7 +135,7 @@ export class KillGuard {
     }
   }
 
-  /** Watches a command that is about to be started, until the result is disposed of. */
+  /** Watches a command that is about to be started. Disposing of the result ends the watching. */
   watch(): Guarded {
     const number = (this.#count += 1)
     const mark = `${this.#id}.${number}.`
@@ -138,14 +143,15 @@ export class KillGuard {
     const started = (pid?: number): void => {
       this.#commands.set(name, pid)
       this.#tell()
-      // What fails is tried again at the next look.
+      // If this fails, it is tried again at the next check.
       this.#looking ??= every(
         LOOK_MS,
         () => this.#look(),
         () => undefined,
       )
     }
-    // Before the start: if we are killed in the middle of it, the mark finds what was started.
+    // This happens before the command starts: if we are killed at that moment, the guard finds the command by
+    // its mark.
     started()
     return {
       mark,
@@ -160,7 +166,7 @@ export class KillGuard {
     }
   }
 
-  /** Gives the commands another guard, if theirs was killed, as memory was short perhaps. */
+  /** Starts another guard if the guard was killed, for example because memory was short. */
   #look(): void {
     if (this.#input === undefined || !isRead(this.#input)) this.#tell()
   }
@@ -171,7 +177,7 @@ export class KillGuard {
     this.#send()
   }
 
-  /** Sends the guard the commands; returns whether there is a guard. */
+  /** Sends the list of commands to the guard; returns whether there is a guard. */
   #send(): boolean {
     if (this.#input === undefined) return false
     const list = [...this.#commands].map(([name, pid]) => `${name}:${pid ?? "-"}`)

@@ -3,7 +3,7 @@ import { printable } from "../text.ts"
 
 const MAX_CHARACTERS = 2000
 const MAX_LINES = 20
-/** More than is shown, as colours and overwritten text are removed at the end. */
+/** More bytes than are shown, because colours and overwritten text are removed only at the end. */
 const MOST_BYTES = 8 * MAX_CHARACTERS
 
 /** Remembers the last lines of an output, as a terminal would show them. */
@@ -15,7 +15,10 @@ export class LastLines {
     this.#recent.push({ output: 2, bytes })
   }
 
-  /** Removes and returns what was pushed: at most 20 lines and 2,000 characters, without colours; empty without any. */
+  /**
+   * Removes and returns what was pushed: at most 20 lines and 2,000 characters, without colours. Empty if
+   * nothing was pushed.
+   */
   take(): string {
     const last = Buffer.concat(this.#recent.take().chunks.map(({ bytes }) => bytes)).subarray(-MOST_BYTES)
     const lines = new TextDecoder()

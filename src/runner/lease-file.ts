@@ -23,7 +23,7 @@ import { lock } from "../machine/libc.ts"
 import { MARK } from "./process-brand.ts"
 import { Verdict } from "./verdict.ts"
 
-/** A lease as it is kept on the disk. */
+/** A lease as it is stored on the disk. */
 export const KeptLease = Type.Object({
   /** The queue item. */
   id: Type.Integer({ minimum: 1 }),
@@ -32,13 +32,16 @@ export const KeptLease = Type.Object({
   /** The number of the attempt that the lease is for. */
   attempt: Type.Integer({ minimum: 0 }),
   /**
-   * What the command and all that it started carry in their environment; absent without a command. A part of a mark
-   * would fit other programs, too.
+   * The text that the command and everything that it started carry in their environment; absent if there is
+   * no command. It must be a whole mark, because a part of one would also fit other programs.
    */
   mark: Type.Optional(Type.String({ pattern: MARK.source })),
   /** How the attempt ended; absent while it goes on. */
   verdict: Type.Optional(Verdict),
-  /** Until when, in milliseconds since 1970, it is kept for the next step of its item; absent if it is not. */
+  /**
+   * The lease is kept for the next step of its item until this time, in epoch milliseconds; absent if it is
+   * not kept.
+   */
   kept_until: Type.Optional(Type.Number()),
 })
 export type KeptLease = Static<typeof KeptLease>
@@ -46,10 +49,10 @@ export type KeptLease = Static<typeof KeptLease>
 const Contents = Type.Object({ server: Type.String(), leases: Type.Array(KeptLease) })
 type Contents = Static<typeof Contents>
 
-/** What a machine calls itself: a server on it answers at each of them. */
+/** The host names by which a server on this machine can be reached. */
 const OWN_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
 
-/** The address of a server, the same for each way of writing it. */
+/** The address of a server, in the same form however it was written. */
 function addressOf(server: string): string {
   const url = URL.parse(server)
   if (!url) return server
@@ -60,19 +63,19 @@ function addressOf(server: string): string {
 
 const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
 
-/** The folder of the files of leases, inside the folder for what this user's workers keep. */
+/** The folder for files of leases, inside the folder for what this user's workers store. */
 export const leasesIn = (stateFolder: string): string => join(stateFolder, "leases")
 
-/** No file of leases is larger: a worker holds at most 256, whose error messages are short. */
+/** No file of leases is larger: a worker holds at most 256 leases, and their error messages are short. */
 const MAX_BYTES = 64 * 1024 * 1024
 
 const LOCK = ".lock"
 const FILE = ".json"
 
-/** Where the next contents of a file are written. */
+/** The path at which the next contents of a file are written. */
 const nextOf = (path: string): string => `${path}.new`
 
-/** Writes a file as a whole: after a power cut the old or the new contents are there. */
+/** Replaces a file as a whole: after a power failure it has either the old or the new contents. */
 function replace(path: string, contents: Contents): void {
   const next = nextOf(path)
   try {
@@ -92,7 +95,7 @@ function replace(path: string, contents: Contents): void {
 
 function read(path: string): Contents | undefined {
   try {
-    // To read a pipe would wait for its writer.
+    // Reading a pipe would wait for its writer.
     const file = statSync(path)
     if (!file.isFile() || file.size > MAX_BYTES) return undefined
     const contents: unknown = JSON.parse(readFileSync(path, "utf8"))
@@ -106,13 +109,13 @@ const APPEND_AT_ONCE = constants.O_WRONLY | constants.O_APPEND | constants.O_CRE
 
 /** Opens a file, created if it does not exist, and locks it; undefined if another process has the lock. */
 function locked(path: string): number | undefined {
-  // If it is a pipe, this does not wait for its other end.
+  // If the path is a pipe, opening it like this does not wait for the other end.
   const descriptor = openSync(path, APPEND_AT_ONCE, 0o600)
   try {
     // Between our opening and locking it, another process may have locked and removed the file.
     if (lock(descriptor) && fstatSync(descriptor).ino === statSync(path).ino) return descriptor
   } catch {
-    // It was removed.
+    // The file was removed.
   }
   closeSync(descriptor)
   return undefined
@@ -120,14 +123,15 @@ function locked(path: string): number | undefined {
 
 const fileOf = (lockPath: string): string => lockPath.slice(0, -LOCK.length) + FILE
 
-/** Removes a file and its lock, and what a worker has left that was killed while it wrote the file. */
+/** Removes a file and its lock, and the unfinished file of a worker that was killed while it wrote. */
 function removeBoth(lockPath: string): void {
   const path = fileOf(lockPath)
   for (const each of [nextOf(path), path, lockPath]) rmSync(each, { force: true })
 }
 
 /**
- * Takes the lease that a file keeps for the next step of this item, if there is one, and removes the file.
+ * Takes the lease that a file keeps for the next step of this item, and removes the file. Undefined if there
+ * is none.
  */
 function keptIn(lockPath: string, id: number): KeptLease | undefined {
   const descriptor = locked(lockPath)
@@ -142,7 +146,7 @@ function keptIn(lockPath: string, id: number): KeptLease | undefined {
   }
 }
 
-/** Keeps the lease of an item for its next step. @throws Error when it cannot be written */
+/** Keeps the lease of an item for its next step. @throws Error if it cannot be written */
 export function keepLease(folder: string, server: string, lease: KeptLease): void {
   const file = new LeaseFile(folder, server)
   file.set(lease)
@@ -177,8 +181,9 @@ export class LeaseFile {
   #isWritten = true
 
   /**
-   * Creates a file for the leases of one server. `folder` is created if it does not exist, for this user alone.
-   * @throws Error when it cannot be written or locked
+   * Creates a file for the leases of one server. The folder is created if it does not exist, with access for
+   * this user only.
+   * @throws Error if it cannot be written or locked
    */
   constructor(folder: string, server: string) {
     const name = join(folder, crypto.randomUUID())
@@ -205,8 +210,9 @@ export class LeaseFile {
   }
 
   /**
-   * Takes over the leases in files whose lock is free: their workers are gone. Before that it writes what could not be
-   * written before, and what somebody has removed. @throws Error from the disk
+   * Takes over the leases of files whose lock is free, because their workers are gone. First it writes its
+   * own leases again if that has failed before, or if somebody has removed the file. @throws Error from the
+   * disk
    */
   adopt(): KeptLease[] {
     if (!this.#isWritten || !this.#isThere) this.#write()
@@ -224,7 +230,10 @@ export class LeaseFile {
     return adopted
   }
 
-  /** Removes the file if it lists nothing, and gives up the lock. What it lists, the next worker takes over. */
+  /**
+   * Gives up the lock, and removes the file if it lists nothing. Otherwise the next worker takes over what it
+   * lists.
+   */
   close(): void {
     if (this.#leases.size === 0) {
       removeBoth(this.#lock)
@@ -236,7 +245,7 @@ export class LeaseFile {
     return this.path.slice(0, -FILE.length) + LOCK
   }
 
-  /** Whether others find the file that we have locked. */
+  /** Whether the file that we have locked is still at its path. */
   get #isThere(): boolean {
     return statSync(this.#lock, { throwIfNoEntry: false })?.ino === fstatSync(this.#descriptor).ino
   }
@@ -258,7 +267,8 @@ export class LeaseFile {
       if (contents?.leases.some(isKept)) return []
       const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
       for (const lease of leases) this.#leases.set(lease.token, lease)
-      // First into our own file: if we are killed in between, both list it, and it is ended twice.
+      // The leases are written to our own file first. If we are killed in between, both files list them, and
+      // each lease is ended twice, which does no harm.
       if (leases.length > 0) this.#write()
       removeBoth(lockPath)
       return leases

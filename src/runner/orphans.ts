@@ -6,9 +6,10 @@ const LOOK_MS = 1000
 const FIRST_PROCESS = 1
 
 /**
- * As the first process of a container we are the parent of every process whose own parent has ended, and the kernel
- * keeps each of them after its end until its parent takes note. Without that, renders that leave such processes behind
- * would use up all numbers of processes. Elsewhere the system's first process does this.
+ * As the first process of a container we become the parent of every process whose own parent has ended. The
+ * kernel keeps each ended process until its parent takes note of the end. Renders that leave such processes
+ * behind would use up all process numbers if we did not take note. Outside of a container the first process
+ * of the system does this.
  */
 export function forgetOrphans(): Disposable {
   if (process.pid !== FIRST_PROCESS) return { [Symbol.dispose]: () => undefined }
@@ -17,11 +18,11 @@ export function forgetOrphans(): Disposable {
     LOOK_MS,
     () => {
       const ended = endedChildren()
-      // Of our own children the runtime takes note, within a turn of its event loop.
+      // The runtime takes note of our own children, within a turn of its event loop.
       for (const pid of ended) if (before.includes(pid)) forget(pid)
       before = ended
     },
-    // Without /proc nothing is known of orphans.
+    // Without /proc no orphans can be found.
     () => undefined,
   )
   return { [Symbol.dispose]: () => void looking.stop() }

@@ -2,26 +2,27 @@ import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
 import { Wake } from "./wake.ts"
 
-/** How long after a command has printed something it is made into lines. */
+/** Printed bytes are gathered for this long before they are made into lines. */
 const GATHER_MS = 125
-/** Between two requests: far less than the second within which a line is to be seen. */
+/** The time between two requests: far less than the second within which viewers should see a line. */
 const SEND_EVERY_MS = 250
-/** A command that prints without end is sent no faster than this, in bytes a millisecond. */
+/** The greatest speed at which the output of a command is sent, in bytes per millisecond. */
 const MOST_A_MS = 256
 
-/** Whether the same request can succeed later, perhaps by another lease. */
+/** Whether the same request may succeed later, perhaps with another lease. */
 const isPassing = ({ isPassing: passes, status, code }: ServerError): boolean =>
   passes || status === 401 || status === 403 || code === "lease_lost" || code === ""
 
 /**
- * Sends what a command prints. This is the least important report of a run: even if it fails, the command and
- * the other reports go on. What an unreachable server misses is sent later, as far as the spool holds it.
+ * Sends what a command prints. These are the least important reports of a run: if they fail, the command and
+ * the other reports go on. What could not be sent because the server was unreachable is sent later, as far as
+ * the spool still has it.
  */
 export class OutputSender {
   readonly #client: Client
   readonly #isContinued: () => boolean
   readonly #spool = new OutputSpool()
-  /** The lease that the positions below are for. */
+  /** The lease to which the positions belong. */
   #token: string | undefined
   /** The position of our first byte in the attempt's output. */
   #shift = 0
@@ -31,7 +32,8 @@ export class OutputSender {
   #gathering: Timer | undefined
 
   /**
-   * `over` aborts when the command has ended; `isContinued` answers whether others have printed in the first attempt.
+   * `over` aborts when the command has ended. `isContinued` returns whether an earlier process has printed in
+   * the first attempt.
    */
   constructor(client: Client, over: AbortSignal, isContinued: () => boolean) {
     this.#client = client
@@ -47,12 +49,12 @@ export class OutputSender {
     this.#gatherSoon()
   }
 
-  /** Resolves when something is to be sent, or the signal aborts. */
+  /** Resolves when there is something to send, or the signal aborts. */
   async filled(signal: AbortSignal): Promise<void> {
     if (this.#isRefused || this.#spool.isEmpty) await this.#loop.woken(signal)
   }
 
-  /** A timer that runs only when there is something to do costs the render nothing while its command is silent. */
+  /** The timer runs only when there is something to do. So a silent command costs nothing. */
   #gatherSoon(): void {
     if (this.#gathering !== undefined || this.#over.aborted) return
     this.#gathering = setTimeout(() => {
@@ -64,8 +66,8 @@ export class OutputSender {
   }
 
   /**
-   * Sends what waits by this lease; resolves with how many milliseconds to wait before the next time.
-   * @throws ServerError when it can succeed later; the signal's reason
+   * Sends what waits, with this lease. Resolves with how many milliseconds to wait before the next time.
+   * @throws ServerError if it may succeed later; the signal's reason
    */
   async send(held: Held, signal?: AbortSignal): Promise<number> {
     const next = this.#isRefused ? undefined : this.#spool.next()
@@ -81,21 +83,21 @@ export class OutputSender {
       return Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)
     } catch (error) {
       if (!(error instanceof ServerError) || isPassing(error)) throw error
-      // An older server, or one that does not want it.
+      // The server is older, or does not take outputs.
       this.#isRefused = true
       return SEND_EVERY_MS
     }
   }
 
-  /** Where the attempt's output ends on the server. */
+  /** The position at which the attempt's output ends on the server. */
   async #endOf(held: Held, signal: AbortSignal | undefined): Promise<number> {
     return (await this.#client.print(held, new Uint8Array(), undefined, signal)).end
   }
 
   /**
-   * Sends all that is left, as the command has ended. What the server does not take now must not keep the verdict from
-   * it; if the server does not answer, the verdict is not delivered either.
-   * @throws ServerError when the server does not answer
+   * Sends everything that is left after the command has ended. If the server refuses it, the verdict must
+   * still be reported. If the server does not answer, the verdict cannot be reported either.
+   * @throws ServerError if the server does not answer
    */
   async finish(held: Held): Promise<void> {
     this.#spool.close()

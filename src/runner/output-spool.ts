@@ -3,14 +3,17 @@ import { Transcript } from "../renderers/transcript.ts"
 import { UnreadOutput } from "../renderers/unread-output.ts"
 
 /**
- * How much is kept while the server is unreachable; a server keeps as much of each attempt, unless it is
- * configured otherwise.
+ * How much is kept while the server is unreachable. A server keeps the same amount of each attempt by
+ * default.
  */
 const SPOOL_BYTES = 256 * 1024
 
 /** Text that waits to be sent. */
 interface Part {
-  /** The position of its first byte in all that is sent; what was lost before it counts as if it had been sent. */
+  /**
+   * The position of its first byte in everything that is sent. Bytes that were lost before it are counted,
+   * too.
+   */
   readonly at: number
   readonly bytes: Uint8Array<ArrayBuffer>
 }
@@ -18,12 +21,15 @@ interface Part {
 /** The lines of one output of the command. */
 interface Lines {
   readonly transcript: Transcript
-  /** The position up to which they were given. */
+  /** The position up to which the lines were returned. */
   to: number
   isHeard: boolean
 }
 
-/** What the command printed and the server does not have yet, as text; if it is too much, the oldest goes. */
+/**
+ * The text that a command has printed and the server does not have yet. If it is too much, the oldest text is
+ * dropped.
+ */
 export class OutputSpool {
   readonly #recent = new UnreadOutput(SPOOL_BYTES)
   readonly #lines = new Map<number, Lines>()
@@ -42,8 +48,8 @@ export class OutputSpool {
   }
 
   /**
-   * Takes in the lines that have ended since the last time, and those of which nothing has come since. Returns
-   * whether there is a line to be taken in the next time, even if nothing is printed by then.
+   * Takes in the lines that have ended since the last time, and unfinished lines to which nothing was added
+   * since. Returns whether a line is left for the next time, even if nothing is printed until then.
    */
   gather(): boolean {
     const { dropped, chunks } = this.#recent.take()
@@ -60,13 +66,13 @@ export class OutputSpool {
     return [...this.#lines.values()].some(({ transcript }) => transcript.hasOpenLine)
   }
 
-  /** Takes in all that is left: the command has ended. */
+  /** Takes in everything that is left after the command has ended. */
   close(): void {
     this.gather()
     for (const lines of this.#lines.values()) this.#add(lines, lines.transcript.rest())
   }
 
-  /** What is to be sent next, as far as nothing in it was lost; undefined if nothing waits. */
+  /** The text to send next, without a gap; undefined if nothing waits. */
   next(): Part | undefined {
     const [first] = this.#parts
     if (!first) return undefined
@@ -80,7 +86,7 @@ export class OutputSpool {
     return { at: first.at, bytes: new Uint8Array(Buffer.concat(taken)) }
   }
 
-  /** The server has what was sent up to this position. */
+  /** Notes that the server has everything up to this position. */
   stored(end: number): void {
     this.#parts = this.#parts.filter(({ at }) => at >= end)
     this.#size = this.#parts.reduce((size, { bytes }) => size + bytes.length, 0)
@@ -100,7 +106,7 @@ export class OutputSpool {
 
   #add(lines: Lines, pieces: readonly OutputPiece[]): void {
     for (const { from, to, text } of pieces) {
-      // Data between two lines, which is not text.
+      // Data between two lines that is no text.
       this.#end += Math.max(0, from - lines.to)
       lines.to = to
       const bytes = new TextEncoder().encode(text)

@@ -5,12 +5,18 @@ const FIRST_MS = 100
 const MOST_MS = 1000
 const SPREAD = 0.25
 
-/** Pauses between tries: each is twice as long as the one before, and ends at once when the signal aborts. */
+/**
+ * Pauses between tries. Each pause is twice as long as the one before, and ends at once when the signal
+ * aborts.
+ */
 export class Patience {
   readonly #mostMs: number
   #failures = 0
 
-  /** `mostMs` is the longest pause, before the spread of 25 % either way; default and most 1 s. */
+  /**
+   * `mostMs` is the longest pause, before it is varied by 25 % in either direction; at most 1 s, which is the
+   * default.
+   */
   constructor(mostMs = MOST_MS) {
     this.#mostMs = Math.min(mostMs, MOST_MS)
   }

@@ -12,14 +12,15 @@ export interface Pipe {
 }
 
 /**
- * Makes a pipe, or returns undefined if the system does not let us. Bun gives its children sockets, which
- * cannot be opened by name: `echo >/dev/stderr` would fail in a script that works without us.
+ * Makes a pipe, or returns undefined if the system does not allow it. Bun gives its children sockets, which
+ * cannot be opened by name: a script that contains `echo >/dev/stderr` would fail, although it works without
+ * us.
  */
 export function makePipe(): Pipe | undefined {
   const ends = pipe()
   if (!ends) return undefined
   try {
-    // Opened again, because a flag on the descriptor itself would hold for the command's end, too.
+    // The end is opened again because a flag on the descriptor itself would also hold for the command's end.
     const from = openSync(`/proc/self/fd/${ends.from}`, constants.O_RDONLY | constants.O_NONBLOCK)
     return { from, to: ends.to }
   } catch {
@@ -32,11 +33,11 @@ export function makePipe(): Pipe | undefined {
 
 /** What to do with an output of a command. */
 export interface TapOptions {
-  /** Where the bytes are passed on unchanged; absent when only we read them. */
+  /** Where the bytes are passed on unchanged; absent if only we read them. */
   readonly sink?: NodeJS.WritableStream | undefined
   /** Called with each piece of the output, which does not change any more. */
   readonly onBytes: (bytes: Uint8Array) => void
-  /** The file descriptor under the stream, closed at its end; absent when the stream owns it. */
+  /** The file descriptor of the stream, which is closed at its end; absent if the stream closes it itself. */
   readonly descriptor?: number | undefined
 }
 
@@ -54,14 +55,17 @@ export class Tap {
     this.#ended = this.#read()
   }
 
-  /** Reads on until nothing has come for `quietMs`: a process that the command left behind may hold it open. */
+  /**
+   * Reads on until nothing has come for `quietMs`: a process that the command left behind may keep the output
+   * open.
+   */
   async drain(quietMs: number): Promise<void> {
     for (let before = -1; this.#isWriting || before !== this.#chunks;) {
       before = this.#chunks
       const quiet = new AbortController()
       const over = sleep(quietMs, false, { signal: quiet.signal }).catch(() => true)
       const isEnded = await Promise.race([this.#ended.then(() => true), over])
-      // A timer that is left running would keep the program alive.
+      // A timer that still runs would keep the program alive.
       quiet.abort()
       if (isEnded) return
     }
@@ -82,7 +86,8 @@ export class Tap {
         this.#isWriting = false
       }
     } catch {
-      // Our own output was closed. Close the command's too, so that it sees what it would see without us.
+      // Our own output was closed. The command's output is closed, too, so that the command sees the same as
+      // without us.
       await this.#reader.cancel().catch(() => undefined)
     } finally {
       this.#isWriting = false

@@ -3,7 +3,7 @@ import type { RendererName } from "../renderers/names.ts"
 import { lastOutput } from "./ffmpeg-output-file.ts"
 import { blenderIn, ffmpegIn } from "./find-program.ts"
 
-/** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */
+/** A file descriptor on which a command prints: its standard output, its standard error, or our own pipe. */
 export type OutputDescriptor = 1 | 2 | 3
 
 /** What to run, and how to read its progress. */
@@ -12,11 +12,13 @@ export interface Plan {
   readonly command: readonly string[]
   /** The reader that understands the output. */
   readonly renderer: RendererName
-  /** Seconds of video for ffmpeg, frames for Blender; undefined when unknown. */
+  /** Seconds of video for ffmpeg, frames for Blender; undefined if it is unknown. */
   readonly total: number | undefined
-  /** Whether the total was guessed from the command: then it proves nothing about the end. */
+  /**
+   * Whether the total was guessed from the command. Then it does not prove that the command reached its end.
+   */
   readonly isTotalGuessed: boolean
-  /** How many progress bars follow one another; undefined when unknown. */
+  /** How many progress bars follow one another; undefined if it is unknown. */
   readonly bars: number | undefined
   /** Whether the command must print a frame; otherwise it has failed. */
   readonly mustShowFrames: boolean
@@ -30,13 +32,16 @@ export interface Plan {
 export interface PlanRequest {
   /** The reader; by default it is guessed from the command. */
   readonly renderer?: RendererName | undefined
-  /** Seconds of video for ffmpeg, frames for Blender; by default taken from Blender's command if that says it. */
+  /**
+   * Seconds of video for ffmpeg, frames for Blender. Default: taken from a command of Blender, if the command
+   * says it.
+   */
   readonly total?: number | undefined
   /** How many progress bars follow one another; unknown by default. */
   readonly bars?: number | undefined
 }
 
-/** The outputs on which ffmpeg prints its progress, given the value of `-progress`. */
+/** The outputs on which ffmpeg prints its progress, for a given value of `-progress`. */
 function ffmpegOutputs(url: string): OutputDescriptor[] {
   if (url === "-" || url === "pipe:" || url === "pipe:1") return [1]
   return url === "pipe:2" ? [2] : []
@@ -45,9 +50,9 @@ function ffmpegOutputs(url: string): OutputDescriptor[] {
 function ffmpegPlan(plan: Plan): Plan {
   const { command } = plan
   const found = ffmpegIn(command)
-  // A script: the ffmpeg inside is expected to print its progress on standard output.
+  // It is a script. The ffmpeg in it is expected to print its progress on standard output.
   if (!found) return { ...plan, outputs: [1] }
-  // No pipe of ours reaches it. Its statistics are read from what it prints, as those of any ffmpeg in a script.
+  // It cannot use our pipe. Its statistics are read from what it prints, as for any ffmpeg in a script.
   if (found.isDistant) return { ...plan, renderer: "lines" }
   const { index } = found
   const guessed = { ...plan, file: lastOutput(command.slice(index + 1)) }
@@ -70,7 +75,8 @@ function blenderPlan(plan: Plan): Plan {
 }
 
 /**
- * How to run a command. ffmpeg gets `-progress` to its own pipe, unless the user gave one; what it prints stays
+ * How to run a command. ffmpeg gets `-progress` with our own pipe, unless the user gave one; what it prints
+ * does not change.
  * as it is.
  */
 export function planned(command: readonly string[], { renderer, total, bars }: PlanRequest = {}): Plan {
@@ -89,7 +95,7 @@ export function planned(command: readonly string[], { renderer, total, bars }: P
   return plan.renderer === "blender" ? blenderPlan(plan) : plan
 }
 
-/** Why the total that the user gave measures nothing; undefined when it does. */
+/** The reason why the total that the user gave has no effect; undefined if it has one. */
 export function uselessTotal({ command, renderer, outputs, total }: Plan): string | undefined {
   if (total === undefined) return undefined
   if (outputs.length === 0) return "this ffmpeg has a -progress of its own, which is not read"
@@ -97,7 +103,10 @@ export function uselessTotal({ command, renderer, outputs, total }: Plan): strin
   return "this is neither ffmpeg nor Blender, so the total counts only for an ffmpeg that it runs. If it is one of them, say so with --renderer"
 }
 
-/** The plan with an ffmpeg that does not read key presses from standard input. `-i -` still reads it. */
+/**
+ * The plan for an ffmpeg that does not read key presses from standard input. `-i -` still reads standard
+ * input.
+ */
 export function withoutKeys(plan: Plan): Plan {
   const found = ffmpegIn(plan.command)
   if (!found || found.isDistant) return plan

@@ -6,17 +6,20 @@ import { brandOf, hasBrand } from "./process-brand.ts"
 export interface Process {
   /** The number of the process. */
   readonly pid: number
-  /** The number of its parent; another one once that has ended. */
+  /** The number of its parent. After the parent has ended, it is the number of another process. */
   readonly parent: number
   /** Its process group. */
   readonly group: number
   /** Its session. */
   readonly session: number
-  /** When it started, in ticks since the machine did: another process may get its number. */
+  /**
+   * When it started, in ticks since the machine started. It tells apart two processes that had the same
+   * number.
+   */
   readonly startedAt: number
 }
 
-/** The field of /proc/PID/stat, counted after the name, that holds when the process started. */
+/** The index, counted after the name, of the field in /proc/PID/stat that says when the process started. */
 const STARTED_AT = 19
 
 /** The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, foreground group. */
@@ -28,7 +31,7 @@ function statOf(pid: number | string): string[] {
 
 const allPids = (): string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name))
 
-/** Whether a shell runs us in the background: then what is typed on the terminal is not for us. */
+/** Whether a shell runs us in the background. Then input on the terminal is not for us. */
 export function isInBackground(): boolean {
   try {
     const [, , group, , , foreground] = statOf("self")
@@ -38,7 +41,7 @@ export function isInBackground(): boolean {
   }
 }
 
-/** The children of this process that have ended, and of which it has not taken note. */
+/** The children of this process that have ended and of which it has not taken note. */
 export const endedChildren = (): number[] =>
   allPids()
     .filter((pid) => {
@@ -46,7 +49,7 @@ export const endedChildren = (): number[] =>
         const [state, parent] = statOf(pid)
         return state === "Z" && Number(parent) === process.pid
       } catch {
-        // It is gone.
+        // The process is gone.
         return false
       }
     })
@@ -60,12 +63,12 @@ function processOf(pid: string): Process | undefined {
     const numbers = { parent: Number(parent), group: Number(group), session: Number(session) }
     return { pid: Number(pid), ...numbers, startedAt: Number(stat[STARTED_AT]) }
   } catch {
-    // The process has ended meanwhile.
+    // The process has ended in the meantime.
     return undefined
   }
 }
 
-/** What `read` says of a process; false when that has ended meanwhile, or belongs to another user. */
+/** The result of `read`; false if the process has ended in the meantime, or belongs to another user. */
 function known(read: () => boolean): boolean {
   try {
     return read()
@@ -78,10 +81,10 @@ function known(read: () => boolean): boolean {
 const hasMark = (pid: number, mark: string): boolean =>
   readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)
 
-/** Adds what these processes have started, and what that has. */
+/** Adds all processes that these processes have started, directly or through others. */
 function withChildren(members: readonly Process[], all: readonly Process[]): Process[] {
   const known = new Set(members.map(({ pid }) => pid))
-  // A child's number is nearly always above its parent's, so one walk finds nearly all.
+  // A child nearly always has a higher number than its parent, so one pass finds nearly all.
   for (let before = 0; before < known.size;) {
     before = known.size
     for (const { pid, parent } of all) if (known.has(parent)) known.add(pid)
@@ -91,17 +94,21 @@ function withChildren(members: readonly Process[], all: readonly Process[]): Pro
 
 /** How the processes of a command are found. */
 export interface Traces {
-  /** The session that the command leads; undefined if that is not known. */
+  /** The session that the command leads; undefined if it is unknown. */
   readonly session: number | undefined
-  /** What the command and all that it starts carry in their environment, and as a brand. */
+  /** The mark that the command and everything that it starts carry in their environment, and as a brand. */
   readonly mark: string
-  /** When the command was started, as `Process.startedAt`: what is older is not its child. 0 if that is not known. */
+  /**
+   * When the command was started, as `Process.startedAt`: an older process is not its child. 0 if it is
+   * unknown.
+   */
   readonly since: number
 }
 
 /**
- * The running processes of a command: its session; what left that, but carries the mark or its brand; those of `before`
- * that still run; and what any of these has started. Undefined on systems without /proc.
+ * The running processes of a command: the processes of its session, processes outside it with its mark or its
+ * brand, processes of `before` that still run, and everything that any of these has started. Undefined on
+ * systems without /proc.
  */
 export function processesOf(
   { session, mark, since }: Traces,

@@ -15,15 +15,17 @@ const QUIET_MS = 1000
 
 /** How a command ended. */
 export interface CommandEnd {
-  /** The exit code; 128 plus the signal's number when a signal ended it. */
+  /** The exit code; 128 plus the number of the signal if a signal ended the command. */
   readonly code: number
-  /** The signal that ended it; null when it exited by itself. */
+  /** The signal that ended the command; null if it exited by itself. */
   readonly signal: NodeJS.Signals | null
-  /** The fraction (0 to 1) of the total that its output reached; null when the total or the fraction is unknown. */
+  /**
+   * The fraction (0 to 1) of the total that its output reached; null if the total or the fraction is unknown.
+   */
   readonly reached: number | null
   /** What else its output proves. */
   readonly evidence: Evidence
-  /** The last lines of its standard error; empty when it printed nothing there. */
+  /** The last lines of its standard error; empty if it printed nothing there. */
   readonly lastLines: string
 }
 
@@ -31,28 +33,31 @@ export interface CommandEnd {
 export interface RenderOptions {
   /** The command, and how to read its progress. */
   readonly plan: Plan
-  /** What ends the command if we are killed. */
+  /** Ends the command if we are killed. */
   readonly guarded: Guarded
   /** Called with each report that the output gives. */
   readonly onReport: (report: Report) => void
-  /** Called with what it prints on an output, 1 or 2; the bytes do not change any more. */
+  /** Called with what the command prints on an output, 1 or 2. The bytes do not change any more. */
   readonly onPrinted: (bytes: Uint8Array, output: number) => void
-  /** Text for the standard input; absent, the command shares ours. */
+  /** Text for the standard input; if it is absent, the command shares our standard input. */
   readonly input?: string | undefined
   /** Changes to our environment; `undefined` removes a variable. Default none. */
   readonly variables?: Readonly<Record<string, string | undefined>>
 }
 
-/** ffmpeg colours its messages on a terminal only, and our pipe is none. */
+/** ffmpeg colours its messages only on a terminal, and our pipe is not a terminal. */
 const coloursOf = ({ renderer }: Plan): Record<string, string> =>
   renderer === "ffmpeg" && process.stderr.isTTY ? { AV_LOG_FORCE_COLOR: "1" } : {}
 
-/** Our standard input, unless it is a terminal and we run in the background: the command's session would read it. */
+/**
+ * Our standard input. If it is a terminal and we run in the background, the command gets none, because its
+ * session would read from the terminal.
+ */
 const ownInput = (): "inherit" | "ignore" => (isatty(0) && isInBackground() ? "ignore" : "inherit")
 
 /** A running command whose output passes through us. */
 export class Render {
-  /** Resolves when the command has ended and its output is passed on; never rejects. */
+  /** Resolves when the command has ended and its output was passed on; never rejects. */
   readonly ended: Promise<CommandEnd>
   /** The command and every process that it started. */
   readonly session: Session
@@ -66,7 +71,7 @@ export class Render {
     this.ended = this.#end()
   }
 
-  /** Starts a command. @throws Error when it cannot be started */
+  /** Starts a command. @throws Error if it cannot be started */
   static start({ plan, guarded, onReport, onPrinted, input, variables }: RenderOptions): Render {
     const outputs = new CommandOutputs(plan)
     let child: Bun.Subprocess
@@ -91,7 +96,10 @@ export class Render {
     return new Render(child, outputs, guarded.mark)
   }
 
-  /** Sends SIGTERM, then SIGKILL to what is left after `graceMs` (default 10 s); resolves when all has ended. */
+  /**
+   * Sends SIGTERM, and SIGKILL after `graceMs` (default 10 s) to processes that still run. Resolves when all
+   * have ended.
+   */
   async stop(graceMs = GRACE_MS): Promise<void> {
     await this.session.stop(graceMs)
     await this.ended

@@ -9,25 +9,28 @@ import { watchStandstill } from "./standstill.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
 
-/** Between two reports. */
+/** The shortest time between two reports. */
 const REPORT_EVERY_MS = 250
-/** Between two held heartbeats, so that a server that cannot hold them is not flooded. */
+/** The pause between two held heartbeats: a server that cannot hold them must not get too many. */
 const HEARTBEAT_PAUSE_MS = 50
 const MAX_HELD_S = 20
-/** How long the last report of a lent item may take: the command that lent it is waiting. */
+/** How long the last report of a lent item may take, because the command that lent the item waits. */
 const LENT_WITHIN_MS = 5000
-/** The least time that each try to report the verdict gets. */
+/** The shortest time for each try to report the verdict. */
 const LAST_TRY_MS = 1500
-/** A try that had all the time that was left. */
+/** The error of a try that has used all the time that was left. */
 const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
 
-/** Whether the answer does not come from our server: none came, a passing error, or a proxy answered instead. */
+/**
+ * Whether the answer did not come from our server: there was none, the error is temporary, or a proxy
+ * answered.
+ */
 export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
 
-/** Whether the server does not let us in: a token or a host name that was wrong can be put right while we wait. */
+/** Whether the server denies us access. A wrong token or host name can be corrected while we wait. */
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
-/** How long to wait before asking a server again that does not take our token; its owner must fix that. */
+/** The wait after the server has refused our token, because its owner must correct that. */
 const FORBIDDEN_MS = 10_000
 
 const isForbidden = (error: unknown): boolean =>
@@ -47,22 +50,22 @@ export interface ReporterOptions {
   readonly worker: string
   /** Length of the lease in seconds. */
   readonly leaseS: number
-  /** The lease belongs to the command that started us, which renews and ends it. Default false. */
+  /** Whether the lease belongs to the command that started us, which renews and ends it. Default false. */
   readonly isLent?: boolean
-  /** Whether the attempt goes on that others have begun, once the item is there. Default: it does not. */
+  /** Once the item is there: whether another process has begun this attempt. Default: no. */
   readonly isContinued?: () => boolean
-  /** The reports come from the reader around a command, which may itself report. Default false. */
+  /** Whether the reports come from the reader around a command that may itself report. Default false. */
   readonly isOuter?: boolean
   /** Prints a line for the user. */
   readonly say: (text: string) => void
   /**
-   * Called once, with the reason, when the work must stop. `isTaken`: another worker has the item, or has finished it,
-   * and writes the same file.
+   * Called once, with the reason, when the work must stop. `isTaken`: another worker has the item, or has
+   * finished it, and writes the same file.
    */
   readonly onCancel: (reason: string, isTaken: boolean) => void
-  /** Called when the worker is to take no more items, perhaps more than once. Default nothing. */
+  /** Called when the worker must take no more items, perhaps more than once; default: nothing. */
   readonly onDrain?: () => void
-  /** Called after a lost lease, when the item was claimed again. Default nothing. */
+  /** Called when an item was claimed again after its lease was lost; default: nothing. */
   readonly onClaimedAgain?: (claimed: Claimed) => void
 }
 
@@ -98,7 +101,10 @@ export class Reporter {
   #isRefused = false
   #hasGivenUp = false
 
-  /** `first` gets the item and its lease. It is called again after each try that found the server unreachable. */
+  /**
+   * `first` gets the item and its lease. It is called again after each try in which the server could not be
+   * reached.
+   */
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
@@ -111,7 +117,10 @@ export class Reporter {
       )
   }
 
-  /** Gets the item before the work begins; the server may be unreachable. @throws ServerError when it refuses */
+  /**
+   * Gets the item before the work begins, even if the server is unreachable for a while. @throws ServerError
+   * if the server refuses
+   */
   async begin(): Promise<void> {
     try {
       await this.#hold()
@@ -121,7 +130,7 @@ export class Reporter {
     }
   }
 
-  /** The item and its lease; undefined until it was got, and between a lost lease and the next claim. */
+  /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
   get held(): Held | undefined {
     return this.#held
   }
@@ -141,7 +150,10 @@ export class Reporter {
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
 
-  /** Takes what the command prints on an output, 1 or 2, to be sent; its bytes must not change any more. */
+  /**
+   * Takes what the command prints on an output, 1 or 2, and sends it later. The bytes must not change any
+   * more.
+   */
   print(bytes: Uint8Array, output: number): void {
     this.#outputSender?.push(bytes, output)
   }
@@ -152,8 +164,9 @@ export class Reporter {
   }
 
   /**
-   * Sends what is left and the verdict; without one, or with a lent item, the lease goes on. While the server is
-   * unreachable or denies us access, it tries again, for `withinMs` or until the signal aborts. Never rejects.
+   * Sends what is left, and then the verdict. Without a verdict, or with a lent item, the lease is kept. If
+   * the server is unreachable or denies us access, it tries again for `withinMs`, or until the signal aborts.
+   * Never rejects.
    */
   async finish(
     verdict: Verdict | undefined,
@@ -169,7 +182,7 @@ export class Reporter {
       const end = async (): Promise<void> => {
         await Promise.all(this.#loops)
         held = await this.#hold()
-        // Side by side, so that the server waits for its disk once.
+        // Both requests are sent at the same time, so that the server waits for its disk only once.
         const both = await Promise.allSettled([this.#flush(held), this.#outputSender?.finish(held)])
         for (const each of both) if (each.status === "rejected") throw each.reason
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
@@ -180,7 +193,7 @@ export class Reporter {
       } catch (error) {
         this.#failed(error, held)
         if (this.#hasGivenUp) return "refused"
-        // A timer may fire a moment before the deadline, and what that try sends is still under way.
+        // A timer may fire a moment before the deadline, while the request of that try is not finished.
         if (error === OUT_OF_TIME || signal.aborted || performance.now() > deadlineMs) {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
           return "pending"
@@ -191,7 +204,7 @@ export class Reporter {
     return "refused"
   }
 
-  /** The item and its lease, claimed now if we hold none; one try. @throws ServerError */
+  /** The item and its lease. If we hold no lease, the item is claimed, in one try. @throws ServerError */
   #hold(): Promise<Held> {
     if (this.#held) return Promise.resolve(this.#held)
     this.#taking ??= this.#take().finally(() => {
@@ -201,8 +214,8 @@ export class Reporter {
   }
 
   /**
-   * An outage makes the lease longer by its length. What was left of the lease, at least half, is our time to
-   * report.
+   * An outage makes the lease longer by its own length. So we have as much time to report as was left of the
+   * lease, which is at least half of it.
    */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
@@ -277,7 +290,7 @@ export class Reporter {
     }
   }
 
-  /** Sends what the command prints, by the lease that the others hold. */
+  /** Sends what the command prints, with the lease that the other loops hold. */
   async #sendOutput(sender: OutputSender): Promise<void> {
     const { signal } = this.#over
     const patience = this.#patience()
@@ -289,14 +302,14 @@ export class Reporter {
         patience.reset()
         await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
       } catch (error) {
-        // The other loops report that the server is away, and get another lease.
+        // The other loops say that the server cannot be reached, and get another lease.
         await rest(error, patience, signal)
       }
     }
   }
 
   /**
-   * Sends the oldest report. A report that could not be sent is kept; one that the server cannot read is
+   * Sends the oldest report. If it could not be sent, it is kept; if the server cannot read it, it is
    * dropped.
    */
   async #send(held: Held): Promise<boolean> {
@@ -313,7 +326,7 @@ export class Reporter {
     return true
   }
 
-  /** Reports; an older server, which refuses keys that it does not know, gets those that it does. */
+  /** Sends a report. A server that does not know all keys gets only those that every version knows. */
   async #report(held: Held, report: Report): Promise<WorkerAnswer> {
     const { client } = this.#options
     if (this.#isOlder) return client.report(held, olderOf(report))
@@ -345,7 +358,7 @@ export class Reporter {
     this.#options.onCancel(reason, isTaken)
   }
 
-  /** Decides what an error means for the work, which mostly goes on. */
+  /** Decides what an error means for the work. In most cases the work goes on. */
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
     if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
@@ -354,9 +367,9 @@ export class Reporter {
       if (this.#held === held) this.#held = undefined
       return
     }
-    // The item may be held by our own claim whose answer was lost: that lease expires soon.
+    // Our own claim may hold the item, because its answer was lost. That lease expires soon.
     if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)
-    // After a restore the item waits a minute for the worker that held it at the time of the backup.
+    // After a restore the item waits one minute for the worker that held it at the time of the backup.
     if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)
   }

@@ -16,11 +16,14 @@ import { wordOf } from "./verdict.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000
-/** Less than a command's 10 s, so that a `run` inside it can stop its own command before it is killed. */
+/**
+ * Less than the 10 s of a command, so that a `run` inside of another one can stop its own command before it
+ * is killed.
+ */
 const LENT_GRACE_MS = 8000
 const NOT_EXECUTABLE = 126
 
-/** What a run renders, and for which server. */
+/** What a run renders, and which server gets the reports. */
 export interface RunOptions {
   /** The server that has the queue. */
   readonly client: Client
@@ -36,11 +39,13 @@ export interface RunOptions {
   readonly plan: Plan
   /** Where the item comes from. */
   readonly source: ItemSource
-  /** The part of the item's progress that the command fills; undefined for the next declared step, or for all. */
+  /**
+   * The part of the item's progress that the command fills. Undefined: the next declared step, or all of it.
+   */
   readonly span: Span | undefined
-  /** The files that the command is to write. */
+  /** The files that the command must write. */
   readonly files: ExpectedFiles
-  /** The folder in which leases are kept for the next step; undefined without a home. */
+  /** The folder in which leases are kept for the next step; undefined if the user has no home folder. */
   readonly stateFolder: string | undefined
 }
 
@@ -67,12 +72,12 @@ export class CommandRun {
     )
   }
 
-  /** The first signal that came before the command was started; undefined without one. */
+  /** The first signal that came before the command was started; undefined if there was none. */
   get earlySignal(): NodeJS.Signals | undefined {
     return this.#earlySignal
   }
 
-  /** Takes a signal that was sent to us. */
+  /** Takes a signal that was sent to our process. */
   signal(signal: NodeJS.Signals): void {
     if (!this.#attempt) this.#earlySignal = signal
     else if (this.#options.source.isLent && signal === "SIGTERM") this.#attempt.stop({ by: "signal", signal })
@@ -84,7 +89,10 @@ export class CommandRun {
     this.#attempt?.suspend(isSuspended)
   }
 
-  /** Resolves with how the attempt ended, or with an exit code when none began. @throws ServerError without an item */
+  /**
+   * Resolves with how the attempt ended, or with an exit code if none began. @throws ServerError if there is
+   * no item
+   */
   async render(): Promise<AttemptEnd | number> {
     const { plan, source, server, reportWithinMs } = this.#options
     await this.#begin()
@@ -110,8 +118,9 @@ export class CommandRun {
   }
 
   /**
-   * The exit code for an attempt: the command's own, or 1 when the command ended with 0 and the server does not know
-   * the item as completed. When a signal ended the command, the same signal ends this process: do not handle it again.
+   * The exit code for an attempt: the exit code of the command, or 1 if the command ended with 0 and the
+   * server does not know the item as completed. If a signal ended the command, the same signal must end this
+   * process, so do not handle it again.
    */
   async exitCode(end: AttemptEnd): Promise<number> {
     const { code, signal, verdict, stop, delivery } = end
@@ -122,7 +131,7 @@ export class CommandRun {
     }
     if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
     const [reason] = verdict.end === "fail" ? (verdict.failure.error_message ?? "").split("\n") : []
-    // The worker around us, which fails the item, knows the step only from this text.
+    // The worker that started us fails the item, and knows the step only from this text.
     if (isLent && this.#isStep && reason !== undefined) toStderr(reason)
     if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
     if (code !== 0) return code
@@ -131,7 +140,7 @@ export class CommandRun {
     return verdict.end === "complete" && (isLent || delivery === "delivered") ? 0 : 1
   }
 
-  /** The declared step that comes next, if an attempt goes on that has declared its steps. */
+  /** The next declared step, if the attempt was begun by another process and has declared its steps. */
   async #nextStep(): Promise<Span | undefined> {
     const { client, source } = this.#options
     const { held } = this.#reporter
@@ -140,7 +149,7 @@ export class CommandRun {
       const { step } = await client.beginStep(held, AbortSignal.timeout(START_WITHIN_MS))
       return step ? spanOf(step) : undefined
     } catch {
-      // Without an answer the command is started anyway, and reports as if there were no steps.
+      // If there is no answer, the command is started anyway, and reports as if there were no steps.
       return undefined
     }
   }
@@ -161,7 +170,7 @@ export class CommandRun {
     }
   }
 
-  /** Gets the item, but does not wait long for a server that does not answer. */
+  /** Gets the item, but does not wait long if the server does not answer. */
   async #begin(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, START_WITHIN_MS)

@@ -6,7 +6,10 @@ const KILLED_WITHIN_MS = 2000
 const isGone = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")
 
-/** Sends a signal to a process, or to a process group as a negative number; returns whether it exists. */
+/**
+ * Sends a signal to a process, or to a process group if the number is negative. Returns whether the target
+ * exists.
+ */
 function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(target, signal)
@@ -18,9 +21,10 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * A command and every process that it started: the session that it leads, the processes outside it that carry the
- * command's mark in their environment or as a brand, and what was started by any of them. Its process group alone is
- * not enough, because a shell with job control and `timeout` make groups of their own, and `setsid` even a session.
+ * A command and every process that it started: the session that the command leads, processes outside it with
+ * the command's mark in their environment or its brand, and everything that any of these has started. The
+ * process group alone is not enough: `timeout` and shells with job control make groups of their own, and
+ * `setsid` makes a session of its own.
  */
 export class Session {
   readonly #pid: number | undefined
@@ -30,20 +34,22 @@ export class Session {
   #processes: readonly Process[] = []
 
   /**
-   * `pid` is the command's, which was started detached and so leads a session; undefined if we did not start it.
-   * `mark` is what it and all that it starts carry.
+   * `pid` is the command's number. The command was started detached, so it leads a session. It is undefined
+   * if we did not start the command. `mark` is the mark of the command and of everything that it starts.
    */
   constructor(pid: number | undefined, mark: string) {
     this.#pid = pid
     this.#traces = { session: pid, mark, since: pid === undefined ? 0 : startOf(pid) }
   }
 
-  /** Passes a signal on to the command's own group, as a terminal would; returns whether the group exists. */
+  /**
+   * Passes a signal on to the command's process group, as a terminal does. Returns whether the group exists.
+   */
   forward(signal: NodeJS.Signals): boolean {
     return !this.#ended && this.#pid !== undefined && send(-this.#pid, signal)
   }
 
-  /** Sends a signal to every process; returns whether any is left. */
+  /** Sends a signal to every process. Returns whether any process is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
     const processes = processesOf(this.#traces, this.#processes)
@@ -55,12 +61,14 @@ export class Session {
     ]
     for (const group of new Set(inside.map((each) => each.group))) send(-group, signal)
     for (const { pid } of outside) send(pid, signal)
-    // Once no process is left, the system may give the number to another one.
+    // After the last process has ended, the system may give its number to another process.
     this.#ended = processes.length === 0
     return !this.#ended
   }
 
-  /** Sends SIGTERM, then SIGKILL to what is left after `graceMs`; resolves when no process is left. */
+  /**
+   * Sends SIGTERM, and SIGKILL after `graceMs` to processes that still run. Resolves when no process is left.
+   */
   async stop(graceMs: number): Promise<void> {
     const startedMs = performance.now()
     this.signal("SIGTERM")

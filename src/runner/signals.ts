@@ -4,7 +4,7 @@ import { constants } from "node:os"
 /** The signals by which others end a program. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const
 
-/** Whether we were started with this signal ignored, as nohup does: then it must stay ignored. */
+/** Whether we were started with this signal ignored, as nohup does. Then we must continue to ignore it. */
 function isIgnored(signal: keyof typeof constants.signals): boolean {
   try {
     const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? []
@@ -22,7 +22,7 @@ export interface SignalHandlers {
   readonly onSuspend: (isSuspended: boolean) => void
 }
 
-/** Handles signals until the result is disposed of. */
+/** Handles signals. Disposing of the result ends that. */
 export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
   const taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = ENDING.filter(
     (signal) => !isIgnored(signal),
@@ -41,7 +41,10 @@ export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
   }
 }
 
-/** Ends this process by the signal that ended its command. Returns for a signal that does not end programs. */
+/**
+ * Ends this process with the signal that ended its command. Returns if the signal is one that does not end
+ * programs.
+ */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
   if (!ENDING.some((each) => each === signal)) return
   await flushed()
@@ -54,7 +57,7 @@ export async function exit(code: number): Promise<never> {
   process.exit(code)
 }
 
-/** Waits until everything that we printed is written. */
+/** Waits until everything that we printed was written. */
 async function flushed(): Promise<void> {
   await Promise.all(
     [process.stdout, process.stderr].map(

@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
 
-/** Prints a line of our own on standard error, which the command's own output shares. */
+/** Prints one of our own lines on standard error, which we share with the command. */
 export const toStderr = (text: string): void =>
   void process.stderr.write(`track-studio: ${printable(text)}\n`)

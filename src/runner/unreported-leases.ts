@@ -3,7 +3,7 @@ import { reasonOf } from "../errors.ts"
 import { type HeirOptions, settle } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
 
-/** One lease that is held. */
+/** One lease that we hold. */
 export interface UnreportedLease {
   /** Notes a change: a new token, or a verdict that is about to be reported. */
   readonly change: (change: Partial<KeptLease>) => void
@@ -12,8 +12,9 @@ export interface UnreportedLease {
 }
 
 /**
- * The leases that a worker holds, kept in a file where that is possible, and those that it takes over from workers of
- * the same user that are gone. A disk that fails stops no render: the leases are then in memory alone, until it works again.
+ * The leases that a worker holds, and those that it takes over from workers of the same user that are gone.
+ * They are kept in a file if possible. A disk that fails stops no render: until it works again, the leases
+ * are only in memory.
  */
 export class UnreportedLeases {
   readonly #heir: HeirOptions
@@ -26,7 +27,10 @@ export class UnreportedLeases {
   #file: LeaseFile | undefined
   #isFailing = false
 
-  /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
+  /**
+   * `folder` is the folder for what this user's workers store. If it is undefined, the leases are kept only
+   * in memory.
+   */
   constructor(folder: string | undefined, server: string, heir: HeirOptions) {
     this.#heir = heir
     this.#server = server
@@ -34,12 +38,12 @@ export class UnreportedLeases {
     this.#withFile(() => undefined)
   }
 
-  /** The descriptor of the locked file, for the guard; undefined without a file. */
+  /** The descriptor of the locked file, for the guard; undefined if there is no file. */
   get descriptor(): number | undefined {
     return this.#file?.descriptor
   }
 
-  /** Whether the leases outlive us. */
+  /** Whether the leases are still there after this process has ended. */
   get isKept(): boolean {
     return this.#file !== undefined && !this.#isFailing
   }
@@ -60,9 +64,9 @@ export class UnreportedLeases {
   }
 
   /**
-   * Takes over what workers that are gone have left behind, and ends each of these leases: by its verdict, or back to
-   * the queue. What could not be ended is tried again at the next call.
-   * @throws ServerError when the server cannot be reached or does not let us in
+   * Takes over the leases of workers that are gone, and ends each of them: by its verdict, or by giving the
+   * item back. A lease that could not be ended is tried again at the next call.
+   * @throws ServerError if the server cannot be reached or denies us access
    */
   async inherit(): Promise<void> {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
@@ -74,7 +78,7 @@ export class UnreportedLeases {
     }
   }
 
-  /** Gives up the file; what it still lists is for the next worker. */
+  /** Gives up the file. The next worker takes over what it still lists. */
   close(): void {
     this.#try(() => this.#file?.close())
     this.#folder = this.#file = undefined
@@ -97,7 +101,10 @@ export class UnreportedLeases {
     })
   }
 
-  /** The file, created now if the folder was not there, or not ours to write, until now. */
+  /**
+   * The file. It is created now if that was not possible before, because the folder did not exist or could
+   * not be written.
+   */
   #opened(): LeaseFile | undefined {
     if (this.#file || this.#folder === undefined) return this.#file
     this.#file = new LeaseFile(leasesIn(this.#folder), this.#server)
@@ -107,7 +114,7 @@ export class UnreportedLeases {
 
   /**
    * Works on the file. After a failure it is tried again at the next change, and each time we look for leases
-   * that others left behind.
+   * of other workers.
    */
   #try<T>(work: () => T): T | undefined {
     try {

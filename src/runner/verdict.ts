@@ -8,19 +8,19 @@ import { FailRequest } from "../wire/requests.ts"
 export const Verdict = Type.Union([
   Type.Object({
     end: Type.Literal("complete"),
-    /** What goes into the item; `{}` for nothing. */
+    /** What is entered into the item; `{}` for nothing. */
     result: Result,
   }),
   Type.Object({
     end: Type.Literal("fail"),
-    /** Why, and whether another attempt makes sense. */
+    /** The reason, and whether another attempt makes sense. */
     failure: FailRequest,
   }),
   Type.Object({ end: Type.Literal("release") }),
 ])
 export type Verdict = Static<typeof Verdict>
 
-/** Ends the lease by this verdict; repeating it changes nothing. @throws ServerError */
+/** Ends the lease with this verdict. A repetition changes nothing. @throws ServerError */
 export async function deliver(client: Client, held: Held, verdict: Verdict): Promise<void> {
   if (verdict.end === "complete") await client.complete(held, verdict.result)
   else if (verdict.end === "fail") await client.fail(held, verdict.failure)

@@ -8,8 +8,8 @@ const isOneStep = (one: Report, other: Report): boolean =>
   (other.step ?? one.step)?.index === one.step?.index
 
 /**
- * Reports that wait to be sent, oldest first. Within a step the latest replaces the ones before; the last report of
- * each step is kept. Beyond 32 reports the oldest are dropped.
+ * Reports that wait to be sent, the oldest first. A new report replaces a waiting one of the same step. If
+ * there are more than 32 reports, the oldest ones are dropped.
  */
 export class WaitingReports {
   readonly #reports: Report[] = []
@@ -29,7 +29,7 @@ export class WaitingReports {
     return this.#reports.shift()
   }
 
-  /** Puts back a report that could not be sent, unless a newer one of its step waits. */
+  /** Puts back a report that could not be sent, unless a newer report of its step waits. */
   giveBack(report: Report): void {
     const [next] = this.#reports
     if (!next || !isOneStep(report, next)) this.#reports.unshift(report)

@@ -1,4 +1,4 @@
-/** Lets one loop sleep until there is something to do. */
+/** Lets one loop sleep until it has something to do. */
 export class Wake {
   #wake: (() => void) | undefined
 
@@ -7,7 +7,7 @@ export class Wake {
     this.#wake?.()
   }
 
-  /** Resolves when it is woken, or when the signal aborts. */
+  /** Resolves when `wake` is called, or when the signal aborts. */
   async woken(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()

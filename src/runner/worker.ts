@@ -14,22 +14,27 @@ import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
 
 const CLAIM_WAIT_S = 30
-/** A server with no items answers after the wait. One that answers sooner is about to stop. */
+/**
+ * If there are no items, a server answers only after the wait. A server that answers sooner is about to stop.
+ */
 const EARLY_ANSWER_MS = 1000
-/** How long to wait before asking again a server that does not let us in: its owner must fix that. */
+/** The wait after a server has denied us access, because its owner must correct that. */
 const DENIED_MS = 10_000
-/** A shell's exit codes for "not executable" and "not found". */
+/** The exit codes of a shell for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
-/** A shortage of open files, processes or memory: it passes, when other programs end. */
+/** Errors for too few open files, processes or too little memory. They pass when other programs end. */
 const SHORTAGES: readonly unknown[] = ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]
-/** How long to wait then. */
+/** How long to wait after such an error. */
 const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
-/** How long a worker that is stopping tries to report a verdict that is kept for the next worker anyway. */
+/**
+ * How long a worker that stops tries to report a verdict, if the verdict is stored for the next worker
+ * anyway.
+ */
 const LEAVE_WITHIN_MS = 5000
 
-/** What a worker runs, and for which server. */
+/** What a worker runs, and which server gets the reports. */
 export interface WorkerOptions {
   /** The server that has the queue. */
   readonly client: Client
@@ -45,15 +50,15 @@ export interface WorkerOptions {
   readonly reportWithinMs: number
   /** The command, and how to read its progress. */
   readonly plan: Plan
-  /** What this worker offers: it takes only items whose tags are all among these. */
+  /** The tags of this worker: it takes only items whose tags are all among these. */
   readonly tags: readonly string[]
-  /** The kind of the items that say none; undefined if they are of several. */
+  /** The kind of items that do not name one; undefined if such items can be of several kinds. */
   readonly kind: string | undefined
   /** The names of the steps of each attempt, declared before it starts; empty for none. */
   readonly steps: readonly string[]
-  /** Items at a time. */
+  /** How many items are rendered at the same time. */
   readonly concurrency: number
-  /** The folder for the leases of this user's workers; undefined keeps them in memory alone. */
+  /** The folder for the leases of this user's workers; if it is undefined, leases are kept only in memory. */
   readonly stateFolder: string | undefined
 }
 
@@ -87,10 +92,13 @@ export class Worker {
     this.#guard = new KillGuard(() => this.#unreported.descriptor)
   }
 
-  /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */
+  /**
+   * Resolves when the worker was stopped and its attempts have ended. @throws Error if the worker cannot go
+   * on
+   */
   async run(): Promise<void> {
     await this.#tried(() => this.#unreported.inherit())
-    // What fails is tried again at the next turn.
+    // If this fails, it is tried again at the next turn.
     const inheriting = every(
       INHERIT_EVERY_MS,
       () => this.#unreported.inherit(),
@@ -102,7 +110,10 @@ export class Worker {
     if (this.#failure) throw this.#failure
   }
 
-  /** The first signal stops the claims and lets the attempts finish; the next one stops and releases them. */
+  /**
+   * The first signal ends the claims and lets the attempts finish. The next signal stops the attempts and
+   * gives their items back.
+   */
   signal(): void {
     if (this.#stopping.signal.aborted) {
       for (const attempt of this.#attempts) attempt.stop({ by: "release" })
@@ -119,7 +130,7 @@ export class Worker {
     for (const attempt of this.#attempts) attempt.suspend(isSuspended)
   }
 
-  /** A viewer wants this worker to take no more items. */
+  /** Somebody has asked this worker to take no more items. */
   #drain(): void {
     if (this.#stopping.signal.aborted) return
     this.#stop()
@@ -154,7 +165,10 @@ export class Worker {
     }
   }
 
-  /** The command of an item could not be started, and the item went back. Ends us, unless what is short comes again. */
+  /**
+   * The command of an item could not be started, and the item went back. The worker ends, unless something is
+   * short that will be there again later.
+   */
   async #notStarted(id: number, error: unknown): Promise<void> {
     const { signal } = this.#stopping
     if (signal.aborted) return
@@ -164,7 +178,7 @@ export class Worker {
     await pause(SHORTAGE_MS, signal)
   }
 
-  /** Claims an item; an older server, which refuses keys that it does not know, gets those that it does. */
+  /** Claims an item. A server that does not know all keys gets only those that every version knows. */
   async #claim(): Promise<Claimed | "drain" | null> {
     const { client, worker, tags, leaseS, kind, version } = this.#options
     const { signal } = this.#stopping
@@ -187,8 +201,8 @@ export class Worker {
   }
 
   /**
-   * Asks until the server itself answers, and lets us in. Undefined when we are stopped meanwhile, or when it refuses:
-   * then we stop.
+   * Repeats a request until the server itself answers and gives us access. Undefined if the worker is stopped
+   * in the meantime, or if the server refuses: then the worker stops.
    */
   async #tried<T>(ask: () => Promise<T>): Promise<T | undefined> {
     const { signal } = this.#stopping
@@ -253,7 +267,7 @@ export class Worker {
     const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
     const reporter = new Reporter({ client, worker, leaseS, isOuter: true, ...calls }, async () => held)
     try {
-      // A signal may have come while the claim was answered.
+      // A signal may have come while we waited for the claim.
       this.#stopping.signal.throwIfAborted()
       await this.#declareSteps(held)
       const onVerdict = (verdict: Verdict): void => kept.change({ verdict })

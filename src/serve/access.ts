@@ -20,7 +20,7 @@ export interface Access {
   readonly gate: Gate
 }
 
-/** Tokens, tickets and gate of a store; let no caller in before `protect`. */
+/** Makes tokens, tickets and gate for a store. Call `protect` before any caller is let in. */
 export function accessOf({ open }: Config, store: Store): Access {
   const { access, clock, historyId } = store
   const onError = logged("the tokens could not be read or written")
@@ -30,8 +30,8 @@ export function accessOf({ open }: Config, store: Store): Access {
 }
 
 /**
- * If there is no token yet, creates an admin token in the file that the owner named, or takes over the one that the
- * file holds. Returns whether it created one.
+ * If there is no token yet, it creates an admin token and writes it into the file that the owner named, or
+ * takes over the token that the file already has. Returns whether it created a token.
  * @throws AppError `unavailable` if the file cannot be read or written
  */
 async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
@@ -42,15 +42,15 @@ async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean>
     await store.access.addToken({ ...draft, hash: digest(secret) })
     return true
   } catch (error) {
-    // Another instance has added it meanwhile.
+    // Another instance has added a token in the meantime.
     if ((await store.access.tokens()).length > 0) return false
     throw error
   }
 }
 
 /**
- * Reads the tokens before any caller is let in; answers whether the first one was created.
- * @throws AppError `invalid` if others than this machine could reach a server without tokens
+ * Reads the tokens before any caller is let in. Returns whether it created the first token.
+ * @throws AppError `invalid` if other machines could reach a server without tokens
  */
 export async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {
   const isFirst = await firstToken(config, store)

@@ -2,10 +2,10 @@ import { API } from "../http/api.ts"
 import type { Answered } from "../http/request-counts.ts"
 import type { Service } from "../service.ts"
 
-/** A server of which nothing was asked for so long after its start is at rest. */
+/** If no request has come for this long after the start, the server is at rest. */
 const REST_MS = 1000
 
-/** What is asked by those who only want to know whether the server works. */
+/** The requests of callers that only check whether the server works. */
 const PROBES: ReadonlySet<string> = new Set([
   "GET /health",
   `GET ${API}/health`,
@@ -16,9 +16,9 @@ const PROBES: ReadonlySet<string> = new Set([
 
 /** What is done after a start. */
 export interface AfterStartActs {
-  /** Lets the runtime compile what runs often; called once, at the first real request. */
+  /** Lets the runtime compile code that runs often; called once, at the first real request. */
   readonly compile: () => void
-  /** Frees what the start has left in memory; called once, unless the server is used before. */
+  /** Frees memory that only the start needed; called once, unless a real request comes first. */
   readonly shrink: () => void
 }
 
@@ -29,21 +29,21 @@ const RUNTIME: AfterStartActs = {
 }
 
 /**
- * Ends what is special about a start. The binary interprets all code at first, as most of what a start needs runs once
- * (`scripts/build.sh`); from the first real request on, what runs often is compiled. A server that is at rest instead gives
- * back what its start has left in memory.
+ * Ends the special state of a start. At first the binary interprets all code, because most code that a start
+ * needs runs only once (`scripts/build.sh`). From the first real request on, code that runs often is
+ * compiled. If no request comes, the server instead frees the memory that only the start needed.
  */
 export class AfterStart implements Service {
   readonly #acts: AfterStartActs
   #isUsed = false
   #timer: Timer | undefined
 
-  /** `acts` is what to do; by default what the runtime offers. */
+  /** `acts` is what it calls; by default the functions of the runtime. */
   constructor(acts = RUNTIME) {
     this.#acts = acts
   }
 
-  /** Takes note of an answer. */
+  /** Notes that a request was answered. */
   answered({ route }: Pick<Answered, "route">): void {
     if (this.#isUsed || PROBES.has(route)) return
     this.#isUsed = true

@@ -8,11 +8,11 @@ import { log } from "../log.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/database-address.ts"
 
-/** How a server hears of new updates, and what it shares with the other servers of its fleet. */
+/** How a server learns of new updates, and what it shares with the other servers of its fleet. */
 export interface BusParts {
   /** Carries the notifications. */
   readonly bus: Bus
-  /** Where all servers count the requests of clients; absent if each counts for itself. */
+  /** Where all servers together count the requests of clients; absent if each server counts for itself. */
   readonly shared?: SharedBuckets
   /** The services that it needs. */
   readonly services: readonly Service[]
@@ -25,13 +25,13 @@ interface Engine {
   /** The shortest time between two rings to other instances, in milliseconds. */
   readonly mergeMs: number
   /**
-   * Makes their buckets; absent if these would cost too much, as a write to PostgreSQL for each request
-   * would.
+   * Makes the shared buckets; absent if they would cost too much: on PostgreSQL each request would be a
+   * write.
    */
   readonly bucketsAt?: (url: string, prefix: string) => SharedBuckets & Service
 }
 
-/** Loaded only when it is needed: a server that is alone needs neither. */
+/** Each engine is loaded only when it is needed: a server without a fleet needs none. */
 async function engineOf(url: string): Promise<Engine> {
   if (url.startsWith("postgres")) {
     const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")
@@ -49,8 +49,8 @@ async function engineOf(url: string): Promise<Engine> {
 }
 
 /**
- * The doorbell that `--bus` names; without it that of PostgreSQL, if the database is one, otherwise the one of this
- * process. Instances hear each other if they use the same history.
+ * The bus that `--bus` names. Without `--bus` it is the bus of PostgreSQL if the database is one, otherwise
+ * the bus within this process. Instances hear each other if they use the same history.
  */
 export async function openBus(
   { bus, database }: Config,

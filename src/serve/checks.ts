@@ -19,7 +19,7 @@ import { MissedRings } from "../upkeep/missed-rings.ts"
 import { Entrance } from "./entrance.ts"
 import { logged } from "./faults.ts"
 
-/** What is checked, and what is called with the findings. */
+/** What is checked, and what is called when a check finds something. */
 export interface Checks {
   /** Where faults are noted. */
   readonly reasons: Reasons
@@ -29,7 +29,7 @@ export interface Checks {
   readonly room: DatabaseRoom
   /** What wakes the streams. */
   readonly broadcaster: Broadcaster
-  /** The doorbell, to be rung again. */
+  /** The doorbell, which is rung again if a ring was lost. */
   readonly bus: Bus
   /** Looks at file descriptors. */
   readonly descriptors: Descriptors
@@ -80,7 +80,7 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
     isThere: () => sizeOf(file) === BALLAST_BYTES,
     load: () => reserve(file, BALLAST_BYTES),
     drop: () => rmSync(file, { force: true }),
-    // On a full disk this can fail like anything else.
+    // On a full disk this can fail, too.
     checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
     onFull(isFull) {
       room.isDiskFull = isFull
@@ -90,7 +90,7 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
   })
 }
 
-/** Every check of the running server, in the order of their start; each notes what is wrong. */
+/** Every check of the running server, in the order of their start. Each check notes what is wrong. */
 export function checksOf(store: Store, checked: Checks): readonly Service[] {
   const { reasons, loop, descriptors, broadcaster, bus, onReplaced } = checked
   const { path } = store.found

@@ -8,13 +8,14 @@ import { Backups } from "../upkeep/backups.ts"
 import { Compaction } from "../upkeep/compaction.ts"
 import { logged } from "./faults.ts"
 
-/** How this program is run again: the binary alone, or Bun with our source. */
+/** The command that runs this program: the binary alone, or Bun with our source. */
 const ownCommand = (): string[] =>
   Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]
 
 /**
- * Runs a command of this program in its own process, so that this server goes on meanwhile. An abort kills it.
- * @throws Error with what it said if it failed
+ * Runs a command of this program in another process, so that this server is not held up. An abort kills that
+ * process.
+ * @throws Error with what the command printed if it failed
  */
 async function runAside(args: readonly string[], signal: AbortSignal): Promise<void> {
   const child = Bun.spawn([...ownCommand(), ...args], {

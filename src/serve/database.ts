@@ -5,9 +5,10 @@ import { isPostgres } from "../store/database-address.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
 
 /**
- * Opens the database that the configuration names; `observed` is called at its commits. What PostgreSQL needs is
- * loaded only if it is asked for.
- * @throws AppError `unavailable` if it cannot be had, `invalid` for settings that it does not know
+ * Opens the database that the configuration names. `observed` is called when something is committed. The code
+ * for PostgreSQL is loaded only if it is needed.
+ * @throws AppError `unavailable` if the database cannot be opened, `invalid` if its address has unknown
+ * settings
  */
 export async function openStore(config: Config, observed: Observed): Promise<Store> {
   const { database, newDatabase: isNewAllowed, onePerSong } = config

@@ -10,15 +10,16 @@ const DRAIN_MS = 900
 
 /** How long the whole stop may take. */
 const STOP_MS = 2000
-/** After this time the kernel ends a stop that hangs at a disk, so that no timer has its turn. */
+/** If a stop hangs at a disk, no timer can run. After this time the kernel ends the process. */
 const LATEST_STOP_S = 3
 
-/** How long after a stop that was cut off the process still lives, to write its last log lines. */
+/** How long the process lives after a stop that was cut off, to write its last log lines. */
 const EXIT_MS = 50
 
 /**
- * Resolves with the signal that asks the server to stop: SIGTERM or SIGINT. Later signals change nothing: programs
- * between us and the sender often pass on one that we have already, and the stop takes `STOP_MS` at most.
+ * Resolves with the signal that asks the server to stop: SIGTERM or SIGINT. Later signals change nothing:
+ * programs between us and the sender often pass on a signal that we already have, and the stop takes at most
+ * `STOP_MS`.
  */
 export const stopSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
@@ -26,7 +27,7 @@ export const stopSignal = (): Promise<NodeJS.Signals> =>
     process.on("SIGINT", resolve)
   })
 
-/** Takes nothing new, ends what is open cleanly, and cuts after `DRAIN_MS` what does not end. */
+/** Accepts nothing new, ends open streams cleanly, and after `DRAIN_MS` cuts what has not ended. */
 async function drain({ app, broadcaster, services }: Parts): Promise<void> {
   const { server } = app
   const ended = server?.stop()
@@ -37,8 +38,8 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
 }
 
 /**
- * Stops everything within `STOP_MS`. What has not ended by then is left to the end of the process, which follows.
- * @throws AppError `unavailable` in that case
+ * Stops everything within `STOP_MS`. What has not ended by then ends with the process.
+ * @throws AppError `unavailable` if something has not ended in time
  */
 async function stopped(parts: Parts, store: Store): Promise<void> {
   endIn(LATEST_STOP_S)
@@ -50,8 +51,8 @@ async function stopped(parts: Parts, store: Store): Promise<void> {
 }
 
 /**
- * Stops everything, and ends the process within `STOP_MS`: what has not ended would keep it running, and so would a log
- * that nobody reads. The last log lines have time until then.
+ * Stops everything, and ends the process within `STOP_MS`. Otherwise work that has not ended, or a log that
+ * nobody reads, would keep the process alive. The last log lines are still written.
  * @throws AppError `unavailable` if something has not ended in time
  */
 export async function stop(parts: Parts, store: Store): Promise<void> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
 import { poll, type Polled, portOf } from "../machine/libc.ts"
 
-/** What the poll instances of this process watch on the socket that listens on a port. */
+/** The entries for the socket on a port in the poll instances of this process. */
 function polledOn(port: number): readonly Polled[] {
   return readdirSync("/proc/self/fd")
     .filter((descriptor) => linkOf(`/proc/self/fd/${descriptor}`) === "anon_inode:[eventpoll]")
@@ -10,7 +10,8 @@ function polledOn(port: number): readonly Polled[] {
       linesOf(`/proc/self/fdinfo/${epoll}`).flatMap((line): Polled[] => {
         const [, descriptor, events = "", data = ""] =
           /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+) /.exec(line) ?? []
-        // The kernel's table of sockets would say it, too; but it takes 15 ms to read, and longer on a busy machine.
+        // The kernel's table of sockets has the same information, but reading it takes 15 ms, and longer on a
+        // busy machine.
         if (descriptor === undefined || portOf(Number(descriptor)) !== port) return []
         const bits = Number.parseInt(events, 16)
         return [
@@ -37,28 +38,28 @@ function linkOf(path: string): string {
 }
 
 /**
- * Where new connections come in. While it is closed they wait in the kernel. A process that may open no more files
- * cannot take them, and the kernel would report them again and again without a pause.
+ * Lets new connections in or makes them wait in the kernel. A process that may open no more files cannot
+ * accept a connection, and the kernel would report the waiting connections again and again without a pause.
  *
- * Bun has no way to pause, so this asks the kernel itself; where it is not Linux, nothing happens.
+ * Bun has no way to pause, so this asks the kernel itself. On other systems than Linux nothing happens.
  */
 export class Entrance {
   readonly #polled: readonly Polled[]
   #isOpen = true
 
-  /** `port` is the one that this process listens on. */
+  /** `port` is the port on which this process listens. */
   constructor(port: number) {
     this.#polled = process.platform === "linux" ? polledOn(port) : []
   }
 
-  /** Takes new connections, those that have waited first. */
+  /** Accepts new connections, waiting ones first. */
   open(): void {
     if (this.#isOpen) return
     this.#isOpen = true
     for (const polled of this.#polled) poll(polled)
   }
 
-  /** Leaves new connections waiting. */
+  /** Makes new connections wait. */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false

@@ -10,7 +10,7 @@ import type { Streams } from "../stream/streams.ts"
 import type { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { commit, version } from "../version.ts"
 
-/** What gauges are read from. */
+/** The parts from which the gauges are read. */
 export interface Sources {
   /** The database. */
   readonly store: Store
@@ -60,7 +60,7 @@ function ofProcess(metrics: Metrics): void {
   metrics.read("process_max_fds", () => mostDescriptors() ?? 0)
 }
 
-/** Says how each gauge is read. */
+/** Says for each gauge how it is read. */
 export function gauges(metrics: Metrics, sources: Sources): void {
   const { streams, workers, reasons, loop, backedUpMs } = sources
   metrics.read("build_info", () => [{ labels: [version, commit], value: 1 }])

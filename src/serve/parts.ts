@@ -37,9 +37,9 @@ import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
 
-/** Many servers may look for work in one database: none of them does so more than 20 times a second. */
+/** Several servers may look for work in one database. Each of them looks at most 20 times a second. */
 const FLEET_LOOK_REST_MS = 50
-/** What the other servers of a fleet have learned or forgotten is noticed after this time. */
+/** After this time a server notices what other servers of its fleet have learned or forgotten. */
 const FLEET_LEARNED_MS = 1000
 
 /** The part of the file descriptors that streams may take. */
@@ -51,11 +51,11 @@ const OWN_DESCRIPTORS = 30
 export interface Parts {
   /** The HTTP server, not yet listening. */
   readonly app: ReturnType<typeof createApp>
-  /** Ends the streams when the server drains. */
+  /** Wakes the streams, and ends them when the server drains. */
   readonly broadcaster: Broadcaster
   /** What is wrong with the server. */
   readonly reasons: Reasons
-  /** Knows when removing begins. */
+  /** Knows when retention begins to remove old data. */
   readonly retention: Retention
   /** The work in the background, in the order of its start. */
   readonly services: readonly Service[]
@@ -113,12 +113,12 @@ const limitsOf = (
     steadyMs: clock.steadyMs,
   })
 
-/** As many streams as may be open: some descriptors must be left for requests and the database. */
+/** How many streams may be open: some descriptors must stay free for requests and the database. */
 function mostStreams({ maxStreams }: Config): number {
   if (maxStreams === 0) return 0
   const descriptors = mostDescriptors()
   if (descriptors === undefined) return maxStreams
-  // When few are left, requests are refused: streams alone must not cause that.
+  // Requests are refused when few descriptors are left. Streams alone must not cause that.
   const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
   return Math.max(1, Math.floor(Math.min(maxStreams, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
 }
@@ -221,7 +221,9 @@ interface Surroundings extends BusParts {
   readonly onReplaced: () => void
 }
 
-/** Logs a request for a person who looks for a fault: without its query, which may hold a secret. */
+/**
+ * Logs a request so that a person can find a fault. The query is left out, because it may contain a secret.
+ */
 function logAnswer({ requestId, route, status, tookMs }: Answered): void {
   log("debug", "a request was answered", {
     request_id: requestId ?? crypto.randomUUID(),
@@ -241,7 +243,7 @@ function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
   }
 }
 
-/** What the servers of one database know of each other. `addressOf` is called once this one listens. */
+/** What the servers of one database know of each other. `addressOf` is called when this server listens. */
 function fleetOf(
   { instances, clock }: Store,
   broadcaster: Broadcaster,
@@ -275,7 +277,7 @@ const settingsOfApp = (
   },
 })
 
-/** The address at which other servers find this one; if it listens on all addresses, the name of its machine. */
+/** The address at which other servers reach this one. If it listens on all addresses: the name of its machine. */
 function reachedAt(url: URL | undefined): string {
   if (!url || !["0.0.0.0", "[::]"].includes(url.hostname)) return url?.origin ?? ""
   return `http://${machineName()}:${url.port}`
@@ -356,7 +358,7 @@ function servicesOf(
   const checks = checksOf(store, { reasons, loop, room, broadcaster, bus, descriptors, onReplaced })
   const upkeep = [retention, space, compactionOf(store), ...backups]
   const working = [rescue, workers, output, webhooks]
-  // A server that has its database for itself has no others to know.
+  // A server that is alone on its database knows no other servers.
   const others = isPostgres(config.database) ? [fleet] : []
   return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep]
 }

@@ -22,12 +22,15 @@ import { stop, stopSignal } from "./drain.ts"
 import { errors, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
 
-/** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
+/**
+ * The background timers start after this delay, because their start takes 8 ms and the first requests must
+ * not wait for it.
+ */
 const FIRST_ANSWERS_MS = 20
-/** After this time the log says that a start waits for its database. */
+/** After this time the log says that the start waits for its database. */
 const WAITING_MS = 1000
 
-/** Ends the server when its database file is no longer the one that was opened. */
+/** The error that ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")
 
 /** @throws AppError `unavailable` with the reason in words */
@@ -68,7 +71,8 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
   try {
     return await openStore(config, commitsIn(metrics))
   } catch (error) {
-    // A second server that is started by mistake finds the port in use, too; that message says more.
+    // If a second server is started by mistake, its port is in use, too, and the message about the port says
+    // more.
     const { host: hostname, port } = config
     onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
     throw error
@@ -106,13 +110,13 @@ async function announce(
   if (warning !== undefined) log("warn", warning)
 }
 
-/** As `serve`, whose errors of the database do not say which file it is. */
+/** Like `serve`, but its errors of the database do not say which file is meant. */
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = await opened(config, metrics)
   const replaced = Promise.withResolvers<never>()
-  // It may be rejected before anything waits for it.
+  // The promise may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
   const asked = stopSignal()
   const access = accessOf(config, store)
@@ -140,9 +144,9 @@ async function served(config: Config): Promise<void> {
 }
 
 /**
- * Runs the server until SIGTERM or SIGINT, or until its database is replaced, then drains: streams say goodbye,
- * requests are answered, the database is closed. Resolves when that is done.
- * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
+ * Runs the server until SIGTERM or SIGINT, or until its database is replaced. Then it drains: streams say
+ * goodbye, open requests are answered, the database is closed. Resolves when everything has ended.
+ * @throws AppError `unavailable` if the database or the port cannot be used, or the database was replaced
  */
 export async function serve(config: Config): Promise<void> {
   try {
@@ -152,7 +156,7 @@ export async function serve(config: Config): Promise<void> {
   }
 }
 
-/** To be called once the database is closed. */
+/** The error after the database was replaced. Call this when the database is closed. */
 function goneFrom(path: string): AppError {
   const rescued = `${path}.rescued`
   const wayOut = existsSync(rescued) ? `what it held is in ${rescued}: put that in its place` : "put it back"

@@ -6,10 +6,7 @@ export type Signal = "media" | "unit" | "percent"
 /** All signals. */
 export const SIGNALS: readonly Signal[] = ["media", "unit", "percent"]
 
-/**
- * For each signal that moved, how far a step was at which time: ascending in value and in time, `GRAIN`
- * apart.
- */
+/** For each signal that moved, its values and their times, both ascending, about `GRAIN` apart. */
 export type Lines = { readonly [S in Signal]?: readonly Point[] | undefined }
 
 /** How one step of an attempt went. */
@@ -20,10 +17,7 @@ export interface StepTrace {
   readonly index: number
   /** How many steps there are; absent until a report says it. */
   readonly total?: number
-  /**
-   * The unit in which the work of the step is counted: `seconds` of a medium, or a name. Empty if it is
-   * unknown.
-   */
+  /** The unit of the step's work: `seconds` of a medium, or a name. Empty if it is unknown. */
   readonly unit: string
   /** How much there is to do, in that unit; 0 if it is unknown. */
   readonly size: number
@@ -95,9 +89,7 @@ const HELD_AT = 99
 const GREW = 0.05
 /** While a step goes on, its course is stored whenever its lines have got this many new points. */
 const STORED_POINTS = 2
-/**
- * If a value falls to this part of its former value, the count has begun again: another pass, another file.
- */
+/** If a value falls to this part of its former value, its count has begun again, for another file perhaps. */
 const BEGAN_AGAIN = 0.5
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
@@ -128,10 +120,7 @@ function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, per
   )
 }
 
-/**
- * The percentage at which a step begins: where the step before it ended, unless each step counts from the
- * start.
- */
+/** The percentage at which a step begins: the end of the step before, unless each counts from the start. */
 function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
   const reached = latest.percent?.[0] ?? from
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
@@ -270,9 +259,7 @@ function followed(trace: Trace, sign: Sign, values: Values, at: number): Trace {
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
 
-/**
- * The line of a signal in the current step, its latest point included; undefined if the signal never moved.
- */
+/** The line of a signal in the current step, with its latest point; undefined if the signal never moved. */
 function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
   const point = latest[signal]
   if (!point) return undefined
@@ -391,10 +378,7 @@ function textOf(step: StepTrace): string {
   return text
 }
 
-/**
- * A course as JSON. It is stored many times while an attempt goes on, but each step is made into text only
- * once.
- */
+/** A course as JSON. It is stored many times, but the text of a step is made only once. */
 export function courseText({ beganMs, trace, unwatchedMs, outageEndedMs }: Course): string {
   const { steps, lines, latest, from } = trace
   const around = JSON.stringify({ beganMs, unwatchedMs, outageEndedMs })
