@@ -101,8 +101,8 @@ export const CLIENT: readonly Mistake[] = [
     [
       [
         "a server looks dead to a client that is slow",
-        "    this.#sinceMs = undefined\n    // What",
-        "    // What",
+        "    this.#sinceMs = undefined\n    // The new",
+        "    // The new",
       ],
       [
         "a stream is given up after one missed keepalive",
