@@ -5,6 +5,6 @@ export const acceptsHtml = (request: Request): boolean =>
     .split(",")
     .some((part) => /^\s*(text\/html|application\/xhtml\+xml)\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/.test(part))
 
-/** Whether the client accepts what is compressed. */
+/** Whether the client accepts compressed answers. */
 export const acceptsGzip = (request: Request): boolean =>
   /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get("accept-encoding") ?? "")

@@ -21,19 +21,19 @@ export interface Callers {
   readonly access: Admission
   /** Knows which streams belong to which client. */
   readonly owners: Owners
-  /** Limits how much callers may ask; undefined for no limit. */
+  /** Limits how many requests callers may send; undefined if there is no limit. */
   readonly limits: Limits | undefined
-  /** Gives the turns of the event loop to callers fairly. */
+  /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
-  /** The proxies that are believed about a client's address. */
+  /** The proxies whose word about a client's address is believed. */
   readonly proxies: TrustedProxies
-  /** The server that listens; null before it does. */
+  /** The server that listens; null before it listens. */
   readonly server: AdmissionOptions["server"]
 }
 
 const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
 
-/** What the framework knows of a request whose route was matched. */
+/** What the framework knows about a request whose route was matched. */
 interface Matched {
   readonly request: Request
   readonly route: string
@@ -43,21 +43,27 @@ interface Matched {
 
 /** The parts that decide which callers are let in. */
 export interface AdmissionOptions {
-  /** Absent in tests that are not about access: then every caller may do everything. */
+  /**
+   * Decides which callers are let in. Absent in tests that are not about access: then every caller may do
+   * everything.
+   */
   readonly gate?: Gate | undefined
-  /** Limits how much callers may ask; absent with `gate`. */
+  /** Limits how many requests callers may send; absent if `gate` is absent. */
   readonly limits?: Limits | undefined
-  /** Gives the turns of the event loop to callers fairly. */
+  /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
-  /** The proxies that are believed about a client's address. */
+  /** The proxies whose word about a client's address is believed. */
   readonly proxies: TrustedProxies
-  /** The address that the server is bound to. */
+  /** The address on which the server listens. */
   readonly host: string
-  /** The refusals of the guard that a good token or lease outweighs. */
+  /** Refusals of the guard. A valid token or lease cancels them. */
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
   readonly refused: RefusalCounts
-  /** The server that listens; null before it does. A hook that names it would have it defined again for each request. */
+  /**
+   * The server that listens; null before it listens. It is a function because the framework would otherwise
+   * define it again for each request.
+   */
   readonly server: () => Bun.Server<unknown> | null
 }
 
@@ -66,7 +72,7 @@ export type RefusalCounts = ReturnType<Metrics["counters"]>
 
 /** Lets a caller in, or throws. */
 function admitting({ gate, proxies, limits, refusals, host, refused, server }: AdmissionOptions) {
-  // Every client of such an address is on this machine, so a system call for each request can be saved.
+  // Every client of such an address is on this machine, so no system call is needed for each request.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
   return (matched: Matched): Caller => {
     if (!gate || !limits) return EVERYBODY
@@ -79,7 +85,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
     limits.ask(caller, lease)
     const refusal = refusals.get(request)
     if (!refusal) return caller
-    // A page of another site knows no token. Whether a lease is valid is checked by the store, on the routes that
+    // A page of another site knows no token. The store checks whether a lease is valid, on the routes that
     // take one.
     if (caller.token && request.headers.has("authorization")) refusals.delete(request)
     else if (lease === "") throw countedRefusal(refused, refusal)
@@ -88,9 +94,9 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
 }
 
 /**
- * Lets callers in, or refuses them, before anything else happens. Routes get the caller as `caller`.
+ * Lets callers in or refuses them before anything else happens. Routes get the caller as `caller`.
  *
- * What is needed depends on the route that was matched, never on the text of the address.
+ * The needed right depends on the route that was matched, never on the text of the address.
  */
 export function admission(options: AdmissionOptions) {
   const { limits, turns } = options
@@ -98,16 +104,16 @@ export function admission(options: AdmissionOptions) {
   const before = new WeakMap<Request, Caller>()
   const app = new Elysia({ name: "access" })
     .decorate("caller", EVERYBODY)
-    // For routes that read a body, which happens first. A parser of our own for all routes would take the
-    // body of those that read it themselves.
+    // Routes that read a body call this first. If all routes had a parser of ours, it would also take the
+    // body of those routes that read it themselves.
     .decorate("letIn", (matched: Matched): void => void before.set(matched.request, admitted(matched)))
-    // The framework reads the text of each hook to find out what it needs. If a hook named the whole context,
-    // the cookies of every request would be parsed and its headers copied.
+    // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
+    // context, the framework would parse the cookies of every request and copy its headers.
     .derive({ as: "global" }, ({ request, query, params, route }) => ({
       caller: before.get(request) ?? admitted({ request, query, params, route }),
       askedMs: performance.now(),
     }))
-  // Writes that come in one turn share a commit, and cost little before it.
+  // Writes of one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
     if (!isRead(request.method)) return undefined
     return turns.wait(caller.client)
@@ -127,7 +133,7 @@ export function countedRefusal(refused: RefusalCounts, refusal: AppError): AppEr
   return refusal
 }
 
-/** The reason for which the gate refuses, by the code. */
+/** The reason why the gate refuses, by the code of the refusal. */
 const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
   unauthorized: "token",
   forbidden: "role",
@@ -135,8 +141,8 @@ const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
 }
 
 /**
- * The caller that was let in. One that is refused is counted by its address, and may ask no more often than
- * others.
+ * The caller that was let in. A caller that is refused is counted by its address, and is limited like any
+ * other.
  */
 function entered(
   { limits, refused }: { readonly limits: Limits; readonly refused: RefusalCounts },
@@ -153,15 +159,15 @@ function entered(
   }
 }
 
-/** The token of the lease that was sent; empty without one. */
+/** The token of the lease that was sent; empty if none was sent. */
 export const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
   request.headers.get("lease") || query["lease"] || ""
 
-/** The token of the lease that was sent on a worker's route; empty on any other route. */
+/** The token of the lease that was sent to a worker's route; empty on any other route. */
 const leaseFor = ({ request, query, route }: Pick<Matched, "request" | "query" | "route">): string =>
   needOf({ method: request.method, path: route }) === "report" ? leaseOf({ request, query }) : ""
 
-/** @throws AppError what the gate refuses with */
+/** @throws AppError the refusal of the gate */
 function callerOf(gate: Gate, { request, route, query }: Matched, address: () => ClientAddress): Caller {
   const method = request.method === "HEAD" ? "GET" : request.method
   const need = needOf({ method, path: route })
@@ -174,7 +180,7 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
     {
       authorization: request.headers.get("authorization"),
       ticket,
-      // Reading a header takes time, and nobody else may use a lease.
+      // Reading a header takes time, and only these routes may use a lease.
       hasLease: need === "report" && leaseOf({ request, query }) !== "",
       method,
       // Parsing an address costs every stream that opens a microsecond.
@@ -186,16 +192,16 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
 }
 
 /**
- * The most clients that are remembered by their address; beyond it, those without an open stream are
+ * How many clients are remembered by their address. If there are more, clients without an open stream are
  * forgotten.
  */
 const MOST_OWNERS = 10_000
 
-/** Knows which streams belong to which client, and ends those whose token has ended. */
+/** Knows which streams belong to which client, and ends streams whose token is no longer valid. */
 export class Owners {
   readonly #streams: Streams
   readonly #owners = new Map<string, { readonly owner: Owner; readonly ended: AbortSignal | undefined }>()
-  /** Signals that are listened to: many clients can have the same one. */
+  /** The signals that have a listener already, because many clients can have the same signal. */
   readonly #heard = new WeakSet<AbortSignal>()
 
   constructor(streams: Streams) {
@@ -203,7 +209,7 @@ export class Owners {
   }
 
   /**
-   * The owner of a caller's streams; undefined for one that may always watch, and without a limit.
+   * The owner of a caller's streams; undefined if the caller may always watch and has no limit.
    * @throws AppError `unauthorized` if the caller may no longer watch
    */
   of(caller: Caller): Owner | undefined {
@@ -236,7 +242,10 @@ export class Owners {
   }
 }
 
-/** What a caller is answered whose token was revoked or has expired meanwhile, or who had none and now needs one. */
+/**
+ * The refusal for a caller whose token was revoked or has expired in the meantime, or that had no token and
+ * now needs one.
+ */
 export const noLongerIn = ({ token }: Pick<Caller, "token">): AppError =>
   new AppError(
     "unauthorized",
@@ -244,14 +253,17 @@ export const noLongerIn = ({ token }: Pick<Caller, "token">): AppError =>
   )
 
 /**
- * After a wait: the token may have been revoked meanwhile.
+ * Call it after a wait, because the token may have been revoked in the meantime.
  * @throws AppError `unauthorized`
  */
 export function checkStillIn(caller: Caller): void {
   if (caller.ended?.aborted) throw noLongerIn(caller)
 }
 
-/** Calls `leave` with the refusal once the caller's token is revoked or expires, until it is disposed of. */
+/**
+ * Calls `leave` with the refusal when the caller's token is revoked or expires. Disposing of the result ends
+ * that.
+ */
 export function whileIn(caller: Caller, leave: (refusal: AppError) => void): Disposable {
   const { ended } = caller
   const over = new AbortController()

@@ -1,11 +1,12 @@
 import { Elysia } from "elysia"
 
-/** Where the paths of the API begin. */
+/** The beginning of every path of the API. */
 export const API = "/api/v1"
 
 /**
- * For routes whose paths begin with the API's base and then with `prefix`; "" for none. Each route gets its whole
- * path here, because the framework would create all routes of a group again.
+ * Makes routes whose paths begin with the base of the API and then with `prefix`, which may be empty. Each
+ * route has its whole path from the start, because the framework would create all routes of a group a second
+ * time.
  */
 export const api = <Prefix extends string>(prefix: Prefix) =>
   new Elysia({ prefix: `${API}${prefix}`, normalize: false })

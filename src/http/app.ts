@@ -62,45 +62,48 @@ export interface AppParts extends GuardOptions {
   readonly output: Output
   /** The live streams. */
   readonly streams: Streams
-  /** The deliveries to webhooks, for their list. */
+  /** The deliveries to webhooks, which a route lists. */
   readonly webhooks: Webhooks
   /** Decides which callers are let in; absent if all are. */
   readonly gate?: Gate
   /** Gives tickets; absent if all callers are let in. */
   readonly tickets?: Tickets
-  /** How much each caller may ask for; absent if there are no limits. */
+  /** Limits how many requests each caller may send; absent if there is no limit. */
   readonly limits?: Limits
-  /** Proxies that are believed about a client's address; absent for none. */
+  /** Proxies whose word about a client's address is believed; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
-  /** The servers of the fleet, this one among them; absent if there is none beside it. */
+  /** The servers of the fleet, including this one; absent if this server is alone. */
   readonly servers?: () => Promise<readonly ServerSeen[]>
   /** Epoch milliseconds, by the clock of the database; that of the machine may be wrong. */
   readonly now: () => number
-  /** For how many milliseconds no timer of the server has had its turn. */
+  /** For how many milliseconds no timer of the server has run. */
   readonly stoodMs: () => number
-  /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
+  /** When retention begins to remove old updates, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: () => number
-  /** The metrics to count in; absent to count nothing. */
+  /** The metrics in which requests are counted; absent to count nothing. */
   readonly metrics?: Metrics
   /** Called after each answer; absent for no call. */
   readonly onAnswer?: ((answered: Answered) => void) | undefined
   /** The version of the program. */
   readonly version: string
-  /** The commit it was built from. */
+  /** The commit from which the program was built. */
   readonly commit: string
   /** Called with each error that is not the client's fault. */
   readonly onError: OnError
 }
 
 /**
- * A reader whose socket stays full this long is cut. Bun's timer is coarse and fires up to 4 s early, so the
- * keepalive must stay 8 s below.
+ * A connection is cut if its socket stays full for this long. Bun's timer is coarse and fires up to 4 s
+ * early, so the keepalive must stay 8 s below this.
  */
 const IDLE_TIMEOUT_S = 60
 
-/** Which pages may read the answers; empty for all. What pages may change is decided by the guard. */
+/**
+ * Says which pages may read the answers; an empty list means all pages. The guard decides what pages may
+ * change.
+ */
 function crossOrigin(origins: readonly string[]) {
   const isOpen = origins.length === 0 || origins.includes("*")
   return cors({
@@ -108,7 +111,7 @@ function crossOrigin(origins: readonly string[]) {
     // "https://studio.example".
     origin: isOpen ? "*" : ({ headers }) => origins.includes(headers.get("origin") ?? ""),
     credentials: false,
-    // One text, because a list would be joined again for every answer.
+    // It is one text, because a list would be joined again for every answer.
     methods: "GET, POST, PUT, DELETE",
     allowedHeaders: [
       "content-type",
@@ -116,7 +119,7 @@ function crossOrigin(origins: readonly string[]) {
       "last-event-id",
       "idempotency-key",
       "lease",
-      // Some libraries that read streams send these, and fail if they are not allowed.
+      // Some libraries that read streams send these headers, and fail if they are not allowed.
       "cache-control",
       "pragma",
       "x-requested-with",
@@ -126,7 +129,7 @@ function crossOrigin(origins: readonly string[]) {
   })
 }
 
-/** The status of an answer. A WebSocket answers by itself, and with nothing. */
+/** The status of an answer. A WebSocket has answered by itself. */
 const statusOf = (answer: unknown, set: number | string | undefined): number =>
   answer instanceof Response
     ? answer.status
@@ -139,7 +142,7 @@ const statusOf = (answer: unknown, set: number | string | undefined): number =>
 const OPTIONS = {
   normalize: false,
   websocket: WEBSOCKET,
-  // A path with an empty id must not answer as the path without one, which shows everything.
+  // A path with an empty ID must not get the answer of the path without an ID, which shows everything.
   strictPath: true,
   serve: {
     idleTimeout: IDLE_TIMEOUT_S,
@@ -166,7 +169,7 @@ export function createApp(parts: AppParts) {
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts, owners)
   const routed = app
-    // Comes before the preflights are answered, so that they have it too.
+    // This runs before preflights are answered, so that their answers have the header, too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
     .use(sharedTickets(parts.tickets))
     .use(crossOrigin(parts.corsOrigins))
@@ -176,8 +179,8 @@ export function createApp(parts: AppParts) {
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
       counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
-      // A route that returns a Response has set its cache header itself. To look at it would cost each stream
-      // an object.
+      // A route that returns a Response has set the cache header itself. Checking that would cost an object
+      // for each stream.
       if (responseValue instanceof Response) return
       set.headers["cache-control"] = "no-store"
       if (typeof responseValue !== "object" || responseValue === null) return

@@ -1,22 +1,24 @@
 /**
- * How long a connection may be silent before it is ended. A machine that lost its power closes none of its connections,
- * so each would count as open for ever.
+ * A connection is ended after this much silence. A machine that lost its power closes no connections, so each
+ * of them would count as open for ever.
  */
 const LONGEST_SILENCE_MS = 24 * 60 * 60_000
 
-/** Limits how long a connection may be silent. Dispose it when the connection ends. */
+/** Limits how long a connection may be silent. Dispose of it when the connection ends. */
 export interface SilenceLimit extends Disposable {
-  /** Starts the time again, because something was sent or received. */
+  /** Begins to count again, because something was sent or received. */
   readonly restart: () => void
 }
 
-/** Calls `giveUp` after a silence of `mostMs`: a day, but in tests. */
+/** Calls `giveUp` after `mostMs` of silence: one day, except in tests. */
 export function limitSilence(giveUp: () => void, mostMs = LONGEST_SILENCE_MS): SilenceLimit {
   const timer = setTimeout(giveUp, mostMs)
   return { restart: () => void timer.refresh(), [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
-/** Reads a body piece by piece. It ends early if nothing comes for `mostMs`: a day, but in tests. */
+/**
+ * Reads a body piece by piece. Reading ends early if nothing comes for `mostMs`: one day, except in tests.
+ */
 export async function* piecesOf(
   body: ReadableStream<Uint8Array> | null,
   mostMs?: number,

@@ -4,9 +4,9 @@ import { AppError } from "../errors.ts"
 import type { Admission } from "./access.ts"
 import { inexactMetadata } from "./exact-numbers.ts"
 
-/** Largest JSON body, in bytes. */
+/** The largest JSON body, in bytes. */
 const MAX_BODY_BYTES = 64 * 1024
-/** Levels of lists and objects inside each other; metadata has its own, lower limit. */
+/** How deep lists and objects may be nested. Metadata has a lower limit of its own. */
 const MAX_LEVELS = 64
 
 const tooLarge = (): AppError =>
@@ -24,10 +24,10 @@ async function readBounded(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-/** @throws AppError `invalid` for a body that is too deep, or has a number that could not be given back */
+/** @throws AppError `invalid` if the body is too deep, or has a number that could not be returned exactly */
 function checked(body: unknown, text: string): unknown {
-  // For an invalid body the framework prints the value, indented by level: a deep one would cost seconds and
-  // gigabytes.
+  // If a body is invalid, the framework prints the value with its levels indented. For a deep value that
+  // would take seconds and gigabytes.
   if (isDeeper(body, MAX_LEVELS)) {
     throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
   }
@@ -52,11 +52,14 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-/** Looks at most `levels` deep, so a very deep value costs no more than a shallow one. */
+/**
+ * Whether a value is nested deeper than `levels`. It looks no deeper than that, so a very deep value costs no
+ * more.
+ */
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false
   if (levels === 0) return true
-  // A loop, because the engine takes long to compile a function that calls itself from within another.
+  // This is a loop because the engine takes long to compile a function that calls itself.
   for (const inner of Object.values(value)) {
     if (typeof inner === "object" && inner !== null && isDeeper(inner, levels - 1)) return true
   }
@@ -75,9 +78,9 @@ async function jsonOf(request: Request): Promise<unknown> {
 }
 
 /**
- * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it, after the caller was let
+ * Parses JSON bodies of at most 64 KiB and 64 levels on the instance that uses it, after the caller was let
  * in.
- * @throws AppError what the gate refuses with, `unsupported_media_type`, `too_large`, `malformed_json`,
+ * @throws AppError the refusal of the gate, `unsupported_media_type`, `too_large`, `malformed_json`,
  * `invalid`
  */
 export const jsonBody = (access: Admission) =>
@@ -85,15 +88,15 @@ export const jsonBody = (access: Admission) =>
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
       letIn({ request, query, params, route })
-      // A DELETE has no body; some clients send a length of 0. With undefined the framework would parse it
-      // itself.
+      // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
+      // would parse the body itself.
       return request.method === "DELETE" ? null : jsonOf(request)
     })
 
 const isAbsent = (request: Request): boolean =>
   request.body === null || request.headers.get("content-length") === "0"
 
-/** Like `jsonBody`, but the body is optional; no body counts as `{}`. */
+/** Like `jsonBody`, but the body is optional. A missing body counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)

@@ -1,11 +1,11 @@
 import { sse } from "../stream/sse-and-ndjson.ts"
 import { controlFrame } from "../wire/frames.ts"
 
-/** Whether the client gives up for good at any refusal, as an EventSource does. */
+/** Whether the client never tries again after a refusal, as an EventSource does. */
 export const isEventSource = ({ method, headers }: Request): boolean =>
   method === "GET" && /\btext\/event-stream\b/i.test(headers.get("accept") ?? "")
 
-/** The answer that makes an EventSource come back after a time. */
+/** The answer after which an EventSource connects again later. */
 export function busy(error: string, retryAfterMs: number): Response {
   const retry_ms = Math.round(retryAfterMs)
   const bytes = sse.encode([controlFrame({ event: "busy", error, retry_ms })])

@@ -22,7 +22,7 @@ const HeartbeatParams = Type.Object(
   { additionalProperties: false },
 )
 
-/** How a worker stands, as it is answered. */
+/** The answer to a worker, made from the state of its lease. */
 export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding): WorkerAnswer => ({
   directive,
   ...(isDraining && { drain: true }),
@@ -30,7 +30,9 @@ export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding)
   item,
 })
 
-/** Claims the first item that waits, or the one that is named, for a client that may go away meanwhile. */
+/**
+ * Claims the first waiting item, or the item that the request names. The client may go away in the meantime.
+ */
 async function claim(
   workers: Workers,
   body: ClaimRequest,
@@ -46,7 +48,7 @@ async function claim(
     id === undefined
       ? await workers.claim({ ...taker, tags, version, instance }, signal)
       : await workers.take(id, taker)
-  // The client is gone and will not learn of this lease.
+  // The client is gone and will never get the answer with this lease.
   if (claimed && (request.signal.aborted || caller.ended?.aborted))
     await workers.release(claimed.item.id, claimed.lease.token)
   checkStillIn(caller)
@@ -54,9 +56,10 @@ async function claim(
 }
 
 /**
- * Renews a lease, and once more when there is a directive or the time is over: `waitMs`, or half the lease,
- * so that it never runs out while its worker's request is held. In between it looks at each change of the
- * item. Most of them are the worker's own reports, and a write for each would double their cost.
+ * Renews a lease, and renews it again when there is a directive or the time is over. The time is `waitMs` or
+ * half the lease, whichever is less, so that the lease never runs out while the worker's request is held.
+ * Between these two it only looks at each change of the item: most changes are the worker's own reports, and
+ * a write for each of them would double their cost.
  */
 async function held(
   { workers, streams }: { readonly workers: Workers; readonly streams: Streams },
@@ -70,7 +73,7 @@ async function held(
   for await (const _ of streams.changes(id, limit.signal)) {
     if ((await workers.look(id, token)) === "cancel") break
   }
-  // A worker that is gone must not keep its lease.
+  // The lease of a worker that is gone must not be renewed.
   return client.aborted ? answer : workers.heartbeat(id, token)
 }
 

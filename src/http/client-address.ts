@@ -5,15 +5,20 @@ import { isLoopback } from "./origin.ts"
 
 /** Where a request came from. */
 export interface ClientAddress {
-  /** The client's address: the peer's, or what trusted proxies say of it. */
+  /** The client's address: the address of the peer, or what trusted proxies say about it. */
   readonly address: string
   /** Whether the client is on this machine, and its request came through no proxy. */
   readonly isLocal: boolean
-  /** The key under which the client is counted: its address, or the first 64 bits of an IPv6 address. */
+  /**
+   * The key by which the client's requests are counted: its address, or the first 64 bits of an IPv6 address.
+   */
   readonly key: string
 }
 
-/** What proxies add: the first three are meant to say so, and some proxies send one of the others alone. */
+/**
+ * Headers that proxies add. The first three are meant for the client's address. Some proxies send only one of
+ * the others.
+ */
 const PROXY_HEADERS: readonly string[] = [
   "forwarded",
   "x-forwarded-for",
@@ -23,13 +28,13 @@ const PROXY_HEADERS: readonly string[] = [
   "x-forwarded-proto",
 ]
 
-/** Whether a proxy says that it has passed the request on. */
+/** Whether a header says that a proxy has passed the request on. */
 const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))
 
 const plain = (address: string): string =>
   address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address
 
-/** The address that a proxy names: without its port, the brackets of IPv6, and quotation marks. */
+/** The address that a proxy wrote, without its port, the brackets of IPv6, and quotation marks. */
 function addressIn(hop: string): string {
   const named = hop.trim().replace(/^"(.*)"$/, "$1")
   const [, inBrackets, beforePort] =
@@ -38,10 +43,11 @@ function addressIn(hop: string): string {
 }
 
 /**
- * The addresses that proxies wrote down, that of the client first. A proxy that writes `X-Forwarded-For` may have passed
- * on a `Forwarded` that anybody wrote, so that counts only alone.
+ * The addresses that proxies wrote down; the first one is the client's. A proxy that writes `X-Forwarded-For`
+ * may have passed on a `Forwarded` that anybody can write, so `Forwarded` counts only if it is alone.
  *
- * Every comma divides, also between quotation marks: a client could leave one open, to hide what a proxy adds.
+ * Every comma separates two addresses, even between quotation marks: a client could leave a quotation mark
+ * open to hide what a proxy adds.
  */
 function hopsIn(headers: Headers): string[] {
   const list = headers.get("x-forwarded-for")
@@ -50,9 +56,12 @@ function hopsIn(headers: Headers): string[] {
   return elements.map((element) => addressIn(/(?:^|;)\s*for\s*=([^;]*)/i.exec(element)?.[1] ?? "unknown"))
 }
 
-/** The first 64 bits of an IPv6 address, which is what one household or one server has; other addresses whole. */
+/**
+ * The first 64 bits of an IPv6 address, which usually belong to one household or one server. Any other
+ * address as a whole.
+ */
 function keyOf(address: string): string {
-  // Looking for a colon first: this runs for each request, and the whole check is slow.
+  // The colon is checked first because this runs for each request, and the whole check is slow.
   if (!address.includes(":") || !net().isIPv6(address)) return address
   const [before = "", after = ""] = address.toLowerCase().split("::", 2)
   const head = before === "" ? [] : before.split(":")
@@ -65,14 +74,15 @@ function keyOf(address: string): string {
     .join(":")}::/64`
 }
 
-/** The proxies that are believed about a client's address. */
+/** The proxies whose word about a client's address is believed. */
 export class TrustedProxies {
   readonly #list: BlockList | undefined
   readonly #onUntrusted: () => void
 
   /**
-   * `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. `onUntrusted` is called at each
-   * request that came through a proxy on this machine which is not among them: all of its clients count as one.
+   * `given` has addresses, or networks such as 10.0.0.0/8; `config` has checked each of them. `onUntrusted`
+   * is called at each request that came through a proxy on this machine which is not in the list, because all
+   * clients of that proxy count as one.
    */
   constructor(given: readonly string[], onUntrusted: () => void = () => undefined) {
     this.#onUntrusted = onUntrusted
@@ -87,11 +97,11 @@ export class TrustedProxies {
     }
   }
 
-  /** Where a request came from whose peer has this address. */
+  /** The client whose request came from a peer with this address. */
   clientOf(peer: string, headers: Headers): ClientAddress {
     const from = plain(peer)
     const isByProxy = isLoopback(from) && isProxied(headers)
-    // A client elsewhere can write these headers itself; on this machine they come from a proxy.
+    // A client on another machine can write these headers itself. On this machine only a proxy writes them.
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
     const address = this.#list === undefined ? from : this.#behind(from, headers)
     // A request that a proxy passed on does not count as one of this machine, whatever the proxy says.
@@ -100,8 +110,8 @@ export class TrustedProxies {
   }
 
   /**
-   * The address of the client: the last one in the list that is not a trusted proxy. A client can write everything
-   * that comes before it.
+   * The address of the client: the last address in the list that is no trusted proxy. A client can write
+   * every address before it.
    */
   #behind(peer: string, headers: Headers): string {
     const hops = [...hopsIn(headers), peer].filter((hop) => hop !== "")

@@ -1,4 +1,4 @@
-/** What the first word of `User-Agent` says of a program; every browser says Mozilla. */
+/** The kind of a program by the first word of its `User-Agent`. Every browser begins with Mozilla. */
 const KINDS: ReadonlyMap<string, string> = new Map([
   ["Mozilla", "browser"],
   ["curl", "curl"],
@@ -12,9 +12,9 @@ const KINDS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * What kind of client sends a request: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other`, or
- * `unknown` if it does not say. Only these words are used, because a stream keeps one in memory for as long as
- * it is open.
+ * The kind of the client: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other`, or `unknown` if
+ * it does not say. Only these words are used, because each stream keeps one in memory for as long as it is
+ * open.
  */
 export function clientKind({ headers }: Request): string {
   const agent = headers.get("user-agent")

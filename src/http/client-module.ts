@@ -7,7 +7,10 @@ import { pageFile, sent } from "./page-files.ts"
 
 const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
 
-/** The client that pages of other sites import, and its types. Such pages always want the current version. */
+/**
+ * Serves the client, which pages of other sites import, and its types. Such pages always get the current
+ * version.
+ */
 export const clientModuleRoutes = (access: Admission) =>
   new Elysia({ normalize: false })
     .use(access)

@@ -31,7 +31,7 @@ const BoardParams = Type.Object(
   { additionalProperties: false },
 )
 
-/** `now` gives epoch milliseconds, by the clock of the database. */
+/** `now` returns epoch milliseconds by the clock of the database. */
 type Look = Omit<View, "nowMs"> & { readonly zone: Zone; readonly now: () => number }
 
 /** @throws AppError `invalid` for a zone that is not known */
@@ -44,8 +44,8 @@ function zoneAsked(name: string): Zone {
 }
 
 /**
- * How the client wants the board; a request does not say how large the client's terminal is, or in which time zone it
- * is.
+ * How the client wants the board. A request does not say how large the client's terminal is, nor its time
+ * zone.
  */
 function lookOf(request: Request, isTTY: boolean): Omit<Look, "now"> {
   const query = Object.fromEntries(new URL(request.url, "http://localhost").searchParams)
@@ -65,7 +65,10 @@ function lookOf(request: Request, isTTY: boolean): Omit<Look, "now"> {
   }
 }
 
-/** Answers in how many seconds everything is done; null if that is unknown, or not for this caller. */
+/**
+ * Resolves with the number of seconds until everything is done; null if that is unknown, or if the caller may
+ * not know it.
+ */
 type DoneIn = () => Promise<number | null>
 
 /** Gives the frames of a stream to the board. */
@@ -78,7 +81,10 @@ function take(board: Board, frames: readonly Frame[], nowMs: number): void {
 
 const isLive = (frame: Frame): boolean => frame.type === "control" && frame.control.event === "live"
 
-/** The bytes of a board that is drawn in place for as long as the stream lasts; `why` says in the end why it ended. */
+/**
+ * The bytes of a board that is drawn in place for as long as the stream lasts. In the end, `why` returns the
+ * reason why the stream ended.
+ */
 async function* drawn(
   stream: Chunks<readonly Frame[]>,
   { zone, now, ...look }: Look,
@@ -94,7 +100,8 @@ async function* drawn(
   const screen: TerminalScreen = { view: () => ({ ...look, nowMs: now() }), frameMs: FRAME_MS }
   const taken = (frames: readonly Frame[]): "forced" | "shown" => {
     take(board, frames, now())
-    // Only a write shows that a client has gone, so a keepalive is passed on even if the board looks the same.
+    // Only a write shows that a client is gone, so a keepalive is passed on even if the board has not
+    // changed.
     return frames.some(({ type }) => type === "keepalive") ? "forced" : "shown"
   }
   for await (const frame of drawing(board, said(), taken, screen)) yield Buffer.from(frame)
@@ -116,7 +123,7 @@ async function drawnOnce(
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
 }
 
-/** What a board is made of. */
+/** The parts that a board shows. */
 interface BoardParts {
   /** The live streams. */
   readonly streams: Streams
@@ -128,13 +135,13 @@ interface BoardParts {
 
 /** Programs that print an answer on a terminal while it arrives. */
 const TERMINALS = /^(curl|wget|httpie|xh)\b/i
-/** Whether text is among what the client takes. */
+/** Whether the client accepts text. */
 const acceptsText = (accept: string | null): boolean =>
   accept === null || /(^|,)\s*(\*\/\*|text\/(\*|plain))/i.test(accept)
 
 /**
- * Answers clients that want no HTML: curl and similar programs get the board of what is being rendered, drawn in
- * place until they leave, and any other program gets it once, as plain text.
+ * Answers clients that do not want HTML. curl and similar programs get the board of what is being rendered,
+ * drawn in place until they leave. Any other program gets the board once, as plain text.
  */
 export const boardFor =
   ({ streams, forecasts, now }: BoardParts, owners: Owners) =>
@@ -158,14 +165,14 @@ export const boardFor =
       client: clientKind(request),
       snapshot: true,
       untilFinished: false,
-      // As in `streams.ts`: a HEAD request never aborts and is never read.
+      // As in `streams.ts`: a HEAD request never aborts, and its body is never read.
       signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
     })
     if (!stream) return new Response(null, { status: 204 })
     const doneIn = async (): Promise<number | null> =>
       isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
-    // Bun takes an async iterable as a body; the DOM's types do not know that.
+    // Bun accepts an async iterable as a body, but the types of the DOM do not say so.
     const why = (): string =>
       caller.ended?.aborted ? noLongerIn(caller).message : "the server is shutting down"
     const body: unknown = drawn(stream, look, doneIn, why)

@@ -15,31 +15,31 @@ import { notFoundPage } from "./not-found.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 import type { RequestCounts } from "./request-counts.ts"
 
-/** The methods that a path answers to. */
+/** The methods for which a path has a route. */
 function methodsOf(routes: readonly Route[], path: string): string[] {
   const methods = routes.filter((route) => isAt(route, path)).map(({ method }) => method)
   return [...new Set(methods)].filter((method) => method !== "OPTIONS").sort()
 }
 
-/** Whether a person in a browser has gone to a path beside the API. */
+/** Whether a person in a browser has opened a path outside the API. */
 const isLost = (request: Request): boolean =>
   request.method === "GET" && acceptsHtml(request) && !pathOf(request).startsWith("/api/")
 
 const RETRY_MS = 1000
 
 /**
- * When to ask again what cannot be done now: within two seconds, so that clients that asked together come back at
- * different times.
+ * The wait before a request that cannot be served now is sent again: up to two seconds, and random, so that
+ * clients that asked together come back at different times.
  */
 const laterMs = ({ retryAfterMs }: AppError): number => retryAfterMs ?? RETRY_MS * (1 + Math.random())
 
 /** Called with each error that is not an AppError, and the request id that the client got. */
 export type OnError = (requestId: string, error: unknown) => void
 
-/** An error as one that can be answered; `code` is the framework's own. */
+/** Turns an error into one that can be answered. `code` is the framework's own code. */
 function asAppError(code: unknown, error: unknown, request: Request, routes: readonly Route[]): AppError {
   if (error instanceof AppError) return error
-  // Elysia wraps what a body parser throws.
+  // Elysia wraps the error that a body parser throws.
   if (error instanceof Error && error.cause instanceof AppError) return error.cause
   if (error instanceof ValidationError) return invalid(error)
   if (code === "PARSE") return new AppError("malformed_json", "the body is not valid JSON")
@@ -61,7 +61,10 @@ interface Refused {
   readonly params?: Readonly<Record<string, string | undefined>>
 }
 
-/** To a caller with nothing but a lease, an item that never existed looks like one that others hold. */
+/**
+ * For a caller that has only a lease, an item that never existed must look like an item that another worker
+ * holds.
+ */
 function withoutItems(error: AppError, { caller, request, query, params }: Refused): AppError {
   const id = params?.["id"]
   const hides = error.code === "not_found" && id !== undefined && caller.role === "nobody"
@@ -81,7 +84,7 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
     "content-type": "application/json",
     "cache-control": "no-store",
     ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? 1000) / 1000)) }),
-    // A client that has to come back later keeps no connection meanwhile, because others may need it.
+    // A client that must come back later keeps no connection until then, because other clients may need it.
     ...(code === "unavailable" && { connection: "close" }),
     ...(code === "unauthorized" && { "www-authenticate": "Bearer" }),
     ...(code === "upgrade_required" && { upgrade: "websocket" }),
@@ -91,15 +94,16 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
 
 /** The body of a refusal. */
 function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer {
-  // A worker that has lost its item must stop.
+  // A worker that has lost its item must stop its work.
   const mustStop = code === "lease_lost" || code === "gone"
   return { error: withoutSecrets(message), code, request_id, ...(mustStop && { directive: "cancel" }) }
 }
 
 /**
- * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. An error that is not
- * an AppError is reported, and answered without its text. `routes` lists the routes of the whole app;
- * `refusals` holds the refusals that a valid lease would have outweighed; `limits` counts leases that no item has.
+ * Gives every error its status and the one body `{"error", "code", "request_id"}`. An error that is no
+ * AppError is passed to `onError`, and its text is not in the answer. `routes` lists the routes of the whole
+ * app; `refusals` has the refusals that a valid lease would have cancelled; `limits` counts leases that no
+ * item has.
  */
 export function errors(
   onError: OnError,
@@ -110,7 +114,8 @@ export function errors(
   limits: Limits | undefined,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  // As in `admission`, the framework must see by name what this needs, or every request pays for all of it.
+  // As in `admission`, this names what it needs. Otherwise the framework would prepare everything for every
+  // request.
   return handled.onError(
     { as: "global" },
     async ({ code, error, request, query, params, set, route, askedMs, caller }) => {

@@ -1,8 +1,11 @@
-/** A number that a double may not hold exactly. One of at most 15 digits without exponent always fits. */
+/**
+ * A number that may not fit exactly into a double. A number with at most 15 digits and no exponent always
+ * fits.
+ */
 const SUSPICIOUS = /\d(?:\.?\d){15}|\d[eE]/
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** A decimal number as digits and exponent, written in the same way for equal values. */
+/** A decimal number as digits and exponent. Equal values have the same form. */
 function normal(text: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = NUMBER.exec(text) ?? []
   const digits = (whole + fraction).replace(/^0+/, "")
@@ -35,8 +38,8 @@ const sourceOf = (context: unknown): string | undefined =>
   typeof context === "object" && context !== null && "source" in context ? String(context.source) : undefined
 
 /**
- * Numbers in `metadata` must be returned exactly as they were sent. Returns a sentence about the first number in a
- * JSON text that would not be, such as 1e400 or one with 20 digits; undefined if there is none.
+ * Numbers in `metadata` must be returned exactly as they were sent. Returns a sentence about the first number
+ * in a JSON text that would change, such as 1e400 or a number with 20 digits; undefined if there is none.
  */
 export function inexactMetadata(text: string): string | undefined {
   if (!SUSPICIOUS.test(text)) return undefined

@@ -1,25 +1,28 @@
-/** A client's requests may take so long in one turn of the event loop; the others have theirs before it goes on. */
+/**
+ * The requests of a client may take this long in one turn of the event loop. Then the other clients have
+ * their turns.
+ */
 const MOST_MS = 1
 
-/** A client that has asked in this turn, or that waits. */
+/** A client that has sent a request in this turn, or whose requests wait. */
 interface Client {
   /** How long the client's requests have taken in this turn, in milliseconds. */
   spentMs: number
   /** How long one of the client's requests takes, as measured so far, in milliseconds. */
   eachMs: number
-  /** The functions that let its waiting requests go on, the oldest first. */
+  /** The functions that continue its waiting requests, the oldest first. */
   readonly waiting: (() => void)[]
 }
 
 /**
- * Gives the turns of the event loop to clients fairly: one that asks for very much at once, within all of its limits,
- * keeps no other waiting. The cost of a request is not known in advance, so it is measured from when the
- * request goes on until the next one comes.
+ * Shares the turns of the event loop fairly among clients: a client that sends very many requests at once,
+ * though within all limits, does not make other clients wait. The cost of a request is not known in advance,
+ * so the time is measured from when the request continues until the next one comes.
  */
 export class FairTurns {
   /** The clients whose requests wait, in the order of their turns. */
   readonly #clients = new Map<string, Client>()
-  /** The client whose requests went on last, how many at once, and when. */
+  /** The client whose requests continued last, how many of them at once, and when. */
   #latest: { readonly client: Client; readonly count: number; readonly sinceMs: number } | undefined
   #isTurnDue = false
 
@@ -62,7 +65,7 @@ export class FairTurns {
     setImmediate(() => this.#turn())
   }
 
-  /** All requests that had come were handled: one of the waiting clients goes on. */
+  /** All requests that had come were handled. Now one of the waiting clients continues. */
   #turn(): void {
     this.#isTurnDue = false
     const nowMs = performance.now()
@@ -75,7 +78,7 @@ export class FairTurns {
     }
     const client = next === undefined ? undefined : this.#clients.get(next)
     if (next === undefined || !client) return
-    // The client is the last in line now.
+    // The client goes to the end of the line.
     this.#clients.delete(next)
     this.#clients.set(next, client)
     const going = client.waiting.splice(0, Math.max(1, Math.floor(MOST_MS / client.eachMs)))

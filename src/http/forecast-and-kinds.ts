@@ -32,7 +32,7 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
     ...(takes !== undefined && { takes_seconds: tenth(takes) }),
   }) satisfies Starts
 
-/** The items as they are read: waiting ones say when they start, as far as that is known. */
+/** The items as readers get them: a waiting item says when it starts, if that is known. */
 export async function withStarts(
   forecasts: StartForecasts,
   items: readonly QueueItem[],
@@ -44,7 +44,7 @@ export async function withStarts(
   })
 }
 
-/** The routes of forecasts, and of the runs that they are learned from. */
+/** The routes of forecasts, and of the runs from which the server learns. */
 export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurations, access: Admission) =>
   api("")
     .use(access)

@@ -8,15 +8,15 @@ export interface Peer {
 
 /** How much silence is allowed, in milliseconds. */
 export interface AllowedSilence {
-  /** After so much silence it is asked for a sign of life, again and again. */
+  /** After this much silence the peer is asked for a sign of life, again and again. */
   readonly askAfterMs: number
-  /** After so much silence it is cut: at the latest a quarter of `askAfterMs` later. */
+  /** After this much silence the connection is cut, at most a quarter of `askAfterMs` late. */
   readonly cutAfterMs: number
 }
 
 /**
- * Notices peers that are gone without a word. The server's own idle timer does not: what is sent to a peer resets it,
- * and streams send a keepalive now and then.
+ * Notices peers that are gone without closing their connection. The server's own idle timer does not notice
+ * them, because it starts again whenever something is sent, and streams send keepalives.
  */
 export class GoneWebsockets {
   readonly #patience: AllowedSilence
@@ -28,13 +28,13 @@ export class GoneWebsockets {
     this.#patience = patience
   }
 
-  /** Notes a sign of life: the peer has connected, or has sent something. */
+  /** Notes that the peer has connected or has sent something. */
   heard(peer: Peer): void {
     this.#heardMs.set(peer, performance.now())
     this.#timer ??= setInterval(() => this.#look(), this.#patience.askAfterMs / 4)
   }
 
-  /** The connection has ended. */
+  /** Notes that the connection has ended. */
   forget(peer: Peer): void {
     this.#heardMs.delete(peer)
     if (this.#heardMs.size > 0) return

@@ -9,14 +9,14 @@ import { isAt, pathOf } from "./paths.ts"
 
 /** What decides which pages and host names are accepted. */
 export interface GuardOptions {
-  /** The address that the server is bound to. */
+  /** The address on which the server listens. */
   readonly host: string
   /**
-   * Origins whose pages may call. If the list is empty, every page may read, and local pages may change
-   * things.
+   * Origins whose pages may send requests. If the list is empty, every page may read, and only local pages
+   * may change things.
    */
   readonly corsOrigins: readonly string[]
-  /** More host names that the server answers to, in lower case. */
+  /** Further host names by which the server may be called, in lower case. */
   readonly allowedHosts: readonly string[]
   /** Whether the process can open hardly any more files; absent if that is not checked. */
   readonly areDescriptorsFew?: () => boolean
@@ -34,7 +34,7 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
 function senderOf({ method, headers }: Request): Sender {
   const isUpgrade = method === "GET" && headers.get("upgrade")?.toLowerCase() === "websocket"
   const host = headers.get("host")
-  // Reading headers is most of what this costs, and thousands of streams may open at once.
+  // Reading headers takes most of the time here, and thousands of streams may open at once.
   if (isRead(method) && !isUpgrade) {
     return { method, isUpgrade, host, origin: null, fetchSite: null, forwardedProto: null }
   }
@@ -56,7 +56,7 @@ const propertiesOf = (schema: unknown): string[] =>
 /** The query of a request, still encoded; empty if there is none. */
 const queryOf = ({ url }: Request): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "")
 
-/** Whether the request carries a lease token to a route that checks it first. */
+/** Whether the request sends a lease token to a route that checks the token first. */
 function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {
   const token = request.headers.get("lease") || new URLSearchParams(queryOf(request)).get("lease")
   if (!token) return false
@@ -71,7 +71,7 @@ function refuseTwice(request: Request, routes: readonly RouteOfApp[]): void {
   const names = [...new URLSearchParams(query).keys()]
   const twice = names.find((name, at) => names.indexOf(name) < at)
   if (twice === undefined) return
-  // Every route takes a ticket, and none names it.
+  // Every route takes a ticket, but no route names it.
   if (twice !== "ticket" && !routes.some(({ hooks }) => propertiesOf(hooks.query).includes(twice))) return
   throw new AppError("invalid", `the query has "${twice.slice(0, 60)}" twice; give it once`)
 }
@@ -86,12 +86,12 @@ function refuseEncoded({ headers }: Request): void {
   )
 }
 
-/** A client that is refused because descriptors are scarce may come back after this time. */
+/** The wait for a client that is refused because few descriptors are left. */
 const FEW_RETRY_MS = 5000
 
 /**
- * Requests that are answered even if descriptors are scarce: the health of the server, and reports of renders
- * that are under way.
+ * Requests that are answered even if few descriptors are left: the health of the server, and reports of
+ * running renders.
  */
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
@@ -99,11 +99,11 @@ const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
 const FEW = "the server has almost no file descriptors left; try again in a few seconds"
 
 /**
- * Comes before all routes. It refuses requests from pages of strangers, and requests that can be understood
- * in two ways. A request that is refused but shows a lease or a token goes on, and its refusal is put into
- * `refusals`: it stands if the lease or the token turns out to be invalid.
+ * Runs before all routes. It refuses requests from pages of other sites, and requests that can be understood
+ * in two ways. A refused request that has a lease or a token goes on for now, and its refusal is put into
+ * `refusals`: the refusal holds if the lease or the token is invalid.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`,
- * `unavailable` where descriptors are few
+ * `unavailable` if few descriptors are left
  */
 export function guard(
   options: GuardOptions,
@@ -112,12 +112,12 @@ export function guard(
   refused: RefusalCounts,
 ) {
   const doors = doorsOf(options)
-  // Nearly all requests name the same host.
+  // Nearly all requests name the same host, so the last good one is remembered.
   let acceptedHost: string | null = null
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
     if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
       refused.of("descriptors").add()
-      // Connections are scarce, so this one is closed.
+      // Few connections are left, so this one is closed.
       set.headers["connection"] = "close"
       throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
     }

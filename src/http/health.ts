@@ -12,17 +12,20 @@ export interface Running {
   readonly reasons: Reasons
   /** The version of the program. */
   readonly version: string
-  /** The commit it was built from. */
+  /** The commit from which the program was built. */
   readonly commit: string
   /** When the server started, by `performance.now()`. */
   readonly startedMs: number
   /** Epoch milliseconds, by the clock of the database. */
   readonly now: () => number
-  /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
+  /** When retention begins to remove old updates, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: (() => number) | undefined
 }
 
-/** On a database of an older version removing begins a day later, so that its owner can take another decision. */
+/**
+ * On a database of an older version retention begins one day later, so that the owner can change the settings
+ * before.
+ */
 function begins({ retentionBeginsAtMs, now }: Running): Pick<Health, "retention_begins_at"> {
   const atMs = retentionBeginsAtMs?.() ?? 0
   const isToCome = Number.isFinite(atMs) && atMs > now()
@@ -56,12 +59,12 @@ export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
     }),
   )
 
-/** An event loop that has not turned for so long counts as stuck. */
+/** If no timer has run for this long, the event loop counts as stuck. */
 const STUCK_MS = 60_000
 
 /**
- * `GET /health/live` and `GET /health/ready`. Neither reads the database. `stoodMs` answers for how long no timer had
- * its turn.
+ * `GET /health/live` and `GET /health/ready`. Neither of them reads the database. `stoodMs` returns for how
+ * long no timer has run.
  */
 export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Admission) =>
   new Elysia({ prefix: "/health", normalize: false })

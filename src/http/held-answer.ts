@@ -1,7 +1,7 @@
 /**
- * A time limit on a held answer: `signal` aborts with the client, after `ms`, or when the caller's token has
- * `ended`. Dispose it to stop the timer at once. `AbortSignal.timeout` would keep the request in memory until
- * its time is over, long after the answer was sent.
+ * A time limit for an answer that is held: `signal` aborts when the client leaves, after `ms`, or when the
+ * caller's token has `ended`. Dispose of it to stop the timer at once. `AbortSignal.timeout` would keep the
+ * request in memory until the time is over, long after the answer was sent.
  */
 export function hold(
   client: AbortSignal,

@@ -31,11 +31,11 @@ export const IngestQuery = Type.Object(
       }),
     ),
     name: Type.Optional(Type.String({ format: "text", description: "what the step does" })),
-    /** Where this output begins in the item's progress. */
+    /** Where this output begins in the item's progress, in percent. */
     from: percentage(
       "where this output begins in the item's progress, in percent; by default where its step does",
     ),
-    /** Where this output ends in the item's progress. */
+    /** Where this output ends in the item's progress, in percent. */
     to: percentage(
       "where this output ends in the item's progress, in percent; by default where its step does",
     ),
@@ -46,11 +46,11 @@ export const IngestQuery = Type.Object(
 )
 type IngestQuery = Static<typeof IngestQuery>
 
-/** What a request wants of its output. */
+/** What a request says about its output. */
 export interface Ingesting {
-  /** Seconds or frames; undefined while unknown. */
+  /** Seconds or frames; undefined if that is unknown. */
   readonly total: number | undefined
-  /** How many bars follow one another; undefined while unknown. */
+  /** How many progress bars follow one another; undefined if that is unknown. */
   readonly bars: number | undefined
   /** The part of the item's progress that the output fills; undefined for all of it. */
   readonly span: Span | undefined
@@ -58,7 +58,7 @@ export interface Ingesting {
   readonly isFinal: boolean
 }
 
-/** @throws AppError `invalid` if the end of the output does not distinguish success from failure */
+/** @throws AppError `invalid` if success and failure look the same at the end of this output */
 function checkFinish(name: RendererName, total: number | undefined): void {
   if (name === "lines") {
     throw new AppError(
@@ -66,7 +66,7 @@ function checkFinish(name: RendererName, total: number | undefined): void {
       "finish=true works with ffmpeg and blender: lines do not distinguish success from failure",
     )
   }
-  // A total of 0 is not known either.
+  // A total of 0 means that it is unknown.
   if (!total) {
     throw new AppError(
       "invalid",
@@ -104,7 +104,7 @@ function spanIn(query: IngestQuery): Span | undefined {
     : { step, from, to }
 }
 
-/** What a query asks for, of the output of this renderer. @throws AppError `invalid` */
+/** What the query says about the output of this renderer. @throws AppError `invalid` */
 export function ingestingOf(name: RendererName, query: IngestQuery): Ingesting {
   const total = query.total === undefined ? undefined : Number(query.total)
   const bars = query.bars === undefined ? undefined : Number(query.bars)

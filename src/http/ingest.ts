@@ -24,14 +24,17 @@ const IngestParams = Type.Object({
   renderer: Type.Union(RENDERER_NAMES.map((name) => Type.Literal(name))),
 })
 
-/** The declared step that comes next; undefined if there is none. */
+/** The next declared step; undefined if there is none. */
 function comingStep({ step, steps }: QueueItem): Step | undefined {
   const index = (step?.index ?? 0) + 1
   const name = steps?.[index - 1]
   return steps === null || name === undefined ? undefined : { index, total: steps.length, name }
 }
 
-/** Under a lease, an output that names no step takes the first one that has not begun, if steps were declared. */
+/**
+ * Adds the step: under a lease, an output that names no step belongs to the first declared step that has not
+ * begun.
+ */
 async function withStep(
   workers: Workers,
   wanted: Ingesting,
@@ -45,7 +48,7 @@ async function withStep(
   return step ? { ...wanted, span: spanOf(step) } : wanted
 }
 
-/** Reads the output to its end, and meanwhile renews a lease of `lengthMs`; null without a lease. */
+/** Reads the output to its end. Meanwhile it renews a lease of `lengthMs`; null if there is no lease. */
 async function listen(ingest: Ingest, request: Request, lengthMs: number | null): Promise<void> {
   const renewing =
     lengthMs === null
@@ -58,7 +61,7 @@ async function listen(ingest: Ingest, request: Request, lengthMs: number | null)
   try {
     await ingest.listen(piecesOf(request.body))
   } catch (error) {
-    // The renderer has closed its connection; store what it had printed.
+    // The renderer has closed its connection. What it had printed before is stored.
     if (!request.signal.aborted || error instanceof AppError) throw error
     await ingest.settle()
   } finally {
@@ -67,8 +70,8 @@ async function listen(ingest: Ingest, request: Request, lengthMs: number | null)
 }
 
 /**
- * The output of renderers, taken as it comes, for hours: `ffmpeg -progress URL` needs no wrapper. It starts a waiting
- * item. With `finish=true` the end of the output ends the item.
+ * Takes the output of renderers as it comes, for hours: `ffmpeg -progress URL` needs no other program. The
+ * output starts a waiting item. With `finish=true` the end of the output ends the item.
  */
 export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access, limits }: Callers) =>
   api("/queue")
@@ -91,18 +94,18 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
           )
         const underWay = before.status === "processing" ? before : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
-        // Loaded at its first use: the readers of renderers would be a tenth of the start.
+        // It is loaded at its first use, because the readers of renderers would take a tenth of the start.
         const { Ingest } = await import("../queue/ingest.ts")
         const ingest = new Ingest(
           { workers, queue, output },
           { id, token, renderer: name, underWay, ...wanted },
         )
-        // A render goes on to its verdict by its lease, whatever becomes of the token, and so does one that began while the
-        // server had no tokens.
+        // The lease lets a render go on to its end even if the token is revoked, and even if the render began
+        // while the server had no tokens.
         using _allowed =
           lease || !caller.token ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
         await listen(ingest, request, lease?.leaseMs ?? null)
-        // When this server stops, the renderer has not ended: it goes on without a viewer.
+        // If this server stops, the renderer has not ended. It goes on, but without a viewer.
         const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
         const item = await queue.get(id)
         return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer

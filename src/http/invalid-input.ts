@@ -17,8 +17,8 @@ const FORMATS: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a schema allows, in words: for text with a pattern or length its description, otherwise what it
- * demands.
+ * What a schema allows, in words: its description if it is a text with a pattern or a length, otherwise its
+ * conditions.
  */
 function allowed(schema: TSchema): string {
   const isShaped = ["pattern", "minLength", "maxLength"].some((key) => schema[key] !== undefined)
@@ -52,7 +52,7 @@ function explain(on: string, schema: TSchema, { path, type, value, schema: faile
   // The path is a JSON pointer: a slash and a tilde inside a key are escaped.
   const steps = path.slice(1).split("/")
   const name = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".")
-  // Everything in a query is text, so a number is shown without quotation marks.
+  // All values of a query are text, so a number is shown without quotation marks.
   const found = on === "the query" && /^-?\d{1,20}$/.test(String(value)) ? String(value) : quoted(value)
   const keys = Object.keys(schema["properties"] ?? {}).join(", ")
   if (path === "") return `${on} must be a JSON object with the keys ${keys}`

@@ -4,43 +4,54 @@ import { type Rate, RateLimit } from "../access/rate-limit.ts"
 import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"
 
-/** A client that was quiet may use the units of this many seconds at once. */
+/** A client that sent nothing for a while may use the units of this many seconds at once. */
 const BURST_S = 4
-/** An answer costs a unit for each piece of this size, beside the one for asking. */
+/** An answer costs one unit for each piece of this size, in addition to the unit for the request. */
 const UNIT_BYTES = 64 * 1024
-/** A client that holds too many answers may come back after this time. */
+/** The wait for a client that lets the server hold too many answers. */
 const HELD_RETRY_MS = 1000
 
-/** The shortest delay of a refusal: a client that asks again at once then costs the others little. */
+/**
+ * The shortest delay before a refusal is answered. It keeps a client that asks again at once from costing the
+ * others much.
+ */
 const REST_MS = 100
-/** How many refusals of one client are answered a second, one after the other. */
+/** How many refusals per second one client is answered, one after the other. */
 const REFUSALS = { perSecond: 100, burst: 10 }
 const MOST_REST_MS = 5000
 
-/** What a client can leave open: an answer that is held, or a body that is sent for as long as it is printed. */
+/** What a client can keep open: an answer that is held, or a body that is sent while it is printed. */
 export type Open = "answer" | "output"
 
-/** How much clients may ask; 0 turns a limit off. */
+/** How many requests clients may send. A limit of 0 is off. */
 export interface LimitsOptions {
-  /** Requests a second from one address; four times as many at once. */
+  /** Requests per second from one address; up to four times as many at once. 0: no limit. */
   readonly perAddress: number
-  /** Requests a second with one token; four times as many at once. */
+  /** Requests per second with one token; up to four times as many at once. 0: no limit. */
   readonly perToken: number
-  /** Requests a second to the worker's routes with one lease; four times as many at once. */
+  /**
+   * Requests per second to the worker's routes with one lease; up to four times as many at once. 0: no limit.
+   */
   readonly perLease: number
-  /** Answers that one client lets the server hold at the same time; and as many outputs that it sends. */
+  /**
+   * How many answers one client may let the server hold at the same time, and how many outputs it may send.
+   * 0: no limit.
+   */
   readonly held: number
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number
   /** Called when a client is refused; absent if refusals are not counted. */
   readonly onRefused?: () => void
-  /** What clients ask of all servers of a fleet; absent if this server counts for itself alone. */
+  /** Counts the requests of clients at all servers of a fleet; absent if this server counts alone. */
   readonly allowances?: FleetRateLimit | undefined
 }
 
 const rate = (perSecond: number): Rate => ({ perSecond, burst: perSecond * BURST_S })
 
-/** Whether a request counts against its lease. A made-up lease would have a new bucket each time. */
+/**
+ * Whether a request is counted by its lease. Without a token it is not, because a made-up lease would get a
+ * new bucket each time.
+ */
 const isByLease = ({ token }: Caller, lease: string): boolean => lease !== "" && token !== undefined
 
 const HELD: Readonly<Record<Open, string>> = {
@@ -48,14 +59,17 @@ const HELD: Readonly<Record<Open, string>> = {
   output: "outputs being sent",
 }
 
-/** Notes that a client has one thing less open. */
+/** Notes that a client has closed one thing. */
 function letGo(open: Map<string, number>, client: string): void {
   const count = (open.get(client) ?? 1) - 1
   if (count > 0) open.set(client, count)
   else open.delete(client)
 }
 
-/** Calls `letGo` once: when it is disposed of, or with the signal, which may have aborted already. */
+/**
+ * Calls `letGo` once: when the result is disposed of, or when the signal aborts, which may have happened
+ * already.
+ */
 function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
   let isTaken = true
   const giveUp = (): void => {
@@ -67,7 +81,7 @@ function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
   return { [Symbol.dispose]: giveUp }
 }
 
-/** Counts the cost of requests by client, so that no client makes the others wait. */
+/** Counts the cost of requests by client, so that no client can make the others wait. */
 export class Limits {
   readonly #options: LimitsOptions
   readonly #byAddress: RateLimit
@@ -92,20 +106,20 @@ export class Limits {
   }
 
   /**
-   * Counts a request. `lease` is the one that a worker's route was given; empty for none.
+   * Counts a request. `lease` is the lease that a worker's route was given; empty if there is none.
    * @throws AppError `too_many_requests`
    */
   ask(caller: Caller, lease: string): void {
     const { client } = caller
     if (client === undefined) return
     const nowMs = this.#options.steadyMs()
-    // A token must first have paid for the made-up leases that it sent.
+    // Before it may go on, a token must pay for the made-up leases that it sent.
     const own = this.#bucketsOf(caller).take(client, isByLease(caller, lease) ? 0 : 1, nowMs)
     this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs)))
   }
 
   /**
-   * Counts a request that `ask` has let pass among those of all servers.
+   * Counts a request, which `ask` has let pass, together with those at the other servers.
    * @throws AppError `too_many_requests` (rejects)
    */
   async askAll(caller: Caller, lease: string): Promise<void> {
@@ -114,18 +128,21 @@ export class Limits {
     if (client === undefined || !allowances) return
     const waits = await Promise.all([
       isByLease(caller, lease) ? 0 : allowances.take(client, this.#rateOf(caller)),
-      // A lease is a secret, and the shared buckets can be read by others.
+      // A lease is a secret, and other programs can read the shared buckets.
       lease === "" ? 0 : allowances.take(digest(lease), this.#rates.lease),
     ])
     this.#refuse(Math.max(...waits))
   }
 
-  /** How many milliseconds to wait before a refusal of a client that asks too much is answered. */
+  /** How many milliseconds to wait before a client that sends too many requests gets its refusal. */
   restMs({ client = "" }: Caller): number {
     return REST_MS + this.#refusals.owe(client, MOST_REST_MS, this.#options.steadyMs())
   }
 
-  /** Charges a client for a request by a lease that it does not hold. Without a token it has paid for it. */
+  /**
+   * Charges a client for a request with a lease that it does not hold. A client without a token was already
+   * charged.
+   */
   chargeLost({ client, token }: Caller): void {
     if (client === undefined || !token) return
     this.#byToken.charge(client, 1, this.#options.steadyMs())
@@ -136,7 +153,7 @@ export class Limits {
     this.chargeUnits(caller, Math.floor(bytes / UNIT_BYTES))
   }
 
-  /** Charges a client for one request that does the work of several more. */
+  /** Charges a client for one request that does the work of several. */
   chargeUnits(caller: Caller, units: number): void {
     const { client } = caller
     const { allowances, steadyMs } = this.#options
@@ -146,10 +163,10 @@ export class Limits {
   }
 
   /**
-   * Counts what a client leaves open, until it is disposed of or the signal aborts: the body of an answer to a client
-   * that has left before is never begun. Answers and outputs are counted apart, so that renders which send outputs do
-   * not keep workers from waiting for work.
-   * @throws AppError `too_many_requests` when the client has as many open as it may
+   * Counts what a client keeps open, until the result is disposed of or the signal aborts. The signal is
+   * needed because the body of an answer never begins if the client has left before. Answers and outputs are
+   * counted separately, so that renders that send outputs do not keep workers from waiting for work.
+   * @throws AppError `too_many_requests` if the client has as many open as it may
    */
   hold({ client }: Caller, open: Open = "answer", signal?: AbortSignal): Disposable {
     const { held } = this.#options

@@ -13,8 +13,8 @@ function linesOf(path: string): string[][] {
 }
 
 /**
- * The host names of this machine: its own, also with `.local` and with the search domains of
- * /etc/resolv.conf, and its aliases in /etc/hosts.
+ * The host names of this machine: its own name, also with `.local` and with the search domains of
+ * /etc/resolv.conf, and its other names in /etc/hosts.
  */
 export function ownNames(): ReadonlySet<string> {
   const own = hostname().toLowerCase()

@@ -5,7 +5,7 @@ import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
-/** Tells a caller its role and rights, so that a client offers only what the server would do. */
+/** Tells a caller its role and its rights, so that a client offers only what the server will allow. */
 export const meRoute = (access: Admission) =>
   api("/me")
     .use(access)

@@ -6,7 +6,10 @@ import { CONTENT_TYPE } from "../metrics/prometheus-text.ts"
 import type { Admission } from "./access.ts"
 import { words } from "./docs/words.ts"
 
-/** `GET /metrics`. `onError` is called with the reason why a metric could not be read; it is left out. */
+/**
+ * `GET /metrics`. If a metric cannot be read, `onError` is called with the reason, and the metric is left
+ * out.
+ */
 export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: Admission) =>
   new Elysia({ normalize: false }).use(access).get(
     "/metrics",

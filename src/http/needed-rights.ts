@@ -2,9 +2,9 @@ import type { Need } from "../access/roles.ts"
 import { API } from "./api.ts"
 
 /**
- * The right that each route needs, by method and path: one table for the whole server. A route without a row keeps
- * the server from starting. `GET /` draws the board for clients that are not browsers, and checks the right for that
- * itself.
+ * The right that each route needs, by method and path: one table for the whole server. If a route has no row,
+ * the server does not start. `GET /` also draws the board for clients that are no browsers, and checks the
+ * right for that itself.
  */
 export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /": "nothing",
@@ -24,7 +24,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /metrics": "operations",
   [`POST ${API}/queue`]: "add",
   [`GET ${API}/queue`]: "read",
-  // Some clients make this of `/queue`.
+  // Some clients send this instead of `/queue`.
   [`POST ${API}/queue/`]: "add",
   [`GET ${API}/queue/`]: "read",
   [`GET ${API}/queue/next`]: "figures",
@@ -71,7 +71,8 @@ export const NEEDS: Readonly<Record<string, Need>> = {
 }
 
 /**
- * The table by path and method: joining the two for each request would cost more than everything else here.
+ * The table by path and then by method. Joining the two texts for each request would cost more than
+ * everything else here.
  */
 const needs = Map.groupBy(Object.entries(NEEDS), ([route]) => route.slice(route.indexOf(" ") + 1))
 const byPath = new Map(
@@ -91,7 +92,7 @@ export const needOf = ({
 }): Need | undefined => byPath.get(path)?.get(method)
 
 /**
- * Checks that every route has a row in `NEEDS`. A preflight needs none: it does nothing.
+ * Checks that every route has a row in `NEEDS`. A preflight needs no row, because it does nothing.
  * @throws Error that names the routes
  */
 export function checkNeeds(routes: readonly { readonly method: string; readonly path: string }[]): void {

@@ -10,9 +10,9 @@ const FLAT_LINE = `<svg class="flat-line" viewBox="0 0 240 24" aria-hidden="true
   (_, i) => `M${i * 6 + 3} ${i % 9 === 4 ? "9v6" : "11v2"}`,
 ).join("")}"/></svg>`
 
-/** The page that a browser gets at a path where there is nothing. Its links work below any path of a proxy. */
+/** The page that a browser gets at a path that does not exist. Its links work below any path of a proxy. */
 export function notFoundPage(request: Request): Response {
-  // One step up for each part of the path.
+  // Goes up one level for each part of the path.
   const top = "../".repeat(pathOf(request).split("/").length - 2) || "./"
   const links = `<a class="button first" href="${top}">Open the render queue</a> <a class="button" href="${top}docs">API reference</a>`
   const html = framed({

@@ -5,10 +5,11 @@ export interface Sender {
   /** The HTTP method in capitals. */
   readonly method: string
   /**
-   * Whether it opens a WebSocket. That is guarded like a change, because browsers let every page open one.
+   * Whether it opens a WebSocket. This is checked like a change, because browsers let every page open a
+   * WebSocket.
    */
   readonly isUpgrade: boolean
-  /** The header Host. Bun joins several with commas. */
+  /** The header Host. Bun joins several such headers with commas. */
   readonly host: string | null
   /** The header Origin: where the page that sends the request comes from. Only browsers send it. */
   readonly origin: string | null
@@ -18,16 +19,16 @@ export interface Sender {
   readonly forwardedProto: string | null
 }
 
-/** The settings by which requests are accepted. */
+/** The settings that decide which requests are accepted. */
 export interface Doors {
   /** Origins whose pages may change things, from `--cors-origin`. `*` allows none. */
   readonly origins: readonly string[]
   /**
-   * Whether every page of this machine may change things: the server is bound to loopback, and no origin is
-   * listed.
+   * Whether every page from this machine may change things: the server listens only on loopback, and no
+   * origin is listed.
    */
   readonly isLocal: boolean
-  /** Whether a host name is one of this machine's. The name has a dot and is in lower case. */
+  /** Whether a host name belongs to this machine. The name has a dot and is in lower case. */
   readonly isOwnName: (name: string) => boolean
 }
 
@@ -39,14 +40,14 @@ export interface NotTaken {
   readonly error: string
 }
 
-/** Whether a method only reads; then the host alone decides. */
+/** Whether a method only reads. For such a method only the host is checked. */
 export const isRead = (method: string): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS"
 
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)"
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
-/** With the name of a network card after it, as some clients send. */
+/** An IPv6 address, possibly with the name of a network card after it, as some clients send it. */
 const IPV6 = /^\[[0-9a-f:.]+(?:%[\w.-]+)?\]$/
 const DOTLESS = /^[\w-]*$/
 const BELOW_LOCALHOST = /^[\w.-]+\.localhost$/
@@ -59,9 +60,9 @@ export const isLoopback = (host: string): boolean =>
 const shown = (text: string): string => text.slice(0, 200)
 
 /**
- * DNS rebinding: a stranger lets a domain name of their own point to this server, so that the browser takes
- * its pages for ours. So the host must be one that no stranger can own: an address, `localhost`, a name
- * without a dot, or one of this machine's names.
+ * DNS rebinding: an attacker lets a domain name of their own point to this server, so that the browser takes
+ * the attacker's pages for ours. So the host must be a name that no attacker can own: an address,
+ * `localhost`, a name without a dot, or one of this machine's names.
  */
 function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   if (host === null) return undefined
@@ -84,8 +85,8 @@ function isOwn(url: URL, { host, fetchSite, forwardedProto }: Sender): boolean {
 }
 
 /**
- * How requests are marked that no other site's page sends: by no browser, by our own page, or by something
- * that a person typed.
+ * The values of Sec-Fetch-Site that no page of another site can send: no browser sent the request, or our own
+ * page, or a person typed the address.
  */
 const OWN_SITES: ReadonlySet<string | null> = new Set([null, "same-origin", "none"])
 
@@ -109,8 +110,8 @@ function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
 }
 
 /**
- * Why a request is not accepted; undefined if it is. A valid lease or token overrules it. `isKnownHost`: the host was
- * accepted before.
+ * Why a request is not accepted; undefined if it is accepted. A valid lease or token cancels the refusal.
+ * `isKnownHost` says that the host was accepted before.
  */
 export const notTaken = (sender: Sender, doors: Doors, isKnownHost = false): NotTaken | undefined =>
   (isKnownHost ? undefined : refusedHost(sender.host, doors)) ?? refusedOrigin(sender, doors)

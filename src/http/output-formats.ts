@@ -9,16 +9,19 @@ export interface OutputFormat {
   readonly name: "text" | "sse"
   /** The value of the header `Content-Type`. */
   readonly contentType: string
-  /** What an answer begins with, at once. */
+  /** The beginning of an answer, which is sent at once. */
   readonly head: string
-  /** A new writer for one answer: an event as text; empty if the format has nothing to say for it. */
+  /**
+   * Makes a writer for one answer. The writer returns an event as text; the text is empty if the format does
+   * not show the event.
+   */
   readonly writer: () => (event: OutputEvent) => string
 }
 
-/** A client whose stream the server ended comes back after this time. */
+/** A client comes back after this time if the server has ended its stream. */
 const RETRY_MS = 1000
 
-/** The output as the command printed it; what is missing has its own line. */
+/** The output as the command printed it. A missing part is named in a line of its own. */
 const text: OutputFormat = {
   name: "text",
   contentType: "text/plain; charset=utf-8",
@@ -29,7 +32,10 @@ const text: OutputFormat = {
   },
 }
 
-/** Pieces with their place as event ID, so that a client that comes back goes on from there; then `end`. */
+/**
+ * Pieces whose event IDs are their places, so that a client that comes back continues there; at the end
+ * `end`.
+ */
 const sse: OutputFormat = {
   name: "sse",
   contentType: "text/event-stream",
@@ -56,7 +62,7 @@ function said(event: OutputEvent): string {
   }
 }
 
-/** The place that an event ID names; undefined if it is none of ours. */
+/** The place that an event ID names; undefined if the event ID is not one of ours. */
 export function placeIn(eventId: string | null): OutputPlace | undefined {
   const [, attempt, after, begun] = /^(\d{1,9})-(\d{1,15})(?:-(\d{1,15}))?$/.exec(eventId ?? "") ?? []
   if (after === undefined) return undefined
@@ -64,7 +70,10 @@ export function placeIn(eventId: string | null): OutputPlace | undefined {
   return { attempt: Number(attempt), after: Number(after), begunMs }
 }
 
-/** The format that a client asks for: by name, or server-sent events by its `Accept`; otherwise text. */
+/**
+ * The format that a client asks for: the format that it names, or server-sent events if it accepts them;
+ * otherwise text.
+ */
 export function outputFormat(name: OutputFormat["name"] | undefined, accept: string | null): OutputFormat {
   if (name !== undefined) return name === "sse" ? sse : text
   return accept?.includes(sse.contentType) ? sse : text

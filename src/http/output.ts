@@ -45,7 +45,7 @@ const OutputParams = Type.Object(
 )
 type OutputParams = Static<typeof OutputParams>
 
-/** What a request asks for: a client that comes back goes on from its last event. */
+/** What a request asks for. A client that comes back continues after its last event. */
 function queryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
   const place = placeIn(request.headers.get("last-event-id"))
   return {
@@ -56,12 +56,12 @@ function queryOf({ attempt, after = "0", follow }: OutputParams, request: Reques
 }
 
 const utf8 = new TextEncoder()
-/** The caller is charged each time so much of an answer has been sent. */
+/** The caller is charged whenever this many bytes of an answer were sent. */
 const CHARGED_BYTES = 64 * 1024
 
 /**
- * The bytes of an answer; `place` is given up with it. A large answer makes its caller's next requests wait. Only a write
- * shows that a reader has gone, so after a day without any `giveUp` is called.
+ * The bytes of an answer. When they end, `place` is free again. A large answer makes the caller's next
+ * requests wait. Only a write shows that a reader is gone, so after a day without a write `giveUp` is called.
  */
 async function* bytesOf(
   events: AsyncGenerator<OutputEvent>,
@@ -88,7 +88,7 @@ async function* bytesOf(
   }
 }
 
-/** What a route needs of a request to answer with an output. */
+/** The parts of a request that a route needs to answer with an output. */
 interface Asking {
   readonly request: Request
   readonly query: OutputParams
@@ -113,7 +113,8 @@ async function answer(
     ...(caller.ended ? [caller.ended] : []),
   ])
   const events = await output.read(id, asked, signal)
-  // As text there is nothing to keep a connection alive with while nothing is printed.
+  // In a text there is no way to send a keepalive while nothing is printed, so the connection has no time
+  // limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
   const place = asked.isFollowed && !isHead ? limits?.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
@@ -121,7 +122,7 @@ async function answer(
     place,
     giveUp: () => over.abort(),
   })
-  // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
+  // Bun accepts an async iterable as a body, but the types of the DOM, which the page needs, do not say so.
   const body = bytes as unknown as ReadableStream
   return new Response(body, {
     headers: {
@@ -132,7 +133,7 @@ async function answer(
   })
 }
 
-/** Gives the body to a writer as it comes, or as much of it as has come when the client goes away. */
+/** Passes the body to a writer as it comes, or the part of it that has come before the client goes away. */
 async function take(request: Request, writer: OutputWriter): Promise<void> {
   try {
     for await (const bytes of piecesOf(request.body)) writer.push(bytes)
@@ -166,7 +167,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
         const from = query.offset === undefined ? undefined : Number(query.offset)
         const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
         await writer.begin()
-        // The body may come as it is printed, and nothing may be printed for minutes.
+        // The body may be sent while it is printed, and for minutes nothing may be printed.
         server?.timeout(request, 0)
         await take(request, writer)
         return writer.end()

@@ -14,12 +14,12 @@ export interface PageFile {
 }
 
 /**
- * Files by their names: `index.html`, the same one level deeper as `item.html`, what they name as `assets/NAME`, and
- * the client.
+ * Files by their names: `index.html`, `item.html`, which is the same page one level deeper, the assets of
+ * both as `assets/NAME`, and the client.
  */
 type PageFiles = ReadonlyMap<string, PageFile>
 
-/** The files of the client, which other people's pages use, and their types. */
+/** The files of the client, which pages of other sites use, and its types. */
 const CLIENT: ReadonlyMap<string, string> = new Map([
   ["client.js", "text/javascript;charset=utf-8"],
   ["client.d.ts", "text/plain;charset=utf-8"],
@@ -67,7 +67,7 @@ async function clientOfSource(): Promise<[name: string, content: Blob][]> {
   ]
 }
 
-/** The page that was bundled before the binary was compiled, and lies in it. */
+/** The page that was bundled before the binary was compiled, and is part of it. */
 function embedded(): [name: string, content: Blob][] {
   const folder = `${import.meta.dir}/page`
   return [...new Bun.Glob("**/*").scanSync(folder)].map((name) => [name, Bun.file(`${folder}/${name}`)])
@@ -93,7 +93,7 @@ async function loadPage(): Promise<PageFiles> {
   return files.set("item.html", await fileOf(item))
 }
 
-/** Files made at their first use and then kept. A failure is not kept. */
+/** Makes files when they are first needed, and keeps them. After a failure it tries again the next time. */
 function once(load: () => Promise<PageFiles>): () => Promise<PageFiles> {
   let loaded: Promise<PageFiles> | undefined
   return () => {
@@ -122,14 +122,14 @@ const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // The page draws its own icon, which shows progress.
+  // The page draws its own icon, which shows the progress.
   "img-src 'self' data:",
   "connect-src 'self'",
   "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-  // No text, such as a title, can become code or markup.
+  // No text, such as a title, can become code or HTML.
   "require-trusted-types-for 'script'",
   "trusted-types track-studio",
 ].join("; ")
@@ -143,8 +143,8 @@ const hasTag = (request: Request, etag: string): boolean =>
   (request.headers.get("if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag)
 
 /**
- * Answers with a file, compressed if the client accepts that; with 304 if the client has it already. `headers` are
- * added to those that every file gets.
+ * Answers with a file. The answer is compressed if the client accepts that, and 304 if the client already has
+ * the file. `headers` are sent in addition to the headers of every file.
  */
 export function sent(request: Request, file: PageFile, headers: Readonly<Record<string, string>>): Response {
   const all = { ...SAFE, ...headers, etag: file.etag }

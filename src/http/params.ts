@@ -24,34 +24,34 @@ export const queryInteger = (from: 0 | 1, description: string) =>
 export const MAX_ROWS = 1000
 
 /**
- * A whole number in a query up to `most`; a larger one counts as `most`. `unit` is what is counted, for the
- * reference.
+ * A whole number in a query; a number above `most` counts as `most`. `unit` says in the reference what is
+ * counted.
  */
 export const queryUpTo = (from: 0 | 1, most: number, unit = "") =>
   queryInteger(from, `from ${from} to ${most}${unit} (more counts as ${most})`)
 
-/** A number of the query within bounds; `fallback` if it is absent. */
+/** A number of the query; a number above `most` counts as `most`. It is `fallback` if the query has none. */
 export const bounded = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
 
-/** The header `Link` to the page that follows: the same query with this parameter in place. */
+/** The header `Link` to the next page: the same query, with this parameter set. */
 export function linkToNext({ url }: Request, name: string, next: string | number): string {
   const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "")
   query.set(name, String(next))
-  // Only a query, so that the link holds below any path of a proxy.
+  // It has only a query, so that the link works below any path of a proxy.
   return `<?${query}>; rel="next"`
 }
 
-/** The right to write an item, in the query of a worker's routes; the header `Lease` says the same. */
+/** The lease token in the query of a worker's routes. The header `Lease` does the same. */
 export const LeaseParams = Type.Object(
   { lease: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: "a lease token" })) },
   { additionalProperties: false },
 )
 
-/** How the reference names the header. */
+/** The header as the reference names it. */
 export const LEASE = { Lease: "the token of the lease; `?lease=` is the same" }
 
-/** The token that a worker sent: that of the header, otherwise that of the query. */
+/** The token that a worker sent: in the header, otherwise in the query. */
 export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
   request.headers.get("lease") || query.lease
 

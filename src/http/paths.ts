@@ -1,4 +1,4 @@
-/** A route as Elysia lists it, as far as it is looked for by path. */
+/** A route as Elysia lists it, as far as it is needed to find a path. */
 export interface Route {
   /** The HTTP method in capitals. */
   readonly method: string
@@ -6,9 +6,12 @@ export interface Route {
   readonly path: string
 }
 
-/** The path of a request as the router sees it. Without a usable Host header there is no URL that could be parsed. */
+/**
+ * The path of a request as the router sees it. If the request has no usable Host header, there is no URL that
+ * could be parsed.
+ */
 export const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/s, "")
 
-/** Whether a route answers at a path. */
+/** Whether a route belongs to a path. */
 export const isAt = ({ path: pattern }: Route, path: string): boolean =>
   !pattern.includes("*") && new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}$`).test(path)

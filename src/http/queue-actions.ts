@@ -8,7 +8,10 @@ import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 
-/** What people do: pause and resume the queue; cancel, retry and move an item; all that to many items at once. */
+/**
+ * What people can do: pause and resume the queue; cancel, retry and move an item; cancel, retry or delete
+ * many items at once.
+ */
 export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
   api("/queue")
     .use(access)

@@ -79,7 +79,7 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
   }
 }
 
-/** The queue in figures: for the page and `stats`, and at a glance for Track Studio's web application. */
+/** The figures of the queue: for the page and `stats`, and a summary for Track Studio's web application. */
 export const figureRoutes = (totals: QueueTotals, access: Admission) =>
   api("")
     .use(access)

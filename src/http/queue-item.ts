@@ -43,7 +43,7 @@ async function readItem(queue: Queue, forecasts: StartForecasts, id: number): Pr
   return read
 }
 
-/** When the item in a body was read, for items that are given back whole. */
+/** The time at which the item in a body was read, for bodies that are whole items. */
 const readAts = new WeakMap<Request, string>()
 
 const item = json("the item as it is now", QueueItem)
@@ -99,7 +99,7 @@ export const queueRoutes = (
       async ({ params: { id }, query: { after, limit }, caller, request, set }) => {
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
-        // The rows are JSON already: they are joined, not parsed and written again.
+        // The rows are JSON already, so they are joined without being parsed.
         const rows = updates.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
         const next = (more && updates.at(-1)?.id) || null
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
@@ -131,7 +131,8 @@ export const queueRoutes = (
       {
         params: ItemParams,
         body: ItemChange,
-        // Not a method: the framework reads the text of this function, and prints a warning into the log for one that is minified.
+        // It is no method, because the framework reads the text of this function and logs a warning for a
+        // minified method.
         transform: ({ body, params, request }) => {
           const readAt = withoutReadOnly(body, params.id)
           if (readAt !== undefined) readAts.set(request, readAt)

@@ -44,7 +44,7 @@ function idempotencyKey(headers: Headers): string | undefined {
   return key
 }
 
-/** The list as a token for one item sees it. */
+/** The list for a token that may see only one item. */
 async function onlyItem(
   queue: Queue,
   id: number,
@@ -71,8 +71,8 @@ async function onlyItem(
 }
 
 /**
- * The routes of the queue as a whole: add an item, list the items. They answer at `/queue` and at `/queue/`, which
- * some clients use; only the first is described.
+ * The routes of the queue as a whole: add an item, list the items. They exist at `/queue` and at `/queue/`,
+ * which some clients use; only the first one is described.
  */
 export const collectionRoutes = (
   path: "" | "/",

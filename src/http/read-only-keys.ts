@@ -8,9 +8,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
- * Removes the read-only keys from a body that is a whole item as it was read: one with the `id` of the path. Any
- * other body stays as it is. Returns the item's `updated_at` if the body has it.
- * @throws AppError `invalid` if it names another item
+ * Removes the read-only keys from a body that is a whole item, as it was read: the body has the `id` of the
+ * path. Any other body stays as it is. Returns the item's `updated_at` if the body has it.
+ * @throws AppError `invalid` if the body has the ID of another item
  */
 export function withoutReadOnly(body: unknown, id: string): string | undefined {
   if (!isObject(body) || typeof body["id"] !== "number") return undefined

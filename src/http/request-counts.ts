@@ -10,7 +10,10 @@ export interface Answered {
   readonly route: string
   /** The HTTP status. */
   readonly status: number
-  /** From when the caller was let in until the answer began, in milliseconds; undefined if none was let in. */
+  /**
+   * The milliseconds from when the caller was let in until the answer began; undefined if no caller was let
+   * in.
+   */
   readonly tookMs: number | undefined
 }
 
@@ -18,7 +21,7 @@ export interface Answered {
 interface Asked {
   readonly request: Request
   readonly route: string | undefined
-  /** When the caller was let in, in milliseconds of `performance.now()`; undefined if it was not. */
+  /** When the caller was let in, in milliseconds of `performance.now()`; undefined if it was refused. */
   readonly askedMs: number | undefined
 }
 
@@ -45,7 +48,7 @@ export class RequestCounts {
     this.#none = this.#made("none")
   }
 
-  /** Counts an answer. `requestId` is what an error answer calls the request. */
+  /** Counts an answer. `requestId` is the ID of the request in an error answer. */
   answered({ request, route, askedMs }: Asked, status: number, requestId?: string): void {
     const { name, seconds, byStatus } = this.#routeOf(request.method, route ?? "")
     let count = byStatus.get(status)
@@ -59,14 +62,14 @@ export class RequestCounts {
     this.#onAnswer?.({ requestId, route: name, status, tookMs })
   }
 
-  /** A path that is not a route was made up by the client, and must not be remembered. */
+  /** A path without a route was made up by the client, and must not be remembered. */
   #routeOf(method: string, path: string): OfRoute {
     const ofPath = this.#routes.get(path)
     const known = ofPath?.get(method)
     if (known) return known
     const verb = method === "HEAD" ? "GET" : method
     if (needOf({ method: verb, path }) === undefined) return this.#none
-    // Some routes answer with a slash at their end, too.
+    // Some routes exist with a slash at their end, too.
     const made = this.#made(`${verb} ${path.length > 1 ? path.replace(/\/$/, "") : path}`)
     if (ofPath) ofPath.set(method, made)
     else this.#routes.set(path, new Map([[method, made]]))

@@ -27,10 +27,11 @@ import {
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
-  // Seconds. A socket that takes nothing for so long is closed; `PATIENCE` is for peers that send nothing.
+  // Seconds. A socket that accepts no data for this long is closed. `PATIENCE` is for peers that send
+  // nothing.
   idleTimeout: 60,
   maxPayloadLength: 16 * 1024,
-  // A chunk of a stream is far smaller: only a peer that sends pings and does not read reaches this.
+  // A chunk of a stream is far smaller. Only a peer that sends pings and does not read reaches this limit.
   backpressureLimit: 4 * 1024 * 1024,
   closeOnBackpressureLimit: true,
   perMessageDeflate: false,
@@ -42,7 +43,7 @@ const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
-/** How a socket is closed, by the reason for which its stream ended. */
+/** How a socket is closed, by the reason why its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
   shutdown: { code: 1001, reason: "the server is shutting down" },
@@ -77,10 +78,10 @@ function asked(message: string | Buffer): Question {
   }
 }
 
-/** The state of one chosen item takes about this many bytes. */
+/** The state of one chosen item has about this many bytes. */
 const ITEM_BYTES = 1024
 
-/** The caller behind a socket, and the limits under which it is counted. */
+/** The caller of a socket, and the limits by which it is counted. */
 interface Asker extends Pick<Callers, "limits" | "turns"> {
   readonly caller: Caller
 }
@@ -88,8 +89,9 @@ interface Asker extends Pick<Callers, "limits" | "turns"> {
 type Messages = Chunks<readonly string[]>
 
 /**
- * One open WebSocket: a message for each frame of a stream. The next chunk is taken from the stream once the socket
- * has sent the one before, so a peer that does not read costs one chunk, and its stream keeps its cursor.
+ * One open WebSocket. Each frame of a stream is one message. The next chunk is taken from the stream when the
+ * socket has sent the chunk before, so a peer that does not read costs one chunk, and its stream keeps its
+ * cursor.
  */
 class ProgressSocket implements Peer {
   readonly #stream: Messages | null
@@ -100,7 +102,7 @@ class ProgressSocket implements Peer {
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
 
-  /** `stream` is null if nothing can ever follow; `over` is aborted when the peer is gone. */
+  /** `stream` is null if nothing can ever follow. `over` is aborted when the peer is gone. */
   constructor(
     stream: Messages | null,
     selection: Selection,
@@ -153,7 +155,7 @@ class ProgressSocket implements Peer {
     else this.#take(ws, message)
   }
 
-  /** Puts a question to the selection. Each item that is chosen has to be read. */
+  /** Passes a request to the selection. Each item that it chooses must be read. */
   #take(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     const { limits, caller } = this.#asker
     const ask = asked(message)
@@ -177,7 +179,7 @@ class ProgressSocket implements Peer {
     const { caller } = this.#asker
     const isRefused = ending === "left" && caller.ended?.aborted === true
     const { code, reason } = CLOSE[ending]
-    // A peer that may no longer watch would come back in vain.
+    // A peer that may no longer watch must not come back.
     if (isRefused) ws.close(UNACCEPTABLE, noLongerIn(caller).message)
     else ws.close(code, reason)
   }
@@ -209,7 +211,7 @@ interface Shown {
   readonly untilFinished: boolean
 }
 
-/** What the framework knows of a request that is to become a socket. */
+/** What the framework knows about a request that becomes a socket. */
 interface Upgrading {
   readonly request: Request
   readonly server: Bun.Server<unknown> | null
@@ -219,7 +221,7 @@ interface Upgrading {
 const SOCKET =
   'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, or the token has ended, 1011 the stream broke off.'
 
-/** How the routes of WebSockets are asked and answered. */
+/** The parts that all routes of WebSockets share. */
 const UPGRADE = {
   headers: RESUME,
   successes: [{ status: 101, about: "a WebSocket", content: { "application/json": { schema: StreamLine } } }],

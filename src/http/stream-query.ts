@@ -47,27 +47,27 @@ export const GlobalParams = Type.Object(
 /** The query of one item's stream. */
 export const OneItemParams = Type.Object({ ...format, ...common, ...until }, { additionalProperties: false })
 
-/** As `GlobalParams`, of a WebSocket. */
+/** Like `GlobalParams`, for a WebSocket. */
 export const GlobalSocketParams = Type.Object(
   { ...common, ...choice, ...thin },
   { additionalProperties: false },
 )
 
-/** As `OneItemParams`, of a WebSocket. */
+/** Like `OneItemParams`, for a WebSocket. */
 export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additionalProperties: false })
 
 /** The query of the figures of the streams. */
 export const StatsParams = Type.Object(
   {
-    /** Lists the open streams. */
+    /** Whether to list the open streams. */
     streams: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
-    /** Lists the servers. */
+    /** Whether to list the servers. */
     all: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
   },
   { additionalProperties: false },
 )
 
-/** How the reference names the header that resumes a stream. */
+/** How the reference names the header by which a stream is resumed. */
 export const RESUME = {
   "Last-Event-ID": "the last event ID seen, as `EventSource` sends it: what came after it is sent first",
 }
@@ -76,7 +76,10 @@ export const RESUME = {
 export interface Asked {
   /** The format; default: the one that `Accept` asks for. */
   readonly format?: HttpFormat["name"]
-  /** The last event ID seen; the header wins. Absent if the client does not resume. */
+  /**
+   * The last event ID that the client has seen; the header is used if both are there. Absent if the client
+   * does not resume.
+   */
   readonly last_event_id?: string
   /** Whether to begin with the current state; true by default. */
   readonly snapshot?: "true" | "false"
@@ -84,17 +87,18 @@ export interface Asked {
   readonly thin?: string
 }
 
-/** Keys that clients add to get past caches. */
+/** Keys that clients add to avoid caches. */
 const AGAINST_CACHES = /^(t|ts|cb|_.*)$/
-/** What polyfills of EventSource call `last_event_id`. */
+/** Other names that polyfills of EventSource use for `last_event_id`. */
 const ALIASES: readonly string[] = ["lastEventId", "Last-Event-ID"]
 
 /**
- * Prepares the query before it is checked: removes keys that mean nothing, and gives others the name that
- * they have here.
+ * Prepares the query before it is checked: it removes keys without a meaning, and renames other keys to their
+ * names in this API.
  */
 export function tidy({ query }: { readonly query: object }): void {
-  // Most queries are empty, and thousands of streams may open at once: this way they cost nothing.
+  // Most queries are empty, and thousands of streams may open at once. With this loop an empty query costs
+  // nothing.
   for (const key in query) {
     const isAlias = ALIASES.includes(key)
     const value: unknown = Reflect.get(query, key)
@@ -103,14 +107,17 @@ export function tidy({ query }: { readonly query: object }): void {
   }
 }
 
-/** The last event ID seen, by the header before the query; an empty one counts as none. */
+/**
+ * The last event ID that the client has seen: from the header, otherwise from the query. An empty one counts
+ * as none.
+ */
 export const lastEventIdOf = (request: Request, { last_event_id }: Asked): string | undefined =>
   request.headers.get("last-event-id") || last_event_id || undefined
 
 /** The ids of the query; undefined if it names none. */
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
 
-/** Which updates the query wants, by song and by item; undefined for all. */
+/** Which updates the query asks for, by song and by item; undefined for all updates. */
 export function wantedOf(songId: string | undefined, ids?: string): Wanted {
   if (songId === undefined && ids === undefined) return undefined
   const song = songId === undefined ? undefined : Number(songId)

@@ -10,8 +10,8 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
 /**
- * Reads the tickets that other servers gave out, before any request uses them. With one server it costs
- * nothing.
+ * Reads the tickets that other servers gave out before any request uses them. If there is only one server,
+ * this costs nothing.
  */
 export function sharedTickets(tickets: Tickets | undefined) {
   const plugin = new Elysia({ name: "shared tickets" })

@@ -4,8 +4,8 @@ import { unknownItem } from "../errors.ts"
 const ITEM_ID = /^[1-9][0-9]{0,15}$/
 
 /**
- * Checks the item of a path for a share link, which carries a token for one item: for such a token all other items do
- * not exist.
+ * Checks the item of a path for a share link, which contains a token for one item. For such a token no other
+ * item exists.
  * @throws AppError `not_found`
  */
 export function checkOwnItem(

@@ -18,7 +18,7 @@ const DeliveriesParams = Type.Object(
   { additionalProperties: false },
 )
 
-/** What has been sent to webhooks, and what is still to be. */
+/** What was sent to webhooks, and what will be sent. */
 export const webhookRoutes = (webhooks: Webhooks) =>
   api("/webhooks").get(
     "/deliveries",

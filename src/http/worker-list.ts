@@ -10,7 +10,7 @@ import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
-/** The most items under way that are looked at. */
+/** How many items under way are read. */
 const MOST_ITEMS = 1000
 
 const WorkerParams = Type.Object({
@@ -23,7 +23,7 @@ const WorkerParams = Type.Object({
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
-/** A worker as it is answered; `known` is undefined if it made no claim or report since the server started. */
+/** A worker as it is shown. `known` is undefined if it made no claim or report since the server started. */
 function seen(worker: string, known: KnownWorker | undefined, held: readonly QueueItem[]): WorkerSeen {
   return {
     worker,
@@ -40,8 +40,8 @@ function seen(worker: string, known: KnownWorker | undefined, held: readonly Que
 }
 
 /**
- * The workers that made claims or reports, and those that hold items: one that only claims by number is listed while
- * it holds one.
+ * The workers that made claims or reports, and those that hold items. A worker that claims only by number is
+ * listed while it holds an item.
  */
 async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> {
   const { items } = await queue.list({ status: "processing", limit: MOST_ITEMS })

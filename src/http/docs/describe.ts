@@ -26,7 +26,7 @@ export interface RouteOfApp {
   readonly method: string
   /** The path, with parameters as `:name`. */
   readonly path: string
-  /** What was given beside the handler. */
+  /** What was given to the route beside its handler. */
   readonly hooks: {
     /** The schema of the body; absent for none. */
     readonly body?: unknown
@@ -34,12 +34,12 @@ export interface RouteOfApp {
     readonly query?: unknown
     /** The schema of the parameters in the path; absent for none. */
     readonly params?: unknown
-    /** The route's own words (`words`); absent for a route of the framework. */
+    /** The route's description of itself (`words`); absent for a route of the framework. */
     readonly detail?: unknown
   }
 }
 
-/** The schemas with a name of their own in the document. */
+/** The schemas that have a name of their own in the document. */
 const NAMED: Readonly<Record<string, TSchema>> = {
   QueueItem,
   NewItem,
@@ -55,7 +55,7 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   StreamLine,
   WebhookBody,
 }
-// Found by their shape, because an optional property is a copy of its schema.
+// A schema is found by its shape, because an optional property is a copy of its schema.
 const names = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]))
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
 const isSchema = (value: unknown): value is TSchema => typeof value === "object" && value !== null
@@ -70,7 +70,10 @@ const INTEGERS: Readonly<Record<string, number>> = {
   "^[1-9][0-9]{0,15}$": 1,
 }
 
-/** A schema as the document has it: named ones become references, our own formats become what they allow. */
+/**
+ * A schema as it stands in the document: a schema with a name becomes a reference, and one of our own formats
+ * becomes the pattern that it allows.
+ */
 function schemaOf(schema: TSchema, isTop = false): Json {
   const name = names.get(JSON.stringify(schema))
   if (name !== undefined && !isTop) return ref(name)
@@ -142,7 +145,7 @@ function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }
   if (needOf({ method, path }) !== "nothing") {
     for (const code of ["unauthorized", "forbidden", "too_many_requests"] as const) codes.add(code)
   }
-  // The guard stands before every route.
+  // The guard runs before every route.
   for (const code of ["malformed_request", "misdirected"] as const) codes.add(code)
   return [...codes, "internal"]
 }
@@ -195,7 +198,7 @@ function operationOf(route: RouteOfApp, described: RouteWords): Json {
     responses: {
       ...Object.fromEntries(described.successes.map(successOf)),
       ...refusalAnswers(refusalsOf(route, described)),
-      // OpenAPI demands an answer that is HTTP, and 101 is not one.
+      // OpenAPI requires an HTTP answer, and 101 is none.
       ...(described.successes[0]?.status === 101 && { default: refusalAnswers(["internal"])["500"] }),
     },
   }
@@ -222,7 +225,10 @@ const webhook = (): Json => ({
   },
 })
 
-/** The OpenAPI document: the routes with their own words, and the schemas that check their requests. */
+/**
+ * The OpenAPI document. It consists of what the routes say about themselves and the schemas that check their
+ * requests.
+ */
 export function describe(routes: readonly RouteOfApp[], version: string): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {

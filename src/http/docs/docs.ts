@@ -19,8 +19,8 @@ const sent = (body: string, type: string): Response =>
   })
 
 /**
- * Puts the path under which a proxy serves this server into the examples. Only the browser knows it: this script came by
- * it.
+ * Puts the path under which a proxy serves this server into the examples. Only the browser knows this path:
+ * it has loaded this script from there.
  */
 const ADDRESS_SCRIPT = `const { src, dataset } = document.currentScript
 const server = new URL("..", src).href.slice(0, -1)
@@ -28,15 +28,15 @@ for (const example of document.querySelectorAll("pre"))
   example.textContent = example.textContent.replaceAll(dataset.server, server)
 `
 
-/** The address by which the reader came, also through a proxy, without a path of that. */
+/** The address that the reader used, also if a proxy is in between, without the path of that proxy. */
 function addressOf({ headers }: Request): string {
   const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http"
   return `${scheme}://${headers.get("host") ?? "localhost"}`
 }
 
 /**
- * The description of the API for programs and for people, made when it is asked for. `routes` lists the routes of the
- * whole app.
+ * The description of the API for programs and for people, made when it is requested. `routes` lists the
+ * routes of the whole app.
  */
 export function docsRoutes(routes: () => readonly RouteOfApp[], version: string) {
   let document: ReturnType<typeof describe> | undefined

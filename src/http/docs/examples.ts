@@ -44,7 +44,7 @@ export const OPEN_STREAM: Success = {
   },
 }
 
-/** A body for each operation that takes one as JSON. */
+/** An example of the body, for each operation whose body is JSON. */
 export const BODIES: Readonly<Record<string, object>> = {
   addItem: { song_id: 7, title: "Northern Lights", priority: 10 },
   changeItem: { title: "Northern Lights", priority: 20 },
@@ -77,6 +77,6 @@ data: ${JSON.stringify({ attempt: 1, status: "completed" })}
 
 `
 
-/** An output as text, of which the beginning is not kept any more. */
+/** An output as text whose beginning is no longer stored. */
 export const OUTPUT_TEXT = `[262,144 bytes are not kept]
 ${PART.text}`

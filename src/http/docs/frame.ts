@@ -1,18 +1,18 @@
-/** What an HTML page that needs no script has of its own. */
+/** The parts of an HTML page without scripts that differ from page to page. */
 export interface Framed {
   /** Its title. */
   readonly title: string
-  /** Leads from its address to that of the queue's page. */
+  /** The relative path from this page to the page of the queue. */
   readonly top: string
-  /** What stands above its content, as HTML; default nothing. */
+  /** HTML above its content; default nothing. */
   readonly header?: string
-  /** What leads to other pages, as HTML; default nothing. */
+  /** HTML with the links to other pages; default nothing. */
   readonly nav?: string
   /** Its content, as HTML. */
   readonly main: string
 }
 
-/** The sign of the product: a wave. */
+/** The logo of the product: a wave. */
 const LOGO = `<svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#1c2540"/><path d="M8 13v6M13 8v16M18.5 11v10M24 14v4" stroke="#7aa5ff" stroke-width="3.2" stroke-linecap="round"/></svg>`
 
 /** A page without scripts in the look of the product. Its links work below any path of a proxy. */

@@ -12,7 +12,7 @@ const isObject = (value: unknown): value is Json => typeof value === "object" &&
 const object = (value: unknown): Json => (isObject(value) ? value : {})
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
-/** The bounds of a number, if they are worth showing. */
+/** The bounds of a number as text, if they are useful to the reader. */
 function bounds({ minimum, maximum }: Json): string {
   const [from, to] = [minimum, maximum].map((one) => (one === undefined ? undefined : escape(one)))
   if (to !== undefined && Number(maximum) < Number.MAX_SAFE_INTEGER) return ` ${from ?? "up"} to ${to}`
@@ -71,7 +71,10 @@ function contents(content: unknown): string {
     .join("")
 }
 
-/** Where the examples ask: the default address, until a page is sent to a reader who came by another one. */
+/**
+ * The server of the examples: the default address. It is replaced when a page is sent to a reader who used
+ * another address.
+ */
 const SERVER = "http://localhost:8080"
 const SAMPLES: Readonly<Record<string, string>> = {
   id: "7",
@@ -81,7 +84,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   renderer: "ffmpeg",
 }
 
-/** The command that makes such a request; empty where curl cannot. */
+/** The curl command for such a request; empty if curl cannot send it. */
 function curlOf(method: string, path: string, { requestBody, parameters, responses }: Json): string {
   if (object(responses)["101"] !== undefined || !path.startsWith("/")) return ""
   const [[type, content] = ["", {}]] = Object.entries(object(object(requestBody)["content"]))
@@ -132,11 +135,11 @@ ${isObject(requestBody) ? `<h3>Body</h3>${requestBody["description"] === undefin
 </article>`
 }
 
-/** The requests that the server sends, shown like routes. */
+/** The requests that the server itself sends, in the form of routes. */
 const sent = (webhooks: unknown): Json =>
   Object.fromEntries(Object.entries(object(webhooks)).map(([, methods]) => ["your --webhook URL", methods]))
 
-/** One operation of the document, with its place. */
+/** One operation of the document, with its method and path. */
 interface Operation {
   readonly method: string
   readonly path: string
@@ -165,7 +168,7 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   }))
 }
 
-/** Lets the examples of a page ask the server where the browser has found it. */
+/** A script by which the examples of a page use the address at which the browser has found the server. */
 const addressed = (top: string): string =>
   `<script src="${top}docs/address.js" data-server="${SERVER}"></script>`
 
@@ -219,8 +222,8 @@ function page(
 const entry = (id: string, text: string): string => `<li><a href="#${id}">${text}</a></li>`
 
 /**
- * The reference of an OpenAPI document, page by page: plain HTML without files from other servers, which needs no script.
- * The page at the key "" leads to the others.
+ * The reference of an OpenAPI document, one page per group: plain HTML without files from other servers and
+ * without needing a script. The page with the key "" links to the others.
  */
 export function reference(document: Json): ReadonlyMap<string, string> {
   const groups = groupsOf(document)
@@ -242,5 +245,5 @@ export function reference(document: Json): ReadonlyMap<string, string> {
   return new Map([["", start(document, groups)], ...pages, ["schemas", last]])
 }
 
-/** A page of the reference, whose examples ask the server at this address. */
+/** A page of the reference whose examples use this address of the server. */
 export const pageFor = (page: string, address: string): string => page.replaceAll(SERVER, escape(address))

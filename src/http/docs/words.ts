@@ -2,17 +2,17 @@ import type { TSchema } from "@sinclair/typebox"
 
 import type { ErrorCode } from "../../errors.ts"
 
-/** What a body consists of, with examples. */
+/** The content of a body, with examples. */
 export interface Content {
   /** The schema of the body, or of each thing in a stream. */
   readonly schema: TSchema
-  /** An example of one; absent for none. */
+  /** An example of the body; absent for none. */
   readonly example?: unknown
-  /** An example as it looks on the wire; absent if `example` shows that. */
+  /** An example as it looks on the network; absent if `example` shows that already. */
   readonly wire?: string
 }
 
-/** What a route answers if it succeeds. */
+/** A successful answer of a route. */
 export interface Success {
   /** The HTTP status. */
   readonly status: number
@@ -22,7 +22,7 @@ export interface Success {
   readonly content?: Readonly<Record<string, Content>>
 }
 
-/** How a route describes itself, beside its schemas. */
+/** How a route describes itself, in addition to its schemas. */
 export interface RouteWords {
   /** A name in camelCase, for generated clients. */
   readonly id: string
@@ -37,15 +37,15 @@ export interface RouteWords {
   /** The answers if it succeeds; at least one. */
   readonly successes: readonly Success[]
   /**
-   * Codes of refusals of its own; default none. Those that every request with such a body, query or path can
-   * get are added.
+   * Codes of the refusals that only this route has; default none. The refusals that every request with such a
+   * body, query or path can get are added.
    */
   readonly refusals?: readonly ErrorCode[]
   /** What the body is; absent if it is JSON, or if there is none. */
   readonly body?: { readonly type: string; readonly about: string }
 }
 
-/** What the groups of routes are about. */
+/** What each group of routes is about. */
 export const TAGS: Readonly<Record<RouteWords["tag"], string>> = {
   Queue: "Add, look at and change queue items.",
   Workers: "Claim an item, report on it, and end it; a lease is the right to write it until a time.",
@@ -65,16 +65,17 @@ export const json = (about: string, schema: TSchema, status = 200): Success => (
 })
 
 /**
- * A route's own words, for its options: Elysia keeps `detail` on the route, and `describe` reads it there.
+ * The description that a route gives of itself, as an option of the route: Elysia keeps `detail`, and
+ * `describe` reads it there.
  */
 export const words = (own: RouteWords): { readonly detail: RouteWords } => ({ detail: own })
 
-/** For a route that is not part of the described API. */
+/** Marks a route that is not part of the described API. */
 export const unlisted = { detail: { hide: true } }
 
 /** The words in a route's `detail`; undefined if it has none. */
 export function wordsOf(detail: unknown): RouteWords | undefined {
   const isOurs = typeof detail === "object" && detail !== null && "summary" in detail && "successes" in detail
-  // Elysia hands out what `words` put there as if it were one of its own details.
+  // Elysia returns what `words` has put there as if it were one of Elysia's own details.
   return isOurs ? (detail as RouteWords) : undefined
 }
