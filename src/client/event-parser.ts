@@ -29,8 +29,8 @@ export class EventParser {
   #id: string | undefined;
 
   /**
-   * Yields the events that these bytes complete. @throws ServerError if an event is too long to come from a
-   * server
+   * Yields the events that these bytes complete.
+   * @throws ServerError if an event is too long to come from a server
    */
   *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
     // A carriage return at the very end may be half of a line break.

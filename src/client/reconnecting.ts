@@ -43,8 +43,8 @@ export interface Reading<Said> {
   /** The path in the API, with its query. */
   readonly path: string
   /**
-   * Reads an event; undefined if no server sends such an event. @throws Error if the connection must be
-   * opened again
+   * Reads an event; undefined if no server sends such an event.
+   * @throws Error if the connection must be opened again
    */
   readonly read: (event: ServerSentEvent) => Understood<Said> | undefined
 }
@@ -152,8 +152,8 @@ async function* connection<Said>(
 }
 
 /**
- * The `offline` for a connection that ended with this error. @throws ServerError if the server has refused
- * for good
+ * The `offline` for a connection that ended with this error.
+ * @throws ServerError if the server has refused for good
  */
 function offlineAfter(error: unknown, connections: Connections): Offline {
   const reason = reasonOf(error)

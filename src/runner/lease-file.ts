@@ -211,8 +211,8 @@ export class LeaseFile {
 
   /**
    * Takes over the leases of files whose lock is free, because their workers are gone. First it writes its
-   * own leases again if that has failed before, or if somebody has removed the file. @throws Error from the
-   * disk
+   * own leases again if that has failed before, or if somebody has removed the file.
+   * @throws Error from the disk
    */
   adopt(): KeptLease[] {
     if (!this.#isWritten || !this.#isThere) this.#write()

@@ -21,10 +21,7 @@ const LAST_TRY_MS = 1500
 /** The error of a try that has used all the time that was left. */
 const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
 
-/**
- * Whether the answer did not come from our server: there was none, the error is temporary, or a proxy
- * answered.
- */
+/** Whether the answer is not our server's: there was none, it is only for now, or a proxy answered. */
 export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
 
 /** Whether the server denies us access. A wrong token or host name can be corrected while we wait. */
@@ -101,10 +98,7 @@ export class Reporter {
   #isRefused = false
   #hasGivenUp = false
 
-  /**
-   * `first` gets the item and its lease. It is called again after each try in which the server could not be
-   * reached.
-   */
+  /** `first` gets the item and its lease. It is called again if the server could not be reached. */
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
@@ -118,8 +112,8 @@ export class Reporter {
   }
 
   /**
-   * Gets the item before the work begins, even if the server is unreachable for a while. @throws ServerError
-   * if the server refuses
+   * Gets the item before the work begins, even if the server is unreachable for a while.
+   * @throws ServerError if the server refuses
    */
   async begin(): Promise<void> {
     try {
@@ -151,8 +145,7 @@ export class Reporter {
   }
 
   /**
-   * Takes what the command prints on an output, 1 or 2, and sends it later. The bytes must not change any
-   * more.
+   * Sends, a little later, what the command prints on an output, 1 or 2. The bytes must not change any more.
    */
   print(bytes: Uint8Array, output: number): void {
     this.#outputSender?.push(bytes, output)
@@ -213,10 +206,7 @@ export class Reporter {
     return this.#taking
   }
 
-  /**
-   * An outage makes the lease longer by its own length. So we have as much time to report as was left of the
-   * lease, which is at least half of it.
-   */
+  /** An outage makes the lease longer by its own length, so what was left of it is our time to report. */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
   }
@@ -308,10 +298,7 @@ export class Reporter {
     }
   }
 
-  /**
-   * Sends the oldest report. If it could not be sent, it is kept; if the server cannot read it, it is
-   * dropped.
-   */
+  /** Sends the oldest report. If that fails it is kept, and dropped only if the server cannot read it. */
   async #send(held: Held): Promise<boolean> {
     const report = this.#waiting.take()
     if (!report) return false

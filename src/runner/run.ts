@@ -90,8 +90,8 @@ export class CommandRun {
   }
 
   /**
-   * Resolves with how the attempt ended, or with an exit code if none began. @throws ServerError if there is
-   * no item
+   * Resolves with how the attempt ended, or with an exit code if none began.
+   * @throws ServerError if there is no item
    */
   async render(): Promise<AttemptEnd | number> {
     const { plan, source, server, reportWithinMs } = this.#options

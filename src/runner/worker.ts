@@ -93,8 +93,8 @@ export class Worker {
   }
 
   /**
-   * Resolves when the worker was stopped and its attempts have ended. @throws Error if the worker cannot go
-   * on
+   * Resolves when the worker was stopped and its attempts have ended.
+   * @throws Error if the worker cannot go on
    */
   async run(): Promise<void> {
     await this.#tried(() => this.#unreported.inherit())
