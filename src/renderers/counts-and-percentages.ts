@@ -1,5 +1,5 @@
 import type { Unit } from "../item/item.ts"
-import { type LineLook, NEAR_START } from "./believed-bar.ts"
+import { type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
 import type { Count } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
@@ -37,6 +37,27 @@ interface Pair {
 
 const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
 
+/** How far the whole is if the percentage is that of the innermost of these. */
+const partOf = (counts: readonly Count[], { fraction }: Percent): number =>
+  counts.reduceRight((inner, count) => (begunOf(count) + inner) / count.total, fraction)
+
+/** Until it is known whether a percentage is that of the step at the head of its line, the least of both counts. */
+function leastOf(counts: readonly Count[], percent: Percent): number {
+  const [head] = counts
+  const isStep = counts.length === 1 && head?.isHead && !isOf(head, percent)
+  return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
+}
+
+/**
+ * The words before a percentage, which distinguish a bar. Of a step in brackets at the head of a line they differ with
+ * each step.
+ */
+function labelOf(text: string, percent: Percent, counts: readonly Count[]): string {
+  const [head] = counts
+  const isStep = counts.length === 1 && head?.isHead && head.at === 1 && percent.at > head.end
+  return isStep ? "[" : shapeOf(text.slice(0, percent.at))
+}
+
 const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
@@ -53,7 +74,7 @@ export class CountsAndPercentages {
 
   /** What a line measures. */
   of({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
-    const label = shapeOf(text.slice(0, percent.at))
+    const label = labelOf(text, percent, counts)
     const isEnclosed = this.#learns(label, percent, counts)
     const around = this.#around(label, percent, counts)
     const [outermost] = around
@@ -62,10 +83,7 @@ export class CountsAndPercentages {
     const total = TOTAL.exec(text)?.[1]
     return {
       key: total === undefined ? label : `${label}/${total}`,
-      fraction: around.reduceRight(
-        (inner, count) => (begunOf(count) + inner) / count.total,
-        percent.fraction,
-      ),
+      fraction: around.length > 0 ? partOf(around, percent) : leastOf(counts, percent),
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
@@ -87,8 +105,8 @@ export class CountsAndPercentages {
     const before = this.#last.get(label)
     if (before || this.#last.size < MAX_KINDS) this.#last.set(label, { fraction, count })
     const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
-    if (!isNext || fraction > NEAR_START || before.fraction <= fraction || this.#nested.has(label))
-      return false
+    const hasEnded = fraction <= NEAR_START || (before?.fraction ?? 0) >= NEAR_END
+    if (!isNext || !hasEnded || before.fraction <= fraction || this.#nested.has(label)) return false
     this.#enclosed.add(label)
     return true
   }

@@ -40,9 +40,10 @@ const HEAD_RANK = -1
 /** More counts than this on a line are a table. */
 const MAX_COUNTS = 8
 
-const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
+const SLASH =
+  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) ?\/ ?(\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
 const OF =
-  /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
+  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
 /** A line at the start of each step that gives its number but no noun: "Rendering 1 of 4". */
 const DOING =
@@ -60,7 +61,7 @@ const plural = (noun: string): string => (/(?:ss|tch)$/u.test(noun) ? `${noun}es
 const singular = (name: string): string => name.replace(/(?<=tch|ss)es$|s$/u, "")
 
 function countFrom(text: string, match: RegExpExecArray): Count | undefined {
-  const [n, total] = [Number(match[1]), Number(match[2])]
+  const [n = 0, total = 0] = match.slice(1, 3).map((digits) => Number(digits.replaceAll(",", "")))
   const before = text.slice(Math.max(0, match.index - 24), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2

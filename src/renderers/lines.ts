@@ -16,6 +16,7 @@ import {
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { NestedCounts } from "./nested-counts.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
+import { Preparation } from "./preparation.ts"
 import { OWN, type Own, RenderersInScripts } from "./renderers-in-scripts.ts"
 import { LOUD } from "./worth-decoding.ts"
 
@@ -32,14 +33,12 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?[kmgt]i?b ?(?:\/|of) ?\d|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside of counts that are distinguished. */
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
-/** Bars with these words say nothing of the render. */
-const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b/i
 /**
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
  * log looks different: "[12:33:10] rendering: 45%".
@@ -67,6 +66,7 @@ class Lines implements LineReader {
   readonly #bars: Bars
   readonly #measures = new CountsAndPercentages()
   readonly #counters = new NestedCounts()
+  readonly #preparation = new Preparation()
   /** Bars inside of what is counted. */
   #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
   /** The bars that were seen inside of what is counted. */
@@ -126,11 +126,13 @@ class Lines implements LineReader {
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)
     if (this.#isSaid(line) && !isRedrawn) return undefined
-    if (!FIGURES.test(line) && !line.includes(ESCAPE)) return undefined
+    const hasFigures = FIGURES.test(line)
+    this.#preparation.hear(line, hasFigures)
+    if (!hasFigures && !line.includes(ESCAPE)) return undefined
     let told: Report | undefined
     for (const piece of shownIn(line, isRedrawn)) {
       const { text } = piece
-      if (!DIGIT.test(text) || PREPARATION.test(text) || TRANSCRIPT.test(text)) continue
+      if (!DIGIT.test(text) || this.#preparation.isShownIn(text) || TRANSCRIPT.test(text)) continue
       const unit = this.#tell(piece)
       if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }
@@ -230,7 +232,8 @@ class Lines implements LineReader {
     }
     const isLater = wasEmpty && this.#turns.fraction > 0
     if (isLater && this.#counters.isAround) this.#enclose(this.#counters.fraction(0))
-    else if (seen.isNext || isLater) this.#turns.begin()
+    // What was full at once is over: what counts now is not a part of it.
+    else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }

@@ -4,6 +4,8 @@ const MEASURED = [
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|limit",
+  "reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap",
+  "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
   "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level",
 ].join("|")
 /**
@@ -14,7 +16,9 @@ const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
 const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|is|at)? ?$"
-const MEASURED_BEFORE = new RegExp(`${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
+/** What a file will be, in bytes and as a part of another one: "predicted size 12.3 MB (45%)". */
+const SIZED = "\\bsize[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$"
+const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
   /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu

@@ -166,7 +166,10 @@ export class NestedCounts {
       const isLast = i === counts.length - 1
       // What is inside of a believed count on its own line needs no start of its own.
       const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
-      const isSure = !isProperty && (isBegun || (count.isWork && (isTold || (isDone && isLast))))
+      // The place up to which a program has read is always near what it takes for the end.
+      const isWithin = isTold && count.n < NEAR_END * count.total
+      const isNamed = !isProperty || count.n === 0
+      const isSure = isNamed && (isBegun || (count.isWork && (isWithin || (isDone && isLast))))
       const isUnderWay = this.#nested.includes(counter)
       const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
       if (seen === "unproven") {

@@ -19,7 +19,7 @@ const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?
 const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
 const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
-  /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
+  /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
 /** The most characters beside a figure in which its name is sought. */
 const MAX_NAME = 40

@@ -48,6 +48,14 @@ describe("what is measured is no progress, though it grows", () => {
     ["Slot ", "/64"],
     ["waiting ", "/60 s"],
     ["GET /search?q=", "% HTTP/1.1"],
+    ["CPU-Auslastung: ", " %"],
+    ["mémoire : ", " %"],
+    ["frame 12 (realtime ", "%)"],
+    ["clipped samples ", "%"],
+    ["denoise strength ", "%"],
+    ["reserved ", ".0 GiB of 100 GiB"],
+    ["[cuda] allocated ", ".1 GiB / 64.0 GiB"],
+    ["crf 31: predicted video size 12.3 MiB (", "%) taking 12 minutes"],
   ])("%j ... %j", (before, after) => {
     const pieces = each([1, 2, 4, 7, 12, 41, 43, 47], (n) => `${before}${n}${after}\n`)
     expect(shownOf(pieces)).toEqual({ last: 0, most: 0, unit: "" })

@@ -49,7 +49,10 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   // The image is believed once something goes on within it.
   [lf("tile 1/12, frame 4/10", "tile 7/12, frame 4/10"), 35, "3/10 frames"],
   [lf("tile 1/12, frame 4/10"), 0, ""],
+  [lf("frame 2,000/12,000", "frame 4,000/12,000"), 33, "3999/12000 frames"],
+  [lf("frame 2,000 of 12,000", "frame 4,000 of 12,000"), 33, "3999/12000 frames"],
   // How far an encoder has read, which is no end.
+  [[10, 20, 30].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [[1, 10, 100].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
   // Several at once, in no order.
@@ -250,8 +253,8 @@ const SEVERAL: readonly Program[] = [
   ["a step in brackets within an image", lf("image 1 of 2", "[1/10] sampling", "[6/10] sampling"), 25, 25],
   ["frames after images", lf("image 1 of 2", "image 2 of 2", "frame 1 of 10", "frame 6 of 10"), 50, 50],
   [
-    "git",
-    ["remote: Counting objects: ", "Receiving objects: ", "Resolving deltas: "].flatMap((label) =>
+    "three stages",
+    ["Cutting scenes: ", "Mixing: ", "Colouring: "].flatMap((label) =>
       each([0, 5, 10], (n) => `\r${label} ${n * 10}% (${n * 45}/450)`),
     ),
     30,

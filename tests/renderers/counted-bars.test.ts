@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test"
+
+import { each, read, TENTHS, tqdm } from "./programs.ts"
+
+test("a step in brackets is around its percentage from the first line on, as long as that says less", () => {
+  const steps = [1, 2, 3].flatMap((n) =>
+    each([20, 60, 100], (k) => `\r(${n}/3) mixing song${n} [##--] ${k}%`),
+  )
+  const shown = steps.map((_, i) => read([...steps.slice(0, i + 1), "\n"], 10).last)
+  expect(shown).toEqual([0, 20, 33, 33, 53, 66, 73, 86, 100])
+})
+
+test.each([
+  ["told at 0, as name and value", 10, "frame: ", 20],
+  ["told later", 0.5, "", 10],
+] as const)(
+  "bars within frames that are counted, %s, never hide the frames",
+  (_name, apartS, name, least) => {
+    const frames = [0, 1, 2].flatMap((n) => [`${name}${n}/10\n`, ...each(TENTHS, (k) => `${tqdm(k, 10)}\r`)])
+    const { last, most } = read(frames, apartS)
+    expect(last).toBeGreaterThanOrEqual(least)
+    if (name !== "") expect(most).toBeLessThanOrEqual(30)
+  },
+)

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "bun:test"
+
+import { BAR, each, read, TENTHS } from "./programs.ts"
+
+/** tqdm's bar of bytes. */
+const bytes = (label: string) => (n: number) =>
+  `\r${label}${n * 10}%|${BAR.repeat(n)}${" ".repeat(10 - n)}| ${n}4.5M/145M [00:0${n % 9}<00:07, 2${n}.0MiB/s]`
+const SHARDS = (n: number) =>
+  `\rsharding: ${n * 10}%|${BAR.repeat(n)}${" ".repeat(10 - n)}| ${n}/10 [00:07, 2.${n}it/s]`
+
+/** What a script does before its work, as its tools tell it. */
+const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
+  ["files are fetched", each(TENTHS, (n) => `\rFetching 15 files: ${n * 10}%|${BAR.repeat(n)}| ${n}/10`)],
+  ["a model is fetched, by its file's name", each(TENTHS, bytes("model.safetensors: "))],
+  ["a model is fetched, without a word", each(TENTHS, bytes(""))],
+  [
+    "a package is fetched, as the line above says",
+    [
+      "  Downloading torch-2.1.0-cp310-manylinux1_x86_64.whl (670.2 MB)\n",
+      ...each(TENTHS, (n) => `\r     ${"━".repeat(n)}╺ ${n * 67}.0/670.2 MB 10.${n} MB/s eta 0:01:0${n}`),
+    ],
+  ],
+  [
+    "a file is fetched and saved",
+    [
+      "Saving to: ‘cover.png’\n",
+      ...each(TENTHS, (n) => `\rcover.png ${n * 10}%[${"=".repeat(n)}>] ${n}.5M 4.${n}MB/s eta 1${n}s`),
+    ],
+  ],
+  [
+    "a model is pulled",
+    each(TENTHS, (n) => `\rpulling 8eeb52dfb3bb... ${n * 10}% ▕${BAR.repeat(n)}▏ ${n}.1 GB/47 GB`),
+  ],
+  [
+    "layers of a container",
+    each(TENTHS, (n) => `\ra1b2c3d4e5f6: Extracting [${"=".repeat(n)}>] ${n}.2MB/52MB`),
+  ],
+  [
+    "sources are cloned",
+    ["remote: Counting objects: ", "Receiving objects: ", "Resolving deltas: ", "Updating files: "].flatMap(
+      (label) => each(TENTHS, (n) => `\r${label} ${n * 10}% (${n * 45}/450), 12.${n} MiB`),
+    ),
+  ],
+  [
+    "packages are listed",
+    ["Reading package lists...", "Building dependency tree...", "(Reading database ..."].flatMap((label) =>
+      each(TENTHS, (n) => `\r${label} ${n * 10}%`),
+    ),
+  ],
+  [
+    "packages are installed",
+    each(
+      TENTHS,
+      (n) =>
+        `\u001b7\u001b[24;0f\u001b[42mProgress: [ ${n * 10}%]\u001b[49m [${"#".repeat(n)}.....] \u001b8Unpacking a${n} (2:0.163) ...\n`,
+    ),
+  ],
+  ["shaders are initialised", each(TENTHS, (n) => `\rInitializing shaders ${n * 10}%`)],
+  ["textures are loaded", each(TENTHS, (n) => `Loaded ${n}/10 textures\n`)],
+]
+
+describe.each(PREPARATIONS)("%s before the work", (_name, pieces) => {
+  test.each([0, 10])("says nothing of it, and nothing is taken back later, %d s apart", (apartS) => {
+    expect(read([...pieces, "\n"], apartS)).toEqual({ last: 0, most: 0, unit: "" })
+    const work = ["rendering begins\n", ...each([0, 2, 4, 6], (n) => `\r${n * 10}%|${BAR.repeat(n)}`), "\n"]
+    expect(read([...pieces, "\n", ...work], apartS)).toMatchObject({ last: 60, most: 60 })
+  })
+})
+
+test.each([
+  ["bytes that are rendered", each([0, 2, 4], bytes("encoding: "))],
+  ["bytes that are sent", each([0, 2, 4], bytes("uploading: "))],
+  ["bytes of all bytes", each([10, 20, 40], (n) => `\rCompleted ${n}.0 MiB/100.0 MiB (1${n}.2 MiB/s)`)],
+  ["a bar of something else after a line about a package", ["Downloading x\n", ...each([0, 2, 4], SHARDS)]],
+  [
+    "bytes after another line than that about a package",
+    ["Downloading x\n", "encoding\n", ...each([10, 20, 40], (n) => `\r${n}.0/100.0 MB`)],
+  ],
+  [
+    "what is rendered while something is loaded",
+    each([10, 20, 40], (n) => `rendering ${n}% (3 images loaded)\n`),
+  ],
+])("%s are progress", (_name, pieces) => {
+  expect(read([...pieces, "\n"], 10).last).toBe(40)
+})
+
+test("a step of a script that fetches something is a step like any other", () => {
+  const steps = ["[1/4] Cutting\n", "[2/4] Fetching fonts\n"]
+  expect(read(steps, 10)).toMatchObject({ last: 25, unit: "1/4 steps" })
+})
