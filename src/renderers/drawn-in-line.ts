@@ -62,12 +62,16 @@ export const shapeOf = (text: string): string =>
     .toLowerCase()
     .replace(DRAWING, " ")
     .replace(/(?<![\p{L}\p{N}_])\d+[dhms](?:\d+[hms])*\b/gu, "0")
+    // Where words are not spaced, a figure between two of them is no part of a name.
+    .replace(/(?<=[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}])\d[\d.,]*/gu, " 0 ")
     .replace(/(?<![\p{L}\p{N}_])\d[\d.,:]* ?(?:[kmgt]i?)?b\b/gu, "0b")
     .replace(/(?<![\p{L}\p{N}_])\d(?!b\b)[\d.,:]*(?: ?[kmgt]i?\b)?/gu, "0")
     .replace(/[|()[\]<>{},;=…-]+/gu, " ")
     .replace(/\s+/gu, " ")
     .trim()
 
+/** The time at the head of a log's line, with its zone. */
+const TIMESTAMP = /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]+ ?(?:[+-]\d\d:?\d\d|Z)?\]?/
 const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 
 /** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */
@@ -76,7 +80,7 @@ const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
 /** Whether the text is a row of figures: three or more beside each other, or figures without any word. */
 export function isTableRow(text: string): boolean {
   let [run, longest, figures] = [0, 0, 0]
-  const words = text.replace(APART, "$1").split(" ")
+  const words = text.replace(TIMESTAMP, "").replace(APART, "$1").trim().split(" ")
   for (const word of words) {
     const isCell = CELL.test(word)
     run = isCell ? run + 1 : 0

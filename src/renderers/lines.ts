@@ -33,12 +33,15 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?[kmgt]i?b ?(?:\/|of) ?\d|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside of counts that are distinguished. */
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
+/** Lines of subtitles, and words that a picture or a song is made of. */
+const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
+
 /**
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
  * log looks different: "[12:33:10] rendering: 45%".
@@ -132,7 +135,13 @@ class Lines implements LineReader {
     let told: Report | undefined
     for (const piece of shownIn(line, isRedrawn)) {
       const { text } = piece
-      if (!DIGIT.test(text) || this.#preparation.isShownIn(text) || TRANSCRIPT.test(text)) continue
+      if (
+        !DIGIT.test(text) ||
+        this.#preparation.isShownIn(text) ||
+        TRANSCRIPT.test(text) ||
+        WORDS_OF.test(text)
+      )
+        continue
       const unit = this.#tell(piece)
       if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }

@@ -16,8 +16,8 @@ const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
 const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|is|at)? ?$"
-/** What a file will be, in bytes and as a part of another one: "predicted size 12.3 MB (45%)". */
-const SIZED = "\\bsize[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$"
+/** The size of a file and its part of another, "predicted size 12.3 MB (45%)", or what stands behind a folder's name. */
+const SIZED = "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$"
 const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =

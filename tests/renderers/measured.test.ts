@@ -53,7 +53,10 @@ describe("what is measured is no progress, though it grows", () => {
     ["frame 12 (realtime ", "%)"],
     ["clipped samples ", "%"],
     ["denoise strength ", "%"],
-    ["reserved ", ".0 GiB of 100 GiB"],
+    ["/srv: ", ".0 GB / 100 GB"],
+    ["Stream size            : 3.12 MiB (", "%)"],
+    ["Prompt: a cat, ", "% grey"],
+    ["Dialogue: 0,0:00:04.00,0:00:04.90,Default,,0,0,0,,verse ", " of 60"],
     ["[cuda] allocated ", ".1 GiB / 64.0 GiB"],
     ["crf 31: predicted video size 12.3 MiB (", "%) taking 12 minutes"],
   ])("%j ... %j", (before, after) => {
@@ -107,6 +110,8 @@ describe("what is measured is no progress, though it grows", () => {
   test("bytes with a name, and the percentage that says the same", () => {
     const storage = each([10, 20, 30, 60], (n) => `Storage ${n}.1 GB / 100 GB (${n}%)\n`)
     expect(shownOf(storage)).toMatchObject({ last: 0, most: 0 })
+    const reserved = each([10, 20, 30, 60], (n) => `reserved ${n}.1 GB of 100 GB (${n}%)\n`)
+    expect(shownOf(reserved)).toMatchObject({ last: 0, most: 0 })
   })
 
   test("a count is told beside what is measured", () => {

@@ -79,6 +79,13 @@ const WHOLE: readonly Program[] = [
   ["a script's echo", lf("45%", "46%", "47%"), 47, 47],
   ["a script's words", lf("rendering: 10 % done", "rendering: 45 % done"), 45, 45],
   ["a log with times", lf("2026-05-12 10:33:22 INFO 45% done", "2026-05-12 10:34:25 INFO 52% done"), 52, 52],
+  [
+    "a log with times and their zone",
+    lf("[2026-05-12 10:33:22 +0100] 10% complete", "[2026-05-12 10:33:27 +0100] 45% complete"),
+    45,
+    45,
+  ],
+  ["Chinese, without spaces", lf("正在渲染 第10帧/共90帧 10%", "正在渲染 第45帧/共90帧 45%"), 45, 45],
   ["a log with clocks in brackets", lf("[12:33:10] rendering: 12%", "[12:33:20] rendering: 45%"), 45, 45],
   [
     "indicatif",
