@@ -159,8 +159,9 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(one).toMatchObject({ id: 1, status: "delivered", attempts: 1, answer: 200, error: "" })
   })
 
-  test(`${name}: a webhook that is followed no more keeps the record of its deliveries, and gets nothing`, async () => {
-    await using opened = await open(() => START_MS)
+  test(`${name}: a webhook that is followed no more keeps the record of its deliveries for a week, and gets nothing`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
     const { store } = opened
     const { deliveries } = store
     await deliveries.follow([ONE, TWO])
@@ -175,6 +176,10 @@ export function storeDeliveries(name: string, open: Open): void {
       [TWO, "delivered"],
       [ONE, "failed"],
     ])
+    // They are over, and forgotten like others that are.
+    nowMs += 8 * DAY_MS
+    await deliveries.add([], 0)
+    expect((await deliveries.list({ limit: 10 })).deliveries).toEqual([])
   })
 
   test(`${name}: deliveries are listed in pages, the newest first, and forgotten a week after they are over`, async () => {

@@ -192,6 +192,17 @@ export function storeReads(name: string, open: Open): void {
       expect(found).toEqual(order)
     }
     expect((await store.nextWaiting())?.id).toBe(high)
+    // A place is one of the whole queue, also where a list of one status goes on.
+    const { items } = await store.list({ limit: 100 })
+    for (const [at, { status }] of items.entries()) {
+      const after = at === 0 ? undefined : ((await store.list({ limit: at })).next ?? undefined)
+      const wanted = items.slice(at).filter((item) => item.status === status)
+      expect((await store.list({ status, after, limit: 100 })).items).toEqual(wanted)
+    }
+    const [first, last] = [(await store.list({ limit: 1 })).next, (await store.list({ limit: 7 })).next]
+    const queued = async (after: string | null): Promise<number[]> =>
+      (await store.list({ status: "queued", after: after ?? "", limit: 9 })).items.map(({ id }) => id)
+    expect([await queued(first), await queued(last)]).toEqual([[high, old, low], []])
   })
 
   test(`${name}: the list can be of one state or one song`, async () => {

@@ -224,7 +224,7 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.head()).toBe(2)
   })
 
-  test(`${name}: everything beside an item is stored, with an update and without`, async () => {
+  test(`${name}: everything beside an item is stored, each alone, with an update and without`, async () => {
     await using opened = await open()
     const { store } = opened
     const full: Work = {
@@ -254,9 +254,31 @@ export function storeWork(name: string, open: Open): void {
       return found
     }
     expect(await swept()).toEqual(full)
+    const others: Omit<Work, "course"> = {
+      lease_holder: 8,
+      lease_token: "u",
+      verdict: "release",
+      lease_ms: 2,
+      lease_expires_at: START_MS + 3,
+      rescues: 4,
+      done: 4.5,
+      rate: 0.125,
+      attempt_at: START_MS + 6,
+      moved_at: START_MS + 7,
+      is_set_back: false,
+      has_inner: false,
+      steps_begun: 3,
+    }
+    let last = full
+    for (const [key, value] of Object.entries(others)) {
+      const next = { ...last, [key]: value }
+      await store.change(id, ({ item }) => ({ item, work: next }))
+      expect(await swept()).toEqual(next)
+      last = next
+    }
     const head = await store.head()
     const renewed = {
-      ...full,
+      ...last,
       lease_expires_at: START_MS + 9,
       done: 5,
       rate: 1,

@@ -205,7 +205,7 @@ test("a reader whose place is in one attempt gets all of another attempt that it
   const url = `${server.url}/api/v1/queue/${work.id}/output`
   const read = async (query: string, place: string): Promise<string> =>
     (await fetch(`${url}${query}`, { headers: { "last-event-id": place } })).text()
-  expect(await read("?attempt=1", "2-7")).toBe("first, and longer\n")
+  expect(await read("?attempt=1&follow=true", "2-7")).toBe("first, and longer\n")
   expect(await read("?attempt=2", "1-7")).toBe("second\nthird\n")
   expect(await read("?attempt=2", "2-7")).toBe("third\n")
 })

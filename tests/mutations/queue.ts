@@ -272,4 +272,15 @@ export const QUEUE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/http/output.test.ts"],
+    [
+      [
+        "a follower of an attempt that is over waits while the next one renders",
+        'return isOther || item.status !== "processing"',
+        'return item.status !== "processing"',
+      ],
+    ],
+  ),
 ]

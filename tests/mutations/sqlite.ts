@@ -361,4 +361,37 @@ export const SQLITE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/columns.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "what only the lease or the steps change is not written",
+        "  otherItemKeys.every((key) => item[key] === before.item[key]) &&\n  otherWorkKeys.every((key) => work[key] === before.work[key])",
+        "  otherItemKeys.every((key) => item[key] === before.item[key])",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/list.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a list of one status goes on with nothing after an item of another",
+        "(s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`",
+        "sql`false`",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/deliveries.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "deliveries to a webhook that is followed no more are kept for ever",
+        "next_attempt_at: null, finished_at: this.#time() })",
+        "next_attempt_at: null })",
+      ],
+    ],
+  ),
 ]
