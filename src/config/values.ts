@@ -138,6 +138,20 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
   return [...new Set(urls)]
 }
 
+/** The URL of a server; null for none, and for one whose user, password or path cannot be decoded. */
+function urlOf(given: string): URL | null {
+  const url = URL.parse(given)
+  try {
+    decodeURIComponent(`${url?.username}${url?.password}${url?.pathname}`)
+    return url
+  } catch {
+    return null
+  }
+}
+
+/** How a character of a password that means something in a URL is written. */
+const ENCODED = "a password with one of % / # ? @ is percent-encoded, as %25 for %"
+
 /**
  * A SQLite file, or the URL of a PostgreSQL server. What looks like another URL is not taken for a file,
  * or each server would have its own queue. What was given is not repeated: it may hold a password.
@@ -145,12 +159,12 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
 export const databaseName: Read<string> = (texts, name) => {
   const given = text(texts, name)
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(given)) return given
-  const url = URL.parse(given)
+  const url = urlOf(given)
   if (url && /^postgres(ql)?:$/.test(url.protocol))
     return `${url.protocol}${given.slice(url.protocol.length)}`
   throw new AppError(
     "invalid",
-    `--${name} must be a SQLite file, or a URL such as postgres://user:password@host/database, which names one host`,
+    `--${name} must be a SQLite file, or a URL such as postgres://user:password@host/database, which names one host; ${ENCODED}`,
   )
 }
 
@@ -161,11 +175,11 @@ const BUS_SCHEME = /^(redis|rediss|valkey|valkeys|postgres|postgresql):$/
 export const busUrl: Read<string | undefined> = (texts, name) => {
   const given = last(texts)
   if (given === "") return undefined
-  const url = URL.parse(given)
+  const url = urlOf(given)
   if (url && BUS_SCHEME.test(url.protocol) && url.hostname !== "") return given
   throw new AppError(
     "invalid",
-    `--${name} (or ${variableOf(name)}) must be a URL such as redis://host:6379 or postgres://user@host/database`,
+    `--${name} (or ${variableOf(name)}) must be a URL such as redis://host:6379 or postgres://user@host/database; ${ENCODED}`,
   )
 }
 

@@ -105,6 +105,7 @@ test("what looks like a URL of something else than one PostgreSQL server is take
     ["serve", "--port", "0", "--database", "mysql://track:secret-word@db/track"],
     ["serve", "--port", "0", "--database", "postgres://track:secret-word@one:5432,two:5432/track"],
     ["token", "list", "--database", "sqlite:///track.db"],
+    ["serve", "--port", "0", "--database", "postgres://track:100%secret-word@db/track"],
     ["move", "--from", join(folder.path, "queue.db"), "--to", "http://track:secret-word@db/track"],
   ]
   for (const args of given) {
