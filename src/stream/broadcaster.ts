@@ -18,6 +18,11 @@ const WAKE_SLICE = 64
 const RETRY_MS = 1000
 /** The longest that a stream waits for what is being read before it opens with what is in memory. */
 const CATCH_UP_MS = 1000
+/**
+ * How many times as long as a fan-out took updates then gather for the next one. 3 gave a sixth more deliveries flat out
+ * than 1 (16 publishers, 100 readers), and 6 no more than 3.
+ */
+const PAUSE_TIMES = 3
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
@@ -324,11 +329,11 @@ export class Broadcaster extends EventTarget {
     this.#isReading = false
     this.#read?.resolve()
     this.#read = undefined
-    // By the next turn the streams have written. Under full load the fan-out pauses for as long as it took, while
-    // writers go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    // By the next turn the streams have written. Under full load the fan-out then pauses, while writers go on and updates
+    // gather: a quarter of the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()
-      this.#pauseUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
+      this.#pauseUntilMs = nowMs + Math.min(PAUSE_TIMES * (nowMs - this.#dispatchedMs), MAX_PAUSE_MS)
       this.#pumping = false
       if (this.#isRung) this.#ring()
     })
