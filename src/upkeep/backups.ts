@@ -4,7 +4,7 @@ import { Repeating } from "../service.ts"
 const TURN_MS = 60_000
 const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 /** What a backup that was ended leaves behind. */
-const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db\.unfinished(-journal)?$/
+const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db(\.[\da-f-]{36})?\.unfinished(-journal)?$/
 
 /** Where backups are kept, and how. */
 export interface BackupsOptions {

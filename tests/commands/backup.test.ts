@@ -8,6 +8,7 @@ import {
   readdirSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -42,6 +43,26 @@ test("a backup of a running server is a whole database for its owner alone, and 
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("exists; name a new file")])
 })
 
+test("of several backups into one file at once one is made whole, and the others say that it exists", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const [file, killed, other] = ["copy.db", "copy.db.1-2.unfinished", "copy.db.3-4.unfinished"].map((name) =>
+    join(folder.path, name),
+  ) as [string, string, string]
+  for (const left of [killed, other]) writeFileSync(left, "")
+  utimesSync(killed, 0, 0)
+  const all = await Promise.all(
+    Array.from({ length: 3 }, () => run(["backup", file, "--database", server.database])),
+  )
+  expect(all.map(({ code }) => code).sort()).toEqual([0, 1, 1])
+  for (const { stderr } of all.filter(({ code }) => code === 1)) {
+    expect(stderr).toContain(`${file} exists; name a new file for the backup`)
+  }
+  // What a killed backup left goes; what may still be written stays.
+  expect(readdirSync(folder.path).sort()).toEqual(["copy.db", "copy.db.3-4.unfinished"])
+  expect((await run(["check", file])).stdout).toContain(" is whole: ")
+})
+
 test("a backup is for its owner alone while it is being written, too", async () => {
   await using server = await start()
   using folder = temporaryFolder()
@@ -55,7 +76,8 @@ test("a backup is for its owner alone while it is being written, too", async () 
   const made = run(["backup", file, "--database", server.database]).finally(() => (isMade = true))
   const modes = new Set<number>()
   while (!isMade) {
-    const unfinished = statSync(`${file}.unfinished`, { throwIfNoEntry: false })
+    const [name] = readdirSync(folder.path).filter((one) => one.endsWith(".unfinished"))
+    const unfinished = name !== undefined && statSync(join(folder.path, name), { throwIfNoEntry: false })
     if (unfinished) modes.add(unfinished.mode & 0o777)
     await Bun.sleep(1)
   }

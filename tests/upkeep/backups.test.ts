@@ -65,7 +65,11 @@ test("when the latest backup was made is known from the start, and not only afte
 })
 
 test("what a backup left that was ended is removed before the next, and a stop ends one", async () => {
-  const left = ["track-studio-20260101T000000Z.db.unfinished", "mine.db.unfinished"]
+  const left = [
+    "track-studio-20260101T000000Z.db.unfinished",
+    `track-studio-20260101T000000Z.db.${crypto.randomUUID()}.unfinished`,
+    "mine.db.unfinished",
+  ]
   const { backups, files } = kept({}, [...left])
   await backups.turn()
   expect(files).toEqual(["mine.db.unfinished", "track-studio-20260102T030405Z.db"])
