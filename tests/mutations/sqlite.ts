@@ -32,7 +32,8 @@ export const SQLITE: readonly Mistake[] = [
         "compare(found, best) < 0",
         "compare(found, best) > 0",
       ],
-      ["each of thousands of sets of tags is looked at", "steps === MANY_STEPS", "steps < 0"],
+      ["each of thousands of sets of tags is looked at", "steps % STEPS_A_LOOK === 0", "steps < 0"],
+      ["the beginning of the queue is looked at again and again", "last = page.at(-1)", "last = undefined"],
     ],
   ),
   ...of(

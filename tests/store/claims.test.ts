@@ -9,7 +9,7 @@ function index(waiting: readonly (readonly string[])[]) {
   const rows = waiting
     .map((tags, i): Candidate => ({ id: i + 1, rank: 0, place: i + 1, needs: needsOf(tags) }))
     .sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
-  const early = rows.toSorted((a, b) => a.id - b.id).slice(0, 500)
+  const ordered = rows.toSorted((a, b) => a.id - b.id).map((row) => ({ ...row, isReady: 1 }))
   let seeks = 0
   return {
     first: (tags: readonly string[]): number | undefined =>
@@ -18,7 +18,7 @@ function index(waiting: readonly (readonly string[])[]) {
           seeks += 1
           return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
         },
-        early: () => early,
+        after: (last) => ordered.slice(last?.id ?? 0, (last?.id ?? 0) + 500),
       })?.id,
     get seeks(): number {
       return seeks
@@ -47,9 +47,12 @@ test("thousands of sets of tags that a worker has cost it little more than one",
   const items = index([["foreign"], ...numbered(5000, (i) => some(5000 - i))])
   expect(items.first(offered)).toBe(2)
   expect(items.seeks).toBeLessThan(70)
-  // Where the beginning of the queue is for others, nothing is passed over.
-  const behind = index([...numbered(500, () => ["foreign"]), ...numbered(200, (i) => some(200 - i))])
-  expect(behind.first(offered)).toBe(501)
+  // Where the beginning of the queue is for others, nothing is passed over, and the walk goes on behind it.
+  const behind = index([...numbered(1500, () => ["foreign"]), ...numbered(5000, (i) => some(5000 - i))])
+  expect(behind.first(offered)).toBe(1501)
+  expect(behind.seeks).toBeLessThan(260)
+  const none = index(numbered(1500, () => ["foreign"]))
+  expect(none.first(offered)).toBeUndefined()
 })
 
 test("tags of which one begins with another are distinguished, and their order does not matter", () => {
@@ -78,7 +81,7 @@ test("of all items whose tags a worker has it gets the first by rank, then by pl
       const indexed = all.toSorted((a, b) => Buffer.compare(a.needs, b.needs) || inTurn(a, b))
       const found = firstFitting(offered, {
         seek: (from) => indexed.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null,
-        early: () => [],
+        after: () => [],
       })
       const fitting = all.filter(({ tags }) => tags.every((one) => offered.includes(one)))
       expect(found?.id).toBe(fitting.toSorted(inTurn)[0]?.id)

@@ -34,7 +34,7 @@ const COUNTS =
 const LIMITED =
   /^SELECT count\(\*\) AS n FROM \(SELECT 1 FROM .* LIMIT \?\)$|EXISTS \(SELECT 1 FROM queue_items\)/
 /** What walks from one key of an index to the next one, or over the few rows that were read before. */
-const STEPS = ["SCAN song", "SCAN ranks", "SCAN early"]
+const STEPS = ["SCAN song", "SCAN ranks"]
 
 /** Remembers the text of each statement that is prepared while it lives. */
 class Prepared implements Disposable {

@@ -44,6 +44,17 @@ test("writes that come in one turn share one commit", async () => {
   expect(await store.head()).toBe(52)
 })
 
+test("a worker of many tags gets the first item that fits, however many others are before it", async () => {
+  await using opened = await openSqlite()
+  const { store } = opened
+  const offered = Array.from({ length: 8 }, (_, i) => `tag ${i}`)
+  await Promise.all(Array.from({ length: 2100 }, () => added(store, { tags: ["foreign"] })))
+  const some = (i: number): string[] => offered.filter((_tag, bit) => ((i >> bit) & 1) === 1)
+  await Promise.all(Array.from({ length: 255 }, (_, i) => added(store, { tags: some(255 - i) })))
+  expect((await store.nextWaiting(offered))?.id).toBe(2101)
+  expect(await store.nextWaiting(["tag 9", ...offered.slice(1)])).toMatchObject({ id: 2102 })
+})
+
 test("what finished lately is read from its index alone, and the standing counts are not counted again", () => {
   using folder = temporaryFolder()
   const { client } = openDatabase(join(folder.path, "test.db"))

@@ -1,7 +1,7 @@
 /** Ends each tag in a key; no tag contains it. */
 const END = "\0"
-/** After so many steps from key to key it is cheaper to look at the beginning of the queue. */
-const MANY_STEPS = 64
+/** After so many steps from key to key comes a look at the next items in the queue's order. */
+const STEPS_A_LOOK = 64
 
 /**
  * The tags that an item needs, as one key: in ascending order, each ended by a zero byte. Keys of sets that begin with
@@ -35,8 +35,17 @@ export interface Candidate {
 export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
-  /** The first items of the queue's order, as many as are looked at in a moment. */
-  readonly early: () => readonly Candidate[]
+  /**
+   * The next items in the queue's order after the given one, or the first ones: as many as are looked at in a moment,
+   * and none at the end.
+   */
+  readonly after: (last: Candidate | undefined) => readonly Found[]
+}
+
+/** An item in the queue's order. */
+export interface Found extends Candidate {
+  /** 1 if it waits for nothing but a worker; 0 if it may not be claimed now. */
+  readonly isReady: number
 }
 
 /**
@@ -44,25 +53,30 @@ export interface Waiting {
  *
  * What a worker cannot take costs nothing: a key with a foreign tag is left behind together with all keys that begin in
  * the same way, by one seek. Of what it can take each key is looked at, and a worker with many tags may find
- * thousands; then an item near the beginning of the queue most likely is for it.
+ * thousands. So it looks by turns at the keys and at the queue from its beginning: what ends first is the answer.
  */
-export function firstFitting(tags: readonly string[], { seek, early }: Waiting): Candidate | null {
+export function firstFitting(tags: readonly string[], { seek, after }: Waiting): Candidate | null {
   const given = sorted(tags)
   const own = new Set(given)
+  const fits = (needed: readonly string[]): boolean => needed.every((tag) => own.has(tag))
   let best: Candidate | null = null
+  let last: Found | undefined
   let steps = 0
   for (let from: Uint8Array | null = new Uint8Array(); from;) {
+    if (steps > 0 && steps % STEPS_A_LOOK === 0) {
+      const page = after(last)
+      last = page.at(-1)
+      const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
+      if (first || !last) return first ?? null
+    }
     steps += 1
-    const first =
-      steps === MANY_STEPS && early().find(({ needs }) => tagsOf(needs).every((tag) => own.has(tag)))
-    if (first) return first
     const found = seek(from)
     if (!found) break
     const needed = tagsOf(found.needs)
     const foreign = needed.findIndex((tag) => !own.has(tag))
-    const fits = foreign < 0
-    if (fits && (!best || compare(found, best) < 0)) best = found
-    from = fits ? next(given, needed, undefined) : next(given, needed.slice(0, foreign), needed[foreign])
+    if (foreign < 0 && (!best || compare(found, best) < 0)) best = found
+    from =
+      foreign < 0 ? next(given, needed, undefined) : next(given, needed.slice(0, foreign), needed[foreign])
   }
   return best
 }

@@ -23,7 +23,7 @@ import {
   section,
   workColumns,
 } from "./columns.ts"
-import type { Candidate } from "./first-fitting.ts"
+import type { Candidate, Found } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
@@ -111,13 +111,12 @@ export function reads(client: Database) {
   })
 }
 
-/** The items at the beginning of the queue among which one is looked for that fits a worker of many tags. */
-const EARLY_ITEMS = 500
+/** How many items of the queue's order are looked at in a moment, for a worker of many tags. */
+const ITEMS_A_LOOK = 2000
 
 /** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
 export function claims(client: Database, onePerSong: boolean) {
-  const freeOf = (items: string): string => (onePerSong ? `${RUNNING} AND ${songIsFree(items)}` : RUNNING)
-  const free = freeOf("queue_items")
+  const free = onePerSong ? `${RUNNING} AND ${songIsFree("queue_items")}` : RUNNING
   const db = drizzle(client)
   return lazily({
     /** The first row of the queue's order that waits for nothing but a worker. */
@@ -136,10 +135,10 @@ export function claims(client: Database, onePerSong: boolean) {
       client.prepare<Candidate, [Uint8Array]>(
         `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
       ),
-    /** The limit comes first, so that it holds for items, too, that cannot be claimed now. */
-    early: () =>
-      client.prepare<Candidate, []>(
-        `SELECT id, rank, place, needs FROM (SELECT id, rank, place, needs, song_id, available_ms FROM queue_items INDEXED BY queue_items_order WHERE section = 1 ORDER BY rank, place, id LIMIT ${EARLY_ITEMS}) AS early WHERE ${freeOf("early")} AND available_ms IS NULL ORDER BY rank, place, id`,
+    /** See `firstFitting`. */
+    after: () =>
+      client.prepare<Found, [number, number, number]>(
+        `SELECT id, rank, place, needs, (${free} AND available_ms IS NULL) AS isReady FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND (rank, place, id) > (?, ?, ?) ORDER BY rank, place, id LIMIT ${ITEMS_A_LOOK}`,
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
