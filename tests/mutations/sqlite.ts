@@ -33,7 +33,11 @@ export const SQLITE: readonly Mistake[] = [
         "compare(found, best) > 0",
       ],
       ["each of thousands of sets of tags is looked at", "steps % STEPS_A_LOOK === 0", "steps < 0"],
-      ["the beginning of the queue is looked at again and again", "last = page.at(-1)", "last = undefined"],
+      [
+        "the beginning of the queue is looked at again and again",
+        "last = page.at(-1) ?? last",
+        "last = BEGINNING",
+      ],
     ],
   ),
   ...of(

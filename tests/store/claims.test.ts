@@ -18,7 +18,7 @@ function index(waiting: readonly (readonly string[])[]) {
           seeks += 1
           return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
         },
-        after: (last) => ordered.slice(last?.id ?? 0, (last?.id ?? 0) + 500),
+        after: (last) => ordered.slice(last.id, last.id + 500),
       })?.id,
     get seeks(): number {
       return seeks

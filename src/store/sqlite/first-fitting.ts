@@ -19,14 +19,21 @@ const keyOf = (tags: readonly string[]): Buffer =>
 /** The tags of a key, in their order. */
 const tagsOf = (needs: Uint8Array): string[] => Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
 
-/** An item that waits: what it needs, and its place in the queue's order. */
-export interface Candidate {
+/** A place in the queue's order. */
+export interface Place {
   /** The id of the item. */
   readonly id: number
   /** Its priority, negative: lower comes first. */
   readonly rank: number
   /** Its place among the items of its priority: lower comes first. */
   readonly place: number
+}
+
+/** Comes before every item. */
+const BEGINNING: Place = { rank: Number.MIN_SAFE_INTEGER, place: 0, id: 0 }
+
+/** An item that waits, and what it needs. */
+export interface Candidate extends Place {
   /** The key of its tags, as `needsOf` makes it. */
   readonly needs: Uint8Array
 }
@@ -36,10 +43,10 @@ export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
   /**
-   * The next items in the queue's order after the given one, or the first ones: as many as are looked at in a moment,
-   * and none at the end.
+   * The next items in the queue's order after a place in it: as many as are looked at in a moment, and none at the
+   * end.
    */
-  readonly after: (last: Candidate | undefined) => readonly Found[]
+  readonly after: (last: Place) => readonly Found[]
 }
 
 /** An item in the queue's order. */
@@ -60,14 +67,14 @@ export function firstFitting(tags: readonly string[], { seek, after }: Waiting):
   const own = new Set(given)
   const fits = (needed: readonly string[]): boolean => needed.every((tag) => own.has(tag))
   let best: Candidate | null = null
-  let last: Found | undefined
+  let last = BEGINNING
   let steps = 0
   for (let from: Uint8Array | null = new Uint8Array(); from;) {
     if (steps > 0 && steps % STEPS_A_LOOK === 0) {
       const page = after(last)
-      last = page.at(-1)
+      last = page.at(-1) ?? last
       const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
-      if (first || !last) return first ?? null
+      if (first || page.length === 0) return first ?? null
     }
     steps += 1
     const found = seek(from)

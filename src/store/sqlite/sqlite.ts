@@ -32,9 +32,6 @@ import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { claims, leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 
-/** Comes before every item of the queue's order, by rank, place and id. */
-const BEFORE_ALL = [Number.MIN_SAFE_INTEGER, 0, 0] as const
-
 /** How a database is used. */
 export interface SqliteOptions extends Observed {
   /** Whether a new database may take the place of one that is gone; default false. */
@@ -284,8 +281,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   #firstFitting(tags: readonly string[]) {
     return firstFitting(tags, {
       seek: (from) => this.#claims.seek.get(from),
-      after: (last) =>
-        this.#claims.after.all(...(last ? ([last.rank, last.place, last.id] as const) : BEFORE_ALL)),
+      after: ({ rank, place, id }) => this.#claims.after.all(rank, place, id),
     })
   }
 
