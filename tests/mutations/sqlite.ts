@@ -345,17 +345,6 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/first-fitting.ts",
-    ["tests/store/claims.test.ts"],
-    [
-      [
-        "a moved item has its old place among items of other tags",
-        "a.rank - b.rank || a.place - b.place || a.id - b.id",
-        "a.rank - b.rank || a.id - b.id",
-      ],
-    ],
-  ),
-  ...of(
     "src/store/sqlite/group.ts",
     ["tests/store/group.test.ts"],
     [
