@@ -62,6 +62,8 @@ function commitsIn(metrics: Metrics): Observed {
       for (const status of commit.statuses) updates.of(status).add()
     },
     onFailure: (code) => metrics.counters("commit_errors_total").of(code).add(),
+    onRolledBack: (eventId) =>
+      log("error", "the database has gone back: acknowledged updates are gone", { ids_begin_above: eventId }),
   }
 }
 

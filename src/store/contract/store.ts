@@ -42,6 +42,11 @@ export interface Observed {
    * Called when a transaction could not begin or be committed, with the database's code; absent if it is not counted.
    */
   readonly onFailure?: (code: string) => void
+  /**
+   * Called when the database turns out to have gone back, as after a failover, so that acknowledged updates are gone;
+   * with the event ID above which new ones begin. Absent if nobody is to learn of it.
+   */
+  readonly onRolledBack?: (eventId: number) => void
 }
 
 /**

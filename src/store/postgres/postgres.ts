@@ -54,7 +54,10 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, era, aliveMs, found } = opened
-    const seen = new RolledBackCheck(era, () => this.#group.forget())
+    const seen = new RolledBackCheck(era, (newEra) => {
+      this.#group.forget()
+      options.onRolledBack?.(newEra)
+    })
     super(reading, historyId, seen)
     const { clock = own, onePerSong = false } = options
     this.found = found

@@ -29,10 +29,13 @@ FROM raised`
 export class RolledBackCheck {
   #newest = 0
   #era: number
-  readonly #onBack: () => void
+  readonly #onBack: (era: number) => void
 
-  /** `onBack` is called when the database has gone back: nothing that is remembered of it counts any more. */
-  constructor(era: number, onBack: () => void) {
+  /**
+   * `onBack` is called when the database has gone back, with its new era: nothing that is remembered of it counts any
+   * more.
+   */
+  constructor(era: number, onBack: (era: number) => void) {
     this.#era = era
     this.#onBack = onBack
   }
@@ -76,6 +79,6 @@ export class RolledBackCheck {
   begin(era: number): void {
     if (era === this.#era) return
     this.#era = era
-    this.#onBack()
+    this.#onBack(era)
   }
 }

@@ -21,7 +21,8 @@ const TAKE_BACK = `DELETE FROM updates WHERE id > 7; DELETE FROM groups;
 async function takenBack() {
   const opened = await openStore()
   const { store, url } = opened
-  const other = await PostgresStore.open(url)
+  const reported: number[] = []
+  const other = await PostgresStore.open(url, { onRolledBack: (eventId) => void reported.push(eventId) })
   const id = await added(store)
   for (let update = 2; update <= 10; update += 1) await put(store, id, { message: `before ${update}` })
   expect((await other.page({ after: 0, limit: 100 })).updates.length).toBe(10)
@@ -31,6 +32,7 @@ async function takenBack() {
     other,
     url,
     id,
+    reported,
     async takeBack(): Promise<void> {
       await admin.unsafe(TAKE_BACK).simple()
     },
@@ -55,6 +57,8 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(updates.slice(0, 7).map((update) => update.id)).toEqual([1, 2, 3, 4, 5, 6, 7])
       expect(eighth).toBeGreaterThan(1_000_000)
       expect(ninth).toBe(eighth + 1)
+      // Once, although it was the other one that noticed it.
+      expect(opened.reported).toEqual([eighth - 2])
       expect((await store.item(id)).message).toBe("after")
       const lost = { after: 7, upTo: eighth - 2, reason: "rolled_back" }
       for (const one of [store, other]) {
