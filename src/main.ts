@@ -43,7 +43,7 @@ function misused(message: string, usage: string): number {
 
 const unknown = (name: string): number =>
   misused(
-    `unknown command "${name}"${didYouMean(name, NAMES)}`,
+    `unknown command "${name}"${didYouMean(name, [...NAMES, "help"])}`,
     `commands: ${NAMES.join(", ")} (more: track-studio --help)`,
   )
 

@@ -55,11 +55,11 @@ function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id"
   }
   if (!existsSync(word)) throw new AppError("invalid", `"${word}" is neither a song's number nor a file`)
   const name = basename(word, extname(word))
-  const [, digits, rest = name] = /^0*([1-9]\d{0,14})(?:[\s._-]+(.*))?$/.exec(name) ?? []
+  const [, digits, rest = name] = /^0*([1-9]\d{0,14})(?:[\s._-]+(.*))?$/s.exec(name) ?? []
   if (song === undefined && digits === undefined) {
     throw new AppError("invalid", `"${word}" does not begin with the song's number; give it with --song`)
   }
-  const title = song === undefined && rest !== "" ? rest : name
+  const title = (song === undefined && rest !== "" ? rest : name).trim()
   return { song_id: song ?? Number(digits), title, metadata: { path: resolve(word) } }
 }
 

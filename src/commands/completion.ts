@@ -1,50 +1,70 @@
 import { AppError } from "../errors.ts"
 import { shellWord } from "../text.ts"
-import type { Command, Commands } from "./command.ts"
-import { say } from "./command.ts"
+import { type Command, type Commands, say } from "./command.ts"
 import { flagsOf, takes, type Usage } from "./usage.ts"
+
+/** Stands among the words of a script for the items' IDs, and for the names of files. */
+const [IDS, FILES] = ["@ids", "@files"]
 
 /** What a shell offers for a command. */
 interface Offer {
-  /** The words that may follow it: its flags, and what its first argument may be. */
+  readonly flags: readonly string[]
+  /** What its arguments may be: words, `IDS` or `FILES`; without any, its flags are offered in their place. */
   readonly words: readonly string[]
-  /** By flag, the values that it takes. */
+  /** By flag that takes a value, what that may be: words, `IDS` or `FILES`. */
   readonly values: Readonly<Record<string, readonly string[]>>
-  /** Whether a file may follow it. */
-  readonly takesFiles: boolean
 }
 
-/** By the command and a flag, as they stand on the command line, the values of the flag. */
-const valuesOf = (offers: ReadonlyMap<string, Offer>): [at: string, values: readonly string[]][] =>
-  [...offers].flatMap(([name, { values }]) =>
-    Object.entries(values).map(([flag, all]): [string, readonly string[]] => [`${name} ${flag}`, all]),
-  )
+type Offers = ReadonlyMap<string, Offer>
 
-/** The commands, their flags and the values of these, for bash: words alone. */
-function bash(offers: ReadonlyMap<string, Offer>): string {
-  const cases = [...offers].map(([name, { words }]) => `    ${name}) words=${shellWord(words.join(" "))} ;;`)
-  const values = valuesOf(offers).map(
-    ([at, all]) => `    ${shellWord(at)}) words=${shellWord(all.join(" "))} ;;`,
-  )
+/** The cases of the commands for one kind of words. */
+const casesOf = (offers: Offers, kind: "flags" | "words"): string =>
+  [...offers].map(([name, offer]) => `    ${name}) ${kind}=${shellWord(offer[kind].join(" "))} ;;`).join("\n")
+
+/** The cases of the flags that take a value, each behind its command as they stand on the command line. */
+const valueCases = (offers: Offers): string =>
+  [...offers]
+    .flatMap(([name, { values }]) =>
+      Object.entries(values).map(
+        ([flag, words]) => `    ${shellWord(`${name} ${flag}`)}) words=${shellWord(words.join(" "))} ;;`,
+      ),
+    )
+    .join("\n")
+
+/** The commands, their flags and the values of these, for bash: words alone. Without any, bash offers files. */
+function bash(offers: Offers): string {
   const names = [...offers.keys()]
   return `# bash completion for track-studio: source <(track-studio completion bash)
+_track_studio_ids() {
+  local id rest
+  "$1" list 2>/dev/null </dev/null | while read -r id rest; do [[ $id == [0-9]* ]] && printf '%s ' "$id"; done
+}
 _track_studio() {
-  local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD-1]} words="" i command=""
+  local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD-1]} words="" flags="" i command=""
   if [[ $word == "=" ]]; then word=""; elif [[ $flag == "=" ]]; then flag=\${COMP_WORDS[COMP_CWORD-2]}; fi
+  COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i += 1)); do
     case \${COMP_WORDS[i]} in
       --) return ;;
       -*) ;;
-      *) command=\${COMP_WORDS[i]}; break ;;
+      *) command=\${command:-\${COMP_WORDS[i]}} ;;
     esac
   done
   case $command in
-    "") words=${shellWord([...names, "help", "--help", "--version"].join(" "))} ;;
+    "") words=${shellWord([...names, "help"].join(" "))} flags="--help --version" ;;
     help) words=${shellWord(names.join(" "))} ;;
-${cases.join("\n")}
+${casesOf(offers, "words")}
   esac
+  case $command in
+${casesOf(offers, "flags")}
+  esac
+  if [[ -z $words || $word == -* ]]; then words=$flags; fi
   case "$command $flag" in
-${values.join("\n")}
+${valueCases(offers)}
+  esac
+  case $words in
+    ${FILES}) return ;;
+    ${IDS}) words=$(_track_studio_ids "\${COMP_WORDS[0]}") ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
@@ -52,46 +72,65 @@ complete -o default -F _track_studio track-studio`
 }
 
 /** The commands with what they do, their flags and the values of these, for zsh. */
-function zsh(offers: ReadonlyMap<string, Offer>, commands: Commands): string {
+function zsh(offers: Offers, commands: Commands): string {
   const described = Object.entries(commands).map(
     ([name, { about }]) => `    ${shellWord(`${name}:${about}`)}`,
   )
-  const cases = [...offers].map(
-    ([name, { words, takesFiles }]) =>
-      `    ${name}) compadd -- ${words.join(" ")}${takesFiles ? "; _files" : ""} ;;`,
-  )
-  const values = valuesOf(offers).map(
-    ([at, all]) => `    ${shellWord(at)}) compadd -- ${all.join(" ")}; return ;;`,
-  )
   return `#compdef track-studio
 # zsh completion for track-studio: source <(track-studio completion zsh)
+_track_studio_ids() {
+  local -a ids=()
+  local id rest
+  \${~words[1]} list 2>/dev/null </dev/null | while read -r id rest; do
+    [[ $id == <-> ]] && ids+=("$id:$rest")
+  done
+  _describe -V item ids
+}
 _track_studio() {
   local -a commands=(
 ${described.join("\n")}
   )
-  if ((CURRENT == 2)); then
+  if ((CURRENT == 2)) || [[ $words[2] == help ]]; then
     _describe command commands
     return
   fi
-  case "$words[2] $words[CURRENT-1]" in
-${values.join("\n")}
+  if ((\${words[(I)--]} > 0 && \${words[(I)--]} < CURRENT)); then
+    _files
+    return
+  fi
+  local offered flags
+  case $words[2] in
+${casesOf(offers, "words").replaceAll(") words=", ") offered=")}
   esac
   case $words[2] in
-${cases.join("\n")}
-    help) _describe command commands ;;
+${casesOf(offers, "flags")}
+  esac
+  if [[ -z $offered || $words[CURRENT] == -* ]]; then offered=$flags; fi
+  case "$words[2] $words[CURRENT-1]" in
+${valueCases(offers).replaceAll(") words=", ") offered=")}
+  esac
+  case $offered in
+    ${FILES}) _files ;;
+    ${IDS}) _track_studio_ids ;;
+    *) compadd -- \${=offered} ;;
   esac
 }
 compdef _track_studio track-studio`
 }
 
+/** What the arguments of a command may be. */
+function wordsOf({ line, choices }: Usage): readonly string[] {
+  if (choices) return choices
+  const [, first = ""] = line.split(" ")
+  return /^\[?ID\b/.test(first) ? [IDS] : /^$|^\[?--/.test(first) ? [] : [FILES]
+}
+
 function offerOf(usage: Usage): Offer {
-  const flags = Object.entries(flagsOf(usage)).map(([name, flag]) => [`--${name}`, flag.choices] as const)
-  const values = flags.flatMap(([name, choices]) => (choices ? [[name, choices] as const] : []))
-  return {
-    words: [...(usage.choices ?? []), ...flags.map(([name]) => name)],
-    values: Object.fromEntries(values),
-    takesFiles: usage.choices === undefined,
-  }
+  const flags = Object.entries(flagsOf(usage)).map(([name, flag]) => [`--${name}`, flag] as const)
+  const values = flags
+    .filter(([, { type }]) => type === "string")
+    .map(([name, { choices, placeholder }]) => [name, choices ?? [placeholder === "ID" ? IDS : FILES]])
+  return { flags: flags.map(([name]) => name), words: wordsOf(usage), values: Object.fromEntries(values) }
 }
 
 /** Prints a completion script for a shell. */

@@ -66,6 +66,9 @@ const LEAST_REST = 28
 /** The least width of a last column; if there is less room, what it says stands below each item. */
 const LEAST_LAST = 12
 
+/** The least width of a part of the line below an item, with what divides it from the one before. */
+const LEAST_PART = 8
+
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
@@ -204,14 +207,19 @@ function stacked(items: readonly ReadItem[], given: Look): string[] {
   const titles = named("TITLE").map((column) => cellsOf({ ...column, most }, items, look))
   const [names = "", ...firsts] = linesOf([...before, ...titles], items, look)
   const indent = " ".repeat((before[0]?.width ?? 0) + 2)
-  const below = (item: ReadItem): string => {
+  const below = (item: ReadItem): string[] => {
     const parts = [timeOf(item, look), printable(STEP_OR_WHY.text(item, look))]
     // How long a render took matters less than why it failed.
     const told = item.completed_at === null ? parts : parts.reverse()
-    const text = told.filter((part) => part !== "").join(" · ")
-    return line([indent, [text, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()
+    const [text = "", ...more] = told.filter((part) => part !== "")
+    // A part of which no word would be seen is left out.
+    const all = more.reduce((said, part) => {
+      const room = columns - indent.length - Bun.stringWidth(said)
+      return room >= LEAST_PART ? `${said} · ${part}` : said
+    }, text)
+    return all === "" ? [] : [line([indent, [all, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()]
   }
-  return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", below(item)])]
+  return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", ...below(item)])]
 }
 
 /** Items as a table, below the names of the columns; on a narrow terminal each takes two lines. */

@@ -8,7 +8,9 @@ import { type Arguments, takes } from "./usage.ts"
 /** What the command of the item printed, or of the song's that was started last. @throws AppError `invalid` */
 function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Printed, void, undefined> {
   const song = idFlag(given, "song")
-  takes(given, song === undefined ? 1 : 0)
+  if (song !== undefined && given.words.length > 0)
+    throw new AppError("invalid", "use either an ID or --song, not both")
+  takes(given, 1)
   const client = clientOf(given)
   if (song !== undefined) return client.songOutput(song, options)
   if (given.words.length > 0) return client.output(typedId(given.words[0], "ID"), options)

@@ -208,14 +208,53 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "list", "--status", "=")).toContain("queued")
   expect(offered("track-studio", "set", "7", "--flag", "t")).toEqual(["timing_issue"])
   expect(offered("track-studio", "serve", "--log-level", "d")).toEqual(["debug"])
-  expect(offered("track-studio", "completion", "")).toEqual(["bash", "zsh"].concat(["--help"]))
+  expect(offered("track-studio", "completion", "")).toEqual(["bash", "zsh"])
   expect(offered("track-studio", "token", "re")).toEqual(["revoke"])
+  expect(offered("track-studio", "list", "")).toContain("--status")
+  // Bash offers files where nothing else is offered: for an argument, for the value of a flag, and behind "--".
+  expect(offered("track-studio", "add", "")).toEqual([""])
+  expect(offered("track-studio", "list", "--token-file", "")).toEqual([""])
+  expect(offered("track-studio", "run", "--item", "7", "--", "ls", "-")).toEqual([""])
 })
 
 test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that zsh takes", async () => {
   const { stdout } = await cli("completion", "zsh")
   const check = Bun.spawnSync(["zsh", "-n"], { stdin: Buffer.from(stdout) })
   expect([check.success, check.stderr.toString()]).toEqual([true, ""])
+})
+
+test("the completions offer the IDs of items where one is to be named", async () => {
+  const ids = [await server.add({ song_id: 3, title: "Paper: Boats" }), await server.add({ song_id: 4 })]
+  using folder = temporaryFolder()
+  const program = join(folder.path, "track-studio")
+  const [list, bashScript, zshScript] = await Promise.all([
+    cli("list"),
+    cli("completion", "bash"),
+    cli("completion", "zsh"),
+  ])
+  await Bun.write(join(folder.path, "list"), list.stdout)
+  writeFileSync(program, `#!/bin/sh\ncat ${folder.path}/"$1"\n`, { mode: 0o755 })
+  /** What a shell prints at the end of the script and these lines. */
+  const said = (shell: string, ...lines: string[]): string[] => {
+    const ran = Bun.spawnSync([shell, "-c", lines.join("\n")])
+    expect(ran.stderr.toString()).toBe("")
+    return ran.stdout.toString().trim().split("\n")
+  }
+  const all = ids.map(String)
+  for (const words of ["show ''", "move 1 --before ''", "run --item ''", "cancel 1 ''"]) {
+    const line = `COMP_WORDS=(${program} ${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))`
+    const bash = said("bash", bashScript.stdout, line, "_track_studio; printf '%s\\n' \"\${COMPREPLY[@]}\"")
+    expect(bash).toEqual(expect.arrayContaining(all))
+    if (Bun.which("zsh") === null) continue
+    const stubs = 'compdef() { }; _describe() { print -l -- "\${(@P)argv[-1]}" }'
+    const zsh = said(
+      "zsh",
+      stubs,
+      zshScript.stdout,
+      `words=(${program} ${words}); CURRENT=$#words; _track_studio`,
+    )
+    for (const id of all) expect(zsh.join("\n")).toMatch(new RegExp(`^${id}: *\\d+ +queued`, "m"))
+  }
 })
 
 test("add takes files: the path as metadata, the leading digits as the song, the rest as the title", async () => {

@@ -98,6 +98,25 @@ test.each([30, 40, 50])(
   },
 )
 
+test("of an item without a time or a reason there is one line, and a part that does not fit is left out", () => {
+  const ends = { status: "failed", completed_at: at(10) } as const
+  const items = [
+    item(1, { ...ends, outcome: "cancelled", started_at: null, title: "Cancelled" }),
+    item(2, {
+      ...ends,
+      outcome: "failed",
+      error_message: "ValueError: the song has no lyrics",
+      title: "Failed",
+    }),
+  ]
+  const look = { style: colourless, columns: 40, zone: UTC, nowMs: NOW, unserved: () => [] }
+  expect(table(items, look).split("\n").slice(1)).toEqual([
+    expect.stringMatching(/^ 1 .*Cancelled$/),
+    expect.stringMatching(/^ 2 .*Failed$/),
+    "    ValueError: the song has no lyrics",
+  ])
+})
+
 test("each item says how long it takes, took or waits, and since when it is so", () => {
   const items = [
     item(1, { status: "processing" }),
