@@ -21,6 +21,9 @@ const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]
 /** A text without any of these is shown as it is. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
+/** Control characters that are rare in what programs print. */
+const UNUSUAL = /[\0-\u0006\u000b\u000c\u000e-\u001a\u001c-\u001f]/g
+
 /** A text in which each backspace has taken away what stood before it. */
 function withoutBackspaces(text: string): string {
   if (!text.includes("\b")) return text
@@ -49,6 +52,14 @@ const linesShown = (text: string): string =>
 /** Whether the first line of a text is drawn over what stood there before. */
 const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(text)
 
+/** What bytes say; undefined if they are data. NUL bytes in a text, which a terminal passes over, do not make it data. */
+function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
+  const text = decoder.decode(bytes)
+  if (!bytes.includes(0)) return text
+  const isData = text.includes("\ufffd") || text.replace(UNUSUAL, "").length * 3 < text.length * 2
+  return isData ? undefined : text.replaceAll("\0", "")
+}
+
 /** Where to cut a line that is too long: between two characters. */
 function cutOf(bytes: Uint8Array): number {
   let at = MAX_PIECE_BYTES
@@ -58,7 +69,7 @@ function cutOf(bytes: Uint8Array): number {
 
 /**
  * What a command prints, as text that can be shown anywhere: a line once it has ended, as a terminal shows it then,
- * without colours and without what was drawn over. Data that is not text, which has NUL bytes, is left out.
+ * without colours and without what was drawn over. Data that is not text, which is full of NUL bytes, is left out.
  */
 export class Transcript {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -115,11 +126,11 @@ export class Transcript {
   #take(end: number): OutputPiece[] {
     const bytes = this.#rest.subarray(0, end)
     this.#pass(end)
-    if (bytes.includes(0)) {
+    const raw = textOf(bytes, this.#decoder)
+    if (raw === undefined) {
       this.#from = this.#at
       return []
     }
-    const raw = this.#decoder.decode(bytes)
     const text = `${this.#isOpen && isDrawnOver(raw) ? "\n" : ""}${linesShown(raw)}`
     if (text === "") return []
     const from = this.#from

@@ -59,6 +59,12 @@ test("a line that was given before it had ended goes on, or is followed by what 
   expect(told.push(bytes("\r20%\n"))[0]?.text).toBe("\n20%\n")
 })
 
+test("a NUL among lines of text takes none of them away", () => {
+  expect(transcript("one\nError: no such file\0\nlast\n")).toBe("one\nError: no such file\nlast\n")
+  // Text of two bytes a character, and what is no UTF-8, are data.
+  expect(transcript("o\0n\0e\0\n\0", new Uint8Array([0xff, 0x41, 0x41, 0x41, 0, 10]))).toBe("")
+})
+
 test("data that is no text is left out, and its place is known", () => {
   const told = new Transcript()
   expect(told.push(bytes("text\n"))).toHaveLength(1)
