@@ -74,7 +74,7 @@ class Page {
     setInterval(() => this.#tick(), 1000)
     this.#listen()
     forgetting()
-    void footer()
+    void showVersion()
   }
 
   #newModel(): Model {
@@ -154,7 +154,11 @@ class Page {
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
       closeStrayMenu()
-      if (isLive && !this.#wasLive) this.#rights.soon()
+      if (isLive && !this.#wasLive) {
+        this.#rights.soon()
+        // Another one may answer now.
+        void showVersion()
+      }
       this.#wasLive = isLive
       this.#rightsNote.update(this.#model.rights)
       this.#showBadge()
@@ -292,9 +296,23 @@ function forgetting(): void {
   token.addEventListener("click", () => changeToken(undefined))
 }
 
-async function footer(): Promise<void> {
+/** The version of the server that answered last; at first the one from which the page came. */
+let shownVersion: string | undefined
+
+/** Shows the server's version. A page that stays open while the server is upgraded is of the former one. */
+async function showVersion(): Promise<void> {
   const health = await server.health().catch(() => undefined)
-  if (health) say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
+  if (!health) return
+  const version = `${health.version} (${health.commit})`
+  const isOther = shownVersion !== undefined && shownVersion !== version
+  shownVersion = version
+  say(byId("version", HTMLElement), version)
+  if (!isOther) return
+  notify(`The server is now ${version}. This page came from another version.`, {
+    undo: () => location.reload(),
+    undoes: "Reload",
+    stays: true,
+  })
 }
 
 /** Starts the page in its document. */

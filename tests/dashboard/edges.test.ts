@@ -224,15 +224,31 @@ page("what is shown", () => {
       await colour('.choice [aria-pressed="false"]', "backgroundColor"),
     ]
     expect(pressed).not.toBe(other)
-    const highlight = `(() => {
-      const probe = document.createElement("p")
-      probe.style.cssText = "forced-color-adjust: none; background: Highlight"
-      document.body.append(probe)
-      return getComputedStyle(probe).backgroundColor
-    })()`
-    expect(pressed).toBe(await tab.evaluate<string>(highlight))
+    const ofSystem = (name: string): Promise<string> =>
+      tab.evaluate(`(() => {
+        const probe = document.createElement("p")
+        probe.style.cssText = "forced-color-adjust: none; background: ${name}"
+        document.body.append(probe)
+        return getComputedStyle(probe).backgroundColor
+      })()`)
+    expect(pressed).toBe(await ofSystem("Highlight"))
     expect(await colour("#badge .dot", "backgroundColor")).not.toBe(await colour("#badge", "backgroundColor"))
-    expect(await colour(".wave-done path", "stroke")).not.toBe(await colour(".wave > svg path", "stroke"))
+    // How much it stands out, from 1 to 21.
+    const contrast = async (selector: string): Promise<number> =>
+      tab.evaluate(`(() => {
+        const light = (colour) => {
+          const pen = new OffscreenCanvas(1, 1).getContext("2d")
+          pen.fillStyle = colour
+          pen.fillRect(0, 0, 1, 1)
+          const parts = [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => (part / 255) ** 2.2)
+          return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
+        }
+        const all = [${JSON.stringify(await colour(selector, "stroke"))}, ${JSON.stringify(await ofSystem("Canvas"))}].map(light)
+        return Math.max(...all) / Math.min(...all)
+      })()`)
+    const [done, left] = [await contrast(".wave-done path"), await contrast(".wave > svg path")]
+    expect(left).toBeGreaterThan(3)
+    expect(left).toBeLessThan(done / 2)
     expect(await colour(".wave-head", "backgroundColor", "::before")).not.toBe(
       await colour(".lane", "backgroundColor"),
     )

@@ -104,17 +104,18 @@ page("safe hands", () => {
     for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
     await open()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
-    await here.server.put(3, { priority: 5 })
-    await tab.until(`${ITEMS(".waiting .row")} === "3,1,2"`)
+    await here.server.put(2, { priority: 1_000_000_000 })
+    await tab.until(`${ITEMS(".waiting .row")} === "2,1,3"`)
     // It glides there, so that an eye can follow.
     expect(
-      await tab.evaluate<number>(`document.querySelector('[data-item="2"]').getAnimations().length`),
+      await tab.evaluate<number>(`document.querySelector('[data-item="1"]').getAnimations().length`),
     ).toBe(1)
-    await tab.clickNow(`[data-item="2"] .quick`)
+    await tab.clickNow(`[data-item="1"] .quick`)
     await Bun.sleep(450)
-    expect([(await here.server.item(1)).priority, (await here.server.item(2)).priority]).toEqual([0, 0])
-    await tab.click(`[data-item="2"] .quick`)
-    await tab.until(`${ITEMS(".waiting .row")} === "2,3,1"`)
+    expect([(await here.server.item(1)).priority, (await here.server.item(3)).priority]).toEqual([0, 0])
+    // What is to be next is next, before an item of the highest priority, too.
+    await tab.click(`[data-item="3"] .quick`)
+    await tab.until(`${ITEMS(".waiting .row")} === "3,2,1"`)
   })
 })
 

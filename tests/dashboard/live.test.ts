@@ -228,14 +228,25 @@ page("the page is right", () => {
   })
 })
 
+/** Gives the page another version of the server, once it is to be upgraded. */
+const UPGRADE = `(() => {
+  const asked = globalThis.fetch
+  globalThis.fetch = async (...how) => {
+    const answer = await asked(...how)
+    if (!String(how[0]).endsWith("/health") || !globalThis.upgraded) return answer
+    return Response.json({ ...(await answer.json()), version: "9.9.9" })
+  }
+})()`
+
 page("the badge never lies", () => {
   test("a server that is restarted beneath the page: reconnecting, then live, and all is right", async () => {
     const database = `${folder.path}/restart.db`
     const server = await serve({ database })
     const id = await running(server, 10)
-    const tab = await open(server)
-    await tab.until(`${LANES} === "10"`)
+    const tab = await open(server, { before: UPGRADE })
+    await tab.until(`${LANES} === "10" && document.querySelector("#version").innerText !== ""`)
     await tab.evaluate(NOTE)
+    await tab.evaluate("globalThis.upgraded = true")
     await tab.resize(390)
     await server.end("SIGTERM")
     await tab.until(`${BADGE} === "reconnecting"`)
@@ -255,7 +266,16 @@ page("the badge never lies", () => {
     await tab.until(`${LANES} === "70,5"`)
     expect(await tab.evaluate<string[]>("window.states")).toEqual(["live", "reconnecting", "live"])
     await again.connectedClients(1)
-    expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(0)
+    // The page came from the server of before, which it says, and nothing else.
+    await tab.until(`document.querySelector("#version").innerText.startsWith("9.9.9 (")`)
+    expect(
+      await tab.evaluate<string[]>(`[...document.querySelectorAll(".notice p")].map((one) => one.innerText)`),
+    ).toEqual([
+      expect.stringMatching(/^The server is now 9\.9\.9 \(\w+\)\. This page came from another version\.$/),
+    ])
+    await tab.evaluate("globalThis.stays = true")
+    await tab.click(".notice .undo")
+    await tab.until(`globalThis.stays === undefined && ${BADGE} === "live"`)
   })
 
   test("a server that is restarted beneath a dialog: what was typed stays, with the reason, and no time goes back", async () => {

@@ -82,7 +82,15 @@ page("an item on the page", () => {
   })
 
   test("gives its link, and the command that adds another like it", async () => {
-    const song = { song_id: 7, title: "Don't stop", priority: 3, tags: ["gpu"], metadata: { album: "x" } }
+    const song = {
+      song_id: 7,
+      title: "Don't stop",
+      priority: 3,
+      kind: "lyrics",
+      totals: { images: 5 },
+      tags: ["gpu"],
+      metadata: { album: "x" },
+    }
     const id = await here.server.add(song)
     await open()
     await act(id, "Copy link")
@@ -116,6 +124,21 @@ page("a waiting item", () => {
     )
     await tab.until(`${ids(".section.waiting .row")} === "${soon},${now}"`, 12_000)
     expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe("3")
+  })
+})
+
+page("a waiting item that was cancelled", () => {
+  test("can be put back for as long as was promised, whatever is done meanwhile", async () => {
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
+    await open()
+    await act(1, "Cancel")
+    await tab.until(`document.querySelector(".notice .undo")`)
+    await act(2, "Copy link")
+    await act(2, "Copy as curl")
+    await tab.click(`[data-item="3"] .quick`)
+    await tab.until(`document.querySelector("#notices").innerText.includes("Song 3 is next")`)
+    await tab.click(".notice .undo")
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
   })
 })
 

@@ -2,6 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { duration, shellWord, shownOf } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
+import { ownToken } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { isWaiting } from "../model/state.ts"
 import { count, nameOf } from "../model/wording.ts"
@@ -12,8 +13,6 @@ import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
 import { canMove, move } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
-
-const MAX_PRIORITY = 1_000_000_000
 
 /** Does it, and reports the result or why it failed; `undo` takes it back. */
 async function attempt(
@@ -75,11 +74,7 @@ function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
 async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
   const [first] = queue.waiting()
   if (!first || first.id === item.id) return notify(`${nameOf(item)} is already next`)
-  const priority = Math.min(MAX_PRIORITY, first.priority + 1)
-  await attempt(
-    () => server.update(item.id, { priority, message: "Moved to the front" }),
-    `${nameOf(item)} is next`,
-  )
+  await attempt(() => server.move(item.id, first.id), `${nameOf(item)} is next`)
 }
 
 function rename(item: QueueItem): Promise<void> {
@@ -108,10 +103,13 @@ async function copied(text: string, what: string): Promise<void> {
 }
 
 /** The command that adds an item like this one. */
-function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: QueueItem): string {
-  const body = JSON.stringify({ song_id, title, priority, max_attempts, tags, metadata })
+function curlOf(item: QueueItem): string {
+  const { song_id, title, priority, max_attempts, kind, totals, tags, metadata } = item
+  const body = JSON.stringify({ song_id, title, priority, max_attempts, kind, totals, tags, metadata })
   const url = new URL("api/v1/queue", BASE).href
-  return `curl -X POST ${shellWord(url)} -H 'Content-Type: application/json' -d ${shellWord(body)}`
+  // The token itself is not for a command that may be shown to others.
+  const token = ownToken() === undefined ? "" : ` -H "Authorization: Bearer $TRACK_STUDIO_TOKEN"`
+  return `curl -X POST ${shellWord(url)}${token} -H 'Content-Type: application/json' -d ${shellWord(body)}`
 }
 
 /** What is under way, by item and action. */

@@ -15,10 +15,15 @@ interface NoticeOptions {
   readonly undo?: () => void
   /** The word for it; default `Undo`. */
   readonly undoes?: string
+  /** Whether the notice stays until it is dismissed, though it reports no failure; default false. */
+  readonly stays?: boolean
 }
 
 /** A notice in the corner. */
-export function notify(text: string, { failed = false, undo, undoes = "Undo" }: NoticeOptions = {}): void {
+export function notify(
+  text: string,
+  { failed = false, undo, undoes = "Undo", stays = failed }: NoticeOptions = {},
+): void {
   const area = byId("notices", HTMLElement)
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
   const notice = el(
@@ -30,10 +35,12 @@ export function notify(text: string, { failed = false, undo, undoes = "Undo" }: 
   )
   dismiss.addEventListener("click", () => notice.remove())
   // A repeated notice replaces the one before, unless it offers to undo something else.
-  if (!undo) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
-  while (area.childElementCount >= MAX_NOTICES) area.firstElementChild?.remove()
+  if (!undo || stays) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
+  // What can be undone can be undone for as long as was promised, whatever is said meanwhile.
+  const others = [...area.children].filter((other) => !other.querySelector(".undo"))
+  for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
   area.append(notice)
-  if (!failed) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
+  if (!stays) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
 }
 
 function undoing(undo: () => void, word: string, done: () => void): HTMLElement {
