@@ -21,8 +21,8 @@ const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]
 /** A text without any of these is shown as it is. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
-/** Control characters that are rare in what programs print. */
-const UNUSUAL = /[\0-\u0006\u000b\u000c\u000e-\u001a\u001c-\u001f]/g
+/** Control characters, those aside that divide text. */
+const UNUSUAL = /(?![\t\n\r])\p{Cc}/gu
 
 /** A text in which each backspace has taken away what stood before it. */
 function withoutBackspaces(text: string): string {

@@ -243,10 +243,10 @@ test("the completions offer the IDs of items where one is to be named", async ()
   const all = ids.map(String)
   for (const words of ["show ''", "move 1 --before ''", "run --item ''", "cancel 1 ''"]) {
     const line = `COMP_WORDS=(${program} ${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))`
-    const bash = said("bash", bashScript.stdout, line, "_track_studio; printf '%s\\n' \"\${COMPREPLY[@]}\"")
+    const bash = said("bash", bashScript.stdout, line, `_track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`)
     expect(bash).toEqual(expect.arrayContaining(all))
     if (Bun.which("zsh") === null) continue
-    const stubs = 'compdef() { }; _describe() { print -l -- "\${(@P)argv[-1]}" }'
+    const stubs = 'compdef() { }; _describe() { print -l -- "${(@P)argv[-1]}" }'
     const zsh = said(
       "zsh",
       stubs,
