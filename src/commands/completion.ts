@@ -71,6 +71,16 @@ ${valueCases(offers)}
 complete -o default -F _track_studio track-studio`
 }
 
+/** Offers the IDs of items with the lines that `list` has for them, in its order. */
+const ZSH_IDS = `_track_studio_ids() {
+  local -a ids=()
+  local id rest
+  \${~words[1]} list 2>/dev/null </dev/null | while read -r id rest; do
+    [[ $id == <-> ]] && ids+=("$id:$rest")
+  done
+  _describe -V item ids
+}`
+
 /** The commands with what they do, their flags and the values of these, for zsh. */
 function zsh(offers: Offers, commands: Commands): string {
   const described = Object.entries(commands).map(
@@ -78,14 +88,7 @@ function zsh(offers: Offers, commands: Commands): string {
   )
   return `#compdef track-studio
 # zsh completion for track-studio: source <(track-studio completion zsh)
-_track_studio_ids() {
-  local -a ids=()
-  local id rest
-  \${~words[1]} list 2>/dev/null </dev/null | while read -r id rest; do
-    [[ $id == <-> ]] && ids+=("$id:$rest")
-  done
-  _describe -V item ids
-}
+${ZSH_IDS}
 _track_studio() {
   local -a commands=(
 ${described.join("\n")}
