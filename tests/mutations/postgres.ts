@@ -114,7 +114,7 @@ export const POSTGRES: readonly Mistake[] = [
       ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
       [
         "what is remembered outlives the era in which it was read",
-        "this.#era = era\n    this.#onBack()",
+        "this.#era = era\n    this.#onBack(era)",
         "this.#era = era",
       ],
       ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],

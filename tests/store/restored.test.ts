@@ -21,7 +21,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-test("after a restore the updates that are there are counted, and not the numbers that were passed over", async () => {
+test("after a restore the updates that are there are counted, not the numbers that were passed over, and no item has the number of one that is lost", async () => {
   using folder = temporaryFolder()
   const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
   const store = new SqliteStore(path)
@@ -29,15 +29,17 @@ test("after a restore the updates that are there are counted, and not the number
   await put(store, id, { message: "kept" })
   copyDatabase(path, backup)
   for (const message of ["lost", "lost", "lost"]) await put(store, id, { message })
+  const lost = await added(store)
   await store.close()
   await restoreDatabase(path, backup)
   const restored = new SqliteStore(path)
   await put(restored, id, { message: "new" })
   const head = await restored.head()
-  expect(head).toBeGreaterThan(5)
+  expect(head).toBeGreaterThan(6)
   expect(await restored.count(0, head)).toBe(3)
   expect(await restored.count(1, head)).toBe(2)
   expect(await restored.count(head - 1, head)).toBe(1)
+  expect(await added(restored)).toBe(lost + 1)
   await restored.close()
 })
 

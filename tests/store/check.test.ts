@@ -1,0 +1,68 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+
+import { removed } from "../../src/item/add-cancel-retry-delete.ts"
+import { checkDatabase } from "../../src/store/sqlite/check.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { openSqlite } from "./open.ts"
+
+/** The faults of a database with one finished item and one that waits, after this was done to it. */
+async function faultsAfter(sql: string): Promise<readonly string[]> {
+  await using opened = await openSqlite()
+  const { store, path } = opened
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  await put(store, id, { status: "completed" })
+  await added(store)
+  {
+    using client = new Database(path)
+    for (const { name } of client
+      .query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+      .all())
+      client.run(`DROP TRIGGER ${name}`)
+    client.run(sql)
+  }
+  return checkDatabase(path).faults
+}
+
+test.each<[fault: string, sql: string]>([
+  [
+    "item 1: update 3 goes from queued to completed, which is no legal move",
+    "DELETE FROM updates WHERE id = 2",
+  ],
+  ["item 2: its last update 4 is not kept", "DELETE FROM updates WHERE id = 4"],
+  [
+    "item 1 is failed, and its last update says completed",
+    "UPDATE queue_items SET status = 'failed' WHERE id = 1",
+  ],
+  [
+    "update 3 of item 1 comes after the last one of the item",
+    "UPDATE queue_items SET last_update_id = 2, status = 'processing' WHERE id = 1",
+  ],
+  ["update 4 belongs to no item", "PRAGMA foreign_keys = OFF; DELETE FROM queue_items WHERE id = 2"],
+])("check finds: %s", async (fault, sql) => {
+  expect(await faultsAfter(sql)).toEqual([fault])
+})
+
+test("check finds nothing in a database whose old updates and deleted items are being removed", async () => {
+  let nowMs = Date.UTC(2026, 0, 2)
+  await using opened = await openSqlite(() => nowMs)
+  const { store, path } = opened
+  const [thinned, deleted] = [await added(store), await added(store)]
+  for (const id of [thinned, deleted]) {
+    await put(store, id, { status: "processing" })
+    for (let progress = 1; progress <= 5; progress += 1) await put(store, id, { progress })
+    await put(store, id, { status: "completed" })
+  }
+  await store.change(deleted, removed)
+  nowMs += 1000
+  const ended = { fromMs: 0, toMs: nowMs, upTo: await store.head() }
+  const thinning = { finished: [ended], perItem: 0, upTo: ended.upTo, keepCompleted: 0, limit: 3 }
+  const kept = checkDatabase(path).updates
+  expect(await store.upkeep.thin(thinning)).toBe(3)
+  expect(checkDatabase(path).faults).toEqual([])
+  for (let steps = 0; (await store.upkeep.purge([ended], 3)) > 0; steps += 1)
+    expect(checkDatabase(path).faults).toEqual([])
+  expect(checkDatabase(path)).toMatchObject({ items: 1, faults: [] })
+  expect(checkDatabase(path).updates).toBeLessThan(kept - 8)
+})
