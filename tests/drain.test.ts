@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 
 import { EventSource } from "eventsource"
@@ -142,6 +143,19 @@ test("a reader that never reads cannot keep the server from stopping, and a seco
   expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
   stopped.resume()
   await stopped.ended
+}, 30_000)
+
+test("a write that waits for another program when the server stops is refused, and the stop does not wait", async () => {
+  await using server = await start()
+  const id = await server.add()
+  using other = new Database(server.database)
+  other.run("BEGIN IMMEDIATE")
+  const written = server.api("PUT", `/queue/${id}`, { priority: 3 })
+  // It has come in by the time that later requests are answered.
+  for (let request = 0; request < 3; request += 1) await server.api("GET", "/queue/next")
+  const [code, ms] = await drained(server)
+  expect([(await written).status, code]).toEqual([503, 0])
+  expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
 }, 30_000)
 
 test("a renderer that reports by ingest and is silent does not make a stop fail", async () => {

@@ -39,6 +39,10 @@ test("the same error is logged once, and then counted", async () => {
     msg: "a request failed",
     fields: { cause, again: 41, seconds: expect.any(Number) },
   })
+  // Only those since the last line are counted in the next.
+  for (let i = 0; i < 3; i += 1) errors.log("a request failed", full())
+  await until(3)
+  expect(lines[2]?.fields).toMatchObject({ cause, again: 3 })
 })
 
 test("another message or another cause is another error, and one that stayed away is new", async () => {

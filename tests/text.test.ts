@@ -49,6 +49,9 @@ test("the time left is exact, vague or over, as the band has it", () => {
   expect(words(told(250, 210, 300), 301)).toEqual(["longer than usual", ""])
   expect(leftIn({ eta_seconds: null }, 0)).toBeNull()
   expect(leftIn({}, 0)).toBeNull()
+  // Half a band is none.
+  for (const half of [{ eta_low_seconds: 5 }, { eta_high_seconds: 12 }])
+    expect(leftIn({ eta_seconds: 9, ...half }, 0)).toEqual({ seconds: 9, low: null, high: null })
 })
 
 test("what is shown is the time where that is known, in whole percent", () => {

@@ -28,7 +28,7 @@ async function runAside(args: readonly string[], signal: AbortSignal): Promise<v
   })
   const said = await new Response(child.stderr).text()
   const code = await child.exited
-  if (code !== 0 && !signal.aborted) throw new Error(said.trim())
+  if (code !== 0) throw new Error(said.trim())
 }
 
 /** Makes backups; undefined if no folder is named for them. */

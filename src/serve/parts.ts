@@ -8,7 +8,7 @@ import { TrustedProxies } from "../http/client-address.ts"
 import { Limits } from "../http/limits.ts"
 import type { Answered } from "../http/request-counts.ts"
 import { log } from "../log.ts"
-import { FEW, machineName, mostDescriptors } from "../machine/machine.ts"
+import { machineName, mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { DatabaseRoom } from "../queue/database-room.ts"
 import { LearnedDurations } from "../queue/learned-durations.ts"
@@ -36,16 +36,12 @@ import { type Checks, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
+import { roomForStreams } from "./room-for-streams.ts"
 
 /** Several servers may look for work in one database. Each of them looks at most 20 times a second. */
 const FLEET_LOOK_REST_MS = 50
 /** After this time a server notices what other servers of its fleet have learned or forgotten. */
 const FLEET_LEARNED_MS = 1000
-
-/** The part of the file descriptors that streams may take. */
-const DESCRIPTORS_FOR_STREAMS = 0.8
-/** How many descriptors the server itself needs. */
-const OWN_DESCRIPTORS = 30
 
 /** The parts of a server: the app, what wakes its streams, and the work in the background in starting order. */
 export interface Parts {
@@ -113,16 +109,6 @@ const limitsOf = (
     steadyMs: clock.steadyMs,
   })
 
-/** How many streams may be open: some descriptors must stay free for requests and the database. */
-function mostStreams({ maxStreams }: Config): number {
-  if (maxStreams === 0) return 0
-  const descriptors = mostDescriptors()
-  if (descriptors === undefined) return maxStreams
-  // Requests are refused when few descriptors are left. Streams alone must not cause that.
-  const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
-  return Math.max(1, Math.floor(Math.min(maxStreams, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
-}
-
 function retentionOf(
   { retainUpdates, retainPerItem, retainItems }: Config,
   store: Store,
@@ -168,10 +154,10 @@ function broadcasterOf(
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
-  const { maxLag, streamsPerClient, replaysPerClient } = config
+  const { maxLag, maxStreams, streamsPerClient, replaysPerClient } = config
   return new Streams(store, broadcaster, {
     maxLag,
-    most: mostStreams(config),
+    most: roomForStreams(maxStreams, mostDescriptors()),
     mostOfOwner: streamsPerClient,
     mostReplaysOfOwner: replaysPerClient,
     onError: logged("the history could not be read"),

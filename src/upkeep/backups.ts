@@ -1,4 +1,4 @@
-import { Repeating } from "../service.ts"
+import { failureOf, Repeating } from "../service.ts"
 
 /** How often it looks whether a backup is due. */
 const TURN_MS = 60_000
@@ -67,13 +67,13 @@ export class Backups extends Repeating {
   /** Makes a backup if one is due, and removes those beyond the number to keep. */
   async turn(): Promise<void> {
     const { keep, remove, onResult } = this.#options
-    try {
-      await this.#makeIfDue()
-    } catch (error) {
-      onResult(true)
-      throw error
-    }
+    const failure = await failureOf(() => this.#makeIfDue())
+    // One that we have ended has not failed.
     if (this.#stopped.signal.aborted) return
+    if (failure) {
+      onResult(true)
+      throw failure.error
+    }
     onResult(false)
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
   }

@@ -1,4 +1,4 @@
-import { Repeating } from "../service.ts"
+import { failureOf, Repeating } from "../service.ts"
 
 const TURN_MS = 60_000
 /** A database up to this size is rewritten in about a second, for which writes can wait. */
@@ -50,7 +50,11 @@ export class Compaction extends Repeating {
     const { signal } = this.#stopped
     if (this.#isDone) return
     if ((await bytes()) > SMALL_BYTES && (await isAnyLeased())) return
-    if (!signal.aborted) await compact(signal)
-    this.#isDone = !signal.aborted
+    if (signal.aborted) return
+    const failure = await failureOf(() => compact(signal))
+    // One that we have ended has not failed.
+    if (signal.aborted) return
+    if (failure) throw failure.error
+    this.#isDone = true
   }
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { chmodSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { setting } from "../../src/config/config.ts"
 import { tokenIn, tokenInOrNew, valueIn } from "../../src/config/token-file.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -22,6 +23,21 @@ test.each([0o644, 0o666])(
     expect(tokenInOrNew(file, refused)).toBe(TOKEN)
   },
 )
+
+test("a setting is what its flag says, otherwise its variable, the file that a variable names, or the default", () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "value")
+  writeFileSync(file, "7003\n")
+  const [own, named] = [{ TRACK_STUDIO_PORT: "7002" }, { TRACK_STUDIO_PORT_FILE: file }]
+  expect(setting("port", { port: "7001" }, { ...own, ...named })).toBe(7001)
+  expect(setting("port", {}, { ...own, ...named })).toBe(7002)
+  expect(setting("port", {}, { ...own, TRACK_STUDIO_PORT_FILE: "/no/such/file" })).toBe(7002)
+  expect(setting("port", {}, { TRACK_STUDIO_PORT: "", ...named })).toBe(7003)
+  expect(setting("port", {}, { TRACK_STUDIO_PORT_FILE: "" })).toBe(8080)
+  writeFileSync(file, "https://a.example/hook, https://b.example/hook\n")
+  const urls = ["https://a.example/hook", "https://b.example/hook"]
+  expect(setting("webhook", {}, { TRACK_STUDIO_WEBHOOK_FILE: file })).toEqual(urls)
+})
 
 test("what has no end is read no further than a setting is long", () => {
   using folder = temporaryFolder()

@@ -14,6 +14,7 @@ import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
 import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
+import { SERVING } from "./serving.ts"
 import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
 import { STREAM } from "./stream.ts"
@@ -45,6 +46,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...CLIENT,
   ...DASHBOARD,
   ...RENDERERS,
+  ...SERVING,
   ...UPKEEP,
   ...WEBHOOKS,
   ...BUS,

@@ -112,4 +112,15 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/ffmpeg-failures.ts",
+    ["tests/renderers/ffmpeg-failures.test.ts"],
+    [
+      [
+        "inputs of an earlier ffmpeg count for the next",
+        "      this.#output = undefined\n      this.#lengths = []\n",
+        "      this.#output = undefined\n",
+      ],
+    ],
+  ),
 ]

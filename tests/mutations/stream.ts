@@ -294,4 +294,20 @@ export const STREAM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/thinning.ts",
+    ["tests/stream/thin.test.ts"],
+    [["a beat that was stopped strikes once more", "    clearTimeout(this.#next)\n", ""]],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "an item's state that is older than the tail counts as the latest",
+        "this.#broadcaster.covers(head) && this.#broadcaster.tail.after(head, queueId, 0) !== null",
+        "this.#broadcaster.tail.after(head, queueId, 0) !== null",
+      ],
+    ],
+  ),
 ]

@@ -48,7 +48,11 @@ export const UPKEEP: readonly Mistake[] = [
         "    if (!signal.aborted) this.#latestMs = nowMs",
         "    this.#latestMs = nowMs",
       ],
-      ["a backup that failed is not noted", "      onResult(true)\n      throw error", "      throw error"],
+      [
+        "a backup that failed is not noted",
+        "      onResult(true)\n      throw failure.error",
+        "      throw failure.error",
+      ],
     ],
   ),
   ...of(
@@ -181,6 +185,28 @@ export const UPKEEP: readonly Mistake[] = [
         "room is made down to the limit alone, and so again and again",
         "while (used > NEAR * mostBytes &&",
         "while (used >= mostBytes &&",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/backups.ts",
+    ["tests/upkeep/backups.test.ts"],
+    [
+      [
+        "a backup that a stop ended has failed",
+        "    // One that we have ended has not failed.\n    if (this.#stopped.signal.aborted) return\n    if (failure) {\n      onResult(true)\n      throw failure.error\n    }\n",
+        "    if (failure) {\n      onResult(true)\n      throw failure.error\n    }\n    if (this.#stopped.signal.aborted) return\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/compaction.ts",
+    ["tests/upkeep/compaction.test.ts"],
+    [
+      [
+        "a compaction that a stop ended has failed",
+        "    if (signal.aborted) return\n    if (failure) throw failure.error\n",
+        "    if (failure) throw failure.error\n",
       ],
     ],
   ),

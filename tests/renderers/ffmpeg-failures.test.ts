@@ -74,6 +74,10 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(...stopped, output("a.mp4"), STATS, SUM).failure).toBeUndefined()
     const end = STATS.replace("00:00:01", "00:02:59")
     expect(proven(...PICTURE, ...SONG, output("a.mp4"), end, SUM, SIGNAL).failure).toBeUndefined()
+    // The inputs of another ffmpeg before it were longer.
+    const short = ["Input #0, mp3, from 'b.mp3':", "  Duration: 00:00:01.01, start: 0.0, bitrate: 64 kb/s"]
+    const whole = [...PICTURE, ...SONG, output("a.mp4"), end, SUM]
+    expect(proven(...whole, ...short, output("b.mp4"), STATS, SUM, SIGNAL).failure).toBeUndefined()
   })
 
   test("a recording without an end is stopped by a signal, which fails nothing and is reported", () => {

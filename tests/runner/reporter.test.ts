@@ -149,14 +149,21 @@ test("a cancel is acted on once, however often the server says it", async () => 
   expect(scene.cancelled).toEqual(["queue item 7 was cancelled"])
 })
 
-test("after a cancel the lease is renewed at leisure, though the server answers at once", async () => {
-  await using scene = new Scene(() => Response.json({ directive: "cancel", item: ITEM }))
-  await scene.reporter.begin()
-  scene.reporter.start()
+test("after a cancel the lease is renewed at leisure, though the server answers at once, and before it is over", async () => {
+  const cancel = (): Response => Response.json({ directive: "cancel", item: ITEM })
+  await using scene = new Scene(cancel)
+  await using short = new Scene(cancel, undefined, { leaseS: 2 })
+  const startedMs = performance.now()
+  for (const { reporter } of [scene, short]) {
+    await reporter.begin()
+    reporter.start()
+  }
   await scene.until(() => scene.cancelled.length > 0)
   // Long enough for several of the pauses between two held heartbeats.
   await Bun.sleep(400)
   expect(scene.of("heartbeat")).toHaveLength(1)
+  await short.until(() => short.of("heartbeat").length === 2)
+  expect(performance.now() - startedMs).toBeLessThan(2000)
 })
 
 test("a claim whose answer was lost is tried again until its lease has run out, and reports go on then", async () => {

@@ -6,6 +6,7 @@ import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import type { StreamRequest } from "../../src/stream/stream-request.ts"
 import { Streams } from "../../src/stream/streams.ts"
+import { ThinningBeat } from "../../src/stream/thinning.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { start } from "../server.ts"
 import { MemoryHistory } from "./memory-history.ts"
@@ -87,6 +88,15 @@ test("after a pause the first update comes at once, and no keepalive passes over
   expect(await reading).toEqual([[1, 2], [3], [4, 5]])
   expect(performance.now() - beganMs).toBeGreaterThan(900)
 }, 30_000)
+
+test("a beat that was stopped does not strike any more", async () => {
+  let strikes = 0
+  const beat = new ThinningBeat(100, () => void (strikes += 1))
+  for (let batch = 0; batch < 3; batch += 1) beat.batch()
+  beat.stop()
+  await Bun.sleep(30)
+  expect(strikes).toBe(1)
+})
 
 test("a replay is thinned too, and a filter chooses before", async () => {
   using opened = open()

@@ -78,7 +78,7 @@ test("what a backup left that was ended is removed before the next, and a stop e
   const slow = kept({
     copy(_name, signal) {
       begun.resolve()
-      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed"))))
     },
     onResult: (hasFailed) => void results.push(hasFailed),
   })

@@ -64,7 +64,7 @@ test("a stop ends what is under way", async () => {
   const { compaction } = counted({
     compact(signal) {
       begun.resolve()
-      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed"))))
     },
   })
   const turn = compaction.turn()

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 
 import { Reasons } from "../../src/health.ts"
+import { openDescriptors, SpareDescriptors } from "../../src/machine/machine.ts"
 import { Descriptors } from "../../src/upkeep/descriptors.ts"
 import { descriptors, figure } from "../proof.ts"
 import { PROGRAM, start, type TestServer } from "../server.ts"
@@ -66,6 +67,16 @@ test("when none is left new connections wait, and once a second some get the res
 test("as soon as there are many, all are let in", async () => {
   const { doors, isOpen, released } = await looked(["none", "few", "many"])
   expect([doors, isOpen, released]).toEqual([[false, false, ...after(true)], true, 1])
+})
+
+test("a look at what is left takes the reserve and no more, however often, and the reserve can be given away", () => {
+  const spare = new SpareDescriptors(1_000_000)
+  const before = openDescriptors()
+  for (let look = 0; look < 5; look += 1) expect(spare.left()).toBe("many")
+  expect(openDescriptors()).toBe(before + 8)
+  spare.release()
+  expect(openDescriptors()).toBe(before)
+  expect(new SpareDescriptors(1).left()).toBe("few")
 })
 
 /** Asks for something, and keeps the connection for a next request. */

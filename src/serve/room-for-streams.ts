@@ -1,0 +1,17 @@
+import { FEW } from "../machine/machine.ts"
+
+/** The part of the file descriptors that streams may take. */
+const DESCRIPTORS_FOR_STREAMS = 0.8
+/** How many descriptors the server itself needs. */
+const OWN_DESCRIPTORS = 30
+
+/**
+ * How many streams may be open, at least one; 0 if there is no limit. `most` is what the configuration says, 0 for no
+ * limit. Some of the file descriptors must be left for requests and the database; undefined if their number is unknown.
+ */
+export function roomForStreams(most: number, descriptors: number | undefined): number {
+  if (most === 0 || descriptors === undefined) return most
+  // Requests are refused when few descriptors are left. Streams alone must not cause that.
+  const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
+  return Math.max(1, Math.floor(Math.min(most, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
+}

@@ -1,0 +1,83 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in putting a server together and ending it, in its settings, its figures, its log and its words. */
+export const SERVING: readonly Mistake[] = [
+  ...of(
+    "src/serve/room-for-streams.ts",
+    ["tests/serve/room-for-streams.test.ts"],
+    [
+      [
+        "streams may take the descriptors that are left when they are few",
+        "(1 - FEW) * descriptors - OWN_DESCRIPTORS",
+        "descriptors - OWN_DESCRIPTORS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/gauges.ts",
+    ["tests/serve/gauges.test.ts"],
+    [
+      ["the lag of the event loop is in milliseconds", "loop.lagMs / 1000", "loop.lagMs"],
+      ["the processor's time is in milliseconds", "(user + system) / 1e6", "(user + system) / 1e3"],
+      [
+        "a backup that was never made was made in 1970",
+        "return ms === 0 ? [] : ms / 1000",
+        "return ms / 1000",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/access.ts",
+    ["tests/serve/access.test.ts"],
+    [
+      [
+        "a second first token is made beside those that are there",
+        "tokenFile === undefined || (await store.access.tokens()).length > 0) return false",
+        "tokenFile === undefined) return false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/drain.ts",
+    ["tests/drain.test.ts"],
+    [["a write that waits for another program is cut off by a stop", "  store.drain()\n", ""]],
+  ),
+  ...of(
+    "src/machine/machine.ts",
+    ["tests/upkeep/descriptors.test.ts"],
+    [["the descriptor that shows how many are taken stays open", "      closeSync(next)\n", ""]],
+  ),
+  ...of(
+    "src/log.ts",
+    ["tests/log.test.ts"],
+    [
+      [
+        "repetitions of an error are counted from the beginning",
+        "{ ...repeated, again: 0, sinceMs: performance.now() }",
+        "{ ...repeated, sinceMs: performance.now() }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/text.ts",
+    ["tests/text.test.ts"],
+    [
+      [
+        "half a band of the time left is shown",
+        'typeof low === "number" && typeof high === "number"',
+        'typeof low === "number" || typeof high === "number"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/config/config.ts",
+    ["tests/config/token-file.test.ts"],
+    [
+      [
+        "a file takes precedence over the variable itself",
+        'own === "" && file !== "" ? valueIn(file) : own',
+        'file !== "" ? valueIn(file) : own',
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { config } from "../../src/config/config.ts"
+import { accessOf, protect } from "../../src/serve/access.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { isToken } from "../../src/token.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("a token is made for a server that has none, and no other while there is one, wherever it is looked for", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const store = new SqliteStore(database)
+  const protectWith = async (file: string): Promise<boolean> => {
+    const settings = config({ database, "token-file": file }, {})
+    const access = accessOf(settings, store)
+    const isFirst = await protect(settings, store, access)
+    await access.tokens.stop()
+    return isFirst
+  }
+  const [file, other] = [join(folder.path, "token"), join(folder.path, "other")]
+  expect(await protectWith(file)).toBe(true)
+  expect(isToken(readFileSync(file, "utf8").trim())).toBe(true)
+  expect([await protectWith(file), await protectWith(other)]).toEqual([false, false])
+  expect([existsSync(other), (await store.access.tokens()).length]).toEqual([false, 1])
+  await store.close()
+})

@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { Metrics } from "../../src/metrics/metrics.ts"
+import { gauges, type Sources } from "../../src/serve/gauges.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
+import { parsed, valueOf } from "../metrics/exposition.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("times are in seconds, whatever the parts count in, and a backup that was never made has none", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const store = new SqliteStore(database)
+  await added(store)
+  let backedUpMs = 0
+  const sources: unknown = {
+    store,
+    database,
+    streams: { byFormat: () => [] },
+    workers: { presence: { waiting: [] } },
+    reasons: { current: ["database_unwritable"] },
+    loop: { lagMs: 1500 },
+    backedUpMs: () => backedUpMs,
+  }
+  const metrics = new Metrics()
+  gauges(metrics, sources as Sources)
+  const read = async (): Promise<(name: string) => number> => {
+    const all = parsed(
+      await metrics.text((error) => {
+        throw error
+      }),
+    )
+    return (name) => valueOf(all, `track_studio_${name}`) ?? valueOf(all, name) ?? Number.NaN
+  }
+  const before = await read()
+  const { user, system } = process.cpuUsage()
+  expect(before("event_loop_lag_seconds")).toBe(1.5)
+  expect(before("process_cpu_seconds_total")).toBeWithin((user + system) / 2e6, (user + system) / 1e6)
+  expect(before("process_start_time_seconds")).toBeCloseTo(Date.now() / 1000 - process.uptime(), 0)
+  const waitedS = (store.clock.now() - Date.parse((await store.figures.oldestWaiting()) ?? "")) / 1000
+  expect(before("queue_oldest_waiting_seconds")).toBeWithin(waitedS - 60, waitedS + 1)
+  expect(before("database_writable")).toBe(0)
+  expect(before("backup_last_success_timestamp_seconds")).toBeNaN()
+  backedUpMs = 1_700_000_000_500
+  expect((await read())("backup_last_success_timestamp_seconds")).toBe(1_700_000_000.5)
+  await store.close()
+})
