@@ -29,22 +29,22 @@ const CORE = [
   "upkeep",
 ]
 
-/** Within them, what knows the engine that it speaks to. */
+/** The files among them that know the engine to which they speak. */
 const ENGINES = ["access/redis-rate-limit", "bus/postgres", "bus/redis"]
 
 const files = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].sort()
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
 
-/** What a file names in its imports, those of types included. */
+/** The names that a file imports, including types. */
 const imported = (file: string): string[] =>
   [...read(file).matchAll(/(?:(?<!["-])\bfrom|\bimport\(|^import)\s*"([^"]+)"/gm)].map(
     ([, name = ""]) => name,
   )
 
-/** A file as the table names it: `src/http/app.ts` is `http/app`. */
+/** The place of a file, as the table names it: `src/http/app.ts` is `http/app`. */
 const placeOf = (file: string): string => file.replace(/^src\//, "").replace(/\.ts$/, "")
 
-/** The name under which the rule for a place stands: its own, or else that of the nearest folder. */
+/** The name of the rule for a place: the place itself, or the nearest folder that has a rule. */
 function ruleNameOf(place: string): string | undefined {
   for (let name = place; name !== "."; name = dirname(name)) if (RULES[name]) return name
   return undefined
@@ -57,13 +57,13 @@ function ruleOf(place: string): Rule | undefined {
   return rule && name !== undefined ? { ...rule, own: [...rule.own, name] } : undefined
 }
 
-/** Names of files of ours, as places. */
+/** The places among these names, which are our own files. */
 const placesOf = (file: string, names: readonly string[]): string[] =>
   names
     .filter((name) => name.startsWith("."))
     .map((name) => placeOf(relative(ROOT, join(ROOT, dirname(file), name))))
 
-/** What a file needs when it runs: an import of types alone is gone by then. */
+/** The names that a file needs when it runs. An import of types alone does not exist any more by then. */
 const needed = (file: string): string[] =>
   [...read(file).matchAll(/^(?:import|export) (?!type\b)(?:[\w*{},\s]+ from )?"([^"]+)"/gm)].map(
     ([, name = ""]) => name,
@@ -72,7 +72,7 @@ const needed = (file: string): string[] =>
 const within = (name: string, allowed: readonly string[]): boolean =>
   allowed.some((one) => name === one || name.startsWith(`${one}/`))
 
-/** The code without its comments and texts. */
+/** The code without comments and texts. */
 const code = (file: string): string =>
   read(file).replace(/\/\*[^]*?\*\/|\/\/.*$|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/gm, '""')
 
@@ -88,7 +88,10 @@ test.each(files)("%s imports what its place may import", (file) => {
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
 })
 
-/** What of ours the page and the client may need when they run; of everything else they take types alone. */
+/**
+ * Our own places that the page and the client may need when they run. From all other places they import only
+ * types.
+ */
 const LIGHT = [
   "backoff",
   "cause",
@@ -193,7 +196,7 @@ test("half of the files of the source have at most 105 lines", () => {
   expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(105)
 })
 
-/** Functions of more than 40 lines, as the parser of the linter finds them: file and name. */
+/** Functions of more than 40 lines, found by the parser of the linter: their files and names. */
 async function longFunctions(): Promise<string[]> {
   const config = join(import.meta.dir, "lengths.json")
   const child = Bun.spawn([process.execPath, "x", "oxlint", "-c", config, "--format", "json", "src"], {
@@ -242,7 +245,7 @@ test("the documents name no file of the source that does not exist", () => {
   const isThere = (place: string): boolean =>
     [...places].some((one) => one === place || one.startsWith(`${place}/`))
   expect(own.filter(({ place }) => !isThere(place))).toEqual([])
-  // The formatter sets spaces into what is left of a conflict.
+  // The formatter puts spaces into the marks of a merge conflict.
   const torn = documents.filter((file) => /^(?:<{7}|>{7}|={7}|(?:> ){6}>)/m.test(read(file)))
   expect(torn).toEqual([])
 })
@@ -270,7 +273,10 @@ test("the map names files by what they are called in their folder", () => {
   expect(wrong).toEqual([])
 })
 
-/** Timers of their own: their turns are synchronous, and they run only while a stream or a socket is open. */
+/**
+ * Places with timers of their own. Their turns are synchronous, and they run only while a stream or a socket
+ * is open.
+ */
 const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]
 
 test("repeated work is called by every, but for two timers and those of the page", () => {
@@ -279,12 +285,12 @@ test("repeated work is called by every, but for two timers and those of the page
   expect(repeating.filter((place) => !within(place, OWN_TIMERS))).toEqual([])
 })
 
-/** Rooms that decide and answer. What they do with time goes by the database's clock, which they are given. */
+/** Places that decide and answer. They use only the clock of the database, which they are given. */
 const GIVEN_A_CLOCK = ["access", "http", "queue", "store/postgres", "stream", "upkeep", "webhooks", "wire"]
 
 test("a server of a fleet asks its own machine for no time: one that is wrong must change nothing", () => {
   const asking = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)/.test(code(file))).map(placeOf)
-  // The log's times are the machine's.
+  // The times in the log are those of the machine.
   expect(asking).toContain("log")
   expect(asking.filter((place) => within(place, GIVEN_A_CLOCK))).toEqual([])
 })
@@ -320,7 +326,7 @@ test("nothing is exported that nothing imports, but for types that an exported s
   for (const file of ours) {
     for (const name of new Set(read(file).match(/\w+/g))) namedIn.set(name, (namedIn.get(name) ?? 0) + 1)
   }
-  // drizzle-kit reads the tables, and no file of ours does.
+  // drizzle-kit reads the tables, but no file of ours does.
   const idle = files
     .filter((file) => !/(sqlite\/|postgres\/|fleet-)schema\.ts$/.test(file))
     .flatMap((file) =>
@@ -347,7 +353,8 @@ test("every member of an exported contract says what it is, and an optional one 
   const nameOf = ({ file, of, name }: (typeof all)[number]): string => `${file} ${of}.${name}`
   expect(all.filter(({ isDocumented }) => !isDocumented).map(nameOf)).toEqual([])
   expect(all.filter(({ isSilentOnAbsence }) => isSilentOnAbsence).map(nameOf)).toEqual([])
-  // The control: a member without a sentence is found, and an optional one that does not say what its absence means.
+  // The control: it finds a member without a sentence, and an optional member that does not say what its
+  // absence means.
   const silent = "export interface One {\n  readonly a: string\n  /** A text. */\n  readonly b?: string\n}\n"
   expect(membersOf(silent, new Set())).toEqual([
     { of: "One", name: "a", isDocumented: false, isSilentOnAbsence: false },

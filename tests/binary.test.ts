@@ -9,7 +9,7 @@ import { SocketReader } from "./sockets.ts"
 const named = process.env["TRACK_STUDIO_BINARY"]
 const BINARY = resolve(named ?? "")
 
-/** A run of the binary alone: in a folder of its choice, with no environment but what is given. */
+/** A run of the binary alone: in a chosen folder, and with no environment except what the test gives. */
 class Running {
   readonly startedMs = performance.now()
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">
@@ -155,7 +155,7 @@ describe.skipIf(named === undefined)("the binary", () => {
       )
       for (const stream of streams) await stream.first("live")
       const held = fetch(`${url}/api/v1/queue/1?wait=finished&timeout=3600`)
-      // What is asked and answered after it shows that it has arrived.
+      // A request and its answer show that the update has arrived.
       for (let i = 0; i < 3; i += 1) expect(await post(url, { song_id: 2 })).toBe(201)
       const stuck = await SocketReader.open(url, "/progress/stream")
       stuck.pause()
@@ -167,7 +167,7 @@ describe.skipIf(named === undefined)("the binary", () => {
       for (const { seen } of streams) expect(seen.at(-1)?.event).toBe("shutdown")
       expect(await (await held).json()).toMatchObject({ id: 1, status: "queued" })
       expect(await textOf(running.child.stderr)).toBe("")
-      // Everything is in the one file: nothing is left to be recovered.
+      // Everything is in the one file, and nothing must be recovered.
       expect(existsSync(join(folder.path, "data", "track-studio.db-wal"))).toBeFalse()
     })
   }

@@ -14,10 +14,10 @@ function openssl(...args: readonly string[]): void {
 
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"] as const
 
-/** An authority of our own that signs certificates. */
+/** Our own authority, which signs certificates. */
 export class Authority {
   readonly #folder: string
-  /** Its own certificate, for those who trust it. */
+  /** Its own certificate, for clients that trust it. */
   readonly file: string
 
   /** `folder` is where all files are put. */
@@ -37,7 +37,7 @@ export class Authority {
     )
   }
 
-  /** A certificate for a host name, good for so many days. */
+  /** A certificate for a host name, valid for this many days. */
   sign(name: string, days: number): Certificate {
     const path = (extension: string): string => join(this.#folder, `${name}-${days}.${extension}`)
     const [file, key, asked, about] = [path("pem"), path("key"), path("csr"), path("ext")]

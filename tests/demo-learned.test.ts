@@ -19,7 +19,7 @@ test.skipIf(Bun.which("ffmpeg") === null)("demo-learned.sh shows how the bar bec
     .map((line) => Number(/off by ([\d.]+) points on average/.exec(line)?.[1] ?? Number.NaN))
   expect(off).toHaveLength(4)
   const [first = 0, ...others] = off
-  // The machine may be busy with something else in one of them, but hardly in all.
+  // The machine may be busy with something else during one of them, but hardly during all.
   expect(Math.min(...others)).toBeLessThan(first)
   expect(readFileSync(picture, "utf8")).toMatch(/^<svg .*First render.*Fourth render.*<\/svg>\n$/s)
   const item = await server.item(4)

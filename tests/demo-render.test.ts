@@ -58,9 +58,12 @@ describe("demo-render.sh", () => {
   })
 })
 
-/** In place of ffmpeg: writes something at once, then says each block when the test lets it, and ends as it is told. */
+/**
+ * A replacement for ffmpeg: it writes something at once, prints each block when the test allows it, and ends
+ * as the test decides.
+ */
 class FakeFfmpeg {
-  /** Makes a script find it first. */
+  /** Makes a script find it before the real one. */
   readonly env: Record<string, string>
   readonly folder = temporaryFolder()
   readonly output = join(this.folder.path, "video.mp4")
@@ -98,14 +101,14 @@ class FakeFfmpeg {
     return new Script("demo-render.sh", ["--duration", "3", "--output", this.output], server.url, this.env)
   }
 
-  /** Lets it say its next block, or end, once it waits for that. */
+  /** Lets it print its next block, or end, when it waits for that. */
   async next(): Promise<void> {
     const release = await this.#asking.promise
     this.#asking = Promise.withResolvers()
     release()
   }
 
-  /** What is left in its folder beside itself. */
+  /** The files that are left in its folder, apart from its own. */
   get files(): string[] {
     return readdirSync(this.folder.path).filter((name) => name !== "bin")
   }

@@ -8,7 +8,7 @@ export function fill(file: string): void {
       try {
         for (;;) writeSync(descriptor, Buffer.alloc(size))
       } catch {
-        // Less may still fit.
+        // A smaller piece may still fit.
       }
     }
   } finally {

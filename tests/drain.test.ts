@@ -11,13 +11,13 @@ import { SocketReader } from "./sockets.ts"
 const STREAM = "/progress/stream"
 const DRAIN_LIMIT_MS = 2000
 
-/** Ends the server as a service manager does; answers its exit code and how long it took. */
+/** Ends the server as a service manager does. Returns its exit code and how long it took. */
 async function drained(server: TestServer, signal?: "SIGTERM" | "SIGINT"): Promise<[number, number]> {
   const startedMs = performance.now()
   return [await server.end(signal), performance.now() - startedMs]
 }
 
-/** Whether the server takes another connection. */
+/** Whether the server accepts another connection. */
 const answers = (server: TestServer): Promise<boolean> =>
   fetch(`${server.url}/health/live`, { keepalive: false }).then(
     () => true,
@@ -80,7 +80,7 @@ test("a stream that is still replaying ends cleanly too, and its reader resumes 
   await fill(server, 30)
   const reader = await SocketReader.open(server.url, STREAM, { headers: { "last-event-id": "0" } })
   await reader.until(({ updates }) => updates.length > 0)
-  // A reader of its own pace: what it has not taken stays with the server.
+  // The reader decides how fast it reads. What it has not read stays with the server.
   reader.pause()
   const stopping = drained(server)
   await Bun.sleep(100)
@@ -114,13 +114,14 @@ test("a long replay keeps no other client waiting", async () => {
       slowestMs = Math.max(slowestMs, performance.now() - startedMs)
     }
   })()
-  // Readers so fast that the server never has to wait for them.
+  // The readers are so fast that the server never has to wait for them.
   const url = `${server.url}/api/v1${STREAM}/${id}?until=finished&last_event_id=0`
   const readers = Array.from({ length: 4 }, () => Bun.spawn(["curl", "-sN", "-o", "/dev/null", url]))
   expect(await Promise.all(readers.map(({ exited }) => exited))).toEqual([0, 0, 0, 0])
   replaying = false
   await probing
-  // Together they take a second or so, and without turns of the event loop nobody else is served meanwhile.
+  // Together they take about a second. Without turns of the event loop nobody else is served during that
+  // time.
   expect(slowestMs).toBeLessThan(250)
 }, 30_000)
 
@@ -135,7 +136,7 @@ test("a reader that never reads cannot keep the server from stopping, and a seco
     await Promise.all(Array.from({ length: 50 }, () => server.put(id, { message })))
   }
   const ending = drained(server)
-  // What stands between a service manager and the server may pass its signal on once more.
+  // A program between a service manager and the server may pass its signal on a second time.
   while (await answers(server)) await Bun.sleep(5)
   server.child.kill("SIGTERM")
   const [code, ms] = await ending
@@ -215,7 +216,7 @@ test("an EventSource that waits for the end of an item stops by itself", async (
     seen.push(status)
   }
   source.addEventListener("end", () => seen.push("end"))
-  // The reconnect gets 204, which closes it for good.
+  // The reconnect gets 204, after which the client does not come back.
   source.onerror = ({ code }) => code === 204 && stopped.resolve()
   await new Promise((resolve) => source.addEventListener("live", resolve))
   await server.put(id, { status: "completed" })

@@ -9,7 +9,7 @@ const OLDEST_POSTGRES = 15
 
 const isRoot = process.getuid?.() === 0
 
-/** The folder with the newest PostgreSQL's programs; null if none is installed that is new enough. */
+/** The folder with the programs of the newest PostgreSQL; null if none that is new enough is installed. */
 function postgresFolder(): string | null {
   try {
     const [newest = 0] = readdirSync("/usr/lib/postgresql")
@@ -31,15 +31,15 @@ const PROGRAMS = {
   promtool: () => Bun.which("promtool"),
 }
 
-/** Debian's names of what the tests run, where they differ from the program's. */
+/** Debian's names for the programs of the tests, if the names differ. */
 const PACKAGES: Readonly<Record<string, string>> = {
   postgres: "postgresql",
   promtool: "prometheus",
 }
 
 /**
- * Where a program of Debian is, installed if that can be done; null if not, and for the same reason without `setpriv`,
- * which ends an engine with the tests that started it.
+ * The path of a program of Debian. It is installed if possible; null if it is not possible, or if there is no
+ * `setpriv`, which ends an engine together with the tests that started it.
  */
 export function found(name: keyof typeof PROGRAMS): string | null {
   if (Bun.which("setpriv") === null) return null
@@ -54,14 +54,14 @@ export function found(name: keyof typeof PROGRAMS): string | null {
   return PROGRAMS[name]()
 }
 
-/** A port that nobody uses now. */
+/** A port that is free now. */
 export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
   listener.stop(true)
   return listener.port
 }
 
-/** The user that engines run as which refuse to run as root; undefined if we are not root. */
+/** The user for engines that refuse to run as root; undefined if we are not root. */
 function servant(): { readonly uid: number; readonly gid: number } | undefined {
   if (!isRoot) return undefined
   const [, uid = "", gid = ""] =
@@ -69,7 +69,7 @@ function servant(): { readonly uid: number; readonly gid: number } | undefined {
   return { uid: Number(uid || 65534), gid: Number(gid || 65534) }
 }
 
-/** Runs a program so that it ends when the tests do, whatever becomes of them. */
+/** Runs a program so that it ends when the tests end, in whatever way they end. */
 function spawned(command: readonly string[], signal: string): Bun.Subprocess<"ignore", "ignore", "ignore"> {
   const user = servant()
   const as = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : []
@@ -81,25 +81,25 @@ function spawned(command: readonly string[], signal: string): Bun.Subprocess<"ig
 }
 
 interface EngineOptions {
-  /** What the engine keeps; removed at its end. */
+  /** The files of the engine; they are removed at its end. */
   readonly folder: string
   /** How to run it in the foreground. */
   readonly command: (port: number) => readonly string[]
   /** Whether it answers. */
   readonly isReady: (port: number) => Promise<boolean>
-  /** What its URL begins with. */
+  /** The beginning of its URL. */
   readonly scheme: string
-  /** What its URL ends with; empty by default. */
+  /** The end of its URL; empty by default. */
   readonly path?: string
-  /** The signal that ends it and its children at once, as a crash would. */
+  /** The signal that ends it and its children at once, like a crash. */
   readonly crash: "SIGQUIT" | "SIGKILL"
 }
 
-/** A program that others connect to, on a port of its own. It keeps its folder while it is stopped. */
+/** A program to which others connect, on a port of its own. Its folder stays while it is stopped. */
 export class Engine implements AsyncDisposable {
   readonly port = freePort()
   readonly folder: string
-  /** Where clients find it. */
+  /** The address for clients. */
   readonly url: string
   readonly #command: readonly string[]
   readonly #options: EngineOptions
@@ -117,7 +117,7 @@ export class Engine implements AsyncDisposable {
     return this.#child?.pid
   }
 
-  /** Starts it; resolves once it answers. */
+  /** Starts it; resolves when it answers. */
   async start(): Promise<this> {
     const child = spawned(this.#command, this.#options.crash.slice(3))
     this.#child = child
@@ -131,7 +131,7 @@ export class Engine implements AsyncDisposable {
     return this
   }
 
-  /** Ends it as a crash would; resolves once it is gone. */
+  /** Ends it like a crash; resolves when it is gone. */
   async crash(): Promise<void> {
     this.#child?.kill(this.#options.crash)
     await this.#child?.exited
@@ -152,7 +152,7 @@ function engineFolder(): string {
   return folder
 }
 
-/** Whether a port takes a connection and answers what is said with something that begins with `answer`. */
+/** Whether a port accepts a connection and answers with something that begins with `answer`. */
 async function answers(port: number, said: string, answer: string): Promise<boolean> {
   const heard = Promise.withResolvers<boolean>()
   const late = setTimeout(heard.resolve, 1000, false)
@@ -191,15 +191,18 @@ export function startRedis(program: string, given: readonly string[] = KEEPS_NOT
 /** Where PostgreSQL's log is, below its folder. */
 export const POSTGRES_LOG = "log"
 
-/** Who owns a PostgreSQL and its first database. */
+/** The owner of a PostgreSQL and its first database. */
 export interface Owner {
   /** The user. */
   readonly user: string
-  /** The user's password, which is asked of everybody; default none. */
+  /** The user's password, which everybody must give; default: no password. */
   readonly password?: string
 }
 
-/** A PostgreSQL of its own with an empty database. A crash of it loses nothing that was committed. `changed` are settings. */
+/**
+ * A PostgreSQL of its own with an empty database. A crash loses nothing that was committed. `changed` are
+ * settings.
+ */
 export async function startPostgres(
   bin: string,
   changed: Readonly<Record<string, string>> = {},

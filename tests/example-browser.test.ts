@@ -39,7 +39,7 @@ async function bundled(): Promise<Blob> {
     },
     plugins: [
       {
-        // The application lies in a folder without packages of its own.
+        // The application is in a folder without packages of its own.
         name: "packages of this project",
         setup: (build) =>
           void build.onResolve({ filter: /^react/ }, ({ path }) => ({
@@ -116,7 +116,7 @@ test.skipIf(chromium === null)(
       expect(shown.text).not.toContain("missed")
       await again.end()
 
-      // Another database behind the same address: its event IDs mean nothing here.
+      // Another database at the same address, whose event IDs mean something else.
       await using other = await start({ args })
       await other.add({ song_id: 3, title: "Of another history" })
       await says("Of another history", "Some updates were missed; the state was refreshed.")

@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { MAX_ITEMS, openProgress, type Progress, type Target } from "../examples/nextjs-progress-monitor.tsx"
 import { start, temporaryFolder, type TestServer } from "./server.ts"
 
-// A server that drains spreads its clients' return over 5 s.
+// When a server drains, its clients come back within 5 s, at different times.
 setDefaultTimeout(30_000)
 
-/** Quick, but stale only where a test is about that. */
+/** Intervals that are short, except in tests about stale pages. */
 const TIMING = { publishMs: 1, staleMs: 600_000 }
 
 /** A page that watches a stream. */
@@ -35,7 +35,7 @@ class Page {
     return new Page({ baseUrl: server.url, queueId: id })
   }
 
-  /** Resolves with the first thing shown from now on, or shown right now, that fits. */
+  /** Resolves with the first matching content that is shown now or later. */
   async until(fits: (progress: Progress) => boolean): Promise<Progress> {
     for (;;) {
       const now = this.seen.at(-1)
@@ -53,11 +53,11 @@ class Page {
 
 const isLive = ({ connection }: Progress): boolean => connection === "live"
 
-/** A server on the port that another one had. */
+/** A server on the port of an earlier one. */
 const again = (before: TestServer, database: string): Promise<TestServer> =>
   start({ args: ["--port", new URL(before.url).port], database })
 
-/** Something that answers streams as a test wants it. */
+/** A program that answers streams as a test decides. */
 function scripted(fetch: (request: Request) => Response | Promise<Response>) {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch, idleTimeout: 0 })
   return {
@@ -79,7 +79,7 @@ const open = (...frames: string[]): Response =>
     { headers: { "content-type": "text/event-stream" } },
   )
 
-/** Hands a request for a stream on to a server, until it is cut. */
+/** Passes a request for a stream on to a server, until it is cut. */
 async function relay(request: Request, { url }: TestServer, cut?: AbortSignal): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const signal = cut ? AbortSignal.any([request.signal, cut]) : request.signal
@@ -148,7 +148,7 @@ describe("the page of all items", () => {
   })
 })
 
-// Together, because they wait for reconnection times of seconds.
+// These run at the same time, because they wait for reconnection times of seconds.
 describe.concurrent("when the server goes away and comes back the page", () => {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     test(`goes on where it was after the server ended by ${signal} and came back`, async () => {

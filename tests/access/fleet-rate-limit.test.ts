@@ -11,7 +11,7 @@ setDefaultTimeout(60_000)
 
 const RATE = { perSecond: 10, burst: 40 }
 
-/** Shared buckets that answer as a test says, and what they were asked for. */
+/** Shared buckets whose answers the test decides, and the requests that they got. */
 function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
   const asked: number[] = []
   const buckets: SharedBuckets = {
@@ -89,7 +89,7 @@ describe.skipIf(program === null)(
     const visitor = { ...EVERYBODY, client: "10.0.0.1" }
     const other = { ...EVERYBODY, client: "10.0.0.2" }
 
-    /** Servers that limit, together by Redis if there is a URL. */
+    /** Servers that limit requests; they share the limits by Redis if there is a URL. */
     function servers(url: string | undefined) {
       const buckets = [0, 1].map(() => (url === undefined ? undefined : new RedisRateLimit(url, "test")))
       const limits = buckets.map((shared) => {
@@ -99,7 +99,7 @@ describe.skipIf(program === null)(
       })
       return {
         limits,
-        /** How many of so many requests pass that are sent to both servers in turn. */
+        /** How many of this many requests pass, if they are sent to both servers in turn. */
         async passing(count: number, caller = visitor): Promise<number> {
           let passed = 0
           for (let i = 0; i < count; i += 1) {

@@ -14,7 +14,7 @@ import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { ALL_NEEDS } from "./needs.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const START_MS = Date.parse("2026-01-02T03:04:05Z")
@@ -31,7 +31,7 @@ async function opened(isOpen = false) {
   const now = (): number => clock.nowMs
   const path = join(folder.path, "test.db")
   const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
-  // As the command does: another connection, without the lock.
+  // As the command does it: over another connection, without the lock.
   const beside = openAccessBeside(path)
   const made = async () => {
     const tokens = new Tokens(store.access, { history: store.historyId, now, digest, onError })
@@ -46,9 +46,9 @@ async function opened(isOpen = false) {
     store,
     beside: beside.access,
     clock,
-    /** The same again, as after a restart of the server. */
+    /** The same gate after a restart of the server. */
     made,
-    /** Creates a token as a command beside the server does, and answers its secret. */
+    /** Creates a token as a command beside the server does, and returns its secret. */
     async token(more: Partial<TokenDraft> = {}): Promise<{ secret: string; id: number }> {
       const secret = `tsk_${randomText()}`
       const draft = { label: "", role: "viewer", item: null, expires_at: null, hash: digest(secret) } as const
@@ -287,7 +287,7 @@ test("a caller counts as its token, or else as its address, whatever else it sho
       `token ${id}`,
       `token ${id}`,
     ])
-    // Of a token that is not in force only the lease counts.
+    // For a token that is not valid, only the lease counts.
     expect(clientOf({ authorization: "Bearer tsk_unknown", hasLease: true, from: from(key) })).toBe(key)
   }
 })

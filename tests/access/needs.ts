@@ -1,6 +1,6 @@
 import { type Need } from "../../src/access/roles.ts"
 
-/** The compiler misses a need that is left out here. */
+/** All needs by name, so that the compiler finds a need that is missing here. */
 const EVERY: Readonly<Record<Need, true>> = {
   nothing: true,
   item: true,
@@ -15,5 +15,5 @@ const EVERY: Readonly<Record<Need, true>> = {
   admin: true,
 }
 
-/** All that a route can ask of its caller. */
+/** All needs that a route can have. */
 export const ALL_NEEDS: readonly Need[] = Object.keys(EVERY) as Need[]

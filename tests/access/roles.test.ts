@@ -4,7 +4,10 @@ import { isAllowed, type Need } from "../../src/access/roles.ts"
 import { type Role, ROLES } from "../../src/store/contract/access.ts"
 import { ALL_NEEDS } from "./needs.ts"
 
-/** What each role may do, as the README promises it; from the machine itself a viewer reads metrics and readiness too. */
+/**
+ * What each role may do, as the README promises it. On the machine itself a viewer may also read metrics and
+ * readiness.
+ */
 const MAY: Readonly<Record<Role, readonly Need[]>> = {
   viewer: ["nothing", "item", "read", "figures", "operations"],
   operator: ["nothing", "item", "read", "figures", "add", "change", "files"],

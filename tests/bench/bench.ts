@@ -9,7 +9,7 @@ import { type Bar, median, type Row } from "./table.ts"
 /** How long and how often the scenarios measure. */
 export interface Plan {
   runs: number
-  /** Where runs are short, or noise is most of what they show. */
+  /** For scenarios with short runs, or with much noise. */
   manyRuns: number
   fanOutSeconds: number
   latencySeconds: number
@@ -20,11 +20,11 @@ export interface Plan {
   diskSeconds: number
   renderSeconds: number
   restSeconds: number
-  /** Only what has a bar, against the peer that the bar names. */
+  /** Runs only measures that have a bar, against the peer that the bar names. */
   barsOnly: boolean
 }
 
-/** The plan that the bars were set for. */
+/** The plan for which the bars were set. */
 export const fullPlan: Plan = {
   runs: 3,
   manyRuns: 5,
@@ -40,7 +40,7 @@ export const fullPlan: Plan = {
   barsOnly: false,
 }
 
-/** Once and short: shows that everything works, not how fast. */
+/** Runs everything once and briefly. It shows that everything works, but not how fast. */
 export const quickPlan: Plan = {
   ...fullPlan,
   runs: 1,
@@ -56,7 +56,7 @@ export const quickPlan: Plan = {
   restSeconds: 10,
 }
 
-/** Under a minute in all. */
+/** It takes less than a minute in total. */
 export const guardPlan: Plan = {
   ...quickPlan,
   latencySeconds: 4,
@@ -64,10 +64,10 @@ export const guardPlan: Plan = {
   barsOnly: true,
 }
 
-/** What a scenario is given. */
+/** What a scenario gets. */
 export interface Bench {
   plan: Plan
-  /** Undefined where the binary could not be built. */
+  /** Undefined if the binary could not be built. */
   ours: Contender | undefined
   peers: Peers
 }
@@ -82,13 +82,16 @@ export interface Scenario {
 
 type PeerName = Exclude<keyof Peers, "missing">
 
-/** Ours and those of the named peers that can run; the first peer is the one that the bar is set against. */
+/** Our program and the named peers that can run. The bar compares with the first peer. */
 export function contenders(bench: Bench, ...names: PeerName[]): Contender[] {
   const wanted = bench.plan.barsOnly ? names.slice(0, 1) : names
   return [bench.ours, ...wanted.map((name) => bench.peers[name])].filter((one) => one !== undefined)
 }
 
-/** Measures each contender `runs` times, afresh each time and in turn, so that noise meets all of them. */
+/**
+ * Measures each contender `runs` times in turn, each time with a new start, so that noise affects all of them
+ * alike.
+ */
 export async function inTurn<Result>(
   title: string,
   candidates: Contender[],
@@ -138,7 +141,10 @@ export function row<Result>(
   return { ...about, figures, faults }
 }
 
-/** What went wrong in our runs; what went wrong in a peer's is told, and is the peer's. */
+/**
+ * What went wrong in our runs. What went wrong in the runs of a peer is printed, but it is the fault of the
+ * peer.
+ */
 export function faultsOf(results: Map<string, Pick<FanOut, "faults">[]>): string[] {
   for (const [name, of] of results) {
     const told = new Set(of.flatMap(({ faults }) => faults))

@@ -1,4 +1,5 @@
-// Writes like a render: megabytes one after the other, with fsync, to the file named, until SIGTERM; then how fast it was.
+// Writes like a render: megabytes one after the other, with fsync, into the named file, until SIGTERM. Then
+// prints how fast it was.
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs"
 
 const blockBytes = 2 ** 20

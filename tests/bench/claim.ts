@@ -23,7 +23,10 @@ async function post(target: Target, path: string, body: object): Promise<Respons
   return answer
 }
 
-/** Claims one item after another; for each that is taken another is added, so that as many wait as before. */
+/**
+ * Claims one item after another. For each claimed item another one is added, so that the number of waiting
+ * items stays the same.
+ */
 async function claimed(target: Target): Promise<Claimed> {
   const tookMs: number[] = []
   const taken = new Set<number>()

@@ -8,7 +8,7 @@ import { ours, oursAlone, oursContender, paths } from "./ours.ts"
 import { Process, type Target } from "./processes.ts"
 
 interface Shared extends FanOut {
-  /** Answers that need no disk, asked for all the while: they wait only while the event loop stands still. */
+  /** Requests that need no disk, sent all the time: they wait only if the event loop stands still. */
   health: Published
   bulkMbPerSecond: number
 }
@@ -43,7 +43,7 @@ function tell(run: Shared): string {
   return `${tellFanOut(run)}, loop stalls up to ${stallMs.toFixed(1)} ms, bulk ${run.bulkMbPerSecond.toFixed(0)} MB/s`
 }
 
-/** Streams while somebody else fills the disk. */
+/** Streams while another program fills the disk. */
 export const disk: Scenario = {
   letter: "J",
   name: "disk",

@@ -33,7 +33,7 @@ async function flatOut(
   ]
 }
 
-/** Fan-out flat out: publishers send as fast as they are answered. */
+/** Fan-out at full speed: publishers send as fast as they get answers. */
 export const fanOutFew: Scenario = {
   letter: "A1",
   name: "fanout",

@@ -11,7 +11,7 @@ import { inQuiet } from "./noise.ts"
 import { addItems, databaseFolder, ours, paths, serveCommand, updateBody } from "./ours.ts"
 import { Process, ready, Target } from "./processes.ts"
 
-/** The name of the column of one server on SQLite. */
+/** The name of the column for one server on SQLite. */
 const SQLITE = "ours, SQLite"
 const INSTANCES = [1, 2, 3]
 const WRITERS = [16, 64]
@@ -19,7 +19,7 @@ const VIEWERS = 100
 const RETURNING = 1000
 const PER_SECOND = 50
 const BEHIND = 40
-/** PostgreSQL tells its counters with this delay. */
+/** PostgreSQL updates its counters with this delay. */
 const COUNTED_MS = 1500
 
 const PROTOCOL = {
@@ -59,7 +59,10 @@ async function onSqlite(): Promise<Fleet> {
   }
 }
 
-/** Some servers on a PostgreSQL that writes to the disk before it answers. It may use both CPUs, and they one. */
+/**
+ * Some servers on a PostgreSQL that writes to the disk before it answers. PostgreSQL may use both CPUs, and
+ * the servers use one.
+ */
 async function onPostgres(count: number): Promise<Fleet> {
   const engine = await startPostgres(found("postgres") ?? "", { fsync: "on" })
   run(["taskset", "-apc", `${cpu.server},${cpu.client}`, `${engine.pid}`])
@@ -74,7 +77,10 @@ async function onPostgres(count: number): Promise<Fleet> {
   }
 }
 
-/** Updates a second that all servers take together, each from so many writers, each of these at an item of its own. */
+/**
+ * Updates per second that all servers accept together, each from this many writers, each of which changes its
+ * own item.
+ */
 async function taken(open: () => Promise<Fleet>, writers: number, seconds: number): Promise<number> {
   await using fleet = await open()
   const [first] = fleet.targets
@@ -120,7 +126,7 @@ async function statements(client: SQL): Promise<number> {
   return row.n
 }
 
-/** Statements for each of 1,000 viewers that come back to another server while updates go on. */
+/** Statements for each of 1,000 viewers that reconnect to another server while updates go on. */
 async function reads(): Promise<number> {
   await using fleet = await onPostgres(2)
   const [first, last] = fleet.targets

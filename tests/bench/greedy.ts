@@ -4,10 +4,10 @@ import { sleep } from "./machine.ts"
 import { ours, oursAlone, paths, startForClients } from "./ours.ts"
 import type { Contender, Target } from "./processes.ts"
 
-/** What the other client asks for all the while. */
+/** The requests that the other client sends all the time. */
 const PER_SECOND = 100
 const SECONDS = 5
-/** It may wait so many times as long as alone. */
+/** The other client may wait this many times as long as alone. */
 const BAR = { kind: "at most", limit: 2, times: oursAlone } as const
 
 /** What the greedy client does, with a token of its own; it goes on until the signal aborts. */
@@ -17,7 +17,7 @@ async function again(signal: AbortSignal, once: () => Promise<unknown>): Promise
   while (!signal.aborted) await once()
 }
 
-/** Streams beyond what one client may have are refused; those that it has are closed, and it begins again. */
+/** Streams above the limit of one client are refused. The client closes its streams and begins again. */
 const streams: Greed = (target, signal) =>
   again(signal, async () => {
     const readers = await Readers.open(target, { count: 10_000, untilLive: false })
@@ -84,7 +84,7 @@ async function beside(target: Target, greed: Greed | undefined): Promise<Publish
   return published
 }
 
-/** One client that asks for everything, and how long another waits. */
+/** One client asks for everything. How long does another client wait? */
 export const greedy: Scenario = {
   letter: "P",
   name: "greedy",

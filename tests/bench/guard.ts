@@ -3,7 +3,8 @@ import { type Bar, passes, plainTable, type Row } from "./table.ts"
 
 const limitMs = 55_000
 
-// Noise stops nobody, a collapse does: bars are twice as wide, and what misses them is measured once more.
+// Noise fails nobody, but a collapse does: bars are twice as wide, and a figure that misses its bar is
+// measured once more.
 const slack = 2
 
 function widened(bar: Bar): Bar {
@@ -15,7 +16,10 @@ async function measured(bench: Bench, scenario: Scenario): Promise<Row[]> {
   return rows.flatMap(({ bar, ...row }) => (bar ? [{ ...row, bar: widened(bar) }] : []))
 }
 
-/** The short form: gives the exit code, 1 only where a figure is worse than half its bar or an answer was wrong. */
+/**
+ * The short form. Returns the exit code, which is 1 only if a figure is worse than half its bar or an answer
+ * was wrong.
+ */
 export async function guard(ready: Pick<Bench, "ours" | "peers">, scenarios: Scenario[]): Promise<number> {
   if (ready.peers.missing.length > 0) {
     console.log(`benchmark guard skipped: missing ${ready.peers.missing.join(", ")}`)

@@ -38,7 +38,7 @@ interface Filled {
   item: number
 }
 
-// A long history ends exactly as the short one, so that what is listed and replayed is the same.
+// A long history ends exactly like the short one, so that lists and replays are the same.
 async function filled(path: string, updates: number, items: number): Promise<Filled> {
   const target = await startOurs({ databasePath: path })
   const before = items - little.items

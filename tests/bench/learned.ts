@@ -32,7 +32,7 @@ const reportsOf = ({ reports }: Attempt): (readonly [Report, Moment])[] =>
     at(seconds),
   ])
 
-/** CPU time of one report in microseconds, what of it is stored beside the item made into text. */
+/** The CPU time of one report in microseconds, including making text of what is stored beside the item. */
 function costUs(reports: readonly (readonly [Report, Moment])[], known: Knowledge | undefined): number {
   const by = { worker: "box-a", token: "a", leaseMs: 60_000 }
   const round = (): void => {
@@ -52,7 +52,7 @@ function costUs(reports: readonly (readonly [Report, Moment])[], known: Knowledg
   return (user + system) / ROUNDS / reports.length
 }
 
-/** What it costs to follow a report, with eight runs of its kind known. */
+/** How much it costs to follow a report if eight runs of its kind are known. */
 export const learned: Scenario = {
   letter: "L",
   name: "learned",

@@ -10,7 +10,7 @@ export function program(name: "sseload" | "ssepub" | "floor"): string {
   return join(folder("bin"), name)
 }
 
-/** Compiles the programs of `native/`; gives the compiler's complaint when it fails. */
+/** Compiles the programs of `native/`. Returns the compiler's message if that fails. */
 export function compile(): string | undefined {
   for (const name of ["sseload", "ssepub", "floor"] as const) {
     const { ok, text } = run(["gcc", "-O2", "-Wall", "-o", program(name), join(sources, `${name}.c`)])
@@ -75,18 +75,18 @@ export interface Published {
 /** Which streams to open. */
 export interface ReaderOptions {
   count: number
-  /** So many of them never read after the response's head. */
+  /** This many of them read only the head of the response. */
   stalled?: number
   inFlight?: number
-  /** Whether to wait for each stream's `event: live`, where it has one; otherwise its head is enough. */
+  /** Whether to wait for `event: live` of each stream, if it has one; otherwise the head is enough. */
   untilLive?: boolean
   path?: string
   lastEventId?: number
-  /** IDs of a filtered stream ascend with holes. */
+  /** The IDs of a filtered stream ascend, but have holes. */
   filtered?: boolean
   warmupSeconds?: number
   limitSeconds?: number
-  /** The end is when nothing came for so long. */
+  /** The run ends when nothing has come for this long. */
   quietMs?: number
 }
 
@@ -102,7 +102,7 @@ export class Readers {
     this.connected = connected
   }
 
-  /** Opens the streams and comes back when all are open. */
+  /** Opens the streams and resolves when all of them are open. */
   static async open(target: Target, options: ReaderOptions): Promise<Readers> {
     const argv = [program("sseload"), "-p", `${target.port}`, "-P", options.path ?? target.stream.path]
     argv.push("-n", `${options.count}`, "-w", `${options.inFlight ?? 256}`, "-s", `${options.stalled ?? 0}`)
@@ -125,7 +125,7 @@ export class Readers {
     return new Readers(process, lines, JSON.parse(first.value) as Connected)
   }
 
-  /** Reads until nothing comes any more, closes the streams, and gives what was read. */
+  /** Reads until nothing comes any more, closes the streams, and returns what was read. */
   async finish(): Promise<Delivered> {
     this.#process.signal("SIGTERM")
     const last = await this.#lines.next()
@@ -138,11 +138,11 @@ export class Readers {
 /** What to send. */
 export interface WriteLoad {
   connections: number
-  /** 0: as fast as answers come. */
+  /** 0: as fast as the answers come. */
   perSecond?: number
   seconds?: number
   requests?: number
-  /** Items that `%I` in the path goes round, and the number before the first. */
+  /** The number of items that `%I` in the path stands for in turn, and the number before the first item. */
   items?: number
   offset?: number
   method?: "GET" | "POST" | "PUT"
@@ -162,7 +162,7 @@ export async function write(target: Target, load: WriteLoad): Promise<Published>
   throw new Error(`the publisher got no connection to ${target.name}`)
 }
 
-/** What one run of streams with a publisher beside them gave. */
+/** The result of one run with streams and a publisher. */
 export interface FanOut {
   connected: Connected
   delivered: Delivered

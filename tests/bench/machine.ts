@@ -31,7 +31,7 @@ export const cpu = { server: firstCpu, client: secondCpu } as const
 /** Whether servers and clients have a CPU each. */
 export const hasTwoCpus = firstCpu !== secondCpu
 
-/** Moves the bench itself to a CPU; what it starts from then on begins there. */
+/** Moves the bench itself to a CPU. Processes that it starts afterwards begin there. */
 export function moveTo(where: keyof typeof cpu): void {
   run(["taskset", "-apc", `${cpu[where]}`, `${process.pid}`])
 }
@@ -64,7 +64,7 @@ export async function listening(port: number, timeoutMs = 15_000): Promise<void>
   throw new Error(`nothing listens on port ${port} after ${timeoutMs} ms`)
 }
 
-/** Runs a command to its end and gives what it printed; `ok` is false when it failed or took too long. */
+/** Runs a command to its end and returns what it printed. `ok` is false if it failed or took too long. */
 export function run(argv: string[], options: { timeoutMs?: number; cwd?: string } = {}) {
   try {
     const { exitCode, stdout, stderr } = Bun.spawnSync(argv, {
@@ -125,7 +125,10 @@ export function cpuMs(pids: number[]): number {
   return pids.reduce((sum, pid) => sum + (stat(pid)?.ticks ?? 0), 0) * msPerTick
 }
 
-/** CPU time that a process has used so far, in milliseconds, to the microsecond; threads that have ended do not count. */
+/**
+ * The CPU time that a process has used so far, in milliseconds, exact to a microsecond. Threads that have
+ * ended do not count.
+ */
 export function exactCpuMs(pid: number): number {
   const folderOfThreads = `/proc/${pid}/task`
   return readdirSync(folderOfThreads).reduce((sum, thread) => {

@@ -4,7 +4,7 @@ const noisyPct = 30
 const seenPct: number[] = []
 let repeatBudgetMs = 0
 
-/** Lets runs that others disturbed be repeated, as long as that takes no longer in all. */
+/** Lets disturbed runs be repeated, as long as that does not take longer in total. */
 export function allowRepeats(budgetMs: number): void {
   repeatBudgetMs = budgetMs
 }
@@ -26,7 +26,10 @@ function ownTicks(): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0)
 }
 
-/** What is not the bench's own, as percent of a CPU, while `work` went on, which ends all processes it starts. */
+/**
+ * The CPU time of other processes during `work`, in percent of a CPU. `work` must end all processes that it
+ * starts.
+ */
 async function watched<Result>(work: () => Promise<Result>): Promise<{ result: Result; foreignPct: number }> {
   const [startMs, busy, own] = [performance.now(), busyTicks(), ownTicks()]
   const result = await work()
@@ -34,7 +37,7 @@ async function watched<Result>(work: () => Promise<Result>): Promise<{ result: R
   return { result, foreignPct: Math.max(0, foreign * 1000) / (performance.now() - startMs) }
 }
 
-/** Does `work`, and once more where others disturbed it; gives the quieter result. */
+/** Does `work`, and does it again if other processes disturbed it. Returns the quieter result. */
 export async function inQuiet<Result>(
   work: () => Promise<Result>,
 ): Promise<{ result: Result; foreignPct: number }> {

@@ -12,13 +12,15 @@ const api = "/api/v1"
 /** The name of our own column. */
 export const ours = "ours"
 
-/** The name of the column of ours with little in it, where ours is compared with itself. */
+/** The name of the column for our program with little in its database, for comparisons with itself. */
 export const oursSmall = "ours, small"
 
-/** The name of the column of ours with nothing beside it. */
+/** The name of the column for our program with nothing else running. */
 export const oursAlone = "ours, alone"
 
-/** The name of the column of ours without tokens, where everybody on this machine may do everything. */
+/**
+ * The name of the column for our program without tokens, so that everybody on this machine may do everything.
+ */
 export const oursOpen = "ours, no token"
 
 /** The name of the column of ours with streams that are opened in the usual way. */
@@ -52,7 +54,7 @@ function newestSourceMs(path: string): number {
   return Math.max(0, ...readdirSync(path).map((name) => newestSourceMs(join(path, name))))
 }
 
-/** Builds the binary unless it is newer than its source; gives the complaint when that fails. */
+/** Builds the binary unless it is newer than its source. Returns the error message if that fails. */
 export function build(): string | undefined {
   const sources = ["src", "package.json"]
     .map((name) => join(projectRoot, name))
@@ -71,7 +73,8 @@ export function updateBody(message: string): string {
 
 const mark = "ts=%T"
 
-// Our data is JSON with more in it than the message; peers send 250 bytes, so the message fills up to that.
+// Our data is JSON that contains more than the message. The peers send 250 bytes, so the message fills the
+// data up to that.
 async function paddedBody(port: number): Promise<string> {
   const item = `http://127.0.0.1:${port}${api}/queue/1`
   const sample = "ts=0000000000000000"
@@ -143,8 +146,8 @@ function headersOfToken(port: number, databasePath: string): Promise<string[]> {
 }
 
 /**
- * Serves a fresh database of one item, for as many clients as tokens are wanted: the first one's stop ends it. `prepare`
- * comes before the first token.
+ * Serves a new database with one item, for as many clients as there are tokens. When the first one stops, the
+ * server ends. `prepare` runs before the first token is created.
  */
 export async function startForClients(
   count: number,

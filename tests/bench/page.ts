@@ -39,7 +39,7 @@ async function fill(server: TestServer, running: number): Promise<number[]> {
   return ids.slice(0, running)
 }
 
-/** Writes at the rate that is to be measured, until it is told to stop. */
+/** Writes at the rate that is to be measured, until a message ends it. */
 function write(server: TestServer, ids: readonly number[]): () => number {
   let n = 0
   const startedMs = performance.now()

@@ -11,9 +11,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 /** How a process is started. */
 export interface Launch {
-  /** Its CPU; without it the bench's own, and nothing stands between the bench and the process. */
+  /** Its CPU. Without it the process runs on the CPU of the bench, and is started directly. */
   on?: keyof typeof cpu
-  /** Its output is read by the bench. */
+  /** Whether the bench reads its output. */
   pipe?: boolean
   cwd?: string
   env?: Record<string, string>
@@ -65,7 +65,9 @@ export class Process {
     }
   }
 
-  /** CPU time that it used, with all that it started and waited for; once it has ended. */
+  /**
+   * The CPU time of the process and of everything that it started and waited for; known after it has ended.
+   */
   get usedMs(): number {
     return Number(this.#child.resourceUsage()?.cpuTime.total ?? 0) / 1000
   }
@@ -85,7 +87,7 @@ export class Process {
     }
   }
 
-  /** Ends it by SIGTERM, and by SIGKILL when it has not ended in time. */
+  /** Ends it with SIGTERM, and with SIGKILL if it has not ended in time. */
   async stop(timeoutMs = 3_000): Promise<void> {
     this.signal("SIGTERM")
     await Promise.race([this.exited, sleep(timeoutMs)])

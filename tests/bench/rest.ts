@@ -7,7 +7,7 @@ import { inQuiet } from "./noise.ts"
 import { databaseFolder, ours, serveCommand } from "./ours.ts"
 import { Process, ready } from "./processes.ts"
 
-/** What a start leaves to do is done by then, and the code that goes on running is compiled. */
+/** After this time the work that a start leaves is done, and code that runs often is compiled. */
 const SETTLE_MS = 60_000
 
 interface Rest {
@@ -30,7 +30,7 @@ async function atRest(seconds: number): Promise<Rest> {
   return { cpuPct, written }
 }
 
-/** A server that nobody asks for anything. */
+/** A server that gets no requests. */
 export const rest: Scenario = {
   letter: "N",
   name: "rest",

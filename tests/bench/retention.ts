@@ -24,7 +24,7 @@ interface Removed {
   steps: number
 }
 
-/** Days ago, items were rendered whose updates may go now. */
+/** The items were rendered so many days ago that their updates may be removed now. */
 async function filled(store: SqliteStore): Promise<void> {
   for (let i = 0; i < ITEMS; i += 1) {
     const { item } = await store.add((moment) => created({ song_id: 1 }, moment))
@@ -37,7 +37,7 @@ async function filled(store: SqliteStore): Promise<void> {
   }
 }
 
-/** The same upkeep, each step of which is timed: nobody else has a turn of the loop in it. */
+/** The same upkeep, but each step is timed. Nothing else runs in the event loop during a step. */
 function timed(upkeep: Upkeep, result: Removed): Upkeep {
   const step = async (run: () => Promise<number>): Promise<number> => {
     const [startMs, before] = [performance.now(), process.cpuUsage()]
@@ -91,7 +91,7 @@ async function removed(): Promise<Removed> {
   return result
 }
 
-/** What streams notice of old updates being removed: for as long as a step takes, nobody is written to. */
+/** What streams notice when old updates are removed: during a step the server writes to nobody. */
 export const retention: Scenario = {
   letter: "R",
   name: "retention",

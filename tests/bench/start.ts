@@ -12,7 +12,7 @@ interface Start {
   privateBytes: number
 }
 
-/** Asks again and again, like any program that waits for the server, until there is an answer. */
+/** Sends a request again and again, like any program that waits for the server, until there is an answer. */
 async function firstAnswer(url: string): Promise<Response> {
   for (const limitMs = performance.now() + 10_000; ;) {
     try {
@@ -44,7 +44,10 @@ async function startOnce(name: string, argv: (port: number) => string[], restMs:
 /** The name of the column of the least program that answers. */
 const bare = "bare Bun"
 
-/** Compiles the least program that answers as ours is compiled; gives its path, or undefined if it cannot be built. */
+/**
+ * Compiles the smallest program that answers, in the same way as ours. Returns its path, or undefined if that
+ * fails.
+ */
 function bareProgram(): string | undefined {
   const [source, file] = [join(import.meta.dir, "native/bare.ts"), join(folder("bin"), "bare")]
   const how = ["--compile", "--bytecode", "--format=esm", "--outfile", file]
@@ -53,7 +56,7 @@ function bareProgram(): string | undefined {
   return ok ? file : undefined
 }
 
-/** From the start of the process to its first answer, and the memory it rests at. */
+/** The time from the start of the process to its first answer, and its memory at rest. */
 export const start: Scenario = {
   letter: "G",
   name: "start",

@@ -1,10 +1,13 @@
 import { ours } from "./ours.ts"
 
-/** What is asked of our figure: at least or at most so many times another's, or so much in itself. */
+/** The condition for our figure: at least or at most so many times another figure, or a limit of its own. */
 export interface Bar {
   kind: "at least" | "at most"
   limit: number
-  /** The peer, or the other figure of ours, that the ratio is taken to; without it the limit is in the row's unit. */
+  /**
+   * The peer, or our other figure, with which the figure is compared. Without it the limit is in the unit of
+   * the row.
+   */
   times?: string
 }
 
@@ -26,7 +29,7 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** The figure that the bar is about: a ratio, or ours as it is; undefined when something was not measured. */
+/** The figure that the bar judges: a ratio, or our figure itself; undefined if something was not measured. */
 export function value({ figures, bar }: Row): number | undefined {
   const own = figures[ours]
   if (own === undefined || bar?.times === undefined) return own
@@ -42,7 +45,7 @@ export function passes(row: Row): boolean | undefined {
   return row.bar.kind === "at least" ? reached >= row.bar.limit : reached <= row.bar.limit
 }
 
-/** A number for people: three digits that count, thousands in k. */
+/** A number for people: three significant digits, and thousands as k. */
 export function short(number: number): string {
   const size = Math.abs(number)
   if (size >= 1_000_000) return `${(number / 1_000_000).toFixed(2)}M`

@@ -5,11 +5,11 @@ import { ours, oursOpen, startForClients, startOurs } from "./ours.ts"
 import type { Contender, Target } from "./processes.ts"
 import { median, type Row, short } from "./table.ts"
 
-/** With a token a figure may be so much worse. */
+/** With a token a figure may be this much worse. */
 const WORSE = 0.03
 const MOST_BYTES = 100
 
-/** Limits that count and stop nobody: all requests come from one client. */
+/** Limits that count but stop nobody: all requests come from one client. */
 const LIMITS = ["--requests-per-token", "1000000", "--streams-per-client", "1000000"]
 
 async function startWithToken(): Promise<Target> {

@@ -10,16 +10,19 @@ import { Process, ready } from "./processes.ts"
 const VIEWERS = 20
 
 interface Render {
-  /** CPU time of ffmpeg, as it says itself, in milliseconds. */
+  /** The CPU time of ffmpeg, as ffmpeg itself reports it, in milliseconds. */
   readonly ffmpegMs: number
-  /** CPU time of the server and of `run` meanwhile, in milliseconds; 0 without them. */
+  /** The CPU time of the server and of `run` during the render, in milliseconds; 0 if they do not run. */
   readonly watchingMs: number
-  /** From the start of ffmpeg to its end, as it says itself, in milliseconds. */
+  /** The time from the start to the end of ffmpeg, as ffmpeg itself reports it, in milliseconds. */
   readonly tookMs: number
   readonly faults: string[]
 }
 
-/** A render of so many seconds of video, which writes no file. It tells its progress twice a second, as by default. */
+/**
+ * A render of this many seconds of video, which writes no file. It reports its progress twice a second, as by
+ * default.
+ */
 const ffmpeg = (seconds: number): string[] => [
   ...["ffmpeg", "-hide_banner", "-nostdin", "-benchmark"],
   ...["-f", "lavfi", "-i", `testsrc2=size=1280x720:rate=30:duration=${seconds}`],
@@ -45,12 +48,12 @@ async function viewed(url: string): Promise<number> {
   const decoder = new TextDecoder()
   let updates = 0
   try {
-    // An update and its end never come apart: each chunk is one write of the server.
+    // An update and its end always come together, because each chunk is one write of the server.
     for await (const bytes of answer.body ?? []) {
       updates += decoder.decode(bytes, { stream: true }).match(/^id: /gm)?.length ?? 0
     }
   } catch {
-    // The server was ended; the stream with it.
+    // The server has ended, and the stream with it.
   }
   return updates
 }
@@ -74,7 +77,7 @@ async function watched(seconds: number): Promise<Render> {
   const least = own.tookMs / 1000
   const faults = [
     ...(code === 0 ? [] : ["run failed"]),
-    // Twice a second, and some at the beginning and the end.
+    // Twice a second, and some more at the beginning and the end.
     ...(Math.min(...updates) < least ? [`a viewer got ${Math.min(...updates)} updates in ${least} s`] : []),
   ]
   // What `run` used counts ffmpeg in, because it has waited for it.
@@ -83,7 +86,7 @@ async function watched(seconds: number): Promise<Render> {
   return { ...own, watchingMs: serverMs + runnerMs, faults }
 }
 
-/** What it costs a render that 20 viewers watch it, on the same two CPUs. */
+/** How much it costs a render that 20 viewers watch it, on the same two CPUs. */
 export const watching: Scenario = {
   letter: "M",
   name: "watching",

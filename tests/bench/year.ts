@@ -14,15 +14,15 @@ import { median, type Row } from "./table.ts"
 
 const DAY_MS = 86_400_000
 const REPORTS = 40
-/** A list of 100 is full after so many days. */
+/** After this many days a list of 100 items is full. */
 const FEW_DAYS = 6
 const WAITING = 40
 const LISTED = 100
 const ROUNDS = 40
-/** The clock of CPU time is coarse, so a call is made so often for one figure. */
+/** The clock of CPU time is coarse, so a call is made this often for one figure. */
 const CALLS = 20
 
-/** What is done often, and must not cost more in a queue that is old. */
+/** Calls that are made often, and must not cost more in an old queue. */
 const KINDS = ["list of 100", "claim", "snapshot"] as const
 type Kind = (typeof KINDS)[number]
 
@@ -34,7 +34,10 @@ async function cpuUs(call: (nth: number) => Promise<unknown>): Promise<number> {
   return (user + system) / CALLS
 }
 
-/** A queue that has run for so many days, each of which ends with a round of retention; now some items wait. */
+/**
+ * A queue that has run for this many days, each of which ended with a round of retention. Some items wait
+ * now.
+ */
 class Aged implements Disposable {
   readonly #folder = databaseFolder()
   #nowMs = Date.parse("2026-01-01T00:00:00Z")
@@ -94,7 +97,9 @@ class Aged implements Disposable {
   }
 }
 
-/** What a queue costs that has rendered for a year, beside one that has for a week. */
+/**
+ * How much a queue costs that has rendered for a year, compared with a queue that has rendered for a week.
+ */
 export const year: Scenario = {
   letter: "Y",
   name: "year",
@@ -107,7 +112,7 @@ export const year: Scenario = {
     const seen = Object.fromEntries(
       KINDS.map((kind) => [kind, { old: [] as number[], young: [] as number[] }]),
     )
-    // In turn, so that noise meets both; the first rounds warm the code up.
+    // In turn, so that noise affects both. The first rounds let the runtime compile the code.
     for (let round = -5; round < ROUNDS; round += 1) {
       const [mine, other] = [await old.costs(), await young.costs()]
       if (round < 0) continue

@@ -189,7 +189,7 @@ test("after a pause of the whole process the bus waits for the echo before it gi
     }
     return { ...bell, say }
   }, 0)
-  // The first test is over then, and the bell free.
+  // Then the first test is over, and the bell is free.
   await new Promise(setImmediate)
   isHolding = true
   one.bus.notify()

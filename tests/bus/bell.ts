@@ -1,15 +1,15 @@
 import { type Bell, BellOrPollingBus } from "../../src/bus/bell-or-polling.ts"
 import { bell as counting } from "../contracts/bus.contract.ts"
 
-/** What a test does to a wire. */
+/** What a test can do with a wire. */
 export interface Wire {
   /** Makes a bell on this wire. */
   bell(): Bell
   /** Whether connecting is refused. */
   isAway: boolean
-  /** Whether everything that is said is lost, while the connections stand. */
+  /** Whether everything that is said gets lost while the connections stay open. */
   isSwallowing: boolean
-  /** Whether nothing that is said is ever taken or refused. */
+  /** Whether nothing that is said is ever accepted or refused. */
   isFrozen: boolean
   /** Whether what one of them says is heard by the others. */
   isMute: boolean
@@ -65,7 +65,7 @@ function telling({ open, say, close }: Bell, onHeard: () => void): Bell {
   }
 }
 
-/** A bus on such bells, stopped at the end of the test; and what it tells of its health. */
+/** A bus with such bells, and what it reports about itself. It is stopped at the end of the test. */
 export async function ringing(makeBell: () => Bell, mergeMs = 2) {
   const told: string[] = []
   const first = Promise.withResolvers<void>()
@@ -91,9 +91,9 @@ export async function ringing(makeBell: () => Bell, mergeMs = 2) {
     bus,
     /** Counts how often it rang. */
     rung,
-    /** What it told, in order: `deaf: ` and why, or `hears`. */
+    /** What it has reported, in order: `deaf: ` with the reason, or `hears`. */
     told,
-    /** Resolves once so many things were told. */
+    /** Resolves when it has reported this many times. */
     async saidOfHealth(count: number): Promise<void> {
       while (told.length < count) await changed.promise
     },

@@ -15,7 +15,7 @@ const ENGINES = [
     name: "PostgreSQL",
     scheme: "postgres",
     program: found("postgres"),
-    // Who listens says nothing for hours, and many servers end such sessions.
+    // A listening connection is silent for hours, and many servers end such sessions.
     begin: (bin: string) => startPostgres(bin, { idle_session_timeout: "300ms" }),
     bell: postgresBell,
   },

@@ -7,10 +7,10 @@ import { Client, ServerError, type Watched, type WatchOptions } from "../../src/
 import { EventParser, type Incoming } from "../../src/client/event-parser.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
-/** A stream under way, and all that it has said. */
+/** An open stream, and everything that it has said. */
 class Watching {
   readonly said: Watched[] = []
-  /** Resolves when the stream has ended; rejects as it does. */
+  /** Resolves when the stream has ended; rejects with the error of the stream. */
   readonly over: Promise<void>
   readonly #stop = new AbortController()
   #changed: () => void = () => undefined
@@ -56,7 +56,7 @@ class Watching {
   }
 }
 
-/** Something before the server, that answers as a test wants it. */
+/** A program in front of the server whose answers the test decides. */
 function proxy(answer: (request: Request, at: number) => Response | Promise<Response>) {
   let at = 0
   const asked: { readonly atMs: number; readonly lastEventId: string | null }[] = []
@@ -97,7 +97,7 @@ function cutOff(answer: Response, cut: AbortSignal): Response {
   return new Response(body, { headers: answer.headers })
 }
 
-/** Whether a wait is what it should be, give or take the spread of 20 %. */
+/** Whether a wait has the right length, within the spread of 20 %. */
 const within = (wantedMs: number, ms = 0): boolean => Math.abs(ms - wantedMs) <= wantedMs * 0.2 + 1
 
 const sse = (text: string): Response =>
@@ -177,7 +177,7 @@ test("5xx, 429 and no answer at all are outlived, as long as they last", async (
     "the server answered 429",
     "the server answered 503",
   ])
-  // Twice as long each time, and what Retry-After says where that is more.
+  // Each wait is twice as long as the one before, or as long as Retry-After says if that is longer.
   const [first, asked, third] = watching.offline.map(({ retryMs }) => retryMs)
   expect([first, asked]).toEqual([250, 1000])
   expect(within(1000, third)).toBe(true)
@@ -194,7 +194,7 @@ test("it waits as long as the server asks, and resumes after the last update", a
   watching.stop()
   const told = watching.offline.map(({ retryMs }) => retryMs)
   expect(told.slice(0, 3)).toEqual([100, 200, 300])
-  // From the second failure in a row on the waits are spread.
+  // From the second failure in a row the waits are spread.
   for (const [at, wait] of [100, 200, 400].entries()) expect(within(wait, told[3 + at])).toBe(true)
   const waits = fake.asked.slice(1).map(({ atMs }, i) => atMs - (fake.asked[i]?.atMs ?? 0))
   for (const [at, wait] of waits.entries()) expect(wait).toBeGreaterThanOrEqual((told[at] ?? 0) - 5)
@@ -242,7 +242,8 @@ test("a gap is yielded, and another database behind the same address is a gap to
   cut.abort()
   expect(await watching.control("gap")).toMatchObject({ reason: "unknown", missed: null })
   await watching.control("live", 2)
-  // What the other one has after our last event ID comes first: that it is another is told by its live alone.
+  // First come the other server's updates after our last event ID. Only its `live` shows that it is another
+  // server.
   const at = watching.said.findIndex((said) => said.type === "control" && said.control.event === "gap")
   expect(watching.said.slice(at + 1).flatMap((said) => (said.type === "update" ? [said.id] : []))).toEqual([
     1, 2, 3, 4, 5, 6, 7, 8, 9,

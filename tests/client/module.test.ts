@@ -30,13 +30,13 @@ test("the server serves its client as one module, for pages of any origin", asyn
   expect((await fetch(`${server.url}/client.js`, { headers: { "if-none-match": etag } })).status).toBe(304)
 })
 
-/** Where the client's own types and those that are served must not differ, either way. */
+/** The client's own types and the types that are served must not differ, in either direction. */
 const COMPARED = `
 import type * as Own from "${join(import.meta.dir, "../../src/client/client.ts")}"
 import type * as Served from "./client"
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
-/** A class with private fields fits itself alone: what can be seen of it counts. */
+/** A class with private fields fits only itself, so only its public members are compared. */
 type Seen<T> = { [K in keyof T]: T[K] extends (...given: infer G) => infer R ? [G, R] : T[K] }
 
 export const client: Same<Seen<Own.Client>, Seen<Served.Client>> = true

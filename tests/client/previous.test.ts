@@ -19,7 +19,7 @@ interface Turn {
   readonly answer: Readonly<Record<string, unknown>>
 }
 
-/** What the previous version said and answered, recorded from its binary. */
+/** The requests and answers of the previous version, recorded from its binary. */
 const previous: {
   readonly work: readonly Turn[]
   readonly answers: Readonly<Record<string, object>>
@@ -73,7 +73,7 @@ test("this client understands what the previous version's server answers", async
   expect((await client.list({})).queue).toHaveLength(1)
   const item = await client.get(1)
   expect(item).toMatchObject({ title: "Northern Lights" })
-  // What it does not know is there all the same, as if the item had none of it.
+  // Keys that the older server does not know are present, with the values of an item that has none of them.
   expect(Object.keys(item).sort()).toEqual(Object.keys(QueueItem.properties).sort())
   expect(Value.Errors(QueueItem, item).First()).toBeUndefined()
   expect((await client.history(1)).updates).toHaveLength(2)

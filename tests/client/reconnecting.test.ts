@@ -8,7 +8,9 @@ const streamOf = (text: string): Response =>
 
 const OVER = new ServerError(410, "over", { code: "gone" })
 
-/** A stream whose connections are answered as the test says, one after the other; then a refusal ends it. */
+/**
+ * A stream whose connections get the answers of the test, one after the other. At the end a refusal ends it.
+ */
 async function played(
   answers: readonly (() => Response)[],
   read: (data: string) => Understood<string> = (data) => ({ said: data }),

@@ -15,7 +15,10 @@ const bundle = (async (): Promise<string> => {
   return file.path
 })()
 
-/** Watches, prints what is said as JSON, and leaves after the second `live`; what Node and browsers run alike. */
+/**
+ * Watches, prints what is said as JSON, and ends after the second `live`. Node and browsers run the same
+ * code.
+ */
 const PROGRAM = (url: string, tell: string): string => `
   const client = new Client("${url}")
   const item = await client.add({ song_id: 1, title: "from elsewhere" })
@@ -27,7 +30,10 @@ const PROGRAM = (url: string, tell: string): string => `
   ${tell}(JSON.stringify((await client.get(item.id)).title))
 `
 
-/** Lets a program of another runtime watch while the server is restarted; what it told, in order. */
+/**
+ * Lets a program in another runtime watch while the server is restarted. Returns what the program reported,
+ * in order.
+ */
 async function elsewhere(run: (url: string, told: (line: string) => void) => Promise<Disposable>) {
   using home = temporaryFolder()
   const database = join(home.path, "queue.db")

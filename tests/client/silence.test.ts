@@ -13,7 +13,7 @@ describe("how long a stream may be silent", () => {
     const rhythm = new Rhythm()
     rhythm.learn(1000)
     expect(rhythm.limitMs).toBe(7000)
-    // One that was delivered late says nothing against the ones before.
+    // A keepalive that was delivered late proves nothing about the ones before.
     rhythm.learn(200)
     expect(rhythm.limitMs).toBe(7000)
     rhythm.learn(600_000)
@@ -50,7 +50,7 @@ test.concurrent(
       return undefined
     }
     const frozen = watching(() => Promise.resolve())
-    // This reader is busy for as long as the server is frozen, and longer than any silence may last.
+    // This reader is busy while the server is frozen, and longer than any silence may last.
     const busy = watching(async () => {
       await frozen
     })
@@ -92,7 +92,7 @@ test.concurrent(
     waiting.wait()
     await new Promise((resolve) => waiting.signal.addEventListener("abort", resolve))
     expect(waiting.signal.reason).toMatchObject({ message: "nothing came from the server for 5 s" })
-    // The timers of both would have run out together.
+    // Otherwise the timers of both would have ended at the same time.
     await Bun.sleep(100)
     expect(busy.signal.aborted).toBe(false)
     busy.end()

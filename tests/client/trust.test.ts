@@ -10,7 +10,7 @@ setDefaultTimeout(20_000)
 
 const HELD: Held = { id: 7, token: "secret" }
 
-/** Every request that the client can make for an answer. */
+/** Every request of the client that gets an answer. */
 const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) => Promise<unknown>>> = {
   add: (client, signal) => client.add({ song_id: 1 }, "key", signal),
   update: (client, signal) => client.update(7, { priority: 1 }, signal),
@@ -50,7 +50,7 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   health: (client, signal) => client.health(signal),
 }
 const NAMES = Object.keys(REQUESTS)
-/** What has no answer of its own, but goes on: see the tests of streams and outputs. */
+/** Requests without an answer of their own, which go on: see the tests of streams and outputs. */
 const STREAMS = ["watch", "output", "songOutput"]
 
 test("every method of the client is tried here", () => {
@@ -58,7 +58,7 @@ test("every method of the client is tried here", () => {
   expect(methods.filter((name) => !STREAMS.includes(name)).sort()).toEqual(NAMES.toSorted())
 })
 
-/** What a request is thrown for. */
+/** The error that a request throws. */
 async function failure(name: string, url: string, signal?: AbortSignal): Promise<unknown> {
   return await REQUESTS[name]?.(new Client(url), signal).then(
     () => "no failure",
@@ -66,7 +66,7 @@ async function failure(name: string, url: string, signal?: AbortSignal): Promise
   )
 }
 
-/** An item as a server of the previous version gives it, with the ID that is asked for. */
+/** The item with this ID, as a server of the previous version returns it. */
 async function recordedItem(): Promise<Record<string, unknown>> {
   const recorded = join(import.meta.dir, "../captures/previous-version.json")
   const { answers }: { answers: Record<string, Record<string, unknown>> } = await Bun.file(recorded).json()
@@ -218,7 +218,7 @@ describe("a redirect", () => {
         isPassing: false,
       })
     }
-    // No token of a lease was carried there.
+    // No lease token was sent there.
     expect(target.asked).toEqual([])
   })
 
@@ -350,7 +350,7 @@ describe("an abort", () => {
     await asked.promise
     stop.abort(reason)
     expect(await failed).toBe(reason)
-    // One that has aborted before asks nothing.
+    // If the signal has aborted before, no request is sent.
     expect(await failure(name, server.url, AbortSignal.abort(reason))).toBe(reason)
   })
 })

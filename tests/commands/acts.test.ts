@@ -13,7 +13,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
 
-/** Claims an item, and answers the token of its lease. */
+/** Claims an item, and returns the token of its lease. */
 async function claimed(id: number): Promise<string> {
   const answer = await server.api("POST", "/queue/claim", { worker: "render-1", id })
   const { lease }: { lease: { token: string } } = await answer.json()
@@ -201,7 +201,8 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "add", "--pr")).toEqual(["--priority"])
   expect(offered("track-studio", "--server", "list", "--st")).toEqual(["--status"])
   expect(offered("track-studio", "run", "--", "--pr")).toEqual([""])
-  // The values of a flag, also behind an equals sign, at which bash divides words; and what an argument may be.
+  // The values of a flag, also after an equals sign, at which bash splits words; and the values of an
+  // argument.
   expect(offered("track-studio", "list", "--status", "c")).toEqual(["completed", "cancelled"])
   expect(offered("track-studio", "list", "--status", "=", "la")).toEqual([""])
   expect(offered("track-studio", "list", "--status", "=", "lo")).toEqual(["lost"])

@@ -16,10 +16,10 @@ import { join } from "node:path"
 import { Reader } from "../reader.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
-// Each starts the program several times.
+// Each test starts the program several times.
 setDefaultTimeout(60_000)
 
-/** Reports on an item until the server has given so many updates. */
+/** Reports on an item until the server has stored this many updates. */
 async function upTo(server: TestServer, id: number, head: number): Promise<void> {
   while ((await server.head()) < head) await server.put(id, { message: `at ${await server.head()}` })
 }

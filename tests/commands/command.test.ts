@@ -4,7 +4,7 @@ import packageFile from "../../package.json"
 import type { QueueItem } from "../../src/item/item.ts"
 import { PROGRAM, type Ran, run, start, textOf } from "../server.ts"
 
-// Many programs are started, each of which takes its time on a busy machine.
+// Many programs are started, and each start takes its time on a busy machine.
 setDefaultTimeout(30_000)
 
 const server = await start()
@@ -34,14 +34,17 @@ const USAGE =
 /** Runs a command that talks to the server. */
 const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
 
-/** Runs a command that is to succeed, and answers what it printed. */
+/** Runs a command that must succeed, and returns what it printed. */
 async function printed(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await cli(...args)
   expect([code, stderr]).toEqual([0, ""])
   return stdout
 }
 
-/** Expects that a run fails with a line on standard error, wrong usage with the usage after it, and prints nothing. */
+/**
+ * Expects that a run fails with a line on standard error and prints nothing else. After wrong usage the usage
+ * follows.
+ */
 async function fails(args: readonly string[], code: 1 | 2, said: string | RegExp): Promise<void> {
   const ran = await cli(...args)
   expect([ran.code, ran.stdout]).toEqual([code, ""])

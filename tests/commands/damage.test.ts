@@ -17,7 +17,7 @@ import { Lock } from "../../src/store/sqlite/lock.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, temporaryFolder } from "../server.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(60_000)
 
 const PAGE = 4096
@@ -48,11 +48,11 @@ interface Run {
   readonly code: number | null
   readonly said: string
   readonly log: string
-  /** Milliseconds from the signal to the end; 0 without one. */
+  /** Milliseconds from the signal to the end; 0 if there was no signal. */
   readonly stopMs: number
 }
 
-/** Starts a server; once it listens, asks it something, and ends it. */
+/** Starts a server, sends it a request when it listens, and ends it. */
 async function serve(database: string, ...flags: readonly string[]): Promise<Run> {
   const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database, ...flags], {
     stdout: "pipe",
@@ -83,7 +83,7 @@ const filled = join(whole.path, "queue.db")
   const { exitCode, stderr } = Bun.spawnSync(["bun", join(import.meta.dir, "../store/fill.ts"), filled])
   if (exitCode !== 0) throw new Error(stderr.toString())
 }
-/** A database with items, some of them leased and long due, as a server leaves it. */
+/** A database with items, as a server leaves it. Some of the items have leases that ended long ago. */
 function prepare(folder: string): string {
   const database = join(folder, "queue.db")
   for (const part of ["", ".lock"]) copyFileSync(`${filled}${part}`, `${database}${part}`)

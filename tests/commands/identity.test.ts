@@ -21,10 +21,10 @@ import { AppError } from "../../src/errors.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, run, start, temporaryFolder, textOf } from "../server.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(60_000)
 
-/** Makes a database with an item, and ends its server: kindly, or as a power cut does. */
+/** Makes a database with an item, and ends its server: cleanly, or as a power failure does. */
 async function used(database: string, signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
   await using server = await start({ database })
   await server.add()
@@ -33,7 +33,7 @@ async function used(database: string, signal: "SIGTERM" | "SIGKILL" = "SIGTERM")
 
 const json = (body: string) => ({ body, headers: { "content-type": "application/json" } })
 
-/** What a server says that does not start on a database. */
+/** The message of a server that does not start on a database. */
 async function refusal(database: string): Promise<string> {
   const { code, stdout, stderr } = await run(["serve", "--port", "0", "--database", database])
   expect([code, stdout]).toEqual([1, ""])
@@ -96,7 +96,10 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
   },
 )
 
-/** Whether the lock file counts on the mark of this start; its server holds it, so that only the file can be read. */
+/**
+ * Whether the lock file relies on the mark of this start. Its server holds the lock, so only the file can be
+ * read.
+ */
 function isKept(database: string, start: number): boolean {
   const flags = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
   using lock = new Database(`file:${database}.lock?immutable=1`, flags)
@@ -126,10 +129,10 @@ test("a log that was left over by another file is never read into a database", a
   await used(database)
   copyFileSync(database, kept)
   await used(database, "SIGKILL")
-  // The backup comes back, and the log of the file that was lost lies there still.
+  // The backup is put back while the log of the lost file is still there.
   rmSync(database)
   renameSync(kept, database)
-  // Which it is depends on whether the lock file counts on the latest start already, which takes a second.
+  // The result depends on whether the lock file already relies on the latest start, which takes a second.
   expect(await refusal(database)).toMatch(
     /-wal belongs to another file|is not the database that the last server used/,
   )
@@ -158,18 +161,18 @@ test("a lock file that lags behind after a power cut keeps no server from starti
   const database = join(folder.path, "queue.db")
   await used(database)
   {
-    // After a power cut the lock file may lag behind the database.
+    // After a power failure the lock file may be older than the database.
     using lock = new Database(`${database}.lock`)
     lock.run("UPDATE mark SET starts = starts - 2")
   }
   expect(await itemsOf(database)).toBe(1)
 })
 
-/** What replaces a database, or a file that belongs to it, under its server. */
+/** Ways to replace a database, or a file that belongs to it, while its server runs. */
 const WAYS: Readonly<Record<string, (database: string) => void | Promise<void>>> = {
   moved: (database) => renameSync(database, join(dirname(database), "moved.db")),
   deleted: (database) => rmSync(database),
-  // As it is on the disk now: what is still in the write-ahead log is missing.
+  // The file as it is on the disk now. It lacks what is still in the write-ahead log.
   "replaced by a copy of itself": (database) => {
     copyFileSync(database, `${database}.copy`)
     renameSync(`${database}.copy`, database)
@@ -188,7 +191,7 @@ const WAYS: Readonly<Record<string, (database: string) => void | Promise<void>>>
   "in a folder that is deleted": (database) => rmSync(dirname(database), { recursive: true }),
 }
 
-/** What a start finds at a path: so many items, or why it is refused. */
+/** What a start finds at a path: this many items, or the reason why it is refused. */
 function foundBy(database: string): string | number {
   try {
     const { client, lock } = openDatabase(database)
@@ -240,11 +243,11 @@ test.each(Object.entries(WAYS))(
     expect(await said).toContain(
       `the database ${database} was replaced, moved or deleted while the server ran`,
     )
-    // What was put there is left as it is, and the log is not read into it.
+    // What was put there stays as it is, and the log is not applied to it.
     if (left) expect(readFileSync(database).equals(left)).toBeTrue()
     const next = NEXT[how] ?? ""
     expect(foundBy(database)).toEqual(typeof next === "number" ? next : expect.stringContaining(next))
-    // What had no name any more was rescued, with all that was acknowledged.
+    // The files without a name were rescued, with everything that was acknowledged.
     const isRescued = existsSync(`${database}.rescued`)
     expect(isRescued).toBe(/deleted|replaced/.test(how))
     if (!isRescued) return
@@ -265,7 +268,7 @@ test.skipIf(process.getuid?.() !== 0)(
     const id = await server.add()
     const inside = ["nsenter", `--target=${server.child.pid}`, "--mount"]
     expect(Bun.spawnSync([...inside, "mount", "-t", "tmpfs", "tmpfs", data]).success).toBeTrue()
-    // A write that came before the server has looked is in the database, below the mount.
+    // A write that came before the server has noticed is in the database below the mount.
     await server.put(id, { title: "below" }).catch(() => undefined)
     expect(await server.child.exited).toBe(1)
     expect(foundBy(join(data, "queue.db"))).toBe(1)

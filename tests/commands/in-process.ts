@@ -10,7 +10,7 @@ import { item as itemOf, time } from "../dashboard/items.ts"
  * server is tried elsewhere.
  */
 
-/** What a command wrote, and its exit code; with the message if it refused what was typed. */
+/** What a command wrote, and its exit code. If the command refused its arguments, it also has the message. */
 export interface Ran {
   readonly code: number | string
   readonly out: string
@@ -20,7 +20,7 @@ export interface Ran {
 let [out, err] = ["", ""]
 const spies: { mockRestore(): void }[] = []
 
-/** Takes what is written, and stops the clock at `time(0)`, for each test of the file that calls it. */
+/** Catches what is written, and stops the clock at `time(0)`, for each test of the file that calls it. */
 export function inThisProcess(): void {
   beforeEach(begin)
   afterEach(end)
@@ -53,7 +53,7 @@ export async function ran(command: Command, ...typed: readonly string[]): Promis
   }
 }
 
-/** Lets the client answer this, and answers what it was asked. */
+/** Lets the client return this answer, and returns the arguments that the client got. */
 export function answering<Name extends keyof Client>(
   name: Name,
   answer: (...asked: never[]) => unknown,
@@ -68,6 +68,6 @@ export function answering<Name extends keyof Client>(
   return asked
 }
 
-/** An item as the server gives it. */
+/** An item as the server returns it. */
 export const item = (change: Partial<ReadItem> = {}): ReadItem =>
   itemOf({ id: 7, status: "queued", ...change })

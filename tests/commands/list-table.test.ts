@@ -146,7 +146,7 @@ test("each item says how long it takes, took or waits, and since when it is so",
     "starts in 1:30",
     "waits 10:00",
   ])
-  // What waits has waited since it was queued, though an attempt has begun since.
+  // A waiting item has waited since it was queued, even if an attempt has begun since.
   const [began, queued] = ["14:29 UTC", "14:20 UTC"]
   expect(column("WHEN")).toEqual([began, began, began, began, queued, queued, queued])
 })

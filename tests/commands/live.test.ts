@@ -6,7 +6,7 @@ import { TestTerminal } from "../terminal.ts"
 setDefaultTimeout(30_000)
 
 const says = (text: string) => (lines: readonly string[]) => lines.some((line) => line.includes(text))
-/** The same lines whenever they were printed. */
+/** The same lines at whatever time they were printed. */
 const timeless = (lines: readonly string[]): string[] =>
   lines.map((line) => line.replace(/\d\d:\d\d:\d\d/g, "TIME"))
 const ESCAPE = "\u001b"
@@ -123,7 +123,7 @@ test("a terminal that changes its size leaves no line twice and none behind", as
     [80, 24],
   ] as const) {
     terminal.resize(columns, rows)
-    // A change that comes after the new size was drawn for.
+    // A change that comes after the board was drawn for the new size.
     await terminal.until((lines) => lines.every((line) => Bun.stringWidth(line) < columns))
     const marker = `at ${columns}`
     await server.put(1, { current_step: marker, title: marker })
@@ -242,7 +242,7 @@ test("nothing that an item says reaches the terminal as anything but text", asyn
   await terminal.until(says("1 failed"))
   await terminal.interrupt()
   const listed = await shown(server, ["list"])
-  // Our own: synchronized update, wrapping, cursor up, erase, colours.
+  // The sequences that we use: synchronized update, wrapping, cursor up, erase, colours.
   const ours = new RegExp(`${ESCAPE}\\[(\\?2026[hl]|\\?7[hl]|\\d*A|2?[KJ]|[\\d;]*m)`, "g")
   for (const raw of [terminal.raw, listed.raw]) {
     expect(raw.replace(ours, "").replace(/[\r\n]/g, "")).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u)
@@ -379,7 +379,7 @@ test("list has items that no worker takes yet behind the others, with the reason
     "Broken",
   ])
   expect(lines[2]).toEndWith("no worker offers macos")
-  // The first ones of this order, not of that in which the server has them.
+  // The first items in this order, not in the order of the server.
   expect(short.stdout).toMatch(/^.*\n.*Ready.*\n.*Delayed.*\n\.\.\. and more; see --limit\n$/)
   expect(show.stdout).toMatch(/^ {2}why {8}MemoryError: no memory$/m)
   expect(show.stdout).toContain("(--all shows all 42 lines)")
@@ -392,7 +392,7 @@ test("add names the item in the colours of the terminal, and where to watch it",
   const { code, lines, raw } = await shown(server, ["add", "7", "--title", "Northern Lights"])
   expect([code, lines]).toEqual([0, [`queue item 1: Northern Lights, queued  ${server.url}/items/1`]])
   expect(raw).toContain("\u001b[1mNorthern Lights\u001b[0m")
-  // Nobody is there to take it.
+  // No worker is there to take it.
   const list = await shown(server, ["list"], {}, 100)
   expect(list.lines.at(-1)).toBe(
     'No worker takes what waits; start one with "track-studio work --exec ./render.sh".',

@@ -11,7 +11,7 @@ setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 60_0
 const browser = hasChromium ? await Browser.start() : undefined
 afterAll(async () => browser?.stop())
 
-/** A webhook that remembers what it heard, and answers with `status`. */
+/** A webhook that remembers its requests, and answers with `status`. */
 class Receiver {
   readonly heard: string[] = []
   status = 200
@@ -74,13 +74,13 @@ test("a backup that is put back is right for an open page, for renders that run,
     }
     render(early)
     await until(async () => (await server.item(early)).status === "processing")
-    // It is told of one item, and its answer is not known when the backup is made.
+    // The webhook gets the notice of one item, but its answer has not come when the backup is made.
     receiver.status = 500
     await finished(server, done)
     await until(() => receiver.heard.length > 0)
     await run(["backup", file, "--database", database])
     receiver.status = 200
-    // What follows is not in the backup.
+    // The backup does not contain what follows.
     render(later)
     await until(async () => (await server.item(later)).status === "processing")
     const lost = await server.add({ song_id: 4, title: "Lost" })
@@ -103,7 +103,7 @@ test("a backup that is put back is right for an open page, for renders that run,
   for (const { code, stderr } of await Promise.all(renders))
     expect([stderr, code]).toEqual([expect.anything(), 0])
   expect([(await server.item(1)).status, (await server.item(2)).status]).toEqual(["completed", "completed"])
-  // What was pending is due at the start, before anything that happens later.
+  // Deliveries that were pending are due at the start, before everything that happens later.
   await until(() => ["completed 1", "completed 2"].every((one) => receiver.heard.includes(one)))
   expect(receiver.heard.slice(told.length).sort()).toEqual(["completed 1", "completed 2"])
   expect(tab?.complaints ?? []).toEqual([])

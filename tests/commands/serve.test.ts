@@ -10,7 +10,10 @@ setDefaultTimeout(30_000)
 
 const started = (server: TestServer): Record<string, unknown> => JSON.parse(server.log.split("\n")[0] ?? "")
 
-/** Expects that a server does not start: one clear line on standard error, nothing on standard output, exit 1. */
+/**
+ * Expects that a server does not start: one clear line on standard error, nothing on standard output, exit
+ * code 1.
+ */
 async function refusesToStart(args: readonly string[], said: RegExp): Promise<void> {
   const ran = await run(["serve", "--port", "0", ...args])
   expect([ran.code, ran.stdout]).toEqual([1, ""])
@@ -34,7 +37,7 @@ test("a server whose log nobody reads works on, and stops in time", async () => 
       () => 0,
     )
   while ((await ask()) === 0) await Bun.sleep(20)
-  // A pipe holds 64 KiB, which are fewer lines.
+  // A pipe takes 64 KiB, which is less than all of these lines.
   for (let asked = 0; asked < 700; asked += 1) expect(await ask()).toBe(200)
   const startedMs = performance.now()
   child.kill("SIGTERM")

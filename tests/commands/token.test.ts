@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { clientOf } from "../../src/commands/command.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const TOKEN = /^tsk_[A-Za-z0-9_-]{43}\n$/
 
-/** Resolves once the server refuses requests without a token. */
+/** Resolves when the server refuses requests without a token. */
 async function protects(server: TestServer): Promise<void> {
   while ((await server.api("GET", "/queue")).status !== 401);
 }
@@ -67,7 +67,7 @@ test("a running server knows a token that is created or revoked beside it", asyn
   expect(await statusWith(server, token)).toBe(200)
   expect((await run(["token", "revoke", "1", "--database", server.database])).code).toBe(0)
   while ((await statusWith(server, token)) !== 401);
-  // Revoking the last opens nothing.
+  // Revoking the last token gives access to nobody.
   expect((await server.api("GET", "/queue")).status).toBe(401)
   const again = await run(["token", "revoke", "1", "--database", server.database])
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("no token 1 is valid")])
@@ -124,7 +124,7 @@ test("beyond loopback a server starts with a token or --open alone, and says bot
   const database = join(folder.path, "test.db")
   const refused = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", database])
   expect(refused.code).toBe(2)
-  // Each is a line of its own, to paste.
+  // Each is on a line of its own, so that it can be pasted.
   const lines = refused.stderr.split("\n").map((line) => line.trim())
   expect(lines).toContain(`track-studio token create --role admin --database ${database}`)
   expect(lines).toContain(`track-studio serve --host 0.0.0.0 --database ${database} --open`)
@@ -208,7 +208,7 @@ test("a token is revoked with the renders that it claimed if that is asked for",
     409,
     expect.objectContaining({ directive: "cancel" }),
   ])
-  // The new one may be known a moment later.
+  // The new token may be known a moment later.
   const { stdout: viewer } = await run(["token", "create", "--role", "viewer", "--database", server.database])
   const read = async (): Promise<{ error_message?: string }> =>
     (
@@ -236,7 +236,7 @@ test("a token that was revoked before can lose its renders later, and one that s
     return queue.length
   }
   expect((await claim()).status).toBe(200)
-  // It claims for as long as the server lets it.
+  // It claims as long as the server accepts its claims.
   const claiming = (async () => {
     while ((await claim()).status === 200) await Bun.sleep(5)
   })()
@@ -287,7 +287,7 @@ test("a command that goes on sends the token that its file holds now", async () 
   writeFileSync(file, `${before}\n`)
   const flags = { server: `http://127.0.0.1:${server.port}`, "token-file": file }
   const client = clientOf({ flags, words: [] })
-  // Half written, it is not yet a token.
+  // A file that is only half written is not yet a token.
   for (const text of [before, "tsk_", after]) {
     writeFileSync(file, `${text}\n`)
     await expect(client.get(1)).rejects.toThrow()

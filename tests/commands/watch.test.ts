@@ -4,7 +4,7 @@ import { PROGRAM, start, temporaryFolder, textOf } from "../server.ts"
 
 setDefaultTimeout(30_000)
 
-/** A `watch` under way. */
+/** A running `watch`. */
 class Watching {
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">
   #text = ""
@@ -39,7 +39,7 @@ class Watching {
     }
   }
 
-  /** Interrupts it and answers its exit code. */
+  /** Interrupts it and returns its exit code. */
   async end(signal: NodeJS.Signals = "SIGINT"): Promise<number> {
     this.child.kill(signal)
     return await this.child.exited
@@ -119,7 +119,7 @@ test("watch replaces what could steer a terminal, and keeps every update on one 
   await watching.until(tells("the last"))
   const plain = "a\ufffd[2Jb c d ef\ufffd31mg\ufffdh i\ufffdj k 😀"
   expect(watching.updates[1]).toEndWith(
-    // Of an error the line that tells its cause is shown.
+    // Of an error, only the line with its reason is shown.
     `#1 T\ufffd]0;title\ufffd  queued       0%  ${plain} - ${plain} - i\ufffdj k 😀`,
   )
   expect(watching.updates).toHaveLength(3)
@@ -228,7 +228,7 @@ test("watch ends quietly when nobody reads its output any more", async () => {
     },
   )
   const ended = textOf(child.stderr)
-  // It learns that nobody reads when it has something to say.
+  // It notices only when it writes that nobody reads.
   let over = false
   void ended.then(() => (over = true))
   while (!over) await server.put(id, { message: "to nobody" })

@@ -4,7 +4,7 @@ import { COMMANDS } from "../../src/commands/commands.ts"
 import { readArguments } from "../../src/commands/usage.ts"
 import { config, type Given } from "../../src/config/config.ts"
 
-/** What a command says of how it was called, before it does anything. */
+/** What a command says about its arguments, before it does anything. */
 async function said(name: string, argv: readonly string[]): Promise<unknown> {
   const command = await COMMANDS[name]?.load()
   if (!command) throw new Error(`there is no command ${name}`)

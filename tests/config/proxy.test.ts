@@ -6,7 +6,7 @@ import { run, start } from "../server.ts"
 setDefaultTimeout(30_000)
 
 const seen: string[] = []
-/** Stands for the proxy of a company: whatever it is asked for, it answers by itself. */
+/** A program in place of a company's proxy. It answers every request itself. */
 const proxy = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
@@ -35,7 +35,7 @@ test("requests to this machine pass the proxy of the environment, and a command 
     }
   }
   expect(seen).toEqual([])
-  // The control: another machine is asked for through it.
+  // The control: requests for another machine go through it.
   const { code, stderr } = await run(["list", "--server", "http://192.0.2.1:8080"], { HTTP_PROXY: address })
   expect([code, stderr]).toEqual([1, expect.stringContaining("the server answered 403")])
   expect(seen).toHaveLength(1)

@@ -49,7 +49,7 @@ test("what has no end is read no further than a setting is long", () => {
 })
 
 test("no token is written to what is no file, and that is not made private", () => {
-  // It stands for /dev/null, which root would make unusable for all others.
+  // This file stands for /dev/null, which a test as root would make unusable for all others.
   using folder = temporaryFolder()
   const pipe = join(folder.path, "pipe")
   expect(Bun.spawnSync(["mkfifo", "-m", "666", pipe]).exitCode).toBe(0)

@@ -33,7 +33,7 @@ export function storeAccess(name: string, open: Open): void {
     const bound = await access.addToken(draft("bb", { item }))
     expect(bound).toMatchObject({ item, history: historyId })
     expect(await access.tokens()).toEqual([token, bound])
-    // Numbers go on: such a token would show whatever gets this one later.
+    // Numbers are not used again: otherwise the token would show the item that gets this number later.
     expect(await codeOf(access.addToken(draft("cc", { item: item + 1 })))).toBe("not_found")
     await opened.store.change(item, (stored, moment) => removed(stored, moment))
     expect(await codeOf(access.addToken(draft("dd", { item })))).toBe("not_found")

@@ -2,12 +2,12 @@ import { expect, test } from "bun:test"
 
 import type { Bus } from "../../src/bus/bus.ts"
 
-/** A bus of its own, gone at the end of the test. */
+/** A bus of its own, which ends with the test. */
 export interface OpenBus extends AsyncDisposable {
   readonly bus: Bus
 }
 
-/** Counts rings, and lets a test wait for them: a bus may take its time, and merge notifications. */
+/** Counts rings, and lets a test wait for them: a bus may be slow, and may merge notifications. */
 export function bell() {
   let rings = 0
   let changed = (): void => undefined
@@ -19,7 +19,7 @@ export function bell() {
     get rings(): number {
       return rings
     },
-    /** Resolves once it has rung more often than `before`. */
+    /** Resolves when it has rung more often than `before`. */
     async after(before: number): Promise<void> {
       while (rings <= before) {
         await new Promise<void>((resolve) => {

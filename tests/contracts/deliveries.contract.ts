@@ -12,7 +12,7 @@ const TAKEN_MS = 30_000
 
 const at = (ms: number): string => new Date(START_MS + ms).toISOString()
 
-/** Fails an item, and answers its last update. */
+/** Fails an item, and returns its last update. */
 async function failing(store: Store): Promise<StoredUpdate> {
   const id = await added(store)
   await put(store, id, { status: "failed" })
@@ -54,7 +54,7 @@ export function storeDeliveries(name: string, open: Open): void {
     const later = await failing(store)
     await deliveries.follow([TWO, ONE])
     expect(await deliveries.cursor()).toBe(update.id)
-    // The one that follows only now has nothing to do with what it was too late for.
+    // An update that comes only now has nothing to do with the one that was too late.
     await deliveries.add(
       [update, later].map((one) => ({ notice: "failed", update: one })),
       later.id,
@@ -149,7 +149,7 @@ export function storeDeliveries(name: string, open: Open): void {
     await deliveries.settle(2, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     nowMs += TAKEN_MS
     expect(await taken(9)).toEqual([1, 3])
-    // An instance that stood still meanwhile comes late with what has become of its attempt.
+    // An instance that stood still in the meantime reports the result of its attempt too late.
     await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     const late = { status: "pending", nextAttemptAt: at(0), answer: null, error: "no answer" } as const
     await deliveries.settle(1, late)

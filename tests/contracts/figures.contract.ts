@@ -106,7 +106,7 @@ export function storeFigures(name: string, open: Open): void {
       item: { ...item, status: "processing" },
       work: { ...work, lease_token: "t", lease_expires_at: now + 1000 },
     }))
-    // What a person set to processing has no lease.
+    // An item that a person set to processing has no lease.
     expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([at(2000), 1])
   })
 

@@ -5,7 +5,7 @@ import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { added, codeOf, draft, type Open, put, START_MS } from "./store.contract.ts"
 
-/** A page holds about this many bytes of updates, whatever its limit in rows. */
+/** A page has about this many bytes of updates, whatever its limit of rows is. */
 const PAGE_BYTES = 256 * 1024
 
 const ids = (updates: readonly StoredUpdate[]): number[] => updates.map(({ id }) => id)
@@ -20,7 +20,7 @@ async function tenUpdates(store: Store): Promise<void> {
   for (let i = 2; i < 10; i += 1) await put(store, (i % 2) + 1, { message: `update ${i + 1}` })
 }
 
-/** An item brought to a state by legal moves. */
+/** An item that was brought to a state by legal moves. */
 async function inState(store: Store, status: Status, priority = 0): Promise<number> {
   const id = await added(store, { priority })
   const way: Readonly<Record<Status, readonly Status[]>> = {

@@ -48,7 +48,7 @@ export function storeOutages(name: string, open: Open): void {
           now += gapMs
           await store.alive()
           now += heardMs
-          // It may be noticed later than it began, but since then nothing was stored.
+          // The outage may be noticed later than it began, but nothing was stored since then.
           const sinceMs = Math.max(now - Math.min(agoMs, heardMs), endedMs)
           store.outages.begin(sinceMs)
           now += tookMs

@@ -13,7 +13,7 @@ const LATER = new Date(START_MS + 1e12).toISOString()
 
 const attemptOf = ({ item }: Stored): number => item.attempt
 
-/** A piece of which every byte is one of its text. */
+/** A piece in which every byte belongs to its text. */
 const piece = (from: number, text: string): OutputPiece => ({
   from,
   to: from + Buffer.byteLength(text),
@@ -30,7 +30,7 @@ async function rendering(store: Store): Promise<number> {
 const add = (store: Store, id: number, ...pieces: OutputPiece[]) =>
   store.outputs.append(id, pieces, KEEP_BYTES, attemptOf)
 
-/** All that is kept of an attempt. */
+/** Everything that is stored of an attempt. */
 const kept = async (store: Store, id: number, attempt = 1): Promise<readonly OutputPiece[]> =>
   (await store.outputs.read(id, attempt, 0, 10_000)).pieces
 
@@ -109,7 +109,7 @@ export function storeOutputs(name: string, open: Open): void {
       Array.from({ length: 10 }, (_, i) => piece(200_000 + i * 10_000, text)),
     )
     expect(await store.outputs.end(id, 1)).toBe(300_000)
-    // Of a piece that begins before the last bytes and ends within them, nothing goes.
+    // A piece that begins before the last bytes and ends among them is kept whole.
     expect((await add(store, id, piece(300_000, "end\n"))).end).toBe(300_004)
     expect((await kept(store, id))[0]?.from).toBe(200_000)
     expect(await kept(store, other)).toEqual([piece(0, "other\n")])

@@ -14,7 +14,7 @@ const ending: Decide = ({ item, work }, { time }) => ({
   work: { ...work, lease_expires_at: null },
 })
 
-/** What a store promises that keeps to one item per song. */
+/** The promises of a store that renders only one item per song at a time. */
 export function storeOnePerSong(name: string, open: () => Promise<OpenStore>): void {
   test(`${name}: with one item per song, a claim passes over a song of which another leased item runs`, async () => {
     await using opened = await open()
@@ -35,7 +35,7 @@ export function storeOnePerSong(name: string, open: () => Promise<OpenStore>): v
     expect(await claim(["gpu"])).toBe(other)
     expect(await claim(["gpu"])).toBeUndefined()
     await store.change(again, ending)
-    // What runs without a lease holds nobody back.
+    // A render without a lease does not block others.
     await put(store, await added(store, { song_id: 7 }), { status: "processing" })
     expect(await claim()).toBe(first)
     await store.change(first, ending)

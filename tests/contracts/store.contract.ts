@@ -8,12 +8,15 @@ import type { Change } from "../../src/item/stored.ts"
 import type { Page } from "../../src/store/contract/history.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 
-/** A store with an empty history, gone at the end of the test. */
+/** A store with an empty history, which ends with the test. */
 export interface OpenStore extends AsyncDisposable {
   readonly store: Store
 }
 
-/** Opens an empty store. `now` is its clock, in epoch milliseconds, and `steadyMs` the steady one: the same without. */
+/**
+ * Opens an empty store. `now` is its clock, in epoch milliseconds. `steadyMs` is the steady clock; by default
+ * the same clock.
+ */
 export type Open = (now?: () => number, steadyMs?: () => number) => Promise<OpenStore>
 
 export const START_MS = Date.parse("2026-01-02T03:04:05.678Z")
@@ -25,7 +28,7 @@ export function draft(given: Partial<Draft> = {}): Draft {
   return { ...blank(1, new Date(START_MS).toISOString()), ...given }
 }
 
-/** Adds an item and answers its id. */
+/** Adds an item and returns its ID. */
 export const added = async (store: Store, given: Partial<Draft> = {}): Promise<number> =>
   (await store.add(() => draft(given))).item.id
 
@@ -63,7 +66,7 @@ async function all(store: Store, queueId?: number, limit = 1000): Promise<Page["
 const from1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 const ids = (updates: Page["updates"]): number[] => updates.map(({ id }) => id)
 
-/** The error code with which a promise rejects. */
+/** The error code of a promise that rejects. */
 export async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | "none"> {
   try {
     await promise

@@ -11,7 +11,7 @@ import { type Open, type OpenStore, storeWrites } from "./store.contract.ts"
 import { storeUpkeep } from "./upkeep.contract.ts"
 import { storeWork } from "./work.contract.ts"
 
-/** Everything that a store promises, in its parts; `openOnePerSong` opens one that keeps to one item per song. */
+/** All contracts of a store. `openOnePerSong` opens a store that renders only one item per song at a time. */
 export function storeContracts(name: string, open: Open, openOnePerSong: () => Promise<OpenStore>): void {
   for (const contract of [
     storeWrites,

@@ -9,10 +9,10 @@ import type { Ended, Thinning } from "../../src/store/contract/upkeep.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const DAY_MS = 86_400_000
-/** What ended up to so many milliseconds after the start, whatever was changed last. */
+/** Items that ended up to this many milliseconds after the start, whatever was changed last. */
 const until = (ms: number): Ended => ({ fromMs: 0, toMs: START_MS + ms, upTo: Number.MAX_SAFE_INTEGER })
 
-/** Everything that is older than now and finished may go. */
+/** Everything that is finished and older than now may be removed. */
 const ALL: Thinning = {
   finished: [until(1000 * DAY_MS)],
   perItem: 0,
@@ -31,7 +31,7 @@ async function kept(store: Store, queueId: number): Promise<(readonly [number, S
   return updates.map(({ id, status }) => [id, status] as const)
 }
 
-/** An item that was rendered with so many reports. */
+/** An item that was rendered with this many reports. */
 async function rendered(store: Store, reports: number): Promise<number> {
   const id = await added(store)
   await put(store, id, { status: "processing" })
@@ -211,7 +211,7 @@ export function storeUpkeep(name: string, open: Open): void {
     await pass(3)
     expect(await Promise.all([2, 3, 4].map((hours) => store.upkeep.newestAgo(hours)))).toEqual([2, 1, 0])
     expect(await store.upkeep.newestAgo(1000)).toBe(0)
-    // Three times 25 minutes are an hour, and a quarter of the next one.
+    // Three times 25 minutes are one full hour, and a quarter of the next hour.
     for (const newest of [2, 2, 3, 3, 4]) {
       await added(store)
       await store.upkeep.passMinutes(25)

@@ -40,7 +40,7 @@ const refusing: Decide = () => {
 export const idOf = async (claimed: Promise<Change | null>): Promise<number | undefined> =>
   (await claimed)?.item.id
 
-/** Adds an item that is being worked on, with this stored beside it. */
+/** Adds an item that is being rendered, with this stored beside it. */
 export async function working(
   store: Store,
   work: Partial<Work> = {},
@@ -54,7 +54,7 @@ export async function working(
   return id
 }
 
-/** What is stored of an item, and beside it. */
+/** What is stored of an item and beside it. */
 export async function storedOf(store: Store, id: number): Promise<Stored> {
   let found: Stored | undefined
   await store.change(id, (stored): Change => {
@@ -65,7 +65,7 @@ export async function storedOf(store: Store, id: number): Promise<Stored> {
   return found
 }
 
-/** What every Store promises about claims, sweeps and the time that it was last known to be in use. */
+/** What every Store promises about claims, sweeps and the last sign of life. */
 export function storeWork(name: string, open: Open): void {
   test(`${name}: a claim takes the first in the queue's order, and stores what was decided with one update`, async () => {
     await using opened = await open()
@@ -244,7 +244,7 @@ export function storeWork(name: string, open: Open): void {
       course: null,
     }
     const id = await working(store, full)
-    // A sweep reads what is stored, not what is remembered.
+    // A sweep reads what is stored, and not what is kept in memory.
     const swept = async (): Promise<Work | undefined> => {
       let found: Work | undefined
       await store.sweep({ due: "lease", by: Number.MAX_SAFE_INTEGER }, (stored) => {

@@ -9,7 +9,7 @@ import { item } from "./items.ts"
 // Each command is loaded, which takes its time on a busy machine.
 setDefaultTimeout(30_000)
 
-/** What the page offers for an item, and the command that does the same. */
+/** The actions of the page on an item, and the commands that do the same. */
 const BY_COMMAND: Readonly<Record<string, string>> = {
   Retry: "retry ID",
   "Retry now": "retry ID",
@@ -25,7 +25,7 @@ const BY_COMMAND: Readonly<Record<string, string>> = {
   "Copy as curl": "add SONG_ID",
 }
 
-/** What the page asks the server to change, and the command that asks for the same. */
+/** The changes that the page requests from the server, and the commands that request the same. */
 const CHANGES: Readonly<Record<string, string>> = {
   add: "add SONG_ID",
   update: "set ID --title TEXT",
@@ -42,7 +42,7 @@ const CHANGES: Readonly<Record<string, string>> = {
   undrain: "workers --undrain NAME",
 }
 
-/** What the page asks the server for, and the command that shows the same. */
+/** What the page reads from the server, and the commands that show the same. */
 const READS: Readonly<Record<string, string>> = {
   list: "list --search WORDS",
   get: "show ID",

@@ -11,7 +11,7 @@ const HOSTILE = [
   `"><svg onload=alert(1)> javascript:alert(1) \u202egnirts \u2028 \ud83d\ude80 ${"W".repeat(300)}`,
 ]
 
-/** Fills the queue with what a page may have to bear. */
+/** Fills the queue with everything that a page may have to show. */
 async function fill(): Promise<number> {
   for (const title of HOSTILE) {
     const id = await here.server.add({
@@ -70,7 +70,7 @@ page("what the page must bear", () => {
   })
 })
 
-/** As `fill`, with items of every ending. */
+/** Like `fill`, with items of every outcome. */
 async function fillAll(): Promise<number> {
   const id = await fill()
   for (const ending of ["retrying", "completed"]) {

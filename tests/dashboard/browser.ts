@@ -4,10 +4,10 @@ import { join } from "node:path"
 
 const canInstall = process.getuid?.() === 0 && Bun.which("apt-get") !== null
 
-/** Whether there is a Chromium, or can be one. */
+/** Whether there is a Chromium, or one can be installed. */
 export const hasChromium = Bun.which("chromium") !== null || canInstall
 
-/** Where Chromium is; it is installed where it is missing and may be. */
+/** The path of Chromium. It is installed if it is missing and may be installed. */
 async function chromium(): Promise<string> {
   const found = Bun.which("chromium")
   if (found !== null) return found
@@ -18,9 +18,12 @@ async function chromium(): Promise<string> {
   return Bun.which("chromium") ?? "chromium"
 }
 
-/** A host name that is not localhost, so that the page is no secure context; Chromium is told where it is. */
+/**
+ * A host name that is not localhost, so that the page is no secure context. Chromium gets its address by a
+ * flag.
+ */
 export const HOST = "box"
-/** Host names of strangers, in the same network and elsewhere; Chromium finds them on this machine, too. */
+/** Host names of other sites, in the same network and elsewhere. Chromium finds them on this machine, too. */
 export const STRANGERS = ["studio-pc.lan", "evil.example"] as const
 
 const FLAGS = [
@@ -52,23 +55,23 @@ interface Point {
   readonly y: number
 }
 
-/** How a tab is opened. */
+/** How to open a tab. */
 export interface TabOptions {
   readonly width?: number
   readonly height?: number
   readonly dark?: boolean
   readonly phone?: boolean
-  /** Opens it before the latest tab, which is hidden then, and not in a window of its own. */
+  /** Opens it in front of the latest tab, which is then hidden, and not in its own window. */
   readonly hides?: boolean
-  /** The time zone of its reader; default that of the machine. */
+  /** The time zone of the browser; default: that of the machine. */
   readonly timeZone?: string
-  /** Script that runs before those of the page. */
+  /** A script that runs before the scripts of the page. */
   readonly before?: string
-  /** Lets scripts in that the page's policy would not, such as axe. */
+  /** Allows scripts that the policy of the page would not allow, such as axe. */
   readonly bypassPolicy?: boolean
 }
 
-/** A browser of one's own, driven over its debugging socket. */
+/** A browser for one test file, controlled over its debugging socket. */
 export class Browser {
   readonly #child: Bun.Subprocess
   readonly #socket: WebSocket
@@ -105,7 +108,7 @@ export class Browser {
     return new Browser(child, socket, folder)
   }
 
-  /** Sends a command and answers its result. */
+  /** Sends a command and returns its result. */
   async send(method: string, params: Params = {}, sessionId?: string): Promise<Record<string, unknown>> {
     this.#id += 1
     const id = this.#id
@@ -132,7 +135,7 @@ export class Browser {
     return tab
   }
 
-  /** Ends it, and removes its profile. */
+  /** Ends the browser, and removes its profile. */
   async stop(): Promise<void> {
     await this.send("Browser.close").catch(() => undefined)
     await this.#child.exited
@@ -140,7 +143,7 @@ export class Browser {
   }
 }
 
-/** The address of the debugging socket, from what Chromium says at its start. */
+/** The address of the debugging socket, from Chromium's first output. */
 async function listening(stderr: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   const reader = stderr.getReader()
@@ -160,7 +163,7 @@ async function listening(stderr: ReadableStream<Uint8Array>): Promise<string> {
 
 /** One tab. */
 export class Tab {
-  /** What the page complained of: errors, and violations of its policy. */
+  /** What the page has reported: errors, and violations of its policy. */
   readonly complaints: string[] = []
   readonly targetId: string
   readonly #browser: Browser
@@ -187,7 +190,7 @@ export class Tab {
     }
     if (method === "Log.entryAdded") {
       const { entry }: { entry?: { level?: string; text?: string; source?: string } } = params
-      // That a server is away, or refuses, is what some tests are about.
+      // Some tests are about a server that is unavailable or refuses.
       if (entry?.level === "error" && entry.source !== "network") this.complaints.push(entry.text ?? "")
     }
   }
@@ -220,12 +223,12 @@ export class Tab {
     await this.#loaded.promise
   }
 
-  /** Brings it before the others, which are hidden then. */
+  /** Brings it in front of the other tabs, which are then hidden. */
   async show(): Promise<void> {
     await this.send("Page.bringToFront")
   }
 
-  /** Dark colours or light ones. */
+  /** Sets dark or light colours. */
   async colours(dark: boolean): Promise<void> {
     const features = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]
     await this.send("Emulation.setEmulatedMedia", { features })
@@ -265,7 +268,7 @@ export class Tab {
   /** Resolves with the value of an expression once it is truthy. */
   async until<T>(expression: string, timeoutMs = 20_000): Promise<T> {
     const endMs = performance.now() + timeoutMs
-    // Asked from outside, because timers of hidden tabs are slow.
+    // This asks from outside the page, because timers of hidden tabs are slow.
     for (;;) {
       const value = await this.evaluate<T>(
         `(() => { try { return ${expression} } catch { return undefined } })()`,
@@ -280,7 +283,7 @@ export class Tab {
     }
   }
 
-  /** What axe objects to, in a tab whose policy is bypassed. */
+  /** The objections of axe, in a tab that bypasses the policy of the page. */
   async objections(): Promise<string[]> {
     const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8")
     if (await this.evaluate<boolean>("!globalThis.axe")) await this.evaluate(`${axe}; 0`)
@@ -299,14 +302,14 @@ export class Tab {
     })()`)
   }
 
-  /** The same, once neither it nor what it stands in moves. */
+  /** The same, but it waits until neither the element nor its containers move. */
   async #steadyPlaceOf(selector: string): Promise<Point> {
     await this.until(`(() => {
       for (let one = document.querySelector(${JSON.stringify(selector)}); one; one = one.parentElement)
         if (one.getAnimations().length > 0) return false
       return true
     })()`)
-    // What is above it may still grow: a click must not be sent to where it was.
+    // The page above it may still grow, and a click must not go to the former place.
     for (let before = await this.#placeOf(selector); ;) {
       await Bun.sleep(40)
       const now = await this.#placeOf(selector)
@@ -315,7 +318,7 @@ export class Tab {
     }
   }
 
-  /** Clicks an element that stands still, as a mouse does. */
+  /** Clicks an element that does not move, as with a mouse. */
   async click(selector: string): Promise<void> {
     this.#pointer = await this.#steadyPlaceOf(selector)
     await this.clickAgain()
@@ -327,7 +330,10 @@ export class Tab {
     await this.clickAgain()
   }
 
-  /** Clicks an element, as often as it takes until an expression is truthy: the page ignores a second click that comes soon. */
+  /**
+   * Clicks an element until an expression is truthy: the page ignores a second click that comes soon after
+   * the first.
+   */
   async clickUntil(selector: string, expression: string): Promise<void> {
     for (;;) {
       await this.click(selector)
@@ -339,7 +345,7 @@ export class Tab {
     }
   }
 
-  /** Clicks where the mouse is. */
+  /** Clicks at the present place of the mouse. */
   async clickAgain(): Promise<void> {
     for (const type of ["mousePressed", "mouseReleased"]) {
       await this.send("Input.dispatchMouseEvent", { type, ...this.#pointer, button: "left", clickCount: 1 })
@@ -352,7 +358,7 @@ export class Tab {
     await this.send("Input.dispatchMouseEvent", { type: "mouseMoved", ...this.#pointer })
   }
 
-  /** Types text where the focus is. */
+  /** Types text into the focused element. */
   async type(text: string): Promise<void> {
     await this.send("Input.insertText", { text })
   }

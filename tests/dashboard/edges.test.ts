@@ -43,7 +43,7 @@ page("waiting items", () => {
     const rights = `[...document.querySelectorAll(".waiting .since")].map((one) => Math.round(one.getBoundingClientRect().right))`
     await tab.until(`${rights}.length === 3`)
     expect(new Set(await tab.evaluate<number[]>(rights)).size).toBe(1)
-    // The kept place is no button, neither for the eye nor for the keyboard.
+    // The kept place is no button, neither to the eye nor to the keyboard.
     const button = `document.querySelector(".waiting .quick")`
     expect(await tab.evaluate<string>(`getComputedStyle(${button}).visibility`)).toBe("hidden")
   })
@@ -100,7 +100,7 @@ page("titles", () => {
       }).length
     })()`)
     expect(words).toBe(0)
-    // Nothing of it is cut off.
+    // No part of it is cut off.
     expect(await tab.evaluate<string>(`getComputedStyle(document.querySelector("h1")).overflow`)).toBe(
       "visible",
     )
@@ -148,7 +148,7 @@ page("what is shown", () => {
     await tab.until(`document.querySelector(".now .told")?.innerText.includes("0:53 of 4:00")`)
     expect(await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)).not.toContain("53.4")
     await here.server.api("POST", `/queue/${id}/complete`, {}, { lease: lease.token })
-    // What is completed is in no step.
+    // A completed item is in no step.
     await tab.until(`document.querySelector(".now .told")?.innerText === ""`)
   })
 
@@ -156,7 +156,7 @@ page("what is shown", () => {
     const id = await here.server.add({ song_id: 1 })
     await here.server.put(id, { status: "processing", progress: 10 })
     await open()
-    // Since it stopped, not since that was noticed, a second later.
+    // It counts from when the item stopped, not from when that was noticed a second later.
     await tab.until(
       `/^No progress for [1-9]\\d* s$/.test(document.querySelector(".lane .chip").innerText)`,
       12_000,
@@ -165,7 +165,7 @@ page("what is shown", () => {
     await tab.until(`document.querySelector(".lane .chip").innerText !== ${JSON.stringify(first)}`)
     await tab.click(".lane .name")
     await tab.until(`document.querySelector(".now .left").innerText.startsWith("No progress for ")`)
-    // In the colour of a warning, as on its lane.
+    // It has the colour of a warning, as on its lane.
     expect(await tab.evaluate<string>(`document.querySelector(".item").dataset.tone`)).toBe("warn")
   })
 
@@ -184,7 +184,7 @@ page("what is shown", () => {
       await tab.until(`${shown} === 7`)
       const chips = `[...document.querySelectorAll(".lane .chip")].filter((chip) => chip.checkVisibility()).length`
       expect(await tab.evaluate<number>(chips)).toBe(0)
-      // Whatever it says, the percentages stand below each other.
+      // Whatever the text is, the percentages stand below each other.
       const ends = `(() => {
         document.querySelector(".lane .halt").textContent = "Longer than usual"
         const ends = [...document.querySelectorAll(".lane .percent")].map((one) => one.getBoundingClientRect().right)
@@ -215,7 +215,7 @@ page("what is shown", () => {
       tab.evaluate(
         `getComputedStyle(document.querySelector(${JSON.stringify(selector)}), ${JSON.stringify(pseudo)}).${property}`,
       )
-    // A colour that is still on its way to another one is neither.
+    // While a colour changes to another one, it is neither of the two.
     await tab.until(
       "document.getAnimations().every((one) => one.playState !== 'running' || !(one instanceof CSSTransition))",
     )

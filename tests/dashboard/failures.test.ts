@@ -106,7 +106,7 @@ page("what has failed", () => {
     expect(await tab.evaluate<string>(text)).not.toContain("the command ended")
     await tab.click(".failure button")
     await tab.until(`${text}.startsWith("the command ended with code 1")`)
-    // What was copied can be pasted.
+    // The copied text can be pasted.
     await tab.click(".failure button + button")
     await tab.until(`document.querySelector(".notice")?.innerText.includes("Copied the error")`)
     const pasted = `(() => {
@@ -117,9 +117,9 @@ page("what has failed", () => {
       return area.value
     })()`
     const found = await tab.evaluate<string>(pasted)
-    // Without the right to read the clipboard nothing is pasted.
+    // Without the right to read the clipboard nothing can be pasted.
     if (found !== "") expect(found).toBe(TRACEBACK)
-    // Its history tells the one line.
+    // Its history shows the one line.
     expect(await tab.evaluate<string>(`document.querySelector(".timeline > li .detail").innerText`)).toBe(
       "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
     )

@@ -7,30 +7,30 @@ import { isFinished } from "../../src/item/moves.ts"
 import { updateOf } from "../../src/item/update.ts"
 import { item, time } from "./items.ts"
 
-/** Items a page of a list. */
+/** Items per page of a list. */
 const PAGE = 3
 
-/** The list that an item stands in. */
+/** The list that contains an item. */
 export const listOf = ({ status }: Pick<QueueItem, "status">): ListName =>
   status === "processing" ? "running" : isFinished(status) ? "finished" : "waiting"
 
-/** What a retry makes of an item. */
+/** What a retry changes in an item. */
 export const AFRESH = { outcome: null, attempt: 0, started_at: null, completed_at: null }
 
-/** A question to the server: first it reads, later its answer arrives, or none does. */
+/** A request to the server: first the server reads, and later its answer arrives, or never. */
 interface Question {
   next(hasFailed: boolean): void
 }
 
-/** A server whose answers and updates arrive when the test says so. */
+/** A server whose answers and updates arrive when the test decides. */
 export class Far {
   readonly items = new Map<number, QueueItem>()
   readonly updates: StreamUpdate[] = []
   readonly questions: Question[] = []
-  /** What is on its way to the reader of the one stream. */
+  /** The frames that are on their way to the reader of the one stream. */
   #coming: Watched[] = []
   #isConnected = false
-  /** The latest update that was sent, and the one after which the reader goes on. */
+  /** The latest update that was sent, and the update after which the reader goes on. */
   #sentId = 0
   #heardId: number | undefined
   /** The name of its history. */
@@ -39,7 +39,7 @@ export class Far {
   #arriving = 0
   #wake: () => void = () => undefined
 
-  /** The next update: what happens to an item, if it can. */
+  /** The next update: something that can happen to the item, if anything can. */
   happen(what: number, at: number): void {
     const [id, timestamp] = [this.updates.length + 1, time(this.updates.length + 1)]
     const known = [...this.items.values()][at % Math.max(1, this.items.size)]
@@ -71,13 +71,13 @@ export class Far {
     this.updates.push({ id: event, ...updateOf({ item: next, deleted: false }) })
   }
 
-  /** Lets the stream say this of itself. */
+  /** Lets the stream send this about itself. */
   async say(control: Extract<Watched, { type: "control" }>["control"]): Promise<void> {
     this.#coming.push({ type: "control", control })
     await this.arrive(1)
   }
 
-  /** Lets so many frames of the stream arrive, after those that happened since were sent. */
+  /** Sends what has happened since, and lets this many frames of the stream arrive. */
   async arrive(count: number): Promise<void> {
     if (this.#isConnected) this.#send(this.updates.filter(({ id }) => id > this.#sentId))
     this.#arriving += count
@@ -85,7 +85,7 @@ export class Far {
     await settled()
   }
 
-  /** Cuts the stream: what was on its way is lost. */
+  /** Cuts the stream. Frames that were on their way are lost. */
   async cut(): Promise<void> {
     if (!this.#isConnected) return
     this.#isConnected = false
@@ -93,7 +93,7 @@ export class Far {
     await this.arrive(1)
   }
 
-  /** Connects the stream again; `isGone` if what was missed is not kept any more. */
+  /** Connects the stream again. `isGone`: the missed updates are no longer stored. */
   connect(isGone: boolean): void {
     if (this.#isConnected) return
     this.#isConnected = true
@@ -136,7 +136,7 @@ export class Far {
     }
   }
 
-  /** Answers a question: its first call reads, its second lets the answer arrive. */
+  /** Answers a request: its first call reads, and its second lets the answer arrive. */
   ask<T>(read: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     let result: (() => void) | undefined
@@ -175,7 +175,7 @@ export class Far {
   }
 }
 
-/** All that needs no timer has happened. */
+/** Waits until everything has happened that needs no timer. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 30; turn += 1) await Promise.resolve()
 }

@@ -7,7 +7,7 @@ const here = opening()
 let tab: Tab
 
 async function open(): Promise<void> {
-  // As high as the page: at its end it would move by itself, as it becomes shorter.
+  // The window is as high as the page: a page that becomes shorter would scroll by itself at its end.
   tab = await here.open("/", { height: 1600 })
 }
 
@@ -23,11 +23,11 @@ const ITEMS = (rows: string): string =>
 
 page("safe hands", () => {
   test("a double click on Retry changes one item", async () => {
-    // The strip of failures is full before and after, so that nothing else moves.
+    // The strip of failures is full before and after, so nothing else moves.
     for (const song_id of [1, 2, 3, 4, 5]) await finish(await here.server.add({ song_id }), "failed")
     await open()
     await tab.click(`.finished [data-item="5"] .quick`)
-    // The list has closed up: another item's button is under the pointer.
+    // The list has moved up, so another item's button is under the pointer.
     await tab.until(`${ITEMS(".finished .row")} === "4,3,2,1"`)
     await tab.clickAgain()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
@@ -55,14 +55,14 @@ page("safe hands", () => {
     await tab.send("Network.emulateNetworkConditions", slow)
     await tab.click(`.finished [data-item="1"] .quick`)
     await tab.clickAgain()
-    // Slower than a double click, and still before the answer.
+    // The clicks are slower than a double click, and still come before the answer.
     await Bun.sleep(500)
     await tab.clickAgain()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 6`)
     expect(await tab.evaluate<string[]>("window.acts")).toEqual(["/api/v1/queue/1/retry"])
     await tab.until(`document.querySelectorAll(".notice").length === 1`)
     await tab.send("Network.emulateNetworkConditions", { ...slow, latency: 0 })
-    // Beneath the entries of the menu are the buttons of other rows.
+    // Under the entries of the menu are the buttons of other rows.
     await tab.click(`.waiting [data-item="2"] [aria-haspopup]`)
     const cancel = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Cancel")`
     await tab.until(`${cancel}.setAttribute("id", "to-cancel") === undefined`)
@@ -106,7 +106,7 @@ page("safe hands", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
     await here.server.put(2, { priority: 1_000_000_000 })
     await tab.until(`${ITEMS(".waiting .row")} === "2,1,3"`)
-    // It glides there, so that an eye can follow.
+    // The row glides there, so that the eye can follow.
     expect(
       await tab.evaluate<number>(`document.querySelector('[data-item="1"]').getAnimations().length`),
     ).toBe(1)
@@ -134,7 +134,7 @@ page("a list in which the pointer is", () => {
     await tab.hover("#brand")
     await tab.until(`${ITEMS(".finished .row")} === "4,3,2,1"`)
     expect(await tab.evaluate<boolean>(`document.querySelector(".finished .news").hidden`)).toBe(true)
-    // Or when its reader says so.
+    // Or when the reader asks for it.
     await tab.hover(`.finished [data-item="1"]`)
     await finish(5, "failed")
     await tab.click(".finished .news")
@@ -190,14 +190,14 @@ page("a list in which the pointer is", () => {
   })
 })
 
-/** Notes each size of the lanes, and where the list below them stands, as they are drawn. */
+/** Notes each size of the lanes, and the place of the list below them, as they are drawn. */
 const NOTE = `(() => {
   window.sizes = []
   window.tops = new Set()
   const look = () => {
     const size = document.querySelector(".home").dataset.crowd ?? "few"
     if (window.sizes.at(-1) !== size) window.sizes.push(size)
-    // Where it is laid out, and not where it is while it glides.
+    // The place of its layout, not its place while it glides.
     window.tops.add(document.querySelector(".waiting").offsetTop)
     requestAnimationFrame(look)
   }
@@ -224,7 +224,7 @@ page("at a hand-over between two items", () => {
     }
     expect(await tab.evaluate<string[]>("window.sizes")).toEqual([size])
     expect(await tab.evaluate<number[]>("[...window.tops]")).toHaveLength(1)
-    // Many are a line each.
+    // If there are many, each has one line.
     const height = await tab.evaluate<number>(`document.querySelector(".lane").offsetHeight`)
     expect(height < 70).toBe(workers >= 7)
   })

@@ -16,7 +16,7 @@ afterAll(async () => {
 const get = (path: string, headers: Record<string, string> = HTML): Promise<Response> =>
   fetch(server.url + path, { headers, decompress: false })
 
-/** Where the page's assets are, as the page at a path names them. */
+/** The assets of the page, by the names that the page at this path uses. */
 async function assetsOf(path: string): Promise<string[]> {
   const html = await (await fetch(server.url + path, { headers: HTML })).text()
   return [...html.matchAll(/(?:src|href)="(\.{1,2}\/assets\/[^"]+)"/g)].map(
@@ -34,7 +34,7 @@ describe("the page", () => {
       expect(answer.headers.get("cache-control")).toBe("no-cache")
       expect(answer.headers.get("vary")).toBe("accept, accept-encoding")
       const etag = answer.headers.get("etag") ?? ""
-      // A cache may keep several versions, and names them all.
+      // A cache may have several versions, and sends the names of all of them.
       for (const tags of [etag, `W/"older", ${etag}`, `${etag},W/"older"`]) {
         const again = await get(path, { ...HTML, "if-none-match": tags })
         expect([again.status, await again.text()]).toEqual([304, ""])

@@ -11,7 +11,7 @@ import { type QueueItem, type Status, STATUSES } from "../../src/item/item.ts"
 import { AFRESH, Far, listOf, settled } from "./far-server.ts"
 import { item, time } from "./items.ts"
 
-/** A tab, which shows what the hub tells it. */
+/** A tab, which shows what it gets from the hub. */
 class Tab {
   readonly state = new State()
   hear(message: FromHub): void {
@@ -21,7 +21,7 @@ class Tab {
     if (message.type === "more") this.state.extend(message.items, message.ends)
   }
 
-  /** The items that it shows of a list: as far as it is known. */
+  /** The items of a list that it shows, as far as the list is known. */
   shown(list: ListName, items: Iterable<QueueItem>): QueueItem[] {
     const end = this.state.ends[list]
     const isShown = (one: QueueItem): boolean => end === null || ORDERS[list](one, end) <= 0
@@ -55,7 +55,7 @@ afterAll(() => {
   jest.restoreAllMocks()
 })
 
-/** The items that there are at first, ten of each status. */
+/** The items at the beginning, ten of each status. */
 const POPULATION = Array.from({ length: 50 }, (_, i) => {
   const status = STATUSES[i % STATUSES.length] ?? "queued"
   const isOver = status === "completed" || status === "failed"
@@ -69,7 +69,7 @@ const POPULATION = Array.from({ length: 50 }, (_, i) => {
   })
 })
 
-/** What can happen, as often as it is listed. */
+/** What can happen. An entry that is listed twice happens twice as often. */
 const ACTS =
   "happen happen happen happen arrive arrive arrive answer answer answers fail cut connect more pass pass"
 const acts = fc.array(
@@ -96,7 +96,7 @@ async function play(hub: Hub, [act, what, at]: readonly [string, number, number]
   await settled()
 }
 
-/** All that was asked is answered, and all that happened has arrived. */
+/** All requests are answered, and everything that has happened has arrived. */
 async function calm(): Promise<void> {
   for (let round = 0; round < 30; round += 1) {
     far.connect(false)
@@ -127,7 +127,7 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
     hub,
     /** The tab shows what the server has. */
     check,
-    /** Adds one that hears all that the hub says. */
+    /** Adds a tab that gets everything that the hub sends. */
     listen: (listener: (message: FromHub) => void): void => void listeners.push(listener),
     /** How many items the tab shows. */
     shown: (): number => tab.state.items.size,
@@ -150,7 +150,7 @@ test("whatever comes late, is lost or fails, in whatever order, a tab shows in t
   )
 })
 
-/** Several items end and one gets another title, of which the stream tells nothing. */
+/** Several items end and one gets another title, but the stream sends none of this. */
 async function missed(): Promise<void> {
   await far.cut()
   for (const at of [1, 11, 16, 26]) far.happen(4, at)
@@ -213,7 +213,7 @@ test("the server is asked how far it is when a tab comes onto the screen and aft
   await using page = await opened()
   const { calls } = spyOn(server, "stats").mock
   const askedBy = async (act: () => void): Promise<number> => {
-    // Just after one of the questions that come every few seconds.
+    // Just after one of the requests that are sent every few seconds.
     for (let before = calls.length; calls.length === before;) await pass(500)
     const before = calls.length
     act()
@@ -225,7 +225,7 @@ test("the server is asked how far it is when a tab comes onto the screen and aft
   expect(await askedBy(() => show(false))).toBe(0)
   expect(await askedBy(() => show(true))).toBe(1)
   show(false)
-  // Less than the time after which it is asked for a tab that is hidden.
+  // This is less than the interval of the requests for a hidden tab.
   expect(await askedBy(() => jest.setSystemTime(Date.now() + 20_000))).toBe(1)
 })
 
@@ -235,7 +235,7 @@ test("what the stream says of an item while that is being asked for counts over 
   const started = { ...AFRESH, id: waiting?.id ?? 0 }
   far.change(started.id, { status: "processing", attempt: 1, started_at: time(1) })
   await far.arrive(1)
-  // The item is read, the answer is on its way, and a report overtakes it.
+  // The item was read and the answer is on its way when a newer report arrives first.
   for (const question of far.questions) question.next(false)
   far.change(started.id, { progress: 77 })
   await far.arrive(1)
@@ -322,7 +322,7 @@ test("while no tab is on the screen the server is asked how far it is every half
 test("the figures are asked for when the stream is live again, as the queue may have been paused meanwhile", async () => {
   await using _page = await opened()
   const { calls } = spyOn(server, "counts").mock
-  // Just after one of the questions that come every few seconds.
+  // Just after one of the requests that are sent every few seconds.
   for (const { length } = calls; calls.length === length;) await pass(500)
   await far.cut()
   const before = calls.length

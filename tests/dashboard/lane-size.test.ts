@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { LaneSize } from "../../src/dashboard/model/lane-size.ts"
 
-/** The sizes for numbers of lanes, each at its second. */
+/** The sizes for given numbers of lanes, one second after the other. */
 function sizes(...lanes: readonly (readonly [second: number, lanes: number])[]): string {
   const size = new LaneSize()
   return lanes.map(([second, count]) => size.sizeAt(count, second * 1000)).join(" ")

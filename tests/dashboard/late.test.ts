@@ -37,7 +37,7 @@ async function open(url: string): Promise<Tab> {
   return tab
 }
 
-/** A proxy that holds back the answers to some requests until it is told to let them go. */
+/** A proxy that holds back the answers to some requests until the test releases them. */
 function holdingBack(server: TestServer) {
   const asked: string[] = []
   let held: RegExp | undefined
@@ -67,9 +67,9 @@ function holdingBack(server: TestServer) {
   after.defer(() => proxy.stop(true))
   return {
     url: `http://127.0.0.1:${proxy.port}`,
-    /** The paths that were asked for. */
+    /** The requested paths. */
     asked,
-    /** Holds back from now on what matches. */
+    /** From now on holds back the answers to requests that match. */
     hold(path: RegExp): void {
       held = path
       reached = Promise.withResolvers()
@@ -77,7 +77,7 @@ function holdingBack(server: TestServer) {
     },
     /** Resolves when an answer is held back. */
     reached: () => reached.promise,
-    /** Lets go of what is held back. */
+    /** Releases the answers that are held back. */
     release(): void {
       held = undefined
       gate.resolve()
@@ -87,7 +87,10 @@ function holdingBack(server: TestServer) {
 
 const WAVES = `[...document.querySelectorAll(".lane .wave")].map((wave) => wave.getAttribute("aria-valuenow")).join()`
 
-/** Notes whatever a condition was while the page went on; resolves when all that was said has been drawn. */
+/**
+ * Notes every value of a condition while the page goes on. Resolves when everything that was sent has been
+ * drawn.
+ */
 const never = async (tab: Tab, server: TestServer, condition: string): Promise<void> => {
   await tab.evaluate(`(() => {
     window.wrong = false
@@ -141,7 +144,7 @@ page("an answer that is slower than the stream", () => {
     const tab = await open(proxy.url)
     await tab.until(`${WAVES} === "10"`)
     proxy.hold(/\/queue$/)
-    // So many new ones that the whole queue is read.
+    // So many new items come that the whole queue is read.
     await Promise.all(Array.from({ length: 40 }, () => server.add()))
     await proxy.reached()
     await server.put(id, { progress: 55 })

@@ -20,12 +20,12 @@ beforeAll(async () => {
   if (!hasChromium) return
   browser = await Browser.start()
   slow = silentAndGone()
-  // It is looked at by the last test.
+  // The last test looks at it.
   slow.catch(() => undefined)
 })
 afterAll(async () => {
   if (hasChromium) {
-    // Its servers end with it.
+    // Its servers end together with it.
     await slow.catch(() => undefined)
     await browser.stop()
   }
@@ -42,7 +42,7 @@ async function serve(options?: StartOptions): Promise<TestServer> {
   return server
 }
 
-/** Starts another server where one was. */
+/** Starts another server at the same address. */
 const serveAgain = (before: TestServer, database: string): Promise<TestServer> =>
   serve({ database, args: ["--port", new URL(before.url).port] })
 
@@ -56,7 +56,7 @@ async function opened(server: TestServer, options: TabOptions = {}, path = "/"):
   return tab
 }
 
-/** As `opened`; it is closed after the test. */
+/** Like `opened`, but the page is closed after the test. */
 async function open(...how: Parameters<typeof opened>): Promise<Tab> {
   const tab = await opened(...how)
   tabs.push(tab)
@@ -78,7 +78,7 @@ const NOTE = `(() => {
   }).observe(badge, { attributes: true })
 })()`
 
-/** Takes its time, so that it goes on while the others do. */
+/** This test takes long, so it runs at the same time as the others. */
 async function silentAndGone(): Promise<void> {
   await using silent = await start()
   await using gone = await start({ database: `${folder.path}/gone.db` })
@@ -89,13 +89,13 @@ async function silentAndGone(): Promise<void> {
   await orphan.until(`${BADGE} === "stale"`, 20_000)
   const banner = await orphan.evaluate<string>(`document.querySelector("#banner").innerText`)
   expect(banner).toMatch(/Can.t reach the server.*state at \d\d:\d\d:\d\d/s)
-  // The cable is cut, as it were: no byte, no end, no error. The next probe finds out.
+  // The network is cut: no byte comes, no end and no error. The next probe notices it.
   await frozen.until(`${BADGE} !== "live"`, 20_000)
   silent.child.kill("SIGCONT")
   await using again = await start({ database: gone.database, args: ["--port", new URL(gone.url).port] })
   await silent.put(ids[0] ?? 0, { progress: 50 })
   await again.put(ids[1] ?? 0, { progress: 60 })
-  // It may have come back by itself by now.
+  // The page may have reconnected by itself by now.
   await orphan.evaluate(`document.querySelector("#banner button")?.click()`)
   await orphan.until(`${BADGE} === "live" && ${LANES} === "60"`)
   await frozen.until(`${BADGE} === "live" && ${LANES} === "50"`)
@@ -131,7 +131,7 @@ page("one stream for all tabs of a browser", () => {
     await tab.until(`${LANES} === "33"`)
     const other = await open(server, { ...options, hides: true }, `/items/${id}`)
     await tab.until("document.hidden")
-    // The stream of the visible tab is the only one left.
+    // Only the stream of the visible tab is left.
     await server.connectedClients(1)
     await server.put(id, { progress: 44, current_step: "Meanwhile" })
     await other.until(`document.querySelector(".timeline").innerText.includes("Meanwhile")`)
@@ -165,11 +165,11 @@ page("one stream for all tabs of a browser", () => {
   })
 })
 
-/** The three lists as the page shows them: ids in their order, with progress or priority. */
+/** The three lists as the page shows them: IDs in order, with progress or priority. */
 const SHOWN = `JSON.stringify([".lane", ".row.waiting", ".row.finished"].map((rows) =>
   [...document.querySelectorAll(rows)].map((row) => row.dataset.item + " " + (row.querySelector(".wave")?.getAttribute("aria-valuenow") ?? row.querySelector(".priority, .end").innerText)).sort()))`
 
-/** The same as the server has them. */
+/** The same lists as the server has them. */
 async function lists(server: TestServer): Promise<string> {
   const { queue }: { queue: QueueItem[] } = await (await server.api("GET", "/queue")).json()
   const rows = (wanted: (item: QueueItem) => boolean, more: (item: QueueItem) => string): string[] =>
@@ -253,7 +253,7 @@ page("the badge never lies", () => {
     expect(await tab.evaluate<string>(`document.querySelector("#badge").innerText`)).toMatch(
       /as of \d\d:\d\d:\d\d/,
     )
-    // It fits a phone, beside the button that adds a song.
+    // It fits on a phone, beside the button that adds a song.
     const badge = `[...document.querySelectorAll("#badge span")].filter((one) => one.checkVisibility())`
     expect(
       await tab.evaluate<boolean>(
@@ -291,12 +291,12 @@ page("the badge never lies", () => {
     await tab.click("#to-rename")
     await tab.until(`document.activeElement.matches("dialog input")`)
     await tab.type("Another name")
-    // Whatever comes confirms what is shown.
+    // Everything that comes confirms what is shown.
     await server.put(id, { progress: 37 })
     await tab.until(`document.querySelector("[role=progressbar]").getAttribute("aria-valuenow") === "37"`)
     await server.end("SIGTERM")
     await tab.until(`${BADGE} === "reconnecting"`)
-    // As it was when that was last confirmed.
+    // The state as it was when it was last confirmed.
     expect(await tab.evaluate<string>(elapsed)).toMatch(/^0:(0[2-9]|[1-9]\d) elapsed$/)
     await tab.press("Enter")
     await tab.until(`document.querySelector("dialog .problem").innerText === "Can't reach the server"`)
@@ -317,12 +317,12 @@ page("the badge never lies", () => {
     await tab.until(`document.body.innerText.includes("Of the first history")`)
     await server.end("SIGKILL")
     const other = await serveAgain(server, `${folder.path}/two.db`)
-    // More updates than the first one had: its event IDs mean something else here.
+    // It has more updates than the first database, whose event IDs mean something else here.
     for (const progress of [20, 30, 40, 50, 60]) await running(other, progress)
     await tab.until(`${LANES} === "20,30,40,50,60"`)
     expect(await tab.evaluate<string>("document.body.innerText")).not.toContain("Of the first history")
     await tab.until(`document.querySelector(".notice").innerText.includes("different database")`)
-    // One notice says it all.
+    // One notice says everything.
     expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(1)
     await tab.until(`${BADGE} === "live"`)
   })

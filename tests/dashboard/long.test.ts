@@ -82,7 +82,7 @@ page("a queue of 12,500 items", () => {
     await tab.until(`${FIGURES}[1] === "9,999 waiting"`)
     await server.add({ song_id: 1, title: "The last song" })
     await tab.until(`${FIGURES}[1] === "10,000 waiting"`)
-    // It is not among the first, and does not stand behind those that are known here.
+    // It is not among the first items, and is not placed behind the items that are known here.
     await tab.until(`document.querySelector(".waiting .more").innerText === "Show 160 more of 9,960"`)
   })
 
@@ -92,7 +92,7 @@ page("a queue of 12,500 items", () => {
     await tab.until(`document.querySelector('.waiting [data-item="9000"]')`)
     expect(await tab.evaluate<string[]>(HEADINGS)).toEqual(["Waiting, 1 of 10,000"])
     expect(await tab.evaluate<string>("location.search")).toBe("?q=number+9000")
-    // What happens to it is shown here too.
+    // What happens to it is also shown here.
     await server.put(9000, { title: "Another number 9000" })
     await tab.until(`document.querySelector(".waiting .name").innerText === "Another number 9000"`)
   })
@@ -106,7 +106,7 @@ page("a queue of 12,500 items", () => {
     expect(await tab.evaluate<boolean>(`document.querySelector(".finished .more").hidden`)).toBe(true)
     await go("/?status=completed")
     await tab.until(`${rows} === 40`)
-    // More than what is read at once, in their order.
+    // These are more than are read at once, and they are in order.
     for (let shown = 200; shown <= 680; shown += 160) {
       await tab.clickUntil(".finished .more", `${rows} === ${shown}`)
     }

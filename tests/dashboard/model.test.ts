@@ -16,7 +16,7 @@ import { item, time, update } from "./items.ts"
 
 const NOW = Date.parse(time(100))
 
-/** A tab's model, and what it has told. */
+/** The model of a tab, and what it has reported. */
 class Scene {
   readonly told: string[] = []
   readonly model = new Model(
@@ -32,7 +32,7 @@ class Scene {
     unknownRights(false),
   )
 
-  /** Lets the hub say that these are all items, over a connection. */
+  /** Lets the hub say that these are all items, over this connection. */
   state(items: readonly QueueItem[], more: Partial<Extract<FromHub, { type: "state" }>> = {}): void {
     this.model.hear({
       type: "state",

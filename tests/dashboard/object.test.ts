@@ -163,7 +163,7 @@ page("the order of waiting items", () => {
     await alt("ArrowUp")
     await tab.until(`${order} === "3,1,2"`)
     await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 2 of 3")`)
-    // As often as the key is pressed, however quickly, and not beyond the end.
+    // It moves as often as the key is pressed, however quickly, but not beyond the end.
     for (const key of ["ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown"]) await alt(key)
     await tab.until(`${order} === "3,2,1"`)
     for (const key of ["ArrowUp", "ArrowUp", "ArrowUp"]) await alt(key)
@@ -193,7 +193,7 @@ page("many items", () => {
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelectorAll(".finished .row").length === 2`)
     expect(await here.server.item(2)).toMatchObject({ status: "queued" })
-    // They are still selected, wherever they have gone.
+    // They are still selected, whatever list they are in now.
     await tab.until(`document.querySelector('.finished [data-item="3"] .check').checked`)
     await tab.click(".bulk button:nth-of-type(2)")
     await tab.click("dialog [type=submit]")

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, setDefaultTimeout
 import { start, type StartOptions, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
 
-/** Describes what a page does; skipped where there is no Chromium. */
+/** Describes what a page does; skipped if there is no Chromium. */
 export const page = describe.skipIf(!hasChromium)
 
 /** Whether the page is live. */
@@ -12,11 +12,11 @@ export const LIVE = `document.querySelector("#badge").dataset.state === "live"`
 /** The address of a server by a name that is not localhost. */
 export const addressOf = ({ url }: TestServer): string => url.replace("127.0.0.1", HOST)
 
-/** Gives the tests of a file their limit; the first run may have to install Chromium. */
+/** Sets the time limit for the tests of a file. The first run may have to install Chromium. */
 export const limitTo = (ms: number): void =>
   setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : ms)
 
-/** The browser of a file's tests, and the server of the test that runs. */
+/** The browser of a test file, and the server of the test that runs. */
 export interface Opening {
   readonly browser: Browser
   readonly server: TestServer

@@ -15,7 +15,7 @@ const piece = (text: string, begunMs: number): Printed => ({
   ...{ text, begunMs },
 })
 
-/** Lets promises that are settled go on. */
+/** Lets the callbacks of settled promises run. */
 const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve))
 
 test("a tab that was hidden over a retry shows the new attempt's output in place of the old one's", async () => {

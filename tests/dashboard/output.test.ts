@@ -57,7 +57,7 @@ page("what the command printed", () => {
       await tab.until(`${SHOWN}.endsWith("${line}\\n")`)
       tookMs.push(performance.now() - sentMs)
     }
-    // Not each: the machine may be busy with something else for a while.
+    // Not every line: the machine may be busy with something else for a while.
     expect(Math.min(...tookMs)).toBeLessThan(1000)
     expect(await tab.evaluate(`${BODY}.childElementCount`)).toBe(0)
     expect(await own.end()).toBe(0)

@@ -10,7 +10,7 @@ let paced: Awaited<ReturnType<typeof begun>>
 /** How long an item must have been running before its pace is known. */
 const PACE_MS = 3100
 
-/** A server with an item that a worker has begun, for the test that needs it to have run for a while. */
+/** A server with an item that a worker has begun, for a test in which the item must have run for a while. */
 async function begun() {
   const server = await start()
   await server.add({ song_id: 5 })
@@ -75,7 +75,7 @@ page("the queue on the page", () => {
     await here.server.put(id, { status: "completed" })
     await tab.until(`${text(".finished .row")}.includes("Completed")`)
     expect(await tab.evaluate<number>(`document.querySelectorAll(".lane").length`)).toBe(0)
-    // A screen reader hears of the end, and did not of each percent.
+    // A screen reader hears of the end, but did not hear of each percent.
     await tab.until(`document.querySelector("#announcer").textContent === "Northern Lights is completed"`)
     expect(tab.complaints).toEqual([])
   })
@@ -101,7 +101,7 @@ page("the queue on the page", () => {
     await tab.click(`.row[data-item="2"] .quick`)
     await tab.until(`${text(".waiting .row")}.includes("Glasshouse")`)
     expect((await here.server.item(2)).priority).toBe(1)
-    // What is first cannot be moved to the front.
+    // The first item cannot be moved to the front.
     await tab.until(`document.querySelector('.row[data-item="2"] .quick').hidden`)
 
     await tab.click(`.row[data-item="1"] [aria-haspopup]`)
@@ -130,7 +130,7 @@ page("the queue on the page", () => {
     await tab.press("Enter")
     await tab.click("dialog button[type=submit]")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
-    // The focus does not vanish with the row that had it.
+    // The focus stays although its row has disappeared.
     await tab.until(`document.activeElement.closest(".row")?.dataset.item === "2"`)
     expect((await here.server.api("GET", "/queue/1")).status).toBe(404)
     expect(tab.complaints).toEqual([])
@@ -170,7 +170,7 @@ page("the queue on the page", () => {
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("copper")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
-    // Found or not, it is still the second in the queue.
+    // Whether it is found or not, it is still the second item of the queue.
     expect(await tab.evaluate<string>(text(".waiting .row .place"))).toBe("2")
     await tab.evaluate(`document.querySelector("#filter").value = ""`)
     await tab.type("north")
@@ -204,7 +204,7 @@ page("a worker's report", () => {
     expect(left).toMatch(/^\d+:\d\d left, done at \d\d:\d\d$/)
     const end = left.slice(-5)
     await tab.until(`document.title === "20% Song 5, done at ${end} · Track Studio"`)
-    // By the clock of the reader, wherever that is.
+    // By the clock of the reader's browser, in any time zone.
     const inTokyo = (ms: number): string => new Date(ms + 9 * 3_600_000).toISOString().slice(11, 13)
     expect([inTokyo(Date.now()), inTokyo(Date.now() + 60_000)]).toContain(end.slice(0, 2))
     expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("Step 2 of 5: Images")
@@ -233,7 +233,7 @@ page("an item's page", () => {
     await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)
     await tab.until(`${text(".timeline > li")}.startsWith("Failed")`)
 
-    // What was reported once holds until now, and is drawn so.
+    // The last report holds until now, and is drawn like that.
     const still = await here.server.add({ song_id: 6 })
     await here.server.put(still, { status: "processing", progress: 40 })
     const single = await here.open(`/items/${still}`)
@@ -253,7 +253,7 @@ page("an item's page", () => {
   test("says that there is no such item, or that it was deleted", async () => {
     const tab = await here.open("/items/99")
     await tab.until(`${text(".gone")}.includes("no item 99")`)
-    // The last one is too large to be told from its neighbours.
+    // The last one is so large that it cannot be distinguished from its neighbours.
     for (const id of ["abc", "9007199254740993"]) {
       await tab.go(tab.at(`/items/${id}`))
       await tab.until(`${text(".gone")}.includes("No such item")`)

@@ -8,7 +8,7 @@ import { update } from "./items.ts"
 
 const PAGE = 1000
 
-/** The updates that the server has of item 1; a refusal if it has none. */
+/** The updates of item 1 that the server has; undefined if the server refuses. */
 let stored: StreamUpdate[] | ServerError = []
 /** Called when the server has read a page, before its answer arrives. */
 let underWay: () => void = () => undefined
@@ -17,7 +17,7 @@ beforeAll(() => {
   jest.useFakeTimers()
   spyOn(server, "history").mockImplementation(async (_id, after = 0, limit = PAGE) => {
     if (!Array.isArray(stored)) throw stored
-    // They begin with 1, and none is missing.
+    // They begin with 1 and have no gap.
     const updates = stored.slice(after, after + limit)
     await Promise.resolve()
     underWay()

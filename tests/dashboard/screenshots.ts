@@ -28,7 +28,7 @@ const WAITING = [
   "Velvet Engine",
 ]
 
-/** Renders a moving picture as long as the song, at the pace at which it plays. */
+/** Renders a moving picture as long as the song, in real time. */
 const RENDER = `#!/bin/sh
 seconds=$(printf %s "$TRACK_STUDIO_ITEM" | sed 's/.*"seconds":\\([0-9]*\\).*/\\1/')
 [ "$TRACK_STUDIO_SONG_ID" != 44 ] || { echo "av_interleaved_write_frame(): No space left on device" >&2; exit 65; }
@@ -54,13 +54,13 @@ function spanHtml({ text, colour, bold, dim }: Span): string {
   return `<span style="${style.filter(Boolean).join(";")}">${Bun.escapeHTML(text)}</span>`
 }
 
-/** What is in a terminal, as a page that looks like one. */
+/** The content of a terminal, as a page that looks like a terminal. */
 const terminalHtml = (lines: readonly (readonly Span[])[]): string =>
   `<meta charset="utf-8"><style>body{margin:0;background:#14161a;color:#d6d9de}` +
   `pre{margin:0;padding:20px 24px;font:15px/1.4 "DejaVu Sans Mono",monospace}</style>` +
   `<pre>${lines.map((line) => line.map(spanHtml).join("")).join("\n")}</pre>`
 
-/** What a person sees who types these commands, one after the other, the last of which draws live bars. */
+/** What a person sees who types these commands one after the other. The last command draws live bars. */
 async function typed(server: TestServer, folder: string, commands: readonly string[]): Promise<string> {
   const env = { PS1: "$ ", PATH: `${folder}:${process.env["PATH"]}`, TRACK_STUDIO_SERVER: server.url }
   await using terminal = new TestTerminal(["bash", "--norc", "--noprofile"], env, { columns: 100, rows: 30 })
@@ -92,7 +92,7 @@ function shrink(file: string): void {
   renameSync(`${file}.small.png`, file)
 }
 
-/** Adds a song; how long it is says how much there is to do. */
+/** Adds a song. Its length says how much work it is. */
 const song = (title: string, seconds: number, more: object = {}): Promise<number> =>
   server.add({
     ...{ song_id: 10 + title.length * 3, title, kind: "song video", tags: ["gpu"] },
@@ -130,7 +130,7 @@ try {
   for (const [name, path, options] of pictures) {
     const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
     await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-    // The bars have caught up, a tick has passed, and it is known who works and when the next ones start.
+    // The bars have caught up, a tick has passed, and the workers and the next starts are known.
     await Bun.sleep(3000)
     await tab.screenshot(`${FOLDER}/${name}.png`)
     shrink(`${FOLDER}/${name}.png`)

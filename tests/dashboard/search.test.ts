@@ -12,11 +12,11 @@ const PAGE = 500
 
 /** The items of the server. */
 let items: QueueItem[] = []
-/** What the server was asked for: the status, and from where on. */
+/** The requests to the server: the status, and where the page begins. */
 let asked: string[] = []
 /** The status whose next page cannot be read. */
 let failing: Status | undefined
-/** Until when what the server has read is on its way; undefined if it arrives at once. */
+/** The answers are held back until this resolves; undefined if they arrive at once. */
 let held: Promise<void> | undefined
 
 async function settled(): Promise<void> {
@@ -45,7 +45,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** So many items in this status, in the server's order. */
+/** This many items with this status, in the server's order. */
 const many = (count: number, status: Status, first: number): QueueItem[] =>
   Array.from({ length: count }, (_, i) => {
     const isOver = status === "completed" || status === "failed"
@@ -58,7 +58,7 @@ test("all that runs is read, and of the other lists the beginning; a list ends w
   const found = await reading.begin()
   expect(found.filter(({ status }) => status === "processing")).toHaveLength(1200)
   expect(found.filter(({ status }) => status !== "processing")).toHaveLength(1000)
-  // Up to there both are known: the page of the other status goes on beyond it.
+  // Both are known up to this place: the page of the other status goes beyond it.
   expect([reading.ends.running, reading.ends.waiting?.id]).toEqual([null, 2499])
   await reading.more("waiting")
   expect(reading.ends.waiting).toBeNull()

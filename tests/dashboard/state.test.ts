@@ -81,7 +81,7 @@ describe("the state of a tab", () => {
     expect(state.items.has(9000)).toBe(true)
     expect(state.items.has(3500)).toBe(true)
     expect(state.items.has(1)).toBe(false)
-    // What is older is to be read when somebody looks for it.
+    // Older items are read when somebody looks for them.
     expect(state.ends.finished?.id).toBe(2001)
   })
 

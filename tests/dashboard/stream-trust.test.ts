@@ -6,13 +6,13 @@ import { StreamTrust } from "../../src/dashboard/live/stream-trust.ts"
 const NOTHING = { song_id: 1, current_step: "", progress: 1, message: "", status: "processing" } as const
 const LIVE = { type: "control", control: { event: "live", last_event_id: 5, history: "h" } } as const
 
-/** A link to a server that says what the test says, on a clock that the test moves. */
+/** A link to a server that says what the test decides, with a clock that the test moves. */
 class Scene {
-  /** What the link has told, in order. */
+  /** What the link has reported, in order. */
   readonly told: string[] = []
-  /** Since when the queue was said to be paused. */
+  /** The time since which the queue is paused, as it was reported. */
   readonly pauses: (string | null)[] = []
-  /** Where each stream was to begin. */
+  /** The place at which each stream had to begin. */
   readonly begun: (number | undefined)[] = []
   /** The latest event ID of the server. */
   newest = 5
@@ -20,7 +20,7 @@ class Scene {
   aheadMs = 0
   /** How long the server takes to answer, in milliseconds. */
   tripMs = 0
-  /** Why the server does not give its figures; undefined if it does. */
+  /** The reason why the server does not send its figures; undefined if it sends them. */
   refusal: ServerError | undefined
   readonly link: StreamTrust
   #said: Watched[] = []
@@ -48,7 +48,7 @@ class Scene {
     void this.link.run()
   }
 
-  /** Why the server lets no stream in; undefined if it does. */
+  /** The reason why the server accepts no stream; undefined if it accepts streams. */
   denial: ServerError | undefined
 
   async *#watch(options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
@@ -68,7 +68,7 @@ class Scene {
     return this.#options.signal?.aborted === false
   }
 
-  /** Lets the stream say this, in one chunk. */
+  /** Lets the stream send this, in one chunk. */
   async say(...said: readonly Watched[]): Promise<void> {
     this.#said.push(...said)
     this.#wake()
@@ -80,7 +80,7 @@ class Scene {
     return { type: "update", id, update: { ...NOTHING, queue_id: 1, timestamp: new Date().toISOString() } }
   }
 
-  /** Lets time pass, as the hub does: it looks each second, and asks for the figures every five. */
+  /** Lets time pass as the hub does: it checks every second, and requests the figures every five seconds. */
   async pass(seconds: number): Promise<void> {
     for (let second = 0; second < seconds; second += 1) {
       jest.advanceTimersByTime(1000)
@@ -200,7 +200,7 @@ test("the server's clock is taken from the middle of a question and its answer",
   scene.tripMs = 4000
   await scene.link.probe()
   expect(scene.link.connection.skewMs).toBe(60_000)
-  // A quicker answer shows it better, and a slower one does not count.
+  // A quicker answer shows the clock better, so a slower one does not count.
   scene.tripMs = 100
   scene.aheadMs = 61_000
   await scene.link.probe()

@@ -80,14 +80,14 @@ page("a render of a kind that is known", () => {
       const rests = await tab.evaluate<string>(`document.querySelector(".lane .figures").title`)
       expect(rests).toBe("from 2 earlier runs; the worker says 90%")
       expect(await own.evaluate<number>(`document.querySelectorAll(".steps li").length`)).toBe(2)
-      // A question before a cancel names the same percentage as the bar.
+      // The question before a cancel has the same percentage as the bar.
       await tab.evaluate(`document.querySelector(".lane .quick").click()`)
       const asked = await tab.until<string>(`document.querySelector("dialog[open] form > p")?.innerText`)
       expect(Math.abs(Number(/(\d+)% done/.exec(asked)?.[1]) - part * 100)).toBeLessThan(20)
       await tab.evaluate(`document.querySelector("dialog").close()`)
       expect(await own.evaluate<number>(`document.querySelectorAll(".plot .area .time").length`)).toBe(1)
       const named = `[...document.querySelectorAll(".plot .legend span")].filter((one) => one.checkVisibility()).map((one) => one.innerText).join()`
-      // The levels stand at their lines, whatever stands above.
+      // The levels stand beside their lines, whatever is above them.
       const [level, top] = [".plot .levels span", ".plot .area"].map(
         (one) => `document.querySelector("${one}").getBoundingClientRect()`,
       )
@@ -98,7 +98,7 @@ page("a render of a kind that is known", () => {
         "Reported by the worker,Estimated from earlier runs,Expected",
       )
     })
-    // The numbers follow the time, and not the 80 and 90 that are reported.
+    // The numbers follow the time, and not the reported values 80 and 90.
     for (const [part, shown] of bars.slice(2)) expect(Math.abs(shown - part * 100)).toBeLessThan(35)
     const places = await tab.evaluate<number[]>("window.places")
     const back = places.filter((place, i) => place < (places[i - 1] ?? 0) - 0.002)

@@ -151,7 +151,7 @@ describe("a bar", () => {
     const two = (value: number): string => String(value).padStart(2, "0")
     const clock = `${two(end.getHours())}:${two(end.getMinutes())}`
     expect(leftText(running, Date.parse(time(0)))).toBe(`2:00 left, done at ${clock}`)
-    // The end stays where it is while the rest counts down.
+    // The end stays where it is while the remaining time counts down.
     expect(leftText(running, Date.parse(time(90)))).toBe(`0:30 left, done at ${clock}`)
     expect(leftText(running, Date.parse(time(500)))).toBe("Longer than expected")
     expect(leftText({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")

@@ -19,20 +19,20 @@ afterAll(async () => {
 const ASKS = `document.querySelector("dialog")?.open === true`
 const ROWS = `[...document.querySelectorAll("[data-item]")].map(({ dataset }) => dataset.item).join()`
 
-/** The names of the buttons that can be seen in an element. */
+/** The names of the visible buttons in an element. */
 const OFFERED_IN = (within: string): string =>
   `[...document.querySelectorAll("${within} button")].filter((one) => one.checkVisibility()).map((one) => one.innerText.trim() || one.title)`
 const OFFERED = OFFERED_IN("body")
-/** The first words of what changes something. */
+/** The first words of buttons that change something. */
 const ACTS = /^(Add|Cancel|Pause|Resume|Retry|Run|Move|Set|Select|Delete|Rename|Flag)\b/
 
-/** What the page offers to change, each once. */
+/** The changes that the page offers, each once. */
 async function acts(tab: Tab): Promise<string[]> {
   const names = await tab.evaluate<string[]>(OFFERED)
   return [...new Set(names.filter((name) => ACTS.test(name)))].sort()
 }
 
-/** Waits over the page's own reload, which takes away what is being evaluated. */
+/** Waits until the page has reloaded itself, which ends the evaluation of a script. */
 async function reloaded(tab: Tab, expression: string): Promise<void> {
   for (;;) {
     try {
@@ -44,7 +44,7 @@ async function reloaded(tab: Tab, expression: string): Promise<void> {
   }
 }
 
-/** Gives the token to the dialog that asks for it. */
+/** Enters the token into the dialog that asks for it. */
 async function enter(tab: Tab, token: string): Promise<void> {
   await tab.until(ASKS)
   await tab.click("dialog input")
@@ -100,7 +100,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       const all = ["Add a song", "Cancel", "Pause the queue", "Retry", "Retry all failed", "Select"]
       expect(await acts(tab)).toEqual(who === "operator" ? all : [])
       const shown = await tab.evaluate<string>(said)
-      // A share link says nothing about a queue that it does not show.
+      // A share link says nothing about the queue, which it does not show.
       const others = `[...document.querySelectorAll(".figure, .empty")].some((one) => one.checkVisibility())`
       expect(await tab.evaluate<boolean>(others)).toBe(!isShared)
       expect(await tab.objections()).toEqual([])
@@ -145,7 +145,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       "Your token is not accepted",
     )
     await tab.press("Escape")
-    // It says to a reader what to do, and nothing of headers.
+    // It tells the reader what to do, and does not mention headers.
     const banner = `document.querySelector("#banner").innerText`
     await tab.until(
       `${banner}.startsWith("Your token is not accepted") && !${banner}.includes("Authorization")`,
@@ -179,14 +179,14 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     const [own, shared] = [await tokenOf(server, "viewer"), await tokenOf(server, "viewer", { item: mine })]
     await known(server, shared)
     const base = addressOf(server)
-    // A link that was cut off leaves nothing of it in the address.
+    // If a link was cut off, nothing of the token stays in the address.
     const tab = await browser.open(`${base}/#token=tsk_half`)
     await tab.until(ASKS)
     expect(await tab.evaluate(`location.hash + document.querySelector("dialog h2").textContent`)).toBe(
       "This server needs a token",
     )
     await enter(tab, own)
-    // At the path where the page is already, as when a link is pasted.
+    // At the path of the open page, as when a link is pasted.
     await tab.evaluate(`void (location.hash = "#token=${shared}")`)
     await reloaded(tab, `${LIVE} && ${ROWS} === "${mine}" && location.hash === ""`)
     await tab.click("#token")
@@ -204,7 +204,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(LIVE)
     await tab.until(`document.querySelector("h1")?.textContent.includes("Northern Lights")`)
     expect(await tab.evaluate(`location.hash`)).toBe("")
-    // How long the queue is, is not for this reader, and is not guessed.
+    // This reader may not know how long the queue is, and the page does not guess it.
     await tab.until(`document.querySelector(".now .left").innerText === "Waiting"`)
     await server.api("PUT", `/queue/${mine}`, { message: "seen" }, bearer(admin))
     await tab.until(`document.body.textContent.includes("seen")`)

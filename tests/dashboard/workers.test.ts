@@ -37,7 +37,7 @@ page("the strip of workers", () => {
   test("stands in a strip: idle, then rendering, with its tags and its version, and is drained from there", async () => {
     const waiting = wait("gpu-1", "gpu")
     await tab.until(`/^gpu-1 idle \\d+ s$/.test(${text(".worker")})`)
-    // Those that do not fit are reached with a mouse, too.
+    // Workers that do not fit can be reached with a mouse, too.
     const bar = `getComputedStyle(document.querySelector(".workers-strip")).scrollbarWidth`
     expect(await tab.evaluate<string>(bar)).toBe("thin")
     const id = await here.server.add({ song_id: 3, title: "Northern Lights", tags: ["gpu"] })
@@ -89,7 +89,7 @@ page("the queue", () => {
     await tab.until(`document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
     const id = await here.server.add({ song_id: 2 })
-    // What others do is told by the stream, long before the figures are asked for again.
+    // The stream shows changes by others long before the figures are requested again.
     for (let i = 0; i < 2; i += 1) {
       await client.pause()
       await tab.until(`document.querySelector(".paused").checkVisibility()`, 2500)
@@ -133,11 +133,11 @@ page("the queue", () => {
         () => false,
       )
     }
-    // Right after something has moved, no button acts: then both clicks are lost.
+    // Directly after something has moved, no button works: then both clicks are lost.
     while (!(await isPausedByDoubleClick()));
     expect(await tab.evaluate<number>("window.pauses")).toBe(1)
     await tab.until(`document.querySelectorAll(".notice").length === 1`)
-    // The bar of a selection stays in reach.
+    // The bar of a selection can still be reached.
     await tab.click(".tools [aria-pressed]")
     const covered = `(() => {
       const bar = [...document.querySelectorAll(".bulk button")]

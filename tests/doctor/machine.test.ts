@@ -52,7 +52,7 @@ test("a disk without room and a process with few descriptors are faults", () => 
   expect(vanishing("")).toMatchObject({ verdict: "unknown" })
 })
 
-/** A folder with a program that answers like systemctl does. */
+/** A folder with a program that answers like systemctl. */
 function withSystemctl(folder: string, states: Readonly<Record<string, string>>): string {
   const cases = Object.entries(states).map(([unit, state]) => `${unit}) printf '${state}' ;;`)
   writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncase $2 in ${cases.join(" ")} esac\n`)

@@ -13,7 +13,7 @@ if ("why" in nginx) console.warn(`skipped: ${nginx.why}`)
 
 const withoutScheme = (config: string): string =>
   config.replace("proxy_set_header X-Forwarded-Proto $scheme;", "")
-/** As behind another proxy, which alone speaks https. */
+/** As behind a second proxy, which alone uses https. */
 const asPlain = (config: string): string =>
   config.replace("X-Forwarded-Proto $scheme;", "X-Forwarded-Proto http;")
 const withoutToken = (config: string): string =>
@@ -38,7 +38,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   const faultsOf = (findings: readonly Finding[]): unknown[] => findings.flatMap(({ fault }) => fault ?? [])
 
   beforeAll(async () => {
-    // Without an origin, a server on loopback takes changes from every page of this machine.
+    // Without `--cors-origin`, a server on loopback accepts changes from every page of this machine.
     const strict = ["--trusted-proxy", "127.0.0.1", "--cors-origin", "https://studio.example"]
     server = await start({ args: ["--keepalive-ms", "500", ...strict] })
     open = await start({ args: ["--open", "--keepalive-ms", "500", ...strict] })
@@ -80,7 +80,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   ] as const)("a certificate that %s is a fault", async (_name, at, trusts, fault) => {
     const [code, findings] = await doctor(at, trusts)
     expect([code, faultsOf(findings)]).toEqual([1, [fault]])
-    // No token goes to somebody who cannot show that he is the server.
+    // No token is sent to a program that cannot prove that it is the server.
     if (fault === "certificate_bad") expect(findings.length).toBe(1)
   })
 

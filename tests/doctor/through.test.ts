@@ -18,20 +18,20 @@ const instead =
 const also = (lines: string): ((config: string) => string) =>
   instead("proxy_http_version 1.1;", `proxy_http_version 1.1; ${lines}`)
 
-/** A misconfiguration, by what is changed in the shipped configuration, and the faults that are to be found. */
+/** A misconfiguration: what is changed in the shipped configuration, and the faults that must be found. */
 interface Case {
   readonly name: string
   readonly change?: (config: string) => string
   readonly faults: readonly Fault[]
-  /** Which server stands behind it; default: one that serves everybody. */
+  /** The server behind it; default: one that everybody may use. */
   readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages" | "empty"
   /** The path of the URL; default: none. */
   readonly path?: string
   /** How long an idle stream is watched, in milliseconds; default 6,000. */
   readonly idleMs?: number
-  /** What cannot be judged; default: nothing, or, where there are faults, whatever it is. */
+  /** What cannot be judged. Default: nothing, or, if there are faults, anything. */
   readonly unknown?: readonly string[]
-  /** What this machine's clock shows; default: the time. */
+  /** The time of this machine's clock; default: the right time. */
   readonly now?: () => number
 }
 
@@ -276,7 +276,7 @@ test("what is silent is watched for longer than the minute after which proxies e
   expect(Number(/--idle .*?default (\d+)/s.exec(stdout)?.[1])).toBeGreaterThan(60)
 })
 
-/** Without it, a server on loopback takes changes from every page of this machine. */
+/** Without it, a server on loopback accepts changes from every page of this machine. */
 const STUDIO = "https://studio.example"
 
 // nginx ends a body on which nothing comes for a minute, and a frame may take longer.

@@ -20,7 +20,10 @@ function stream(ms: number): Response {
 
 const LONG_MS = 3000
 
-/** What a proxy does with a request that waits for its body, with a stream that has a body, and with one that has none. */
+/**
+ * What a proxy does with a request that waits for its body, with a stream that has a body, and with a stream
+ * that has none.
+ */
 interface Proxy {
   readonly waiting: () => Promise<Response>
   readonly streamingMs: number

@@ -22,7 +22,7 @@ interface Claimed {
   readonly lease: { readonly token: string }
 }
 
-/** Adds items until `isOver`, each with a key of its own; answers how many. */
+/** Adds items until `isOver`, each with its own key. Returns how many. */
 async function adding(client: Client, isOver: () => boolean): Promise<number> {
   let added = 0
   for (; !isOver(); added += 1) {
@@ -34,7 +34,7 @@ async function adding(client: Client, isOver: () => boolean): Promise<number> {
   return added
 }
 
-/** Renders one item after the other until there is none left and `isOver`; answers how many it completed. */
+/** Renders one item after the other until none is left and `isOver`. Returns how many it completed. */
 async function working(client: Client, name: string, isOver: () => boolean): Promise<number> {
   for (let completed = 0; ;) {
     const claim = await client.ask("POST", "/queue/claim", { worker: name, wait: 1, lease: LEASE_S })
@@ -143,7 +143,7 @@ async function tried(bus: "redis" | "postgres"): Promise<void> {
 describe.skipIf(why !== undefined)(
   `a fleet in which anything may die${why ? ` (skipped: ${why})` : ""}`,
   () => {
-    // The short form has one of them: by Redis, whose absence is one more thing to outlive.
+    // The short form has one of them: with Redis, whose absence is one more fault.
     test.each(PROVE ? (["redis", "postgres"] as const) : (["redis"] as const))(
       "ringing by %s, shows every viewer every update once and in order, and ends every item once",
       (bus) => tried(bus),

@@ -1,16 +1,16 @@
-/** How often a request is asked again that an instance or a proxy could not answer. */
+/** How often a request is repeated that an instance or a proxy could not answer. */
 const MOST_TRIES = 200
 
 /** An answer. */
 export interface Answer {
   readonly status: number
-  /** The JSON of its body; null without one. */
+  /** Its body as JSON; null if there is none. */
   readonly body: unknown
 }
 
-/** A client that asks again, with the same key or lease, until it is answered by something else than a fault. */
+/** A client that repeats a request, with the same key or lease, until the answer is no fault. */
 export class Client {
-  /** How often each kind of fault was met. */
+  /** How often each kind of fault has occurred. */
   readonly faults = new Map<string, number>()
   readonly #url: string
 

@@ -2,7 +2,7 @@ import { type Engine, found, freePort, startPostgres, startRedis } from "../engi
 import { Nginx, nginxOrWhy } from "../nginx.ts"
 import { PROGRAM } from "../server.ts"
 
-/** For tests whose clients all have one address: no limits by address, and no tokens. */
+/** Settings for tests whose clients all have one address: no limits by address, and no tokens. */
 export const FREE_FOR_ALL = [
   "--open",
   "--streams-per-client",
@@ -13,7 +13,7 @@ export const FREE_FOR_ALL = [
   "0",
 ]
 
-/** Why there can be no fleet here; undefined if there can. */
+/** The reason why there can be no fleet here; undefined if there can be one. */
 export function whyNoFleet(): string | undefined {
   if (found("postgres") === null) return "PostgreSQL is not installed, and cannot be"
   if (found("redis-server") === null) return "Redis is not installed, and cannot be"
@@ -21,11 +21,11 @@ export function whyNoFleet(): string | undefined {
   return "why" in nginx ? nginx.why : undefined
 }
 
-/** One server of a fleet, on a port that it keeps. */
+/** One server of a fleet, which keeps its port. */
 export class Instance {
   readonly port = freePort()
   readonly url = `http://127.0.0.1:${this.port}`
-  /** All that it has logged, over all its lives. */
+  /** Everything that it has logged, in all its runs. */
   log = ""
   readonly #args: readonly string[]
   readonly #env: Readonly<Record<string, string>>
@@ -36,9 +36,9 @@ export class Instance {
     this.#env = env
   }
 
-  /** Starts it, and answers at once. */
+  /** Starts it, and returns at once. */
   begin(): void {
-    // It must not outlive the tests, whatever becomes of them.
+    // It must end when the tests end, in whatever way they end.
     const child = Bun.spawn(
       ["setpriv", "--pdeathsig", "KILL", ...PROGRAM, "serve", "--port", `${this.port}`, ...this.#args],
       {
@@ -62,7 +62,7 @@ export class Instance {
     throw new Error(`an instance does not answer: ${this.log}`)
   }
 
-  /** Ends it, by a crash unless another signal is named; resolves with its exit code. */
+  /** Ends it with a crash, or with the given signal. Resolves with its exit code. */
   async end(signal: NodeJS.Signals = "SIGKILL"): Promise<number | undefined> {
     this.#child?.kill(signal)
     return await this.#child?.exited
@@ -74,19 +74,19 @@ export class Instance {
   }
 }
 
-/** How a fleet is made. */
+/** The options of a fleet. */
 export interface FleetOptions {
   /** How many instances; default 3. */
   readonly instances?: number
-  /** By what they ring for each other. */
+  /** The kind of bell that they use. */
   readonly bus: "redis" | "postgres"
-  /** More arguments of each; see `FREE_FOR_ALL`. */
+  /** Further arguments of each server; see `FREE_FOR_ALL`. */
   readonly args: readonly string[]
 }
 
 /** Some instances on one database, behind the shipped configuration of nginx. */
 export class Fleet implements AsyncDisposable {
-  /** Where clients find it. */
+  /** The address for clients. */
   readonly url: string
   readonly instances: readonly Instance[]
   readonly postgres: Engine
@@ -107,7 +107,7 @@ export class Fleet implements AsyncDisposable {
     this.#nginx = nginx
   }
 
-  /** Starts everything; `whyNoFleet` must have answered undefined. */
+  /** Starts everything. `whyNoFleet` must have returned undefined. */
   static async start({ instances = 3, bus, args }: FleetOptions): Promise<Fleet> {
     const postgres = await startPostgres(found("postgres") ?? "")
     const redis = bus === "redis" ? await startRedis(found("redis-server") ?? "") : undefined

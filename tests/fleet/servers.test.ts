@@ -19,7 +19,7 @@ describe.skipIf(program === null)(
       const args = ["--database", postgres.url]
       const one = new Instance(args)
       const two = new Instance([...args, ...FREE_FOR_ALL, "--host", "0.0.0.0"])
-      // That it listens on all addresses helps nobody who looks for it.
+      // The address on which it listens is all addresses, which would not help others to find it.
       const addresses = [one.url, `http://${hostname()}:${two.port}`]
       for (const instance of [one, two]) instance.begin()
       await Promise.all([one.listening(), two.listening()])
@@ -28,7 +28,7 @@ describe.skipIf(program === null)(
       const [own, other] = await Promise.all(
         [one, two].map(({ url }) => fetch(`${url}/api/v1/progress/stream?format=ndjson`, { signal })),
       )
-      // NOTIFY carries the news, long before anybody would look for it by itself.
+      // NOTIFY brings the update, long before a server would look for it by itself.
       const reader = other?.body?.getReader()
       expect(new TextDecoder().decode((await reader?.read())?.value)).toContain('"live"')
       const headers = { "content-type": "application/json" }
@@ -60,7 +60,7 @@ describe.skipIf(program === null)(
 
       const stats = async (url: string, query = ""): Promise<Stats> =>
         (await fetch(`${url}/api/v1/progress/stats${query}`)).json()
-      // Each tells of itself every 2 s.
+      // Each server writes about itself every 2 s.
       let all = await stats(one.url, "?all=true")
       while (all.connected_clients < 2) all = await stats(one.url, "?all=true")
       const seen = (address: string) =>
@@ -92,7 +92,7 @@ describe.skipIf(program === null)(
       expect([answer.status, answer.headers.get("drain")]).toEqual([204, "true"])
       expect(await worker(one.url)).toMatchObject({ draining: true })
 
-      // What a render teaches one of them the other knows within a second.
+      // What one of them learns from a render, the other one knows within a second.
       const put = async (url: string, id: number, body: object): Promise<QueueItem> => {
         const answer = await fetch(`${url}/api/v1/queue/${id}`, {
           method: "PUT",

@@ -4,7 +4,7 @@ import { Viewer } from "./viewer.ts"
 
 const update = (id: number): string => `id: ${id}\ndata: {"timestamp":"${new Date().toISOString()}"}\n\n`
 
-// The control of the chaos test: its viewer must notice each fault that it is there to notice.
+// The control of the chaos test: its viewer must notice each kind of fault.
 test.each([
   ["every update once and in order", [update(1), update(2), update(3)], []],
   ["an update that is missing", [update(1), update(3)], ["3 after 1"]],

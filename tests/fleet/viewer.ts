@@ -2,26 +2,26 @@
 const RETRY_MS = 500
 
 /**
- * A viewer of everything over a socket of its own, which comes back whenever it is cut, and notes what it was told.
- * HTTP/1.0, so that the body comes without chunks.
+ * A viewer of everything over its own socket. It reconnects whenever it is cut, and notes what it got. It
+ * uses HTTP/1.0, so that the body comes without chunks.
  */
 export class Viewer {
-  /** The last event ID that it was given. */
+  /** The last event ID that it got. */
   last = 0
-  /** How many updates it was given. */
+  /** How many updates it got. */
   updates = 0
-  /** What was not as it must be: an update that came twice, out of order or not at all, and gaps. */
+  /** Faults: updates that came twice, out of order or not at all, and gaps. */
   readonly faults: string[] = []
   /** How often it had to connect again. */
   reconnects = 0
-  /** From the time that each update bears until it was here, in milliseconds. */
+  /** The milliseconds from the time of each update until it arrived. */
   readonly delaysMs: number[] = []
   readonly #url: URL
   #socket: Bun.Socket | undefined
   #rest = ""
   #isOver = false
 
-  /** `url` is that of the fleet. */
+  /** `url` is the address of the fleet. */
   constructor(url: string) {
     this.#url = new URL(url)
   }

@@ -7,7 +7,7 @@ import { type Role, ROLES } from "../../src/store/contract/access.ts"
 import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 describe("a server with a token of each role", () => {
@@ -32,7 +32,10 @@ describe("a server with a token of each role", () => {
     return id
   }
 
-  /** The status of a request that is right but for its rights, or that would not get further than them. */
+  /**
+   * The status of a request that is correct except for its rights, or that is refused at its rights at the
+   * latest.
+   */
   async function ask(route: string, headers: Record<string, string>): Promise<number> {
     const [method = "", path = ""] = route.split(" ")
     const aborted = new AbortController()
@@ -50,7 +53,7 @@ describe("a server with a token of each role", () => {
 
   const isRefusal = (status: number): boolean => status === 401 || status === 403
 
-  // The first test: after many refusals an address may not try further tokens for a while.
+  // This is the first test: after many refusals an address may try no further tokens for a while.
   test("a bad token is refused where anybody may come in, too", async () => {
     expect((await fetch(`${server.url}/health`, { headers: bearer("tsk_unknown") })).status).toBe(401)
   })
@@ -101,7 +104,7 @@ describe("a server with a token of each role", () => {
     const item = await server.api("GET", `/queue/${id}`, undefined, headers)
     const read: object = await item.json()
     expect(read).toMatchObject({ video_file_path: "/a.mp4", priority: 0 })
-    // Given back whole, only what is changed in it counts.
+    // If the item is sent back whole, only what was changed in it counts.
     const whole = await server.api("PUT", `/queue/${id}`, { ...read, video_file_size: 7 }, headers)
     expect([whole.status, await whole.json()]).toEqual([200, expect.objectContaining({ video_file_size: 7 })])
   })

@@ -9,7 +9,7 @@ import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-// Each asks a server many things, on a machine that may be busy.
+// Each test sends many requests, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 let server: TestServer
@@ -32,7 +32,7 @@ afterAll(async () => server[Symbol.asyncDispose]())
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   server.api("GET", path, undefined, { ...bearer(secret), ...headers })
 
-/** What a stream says until its `live`, and then until an update with this message. */
+/** What a stream sends until its `live`, and then until an update with this message. */
 async function said(path: string, message: string, headers: Record<string, string> = {}): Promise<string> {
   const stop = new AbortController()
   const answer = await fetch(`${server.url}/api/v1${path}`, {
@@ -82,7 +82,9 @@ test("a token for one item sees that item, and every other is unknown to it", as
   }
 })
 
-/** All of an answer that a caller can tell from another one; a stream is not waited for. */
+/**
+ * Everything in an answer by which a caller can tell it from another one. A stream is not read to its end.
+ */
 async function tellingOf(answer: Response, id: number): Promise<string> {
   const headers = [...answer.headers].filter(([name]) => name !== "date" && name !== "content-length")
   const isStream = /event-stream|ndjson/.test(answer.headers.get("content-type") ?? "")
@@ -136,7 +138,7 @@ async function ownIds(): Promise<number[]> {
   return updates.map(({ id }) => id)
 }
 
-/** Every event ID that a stream has named, in whatever form. */
+/** Every event ID that a stream has sent, in whatever form. */
 const idsIn = (text: string): number[] =>
   [...text.matchAll(/(?:"last_event_id":|^id: |"id":|after update )"?(\d+)/gm)].map(([, id]) => Number(id))
 
@@ -161,7 +163,7 @@ test("whatever a stream is asked for, it says nothing of another item", async ()
         expect(text).not.toContain("secret")
         expect(text).not.toContain(`"queue_id":${other}`)
         expect(text).not.toContain("other")
-        // Not even how much happens besides: event IDs count the updates of all items.
+        // Not even the number of other changes: event IDs count the updates of all items.
         const known = new Set([...(await ownIds()), Number(last)])
         expect(idsIn(text).filter((id) => !known.has(id))).toEqual([])
         expect(idsIn(text)).not.toEqual([])
@@ -213,7 +215,7 @@ test("on a WebSocket the one item can be chosen, and no other exists", async () 
   socket.leave()
   expect(socket.seen.find((said) => said["event"] === "refused")).toMatchObject({ code: "not_found" })
   expect(socket.seen.filter((said) => said["queue_id"] === other)).toEqual([])
-  // The newest event ID of all would tell how much happens besides.
+  // The newest event ID of all items would show how much else happens.
   const [live] = socket.seen.filter((said) => said["event"] === "live")
   expect(live?.["last_event_id"]).toBe((await ownIds()).at(-1) ?? 0)
 })
@@ -240,7 +242,7 @@ test("streams, sockets and held requests of a revoked token end within a second"
   await reader?.cancel()
 })
 
-/** What ffmpeg says so many seconds into its output. */
+/** ffmpeg's output after this many seconds of its result. */
 const reached = (seconds: number): string => `out_time_us=${seconds * 1e6}\nprogress=continue\n`
 
 test("an output that a token alone lets in ends within a second of its revoke, and one with a lease goes on", async () => {
@@ -307,9 +309,9 @@ test("a render whose token is revoked goes on to its verdict by its lease", asyn
   const claim = await server.api("POST", "/queue/claim", { worker: "w", id }, bearer(worker))
   const { lease }: { lease: { token: string } } = await claim.json()
   await revokeLast()
-  // 429 after many bad tokens of this address.
+  // 429 after many bad tokens from this address.
   while ((await server.api("GET", "/queue/1", undefined, bearer(worker))).status < 401);
-  // As `work` does: with the token that it still has, too.
+  // As `work` does it: with the token that it still has, too.
   const headers = { lease: lease.token, ...bearer(worker) }
   expect((await server.api("POST", `/queue/${id}/progress`, { progress: 50 }, headers)).status).toBe(200)
   expect((await server.api("POST", `/queue/${id}/complete`, {}, headers)).status).toBe(200)

@@ -66,7 +66,7 @@ const list = (answer: Response, name: string): string[] =>
     .toSorted()
 
 for (const [status, what, path, request] of KINDS) {
-  // A page that is not listed may change nothing, but it may read that.
+  // A page that is not listed may change nothing, but it may read the refusal.
   const foreign = request?.method === undefined ? status : 403
   test(`any origin may read ${what} (${status})`, async () => {
     for (const origin of [undefined, ORIGIN, "https://else.example", "null"]) {
@@ -79,7 +79,7 @@ for (const [status, what, path, request] of KINDS) {
   })
 
   test(`with --cors-origin only the origins named may read ${what} (${status})`, async () => {
-    // In an order in which no answer can have got the headers of the one before it.
+    // The order ensures that no answer can have the headers of the one before it.
     for (const origin of [ELSE, ORIGIN, OTHER, ELSE]) {
       const answer = await ask(listed, path, origin, request)
       expect(answer.status).toBe(origin === ELSE ? foreign : status)

@@ -7,7 +7,7 @@ import { TestTerminal } from "../terminal.ts"
 setDefaultTimeout(30_000)
 
 const ESCAPE = "\u001b"
-/** What a board consists of beside text: synchronized update, wrapping, cursor up, erase, colours. */
+/** The parts of a board beside its text: synchronized update, wrapping, cursor up, erase, colours. */
 const OURS = new RegExp(`${ESCAPE}\\[(\\?2026[hl]|\\?7[hl]|\\d*A|2?[KJ]|[\\d;]*m)`, "g")
 const HOSTILE = "a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\n\u202eb\u0085c\u007f\u0008"
 
@@ -168,7 +168,7 @@ test("nothing that an item says can steer a terminal, on any way that curl has t
     expect(text.length).toBeGreaterThan(200)
     expect(text).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u)
   }
-  // What is escaped on the way is the same text.
+  // Characters that are escaped on the way are the same text.
   const answer = await server.api("GET", `/queue/${id}/updates`)
   const { updates }: { updates: { title: string }[] } = await answer.json()
   expect(updates[0]?.title).toBe(HOSTILE)

@@ -47,7 +47,7 @@ interface OpenApi {
 
 const openApi = async (): Promise<OpenApi> => (await fetch(`${server.url}/openapi.json`)).json()
 
-/** The parts of an app that is asked for its routes alone. */
+/** The parts of an app of which only the routes are needed. */
 const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
 const { routes } = createApp(parts as AppParts)
 
@@ -136,7 +136,7 @@ test("the answers are what is described, down to the last key", async () => {
   expect(Value.Check(closed(Health), await (await fetch(`${server.url}/health`)).json())).toBe(true)
 })
 
-/** The same schema, without any key that it does not name. */
+/** The same schema, which allows only the keys that it names. */
 function closed(schema: TSchema): TSchema {
   if (schema["type"] !== "object" || schema["properties"] === undefined) return schema
   return { ...schema, additionalProperties: false }

@@ -16,7 +16,7 @@ const put = async (
   return { status: answer.status, item, ...(item.error !== undefined && { error: item.error }) }
 }
 
-/** An item in each state, and what brings it there. */
+/** An item in each state, and what brings it into that state. */
 const STATES: Readonly<Record<string, (id: number) => Promise<unknown>>> = {
   queued: async () => undefined,
   processing: (id) => server.put(id, { status: "processing", progress: 40, current_step: "Rendering" }),

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 
 import { start, type TestServer } from "../server.ts"
 
-/** A server whose database somebody else has broken. */
+/** A server whose database was damaged by another program. */
 async function broken(): Promise<TestServer> {
   const server = await start()
   await server.add()

@@ -2,7 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { FairTurns } from "../../src/http/fair-turns.ts"
 
-/** What a request does that takes long. */
+/** Work that takes long, as a request may do it. */
 function work(ms: number): void {
   const startedMs = performance.now()
   while (performance.now() - startedMs < ms);
@@ -10,12 +10,12 @@ function work(ms: number): void {
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Lets what has just come go as far as it may before the next comes, as a server does. */
+/** Lets the request that has just come go on as far as it may before the next one comes, as a server does. */
 async function settled(): Promise<void> {
   for (let hop = 0; hop < 10; hop += 1) await Promise.resolve()
 }
 
-/** Requests that take long, which come one after the other in one turn; they are noted as they go on. */
+/** Requests that take long and come one after the other in one turn. Each is noted when it goes on. */
 async function come(turns: FairTurns, names: readonly string[], order: string[]): Promise<Promise<void>[]> {
   const all: Promise<void>[] = []
   for (const name of names) {
@@ -53,7 +53,7 @@ test("others have their turn between two requests that take long, and clients th
   expect(said).toMatch(/a2 (turn )+b2 (turn )+a3/)
 })
 
-/** In how many turns a hundred requests of one client go on that take so long each. */
+/** The number of turns in which a hundred requests of one client go on that take this long each. */
 async function turnsOf(eachMs: number): Promise<number> {
   let nowMs = 0
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)

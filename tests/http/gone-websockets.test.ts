@@ -5,7 +5,7 @@ import { PROVE } from "../proof.ts"
 import { start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 
-/** A peer that answers as often as it is asked, so many times. */
+/** A peer that answers this many times, each time it is asked. */
 function peer(peers: GoneWebsockets, answers: number) {
   const cut = Promise.withResolvers<void>()
   let asked = 0
@@ -69,7 +69,7 @@ const HANDSHAKE = [
   "Sec-WebSocket-Version: 13",
 ].join("\r\n")
 
-// It takes its minute.
+// This takes a minute.
 test.skipIf(!PROVE)(
   "a WebSocket that answers no ping is closed within a minute, though it is sent keepalives",
   async () => {

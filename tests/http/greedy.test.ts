@@ -6,15 +6,15 @@ import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 const STREAM = "/api/v1/progress/stream"
-/** What the other client does before, and beside each greed. */
+/** The requests of the other client, alone and beside each greedy client. */
 const ASKED = 50
 /**
- * How much longer the other may wait: what a machine that is busy with the tests themselves adds. `bun run bench greedy`
- * measures.
+ * How much longer the other client may wait. This is what a machine adds that is busy with the tests
+ * themselves. `bun run bench greedy` measures it.
  */
 const MOST_MS = 1000
 
-/** How long the slowest of some requests took, one after the other; each must be answered well. */
+/** How long the slowest of some requests took, one after the other. Each must succeed. */
 async function slowest(server: TestServer, headers: Record<string, string>): Promise<number> {
   let mostMs = 0
   for (let i = 0; i < ASKED; i += 1) {
@@ -27,7 +27,7 @@ async function slowest(server: TestServer, headers: Record<string, string>): Pro
   return mostMs
 }
 
-/** Asks for something so many times, 50 at once, and counts the statuses. */
+/** Sends a request this many times, 50 at once, and counts the statuses. */
 async function greedyFor(times: number, ask: () => Promise<number>): Promise<Map<number, number>> {
   const counts = new Map<number, number>()
   let left = times
@@ -77,7 +77,7 @@ test("one client that wants all streams, replays and requests leaves the others 
     expect(counts.get(200) ?? 0).toBeLessThanOrEqual(most)
     expect((counts.get(429) ?? 0) + (counts.get(200) ?? 0)).toBe(times)
   }
-  // What it is refused is nobody else's loss: the other's stream has every update, and a replay of its own.
+  // The refusals do not affect others: the other client's stream has every update, and a replay of its own.
   await server.api("PUT", `/queue/${id}`, { message: "seen" }, mine)
   await reader.until((all) => all.some(({ data }) => data["message"] === "seen"))
   reader.leave()

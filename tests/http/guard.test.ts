@@ -17,7 +17,10 @@ afterAll(async () => {
   for (const server of [local, open, named]) await server[Symbol.asyncDispose]()
 })
 
-/** Sends a request to each route that changes something; the refusals' codes. Nothing may have changed. */
+/**
+ * Sends a request to each route that changes something. Returns the codes of the refusals. Nothing may have
+ * changed.
+ */
 async function refusals(server: TestServer, headers: Record<string, string>): Promise<string[]> {
   const tries = await triesOf(server)
   const before = await stateOf(server)
@@ -54,7 +57,7 @@ test("a token and a lease that a page made up open no route to it", async () => 
     const [token, lease] = [{ authorization: "Bearer made-up" }, { lease: "made-up" }]
     expect(await refusals(server, { origin: PUBLIC, ...token })).toEqual(["403 forbidden"])
     for (const forged of [lease, { ...token, ...lease }]) {
-      // What a lease is sent with is looked at before the lease.
+      // The other parts of a request are checked before its lease.
       for (const code of await refusals(server, { origin: PUBLIC, ...forged }))
         expect(["403 forbidden", "422 invalid"]).toContain(code)
     }
@@ -132,7 +135,8 @@ test("the names that are allowed are answered, and those that the machine goes b
 })
 
 test("the commands say which flag lets them in, and give up at once, but for `work`, which waits", async () => {
-  // Stands for a name that the server does not know: what comes here reaches it under that name.
+  // This stands for a name that the server does not know: requests to this proxy reach the server with that
+  // name.
   using proxy = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,

@@ -54,7 +54,7 @@ test("health says when the removal of old data begins, until it has begun", asyn
     expect(await answerAt(other)).not.toHaveProperty("retention_begins_at")
 })
 
-/** An app whose every part throws when it is touched, but for what the probes may use. */
+/** An app of which every part throws when it is used, except those that the probes may use. */
 function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
   const untouchable = new Proxy(
     {},

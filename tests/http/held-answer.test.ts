@@ -20,7 +20,7 @@ test("an answer is held until its client leaves, its token has ended, or its tim
 test("once an answer was given, its time ends nothing any more", async () => {
   const held = hold(new AbortController().signal, 1)
   held[Symbol.dispose]()
-  // A timer that began later is over.
+  // A timer that began later has ended.
   await new Promise((resolve) => setTimeout(resolve, 2))
   expect(held.signal.aborted).toBe(false)
 })

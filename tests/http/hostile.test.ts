@@ -9,7 +9,7 @@ import { start, type TestServer } from "../server.ts"
 const STREAM = "/api/v1/progress/stream"
 const RUNS = { numRuns: 150 }
 
-/** What could end a line, forge a field or a frame, or steer a terminal. */
+/** Characters that could end a line, forge a field or a frame, or control a terminal. */
 const PIECES = [
   [
     "\r",
@@ -59,7 +59,7 @@ interface Change {
   readonly title: string
 }
 
-/** What an update says of a change: an empty title or error is not told. */
+/** What an update says about a change: an empty title or error is left out. */
 const told = ({ message, current_step, error_message, title }: Change): object => ({
   message,
   current_step,
@@ -106,13 +106,13 @@ test("hostile text comes back equal through an event stream, and forges nothing"
       await reader.until(({ length }) => length >= events)
       const update = reader.seen.at(-1)
       expect(reader.seen).toHaveLength(events)
-      // One update of the item's creation and one `live` came before.
+      // Before these there was one update for the new item, and one `live`.
       expect(update).toMatchObject({ id: events - 1, event: "message", data: { queue_id: id } })
       expect(said(update ?? { data: {} })).toEqual(told(given))
     }),
     RUNS,
   )
-  // However the bytes are cut on their way, the same events come out.
+  // However the bytes are cut on their way, the events are the same.
   const { raw } = reader
   fc.assert(
     fc.property(fc.array(fc.nat(raw.length), { maxLength: 200 }), (cuts) => {

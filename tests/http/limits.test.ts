@@ -10,12 +10,12 @@ import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
 
-/** Limits with a clock that is moved by hand. */
+/** Limits with a clock that the test moves. */
 function limited(more: Partial<LimitsOptions> = {}) {
   const clock = { nowMs: 0 }
   return { clock, limits: new Limits({ ...OPTIONS, steadyMs: () => clock.nowMs, ...more }) }
@@ -23,7 +23,7 @@ function limited(more: Partial<LimitsOptions> = {}) {
 
 const visitor = { ...EVERYBODY, client: "10.0.0.1" }
 
-/** How many of so many requests are let through. */
+/** How many of this many requests pass. */
 function passing(count: number, ask: () => void): number {
   let passed = 0
   for (let i = 0; i < count; i += 1) {
@@ -109,7 +109,7 @@ test("a large answer delays the next request, and small ones do not", () => {
   clock.nowMs += 4000
   limits.charge(visitor, 100 * 64 * 1024)
   expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
-  // The 60 units that are missing, and the one of the request.
+  // The 60 missing units, and one for the request.
   clock.nowMs += 6099
   expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
   clock.nowMs += 1
@@ -160,7 +160,7 @@ test("a client may have so many outputs of renderers on their way, beside the an
   await known(server, secret)
   const headers = bearer(secret)
   const [one, two] = ids.map((id) => new Output(server.url, id, "ffmpeg?total=10", headers))
-  // An output that has begun shows in its item.
+  // When an output has begun, its item shows it.
   for (const [at, output] of [one, two].entries()) {
     await output?.write("out_time_us=1000000\nprogress=continue\n")
     const progressOf = async (): Promise<number> =>
@@ -222,7 +222,7 @@ test("what is asked over a socket counts as requests do", async () => {
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)
   const socket = await WebSocketReader.open(server.url, "/progress/ws", bearer(secret))
-  // One answer after the other, so that there are never many without one.
+  // One answer after the other, so that few are missing at any time.
   const asking = async (): Promise<void> => {
     for (let asked = 1; ; asked += 1) {
       socket.say({ subscribe: [id] })
@@ -251,7 +251,7 @@ test("a question for very many items costs as much as they take", async () => {
     }
   }
   await expect(asking()).rejects.toThrow("closed")
-  // Each costs five units of forty, and ten flow back in a second.
+  // Each costs five of forty units, and ten units come back per second.
   expect(asked).toBeWithin(5, 20)
 })
 
@@ -301,7 +301,7 @@ test("an EventSource for which there is no room gets the time at which to come b
   const third = await open("application/x-ndjson")
   expect(third.status).toBe(429)
   expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0)
-  // A stream that nobody holds any more would be closed meanwhile.
+  // A stream that is no longer referenced would be closed in the meantime.
   expect(first.bodyUsed).toBe(false)
   stop.abort()
 })
@@ -310,14 +310,14 @@ test("streams take at most four in five of the descriptors, however many they ma
   const script = `ulimit -n 300 && exec ${PROGRAM.join(" ")} "$@"`
   await using server = await start({ program: ["sh", "-c", script, "sh"] })
   const stop = new AbortController()
-  // A stream whose answer nobody holds any more would be closed.
+  // A stream whose answer is no longer referenced would be closed.
   const answers: Response[] = []
   for (let i = 0; i < 241; i += 1) {
     answers.push(await fetch(`${server.url}/api/v1/progress/stream`, { signal: stop.signal }))
   }
   const statuses = answers.map(({ status }) => status)
   expect([statuses.filter((status) => status === 200).length, statuses.at(-1)]).toEqual([240, 503])
-  // What is left suffices for all else.
+  // The rest is enough for everything else.
   expect((await server.api("POST", "/queue", { song_id: 1 })).status).toBe(201)
   stop.abort()
 })

@@ -7,13 +7,13 @@ afterAll(() => server[Symbol.asyncDispose]())
 const ITEMS = 1003
 await Promise.all(Array.from({ length: ITEMS }, (_none, at) => server.add({ song_id: (at % 3) + 1 })))
 
-/** Where the header `Link` leads, by which pages are followed. */
+/** The target of the header `Link`, which leads to the next page. */
 function nextOf(answer: Response): string | undefined {
   const [, target] = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get("link") ?? "") ?? []
   return target === undefined ? undefined : new URL(target, answer.url).href
 }
 
-/** All pages from an address on, by their links. */
+/** All pages that are reached from an address by their links. */
 async function pages<T>(path: string): Promise<T[]> {
   const found: T[] = []
   for (let url: string | undefined = `${server.url}/api/v1${path}`; url !== undefined;) {

@@ -9,16 +9,16 @@ import { start, type TestServer, textOf } from "../server.ts"
 import { asked, attempt } from "../worker.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-/** What only a fault, or a setting that this test does not use, brings about. */
+/** Metrics that only appear after a fault, or with a setting that this test does not use. */
 const RARE = ["commit_errors_total", "degraded", "backup_last_success_timestamp_seconds"]
 
 let server: TestServer
 let hook: Bun.Server<undefined>
 let text = ""
-/** What a scraper must send by now. */
+/** The metrics that a scrape must contain by now. */
 let auth: Record<string, string> = {}
 
-/** The metrics of now. */
+/** The present metrics. */
 async function scraped(headers = auth): Promise<ReadonlyMap<string, Exposed>> {
   const answer = await fetch(`${server.url}/metrics`, { headers })
   expect(answer.status).toBe(200)
@@ -27,7 +27,7 @@ async function scraped(headers = auth): Promise<ReadonlyMap<string, Exposed>> {
   return parsed(text)
 }
 
-/** Resolves with the metrics once a sample has this value. */
+/** Resolves with the metrics when a sample has this value. */
 async function until(sample: string, value: number): Promise<ReadonlyMap<string, Exposed>> {
   for (;;) {
     const metrics = await scraped()

@@ -15,7 +15,7 @@ setDefaultTimeout(30_000)
 const server = await start({ args: ["--keep-output-kb", "64"] })
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** What a worker's request to store output is answered. */
+/** The answer to a worker's request to store output. */
 interface Stored {
   readonly attempt?: number
   readonly end?: number
@@ -123,7 +123,7 @@ test("a line is followed within a second, as text and as events, and a reader th
     await reader.until((seen) => seen.length === at + 2)
     tookMs.push(performance.now() - sentMs)
   }
-  // Not each: the machine may be busy with something else for a while.
+  // Not every line: the machine may be busy with something else for a while.
   expect(Math.min(...tookMs)).toBeLessThan(1000)
   const [, second] = reader.seen
   expect(second?.data).toEqual({ attempt: 1, from: 6, to: 13, missing: 0, text: "second\n" })
@@ -183,7 +183,7 @@ test("what a sender that goes away has sent is stored, and is no fault of the se
 
 test("followed without an attempt it goes on with the next one, and ends when the item is finished", async () => {
   const work = await attempt(server, { max_attempts: 2 })
-  // As text, not even the head of the answer comes before something was printed.
+  // In a text, not even the head of the answer comes before something was printed.
   const answer = fetch(`${server.url}/api/v1/queue/${work.id}/output?follow=true`)
   const one = fetch(`${server.url}/api/v1/queue/${work.id}/output?follow=true&attempt=1`)
   await print(work, "first\n")
@@ -221,7 +221,7 @@ test("after a retry the new attempt has an output of its own, also for followers
   expect(await read(work.id)).toBe("")
   await print(again, "again\n", "?offset=0")
   expect(await read(work.id)).toBe("again\n")
-  // A place of before means nothing any more.
+  // A place from before means nothing any more.
   expect(await read(work.id, "?after=7")).toBe("again\n")
   const [, place = ""] = /^id: (.+)$/m.exec(await read(work.id, "?format=sse")) ?? []
   await again.say("fail", { error_message: "broken" })
@@ -240,7 +240,7 @@ test("ingest keeps what it is sent, with and without a lease", async () => {
   await free.write("Image 2 of 4\nno end")
   await free.end()
   expect(await read(id)).toBe("Image 1 of 4\nImage 2 of 4\nno end")
-  // Also of an item that is under way, before any of its words is progress.
+  // Also for an item under way, before any of its output is progress.
   const started = await server.add({ song_id: 1, tags: ["by itself"] })
   await server.put(started, { status: "processing" })
   const words = new Output(server.url, started, "lines")
@@ -348,7 +348,7 @@ test("output outlives a restart, and its followers hear of the stop", async () =
   expect(reader.seen.at(-1)?.event).toBe("shutdown")
   await using after = await start({ database: before.database, args: ["--keep-output-kb", "0"] })
   expect(await read(work.id, "", after)).toBe("kept\n")
-  // A server that keeps no output takes it all the same.
+  // A server that stores no output accepts it nevertheless.
   const own = await attempt(after)
   expect(await print(own, "not kept\n", "?offset=0")).toMatchObject({ status: 200, end: 9 })
   expect(await read(own.id, "", after)).toBe("")
@@ -384,7 +384,7 @@ test("viewers read output, a token for one item reads that item's alone, and the
   expect(await print(mine, "more\n")).toMatchObject({ status: 200 })
   const write = await own.api("POST", `/queue/${mine.id}/output`, undefined, viewer)
   expect(write.status).toBe(403)
-  // Followers have their number, and give their places up when they go.
+  // Followers are counted, and give up their places when they leave.
   const follow = (format: string): Promise<Reader> =>
     Reader.open(`${own.url}/api/v1/queue/${mine.id}/output?follow=true&format=${format}`, viewer)
   const others = [await follow("sse"), await follow("text")]
@@ -392,7 +392,7 @@ test("viewers read output, a token for one item reads that item's alone, and the
   expect(fourth.answer.status).toBe(429)
   for (const other of others) other.leave()
   while ((await get(`/queue/${mine.id}/output?follow=true`, viewer)).status === 429);
-  // Who may look no more sees no more.
+  // A caller that may no longer watch gets no more.
   const beside = openAccessBeside(own.database)
   await beside.access.revokeToken((await beside.access.tokens()).at(-1)?.id ?? 0)
   beside.close()

@@ -5,7 +5,7 @@ import { start, type TestServer } from "../server.ts"
 import { SOCKETS, stateOf, triesOf, type Try, WRITES } from "./writes.ts"
 
 const server = await start()
-/** Serves an empty page under whatever name it is asked by. */
+/** Serves an empty page under every host name. */
 const pages = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
@@ -19,13 +19,19 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** Sends each as a script may that wants to read the answer; the status of each, 0 where the browser stops it. */
+/**
+ * Sends each request as a script that wants to read the answer. Returns the statuses; 0 if the browser stops
+ * it.
+ */
 const asked = (tab: Tab, all: readonly Try[]): Promise<number[]> =>
   tab.evaluate(`Promise.all(${JSON.stringify(all)}.map(({ url, method, body }) =>
     fetch(url, { method, headers: { "content-type": "application/json" }, ...(method !== "DELETE" && { body }) })
       .then(({ status }) => status, () => 0)))`)
 
-/** Sends each POST in the ways that need nobody's leave: without reading, as a beacon, and as a form. */
+/**
+ * Sends each POST in the ways that need no permission: without reading the answer, as a beacon, and as a
+ * form.
+ */
 const forced = (tab: Tab, all: readonly Try[]): Promise<void> =>
   tab.evaluate(`Promise.all(${JSON.stringify(all)}.filter(({ method }) => method === "POST").map(async ({ url, body }, at) => {
     await fetch(url, { method: "POST", mode: "no-cors", body }).catch(() => undefined)
@@ -39,7 +45,7 @@ const forced = (tab: Tab, all: readonly Try[]): Promise<void> =>
     await sent
   })).then(() => undefined)`)
 
-/** What becomes of a WebSocket to each of the paths. */
+/** What happens to a WebSocket to each of the paths. */
 const sockets = (tab: Tab, { url }: TestServer): Promise<string[]> =>
   tab.evaluate(`Promise.all(${JSON.stringify(SOCKETS)}.map((path) => new Promise((resolve) => {
     const socket = new WebSocket("ws://${new URL(url).host}" + path)
@@ -48,19 +54,19 @@ const sockets = (tab: Tab, { url }: TestServer): Promise<string[]> =>
   })))`)
 const each = (outcome: string): string[] => SOCKETS.map(() => outcome)
 
-/** Tries all that a page can do, none of which may succeed. */
+/** Tries everything that a page can do. Nothing of it may succeed. */
 async function changesNothing(tab: Tab, of: TestServer): Promise<void> {
   const all = await triesOf(of)
   const before = await stateOf(of)
   const statuses = await asked(tab, all)
-  // The browser stops what it has to ask leave for, where the page may not even read.
+  // The browser stops requests that need permission if the page may not even read.
   expect(statuses.filter((status) => status !== 403 && status !== 0)).toEqual([])
   await forced(tab, all)
   expect(await sockets(tab, of)).toEqual(each("refused"))
   expect(await stateOf(of)).toEqual(before)
 }
 
-/** Tries every route, none of which may refuse the page. */
+/** Tries every route. No route may refuse the page. */
 async function mayUseAll(tab: Tab, of: TestServer): Promise<void> {
   const all = await triesOf(of)
   const before = await of.head()

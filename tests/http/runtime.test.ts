@@ -4,8 +4,8 @@ import { raw } from "../raw.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
 
-// What only Bun can mend; docs/ARCHITECTURE.md says so of each. A test that fails here watches for the day on which it
-// is: then its expectation is to be turned round, and the sentence in the docs is to go.
+// Faults that only Bun can correct; docs/ARCHITECTURE.md describes each. If a test fails here, Bun has
+// corrected the fault: then turn its expectation round, and remove the sentence from the docs.
 
 test("a chunked body with a trailer is answered 400, although its item is added", async () => {
   await using server = await start()
@@ -20,7 +20,7 @@ test("a chunked body with a trailer is answered 400, although its item is added"
   reader.leave()
 })
 
-// Bun hands over the Host header alone, and goes by it. No browser sends the absolute form to a server.
+// Bun passes on only the Host header, and uses it. No browser sends the absolute form to a server.
 test("a request in absolute form is judged by its Host header, although it names another host", async () => {
   await using server = await start()
   const ask = (authority: string, host: string): Promise<string> =>
@@ -32,7 +32,7 @@ test("a request in absolute form is judged by its Host header, although it names
   expect(await ask("evil.example", "localhost")).toStartWith("HTTP/1.1 200 ")
 })
 
-// Nothing asks Bun for less: a proxy or a firewall must limit the connections of each address.
+// Bun has no setting for this: a proxy or a firewall must limit the connections of each address.
 test("a connection that never sends a whole request is ended after 10 s, whether it is silent or trickles", async () => {
   await using server = await start()
   const { hostname, port } = new URL(server.url)

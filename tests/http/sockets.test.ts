@@ -24,7 +24,7 @@ async function write(server: TestServer, id: number, count: number): Promise<voi
   await Promise.all(Array.from({ length: 8 }, writer))
 }
 
-/** Memory of the server that is not shared, in MB. */
+/** The memory of the server that it does not share, in MB. */
 function memory({ child }: TestServer): number {
   const found = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))
   return Number(found?.[1]) / 1024
@@ -180,7 +180,7 @@ test("no update is lost or doubled while items are chosen and left under load", 
     const answer = await server.api("GET", `/queue/${id}/updates?limit=1000`)
     const { updates }: { updates: { id: number }[] } = await answer.json()
     const history = updates.map((update) => update.id)
-    // What came while an item was watched has no hole, and begins with the state at that moment.
+    // The updates that came while an item was watched have no gap, and begin with the state at that moment.
     const spells: number[][] = [[]]
     for (const said of reader.seen) {
       if (said["event"] === "watching" && id !== 1) spells.push([])
@@ -275,11 +275,11 @@ test("sockets that stall cost the server no memory and the others nothing, and l
   const stalled = await Promise.all(from1(20).map(() => SlowWebSocket.open(server.url, WS)))
   await Promise.all(stalled.map((slow) => slow.until(({ seen }) => seen.length === 2)))
   for (const slow of stalled) slow.pause()
-  // More than the kernel holds for a socket, so that the rest is the server's affair.
+  // This is more than the kernel stores for a socket, so the server must handle the rest.
   await write(server, id, 1000)
   const before = memory(server)
   await write(server, id, 2000)
-  // What is kept for each of them would be 32 MB, 640 in all.
+  // Keeping everything for each of them would take 32 MB, 640 MB in all.
   expect(memory(server) - before).toBeLessThan(120)
   const head = 3001
   await healthy.until(({ updates }) => updates.at(-1)?.["id"] === head)

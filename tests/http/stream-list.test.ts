@@ -29,7 +29,7 @@ test("open streams are listed with their kind, format, client, last event ID and
   await new Promise((resolve) => socket.addEventListener("message", resolve, { once: true }))
   const second = await server.add()
   await all.until(() => all.updates.length === 2)
-  // The stream of the first item was not woken for the second, and is up to date all the same.
+  // The stream of the first item was not woken for the second item, but is up to date nevertheless.
   const list = await listed(server)
   const same = { last_event_id: second, lag: 0, since: expect.any(String) }
   expect(list).toEqual([

@@ -7,7 +7,7 @@ test.each([
   ["7", undefined, "7"],
   [undefined, "5", "5"],
   ["7", "5", "7"],
-  // Some clients send what they do not know as empty.
+  // Some clients send an unknown value as an empty one.
   ["", "5", "5"],
   ["", "", undefined],
   ["", undefined, undefined],

@@ -6,7 +6,7 @@ import { run, start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-// Each starts a server of its own, on a machine that may be busy.
+// Each test starts its own server, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 async function ticketFor(server: TestServer, secret: string, path: string): Promise<string> {
@@ -26,7 +26,7 @@ test("what can send no header is let in by a ticket, for its path alone and whil
   const at = (route: string): Promise<Response> => fetch(`${server.url}${route}?ticket=${ticket}`)
   const stream = await Reader.open(`${server.url}${path}?ticket=${ticket}`)
   await stream.first("live")
-  // A reconnect of an EventSource brings the last event ID along.
+  // When an EventSource reconnects, it also sends the last event ID.
   const again = await Reader.open(`${server.url}${path}?ticket=${ticket}`, { "last-event-id": "1" })
   await again.first("live")
   again.leave()
@@ -55,7 +55,7 @@ test("no token, ticket or lease reaches a log, an error, a metric or the help", 
   const secrets = [secret, ticket, lease.token]
   const said: string[] = []
   for (const given of secrets) {
-    // Good, bad, and in every place where one can stand.
+    // Valid and invalid tickets, in every place where a ticket can stand.
     for (const query of [`ticket=${given}`, `lease=${given}`, `token=${given}`]) {
       for (const path of ["/queue", `/queue/${id}/heartbeat`, "/nope", "/progress/stream"]) {
         const method = path.endsWith("heartbeat") ? "POST" : "GET"

@@ -4,14 +4,14 @@ import { Reader } from "../reader.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { asked, Attempt, attempt, claim, itemOnce, timed, told } from "../worker.ts"
 
-// These wait for time to pass, most of it in vain: they wait side by side.
+// These tests wait for time to pass, and mostly nothing happens, so they wait at the same time.
 setDefaultTimeout(30_000)
 
-/** Resolves when a time given to a worker has passed by so much. */
+/** Resolves when a time that a worker was given has passed by this much. */
 const past = (time: string | undefined, byMs: number): Promise<void> =>
   Bun.sleep(Math.max(0, Date.parse(time ?? "") + byMs - Date.now()))
 
-/** A database that outlives its servers. */
+/** A database that stays when its servers end. */
 async function servers(args: readonly string[] = []) {
   const folder = temporaryFolder()
   const database = `${folder.path}/test.db`
@@ -50,7 +50,7 @@ test.concurrent(
 test.concurrent("a worker that is heard of keeps its lease for many times its length", async () => {
   await using server = await start()
   const taken = await attempt(server, {}, { lease: 1 })
-  // Each is held for half the lease.
+  // Each answer is held for half the lease.
   for (let i = 0; i < 6; i += 1) {
     expect(await taken.say("heartbeat", undefined, "?wait=60")).toMatchObject({ directive: "continue" })
   }
@@ -102,7 +102,7 @@ test.concurrent(
   "leases that ran out while no server was alive get one length more, once, whatever worker has reported by then",
   async () => {
     using all = await servers()
-    // It dies so young that it has not yet said that it was alive.
+    // The server ends so early that it has not yet stored a sign of life.
     const first = await all.next()
     const [heard, silent] = [await attempt(first, {}, { lease: 2 }), await attempt(first, {}, { lease: 2 })]
     await first.end("SIGKILL")
@@ -121,7 +121,7 @@ test.concurrent(
     const { lease } = await worker.say("heartbeat")
     await second.end("SIGKILL")
     await past(lease?.expires_at, 300)
-    // The one that was heard of has run out again meanwhile, and again gets one length more.
+    // The lease that was renewed has run out again in the meantime, and again gets one length more.
     await using third = await all.next()
     expect(await new Attempt(third, heard).say("heartbeat")).toMatchObject({ status: 200 })
     expect(await rescues(third, silent.id)).toHaveLength(1)
@@ -160,7 +160,7 @@ test.concurrent(
     expect(viewer.updates.at(-1)?.data).toMatchObject({ status: "processing", progress: 10, stalled: true })
     expect(viewer.updates.at(-1)?.data).not.toHaveProperty("eta_seconds")
     expect(await taken.now()).toMatchObject({ status: "processing", stalled: true, worker: "box1" })
-    // That it lives does not say that it moves.
+    // A renewed lease does not show that the item makes progress.
     expect((await taken.say("heartbeat")).item).toMatchObject({ stalled: true })
     expect((await taken.say("progress", { progress: 10, message: "still here" })).item?.stalled).toBeTrue()
     const moved = await taken.say("progress", { progress: 10.1 })
@@ -212,7 +212,7 @@ test.concurrent("a claim whose answer nobody waits for any more gives its lease 
   client.abort()
   const id = await server.add()
   expect(await left).toBe("left")
-  // Whichever of the two came first: the item is there for others, long before a lease would have run out.
+  // Whichever came first: others can have the item long before a lease would have run out.
   const next = await claim(server, { wait: 5 })
   expect(next?.id).toBe(id)
 })

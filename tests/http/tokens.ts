@@ -3,7 +3,7 @@ import type { Role } from "../../src/store/contract/access.ts"
 import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import type { TestServer } from "../server.ts"
 
-/** How often a test asks whether the server knows a token, which it does within a second. */
+/** How often a test asks whether the server knows a token. The server knows it within a second. */
 const LOOK_MS = 100
 
 /** A token of this role on the database of a running server, made as the command makes it. */
@@ -23,14 +23,14 @@ export async function tokenOf(
 /** The headers of a request with this token. */
 export const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` })
 
-/** Resolves once the server knows the token: from then on it refuses requests without one. */
+/** Resolves when the server knows the token. From then on it refuses requests without one. */
 export async function known(server: TestServer, secret: string): Promise<void> {
   const status = async (headers: Record<string, string>): Promise<number> => {
     const answer = await fetch(`${server.url}/api/v1/queue/999999`, { headers })
     await answer.arrayBuffer()
     return answer.status
   }
-  // 429 after too many looks of this kind.
+  // 429 after too many such requests.
   const isRefused = (code: number): boolean => code === 401 || code === 429
   // An address has 30 bad tokens: looked at faster than this, a later test would be refused for these looks.
   while ((await status({})) !== 401 || isRefused(await status(bearer(secret)))) await Bun.sleep(LOOK_MS)

@@ -5,10 +5,10 @@ import { NEEDS } from "../../src/http/needed-rights.ts"
 import { start } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-// It asks more than a thousand times.
+// This test sends more than a thousand requests.
 setDefaultTimeout(60_000)
 
-/** Other ways to write a path, some of which other programs take for the same. */
+/** Other ways to write a path. Some programs regard some of them as the same path. */
 const WAYS: readonly ((path: string) => string)[] = [
   (path) => path,
   (path) => `${path}/`,
@@ -35,7 +35,9 @@ const UPGRADE =
   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 const PLAIN = "Connection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
 
-/** The status of the answer to a request that is sent as it stands; empty if the connection is closed instead. */
+/**
+ * The status of the answer to a request that is sent unchanged; empty if the connection is closed instead.
+ */
 async function statusOf(url: string, request: string): Promise<string> {
   const { hostname, port } = new URL(url)
   const answered = Promise.withResolvers<string>()
@@ -73,7 +75,7 @@ test("however a route is asked for, a caller gets nothing that its role may not 
     if (need === "nothing") continue
     const [method = "", path = ""] = route.split(" ")
     const asked = path.replace(/:id|:song_id/, String(id)).replace(/:\w+/, "ffmpeg")
-    // Where a viewer may do it, a caller without a token may not.
+    // If only a viewer may do it, a caller without a token may not.
     const header = isAllowed({ role: "viewer" }, need, () => true)
       ? ""
       : `Authorization: ${authorization}\r\n`

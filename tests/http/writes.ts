@@ -2,7 +2,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import { wordsOf } from "../../src/http/docs/words.ts"
 import type { TestServer } from "../server.ts"
 
-/** The parts of an app that is asked for its routes alone. */
+/** The parts of an app of which only the routes are needed. */
 const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
 
 const { routes } = createApp(parts as AppParts)
@@ -32,7 +32,7 @@ export interface Try {
   readonly body: string
 }
 
-/** A request to each route that changes something, with an item of its own to change. */
+/** A request to each route that changes something. Each request has its own item to change. */
 export const triesOf = (server: TestServer): Promise<Try[]> =>
   Promise.all(
     WRITES.map(async ({ method, path }) => {
@@ -43,7 +43,7 @@ export const triesOf = (server: TestServer): Promise<Try[]> =>
     }),
   )
 
-/** What a page could have changed: the history, all items, and whether the queue is paused. */
+/** Everything that a page could have changed: the history, all items, and whether the queue is paused. */
 export async function stateOf(server: TestServer): Promise<unknown[]> {
   const [queue, counts] = await Promise.all(
     ["/queue", "/queue/counts"].map(async (path): Promise<Record<string, unknown>> =>
