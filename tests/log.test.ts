@@ -108,7 +108,7 @@ test("nothing in a line can steer a terminal, or look like another line", () => 
   const evil = "\x1b[31mred\x07\n12:00:00 info\u009b2J\u202e"
   const line = readableLine(TIME, "error", evil, { a: evil, b: `x${evil}`, error: evil }, false)
   expect(line.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u)
-  // The stack alone may have lines, which are indented.
+  // Only the stack may have several lines, and they are indented.
   expect(line.trimEnd().split("\n").slice(1)).toEqual([
     expect.stringMatching(/^ {4}/),
     expect.stringMatching(/^ {4}/),
@@ -179,7 +179,7 @@ test("on a terminal the log of the server is readable and coloured, with local t
   })
   while (!seen.includes("listening")) await Bun.sleep(5)
   const kathmandu = new Date(Date.now() + (5 * 60 + 45) * 60_000).toISOString()
-  // The hour may have changed meanwhile.
+  // The hour may have changed in the meantime.
   const text = seen.replaceAll("\x1b", "ESC")
   const hour = text.match(/ESC\[2m(\d\d):\d\d:\d\dESC\[0m/)?.[1]
   expect([Number(kathmandu.slice(11, 13)), (Number(kathmandu.slice(11, 13)) + 23) % 24]).toContain(

@@ -6,7 +6,7 @@ export interface Member {
   readonly name: string
   /** Whether a doc comment, or the description of a schema, says what it is. */
   readonly isDocumented: boolean
-  /** Whether it may be absent, and its doc comment does not say what that means. */
+  /** Whether it may be absent although its doc comment does not say what that means. */
   readonly isSilentOnAbsence: boolean
 }
 
@@ -15,7 +15,7 @@ interface Contract {
   readonly kind: "interface" | "type" | "class" | "schema"
   readonly name: string
   readonly implementsAny: boolean
-  /** Its lines, the first and the last left out. */
+  /** Its lines without the first and the last one. */
   readonly body: readonly string[]
 }
 
@@ -26,13 +26,13 @@ const MEMBER = /^(?:"([^"]+)"|(\w+))\??(?:[:(<]| =)/
 const ABSENCE = /\b(?:default|absent|undefined|none|without|optional|otherwise|unless|null|only if)\b/i
 /** An object type on one line, as an arm of a union: `| { readonly type: "gap"; readonly gap: Gap }`. */
 const ARM = /^\| \{ (?:readonly )?\w+\??: ([^;]+); .*\}$/
-/** A comment that says something has a word of three letters. */
+/** A comment counts if it has a word of three letters. */
 const WORD = /[a-z]{3}/i
 const OPTIONS = new Set(["additionalProperties", "title", "description", "constructor"])
 
 /**
- * The source as the formatter lays it out: a declaration begins and ends at the margin, and one whose head takes several
- * lines begins its body with a bracket at the margin.
+ * The source in the layout of the formatter: a declaration begins and ends at the margin. If its head takes
+ * several lines, its body begins with a bracket at the margin.
  */
 function contractsOf(source: string): Contract[] {
   const lines = source
@@ -61,14 +61,17 @@ function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean
   return depth === 2 || text.startsWith("readonly ")
 }
 
-/** Whether the schema of a property, which may take several lines, says what it is, or is one that says so itself. */
+/**
+ * Whether the schema of a property says what it is, itself or through another schema. It may take several
+ * lines.
+ */
 function isDescribed(body: readonly string[], at: number): boolean {
   const end = body.findIndex((line, i) => i > at && depthOf(line) <= depthOf(body[at] ?? ""))
   const property = body.slice(at, end === -1 ? body.length : end).join("\n")
   return /\bdescription:|\babout\(|\bcount\("|\bOrNull\([^]*, "|\.properties\./.test(property)
 }
 
-/** The doc comment that ends on the line before this one; empty without one. */
+/** The doc comment that ends on the line before this one; empty if there is none. */
 function docBefore(body: readonly string[], at: number): string {
   if (!(body[at - 1] ?? "").endsWith("*/")) return ""
   const start = body.findLastIndex((line, i) => i < at && line.trimStart().startsWith("/**"))
@@ -77,7 +80,7 @@ function docBefore(body: readonly string[], at: number): string {
 
 /**
  * The public members of the exported interfaces, object types, classes and TypeBox schemas of a source file.
- * `promised` are names that interfaces document: a class that implements one need not say the same again.
+ * `promised` are names that interfaces document, so a class that implements one need not repeat it.
  */
 export function membersOf(source: string, promised: ReadonlySet<string>): Member[] {
   return contractsOf(source).flatMap((contract) =>

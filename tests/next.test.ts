@@ -26,7 +26,7 @@ export default function Page() {
 }
 `
 
-/** Runs a command in the app; answers its exit code and all that it printed. */
+/** Runs a command in the app. Returns its exit code and everything that it printed. */
 async function run(...command: readonly string[]): Promise<readonly [code: number, printed: string]> {
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1" }
   const child = Bun.spawn([...command], { cwd: folder.path, env, stdout: "pipe", stderr: "pipe" })

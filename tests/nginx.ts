@@ -6,7 +6,9 @@ const shipped = (name: string): string => readFileSync(join(import.meta.dir, "..
 const SHIPPED = shipped("nginx.conf")
 const FLEET = shipped("nginx-fleet.conf")
 
-/** The path of nginx, installed by apt where that is allowed; otherwise the reason why there is none. */
+/**
+ * The path of nginx, which is installed by apt if that is allowed; otherwise the reason why there is none.
+ */
 export function nginxOrWhy(): { readonly path: string } | { readonly why: string } {
   const found = (): string | null => Bun.which("nginx", { PATH: `${process.env["PATH"]}:/usr/sbin` })
   const path = found()
@@ -14,7 +16,7 @@ export function nginxOrWhy(): { readonly path: string } | { readonly why: string
   if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) {
     return { why: "nginx is not installed, and only root could do that, with apt" }
   }
-  // In that run level Debian does not start what it installs; other tests may be installing at the same time.
+  // In this run level Debian does not start what it installs. Other tests may be installing at the same time.
   const env = { ...process.env, RUNLEVEL: "1", DEBIAN_FRONTEND: "noninteractive" }
   const apt = (...args: readonly string[]): number | null =>
     Bun.spawnSync(["apt-get", "-qy", "-o", "DPkg::Lock::Timeout=120", ...args], { env, timeout: 120_000 })
@@ -25,7 +27,7 @@ export function nginxOrWhy(): { readonly path: string } | { readonly why: string
   return installed === null ? { why: `apt could not install nginx (exit ${exitCode})` } : { path: installed }
 }
 
-/** A port of loopback that is free now. */
+/** A loopback port that is free now. */
 function freePort(): number {
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
   return listener.port
@@ -37,17 +39,17 @@ export const SHIPPED_CONFIGS: Readonly<Record<string, string>> = {
   "nginx-fleet.conf": FLEET,
 }
 
-/** One site of the tested nginx: the shipped configuration, with one thing changed. */
+/** One site of the tested nginx: the shipped configuration with one change. */
 export interface Site {
   /** The URL of the server behind it. */
   readonly upstream: string
-  /** Changes the text of the configuration; default: as it is shipped. */
+  /** Changes the text of the configuration; default: no change. */
   readonly change?: (config: string) => string
-  /** Files of a certificate and its key; default: plain HTTP. */
+  /** The files of a certificate and its key; default: plain HTTP. */
   readonly certificate?: { readonly file: string; readonly key: string }
 }
 
-/** The shipped configuration, moved to a port of loopback and to names of its own; everything else is as it is shipped. */
+/** The shipped configuration with a loopback port and other names. Everything else is as shipped. */
 function siteOf({ upstream, change, certificate }: Site, port: number): string {
   const [kept = ""] = SHIPPED.split(/^server \{\n    listen 80;/m)
   const moved = kept
@@ -63,7 +65,7 @@ function siteOf({ upstream, change, certificate }: Site, port: number): string {
   return changed.replaceAll("{PORT}", String(port))
 }
 
-/** A configuration, and the ports of loopback that it listens on. */
+/** A configuration, and its loopback ports. */
 interface Sites {
   readonly text: string
   readonly ports: readonly number[]
@@ -71,7 +73,7 @@ interface Sites {
 
 const MAX_TRIES = 5
 
-/** One nginx of our own, in the foreground and on free ports, with many sites. */
+/** One nginx with many sites, in the foreground and on free ports. */
 export class Nginx {
   readonly #child: Bun.Subprocess
   readonly #folder: string
@@ -84,7 +86,7 @@ export class Nginx {
     this.ports = ports
   }
 
-  /** Starts it; resolves once it answers. */
+  /** Starts it; resolves when it answers. */
   static async start(path: string, sites: readonly Site[]): Promise<Nginx> {
     return Nginx.#run(path, () => {
       const ports = sites.map(freePort)
@@ -92,7 +94,7 @@ export class Nginx {
     })
   }
 
-  /** Starts it as the shipped configuration of a fleet has it, before instances on these ports of loopback. */
+  /** Starts it with the shipped configuration of a fleet, in front of instances on these loopback ports. */
   static async startFleet(path: string, instances: readonly number[]): Promise<Nginx> {
     const [one, two] = ["server one:8080", "server two:8080"]
     const lines = instances.map((instance) => `    server 127.0.0.1:${instance} max_fails=1 fail_timeout=1s;`)
@@ -105,7 +107,7 @@ export class Nginx {
     })
   }
 
-  /** A port that was free may be taken by somebody else before nginx has it; then others are tried. */
+  /** A free port may be taken by another program before nginx has it. Then other ports are tried. */
   static async #run(path: string, made: () => Sites): Promise<Nginx> {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -129,7 +131,7 @@ export class Nginx {
         ${text}
       }`,
     )
-    // It must not outlive the tests, whatever becomes of them.
+    // It must end when the tests end, in whatever way they end.
     const tied = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL"]
     const child = Bun.spawn([...tied, path, "-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
       stdin: "ignore",

@@ -2,17 +2,17 @@ import { type ClientRequest, request } from "node:http"
 
 import type { Said } from "./worker.ts"
 
-/** A renderer's output on its way to a server, sent piece by piece as a test decides. */
+/** The output of a renderer on its way to a server, sent in pieces when the test decides. */
 export class Output {
-  /** What the server answers; rejects when the connection breaks before. */
+  /** The answer of the server; rejects if the connection breaks before. */
   readonly answer: Promise<Said>
   readonly #request: ClientRequest
 
-  /** `path` is that of the ingest: `ffmpeg?total=6`. */
+  /** `path` is the path of the ingest: `ffmpeg?total=6`. */
   constructor(server: string, id: number, path: string, headers: Readonly<Record<string, string>> = {}) {
     const answered = Promise.withResolvers<Said>()
     this.answer = answered.promise
-    // Who breaks the connection does not want to hear of it.
+    // If the test breaks the connection, it does not need the error.
     this.answer.catch(() => undefined)
     this.#request = request(`${server}/api/v1/queue/${id}/ingest/${path}`, {
       method: "POST",
@@ -39,13 +39,13 @@ export class Output {
     })
   }
 
-  /** Ends the output as a renderer does that ends; answers what the server says. */
+  /** Ends the output like a renderer that ends. Returns the answer of the server. */
   end(): Promise<Said> {
     this.#request.end()
     return this.answer
   }
 
-  /** Breaks the connection, as a renderer does that is killed. */
+  /** Breaks the connection like a renderer that is killed. */
   break(): void {
     this.#request.destroy()
   }

@@ -6,7 +6,10 @@ export interface Rule {
   readonly packages?: readonly string[]
 }
 
-/** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
+/**
+ * Which place may import what. A place is a file, or a folder with all of its files, which may import each
+ * other.
+ */
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "node", "service", "store/contract/access", "token"] },

@@ -48,7 +48,7 @@ test(
     const opening: Promise<{ reader: SocketReader; item: number | undefined }>[] = []
     const before = (index: number): void => {
       for (const stream of moments.get(index) ?? []) {
-        // Two of three watch everything, the third one item.
+        // Two of three watch everything, and the third one watches one item.
         const item = stream < streams ? undefined : items[stream % items.length]
         const path = item === undefined ? STREAM : `${STREAM}/${item}`
         opening.push(SocketReader.open(server.url, path).then((reader) => ({ reader, item })))
@@ -70,7 +70,7 @@ test(
       await reader.until(({ updates }) => expected.length === 0 || updates.at(-1)?.id === expected.at(-1))
       const at = reader.seen.findIndex(({ event }) => event === "live")
       expect(reader.seen.slice(at + 1).map(({ id }) => id)).toEqual(expected)
-      // The snapshot is the state at live: the latest update of each item up to there.
+      // The snapshot is the state at `live`: the latest update of each item up to that event ID.
       const state = (item === undefined ? items : [item]).map(
         (one) => ofItem.get(one)?.findLast((id) => id <= live) ?? 0,
       )
@@ -91,7 +91,7 @@ test(
     using folder = temporaryFolder()
     const database = join(folder.path, "killed.db")
     const rounds = size(4, 1000)
-    // Otherwise the oldest of so many updates would go.
+    // Otherwise the oldest of these many updates would be removed.
     const args = ["--retain-per-item", "0"]
     const acknowledged: string[] = []
     const seen: (number | undefined)[] = []
@@ -117,7 +117,7 @@ test(
       }
       const writing = Promise.all(Array.from({ length: 8 }, (_, name) => writer(name)))
       await reader.until(({ bytes }) => bytes > 0)
-      // This is the moment of the blow, not a wait for something.
+      // This is the moment of the kill, and no wait for a state.
       await Bun.sleep(Math.random() * 250)
       await server.end("SIGKILL")
       await Promise.all([writing, reader.ended])
@@ -161,8 +161,8 @@ test(
     await Promise.all(healthy.map((reader) => reader.first("live")))
     let most = 0
     const sampling = setInterval(() => (most = Math.max(most, memory(server))), 50)
-    // After this much the sockets of those who never read are full. The most so far is compared, not the memory of
-    // one moment, which may be the one after a garbage collection.
+    // After this much, the sockets of readers that never read are full. The highest value so far is compared,
+    // because the memory at one moment may be measured just after a garbage collection.
     await write(server, items, { count: 30 * perMegabyte, message })
     const warm = most
     const megabytes = size(30, 60)
@@ -171,7 +171,7 @@ test(
     await Promise.all(healthy.map((reader) => reader.until(({ seen }) => seen.at(-1)?.id === last)))
     clearInterval(sampling)
     const stats: { connected_clients: number } = await (await server.api("GET", "/progress/stats")).json()
-    // Who has not read for a minute is cut, and writing takes longer than that on a machine with much else to do.
+    // A reader that has not read for a minute is cut, and on a busy machine writing takes longer than that.
     const open = stats.connected_clients - healthy.length
     for (const { updates } of healthy) expect(updates.map(({ id }) => id)).toEqual(from1(last))
     expect(Math.max(...stopped.map(({ bytes }) => bytes))).toBeLessThan(1_000_000)
@@ -187,7 +187,8 @@ test(
 test(
   "a stream without traffic stays open",
   async () => {
-    // The default, and the most that is allowed: it must stay below the time after which a silent socket is cut.
+    // This is the default and also the maximum: it must stay below the time after which a silent socket is
+    // cut.
     const long = [15_000, 52_000].map((ms) => ({ ms, openMs: 5 * MINUTE_MS + 5000 }))
     const forms = size(0, 1) === 1 ? long : [{ ms: 40, openMs: 1000 }]
     await Promise.all(
@@ -225,7 +226,7 @@ test(
     const cycles = size(200, 1000)
     const cycle = async (i: number): Promise<void> => {
       const reader = await SocketReader.open(server.url, i % 2 === 0 ? STREAM : `${STREAM}/${id}`)
-      // Every fifth goes before a byte has come.
+      // Every fifth one leaves before a byte has come.
       if (i % 5 !== 0) await reader.first("live")
       if (i % 3 === 0) reader.reset()
       else reader.leave()
@@ -242,7 +243,7 @@ test(
     await eventually(() => descriptors(server) <= files, 5000)
     const grown = memory(server) - megabytes
     const startedMs = performance.now()
-    // A timer or a stream that was left would keep the process.
+    // A remaining timer or stream would keep the process alive.
     expect(await server.end()).toBe(0)
     const endMs = performance.now() - startedMs
     figure(
@@ -277,7 +278,7 @@ test(
       `${took.length} clients gone from a silent stream: noticed after ${median.toFixed(1)} ms (median), ` +
         `${Math.max(...took).toFixed(1)} ms at most, the question itself included`,
     )
-    // On a machine with other work to do one question may come late; most may not.
+    // On a busy machine one answer may come late, but most of them may not.
     expect(quantile(took, 0.9)).toBeLessThan(100)
   },
   MINUTE_MS,

@@ -5,7 +5,7 @@ import type { TestServer } from "./server.ts"
 /** Whether the long forms run, as `bun run prove` asks for. */
 export const PROVE = process.env["TRACK_STUDIO_PROVE"] === "1"
 
-/** How much of something: a little for every run of the tests, all of it for the proof. */
+/** How much of something is done: a little in every run of the tests, everything in the proof. */
 export const size = (short: number, long: number): number => (PROVE ? long : short)
 
 /** Prints a figure of a proof. */
@@ -55,7 +55,7 @@ export async function write(server: TestServer, items: readonly number[], load: 
   await Promise.all(Array.from({ length: writers }, writer))
 }
 
-/** An update of the history, as far as a proof looks at it. */
+/** The part of an update that a proof checks. */
 export interface Kept {
   readonly id: number
   readonly message: string
@@ -72,7 +72,7 @@ export async function historyOf(server: TestServer, item: number): Promise<Kept[
   }
 }
 
-/** Resolves once `holds`, looked at each turn; rejects after `limitMs`. */
+/** Resolves when `holds` is true, which is checked at each turn; rejects after `limitMs`. */
 export async function eventually(holds: () => boolean, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!holds()) {
@@ -81,7 +81,7 @@ export async function eventually(holds: () => boolean, limitMs: number): Promise
   }
 }
 
-/** The value below which the given share of all lies. */
+/** The value below which this fraction of all values is. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0

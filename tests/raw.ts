@@ -1,4 +1,4 @@
-/** Sends bytes over a socket of their own and answers all that comes until the server closes it. */
+/** Sends bytes over its own socket and returns everything that comes until the server closes it. */
 export async function raw(url: string, request: string): Promise<string> {
   const { hostname, port } = new URL(url)
   const closed = Promise.withResolvers<string>()

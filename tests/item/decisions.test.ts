@@ -10,7 +10,7 @@ import { reported } from "../../src/item/report.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
-/** The moment so many milliseconds after the first. */
+/** The moment this many milliseconds after the first one. */
 const at = (ms: number): Moment => ({ time: new Date(START_MS + ms).toISOString(), steadyMs: START_MS + ms })
 const NEW: Stored = { item: { id: 7, ...draft() }, work: IDLE }
 const BY = { worker: "box1", token: "a", leaseMs: 60_000 }

@@ -20,7 +20,7 @@ import { updateOf } from "../../src/item/update.ts"
 const BEFORE = "2026-01-02T22:30:15.000Z"
 const NOW = "2026-01-02T22:31:00.000Z"
 
-/** What may follow by an ordinary change; out of a terminal state leads a retry alone. */
+/** The statuses that an ordinary change can lead to. From a finished state only a retry leads on. */
 const ALLOWED: Readonly<Record<Status, readonly Status[]>> = {
   queued: ["processing", "failed"],
   processing: ["completed", "failed", "retrying", "queued"],
@@ -34,7 +34,7 @@ const NEW: QueueItem = { id: 7, ...blank(3, BEFORE), title: "Song", priority: 5 
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => !value.includes("\0"))
 const status = fc.constantFrom(...STATUSES)
 
-/** Any change that the schema lets through. */
+/** Any change that the schema accepts. */
 const change: fc.Arbitrary<ItemChange> = fc.record(
   {
     status,
@@ -65,7 +65,7 @@ function attempt(item: QueueItem, wanted: ItemChange): QueueItem | AppError {
   }
 }
 
-/** Plays changes on a new item; `look` sees each step: the item before, the change, and what came of it. */
+/** Applies changes to a new item. `look` sees each step: the item before, the change, and the result. */
 function play(
   wanted: readonly ItemChange[],
   look: (before: QueueItem, wanted: ItemChange, after: QueueItem | AppError) => void,

@@ -27,13 +27,13 @@ import { draft, START_MS } from "../contracts/store.contract.ts"
 
 const MAX_RESCUES = 5
 
-/** The moment so many milliseconds after the first. */
+/** The moment this many milliseconds after the first one. */
 const at = (ms: number): Moment => ({ time: new Date(START_MS + ms).toISOString(), steadyMs: START_MS + ms })
 const NEW: Stored = { item: { id: 7, ...draft() }, work: IDLE }
 const BY = { worker: "box1", token: "a", leaseMs: 60_000 }
 const failure = { error_message: "broken", retryable: true, retryInMs: 10_000 }
 
-/** What can happen to an item; a token is that of the newest lease, or one that was never given, or none. */
+/** What can happen to an item. A token is the newest lease's, one that was never given, or none. */
 type Act =
   | { readonly do: "claim" | "rescue" | "stall" | "cancel" | "retry" }
   | { readonly do: "heartbeat" | "complete" | "release"; readonly token: Token }
@@ -84,16 +84,18 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
 )
 
-/** One step of a story: what was, what was tried, and what came of it; undefined when it cannot happen to the item. */
+/** One step of a story: the state before, the act, and the result; undefined if the act is not possible. */
 interface Step {
   readonly before: Stored
   readonly act: Act
   readonly after: Change | AppError
-  /** The token that was given, and how it stood with it. */
+  /** The token that was given, and the state of the lease. */
   readonly token: string | undefined
 }
 
-/** Plays one act after another on a new item. What the store does not offer to a decision is left out. */
+/**
+ * Applies one act after another to a new item. Acts that the store never passes to a decision are left out.
+ */
 function play(acts: readonly Act[], look: (step: Step) => void): Stored {
   const tokens: string[] = []
   let now: Stored = NEW
@@ -107,7 +109,7 @@ function play(acts: readonly Act[], look: (step: Step) => void): Stored {
     }
     const token = "token" in act ? named[act.token] : undefined
     const decide = decisionOf(act, token ?? "", token, `lease ${i}`, moment)
-    // The store hands a claim only what waits, and a sweep only what is leased or stands still.
+    // The store passes only waiting items to a claim, and only leased or stalled items to a sweep.
     if (act.do === "claim" && !["queued", "retrying"].includes(now.item.status)) return
     if (act.do === "rescue" && !isLeased(now)) return
     if (act.do === "stall" && (now.item.status !== "processing" || now.item.stalled)) return
@@ -247,14 +249,14 @@ test("once a worker is to stop, every answer says so until its lease has ended",
     const wasCalledOff = before.item.cancel_requested_at !== null
     if (after.item.status === "completed") expect(directiveOf(after.item)).toBe("continue")
     else expect(directiveOf(after.item)).toBe(wasCalledOff ? "cancel" : "continue")
-    // However it ends, but for a success: its cancel was requested.
+    // Unless it completes, it is cancelled, because a cancel was requested.
     if (wasCalledOff && after.item.status !== "processing" && after.item.status !== "completed") {
       expect([after.item.status, after.item.outcome]).toEqual(["failed", "cancelled"])
     }
   })
 })
 
-/** The item after a claim and a rescue, again and again. */
+/** The item after a claim and a rescue, repeated several times. */
 function lostTimes(times: number, maxRescues: number): Stored {
   let now: Stored = NEW
   for (let i = 0; i < times; i += 1) {
@@ -313,7 +315,7 @@ test("a lease that runs out on an item that was cancelled makes it cancelled, no
 test("a lease is renewed to its own length from now, by the steady clock", () => {
   const taken = claimed(NEW, { ...BY, leaseMs: 5000 }, at(0))
   expect(taken.work.lease_expires_at).toBe(START_MS + 5000)
-  // The machine's clock has jumped by an hour, the steady one has not.
+  // The clock of the machine has jumped by an hour, but the steady one has not.
   const jumped: Moment = { ...at(3_600_000), steadyMs: START_MS + 2000 }
   expect(heartbeat(taken, "a", jumped).work.lease_expires_at).toBe(START_MS + 7000)
   expect(reported(taken, "a", { progress: 1 }, jumped).work.lease_expires_at).toBe(START_MS + 7000)
@@ -329,7 +331,7 @@ test("after a restore the former holder takes its item at once, and others after
   expect(claim("a", 1000)()).toBe("processing")
   expect(claim(undefined, 61_000)()).toBe("processing")
   expect(() => heartbeat(back, "a", at(1000))).toThrow("no longer yours")
-  // An operator decides otherwise.
+  // An operator decides differently.
   const queued = changed(back, { status: "queued" }, at(2000))
   expect(claimed(queued, { ...BY, token: "next" }, at(2000)).item.status).toBe("processing")
 })

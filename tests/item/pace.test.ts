@@ -35,7 +35,7 @@ function endOf(render: Render): number {
   return after
 }
 
-/** What was told of the time left, and what it was in truth, at each report. */
+/** The time left that was shown, and the real one, at each report. */
 interface Told {
   readonly seconds: number
   readonly share: number
@@ -43,7 +43,7 @@ interface Told {
   readonly left: number
 }
 
-/** Reports a render every so many seconds. */
+/** Reports a render at this interval of seconds. */
 function follow(render: Render, everySeconds: number, from: Stored = CLAIMED): Told[] {
   const end = endOf(render)
   const all: Told[] = []
@@ -56,11 +56,14 @@ function follow(render: Render, everySeconds: number, from: Stored = CLAIMED): T
   return all
 }
 
-/** By how much of the time left each told time is wrong; more than told is infinitely wrong. */
+/**
+ * The error of each time that was shown, as a part of the real one; too long a time counts as infinitely
+ * wrong.
+ */
 const errors = (all: readonly Told[]): number[] =>
   all.map(({ eta, left }) => (eta === null ? Number.POSITIVE_INFINITY : Math.abs(eta - left) / left))
 
-/** What was told in the middle 80 % of the way. */
+/** What was shown in the middle 80 % of the render. */
 const middle = (all: readonly Told[]): Told[] => all.filter(({ share }) => share >= 10 && share <= 90)
 
 const steady =
@@ -150,7 +153,7 @@ test("scenes of different speed do not shake the time: its median error over the
 test("whole percents and frames that take long are estimated as well as finer reports", () => {
   const percents: Render = (after) => Math.floor((100 * after) / 600)
   expect(median(errors(middle(follow(percents, 0.5))))).toBeLessThan(0.15)
-  // A frame of 40 s at a time, of 20: what is told when it is done is true then.
+  // One frame of 40 s at a time, of 20 frames: the time that is shown after a frame is right at that moment.
   let now = CLAIMED
   for (let frame = 1; frame < 20; frame += 1) {
     now = report(now, frame * 40, { progress: frame * 5 })
@@ -198,7 +201,7 @@ test("a render of unknown length moves with what it counts, and is not taken for
   const counted = report(said, 30, { unit })
   expect(counted.work.moved_at).toBe(at(30).steadyMs)
   expect(report(counted, 40, { unit }).work.moved_at).toBe(at(30).steadyMs)
-  // Once its length is known the whole time counts.
+  // As soon as its length is known, the whole time counts.
   expect(report(counted, 100, { progress: 10 }).item.eta_seconds).toBe(900)
 })
 

@@ -17,7 +17,7 @@ const at = (seconds: number): Moment => {
 const BY = { worker: "box1", token: "a", leaseMs: 60_000 }
 const CLAIMED: Stored = claimed({ item: { id: 7, ...draft() }, work: IDLE }, BY, at(0))
 
-/** The item after these reports, a second between them. */
+/** The item after these reports, with one second between two of them. */
 const after = (stored: Stored, ...reports: Report[]): Stored =>
   reports.reduce((now, report, i) => reported(now, "a", report, at(i + 1)), stored)
 

@@ -97,7 +97,10 @@ test("no two panels of the dashboard overlap or have the same id, and each says 
   }
 })
 
-/** What answers nothing while all is well: no reason, no webhook, no backup, no error of the database. */
+/**
+ * Queries without a result while everything is well: no reason, no webhook, no backup, no error of the
+ * database.
+ */
 const EMPTY = /degraded|webhook_attempts|backup_last|commit_errors/
 
 const prometheus = found("prometheus")
@@ -130,7 +133,7 @@ test.skipIf(prometheus === null)(
     }
     try {
       const viewer = await Reader.open(`${server.url}/api/v1/progress/stream`)
-      // Rates need two scrapes that differ.
+      // Rates need two scrapes with different values.
       const scrapes = "min_over_time(up[1m]) and (count_over_time(up[1m]) > 4)"
       while ((await ask(scrapes).catch(() => [])).length === 0) {
         await (await attempt(server)).say("complete", {})

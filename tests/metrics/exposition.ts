@@ -2,7 +2,7 @@
 export interface Exposed {
   readonly help: string
   readonly type: string
-  /** By the full name of the sample with its labels, as in `name{a="b"}`. */
+  /** Values by the full name of the sample with its labels, as in `name{a="b"}`. */
   readonly samples: ReadonlyMap<string, number>
 }
 
@@ -16,8 +16,8 @@ export const labelsOf = (sample: string): string[] =>
   [...sample.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)="/g)].map(([, label = ""]) => label)
 
 /**
- * Reads the text format 0.0.4 of Prometheus, and is as strict as its documentation: each metric in one block, with help and
- * type before its samples.
+ * Reads the text format 0.0.4 of Prometheus, as strictly as its documentation: each metric in one block, with
+ * help and type before its samples.
  * @throws Error that names the line
  */
 export function parsed(text: string): Map<string, Exposed> {

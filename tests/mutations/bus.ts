@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in the doorbell between servers. */
+/** Mistakes in the bus between servers. */
 export const BUS: readonly Mistake[] = [
   ...of(
     "src/bus/bell-or-polling.ts",

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in reading a server from elsewhere. */
+/** Mistakes in the client, which reads a server. */
 export const CLIENT: readonly Mistake[] = [
   ...of(
     "src/client/requests.ts",

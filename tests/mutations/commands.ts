@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what commands take, ask for and print. */
+/** Mistakes in what commands accept, request and print. */
 export const COMMANDS: readonly Mistake[] = [
   ...of(
     "src/commands/act-on-items.ts",

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what requests are answered, and how long they may stay open. */
+/** Mistakes in the answers to requests, and in how long requests may stay open. */
 export const HTTP: readonly Mistake[] = [
   ...of(
     "src/http/access.ts",

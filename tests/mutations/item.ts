@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what becomes of one item's figures: progress, pace, estimates. */
+/** Mistakes in the figures of one item: progress, pace, estimates. */
 export const ITEM: readonly Mistake[] = [
   ...of(
     "src/item/estimate/follow-attempt.ts",

@@ -14,14 +14,14 @@ import { MISTAKES } from "./mistakes.ts"
 const LIMIT_MS = 120_000
 const WANTED = 0.95
 
-/** Whether the tests fail on the source as it is in this folder. */
+/** Whether the tests fail on the source in this folder. */
 async function isNoticed(folder: string, tests: readonly string[]): Promise<boolean> {
   const child = Bun.spawn(["bun", "test", "--timeout=20000", "--bail", ...tests], {
     cwd: folder,
     stdin: "ignore",
     stdout: "ignore",
     stderr: "ignore",
-    // A group of its own: what a test has started does not end when the test breaks off.
+    // It has a group of its own, because processes that a test has started do not end when the test is ended.
     detached: true,
     env: { ...process.env, TRACK_STUDIO_BINARY: undefined, TRACK_STUDIO_PROVE: undefined },
   })
@@ -33,7 +33,7 @@ async function isNoticed(folder: string, tests: readonly string[]): Promise<bool
   return code !== 0
 }
 
-/** Ends all that is left of a process group. */
+/** Ends everything that is left of a process group. */
 function endGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL")
@@ -42,7 +42,7 @@ function endGroup(leader: number): void {
   }
 }
 
-/** Puts a mistake in, and returns how to take it out again. */
+/** Puts a mistake into the source, and returns a function that removes it again. */
 function applied(folder: string, { file, from, to }: Mistake): () => void {
   const path = join(folder, file)
   const source = readFileSync(path, "utf8")

@@ -2,17 +2,17 @@
 export interface Mistake {
   /** What goes wrong, in a sentence. */
   readonly name: string
-  /** The file it is made in. */
+  /** The file that gets the mistake. */
   readonly file: string
-  /** What stands there once. */
+  /** The code that is replaced; it occurs exactly once. */
   readonly from: string
-  /** What the mistake makes of it. */
+  /** The code that replaces it. */
   readonly to: string
-  /** The tests that should notice. */
+  /** The tests that must notice it. */
   readonly tests: readonly string[]
 }
 
-/** The mistakes of one file, each with its name, what stands there, and what it becomes. */
+/** The mistakes of one file, each with its name, the code that is replaced, and the code that replaces it. */
 export const of = (
   file: string,
   tests: readonly string[],

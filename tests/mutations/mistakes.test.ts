@@ -6,7 +6,7 @@ import { MISTAKES } from "./mistakes.ts"
 
 const ROOT = join(import.meta.dir, "../..")
 
-// A mistake that fits no more is found only by the long run otherwise.
+// Otherwise only the long run would find a mistake that no longer fits.
 test("each small mistake fits the source at one place, and its tests are there", () => {
   const misfits = MISTAKES.filter(
     ({ file, from }) => readFileSync(join(ROOT, file), "utf8").split(from).length !== 2,

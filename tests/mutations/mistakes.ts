@@ -26,8 +26,8 @@ import { WORKERS } from "./workers.ts"
 import { WORKING } from "./working.ts"
 
 /**
- * Each must be noticed by its tests. Most were written from the source alone, before a look at the tests; for those
- * that nobody noticed then, tests were written.
+ * Each mistake must be noticed by its tests. Most of them were written from the source alone, before looking
+ * at the tests. For those that no test noticed, tests were written.
  */
 export const MISTAKES: readonly Mistake[] = [
   ...STREAM,

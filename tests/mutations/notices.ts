@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what webhooks are sent, and in the queue's word on workers and outputs. */
+/** Mistakes in what webhooks get, and in what the queue says about workers and outputs. */
 export const NOTICES: readonly Mistake[] = [
   ...of(
     "src/webhooks/webhooks.ts",

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what the page knows, and how it comes to know it. */
+/** Mistakes in what the page knows, and in how it learns it. */
 export const PAGE: readonly Mistake[] = [
   ...of(
     "src/dashboard/live/periodic-questions.ts",

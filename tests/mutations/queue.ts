@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in the work on items as a whole: reports, outputs, forecasts, figures. */
+/** Mistakes in the work on the whole queue: reports, outputs, forecasts, figures. */
 export const QUEUE: readonly Mistake[] = [
   ...of(
     "src/queue/calendar.ts",

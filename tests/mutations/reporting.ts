@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in how a worker tells the server: its lease, its output, its result. */
+/** Mistakes in what a worker sends to the server: its lease, its output, its result. */
 export const REPORTING: readonly Mistake[] = [
   ...of(
     "src/runner/item-source.ts",

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what the SQLite file keeps. */
+/** Mistakes in what is stored in the SQLite file. */
 export const SQLITE: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/access.ts",

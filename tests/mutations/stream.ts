@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in waking streams, and in what they share: the batches, the beats, the turns of reading. */
+/** Mistakes in waking streams, and in what they share: batches, beats, turns of reading. */
 export const STREAM: readonly Mistake[] = [
   ...of(
     "src/stream/keepalives.ts",

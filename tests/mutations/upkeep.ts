@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what a server does by itself from time to time. */
+/** Mistakes in the regular maintenance that a server does by itself. */
 export const UPKEEP: readonly Mistake[] = [
   ...of(
     "src/backoff.ts",

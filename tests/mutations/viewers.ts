@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what a single stream says: its opening, its replay, its choice and its end. */
+/** Mistakes in what one stream sends: its opening, its replay, its selection and its end. */
 export const VIEWERS: readonly Mistake[] = [
   ...of(
     "src/stream/sse-and-ndjson.ts",

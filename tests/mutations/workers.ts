@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in who gets an item, who is there, and who has gone. */
+/** Mistakes in which worker gets an item, which workers are present, and which are gone. */
 export const WORKERS: readonly Mistake[] = [
   ...of(
     "src/queue/known-workers.ts",

@@ -86,7 +86,7 @@ test("nginx passes requests to a fleet as it does to one server", () => {
 const why =
   whyNoFleet() ?? (found("openssl") === null ? "openssl is not installed, and cannot be" : undefined)
 
-/** Asks with curl, which can come from any address of loopback; answers status and body. */
+/** Sends a request with curl, which can come from any loopback address. Returns status and body. */
 async function curl(
   url: string,
   from: string,
@@ -109,7 +109,7 @@ describe.skipIf(why !== undefined)(
     let password = ""
 
     beforeAll(async () => {
-      // As its first lines say, but for what needs docker.
+      // Set up as its first lines say, except for the parts that need docker.
       const folder = temporaryFolder()
       const lines = [...shipped("compose.yaml").matchAll(/^# {3}((?:openssl|echo) .*)$/gm)].map(
         ([, line]) => line,
@@ -131,7 +131,7 @@ describe.skipIf(why !== undefined)(
       engines = [postgres, redis]
       await using client = new SQL({ url: postgres.url, max: 1 })
       await client.unsafe(`CREATE DATABASE ${database}`)
-      // Here all of them are on this machine.
+      // In this test all of them are on this machine.
       writeFileSync(
         fileOf("database-url"),
         textOf("database-url").replace("@postgres/", `@127.0.0.1:${postgres.port}/`),
@@ -202,7 +202,7 @@ describe.skipIf(why !== undefined)(
       })
       const statuses = await Promise.all(asked)
       const passed = statuses.filter((status) => status === 200).length
-      // Each for itself would let 20 pass.
+      // If each server counted for itself, 20 requests would pass.
       expect(passed).toBeWithin(10, 21 + ((performance.now() - startedMs) * 5) / 1000)
       expect(statuses.filter((status) => status === 429)).toHaveLength(60 - passed)
       await Bun.sleep(1000)

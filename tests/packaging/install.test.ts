@@ -10,8 +10,8 @@ const ROOT = join(import.meta.dir, "../..")
 const SCRIPT = join(ROOT, "packaging/install.sh")
 
 /**
- * A program that answers at once what installing asks, and is the one under test for everything else; each label makes
- * another file of it, as each version does.
+ * A program that answers at once what the installation asks, and otherwise runs the tested program. Each
+ * label makes a different file, as each version is a different file.
  */
 function programIn(folder: string, label: string): string {
   const file = join(folder, `track-studio-${label}`)
@@ -34,7 +34,7 @@ interface Installed {
   readonly said: string
 }
 
-/** Runs the script in a folder, by default this one, as somebody whose new files nobody else may read. */
+/** Runs the script in a folder, by default this one, as a user whose new files nobody else may read. */
 function install(
   root: string,
   args: readonly string[],
@@ -52,7 +52,7 @@ function install(
   return { code: exitCode, said: `${stdout}${stderr}` }
 }
 
-/** All files below a folder but those of systemd-sysusers, by their paths. */
+/** All files below a folder, by their paths, except those of systemd-sysusers. */
 const filesIn = (root: string): string[] =>
   readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -81,7 +81,7 @@ test("it installs all that is needed, does nothing the second time, and takes al
   expect(first.said).toMatch(/^track-studio 1 is installed; next: /m)
   expect(statSync(root + PROGRAM_PATH).mode & 0o777).toBe(0o755)
   for (const file of ALL) expect(statSync(join(root, file, "..")).mode & 0o777).toBe(0o755)
-  // Settings may hold tokens and secrets.
+  // Settings may contain tokens and secrets.
   for (const file of SETTINGS) expect(statSync(root + file).mode & 0o777).toBe(0o600)
 
   const before = ALL.map((file) => statSync(root + file).ino)
@@ -137,7 +137,7 @@ test("an upgrade copies the queue that the settings name, wherever it is", async
   expect(said).toContain("doctor --database /srv/queue/songs.db\n")
   const tokens = ["token", "list", "--database", join(root, "var/lib/track-studio/backups", backup)]
   expect((await run(tokens)).stdout).toContain("admin")
-  // What an address says of a password is printed nowhere.
+  // The password of an address is never printed.
   writeFileSync(settings, "TRACK_STUDIO_DATABASE=postgres://track:secret@db/track\n")
   const after = install(root, [last ?? ""])
   expect([after.code, after.said]).toEqual([0, expect.stringContaining("pg_dump")])
@@ -251,7 +251,7 @@ test.each([
   expect(readdirSync(folder.path)).toEqual([])
 })
 
-/** Runs a command in a copy of this machine that is thrown away: what is written there stays in memory. */
+/** Runs a command in a copy of this machine whose writes stay in memory and are thrown away. */
 const IN_A_COPY = `set -e
 mount -t tmpfs tmpfs "$1"; mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"

@@ -21,7 +21,7 @@ test("the notices name every dependency of the binary with its licence, and Bun 
   expect(said).toContain("JavaScriptCore")
 })
 
-/** The kinds of executables, as their first bytes tell. */
+/** The kinds of executables, by their first bytes. */
 const KINDS: Readonly<Record<string, string>> = {
   "linux-x64": "7f454c46020101 x86-64",
   "linux-arm64": "7f454c46020101 aarch64",
@@ -60,7 +60,7 @@ test.skipIf(!isProof)("a release has an archive for each target, and its sums ar
       expect([file, await Bun.file(join(folder.path, name, file)).exists()]).toEqual([file, true])
     }
   }
-  // The one for this machine is what install.sh finds beside itself, and runs.
+  // The archive for this machine is the one that install.sh finds beside itself and runs.
   const own = `track-studio-${packageFile.version}-${process.platform}-${process.arch}`
   const env = { ...process.env, DESTDIR: join(folder.path, "root") }
   const { exitCode, stdout } = Bun.spawnSync([join(folder.path, own, "packaging/install.sh")], { env })

@@ -59,7 +59,7 @@ systemctl is-active track-studio track-studio-worker || echo STOPPED
 ls /srv/videos
 `
 
-/** A control group for a systemd of our own, removed with all that it made there. */
+/** A control group for a systemd of our own. It is removed with everything inside. */
 function controlGroup(): { path: string; [Symbol.dispose]: () => void } {
   const mounted = / (\/\S+) [^-]*- cgroup2 /.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1] ?? ""
   const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/"
@@ -72,7 +72,7 @@ function controlGroup(): { path: string; [Symbol.dispose]: () => void } {
   }
 }
 
-/** Boots a systemd that runs the script; what the script printed. */
+/** Boots a systemd that runs the script. Returns what the script printed. */
 async function booted(script: string): Promise<string> {
   using folder = temporaryFolder()
   using group = controlGroup()
@@ -82,7 +82,7 @@ async function booted(script: string): Promise<string> {
   cpSync(join(ROOT, "packaging"), at("opt/packaging"), { recursive: true })
   writeFileSync(at("opt/render.sh"), RENDER, { mode: 0o755 })
   writeFileSync(at("script"), script)
-  // When the one in front is killed, so is the systemd, and with it all that it runs.
+  // When the process in front is killed, the systemd is killed, too, with everything that it runs.
   const command = [
     ...["unshare", ...NAMESPACES, "--kill-child", "--fork"],
     "bash",
@@ -105,7 +105,7 @@ async function booted(script: string): Promise<string> {
   const all = said()
   boot.kill("SIGKILL")
   await boot.exited
-  // The kernel ends what is left there before it lets the group be removed.
+  // The kernel ends the remaining processes before the group can be removed.
   while (readFileSync(join(group.path, "cgroup.events"), "utf8").includes("populated 1")) await Bun.sleep(50)
   return all
 }

@@ -13,11 +13,11 @@ const MOST_EXPOSED = 3
 const hasSystemd = Bun.which("systemd-analyze") !== null
 if (!hasSystemd) console.warn("skipped: systemd-analyze is not installed")
 
-/** What systemd-analyze says of a unit. */
+/** The report of systemd-analyze about a unit. */
 function analyzed(unit: string, ...args: readonly string[]): readonly [code: number, said: string] {
   using folder = temporaryFolder()
   const file = join(folder.path, unit)
-  // The program need not be installed here, but it must be one.
+  // The program need not be installed here, but the path must be one of a program.
   const text = readFileSync(join(PACKAGING, unit), "utf8")
   writeFileSync(file, text.replaceAll("/usr/local/bin/track-studio", process.execPath))
   const { exitCode, stdout, stderr } = Bun.spawnSync(["systemd-analyze", ...args, file])

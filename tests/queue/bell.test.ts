@@ -26,7 +26,7 @@ test("claims wait with as many sets of tags as they may, and a claim that does n
   await expect(claim(stop.signal, "c")).rejects.toThrow("2 different sets of tags")
   expect(await claim(AbortSignal.abort(), "c")).toBeNull()
   const { id } = await queue.add({ song_id: 1, tags: ["c"] })
-  // What is there already need not be waited for.
+  // An item that is already there needs no waiting.
   expect((await claim(stop.signal, "c"))?.item.id).toBe(id)
   stop.abort()
   expect(await Promise.all(waiting)).toEqual([null, null, null])
@@ -44,7 +44,7 @@ test("the bell rings once for each change, and not for one that was made before"
   const options = { random: Math.random, token: () => "token", onError }
   const workers = new Workers(store, bus, new LearnedDurations(store, console.error), options)
   const queue = new Queue(store, bus, new LearnedDurations(store, console.error))
-  /** How often the bell rings for an act. */
+  /** How often the bell rings for an action. */
   const rings = async (act: () => Promise<unknown>): Promise<number> => {
     const before = rung
     await act()
@@ -54,7 +54,7 @@ test("the bell rings once for each change, and not for one that was made before"
   expect(await rings(() => queue.add({ song_id: 1 }, "key"))).toBe(1)
   expect(await rings(() => queue.add({ song_id: 1 }, "key"))).toBe(0)
   expect(await rings(() => queue.add({ song_id: 1, metadata: { a: 1, b: 2 } }, "other"))).toBe(1)
-  // The same body, though its keys come in another order.
+  // The same body with its keys in another order.
   expect(await rings(() => queue.add({ metadata: { b: 2, a: 1 }, song_id: 1 }, "other"))).toBe(0)
   expect(await rings(() => workers.take(1, by))).toBe(1)
   expect(await rings(() => workers.heartbeat(1, "token"))).toBe(0)
@@ -69,9 +69,9 @@ test("the bell rings once for each change, and not for one that was made before"
   expect(await rings(() => queue.cancel(1))).toBe(1)
   expect(await rings(() => queue.cancel(1))).toBe(0)
   expect(await rings(() => queue.remove(1))).toBe(1)
-  // Open streams say it.
+  // Open streams send it.
   expect(await rings(() => queue.pause())).toBe(1)
-  // There is something to claim then.
+  // Then there is something to claim.
   expect(await rings(() => queue.resume())).toBe(1)
   await workers.stop()
   await store.close()

@@ -5,7 +5,7 @@ import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { Attempt, attempt, claim, type Said, timed, told } from "../worker.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const server = await start()
@@ -13,7 +13,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 const VERBS = ["progress", "heartbeat", "complete", "fail", "release"] as const
 
-/** Calls an item off, or deletes it; answers the status code, and the body. */
+/** Cancels an item, or deletes it. Returns the status code and the body. */
 async function user(
   method: "POST" | "DELETE",
   path: string,
@@ -23,7 +23,9 @@ async function user(
 }
 const cancel = (id: number) => user("POST", `/queue/${id}/cancel`)
 
-/** Some exchanges with the server, which has read everything sent before when they are over. */
+/**
+ * Exchanges some requests with the server. After them the server has read everything that was sent before.
+ */
 async function exchanges(to: TestServer): Promise<void> {
   for (let i = 0; i < 3; i += 1) await to.head()
 }

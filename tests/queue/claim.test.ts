@@ -4,25 +4,27 @@ import { descriptors, eventually } from "../proof.ts"
 import { start, type TestServer } from "../server.ts"
 import { asked, Attempt, attempt, claim, timed, told } from "../worker.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Some exchanges with the server, which has read everything sent before when they are over. */
+/**
+ * Exchanges some requests with the server. After them the server has read everything that was sent before.
+ */
 async function exchanges(to: TestServer): Promise<void> {
   for (let i = 0; i < 3; i += 1) await to.head()
 }
 
-/** Adds items and answers their ids. */
+/** Adds items and returns their IDs. */
 async function addAll(to: TestServer, bodies: readonly object[]): Promise<number[]> {
   const ids: number[] = []
   for (const body of bodies) ids.push(await to.add({ song_id: 1, ...body }))
   return ids
 }
 
-/** Claims one after another until nothing is left; answers the ids. */
+/** Claims items until none is left. Returns their IDs. */
 async function drain(to: TestServer, tags: readonly string[] = []): Promise<number[]> {
   const ids: number[] = []
   for (let next = await claim(to, { tags }); next; next = await claim(to, { tags })) ids.push(next.id)
@@ -130,7 +132,7 @@ test("with nothing to take a claim is answered at once, or at its time when it w
   expect(waitedMs).toBeWithin(990, 2500)
 })
 
-/** Ways in which an item comes to be claimable; each answers the item, and what makes it so. */
+/** Ways in which an item becomes claimable. Each returns the item, and a function that makes it claimable. */
 const WAKING: Record<string, (own: TestServer) => Promise<readonly [number, () => Promise<Response>]>> = {
   "a new item": async (own) => [1, () => own.api("POST", "/queue", { song_id: 1 })],
   "a released item": async (own) => {
@@ -201,7 +203,7 @@ test("many workers that claim at once never get the same item, and get all of th
       const next = await claim(own, { worker })
       if (!next) return
       taken.push(next.id)
-      // What was taken belongs to its taker alone.
+      // A claimed item belongs only to the worker that claimed it.
       expect((await next.now()).worker).toBe(worker)
     }
   }
@@ -233,7 +235,7 @@ test("of many claims that wait each new item goes to one, and the others wait on
 test("a client that goes away while it waits for a claim leaves no lease, and takes no attempt", async () => {
   await using own = await start()
   await own.head()
-  // One connection is open already, and used again.
+  // One connection is already open, and is used again.
   const before = descriptors(own)
   const gone = Array.from({ length: 5 }, () => new AbortController())
   const left = gone.map(({ signal }) => asked(own, { wait: 60 }, { signal }).catch(() => "left"))

@@ -13,7 +13,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const LEASE_MS = 60_000
@@ -21,7 +21,9 @@ const HOUR_MS = 3_600_000
 const NEVER = new AbortController().signal
 const AT_ONCE = AbortSignal.abort()
 
-/** The workers' side on a store of its own, with clocks that stand still until they are moved. */
+/**
+ * The workers' part of the queue on its own store, with clocks that stand still until the test moves them.
+ */
 class Bench {
   wallMs = START_MS
   steadyMs = START_MS
@@ -56,7 +58,10 @@ class Bench {
 
   readonly #onError = (error: unknown): void => void this.reports.push(error)
 
-  /** As a server that starts. The turns of the rescue are ours: a timer that a busy machine delays would be an outage. */
+  /**
+   * As a server starts. The test itself runs the turns of the rescue, because a timer that is late would
+   * count as an outage.
+   */
   async begin(): Promise<void> {
     await this.store.alive()
     await this.workers.start()
@@ -67,7 +72,7 @@ class Bench {
     await this.workers.stop()
   }
 
-  /** As a server that stops, and another that comes so much later. */
+  /** As if a server stops and another one starts this much later. */
   async restart(afterMs: number): Promise<void> {
     await this.stop()
     await this.store.close()
@@ -96,7 +101,7 @@ class Bench {
     return { id: taken.item.id, token: taken.lease.token }
   }
 
-  /** Claims so many items, side by side; answers their ids. */
+  /** Claims this many items at the same time. Returns their IDs. */
   async claimMany(count: number): Promise<number[]> {
     const claims = await Promise.all(Array.from({ length: count }, () => this.claim()))
     return claims.map(({ id }) => id).toSorted((a, b) => a - b)
@@ -108,7 +113,7 @@ class Bench {
     this.steadyMs += ms
   }
 
-  /** Resolves once an item fits, between turns of the rescue, or of something else. */
+  /** Resolves when an item fits. In between it runs turns of the rescue, or of something else. */
   async once(
     id: number,
     fits: (item: QueueItem) => boolean,
@@ -131,7 +136,10 @@ class Bench {
   }
 }
 
-/** The same store; `before` is called with the name of each method before it, and what it throws, that rejects with. */
+/**
+ * The same store. `before` is called with the name of each method before the method runs. If it throws, the
+ * method rejects with that error.
+ */
 const watched = (store: Store, before: (key: string) => void): Store =>
   new Proxy(store, {
     get(target, key) {
@@ -164,7 +172,7 @@ test.concurrent(
       const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
       expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
     }
-    // Time that passes does end it.
+    // Time that passes ends it.
     bench.pass(LEASE_MS - 1)
     await bench.rescue.turn()
     expect(await statusOf(bench, id)).toBe("processing")
@@ -321,7 +329,7 @@ test.concurrent("workers that have stopped write nothing any more, however much 
   await using bench = await started()
   const ids = await bench.claimMany(500)
   bench.pass(LEASE_MS)
-  // Some of them have been taken back, others are still to be.
+  // Some of them have been taken back, and the others have not.
   const turn = bench.rescue.turn()
   await bench.once(
     ids[0] ?? 0,

@@ -12,10 +12,10 @@ import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import { START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-/** Nothing is refused because of how often it is asked while the clock stands still. */
+/** No request is refused for its frequency while the clock stands still. */
 const UNLIMITED = { "requests-per-address": "0", "reports-per-lease": "0" }
 
-/** What is answered to a worker. */
+/** The answer to a worker. */
 interface Said {
   readonly item?: QueueItem
   readonly lease?: { readonly token: string }
@@ -23,11 +23,11 @@ interface Said {
   readonly workers?: WorkersAnswer["workers"]
 }
 
-/** The whole server with clocks that stand still until they are moved. Nothing in it happens by a timer. */
+/** The whole server, with clocks that stand still until the test moves them. No timer runs in it. */
 export class ClockedServer implements AsyncDisposable {
   /** The steady clock, in seconds since the server's first start. */
   seconds = 0
-  /** How far the machine's time is from it, in milliseconds. */
+  /** How far the machine's time is from the steady clock, in milliseconds. */
   jumpedMs = 0
   readonly #folder = temporaryFolder()
   #end = async (): Promise<void> => undefined
@@ -48,7 +48,7 @@ export class ClockedServer implements AsyncDisposable {
     return server
   }
 
-  /** Starts it, on the database that it had before. */
+  /** Starts it on its former database. */
   async begin(): Promise<void> {
     const database = join(this.#folder.path, "test.db")
     const clock = { now: () => this.nowMs, steadyMs: () => this.#steadyMs }
@@ -68,12 +68,12 @@ export class ClockedServer implements AsyncDisposable {
     }
   }
 
-  /** Ends it, as a crash would for whoever asks it. */
+  /** Ends it. To its clients this looks like a crash. */
   end(): Promise<void> {
     return this.#end()
   }
 
-  /** Asks something; answers its JSON, and throws what is refused. */
+  /** Sends a request. Returns the JSON of the answer; throws if the request is refused. */
   async ask(method: string, path: string, body?: object, lease = ""): Promise<Said & QueueItem> {
     const answer = await fetch(`${this.#url}${path}`, {
       method,
@@ -84,7 +84,7 @@ export class ClockedServer implements AsyncDisposable {
     return await answer.json()
   }
 
-  /** Sends an output as it comes, under a lease. */
+  /** Sends an output as it comes, with a lease. */
   pour(path: string, output: ReadableStream<Uint8Array>, lease: string): Promise<Response> {
     return fetch(`${this.#url}${path}`, { method: "POST", headers: { lease }, body: output })
   }

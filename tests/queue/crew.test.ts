@@ -18,7 +18,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 const seen = async (name: string): Promise<WorkerSeen | undefined> =>
   (await client.workers()).find(({ worker }) => worker === name)
 
-/** Resolves once the worker is known as this. */
+/** Resolves when the worker is known with these properties. */
 async function until(name: string, fits: (worker: WorkerSeen) => boolean): Promise<WorkerSeen> {
   for (;;) {
     const worker = await seen(name)
@@ -27,7 +27,7 @@ async function until(name: string, fits: (worker: WorkerSeen) => boolean): Promi
   }
 }
 
-/** A claim of an item with this tag alone. */
+/** A claim of an item with only this tag. */
 async function claim(worker: string, tag: string, more: object = {}): Promise<Response> {
   return server.api("POST", "/queue/claim", { worker, tags: [tag], ...more })
 }
@@ -153,7 +153,7 @@ test("track-studio work finishes its item when it is drained, and stops; track-s
   })
   expect((await run(["workers"], env)).stdout).toContain(`Paper Boats 0%; takes no more items; tags crew-5`)
   const other = await server.add({ song_id: 3, tags: ["crew-5", "8k"] })
-  // Of all workers that are there, one lacks the fewest.
+  // Of all workers that are present, one lacks the fewest tags.
   expect((await run(["show", String(other)], env)).stdout).toContain("waits      no worker offers ")
   await Bun.write(ready, "")
   expect(await child.exited).toBe(0)
@@ -200,7 +200,7 @@ test("track-studio work takes items from a server of an earlier version, which r
   expect((await client.finished(id, 20)).status).toBe("completed")
   child.kill("SIGTERM")
   expect(await child.exited).toBe(0)
-  // Once is enough to know.
+  // Once is enough to know it.
   expect(refused).toHaveLength(1)
   await older.stop(true)
 })

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../server.ts"
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 const at = (second: number): string => new Date(NOW_MS + second * 1000).toISOString()
 
-/** When the one item that waits starts, in seconds, while a worker has this one in hand. */
+/** When the one waiting item starts, in seconds, while a worker renders this item. */
 async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined> {
   const items = [
     { id: 1, ...blank(1, at(-60)), status: "processing", worker: "box", ...inHand },
@@ -83,7 +83,7 @@ test("what one server of a fleet has learned or forgotten the others notice", as
   expect([await other.isAnythingKnown(), await alone.isAnythingKnown()]).toEqual([true, false])
   const before = other.of("song", "Draw")
   await Bun.sleep(20)
-  // What has not changed is not learned again.
+  // What has not changed is not learned a second time.
   expect(other.of("song", "Draw")).toBe(before)
   expect(await one.forget("song")).toBe(2)
   await once(0)
@@ -150,7 +150,7 @@ test("a read that began before a run ended replaces nothing that was read after 
   stored.push(run)
   let isNoted = false
   const noting = learned.note(run).then(() => (isNoted = true))
-  // The newest read is the first to be answered, where several are under way.
+  // If several reads are under way, the newest one counts.
   for (; !isNoted; await new Promise(setImmediate)) reads.pop()?.()
   await noting
   for (; reads.length > 0; await new Promise(setImmediate)) reads.pop()?.()

@@ -41,7 +41,7 @@ test("a long history comes in pages of some 4 MiB, and whole", async () => {
     isMore = more
   }
   expect([pages.length, found]).toEqual([2, 121])
-  // As much more as one page of the store has.
+  // One more than a page of the store has.
   expect(pages[0]).toBeLessThan(5 * 1024 * 1024)
   await store.close()
 })

@@ -16,14 +16,14 @@ function linesOf(bytes: Uint8Array): Uint8Array[] {
   return [...ends, bytes.length - 1].map((end, i) => bytes.subarray((ends[i - 1] ?? -1) + 1, end + 1))
 }
 
-/** Sends an output, whole or a line every 50 ms, and holds the item against what is right. */
+/** Sends an output, whole or one line every 50 ms, and compares the item with the expected result. */
 async function check(one: Case, isSlow: boolean): Promise<void> {
   const id = await server.add({ song_id: 1, tags: ["by itself"] })
   const output = new Output(server.url, id, `${one.reader}?${one.query}`)
   const bytes = await bytesOf(one)
   for (const piece of isSlow ? linesOf(bytes).slice(0, 400) : [bytes]) {
     await output.write(piece)
-    // The pace is what is tested, and not that something has happened.
+    // The test is about the pace, and not about whether something has happened.
     if (isSlow) await Bun.sleep(50)
   }
   const { status } = await output.end()

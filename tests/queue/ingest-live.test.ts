@@ -19,7 +19,7 @@ import { Reader } from "../reader.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { attempt, itemOnce, told } from "../worker.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const server = await start()
@@ -57,7 +57,7 @@ class Render {
     return new Render(item, ffmpeg)
   }
 
-  /** Resolves once the render is well on its way. */
+  /** Resolves when a good part of the render is done. */
   underWay(to: TestServer): Promise<unknown> {
     return itemOnce(to, this.id, ({ progress }) => progress >= 20)
   }
@@ -160,7 +160,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   })
 })
 
-/** The routes on a server in this process that gives up idle connections after so many seconds. */
+/** The routes on a server in this process that closes idle connections after this many seconds. */
 function impatient(seconds: number) {
   const folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
@@ -231,7 +231,7 @@ test.concurrent(
     const output = new Output(to.url, id, "ffmpeg?total=6")
     await output.write("out_time_us=3000000\nprogress=continue\n")
     const followed = fetch(`${to.url}/api/v1/queue/${id}/output?follow=true`)
-    // One of any other kind, which the server gives up after its time.
+    // Any other request, whose connection the server closes after its time.
     const { hostname, port } = new URL(to.url)
     const cut = Promise.withResolvers<void>()
     const head =

@@ -5,14 +5,14 @@ import { invalid, Refusals } from "../refusals.ts"
 import { start } from "../server.ts"
 import { attempt, itemOnce, timed, told } from "../worker.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
 const add = (): Promise<number> => server.add({ song_id: 1, tags: ["by itself"] })
-/** A block of ffmpeg's so many seconds into its output. */
+/** One block of ffmpeg's output, after this many seconds of its result. */
 const block = (seconds: number, end: "continue" | "end" = "continue"): string =>
   `out_time_us=${seconds * 1_000_000}\nspeed=1x\nprogress=${end}\n`
 
@@ -86,7 +86,7 @@ test("output of any content type is taken: it is the renderer's own", async () =
   }
 })
 
-/** A render that has come to half of its 6 s, with what reads its output. */
+/** A render that is half done with its 6 s, and what reads its output. */
 async function halfway(query: string, of?: number): Promise<[number, Output]> {
   const item = of ?? (await add())
   const output = new Output(server.url, item, `ffmpeg?total=6${query}`)
@@ -121,7 +121,7 @@ test("an item that was cancelled and put back is not started again by the output
   }
 })
 
-/** Cancels an item, puts it back and starts it: its attempt has the number 1 again. */
+/** Cancels an item, puts it back and starts it. Its attempt has the number 1 again. */
 async function again(item: number): Promise<void> {
   await server.api("POST", `/queue/${item}/cancel`)
   await server.api("POST", `/queue/${item}/retry`)
@@ -225,7 +225,7 @@ test("while its connection is open a renderer keeps its lease through silence, a
   const taken = await attempt(server, {}, { lease: 1 })
   const [, output] = await halfway(`&lease=${taken.lease.token}`, taken.id)
   const head = await server.head()
-  // Three leases long nothing is said.
+  // Nothing is sent for three leases.
   await Bun.sleep(3000)
   expect(await taken.now()).toMatchObject({ status: "processing", attempt: 1, progress: 50 })
   expect(await server.head()).toBe(head)
@@ -246,6 +246,6 @@ test("a flood of output is taken without a stop, and its newest line counts", as
   await itemOnce(server, flooded, ({ progress }) => progress === 50)
   await output.write(flood + block(600, "end"))
   expect(await output.end()).toMatchObject({ status: 200, item: { status: "completed" } })
-  // At most a report each quarter of a second, and not one for each line.
+  // At most one report each quarter of a second, and not one for each line.
   expect(await server.head()).toBeLessThan(2000)
 })

@@ -16,7 +16,7 @@ const { item } = claimed(
   { time: new Date(START_MS).toISOString(), steadyMs: START_MS },
 )
 
-/** An ingest whose connection stays open: a peer that lost its power does not close it. */
+/** An ingest whose connection stays open, because a peer that lost its power does not close it. */
 function listening(renderer: RendererName, now: () => number, onRenewed: () => void) {
   const standing = (): Promise<{
     directive: "continue"
@@ -45,7 +45,7 @@ function listening(renderer: RendererName, now: () => number, onRenewed: () => v
   return { ingest, ended, print }
 }
 
-/** After how many minutes of silence a renderer loses its lease, looked at a third of a lease apart. */
+/** After how many minutes of silence a renderer loses its lease, checked each third of a lease. */
 async function lostAfter(renderer: RendererName, leaseMs: number, output: string): Promise<number> {
   let [nowMs, renewedMs] = [0, 0]
   const { ingest, ended, print } = listening(
@@ -80,7 +80,7 @@ test.each([
 ] as const)("%s under a lease of %d min loses it after %j and %d min of silence", async (...one) => {
   const [renderer, leaseMin, output, minutes] = one
   const lost = await lostAfter(renderer, leaseMin * MINUTE, output)
-  // A turn of the timer can come late by a third of a lease.
+  // A turn of the timer can be a third of a lease late.
   expect(lost).toBeWithin(minutes - leaseMin / 3 - 0.01, minutes + 0.01)
 })
 

@@ -7,7 +7,7 @@ import { IngestThrottle } from "../../src/queue/ingest-throttle.ts"
 const PIECE = 64 * 1024
 const BURST = 16 * PIECE
 
-/** One that has read as much at once as it may, at the time 0. */
+/** A throttle that has read as much at once as it may, at the time 0. */
 function flooded(): IngestThrottle {
   const throttle = new IngestThrottle()
   expect(throttle.push("x".repeat(BURST), 0)).toHaveLength(BURST)
@@ -51,7 +51,7 @@ test("however text comes, little is read in a time, and every line that is read 
   const line = fc.string({ minLength: 1, maxLength: 9, unit: fc.constantFrom("a", "b", "c") })
   const piece = fc.record({
     lines: fc.array(line, { maxLength: 5 }),
-    // As often as it takes to make a flood of it.
+    // As often as it takes to make it a flood.
     times: fc.constantFrom(1, 30_000),
     pauseMs: fc.integer({ min: 0, max: 300 }),
   })

@@ -6,7 +6,7 @@ import { capture, listen } from "../renderers/captures.ts"
 import { start, type TestServer } from "../server.ts"
 import { attempt, claim, itemOnce, type Said, told } from "../worker.ts"
 
-// Each starts servers of its own, on a machine that may be busy.
+// Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const server = await start()
@@ -15,7 +15,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 /** Adds an item that nobody claims. */
 const add = (to: TestServer = server): Promise<number> => to.add({ song_id: 1, tags: ["by itself"] })
 
-/** Sends a whole output in pieces of this many bytes, and answers what the server says at its end. */
+/** Sends a whole output in pieces of this many bytes, and returns the server's answer at the end. */
 async function send(id: number, path: string, text: string, bytes = 64): Promise<Said> {
   const output = new Output(server.url, id, path)
   const all = new TextEncoder().encode(text)
@@ -35,7 +35,7 @@ const progressOf = async (id: number): Promise<number[]> =>
 const ascends = (values: readonly number[]): boolean =>
   values.every((value, i) => value >= (values[i - 1] ?? 0))
 
-/** The captures of renders that went to their end, and how long their output was to be. */
+/** The captures of completed renders, and how long their output had to be. */
 const FINISHED = [
   ["ffmpeg-song", 6],
   ["ffmpeg-copy", 7.9],
@@ -74,7 +74,7 @@ test.each(FINISHED)("%s: without finish=true somebody else completes it", async 
   expect(await ways(id)).toEqual(["queued", "processing"])
 })
 
-/** How much of 6 s of output a text tells, in words. */
+/** How much of 6 s of output a text shows, in words. */
 const shareOf = (text: string): string =>
   `${Math.floor((listen("ffmpeg", 6, text).reached ?? 0) * 100)} % of its total`
 
@@ -121,7 +121,7 @@ test.each([1, 7, 40, 4096])("output in pieces of %d bytes is stored as it comes"
   const text = await capture("ffmpeg-song")
   const half = text.indexOf("progress=continue", text.length / 2) + "progress=continue\n".length
   for (let at = 0; at < half; at += bytes) await output.write(text.slice(at, Math.min(half, at + bytes)))
-  // The rest has not been sent, and nothing has ended.
+  // The rest was not sent, and nothing has ended.
   const { progress: share = 0, ...last } = listen("ffmpeg", 6, text.slice(0, half)).last
   await viewer.until(() => viewer.updates.at(-1)?.data["message"] === last.message)
   const wanted = { status: "processing", progress: Math.floor(share), ...last }

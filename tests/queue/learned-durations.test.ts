@@ -9,7 +9,7 @@ import { claim, itemOnce, told } from "../worker.ts"
 // Renders take their time, and servers are started on a machine that may be busy.
 setDefaultTimeout(60_000)
 
-/** Renders by PUT alone, in `ms` milliseconds for each of the steps; answers what the item was after each of them. */
+/** Renders only by PUT, in `ms` milliseconds for each step. Returns the item after each step. */
 async function rendered(on: TestServer, ms: number, body: object = {}): Promise<QueueItem[]> {
   const id = await on.add({ song_id: 1, ...body })
   const seen: QueueItem[] = []
@@ -95,7 +95,7 @@ test("an older database is learned from at the first start", async () => {
     await using older = await start({ database })
     for (let i = 0; i < 3; i += 1) await rendered(older, 100)
     await older.end()
-    // As an older version left it.
+    // The state that an older version left.
     using client = new Database(database)
     client.run("DELETE FROM runs")
     client.run("UPDATE history SET has_learned = 0")

@@ -20,12 +20,12 @@ async function page(query: Readonly<Record<string, string | number>> = {}): Prom
 
 const idsOf = ({ queue }: QueuePage): number[] => queue.map(({ id }) => id)
 
-/** Resolves when the clock has left the millisecond of `time`. */
+/** Resolves when the clock has passed the millisecond of `time`. */
 async function past(time: string | null): Promise<void> {
   while (Date.now() <= Date.parse(time ?? "")) await Bun.sleep(1)
 }
 
-/** Ten items of one song in all states; answers their ids in the order of the queue. */
+/** Ten items of one song in all states. Returns their IDs in the order of the queue. */
 async function everyKind(song_id: number): Promise<number[]> {
   const add = async (priority: number, ...moves: string[]): Promise<number> => {
     const id = await server.add({ song_id, priority })

@@ -9,7 +9,7 @@ const ITEMS = 15
 const REPORTS = 12
 const HOUR_MS = 3_600_000
 
-/** Something that a worker may say of how far it is, true or not. */
+/** Anything that a worker may report about its progress, true or not. */
 function report(seed: number, i: number): object {
   const { between, either } = chance(seed)
   const index = Math.ceil(between(0, 4))
@@ -24,7 +24,7 @@ function report(seed: number, i: number): object {
   return signs[Math.floor(between(0, signs.length))] ?? {}
 }
 
-/** One item, through one or more attempts, with everything that may come between. */
+/** One item in one or more attempts, with everything that may happen in between. */
 async function rendered(server: ClockedServer, seed: number): Promise<number> {
   const { between, either } = chance(seed)
   const totals = { seconds: either(0.5, 300, 1e9), images: either(0.5, 1, 1e6) }

@@ -6,11 +6,11 @@ import { ClockedServer } from "./clocked.ts"
 
 setDefaultTimeout(30_000)
 
-/** How many times as fast as they were the renders are played. */
+/** How many times as fast the renders are replayed. */
 const SPEED = 10
 const RENDERS = 8
 
-/** Plays a real render to the server, and looks at what each of its reports is answered. */
+/** Replays a real render to the server, and checks the answer to each of its reports. */
 async function played(server: ClockedServer, { worker, seconds, reports }: Attempt): Promise<Score> {
   const { id } = await server.ask("POST", "/queue", { song_id: 1 })
   const { lease } = await server.ask("POST", "/queue/claim", { worker, id })

@@ -7,7 +7,7 @@ setDefaultTimeout(30_000)
 
 const HOUR_MS = 3_600_000
 
-/** The database's clock is that of the machine, but for so many milliseconds. */
+/** The clock of the database. It is the machine's clock with this difference in milliseconds. */
 async function beside(aheadMs: number): Promise<ClockedServer> {
   const server = await ClockedServer.start()
   server.jumpedMs = Date.now() - START_MS + aheadMs
@@ -36,7 +36,7 @@ test.concurrent(
     const silence = new TransformStream<Uint8Array, Uint8Array>()
     const output = server.pour("/queue/1/ingest/ffmpeg", silence.readable, lease?.token ?? "")
     const heardAt = async () => (await server.ask("GET", "/workers")).workers?.[0]?.last_heard_at
-    // The first of these can be the beginning of the output.
+    // The first of these may be the beginning of the output.
     for (const _ of ["begun", "renewed"]) {
       server.seconds += 0.25
       const now = new Date(server.nowMs).toISOString()

@@ -36,7 +36,7 @@ async function put(id: number, change: object): Promise<QueueItem> {
   return await answer.json()
 }
 
-/** Expects that a PUT is refused as an illegal move, that nothing came of it, and answers what was said. */
+/** Expects that a PUT is refused as an illegal move and changed nothing. Returns the message. */
 async function refused(id: number, change: object): Promise<string> {
   const [item, head] = [await server.item(id), await server.head()]
   const answer = await server.api("PUT", `/queue/${id}`, change)

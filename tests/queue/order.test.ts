@@ -13,7 +13,7 @@ const waiting = async (server: TestServer, query = ""): Promise<number[]> => {
   const { queue }: { queue: QueueItem[] } = await (await server.api("GET", `/queue${query}`)).json()
   return queue.filter(({ status }) => status === "queued").map(({ id }) => id)
 }
-/** Claims everything that waits, and answers in which order it was given out. */
+/** Claims every waiting item, and returns the order in which they were given out. */
 async function claims(server: TestServer): Promise<number[]> {
   const ids: number[] = []
   for (;;) {

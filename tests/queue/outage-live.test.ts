@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fill } from "../disk.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 
-// Each waits for leases to run out, on a machine that may be busy.
+// Each test waits for leases to run out, and the machine may be busy.
 setDefaultTimeout(60_000)
 
 const LEASE_S = 3
@@ -16,7 +16,7 @@ interface Lease {
   readonly token: string
 }
 
-/** Adds items, and claims each for a worker of its own. */
+/** Adds items, and claims each for its own worker. */
 async function claimed(server: TestServer): Promise<Lease[]> {
   const leases: Lease[] = []
   for (let i = 0; i < WORKERS; i += 1) {
@@ -28,7 +28,7 @@ async function claimed(server: TestServer): Promise<Lease[]> {
   return leases
 }
 
-/** Renews every lease; answers the statuses. */
+/** Renews every lease; returns the statuses. */
 const renewed = (server: TestServer, leases: readonly Lease[]): Promise<number[]> =>
   Promise.all(
     leases.map(async ({ id, token }) => {
@@ -40,7 +40,7 @@ const renewed = (server: TestServer, leases: readonly Lease[]): Promise<number[]
 
 const all = (status: number): number[] => Array.from({ length: WORKERS }, () => status)
 
-/** Resolves once a silent worker has lost its item, as it must on a server at rest. */
+/** Resolves when a silent worker has lost its item, as it must on a server without load. */
 async function takenBack(server: TestServer, { id }: Lease): Promise<number> {
   const fromMs = performance.now()
   while ((await server.item(id)).status !== "retrying") await Bun.sleep(50)
@@ -54,7 +54,7 @@ test("a server that was suspended for longer than the leases takes no item from 
   server.child.kill("SIGSTOP")
   await Bun.sleep(2 * LEASE_S * 1000)
   server.child.kill("SIGCONT")
-  // The timer has had its turns by now.
+  // The timer has run by now.
   await Bun.sleep(1500)
   expect(await renewed(server, leases)).toEqual(all(200))
   const [first = { id: 0, token: "" }] = leases
@@ -71,11 +71,11 @@ test.skipIf(process.getuid?.() !== 0)(
       database: join(folder.path, "queue.db"),
     })
     const leases = await claimed(server)
-    // The server alone sees that disk.
+    // Only the server sees that disk.
     const filler = `/proc/${server.child.pid}/root${join(folder.path, "filler")}`
     let refused = 0
     for (const untilMs = performance.now() + 2 * LEASE_S * 1000; performance.now() < untilMs;) {
-      // The server gives back what it can, for results.
+      // The server frees the space that it can, for results.
       fill(filler)
       const statuses = await renewed(server, leases)
       refused += statuses.filter((status) => status === 503).length

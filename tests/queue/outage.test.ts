@@ -16,7 +16,7 @@ import { Faults } from "../store/faults.ts"
 const TURN_MS = 500
 const AT_ONCE = AbortSignal.abort()
 
-/** A lease as its worker knows it. */
+/** A lease, as its worker knows it. */
 interface Held {
   readonly id: number
   readonly token: string
@@ -29,7 +29,7 @@ interface Span {
   readonly toMs: number
 }
 
-/** How much of a span of time the others cover, those that overlap counted once. */
+/** How much of a time the other times cover. Overlapping times count once. */
 function covered({ fromMs, toMs }: Span, others: readonly Span[]): number {
   let [sum, reached] = [0, fromMs]
   for (const other of others.toSorted((a, b) => a.fromMs - b.fromMs)) {
@@ -40,7 +40,10 @@ function covered({ fromMs, toMs }: Span, others: readonly Span[]): number {
   return sum
 }
 
-/** A server on a clock and a disk of ours, and an account of its outages that is kept by watching it from outside. */
+/**
+ * A server with a clock and a disk that the test controls. The test keeps its own account of the outages from
+ * outside.
+ */
 class World implements AsyncDisposable {
   nowMs = START_MS
   readonly leases: Held[] = []
@@ -57,13 +60,13 @@ class World implements AsyncDisposable {
   #rescue: Rescue
   #tokens = 0
   #failingMs: number | undefined
-  /** The latest sign of life that is stored; undefined in a database in which nothing was ever written. */
+  /** The latest sign of life that is stored; undefined if nothing was ever written. */
   #aliveMs: number | undefined
   #downMs: number | undefined
 
   constructor() {
     this.#store = this.#open()
-    // Only now: making the tables is no sign of life.
+    // It is stored only now: creating the tables is no sign of life.
     this.faults.onCommit = (succeeded) => this.#committed(succeeded)
     ;[this.#workers, this.#rescue] = this.#services()
   }
@@ -99,7 +102,7 @@ class World implements AsyncDisposable {
     const endedMs = this.#endedMs
     for (const sinceMs of [this.#failingMs, this.#downMs]) {
       if (sinceMs === undefined) continue
-      // One that began so soon after another belongs to it.
+      // An outage that began this soon after another one belongs to it.
       const fromMs = endedMs !== undefined && sinceMs < endedMs + 5000 ? endedMs : sinceMs
       outages.push({ fromMs, toMs: nowMs })
       this.#endedMs = nowMs
@@ -127,7 +130,7 @@ class World implements AsyncDisposable {
     if (isHeard) held.renewedMs = this.nowMs
   }
 
-  /** Time in which the timer is punctual. */
+  /** A time in which the timer is punctual. */
   async pass(turns: number): Promise<void> {
     for (let turn = 0; turn < turns; turn += 1) {
       this.nowMs += TURN_MS
@@ -135,13 +138,16 @@ class World implements AsyncDisposable {
     }
   }
 
-  /** The server is busy, and its timer no later than that allows: no outage. */
+  /** The server is busy, and its timer is only as late as that explains: no outage. */
   async late(ms: number): Promise<void> {
     this.nowMs += TURN_MS + ms
     await this.#turn(ms)
   }
 
-  /** The machine is suspended, perhaps mended meanwhile, and a worker may be heard before the timer has its turn. */
+  /**
+   * The machine is suspended, and a fault may be repaired in the meantime. A worker may report before the
+   * timer runs.
+   */
   async suspend(ms: number, isMended: boolean, heard: number | undefined): Promise<void> {
     const fromMs = this.nowMs + TURN_MS
     this.nowMs = fromMs + ms
@@ -159,7 +165,7 @@ class World implements AsyncDisposable {
     if (isAlive) await this.#check()
   }
 
-  /** The server dies without a word, and another comes on the same disk after a while. */
+  /** The server is killed, and after a while another one starts on the same disk. */
   async crash(afterMs: number): Promise<void> {
     this.faults.mend()
     const before = this.#path
@@ -184,7 +190,7 @@ class World implements AsyncDisposable {
     this.faults.onCommit = onCommit
   }
 
-  /** After a turn: who has lost its lease, and who must have. */
+  /** After a turn: which workers have lost their leases, and which must have lost them. */
   async #check(): Promise<void> {
     for (const held of [...this.leases]) {
       const { status } = await this.#store.item(held.id)
@@ -192,7 +198,7 @@ class World implements AsyncDisposable {
       const silentMs = this.nowMs - held.renewedMs
       const outageMs = covered(span, this.outages)
       if (status === "processing") {
-        // An outage in which the lease was renewed is given to it in whole.
+        // A lease that was renewed during an outage is extended by the whole outage.
         const given = this.outages.filter(({ toMs }) => toMs >= held.renewedMs)
         const mostMs = covered({ fromMs: 0, toMs: this.nowMs }, given)
         expect(silentMs).toBeLessThan(held.leaseMs + mostMs)
@@ -211,7 +217,7 @@ class World implements AsyncDisposable {
   }
 }
 
-/** What can happen in the world. */
+/** Everything that can happen. */
 type Act =
   | { readonly do: "claim"; readonly leaseMs: number }
   | { readonly do: "heartbeat"; readonly of: number }
@@ -284,7 +290,7 @@ test("no lease runs out in an outage, and none outlives its time without one", a
       await using world = new World()
       for (const one of acts) await happen(world, one)
       world.faults.mend()
-      // Whatever went wrong before, a silent worker on a server at rest loses its item.
+      // Whatever went wrong before, a silent worker loses its item on a server without load.
       await world.pass(1)
       await world.pass(2 * 600)
       expect(world.leases).toEqual([])

@@ -4,7 +4,7 @@ import { AppError } from "../../src/errors.ts"
 import type { OutputPiece } from "../../src/item/output-piece.ts"
 import { OutputWriter } from "../../src/queue/output-writer.ts"
 
-/** A store of one output, which ends somewhere already. */
+/** A store of one output whose end is already known. */
 class Kept {
   readonly pieces: OutputPiece[] = []
   calls = 0

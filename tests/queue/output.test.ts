@@ -20,7 +20,7 @@ test("what is printed between a look at the output and the end of its item is re
     end: async () => 0,
     async read(_id: number, _attempt: number, after: number) {
       const pieces = stored.filter(({ to }) => to > after)
-      // The command prints its last line, and its item is finished, as soon as this was read.
+      // Directly after this was read, the command prints its last line and its item is finished.
       if (two && stored.length === 1) stored.push(two)
       item = { ...item, status: "completed", outcome: "completed" }
       return { pieces, more: false }
@@ -78,7 +78,7 @@ test.each([1, 4, 9])(
         const text = printed[attempt - 1] ?? ""
         const isLast = attempt === printed.length
         item = { ...item, attempt: 2, ...(isLast && { status: "completed", outcome: "completed" }) }
-        // So that it looks again at once.
+        // This makes it look again at once.
         void output.writer(1, () => attempt).begin()
         return { pieces: [{ from: 0, to: text.length, text }].filter(({ to }) => to > after), more: false }
       },
@@ -109,7 +109,7 @@ test("a follower gets what is stored the moment it is, and waits for no look", a
   const place = { attempt: undefined, after: 0 }
   const query = { attempt: undefined, from: place, isFollowed: true }
   const leave = new AbortController()
-  // No timer ends while this follows.
+  // No timer ends while this waits for output.
   const never: unknown = () => undefined
   const timers = spyOn(globalThis, "setTimeout").mockImplementation(never as typeof setTimeout)
   try {

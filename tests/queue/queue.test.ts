@@ -7,7 +7,7 @@ import { start } from "../server.ts"
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Every key of a queue item, in the order of the answer; an existing front end reads them. */
+/** Every key of a queue item, in the order of the answer, which an existing front end reads. */
 const KEYS = (
   "id song_id title status priority current_step progress message error_message retry_count video_file_path " +
   "video_file_size thumbnail_path flag queued_at started_at completed_at updated_at attempt max_attempts outcome " +
@@ -17,7 +17,7 @@ const KEYS = (
 
 const RFC_3339_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-/** The seed's own change. */
+/** The change that the first specification shows. */
 const SEED = { status: "processing", current_step: "Testing", progress: 50 }
 
 type Numbered = ProgressUpdate & { id: number }

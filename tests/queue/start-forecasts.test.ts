@@ -70,7 +70,7 @@ test("waiting items start after what their worker has in hand, by what there is 
   expect(starts.map(({ id }) => id)).toEqual([long, next, strange])
   const [first, second, third] = starts
   expect(first?.starts_in_seconds).toBeGreaterThan(3)
-  // Twenty times as much as the runs did, which take longer on a busy machine.
+  // Twenty times as much as the runs took, and those take longer on a busy machine.
   expect(first?.starts_in_seconds).toBeLessThan(14)
   expect(Math.abs((first?.takes_seconds ?? 0) - SONG_MS / 10)).toBeLessThan(15)
   expect(second?.starts_in_seconds).toBeCloseTo(
@@ -79,7 +79,7 @@ test("waiting items start after what their worker has in hand, by what there is 
   )
   expect(second?.starts_low_seconds).toBeLessThan(second?.starts_in_seconds ?? 0)
   expect(second?.starts_high_seconds).toBeGreaterThan(second?.starts_in_seconds ?? Number.POSITIVE_INFINITY)
-  // How long a film takes nobody knows, nor what comes after it.
+  // Nobody knows how long a film takes, nor when the items after it start.
   expect(third).not.toHaveProperty("takes_seconds")
   expect(done_in_seconds).toBeNull()
   expect(await server.item(next)).toMatchObject({ starts_in_seconds: second?.starts_in_seconds })

@@ -11,7 +11,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 const STEPS = ["Image", "Loudness", "Render", "Thumbnail"]
 const step = (index: number) => ({ index, total: 4, name: STEPS[index - 1] ?? "" })
 
-/** ffmpeg's output after so many seconds. */
+/** ffmpeg's output after this many seconds. */
 const block = (seconds: number, state = "continue"): string =>
   `frame=${seconds * 25}\nout_time_us=${seconds * 1e6}\nprogress=${state}\n`
 
@@ -99,7 +99,7 @@ test("under a lease an output that names no step takes the first that has not be
   const path = `ffmpeg?total=6&lease=${taken.lease.token}`
   expect((await ingest(taken.id, path, block(3))).item).toMatchObject({ step: step(1), progress: 12 })
   expect((await ingest(taken.id, path, block(3))).item).toMatchObject({ step: step(2), progress: 37 })
-  // This one names its own, and the next goes on after it.
+  // This one names its own step, and the next one goes on after it.
   expect((await ingest(taken.id, `${path}&step=3/4`, block(6))).item).toMatchObject({ progress: 75 })
   const last = await ingest(taken.id, `${path}&finish=true`, block(6, "end"))
   expect(last.item).toMatchObject({ status: "completed", progress: 100 })

@@ -24,7 +24,7 @@ async function ended(server: TestServer, status: "completed" | "failed"): Promis
   return id
 }
 
-/** An item that was lost, as it is after the last rescue. */
+/** A lost item, as it is after the last rescue. */
 async function lost(server: TestServer): Promise<void> {
   const id = await ended(server, "failed")
   using beside = new Database(server.database)
@@ -96,7 +96,7 @@ test("the dashboard is the queue at a glance, in the keys of the web application
     },
   ])
   const failed_at = (await server.item(error)).completed_at ?? ""
-  // The lost one is the latest.
+  // The lost item is the latest.
   expect(recent_errors).toHaveLength(2)
   expect(recent_errors[1]).toEqual({
     ...{ id: error, song_id: 7, title: "Midnight" },

@@ -6,7 +6,7 @@ import { start, type TestServer } from "../server.ts"
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** A held request: its answer, and whether that has come. */
+/** A held request: its answer, and whether the answer has come. */
 class Held {
   answered = false
   readonly answer: Promise<Response>
@@ -23,7 +23,9 @@ class Held {
   }
 }
 
-/** Some exchanges with the server, which has read everything sent before when they are over. */
+/**
+ * Exchanges some requests with the server. After them the server has read everything that was sent before.
+ */
 async function exchanges(to: TestServer, id: number): Promise<void> {
   for (const progress of [10, 20, 30]) await to.put(id, { progress })
 }

@@ -7,7 +7,7 @@ import { attempt } from "../worker.ts"
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** An item that waits, and that nothing here may take. */
+/** A waiting item that no request here may take. */
 const waiting = await server.add({ song_id: 5 })
 const refusals = new Refusals(server, waiting)
 const leased = await attempt(server)

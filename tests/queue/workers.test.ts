@@ -41,7 +41,8 @@ test("a report is stored and shown as it was sent, its progress floored and at m
   expect(said.item).toMatchObject(wanted)
   expect(await taken.now()).toMatchObject(wanted)
   expect((await told(server, taken.id)).at(-1)).toMatchObject(wanted)
-  // What is not said stays as it was, but for the message and the unit, which belong to the latest report.
+  // Keys that are absent stay as they were, except the message and the unit, which belong to the latest
+  // report.
   const next = await taken.say("progress", { progress: 100 })
   expect(next.item).toMatchObject({ progress: 99, step, media, current_step: "Step 2/5" })
   expect(next.item).toMatchObject({ unit: null, message: "", basis: "declared" })
@@ -135,7 +136,7 @@ test("a failure is tried again while there are attempts, after 10 s times 2 to t
     expect(item).toMatchObject({ status: "retrying", error_message: "out of memory", outcome: null })
     const waitMs = Date.parse(item?.available_at ?? "") - beforeMs
     expect(waitMs).toBeWithin(seconds * 800, seconds * 1200 + 1000)
-    // Not before its time.
+    // Not before its time has come.
     expect(await claim(server, { tags: taken.item.tags })).toBeNull()
     await server.put(taken.id, { status: "queued" })
     const next = await claim(server, { tags: taken.item.tags })
@@ -217,7 +218,7 @@ test("the token may come in the query, and the header counts where both are ther
   expect(await say(`?lease=${taken.lease.token}`)).toBe(200)
   expect(await say(`?lease=${taken.lease.token}`, { lease: "another" })).toBe(409)
   expect(await say("?lease=another", { lease: taken.lease.token })).toBe(200)
-  // Some clients send a header that they have nothing for.
+  // Some clients send a header even if they have no value for it.
   expect(await say(`?lease=${taken.lease.token}`, { lease: "" })).toBe(200)
 })
 
@@ -286,7 +287,7 @@ test("a PUT on a leased item may not touch what its worker reports, and anything
   expect((await server.api("PUT", `/queue/${taken.id}/flag`, { flag: null })).status).toBe(200)
   expect(await taken.now()).toMatchObject({ ...others, flag: null, progress: 20, current_step: "audio" })
   expect((await taken.say("complete")).status).toBe(200)
-  // The lease has ended: a PUT may write again what a terminal item lets it.
+  // The lease has ended, so a PUT may write again what a finished item accepts.
   await server.put(taken.id, { message: "mine" })
 })
 

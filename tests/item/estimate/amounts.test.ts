@@ -49,11 +49,11 @@ test("steps that count the same unit, but each as much as it happens to be, do n
     [20, 80, 40],
     [60, 30, 30],
   ]
-  // The other scenes last as long as they did, 92 s on average.
+  // The other scenes last as long as before, 92 s on average.
   const left = leftOf(byChance, [160, 40, 40])
   expect(left).toBeGreaterThan(200)
   expect(left).toBeLessThan(300)
-  // Where they always grow together, all of it is four times as long.
+  // If they always grow together, the whole render takes four times as long.
   const together = [10, 20, 40, 30].map((size) => [size, 2 * size, 3 * size])
   expect(leftOf(together, [160, 320, 480]) / 960).toBeCloseTo(1, 1)
 })

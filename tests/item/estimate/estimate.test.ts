@@ -103,7 +103,7 @@ test("nothing is estimated for a place that was never seen", () => {
 
 test("a bar has not reached its end as long as it goes on, however short or late it is", () => {
   for (const at of [Number.MIN_VALUE, 0.001, 1, 1e300]) expect(timeProgress(at, 0, 0)).toBeLessThan(100)
-  // There is still a place to go to.
+  // A place is still left to go to.
   expect(timeProgress(50, 0, 0)).toBeLessThan(99)
 })
 
@@ -116,7 +116,7 @@ test("sixty times as long gives sixty times the estimate", () => {
     const one = saidAt(now, part, minutes)
     const other = saidAt(slower(now, 60), part, hours)
     if (!one || !other) throw new Error("nothing was said")
-    // Points are kept to a millisecond.
+    // The times of points are stored in milliseconds.
     for (const key of ["left", "low", "high"] as const) {
       expect(Math.abs(other[key] / 60 - one[key]) / now.seconds).toBeLessThan(0.001)
     }

@@ -5,7 +5,7 @@ import { otherKinds } from "./other-kinds.ts"
 import { figuresOf, type Score, scoresOf } from "./replay.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
-/** What the dice of the made-up kinds begin with. */
+/** The seed of the random values in the made-up kinds. */
 const SEEDS = [11, 12, 13]
 const MADE_ATTEMPTS = 12
 

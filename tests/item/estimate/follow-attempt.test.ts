@@ -12,7 +12,7 @@ import { stalled } from "../../../src/item/stalled.ts"
 import { type Change, IDLE, type Stored } from "../../../src/item/stored.ts"
 import { draft, START_MS } from "../../contracts/store.contract.ts"
 
-/** An item on its way, and what is known meanwhile. */
+/** An item under way, and what is known at that time. */
 class Render {
   stored: Stored
   runs: KeptRun[] = []
@@ -34,7 +34,7 @@ class Render {
     return { time: new Date(steadyMs).toISOString(), steadyMs }
   }
 
-  /** Decides something, so many seconds after the start. */
+  /** Makes a decision this many seconds after the start. */
   at(seconds: number, decide: (stored: Stored, moment: Moment) => Change): this {
     this.#seconds = seconds
     const known: Knowledge = {
@@ -77,7 +77,7 @@ const encode = (out_time: number): Report => ({
   media: { out_time, total: 100, fps: null, speed: null },
 })
 
-/** Two steps: 40 s for four images, 60 s for a film of 100 s. The percentages are as wrong as can be. */
+/** Two steps: 40 s for four images, 60 s for a film of 100 s. The percentages are as wrong as possible. */
 function whole(render = new Render()): Render {
   render.claim()
   for (let done = 0; done < 4; done += 1) render.report(done * 10, { ...draw(done), progress: 90 })
@@ -150,10 +150,10 @@ describe("a completed attempt leaves a run", () => {
     expect(short.complete(100).runs).toHaveLength(1)
     const long = whole(Object.assign(new Render(), { outage: outage(6) }))
     expect(long.complete(100).runs).toEqual([])
-    // An outage that was over before the attempt began is none of its own.
+    // An outage that ended before the attempt began does not belong to the attempt.
     const before = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS } }))
     expect(before.complete(100).runs).toHaveLength(1)
-    // Of one that went on into the attempt only that part is.
+    // If an outage reaches into the attempt, only that part of it counts.
     const into = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS + 4000 } }))
     expect(into.complete(100).runs).toHaveLength(1)
   })

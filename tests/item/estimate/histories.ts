@@ -15,7 +15,7 @@ export interface Attempt {
   readonly worker: string
   readonly seconds: number
   readonly reports: readonly Told[]
-  /** What there was to do, by unit. */
+  /** How much there was to do, by unit. */
   readonly totals: Readonly<Record<string, number>>
 }
 
@@ -59,7 +59,7 @@ function clocks(): Map<number, Clock> {
   )
 }
 
-/** What an update tells that the one before it did not: an update carries along what was told earlier. */
+/** The part of an update that is new: an update repeats what was reported earlier. */
 function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
   const isNew = (key: "unit" | "media"): boolean =>
     JSON.stringify(update[key]) !== JSON.stringify(before?.[key])
@@ -72,7 +72,7 @@ function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sig
   }
 }
 
-/** The attempt that completed an item, by its clock. */
+/** The attempt that completed an item, with the times of its own clock. */
 function attemptOf(
   { id, kind, metadata }: HistoryItem,
   updates: readonly ProgressUpdate[],
@@ -97,8 +97,8 @@ function attemptOf(
 }
 
 /**
- * The completed attempts of real renders, by kind, in the order in which they ended. Time is CPU time: what
- * an idle machine would have shown. They were made on a busy one.
+ * The completed attempts of real renders, by kind, in the order in which they ended. Times are CPU times, as
+ * an idle machine would have shown them; the machine was busy.
  */
 export function histories(): Map<string, Attempt[]> {
   const used = clocks()

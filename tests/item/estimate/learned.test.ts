@@ -67,7 +67,7 @@ test("kinds that were made up later, to find weak spots, are estimated as well",
   for (const kind of ["fetch", "slowing", "pictured", "ahead", "lengths", "verses", "album"])
     holds(figures(kind), 2, 6.6, 8, 90)
   for (const kind of ["muxing", "rare", "tiers", "behind"]) holds(figures(kind), 3.5, 6.5, 16, 80)
-  // What is told of these says next to nothing, so that the end is not known; the band says it.
+  // Their reports say nearly nothing, so the end is not known, and the band shows that.
   for (const kind of ["jumps", "silent"]) holds(figures(kind), 4.5, 8.5, 22, 77)
 })
 
@@ -75,15 +75,15 @@ test("so are kinds that were made up after all that", () => {
   const seeds = [31, 32].map((seed) => unseenKinds(seed, 12))
   const figures = (kind: string, runs = 3): Figures =>
     figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs)))
-  // The same each time, however unevenly it is told.
+  // Each attempt is the same, however unevenly it reports.
   for (const kind of ["stuck", "seldom", "guessed", "bend", "cached", "tiny", "upgraded", "machines"])
     holds(figures(kind), 2, 6.5, 9, 88)
-  // It varies, or some of it is there by chance.
+  // They vary, or some steps are there only by chance.
   for (const kind of ["noisy", "moody", "tenfold", "optional", "hot", "scenes", "twice", "warming", "parts"])
     holds(figures(kind), 5.5, 16.5, 21, 72)
   // How much there is to do is unknown until the end.
   for (const kind of ["leaps", "found"]) holds(figures(kind), 8.5, 21.5, 33, 80)
-  // The band says it where runs differ in what is still to come.
+  // The band is wide if the runs differ in what is still to come.
   const differing = ["twice", "parts", "scenes", "clips", "optional"].map((kind) => figures(kind).bandHolds)
   expect(differing.reduce((sum, holding) => sum + holding, 0) / differing.length).toBeGreaterThan(75)
 })

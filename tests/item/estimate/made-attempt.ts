@@ -6,16 +6,16 @@ export interface MadeStep {
   readonly seconds: number
   readonly counts: "seconds" | "images" | "frames" | "percent" | "nothing"
   readonly size: number
-  /** How long each part of the step takes beside the others; one part, where it goes evenly. */
+  /** How long each part of the step takes compared with the others. One part if the pace is even. */
   readonly costs?: readonly number[]
-  /** Up to which part of what there is to do it is after a part of its time; by default as `costs` have it. */
+  /** How far the step is after a part of its time; by default as `costs` say. */
   readonly way?: (time: number) => number
-  /** From where to where the percentage goes in it; by default its equal part of the bar. */
+  /** The percentages at its beginning and at its end; by default it has an equal part of the bar. */
   readonly from?: number
   readonly to?: number
 }
 
-/** Up to which part of what there is to do a step is after a part of its time. */
+/** How far a step is after a part of its time. */
 export function wayOf(costs: readonly number[] = [1]): (time: number) => number {
   const whole = costs.reduce((sum, cost) => sum + cost, 0)
   return (time) => {
@@ -37,7 +37,7 @@ function told(step: MadeStep, done: number, of: { from: number; to: number }): O
   return { progress, unit: { done: Math.floor(done * size), total: size, name: counts } }
 }
 
-/** An attempt made of steps, each an equal part of the bar, reported each so many seconds. */
+/** An attempt that consists of steps, each an equal part of the bar, with a report every few seconds. */
 export function attempt(
   item: number,
   kind: string,

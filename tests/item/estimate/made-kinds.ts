@@ -2,7 +2,7 @@ import { chance } from "./chance.ts"
 import type { Attempt } from "./histories.ts"
 import { attempt, type MadeStep } from "./made-attempt.ts"
 
-/** Kinds of work that are made up, after what renders do. */
+/** Made-up kinds of work that resemble real renders. */
 export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
   const { between, about } = chance(seed)
   const workerOf = (item: number): string => (item % 4 === 3 ? "box-b" : "box-a")
@@ -18,7 +18,7 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
         { name: "Second pass", seconds: about(seconds * 0.6 * pace, 0.05), counts: "seconds", size: seconds },
       ])
     },
-    /** Nothing but percentages and names, as a client with nothing but PUT would tell them. */
+    /** Only percentages and names, as a client would report them that uses only PUT. */
     plain: (item) => {
       const pace = about(1, 0.2)
       const step = (name: string, seconds: number): MadeStep => ({
@@ -39,7 +39,7 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
         { name: "Render", seconds: about(frames * 3, 0.08), counts: "frames", size: frames, costs },
       ])
     },
-    /** One encode, ten times as slow in its middle part, whose place varies. */
+    /** One encode that is ten times as slow in its middle part. The place of that part varies. */
     visual: (item) => {
       const seconds = between(60, 150)
       const parts = [0.25 * between(0.7, 1.3), 0.45 * between(0.8, 1.2), 0.3 * between(0.7, 1.3)]
@@ -54,7 +54,7 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
         { name: "", seconds: about(seconds * factor, 0.06), counts: "seconds", size: seconds, costs },
       ])
     },
-    /** Nothing but a percentage, which each of three programs counts from 0. */
+    /** Only a percentage, which each of three programs counts from 0. */
     restarts: (item) => {
       const pace = about(1, 0.1)
       const steps = [60, 120, 25].map((seconds): MadeStep => {
@@ -63,7 +63,7 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
       })
       return attempt(item, "restarts", workerOf(item), 2, steps)
     },
-    /** A model is loaded, then pictures are made: one or twelve, the first of which takes its time. */
+    /** A model is loaded, then one or twelve pictures are made. The first picture takes longer. */
     pictures: (item) => {
       const images = Math.round(between(1, 12))
       const costs = Array.from({ length: images }, (_, i) => about(i === 0 ? 2.2 : 1, 0.06))
@@ -73,7 +73,7 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
         { name: "Images", seconds: about(whole * 9, 0.05), counts: "images", size: images, costs },
       ])
     },
-    /** The same, with a step for each picture, so that no two attempts need have as many steps. */
+    /** The same, with a step for each picture, so that attempts have different numbers of steps. */
     chapters: (item) => {
       const none = { counts: "nothing", size: 0 } as const
       const image = (i: number): MadeStep => {

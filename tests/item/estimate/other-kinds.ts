@@ -2,20 +2,20 @@ import { chance } from "./chance.ts"
 import type { Attempt } from "./histories.ts"
 import { attempt, type MadeStep, wayOf } from "./made-attempt.ts"
 
-/** Half of the way at once, hardly anything in the middle of the time, and then the other half. */
+/** Half of the work at once, nearly nothing in the middle of the time, and then the other half. */
 const fastAtBothEnds = (time: number): number =>
   time < 0.5 ? 0.5 * (2 * time) ** 0.35 : 1 - 0.5 * (2 - 2 * time) ** 0.35
 
-/** Hardly anything at both ends of the time, and nearly all in its middle. */
+/** Nearly nothing at both ends of the time, and nearly everything in the middle. */
 const slowAtBothEnds = (time: number): number => 1 / (1 + Math.exp(-14 * (time - 0.5)))
 
-/** An attempt as a client tells it that knows no steps, only words: by PUT. */
+/** An attempt as reported by a client that knows only words and no steps, by PUT. */
 const byPut = (whole: Attempt): Attempt => ({
   ...whole,
   reports: whole.reports.map(({ step: _step, ...told }) => told),
 })
 
-/** Kinds of work that are made up to find where the estimates are weak. */
+/** Kinds of work that were made up to find where the estimates are weak. */
 export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
   const { about, between, either } = chance(seed)
   const workerOf = (item: number): string => (item % 3 === 2 ? "box-b" : "box-a")
@@ -61,14 +61,14 @@ export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
       }
       return attempt(item, "pictured", workerOf(item), 1, [images, encode(size * 1.5, size)])
     },
-    /** Quick to 98 %, and then two thirds of the time nothing, while the file is written. */
+    /** Quick up to 98 %, then nothing for two thirds of the time while the file is written. */
     muxing: (item) => {
       const size = between(100, 200)
       const quick = { ...percent("", about(size * 0.4, 0.06)), from: 0, to: 99 }
       const written = { ...silent("", about(size * 0.9, 0.1)), from: 99 }
       return attempt(item, "muxing", workerOf(item), 1, [quick, written])
     },
-    /** A minute or an hour, told by the encode's own length. */
+    /** A minute or an hour, which is known from the length of the encode. */
     lengths: (item) => {
       const size = Math.exp(between(Math.log(30), Math.log(1800)))
       const pace = about(1, 0.06)
@@ -78,7 +78,7 @@ export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
         percent("Upload", about(size * 0.1 * pace, 0.15)),
       ])
     },
-    /** A client that says a minute apart what it does, with the percentages of somebody's guess. */
+    /** A client that reports once a minute, with guessed percentages. */
     rare: (item) => {
       const pace = about(1, 0.15)
       const names = ["Start", "Voice", "Frames", "Encode", "Upload"]
@@ -104,22 +104,22 @@ export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
       const step = { ...percent("Work", about(240, 0.2)), to: 99, way: slowAtBothEnds }
       return byPut(attempt(item, "behind", workerOf(item), 2, [step]))
     },
-    /** Half of the films are made in a quality that takes four times as long, which nothing tells. */
+    /** Half of the films are made in a quality that takes four times as long, and no report says which. */
     tiers: (item) => {
       const size = between(100, 300)
       const film = encode(size * either(0.5, 2, 0.5), size)
       return attempt(item, "tiers", workerOf(item), 1, [film, silent("Mux", about(6, 0.2))])
     },
-    /** Nothing but its begin and its end. */
+    /** Only the beginning and the end are reported. */
     silent: (item) => attempt(item, "silent", workerOf(item), 10, [silent("Working", about(200, 0.15))]),
-    /** Parts of a song, any number of them, with the same two names again and again. */
+    /** Any number of parts of a song, with the same two names again and again. */
     verses: (item) => {
       const parts = Array.from({ length: Math.round(between(4, 12)) }, (_, i) =>
         silent(i % 3 === 2 ? "Chorus" : "Verse", about(20, 0.1)),
       )
       return attempt(item, "verses", workerOf(item), 1, [...parts, percent("Mix", about(30, 0.1))])
     },
-    /** More steps than are kept, any number of them. */
+    /** Any number of steps, and more than are stored. */
     album: (item) => {
       const songs = Array.from({ length: Math.round(between(60, 100)) }, (_, i) =>
         silent(`Song ${i + 1}`, about(6, 0.2)),

@@ -4,7 +4,7 @@ import { learn } from "../../../src/item/estimate/experience.ts"
 import { NO_TRACE, settled, type Trace, traced } from "../../../src/item/estimate/trace.ts"
 import type { Attempt } from "./histories.ts"
 
-/** An attempt as its reports up to a time have it. */
+/** An attempt according to its reports up to a time. */
 export const traceOf = ({ reports }: Attempt, until = Number.POSITIVE_INFINITY): Trace =>
   reports.reduce((trace, told) => (told.at <= until ? traced(trace, told, told.at) : trace), NO_TRACE)
 
@@ -15,25 +15,27 @@ export const runOf = (attempt: Attempt): Run => ({
   worker: attempt.worker,
 })
 
-/** How right it was what a viewer saw, in percent; looked at at each half percent of the way. */
+/** How right the display was, in percent; checked after each half percent of the attempt. */
 export interface Score {
-  /** How far the bar was from the part of the time that had gone by, in points: on average, and at worst. */
+  /** How far the bar was from the part of the time that was over, in points: on average, and at worst. */
   readonly barMean: number
   readonly barWorst: number
-  /** How wrong the time left was, in percent of what was left; over the middle 80 % of the way. */
+  /**
+   * How wrong the time left was, in percent of the time that was left; over the middle 80 % of the attempt.
+   */
   readonly errors: readonly number[]
-  /** Whether the end lay in the band; over the middle 80 %. */
+  /** Whether the end was within the band; over the middle 80 %. */
   readonly held: readonly boolean[]
 }
 
 const LOOK = 0.005
 
-/** What was told at a report, so many seconds after the start. */
+/** What was shown after a report, this many seconds after the start. */
 interface Told extends Estimate {
   readonly at: number
 }
 
-/** What is told at each report of an attempt when so many runs are known. */
+/** What is shown after each report of an attempt if this many runs are known. */
 function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
   const experience = learn(past.map(runOf))
   let trace = NO_TRACE
@@ -44,7 +46,7 @@ function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
   })
 }
 
-/** What a viewer saw of an attempt of so many seconds. Between the reports the time left counts down. */
+/** What a viewer saw of an attempt of this many seconds. Between the reports the time left counts down. */
 export function scoreOf(seconds: number, said: readonly Told[]): Score {
   const [bars, errors, held]: [number[], number[], boolean[]] = [[], [], []]
   let [next, shown] = [0, 0]
@@ -73,7 +75,10 @@ export function scoreOf(seconds: number, said: readonly Told[]): Score {
 export const scored = (attempt: Attempt, past: readonly Attempt[]): Score =>
   scoreOf(attempt.seconds, followed(attempt, past))
 
-/** The scores of all attempts of a kind that have so many before them, with exactly those known. */
+/**
+ * The scores of all attempts of a kind that have at least this many before them, with exactly this many
+ * known.
+ */
 export const scoresOf = (attempts: readonly Attempt[], runs: number): Score[] =>
   attempts.slice(runs).map((attempt, i) => scored(attempt, attempts.slice(i, i + runs)))
 

@@ -7,7 +7,7 @@ const name = fc.constantFrom("", "Images", "Render", "Render", "frame 1", "frame
 const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.integer({ min: 0, max: 10 }))
 const count = fc.integer({ min: 0, max: 12 })
 
-/** Whatever a report may say, sense or not. */
+/** Anything that a report may contain, whether it makes sense or not. */
 const sign: fc.Arbitrary<Sign> = fc.record(
   {
     progress: fc.double({ min: 0, max: 100, noNaN: true }),
@@ -33,13 +33,13 @@ export const signs: fc.Arbitrary<(readonly [at: number, sign: Sign])[]> = fc
     })
   })
 
-/** What an attempt told, and when. */
+/** What an attempt reported, and when. */
 export type Signs = readonly (readonly [at: number, sign: Sign])[]
 
-/** How an attempt went that told this. */
+/** The trace of an attempt with these reports. */
 export const traceOfSigns = (all: Signs): Trace =>
   all.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
-/** That attempt as it is remembered; it ends a second after its last report. */
+/** The attempt as it is remembered. It ends one second after its last report. */
 export const runOfSigns = (all: Signs, worker: string): Run => ({
   steps: settled(traceOfSigns(all)),
   seconds: (all.at(-1)?.[0] ?? 0) + 1,

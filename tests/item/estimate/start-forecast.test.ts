@@ -105,7 +105,7 @@ describe("queues of real renders, three runs of each kind known, totals declared
     readonly start: number
   }
 
-  /** When each of some attempts starts on so many slots, in their order. */
+  /** When each of some attempts starts, in their order, on this many slots. */
   function played(attempts: readonly Attempt[], slots: number): Played[] {
     const ends = Array.from({ length: slots }, () => 0)
     return attempts.map((attempt) => {
@@ -124,7 +124,7 @@ describe("queues of real renders, three runs of each kind known, totals declared
     return said ? { seconds: said.left, deviation: (said.high - said.low) / 2.56 } : undefined
   }
 
-  /** By place in the queue, how wrong the starts are that are told at one moment. */
+  /** By place in the queue, how wrong the starts are that were forecast at one moment. */
   function errorsAt(all: readonly Played[], slots: number, now: number): { error: number; held: boolean }[] {
     const some = Array.from({ length: slots }, (_, i): Slot => {
       const busy = all.find(
