@@ -1,6 +1,6 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser"
 
-/** An event of a stream as a browser would see it; `data` is parsed. */
+/** An event of a stream, as a browser would get it; `data` is parsed. */
 export interface Seen {
   readonly id: number | undefined
   readonly event: string
@@ -14,7 +14,7 @@ export class Reader {
   readonly seen: Seen[] = []
   /** Everything received, as text. */
   raw = ""
-  /** Resolves when the stream has ended: true when cleanly, false when it was cut. */
+  /** Resolves when the stream has ended: with true if it ended cleanly, with false if it was cut. */
   readonly ended: Promise<boolean>
   readonly #abort: AbortController
   #changed: () => void = () => undefined
@@ -32,7 +32,7 @@ export class Reader {
     return new Reader(answer, abort)
   }
 
-  /** Resolves once `fits` holds of what was seen; rejects when the stream ends before. */
+  /** Resolves when `fits` is true for what has come; rejects if the stream ends before. */
   async until(fits: (seen: readonly Seen[]) => boolean): Promise<readonly Seen[]> {
     while (!fits(this.seen)) {
       const next = new Promise<true>((resolve) => {

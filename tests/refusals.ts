@@ -8,7 +8,7 @@ export const JSON_TYPE = { "content-type": "application/json" }
 export interface Refusal {
   readonly status: number
   readonly code: string
-  /** The whole sentence, or a pattern of it. */
+  /** The whole sentence, or a pattern that it must match. */
   readonly error: string | RegExp
 }
 
@@ -19,18 +19,20 @@ export const malformed = (error: string | RegExp): Refusal => ({
   error,
 })
 
-/** Refusals by one server, which is to change nothing for a refused request. */
+/** Refusals by one server. A refused request must change nothing. */
 export class Refusals {
   readonly #server: TestServer
   readonly #id: number
 
-  /** `id` is an item to look at. */
+  /** `id` is the item that must not change. */
   constructor(server: TestServer, id: number) {
     this.#server = server
     this.#id = id
   }
 
-  /** Sends a request and expects this refusal in the one envelope, and that nothing changed; answers the answer. */
+  /**
+   * Sends a request and expects this refusal in the usual body, and that nothing changed. Returns the answer.
+   */
   async expect(path: string, request: RequestInit, wanted: Refusal): Promise<Response> {
     const before = await this.#state()
     const answer = await fetch(`${this.#server.url}/api/v1${path}`, request)
@@ -47,7 +49,7 @@ export class Refusals {
     return answer
   }
 
-  /** One test a line: the JSON body of a POST or PUT, and its refusal. */
+  /** One test per line: the JSON body of a POST or PUT, and its refusal. */
   each(method: "POST" | "PUT", path: string, lines: readonly (readonly [string, Refusal])[]): void {
     for (const [body, wanted] of lines) {
       const shown = body.length > 60 ? `${body.slice(0, 57)}... (${body.length})` : body

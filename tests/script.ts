@@ -2,12 +2,12 @@ import { expect } from "bun:test"
 
 import type { TestServer } from "./server.ts"
 
-/** A script under way. */
+/** A running script. */
 export class Script {
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">
   stdout = ""
   stderr = ""
-  /** Resolves with the exit code, once all output is there. */
+  /** Resolves with the exit code when all output has come. */
   readonly ended: Promise<number>
   #changed: () => void = () => undefined
 
@@ -25,7 +25,7 @@ export class Script {
     this.ended = Promise.all(output).then(() => this.child.exited)
   }
 
-  /** Resolves once the output contains a text. */
+  /** Resolves when the output contains a text. */
   async until(text: string): Promise<void> {
     let isOver = false
     const over = this.ended.then(() => (isOver = true))
@@ -38,7 +38,7 @@ export class Script {
     }
   }
 
-  /** The lines of standard output that begin with this word, without it. */
+  /** The lines of standard output that begin with this word, without the word. */
   lines(word: string): string[] {
     return this.stdout
       .split("\n")
@@ -88,7 +88,7 @@ export const seenIn = (lines: readonly string[]): [status: string, progress: num
     return progress === undefined ? [] : [[status, Number(progress)]]
   })
 
-/** From 0 to 100, never down, through the legal states, and complete only at the end. */
+/** From 0 to 100, never down, through the allowed states, and complete only at the end. */
 export function expectWholeRender(seen: readonly [status: string, progress: number][]): void {
   const shares = seen.map(([, progress]) => progress)
   expect(shares[0]).toBe(0)
@@ -99,7 +99,7 @@ export function expectWholeRender(seen: readonly [status: string, progress: numb
   expect(states).toEqual(["queued", "processing", "completed"])
 }
 
-/** An address where nothing listens. */
+/** An address at which no program listens. */
 export async function nowhere(): Promise<string> {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() })
   const url = `http://127.0.0.1:${server.port}`

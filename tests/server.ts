@@ -4,21 +4,21 @@ import { join } from "node:path"
 
 import type { QueueItem } from "../src/item/item.ts"
 
-/** What is tested: the binary named by TRACK_STUDIO_BINARY, else the source. */
+/** The tested program: the binary that TRACK_STUDIO_BINARY names, otherwise the source. */
 export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]
   ? [process.env["TRACK_STUDIO_BINARY"]]
   : ["bun", "src/main.ts"]
 
-/** Far more than a start takes, even on a machine with much else to do. */
+/** Far longer than a start takes, even on a busy machine. */
 const START_MS = 30_000
 
-/** A folder of its own, removed by `dispose`. */
+/** A folder of its own, which `dispose` removes. */
 export function temporaryFolder(): { path: string; [Symbol.dispose]: () => void } {
   const path = mkdtempSync(join(tmpdir(), "track-studio-"))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** A server under test, in a process of its own. */
+/** A tested server, in its own process. */
 export class TestServer {
   readonly url: string
   readonly database: string
@@ -34,7 +34,7 @@ export class TestServer {
     this.#dispose = dispose
   }
 
-  /** Calls the API; a body makes it JSON. */
+  /** Calls the API. A body is sent as JSON. */
   api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`${this.url}/api/v1${path}`, {
       method,
@@ -43,13 +43,13 @@ export class TestServer {
     })
   }
 
-  /** Adds an item and answers its id. */
+  /** Adds an item and returns its ID. */
   async add(body: object = { song_id: 1 }): Promise<number> {
     const item: { id: number } = await (await this.api("POST", "/queue", body)).json()
     return item.id
   }
 
-  /** Changes an item; throws when that is refused. */
+  /** Changes an item; throws if the change is refused. */
   async put(id: number, body: object): Promise<void> {
     const answer = await this.api("PUT", `/queue/${id}`, body)
     if (!answer.ok) throw new Error(`PUT ${id}: ${answer.status} ${await answer.text()}`)
@@ -71,7 +71,7 @@ export class TestServer {
     return stats.updates.newest_id ?? 0
   }
 
-  /** Resolves once the figure of `/progress/stats` fits. */
+  /** Resolves when the figure of `/progress/stats` fits. */
   async connectedClients(wanted: number): Promise<void> {
     for (;;) {
       const stats: { connected_clients: number } = await (await this.api("GET", "/progress/stats")).json()
@@ -79,7 +79,7 @@ export class TestServer {
     }
   }
 
-  /** Ends the process with a signal and answers its exit code. */
+  /** Ends the process with a signal and returns its exit code. */
   async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL" = "SIGTERM"): Promise<number> {
     this.child.kill(signal)
     return await this.child.exited
@@ -91,14 +91,14 @@ export class TestServer {
   }
 }
 
-/** How a run of the program ended, and what it said. */
+/** How a run of the program ended, and what it printed. */
 export interface Ran {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Everything that a pipe carries until it is closed. */
+/** Everything that comes through a pipe until it is closed. */
 export const textOf = (pipe: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> =>
   new Response(pipe).text()
 
@@ -114,7 +114,7 @@ export async function run(args: readonly string[], env: Readonly<Record<string, 
   return { code: await child.exited, stdout, stderr }
 }
 
-/** How to start a server; the database is a new one unless it is named. */
+/** How to start a server. The database is new unless a path is given. */
 export interface StartOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -123,7 +123,7 @@ export interface StartOptions {
   readonly program?: readonly string[]
   /** What runs the server; default `serve`. */
   readonly command?: readonly string[]
-  /** Stops reading the log after its first line, as a reader does that dies; default false. */
+  /** Whether to stop reading the log after its first line, like a reader that dies; default false. */
   readonly leaveLog?: boolean
 }
 
@@ -161,7 +161,7 @@ export async function start({
     await reader.cancel()
     return server
   }
-  // Read on, or the server would stop at a full pipe.
+  // The log must be read on, or the server would stop at a full pipe.
   void (async () => {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read())
       server.log += decoder.decode(piece.value, { stream: true })

@@ -2,7 +2,7 @@ import { expect, jest, spyOn, test } from "bun:test"
 
 import { every, Repeating } from "../src/service.ts"
 
-/** Something that happens, and can be waited for. */
+/** An event that a test can wait for. */
 function happening() {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { promise, resolve }

@@ -4,9 +4,9 @@ import type { Seen } from "./reader.ts"
 
 const LINE_END = Buffer.from("\r\n")
 
-/** Takes chunked transfer coding apart, however it was cut. */
+/** Decodes chunked transfer coding, however it was cut. */
 class Chunked {
-  /** Whether the last chunk came: the sender ended in order. */
+  /** Whether the last chunk came, which means that the sender ended properly. */
   ended = false
   readonly #onBody: (bytes: Uint8Array) => void
   #line: Uint8Array = new Uint8Array()
@@ -27,7 +27,7 @@ class Chunked {
         continue
       }
       const line = Buffer.concat([this.#line, bytes.subarray(at)])
-      // The line break that ends a chunk's data stands before the next size.
+      // The line break after a chunk's data comes before the next size.
       const start = line.indexOf(LINE_END) === 0 ? LINE_END.length : 0
       const end = line.indexOf(LINE_END, start)
       if (end < 0) {
@@ -45,21 +45,24 @@ class Chunked {
 /** How to ask for a stream. */
 export interface SocketOptions {
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether to understand what comes, or only to take it; default true. */
+  /** Whether to parse what comes, or only to read it; default true. */
   readonly parse?: boolean
 }
 
 /**
- * Reads one stream over a socket of its own, so that a test decides when it reads, when it stops, and how it goes.
- * Any number of them can be open, which `fetch` does not allow.
+ * Reads one stream over its own socket, so that a test decides when it reads, when it stops, and how it
+ * leaves. Any number of them can be open, which `fetch` does not allow.
  */
 export class SocketReader {
   readonly seen: Seen[] = []
   head = ""
-  /** Body received, in bytes. */
+  /** The bytes of the body that have come. */
   bytes = 0
   comments = 0
-  /** Resolves when the connection is closed: true when the stream ended in order before, false when it was cut. */
+  /**
+   * Resolves when the connection is closed: with true if the stream had ended properly, with false if it was
+   * cut.
+   */
   readonly ended: Promise<boolean>
   readonly #closed = Promise.withResolvers<boolean>()
   readonly #chunked: Chunked
@@ -109,7 +112,7 @@ export class SocketReader {
     return reader
   }
 
-  /** Resolves once `fits` holds; rejects when the stream ends before. */
+  /** Resolves when `fits` is true; rejects if the stream ends before. */
   async until(fits: (reader: SocketReader) => boolean): Promise<this> {
     while (!fits(this)) {
       const next = new Promise<true>((resolve) => {
@@ -134,7 +137,7 @@ export class SocketReader {
     return this.seen.filter(({ event }) => event === "message")
   }
 
-  /** Stops reading: what comes stays in the kernel, and then with the sender. */
+  /** Stops reading. Everything that comes stays in the kernel, and later at the sender. */
   pause(): void {
     this.#socket?.pause()
   }
@@ -165,7 +168,7 @@ export class SocketReader {
     }
     this.#chunked.feed(body)
     this.#changed()
-    // The connection itself would be kept for another request.
+    // Otherwise the connection would be kept for another request.
     if (this.#chunked.ended) this.leave()
   }
 

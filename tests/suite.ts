@@ -18,7 +18,10 @@ interface Totals {
   skipped: number
 }
 
-/** Runs a step; answers whether it went well, and what it printed. `live` passes its output on as it comes. */
+/**
+ * Runs a step. Returns whether it succeeded, and what it printed. With `live` its output is passed on as it
+ * comes.
+ */
 async function step(
   title: string,
   command: readonly string[],
@@ -53,13 +56,13 @@ async function text(stream: ReadableStream<Uint8Array>, live: boolean): Promise<
 
 const total: Totals = { passed: 0, failed: 0, skipped: 0 }
 
-/** A step that is one check: passed or failed. */
+/** A step that is one check: it passes or fails. */
 async function check(title: string, ...command: string[]): Promise<void> {
   const [ok] = await step(title, command)
   total[ok ? "passed" : "failed"] += 1
 }
 
-/** A run of `bun test`: its own counts. */
+/** A run of `bun test`, which has its own counts. */
 async function tests(
   title: string,
   files: readonly string[],
@@ -70,23 +73,23 @@ async function tests(
   const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)
   total.passed += count("pass")
   total.skipped += count("skip")
-  // A run that broke off has counted nothing, and must not look like a success.
+  // A run that was broken off has counted nothing, and must not look like a success.
   total.failed += Math.max(count("fail"), ok ? 0 : 1)
 }
 
-/** It measures how fast the binary starts, so nothing else runs beside it. */
+/** This measures how fast the binary starts, so nothing else may run at the same time. */
 const ALONE = "tests/binary.test.ts"
 
-/** These run once those against the source are done, so that both sides end at about the same time. */
+/** These run after the tests against the source, so that both sides end at about the same time. */
 const LATE = /^tests\/(?:http|reliability|[s-z]\w*)\//
 
-/** These run against the source, too: what a newcomer calls before anything is built. */
+/** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
 
-/** What a test takes from `tests/server.ts` without starting the program. */
+/** The exports of `tests/server.ts` that a test can use without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
 
-/** Answers whether a test file, or a file of the tests that it imports, starts the program. */
+/** Whether a test file, or a test file that it imports, starts the program. */
 async function startsProgram(file: string, seen = new Set<string>()): Promise<boolean> {
   if (seen.has(file) || !file.startsWith("tests/")) return false
   seen.add(file)
@@ -145,7 +148,7 @@ if (prove) {
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
   const others = files.filter((file, i) => !starts[i] || file === FROM_SOURCE).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
-  // Side by side: they wait more than they work.
+  // They run at the same time, because they wait more than they compute.
   const isLate = (file: string): boolean => LATE.test(file)
   const againstBinary = { TRACK_STUDIO_BINARY: binary }
   const early = programs.filter((file) => !isLate(file))

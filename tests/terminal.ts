@@ -1,6 +1,6 @@
 import { Terminal } from "@xterm/headless"
 
-/** A piece of the screen in one look; `colour` is one of the eight of every terminal, or none. */
+/** A piece of the screen in one style. `colour` is one of the eight colours of every terminal, or none. */
 export interface Span {
   text: string
   readonly colour: number | undefined
@@ -14,9 +14,12 @@ const ROWS = 24
 /** A program in a pseudo-terminal, and what a person would see there. */
 export class TestTerminal {
   readonly child: Bun.Subprocess
-  /** Everything the program wrote. */
+  /** Everything that the program wrote. */
   raw = ""
-  /** The frames so far, each as the lines on the screen when it was complete; empty lines at the end aside. */
+  /**
+   * The frames so far. Each is the lines on the screen when the frame was complete, without empty lines at
+   * the end.
+   */
   readonly frames: string[][] = []
   readonly #screen: Terminal
   readonly #decoder = new TextDecoder()
@@ -45,7 +48,7 @@ export class TestTerminal {
     })
   }
 
-  /** The lines there are, those that have scrolled away first; empty lines at the end aside. */
+  /** All lines, including those that have scrolled away, without empty lines at the end. */
   get lines(): string[] {
     const { active } = this.#screen.buffer
     const all = Array.from(
@@ -55,7 +58,7 @@ export class TestTerminal {
     return all.slice(0, all.findLastIndex((line) => line !== "") + 1)
   }
 
-  /** The same lines as a person sees them, in colours. */
+  /** The same lines as a person sees them, with colours. */
   get painted(): Span[][] {
     const { active } = this.#screen.buffer
     return this.lines.map((text, y) => {
@@ -75,7 +78,7 @@ export class TestTerminal {
     })
   }
 
-  /** Resolves once `fits` holds of the lines. */
+  /** Resolves when `fits` is true for the lines. */
   async until(fits: (lines: readonly string[]) => boolean): Promise<readonly string[]> {
     while (!fits(this.lines)) {
       if (this.#ended) throw new Error(`the program ended:\n${this.lines.join("\n")}`)
@@ -84,23 +87,23 @@ export class TestTerminal {
     return this.lines
   }
 
-  /** Resolves when all that has come is on the screen. */
+  /** Resolves when everything that has come is on the screen. */
   drawn(): Promise<void> {
     return new Promise((resolve) => this.#screen.write("", resolve))
   }
 
-  /** Makes the terminal another size, as a person does with a mouse. */
+  /** Changes the size of the terminal, as a person does with a mouse. */
   resize(columns: number, rows: number): void {
     this.#screen.resize(columns, rows)
     this.child.terminal?.resize(columns, rows)
   }
 
-  /** Types, as a person does. */
+  /** Types this text. */
   type(text: string): void {
     this.child.terminal?.write(text)
   }
 
-  /** Interrupts with Ctrl-C and answers the exit code. */
+  /** Interrupts with Ctrl-C and returns the exit code. */
   async interrupt(): Promise<number> {
     this.type("\u0003")
     return await this.child.exited

@@ -1,16 +1,16 @@
 /** One message of the server, parsed. */
 export type Said = Readonly<Record<string, unknown>>
 
-/** A way to wait for what has been seen. */
+/** Lets a test wait for what has come. */
 class Waiting {
   #changed: () => void = () => undefined
 
-  /** Tells that something has come. */
+  /** Says that something has come. */
   ring(): void {
     this.#changed()
   }
 
-  /** Resolves once `fits` holds; rejects when `over` resolves before. */
+  /** Resolves when `fits` is true; rejects if `over` resolves before. */
   async until(fits: () => boolean, over: Promise<unknown>): Promise<void> {
     while (!fits()) {
       const next = new Promise<true>((resolve) => {
@@ -23,7 +23,7 @@ class Waiting {
   }
 }
 
-/** What the runtime's WebSocket has beside a browser's, whose types these tests are checked with. */
+/** What the runtime's WebSocket has in addition to a browser's, whose types are used in these tests. */
 interface RuntimeWebSocket extends WebSocket {
   ping(): void
 }
@@ -32,7 +32,7 @@ const RuntimeWebSocket = WebSocket as unknown as new (
   options: { readonly headers: Readonly<Record<string, string>> },
 ) => RuntimeWebSocket
 
-/** A WebSocket of the runtime's own, as a browser has it. */
+/** A WebSocket of the runtime, which is like a browser's. */
 export class WebSocketReader {
   readonly seen: Said[] = []
   /** How often the server answered a ping. */
@@ -51,7 +51,7 @@ export class WebSocketReader {
       this.seen.push(JSON.parse(String(data)))
       this.#waiting.ring()
     })
-    // The types are a browser's; the runtime tells of pongs too.
+    // The types are a browser's, but the runtime also reports pongs.
     const other: EventTarget = socket
     other.addEventListener("pong", () => {
       this.pongs += 1
@@ -59,7 +59,7 @@ export class WebSocketReader {
     })
   }
 
-  /** Opens a socket of `server` (its URL); rejects when the handshake fails. */
+  /** Opens a socket of `server` (its URL); rejects if the handshake fails. */
   static async open(server: string, path: string, headers: Record<string, string> = {}) {
     const socket = new RuntimeWebSocket(`${server.replace(/^http/, "ws")}/api/v1${path}`, { headers })
     const reader = new WebSocketReader(socket)
@@ -75,7 +75,7 @@ export class WebSocketReader {
     return this.seen.filter((said) => said["event"] === undefined)
   }
 
-  /** Resolves once `fits` holds of this reader. */
+  /** Resolves when `fits` is true for this reader. */
   async until(fits: (reader: this) => boolean): Promise<this> {
     await this.#waiting.until(() => fits(this), this.closed)
     return this
@@ -88,7 +88,7 @@ export class WebSocketReader {
     return all()[nth - 1] ?? {}
   }
 
-  /** Sends a message; anything but text goes as JSON. */
+  /** Sends a message. Anything but text is sent as JSON. */
   say(message: unknown): void {
     this.#socket.send(typeof message === "string" ? message : JSON.stringify(message))
   }
@@ -107,10 +107,10 @@ export class WebSocketReader {
   }
 }
 
-/** A WebSocket by hand, over a socket that stops and goes on reading as the test says. */
+/** A WebSocket made by hand, over a socket that stops and continues reading as the test decides. */
 export class SlowWebSocket {
   readonly seen: Said[] = []
-  /** The status code of a close frame, once one has come. */
+  /** The status code of the close frame, when one has come. */
   closeCode: number | undefined
   readonly closed: Promise<void>
   readonly #waiting = new Waiting()
@@ -153,17 +153,17 @@ export class SlowWebSocket {
     return this.seen.filter((said) => said["event"] === undefined)
   }
 
-  /** Resolves once `fits` holds of this socket. */
+  /** Resolves when `fits` is true for this socket. */
   async until(fits: (slow: this) => boolean): Promise<this> {
     await this.#waiting.until(() => fits(this), this.closed)
     return this
   }
 
-  /** Sends a message; short ones alone. */
+  /** Sends a message, which must be short. */
   say(message: unknown): void {
     const text = Buffer.from(JSON.stringify(message))
     if (text.length > 125) throw new Error("too long for this socket")
-    // A mask of zeros is a mask, and leaves the text as it is.
+    // A mask of zeros is allowed, and leaves the text as it is.
     this.#socket?.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]))
   }
 
@@ -175,7 +175,7 @@ export class SlowWebSocket {
     this.#socket?.resume()
   }
 
-  /** Resets the connection, as a process that dies does. */
+  /** Resets the connection, like a process that dies. */
   reset(): void {
     this.#socket?.terminate()
   }
@@ -194,7 +194,7 @@ export class SlowWebSocket {
     this.#waiting.ring()
   }
 
-  /** Takes one frame from what has come; false when it is not all there. */
+  /** Takes one frame from what has come; false if the frame is not complete. */
   #frame(): boolean {
     const view = Buffer.from(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length)
     if (view.length < 2) return false

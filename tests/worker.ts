@@ -5,7 +5,7 @@ import type { StoredUpdate } from "../src/item/stored.ts"
 import type { Lease } from "../src/queue/workers.ts"
 import type { TestServer } from "./server.ts"
 
-/** What a worker asks for; the worker's name is "box1" unless given. */
+/** The options of a claim; the worker's name is "box1" by default. */
 export interface Wish {
   readonly worker?: string
   readonly wait?: number
@@ -14,7 +14,7 @@ export interface Wish {
   readonly id?: number
 }
 
-/** What a worker is answered, with the status code. */
+/** An answer to a worker, with its status code. */
 export interface Said {
   readonly status: number
   readonly directive?: "continue" | "cancel"
@@ -24,7 +24,7 @@ export interface Said {
   readonly error?: string
 }
 
-/** An item in the hands of a worker. */
+/** An item that a worker holds. */
 export class Attempt {
   readonly server: TestServer
   readonly item: QueueItem
@@ -40,7 +40,7 @@ export class Attempt {
     return this.item.id
   }
 
-  /** Says something with the lease's token in the header. */
+  /** Sends a request with the lease's token in the header. */
   async say(verb: string, body?: object, query = ""): Promise<Said> {
     const headers = { lease: this.lease.token }
     const answer = await this.server.api("POST", `/queue/${this.id}/${verb}${query}`, body, headers)
@@ -54,7 +54,7 @@ export class Attempt {
   }
 }
 
-/** The claim as it is answered. */
+/** The answer to the claim. */
 export const asked = (server: TestServer, wish: Wish = {}, init: RequestInit = {}): Promise<Response> =>
   fetch(`${server.url}/api/v1/queue/claim`, {
     method: "POST",
@@ -63,7 +63,7 @@ export const asked = (server: TestServer, wish: Wish = {}, init: RequestInit = {
     ...init,
   })
 
-/** Claims an item; null when there is none. */
+/** Claims an item; null if there is none. */
 export async function claim(server: TestServer, wish: Wish = {}): Promise<Attempt | null> {
   const answer = await asked(server, wish)
   if (answer.status === 204) {
@@ -74,7 +74,7 @@ export async function claim(server: TestServer, wish: Wish = {}): Promise<Attemp
   return new Attempt(server, await answer.json())
 }
 
-/** Adds an item with a tag of its own and claims it, whatever else waits. */
+/** Adds an item with its own tag and claims it, whatever other items wait. */
 export async function attempt(
   server: TestServer,
   body: object = {},
@@ -88,17 +88,17 @@ export async function attempt(
   return taken
 }
 
-/** An update of an item, as its history has it. */
+/** An update of an item, as the item's history has it. */
 export type Told = Pick<StoredUpdate, "id" | "queue_id"> & Partial<QueueItem>
 
-/** All updates of an item, oldest first. */
+/** All updates of an item, the oldest first. */
 export async function told(server: TestServer, id: number): Promise<Told[]> {
   const answer = await server.api("GET", `/queue/${id}/updates?limit=1000`)
   const { updates }: { updates: Told[] } = await answer.json()
   return updates
 }
 
-/** Resolves once the item fits; looks again and again, and rejects after `limitMs`. */
+/** Resolves when the item fits. It is read again and again; rejects after `limitMs`. */
 export async function itemOnce(
   server: TestServer,
   id: number,
@@ -114,7 +114,7 @@ export async function itemOnce(
   }
 }
 
-/** How long a promise takes, in milliseconds, and what it resolves with. */
+/** How long a promise takes, in milliseconds, and its result. */
 export async function timed<T>(promise: Promise<T>): Promise<[T, number]> {
   const startedMs = performance.now()
   return [await promise, performance.now() - startedMs]

@@ -6,7 +6,7 @@ import { start, type TestServer } from "../server.ts"
 
 setDefaultTimeout(30_000)
 
-/** A whole request that adds an item. It stands where a body is, and must never be taken for a request. */
+/** A whole request that adds an item. It is placed inside of a body, and must never be read as a request. */
 const HIDDEN =
   'POST /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"song_id":9}'
 
@@ -34,14 +34,14 @@ const AMBIGUOUS = {
   "a chunk that is longer than it says": ["Transfer-Encoding: chunked", `1\r\nabcdef\r\n${END}${HIDDEN}`],
 } as const
 
-/** What is larger than any request of ours. */
+/** Requests that are larger than any valid one. */
 const OVERSIZED = {
   "a header of 100 kB": `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${"a".repeat(100_000)}\r\n\r\n`,
   "an address of 100 kB": `GET /health?${"a".repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
   "5,000 headers": `GET /health HTTP/1.1\r\nHost: localhost\r\n${"X: a\r\n".repeat(5000)}\r\n`,
 } as const
 
-/** No HTTP, or none that we speak. */
+/** Bytes that are no HTTP, or a version that the server does not support. */
 const FOREIGN = {
   "a TLS greeting": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
   "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -51,7 +51,9 @@ const FOREIGN = {
   "a lone carriage return in a header": "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n",
 } as const
 
-/** The status of the first answer to these bytes; 0 without one. The connection must be closed by the other side. */
+/**
+ * The status of the first answer to these bytes; 0 if there is none. The server must close the connection.
+ */
 function refusalOf(port: number, bytes: string): Promise<number> {
   const socket = connect(port, "127.0.0.1", () => socket.write(bytes))
   let text = ""

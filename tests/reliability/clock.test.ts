@@ -29,7 +29,7 @@ test.skipIf(WITHOUT_SHIM !== undefined).each([
     const jumpedMs = performance.now()
     faulty.now(`clock ${seconds}`)
     await held.say("progress", { progress: 10 })
-    // A claim that waits gets the delayed item when its two seconds are over.
+    // A waiting claim gets the delayed item after its two seconds.
     const taken = await claim(server, { tags: ["delayed"], wait: 10 })
     expect(taken?.id).toBe(delayed)
     const delayMs = performance.now() - jumpedMs

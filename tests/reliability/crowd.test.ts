@@ -35,7 +35,7 @@ test.skipIf(complaint !== undefined)(
     const startedMs = performance.now()
     let updates = 0
     while (performance.now() - startedMs < LASTS_MS) {
-      // The load client takes the moment at which an update was sent from its message.
+      // The load client reads the time at which an update was sent from its message.
       await server.put(id, {
         message: `ts=${Math.round((performance.timeOrigin + performance.now()) * 1000)}`,
       })

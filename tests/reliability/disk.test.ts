@@ -8,14 +8,14 @@ import { FaultyServer, WITHOUT_SHIM } from "./shim.ts"
 
 setDefaultTimeout(60_000)
 
-/** Changes an item's message; answers the status. */
+/** Changes the message of an item; returns the status. */
 async function say(server: TestServer, id: number, message: string): Promise<number> {
   const answer = await server.api("PUT", `/queue/${id}`, { message })
   await answer.arrayBuffer()
   return answer.status
 }
 
-/** Resolves once `/health` names the reason, or does not. */
+/** Resolves when `/health` names the reason, or no longer names it. */
 async function named(server: TestServer, reason: string, isWanted: boolean): Promise<void> {
   for (;;) {
     const health: { reasons: string[] } = await (await fetch(`${server.url}/health`)).json()
@@ -24,7 +24,7 @@ async function named(server: TestServer, reason: string, isWanted: boolean): Pro
   }
 }
 
-/** Resolves once the log has such a line. */
+/** Resolves when the log has such a line. */
 async function logged(server: TestServer, line: RegExp): Promise<void> {
   while (!line.test(server.log)) await Bun.sleep(10)
 }
@@ -54,7 +54,7 @@ test.skipIf(WITHOUT_SHIM !== undefined).each(["full", "readonly", "broken", "uns
       for (let i = 0; i < 10; i += 1) statuses.push(await told(`during ${i}`))
       if (fault === "slow") expect(new Set(statuses)).toEqual(new Set([200]))
       else expect(new Set(statuses)).toEqual(new Set([503]))
-      // A reader sees the state of before.
+      // A reader sees the state from before.
       expect((await server.item(id)).message).toBe(acknowledged.at(-1) ?? "")
       const during = await Reader.open(`${server.url}/api/v1/progress/stream`)
       await during.first("live")
@@ -93,7 +93,7 @@ test.skipIf(WITHOUT_SHIM !== undefined)(
     const adding = server.add().catch(() => undefined)
     const startedMs = performance.now()
     await server.end()
-    // Of the four syncs that a stop waits for, one at most is waited for to its end.
+    // A stop needs four syncs, and waits for the end of one of them at most.
     expect(performance.now() - startedMs).toBeLessThan(8000)
     await adding
     faulty.now("ok")

@@ -13,7 +13,7 @@ setDefaultTimeout(30 * 60_000)
 const LENGTH_MS = size(8_000, 20 * 60_000)
 const STREAM = "/progress/stream"
 
-/** What the server costs at one moment. */
+/** The resources that the server uses at one moment. */
 interface Cost {
   readonly megabytes: number
   readonly descriptors: number
@@ -26,20 +26,23 @@ const cost = (server: TestServer): Cost => ({
   walMegabytes: statSync(`${server.database}-wal`).size / 1e6,
 })
 
-/** The most of each, of several moments. */
+/** The highest value of each, from several moments. */
 const most = (costs: readonly Cost[]): Cost => ({
   megabytes: Math.max(...costs.map(({ megabytes }) => megabytes)),
   descriptors: Math.max(...costs.map((one) => one.descriptors)),
   walMegabytes: Math.max(...costs.map(({ walMegabytes }) => walMegabytes)),
 })
 
-/** Does something again and again until it is disposed. */
+/** Repeats something until it is disposed of. */
 function every(ms: number, run: () => void): Disposable {
   const timer = setInterval(run, ms)
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** Renders items until `isOver`: most complete, some fail or go back. Answers how many completions were acknowledged. */
+/**
+ * Renders items until `isOver`: most complete, some fail or go back. Returns how many completions were
+ * acknowledged.
+ */
 async function work(
   server: TestServer,
   name: string,
@@ -62,7 +65,7 @@ async function work(
   return completed
 }
 
-/** Comes, looks at the stream in one way or another, and leaves; again and again. */
+/** Comes, reads the stream in one of several ways, and leaves; again and again. */
 async function watch(server: TestServer, random: () => number, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     if (random() < 0.3) {
@@ -123,7 +126,7 @@ test("everything at once costs no more memory, descriptors or log after a long t
   )
   expect(completed).toBeGreaterThan(0)
   expect(late.descriptors).toBeLessThan(early.descriptors + 20)
-  // SQLite puts the log into the database at 16 MB, and a reader can delay that for a moment.
+  // SQLite copies the log into the database at 16 MB, and a reader can delay that for a moment.
   expect(late.walMegabytes).toBeLessThan(Math.max(early.walMegabytes, 17) + 8)
   expect(late.megabytes).toBeLessThan(early.megabytes + 60)
   expect(counts.status.completed).toBe(completed)

@@ -17,7 +17,10 @@ async function frozen(server: TestServer, id: number): Promise<SocketReader> {
   return reader
 }
 
-/** Reads again what was frozen, and goes on behind it where it was cut. Answers the event IDs, and whether it was. */
+/**
+ * Reads the rest of a frozen stream, and resumes it if it was cut. Returns the event IDs, and whether it was
+ * cut.
+ */
 async function thawed(server: TestServer, id: number, reader: SocketReader, last: number) {
   reader.resume()
   const isCut = await Promise.race([
@@ -45,13 +48,14 @@ async function thawed(server: TestServer, id: number, reader: SocketReader, last
 }
 
 test("a reader that is frozen for long sees every update once when it reads on, and costs nothing meanwhile", async () => {
-  // All is kept that a reader may come back for.
+  // Everything is kept that a reader may come back for.
   await using server = await start({ args: ["--retain-per-item", "0"] })
   const [quiet, busy] = [await server.add(), await server.add()]
   const patient = await SocketReader.open(server.url, `${STREAM}/${busy}`)
   const readers = [await frozen(server, quiet), await frozen(server, busy)] as const
   const startedMs = performance.now()
-  // Much more than a socket takes, in a fifth of the time; then a little, so that a new one is not cut.
+  // Much more than a socket holds, in a fifth of the time. Then only a little, so that a new stream is not
+  // cut.
   const message = "x".repeat(15_000)
   const quietEveryMs = FROZEN_MS / 5
   let quietMs = 0

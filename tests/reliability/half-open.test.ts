@@ -3,10 +3,10 @@ import { expect, test } from "bun:test"
 import { figure, PROVE } from "../proof.ts"
 import { PROGRAM, start } from "../server.ts"
 
-/** What `docs/installing.md` advises. */
+/** The setting that `docs/installing.md` recommends. */
 const RETRIES = 8
 
-/** A network of its own, as long as its process lives. */
+/** A network of its own, which exists as long as its process lives. */
 const network = (): Bun.Subprocess => Bun.spawn(["unshare", "--net", "sleep", "600"])
 const within = ({ pid }: Bun.Subprocess, ...command: readonly string[]): string[] => [
   "nsenter",

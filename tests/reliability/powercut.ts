@@ -5,9 +5,9 @@ import { join } from "node:path"
 const SECTOR = 512
 const HEAD = 32
 
-/** One thing that a program did, as the shim recorded it. */
+/** One action of a program, as the shim recorded it. */
 interface Did {
-  /** W write, T truncation, S sync, A an answer that was sent. */
+  /** W: write, T: truncation, S: sync, A: an answer that was sent. */
   readonly kind: string
   /** `db`, `wal`, or empty for an answer. */
   readonly file: string
@@ -15,7 +15,7 @@ interface Did {
   readonly bytes: Uint8Array
 }
 
-/** What was recorded, in order. */
+/** The actions, in order. */
 export function recorded(file: string): Did[] {
   const all = readFileSync(file)
   const did: Did[] = []
@@ -33,7 +33,7 @@ export function recorded(file: string): Did[] {
   return did
 }
 
-/** The messages `ack-N-` that had left in an answer or on a stream. */
+/** The messages `ack-N-` that had been sent in an answer or on a stream. */
 const acknowledged = ({ kind, bytes }: Did): string[] =>
   kind === "A"
     ? (Buffer.from(bytes)
@@ -41,7 +41,7 @@ const acknowledged = ({ kind, bytes }: Did): string[] =>
         .match(/ack-\d+-/g) ?? [])
     : []
 
-/** A file as the disk has it. */
+/** A file, as the disk has it. */
 class OnDisk {
   #room: Uint8Array
   #length: number
@@ -72,7 +72,7 @@ class OnDisk {
   }
 }
 
-/** What a database holds after a power cut: whether it is whole, and which messages. */
+/** The content of a database after a power failure: whether it is undamaged, and which messages it has. */
 export interface Found {
   readonly isWhole: boolean
   readonly lost: readonly string[]
@@ -95,9 +95,9 @@ function opened(folder: string, wanted: Iterable<string>): Found {
 }
 
 /**
- * Cuts the power at random places of a recording. What a file was given since its last sync is kept, dropped or torn at
- * a sector, by `random`. Each cut leaves a database that is opened in `folder`. `hasSyncs: false` forgets the syncs, as
- * a disk that lies does: a control that must find losses.
+ * Cuts the power at random places of a recording. Data that a file got after its last sync is kept, dropped
+ * or cut at a sector, decided by `random`. After each cut the database is opened in `folder`. `hasSyncs:
+ * false` ignores the syncs, as if the disk lied: this is a control, which must find losses.
  */
 export function* cuts(
   did: readonly Did[],
@@ -138,7 +138,7 @@ export function* cuts(
 export interface CutOptions {
   readonly count: number
   readonly folder: string
-  /** From 0 to below 1; seeded, so that a failure can be seen again. */
+  /** From 0 to below 1. It is seeded, so that a failure can be repeated. */
   readonly random: () => number
   readonly hasSyncs?: boolean
 }

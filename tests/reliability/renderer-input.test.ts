@@ -14,7 +14,10 @@ const below = (limit: number): number => Math.floor(random() * limit)
 const oneOf = <Value>(values: readonly [Value, ...Value[]]): Value =>
   values[below(values.length)] ?? values[0]
 
-/** What upsets a reader of text: numbers beyond all bounds, ends of lines, controls, broken UTF-8, other words. */
+/**
+ * Texts that are difficult for a reader: numbers beyond all bounds, line ends, control characters, broken
+ * UTF-8, other words.
+ */
 const PIECES: readonly [string, ...string[]] = [
   "999999999999999999999999",
   "-1",
@@ -37,7 +40,7 @@ const PIECES: readonly [string, ...string[]] = [
 ]
 const BROKEN = [0x00, 0xff, 0xc0, 0x80, 0xed, 0xa0, 0xf8]
 
-/** A text with some of its bytes changed, taken out, doubled, or mixed with those of another one. */
+/** A text in which some bytes are changed, removed, doubled, or mixed with those of another text. */
 function spoiled(text: Buffer, other: Buffer): Buffer {
   let bytes = text.subarray(0, 200_000)
   for (let times = 1 + below(8); times > 0; times -= 1) {
@@ -63,7 +66,7 @@ function spoiled(text: Buffer, other: Buffer): Buffer {
   return bytes
 }
 
-/** The bytes in pieces that end anywhere. */
+/** The bytes in pieces of any length. */
 function inPieces(bytes: Buffer): ReadableStream<Uint8Array> {
   let at = 0
   return new ReadableStream({
@@ -76,7 +79,7 @@ function inPieces(bytes: Buffer): ReadableStream<Uint8Array> {
   })
 }
 
-/** Sends an output for a new item; what is wrong with the answer, and with what became of the item. */
+/** Sends an output for a new item. Returns what is wrong with the answer and with the item. */
 async function sent(server: TestServer, bytes: Buffer): Promise<string[]> {
   const id = await server.add()
   const name = oneOf(["ffmpeg", "blender", "lines"])

@@ -10,7 +10,7 @@ import { type Description, Requests } from "./requests.ts"
 setDefaultTimeout(900_000)
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
-/** What may never end, when it is answered at all. */
+/** Requests that may never end, if they are answered at all. */
 const ENDLESS = /\/progress\/stream/
 
 test("requests made up from the API's description get described answers, and a refused one changes nothing", async () => {

@@ -31,7 +31,7 @@ export interface Description {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
 }
 
-/** A request that was made up. */
+/** A random request. */
 export interface MadeUp {
   readonly method: string
   readonly path: string
@@ -40,10 +40,10 @@ export interface MadeUp {
   readonly operation: Operation
 }
 
-/** What is always given for some keys. */
+/** The values that some keys always get. */
 const SAFE: Readonly<Record<string, number>> = { wait: 0, lease: 3600 }
 
-/** Values that nobody who reads the description would send. */
+/** Values that nobody would send who has read the description. */
 const ODD: readonly unknown[] = [
   null,
   "",
@@ -67,14 +67,17 @@ const ODD: readonly unknown[] = [
   { a: { b: { c: [null] } } },
 ]
 
-/** Makes requests up from the API's description: mostly as described, some with odd values, by `random` (0 to below 1). */
+/**
+ * Makes random requests from the API's description: mostly as described, some with odd values. `random`
+ * returns 0 to below 1.
+ */
 export class Requests {
   readonly #description: Description
   readonly #random: () => number
   readonly #operations: readonly (readonly [string, string, Operation])[]
-  /** IDs that exist, or did. */
+  /** IDs that exist, or have existed. */
   readonly ids: number[] = []
-  /** Tokens of leases that were given out. */
+  /** Lease tokens that were given out. */
   readonly leases: string[] = []
 
   constructor(description: Description, random: () => number) {
@@ -85,14 +88,14 @@ export class Requests {
     )
   }
 
-  /** The next one. */
+  /** The next request. */
   next(): MadeUp {
     const [described, method, operation] = this.#one(this.#operations)
     const query = new URLSearchParams()
     const headers: Record<string, string> = {}
     let path = described
     for (const parameter of operation.parameters ?? []) {
-      // What waits would hold the others up.
+      // A waiting request would hold the others up.
       if (parameter.name === "wait" || parameter.name === "follow") continue
       const value = this.#parameter(parameter.name, parameter.schema)
       if (parameter.in === "path")
@@ -119,7 +122,7 @@ export class Requests {
     if (type === "text/plain")
       return `frame=${this.#below(500)}\nout_time_ms=${this.#below(1e9)}\nprogress=end\n`
     const made = JSON.stringify(this.#value(schema)) ?? ""
-    // Some break off.
+    // Some requests break off.
     return this.#below(30) === 0 ? made.slice(0, this.#below(made.length + 1)) : made
   }
 
@@ -133,7 +136,7 @@ export class Requests {
       : String(JSON.stringify(value)).slice(0, 200)
   }
 
-  /** A value as the schema wants it; one in 25 is odd. */
+  /** A value that fits the schema; one in 25 is odd. */
   #value(given: Schema): unknown {
     if (this.#below(25) === 0) return this.#one(ODD)
     const schema = this.#resolved(given)
@@ -156,7 +159,7 @@ export class Requests {
     const wanted = Object.entries(properties).filter(
       ([key]) => required.includes(key) || key in SAFE || this.#below(3) === 0,
     )
-    // A claim that waits would hold the test up, and a lease that runs out would change the history in between.
+    // A waiting claim would hold the test up, and a lease that runs out would change the history in between.
     return Object.fromEntries(
       wanted.map(([key, schema]) => [key, SAFE[key] ?? (key === "id" ? this.#id() : this.#value(schema))]),
     )

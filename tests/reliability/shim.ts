@@ -3,10 +3,10 @@ import { join } from "node:path"
 
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
-/** What the disk or the clock does now; `clock SECONDS` moves the wall clock by so much. */
+/** What the disk or the clock does now. `clock SECONDS` moves the wall clock by this much. */
 export type Fault = "ok" | "full" | "readonly" | "broken" | "unsynced" | "slow" | "stuck" | `clock ${number}`
 
-/** Why the faults cannot be tried here; undefined if they can. */
+/** The reason why the faults cannot be tried here; undefined if they can. */
 export const WITHOUT_SHIM =
   process.platform !== "linux"
     ? "the faults are for Linux"
@@ -28,7 +28,7 @@ function library(): string {
   return (compiled = file)
 }
 
-/** A server whose disk and clock do as they are told. */
+/** A server whose disk and clock are controlled by the test. */
 export class FaultyServer implements AsyncDisposable {
   readonly server: TestServer
   readonly #control: string
@@ -38,7 +38,10 @@ export class FaultyServer implements AsyncDisposable {
     this.#control = control
   }
 
-  /** Starts a server with its database in `folder`; with `record`, all writes and answers are recorded there. */
+  /**
+   * Starts a server with its database in `folder`. All writes and answers are recorded in `record`, if it is
+   * given.
+   */
   static async start(
     folder: string,
     { args = [], record }: { readonly args?: readonly string[]; readonly record?: string } = {},
@@ -58,7 +61,7 @@ export class FaultyServer implements AsyncDisposable {
     return new FaultyServer(server, control)
   }
 
-  /** From now on this happens. */
+  /** Sets what happens from now on. */
   now(fault: Fault): void {
     writeFileSync(this.#control, fault)
   }

@@ -8,7 +8,7 @@ setDefaultTimeout(120_000)
 
 const POST = "POST /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
-/** How a client begins that never comes to an end, and what it sends once a second. */
+/** The first bytes of a client that never finishes its request, and what it sends once a second. */
 const WAYS = {
   head: ["GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", "a"],
   body: [`${POST}Content-Length: 60000\r\n\r\n{`, " "],
@@ -17,7 +17,7 @@ const WAYS = {
   nothing: ["", ""],
 } as const
 
-/** A client that takes its time; `closed` resolves with the seconds after which it was cut. */
+/** A slow client. `closed` resolves with the seconds after which it was cut. */
 function slow(
   port: number,
   [begin, piece]: readonly [string, string],
@@ -35,7 +35,7 @@ function slow(
   return { socket, closed }
 }
 
-/** How long the health check of somebody else takes, in milliseconds. */
+/** How long another client's health check takes, in milliseconds. */
 async function answerMs(server: TestServer): Promise<number> {
   const startedMs = performance.now()
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
@@ -66,7 +66,7 @@ test("slow clients harm no others", async () => {
         `${name}: cut after ${Math.min(...ofWay(at)).toFixed(0)} to ${Math.max(...ofWay(at)).toFixed(0)} s`,
       )
     }
-    // Who sends something is no better off than who is silent.
+    // A client that sends something has no advantage over a silent one.
     expect(Math.max(...ofWay(0))).toBeLessThan(20)
     expect(Math.max(...cut)).toBeLessThan(75)
   }

@@ -7,7 +7,7 @@ import { holds, type Piece, play } from "./played.ts"
 
 setDefaultTimeout(30_000)
 
-/** A bar of this name is drawn beside a count, and tells no percentage. */
+/** A bar of this name is drawn beside a count, and shows no percentage. */
 const COUNTED = "Mix: "
 const drawn = (label: string, fraction: number, isRedrawn: boolean): string => {
   const percent = Math.floor(fraction * 100)
@@ -35,7 +35,7 @@ const NOISE = fc.constantFrom(
 
 type Bar = typeof bar extends fc.Arbitrary<infer T> ? T : never
 
-/** The values that a bar is drawn at, from 0 to its end. */
+/** The values at which a bar is drawn, from 0 to its end. */
 const valuesOf = ({ steps: some }: Bar): number[] => [0, ...[...some].sort((a, b) => a - b), 100]
 
 /** Bars one after another. */
@@ -77,7 +77,7 @@ function nested(inner: readonly Bar[], isOuterFirst: boolean): Piece[] {
   ])
 }
 
-/** Inner bars one after another, and the outer one told beside each line of theirs: after it, or before it. */
+/** Inner bars one after another. The outer one is shown beside each of their lines, after it or before it. */
 function together(inner: readonly Bar[], isOuterFirst = false): Piece[] {
   const isRedrawn = inner[0]?.isRedrawn ?? false
   let atMs = 0
@@ -207,9 +207,9 @@ describe("bars that follow one another", () => {
     const { move, begin, made } = turns()
     expect([move(0, 0), move(0.9, 2), move(1, 2)]).toEqual([0, 0.9, 0])
     expect(made.isVoid).toBe(true)
-    // Full it stays void, however long it is drawn.
+    // A bar that is full at first does not count, however long it is drawn.
     expect(move(1, 60)).toBe(0)
-    // The step back is spent: the next bar is believed once it has lasted, as one of two at most.
+    // The step back was used already: the next bar is believed when it has lasted, as one of at most two.
     expect([begin(), move(0.8, 4), move(0.9, 2)]).toEqual([0, 0, 0.45])
   })
 

@@ -7,7 +7,7 @@ import type { Evidence, Expected } from "../../src/renderers/line-reader.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
-/** What a real renderer said, as `scripts/make-captures.sh` recorded it. */
+/** The output of a real renderer, as `scripts/make-captures.sh` recorded it. */
 export const capture = (name: string): Promise<string> =>
   Bun.file(new URL(`../captures/${name}.txt`, import.meta.url)).text()
 
@@ -22,7 +22,7 @@ export const CAPTURES: readonly (readonly [RendererName, string])[] = [
   ["lines", "tqdm"],
 ]
 
-/** What is heard in a text, and what it proves. */
+/** The reports from a text, and what the text proves. */
 export interface Listened extends Evidence {
   readonly reports: readonly Report[]
   readonly last: Report
@@ -30,7 +30,7 @@ export interface Listened extends Evidence {
   readonly progress: readonly (number | undefined)[]
 }
 
-/** Reads a text in pieces, and holds every report against the schema. */
+/** Reads a text in pieces, and checks every report against the schema. */
 export function listen(
   name: RendererName,
   known: number | Partial<Expected> | undefined,
@@ -51,6 +51,6 @@ export function listen(
   }
 }
 
-/** Whether no number is below the one before it. */
+/** Whether no number is less than the one before it. */
 export const ascends = (values: readonly (number | undefined)[]): boolean =>
   values.every((value, index) => index === 0 || Number(value) >= Number(values[index - 1]))

@@ -14,7 +14,7 @@ interface Shown {
   readonly evidence: Evidence
 }
 
-/** Reads an output line by line, so many milliseconds apart, as an item is changed by its reports. */
+/** Reads an output line by line, with this many milliseconds in between, while its reports change an item. */
 function shown({ reader, query }: Case, text: string, apartMs: number): Shown {
   let nowMs = 0
   const listener = renderer(reader, { ...expectedOf(query), now: () => nowMs })

@@ -4,13 +4,13 @@ import type { Expected } from "../../src/renderers/line-reader.ts"
 import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
 import cases from "../captures/cases/cases.json"
 
-/** An output that people reported about other tools, and what is right for it. */
+/** An output that people reported about other tools, and the right result for it. */
 export interface Case {
   readonly file: string
   readonly reader: RendererName
   /** The query of the ingest: `total=60&finish=true`. */
   readonly query: string
-  /** What is right, in words. */
+  /** The right result, in words. */
   readonly right: string
   /** The most progress that may ever be shown; 100 by default. */
   readonly most_ever?: number
@@ -32,7 +32,7 @@ export const CASES: readonly Case[] = cases.flatMap(({ reader, ...rest }) =>
   isName(reader) ? [{ reader, ...rest }] : [],
 )
 
-/** Where the output of a case is. */
+/** The path of the output of a case. */
 export const pathOf = ({ file }: Case): string => join(import.meta.dir, "../captures/cases", file)
 
 /** The output of a case. */
@@ -41,7 +41,7 @@ export const bytesOf = (one: Case): Promise<Uint8Array> => Bun.file(pathOf(one))
 /** The output of a case, as the server decodes it. */
 export const outputOf = async (one: Case): Promise<string> => new TextDecoder().decode(await bytesOf(one))
 
-/** What a query says before the output is read. */
+/** What a query declares before the output is read. */
 export function expectedOf(query: string): Partial<Expected> {
   const values = new URLSearchParams(query)
   const number = (key: string) => (values.has(key) ? Number(values.get(key)) : undefined)

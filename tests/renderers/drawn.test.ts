@@ -14,7 +14,7 @@ describe("a bar that is drawn by moving the cursor, without a return or a line's
     ["beside a wheel", (n: number) => `\u001b[2K\u001b[1G\u001b[36m⠋\u001b[39m rendering: ${n}%`],
   ])("%s", (_name, line) => {
     const drawn = each([0, 20, 45, 50], line)
-    // The last has not ended yet.
+    // The last line has not ended yet.
     expect(read(drawn, 10).last).toBe(45)
     // Nor does it matter where the output is cut.
     const text = drawn.join("")

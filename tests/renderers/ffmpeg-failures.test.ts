@@ -17,7 +17,7 @@ const GIVEN_UP = "Conversion failed!"
 const FULL = "av_interleaved_write_frame(): No space left on device"
 const KILLED = "render.sh: line 1: 10478 Killed                  ffmpeg -y -i a.wav a.mp4"
 
-/** What a script proves that printed this and exited with 0. */
+/** What a script proves that printed this text and exited with 0. */
 function proven(...said: string[]) {
   const listener = renderer("lines")
   listener.push(lf(...said).join(""))
@@ -61,7 +61,7 @@ describe("of the ffmpegs in a script that exits with 0", () => {
   test("one that the shell says was killed fails it, unless it wrote the same file later", () => {
     expect(proven(output("a.mp4"), STATS + KILLED).failure).toBe(KILLED)
     expect(proven(output("a.mp4"), `${STATS}Killed`).failure).toBe("Killed")
-    // Of a quiet one the statistics alone are there.
+    // A quiet ffmpeg prints only its statistics.
     expect(proven(`${STATS}Killed`).failure).toBe("Killed")
     expect(proven(output("a.mp4"), STATS + KILLED, output("a.mp4"), STATS, SUM)).toEqual(WHOLE)
     expect(proven(output("a.mp4"), STATS, SUM, "Killed")).toEqual(WHOLE)
@@ -117,7 +117,7 @@ test("a Blender that crashed fails the script, unless a later one renders the sa
 test("a Blender whose end nobody saw is reported, and fails nothing", () => {
   const seen = "Blender was not seen to end"
   expect(proven("Blender 4.2.0", "Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'")).toEqual({ ...WHOLE, seen })
-  // Other programs say that they saved something, too.
+  // Other programs also print that they saved something.
   expect(proven("Saved: '/o/1.png'")).toEqual(WHOLE)
 })
 

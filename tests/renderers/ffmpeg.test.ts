@@ -71,7 +71,7 @@ describe("what ffmpeg really says", () => {
     expect(hasEnded).toBe(true)
     expect(reached).toBeGreaterThan(0.2)
     expect(reached).toBeLessThan(0.6)
-    // The last frame counts in one and not in the other.
+    // The last frame counts in one of them and not in the other.
     expect((reached ?? 0) * 100 - (last.progress ?? 0)).toBeLessThan(1)
   })
 
@@ -212,7 +212,7 @@ describe("several runs of ffmpeg, one after another", () => {
     expect(listen("ffmpeg", known, first).reached).toBe(0.5)
     expect(listen("ffmpeg", known, first, at(0, 0), at(1500, 60, "end")).reached).toBe(1)
     expect(listen("ffmpeg", known, first, at(0, 0), at(1425, 57, "end")).reached).toBeLessThan(0.98)
-    // At one frame a second 5 s end at 4.
+    // At one frame per second, 5 s of video end at 4.
     const slow = at(2, 1) + at(5, 4, "end")
     expect(listen("ffmpeg", { total: 5, bars: 2 }, slow, slow).reached).toBe(1)
   })
@@ -236,7 +236,7 @@ describe("several runs of ffmpeg, one after another", () => {
     expect(listen("ffmpeg", 60, first, thumbnail)).toMatchObject({ reached: 1, hasEnded: true })
     expect(listen("ffmpeg", 60, first, thumbnail).progress).toEqual([50, 100, 100])
     expect(listen("ffmpeg", 60, thumbnail, first).progress).toEqual([0, 50, 100])
-    // As version 5.1 tells it.
+    // As version 5.1 prints it.
     const twice = `total_size=N/A\n${at(1, 0.04)}total_size=N/A\n${at(1, 0.04, "end")}`
     expect(listen("ffmpeg", 60, first, twice)).toMatchObject({ reached: 1, hasEnded: true })
     expect(listen("ffmpeg", 60, first, twice).progress).toEqual([50, 100, 100, 100])
@@ -292,7 +292,7 @@ describe("what ffmpeg says of output that could not be written", () => {
     expect(listen("ffmpeg", undefined, "out_time_us=0\nprogress=end\n").failure).toBe(
       "ffmpeg encoded nothing",
     )
-    // What has no video has no frames: a file of metadata alone.
+    // An output without video has no frames: a file of metadata only.
     expect(listen("ffmpeg", undefined, "out_time_us=N/A\nprogress=end\n").failure).toBeUndefined()
     for (const written of [
       block("frame=25", "out_time_us=1000000"),

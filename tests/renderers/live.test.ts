@@ -5,7 +5,10 @@ import { renderer } from "../../src/renderers/renderer.ts"
 
 const SECONDS = 1
 
-/** A server that listens to ffmpeg as it comes, or refuses it, and an ffmpeg that takes as long as its sound. */
+/**
+ * A server that reads ffmpeg's output as it comes, or refuses it, and an ffmpeg that takes as long as its
+ * sound.
+ */
 function start({ input = `sine=duration=${SECONDS}`, status = 200 } = {}) {
   const heard: Report[] = []
   const first = Promise.withResolvers<void>()

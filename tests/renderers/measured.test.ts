@@ -86,7 +86,7 @@ describe("what is measured is no progress, though it grows", () => {
     for (const name of ["health: ", "wifi signal ", "power of TDP: ", "reduced by ", "inodes "]) {
       const late = each([40, 42, 45, 50], (n) => `${name}${n}%\n`)
       expect([name, shownOf(late)]).toEqual([name, { last: 0, most: 0, unit: "" }])
-      // A bar begins at its start, and one that is drawn may be seen late.
+      // A bar begins at its start, but a bar that is drawn may be noticed late.
       expect(
         shownOf(
           each([0, 20, 45], (n) => `${name}${n}%\n`),

@@ -20,7 +20,7 @@ const NOISE = fc.constantFrom(
   "see 1/2\n",
 )
 
-/** What a program does from a start to an end, and tells. */
+/** A part of a program's work, from a start to an end, and what it prints. */
 interface Phase {
   readonly kind: "bar" | "words" | "count"
   readonly parts: number
@@ -34,10 +34,13 @@ const phase = fc.record({
   line: fc.integer({ min: 0, max: 3 }),
   apartMs: fc.constantFrom(10, 300, 2000, 20_000),
 })
-/** A phase, and what each of its parts tells of itself. */
+/** A phase, and what each of its parts prints about itself. */
 const outer = fc.record({ around: phase, within: fc.option(phase, { nil: undefined }) })
 
-/** What is told before the part of this number, from 0 on. A count is told at its start, and never as done. */
+/**
+ * What is printed before the part with this number, from 0 on. A count is printed at its start, and never as
+ * done.
+ */
 function told({ kind, parts, line }: Phase, name: string, at: number): string {
   const percent = Math.floor((at * 100) / parts)
   if (kind === "bar")
@@ -61,13 +64,13 @@ class Output {
   #atMs = 0
   #begun = 0
 
-  /** Until the first of `phases` ends, it is all that is known, and so all of the work. */
+  /** Until the first of the phases ends, it is the only known one, so it counts as the whole work. */
   constructor(noise: readonly string[], phases: number) {
     this.#noise = noise
     this.#share = phases
   }
 
-  /** Tells a phase that is so much of the work, from and to a fraction of all. */
+  /** Prints a phase that is this part of the work, between two fractions of the whole. */
   tell(one: Phase, names: readonly string[], [from, to]: readonly [number, number], within?: Phase): void {
     const [name = "", ...others] = names
     this.#begun += 1
@@ -79,7 +82,7 @@ class Output {
     if (one.kind !== "count") this.#add(told(one, name, one.parts), to, one.apartMs)
   }
 
-  /** Ends the first phase: what begins from now on is another bar. */
+  /** Ends the first phase. Whatever begins from now on is another bar. */
   follow(): void {
     this.#begun = Number.POSITIVE_INFINITY
     this.#share = 1
@@ -87,7 +90,7 @@ class Output {
 
   #add(text: string, work: number, apartMs: number): void {
     this.#atMs += apartMs
-    // Of one phase, what is within its second part is the second bar.
+    // If there is one phase, everything in its second part is the second bar.
     const known = { work: work * this.#share, atMs: this.#atMs, isSecond: this.#begun > 2 }
     this.pieces.push({ ...known, text })
     const noise = this.#noise[this.pieces.length % Math.max(1, this.#noise.length)]
@@ -118,7 +121,7 @@ test("whatever counts and bars come, alone or one within another, in turn, with 
 const images = lf(...[1, 2, 3, 4, 5].map((n) => `image ${n} of 5`))
 const half = each([0, 5], (n) => tqdm(n, 10))
 
-/** What begins in the last of what is counted, and how far all is at its half. */
+/** What begins in the last counted part, and how far the whole is at its half. */
 const LAST: readonly (readonly [string, readonly string[], number])[] = [
   ["a bar follows images in which there was none", [...images, ...half], 50],
   [

@@ -7,7 +7,7 @@ import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
-/** A piece of output, when it comes, and how much of all bars' work is done by then (0 to 1). */
+/** A piece of output, when it comes, and how much of the work of all bars is done by then (0 to 1). */
 export interface Piece {
   readonly text: string
   readonly atMs: number
@@ -21,7 +21,7 @@ const moment = (ms: number): Moment => ({
   steadyMs: START_MS + ms,
 })
 
-/** Plays an output into an item, and looks at it after each piece. */
+/** Reads an output into an item, and looks at the item after each piece. */
 export function play(pieces: readonly Piece[], look: (piece: Piece, progress: number) => void): number {
   let nowMs = 0
   const by = { worker: "box1", token: "a", leaseMs: 60_000 }
@@ -40,7 +40,10 @@ export function play(pieces: readonly Piece[], look: (piece: Piece, progress: nu
   return falls
 }
 
-/** From the second bar's start on never 90 % while less than half of the work is done; at most one step back. */
+/**
+ * From the start of the second bar on, never 90 % while less than half of the work is done, and at most one
+ * step back.
+ */
 export function holds(pieces: readonly Piece[]): void {
   const falls = play(pieces, ({ work, isSecond }, progress) => {
     if (isSecond && work < 0.5) expect(progress).toBeLessThan(90)

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import { BAR, each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
-/** One bar that is the whole, as far as anyone can know. */
+/** One bar that is the whole work, as far as anyone can know. */
 const WHOLE: readonly Program[] = [
   ["tqdm", each([0, 3, 6, 9], (n) => tqdm(n, 20)), 45, 45],
   ["tqdm with a changing label after it", each([0, 5, 9], (n) => `${tqdm(n, 20)}, loss=0.${n}3`), 45, 45],
@@ -116,12 +116,12 @@ describe("a bar that is seen again and has grown moves the item, as a guess", ()
   test.each(WHOLE)("%s", (_name, pieces, least, most) => {
     const { last } = read([...pieces, "\n"], 10)
     expect([last >= least, last <= most, last]).toEqual([true, true, last])
-    // All at once the same is heard: nothing of it was full.
+    // If everything comes at once the result is the same: no part of it was full before.
     expect(read([`${pieces.join("")}\n`], 0).last).toBe(last)
   })
 })
 
-/** What says nothing of how far a render is. */
+/** Output that says nothing about how far a render is. */
 const NOTHING: readonly (readonly [string, readonly string[]])[] = [
   ["a lone percentage", lf("45%")],
   ["a percentage that stays", lf("volume at 50 %", "volume at 50 %")],

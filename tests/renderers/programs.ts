@@ -1,7 +1,7 @@
 import type { Expected } from "../../src/renderers/line-reader.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
-/** What is shown of an output in the end, and the most that ever was, in percent. */
+/** The progress that is shown at the end of an output, and the highest that was ever shown, in percent. */
 export function read(pieces: readonly string[], apartS: number, known: Partial<Expected> = {}) {
   let nowMs = 0
   const listener = renderer("lines", { ...known, now: () => nowMs })
@@ -19,7 +19,7 @@ export function read(pieces: readonly string[], apartS: number, known: Partial<E
 
 /** The glyph of a bar. */
 export const BAR = "█"
-/** A bar as tqdm draws it. */
+/** A bar in the style of tqdm. */
 export const tqdm = (n: number, total: number, label = "", unit = "it"): string => {
   const done = n / total
   const drawn = `${BAR.repeat(Math.floor(done * 10))}${" ".repeat(10 - Math.floor(done * 10))}`
@@ -29,8 +29,11 @@ export const tqdm = (n: number, total: number, label = "", unit = "it"): string 
 export const each = (values: readonly number[], line: (value: number) => string): string[] => values.map(line)
 /** Lines, each with its end. */
 export const lf = (...lines: string[]): string[] => lines.map((line) => `${line}\n`)
-/** From nothing to all, in tenths. */
+/** From 0 to 100 in steps of ten. */
 export const TENTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
-/** A name, the output, and the least and most that may be shown in the end; the most ever if that differs. */
+/**
+ * A name, the output, and the least and most that may be shown at the end; also the highest ever, if it
+ * differs.
+ */
 export type Program = readonly [string, readonly string[], number, number, number?]

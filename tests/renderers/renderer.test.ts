@@ -9,7 +9,7 @@ import { capture, CAPTURES, listen } from "./captures.ts"
 
 setDefaultTimeout(30_000)
 
-/** A text in pieces; borders come anywhere, also within CR LF. */
+/** A text in pieces. The cuts are anywhere, also within CR LF. */
 function pieces(text: string, borders: readonly number[]): string[] {
   const places = [...new Set(borders.map((border) => border % (text.length + 1)))].toSorted((a, b) => a - b)
   return [0, ...places].map((from, index) => text.slice(from, places[index] ?? text.length))
@@ -61,7 +61,7 @@ const WORD = fc.oneof(
 
 const LABEL = fc.constantFrom("", "image ", "\r", "Loading: ", "| ")
 
-/** Lines with the shape of a renderer's own, and with anything in their places. */
+/** Lines in the form of a renderer's own lines, with any values in their places. */
 const LINES: Readonly<Record<RendererName, fc.Arbitrary<string>>> = {
   ffmpeg: fc.oneof(
     fc.constantFrom("progress=continue", "progress=end", "progress=", "="),
@@ -108,7 +108,7 @@ describe.each(RENDERER_NAMES)("garbage for %s", (name) => {
       }),
       { numRuns: 2000 },
     )
-    // Enough of it is understood for the above to mean something.
+    // Enough of it must be understood, otherwise the checks above would mean nothing.
     expect(reports).toBeGreaterThan(50)
   })
 })
@@ -135,7 +135,7 @@ describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
     }
   })
 
-  // Reading that is not linear would run into the time limit of a test.
+  // If reading took more than linear time, the test would exceed its time limit.
   test("takes no time even when it is made to", () => {
     const hard = [
       "1",

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
-/** Counts, told at their start unless the words say otherwise. */
+/** Counts that are printed at their start, unless the words say otherwise. */
 const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   [lf("image 1 of 5"), 0, "0/5 images"],
   [lf("image 1 of 5", "image 2 of 5"), 20, "1/5 images"],
@@ -46,16 +46,16 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   [lf("image 1 of 5 -> /srv/done/1.png", "image 2 of 5 -> out/finished/2.png"), 20, "1/5 images"],
   [lf("image 1 of 5 is not done yet", "image 2 of 5, to be saved as 2.png"), 20, "1/5 images"],
   [lf("image 1 of 5 saved to /o/1.png"), 20, "1/5 images"],
-  // The image is believed once something goes on within it.
+  // The count of images is believed when something goes on within it.
   [lf("tile 1/12, frame 4/10", "tile 7/12, frame 4/10"), 35, "3/10 frames"],
   [lf("tile 1/12, frame 4/10"), 0, ""],
   [lf("frame 2,000/12,000", "frame 4,000/12,000"), 33, "3999/12000 frames"],
   [lf("frame 2,000 of 12,000", "frame 4,000 of 12,000"), 33, "3999/12000 frames"],
-  // How far an encoder has read, which is no end.
+  // How far an encoder has read, which is not the end.
   [[10, 20, 30].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [[1, 10, 100].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
-  // Several at once, in no order.
+  // Several at the same time, in no order.
   [lf(...[1, 2, 4, 3, 6, 5, 8, 7].map((n) => `frame ${n} of 10`)), 70, "7/10 frames"],
 ]
 
@@ -65,7 +65,7 @@ test.each(COUNTS)("%j shows %d %%, %s", (pieces, progress, unit) => {
   }
 })
 
-/** Several bars, 10 s between two lines of each. */
+/** Several bars, with 10 s between two lines of each. */
 const SEVERAL: readonly Program[] = [
   [
     "two bars in turn",
@@ -263,7 +263,7 @@ const SEVERAL: readonly Program[] = [
   ],
 ]
 
-/** A percentage that begins again with each file that is counted on the same line. */
+/** A percentage that begins again with each file. The files are counted on the same line. */
 const ENCLOSED: readonly ((percent: number, file: number) => string)[] = [
   (percent, file) => `\rEncoding ${file} of 5: ${percent}%`,
   (percent, file) => `\r(${file}/5) encoding ${percent}%`,
@@ -277,7 +277,7 @@ test.each(ENCLOSED.map((line) => [line(45, 2), line] as const))(
   (_name, line) => {
     const files = [1, 2].flatMap((file) => each([0, 10, 50, 100], (percent) => line(percent, file)))
     expect(read([...files.slice(0, 7), "\n"], 10).last).toBe(30)
-    // At once the first was over too soon to count, but what the line tells is so.
+    // If everything comes at once, the first bar was over too soon to count, but the line is right.
     expect(read([...files.slice(0, 7), "\n"], 0).last).toBeLessThanOrEqual(30)
   },
 )
@@ -338,7 +338,7 @@ describe("renderers that we know, inside of a script", () => {
     expect(reached(stats(4), end(9), stats(0), end(2), stopped)).toBeLessThan(0.5)
     expect(reached(stats(4), end(9), stats(0), "[q] command received. Exiting.\n", end(2))).toBeLessThan(0.5)
     expect(reached(stats(4), end(9), stats(0), stats(2))).toBeLessThan(0.5)
-    // Of sound alone the last statistics look like those before.
+    // For sound alone, the last statistics look like the ones before.
     const sum =
       "video:0kB audio:9kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 11.2%\n"
     expect(reached(stats(9), sum, stats(0), stats(2), sum)).toBe(1)
@@ -371,7 +371,7 @@ describe("renderers that we know, inside of a script", () => {
     expect(evidence(said("/a.blend", ...raised), said("/b.blend", ...saved)).failure).toBe(
       "KeyError: 'light'",
     )
-    // What a script told before Blender began is its own affair.
+    // What a script printed before Blender began does not belong to Blender.
     expect(evidence(lf(...raised).join(""), said("/a.blend")).failure).toBeUndefined()
     expect(evidence(said("/a.blend", ...raised), said("/a.blend", ...saved))).toMatchObject({
       failure: undefined,

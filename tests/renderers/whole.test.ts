@@ -8,7 +8,7 @@ import { isWhole, renderer } from "../../src/renderers/renderer.ts"
 
 setDefaultTimeout(30_000)
 
-/** Whether an output would complete its item, if its command ended with 0 and nothing but the output is known. */
+/** Whether an output would complete its item, if its command ended with 0 and only the output is known. */
 function completes(name: RendererName, known: Partial<Expected>, output: string): boolean {
   const listener = renderer(name, known)
   for (let at = 0; at < output.length; at += 97) listener.push(output.slice(at, at + 97))
@@ -31,7 +31,7 @@ const NOISE = fc.constantFrom(
 
 const FPS = 25
 
-/** One run of ffmpeg: how far it comes (0 to 1), and how it ends. */
+/** One run of ffmpeg: how far it gets (0 to 1), and how it ends. */
 const pass = fc.record({
   isStill: fc.boolean(),
   fraction: fc.oneof(fc.constant(1), fc.double({ min: 0, max: 0.97, noNaN: true })),
@@ -44,7 +44,7 @@ type Pass = typeof pass extends fc.Arbitrary<infer T> ? T : never
 const block = (seconds: number, state: string): string =>
   `frame=${Math.max(1, Math.round(seconds * FPS))}\nfps=30\ntotal_size=${Math.round(seconds * 1e5)}\nout_time_us=${Math.round(seconds * 1e6)}\nspeed=1x\nprogress=${state}\n`
 
-/** What a run of ffmpeg prints: only SIGKILL leaves it without its last words. */
+/** The output of a run of ffmpeg. Only after SIGKILL its last lines are missing. */
 function printed({ isStill, fraction, end, blocks, noise }: Pass, total: number): string {
   if (isStill)
     return `frame=1\nout_time_us=40000\ntotal_size=N/A\nprogress=continue\nframe=1\nout_time_us=40000\ntotal_size=N/A\nprogress=end\n${noise}`

@@ -6,7 +6,10 @@ import { renderer } from "../../src/renderers/renderer.ts"
 
 setDefaultTimeout(30_000)
 
-/** What is known of an output that comes as bytes, decoded as far as that is worth it; and how many bytes were. */
+/**
+ * What is known of an output that comes as bytes, of which only useful ones are decoded; and how many were
+ * decoded.
+ */
 function heard(pieces: readonly Uint8Array[], isAll: boolean) {
   const listener = renderer("lines", { now: () => 0 })
   const decoder = new TextDecoder()

@@ -11,10 +11,10 @@ import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
 import { temporaryFolder } from "../server.ts"
 
-// Commands are started on a machine that may be busy.
+// These tests start commands, and the machine may be busy.
 setDefaultTimeout(30_000)
 
-/** A reporter whose server never answers, and what it was asked to report, for how long. */
+/** A reporter whose server never answers. It remembers what it had to report, and for how long. */
 class Unheard {
   readonly isLent: boolean = false
   readonly asked: { readonly verdict: Verdict | undefined; readonly withinMs: number }[] = []
@@ -55,7 +55,7 @@ test("a worker that stops shortens the time for which a verdict is reported, and
     one.reportWithin(stopped)
     while (reporter.asked.length === 0) await Bun.sleep(10)
     expect(reporter.asked).toEqual([{ verdict: { end: "complete", result: {} }, withinMs: expected }])
-    // Said again after the end, it breaks off what is under way.
+    // If it is called again after the end, it breaks off what is under way.
     one.reportWithin(1)
     expect((await one.ended).delivery).toBe("pending")
   }
@@ -174,7 +174,7 @@ test("a command whose item another worker has gets a second to end, not ten", as
   expect(performance.now() - startedMs).toBeLessThan(8000)
 })
 
-/** A reporter that keeps what it was given, and whose server takes everything. */
+/** A reporter that remembers what it got, and whose server accepts everything. */
 class Heard extends Unheard {
   readonly reports: Report[] = []
   override push(report?: Report): void {
@@ -264,7 +264,7 @@ test("a signal that a program may use for anything does not explain why it ended
     one.signal(signal)
     const { stop, verdict } = await one.ended
     const { error_message = "" } = verdict.end === "fail" ? verdict.failure : {}
-    // What follows are the last lines of the command.
+    // The last lines of the command follow.
     expect([stop?.by, error_message.split("\n")[0]]).toEqual([
       signal === "SIGTERM" ? "signal" : undefined,
       said,

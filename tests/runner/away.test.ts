@@ -23,11 +23,11 @@ const ffmpeg = ffmpegProgram()
 const shell = (server: TestServer, args: readonly string[], script: string): Program =>
   studio(server, ["run", ...args, "--", "bash", "-c", script])
 
-/** The same server once more: on its port, with its database. */
+/** Starts the same server again, on its port and with its database. */
 const again = (server: TestServer): Promise<TestServer> =>
   start({ args: ["--port", new URL(server.url).port], database: server.database })
 
-/** A server that is gone, but will be back. */
+/** A server that is gone, but will come back. */
 async function gone(server: TestServer): Promise<void> {
   expect(await server.end()).toBe(0)
 }
@@ -45,7 +45,7 @@ describe("while the server is away", () => {
       await using render = studio(server, ["run", ...args, "--", ...command])
       await until(server, id, ({ progress }) => progress > 10)
       await server.end(signal)
-      // Longer than the lease, shorter than the render.
+      // This is longer than the lease and shorter than the render.
       await Bun.sleep(3000)
       await using back = await again(server)
       expect(await render.ends()).toBe(0)
@@ -162,7 +162,7 @@ describe("while the server is away", () => {
     await gone(server)
     await using render = shell(server, ["--song", "5"], "echo done >&2; exit 5")
     await render.prints("done")
-    // Until it is noticed that the command has ended, the signal is for that.
+    // The signal is for the command until its end is noticed.
     while (processesWith("echo done >&2; exit 5").length > 1) await Bun.sleep(1)
     const ended = render.ends().then(() => true)
     do render.kill("SIGINT")
@@ -172,7 +172,7 @@ describe("while the server is away", () => {
 })
 
 describe("a lease that ran out", () => {
-  /** A render whose reports stop until its lease is gone. */
+  /** A render whose reports stop until its lease is lost. */
   async function silenced(
     server: TestServer,
     args: readonly string[],
@@ -216,7 +216,7 @@ describe("a lease that ran out", () => {
     render.kill("SIGCONT")
     const continuedMs = performance.now()
     expect(await render.ends()).toBe(137)
-    // A command gets ten seconds to end, but not where another one may write the same file.
+    // A command gets ten seconds to end, but not if another command may write the same file.
     expect(performance.now() - continuedMs).toBeLessThan(8000)
     expect((await render.stderr).toString()).toBe(
       `track-studio: queue item ${id} is processing by worker "other" and cannot be claimed; stopping the command\n`,
@@ -243,7 +243,7 @@ describe("reports", () => {
     expect(await render.ends()).toBe(0)
     const history = await historyOf(server, await latestOf(server, 7))
     const shares = history.filter(({ message }) => message.endsWith("%")).map(({ progress }) => progress)
-    // The first percentage alone tells nothing; on a busy machine the next ones come with the second.
+    // The first percentage alone shows nothing. On a busy machine the next ones come with the second report.
     expect(shares[0]).toBeGreaterThanOrEqual(2)
     expect(shares[0]).toBeLessThan(10)
     expect(shares.at(-1)).toBe(99)

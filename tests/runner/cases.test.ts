@@ -11,7 +11,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 const isFinal = ({ query }: Case): boolean => query.includes("finish")
 
-/** What was shown while the output came, held against what is right. */
+/** Compares what was shown while the output came with what is right. */
 function check(one: Case, history: readonly Told[]): void {
   expect(faultsOf(history)).toEqual([])
   const running = history.filter(({ status }) => status === "processing")
@@ -23,14 +23,14 @@ function check(one: Case, history: readonly Told[]): void {
   if (one.unit_at_end === false) expect(last?.unit).toBeUndefined()
 }
 
-/** What was shown of a renderer that was read as any program is. */
+/** What was shown of a renderer that was read like any other program. */
 function checkUnread(one: Case, history: readonly Told[]): void {
   expect(faultsOf(history)).toEqual([])
   const last = history.findLast(({ status }) => status === "processing")
   expect(last?.progress).toBeLessThanOrEqual(one.most_at_end ?? 99)
 }
 
-/** Prints a file at once, or line by line, so many seconds apart. */
+/** Prints a file at once, or line by line, with this many seconds in between. */
 const printed = (file: string, apartS: number): string =>
   apartS === 0
     ? `cat ${file}; sleep 0.4`
@@ -61,7 +61,7 @@ describe.each([
 const printedOfItem = (apartS: number): string =>
   `file=$(printenv TRACK_STUDIO_ITEM | sed 's/.*"file":"\\([^"]*\\)".*/\\1/'); ${printed('"$file"', apartS)}`
 
-// A worker reads every output as lines: of ffmpeg and Blender it hears their own words of failure alone.
+// A worker reads every output as lines. Of ffmpeg and Blender it uses only their error messages.
 test.concurrent.each([
   ["at once", 0, 4],
   ["a line every 50 ms", 0.05, CASES.length],

@@ -7,17 +7,17 @@ import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { faultsOf, type Program, studio, type Told } from "./programs.ts"
 
-/** Items that are added as long as the kills go on, so many at a time. */
+/** While the kills go on, items are added, this many at a time. */
 const ITEMS = 60
 const KILLS = size(0, 1000)
 const WORKERS = 4
-/** Between two kills, at most. */
+/** The longest time between two kills. */
 const PAUSE_MS = size(200, 500)
 const LIMIT_MS = size(60_000, 1_800_000)
 /** How long a render takes. */
 const RENDER_S = size(0.03, 0.2)
 
-/** Items, workers and their server, of which any may be killed. */
+/** Items, workers and their server. Each process may be killed. */
 class Drain {
   readonly kills = { workers: 0, servers: 0 }
   /** How many items were added. */
@@ -30,7 +30,7 @@ class Drain {
     for (let index = 0; index < WORKERS; index += 1) this.#workers.push(this.#worker(index))
   }
 
-  /** Kills somebody without warning, and puts another in its place. */
+  /** Kills a process without warning, and starts another one in its place. */
   async kill(): Promise<void> {
     if (Math.random() < 0.25) {
       this.kills.servers += 1
@@ -54,13 +54,13 @@ class Drain {
     this.items += ITEMS
   }
 
-  /** The queue begins with what is not finished. */
+  /** The queue begins with items that are not finished. */
   async isDone(): Promise<boolean> {
     const { queue }: { queue: QueueItem[] } = await (await this.server.api("GET", "/queue?limit=1")).json()
     return queue.every(({ status }) => isFinished(status))
   }
 
-  /** Ends the workers as a service manager does; answers their exit codes. */
+  /** Ends the workers as a service manager does; returns their exit codes. */
   async stop(): Promise<number[]> {
     await Promise.all(this.#workers.map((worker) => worker.prints("taking items")))
     for (const worker of this.#workers) worker.kill("SIGTERM")
@@ -78,7 +78,7 @@ class Drain {
   }
 }
 
-/** The history of every item, read from the first event on. */
+/** The history of every item, from the first event on. */
 async function histories(server: TestServer): Promise<Map<number, Told[]>> {
   const reader = await Reader.open(`${server.url}/api/v1/progress/stream?last_event_id=0`)
   await reader.first("live")

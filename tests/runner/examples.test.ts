@@ -34,14 +34,14 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
       await server.add({ song_id: 3, title: 'A "title": {"lease":{"token":"abc"}}\nä' }),
       await server.add({ song_id: 4, metadata: { id: 99, directive: "cancel", lease: { token: "abc" } } }),
     ]
-    // Slow enough for workers that report four times a second.
+    // It is slow enough for workers that report four times a second.
     await using worker = working(server, command, "for i in 10 40 70; do echo image $i%; sleep 0.3; done")
     for (const id of ids) {
       expect(await finished(server, id)).toMatchObject({ status: "completed", worker: "example", attempt: 1 })
       const history = await historyOf(server, id)
       expect(faultsOf(history)).toEqual([])
       const shares = history.map(({ progress }) => progress)
-      // Where it is slow, the latest wins.
+      // If it is slow, the latest report counts.
       expect(shares).toContain(70)
       expect(new Set(shares).size).toBeGreaterThan(3)
     }
@@ -151,7 +151,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
 const units = readdirSync("packaging").filter((file) => file.endsWith(".service"))
 
 test.skipIf(Bun.which("systemd-analyze") === null)("systemd understands our units", async () => {
-  // It also looks whether the program is there.
+  // It also checks that the program exists.
   const program = join(folder.path, "track-studio")
   writeFileSync(program, "#!/bin/sh\n")
   chmodSync(program, 0o755)

@@ -22,7 +22,7 @@ let names = 0
 const path = (ending: string): string => join(folder.path, `file-${(names += 1)}${ending}`)
 const run = (song: number, ...args: string[]): Program =>
   studio(server, ["run", "--song", String(song), ...args])
-/** A video of so many seconds, made by ffmpeg itself. */
+/** A video of this many seconds, made by ffmpeg. */
 async function made(seconds: number): Promise<string> {
   const file = path(".mp4")
   await using render = new Program(["ffmpeg", "-v", "error", ...video(seconds, file)], "")
@@ -163,7 +163,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     const { status, error_message } = await itemOf(server, await latestOf(server, 9))
     expect(status).toBe("failed")
     expect(error_message).toStartWith(`${file} is not a readable media file: `)
-    // Its last words can be hidden as well, and then the file is whole; or it was moved.
+    // ffmpeg's last lines can be hidden, too, and then the file is whole; or the file was moved.
     const whole = `${told}; ffmpeg -v error ${video(1, file).join(" ")}`
     for (const script of [whole, `${whole}; rm ${file}`]) {
       await using render = run(9, "--", "sh", "-c", script)
@@ -187,7 +187,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     const short = ["ffmpeg", "-v", "error", ...video(1, file)]
     await using render = run(4, "--total", "1", "--output", file, "--", ...short)
     expect(await render.ends()).toBe(0)
-    // What the script prints tells nothing of the time, so only the file does.
+    // The output of the script shows no time, so only the file decides.
     const script = `${short.join(" ")}; printf 'out_time_us=3000000\\nprogress=end\\n'`
     const args = ["--renderer", "ffmpeg", "--total", "3", "--output", file, "--", "sh", "-c", script]
     await using late = run(4, ...args)
@@ -209,7 +209,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
       status: "completed",
       video_file_path: file,
     })
-    // Nobody has written it since.
+    // Nobody has written the file since.
     const watch = new FileWatch({ paths: [file], isGuessed: true, seconds: 8, isVerified: true })
     const found = await watch.end({ saved: [], unfinished: [] })
     expect(found).toMatchObject({ failure: undefined, isWhole: false })

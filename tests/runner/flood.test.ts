@@ -8,13 +8,13 @@ import { makePipe, Tap } from "../../src/runner/pipes.ts"
 const BYTES = 150_000_000
 const ROUNDS = 3
 
-/** What is done with a flood beside passing it on. */
+/** What is done with a flood in addition to passing it on. */
 interface Beside {
   readonly spool?: OutputSpool
   readonly reader?: Renderer
 }
 
-/** What it costs to pass a flood on, in milliseconds of processor time, and how many bytes were kept to be sent. */
+/** The processor time for passing a flood on, in milliseconds, and how many bytes were kept to be sent. */
 async function passedOn({ spool, reader }: Beside): Promise<{ cpuMs: number; kept: number }> {
   const pipe = makePipe()
   if (!pipe) throw new Error("no pipe can be made")
@@ -48,10 +48,10 @@ async function passedOn({ spool, reader }: Beside): Promise<{ cpuMs: number; kep
   return { cpuMs: (user + system) / 1000, kept }
 }
 
-/** How much more processor time a flood takes with this beside it: 1 if none. */
+/** How many times as much processor time a flood takes with this in addition: 1 if it takes no more. */
 async function costOf(beside: () => Beside): Promise<{ ratio: number; kept: number }> {
   let [without, within, kept] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]
-  // In turns, because other programs disturb both.
+  // They run in turns, because other programs disturb both.
   for (let round = 0; round < ROUNDS; round += 1) {
     without = Math.min(without, (await passedOn({})).cpuMs)
     const passed = await passedOn(beside())
@@ -70,7 +70,7 @@ test("a command that prints without end is slowed by far less than by passing it
 test("to read it as well costs a few times what passing it on does at most, and no memory", async () => {
   const before = process.memoryUsage.rss()
   const { ratio } = await costOf(() => ({ spool: new OutputSpool(), reader: renderer("lines") }))
-  // About 1.6; a machine with other work has shown 2.4.
+  // It is about 1.6. A busy machine has shown 2.4.
   expect(ratio).toBeLessThan(4)
   expect(process.memoryUsage.rss() - before).toBeLessThan(BYTES)
 }, 60_000)

@@ -8,7 +8,10 @@ const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z") }
 const KEPT: Held = { id: 7, token: "kept" }
 const known = { kind: "song", totals: { frames: 3 } }
 
-/** A source over a server that answers heartbeats and claims as the test says, and what it was asked. */
+/**
+ * A source with a server that answers heartbeats and claims as the test decides, and the requests to that
+ * server.
+ */
 function source(kept: Held | undefined, answers: Partial<Record<"heartbeat" | "take", () => object>>) {
   const asked: unknown[] = []
   const client: unknown = {
@@ -21,7 +24,7 @@ function source(kept: Held | undefined, answers: Partial<Record<"heartbeat" | "t
       return answers.take?.() ?? { item: ITEM, lease: { token: "new" } }
     },
   }
-  // Taking it removes it from where it was kept.
+  // Taking the lease removes it from where it was kept.
   const left = [kept]
   const finding = { name: "--item 7", find: async () => 7, kept: () => left.shift() }
   return { asked, source: claiming(client as Client, { worker: "box", leaseS: 60, known }, finding) }

@@ -15,11 +15,12 @@ afterAll(async () => {
 })
 
 let marks = 0
-/** A number of seconds that no other test sleeps for, so that it finds the processes of this one. */
+/** No other test sleeps for this number of seconds, so it identifies the processes of this one. */
 const mark = (): string => `${70 + (marks += 1)}${process.pid}`
 /**
- * A shell, a child in a group of its own, one in a session of its own, one that has left its parent, too, two that have
- * emptied their environment besides, with a parent and without one, and one that has closed what it inherited besides.
+ * A shell with these children: one in its own group, one in its own session, one that has also left its
+ * parent, two that have also emptied their environment (with and without a parent), and one that has also
+ * closed what it inherited.
  */
 const family = (seconds: string): string =>
   `set -m; sleep ${seconds}1 & timeout 90 sleep ${seconds}2 & setsid sleep ${seconds}3 & ` +
@@ -29,7 +30,7 @@ const family = (seconds: string): string =>
 const MEMBERS = 7
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
-/** The processes that guard the commands of a program of ours. */
+/** The processes that guard the commands of one of our programs. */
 const guardsOf = ({ child: { pid } }: Program): number[] =>
   readdirSync("/proc").flatMap((name) => {
     try {
@@ -47,17 +48,17 @@ function guardOf(program: Program): number {
   return guards[0] ?? 0
 }
 
-/** Resolves once a process has ended. */
+/** Resolves when a process has ended. */
 async function ended(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`)) await Bun.sleep(10)
 }
 
-/** Resolves once no process of this family is left. */
+/** Resolves when no process of this family is left. */
 async function gone(seconds: string): Promise<void> {
   while (running(seconds).length > 0) await Bun.sleep(10)
 }
 
-/** Resolves once all of them sleep. */
+/** Resolves when all of them sleep. */
 async function asleep(seconds: string): Promise<void> {
   while (running(seconds).length < MEMBERS) await Bun.sleep(10)
 }
@@ -201,7 +202,7 @@ test("a cancel also ends what took a session of its own and emptied its environm
 
 test("what was seen once is ended, although nothing tells any more whose it was", async () => {
   const seconds = mark()
-  // Its parent ends at the first signal, and it ignores that.
+  // Its parent ends at the first signal, but the process itself ignores the signal.
   const script = `env -i setsid sh -c "trap '' TERM; sleep ${seconds}1" & sleep ${seconds}2; true`
   const child = Bun.spawn(["sh", "-c", script], { detached: true })
   while (running(seconds).length < 2) await Bun.sleep(10)

@@ -23,7 +23,7 @@ afterAll(() => folder[Symbol.dispose]())
 
 let names = 0
 const path = (): string => join(folder.path, `file-${(names += 1)}`)
-/** Work whose leases are kept in this folder. */
+/** A `work` whose leases are kept in this folder. */
 const work = (url: string, state: string, exec: string, ...args: string[]): Program =>
   studio(url, ["work", "--exec", exec, "--worker", "box", ...args], { env: { XDG_STATE_HOME: state } })
 const files = (state: string): string[] => readdirSync(join(state, "track-studio/leases"))
@@ -31,7 +31,7 @@ const again = (server: TestServer): Promise<TestServer> =>
   start({ args: ["--port", new URL(server.url).port], database: server.database })
 const lines = (file: string): string[] => readFileSync(file, "utf8").trimEnd().split("\n")
 
-/** Claims an item as a worker that is not there. */
+/** Claims an item for a worker that does not exist. */
 async function claimed(server: TestServer, request: ClaimRequest): Promise<Claimed> {
   return (await server.api("POST", "/queue/claim", request)).json()
 }
@@ -128,7 +128,7 @@ describe("a result that could not be reported", () => {
       )
       await program.prints("ended")
     }
-    // Some try at once to report, to renew and to end; then all wait for ten seconds.
+    // Some requests report, renew and end at once; then all wait for ten seconds.
     await Bun.sleep(1500)
     expect(state.asked).toBeLessThan(20)
     state.isDenied = false
@@ -293,7 +293,7 @@ describe("the file of leases", () => {
     expect(takeLease(home, "http://c", 1)).toBeUndefined()
     expect(takeLease(home, "http://a", 3)).toBeUndefined()
     expect(takeLease(home, "http://a", 2)).toBeUndefined()
-    // A worker beside takes nothing of it.
+    // A second worker takes nothing of it.
     const worker = new LeaseFile(home, "http://a")
     expect(worker.adopt()).toEqual([])
     worker.close()
@@ -309,7 +309,7 @@ describe("the file of leases", () => {
     for (const [name, text] of [
       ["a", '{"server": "http://a", "leases": [{"id": 1'],
       ["b", '{"server": "http://a", "leases": [{"id": "1; rm", "token": 5}]}'],
-      // With this token nothing could be asked of the server, and a worker would try for ever.
+      // With this token no request could be sent, and a worker would try for ever.
       ["f", '{"server": "http://a", "leases": [{"id": 1, "token": "a\\nb", "attempt": 1}]}'],
       // With this mark a worker would end all programs of its user.
       ["g", '{"server": "http://a", "leases": [{"id": 1, "token": "t", "attempt": 1, "mark": "="}]}'],
@@ -321,7 +321,7 @@ describe("the file of leases", () => {
     // Its worker was killed while it wrote.
     appendFileSync(join(home, "c.json.new"), '{"server": "http://a", "lea')
     expect(Bun.spawnSync(["mkfifo", join(home, "c.json"), join(home, "d.lock")]).exitCode).toBe(0)
-    // More than a worker has to tell.
+    // This is more than a worker ever writes.
     appendFileSync(join(home, "e.lock"), "")
     writeFileSync(join(home, "e.json"), "")
     truncateSync(join(home, "e.json"), 100 * 1024 * 1024)
@@ -335,7 +335,7 @@ describe("the file of leases", () => {
   test("that cannot be opened is no obstacle to those beside it", () => {
     const home = path()
     const file = new LeaseFile(home, "http://a")
-    // Stands for a file that a worker of another user has left there, which root could open in a test.
+    // It stands for a file of another user's worker, which root could open in a test.
     mkdirSync(join(home, "0.lock"))
     const other = new LeaseFile(home, "http://a")
     const lease = { id: 1, token: "t", attempt: 1 }
@@ -349,7 +349,7 @@ describe("the file of leases", () => {
     await using server = await start()
     const state = path()
     mkdirSync(join(state, "track-studio"), { recursive: true })
-    // Stands for a folder that root has made in a user's home, which root could read in a test.
+    // It stands for a folder that root has made in a user's home, which root could read in a test.
     writeFileSync(join(state, "track-studio/leases"), "a file, and no folder")
     const args = ["run", "--item", `${await server.add()}`, "--", "true"]
     const { code, stderr } = await run(args, { XDG_STATE_HOME: state, TRACK_STUDIO_SERVER: server.url })

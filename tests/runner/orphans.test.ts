@@ -6,14 +6,14 @@ import { Program } from "./programs.ts"
 
 setDefaultTimeout(60_000)
 
-/** As in a container: what follows is the first process of its own space of processes. */
+/** As in a container: the command is the first process of its own process namespace. */
 const CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 const canContain =
   process.getuid?.() === 0 && Bun.which("unshare") !== null && Bun.spawnSync([...CONTAINER, "true"]).success
 
 if (!canContain) console.warn("skipped: a space of processes of our own needs root and unshare")
 
-/** The states of all processes that this one has as its children. */
+/** The states of all processes that are children of this one. */
 function childrenOf(pid: number): string[] {
   const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean)
   return pids.map((each) => readFileSync(`/proc/${each}/stat`, "utf8").replace(/^.*\) /s, "")[0] ?? "")

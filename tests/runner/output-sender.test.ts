@@ -6,8 +6,9 @@ import { OutputSender } from "../../src/runner/output-sender.ts"
 const HELD = { id: 7, token: "t" }
 
 /**
- * A sender whose server answers the prints with these errors, one after the other, and takes what follows. `places` are
- * the positions at which it prints; undefined for a question where the output ends, which the server says is at 10.
+ * A sender whose server answers the first prints with these errors, and accepts the following ones. `places`
+ * are the positions at which it prints; undefined stands for a request for the output's end, which the server
+ * says is at 10.
  */
 function sender(
   errors: readonly ServerError[],

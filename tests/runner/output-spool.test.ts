@@ -54,7 +54,7 @@ test("output that was too much is counted in the places of what follows it", () 
   for (let i = 0; i < 300; i += 1) spool.push(new TextEncoder().encode(line), 1)
   spool.gather()
   const next = spool.next()
-  // 256 KiB are kept, and what was before them counts as if it had been sent.
+  // 256 KiB are kept, and earlier output counts as if it had been sent.
   expect(next && [next.at % 1024, next.at + next.bytes.length]).toEqual([0, 300 * 1024])
   expect(next?.at).toBeGreaterThan(0)
 })

@@ -44,7 +44,7 @@ test("what run's command prints is seen within a second, on both outputs, withou
   expect(text).not.toContain("\u001b")
   expect(text).not.toContain("10%")
   expect(text).toEndWith("no end")
-  // What it prints passes through unchanged.
+  // What it prints is passed on unchanged.
   expect((await render.stdout).toString()).toStartWith("\u001b[31mred\u001b[0m\n 10%\r 20%\r")
 })
 
@@ -97,7 +97,7 @@ test("what a server that is away misses is sent later, the last of it if it is t
   expect(text.length).toBeGreaterThan(200_000)
 })
 
-/** A client that takes output as a server does. */
+/** A client that accepts output like a server. */
 class Taking {
   readonly texts = new Map<string, string>()
   requests = 0

@@ -6,10 +6,10 @@ import { isFinished, MOVES } from "../../src/item/moves.ts"
 import { Reader } from "../reader.ts"
 import { PROGRAM, temporaryFolder, type TestServer } from "../server.ts"
 
-/** An update as the history gives it. */
+/** An update, as the history has it. */
 export type Told = ProgressUpdate & { readonly id: number }
 
-/** ffmpeg's program; null where there is none. Root on a Debian system gets it installed. */
+/** The path of ffmpeg; null if there is none. Root on a Debian system gets it installed. */
 export function ffmpegProgram(): string | null {
   if (Bun.which("ffmpeg") === null && process.getuid?.() === 0 && Bun.which("apt-get") !== null) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
@@ -19,13 +19,13 @@ export function ffmpegProgram(): string | null {
   return Bun.which("ffmpeg")
 }
 
-/** What ffmpeg needs for a small video of so many seconds; `realTime` takes as long as the video is. */
+/** ffmpeg's arguments for a small video of this many seconds. `realTime` takes as long as the video is. */
 export const video = (seconds: number, file: string, realTime = false): string[] =>
   `-hide_banner ${realTime ? "-re" : ""} -f lavfi -i testsrc=s=160x90:r=10 -t ${seconds} -threads 1 -c:v mpeg4 -y`
     .split(/ +/)
     .concat(file)
 
-/** Where our workers keep their leases, so that tests leave nothing in the user's own folder. */
+/** The folder for the leases of our workers, so that tests leave nothing in the user's own folder. */
 const state = temporaryFolder()
 process.on("exit", () => state[Symbol.dispose]())
 
@@ -35,7 +35,7 @@ export interface StudioOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A program of ours, or one that works for our server, with what it prints. */
+/** A program of ours, or one that works for our server, with its output. */
 export class Program {
   readonly child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">
   readonly stdout: Promise<Buffer>
@@ -54,7 +54,7 @@ export class Program {
     this.stderr = this.#read(this.child.stderr)
   }
 
-  /** Resolves once it has printed this, to either output. */
+  /** Resolves when it has printed this, on either output. */
   async prints(text: string): Promise<void> {
     while (!this.#printed.includes(text)) {
       const next = Promise.withResolvers<"more">()
@@ -68,7 +68,7 @@ export class Program {
     }
   }
 
-  /** The exit code, once it has ended and all is read. */
+  /** The exit code, when it has ended and everything was read. */
   async ends(): Promise<number> {
     await Promise.all([this.stdout, this.stderr])
     return this.child.exited
@@ -88,7 +88,7 @@ export class Program {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill("SIGTERM")
-    // One that is halted would not hear of it.
+    // A suspended process would not receive it.
     this.child.kill("SIGCONT")
     const timer = setTimeout(() => this.child.kill("SIGKILL"), 15_000)
     await this.child.exited
@@ -157,7 +157,7 @@ export async function historyOf(server: TestServer, id: number): Promise<Told[]>
   }
 }
 
-/** What is wrong with a history, by the table of moves; empty for a legal one. */
+/** What is wrong with a history, according to the table of moves; empty if it is valid. */
 export function faultsOf(history: readonly Told[]): string[] {
   const faults: string[] = []
   const back = new Set<number>()
@@ -174,7 +174,7 @@ export function faultsOf(history: readonly Told[]): string[] {
     const isStart = status === "processing" && before.status !== "processing"
     if (attempt !== (before.attempt ?? 0) + (isStart ? 1 : 0))
       faults.push(`update ${id} is of attempt ${attempt}`)
-    // Once in an attempt progress may go back, from a guess; and what is queued or retried begins at 0.
+    // Once in an attempt progress may go back, from a guess. After queueing or a retry it begins at 0.
     const isBack = status === "processing" && !isStart && progress < before.progress
     if (isBack && (before.basis !== "guess" || back.has(attempt)))
       faults.push(`update ${id} falls to ${progress}`)
@@ -184,7 +184,7 @@ export function faultsOf(history: readonly Told[]): string[] {
   return faults
 }
 
-/** The command lines of the processes that have this text in theirs, one process excepted. */
+/** The command lines of the processes that contain this text, except one process. */
 export function processesWith(text: string, except?: Program): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== except?.child.pid)
@@ -193,7 +193,7 @@ export function processesWith(text: string, except?: Program): string[] {
         const line = readFileSync(join("/proc", pid, "cmdline"), "latin1").replaceAll("\0", " ")
         return line.includes(text) ? [line] : []
       } catch {
-        // It has ended meanwhile.
+        // It has ended in the meantime.
         return []
       }
     })

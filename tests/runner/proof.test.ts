@@ -83,7 +83,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg under run", () => {
   })
 })
 
-/** Five small frames by Cycles. */
+/** Five small frames, rendered by Cycles. */
 const SCENE = `
 import bpy
 scene = bpy.context.scene

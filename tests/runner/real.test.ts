@@ -13,7 +13,7 @@ afterAll(() => folder[Symbol.dispose]())
 
 const inner = [...PROGRAM, "run"].join(" ")
 
-/** Lets a worker render one item by this script. */
+/** Lets a worker render one item with this script. */
 async function worked(exec: string): Promise<{ item: QueueItem; history: Told[] }> {
   await using server = await start()
   const id = await server.add({ song_id: 1, max_attempts: 1 })
@@ -34,7 +34,7 @@ describe.skipIf(ffmpegProgram() === null)("two ffmpegs in one script", () => {
     expect(item.status).toBe("completed")
     const told = history.filter(({ media }) => media !== undefined && media !== null)
     expect(told.length).toBeGreaterThan(4)
-    // Nobody knows how long they will be, so no share is shown.
+    // Nobody knows how long they will be, so no percentage is shown.
     expect(
       Math.max(...history.filter(({ status }) => status === "processing").map((each) => each.progress)),
     ).toBe(0)

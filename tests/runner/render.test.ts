@@ -37,14 +37,14 @@ test("output that goes out slowly is passed on whole, however long nothing new c
   const written: string[] = []
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      // Longer than the silence after which a drain gives up.
+      // This is longer than the silence after which a drain gives up.
       setTimeout(() => {
         written.push(chunk.toString())
         done()
       }, 60)
     },
   })
-  // A process that was left behind holds it open.
+  // A process that was left behind keeps it open.
   const output = new ReadableStream<Uint8Array>({
     start(controller) {
       for (const text of ["one ", "two ", "three"]) controller.enqueue(new TextEncoder().encode(text))

@@ -141,7 +141,7 @@ test("once the item is gone nothing more is asked, and a lent item is renewed by
   scene.reporter.start()
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.cancelled.length > 0)
-  // What was under way at that moment is answered first.
+  // The request that was under way at that moment is answered first.
   await Bun.sleep(300)
   const { length } = scene.asked
   await Bun.sleep(300)

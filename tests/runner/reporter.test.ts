@@ -4,7 +4,7 @@ import { type Held, ServerError } from "../../src/client/client.ts"
 import { FIRST, ITEM, LEASE, messages, ok, refusal, Scene } from "./reporting.ts"
 
 test.each([
-  // Once as it is, and once with the keys of older servers alone.
+  // Once with all keys, and once with only the keys of older servers.
   ["cannot read", 422, ["unreadable", "unreadable", "readable"]],
   ["finds too large", 413, ["unreadable", "readable"]],
 ])("a report that the server %s is given up, and the next one is sent", async (_, status, sent) => {
@@ -32,7 +32,7 @@ test("a report that is refused because the server is busy is sent again", async 
   const startedMs = performance.now()
   scene.reporter.push({ message: "kept" })
   await scene.until(() => scene.of("progress").length === 3)
-  // The pauses between the tries are 100 and 200 ms, each within a quarter.
+  // The pauses between the tries are 100 and 200 ms, each varied by a quarter at most.
   expect(performance.now() - startedMs).toBeGreaterThan(200)
   scene.reporter.push({ message: "new" })
   await scene.until(() => scene.of("progress").length === 4)
@@ -134,7 +134,7 @@ test("a result that is forbidden is tried for as long as it may be, and no longe
   const verdict = { end: "complete", result: {} } as const
   const startedMs = performance.now()
   expect(await scene.reporter.finish(verdict, 200, new AbortController().signal)).toBe("pending")
-  // Such an answer is followed by a pause of ten seconds where there is time.
+  // After such an answer it pauses for ten seconds if there is time.
   expect(performance.now() - startedMs).toBeLessThan(8000)
 }, 30_000)
 
@@ -159,7 +159,7 @@ test("after a cancel the lease is renewed at leisure, though the server answers 
     reporter.start()
   }
   await scene.until(() => scene.cancelled.length > 0)
-  // Long enough for several of the pauses between two held heartbeats.
+  // This is long enough for several pauses between two held heartbeats.
   await Bun.sleep(400)
   expect(scene.of("heartbeat")).toHaveLength(1)
   await short.until(() => short.of("heartbeat").length === 2)
@@ -247,7 +247,7 @@ test("an older server is asked once about keys that it does not know, and then g
 })
 
 for (const status of [401, 403]) {
-  // It is asked again after ten seconds.
+  // It sends the request again after ten seconds.
   test.concurrent(
     `a server that answers ${status} keeps no result from being reported later`,
     async () => {

@@ -10,24 +10,24 @@ export const LEASE = { token: "second", expires_at: ITEM.queued_at, renew_every:
 export const FIRST: Held = { id: 7, token: "first" }
 const ERROR = { error: "refused by the test", request_id: "r" }
 
-/** A request of a worker, as a server sees it. */
+/** A request of a worker, as a server gets it. */
 export interface Asked {
   readonly verb: string
   readonly token: string
-  /** How long the answer may be held, in seconds; null if the request does not say. */
+  /** How long the answer may be held, in seconds; null if the request does not say it. */
   readonly wait: string | null
   readonly body: { readonly message?: string; readonly outer?: boolean }
 }
 
 type Answer = (asked: Asked) => Response | Promise<Response>
 
-/** The answer of a server to a worker that is to go on. */
+/** The answer of a server to a worker that must go on. */
 export const ok = (): Response => Response.json({ directive: "continue", item: ITEM })
 /** A refusal of a server. */
 export const refusal = (status: number, code: string): Response =>
   Response.json({ ...ERROR, code }, { status })
 
-/** A server that answers workers as the test says, and a reporter that reports to it. */
+/** A server that answers workers as the test decides, and a reporter that reports to it. */
 export class Scene implements AsyncDisposable {
   readonly asked: Asked[] = []
   readonly said: string[] = []
@@ -36,7 +36,10 @@ export class Scene implements AsyncDisposable {
   #changed: () => void = () => undefined
   readonly #server: ReturnType<typeof Bun.serve>
 
-  /** `first` gets the item at first; by default it is there. `more` takes the place of the options that a test has. */
+  /**
+   * `first` gets the item at the beginning; by default the item is there. `more` replaces options of the
+   * reporter.
+   */
   constructor(
     answer: Answer,
     first: () => Promise<Held> = async () => FIRST,
@@ -72,12 +75,12 @@ export class Scene implements AsyncDisposable {
     this.reporter = new Reporter({ ...options, ...more }, first)
   }
 
-  /** The requests of one kind, as far as they were answered. */
+  /** The requests of one kind that were answered. */
   of(verb: string): Asked[] {
     return this.asked.filter((one) => one.verb === verb)
   }
 
-  /** Resolves once `fits` holds of what was answered. */
+  /** Resolves when `fits` is true for the answered requests. */
   async until(fits: () => boolean): Promise<void> {
     while (!fits()) await new Promise<void>((resolve) => (this.#changed = resolve))
   }

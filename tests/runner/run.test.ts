@@ -82,7 +82,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     const shape = (text: Buffer): string =>
       text
         .toString()
-        // What has been measured of the first moments may be unknown yet.
+        // A measured value of the first moments may still be unknown.
         .replace(/=\s*(-?[\d.]+\S*|N\/A)/g, "=0")
         .replace(/[\d.]+/g, "0")
         .replace(/ +/g, " ")
@@ -258,7 +258,7 @@ describe("a --total that measures nothing", () => {
 describe("an item that is cancelled", () => {
   test("takes along all that its command started", async () => {
     const mark = `77${process.pid}`
-    // A shell with job control, and timeout, give their children groups of their own.
+    // A shell with job control, and timeout, put their children into groups of their own.
     const script = `set -m; sleep ${mark}1 & timeout 90 sleep ${mark}2 & setsid --fork true; echo ready; wait`
     await using render = run("--song", "21", "--", "bash", "-c", script)
     await render.prints("ready")

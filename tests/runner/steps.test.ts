@@ -21,7 +21,7 @@ const steps = [...PROGRAM, "steps"].join(" ")
 const run = (own: string, ...args: string[]): Program =>
   studio(server, ["run", ...args], { env: { XDG_STATE_HOME: own } })
 
-/** Renders one item by this script, and answers its history. */
+/** Renders one item with this script, and returns the item's history. */
 async function worked(exec: string, ...args: string[]) {
   await using own = await start()
   const id = await own.add({ song_id: 1, max_attempts: 1 })
@@ -35,7 +35,7 @@ async function worked(exec: string, ...args: string[]) {
 }
 
 type History = Awaited<ReturnType<typeof worked>>["history"]
-/** The steps of a history with the progress at which each began and ended. */
+/** The steps of a history, with the progress at the beginning and the end of each. */
 function partsOf(history: History): [string, number, number][] {
   const parts = new Map<string, [number, number]>()
   for (const { step, progress, status } of history) {

@@ -14,12 +14,12 @@ const ffmpeg = ffmpegProgram()
 /** How long a render takes, in seconds. */
 const LENGTH = 65
 const POINTS = 2
-/** ffmpeg reports twice a second, and a machine that does other work as well is late with that. */
+/** ffmpeg reports twice a second. On a busy machine its reports are late. */
 const LATE_MS = 1000
 const ETA_SHARE = 0.15
 const ETA_SECONDS = 2
 
-/** A song video: a tone, its waves on a moving picture, as libx264 and AAC. */
+/** A song video: a tone, its waves on a moving picture, encoded as libx264 and AAC. */
 const song = (seconds: number, ...output: string[]): string[] => [
   ...["-hide_banner", "-f", "lavfi", "-i", `sine=frequency=220:duration=${seconds}`],
   ...["-f", "lavfi", "-i", `testsrc2=size=640x360:rate=25:duration=${seconds}`],
@@ -28,7 +28,7 @@ const song = (seconds: number, ...output: string[]): string[] => [
   ...["-t", String(seconds), "-y", ...output],
 ]
 
-/** How long a song must be to be rendered in about `LENGTH` on this machine, in whole seconds. */
+/** How long a song must be so that its render takes about `LENGTH` on this machine, in whole seconds. */
 function songLength(folder: string): number {
   const trial = 20
   const startedMs = performance.now()
@@ -36,13 +36,13 @@ function songLength(folder: string): number {
   return Math.ceil((LENGTH * 1.05 * trial * 1000) / (performance.now() - startedMs))
 }
 
-/** An update, and when a viewer had it. */
+/** An update, and when a viewer got it. */
 interface Sight {
   readonly atMs: number
   readonly update: ProgressUpdate
 }
 
-/** What a viewer of the item is shown until it is finished. */
+/** What a viewer of the item sees until it is finished. */
 async function sightsOf(server: TestServer, id: number): Promise<Sight[]> {
   const sights: Sight[] = []
   const parser = createParser({
@@ -62,7 +62,7 @@ interface Truth {
   readonly share: number
 }
 
-/** What ffmpeg tells the terminal about its output time, as it comes. */
+/** ffmpeg's lines on the terminal about its output time, as they come. */
 async function truthsOf(stderr: ReadableStream<Uint8Array>, total: number): Promise<Truth[]> {
   const truths: Truth[] = []
   const decoder = new TextDecoder()
@@ -75,7 +75,7 @@ async function truthsOf(stderr: ReadableStream<Uint8Array>, total: number): Prom
   return truths
 }
 
-/** By how many points what the viewer had on the screen was off what ffmpeg said in the last while, at each time. */
+/** At each time: by how many points the viewer's screen differed from what ffmpeg has printed lately. */
 const pointsOff = (sights: readonly Sight[], truths: readonly Truth[], lateMs: number): number[] =>
   truths.flatMap(({ atMs }) => {
     const shown = sights.findLast((sight) => sight.atMs <= atMs)?.update
@@ -84,7 +84,9 @@ const pointsOff = (sights: readonly Sight[], truths: readonly Truth[], lateMs: n
     return [Math.min(...said.map(({ share }) => Math.abs(shown.progress - share)))]
   })
 
-/** The seconds left at a time if the render goes on as it has gone so far; undefined before that is known. */
+/**
+ * The seconds left at a time if the render continues at its pace so far; undefined if that is not known yet.
+ */
 function lineAt(truths: readonly Truth[], atMs: number): number | undefined {
   const [first, last] = [truths[0], truths.findLast((one) => one.atMs <= atMs)]
   if (first === undefined || last === undefined || last.share <= first.share) return undefined
@@ -97,14 +99,14 @@ const middleOf = (sights: readonly Sight[]): Sight[] =>
     ({ update: { status, progress } }) => status === "processing" && progress >= 10 && progress < 90,
   )
 
-/** How far an ETA was from what was left. */
+/** How far an ETA was from the time that was left. */
 interface Miss {
   readonly seconds: number
-  /** As a share of what was left. */
+  /** As a fraction of the time that was left. */
   readonly share: number
 }
 
-/** The error of each ETA in the middle, and that of a straight line at the same time. */
+/** The error of each ETA in the middle, and the error of a straight line at the same time. */
 function etaErrors(sights: readonly Sight[], truths: readonly Truth[]): { eta: Miss; line: Miss }[] {
   const endMs = sights.at(-1)?.atMs ?? 0
   return middleOf(sights).flatMap(({ atMs, update: { eta_seconds: eta } }) => {
@@ -117,7 +119,7 @@ function etaErrors(sights: readonly Sight[], truths: readonly Truth[]): { eta: M
   })
 }
 
-/** Holds what a viewer saw against the truth, and prints how far off it was. */
+/** Compares what a viewer saw with the truth, and prints the difference. */
 function judge(name: string, sights: readonly Sight[], truths: readonly Truth[]): void {
   const off = pointsOff(sights, truths, 0)
   const errors = etaErrors(sights, truths)
@@ -133,7 +135,7 @@ function judge(name: string, sights: readonly Sight[], truths: readonly Truth[])
   expect(off.length).toBeGreaterThan(LENGTH)
   expect(Math.max(...pointsOff(sights, truths, LATE_MS))).toBeLessThanOrEqual(POINTS)
   expect(errors.length).toBeGreaterThan(middleOf(sights).length * 0.9)
-  // Where even a straight line is far off, the machine did not keep its pace, and nobody could foresee the end.
+  // If even a straight line is far off, the machine did not keep its pace, and nobody could foresee the end.
   if (line > ETA_SHARE) console.warn(`the ETA is not judged: ${name} did not keep its pace`)
   else expect(share <= ETA_SHARE || seconds <= ETA_SECONDS).toBeTrue()
   const ends = sights.filter(({ update }) => update.progress === 100)

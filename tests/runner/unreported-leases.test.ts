@@ -15,7 +15,7 @@ const heirOf = (said: string[]): HeirOptions => ({
   say: (text) => void said.push(text),
 })
 
-/** What the next worker takes over. */
+/** The leases that the next worker takes over. */
 function leftIn(folder: string): KeptLease[] {
   const next = new LeaseFile(leasesIn(folder), SERVER)
   const left = next.adopt()
@@ -30,7 +30,7 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   const held = kept.hold({ id: 7, token: "first", attempt: 1 })
   held.change({ token: "second" })
   held.change({ verdict: { end: "release" } })
-  // Its worker is gone, and the next one takes over what it left behind.
+  // Its worker is gone, and the next one takes over its leases.
   kept.close()
   expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 1, verdict: { end: "release" } }])
   expect(said).toEqual([])
@@ -70,7 +70,7 @@ test("a completed item that waits for another worker is asked for again, until i
 })
 
 describe("leases on a disk that is full for a while", () => {
-  /** Makes every write of the file fail, as a full disk does; disposing of it mends that. */
+  /** Makes every write of the file fail, as on a full disk. Disposing of the result ends that. */
   function obstructed(folder: string): Disposable {
     const [name = ""] = readdirSync(leasesIn(folder)).filter((each) => each.endsWith(".lock"))
     const obstacle = join(leasesIn(folder), `${name.slice(0, -".lock".length)}.json.new`)
@@ -122,7 +122,7 @@ test("what a killed worker left behind stays where it is while the disk of its h
   const obstacle = `${heir.path}.new`
   mkdirSync(obstacle)
   expect(heir.adopt()).toEqual([])
-  // The heir is killed before it can write what it took over.
+  // The next worker is killed before it can write the leases that it took over.
   rmSync(obstacle, { recursive: true })
   expect(leftIn(folder.path)).toEqual([{ id: 7, token: "seven", attempt: 1 }])
   heir.close()
@@ -155,7 +155,7 @@ describe("leases whose folder", () => {
     if (isChanged) kept.hold(eight)
     else await kept.inherit()
     expect(kept.isKept).toBe(true)
-    // While we live, nobody else takes them over.
+    // While this process lives, nobody else takes them over.
     expect(leftIn(path)).toEqual([])
     kept.close()
     expect(leftIn(path)).toEqual(isChanged ? [seven, eight] : [seven])

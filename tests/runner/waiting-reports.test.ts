@@ -8,7 +8,7 @@ const report = (index: number, progress: number): Report => ({
   progress,
 })
 
-/** All that waits, oldest first. */
+/** All waiting reports, the oldest first. */
 function drained(waiting: WaitingReports): (number | undefined)[] {
   const found: (number | undefined)[] = []
   for (let next = waiting.take(); next; next = waiting.take()) found.push(next.progress)

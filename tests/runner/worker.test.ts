@@ -10,7 +10,7 @@ import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 import { temporaryFolder } from "../server.ts"
 
-/** A worker whose claims are answered in this way. */
+/** A worker whose claims get these answers. */
 function claimingBy(claim: (signal: AbortSignal) => Promise<never>): Worker {
   return workerOf({ claim: (_request: object, signal: AbortSignal) => claim(signal) })
 }
@@ -28,7 +28,10 @@ function workerOf(client: unknown, concurrency = 1): Worker {
 const untilOver = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
 
-/** A worker whose every claim is refused with this status and code, and a promise that resolves at the first. */
+/**
+ * A worker whose claims are all refused with this status and code, and a promise that resolves at the first
+ * one.
+ */
 function refused(
   status: number,
   code = "of the test",
@@ -47,7 +50,7 @@ test.each([
   [421, undefined],
   [429, undefined],
   [503, undefined],
-  // Without a code of ours a proxy answers while the server is away.
+  // Without one of our codes, the answer comes from a proxy while the server is away.
   [302, ""],
   [404, ""],
   [409, ""],
@@ -78,8 +81,8 @@ test("a worker that is stopped while its claim waits ends without a fault", asyn
 })
 
 /**
- * A worker with one item, whose command runs this script, and a promise that resolves once that has printed. The claim is
- * answered when `claimed` resolves.
+ * A worker with one item, whose command runs this script, and a promise that resolves when the script has
+ * printed. The claim is answered when `claimed` resolves.
  */
 function rendering(
   script: string,
@@ -238,7 +241,7 @@ test("a result that could not be reported is kept for the next worker", async ()
   worker.signal()
   worker.signal()
   await running
-  // The guard of the worker, which is this process, has the file locked still.
+  // The guard of the worker, which is this process, still has the file locked.
   const leases = leasesIn(folder.path)
   const [file = ""] = readdirSync(leases).filter((name) => name.endsWith(".json"))
   const kept: unknown = JSON.parse(readFileSync(join(leases, file), "utf8"))

@@ -2,7 +2,7 @@ import { expect, jest, test } from "bun:test"
 
 import { AfterStart } from "../../src/serve/after-start.ts"
 
-/** What a server does after its start, and what it has done. */
+/** A server that counts what it does after its start. */
 function started(): { readonly afterStart: AfterStart; readonly done: string[] } {
   const done: string[] = []
   const afterStart = new AfterStart({

@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/first-fitting.ts"
 
-/** Items that wait, as an index would find them, and how often it was asked. */
+/** Waiting items, as an index would find them, and how often the index was used. */
 function index(waiting: readonly (readonly string[])[]) {
   const rows = waiting
     .map((tags, i): Candidate => ({ id: i + 1, rank: 0, place: i + 1, needs: needsOf(tags) }))

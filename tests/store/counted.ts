@@ -15,7 +15,7 @@ function methodsOf(object: object): string[] {
 const partsOf = (store: Store): [string, object][] =>
   Object.entries(store).filter(([, part]) => /^(Sqlite|Postgres)/.test(String(Object(part).constructor.name)))
 
-/** The same object and its parts, which remember the names of the methods that are called. */
+/** The same object and its parts. They remember the names of the methods that are called. */
 function remembering<T extends object>(
   object: T,
   called: Set<string>,
@@ -34,9 +34,9 @@ function remembering<T extends object>(
   })
 }
 
-/** A store whose calls are remembered. */
+/** A store that remembers which methods were called. */
 interface Counted<T> {
-  /** The store, to be used in place of the other one. */
+  /** The store that the test uses. */
   readonly used: T
   /** The names of the methods that were called, as `item` or `deliveries.list`. */
   readonly called: ReadonlySet<string>

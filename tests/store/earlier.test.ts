@@ -16,7 +16,7 @@ const journal: { entries: { tag: string }[] } = JSON.parse(
 )
 const known = journal.entries.length
 
-/** Makes a database as an earlier version did, by the first migrations alone. */
+/** Makes a database as an earlier version did, with the first migrations only. */
 function makeOlder(folder: string, path: string, count: number): void {
   const older = { ...journal, entries: journal.entries.slice(0, count) }
   const migrations = join(folder, "older")
@@ -56,7 +56,8 @@ test.each(counts)("a database of %i migrations is brought up to date with its it
   const store = new SqliteStore(path, () => ({ now: () => now, steadyMs: () => now }))
   expect(store.found).toEqual({ path, isNew: false, migrated: known - count, canShrink: false })
   expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
-  // What was changed last is older than a day, so it may go without a day of service, unless such days were counted before.
+  // The last changes are older than a day, so they may be removed without a day of service, unless such days
+  // were counted before.
   const isCounted = journal.entries.slice(0, count).some(({ tag }) => tag.endsWith("_hours"))
   expect(await store.upkeep.newestAgo(24)).toBe(isCounted ? 0 : 1)
   expect(await store.upkeep.newestAgo(25)).toBe(0)

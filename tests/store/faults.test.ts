@@ -136,7 +136,7 @@ test("a file whose end is still in its log, because somebody reads an old state,
   writer.run("PRAGMA wal_autocheckpoint = 0")
   const pages = (): number =>
     writer.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0
-  // The last page is new in the state that is read, and changes once more after it.
+  // The last page is new in the state that is read, and changes once more after that.
   writer.run("CREATE TABLE end (row INTEGER PRIMARY KEY, said TEXT)")
   for (let row = 0; row < 5; row++) writer.run("INSERT INTO end VALUES (?, ?)", [row, "x".repeat(3000)])
   const before = pages()
@@ -162,7 +162,7 @@ test("a file is taken for cut off only if it is too short at two looks in a row"
   const store = new SqliteStore(path)
   const { size } = statSync(path)
   const whole = readFileSync(path)
-  // Another program that is about to make it longer.
+  // Another program, which is about to make the file longer.
   truncateSync(path, size - 4096)
   expect(store.faults()).toEqual([])
   writeFileSync(path, whole)

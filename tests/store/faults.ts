@@ -1,8 +1,10 @@
 import { Database } from "bun:sqlite"
 
-/** Makes commits fail: each database that is opened while it lives, and after `break` until `mend`. */
+/**
+ * Makes commits fail, for each database that is opened while this object exists: from `break` until `mend`.
+ */
 export class Faults implements Disposable {
-  /** Called with each commit that is tried, and whether it succeeded. */
+  /** Called with each try to commit, and whether it succeeded. */
   onCommit: (succeeded: boolean) => void = () => undefined
   #isBroken = false
   readonly #prepare = Database.prototype.prepare

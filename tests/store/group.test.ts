@@ -7,7 +7,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-/** A database of one table, with the group commit over it. */
+/** A database with one table, and the group commit. */
 function open() {
   const folder = temporaryFolder()
   const client = new Database(join(folder.path, "test.db"), { create: true })
@@ -26,9 +26,9 @@ function open() {
   const insert = client.query<unknown, [number, number | null, string]>("INSERT INTO rows VALUES (?, ?, ?)")
   return {
     client,
-    /** What the group has told of its transactions, with a clock that counts its own questions. */
+    /** What the group has reported about its transactions. Its clock counts how often it is read. */
     noted,
-    /** The codes of the failures that it has told. */
+    /** The codes of the failures that it has reported. */
     failures,
     group: new GroupCommit(client, {
       nowMs: () => (nowMs += 1),
@@ -214,7 +214,7 @@ test("when the disk does not confirm a commit, the answer says that it is not kn
 
 const quiet = (): void => undefined
 
-/** Throws what SQLite does when a disk does not confirm that it has written. */
+/** Throws the error of SQLite for a disk that does not confirm its writes. */
 function unsynced(): never {
   throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" })
 }
@@ -226,7 +226,7 @@ test("of writes that share a commit those that were refused are not counted", as
     onCommit: ({ statuses }) => void commits.push([...statuses]),
   })
   const [one, other] = [await added(store), await added(store)]
-  // The database itself refuses what is no move, after its update was written.
+  // The database itself refuses an illegal move, after the update of the move was written.
   const refused = store.change(one, (stored) => ({
     ...stored,
     item: { ...stored.item, status: "completed" },

@@ -25,7 +25,7 @@ test.each([
   opened(database)
   const damaged = bytes ?? readFileSync(`${database}.lock`).fill(7, 4096)
   writeFileSync(`${database}.lock`, damaged)
-  // It tells at least that there was a database.
+  // It shows at least that there was a database.
   renameSync(database, kept)
   expect(() => opened(database)).toThrow(`the database ${database} is gone`)
   renameSync(kept, database)
@@ -42,7 +42,7 @@ test("a damaged lock file that another server holds is left alone", () => {
   other.run("BEGIN EXCLUSIVE")
   const garbage = Buffer.alloc(8192, "garbage ")
   writeFileSync(`${database}.garbage`, garbage)
-  // By another process: to open the file would take the lock from this one.
+  // In another process, because opening the file would take the lock from this one.
   Bun.spawnSync(["cp", `${database}.garbage`, `${database}.lock`])
   const { exitCode, stderr } = Bun.spawnSync([
     "bun",
@@ -61,7 +61,7 @@ test.each([
   const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   const { client, lock } = openDatabase(database)
   client.run("UPDATE history SET paused_at = 7")
-  // As after a power cut: nothing was closed.
+  // As after a power failure: nothing was closed.
   for (const part of ["", "-wal", ...parts]) Bun.spawnSync(["cp", `${database}${part}`, `${copy}${part}`])
   client.close()
   lock.close()
@@ -87,13 +87,13 @@ test("a log that is gone, or cannot be read, after a server that was killed is s
   using folder = temporaryFolder()
   const [home, copy] = [join(folder.path, "home"), join(folder.path, "copy")]
   const store = new SqliteStore(join(home, "queue.db"))
-  // With the first look the lock file learns of the start.
+  // With the first check the lock file learns of the start.
   store.faults()
   await added(store)
-  /** What a start says of the files as they are now, once this was done to the log. */
+  /** What a start says about the files as they are now, after this was done to the log. */
   const warning = (damage: (log: string) => void): string => {
     rmSync(copy, { recursive: true, force: true })
-    // By another process: to open the files would take the locks from this one.
+    // In another process, because opening the files would take the locks from this one.
     Bun.spawnSync(["cp", "-r", home, copy])
     damage(join(copy, "queue.db-wal"))
     const { client, lock, found } = openDatabase(join(copy, "queue.db"))
@@ -118,7 +118,7 @@ test("nobody else can open a new database at any moment, whatever the mask of th
   const modes = new Set<number>()
   const files = ["", "-wal", ".lock"].map((part) => `${path}${part}`)
   while (child.exitCode === null && !existsSync(`${path}-wal`)) {
-    // In one turn of the event loop, as a file is open to others for less than a millisecond.
+    // In one turn of the event loop, because a file is open to others for less than a millisecond.
     for (let look = 0; look < 2000; look += 1) {
       for (const file of files) {
         const found = statSync(file, { throwIfNoEntry: false })

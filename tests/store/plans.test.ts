@@ -14,7 +14,10 @@ import { counted } from "./counted.ts"
 
 const URL = "https://one.example/hook"
 
-/** Tables of one row, of one for each webhook, table, status or token, or of at most 1,000 for each token. */
+/**
+ * Tables with one row, with one row for each webhook, table, status or token, or with at most 1,000 rows for
+ * each token.
+ */
 const SMALL = [
   "sqlite_master",
   "__drizzle_migrations",
@@ -27,16 +30,21 @@ const SMALL = [
   "sqlite_sequence",
   "CONSTANT ROW",
 ]
-/** What is asked once, by people, or by who scrapes metrics, and counts everything, or all of a time in groups. */
+/**
+ * Statements that run once, for people, or for a scrape of metrics, and count everything, or group a whole
+ * time.
+ */
 const COUNTS =
   /^select count\(\*\) from "queue_items"|GROUP BY outcome$|group by "deliveries"."status"$|group by "runs"."kind", "runs"."look"/i
-/** What counts no further than to a limit, or looks whether there is a row at all. */
+/** Statements that count up to a limit, or check whether there is a row at all. */
 const LIMITED =
   /^SELECT count\(\*\) AS n FROM \(SELECT 1 FROM .* LIMIT \?\)$|EXISTS \(SELECT 1 FROM queue_items\)/
-/** What walks from one key of an index to the next one, or over the few rows that were read before. */
+/**
+ * Statements that go from one key of an index to the next one, or over the few rows that were read before.
+ */
 const STEPS = ["SCAN song", "SCAN ranks"]
 
-/** Remembers the text of each statement that is prepared while it lives. */
+/** Remembers the text of each statement that is prepared while this object exists. */
 class Prepared implements Disposable {
   readonly texts = new Set<string>()
   readonly #prepare = Database.prototype.prepare
@@ -59,14 +67,14 @@ class Prepared implements Disposable {
   }
 }
 
-/** Calls every method of a store and of its parts, each in all of its ways. */
+/** Calls every method of a store and of its parts, in all variants. */
 async function everything(store: Store): Promise<void> {
   const all = store.deliveries
   await all.follow([URL])
   const id = await added(store, { tags: ["gpu"], available_at: new Date(Date.now() - 1).toISOString() })
   await store.nextWaiting()
   await store.nextWaiting(["gpu"])
-  // More sets of tags than are looked at one by one.
+  // More sets of tags than are searched one by one.
   const tags = Array.from({ length: 7 }, (_, i) => `tag ${i}`)
   const some = (i: number): string[] => tags.filter((_tag, bit) => ((i >> bit) & 1) === 1)
   await Promise.all(Array.from({ length: 100 }, (_, i) => added(store, { tags: some(i + 1) })))
@@ -206,12 +214,12 @@ test.each([false, true])(
     using folder = temporaryFolder()
     const path = join(folder.path, "test.db")
     const store = new SqliteStore(path, undefined, { onePerSong })
-    // What is asked once, to open it, does not count.
+    // Statements that run once, when it is opened, do not count.
     using prepared = new Prepared()
     const { used, called, methods } = counted(store)
     await everything(used)
     await store.close()
-    // The last two are called by the store itself, within other writes.
+    // The store calls the last two itself, within other writes.
     expect(methods.filter((name) => !called.has(name))).toEqual([
       "drain",
       "close",
@@ -236,7 +244,7 @@ test.each([false, true])(
   },
 )
 
-/** The newest rows by their key: it ends at the limit, and walks over nothing that it does not give. */
+/** The newest rows by their key. It ends at the limit, and reads only the rows that it returns. */
 const isFirstPage = (text: string): boolean =>
   !/ where /i.test(text) && / order by "\w+"\."id" desc limit \?$/.test(text)
 

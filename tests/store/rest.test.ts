@@ -29,12 +29,13 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   const retention = new Retention(store.upkeep, store, bus, { ...limits, now, sleep: Bun.sleep, onError })
   // On a database that has items it would begin a day later.
   await retention.start()
-  // The first look brings the mark of this start to the disk.
+  // The first check writes the mark of this start to the disk.
   store.faults()
   const id = await added(store)
   await put(store, id, { status: "processing" })
   await put(store, id, { status: "completed" })
-  // What it has still to look at after a start, and its first minutes, which are stored sooner than an hour.
+  // What it must still check after a start, and its first minutes, which are stored earlier than after an
+  // hour.
   for (let minute = 0; minute < 33; minute += 1) await retention.turn()
   const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
   const before = files()
@@ -97,7 +98,7 @@ test("a look at a lease writes nothing, tells whether to go on, and is refused w
   expect([log(), commits]).toEqual([before, committed])
   await store.change(id, cancelled)
   expect(await workers.look(id, "token")).toBe("cancel")
-  // It was not renewed: it ends as if nobody had looked.
+  // It was not renewed, so it ends as if nobody had waited.
   nowMs += 30_000
   const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 120_000, maxRescues: 5, onError })
   await rescue.turn()

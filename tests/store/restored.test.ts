@@ -45,7 +45,7 @@ test("after a restore the updates that are there are counted, not the numbers th
 
 const HOOK = "https://one.example/hook"
 
-/** Fails an item, and notes for the webhook that it did. */
+/** Fails an item, and notes the failure for the webhook. */
 async function noticed(store: Store): Promise<number> {
   const id = await added(store)
   await put(store, id, { status: "failed" })
@@ -54,13 +54,16 @@ async function noticed(store: Store): Promise<number> {
   return id
 }
 
-/** Of each delivery the item, the status and why. */
+/** Of each delivery the item, the status and the reason. */
 const standing = async (store: Store): Promise<string[]> => {
   const { deliveries } = await store.deliveries.list({ limit: 100 })
   return deliveries.map(({ queue_id, status, error }) => `${queue_id} ${status} ${error}`.trim()).sort()
 }
 
-/** A database with a delivery that waits in its backup and is made later, and one that the backup does not have. */
+/**
+ * A database with a delivery that is pending in its backup and is made later, and a delivery that is not in
+ * the backup.
+ */
 async function lived(path: string, backup: string): Promise<void> {
   const store = new SqliteStore(path)
   await store.deliveries.follow([HOOK])
@@ -266,7 +269,7 @@ test("to go back to this version, a backup takes the place of a newer database o
   expect(await restoreDatabase(at("test.db"), at("backup.db"))).toMatchObject({ items: 1, isKnown: false })
   const restored = new SqliteStore(at("test.db"))
   expect(await restored.items()).toBe(1)
-  // Nothing that the newer one gave is given again.
+  // No number of the newer database is given again.
   expect((await added(restored)) > 10_000_000).toBeTrue()
   await restored.close()
 })

@@ -6,7 +6,7 @@ import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 const ITEMS = 2100
-/** So many turns a search of them takes. */
+/** Searching them takes this many turns. */
 const SLICES = 2
 const SEARCHES = 10
 

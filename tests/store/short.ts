@@ -5,8 +5,8 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 
 /**
- * Dies without a word while somebody reads an old state, so that the end of the database is in its log alone, although
- * its first page is in the file.
+ * Ends without closing while another connection reads an old state. So the end of the database is only in its
+ * log, although its first page is in the file.
  */
 const path = process.argv[2] ?? ""
 const store = new SqliteStore(path)

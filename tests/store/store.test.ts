@@ -23,7 +23,7 @@ const MIGRATIONS = join(import.meta.dir, "../../src/store/sqlite/migrations")
 
 storeContracts("SqliteStore", openSqlite, () => openSqlite(undefined, undefined, true))
 
-/** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
+/** How many commits the write-ahead log has: frames that contain the size of the database after them. */
 function commits(path: string): number {
   const log = readFileSync(`${path}-wal`)
   const frame = 24 + log.readUInt32BE(8)
@@ -97,7 +97,7 @@ test("a write waits while another program writes the database, and reads go on",
   await writing
   clearInterval(timer)
   expect((await store.item(id)).message).toBe("waited")
-  // The wait was by timer: the event loop went on turning.
+  // The wait used a timer: the event loop kept turning.
   expect(turns).toBeGreaterThan(5)
 })
 
@@ -194,7 +194,7 @@ test("a reopened database keeps its name, its items and its count of event IDs",
   await put(store, id, { message: "last" })
   await store.close()
   {
-    // Not even a history that has been emptied gives an event ID again.
+    // Not even an emptied history gives an event ID a second time.
     using client = new Database(path)
     client.run("DELETE FROM updates")
     client.run("UPDATE history SET pruned_id = 2, pruned = 2")
@@ -283,7 +283,7 @@ const journal: { entries: unknown[] } = JSON.parse(
 )
 const known = journal.entries.length
 
-/** Why a database cannot be opened. */
+/** The reason why a database cannot be opened. */
 function refusal(path: string): string {
   try {
     openDatabase(path).client.close()

@@ -15,7 +15,7 @@ import { MemoryHistory } from "./memory-history.ts"
 const LONG_MS = 50_000
 const never = new AbortController().signal
 
-/** A broadcaster on a new database; `write` stores updates of items in one turn and notifies once. */
+/** A broadcaster on a new database. `write` stores updates of items in one turn and notifies once. */
 async function open({ keepaliveMs = LONG_MS } = {}) {
   const folder = temporaryFolder()
   const sqlite = new SqliteStore(join(folder.path, "test.db"))
@@ -61,14 +61,14 @@ async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Sea
   return [seat, seat.wait()]
 }
 
-/** The event IDs of what a seat takes; null if the tail does not reach back to it. */
+/** The event IDs that a seat takes; null if the tail does not reach back to it. */
 const takenIds = (broadcaster: Broadcaster, seat: Seat, wanted?: Wanted): number[] | null =>
   broadcaster.tail
     .take(seat, wanted)
     ?.flat()
     .map(({ update }) => update.id) ?? null
 
-/** Some turns of the event loop: time for whatever is not to happen. */
+/** Some turns of the event loop: time for something that must not happen. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
 }
@@ -113,7 +113,7 @@ test("a stream that leaves while the head is still being read leaves no one foll
   history.append(1, "processing")
   bus.notify()
   await turns()
-  // Otherwise it would pass for deaf, and a later stream would open with what was true then.
+  // Otherwise it would seem deaf, and a later stream would open with an old state.
   expect([broadcaster.heard, broadcaster.covers(1)]).toEqual([undefined, false])
 })
 

@@ -1,8 +1,8 @@
 import type { Store } from "../../src/store/contract/store.ts"
 
 /**
- * The store, counting the calls of each method; `fail` makes the next call of one reject, `hold` makes the next ones
- * wait until the function that it returns is called.
+ * The store, which counts the calls of each method. `fail` makes the next call of a method reject. `hold`
+ * makes the next calls wait until the function that it returns is called.
  */
 export function counting(inner: Store) {
   const calls = new Map<string, number>()

@@ -9,11 +9,14 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const fail = (error: unknown): void => expect(error).toBeUndefined()
 
-/** What a frame is: the event ID of an update, or the name of what the stream says of itself. */
+/** A frame in short: the event ID of an update, or the name of a control frame. */
 const nameOf = (frame: Frame): number | string =>
   frame.type === "update" ? frame.update.id : frame.type === "control" ? frame.control.event : frame.type
 
-/** What the stream of an item says next after `own` updates of it and five of another, with a most of two. */
+/**
+ * What the stream of an item sends after `own` updates of the item and five of another one, if at most two
+ * may be read at once.
+ */
 async function after(own: number): Promise<(number | string)[]> {
   const history = new MemoryHistory(async () => undefined, 100)
   const bus = new LocalBus()

@@ -24,7 +24,7 @@ function numbers(seed: number): (below: number) => number {
   }
 }
 
-/** The store as one behind a network would be: each answer takes some turns, and overtakes others. */
+/** A store as if it were behind a network: each answer takes some turns, and answers overtake each other. */
 function remote(inner: Store, random: (below: number) => number): Store {
   const wait = async (): Promise<void> => {
     for (let left = random(4); left > 0; left -= 1) await turn()
@@ -136,7 +136,9 @@ const step = fc.oneof(
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** Found once: what was being read for streams that had gone made a hole in the tail of those that had come. */
+/**
+ * This was a real fault: a read for streams that had left made a hole in the tail of streams that had come.
+ */
 const FOUND: Step[] = [
   { do: "open", item: 0, resume: true, sink: false },
   { do: "write", items: [0, 0] },
@@ -179,7 +181,7 @@ test("streams that come and go while the history is read slowly lose nothing and
           gone?.viewer.client.abort()
         } else for (let left = action.turns; left > 0; left -= 1) await turn()
       }
-      // Those who stay must see everything up to a last update of each item.
+      // Viewers that stay must see everything up to a last update of each item.
       for (const item of items) await put(sqlite, item, { message: "the last" })
       bus.notify()
       const head = await sqlite.head()
@@ -199,7 +201,7 @@ test("streams that come and go while the history is read slowly lose nothing and
         const from = resumed ?? viewer.live ?? head
         const seen = viewer.after(resumed === undefined ? "live" : "start")
         if (resumed === undefined && viewer.live !== undefined) {
-          // Before `live` came the state there: the latest update of each item up to it.
+          // Before `live` came the state there: the latest update of each item up to that event ID.
           const { live } = viewer
           const state = Map.groupBy(
             mine.filter(({ id }) => id <= live),
@@ -208,7 +210,7 @@ test("streams that come and go while the history is read slowly lose nothing and
           const latest = [...state.values()].map((updates) => updates.at(-1)?.id ?? 0)
           expect(viewer.snapshot).toEqual(latest.sort((a, b) => a - b))
         }
-        // One who left has seen a beginning of it.
+        // A viewer that left has seen only a beginning of it.
         expect(seen).toEqual(left ? wanted(from).slice(0, seen.length) : wanted(from))
       }
       expect(reports).toEqual([])
@@ -295,7 +297,7 @@ test("a viewer that asks something while others get an update gets it too", asyn
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
   const id = await added(store)
-  // More than are woken in one turn: the first one's update is the moment at which the last one asks.
+  // More than are woken in one turn: at the update of the first one, the last one sends its request.
   const selections = Array.from({ length: 200 }, () => new Selection(undefined))
   const seen = selections.map(() => "")
   const ask = (): void => void selections.at(-1)?.ask({ do: "refuse", code: "invalid", error: "what?" })

@@ -10,7 +10,7 @@ const STREAM = "/progress/stream"
 const MESSAGE = "x".repeat(16_000)
 const MANY = 1200
 
-/** Changes the items in turn, so often that a reader who has stopped is far behind. */
+/** Changes the items in turn, so often that a reader that has stopped is far behind. */
 async function write(server: TestServer, items: readonly number[], count: number): Promise<void> {
   let sent = 0
   const writer = async (): Promise<void> => {
@@ -23,7 +23,9 @@ async function write(server: TestServer, items: readonly number[], count: number
   await Promise.all(Array.from({ length: 8 }, writer))
 }
 
-/** Opens a stream, stops reading, writes, reads on until `last` has come; the updates and the gap. */
+/**
+ * Opens a stream, stops reading, writes, and reads on until `last` has come. Returns the updates and the gap.
+ */
 async function behind(server: TestServer, path: string, items: readonly number[]) {
   const reader = await SocketReader.open(server.url, path)
   await reader.first("live")
@@ -48,7 +50,7 @@ test("a reader too far behind learns how many updates it loses, and gets the lat
   const items = [await server.add(), await server.add(), await server.add()]
   const quiet = await server.add()
   const reader = await behind(server, STREAM, items)
-  // A terminal state among what is skipped must not be lost.
+  // A finished state among the skipped updates must not be lost.
   await server.put(items[0] ?? 0, { status: "failed", error_message: "out of disk" })
   const head = 4 + MANY + 1
   reader.resume()
@@ -96,7 +98,7 @@ test("an item stream too far behind gets its item's latest update", async () => 
   const { last_event_id, missed } = reader.seen[at]?.data ?? {}
   expect(reader.seen.slice(at + 1)).toHaveLength(1)
   expect(reader.updates.every(({ data }) => data["queue_id"] === mine)).toBe(true)
-  // All of the item's updates were sent or counted: its snapshot, those of the writer, the last one.
+  // All updates of the item were sent or counted: its snapshot, those of the writer, and the last one.
   expect(reader.updates.length + Number(missed)).toBe(1 + MANY + 1)
   expect(Number(last_event_id)).toBeGreaterThanOrEqual(Number(reader.seen[at - 1]?.id))
   reader.leave()

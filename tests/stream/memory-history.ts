@@ -11,21 +11,21 @@ import type {
   PageQuery,
 } from "../../src/store/contract/history.ts"
 
-/** A history in memory: event IDs ascend from 1, without a hole but for those that a roll back leaves. */
+/** A history in memory. Event IDs ascend from 1 without gaps, except for gaps after a roll back. */
 export class MemoryHistory implements History {
   readonly historyId = "memory"
-  /** All updates; the one with event ID n stands at n - 1 as long as nothing was rolled back. */
+  /** All updates. The update with event ID n is at index n - 1 until something is rolled back. */
   readonly all: StoredUpdate[] = []
   #newest = 0
   #lost: Lost | null = null
-  /** The oldest event ID that is kept. */
+  /** The oldest event ID that is stored. */
   oldest = 1
   readonly #read: (name: string) => Promise<void>
   readonly #most: number
 
   /**
-   * `read` is called before each answer, which waits for it, or fails as it does. Pages are cut at `most` updates, as
-   * those of a database are at 256 KiB.
+   * `read` is called before each answer. The answer waits for it, and fails if it fails. Pages are cut at
+   * `most` updates, as those of a database are cut at 256 KiB.
    */
   constructor(read: (name: string) => Promise<void>, most: number) {
     this.#read = read
@@ -37,7 +37,7 @@ export class MemoryHistory implements History {
     this.all.push({ id: this.#newest, queue_id: queueId, song_id: queueId, status, data: "{}" })
   }
 
-  /** Loses the updates after an event ID, as a late standby does; the next IDs are given above `upTo`. */
+  /** Loses the updates after an event ID, as a late standby does. The next IDs are given above `upTo`. */
   rollBack(after: number, upTo: number): void {
     this.all.splice(this.all.findLastIndex(({ id }) => id <= after) + 1)
     this.#lost = { after, upTo, reason: "rolled_back" }

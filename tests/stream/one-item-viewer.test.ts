@@ -35,7 +35,7 @@ test("whatever a stream of one item says, it names no event ID but those of that
     return true
   }
   await next()
-  // Others go on, more than the stream may lag behind, and after its end, too.
+  // Other items go on, by more than the stream may lag, and also after its end.
   write([2, "processing"], [1, "processing"], [2, "processing"])
   await next()
   write([2, "processing"], [1, "completed"], [2, "processing"], [2, "processing"])

@@ -156,7 +156,7 @@ test("streams that resume at hundreds of places each get what they lack", async 
   client.abort()
 })
 
-/** Reads a stream until it says `live`; answers the event IDs that came, and that of `live`. */
+/** Reads a stream until its `live`. Returns the event IDs that came, and the event ID of `live`. */
 async function untilLive(streams: Streams, asked: Asked, signal: AbortSignal) {
   const stream = await streams.open({
     snapshot: true,
@@ -241,7 +241,7 @@ test("a client that has seen more than this server has heard of resumes without 
   const client = new AbortController()
   const { signal } = client
   await first(streams, { lastEventId: "3" }, signal)
-  // Another instance writes, and its bell is not heard yet.
+  // Another instance writes, and its bell has not been heard yet.
   for (let update = 0; update < 5; update += 1) await put(sqlite, 1, {})
   const stream = await streams.open({
     snapshot: true,

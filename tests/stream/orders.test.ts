@@ -3,12 +3,12 @@ import { expect, test } from "bun:test"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Order } from "./orders.ts"
 
-// The compiled binary has no part in this: the run against it need not repeat all of it.
+// The compiled binary is not used here, so the run against it need not repeat everything.
 const most = process.env["TRACK_STUDIO_BINARY"] ? 10_000 : 100_000
 const ORDERS = Number(process.env["ORDERS"] ?? (process.env["TRACK_STUDIO_PROVE"] ? 2_000_000 : most))
 const FIRST_SEED = Number(process.env["SEED"] ?? 1)
 
-/** The first seed whose order goes wrong, and how; undefined if none of so many does. */
+/** The first seed whose order goes wrong, and the fault; undefined if none of this many does. */
 function firstFailure(orders: number, Kind: typeof Broadcaster): string | undefined {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + orders; seed += 1) {
     try {
@@ -21,7 +21,9 @@ function firstFailure(orders: number, Kind: typeof Broadcaster): string | undefi
   return undefined
 }
 
-/** The mistake that once lost updates: a keepalive or a question in the middle of a fan-out passed over the batch. */
+/**
+ * The mistake that once lost updates: a keepalive or a question in the middle of a fan-out skipped the batch.
+ */
 class Careless extends Broadcaster {
   override get examined(): number {
     return this.head

@@ -12,7 +12,7 @@ import { Witness } from "./witness.ts"
 const ITEMS = 3
 const KEEPALIVE_MS = 5
 
-/** A client of one order, and what is known of it. */
+/** A client of one order, and what is known about it. */
 interface Client {
   readonly witness: Witness
   readonly leave: AbortController
@@ -20,7 +20,7 @@ interface Client {
   hasEnded: boolean
 }
 
-/** One order in which writers, readers, timers and the store take their turns, decided by its seed. */
+/** One order in which writers, readers, timers and the store take their turns. Its seed decides the order. */
 export class Order {
   readonly #loop: Scheduler
   readonly #bus = new LocalBus()
@@ -32,14 +32,14 @@ export class Order {
   /** The newest event ID when the bell rang last. */
   #announced = 0
   #failures = 0
-  /** Whether pages may fail: then a stream may open with what was read before. */
+  /** Whether pages may fail. Then a stream may open with something that was read before. */
   readonly #mayFail: boolean
   #hasDrained = false
 
   constructor(seed: number, Kind: typeof Broadcaster) {
     const loop = new Scheduler(seed)
     this.#loop = loop
-    // One database answers at once, another is behind a network: its answers overtake each other.
+    // One database answers at once. Another one is behind a network, so its answers overtake each other.
     const isFar = loop.happens(50)
     const fails = loop.happens(20)
     this.#mayFail = fails
@@ -64,7 +64,7 @@ export class Order {
     this.#streams = new Streams(this.#history, this.#broadcaster, { maxLag, random, onError })
   }
 
-  /** Runs it; throws if a client was told what is not so. */
+  /** Runs it; throws if a client got something that is wrong. */
   run(): void {
     const loop = this.#loop
     for (let clients = 2 + loop.below(3); clients > 0; clients -= 1) loop.later(() => this.#open())
@@ -79,7 +79,7 @@ export class Order {
 
   #write(): void {
     this.#history.append(1 + this.#loop.below(ITEMS), this.#loop.happens(20) ? "completed" : "processing")
-    // A writer rings once its commit has been answered: some time later.
+    // A writer rings some time after its commit was answered.
     this.#loop.later(() => {
       this.#announced = this.#history.all.length
       this.#bus.notify()
@@ -118,7 +118,9 @@ export class Order {
     void this.#read({ ...request, snapshot: true, untilFinished, format: asFrames }, client)
   }
 
-  /** Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full. */
+  /**
+   * Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full.
+   */
   async #read(request: StreamRequest<readonly Frame[]>, client: Client): Promise<void> {
     const loop = this.#loop
     let isFull = false

@@ -26,7 +26,7 @@ async function pause(server: TestServer): Promise<string> {
   return paused_at
 }
 
-/** Waits until so many changes of the queue were said, and answers since when it was paused at each. */
+/** Waits until this many changes of the queue were sent. Returns for each since when the queue was paused. */
 const pauses = async (reader: Reader, count: number): Promise<unknown[]> => {
   const said = (seen: readonly Seen[]): unknown[] =>
     seen.filter(({ event }) => event === "queue").map(({ data }) => data["paused_at"])
@@ -145,7 +145,7 @@ test("a pause is read once for many rings, and a failed read is made again", asy
   expect(await woken).toBe("asked")
   expect(broadcaster.pause.at).toBe(paused)
   expect([reads, errors.length]).toEqual([3, 1])
-  // It was read a moment ago, so a ring does not have it read again at once.
+  // It was read a moment ago, so a ring does not make it read again at once.
   bus.notify()
   await Bun.sleep(20)
   expect(reads).toBe(3)

@@ -19,7 +19,7 @@ const update = (id: number): StoredUpdate => ({
   data: "{}",
 })
 
-/** A history of this many updates; `read` is called for each page. */
+/** A history of this many updates. `read` is called for each page. */
 function historyOf(updates: number, read: () => Promise<void>): History {
   return {
     historyId: "test",
@@ -41,7 +41,10 @@ function historyOf(updates: number, read: () => Promise<void>): History {
   }
 }
 
-/** Streams on such a history that want none of its updates. Each resolves with what it sent up to `live`, or its end. */
+/**
+ * Streams on such a history that match none of its updates. Each resolves with what it sent up to `live`, or
+ * up to its end.
+ */
 function replays(updates: number, keepaliveMs: number, read: () => Promise<void>) {
   const onError = (error: unknown): void => expect(error).toBeUndefined()
   const history = historyOf(updates, read)
@@ -107,7 +110,7 @@ test.each([
   all.push(...Array.from({ length: 20 }, (_, number) => stint(`other ${number}`, new Owner())))
   await Promise.all(all)
   expect(most).toBe(mostAtOnce)
-  // Each other one waited for a round of all, and not for a thousand.
+  // Each other one waited for one round of all, and not for a thousand rounds.
   expect(ended.lastIndexOf("other 19")).toBeLessThan(60)
   expect(ended).toHaveLength(1020)
 })

@@ -18,7 +18,7 @@ async function opening(reader: Reader): Promise<readonly Seen[]> {
   return reader.seen.slice(0, names(reader.seen).indexOf("live") + 1)
 }
 
-/** Two items and ten updates: the odd event IDs are the first item's, the even ones the second's. */
+/** Two items and ten updates: the odd event IDs belong to the first item, the even ones to the second. */
 async function tenUpdates(server: TestServer): Promise<[number, number]> {
   const both: [number, number] = [await server.add(), await server.add()]
   for (let i = 2; i < 10; i += 1) await server.put(both[i % 2 === 0 ? 0 : 1], { message: `update ${i + 1}` })

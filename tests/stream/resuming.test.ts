@@ -26,7 +26,7 @@ test("a stream that resumes gets every update before its live, however far behin
   const other = await streams.open(common)
   await other?.next()
   await write(200)
-  // What it lacks is at hand when it opens, and then the newest updates take that place.
+  // The updates that it lacks are in memory when it opens, and then the newest updates take their place.
   const stream = await streams.open({ ...common, lastEventId: "0" })
   await stream?.next()
   await write(4, 1024 * 1024)

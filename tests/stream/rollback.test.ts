@@ -10,8 +10,8 @@ import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
 /**
- * Streams on a history of two items with ten updates, the odd ones of item 1. `read` is called before each read, which
- * waits for it.
+ * Streams on a history of two items with ten updates. The odd ones belong to item 1. `read` is called before
+ * each read, which waits for it.
  */
 function open(read: (name: string) => Promise<void> = async () => undefined) {
   const history = new MemoryHistory(read, 1000)
@@ -24,7 +24,7 @@ function open(read: (name: string) => Promise<void> = async () => undefined) {
   return { history, bus, broadcaster, streams, errors, [Symbol.dispose]: () => broadcaster.drain() }
 }
 
-/** A frame in short: the event ID of an update, or what a control frame says. */
+/** A frame in short: the event ID of an update, or the content of a control frame. */
 function short(frame: Frame): string {
   if (frame.type === "update") return String(frame.update.id)
   if (frame.type !== "control") return frame.type
@@ -33,7 +33,7 @@ function short(frame: Frame): string {
   return control.event === "live" ? `live ${control.last_event_id}` : control.event
 }
 
-/** Opens a stream; `next` answers the frames of its next chunk. */
+/** Opens a stream. `next` returns the frames of its next chunk. */
 async function watching(streams: Streams, asked: Partial<StreamRequest> = {}) {
   const leave = new AbortController()
   const common = { snapshot: false, untilFinished: false, signal: leave.signal }
@@ -161,7 +161,7 @@ test("a state that was read before updates were lost is not given to the next st
   const first = watching(streams, asked)
   while (broadcaster.seats === 0) await new Promise(setImmediate)
   bus.notify()
-  // It reads the state after the ring, and nothing rings for the loss.
+  // It reads the state after the ring, and no ring announces the loss.
   const second = watching(streams, asked)
   while (broadcaster.seats === 1) await new Promise(setImmediate)
   gates.bounds.resolve()

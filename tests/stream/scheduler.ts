@@ -14,19 +14,23 @@ export function numbers(seed: number): (below: number) => number {
 }
 
 /**
- * An event loop of its own: what the code leaves for a later turn or for a timer runs when this one says so, in an
- * order that its seed decides. Nothing waits for real time, and one seed always gives the same order.
+ * An event loop of its own. Code that must run in a later turn or by a timer runs when this loop decides, in
+ * an order that its seed determines. Nothing waits for real time, and the same seed always gives the same
+ * order.
  */
 export class Scheduler {
   /** A random number below this one. */
   readonly below: (below: number) => number
-  /** Runs first in, first out, as the callbacks of `setImmediate` do. */
+  /** Callbacks that run in the order in which they were added, like those of `setImmediate`. */
   #turns: (() => void)[] = []
-  /** Runs in any order. */
+  /** Callbacks that run in any order. */
   #tasks: (() => void)[] = []
-  /** Timers of a second or more: they run when nothing else is left, because all else takes less than that. */
+  /**
+   * Timers of a second or more. They run when nothing else is left, because everything else takes less than
+   * that.
+   */
   readonly #late = new Map<object, () => void>()
-  /** Run at any time, while there is something else to run. */
+  /** Callbacks that run at any time while there is something else to run. */
   readonly #intervals = new Map<object, () => void>()
   #nowMs = 0
 
@@ -34,7 +38,7 @@ export class Scheduler {
     this.below = numbers(seed)
   }
 
-  /** Leaves this for later. */
+  /** Leaves a callback for later. */
   later(task: () => void): void {
     this.#tasks.push(task)
   }
@@ -44,12 +48,12 @@ export class Scheduler {
     return new Promise((resolve) => this.#tasks.push(resolve))
   }
 
-  /** Whether it happens this time, so many times in a hundred. */
+  /** Whether it happens this time, with this probability in percent. */
   happens(percent: number): boolean {
     return this.below(100) < percent
   }
 
-  /** Runs everything there is, with the timers of the process replaced by this loop's. */
+  /** Runs everything, with the timers of the process replaced by this loop's. */
   run(): void {
     const { setImmediate, setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
     const now = performance.now

@@ -4,14 +4,14 @@ import { MAX_CHOSEN, Selection } from "../../src/stream/selection.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-/** A history in which each of so many items has one update. */
+/** A history in which each of this many items has one update. */
 function historyOf(items: number): MemoryHistory {
   const history = new MemoryHistory(async () => undefined, 100)
   for (let item = 1; item <= items; item += 1) history.append(item, "processing")
   return history
 }
 
-/** What a frame is: the event ID of an update, or the name of what the stream says of itself. */
+/** A frame in short: the event ID of an update, or the name of a control frame. */
 const nameOf = (frame: Frame): number | string =>
   frame.type === "update" ? frame.update.id : frame.type === "control" ? frame.control.event : frame.type
 

@@ -4,12 +4,12 @@ import { type HttpFormat, negotiate, sse } from "../../src/stream/sse-and-ndjson
 import { type Control, controlFrame } from "../../src/wire/frames.ts"
 import { start, type TestServer } from "../server.ts"
 
-// Starts servers, on a machine that may be busy.
+// These tests start servers, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const STREAM = "/progress/stream"
 
-/** Reads lines of a stream until `count` are there, and leaves. */
+/** Reads lines of a stream until there are `count` lines, and leaves. */
 async function lines(server: TestServer, path: string, accept: string | undefined, count: number) {
   const headers: Record<string, string> = accept === undefined ? {} : { accept }
   const abort = new AbortController()

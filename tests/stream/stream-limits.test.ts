@@ -10,7 +10,7 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const fail = (error: unknown): void => expect(error).toBeUndefined()
 
-/** Streams of which an owner may have one. */
+/** Streams with a limit of one per owner. */
 function oneEach(): Streams {
   const history = new MemoryHistory(async () => undefined, 100)
   const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
@@ -37,7 +37,7 @@ test("a stream that has left makes room for another one of its owner", async () 
     const watch = { snapshot: true, untilFinished: false, format: asFrames, owner, signal }
     const stream = await streams.open(watch)
     await stream?.next()
-    // From 5 s to 10 s, so that those who were refused together do not come back together.
+    // From 5 s to 10 s, so that clients that were refused together do not come back together.
     const refusal = { retryAfterMs: 7500, message: expect.stringContaining("has 1 streams open") }
     expect(() => streams.open(watch)).toThrow(expect.objectContaining(refusal))
     leave.abort()

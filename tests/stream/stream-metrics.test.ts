@@ -11,7 +11,7 @@ import { Streams } from "../../src/stream/streams.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-/** Streams over a history in memory, and what is counted of them. */
+/** Streams over a history in memory, and their metrics. */
 function open() {
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
@@ -52,7 +52,7 @@ function open() {
 
 const closed = (reason: string): string => `streams_closed_total{reason="${reason}"}`
 
-/** Reads a stream to its end, as an answer that takes everything at once. */
+/** Reads a stream to its end, like an answer that accepts everything at once. */
 async function read(stream: Chunks<Uint8Array>, written: Uint8Array[] = []): Promise<void> {
   const sink: Sink<Uint8Array> = { write: (chunk) => written.push(chunk) }
   for (let next = await stream.next(); !next.done; next = await stream.next(sink)) written.push(next.value)
@@ -68,7 +68,7 @@ test("a stream that ends with its item is counted as finished, with all that it 
   expect(await server.count(closed("finished"))).toBe(1)
   expect(await server.count("streams_opened_total")).toBe(1)
   expect(await server.count("sent_bytes_total")).toBe(written.reduce((sum, one) => sum + one.byteLength, 0))
-  // A greeting, the state, live, the update and the end.
+  // The hello, the state, live, the update and the end.
   expect(await server.count("sent_frames_total")).toBe(5)
 })
 
@@ -100,7 +100,7 @@ test("a client that was cut because it did not read for a minute is slow", async
   server.say("processing")
   const stream = await server.watch()
   await stream.next()
-  // The answer takes nothing more.
+  // The answer accepts nothing more.
   const full: Sink<Uint8Array> = { write: () => new Promise(() => undefined) }
   void stream.next(full)
   server.say("processing")

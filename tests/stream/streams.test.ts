@@ -15,7 +15,7 @@ const ids = (seen: readonly Seen[]): (number | undefined)[] => seen.map(({ id })
 const names = (seen: readonly Seen[]): string[] => seen.map(({ event }) => event)
 const items = (seen: readonly Seen[]): unknown[] => seen.map(({ data }) => data["queue_id"])
 
-/** Waits for `count` events and answers them. */
+/** Waits for `count` events and returns them. */
 const take = async (reader: Reader, count: number): Promise<readonly Seen[]> =>
   (await reader.until(({ length }) => length >= count)).slice(0, count)
 

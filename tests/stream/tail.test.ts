@@ -44,7 +44,7 @@ test("thinned streams that begin at different places take different lists, and t
       .map((frame) => frame.update.id),
   ).toEqual([2])
   expect(tail.takeThinned(seatAt(0))?.[0]).toEqual(first)
-  // What came since is not passed over, although the first list began at the same place.
+  // Later updates are not skipped, although the first list began at the same place.
   tail.push(new Batch(2, 3, [update(3)]))
   const late = seatAt(0)
   const [list] = tail.takeThinned(late) ?? []

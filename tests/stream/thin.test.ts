@@ -31,7 +31,7 @@ function open() {
 const idsOf = (frames: readonly Frame[]): number[] =>
   frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
 
-/** Reads a stream up to an event ID; answers the IDs of each chunk that has updates. */
+/** Reads a stream up to an event ID. Returns the IDs of each chunk that has updates. */
 async function readUpTo(streams: Streams, last: number, asked: Partial<StreamRequest>): Promise<number[][]> {
   const leave = new AbortController()
   const common = { snapshot: true, untilFinished: false, thin: PER_SECOND, signal: leave.signal }
@@ -55,7 +55,7 @@ test("a thinned stream tells of each item so often a second, of what came last, 
   const other = readUpTo(streams, last, {})
   for (let update = 3; update <= last; update += 1) {
     if (update % 10 === 0) await Bun.sleep(10)
-    // Item 2 ends in the middle, and is begun again.
+    // Item 2 ends in the middle, and begins again.
     write(update % 2 === 0 ? 2 : 1, update === 100 ? "completed" : "processing")
   }
   expect((await all).flat()).toEqual(Array.from({ length: last }, (_, i) => i + 1))

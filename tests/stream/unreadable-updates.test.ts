@@ -12,7 +12,7 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const PAGE_BYTES = 4096
 
-/** Overwrites the pages of a database in which this text stands, as a failing disk may. */
+/** Overwrites the pages of a database that contain this text, as a failing disk may. */
 function damage(database: string, text: string): void {
   const bytes = readFileSync(database)
   for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
@@ -58,7 +58,7 @@ test("an open item whose latest update cannot be read is reported as a gap, and 
     await whole.add({ song_id: item, title: `item ${item} ${".".repeat(300)}` })
   }
   await whole.end()
-  // As it stands in an update, and not in the row of the item.
+  // The text as it is in an update, and not in the row of the item.
   damage(whole.database, '"title":"item 40 ')
   await using server = await start({ database: whole.database })
   const reader = await Reader.open(`${server.url}/api/v1/progress/stream`)
@@ -113,7 +113,7 @@ test("what a database that is away cannot give is not reported as damaged: the s
   const leave = new AbortController()
   const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
   const all = [...Array.from({ length: 100 }, (_, i) => `${i + 1}`), "live"]
-  // One that resumes, and one that begins with the current state.
+  // One stream that resumes, and one that begins with the current state.
   for (const lastEventId of ["0", undefined]) {
     const stream = await streams.open({ ...common, queueId: undefined, lastEventId })
     const said: string[] = []

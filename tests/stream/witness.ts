@@ -3,28 +3,37 @@ import type { Wanted } from "../../src/stream/selection.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import type { MemoryHistory } from "./memory-history.ts"
 
-/** What a client asks for, as far as it decides what it must get. */
+/** The parts of a client's request that decide what the client must get. */
 export interface Expected {
   readonly queueId?: number | undefined
   readonly wanted?: Wanted
-  /** Where it resumes; absent for a new stream. */
+  /** The event ID after which it resumes; absent for a new stream. */
   readonly from?: number | undefined
   /** Whether the stream ends once its item is finished. */
   readonly untilFinished: boolean
   /** Whether it may leave out updates of an item that is updated again. */
   readonly isThin: boolean
-  /** The newest event ID that had been announced when the stream was asked for: `live` must not be older. */
+  /**
+   * The newest event ID that had been announced when the stream was requested. The event ID of `live` must
+   * not be lower.
+   */
   readonly announced: number
 }
 
-/** Reads a stream as a client would, and throws as soon as an update is lost, doubled, or out of order untold. */
+/**
+ * Reads a stream like a client, and throws as soon as an update is lost, doubled, or out of order without a
+ * gap.
+ */
 export class Witness {
   readonly #history: MemoryHistory
   readonly #expected: Expected
-  /** The event ID up to which everything came; undefined while a snapshot comes. */
+  /** The event ID up to which everything has come; undefined during a snapshot. */
   #at: number | undefined
   #snapshot: number[] = []
-  /** Whether the stream has said that it left something out: then only what is newest of an item must have come. */
+  /**
+   * Whether the stream has said that updates were left out. Then only the newest update of each item must
+   * have come.
+   */
   #mayHaveSkipped = false
   /** Whether it was too slow. */
   #wasSlow = false
@@ -51,7 +60,7 @@ export class Witness {
     }
   }
 
-  /** The stream is over: throws unless the last update that came says that the item is finished. */
+  /** The stream is over. Throws unless its last update says that the item is finished. */
   assertSeen(): void {
     this.hasSeenEnd = true
     const seen = this.#history.all.slice(0, this.#at).filter((update) => this.#isMine(update))
@@ -59,7 +68,7 @@ export class Witness {
     if (status !== "completed") throw new Error(`the stream ended when its item was ${status}`)
   }
 
-  /** Throws if anything that belongs to the stream has not come. */
+  /** Throws if an update that belongs to the stream has not come. */
   assertComplete(): void {
     const missing = this.#at === undefined ? "the opening" : this.#next(this.#at)?.id
     if (missing !== undefined) throw new Error(`${missing} never came`)
@@ -105,7 +114,7 @@ export class Witness {
     return this.#history.all.slice(after, before - 1).some(
       (update) =>
         this.#isMine(update) &&
-        // However thin a stream is, it tells of every end, unless it was too slow.
+        // However thin a stream is, it has every update that ends an item, unless it was too slow.
         (latest.get(update.queue_id) === update || (!this.#wasSlow && update.status === "completed")),
     )
   }

@@ -22,7 +22,7 @@ const update = (queue_id: number, given: Partial<ProgressUpdate> = {}): Progress
 const drawn = (board: Board, view: Partial<View> = {}): string[] =>
   board.draw({ ...VIEW, ...view }).map(({ text }) => text.trimEnd())
 
-/** A board that is live and has seen these updates, at the moment they tell of. */
+/** A board that is live and has seen these updates, at their own times. */
 function boardOf(...updates: readonly ProgressUpdate[]): Board {
   const board = new Board()
   board.live(NOW)
@@ -96,7 +96,7 @@ test("a clock that differs from the server's does not change the time left", () 
     const board = new Board()
     board.live(NOW + aheadMs)
     board.update(update(2), NOW + aheadMs)
-    // Told 30 seconds ago, and seen only now.
+    // The report is 30 seconds old, but it is seen only now.
     const timestamp = new Date(NOW - 30_000).toISOString()
     board.update(update(1, { eta_seconds: 90, timestamp }), NOW + aheadMs)
     expect(leftOf(board, NOW + aheadMs)).toStartWith("1:00 left, done at ")
@@ -245,7 +245,7 @@ test("the board of one item shows its worker, its state and its error whole, in 
   const error_message = `${"a cause that is long ".repeat(6)}end`
   board.update(update(1, { status: "failed", outcome: "failed", error_message }), NOW)
   expect(drawn(board).slice(2, -1).join(" ")).toBe(error_message)
-  // A long one takes three lines, of which the last is cut.
+  // A long text takes three lines, and the last of them is cut.
   board.update(
     update(1, { status: "failed", outcome: "failed", error_message: "a long cause ".repeat(99) }),
     NOW,
@@ -322,7 +322,7 @@ test("a guess is shown as one: its bar in dashes or hatched, and about how much"
     "Video - libx264: height not divisible by 2",
   )
   expect(readable(update(1, { basis: "counted" }))).toContain("processing  50%")
-  // What earlier runs foresee rests on more than a bar.
+  // An estimate from earlier runs is based on more than a bar.
   expect(readable(update(1, { basis: "guess", time_progress: 41 }))).toContain("processing  41%")
 })
 

@@ -10,7 +10,7 @@ import { update } from "../dashboard/items.ts"
 
 const VIEW: View = { columns: 40, rows: 10, nowMs: 0, style: colourless, widthOf: Bun.stringWidth }
 
-/** A stream that says what the test says, and a board that shows the text that was said last. */
+/** A stream that sends what the test decides, and a board that shows the last text. */
 class Scene {
   text = "first"
   /** How often the board was drawn. */
@@ -45,7 +45,7 @@ class Scene {
     }
   }
 
-  /** Says something, after which the board shows this text. */
+  /** Sends something. After it the board shows this text. */
   say(text: string, how: "shown" | "forced" = "shown"): void {
     this.text = text
     this.#said.push(how)
@@ -61,7 +61,7 @@ class Scene {
     this.#change.resolve(how)
   }
 
-  /** The next frame, as the text that it draws; with "up" before it if it takes the place of the one before. */
+  /** The text of the next frame, with "up" in front if the frame replaces the one before. */
   async next(): Promise<string | undefined> {
     const { value } = await this.frames.next()
     if (typeof value !== "string") return undefined
@@ -77,7 +77,8 @@ test("a frame is drawn when it looks different, or must be drawn again, and at t
   expect(await scene.next()).toBe("up first")
   const later = scene.next()
   scene.say("first")
-  // Longer than a second, after which the seconds are counted down: nothing looks different by then.
+  // It waits longer than a second, after which the seconds are counted down, but nothing looks different
+  // then.
   await Bun.sleep(1200)
   scene.say("second")
   expect(await later).toBe("up second")
@@ -121,7 +122,7 @@ test("after a terminal was written over the next frame begins below, and each su
   const { drawn } = scene
   const last = scene.next()
   await Bun.sleep(100)
-  // A change that was seen does not have it drawn again and again.
+  // A change that was seen is not drawn again and again.
   expect(scene.drawn - drawn).toBeLessThan(3)
   scene.end()
   expect(await last).toBe("up fourth")

@@ -4,7 +4,7 @@ import { gapOf, leftOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/word
 import { paceOf } from "../../src/text.ts"
 import { run, start } from "../server.ts"
 
-// A program is started, which takes its time on a busy machine.
+// This test starts a program, which takes its time on a busy machine.
 setDefaultTimeout(30_000)
 
 const NOW = Date.parse("2026-01-02T23:04:05.000Z")
@@ -27,7 +27,7 @@ test("the pace has no digits that nobody reads", () => {
   const media = { out_time: 1, total: null, fps: 49.229177447093356, speed: 1.9798414703665175 }
   expect(paceOf({ ...media, total: 80 })).toEqual(["0:01 of 1:20", "49 fps", "2.0x"])
   expect(paceOf({ ...media, fps: null, speed: 0.0213 })).toEqual(["0:01", "0.02x"])
-  // ffmpeg's own words of it are not said beside.
+  // ffmpeg's own words for this are not shown as well.
   expect(spokenOf("1.0 s of 80.0 s, 49 fps, 1.98x", media)).toBe("")
   expect(spokenOf("1.0 s of 80.0 s", null)).toBe("1.0 s of 80.0 s")
   expect(paceOf(null)).toEqual([])

@@ -4,7 +4,7 @@ import { Backups, type BackupsOptions } from "../../src/upkeep/backups.ts"
 
 const HOUR_MS = 3_600_000
 
-/** Backups in a folder that is a list, by a clock that is moved by hand. */
+/** Backups in a folder that is a list, with a clock that the test moves. */
 function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
   const clock = { nowMs: Date.parse("2026-01-02T03:04:05.678Z") }
   const results: boolean[] = []
@@ -148,11 +148,11 @@ test("a backup from a clock that was far ahead neither puts off the next ones no
   clock.nowMs += 24 * HOUR_MS
   await backups.turn()
   expect(files).toEqual([ahead, "track-studio-20260103T030405Z.db"])
-  // A clock that is put back a little makes no backup before its time.
+  // If the clock is put back a little, no backup is made before its time.
   clock.nowMs -= HOUR_MS
   await backups.turn()
   expect(files).toHaveLength(2)
-  // Once its time has come, it is one of them.
+  // As soon as its time has come, it is one of them.
   clock.nowMs = Date.parse("2031-01-02T00:00:00Z")
   await backups.turn()
   expect(files).toEqual(["track-studio-20310102T000000Z.db"])

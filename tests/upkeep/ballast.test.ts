@@ -39,10 +39,10 @@ test("the file is made where there is room, let go when there is none, and put b
   expect(await turn({ free: 100 * MIB })).toEqual(["load"])
   expect(await turn({ free: 2 * MIB })).toEqual([])
   expect(await turn({ free: MIB - 1 })).toEqual(["full", "drop", "checkpoint"])
-  // What was let go is no room for items.
+  // The space that was freed is not for items.
   expect(await turn({ free: 9 * MIB })).toEqual(["drop", "checkpoint"])
   expect(await turn({ free: 16 * MIB })).toEqual(["load", "room"])
-  // A quota is none of the disk.
+  // A quota does not belong to the disk.
   expect(await turn({ free: 10 * MIB, isRefused: true })).toEqual(["full", "drop", "checkpoint"])
 })
 
@@ -55,7 +55,7 @@ test.skipIf(process.getuid?.() !== 0)(
       program: ["unshare", "-m", "sh", "-c", script, "sh"],
       database: join(folder.path, "queue.db"),
     })
-    // The server alone sees that disk.
+    // Only the server sees that disk.
     const at = (name: string): string => `/proc/${server.child.pid}/root${join(folder.path, name)}`
     const leases: { id: number; token: string }[] = []
     for (let i = 0; i < 40; i += 1) {
@@ -73,7 +73,7 @@ test.skipIf(process.getuid?.() !== 0)(
     fill(at("filler"))
     while (ballast() > 0) await Bun.sleep(20)
     const message = "x".repeat(16_000)
-    // With what is left of the disk between two looks, too.
+    // Also the space that is left on the disk between two checks.
     while ((await post(0, "progress", { progress: 5, message })) !== 503);
     const added = await server.api("POST", "/queue", { song_id: 1 })
     expect([added.status, await added.json()]).toEqual([

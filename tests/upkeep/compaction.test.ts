@@ -8,14 +8,14 @@ import { Compaction, type CompactionOptions } from "../../src/upkeep/compaction.
 import { added, put } from "../contracts/store.contract.ts"
 import { run, start, temporaryFolder } from "../server.ts"
 
-// Starts programs, on a machine that may be busy.
+// These tests start programs, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 function fail(error: unknown): never {
   throw error
 }
 
-/** A compaction, and how often it was done. */
+/** A compaction, and how often it has run. */
 function counted(more: Partial<CompactionOptions>) {
   const done = { times: 0 }
   const compaction = new Compaction({
@@ -73,7 +73,7 @@ test("a stop ends what is under way", async () => {
   await turn
 })
 
-/** A database as older versions made it: its file cannot shrink, and most of it is not used. */
+/** A database as older versions made it: its file cannot shrink, and most of it is unused. */
 async function older(path: string): Promise<void> {
   const store = new SqliteStore(path)
   const id = await added(store)
@@ -133,7 +133,7 @@ test("a server knows its database again after it was compacted, wherever its par
   for (let isDone = false; !isDone;) {
     isDone = await Promise.race([compacted.then(() => true), Bun.sleep(20).then(() => false)])
     expect(store.faults()).toEqual([])
-    // The rewritten database is in the log, and may not come into the file before the reader lets go.
+    // The rewritten database is in the log, and cannot get into the file before the reader has finished.
     if (reader.inTransaction && statSync(`${path}-wal`).size > 50_000) reader.run("COMMIT")
   }
   expect((await compacted).stderr).toBe("")

@@ -10,8 +10,8 @@ import { PROGRAM, start, type TestServer } from "../server.ts"
 import { SocketReader } from "../sockets.ts"
 
 /**
- * Looks ten times a second while descriptors are few, after a first look while they are many; what is left each time, and
- * whether the door is open then.
+ * Checks ten times a second while few descriptors are left, after a first check with many. Returns what is
+ * left each time, and whether the door is open then.
  */
 async function looked(left: readonly ("many" | "few" | "none")[]) {
   const reasons = new Reasons()
@@ -36,7 +36,7 @@ async function looked(left: readonly ("many" | "few" | "none")[]) {
   return { said, doors, noted, isOpen, released, reasons: reasons.current, areFew: looking.areFew }
 }
 
-/** For a second after that it is looked as often. */
+/** For one second after that it is checked as often. */
 const after = <T>(value: T): T[] => Array.from({ length: 9 }, () => value)
 
 test("a lack of descriptors is logged once a minute, while idle connections are closed", async () => {
@@ -60,7 +60,7 @@ test("when none is left new connections wait, and once a second some get the res
   ])
   const closed = none.map(() => false)
   expect(doors).toEqual([true, ...closed, false, true, false, ...closed, true, ...after(true)])
-  // The first time was to look for the door.
+  // The first read was to find the door.
   expect([isOpen, released]).toEqual([true, 2])
 })
 
@@ -79,7 +79,7 @@ test("a look at what is left takes the reserve and no more, however often, and t
   expect(new SpareDescriptors(1).left()).toBe("few")
 })
 
-/** Asks for something, and keeps the connection for a next request. */
+/** Sends a request, and keeps the connection for the next request. */
 async function keepOpen(port: number): Promise<Socket> {
   const socket = connect(port, "127.0.0.1")
   socket.on("error", () => undefined)
@@ -104,7 +104,7 @@ test("connections that only wait for a next request keep no other client out", a
   expect(lines).toHaveLength(1)
 }, 40_000)
 
-/** Milliseconds for which the server's process has used a core. */
+/** For how many milliseconds the server's process has used a core. */
 function busyMs({ child: { pid } }: TestServer): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
@@ -119,12 +119,12 @@ test("clients that only connect, more than there are descriptors, cost no time, 
   const port = Number(new URL(server.url).port)
   const sockets = Array.from({ length: 120 }, () => connect(port, "127.0.0.1").on("error", () => undefined))
   while (!server.log.includes("out of file descriptors")) await Bun.sleep(50)
-  // The turn that has said so has closed the door.
+  // The turn that has reported this has closed the door.
   const [before, startedMs] = [busyMs(server), performance.now()]
   await Bun.sleep(4000)
   const share = (busyMs(server) - before) / (performance.now() - startedMs)
   figure(`${sockets.length} silent clients on 64 descriptors: ${(share * 100).toFixed(1)} % of a core`)
-  // Asked again and again it would be most of it.
+  // If it were read again and again, this would take most of the time.
   expect(share).toBeLessThan(0.25)
   for (const socket of sockets) socket.destroy()
   while (!(await isOk(server)));
@@ -170,7 +170,7 @@ test("with few descriptors left new requests are refused and their connections c
   const once = { connection: "close" }
   const streams: SocketReader[] = []
   const refused = async (): Promise<Response | undefined> => {
-    // The connection of the claim may be closed as idle at this moment.
+    // At this moment the connection of the claim may be closed because it is idle.
     const answer = await server.api("GET", "/queue", undefined, once).catch(() => undefined)
     return answer?.status === 503 ? answer : undefined
   }

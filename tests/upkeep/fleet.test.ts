@@ -6,7 +6,7 @@ import { Fleet } from "../../src/upkeep/fleet.ts"
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 2, 3, 4, second)).toISOString()
 const REPORT = { name: "a", version: "1", address: "http://a", since: at(0), streams: 0, crew: [] }
 
-/** The servers of one database; the second of `now` is that of the database. */
+/** The servers of one database. The second value of `now` belongs to the database. */
 class Known implements Instances {
   readonly own = "own"
   readonly others: Instance[] = []
@@ -37,6 +37,6 @@ test("a server lists the others that were seen within 15 s, and never itself", a
     await fleet.turn()
   }
   expect(seen).toEqual([[], ["one", "two"], ["two"], ["two"], []])
-  // Who asks for all of them is answered with those that stopped not long ago as well.
+  // A request for all of them also gets those that stopped not long ago.
   expect((await fleet.all()).map(({ id }) => id)).toEqual(["own", "one", "two"])
 })

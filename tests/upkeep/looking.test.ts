@@ -11,7 +11,7 @@ import { MemoryHistory } from "../stream/memory-history.ts"
 
 const onError = (error: unknown): void => console.error(error)
 
-/** A loop whose clocks the test turns. */
+/** An event loop whose clocks the test moves. */
 function looped() {
   const reasons = new Reasons()
   const clock = { nowMs: 1_700_000_000_000, steadyMs: 5000 }
@@ -98,7 +98,7 @@ test("a notification that is lost is noticed, and the streams hear of the update
     onError,
   })
   await rings.turn()
-  // Nobody listens, so nothing is read.
+  // No stream is open, so nothing is read.
   expect(heads).toBe(0)
   const seat = new Seat("global", undefined)
   await broadcaster.join(seat, new AbortController().signal)

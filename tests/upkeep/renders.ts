@@ -2,10 +2,10 @@ import { created } from "../../src/item/add-cancel-retry-delete.ts"
 import type { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { put } from "../contracts/store.contract.ts"
 
-/** How many songs a busy box renders. */
+/** How many songs a busy machine renders per day. */
 export const RENDERS_A_DAY = 20
 
-/** One day's renders with so many reports each, all at once, so that they share their commits. */
+/** The renders of one day with this many reports each, all at once, so that they share their commits. */
 export async function renderDay(store: SqliteStore, reports: number): Promise<void> {
   await Promise.all(
     Array.from({ length: RENDERS_A_DAY }, async (_, song) => {

@@ -13,7 +13,7 @@ import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { pass } from "./hours.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const DAY_MS = 86_400_000
@@ -22,7 +22,7 @@ function fail(error: unknown): never {
   throw error
 }
 
-/** A store whose clock is moved by hand, with a retention that never rests. */
+/** A store whose clock the test moves, with a retention that runs without pauses. */
 async function opened(more: Partial<RetentionOptions> = {}) {
   const folder = temporaryFolder()
   const path = join(folder.path, "test.db")
@@ -40,7 +40,7 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     onError: fail,
     ...more,
   }
-  /** What a start of the server begins with, after none had run for a time. */
+  /** How a start of the server begins after a time in which none ran. */
   const begun = async (awayMs = 0): Promise<Retention> => {
     const retention = new Retention(store.upkeep, store, bus, { ...limits, awayMs: () => awayMs })
     await retention.start()
@@ -55,7 +55,7 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     bus,
     retention,
     begun,
-    /** Lets days go by, while a server runs. */
+    /** Lets days pass while a server runs. */
     async days(count: number): Promise<void> {
       clock.nowMs += count * DAY_MS
       await pass(store, 24 * count + 1)
@@ -158,7 +158,7 @@ test("an item that was put back since it was found stays, also when it has finis
   const [again, waiting] = [await rendered(store, 1), await rendered(store, 1)]
   clock.nowMs += 30 * DAY_MS
   const ended = { fromMs: 0, toMs: clock.nowMs, upTo: Number.MAX_SAFE_INTEGER }
-  // While these two are looked at, somebody retries both.
+  // While these two are processed, somebody retries both.
   const found = {
     finished: async (): Promise<number[]> => {
       clock.nowMs += 1000
@@ -218,7 +218,7 @@ test("a database that was there before is left alone for a day", async () => {
   await retention.turn()
   expect(await left(store, id)).toBe(8)
   await retention.stop()
-  // The day is counted from the first start, not from each.
+  // The day counts from the first start, not from each start.
   const again = new Retention(store.upkeep, store, new LocalBus(), options)
   await again.start()
   clock.nowMs += 2
@@ -228,7 +228,7 @@ test("a database that was there before is left alone for a day", async () => {
   await store.close()
 })
 
-/** How many years the clock of a box can be off before it has reached its time server. */
+/** By how many years the clock of a machine can be wrong before it has reached its time server. */
 const YEARS_MS = 64 * 365 * DAY_MS
 
 test("a box that starts in a far future before it knows the time loses nothing that is younger than a day of service", async () => {
@@ -294,7 +294,8 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
   await retention.start()
   clock.nowMs = START_MS
   const id = await rendered(store, 5)
-  // An hour is stored as a whole, and counts once it has ended: what came in an hour is as old as its end.
+  // An hour is stored as a whole, and counts when it has ended: an update of that hour is as old as the
+  // hour's end.
   for (let turn = 0; turn < 25 * 60 - 1; turn += 1) await retention.turn()
   expect(await left(store, id)).toBe(8)
   for (let turn = 0; turn < 61; turn += 1) await retention.turn()
@@ -303,7 +304,7 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
   await store.close()
 })
 
-/** A box that is started so often, each time after none had run for a time, and runs for so many minutes. */
+/** A machine that is started this often, each time after a pause, and runs for this many minutes. */
 async function started(
   { begun }: Awaited<ReturnType<typeof opened>>,
   starts: number,
@@ -358,7 +359,7 @@ test("a file that was large gives its room back to the disk", async () => {
   const size = await store.upkeep.size()
   expect(size.free).toBe(0)
   expect(size.used - size.wal).toBeLessThan(500_000)
-  // The file itself is cut by a checkpoint, which closing does.
+  // The file itself is cut by a checkpoint, which happens when it is closed.
   await retention.stop()
   await store.close()
   expect(statSync(path).size).toBeLessThan(500_000)

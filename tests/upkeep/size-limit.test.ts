@@ -15,7 +15,7 @@ import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
 import { pass } from "./hours.ts"
 
-// Starts programs or waits for the disk, on a machine that may be busy.
+// These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
 const DAY_MS = 86_400_000
@@ -25,7 +25,7 @@ function fail(error: unknown): never {
   throw error
 }
 
-/** A store with a limit of 2 MB, whose clock is moved by hand. */
+/** A store with a limit of 2 MB, whose clock the test moves. */
 function limited() {
   const folder = temporaryFolder()
   const clock = { nowMs: START_MS }
@@ -50,7 +50,7 @@ function limited() {
     room,
     space,
     looks,
-    /** A finished item with so many reports of 8 kB. */
+    /** A finished item with this many reports of 8 kB. */
     async rendered(reports: number): Promise<number> {
       const id = await added(store)
       await put(store, id, { status: "processing" })
@@ -85,7 +85,7 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
   await using kit = limited()
   const { store, clock, space, looks } = kit
   await kit.rendered(195)
-  // What is left of a deleted item goes first, and that alone would be enough for a moment.
+  // The rest of a deleted item is removed first, and that alone would be enough for a moment.
   await store.change(await kit.rendered(20), removed)
   clock.nowMs += 2 * DAY_MS
   await pass(store, 25)
@@ -141,7 +141,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   const before = await leaseEnd(store, id)
   kit.clock.nowMs += 20_000
   expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
-  // It is a sign of life all the same, whatever is full.
+  // It is a sign of life nevertheless, even if the disk or the database is full.
   expect(await leaseEnd(store, id)).toBe(before + 20_000)
   Object.assign(room, { isFull: false, isDiskFull: true })
   kit.clock.nowMs += 20_000

@@ -17,9 +17,9 @@ const DAY_MS = 86_400_000
 const isProof = process.env["TRACK_STUDIO_PROVE"] === "1"
 const DAYS = isProof ? 365 : 30
 const REPORTS = isProof ? 100 : 40
-/** What an item that is done with keeps: its first update, its two moves. */
+/** What is kept of an item that was removed from the list: its first update and its two moves. */
 const KEPT = 3
-/** What a row takes at most, with its share of indexes. */
+/** The largest size of a row, with its part of the indexes. */
 const ROW_BYTES = 2000
 
 function fail(error: unknown): never {
@@ -68,7 +68,7 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     await renderDay(store, REPORTS)
     bus.notify()
     const head = await store.head()
-    // The reader keeps up: one that is a day behind would rightly get a gap.
+    // The reader keeps up, because a reader that is a day behind would rightly get a gap.
     while (last < head) await new Promise((turn) => void setImmediate(turn))
     clock.nowMs += DAY_MS
     await pass(store, 24)

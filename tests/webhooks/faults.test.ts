@@ -141,7 +141,7 @@ test("one webhook has at most four deliveries under way, holds up no other one, 
   for (let item = 0; item < 10; item += 1) await scene.fail()
   await scene.receiver.asked(4)
   await other.asked(10)
-  // Several turns of the timer, in each of which a fifth could go out.
+  // Several turns of the timer. In each of them a fifth could be sent.
   await Promise.race([scene.receiver.asked(5), Bun.sleep(800)])
   expect(scene.receiver.ids).toHaveLength(4)
   held.resolve()
@@ -209,7 +209,7 @@ test("what is worth no notice is examined once: now and then the place is stored
   expect(await examined.promise).toBe(0)
   expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
   expect(stored).toBe(1)
-  // Few updates more are no reason to store it again: the next notice does.
+  // A few more updates are no reason to store it again: that happens with the next notice.
   const read = spyOn(scene.store, "page")
   await put(scene.store, id, { message: "one more" })
   scene.ring()

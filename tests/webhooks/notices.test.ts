@@ -5,7 +5,7 @@ import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
 import { Receiver, Scene } from "./scene.ts"
 
-/** The signature of a request, as its receiver works it out by this key. */
+/** The signature of a request, as its receiver calculates it with this key. */
 function signed({ headers, body }: Receiver["requests"][number], key: string | Buffer): string {
   const text = `${headers.get("webhook-id")}.${headers.get("webhook-timestamp")}.${body}`
   return `v1,${createHmac("sha256", key).update(text).digest("base64")}`
@@ -107,7 +107,7 @@ test("what may be secret in the address of a webhook is not shown", async () => 
   }
   const { origin } = new URL(plain.url)
   expect(shown).toEqual([`${origin}/`, `${origin}/...`, `${origin}/...`])
-  // Each has its own digits, by which two webhooks of one host are told apart.
+  // Each has its own digits, by which two webhooks of one host can be distinguished.
   expect(ids.size).toBe(3)
 })
 

@@ -7,9 +7,9 @@ import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-/** A receiver that answers as the test says, and counts. */
+/** A receiver that answers as the test decides, and counts. */
 export class Receiver implements Disposable {
-  /** The ids of what it was sent, in order. */
+  /** The IDs of the requests that it got, in order. */
   readonly ids: string[] = []
   /** The requests and their bodies, in order. */
   readonly requests: { readonly headers: Headers; readonly body: string }[] = []
@@ -30,7 +30,7 @@ export class Receiver implements Disposable {
     return `http://127.0.0.1:${this.#server.port}/hook`
   }
 
-  /** Resolves once it has been asked so often. */
+  /** Resolves when it has got this many requests. */
   async asked(times: number): Promise<void> {
     while (this.ids.length < times) await new Promise<void>((resolve) => (this.#changed = resolve))
   }
@@ -40,13 +40,13 @@ export class Receiver implements Disposable {
   }
 }
 
-/** Webhooks of a store whose deliveries the test may disturb, on a clock that the test moves. */
+/** Webhooks of a store whose deliveries the test may disturb, with a clock that the test moves. */
 export class Scene implements AsyncDisposable {
   readonly receiver = new Receiver()
   readonly #folder = temporaryFolder()
   readonly errors: unknown[] = []
   readonly givenUp: string[] = []
-  /** What was said of the receiver: that it fails, and that it does not any more. */
+  /** What was reported about the receiver: that it fails, and that it no longer does. */
   readonly told: string[] = []
   readonly settlements: Settlement[] = []
   readonly store: SqliteStore
@@ -117,7 +117,7 @@ export class Scene implements AsyncDisposable {
     this.#nowMs += ms
   }
 
-  /** Resolves once so many posts were settled. */
+  /** Resolves when this many requests were settled. */
   async settled(times: number): Promise<Settlement> {
     while (this.settlements.length < times) await new Promise<void>((resolve) => (this.#settled = resolve))
     const last = this.settlements[times - 1]

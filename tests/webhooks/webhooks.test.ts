@@ -14,7 +14,7 @@ interface Told {
   readonly atMs: number
 }
 
-/** A receiver of webhooks that answers as the test wants it. */
+/** A receiver of webhooks that answers as the test decides. */
 class Receiver {
   readonly told: Told[] = []
   readonly url: string
@@ -38,7 +38,7 @@ class Receiver {
     this.url = `http://127.0.0.1:${this.#server.port}${path}`
   }
 
-  /** The type and item of all that was told. */
+  /** The type and the item of every notice. */
   get heard(): [string, number][] {
     return this.told.map(({ type, data }) => [type, data.queue_id])
   }
@@ -60,7 +60,7 @@ interface Page {
 const listed = async (server: TestServer, query = ""): Promise<Page> =>
   (await server.api("GET", `/webhooks/deliveries${query}`)).json()
 
-/** Resolves with the deliveries once all of them fit. */
+/** Resolves with the deliveries when all of them fit. */
 async function settled(
   server: TestServer,
   count: number,
@@ -87,7 +87,7 @@ test("a webhook is called once for an item that completes, fails, is cancelled o
   const [completed, failed] = [await finished(server), await finished(server, "failed")]
   const cancelled = await server.add()
   await server.api("POST", `/queue/${cancelled}/cancel`)
-  // Changes of finished items are no news.
+  // Changes of finished items cause no notice.
   await server.put(completed, { title: "Renamed" })
   await server.api("PUT", `/queue/${failed}/flag`, { flag: "image_issue" })
   await server.api("DELETE", `/queue/${completed}`)
@@ -176,7 +176,7 @@ test("nothing is lost over a kill -9: neither what was still to be sent, nor wha
   const ids = [await finished(before), await finished(before, "failed")]
   await receiver.until(({ told }) => new Set(told.map(({ data }) => data.queue_id)).size === 2)
   await settled(before, 2, ({ attempts }) => Number(attempts) >= 1)
-  // Acknowledged, and the server dies at once.
+  // It is acknowledged, and the server is killed at once.
   ids.push(await finished(before))
   await before.end("SIGKILL")
   isUp = true
@@ -233,7 +233,7 @@ test("after a restore a webhook hears of nothing twice, and of all that is new",
     ["completed", 2],
     ["completed", id],
   ])
-  // The number of the one that was lost is not given again.
+  // The number of the lost one is not given again.
   expect(id).toBe(3)
 }, 30_000)
 
@@ -267,7 +267,7 @@ test("each webhook has its own deliveries: one that fails holds no other up, and
   expect(JSON.stringify(deliveries)).not.toContain("secret-token")
   expect(new Set(deliveries.map(({ webhook }) => webhook)).size).toBe(2)
   expect(await second.end()).toBe(0)
-  // One that is configured no more is forgotten, with what was still to be sent.
+  // A webhook that is no longer configured is forgotten, with its pending deliveries.
   await using third = await start({ database, args: ["--webhook", good.url] })
   const [dropped] = (await listed(third, "?status=failed")).deliveries
   expect(dropped).toMatchObject({ error: "the webhook is no longer configured", next_attempt_at: null })
@@ -304,7 +304,7 @@ test("a receiver may name the time at which it is asked again as a date", async 
   await finished(server)
   await receiver.until(({ told }) => told.length === 2)
   const [first, again] = receiver.told
-  // A date has whole seconds; without it the second attempt comes after one.
+  // A date has whole seconds. Without it the second attempt comes after one second.
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(3500)
   await settled(server, 1, isDelivered)
   await server.end()

@@ -7,7 +7,7 @@ import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 const READS = 50
 const AWAY_MS = 600
 
-/** A pool of connections to a server that may be away, and how often it was asked while it was. */
+/** A pool of connections to a server that may be unavailable, and the number of requests while it was. */
 function pool() {
   const state = { isAway: true, asked: 0 }
   const fake = {
@@ -18,11 +18,11 @@ function pool() {
     },
     close: async () => undefined,
   }
-  // Of the pool a link uses no more than this.
+  // A link uses only these methods of the pool.
   return { state, sql: fake as unknown as SQL }
 }
 
-/** How often a server that is away is asked, while this many reads wait for it. */
+/** How often an unavailable server is asked while this many reads wait for it. */
 async function askedBy(read: (sql: SQL) => () => Promise<unknown>): Promise<number> {
   const { state, sql } = pool()
   const reading = Promise.all(Array.from({ length: READS }, read(sql)))
@@ -66,7 +66,7 @@ test("a connection to a server that stays a standby is left: the name may lead t
       },
       close: async () => undefined,
     }
-    // Of the pool a link uses no more than this.
+    // A link uses only these methods of the pool.
     return fake as unknown as SQL
   }
   const link = new PostgresConnections({ open, onDoubt: () => undefined })

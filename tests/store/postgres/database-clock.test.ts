@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { DatabaseClock } from "../../../src/store/postgres/database-clock.ts"
 
-/** A clock that has been told a time, and the ages that it has reported. */
+/** A clock that was told a time, and the ages that it has reported. */
 function told(serverMs: number): { clock: DatabaseClock; jumps: number[] } {
   const jumps: number[] = []
   const clock = new DatabaseClock((ageMs) => jumps.push(ageMs))
@@ -14,7 +14,7 @@ test("the clock is the database's, counted on between answers, and measuring nev
   const { clock, jumps } = told(1_000_000)
   expect(clock.now()).toBeWithin(1_000_000, 1_000_500)
   const before = clock.now()
-  // An answer that took 4 s says less than one that took none.
+  // An answer that took 4 s says less than an answer that took no time.
   clock.sample(before - 1500, performance.now() - 4000)
   expect(clock.now()).toBeLessThan(before + 400)
   clock.sample(before - 400, performance.now())

@@ -12,7 +12,7 @@ setDefaultTimeout(60_000)
 
 const PASSWORD = "p@ss:w/o?r#d% ä&="
 
-/** Has the server write a file into its own folder, which only its user can read. */
+/** Lets the server write a file into its own folder, which only its user can read. */
 const written = (lines: readonly string[], mode: string, file: string): string =>
   `COPY (SELECT unnest(ARRAY[${lines.map((line) => `'${line}'`).join(", ")}])) TO PROGRAM 'umask 077; cat ${mode} ${file}'`
 
@@ -61,7 +61,7 @@ test.skipIf(whyNoPostgres !== undefined || found("openssl") === null)(
     })
     expect(known).toMatchObject({ code: 0, stdout: expect.stringContaining("no tokens") })
 
-    // A certificate that is no longer accepted is like a server that is away.
+    // A certificate that is no longer accepted has the same effect as an unavailable server.
     const env = { NODE_EXTRA_CA_CERTS: authority.file }
     await using server = await start({ database: url("?sslmode=verify-full"), env })
     await show(authority.sign("localhost", 0))

@@ -10,7 +10,7 @@ import { withWrong } from "./several.ts"
 
 setDefaultTimeout(30_000)
 
-// While a fleet is upgraded, the version before runs on the database of the next one.
+// While a fleet is upgraded, the former version runs on the database of the next one.
 if (whyNoPostgres === undefined) {
   storeContracts("PostgresStore on the database of a later version", openLaterStore, () =>
     openLaterStore(undefined, undefined, true),

@@ -18,7 +18,7 @@ setDefaultTimeout(60_000)
 const HOOK = "https://one.example/hook"
 const LATER = new Date(Date.now() + 1e11).toISOString()
 
-/** Something of everything that a database can hold. */
+/** Some of everything that a database can contain. */
 async function filled(store: Store): Promise<void> {
   const ids: number[] = []
   for (let i = 0; i < 30; i += 1) {
@@ -86,7 +86,7 @@ async function seen(store: Store): Promise<unknown> {
   }
 }
 
-/** All rows of a SQLite file, but for what changes at each start. */
+/** All rows of a SQLite file, except those that change at each start. */
 function rowsOf(path: string): unknown {
   using client = new Database(path, { readonly: true })
   const tables = client
@@ -109,7 +109,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     const first = new SqliteStore(file)
     await filled(first)
     await first.close()
-    // As if the newest updates were those of an item that is gone: their event IDs are used up.
+    // As if the newest updates had belonged to an item that was removed: their event IDs are used up.
     new Database(file).run("UPDATE sqlite_sequence SET seq = seq + 5 WHERE name = 'updates'")
     const before = new SqliteStore(file)
     const expected = await seen(before)
@@ -122,7 +122,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     await moved.close()
     await moveDown(database.url, back)
     expect(rowsOf(back)).toEqual(rows)
-    // The control: one byte that is not as it was is seen.
+    // The control: one changed byte is noticed.
     const spoilt = join(folder.path, "spoilt.db")
     writeFileSync(spoilt, readFileSync(back))
     new Database(spoilt).run("UPDATE updates SET data = replace(data, 'update 8', 'update 9') WHERE id = 39")
@@ -212,7 +212,7 @@ test.skipIf(whyNoPostgres !== undefined)(
       "4",
     ])
     expect(text).not.toContain("gap")
-    // The control: on a database to which nothing was moved.
+    // The control: a database to which nothing was moved.
     await using empty = await start()
     expect(await resumed(empty.url, 2)).toContain("event: gap")
     const back = join(folder.path, "back.db")

@@ -15,12 +15,12 @@ setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** How `POST /queue` may add an item for a key; answers the item. */
+/** A way for `POST /queue` to add an item for a key. Returns the item. */
 type Adds = (store: Store, key: string) => Promise<number>
 
 const byKey: Adds = async (store, key) => (await store.add(() => draft(), { key, digest: "d" })).item.id
 
-/** Looks for the key and then adds, as long as there is none: two instances find none, and both add. */
+/** Looks for the key, and adds the item if there is none. Two instances both find none, and both add it. */
 const byLooking =
   (client: SQL): Adds =>
   async (store, key) => {
@@ -133,7 +133,7 @@ withPostgres(
   async () => {
     for (const onePerSong of [true, false]) {
       await using opened = await together(3, onePerSong)
-      // Each instance's workers take other items of the same songs, so no item is wanted by two.
+      // The workers of each instance take other items of the same songs, so that no two want the same item.
       for (let i = 0; i < 60; i += 1) await added(opened.one, { song_id: 1 + (i % 4), tags: [`of ${i % 3}`] })
       const claims = await atOnce(opened.client, 3, () =>
         Promise.all(
@@ -169,7 +169,7 @@ withPostgres("reads that wait, however many, hold no write", async () => {
   await client.unsafe("LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE")
   const reads = Promise.all(from1(20).map(() => one.access.tokens()))
   const read = reads.then(() => "read")
-  // The control: what shares its connections with them waits as well.
+  // The control: reads that share their connections wait as well.
   const isHeld = Promise.race([one.items().then(() => "read"), Bun.sleep(300).then(() => "waits")])
   expect((await put(one, id, { message: "stored" })).message).toBe("stored")
   expect([await isHeld, await Promise.race([read, "waits"])]).toEqual(["waits", "waits"])

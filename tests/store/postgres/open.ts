@@ -5,14 +5,14 @@ import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import type { OpenStore } from "../../contracts/store.contract.ts"
 import { newDatabase } from "./server.ts"
 
-/** Puts a database back to what its migrations made of it, which is quicker than making another one. */
+/** Resets a database to the state after its migrations, which is quicker than making another one. */
 const EMPTY = `DELETE FROM updates; DELETE FROM outputs; DELETE FROM queue_items; DELETE FROM idempotency_keys;
   DELETE FROM runs; DELETE FROM webhooks; DELETE FROM deliveries; DELETE FROM tickets; DELETE FROM tokens;
   DELETE FROM instances; DELETE FROM timers; DELETE FROM songs; DELETE FROM hours; UPDATE queue_counts SET items = 0;
   WITH old AS (DELETE FROM history) INSERT INTO history (id) VALUES (substr(md5(gen_random_uuid()::text), 1, 16));
   SELECT setval(name, 1, false) FROM unnest(ARRAY['queue_items_ids', 'runs_ids', 'deliveries_ids', 'tokens_ids']) name`
 
-/** What a later version may add to each table, and beside them. */
+/** What a later version may add to each table, and to the whole database. */
 const LATER = `DO $$
 DECLARE
   name text;
@@ -25,13 +25,13 @@ END $$;
 CREATE TABLE later (id bigint PRIMARY KEY);
 INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('later', 9999999999999)`
 
-/** A database that is up to date and empty. */
+/** An empty database that is up to date. */
 interface Database {
   readonly url: string
   readonly client: SQL
 }
 
-/** Gives databases to tests, each up to date and empty; `alter` is called with each that is made. */
+/** Gives tests databases that are empty and up to date. `alter` is called with each new one. */
 function supply(alter: (client: SQL) => Promise<unknown>) {
   const unused: Database[] = []
   const made = async (): Promise<Database> => {
@@ -54,7 +54,7 @@ function supply(alter: (client: SQL) => Promise<unknown>) {
   }
 }
 
-/** A database that is up to date and empty, to be given back at the end of the test. */
+/** An empty database that is up to date. The test gives it back at its end. */
 export const emptyDatabase = supply(async () => undefined)
 
 /** The same as a later version of this program may have left it: its migrations only add. */
@@ -76,7 +76,7 @@ async function storeOn(
   }
 }
 
-/** A store on a database of its own. */
+/** A store on its own database. */
 export const openStore = async (now?: () => number, steadyMs = now, onePerSong = false) =>
   storeOn(await emptyDatabase(), now && steadyMs && { now, steadyMs }, onePerSong)
 

@@ -47,7 +47,7 @@ INSERT INTO outputs (queue_id, attempt, until, at, text) SELECT i, 1, 5, 0, 'tex
 SELECT setval('queue_items_ids', ${ITEMS});
 UPDATE history SET retain_from = 0`
 
-/** What is asked many times a second, or by each viewer. */
+/** Statements that run many times a second, or for each viewer. */
 async function used(store: PostgresStore): Promise<void> {
   const id = await added(store, { tags: ["gpu"], available_at: new Date(Date.now() - 1).toISOString() })
   for (const tags of [[], ["gpu"]]) {
@@ -98,7 +98,7 @@ async function used(store: PostgresStore): Promise<void> {
   await store.upkeep.newestAgo(9)
 }
 
-/** What is asked for each token, delivery, run and turn of the upkeep. */
+/** Statements that run for each token, delivery, run and turn of the upkeep. */
 async function usedBeside(store: PostgresStore): Promise<void> {
   await store.pause()
   await store.pausedAt()
@@ -153,7 +153,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await store.instances.all()
 }
 
-/** What reads everything: for people, or for a scrape of the metrics. */
+/** Statements that read everything: for people, or for a scrape of the metrics. */
 const ALL = ["deliveries.standing", "figures.songs", "items"]
 
 test.skipIf(whyNoPostgres !== undefined)(
@@ -173,7 +173,7 @@ test.skipIf(whyNoPostgres !== undefined)(
       )
       return Object.fromEntries(rows.map(({ name, scans: count }) => [name, Number(count)]))
     }
-    /** What a store is used for is counted once its sessions have ended. */
+    /** PostgreSQL counts what a store uses only after its sessions have ended. */
     const walked = async (use: (store: PostgresStore) => Promise<unknown>): Promise<string[]> => {
       const store = await PostgresStore.open(url)
       const before = await scans()
@@ -200,7 +200,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     })
     expect(walkedBy).toEqual([])
     expect([...all].filter((name) => !asked.has(name)).sort()).toEqual([...ALL, "close", "drain"].sort())
-    // The control: what counts everything does walk.
+    // The control: a statement that counts everything walks a table.
     expect(await walked((store) => store.deliveries.standing())).toEqual(["deliveries"])
   },
 )

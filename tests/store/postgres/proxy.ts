@@ -1,32 +1,33 @@
 import type { Socket } from "bun"
 
-/** What becomes of some bytes, and of their connection. */
+/** What happens to some bytes, and to their connection. */
 export type Fate = "pass" | "cut" | "cut after" | "hold"
 
 interface Pair {
   readonly client: Socket<Pair>
   server: Socket<Pair> | undefined
-  /** What the client sent before the server was reached, or what is held back. */
+  /** The client's bytes from before the connection to the server, or bytes that are held back. */
   pending: Buffer[]
-  /** Whether the next answer is dropped with the connection. */
+  /** Whether the next answer is dropped together with the connection. */
   isDoomed: boolean
   isHeld: boolean
 }
 
 /**
- * A way to a server of this machine that can fail: it decides by what a client sends. "cut" drops it with the connection,
- * "cut after" hands it on and drops the answer, "hold" keeps it and all that follows until `release`.
+ * A proxy to a server of this machine that can fail. The test decides by what a client sends: "cut" drops it
+ * with the connection, "cut after" passes it on and drops the answer, "hold" keeps it and everything after it
+ * until `release`.
  */
 export class Proxy implements Disposable {
-  /** Where it listens. */
+  /** The port on which it listens. */
   readonly port: number
-  /** Decides what becomes of what a client sends. */
+  /** Decides what happens to the bytes of a client. */
   decide: (bytes: Buffer) => Fate = () => "pass"
-  /** Drops everything in both directions, without a word. */
+  /** Drops everything in both directions, and closes nothing. */
   isFrozen = false
-  /** Takes no new connections. */
+  /** Accepts no new connections. */
   isClosed = false
-  /** How many connections were asked for meanwhile. */
+  /** How many connections were requested in the meantime. */
   refused = 0
   readonly #pairs = new Set<Pair>()
   readonly #listener: Disposable & { stop(isHard?: boolean): void }
@@ -55,7 +56,7 @@ export class Proxy implements Disposable {
     this.port = listener.port
   }
 
-  /** Sends what was held back, although its client may have gone. */
+  /** Sends what was held back, although its client may be gone. */
   release(): void {
     for (const pair of this.#pairs) {
       if (!pair.isHeld) continue

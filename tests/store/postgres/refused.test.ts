@@ -21,7 +21,7 @@ const FREE = `SELECT current_setting('max_connections')::int - current_setting('
   - (SELECT sum(numbackends) FROM pg_stat_database) AS free`
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** The SQLSTATE that a statement fails with; undefined if it does not. */
+/** The SQLSTATE with which a statement fails; undefined if it succeeds. */
 const stateOfFailure = (asked: Promise<unknown>): Promise<string | undefined> =>
   asked.then(
     () => undefined,
@@ -38,7 +38,7 @@ withPostgres("an error says neither statement nor parameter, nor what the server
   expect(said).toContain("tokens_hash")
   expect(said).not.toContain("a-secret-hash")
   expect(said).not.toContain("insert into")
-  // The control: what drizzle and the server say of the same.
+  // The control: the messages of drizzle and the server for the same fault.
   await using client = new SQL({ url: opened.url, max: 1 })
   const insert = sql`insert into tokens (hash, label, role, created_at) values (${token.hash}, '', 'viewer', 0)`
   const failing = drizzle({ client }).execute(insert)
@@ -71,7 +71,7 @@ withPostgres("a role with three connections writes and reads all the same", asyn
     }
     // The server ends a session some time after its connection was closed.
     while ((await taken()) > 0);
-    // The control: where the connections for reads come first, there is none for writes.
+    // The control: if the connections for reads come first, none is left for writes.
     await using readers = new SQL({ url: limited, max: 4 })
     await using writer = new SQL({ url: limited, max: 1, connectionTimeout: 2 })
     const reading = Promise.allSettled(from1(4).map(() => readers.unsafe("SELECT pg_sleep(1)")))
@@ -92,7 +92,7 @@ withPostgres(
     await using client = new SQL({ url: opened.url, max: 1 })
     const { store } = opened
     const id = await added(store)
-    // No room on its disk, no right to a table, and a disk that cannot be written.
+    // No room on the disk, no right to a table, and a disk that cannot be written.
     for (const state of ["53100", "42501", "58030"]) {
       await client
         .unsafe(
@@ -180,7 +180,7 @@ withPostgres("a server that takes no writes for a while delays them, and loses n
 
 const bouncer = whyNoPostgres === undefined ? found("pgbouncer") : null
 
-/** A pgbouncer in front of the server that swallows these startup parameters. */
+/** A pgbouncer in front of the server that drops these startup parameters. */
 async function pooler(
   ignored: string,
   mode = "transaction",
@@ -222,7 +222,7 @@ ignore_startup_parameters = extra_float_digits${ignored}\n`,
   }
 }
 
-/** Every setting that a session is opened with. */
+/** Every setting with which a session is opened. */
 const SWALLOWED = [
   ...["application_name", "search_path", "extra_float_digits", "statement_timeout", "lock_timeout", "jit"],
   ...["idle_in_transaction_session_timeout", "client_connection_check_interval", "idle_session_timeout"],
@@ -240,7 +240,7 @@ test.skipIf(bouncer === null).each(["transaction", "session", "statement"])(
       await expect(PostgresStore.open(front.url("postgres"))).rejects.toThrow("connection pooler")
     }
     await swallowing()
-    // Where a user has a time limit already, the server has one, but not ours.
+    // If a user already has a time limit, the server has one, but not ours.
     await run("ALTER ROLE fleet SET statement_timeout = '10s'")
     try {
       await swallowing()

@@ -13,11 +13,14 @@ import { whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(30_000)
 
-/** What a failover to a standby that lacked the updates after 7 leaves of a database with one item and ten updates. */
+/**
+ * The state of a database with one item and ten updates after a failover to a standby without the updates
+ * after 7.
+ */
 const TAKE_BACK = `DELETE FROM updates WHERE id > 7; DELETE FROM groups;
   UPDATE queue_items SET version = version - 3, last_update_id = 7`
 
-/** A database with one item and ten updates, the last three of which were taken back after `seenBy` had seen them. */
+/** A database with one item and ten updates. The last three were taken back after `seenBy` had seen them. */
 async function takenBack() {
   const opened = await openStore()
   const { store, url } = opened
@@ -71,7 +74,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       const { store, url } = opened
       const token = { label: "", role: "viewer", item: null, expires_at: null } as const
       await opened.takeBack()
-      // It knew of none of the numbers that were given since.
+      // It knew none of the numbers that were given since.
       await using admin = new SQL({ url, max: 1 })
       await admin.unsafe("SELECT setval(name, 3) FROM unnest(ARRAY['queue_items_ids', 'tokens_ids']) name")
       expect(await added(store)).toBeGreaterThan(1_000_000)

@@ -16,13 +16,16 @@ setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** What one of them has alone: versions, the fence, who sends what; and the mark by which a file is known. */
+/**
+ * Columns that only one of them has: versions, the fence, who sends what; and the mark by which a file is
+ * recognised.
+ */
 const ONLY = {
   tables: ["instances", "groups", "timers", "followers", "songs"],
   postgres: ["queue_items.version", "queue_items.printed", "history.floor", "deliveries.taken_until"],
   sqlite: ["history.mark"],
 }
-/** Types that are the same in the program, and those that each database stores in its own way. */
+/** Types that are the same in the program, but that each database stores in its own way. */
 const FAMILY: Readonly<Record<string, string>> = {
   integer: "number",
   bigint: "number",
@@ -53,7 +56,7 @@ const shapeOf = (table: string, columns: readonly Column[], without: readonly st
     }))
     .sort((a, b) => a.name.localeCompare(b.name))
 
-/** The columns of every table of both, as far as they must be alike. */
+/** The columns of every table of both databases, as far as they must be alike. */
 function shapes(changed: readonly PgTable[] = postgres.TABLES) {
   const here = changed
     .map((table) => ofPostgres(table))
@@ -70,7 +73,7 @@ test("both databases have the same tables, with the same columns of the same kin
   const { here, there } = shapes()
   expect(Object.keys(here).length).toBeGreaterThan(9)
   expect(here).toEqual(there)
-  // The control: a table that is missing is found.
+  // The control: a missing table is found.
   const fewer = shapes(postgres.TABLES.slice(1))
   expect(fewer.here).not.toEqual(fewer.there)
 })
@@ -98,7 +101,7 @@ withPostgres("reports touch no index: they are written where the row is", async 
     }
   }
   expect(await share(0)).toBeGreaterThan(0.8)
-  // The control: an index on what every report changes.
+  // The control: an index on a column that every report changes.
   await client.unsafe("CREATE INDEX by_last_update ON queue_items (last_update_id)")
   expect(await share(100)).toBeLessThan(0.2)
   await client.unsafe("DROP INDEX by_last_update")

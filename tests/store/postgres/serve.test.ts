@@ -14,7 +14,7 @@ setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** The same address with a password, which the server of the tests does not ask for. */
+/** The same address with a password, which the test server does not require. */
 const withPassword = (url: string): string => url.replace("fleet@", "fleet:secret-word@")
 
 withPostgres("two servers on one database show the same queue, and tokens are made beside them", async () => {
@@ -34,7 +34,7 @@ withPostgres("two servers on one database show the same queue, and tokens are ma
     const headers = { authorization: `Bearer ${made.stdout.trim()}` }
     expect((await server.api("GET", "/queue", undefined, headers)).status).toBe(200)
   }
-  // A ticket of one server opens a stream at the other, at once and again.
+  // A ticket of one server opens a stream at the other one, at once and a second time.
   const path = "/progress/stream"
   const headers = { authorization: `Bearer ${made.stdout.trim()}` }
   const given = await one.api("POST", "/tickets", { path: `/api/v1${path}` }, headers)
@@ -136,6 +136,6 @@ test("a server whose database is away says in its log that it waits for it", asy
   expect(instance.log).toContain('"level":"warn"')
   expect(instance.log).toContain("postgres://fleet@127.0.0.1")
   expect(instance.log).not.toContain("secret-word")
-  // A signal ends it meanwhile.
+  // A signal ends it in the meantime.
   await instance.end("SIGTERM")
 })

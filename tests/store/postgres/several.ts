@@ -44,7 +44,9 @@ export async function together(count: number, onePerSong = false) {
 const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
   AND application_name = 'track-studio'`
 
-/** Takes the turn of all writers while `begin` starts some, until `count` of them wait; answers what these come to. */
+/**
+ * Holds the turn of all writers while `begin` starts some, until `count` of them wait. Returns their results.
+ */
 export async function atOnce<T>(client: SQL, count: number, begin: () => Promise<T>): Promise<T> {
   await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
   const begun = begin()
@@ -53,7 +55,10 @@ export async function atOnce<T>(client: SQL, count: number, begin: () => Promise
   return begun
 }
 
-/** Ends the connections of writers that wait for their turn, as often as a writer is started; see `atOnce`. */
+/**
+ * Ends the connections of writers that wait for their turn, once for each writer that was started; see
+ * `atOnce`.
+ */
 export async function killedOnce<T>(client: SQL, begin: () => Promise<T>): Promise<T> {
   await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
   const begun = begin()
@@ -63,7 +68,7 @@ export async function killedOnce<T>(client: SQL, begin: () => Promise<T>): Promi
   return begun
 }
 
-/** Runs something on a database with a part that is wrong, and puts that right again. */
+/** Runs something on a database in which one part is wrong, and corrects that part afterwards. */
 export async function withWrong(
   client: SQL,
   wrong: string,
@@ -78,7 +83,7 @@ export async function withWrong(
   }
 }
 
-/** Versions that stay as they are: then what another instance has changed meanwhile is not noticed. */
+/** Versions that never change, so that changes by another instance are not noticed. */
 export const WITHOUT_VERSIONS = {
   wrong: `CREATE FUNCTION keep_version() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.version = OLD.version; RETURN NEW; END';
     CREATE TRIGGER keep_version BEFORE UPDATE ON queue_items FOR EACH ROW EXECUTE FUNCTION keep_version()`,

@@ -15,7 +15,7 @@ setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** Settings that a database may have for other programs, and each of which would disturb this one. */
+/** Settings that a database may have for other programs. Each of them would disturb this program. */
 const FOR_OTHERS = {
   search_path: "elsewhere, public",
   statement_timeout: "1",
@@ -27,7 +27,7 @@ const FOR_OTHERS = {
   synchronous_commit: "off",
 }
 
-/** The name of the database that a URL leads to. */
+/** The name of the database in a URL. */
 const nameOf = (url: string): string => new URL(url).pathname.slice(1)
 
 withPostgres(
@@ -39,12 +39,12 @@ withPostgres(
     for (const [name, value] of Object.entries(FOR_OTHERS)) {
       await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET ${name} = ${value}`)
     }
-    // The control: others have them.
+    // The control: other sessions have them.
     await using other = new SQL({ url, max: 1, idleTimeout: 0 })
     const failing = other.unsafe("SELECT pg_sleep(1)").catch((error: unknown) => Object(error).errno)
     expect(await failing).toBe("57014")
 
-    // Without it a crash of the server would take back what was answered, which no test can wait for.
+    // Without it a crash of the server would take back acknowledged writes, which no test can wait for.
     const own = pool(url, 1)
     const durable = async (sql: SQL): Promise<unknown> => [...(await sql.unsafe("SHOW synchronous_commit"))]
     expect(await durable(own)).toEqual([{ synchronous_commit: "on" }])

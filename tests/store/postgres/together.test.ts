@@ -111,7 +111,7 @@ withPostgres(
       return put(store, id, { message: `${i}` })
     })
     const results = await Promise.allSettled(work)
-    // Each that a constraint refuses fails alone, although it shares its group with others.
+    // A write that a constraint refuses fails alone, although it shares its group with others.
     const isStored = (i: number): boolean => i % 3 !== 0 && i % 5 !== 0
     expect(results.map(({ status }) => status === "fulfilled")).toEqual(
       from1(60).map((i) => i % 3 === 0 || isStored(i)),
@@ -120,7 +120,7 @@ withPostgres(
   },
 )
 
-/** Numbers of a sequence, which are used up by what is undone; and what is right instead. */
+/** The numbers of a sequence, which are used up even if their writes are undone; and the expected result. */
 const BY_SEQUENCE = (right: string) => ({
   wrong: `CREATE SEQUENCE numbers; SELECT setval('numbers', (SELECT max(id) FROM updates));
     CREATE OR REPLACE FUNCTION take_turn() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint := nextval('numbers'); BEGIN
@@ -133,7 +133,7 @@ withPostgres(
   async () => {
     await using opened = await together(2)
     const { one, two, client } = opened
-    /** The steps from each event ID to the next one. */
+    /** The differences between each event ID and the next one. */
     const steps = async (): Promise<number[]> => {
       const id = await added(one)
       await put(one, id, { message: "before" })
@@ -173,7 +173,7 @@ withPostgres(
       return { ...stored, quiet: true }
     }
     expect((await one.change(id, picky)).item.status).toBe("completed")
-    // The control: the memory was old, and alone would have refused.
+    // The control: the memory was old, and alone it would have led to a refusal.
     expect(statuses).toEqual(["processing", "completed"])
     await put(one, id, { message: "remembered again" })
     await put(two, id, { message: "of the other" })
@@ -198,7 +198,7 @@ withPostgres("output that is stored makes no decision on its item be taken twice
   }
   const piece = { from: 0, to: 4, text: "one\n" }
   expect(await times(() => one.outputs.append(id, [piece], 100, ({ item }) => item.attempt))).toBe(1)
-  // The control: what another instance changed is decided on again.
+  // The control: an item that another instance changed is decided again.
   expect(await times(() => put(two, id, { message: "of the other" }))).toBe(2)
 })
 
@@ -236,9 +236,9 @@ withPostgres("an outage that several instances have seen makes every lease longe
     )
     return row?.at ?? 0
   }
-  // As if nobody had been alive for the last 5 s.
+  // As if no server had run for the last 5 s.
   await client.unsafe("UPDATE history SET alive_at = alive_at - 5000")
-  // Far from its whole length, to which no outage brings it.
+  // Far less than its whole length, to which no outage extends it.
   await client.unsafe(
     "UPDATE queue_items SET lease_expires_at = lease_expires_at - 20000, version = version + 1",
   )
@@ -264,7 +264,7 @@ withPostgres("a lease does not run longer because the server's clock has gone ba
     )
     return row
   }
-  // The control: by itself it would run for an hour more.
+  // The control: without the limit it would run for an hour more.
   expect((await stored())?.lease).toBeGreaterThan(one.clock.steadyMs() + LEASE_MS + 3_000_000)
   one.outages.begin(one.clock.steadyMs() - 10)
   await one.alive()

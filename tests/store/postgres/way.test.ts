@@ -15,7 +15,7 @@ setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
-/** A store whose way to the server can fail. */
+/** A store with a proxy to the server that can fail. */
 async function distant() {
   const { port } = await postgres()
   const database = await emptyDatabase()
@@ -27,7 +27,7 @@ async function distant() {
     store,
     proxy,
     url: database.url,
-    /** The same over the way that can fail. */
+    /** The same over the proxy that can fail. */
     distantUrl: url.href,
     async [Symbol.asyncDispose]() {
       await store.close()
@@ -37,7 +37,7 @@ async function distant() {
   }
 }
 
-/** Lets this become of the next bytes that hold a text, once. */
+/** Lets this happen once, to the next bytes that contain a text. */
 function once(proxy: Proxy, text: string, fate: Fate): void {
   let isOver = false
   proxy.decide = (bytes) => {
@@ -104,14 +104,15 @@ withPostgres("a write that was stored, but whose answer and note are lost, is no
     const write = put(store, id, { message }).catch((error: unknown) => error)
     proxy.isClosed = true
     while (!(await isStored())) await Bun.sleep(5)
-    // As another server does, if this one has stood still for ten minutes; it may have announced itself again by now.
+    // As another server does if this one has stood still for ten minutes. This one may have written about
+    // itself again by now.
     await client.unsafe("DELETE FROM instances")
     if (isBack)
       await client.unsafe("INSERT INTO instances (id, seen_at) VALUES ($1, 0)", [store.instances.own])
     proxy.isClosed = false
     expect(await write).toMatchObject({ code: "unavailable", message: expect.stringContaining("not known") })
   }
-  // Of what comes later it is known again.
+  // Later writes are known again.
   once(proxy, '"later"', "cut after")
   expect((await put(store, id, { message: "later" })).message).toBe("later")
   expect(await store.head()).toBe(4)
@@ -138,9 +139,9 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   await using opened = await distant()
   const { store, proxy, distantUrl } = opened
   const id = await added(store)
-  // From now on it is remembered, and the next write is sent without a look.
+  // From now on it is remembered, so the next write is sent without a read.
   await put(store, id, { message: "before" })
-  // The control: the client alone, with its own limit of time, waits for ever.
+  // The control: the client alone, with its own time limit, waits for ever.
   const alone = new SQL({ url: distantUrl, max: 1, connectionTimeout: 2, idleTimeout: 1 })
   await alone.unsafe("SELECT 1")
   proxy.isFrozen = true
