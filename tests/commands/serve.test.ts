@@ -109,7 +109,7 @@ test("serve is what runs without a command, and its settings come from the envir
   await reader?.cancel()
 })
 
-test("a port in use is one line that names it, and harms nothing of the server that has it", async () => {
+test("a port or a database in use is one line that names it, and harms nothing of the server that has it", async () => {
   await using first = await start()
   const { port } = new URL(first.url)
   const id = await first.add()
@@ -119,6 +119,10 @@ test("a port in use is one line that names it, and harms nothing of the server t
       new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use; choose another with --port$`),
     )
   }
+  await refusesToStart(
+    ["--port", "0", "--database", first.database],
+    /is in use by another server; stop that one/,
+  )
   await first.put(id, { progress: 7 })
   expect(await first.item(id)).toMatchObject({ progress: 7 })
 })

@@ -159,10 +159,10 @@ export class Lock implements Disposable {
       client.run("BEGIN EXCLUSIVE")
     } catch (error) {
       if (!(error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY"))) throw error
+      // Without SQLite's error as its cause: the start would take that for something else, and explain it in its place.
       throw new AppError(
         "unavailable",
         `the database ${this.#path} is in use by another server; stop that one, or name another file with --database`,
-        { cause: error },
       )
     }
   }
