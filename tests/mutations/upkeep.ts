@@ -210,4 +210,15 @@ export const UPKEEP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/upkeep/old-enough.ts",
+    ["tests/upkeep/old-enough.test.ts"],
+    [
+      [
+        "a machine that runs for an hour a day keeps items for years",
+        "toMs: nowMs - ms, upTo: day",
+        "toMs: nowMs - ms, upTo: all",
+      ],
+    ],
+  ),
 ]
