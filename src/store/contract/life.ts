@@ -30,6 +30,6 @@ export interface Life {
    */
   faults(): readonly StoreFault[]
 
-  /** The database's own code for why a commit failed last, such as SQLITE_FULL; empty if none did. */
+  /** The database's own code for why a commit failed last, such as SQLITE_FULL, or why it is away; empty for neither. */
   readonly failure: string
 }

@@ -47,6 +47,7 @@ export class PostgresConnections {
   readonly #options: ConnectionsOptions
   #sql: SQL
   #probing: Promise<void> | undefined
+  #lostBy = ""
   #isClosed = false
   #isDraining = false
 
@@ -58,9 +59,9 @@ export class PostgresConnections {
     }))
   }
 
-  /** Whether the server is away. */
-  get isLost(): boolean {
-    return this.#probing !== undefined
+  /** While the server is away, why: the SQLSTATE, or the code of Bun's client; undefined while it is there. */
+  get lostBy(): string | undefined {
+    return this.#probing && this.#lostBy
   }
 
   /**
@@ -139,6 +140,7 @@ export class PostgresConnections {
 
   /** Waits for the one probe, but not beyond a time. @throws AppError `unavailable` */
   async #found(untilMs: number, error: unknown): Promise<void> {
+    if (!this.#probing) this.#lostBy = new StatementError(error).code
     this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(unreachable(error)), Math.max(0, untilMs - performance.now()))
@@ -160,6 +162,7 @@ export class PostgresConnections {
         this.#renew(this.#sql)
       } catch (error) {
         if (!isConnectionLost(error)) return
+        this.#lostBy = new StatementError(error).code
       }
     }
   }

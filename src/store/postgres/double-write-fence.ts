@@ -151,5 +151,5 @@ const unknownOutcome = (cause: AppError): AppError =>
   new AppError(
     "unavailable",
     "the database did not answer: it is not known whether this change was stored; read it before you repeat it",
-    { cause },
+    { cause: cause.cause ?? cause },
   )

@@ -220,12 +220,15 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   get failure(): string {
-    return this.#group.failure
+    return this.#lostBy ?? this.#group.failure
+  }
+
+  get #lostBy(): string | undefined {
+    return this.#writing.lostBy ?? this.#reading.lostBy
   }
 
   faults(): readonly StoreFault[] {
-    const isAway = this.#group.isUnwritable || this.#writing.isLost || this.#reading.isLost
-    return isAway ? ["database_unwritable"] : []
+    return this.#group.isUnwritable || this.#lostBy !== undefined ? ["database_unwritable"] : []
   }
 
   drain(): void {

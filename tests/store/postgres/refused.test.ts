@@ -126,6 +126,8 @@ withPostgres("a server that lets nobody in for a while delays reads and writes, 
     const waits = Promise.all([writing, store.pausedAt()])
     expect(await Promise.race([waits, Bun.sleep(500).then(() => "waits")])).toBe("waits")
     expect(store.faults()).toEqual(["database_unwritable"])
+    // The first word of it is that the connection ended, the next why there is no other.
+    while (store.failure !== "55000") await Bun.sleep(10)
     await run(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`)
     expect((await writing).message).toBe("stored in the end")
     await waits
