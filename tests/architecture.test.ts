@@ -113,7 +113,7 @@ test("the page and the client need no package when they run, and little of ours"
   expect(places.filter((place) => !within(place, LIGHT))).toEqual([])
 })
 
-test("no rule allows what nobody imports", () => {
+test("every import that a rule allows is used", () => {
   const used = new Map<string, Set<string>>()
   for (const file of files) {
     const name = ruleNameOf(placeOf(file)) ?? ""
@@ -128,7 +128,7 @@ test("no rule allows what nobody imports", () => {
   expect(unused).toEqual([])
 })
 
-test("no file needs itself, by whatever way, types counted", () => {
+test("no file imports itself through others, types included", () => {
   const cycles = new Set<string>()
   const known = new Set<string>()
   const visit = (place: string, way: readonly string[]): void => {
@@ -143,7 +143,7 @@ test("no file needs itself, by whatever way, types counted", () => {
   expect([...cycles]).toEqual([])
 })
 
-test("the core knows neither framework nor database nor what is peculiar to Bun", () => {
+test("the core uses no framework, no database and nothing of Bun", () => {
   const core = files.filter((file) => within(placeOf(file), CORE) && !within(placeOf(file), ENGINES))
   expect(core.length).toBeGreaterThan(CORE.length)
   for (const file of core) {

@@ -114,7 +114,7 @@ describe.skipIf(named === undefined)("the binary", () => {
     expect(bytes.includes(resolve(import.meta.dir, "..", "src"))).toBeFalse()
   })
 
-  test("ignores what the folder it starts in says to Bun", async () => {
+  test("ignores the settings for Bun in its working folder", async () => {
     using folder = temporaryFolder()
     const trap = join(folder.path, "sprung")
     const poison = `require("fs").writeFileSync(${JSON.stringify(trap)}, "")\n`

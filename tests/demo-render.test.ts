@@ -122,7 +122,7 @@ class FakeFfmpeg {
 const half = ["out_time_us=1500000", "fps=48.20", "speed=1.62x", "progress=continue"]
 const whole = ["out_time_us=3000000", "progress=end"]
 
-describe("whatever ffmpeg says, demo-render.sh", () => {
+describe("whatever ffmpeg prints, demo-render.sh", () => {
   test("reports a percentage that never goes down and stays below 100 until the end", async () => {
     await using server = await start()
     await using ffmpeg = new FakeFfmpeg([

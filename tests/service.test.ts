@@ -31,7 +31,7 @@ test("turns never overlap: one that is due while another is under way is left ou
   expect(most).toBe(1)
 })
 
-test("what a turn throws is reported, and the next turn comes", async () => {
+test("an error in a turn is reported, and the next turn runs", async () => {
   const done = happening()
   const errors: unknown[] = []
   let turns = 0

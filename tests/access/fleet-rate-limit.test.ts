@@ -31,7 +31,7 @@ function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
   return { asked, clock, errors, allowances }
 }
 
-test("what was given in advance is used without a question, for a second", async () => {
+test("units that were given in advance are used for one second without asking the buckets", async () => {
   const { allowances, asked, clock } = answering(() => ({ units: 8, waitMs: 0 }))
   for (let i = 0; i < 16; i += 1) expect(await allowances.take("one", RATE)).toBe(0)
   expect(asked).toEqual([1, 1])
@@ -43,7 +43,7 @@ test("what was given in advance is used without a question, for a second", async
   expect(asked).toHaveLength(4)
 })
 
-test("requests that come at the same time are one question, and those that get nothing learn how long to wait", async () => {
+test("requests that come at the same time ask the buckets once, and refused ones learn how long to wait", async () => {
   let left = 5
   const { allowances, asked } = answering(async (wanted) => {
     await Bun.sleep(1)
@@ -57,7 +57,7 @@ test("requests that come at the same time are one question, and those that get n
   expect(asked).toEqual([1, 8, 4])
 })
 
-test("buckets that cannot be reached let everything pass, and are asked once a second", async () => {
+test("while the buckets cannot be reached, everything passes, and they are asked once a second", async () => {
   const away = new Error("away")
   const { allowances, asked, clock, errors } = answering(() => Promise.reject(away))
   for (let i = 0; i < 50; i += 1) expect(await allowances.take("one", RATE)).toBe(0)
@@ -134,7 +134,7 @@ describe.skipIf(program === null)(
       expect(await apart.passing(100)).toBeGreaterThanOrEqual(2 * RATE.burst)
     })
 
-    test("go on together after one of them has stood still for longer than Redis may take", async () => {
+    test("share the limit again after one of them has stood still for longer than Redis may take", async () => {
       await using redis = await startRedis(program ?? "")
       const buckets = new RedisRateLimit(redis.url, "still")
       for (let round = 0; round < 3; round += 1) {
@@ -145,7 +145,7 @@ describe.skipIf(program === null)(
       await buckets.stop()
     })
 
-    test("limit each for itself while Redis is away or does not answer, and wait for it no longer than a moment", async () => {
+    test("limit requests separately while Redis is unavailable, and hardly wait for it", async () => {
       await using redis = await startRedis(program ?? "")
       await using together = servers(redis.url)
       expect(await together.passing(2)).toBe(2)

@@ -85,7 +85,7 @@ function refusal(call: () => Caller): string | undefined {
   }
 }
 
-test("without tokens this machine may do everything, and nobody else may", async () => {
+test("without tokens, callers on this machine may do everything, and no others may", async () => {
   await using server = await opened()
   const { gate } = server
   for (const need of ALL_NEEDS) expect(gate.caller(credentials(), need).role).toBe("admin")
@@ -98,7 +98,7 @@ test("an open server without tokens serves everybody", async () => {
   expect(server.gate.caller(credentials({}, false), "admin").role).toBe("admin")
 })
 
-test("once a token was created everybody needs one, also after the last is revoked", async () => {
+test("after a token was created every caller needs one, even if the last token is revoked", async () => {
   await using server = await opened(true)
   const { gate, beside, tokens } = server
   const { id, secret } = await server.token()
@@ -137,7 +137,7 @@ test("a lease outweighs a token that was revoked, and such a request is no faile
   expect(refusal(() => server.gate.caller(revoked, "read"))).toBe("unauthorized")
 })
 
-test("a lease needs no token beside it, so one that may do less takes nothing from it", async () => {
+test("a lease needs no token, so a token with fewer rights takes nothing from it", async () => {
   await using server = await opened()
   const item = await added(server.store)
   for (const draft of [{ role: "viewer" }, { role: "operator" }, { item }] as const) {
@@ -182,7 +182,7 @@ test("a token for an item of another history is worth nothing", async () => {
   expect(others.find(secret)).toBe(undefined)
 })
 
-test("the first token ends what callers without one opened, on this machine and elsewhere", async () => {
+test("the first token ends streams that were opened without a token, on this machine and elsewhere", async () => {
   await using server = await opened(true)
   const callers = [credentials(), credentials({}, false)].map((from) => server.gate.caller(from, "read"))
   expect(callers.map(({ ended }) => ended?.aborted)).toEqual([false, false])
@@ -190,7 +190,7 @@ test("the first token ends what callers without one opened, on this machine and 
   expect(callers.map(({ ended }) => ended?.aborted)).toEqual([true, true])
 })
 
-test("a token that expires or is revoked ends what it opened, and what others opened goes on", async () => {
+test("a token that expires or is revoked ends the streams that it opened, and no others", async () => {
   await using server = await opened()
   const { gate, tokens, clock, beside } = server
   const short = await server.token({ expires_at: new Date(START_MS + MINUTE_MS).toISOString() })
@@ -206,7 +206,7 @@ test("a token that expires or is revoked ends what it opened, and what others op
   expect(ended.map((signal) => signal?.aborted)).toEqual([true, true, false])
 })
 
-test("a token that is in force again, because the clock was put right, ends nothing that it opens then", async () => {
+test("a token that is valid again, because the clock was corrected, ends no stream that it opens then", async () => {
   await using server = await opened()
   const { gate, tokens, clock } = server
   const { secret } = await server.token({ expires_at: new Date(START_MS + MINUTE_MS).toISOString() })
@@ -257,7 +257,7 @@ test("a ticket is good for its path alone, within a minute at first, and then fo
   expect(use(ticket)).toBe("unauthorized")
 })
 
-test("a ticket that was given out while the clock was far ahead lasts for no years", async () => {
+test("a ticket that was given out while the clock was far ahead does not last for years", async () => {
   await using server = await opened()
   const { gate, tickets, tokens, clock } = server
   const token = tokens.find((await server.token()).secret)
@@ -273,7 +273,7 @@ test("a ticket that was given out while the clock was far ahead lasts for no yea
   expect(use()).toBe("unauthorized")
 })
 
-test("a caller counts as its token, or else as its address, whatever else it shows", async () => {
+test("a caller is counted by its token, or without a token by its address, whatever else it sends", async () => {
   await using server = await opened()
   const { gate } = server
   const { secret, id } = await server.token({ role: "worker" })
@@ -292,7 +292,7 @@ test("a caller counts as its token, or else as its address, whatever else it sho
   }
 })
 
-test("what clients add to an address by themselves is no part of what a ticket is for, on either side", async () => {
+test("keys that clients add to an address by themselves are ignored when a ticket is given and when it is used", async () => {
   await using server = await opened()
   const { tickets, tokens } = server
   const token = tokens.find((await server.token()).secret)
@@ -366,7 +366,7 @@ test("a ticket ends with its token at the latest, and says so", async () => {
   expect((await house.tickets.create(token, "/api/v1/progress/stream")).expires_at).toBe(expires_at)
 })
 
-test("however often a token is used, that is written down once a minute", async () => {
+test("the use of a token is stored once a minute, however often it is used", async () => {
   await using house = await opened()
   const token = house.tokens.find((await house.token()).secret)
   if (!token) throw new Error("the token is unknown")
@@ -380,7 +380,7 @@ test("however often a token is used, that is written down once a minute", async 
   expect((await house.store.access.tokens())[0]?.last_used_at).not.toBeNull()
 })
 
-test("tokens that could not be read are read by the next look", async () => {
+test("if tokens could not be read, they are read at the next turn", async () => {
   await using house = await opened()
   spyOn(house.store.access, "tokens").mockRejectedValueOnce(new Error("the disk is broken"))
   await expect(house.token()).rejects.toThrow("the disk is broken")

@@ -19,14 +19,14 @@ test("however long a client was quiet, it may use its burst at once and no more"
   expect([1, 2, 3, 4].map(() => buckets.take("a", 1, 60_000))).toEqual([0, 0, 0, 100])
 })
 
-test("one client's use is nothing to another", () => {
+test("the requests of one client do not count against another", () => {
   const buckets = new RateLimit({ perSecond: 1, burst: 1 })
   expect(buckets.take("a", 1, 0)).toBe(0)
   expect(buckets.take("a", 1, 0)).toBeGreaterThan(0)
   expect(buckets.take("b", 1, 0)).toBe(0)
 })
 
-test("what was charged afterwards delays the next", () => {
+test("a cost that is charged afterwards delays the next request", () => {
   const buckets = new RateLimit({ perSecond: 10, burst: 5 })
   expect(buckets.take("a", 1, 0)).toBe(0)
   buckets.charge("a", 24, 0)
@@ -51,7 +51,7 @@ test("the client that was quiet for longest is forgotten first, and memory stays
   expect(buckets.take("a", 1, 0)).toBe(0)
 })
 
-test("over any time, no client gets more than its burst and what flowed back", () => {
+test("in any time, no client gets more than its burst and the units that came back", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 50 }),

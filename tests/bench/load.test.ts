@@ -56,7 +56,7 @@ const complaint = Bun.which("gcc") && Bun.which("taskset") ? compile() : "no gcc
 describe.skipIf(complaint !== undefined)("the load client", () => {
   afterAll(() => server.stop(true))
 
-  test("is content with every update once and in order", async () => {
+  test("accepts a stream with every update once and in order", async () => {
     expect(await faultsOf("none")).toEqual([])
   })
 

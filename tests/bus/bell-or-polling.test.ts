@@ -48,7 +48,7 @@ test("many notifications are few rings to others, and the last one is never swal
   expect(shared.said.filter((kind) => kind === "ring").length).toBeLessThan(10)
 })
 
-test("a test of the bell rings nothing in other instances", async () => {
+test("a test of the bell causes no ring in other instances", async () => {
   const shared = wire()
   await using a = await ringing(() => shared.bell())
   const before = a.rung.rings
@@ -58,7 +58,7 @@ test("a test of the bell rings nothing in other instances", async () => {
   expect(a.rung.rings).toBe(before)
 })
 
-test("a bell that is connected and deaf is noticed: the bus polls, says so once, and hears by the next bell", async () => {
+test("a bell that is connected but deaf is noticed: the bus polls, reports it once, and hears again with the next bell", async () => {
   const shared = wire()
   shared.isSwallowing = true
   await using one = await ringing(() => shared.bell())
@@ -107,7 +107,7 @@ test("a bell that goes deaf later is noticed although nobody rings", async () =>
   expect(one.told).toEqual(["deaf: it does not hear itself"])
 }, 30_000)
 
-test("a connection that ends is noticed at once, and what was rung meanwhile is rung by the next bell", async () => {
+test("the end of a connection is noticed at once, and rings of that time are repeated with the next bell", async () => {
   const shared = wire()
   const [a, b] = await two(shared)
   await using _a = a
@@ -134,7 +134,7 @@ test("a ring that was under way when the bell was lost is rung by the next bell"
   while (shared.said.filter((kind) => kind === "ring").length < 2) await b.rung.after(b.rung.rings)
 }, 30_000)
 
-test("what arrives late by a bell that was lost does not count as hearing", async () => {
+test("a message that arrives late through a lost bell does not count as hearing", async () => {
   const shared = wire()
   const late: (() => void)[] = []
   await using one = await ringing(() => {

@@ -91,7 +91,7 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       expect([...nobody.told, ...other.told].join()).not.toContain("hush")
     })
 
-    test("is missed when the engine dies: the bus polls meanwhile, and hears again when it is back", async () => {
+    test("is missed when the engine dies: the bus polls, and hears again when the engine is back", async () => {
       await using a = await open()
       await using b = await open()
       await engine?.crash()

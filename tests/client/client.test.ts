@@ -153,14 +153,14 @@ test("watch narrows by items and song, begins at the given event ID, and ends wi
   expect(await new Client(server.url).finished(1, 10)).toMatchObject({ status: "failed" })
 })
 
-test("a loop that is left lets go of its connection", async () => {
+test("a loop that is left closes its connection", async () => {
   await using server = await start()
   await server.add()
   for await (const said of new Client(server.url).watch()) if (said.type === "control") break
   await server.connectedClients(0)
 })
 
-test("5xx, 429 and no answer at all are outlived, as long as they last", async () => {
+test("5xx, 429 and missing answers do not end a stream, however long they last", async () => {
   await using server = await start()
   await server.add()
   await using before = proxy((request, at) => {
@@ -201,7 +201,7 @@ test("it waits as long as the server asks, and resumes after the last update", a
   expect(fake.asked.slice(0, 5).map(({ lastEventId }) => lastEventId)).toEqual([null, "1", "2", "3", "3"])
 })
 
-test("a server that drains or dies is resumed without a hole, and its farewell is yielded", async () => {
+test("after a server has drained or died the stream resumes without a gap, and its shutdown is yielded", async () => {
   await using home = { ...temporaryFolder(), [Symbol.asyncDispose]: async () => undefined }
   const database = join(home.path, "queue.db")
   const first = await start({ database })
@@ -281,7 +281,7 @@ test("another database with fewer updates than the last event ID is one gap, and
   watching.stop()
 }, 20_000)
 
-test("what is refused for good is thrown, with the server's words", async () => {
+test("a final refusal is thrown, with the server's message", async () => {
   await using server = await start()
   const id = await server.add()
   await server.api("DELETE", `/queue/${id}`)

@@ -6,7 +6,7 @@ import { endless, impostor, json, notOurs } from "./impostor.ts"
 const events = (text: string | undefined): Response =>
   new Response(text, { headers: { "content-type": "text/event-stream" } })
 
-describe("a stream that is none", () => {
+describe("an answer that is no stream", () => {
   const cases: Readonly<Record<string, string>> = {
     "an update of nothing": "id: 1\ndata: {}\n\n",
     "an update that is no JSON": "id: 1\ndata: hello\n\n",
@@ -15,7 +15,7 @@ describe("a stream that is none", () => {
     "a gap of nothing": "event: gap\ndata: null\n\n",
     "a shutdown that asks for text": 'event: shutdown\ndata: {"retry_ms":"soon"}\n\n',
   }
-  test.each(Object.keys(cases))("%s ends it, and is waited out once the server was found", async (name) => {
+  test.each(Object.keys(cases))("%s ends it, but not after the server was found", async (name) => {
     const live = 'event: live\ndata: {"last_event_id":1,"history":"h"}\nretry: 1\n\n'
     const answers = [cases[name], live, cases[name]]
     await using other = impostor(() => events(answers.shift() ?? cases[name]))
@@ -34,20 +34,23 @@ describe("a stream that is none", () => {
     ])
   })
 
-  test.each(["watch", "output", "songOutput"] as const)("%s names what answers, and ends", async (method) => {
-    const others: (() => Response)[] = [
-      () => new Response("<h1>Log in to the Wi-Fi</h1>", { headers: { "content-type": "text/html" } }),
-      () => json({ status: "ok" }),
-      () => new Response(null, { status: 204 }),
-      () => events("event: tick\ndata: 1\n\ndata: tick\n\n"),
-    ]
-    await using other = impostor(() => others[0]?.() ?? json({}))
-    const client = new Client(other.url)
-    for (; others.length > 0; others.shift()) {
-      const stream: AsyncGenerator = method === "watch" ? client.watch() : client[method](7)
-      await expect(stream.next()).rejects.toThrow(notOurs(other.url))
-    }
-  })
+  test.each(["watch", "output", "songOutput"] as const)(
+    "%s names the program that answers, and ends",
+    async (method) => {
+      const others: (() => Response)[] = [
+        () => new Response("<h1>Log in to the Wi-Fi</h1>", { headers: { "content-type": "text/html" } }),
+        () => json({ status: "ok" }),
+        () => new Response(null, { status: 204 }),
+        () => events("event: tick\ndata: 1\n\ndata: tick\n\n"),
+      ]
+      await using other = impostor(() => others[0]?.() ?? json({}))
+      const client = new Client(other.url)
+      for (; others.length > 0; others.shift()) {
+        const stream: AsyncGenerator = method === "watch" ? client.watch() : client[method](7)
+        await expect(stream.next()).rejects.toThrow(notOurs(other.url))
+      }
+    },
+  )
 
   test("events and values that this client does not know yet pass", async () => {
     const frames = [

@@ -6,7 +6,7 @@ import { type Attempt, attempt, claim } from "../worker.ts"
 
 setDefaultTimeout(30_000)
 
-test("an output is read on from a place in it, and from its beginning once the item was retried", async () => {
+test("an output is resumed at a place, and read from its beginning after the item was retried", async () => {
   await using server = await start()
   const client = new Client(server.url)
   const print = ({ id, lease }: Attempt, text: string): Promise<unknown> =>

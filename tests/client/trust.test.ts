@@ -73,7 +73,7 @@ async function recordedItem(): Promise<Record<string, unknown>> {
   return { ...answers["GET /queue/1"], id: 7 }
 }
 
-test("what no header can carry is said, and is not taken for a server that is away", async () => {
+test("a value that no header can carry is reported as such, and not as an unreachable server", async () => {
   await using other = impostor(() => json({}))
   const refusal = { code: "invalid", isPassing: false }
   for (const text of ["a\nb", "\u20ac"]) {
@@ -150,7 +150,7 @@ describe("an answer that is no answer of the server", () => {
       expect([request, await failure(request, other.url)]).toEqual([request, expect.any(ServerError)])
   })
 
-  test("a number that JSON can hold and no program is noticed", async () => {
+  test("a number that JSON can express but no program can hold is noticed", async () => {
     const text = JSON.stringify(await recordedItem()).replace('"priority":0', '"priority":1e999')
     await using other = impostor(() => new Response(text))
     expect(await failure("get", other.url)).toBeInstanceOf(ServerError)
@@ -166,7 +166,7 @@ describe("an answer that is no answer of the server", () => {
       expect([wrong, await failure("get", other.url)]).toEqual([wrong, expect.any(ServerError)])
   })
 
-  test("a page that leads nowhere is noticed, as its reader would never come to an end", async () => {
+  test("a page that leads to itself is noticed, because its reader would never come to an end", async () => {
     const item = await recordedItem()
     const page = { queue: [item], next: "2.0.1.1" }
     let answer: object = page
@@ -241,7 +241,7 @@ describe("a redirect", () => {
     expect(types).toEqual(["control", "offline", "offline", "offline", "offline", "control", "offline"])
   })
 
-  test("to an address that is none is told by that, too", async () => {
+  test("to an invalid address is reported with that address, too", async () => {
     await using other = impostor(
       () => new Response(null, { status: 302, headers: { location: "http://[no address" } }),
     )
@@ -272,7 +272,7 @@ describe("an answer without an end", () => {
     })
   })
 
-  test("that refuses is read no further than an error of the server is long", async () => {
+  test("that refuses is read only up to the length of a server's error", async () => {
     await using other = impostor(() => endless("no", { status: 500 }))
     expect(await failure("get", other.url)).toMatchObject({ status: 500, message: "the server answered 500" })
   })
@@ -293,7 +293,7 @@ describe("a refusal", () => {
     }
   })
 
-  test("of another program, in words of its own, is not taken for the server's", async () => {
+  test("of another program, with its own message, is not regarded as the server's", async () => {
     const body = { error: "Not Found", code: "not_found", directive: "cancel" }
     await using other = impostor(() => Response.json(body, { status: 404 }))
     expect(await failure("get", other.url)).toMatchObject({

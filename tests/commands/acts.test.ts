@@ -20,7 +20,7 @@ async function claimed(id: number): Promise<string> {
   return lease.token
 }
 
-test("cancel cancels what waits at once, and asks the worker of what renders to stop", async () => {
+test("cancel ends a waiting item at once, and asks the worker of a running item to stop", async () => {
   const [waiting, rendering] = [await server.add(), await server.add()]
   await claimed(rendering)
   const ran = await cli("cancel", String(waiting), String(rendering), String(waiting))
@@ -41,7 +41,7 @@ test("a refusal for one item is printed, exits with 1, and does not keep the oth
   expect(stderr).toBe("track-studio: queue item 999999 does not exist\n")
 })
 
-test("what a server says to do by a request is printed as what to type", async () => {
+test("if a server's message names a request, the command prints what to type instead", async () => {
   const id = await server.add()
   await cli("cancel", String(id))
   const { code, stderr } = await cli("run", "--item", String(id), "--", "true")

@@ -84,20 +84,23 @@ test("a backup is for its owner alone while it is being written, too", async () 
   expect([(await made).stderr, [...modes]]).toEqual(["", [0o600]])
 })
 
-test.skipIf(process.getuid?.() !== 0)("what root restores belongs to the owner of the folder", async () => {
-  using folder = temporaryFolder()
-  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
-  {
-    await using server = await start({ database })
-    await run(["backup", file, "--database", database])
-    await server.end()
-  }
-  chownSync(folder.path, 65_534, 65_534)
-  chownSync(database, 65_534, 65_534)
-  await run(["restore", file, "--database", database])
-  const { uid, gid, mode } = statSync(database)
-  expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o600])
-})
+test.skipIf(process.getuid?.() !== 0)(
+  "a database that root restores belongs to the owner of the folder",
+  async () => {
+    using folder = temporaryFolder()
+    const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+    {
+      await using server = await start({ database })
+      await run(["backup", file, "--database", database])
+      await server.end()
+    }
+    chownSync(folder.path, 65_534, 65_534)
+    chownSync(database, 65_534, 65_534)
+    await run(["restore", file, "--database", database])
+    const { uid, gid, mode } = statSync(database)
+    expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o600])
+  },
+)
 
 test("a backup is put where a link leads to, and into a folder that is not there yet", async () => {
   using folder = temporaryFolder()

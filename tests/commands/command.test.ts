@@ -170,7 +170,7 @@ for (const [args, said] of WRONG_USAGE) {
     fails(args, 2, said))
 }
 
-test("what the server finds wrong with the usage is exit 2, too", () =>
+test("a wrong usage that only the server notices is exit 2, too", () =>
   fails(["add", "1", "--title", "x".repeat(20_000)], 2, /^title /))
 
 test("set without a flag stores nothing", async () => {
@@ -267,7 +267,7 @@ test("list says that the queue is empty; as JSON that is nothing", async () => {
   expect(await printed("list", "--song", "999999", "--json")).toBe("")
 })
 
-test("set changes what is named and nothing else", async () => {
+test("set changes only the keys that are named", async () => {
   const id = await server.add({ song_id: 60, priority: 4, title: "Before" })
   expect(
     await printed("set", String(id), "--status", "processing", "--step", "Testing", "--progress", "50"),
@@ -298,7 +298,7 @@ test("set changes what is named and nothing else", async () => {
   expect((await server.item(id)).flag).toBeNull()
 })
 
-test("what the server refuses is its own sentence on one line and exit 1", async () => {
+test("a refusal by the server is printed as one line with its message, and is exit 1", async () => {
   const id = await server.add()
   const illegal = `queue item ${id} is queued and cannot become completed; it can become processing, failed`
   await fails(["set", String(id), "--status", "completed"], 1, illegal)

@@ -139,7 +139,7 @@ test.each(Object.entries(damages))(
   },
 )
 
-test("what stands beside a database and is no file is named, and is not waited for", () => {
+test("a thing beside a database that is no file is named, and the command does not wait for it", () => {
   for (const part of ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]) {
     using folder = temporaryFolder()
     const database = join(folder.path, "queue.db")

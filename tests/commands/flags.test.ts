@@ -45,7 +45,7 @@ describe("the part of the progress that a command fills", () => {
   })
 })
 
-describe("the flags of what renders", () => {
+describe("the flags of commands that render", () => {
   test("have defaults, and durations in the units that the parts take", () => {
     expect(renderFlags(typed("--worker box"), 60)).toEqual({
       ...{ renderer: undefined, worker: "box", leaseS: 60, reportWithinMs: 60_000 },

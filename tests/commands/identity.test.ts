@@ -49,7 +49,7 @@ async function itemsOf(database: string, ...args: readonly string[]): Promise<nu
   return queue.length
 }
 
-test("a database that is gone is missed, and begun again only if that is wanted", async () => {
+test("a missing database is noticed, and a new one is begun only if that is requested", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
   await used(database)
@@ -62,7 +62,7 @@ test("a database that is gone is missed, and begun again only if that is wanted"
   expect(await itemsOf(database)).toBe(0)
 })
 
-test("a database in the place of another is refused, and taken only if that is wanted", async () => {
+test("another database in the place of the former one is refused, and accepted only if that is requested", async () => {
   using folder = temporaryFolder()
   const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
   await used(database)
@@ -106,7 +106,7 @@ function isKept(database: string, start: number): boolean {
   return lock.query<{ starts: number }, []>("SELECT starts FROM mark").get()?.starts === start
 }
 
-test("a backup that is put in its place by a plain copy is refused, and the way out is named", async () => {
+test("a backup that was only copied into place is refused, and the message names the way out", async () => {
   using folder = temporaryFolder()
   const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   await used(database)
@@ -144,7 +144,7 @@ test("a log that was left over by another file is never read into a database", a
   expect(await refusal(database)).toContain(`${database}-wal is left over from a database that is gone`)
 })
 
-test("what a power cut leaves is started again, where it is and as a copy of its folder", async () => {
+test("a database can be started again after a power failure, in its place and as a copy of its folder", async () => {
   using folder = temporaryFolder()
   const [here, there] = [join(folder.path, "here"), join(folder.path, "there")]
   mkdirSync(here)

@@ -56,7 +56,7 @@ test("logs -f prints each line as it comes, over a restart of the server, until 
   expect((await following.stdout).toString()).toBe("one\ntwo\n")
 })
 
-test("nothing steers the terminal, whatever a server sends", async () => {
+test("nothing that a server sends can control the terminal", async () => {
   const data = JSON.stringify({ attempt: 1, from: 0, to: 9, missing: 0, text: "\u001b[2Jred\u202e\n\ttab\n" })
   using other = Bun.serve({
     port: 0,
@@ -69,7 +69,7 @@ test("nothing steers the terminal, whatever a server sends", async () => {
   expect(ran).toEqual({ code: 0, stderr: "", stdout: "\ufffd[2Jred\ufffd\n\ttab\n" })
 })
 
-test("what cannot be printed is named, and a server that is away is not waited for", async () => {
+test("output that cannot be printed is named, and the command does not wait for an unreachable server", async () => {
   const silent = await attempt(server)
   expect(await logs(String(silent.id))).toEqual({
     code: 0,

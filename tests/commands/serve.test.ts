@@ -73,7 +73,7 @@ test("the server says at its start where it listens, its database, and what it f
   expect(started(again)).toMatchObject({ database, found: "1 queue item, 4 updates" })
 })
 
-test("what is no file is no database, and stays as it is", async () => {
+test("a path that is no file is refused as a database, and stays as it is", async () => {
   using folder = temporaryFolder()
   const pipe = join(folder.path, "pipe")
   Bun.spawnSync(["mkfifo", "--mode=644", pipe])
@@ -92,7 +92,7 @@ test("the path of the database is logged whole, however it was given", async () 
   expect(started(server)).toMatchObject({ database })
 })
 
-test("serve is what runs without a command, and its settings come from the environment too", async () => {
+test("without a command the server is started, and its settings come from the environment too", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "env.db")
   await using server = await start({
@@ -109,7 +109,7 @@ test("serve is what runs without a command, and its settings come from the envir
   await reader?.cancel()
 })
 
-test("a port or a database in use is one line that names it, and harms nothing of the server that has it", async () => {
+test("a port or a database in use is reported in one line, and the server that uses it is not disturbed", async () => {
   await using first = await start()
   const { port } = new URL(first.url)
   const id = await first.add()

@@ -44,7 +44,7 @@ test("the list is read page by page, as far as it was asked for, and says whethe
   expect((await ran(listCommand, "--status", "nosuch")).code).toContain("--status must be one of")
 })
 
-test("what was cancelled is found among what failed, in whole pages, and a list that ends with its limit has no more", async () => {
+test("cancelled items are found among failed ones, in whole pages, and a list that ends at its limit has no more", async () => {
   answering("counts", async () => ({ paused_at: null }))
   const ended = (id: number): ReadItem =>
     item({ id, status: "failed", outcome: id % 2 ? "failed" : "cancelled", completed_at: time(-id) })
@@ -62,7 +62,7 @@ test("what was cancelled is found among what failed, in whole pages, and a list 
   expect([idsIn(three), three.includes("and more")]).toEqual([[2, 4, 6], false])
 })
 
-test("the list has what workers take next before what waits for its time, and last what no worker takes", async () => {
+test("the list has the items that workers take next, then delayed items, and last the items that no worker takes", async () => {
   answering("counts", async () => ({ paused_at: time(-60) }))
   answering("workers", async () => [{ ...WORKER, tags: ["gpu"] }])
   const all = [
@@ -87,7 +87,7 @@ const WORKER: WorkerSeen = {
   ...{ idle_since: time(-250), last_heard_at: time(-1), waiting: true },
 } as unknown as WorkerSeen
 
-test("workers are told with what they do, since when, and what they offer", async () => {
+test("workers are listed with what they do, since when, and their tags", async () => {
   answering("workers", async () => [
     { ...WORKER, tags: ["4k", "gpu"] },
     { ...WORKER, worker: "cpu", state: "away", last_heard_at: time(-3600), draining: true, version: "" },
@@ -106,7 +106,7 @@ two    #7 Lights 54%; version 1.2.3
   expect([drained, undrained]).toEqual([[["a"]], [["b"]]])
 })
 
-test("an item is shown with what is known of it, and the end of a long error", async () => {
+test("an item is shown with everything that is known, and the end of a long error", async () => {
   const error_message = Array.from({ length: 15 }, (_, i) => `line ${i + 1}`).join("\n")
   const failed = { status: "failed", outcome: "failed", attempt: 2, max_attempts: 3, error_message } as const
   const times = { started_at: time(-100), completed_at: time(-10), worker: "gpu-1", metadata: { a: "b" } }

@@ -105,7 +105,7 @@ test("a token for an item that does not exist is refused, and creates nothing", 
 })
 
 test.skipIf(process.getuid?.() !== 0)(
-  "what root makes beside a service belongs to the owner of the folder; only root can try",
+  "files that root makes beside a service belong to the owner of the folder; only root can try",
   async () => {
     using folder = temporaryFolder()
     const database = join(folder.path, "queue.db")
@@ -119,7 +119,7 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 )
 
-test("beyond loopback a server starts with a token or --open alone, and says both ways", async () => {
+test("on other addresses than loopback a server starts only with a token or --open, and its message names both", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "test.db")
   const refused = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", database])
@@ -174,7 +174,7 @@ test("commands send the token of the environment or of a file, and what they sta
   expect(rendered.code).toBe(0)
 })
 
-test("what looks at a finished video inherits no token either", async () => {
+test("the program that checks a finished video inherits no token either", async () => {
   await using server = await start()
   using folder = temporaryFolder()
   const [seen, video] = [join(folder.path, "seen"), join(folder.path, "a.mp4")]
@@ -253,7 +253,7 @@ test("a token that was revoked before can lose its renders later, and one that s
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("no token 9 is valid")])
 })
 
-test("a mistyped path is no queue without tokens, and what cannot be written says so", async () => {
+test("a mistyped path does not count as a queue without tokens, and a path that cannot be written is named", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "mistyped.db")
   for (const words of [["list"], ["revoke", "1"]]) {

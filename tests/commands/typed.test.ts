@@ -13,7 +13,7 @@ import { answering, inThisProcess, item, type Ran, ran } from "./in-process.ts"
 
 inThisProcess()
 
-test("a song is added with all that was said of it, and what is no song is refused before the server is asked", async () => {
+test("a song is added with all given values, and a value that is no song is refused without a request", async () => {
   const asked = answering("add", async () => item({ title: "Lights" }))
   const flags = ["--metadata", "a=b=c", "--metadata", "d=", "--tags", " 4k, gpu,,4k", "--in", "2m"]
   expect(

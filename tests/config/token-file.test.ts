@@ -39,7 +39,7 @@ test("a setting is what its flag says, otherwise its variable, the file that a v
   expect(setting("webhook", {}, { TRACK_STUDIO_WEBHOOK_FILE: file })).toEqual(urls)
 })
 
-test("what has no end is read no further than a setting is long", () => {
+test("an endless file is read only up to the length of a setting", () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "token")
   writeFileSync(file, "")
@@ -48,7 +48,7 @@ test("what has no end is read no further than a setting is long", () => {
     expect(() => read(file)).toThrow(`the file ${file} has 64 KiB or more`)
 })
 
-test("no token is written to what is no file, and that is not made private", () => {
+test("no token is written to a path that is no file, and its mode is not changed", () => {
   // This file stands for /dev/null, which a test as root would make unusable for all others.
   using folder = temporaryFolder()
   const pipe = join(folder.path, "pipe")
@@ -59,7 +59,7 @@ test("no token is written to what is no file, and that is not made private", () 
   writer.kill()
 })
 
-test("a pipe without a writer is empty, and what a writer has for us is waited for", async () => {
+test("a pipe without a writer counts as empty, and if there is a writer its data is awaited", async () => {
   using folder = temporaryFolder()
   const pipe = join(folder.path, "pipe")
   expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0)

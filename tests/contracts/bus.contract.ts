@@ -52,14 +52,14 @@ export function busContract(name: string, open: () => Promise<OpenBus>): void {
     expect(one.rings).toBeGreaterThanOrEqual(20)
   })
 
-  test(`${name}: a notification that nobody hears is no error`, async () => {
+  test(`${name}: a notification without listeners is no error`, async () => {
     await using opened = await open()
     opened.bus.notify()
     opened.bus.listen(() => undefined)()
     opened.bus.notify()
   })
 
-  test(`${name}: who stops listening hears no more, and the others go on`, async () => {
+  test(`${name}: a listener that has stopped is called no more, and the others are`, async () => {
     await using opened = await open()
     const { bus } = opened
     const [gone, stays] = [bell(), bell()]

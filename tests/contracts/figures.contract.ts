@@ -54,7 +54,7 @@ export function storeFigures(name: string, open: Open): void {
     expect(await store.figures.standing()).toEqual({ ...all, processing: 0, completed: 2, lost: 0 })
   })
 
-  test(`${name}: what finished counts from a moment on, and completed renders tell how long they took`, async () => {
+  test(`${name}: finished items are counted from a moment on, and completed renders say how long they took`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened
@@ -88,7 +88,7 @@ export function storeFigures(name: string, open: Open): void {
     expect(await store.figures.songs()).toBe(3)
   })
 
-  test(`${name}: the oldest that waits is the first of some priority, and leases are those that are held`, async () => {
+  test(`${name}: the oldest waiting item is the first of a priority, and only held leases are counted`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened

@@ -229,7 +229,7 @@ export function storeReads(name: string, open: Open): void {
     }
   })
 
-  test(`${name}: what waits for a later time is not next before it`, async () => {
+  test(`${name}: an item that waits for a later time is not next before that time`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened

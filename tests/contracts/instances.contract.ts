@@ -22,7 +22,7 @@ export function storeInstances(name: string, open: Open): void {
     expect(await instances.all()).toEqual([{ id: instances.own, ...report, streams: 4, seen_at: at(5000) }])
   })
 
-  test(`${name}: what is done by one server at a time has its turn once in its time`, async () => {
+  test(`${name}: work that one server at a time must do runs once in its interval`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { upkeep } = opened.store

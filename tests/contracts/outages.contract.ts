@@ -65,7 +65,7 @@ export function storeOutages(name: string, open: Open): void {
     )
   })
 
-  test(`${name}: what waits for its worker after a restore waits the longer for an outage`, async () => {
+  test(`${name}: an item that waits for its worker after a restore waits longer by the length of an outage`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened

@@ -68,7 +68,7 @@ export function storeOutputs(name: string, open: Open): void {
     expect(await store.outputs.read(id, 1, 6, 2)).toEqual({ pieces: [], more: false })
   })
 
-  test(`${name}: what is stored already is not added again, and what was lost stays a hole`, async () => {
+  test(`${name}: output that is stored already is not added again, and lost output stays a gap`, async () => {
     await using opened = await open()
     const { store } = opened
     const id = await rendering(store)

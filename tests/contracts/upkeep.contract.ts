@@ -62,7 +62,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.count(7, head)).toBe(2)
   })
 
-  test(`${name}: what is unfinished, too young, or among the newest completed keeps every update`, async () => {
+  test(`${name}: items that are unfinished, too young, or among the newest completed keep every update`, async () => {
     await using opened = await open()
     const { store } = opened
     const id = await added(store)
@@ -94,7 +94,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(ids).toEqual([1, 2, 15, 16, 17, 18, 19, 20, 21, 22])
   })
 
-  test(`${name}: what a webhook has not examined waits for it`, async () => {
+  test(`${name}: updates that a webhook has not examined are not removed`, async () => {
     await using opened = await open()
     const { store } = opened
     await store.deliveries.follow(["https://one.example/hook"])
@@ -219,7 +219,7 @@ export function storeUpkeep(name: string, open: Open): void {
     }
   })
 
-  test(`${name}: work that is due far later than it can be has its turn: the clock was ahead`, async () => {
+  test(`${name}: work that is due impossibly late, because the clock was ahead, runs now`, async () => {
     let nowMs = START_MS + 64 * 365 * DAY_MS
     await using opened = await open(() => nowMs)
     const { store } = opened

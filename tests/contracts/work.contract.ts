@@ -173,7 +173,7 @@ export function storeWork(name: string, open: Open): void {
     expect((await store.item(id)).title).toBe("after a jump of -86400000 ms")
   })
 
-  test(`${name}: a claim leaves what may not be tried yet until its time has come`, async () => {
+  test(`${name}: a claim takes no item whose next attempt is not due yet`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened
@@ -196,7 +196,7 @@ export function storeWork(name: string, open: Open): void {
     expect(beside).toEqual({ ...IDLE, rescues: 2 })
   })
 
-  test(`${name}: a claim never takes what is being worked on, finished or deleted`, async () => {
+  test(`${name}: a claim never takes an item that is being rendered, finished or deleted`, async () => {
     await using opened = await open()
     const { store } = opened
     await working(store)
@@ -314,7 +314,7 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 4)
   })
 
-  test(`${name}: a sweep finds what stands still, and is not called so yet`, async () => {
+  test(`${name}: a sweep finds items that stand still and are not yet marked as stalled`, async () => {
     await using opened = await open()
     const { store } = opened
     const still = await working(store, { moved_at: 100 })

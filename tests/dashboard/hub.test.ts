@@ -138,7 +138,7 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
   }
 }
 
-test("whatever comes late, is lost or fails, in whatever order, a tab shows in the end what the server has", async () => {
+test("whatever is late, lost or fails, and in whatever order, in the end a tab shows what the server has", async () => {
   await fc.assert(
     fc.asyncProperty(acts, async (story) => {
       await using page = await opened()
@@ -158,7 +158,7 @@ async function missed(): Promise<void> {
   far.connect(true)
 }
 
-test("what was asked for before everything was read again changes nothing when it comes", async () => {
+test("an answer to a request from before everything was read again changes nothing", async () => {
   await using page = await opened()
   page.hub.receive("tab", { type: "more", list: "finished" })
   far.happen(2, 0)
@@ -229,7 +229,7 @@ test("the server is asked how far it is when a tab comes onto the screen and aft
   expect(await askedBy(() => jest.setSystemTime(Date.now() + 20_000))).toBe(1)
 })
 
-test("what the stream says of an item while that is being asked for counts over the answer", async () => {
+test("an update of an item that comes during a request for the item wins over the answer", async () => {
   await using page = await opened()
   const [waiting] = [...far.items.values()].filter(isWaiting)
   const started = { ...AFRESH, id: waiting?.id ?? 0 }
@@ -244,7 +244,7 @@ test("what the stream says of an item while that is being asked for counts over 
   page.check()
 })
 
-test("of another history nothing is shown until it is read", async () => {
+test("after a change of history nothing is shown until the new one was read", async () => {
   const loaded: boolean[] = []
   await using page = await opened((message) => {
     if (message.type === "state") loaded.push(message.loaded)

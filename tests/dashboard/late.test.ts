@@ -120,7 +120,7 @@ page("an answer that is slower than the stream", () => {
     await tab.until(`document.querySelector('.row[data-item="${id}"]')?.innerText.includes("priority 4")`)
   })
 
-  test("does not bring back what was deleted", async () => {
+  test("does not bring back a deleted item", async () => {
     const server = await serve()
     const proxy = holdingBack(server)
     const id = await server.add({ song_id: 5 })

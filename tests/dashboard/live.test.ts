@@ -194,7 +194,7 @@ async function lists(server: TestServer): Promise<string> {
 }
 
 page("the page is right", () => {
-  test("after a storm of all that can happen, with the server restarted in the middle of it", async () => {
+  test("after everything that can happen has happened, and the server was restarted in the middle", async () => {
     const database = `${folder.path}/storm.db`
     let server = await serve({ database })
     const tab = await open(server)
@@ -327,7 +327,7 @@ page("the badge never lies", () => {
     await tab.until(`${BADGE} === "live"`)
   })
 
-  test("nothing that was begun with an item goes on with the one of that id in another history", async () => {
+  test("an action on an item does not go on with the item of the same ID in another history", async () => {
     const server = await serve({ database: `${folder.path}/before.db` })
     const id = await running(server, 10)
     const last = await server.add({ song_id: 6, title: "Of the first history" })

@@ -130,7 +130,7 @@ page("a queue of 12,500 items", () => {
     await tab.until(`${HEADINGS}.join() === "Waiting, 10,000"`)
   })
 
-  test("shows what comes to be what the reader has chosen, and lets go of what is no longer", async () => {
+  test("shows items as soon as they match the reader's choice, and removes those that no longer match", async () => {
     await go("/?status=failed")
     await tab.until(`${HEADINGS}.join() === "Failed, 500"`)
     const id = await server.add({ song_id: 1, title: "One more" })

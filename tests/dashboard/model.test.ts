@@ -57,7 +57,7 @@ beforeEach(() => {
 })
 afterEach(() => void jest.useRealTimers())
 
-test("another history is told, and its figures are unknown; the first one is none other", () => {
+test("a change of history is reported, and its figures are unknown; the first history is no change", () => {
   const scene = new Scene()
   scene.state([item()], { counts: counts(1) })
   scene.model.hear({ type: "connection", connection: live({ confirmedMs: NOW + 1 }) })
@@ -77,7 +77,7 @@ test("a hub that is silent for longer than it can be leaves what is shown stale"
   expect(scene.model.isLive()).toBe(true)
 })
 
-test("what is shown of an item is as of now while the stream is live, and never from before its last update", () => {
+test("an item is shown as of now while the stream is live, and never as of before its last update", () => {
   const scene = new Scene()
   const old = item({ updated_at: time(10) })
   const young = item({ updated_at: time(200) })
@@ -90,7 +90,7 @@ test("what is shown of an item is as of now while the stream is live, and never 
   expect(scene.model.asOfMs(young)).toBe(Date.parse(time(200)))
 })
 
-test("the end of an item is told once, in words that say how, and a deletion is none", () => {
+test("the end of an item is reported once, with how it ended, and a deletion is not reported as an end", () => {
   const scene = new Scene()
   scene.state([1, 2, 3, 4].map((id) => item({ id, title: `Song ${id}`, status: "processing" })))
   const end = { status: "failed", outcome: "failed" } as const
@@ -136,7 +136,7 @@ test("an item that was delayed waits once its time has come", () => {
   expect(sizes()).toEqual([1, 0])
 })
 
-test("how many items wait is told as far as it is known, those that are delayed aside", () => {
+test("the number of waiting items is shown if it is known, without delayed items", () => {
   const scene = new Scene()
   const [first, delayed] = [item({ id: 1 }), item({ id: 2, available_at: time(500) })]
   scene.state([first, delayed])
@@ -176,7 +176,7 @@ test("a reader without a token may do everything until the server says otherwise
   expect(unknownRights(true).may("read")).toBe(false)
 })
 
-test("a gap is told, and figures that are not known yet take none away", () => {
+test("a gap is reported, and figures that are not known yet remove none", () => {
   const scene = new Scene()
   const stats = { uptime_seconds: 1 } as never
   scene.model.hear({ type: "stats", stats })
@@ -210,7 +210,7 @@ test("a reader learns why the page offers less, and until when", () => {
   expect(link).toStartWith("View only: this link shows item 7 and nothing else. It works until ")
 })
 
-test("items that were read again are told, with those that are gone", () => {
+test("items that were read again are reported, together with those that are gone", () => {
   const scene = new Scene()
   scene.state([item({ id: 1 }), item({ id: 2 })])
   scene.model.hear({ type: "items", items: [item({ id: 1, title: "New" })], removed: [2] })

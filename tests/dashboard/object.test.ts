@@ -48,7 +48,7 @@ page("an item on the page", () => {
     await tab.until(`document.querySelector(".waiting .name").innerText === "Song 7"`)
   })
 
-  test("that was deleted by somebody else takes its menu with it", async () => {
+  test("that was deleted by somebody else closes its menu, too", async () => {
     const id = await here.server.add({ song_id: 7 })
     await open(`/items/${id}`)
     await tab.click(".buttons [aria-haspopup]")

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { PeriodicQuestion } from "../../src/dashboard/live/periodic-questions.ts"
 
-test("what changes again and again is asked for once a second all the same", async () => {
+test("a value that changes all the time is still requested once a second", async () => {
   Object.assign(globalThis, { document: { hidden: false } })
   const askedMs: number[] = []
   const asking = new PeriodicQuestion(
@@ -25,7 +25,7 @@ test("what changes again and again is asked for once a second all the same", asy
   expect(second).toBeLessThan(5000)
 })
 
-test("a question whose answer is on its way is not asked again, and one that has none is told so", async () => {
+test("a request whose answer is on its way is not repeated, and a missing answer is reported", async () => {
   Object.assign(globalThis, { document: { hidden: false } })
   const waiting: ((isAnswered: boolean) => void)[] = []
   const heard: string[] = []

@@ -52,7 +52,7 @@ const many = (count: number, status: Status, first: number): QueueItem[] =>
     return item({ id: first + i, status, ...(isOver && { outcome: status, completed_at: time(-i) }) })
   })
 
-test("all that runs is read, and of the other lists the beginning; a list ends where its first status does", async () => {
+test("all running items are read, and the beginning of the other lists; a list ends where its first status ends", async () => {
   items = [...many(1200, "processing", 1), ...many(700, "queued", 2000), ...many(600, "retrying", 2300)]
   const reading = new ListReading()
   const found = await reading.begin()
@@ -76,7 +76,7 @@ test("a page that fails is asked for again with all that was asked for beside it
   expect(asked.slice(4)).toEqual(["queued 500"])
 })
 
-test("where few of the items of a list are wanted, pages are read until one is found", async () => {
+test("if few items of a list match, pages are read until one is found", async () => {
   items = many(1600, "failed", 1).map((one) =>
     one.id === 1550 ? { ...one, outcome: "cancelled" as const } : one,
   )
@@ -85,7 +85,7 @@ test("where few of the items of a list are wanted, pages are read until one is f
   expect(asked).toEqual(["failed -", "failed 500", "failed 1000", "failed 1500"])
 })
 
-test("what was found is asked for again as far as it was read, after what the stream says, once a second", async () => {
+test("found items are requested again, as far as they were read, at most once a second after updates", async () => {
   items = many(1300, "queued", 1)
   const search = new Search(EVERYTHING, () => undefined)
   await settled()

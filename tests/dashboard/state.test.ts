@@ -13,7 +13,7 @@ const stateOf = (...items: Parameters<State["replace"]>[0]): State => {
 }
 
 describe("the state of a tab", () => {
-  test("takes what an update has, and keeps what it has not", () => {
+  test("takes the keys that an update has, and keeps the others", () => {
     const state = stateOf(item({ priority: 7, tags: ["gpu"], error_message: "old", worker: "old" }))
     state.apply([update(5, { progress: 40, current_step: "Encoding", worker: "gpu-1", eta_seconds: 30 })])
     expect(state.items.get(1)).toMatchObject({
@@ -46,13 +46,13 @@ describe("the state of a tab", () => {
     expect(state.items.get(1)).toMatchObject({ attempt: 2, started_at: time(5) })
   })
 
-  test("leaves out what was deleted, whatever else has happened at once", () => {
+  test("leaves out deleted items, whatever else has happened at the same time", () => {
     const state = stateOf(item({ id: 1 }), item({ id: 2 }))
     state.apply([update(5, { queue_id: 1 }), update(6, { queue_id: 2, status: "failed", deleted: true })])
     expect([...state.items.keys()]).toEqual([1])
   })
 
-  test("doubts what is new or not simply being worked on, and nothing else", () => {
+  test("doubts only items that are new or are not simply being rendered", () => {
     const state = stateOf(item({ id: 1, status: "processing", attempt: 1 }), item({ id: 2 }), item({ id: 3 }))
     const { unsure, ids, lists } = state.apply([
       update(10, { queue_id: 1, progress: 5 }),
@@ -85,7 +85,7 @@ describe("the state of a tab", () => {
     expect(state.ends.finished?.id).toBe(2001)
   })
 
-  test("takes from a page that is read further down only what it does not know", () => {
+  test("takes from a later page only items that it does not know", () => {
     const state = stateOf(item({ title: "newer" }))
     const last = item({ id: 2 })
     state.extend([item({ title: "older" }), last], { running: null, waiting: last, finished: null })
@@ -113,7 +113,7 @@ describe("the state of a tab", () => {
 })
 
 describe("the figures", () => {
-  test("count as failed what failed or lost its worker, and as cancelled what was cancelled", () => {
+  test("count items that failed or lost their worker as failed, and cancelled items as cancelled", () => {
     const since = { since: time(0), completed: 0, failed: 0, cancelled: 0, lost: 0 }
     const times = { shortest_seconds: null, mean_seconds: null, longest_seconds: null }
     const period = { ...since, ...times }

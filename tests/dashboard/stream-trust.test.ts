@@ -124,7 +124,7 @@ test("a stream that lacks what the server has stored is behind after a second, u
   expect(scene.link.connection).toMatchObject({ behind: 0, lastEventId: 8 })
 })
 
-test("a stream that says nothing for ten seconds, though there is something, is cut; one that goes on is not", async () => {
+test("a stream that is silent for ten seconds although there are updates is cut; one that goes on is not", async () => {
   scene.newest = 1000
   for (let id = 6; id < 30; id += 1) {
     await scene.pass(1)
@@ -176,7 +176,7 @@ test("a server with another history is read again, and the place in the former o
   expect(scene.begun).toEqual([undefined, 2])
 })
 
-test("a server that may not give its figures is no server that does not answer", async () => {
+test("a server that refuses its figures is not regarded as a server that does not answer", async () => {
   scene.refusal = new ServerError(403, "not for this token", { code: "forbidden" })
   await scene.pass(12)
   expect([scene.link.connection.state, scene.begun]).toEqual(["live", [undefined]])
@@ -286,7 +286,7 @@ test("how late an update came is told by the server's clock, and not while nothi
   expect(scene.link.connection.lagMs).toBeNull()
 })
 
-test("what is behind is not confirmed by bytes, and is over when the stream is live again", async () => {
+test("a state that is behind is not confirmed by bytes, and ends when the stream is live again", async () => {
   scene.newest = 9
   await scene.pass(6)
   const { confirmedMs } = scene.link.connection
@@ -330,7 +330,7 @@ test("a paused link says why it has no stream, and one that is closed has none a
   expect(scene.isOpen).toBe(false)
 })
 
-test("what was stored a moment ago is not behind yet", async () => {
+test("an update that was stored a moment ago does not make the stream count as behind", async () => {
   scene.newest = 6
   await scene.link.probe()
   expect(scene.link.connection.behind).toBe(0)

@@ -66,7 +66,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
     folder[Symbol.dispose]()
   })
 
-  test("what is shipped has no fault, with a token", async () => {
+  test("the shipped configuration has no fault, with a token", async () => {
     const [code, findings] = await doctor(0)
     expect(findings.filter(({ verdict }) => verdict !== "good")).toEqual([])
     expect([code, findings.length]).toEqual([0, 21])

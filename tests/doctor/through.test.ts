@@ -271,7 +271,7 @@ test("a client elsewhere that is seen as this machine itself is hidden by a prox
   expect(clientOf("127.0.0.1", true)).toMatchObject({ verdict: "good" })
 })
 
-test("what is silent is watched for longer than the minute after which proxies end it by default", async () => {
+test("silent connections are watched for longer than the minute after which proxies end them by default", async () => {
   const { stdout } = await run(["doctor", "--help"])
   expect(Number(/--idle .*?default (\d+)/s.exec(stdout)?.[1])).toBeGreaterThan(60)
 })
@@ -328,7 +328,7 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     for (const server of servers.values()) await server[Symbol.asyncDispose]()
   })
 
-  test.each([...CASES])("where $name it finds that, and nothing else", ({ name, faults, unknown }) => {
+  test.each([...CASES])("if $name, it finds that fault, and no other", ({ name, faults, unknown }) => {
     const findings = found.get(name) ?? []
     expect(findings.length).toBeGreaterThan(0)
     const bad = findings.filter(({ verdict }) => verdict === "fault")
@@ -340,7 +340,7 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     expect(others.map(({ about }) => about)).toEqual([...(unknown ?? [])])
   })
 
-  test("through what is shipped, viewers see a render's output while it is sent", async () => {
+  test("through the shipped configuration viewers see a render's output while it is sent", async () => {
     const id = await servers.get(undefined)?.add()
     const url = `http://127.0.0.1:${proxy?.ports[0]}/api/v1`
     const reader = await Reader.open(`${url}/progress/stream/${id}`)

@@ -73,7 +73,7 @@ describe("a server with a token of each role", () => {
     },
   )
 
-  test("what refuses says what is lacking", async () => {
+  test("a refusal says which right is missing", async () => {
     const none = await server.api("POST", "/queue", { song_id: 1 })
     expect([none.status, none.headers.get("www-authenticate")]).toEqual([401, "Bearer"])
     expect(await none.json()).toMatchObject({

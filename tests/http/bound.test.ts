@@ -142,7 +142,7 @@ async function ownIds(): Promise<number[]> {
 const idsIn = (text: string): number[] =>
   [...text.matchAll(/(?:"last_event_id":|^id: |"id":|after update )"?(\d+)/gm)].map(([, id]) => Number(id))
 
-test("whatever a stream is asked for, it says nothing of another item", async () => {
+test("whatever a request for a stream asks, the stream says nothing about another item", async () => {
   let count = 0
   await fc.assert(
     fc.asyncProperty(
@@ -273,7 +273,7 @@ test("an output that a token alone lets in ends within a second of its revoke, a
   expect(await byLease.end()).toMatchObject({ status: 200, item: { progress: 20 } })
 })
 
-test("what was open without a token ends within a second of the first one, and renders go on", async () => {
+test("streams that were opened without a token end within a second of the first token, and renders go on", async () => {
   await using house = await start()
   const [free, leased] = [await house.add({ song_id: 4 }), await house.add({ song_id: 5 })]
   const taken = await house.api("POST", "/queue/claim", { worker: "w", id: leased })

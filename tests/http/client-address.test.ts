@@ -24,7 +24,7 @@ test("a request that came through a proxy which is not trusted is not local", ()
   }
 })
 
-test("what a proxy has passed on is never local, whichever proxies are trusted", () => {
+test("a request that came through a proxy is never local, whichever proxies are trusted", () => {
   for (const trusted of [[], ["10.0.0.0/8"], ["127.0.0.1"]]) {
     const proxies = new TrustedProxies(trusted)
     for (const [name, value] of [

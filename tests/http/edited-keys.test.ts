@@ -71,7 +71,7 @@ describe.each(Object.keys(STATES))("an item that is %s", (state) => {
   })
 })
 
-test("what others changed since it was read stays as they left it", async () => {
+test("changes by others since it was read are kept", async () => {
   const id = await server.add({ song_id: 7, title: "Old" })
   const before = await read(id)
   for (let progress = 1; progress <= 30; progress += 1)
@@ -84,7 +84,7 @@ test("what others changed since it was read stays as they left it", async () => 
   ])
 })
 
-test("what is as it is now is no change either, however long ago it was read", async () => {
+test("a value that is the same as now is no change either, however long ago it was read", async () => {
   const id = await server.add({ song_id: 7, title: "Old" })
   const before = await read(id)
   await server.api("POST", "/queue/claim", { worker: "w", id })
@@ -94,7 +94,7 @@ test("what is as it is now is no change either, however long ago it was read", a
   expect([status, item]).toMatchObject([200, { status: "processing", worker: "w", priority: 4 }])
 })
 
-test("what was changed in it is refused where a change is", async () => {
+test("a changed key in it is refused if such a change is refused", async () => {
   const leased = await server.add({ song_id: 7 })
   await STATES["leased"]?.(leased)
   expect((await put(leased, { ...(await read(leased)), progress: 50 })).status).toBe(409)

@@ -165,7 +165,7 @@ test("a body of 200 MB is refused before it comes, with the envelope and CORS", 
   )
 })
 
-test("nonsense in the Host header is no name of ours", async () => {
+test("nonsense in the Host header is not accepted as a name of the server", async () => {
   for (const host of ["a b<>", "[::1"]) {
     const said = await raw(
       server.url,

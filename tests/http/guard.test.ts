@@ -112,7 +112,7 @@ test("our own page, a listed one, and for a local server any of this machine's m
   expect(await add(named, NAMED)).toBe(201)
 })
 
-test("the page of a name that points here by a stranger's will gets nothing at all", async () => {
+test("a page of an attacker's name that points to this server gets nothing at all", async () => {
   for (const path of ["/", "/api/v1/queue", "/api/v1/progress/stream", "/health", "/docs", "/nope"]) {
     const said = await raw(
       local.url,

@@ -141,7 +141,7 @@ test("a client may let so many answers be held, and again after one is given", (
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
 })
 
-test("what a client leaves open is given up once, also when it leaves before its answer has begun", () => {
+test("a place that a client holds is freed once, even if it leaves before its answer has begun", () => {
   const { limits } = limited()
   const gone = limits.hold(visitor, "answer", AbortSignal.abort())
   const leave = new AbortController()
@@ -216,7 +216,7 @@ test("however much one client asks for at once, another is answered in between",
   }
 })
 
-test("what is asked over a socket counts as requests do", async () => {
+test("requests over a socket are counted like other requests", async () => {
   await using server = await start({ args: ["--requests-per-token", "10"] })
   const id = await server.add()
   const secret = await tokenOf(server, "viewer")

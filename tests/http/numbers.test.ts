@@ -46,7 +46,7 @@ test("it is found however deep it is, and named by its path", () => {
   )
 })
 
-test("what others would lose is theirs, and a number in a text is text", () => {
+test("numbers that other programs would change are accepted, and a number in a text is text", () => {
   expect(inexactMetadata('{"progress":33.33333333333333333333}')).toBeUndefined()
   expect(inexactMetadata('{"metadata":{"n":"1e400"},"x":12345678901234567890}')).toBeUndefined()
 })

@@ -160,7 +160,7 @@ test("loopback is what no other machine reaches", () => {
   expect(others.filter(isLoopback)).toEqual([])
 })
 
-describe("whatever a stranger tries", () => {
+describe("whatever an attacker tries", () => {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/)
   const domain = fc
     .tuple(fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom("example", "com", "lan", "ai"))
@@ -169,7 +169,7 @@ describe("whatever a stranger tries", () => {
   const withPort = (host: string, at: number | undefined): string =>
     at === undefined ? host : `${host}:${at}`
 
-  test("a domain of theirs is no host of ours", () => {
+  test("a domain of the attacker is not accepted as a host of the server", () => {
     fc.assert(
       fc.property(domain, port, fc.constantFrom("GET", "POST", "OPTIONS"), (name, at, method) => {
         const verdict = notTaken(
@@ -181,7 +181,7 @@ describe("whatever a stranger tries", () => {
     )
   })
 
-  test("a page of theirs changes nothing, whatever it claims, unless its origin is listed", () => {
+  test("a page of the attacker changes nothing, whatever it claims, unless its origin is listed", () => {
     const origins = fc.oneof(
       fc
         .tuple(fc.constantFrom("http", "https"), domain, port)

@@ -47,7 +47,7 @@ const read = async (id: number, query = "", at = server, headers = {}): Promise<
   return answer.text()
 }
 
-test("what a worker sends is read as text that steers no terminal, and is no update", async () => {
+test("the output that a worker sends is stored as text that cannot control a terminal, and causes no update", async () => {
   const work = await attempt(server)
   const head = await server.head()
   expect(await print(work, "\u001b[31mone\u001b[0m\r\n 10%\r 20%\r100%\ntwo \u202e\u0007\n")).toMatchObject({
@@ -102,7 +102,7 @@ test("the last of each attempt is kept, and each attempt has its own", async () 
   expect(await read(work.id, "?attempt=1")).toEndWith("\nlast words\n")
 })
 
-test("of what goes on without an offset only what it shows counts, not what was drawn over", async () => {
+test("of output without an offset only the shown text counts, and not text that was drawn over", async () => {
   const small = await attempt(server)
   expect(await print(small, "begin\n10%\r20%\rdone\n")).toMatchObject({ end: 11 })
   expect(await print(small, "on\n")).toMatchObject({ end: 14 })
@@ -167,7 +167,7 @@ test("output that is sent as it is printed is seen while it comes", async () => 
   expect(await read(work.id)).toBe("one\ntwo")
 })
 
-test("what a sender that goes away has sent is stored, and is no fault of the server", async () => {
+test("the output of a sender that goes away is stored, and this is no fault of the server", async () => {
   const work = await attempt(server)
   const { hostname, port } = new URL(server.url)
   const head = `POST /api/v1/queue/${work.id}/output HTTP/1.1\r\nHost: x.localhost\r\nLease: ${work.lease.token}\r\nTransfer-Encoding: chunked\r\n\r\n`
@@ -232,7 +232,7 @@ test("after a retry the new attempt has an output of its own, also for followers
   expect(await read(work.id, "", server, { "last-event-id": place })).toBe("third\nand more\n")
 })
 
-test("ingest keeps what it is sent, with and without a lease", async () => {
+test("ingest stores the output that it gets, with and without a lease", async () => {
   const id = await server.add({ song_id: 1, tags: ["by itself"] })
   const free = new Output(server.url, id, "lines")
   await free.write("Image 1 of 4\n")

@@ -96,7 +96,7 @@ test("a socket understands and ignores the same additions to its query as a stre
   expect(ids(socket.updates)).toEqual([2])
 })
 
-test("what is no handshake, and what names nothing, is refused with the one envelope", async () => {
+test("a request that is no handshake, or names nothing, is refused with the usual body", async () => {
   await using server = await start({ args: ["--cors-origin", "https://studio.example"] })
   await server.add()
   const refusals: [Response, number, string][] = [
@@ -194,7 +194,7 @@ test("no update is lost or doubled while items are chosen and left under load", 
   }
 }, 30_000)
 
-test("a message that asks for nothing that can be done is refused, and changes nothing", async () => {
+test("a message with an impossible request is refused, and changes nothing", async () => {
   await using server = await start()
   await server.add()
   const reader = await WebSocketReader.open(server.url, WS)

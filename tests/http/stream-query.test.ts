@@ -17,7 +17,7 @@ test.each([
   expect(lastEventIdOf(request, query === undefined ? {} : { last_event_id: query })).toBe(expected)
 })
 
-test("what clients add to get past caches is removed, and other names of the last event ID are known", () => {
+test("keys that clients add to avoid caches are removed, and other names of the last event ID are known", () => {
   const tidied = (query: object): object => {
     tidy({ query })
     return query

@@ -16,7 +16,7 @@ async function ticketFor(server: TestServer, secret: string, path: string): Prom
   return ticket
 }
 
-test("what can send no header is let in by a ticket, for its path alone and while its token lives", async () => {
+test("a client that can send no header gets in with a ticket, only for its path and while its token is valid", async () => {
   await using server = await start()
   const id = await server.add()
   const secret = await tokenOf(server, "viewer")

@@ -47,7 +47,7 @@ test.concurrent(
   },
 )
 
-test.concurrent("a worker that is heard of keeps its lease for many times its length", async () => {
+test.concurrent("a worker that reports keeps its lease for many times its length", async () => {
   await using server = await start()
   const taken = await attempt(server, {}, { lease: 1 })
   // Each answer is held for half the lease.

@@ -76,7 +76,7 @@ test("an item that waits for another attempt can be retried at once, one that is
   expect(() => retried(claimed(NEW, BY, at(0)), at(2))).toThrow("is processing; only")
 })
 
-test("what a worker knows of an item is added to what the item says itself", () => {
+test("facts that a worker knows about an item are added to those of the item itself", () => {
   const by = { ...BY, kind: "film", totals: { seconds: 9, frames: 3 } }
   const { item } = NEW
   expect(claimed(NEW, by, at(0)).item).toMatchObject({ kind: "film", totals: { seconds: 9, frames: 3 } })

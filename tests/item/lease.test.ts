@@ -166,7 +166,7 @@ const during = (look: (step: Step) => void): void =>
     { numRuns: 200 },
   )
 
-test("whatever is done, in whatever order, each move is one of the table, and only a retry leads out of the end", () => {
+test("whatever is done, in whatever order, each move is one of the table, and only a retry leads out of a finished state", () => {
   during(({ before, act, after }) => {
     if (after instanceof AppError || after.item.status === before.item.status) return
     expect(MOVES[before.item.status]).toContain(after.item.status)

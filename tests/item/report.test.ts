@@ -76,7 +76,7 @@ describe("the progress of an attempt", () => {
   })
 })
 
-describe("what a report does not say", () => {
+describe("a key that a report does not have", () => {
   const unit = { done: 3, total: 5, name: "images" }
 
   test("is taken away: the unit, and the message", () => {

@@ -72,7 +72,7 @@ const ALL = [
   "/usr/local/share/zsh/site-functions/_track-studio",
 ].sort()
 
-test("it installs all that is needed, does nothing the second time, and takes all of it away", () => {
+test("it installs everything that is needed, does nothing the second time, and removes everything again", () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
   const program = programIn(folder.path, "1")

@@ -176,7 +176,7 @@ test("a leased item that is deleted is gone: viewers see it cancelled, and its w
     expect((await user("POST", `/queue/${taken.id}/${verb}`))[0]).toBe(404)
 })
 
-test("an item that never was is not found, by whatever verb", async () => {
+test("an item that never existed is not found, by any verb", async () => {
   const never = new Attempt(server, {
     ...(await attempt(server)),
     item: { ...(await server.item(1)), id: 987_654 },

@@ -282,7 +282,7 @@ test.concurrent(
 )
 
 test.concurrent(
-  "a claim that waits is not woken for what it may not take, however often the bell rings",
+  "a waiting claim is not woken for items that it may not take, however often the bell rings",
   async () => {
     const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
     await using bench = await started((store) =>

@@ -39,7 +39,7 @@ async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined>
   return starts.find(({ id }) => id === 2)?.startsIn
 }
 
-test("what is left of an item counts from its last report, and an overdue one ends any moment, until nobody knows", async () => {
+test("the time left counts from the last report, and an overdue item may end any moment, until that is unknown", async () => {
   expect(await startsIn({ eta_seconds: 90, updated_at: at(0) })).toBe(90)
   expect(await startsIn({ eta_seconds: 90, updated_at: at(-30) })).toBe(60)
   expect(await startsIn({ eta_seconds: 90, updated_at: at(-110) })).toBe(0)
@@ -58,7 +58,7 @@ test("behind an item whose end is unknown nothing is foreseen", async () => {
   expect(await startsIn({ eta_seconds: null })).toBeUndefined()
 })
 
-test("what one server of a fleet has learned or forgotten the others notice", async () => {
+test("the servers of a fleet notice what one of them has learned or forgotten", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const fail = (error: unknown): void => expect(error).toBeUndefined()

@@ -40,7 +40,7 @@ async function check(one: Case, isSlow: boolean): Promise<void> {
   expect<string>(item.status).toBe(one.status_at_end)
 }
 
-describe("what people's renderers printed", () => {
+describe("outputs of real renderers", () => {
   test.each(CASES)("$file at once: $right", (one) => check(one, false))
   test.concurrent.each(CASES)("$file, a line every 50 ms: $right", (one) => check(one, true))
 })

@@ -70,7 +70,7 @@ test("both servers agree on which worker takes another item afterwards", () => {
   }
 })
 
-test("what another server says again of a drain answers no claims again", () => {
+test("a drain that another server reports again does not answer claims again", () => {
   const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
   two.claims({ worker: "box", tags: [] })
   two.drain("box", true)

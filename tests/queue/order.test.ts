@@ -84,7 +84,7 @@ test("when there is no more room before an item, the move is refused and says wh
   expect((await waiting(server)).at(-1)).toBe(3)
 })
 
-test("whatever was moved where: the list, its pages and the claims have the same order", async () => {
+test("after any moves the list, its pages and the claims have the same order", async () => {
   const queue = fc.array(fc.integer({ min: -2, max: 2 }), { minLength: 2, maxLength: 8 })
   const moves = fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 10 })
   await using server = await start()

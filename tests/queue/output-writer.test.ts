@@ -43,7 +43,7 @@ test("an output with an offset has its sender's positions, and is taken to its e
   expect(kept.pieces).toEqual([{ from: 50, to: 63, text: "red\n" }])
 })
 
-test("what comes faster than it is kept leaves out the oldest, and one request is one write", async () => {
+test("output that comes faster than it is stored loses its oldest part, and one request is one write", async () => {
   const kept = new Kept()
   const writer = new OutputWriter(kept.store, 1000, 0)
   for (let i = 0; i < 1000; i += 1) writer.push(bytes(`${"x".repeat(99)}\n`))

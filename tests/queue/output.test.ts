@@ -8,7 +8,7 @@ import { Output } from "../../src/queue/output.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Outputs } from "../../src/store/contract/outputs.ts"
 
-test("what is printed between a look at the output and the end of its item is read before the end", async () => {
+test("output that is printed between a read and the end of its item is read before the end", async () => {
   let item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
   const [one, two]: OutputPiece[] = [
     { from: 0, to: 4, text: "one\n" },

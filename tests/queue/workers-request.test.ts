@@ -155,7 +155,7 @@ test("a browser may call the workers' routes, with the header of the lease", asy
   expect([lost.status, lost.headers.get("access-control-allow-origin")]).toEqual([409, "*"])
 })
 
-test("what was refused took no item and no lease", async () => {
+test("refused requests took no item and no lease", async () => {
   expect(await server.item(waiting)).toMatchObject({ status: "queued", attempt: 0 })
   expect(await leased.say("complete")).toMatchObject({
     status: 200,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { framesAsked, mustShowFrames } from "../../src/renderers/blender-command-line.ts"
 import { ascends, capture, listen } from "./captures.ts"
 
-describe("what Blender 3.4 really says", () => {
+describe("the real output of Blender 3.4", () => {
   test("an animation goes frame by frame, and sample by sample within a frame", async () => {
     const { messages, progress, reports, last, hasEnded, reached } = listen(
       "blender",
@@ -113,7 +113,7 @@ describe("what Blender 3.4 really says", () => {
   })
 })
 
-describe("what other versions say", () => {
+describe("the output of other versions", () => {
   const five = (...lines: string[]): string =>
     lines.map((line) => `00:01.547  render           | ${line}\n`).join("")
 
@@ -261,7 +261,7 @@ describe("several runs of Blender, one after another", () => {
   })
 })
 
-describe("what Blender says of failure", () => {
+describe("Blender's error messages", () => {
   const TRACEBACK = [
     "Traceback (most recent call last):",
     '  File "/srv/render.py", line 2, in <module>',
@@ -353,7 +353,7 @@ test("a total that was guessed proves nothing, and what was seen is reported", (
   expect(listen("blender", 6, "Saved: 'f_1.png'\n")).toMatchObject({ reached: 1 / 6, seen: undefined })
 })
 
-describe("what the command line asks for", () => {
+describe("the frames on the command line", () => {
   test.each([
     ["blender -b x.blend -s 1 -e 250 -a", 250],
     ["blender -b x.blend --frame-start 10 --frame-end 20 --frame-jump 5 --render-anim", 3],

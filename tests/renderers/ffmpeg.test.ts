@@ -4,7 +4,7 @@ import { ascends, capture, listen } from "./captures.ts"
 
 const block = (...lines: string[]): string => `${lines.join("\n")}\nprogress=continue\n`
 
-describe("what ffmpeg really says", () => {
+describe("the real output of ffmpeg", () => {
   test("a song video ends past its total and is reported as 100", async () => {
     const text = await capture("ffmpeg-song")
     const { reports, progress, last, reached } = listen("ffmpeg", 6, text)
@@ -75,7 +75,7 @@ describe("what ffmpeg really says", () => {
     expect((reached ?? 0) * 100 - (last.progress ?? 0)).toBeLessThan(1)
   })
 
-  test("what is reached includes the last frame, whose beginning is all that ffmpeg tells", () => {
+  test("the reached time includes the last frame, although ffmpeg reports only its beginning", () => {
     const { last, reached } = listen("ffmpeg", 5, "frame=5\nout_time_us=4000000\nprogress=end\n")
     expect(last.progress).toBe(80)
     expect(reached).toBe(1)
@@ -105,7 +105,7 @@ describe("what ffmpeg really says", () => {
   })
 })
 
-describe("what other versions say", () => {
+describe("the output of other versions", () => {
   test("out_time_ms is in microseconds, and used when out_time_us is missing", () => {
     const { last } = listen("ffmpeg", 50, block("frame=48", "out_time_ms=12400000"))
     expect(last).toMatchObject({ progress: 24.8, media: { out_time: 12.4 } })
@@ -250,7 +250,7 @@ describe("several runs of ffmpeg, one after another", () => {
   })
 })
 
-describe("what ffmpeg says of output that could not be written", () => {
+describe("ffmpeg's messages about output that could not be written", () => {
   test.each([
     "Error writing trailer of song.mp4: No space left on device",
     "[out#0/mp4 @ 0x5581d0] Error writing trailer: No space left on device",

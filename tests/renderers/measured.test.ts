@@ -4,7 +4,7 @@ import { each, read, TENTHS } from "./programs.ts"
 
 const shownOf = (pieces: readonly string[], apartS = 0.05) => read([...pieces, "\n"], apartS)
 
-describe("what is measured is no progress, though it grows", () => {
+describe("a measured value is no progress, even if it grows", () => {
   test.each([
     ["CPU ", "%"],
     ["GPU-Util: ", " %"],
@@ -126,7 +126,7 @@ describe("what is measured is no progress, though it grows", () => {
   })
 })
 
-test("what begins while something else is counted is inside of it, whatever its noun", () => {
+test("a count that begins while something else is counted is inside of it, whatever its noun is", () => {
   const frames = [1, 2].flatMap((n) => [`frame ${n}/5\n`, "  stage 1/3: layout\n", "  stage 3/3: raster\n"])
   for (const apartS of [0, 10])
     expect(read(frames, apartS)).toMatchObject({ last: 33, most: 33, unit: "1/5 frames" })
@@ -143,7 +143,7 @@ test("of several bars within each song the first is not all of it, and of later 
   expect(read([...first, ...second.slice(0, 17)], 10).last).toBe(42)
 })
 
-describe("what is told at the start of a step, without a noun, is around the bars that follow", () => {
+describe("a count without a noun at the start of a step is around the bars that follow", () => {
   const songs = (line: (n: number) => string) =>
     [1, 2].flatMap((n) => [line(n), ...each(TENTHS, (k) => `\r ${k * 10}%`), "\n"]).slice(0, -6)
 

@@ -225,14 +225,14 @@ const NOTHING: readonly (readonly [string, readonly string[]])[] = [
   ["paths", lf("/srv/renders/3/5", "renders/3/5.png", "HTTP/1.1 200", "1/2-inch", "v1/2")],
 ]
 
-describe("what is no progress moves nothing for long", () => {
+describe("output that is no progress does not move the item for long", () => {
   test.each(NOTHING)("%s", (_name, pieces) => {
     for (const apartS of [0, 0.05])
       expect(read([...pieces, "\n"], apartS)).toMatchObject({ last: 0, unit: "" })
   })
 })
 
-test("what earns no belief is never shown at all, but for bars that turn out to be none", () => {
+test("a value that is not believed is never shown, except bars that turn out to be none", () => {
   for (const [name, pieces] of NOTHING) {
     const isNone = /moment|gauge/.test(name)
     expect([name, isNone || read([...pieces, "\n"], 0.05).most === 0]).toEqual([name, true])

@@ -189,7 +189,7 @@ test("more lines than anyone can follow are passed over, and what comes later is
   expect(listener.push("ne\nimage 3 of 9\n").at(-1)).toMatchObject({ unit: { done: 2, total: 9 } })
 })
 
-test("what a renderer says of failure is heard among more lines than anyone can follow, however it is cut", () => {
+test("a renderer's error messages are found in more lines than can be read, however they are cut", () => {
   const flood = "a file.png\n".repeat(5000)
   const word = "Error writing trailer of /o/a.mp4: No space left on device"
   const pieces = [

@@ -116,7 +116,7 @@ test("wherever the output is cut, the same is shown, and nothing that steers a t
   )
 })
 
-test("what was lost is passed over, and the line before it is given as far as it is", () => {
+test("lost output is skipped, and the line before it is returned as far as it is known", () => {
   const told = new Transcript()
   told.push(bytes("one\ntw"))
   expect(told.skip(1000)).toEqual([{ from: 4, to: 6, text: "tw" }])

@@ -273,7 +273,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
   )
 })
 
-test("what a renderer says it saved on a device, or in a folder, is no empty file", async () => {
+test("a device or a folder that a renderer says it saved does not count as an empty file", async () => {
   const empty = path(".png")
   writeFileSync(empty, "")
   const watch = new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })

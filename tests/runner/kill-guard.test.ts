@@ -161,7 +161,7 @@ describe("a kill without warning", () => {
   })
 })
 
-test("what a command left behind on purpose outlives a run that ends by itself, and no guard stays", async () => {
+test("a process that a command left behind on purpose goes on after a run that ends by itself, and no guard stays", async () => {
   const seconds = mark()
   const script = `setsid sleep ${seconds} >/dev/null 2>&1 </dev/null & echo left; read line`
   const args = ["run", "--song", "3", "--", "sh", "-c", script]
@@ -200,7 +200,7 @@ test("a cancel also ends what took a session of its own and emptied its environm
   expect(running(seconds)).toEqual([])
 })
 
-test("what was seen once is ended, although nothing tells any more whose it was", async () => {
+test("a process that was found once is ended, even if nothing shows any more to which command it belongs", async () => {
   const seconds = mark()
   // Its parent ends at the first signal, but the process itself ignores the signal.
   const script = `env -i setsid sh -c "trap '' TERM; sleep ${seconds}1" & sleep ${seconds}2; true`

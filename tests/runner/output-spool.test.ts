@@ -36,7 +36,7 @@ test("a line that is just being printed waits for its end, or until nothing more
   expect(printed("")).toBe("ready> ")
 })
 
-test("what the server has takes no room: as much can wait afterwards as before", () => {
+test("output that the server has takes no room: as much can wait afterwards as before", () => {
   const spool = new OutputSpool()
   const line = new TextEncoder().encode("x".repeat(1023) + "\n")
   for (let round = 0; round < 4; round += 1) {

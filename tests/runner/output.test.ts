@@ -17,7 +17,7 @@ const read = async (server: TestServer, id: number, query = ""): Promise<string>
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-test("what run's command prints is seen within a second, on both outputs, without what steers a terminal", async () => {
+test("the output of run's command is visible within a second, on both outputs, without control sequences", async () => {
   await using server = await start()
   const id = await server.add()
   const reader = await Reader.open(`${server.url}/api/v1/queue/${id}/output?follow=true&format=sse`)
@@ -75,7 +75,7 @@ test("steps that run one by one have one output, and a failed attempt keeps its 
   expect(await read(server, id)).toBe("one\ntwo\n")
 })
 
-test("what a server that is away misses is sent later, the last of it if it is too much", async () => {
+test("output that an unreachable server missed is sent later; if it is too much, only the last part", async () => {
   const args = ["--keep-output-kb", "10000"]
   await using server = await start({ args })
   using folder = temporaryFolder()

@@ -117,25 +117,28 @@ test("no worker takes an item from under the command that it was added for", asy
   })
 })
 
-test.each([301, 400, 403, 404])("what answers %d in the server's place stops no render", async (status) => {
-  using proxy = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no", { status }) })
-  const address = `http://127.0.0.1:${proxy.port}`
-  await using render = studio(address, [
-    "run",
-    "--song",
-    "1",
-    "--report-within",
-    "1",
-    "--",
-    "echo",
-    "rendered",
-  ])
-  expect(await render.ends()).toBe(1)
-  expect((await render.stdout).toString()).toBe("rendered\n")
-  expect((await render.stderr).toString()).toContain(
-    status === 301 ? "redirects to another address" : `the server answered ${status}`,
-  )
-})
+test.each([301, 400, 403, 404])(
+  "a program that answers %d in place of the server stops no render",
+  async (status) => {
+    using proxy = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no", { status }) })
+    const address = `http://127.0.0.1:${proxy.port}`
+    await using render = studio(address, [
+      "run",
+      "--song",
+      "1",
+      "--report-within",
+      "1",
+      "--",
+      "echo",
+      "rendered",
+    ])
+    expect(await render.ends()).toBe(1)
+    expect((await render.stdout).toString()).toBe("rendered\n")
+    expect((await render.stderr).toString()).toContain(
+      status === 301 ? "redirects to another address" : `the server answered ${status}`,
+    )
+  },
+)
 
 test("a server of an earlier version gets the reports that it understands", async () => {
   const known: Readonly<Record<string, readonly string[]>> = {

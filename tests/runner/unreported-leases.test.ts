@@ -36,7 +36,7 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   expect(said).toEqual([])
 })
 
-test("what a killed worker left behind is returned once, and said once", async () => {
+test("the item of a killed worker is returned once, and reported once", async () => {
   using folder = temporaryFolder()
   const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
   killed.hold({ id: 7, token: "seven", attempt: 1 })
@@ -113,7 +113,7 @@ describe("leases on a disk that is full for a while", () => {
   })
 })
 
-test("what a killed worker left behind stays where it is while the disk of its heir is full", () => {
+test("the leases of a killed worker stay in their file while the disk of the next worker is full", () => {
   using folder = temporaryFolder()
   const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
   killed.hold({ id: 7, token: "seven", attempt: 1 })

@@ -69,7 +69,7 @@ describe("whatever was told before, and whatever is told now", () => {
   })
 })
 
-describe("what is estimated at a place does not depend on what was asked on the way there", () => {
+describe("an estimate at a place does not depend on the estimates that were made before", () => {
   const sameAtEach = (all: readonly Signs[], now: Signs): void => {
     const asked = experienced(all)
     let trace = NO_TRACE
@@ -123,7 +123,7 @@ test("sixty times as long gives sixty times the estimate", () => {
   }
 })
 
-test("what goes as the only run before it is known to its end, and before its start", () => {
+test("an attempt that goes like the only earlier run is predicted to its end, and before its start", () => {
   for (const attempts of madeKinds(6, 3).values()) {
     for (const attempt of attempts) {
       const experience = learn([runOf(attempt)])
@@ -335,7 +335,7 @@ test("a step that stands still before its end is not overdue because its last re
   }
 })
 
-test("what was nearly at its end before it stood still is known, though it came on by less than a point of a line", () => {
+test("the place where an attempt stands still near its end is known, even if it moved by less than a point of a line", () => {
   const encode = (to: number): Signs => [
     ...Array.from({ length: to + 1 }, (_, i): Signs[number] => [i, { media: { out_time: i, total: 100 } }]),
     [130, { media: { out_time: 100, total: 100 } }],
@@ -353,7 +353,7 @@ test("a percentage that stands at 0 at first says how far it is as soon as it go
   expect(Math.abs((said?.left ?? 0) - 89)).toBeLessThan(15)
 })
 
-test("of work that says nothing of how far it is the band stays as wide as it was", () => {
+test("for work that does not say how far it is, the band stays as wide as before", () => {
   const silent = (seconds: number): Run => ({ ...runOfSigns([[0, { current_step: "Work" }]], ""), seconds })
   const experience = learn([90, 100, 110].map(silent))
   const trace = traceOfSigns([[0, { current_step: "Work" }]])

@@ -159,7 +159,7 @@ describe("a completed attempt leaves a run", () => {
   })
 })
 
-describe("what earlier runs foresee", () => {
+describe("an estimate from earlier runs", () => {
   test("is on the item from the claim on, and the progress stays as it was reported", () => {
     const render = known().claim()
     expect(render.item).toMatchObject({ eta_seconds: 100, eta_runs: 1, time_progress: 0, progress: 0 })

@@ -26,7 +26,7 @@ function holds(
   expect(figures.bandHolds).toBeGreaterThanOrEqual(bandHolds)
 }
 
-test("the histories are what they say", () => {
+test("the histories have the properties that they are named for", () => {
   expect([...REAL].map(([kind, attempts]) => [kind, attempts.length])).toEqual([
     ["song", 15],
     ["inner", 12],

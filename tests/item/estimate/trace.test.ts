@@ -63,7 +63,7 @@ test("a count that begins again is another step: a second pass, a next file", ()
   expect(trace.steps.map(({ at }) => at)).toEqual([0, 10])
 })
 
-test("what there is to do is a medium's length, or else what is counted", () => {
+test("the amount of work is the length of a medium, otherwise the count", () => {
   const count: Sign = { unit: { done: 1, total: 7, name: "images" } }
   expect(told([0, count]).steps).toMatchObject([{ unit: "images", size: 7 }])
   expect(told([0, { ...count, ...media(1, 212.5) }]).steps).toMatchObject([{ unit: "seconds", size: 212.5 }])
