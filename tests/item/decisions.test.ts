@@ -1,13 +1,18 @@
 import { expect, test } from "bun:test"
 
-import { cancelled, retried } from "../../src/item/add-cancel-retry-delete.ts"
+import { cancelled, created, removed, retried } from "../../src/item/add-cancel-retry-delete.ts"
+import { changesIn } from "../../src/item/edited-keys.ts"
 import type { Report } from "../../src/item/item.ts"
-import { claimed, completed, directiveOf, failed, printing, released } from "../../src/item/lease.ts"
+import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
+import { piecesAfter } from "../../src/item/output-piece.ts"
 import { changed } from "../../src/item/put.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
+import { goesOn } from "../../src/item/same-attempt.ts"
+import { standingOf } from "../../src/item/state-in-one-word.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
+import { updateOf } from "../../src/item/update.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 /** The moment this many milliseconds after the first one. */
@@ -60,6 +65,60 @@ test("a priority of its own takes an item from the place that it was given", () 
   const placed: Stored = { ...NEW, item: { ...NEW.item, turn: 3.5 } }
   expect(changed(placed, { title: "x" }, at(1)).item.turn).toBe(3.5)
   expect(changed(placed, { priority: 4 }, at(1)).item.turn).toBeNull()
+})
+
+test("a progress that is set by hand is no guess of a reader", () => {
+  const guessed = reported(NEW, undefined, { progress: 20, basis: "guess" }, at(1))
+  expect(guessed.item.basis).toBe("guess")
+  expect(changed(guessed, { progress: 30 }, at(2)).item).toMatchObject({ progress: 30, basis: null })
+})
+
+test("what an editor gives back unchanged is no change, though updates leave out what is empty", () => {
+  const { item } = NEW
+  const read = [updateOf({ item: { ...item, title: "" } })]
+  const now = { ...item, title: "Northern Lights" }
+  expect(changesIn({ title: "", priority: item.priority }, read, now)).toEqual({})
+  expect(changesIn({ title: "Aurora" }, read, now)).toEqual({ title: "Aurora" })
+})
+
+test("an item that is to wait for seconds is taken no sooner", () => {
+  expect(created({ song_id: 3, available_in: 90 }, at(0)).available_at).toBe(at(90_000).time)
+  expect(created({ song_id: 3 }, at(0)).available_at).toBeNull()
+})
+
+test("an item that is removed has ended: what was under way or waited is cancelled, what had ended stays so", () => {
+  const taken = claimed(NEW, BY, at(0))
+  for (const stored of [NEW, taken]) {
+    expect(removed(stored, at(1))).toMatchObject({
+      item: { status: "failed", outcome: "cancelled" },
+      deleted: true,
+    })
+  }
+  const over = removed(completed(taken, "a", {}, at(1)), at(2))
+  expect(over.item).toMatchObject({ status: "completed", outcome: "completed" })
+})
+
+test("an attempt of the same number after a retry is another one", () => {
+  const first = claimed(NEW, BY, at(0))
+  const over = completed(first, "a", {}, at(1))
+  const again = claimed(retried(over, at(2)), BY, at(3))
+  expect(again.item.attempt).toBe(first.item.attempt)
+  expect(() => goesOn(again.item, first.item)).toThrow("attempt 1 of queue item 7 has ended")
+  goesOn(again.item, again.item)
+})
+
+test("of output that comes again only what is new is kept", () => {
+  const piece = { from: 10, to: 16, text: "framé" }
+  expect(piecesAfter([piece], 12)).toEqual([{ from: 12, to: 16, text: "amé" }])
+  expect(piecesAfter([piece], 10)).toEqual([piece])
+  expect(piecesAfter([piece], 16)).toEqual([])
+})
+
+test("an item whose worker was lost too often is lost, in a word", () => {
+  const { item } = rescued({ ...claimed(NEW, BY, at(0)) }, 0, at(1))
+  expect(standingOf(item)).toBe("retrying")
+  expect(standingOf({ ...item, status: "failed", outcome: "lost" })).toBe("lost")
+  expect(standingOf({ ...item, status: "failed", outcome: "failed" })).toBe("failed")
 })
 
 test("a second cancel changes nothing, whether a worker is being asked to stop or the item has ended", () => {

@@ -12,6 +12,11 @@ export const ITEM: readonly Mistake[] = [
         "ms <= 0",
       ],
       [
+        "an attempt begins with the words of the one before",
+        "current_step: isStale ? undefined : item.current_step",
+        "current_step: item.current_step",
+      ],
+      [
         "an outage before an attempt counts as unwatched time of it",
         "outage.endedMs - Math.max(course.beganMs, outage.sinceMs)",
         "outage.endedMs - outage.sinceMs",
@@ -168,6 +173,11 @@ export const ITEM: readonly Mistake[] = [
         "doneIn = filled.at",
       ],
       [
+        "a worker that waits for a delayed item is free as early as if it had not",
+        "filled.at = at + takes.seconds",
+        "filled.at = filled.at + takes.seconds",
+      ],
+      [
         "an item is forecast to start before it may",
         "item: first, at: first.availableIn }",
         "item: first, at: filled.at }",
@@ -281,5 +291,65 @@ export const ITEM: readonly Mistake[] = [
     "src/item/missing-tags.ts",
     ["tests/item"],
     [["the worker that lacks the most is named", "some.length < least.length", "some.length > least.length"]],
+  ),
+  ...of(
+    "src/item/add-cancel-retry-delete.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      ["an item waits for milliseconds instead of seconds", "available_in * 1000", "available_in"],
+      [
+        "an item that is removed while it is rendered has not ended",
+        "isFinished(item.status)\n    ? { ...item",
+        'isFinished(item.status) || item.status === "processing"\n    ? { ...item',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/put.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "a progress that is set by hand is a guess still",
+        "{ ...item, basis: null, eta_seconds, ...MOVING }",
+        "{ ...item, eta_seconds, ...MOVING }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/edited-keys.ts",
+    ["tests/item/decisions.test.ts"],
+    [["an empty value that is given back is a change", '(update[carried] ?? "")', "update[carried]"]],
+  ),
+  ...of(
+    "src/item/same-attempt.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "attempts before and after a retry are taken for one",
+        "one.attempt === other.attempt && one.started_at === other.started_at",
+        "one.attempt === other.attempt",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/output-piece.ts",
+    ["tests/item/decisions.test.ts"],
+    [["output that comes again is kept twice", ".subarray(end - piece.from)", ".subarray(0)"]],
+  ),
+  ...of(
+    "src/item/state-in-one-word.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "an item whose worker was lost has just failed",
+        'outcome === "cancelled" || outcome === "lost"',
+        'outcome === "cancelled"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/earlier-run.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [["steps of one name are taken for one step", "count === 1 ? name : `${name}\\n${count}`", "name"]],
   ),
 ]

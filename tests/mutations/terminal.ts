@@ -7,6 +7,11 @@ export const TERMINAL: readonly Mistake[] = [
     ["tests/terminal/board.test.ts"],
     [
       [
+        "the bar of a cancelled item looks as if it had failed",
+        ': outcome === "cancelled"\n            ? "dim"\n            : "bad"',
+        ': "bad"',
+      ],
+      [
         "after a gap of a slow stream what did not change leaves the board",
         'gap.reason === "slow" || gap.reason === "unreadable"',
         'gap.reason === "unreadable"',
@@ -115,5 +120,16 @@ export const TERMINAL: readonly Mistake[] = [
     "src/terminal/words.ts",
     ["tests/terminal/board.test.ts"],
     [["an item with an empty title has no name", "title || `song ${songId}`", "title ?? `song ${songId}`"]],
+  ),
+  ...of(
+    "src/terminal/words.ts",
+    ["tests/terminal/words.test.ts"],
+    [
+      [
+        "a day a week ahead is named like today",
+        "const WEEK_MS = 6 * 24 * 3600 * 1000",
+        "const WEEK_MS = 8 * 24 * 3600 * 1000",
+      ],
+    ],
   ),
 ]

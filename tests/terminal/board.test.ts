@@ -117,6 +117,18 @@ test("an item that stands still, or is to be cancelled, says so instead", () => 
   expect(drawn(one)[0]).toEndWith("  cancelled")
 })
 
+test("the bar of an item that has ended has the colour of its end: a cancelled one has not failed", () => {
+  const tones = { completed: "good", failed: "bad", lost: "bad", cancelled: "dim" } as const
+  for (const outcome of ["completed", "failed", "lost", "cancelled"] as const) {
+    const one = new Board({ queueId: 1 })
+    one.live(NOW)
+    const status = outcome === "completed" ? outcome : "failed"
+    one.update(update(1, { status, outcome, progress: 50 }), NOW)
+    const [, shown] = one.draw({ ...VIEW, style: (text, tone) => `<${tone}>${text}</>` })
+    expect(shown?.text).toStartWith(`<${tones[outcome]}>`)
+  }
+})
+
 test("what a snapshot after a gap does not mention leaves the board", () => {
   const board = boardOf(update(1), update(2, { status: "queued" }), update(3))
   board.gap({ reason: "unknown", missed: null }, NOW)

@@ -89,3 +89,20 @@ test("the band is wider where there is more to do than there ever was", () => {
   expect(width(100)).toBeCloseTo(width(99), 1)
   expect(width(3000)).toBeGreaterThan(1.5 * width(100))
 })
+
+test("steps of one name are told apart by their place: one may take its size, and the next always the same", () => {
+  const passes = (frames: number): Signs =>
+    [0, frames / 10].map((at, i): Signs[number] => {
+      const step = { index: i + 1, total: 2, name: "Encode" }
+      return [at, { step, unit: { done: 0, total: frames, name: "frames" } }]
+    })
+  const known = learn(
+    [100, 400, 200, 800, 300].map((frames) => ({
+      ...runOfSigns(passes(frames), ""),
+      seconds: frames / 10 + 100,
+    })),
+  )
+  const trace = traceOfSigns(passes(1600).slice(0, 1))
+  const left = estimate({ trace, at: 0.1, worker: "" }, known)?.left ?? 0
+  expect(left / 260).toBeCloseTo(1, 1)
+})

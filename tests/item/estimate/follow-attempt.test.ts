@@ -121,6 +121,18 @@ describe("a completed attempt leaves a run", () => {
     ])
   })
 
+  test("without the words of the attempt before, which an item keeps until it is told others", () => {
+    const failure = { error_message: "", retryable: true, retryInMs: 0 }
+    const render = new Render()
+      .claim()
+      .report(1, { current_step: "Encode", progress: 50 })
+      .at(5, (stored, moment) => failed(stored, "a", failure, moment))
+      .at(10, (stored, moment) => reported(stored, undefined, { progress: 1 }, moment))
+      .put(20, { current_step: "Draw", progress: 30 })
+      .put(90, { status: "completed" })
+    expect(render.runs).toMatchObject([{ kind: "Draw", steps: [{ name: "Draw", at: 0 }] }])
+  })
+
   test("even when it reported nothing, if its kind was given", () => {
     expect(new Render().claim().complete(5).runs).toEqual([])
     expect(new Render({ kind: "song" }).claim().complete(5).runs).toMatchObject([

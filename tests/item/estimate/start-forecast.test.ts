@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
@@ -8,6 +8,9 @@ import { forecast, type Slot, type Waiting } from "../../../src/item/estimate/st
 import { dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { median, runOf, traceOf } from "./replay.ts"
+
+// The machine may be busy.
+setDefaultTimeout(30_000)
 
 const free = (seconds: number, deviation = 0): Slot["free"] => ({ seconds, deviation })
 const slot = (seconds: number, tags: readonly string[] = []): Slot => ({
@@ -39,6 +42,8 @@ test("an item waits for a worker that has its tags, and others pass it by", () =
 test("a delayed item starts no sooner, and meanwhile others do", () => {
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 }), item(2, 20)])).toEqual({ 1: 20, 2: 0 })
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 })])).toEqual({ 1: 8 })
+  const delayed = [1, 2].map((id) => item(id, 5, { availableIn: 8 }))
+  expect(startsOf([slot(0)], delayed)).toEqual({ 1: 8, 2: 13 })
 })
 
 test("no start is foreseen behind an item of unknown length, nor without a worker", () => {
