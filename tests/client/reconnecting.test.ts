@@ -67,6 +67,36 @@ test("a connection goes on after the last event that was taken, and not after on
   expect(asked).toEqual([undefined, "7", "7"])
 })
 
+test("when the network is back, the next connection is opened at once, and nothing is said of it", async () => {
+  const asked: (string | undefined)[] = []
+  const open = async (
+    _: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Response> => {
+    asked.push(headers["last-event-id"])
+    if (asked.length === 2) return streamOf("data: two\n\n")
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        signal.addEventListener("abort", () => controller.error(new Error("aborted")))
+        controller.enqueue(new TextEncoder().encode("id: 7\ndata: one\n\n"))
+      },
+    })
+    return new Response(body, { headers: { "content-type": "text/event-stream" } })
+  }
+  const read = ({ data }: { readonly data: string }): Understood<string> => {
+    if (data === "one") setTimeout(() => dispatchEvent(new Event("online")), 1)
+    return { said: data, ending: data === "two" ? "over" : undefined }
+  }
+  const said = await Array.fromAsync(
+    connected(open, newConnections(undefined), {}, () => ({ path: "/", read })),
+  )
+  expect([said, asked]).toEqual([
+    ["one", "two"],
+    [undefined, "7"],
+  ])
+})
+
 test("an event may end the stream, and what comes after it is not read", async () => {
   const { said, asked } = await played([() => streamOf("id: 1\ndata: last\n\ndata: late\n\n")], (data) => ({
     said: data,

@@ -76,6 +76,22 @@ test.each([
   },
 )
 
+test("a server that asks for a longer reconnection time than five minutes is asked again after these", async () => {
+  const headers = { "content-type": "text/event-stream" }
+  const serving = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response("retry: 999999999\n\n", { headers }),
+  })
+  const leave = new AbortController()
+  for await (const said of new Client(`http://127.0.0.1:${serving.port}`).watch({ signal: leave.signal })) {
+    expect(said).toMatchObject({ type: "offline", status: 0, retryMs: 300_000 })
+    break
+  }
+  leave.abort()
+  await serving.stop(true)
+})
+
 test("once an answer has come, no timer of its request keeps the program alive", async () => {
   await using asked = server()
   const clearing = spyOn(globalThis, "clearTimeout")
@@ -91,12 +107,18 @@ test("once an answer has come, no timer of its request keeps the program alive",
 
 test("the rest of an answer that is too long is not sent any more", async () => {
   let isCancelled = false
+  let pulled = 0
   const body = new ReadableStream({
-    pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+    pull(controller) {
+      pulled += 1
+      controller.enqueue(new Uint8Array(65_536))
+    },
     cancel: () => void (isCancelled = true),
   })
   const answered = Promise.resolve(new Response(body, { status: 500 }))
   using _fetch = spyOn(globalThis, "fetch").mockReturnValue(answered)
   await expect(new Client("http://127.0.0.1:1").get(7)).rejects.toThrow("the server answered 500")
   expect(isCancelled).toBe(true)
+  // No error of the server has more than 64 KiB.
+  expect(pulled).toBeLessThan(5)
 })

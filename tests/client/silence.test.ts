@@ -79,19 +79,23 @@ test.concurrent(
 test.concurrent(
   "a connection is silent while bytes are waited for, and not while the caller is busy with the last ones",
   async () => {
-    const open = (): SilenceWatch => {
+    const doubted: string[] = []
+    const open = (name: string): SilenceWatch => {
       const rhythm = new Rhythm()
       rhythm.learn(1)
+      spyOn(rhythm, "doubt").mockImplementation(() => void doubted.push(name))
       const silence = new SilenceWatch(undefined, rhythm)
       silence.opened()
       silence.wait()
       silence.heard()
       return silence
     }
-    const [busy, waiting] = [open(), open()]
+    const [busy, waiting] = [open("busy"), open("waiting")]
     waiting.wait()
     await new Promise((resolve) => waiting.signal.addEventListener("abort", resolve))
     expect(waiting.signal.reason).toMatchObject({ message: "nothing came from the server for 5 s" })
+    // Perhaps the server only sends keepalives more seldom than was assumed.
+    expect(doubted).toEqual(["waiting"])
     // Otherwise the timers of both would have ended at the same time.
     await Bun.sleep(100)
     expect(busy.signal.aborted).toBe(false)

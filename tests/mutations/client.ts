@@ -164,4 +164,36 @@ export const CLIENT: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/reconnecting.ts",
+    ["tests/client/requests.test.ts"],
+    [
+      [
+        "the client waits as long as any server asks for",
+        "connections.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)",
+        "connections.retryMs = incoming.retryMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/reconnecting.ts",
+    ["tests/client/reconnecting.test.ts"],
+    [["the network that comes back counts as a failure", "    if (silence.isNetworkBack) continue\n", ""]],
+  ),
+  ...of(
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
+    [
+      [
+        "a refusal is read however long it is",
+        "textOf(answer, MAX_REFUSAL_BYTES)",
+        "textOf(answer, MAX_ANSWER_MB * 1024 * 1024)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/silence.ts",
+    ["tests/client/silence.test.ts"],
+    [["a stream that was given up for its silence leaves no doubt", "    this.#rhythm.doubt()\n", ""]],
+  ),
 ]

@@ -121,4 +121,37 @@ export const REPORTING: readonly Mistake[] = [
     ["tests/runner/reporter.test.ts"],
     [["a cancelled item is renewed after its lease is over", "leaseS * 300 :", "leaseS * 3000 :"]],
   ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "the files of a command that failed are looked at",
+        "      end.code === 0 && !this.#stop\n        ?",
+        "      !this.#stop\n        ?",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a picture in a video's container counts as a video",
+        'if (found.kind === "lasting" && found.seconds !== null) return false',
+        'if (found.kind === "lasting") return false',
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/command-outputs.ts",
+    ["tests/runner/render.test.ts"],
+    [
+      [
+        "what a command writes to our own pipe is stored as its output",
+        "if (output !== 3) onPrinted(bytes, output)",
+        "onPrinted(bytes, output)",
+      ],
+    ],
+  ),
 ]

@@ -310,4 +310,81 @@ export const STREAM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "as many open items as are shared are read by each stream",
+        "if (ids.length > MOST_UPDATES) return null",
+        "if (ids.length >= MOST_UPDATES) return null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/queue-pause.test.ts"],
+    [
+      [
+        "a stream opens with the pause of an earlier one",
+        "if (pause !== this.#pause) this.#lists.clear()",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/queue-pause.ts",
+    ["tests/stream/queue-pause.test.ts"],
+    [
+      [
+        "a pause that cannot be read is read again without a pause",
+        "this.#due ??= setTimeout(() => void this.#lookNow(), RETRY_MS)",
+        "this.#due ??= setTimeout(() => void this.#lookNow(), 0)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/unreadable-updates.test.ts"],
+    [
+      [
+        "a page that cannot be read for a moment counts as damaged",
+        "        onError(error)\n        await pause()\n        return read()",
+        "        throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/stream-limits.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "a stream that is refused for lack of room is not counted",
+        '  metrics.refused.of("streams").add()\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/reading-turns.test.ts"],
+    [
+      [
+        "keepalives that are sent during a read are not counted",
+        "    if (!chunk) return\n    this.#shared.metrics.bytes.add(this.request.format.size(chunk))\n",
+        "    if (!chunk) return\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "all clients come back from a drain at the same time",
+        "DRAIN_RETRY_SPREAD_MS * this.#shared.random()",
+        "DRAIN_RETRY_SPREAD_MS",
+      ],
+    ],
+  ),
 ]

@@ -272,7 +272,7 @@ test("a signal that a program may use for anything does not explain why it ended
   }
 })
 
-test("the files of a command that was stopped are not looked at", async () => {
+test("the files of a command that was stopped, or that failed, are not looked at", async () => {
   const ready = Promise.withResolvers<void>()
   class Hearing extends Heard {
     override print(): void {
@@ -292,6 +292,7 @@ test("the files of a command that was stopped are not looked at", async () => {
   await ready.promise
   one.stop({ by: "release" })
   expect((await one.ended).verdict).toEqual({ end: "release" })
+  expect((await attempt(new Hearing(), 1000, "exit 3", { files }).ended).code).toBe(3)
   expect(looks).toBe(0)
 })
 

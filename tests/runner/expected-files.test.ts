@@ -86,6 +86,24 @@ test("an ffprobe that takes too long, does not run, or is not installed, verifie
   }
 })
 
+test.skipIf(ffmpeg === null)("what has no length is a picture if it has the name of one", async () => {
+  const [film, still] = [path(".h264"), path(".avif")]
+  // Both are raw video, which has no length, as an AVIF has none.
+  for (const file of [film, still]) {
+    await using render = new Program(
+      ["ffmpeg", "-v", "error", ...video(1, file).slice(0, -1), "-f", "h264", file],
+      "",
+    )
+    expect(await render.ends()).toBe(0)
+  }
+  const watch = new FileWatch({ paths: [film, still], isGuessed: true, seconds: undefined, isVerified: true })
+  expect((await watch.end({ saved: [], unfinished: [] })).files).toEqual({
+    video_file_path: film,
+    video_file_size: statSync(film).size,
+    thumbnail_path: still,
+  })
+})
+
 describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
   test("is entered into the item: a video with its size, a still beside it", async () => {
     const [film, still] = [path(".mp4"), path(".png")]

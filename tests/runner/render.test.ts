@@ -19,6 +19,20 @@ test("a character that a command prints in two pieces is read as one, and a last
   expect(told.at(-1)).toBe("[1/4] Zählen")
 }, 30_000)
 
+test("what a command prints is passed on, without the progress for which it has a pipe of ours", async () => {
+  const printed: string[] = []
+  const told: unknown[] = []
+  const script = "printf 'out_time_us=1000000\\nprogress=continue\\n' >&3; echo said >&2"
+  const render = Render.start({
+    plan: { ...planned(["sh", "-c", script], { renderer: "ffmpeg" }), outputs: [3] },
+    guarded: new KillGuard().watch(),
+    onReport: ({ media }) => void told.push(media?.out_time),
+    onPrinted: (bytes) => void printed.push(new TextDecoder().decode(bytes)),
+  })
+  await render.ended
+  expect([printed.join(""), told]).toEqual(["said\n", [1]])
+}, 30_000)
+
 test("a command that cannot be started leaves no file of ours open", () => {
   const start = (): Render =>
     Render.start({

@@ -99,6 +99,22 @@ test.each(WAYS)("a thousand streams opened %s read the history as often as one",
   client.abort()
 })
 
+test.each([
+  [64, 0],
+  [65, 1],
+])("of %d open items each further stream reads the history %d times", async (count, each) => {
+  await using opened = await open()
+  const { streams, sqlite, items, reads } = opened
+  await Promise.all(Array.from({ length: count - items.length }, () => added(sqlite)))
+  const client = new AbortController()
+  const frames = await first(streams, {}, client.signal)
+  const once = reads()
+  for (let time = 0; time < 5; time += 1)
+    expect(eventIds(await first(streams, {}, client.signal))).toEqual(eventIds(frames))
+  expect([eventIds(frames).length, reads() - once]).toEqual([count, 5 * each])
+  client.abort()
+})
+
 test("what has been written before a stream opens is in its opening", async () => {
   await using opened = await open()
   const { streams, write } = opened

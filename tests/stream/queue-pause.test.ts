@@ -4,6 +4,8 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { QueuePause } from "../../src/stream/queue-pause.ts"
 import { Seat } from "../../src/stream/seat.ts"
+import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { Streams } from "../../src/stream/streams.ts"
 import { Reader, type Seen } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
@@ -141,6 +143,9 @@ test("a pause is read once for many rings, and a failed read is made again", asy
   const woken = seat.wait()
   for (let i = 0; i < 100; i += 1) bus.notify()
   while (errors.length === 0) await Bun.sleep(1)
+  // It is made again a second later, and not without a pause.
+  await Bun.sleep(50)
+  expect(errors).toHaveLength(1)
   isBroken = false
   expect(await woken).toBe("asked")
   expect(broadcaster.pause.at).toBe(paused)
@@ -151,6 +156,33 @@ test("a pause is read once for many rings, and a failed read is made again", asy
   expect(reads).toBe(3)
   while (reads < 4) await Bun.sleep(1)
   broadcaster.leave(seat)
+})
+
+test("a stream that opens in the same way as one before says whether the queue is paused now", async () => {
+  const bus = new LocalBus()
+  let paused: string | null = null
+  const options = { keepaliveMs: 50_000, onError: fail, pausedAt: async () => paused }
+  const history = new MemoryHistory(async () => undefined, 1024)
+  const broadcaster = new Broadcaster(history, bus, options)
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  const leave = new AbortController()
+  const opened = async (): Promise<string[]> => {
+    const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
+    const first = await (await streams.open(common))?.next()
+    const frames = first?.done === false ? first.value : []
+    return frames.map((frame) => (frame.type === "control" ? frame.control.event : frame.type))
+  }
+  expect(await opened()).toEqual(["hello", "live"])
+  for (const [at, before] of [
+    ["2026-01-02T03:04:05.000Z", ["queue"]],
+    [null, []],
+  ] as const) {
+    paused = at
+    bus.notify()
+    while (broadcaster.pause.at !== at) await Bun.sleep(1)
+    expect(await opened()).toEqual(["hello", ...before, "live"])
+  }
+  leave.abort()
 })
 
 test("a slow answer never replaces a newer one", async () => {

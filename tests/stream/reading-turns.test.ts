@@ -2,12 +2,15 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import type { StoredUpdate } from "../../src/item/stored.ts"
+import { Metrics } from "../../src/metrics/metrics.ts"
 import type { History } from "../../src/store/contract/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { ReadingTurns } from "../../src/stream/reading-turns.ts"
 import { sse } from "../../src/stream/sse-and-ndjson.ts"
 import { Owner } from "../../src/stream/stream-limits.ts"
+import { StreamMetrics } from "../../src/stream/stream-metrics.ts"
 import { Streams } from "../../src/stream/streams.ts"
+import { parsed, valueOf } from "../metrics/exposition.ts"
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
@@ -45,10 +48,15 @@ function historyOf(updates: number, read: () => Promise<void>): History {
  * Streams on such a history that match none of its updates. Each resolves with what it sent up to `live`, or
  * up to its end.
  */
-function replays(updates: number, keepaliveMs: number, read: () => Promise<void>) {
+function replays(
+  updates: number,
+  keepaliveMs: number,
+  read: () => Promise<void>,
+  metrics = new StreamMetrics(),
+) {
   const onError = (error: unknown): void => expect(error).toBeUndefined()
   const history = historyOf(updates, read)
-  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs, onError })
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs, onError, metrics })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: Math.random, onError })
   return async (signal: AbortSignal): Promise<string> => {
     let got = ""
@@ -146,10 +154,13 @@ test("a replay that wants nothing stops reading when its client leaves", async (
 })
 
 test("a long replay that wants nothing is kept alive", async () => {
-  const replay = replays(100_000, 40, () => Bun.sleep(4))
+  const metrics = new Metrics()
+  const replay = replays(100_000, 40, () => Bun.sleep(4), new StreamMetrics(metrics))
   const client = new AbortController()
   const got = await replay(client.signal)
   client.abort()
   expect(got.match(/^: keepalive$/gm)?.length).toBeGreaterThan(2)
   expect(got).toEndWith('"history":"test"}\n\n')
+  const told = parsed(await metrics.text((error) => expect(error).toBeUndefined()))
+  expect(valueOf(told, "track_studio_sent_bytes_total")).toBe(got.length)
 })

@@ -4,7 +4,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/sse-and-ndjson.ts"
-import { Owner } from "../../src/stream/stream-limits.ts"
+import { Owner, type StreamLimits } from "../../src/stream/stream-limits.ts"
 import { StreamMetrics } from "../../src/stream/stream-metrics.ts"
 import type { Chunks, Sink } from "../../src/stream/stream-request.ts"
 import { Streams } from "../../src/stream/streams.ts"
@@ -12,7 +12,7 @@ import { parsed, valueOf } from "../metrics/exposition.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
 /** Streams over a history in memory, and their metrics. */
-function open() {
+function open(limits: StreamLimits = {}, random = (): number => 0) {
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
   const metrics = new Metrics()
@@ -22,8 +22,9 @@ function open() {
     metrics: new StreamMetrics(metrics),
   })
   const streams = new Streams(history, broadcaster, {
+    ...limits,
     maxLag: 0,
-    random: () => 0,
+    random,
     onError: () => undefined,
   })
   const over = new AbortController()
@@ -85,15 +86,23 @@ test("a stream whose client leaves counts as client, and one whose token has end
   expect([await server.count(closed("revoked")), await server.count(closed("client"))]).toEqual([1, 1])
 })
 
-test("streams that a drain ends are counted as such", async () => {
-  const server = open()
-  server.say("processing")
-  const ended = read(await server.watch())
-  await Bun.sleep(0)
-  server.broadcaster.drain()
-  await ended
-  expect(await server.count(closed("drain"))).toBe(1)
-})
+test.each([
+  [0, 500],
+  [0.5, 1250],
+])(
+  "a stream that a drain ends is counted as such, and its client comes back at its own time (%d: %d ms)",
+  async (random, ms) => {
+    const server = open({}, () => random)
+    server.say("processing")
+    const written: Uint8Array[] = []
+    const ended = read(await server.watch(), written)
+    await Bun.sleep(0)
+    server.broadcaster.drain()
+    await ended
+    expect(await server.count(closed("drain"))).toBe(1)
+    expect(Buffer.concat(written).toString()).toContain(`event: shutdown\nretry: ${ms}\n`)
+  },
+)
 
 test("a client that was cut because it did not read for a minute is slow", async () => {
   const server = open()
@@ -139,6 +148,16 @@ test("the time until an update is delivered counts from the first of several not
   server.say("processing")
   while ((await server.count("delivery_seconds_count")) < 1) await Bun.sleep(1)
   expect(await server.count("delivery_seconds_sum")).toBeWithin(5, 30)
+  server.over.abort()
+})
+
+test("a stream that is refused for lack of room is counted", async () => {
+  const server = open({ mostOfOwner: 1 })
+  const owner = new Owner()
+  const opened = await server.watch(false, owner)
+  void opened.next()
+  await expect(server.watch(false, owner)).rejects.toThrow("1 streams open")
+  expect(await server.count(`refused_total{reason="streams"}`)).toBe(1)
   server.over.abort()
 })
 

@@ -131,6 +131,30 @@ test("what a database that is away cannot give is not reported as damaged: the s
   broadcaster.drain()
 }, 30_000)
 
+test("what cannot be read for a moment is read again, and is no gap", async () => {
+  let pages = 0
+  // The first page is the one that streams would share.
+  const history = new MemoryHistory(async (name) => {
+    if (name === "page") pages += 1
+    if (["page", "updates"].includes(name) && pages <= 2) throw new Error("the page is damaged")
+  }, 1000)
+  const [errors, holes]: unknown[][] = [[], []]
+  const onError = (error: unknown): void => void errors?.push(error)
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const onUnreadable = (): void => void holes?.push("unreadable")
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError, onUnreadable })
+  for (let id = 1; id <= 3; id += 1) history.append(id, "processing")
+  const leave = new AbortController()
+  const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
+  const stream = await streams.open({ ...common, lastEventId: "0" })
+  const frames = (await Array.fromAsync({ length: 2 }, () => stream?.next())).flatMap((next) =>
+    next?.done === false ? next.value : [],
+  )
+  expect(frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))).toEqual([1, 2, 3])
+  expect([errors?.length, holes]).toEqual([1, []])
+  leave.abort()
+})
+
 test("a database that is away is asked nothing more for a client that has left", async () => {
   const leave = new AbortController()
   let reads = 0
