@@ -21,3 +21,9 @@ export function watchStandstill(onWoken: () => void): Repetition {
     () => undefined,
   )
 }
+
+/** A function that says how many milliseconds have passed since now, also while the machine is suspended. */
+export function stopwatch(): () => number {
+  const [steadyMs, wallMs] = [performance.now(), Date.now()]
+  return () => Math.max(performance.now() - steadyMs, Date.now() - wallMs)
+}

@@ -9,6 +9,7 @@ import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { isDenied, isUnreachable, Reporter } from "./reporter.ts"
+import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
@@ -154,15 +155,37 @@ export class Worker {
     const { signal } = this.#stopping
     const patience = new Patience()
     while (!signal.aborted) {
-      const askedMs = performance.now()
+      const passedMs = stopwatch()
       const claimed = await this.#tried(() => this.#claim())
+      const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
-      if (claimed) {
+      if (claimed && (await this.#isOurs(claimed, tookMs))) {
         await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
-      if (claimed || performance.now() - askedMs > EARLY_ANSWER_MS) patience.reset()
+      if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
       else await patience.wait(signal)
     }
+  }
+
+  /**
+   * Whether an item is still ours after a claim that took so long. The answer may have come while we stood still, and
+   * another worker may have the item since: then not even the beginning of a command may touch its file.
+   */
+  async #isOurs({ item, lease }: Claimed, tookMs: number): Promise<boolean> {
+    const { client, leaseS } = this.#options
+    if (tookMs < leaseS * 1000) return true
+    const renewed = async (): Promise<boolean> => {
+      try {
+        await client.heartbeat({ id: item.id, token: lease.token })
+        return true
+      } catch (error) {
+        if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
+        toStderr(`queue item ${item.id}: claimed, but its lease had expired when the answer was read`)
+        return false
+      }
+    }
+    // If we are stopped meanwhile, what follows gives the item back.
+    return (await this.#tried(renewed)) ?? true
   }
 
   /**

@@ -269,6 +269,11 @@ export const RUNNER: readonly Mistake[] = [
         "RELEASE_CODES.includes(end.code) && !end.stop",
         "RELEASE_CODES.includes(end.code)",
       ],
+      [
+        "an item is begun though its claim was answered late",
+        "if (tookMs < leaseS * 1000) return true",
+        "return true",
+      ],
     ],
   ),
   ...of(

@@ -1,4 +1,4 @@
-import { expect, spyOn, test } from "bun:test"
+import { expect, setSystemTime, spyOn, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -87,7 +87,11 @@ test("a worker that is stopped while its claim waits ends without a fault", asyn
 function rendering(
   script: string,
   claimed = Promise.resolve(),
-  more: { readonly complete?: () => Promise<object>; readonly stateFolder?: string } = {},
+  more: {
+    readonly complete?: () => Promise<object>
+    readonly heartbeat?: () => Promise<object>
+    readonly stateFolder?: string
+  } = {},
 ): {
   readonly worker: Worker
   readonly printed: Promise<void>
@@ -106,7 +110,8 @@ function rendering(
       claims += 1
       return claims === 1 ? claimed.then(() => ({ item, lease: { token: "t" } })) : untilOver(signal)
     },
-    heartbeat: (_held: object, _waitS: number, signal: AbortSignal) => untilOver(signal),
+    heartbeat: (_held: object, waitS: number | undefined, signal: AbortSignal) =>
+      waitS === undefined && more.heartbeat ? more.heartbeat() : untilOver(signal),
     report: async () => ({ directive: "continue", item }),
     print: async (_held: object, bytes: Uint8Array) => {
       resolve()
@@ -122,6 +127,41 @@ function rendering(
   })
   return { worker, printed, ended }
 }
+
+test.each([
+  ["lease_lost", [], []],
+  ["", ["ran"], ["complete"]],
+])(
+  "a claim whose answer is read after the lease starts nothing before it is renewed: %p",
+  async (code, ran, verbs) => {
+    using folder = temporaryFolder()
+    const claimed = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    const answer = { directive: "continue", item: { id: 7 } }
+    let beats = 0
+    const { worker, ended } = rendering(`echo > ${join(folder.path, "ran")}`, claimed.promise, {
+      heartbeat: async () => {
+        beats += 1
+        if (beats === 1) throw new ServerError(503, "away", { code: "unavailable" })
+        asked.resolve()
+        if (code === "") return answer
+        throw new ServerError(409, "the lease has expired", { code })
+      },
+    })
+    const running = worker.run()
+    await new Promise(setImmediate)
+    // As while the machine is suspended.
+    setSystemTime(Date.now() + 60_000)
+    claimed.resolve()
+    await asked.promise
+    setSystemTime()
+    while (ended.length < verbs.length) await Bun.sleep(1)
+    worker.signal()
+    await running
+    expect([readdirSync(folder.path), ended]).toEqual([ran, verbs])
+  },
+  30_000,
+)
 
 test("a command that cannot be run here gives its item back, and ends the worker with the reason", async () => {
   const { worker, ended } = rendering("exit 127")
