@@ -9,9 +9,9 @@ const MOST = 10_000
 
 /** What is taken from a shared bucket. */
 export interface Grant {
-  /** Units that are now taken from the client's bucket; 0 if there is none. */
+  /** How many units were taken from the client's bucket; 0 if it has none. */
   readonly units: number
-  /** Milliseconds after which there is a unit. */
+  /** After how many milliseconds the bucket has a unit. */
   readonly waitMs: number
 }
 

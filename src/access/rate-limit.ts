@@ -1,8 +1,8 @@
 /** How fast a client may act: `perSecond` units for ever, `burst` of them at once. */
 export interface Rate {
-  /** Units that flow back each second; 0 means no limit. */
+  /** How many units come back per second; 0 for no limit. */
   readonly perSecond: number
-  /** Units that a client who was quiet may use at once. */
+  /** How many units a client may use at once if it sent nothing before. */
   readonly burst: number
 }
 

@@ -23,7 +23,7 @@ export interface Patient {
   readonly token: string | undefined
   /** How long an immediate answer may take, in milliseconds. */
   readonly patienceMs: number
-  /** How long idle streams, pauses and held answers are watched, in milliseconds; 0 for not at all. */
+  /** How long idle streams, pauses and held answers are watched, in milliseconds; 0 skips these checks. */
   readonly idleMs: number
   /** This machine's time, in milliseconds since 1970. */
   readonly now: () => number
@@ -35,7 +35,7 @@ export const isHere = ({ hostname }: URL): boolean =>
 
 /** One request. */
 export interface Request {
-  /** Default GET. */
+  /** The HTTP method; default GET. */
   readonly method?: string
   /** The path below `/api/v1`, with its query. */
   readonly path: string
@@ -50,9 +50,9 @@ export interface Request {
   readonly isNamed?: boolean
   /** The beginning of a body whose end never comes; default no body. */
   readonly unfinished?: string
-  /** Whether enough has come; default: never, so that the answer is read to its end. */
+  /** Whether the text so far is enough; default: never, so that the answer is read to its end. */
   readonly until?: (text: string) => boolean
-  /** How long to read, in milliseconds; default the patience. */
+  /** How long to read, in milliseconds; default: `patienceMs`. */
   readonly mostMs?: number
 }
 

@@ -57,13 +57,13 @@ export interface Taker {
   readonly token: string
   /** How long the lease is, in milliseconds. */
   readonly leaseMs: number
-  /** The id of the access token by which the worker was let in; absent without one. */
+  /** The ID of the worker's access token; absent if it has none. */
   readonly holder?: number | undefined
   /** The token of the lease that the worker held before; absent if it held none. */
   readonly former?: string | undefined
-  /** The kind of the item as the worker knows it; used if the item has none. */
+  /** The kind of the item, as the worker knows it; used if the item has none. */
   readonly kind?: string | undefined
-  /** What there is to do, by unit, as the worker knows it; used if the item has none. */
+  /** The amount of work by unit, as the worker knows it; used if the item has none. */
   readonly totals?: Totals | undefined
 }
 

@@ -23,26 +23,28 @@ export interface StoredUpdate {
  */
 export interface Work {
   /**
-   * The token of the lease that is held, or of the one that a worker ended by a verdict; null without either.
+   * The token of the lease that is held, or that a worker has ended by a verdict; null if there is neither.
    */
   readonly lease_token: string | null
-  /** The id of the token by which the item was claimed; null without tokens, and when no lease is held. */
+  /**
+   * The ID of the access token with which the item was claimed; null if there was none, or no lease is held.
+   */
   readonly lease_holder: number | null
-  /** How the worker ended its lease; null while it holds one, and when it never had. */
+  /** How the worker ended its lease; null while a worker holds one, and before the first. */
   readonly verdict: "complete" | "fail" | "release" | null
-  /** How long a lease lasts unless it is renewed. */
+  /** How long a lease lasts unless it is renewed, in milliseconds. */
   readonly lease_ms: number
-  /** When the lease runs out; null when none is held. */
+  /** When the lease runs out, in milliseconds of the steady clock; null if none is held. */
   readonly lease_expires_at: number | null
   /** How often the item was taken back from a worker whose lease ran out. */
   readonly rescues: number
   /** How much is done, in percent, not rounded. */
   readonly done: number
-  /** The smoothed pace, in percent a second; 0 while unknown. */
+  /** The smoothed pace, in percent per second; 0 if it is unknown. */
   readonly rate: number
-  /** When the attempt started, for its pace. */
+  /** When the attempt started, for its pace, in milliseconds of the steady clock. */
   readonly attempt_at: number
-  /** When `done`, or what the attempt counts, last moved. */
+  /** When `done`, or a count of the attempt, last moved, in milliseconds of the steady clock. */
   readonly moved_at: number
   /** Whether the progress of this attempt was set back, which can happen once. */
   readonly is_set_back: boolean
@@ -50,7 +52,7 @@ export interface Work {
   readonly has_inner: boolean
   /** The highest index of a step that has begun in this attempt; 0 before the first. */
   readonly steps_begun: number
-  /** How the attempt went so far; null while none is under way. A restart may lose the latest points. */
+  /** The course of the attempt; null if none is under way. A restart may lose its latest points. */
   readonly course: Course | null
 }
 
@@ -76,7 +78,7 @@ export const IDLE: Work = {
 export interface Stored {
   /** The item as everyone sees it. */
   readonly item: QueueItem
-  /** How it is being worked on. */
+  /** The facts about its render. */
   readonly work: Work
 }
 
@@ -84,12 +86,12 @@ export interface Stored {
 export interface Change {
   /** The item after the change. */
   readonly item: QueueItem
-  /** How it is being worked on after the change. */
+  /** The facts about its render after the change. */
   readonly work: Work
-  /** Whether viewers see no difference, so that no update is appended; default no. */
+  /** Whether viewers see no difference, so that no update is appended; default false. */
   readonly quiet?: boolean
-  /** Whether the item disappears from all reads with this change; default no. */
+  /** Whether the item disappears from all reads with this change; default false. */
   readonly deleted?: boolean
-  /** The run that ends with this change; absent if none is remembered. */
+  /** The run that is remembered with this change; absent if none is. */
   readonly run?: KeptRun
 }

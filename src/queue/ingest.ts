@@ -25,21 +25,21 @@ const MAX_EARLY_CHUNKS = 16
 
 /** Which output is read, and for which item. */
 export interface IngestOptions {
-  /** The item's id. */
+  /** The ID of the item. */
   readonly id: number
   /** The token of the lease under which the output is stored; undefined for an item that no worker holds. */
   readonly token: string | undefined
   /** The renderer that prints it. */
   readonly renderer: RendererName
-  /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
+  /** Seconds of output for ffmpeg, frames for Blender; undefined if it is unknown. */
   readonly total: number | undefined
-  /** How many bars follow one another; undefined while unknown. */
+  /** How many bars follow one another; undefined if it is unknown. */
   readonly bars: number | undefined
   /** The span of the item's progress that the output fills; undefined for all of it. */
   readonly span: Span | undefined
-  /** The attempt that is under way; undefined for an item that waits: the renderer's first words start it. */
+  /** The attempt under way; undefined for a waiting item, which the renderer's first words start. */
   readonly underWay: AttemptName | undefined
-  /** Milliseconds from an arbitrary start, never going back; by default the machine's. */
+  /** A clock in milliseconds that never goes back; default: that of the machine. */
   readonly now?: () => number
 }
 
@@ -49,7 +49,7 @@ export interface IngestParts {
   readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
   /** Takes the verdict on an item that no worker holds. */
   readonly queue: Pick<Queue, "update">
-  /** Keeps the output itself; absent if it is not kept. */
+  /** Stores the output itself; absent if it is not stored. */
   readonly output?: Pick<Output, "writer">
 }
 

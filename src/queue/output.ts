@@ -20,17 +20,17 @@ const MAX_SONG_ITEMS = 1000
 
 /** How output is kept. */
 export interface OutputSettings {
-  /** How many bytes of each attempt are kept, the last ones; 0 keeps none. */
+  /** How many of the last bytes of each attempt are kept; 0 keeps none. */
   readonly keepBytes: number
-  /** Whether the database has room; by default it has. */
+  /** Whether the database has room; default: it always has. */
   readonly room?: DatabaseRoom
-  /** How long a follower hears nothing before it gets a keepalive, in milliseconds. */
+  /** A follower gets a keepalive after this many milliseconds without output. */
   readonly keepaliveMs: number
 }
 
 /** A place in what the command of an item printed. */
 export interface OutputPlace {
-  /** The attempt; undefined for the one that is asked for. */
+  /** The number of the attempt; undefined for the requested one. */
   readonly attempt: number | undefined
   /** The position in it: 0, or the `to` of a piece. */
   readonly after: number
@@ -46,11 +46,11 @@ const isEarlier = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean 
 
 /** Which output is asked for. */
 export interface OutputQuery {
-  /** The one attempt that is wanted; undefined for the last one and, followed, for those that come after it. */
+  /** The number of the only attempt to read; undefined for the last one and, if followed, all later ones. */
   readonly attempt: number | undefined
-  /** From where on it is wanted. */
+  /** The place from which to read. */
   readonly from: OutputPlace
-  /** Whether to go on with what is printed from now on. */
+  /** Whether to go on with output that is printed from now on. */
   readonly isFollowed: boolean
 }
 

@@ -13,7 +13,7 @@ const SUSPENDED_MS = 2000
 export interface RescueOptions {
   /** A processing item that has not moved for this many milliseconds is marked stalled. */
   readonly stallAfterMs: number
-  /** How many times an item may lose its worker before it is marked lost; 0 means no limit. */
+  /** How many times an item may lose its worker before it is marked as lost; 0 for no limit. */
   readonly maxRescues: number
   /**
    * Called with each item that was taken back: `silent` if its worker did not renew the lease, `revoked` if that

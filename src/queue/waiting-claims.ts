@@ -21,11 +21,17 @@ export interface ClaimBell extends Disposable {
 export interface WaitingClaimsOptions {
   /** Called when the database cannot be read; the next look tries again. */
   readonly onError: (error: unknown) => void
-  /** The most different sets of tags that claims may wait with, because a look asks for each; 0, as by default, for no limit. */
+  /**
+   * How many different sets of tags waiting claims may have, because each of them is searched; 0 (the
+   * default) for no limit.
+   */
   readonly mostTagSets?: number | undefined
-  /** Called with what each look took, in seconds; absent if this is not counted. */
+  /** Called with the duration of each search, in seconds; absent for no call. */
   readonly onLook?: ((seconds: number) => void) | undefined
-  /** The least time between two looks, in milliseconds, because many servers may look at one database; default 0. */
+  /**
+   * The shortest time between two searches, in milliseconds, because many servers may search one database;
+   * default 0.
+   */
   readonly restMs?: number | undefined
 }
 

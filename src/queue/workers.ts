@@ -34,11 +34,11 @@ const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
 
 /** The right to write an item, as its worker sees it. */
 export interface Lease {
-  /** Proves that a request is by the holder. */
+  /** Proves that a request comes from the holder of the lease. */
   readonly token: string
-  /** RFC 3339 UTC. */
+  /** When the lease runs out, RFC 3339 UTC. */
   readonly expires_at: string
-  /** Seconds after which to renew it. */
+  /** After how many seconds the worker should renew it. */
   readonly renew_every: number
 }
 
@@ -55,7 +55,7 @@ export interface Leased {
 
 /** How a worker stands with its item after a request. */
 export interface LeaseStanding {
-  /** Whether the worker is to go on or to stop. */
+  /** Whether the worker must go on or stop. */
   readonly directive: Directive
   /** The item as it is stored. */
   readonly item: QueueItem
@@ -66,23 +66,23 @@ export interface LeaseStanding {
    * this: `expiresAt` is of the database's clock, which that of the machine may differ from.
    */
   readonly leaseMs: number | null
-  /** Whether the worker is to take no more items after this one. */
+  /** Whether the worker must take no more items after this one. */
   readonly isDraining: boolean
 }
 
 /** Sources of random values, limits, and callbacks. */
 export interface WorkersOptions {
-  /** Numbers from 0 up to 1; they spread retries. */
+  /** Random numbers from 0 up to 1, which spread the retries. */
   readonly random: () => number
   /** Makes the token of a new lease. */
   readonly token: () => string
-  /** Whether reports are stored; by default always. */
+  /** Whether the database has room for reports; default: it always has. */
   readonly room?: DatabaseRoom
-  /** The most different sets of tags that claims may wait with; by default there is no limit. */
+  /** How many different sets of tags waiting claims may have; default: no limit. */
   readonly mostTagSets?: number
-  /** The least time between two looks for claims that wait, in milliseconds; none by default. */
+  /** The shortest time between two searches for waiting claims, in milliseconds; default 0. */
   readonly lookRestMs?: number
-  /** Called with what each look for claims that wait took, in seconds; absent if this is not counted. */
+  /** Called with the duration of each search for waiting claims, in seconds; absent for no call. */
   readonly onLook?: (seconds: number) => void
   /** Called when the database cannot be read for the claims that wait; it is tried again. */
   readonly onError: (error: unknown) => void
@@ -93,7 +93,7 @@ export interface WorkersOptions {
  * transaction that writes.
  */
 export class Workers implements Service {
-  /** Which workers are there. */
+  /** The workers that are known. */
   readonly presence: KnownWorkers
   readonly #store: Items & Life
   readonly #bus: Bus

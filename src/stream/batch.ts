@@ -9,7 +9,7 @@ export class Batch {
   readonly head: number
   /** Its updates, ascending. Streams share this list, so that an encoding encodes it once. */
   readonly frames: readonly UpdateFrame[]
-  /** Characters of JSON held. */
+  /** How many characters of JSON it holds. */
   readonly size: number
   #byItem: Map<number, readonly UpdateFrame[]> | undefined
 

@@ -36,15 +36,15 @@ function expected(): PromiseWithResolvers<void> {
 
 /** How a broadcaster behaves. */
 export interface BroadcasterOptions {
-  /** After how many milliseconds of silence a stream gets a keepalive. */
+  /** A stream gets a keepalive after this many milliseconds of silence. */
   readonly keepaliveMs: number
   /** Called with each error of reading the history; the broadcaster tries again a second later. */
   readonly onError: (error: unknown) => void
   /** How many streams are woken for a batch in one turn of the event loop; default 64. */
   readonly wakeSlice?: number
-  /** Counts what streams do; by default nothing is counted. */
+  /** The metrics of streams; by default nothing is counted. */
   readonly metrics?: StreamMetrics
-  /** Answers since when the queue is paused, RFC 3339 UTC, or null; by default it never is. */
+  /** Resolves with since when the queue is paused, RFC 3339 UTC, or null. Default: it is never paused. */
   readonly pausedAt?: () => Promise<string | null>
 }
 

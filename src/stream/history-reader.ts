@@ -36,13 +36,13 @@ export interface Shared {
   readonly openings: Openings
   /** A stream that falls more updates behind than this gets a gap and the latest state; 0 for never. */
   readonly maxLag: number
-  /** From 0 up to 1; spreads reconnects. */
+  /** Random numbers from 0 up to 1, which spread the reconnects. */
   readonly random: () => number
   /** Called with each error of reading the history or writing to a client; the stream then ends. */
   readonly onError: (error: unknown) => void
   /** Called when a part of the history proves to be unreadable; streams say so by a gap. */
   readonly onUnreadable: () => void
-  /** Shares out the reading of the history. */
+  /** Shares the reading of the history among streams. */
   readonly turns: ReadingTurns
   /** The metrics of streams. */
   readonly metrics: StreamMetrics
@@ -50,7 +50,7 @@ export interface Shared {
 
 /** A stream's place in the history, as far as reading moves it. */
 export interface ReadingSeat extends Seat {
-  /** What the viewer asked for. */
+  /** The request of the viewer. */
   readonly request: StreamRequest
   /** Which updates are wanted now; undefined for all. */
   readonly wanted: Wanted

@@ -13,7 +13,7 @@ const MAX_ASKED = 32
 
 /** What a viewer asks while its stream is open; `refuse` stands for a message that could not be understood. */
 export type Question =
-  /** Watch these items, or watch them no longer. */
+  /** Watch these items, or stop watching them. */
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
   /** Answer with this refusal. */
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
@@ -23,11 +23,11 @@ const refused = (code: ErrorCode, error: string): Frame =>
 
 /** What a viewer may choose. */
 interface Choosing {
-  /** Narrows every choice; by default nothing does. */
+  /** Restricts every selection; default: no restriction. */
   readonly among?: Wanted
-  /** Whether every change of the choice is refused; default false. */
+  /** Whether every change of the selection is refused; default false. */
   readonly isFixed?: boolean
-  /** Every item but this one is unknown to the viewer; by default none is. */
+  /** The ID of the only item that the viewer may know of; default: all items. */
   readonly only?: number | undefined
 }
 

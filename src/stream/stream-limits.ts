@@ -8,7 +8,7 @@ const BUSY_RETRY_MS = 5000
 export class Owner {
   /** How many streams are open. */
   streams = 0
-  /** Whether the client may watch no more: its streams end. */
+  /** Whether the client may no longer watch, so that its streams end. */
   hasEnded = false
   /** Whether limits of one owner apply to it. */
   readonly isLimited: boolean
@@ -20,9 +20,9 @@ export class Owner {
 
 /** How many streams may be open at once. */
 export interface StreamLimits {
-  /** The most streams and held answers; 0, as by default, if there is no limit. */
+  /** How many streams and held answers may be open; 0 (the default) for no limit. */
   readonly most?: number
-  /** The most streams of one owner; 0, as by default, if there is no limit. */
+  /** How many streams of one owner may be open; 0 (the default) for no limit. */
   readonly mostOfOwner?: number
 }
 

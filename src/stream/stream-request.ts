@@ -4,28 +4,33 @@ import type { Owner } from "./stream-limits.ts"
 
 /** What one viewer asks for. */
 export interface StreamRequest<Chunk extends object = object> {
-  /** Only the updates of this item; absent for those of all items. */
+  /** Only the updates of the item with this ID; absent for all items. */
   readonly queueId?: number | undefined
   /** Whether the viewer may know of this item alone, and so not how much happens besides. Default false. */
   readonly isBound?: boolean | undefined
-  /** Whether an item that does not exist yet is waited for; otherwise such a stream is refused. */
+  /**
+   * Whether the stream waits for an item that does not exist yet; default false: such a stream is refused.
+   */
   readonly awaitsItem?: boolean | undefined
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: Wanted
-  /** At most this many updates per item and second, and always its end; 0 or absent for all. */
+  /**
+   * At most this many updates per item and second, and always the one that ends the item; 0 or absent for
+   * all.
+   */
   readonly thin?: number | undefined
   /**
    * Used instead of `wanted` if the viewer may change its choice while the stream is open; absent if it may
    * not.
    */
   readonly selection?: Selection | undefined
-  /** The last event ID that the client gave, unchecked; absent if it does not resume. */
+  /** The last event ID that the client sent, unchecked; absent if it does not resume. */
   readonly lastEventId?: string | undefined
   /** Whether a new stream begins with the current state; false for `live` alone. */
   readonly snapshot: boolean
   /** Whether the stream ends once the item is finished and its last update was sent. */
   readonly untilFinished: boolean
-  /** How frames become chunks. */
+  /** The format that encodes frames into chunks. */
   readonly format: Format<Chunk>
   /** The owner of the stream; absent for one that nobody ends and no limit of owners applies to. */
   readonly owner?: Owner | undefined

@@ -16,21 +16,21 @@ import { Viewer } from "./viewer.ts"
 export interface StreamOptions extends StreamLimits, Pick<Shared, "maxLag" | "random" | "onError"> {
   /** Called when a part of the history proves to be unreadable; absent for no call. */
   readonly onUnreadable?: () => void
-  /** The most streams of one owner that read the history at once; 0, as by default, if there is no limit. */
+  /** How many streams of one owner may read the history at the same time; 0 (the default) for no limit. */
   readonly mostReplaysOfOwner?: number
 }
 
 /** An open stream, as it is listed. */
 export interface OpenStream {
-  /** Whether it shows all items, or one. */
+  /** Whether it shows all items or one item. */
   readonly kind: "global" | "item"
-  /** The item that it shows; undefined for all, or for a choice among them. */
+  /** The ID of the item that it shows; undefined for all items, or for a selection. */
   readonly queueId: number | undefined
   /** When it was opened, in milliseconds of `performance.now()`. */
   readonly openedMs: number
   /** The last event ID that it has examined. */
   readonly lastEventId: number
-  /** How many updates it has still to examine. */
+  /** How many updates it has not examined yet. */
   readonly lag: number
   /** Its format. */
   readonly format: string

@@ -19,13 +19,13 @@ import { gapOf, leftOf, nameOf, spokenOf, stepOf, UTC, type Zone } from "./words
 
 /** Where and how a board is drawn. */
 export interface View {
-  /** Width of the terminal. */
+  /** The width of the terminal, in columns. */
   readonly columns: number
-  /** Height of the terminal; the board takes fewer lines. */
+  /** The height of the terminal, in lines; the board takes fewer. */
   readonly rows: number
   /** The time, in epoch milliseconds. */
   readonly nowMs: number
-  /** With colours or without. */
+  /** Whether and how text is coloured. */
   readonly style: Style
   /** How wide a text is on this terminal. */
   readonly widthOf: WidthOf
@@ -60,9 +60,9 @@ export type Said =
 
 /** What is shown of which items, and how. */
 export interface BoardOptions {
-  /** That item alone, and more of it; by default all. */
+  /** The only item to show, in more detail; default: all items. */
   readonly queueId?: number | undefined
-  /** The zone of all times; UTC by default. */
+  /** The time zone of all times; default UTC. */
   readonly zone?: Zone
 }
 

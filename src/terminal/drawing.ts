@@ -7,11 +7,11 @@ const TICK_MS = 1000
 
 /** Where a board is drawn. */
 export interface TerminalScreen {
-  /** Size, looks and time; asked for before each frame. */
+  /** The size of the terminal, the style and the time; read before each frame. */
   readonly view: () => View
-  /** Least time between two frames. */
+  /** The shortest time between two frames, in milliseconds. */
   readonly frameMs: number
-  /** Resolves when the screen itself has changed and must be drawn again; absent for one that never does. */
+  /** Resolves when the screen itself has changed and must be drawn again; absent if it never changes. */
   readonly changed?: () => Promise<"resized" | "overwritten">
 }
 

@@ -8,11 +8,11 @@ const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db(\.[\da-f-]{36})?\.unfinished(
 
 /** Where backups are kept, and how. */
 export interface BackupsOptions {
-  /** Milliseconds between two backups. */
+  /** The time between two backups, in milliseconds. */
   readonly everyMs: number
-  /** How many backups are kept, the oldest going first; at least 1. */
+  /** How many backups are kept, at least 1; the oldest are removed first. */
   readonly keep: number
-  /** Epoch milliseconds. */
+  /** The time, in epoch milliseconds. */
   readonly now: () => number
   /** The names of the files in the folder of the backups. */
   readonly names: () => Promise<readonly string[]>

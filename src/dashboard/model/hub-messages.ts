@@ -21,33 +21,35 @@ export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" |
 
 /** What is known of the one stream. Times are milliseconds of this machine's clock. */
 export interface Connection {
-  /** How far to trust what is shown. */
+  /** How far the shown state can be trusted. */
   readonly state: ConnectionState
-  /** When what is shown was last known to be true; null before it ever was. */
+  /**
+   * When the shown state was last known to be true, in epoch milliseconds of this machine; null before that.
+   */
   readonly confirmedMs: number | null
-  /** How many updates the server has stored that have not arrived. */
+  /** How many stored updates have not arrived yet. */
   readonly behind: number
-  /** How long the latest update took to arrive; null while that is unknown. */
+  /** How long the latest update took to arrive, in milliseconds; null while that is unknown. */
   readonly lagMs: number | null
   /** Why there is no stream, as a sentence; empty while there is one. */
   readonly reason: string
   /** Whether the server wants a token, or another one. */
   readonly needsToken: boolean
-  /** When the next attempt will be made; null while there is none to make. */
+  /** When the next attempt begins, in epoch milliseconds of this machine; null if none is due. */
   readonly retryAtMs: number | null
   /** The event ID of the latest update that has arrived; null before the first. */
   readonly lastEventId: number | null
   /** The id of the server's history. */
   readonly history: string
-  /** The server's clock minus this machine's. */
+  /** The server's clock minus this machine's, in milliseconds; 0 until it is known. */
   readonly skewMs: number
 }
 
 /** Updates that were left out. Everything is loaded again after it, so what is shown is right anyway. */
 export interface Gap {
-  /** Why; `history` where the server has another database. */
+  /** The reason; `history` if the server has another database. */
   readonly reason: StreamGap["reason"] | "history"
-  /** How many; null when that cannot be known. */
+  /** How many updates were left out; null if that cannot be known. */
   readonly missed: number | null
 }
 

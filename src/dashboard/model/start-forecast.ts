@@ -1,18 +1,18 @@
 /** When an item that waits starts, in milliseconds of the server's clock. */
 export interface StartsAt {
-  /** What is expected. */
+  /** When it is expected to start. */
   readonly aboutMs: number
-  /** With a chance of four in five it starts no sooner. */
+  /** With a probability of four in five it starts between this time and `highMs`. */
   readonly lowMs: number
-  /** With a chance of four in five it starts no later. */
+  /** The latest of these times. */
   readonly highMs: number
 }
 
-/** What is foreseen of the queue. */
+/** The forecast of the queue. Times are in milliseconds of the server's clock. */
 export interface PageForecast {
-  /** By the items' numbers. */
+  /** The starts by item ID; an item without a known start is absent. */
   readonly starts: ReadonlyMap<number, StartsAt>
-  /** When everything is done; null while that is unknown. */
+  /** When everything is done; null if that is unknown. */
   readonly doneMs: number | null
 }
 

@@ -162,7 +162,7 @@ export interface Lists {
 
 /** What the lists depend on besides their items. */
 export interface ListOptions {
-  /** The server's clock; default that of this machine. */
+  /** The time of the server, in epoch milliseconds; default: the time of this machine. */
   readonly nowMs?: number
   /** How far the lists are known; default to their ends. */
   readonly ends?: Ends

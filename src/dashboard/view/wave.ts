@@ -80,7 +80,7 @@ export interface Glide {
   readonly done: number
   /** How far it will be, in percent. */
   readonly to: number
-  /** How long it takes to get there. */
+  /** How many seconds it takes to get there. */
   readonly seconds: number
   /** Within this attempt the bar does not go back; undefined if it may. */
   readonly attempt?: number | undefined

@@ -9,21 +9,21 @@ export type Role = (typeof ROLES)[number]
 
 /** A token, as it is stored: its role, and what it is good for. */
 export interface TokenRow {
-  /** Ascending in the order in which tokens were created. */
+  /** The ID of the token. IDs ascend in the order in which tokens were created. */
   readonly id: number
   /** SHA-256 of the token, in hex; the token itself is stored nowhere. */
   readonly hash: string
-  /** For people; empty when none was given. */
+  /** A label for people; empty if none was given. */
   readonly label: string
   /** What a caller with the token may do. */
   readonly role: Role
-  /** The only queue item that it shows; null for all. */
+  /** The ID of the only queue item that it shows; null for all items. */
   readonly item: number | null
   /** The history that `item` belongs to: in another one, its number means another item. */
   readonly history: string
-  /** RFC 3339 UTC, as all times here. */
+  /** When it was created. This and all other times are RFC 3339 UTC. */
   readonly created_at: string
-  /** From when on it is worth nothing; null for never. */
+  /** When it expires; null for never. */
   readonly expires_at: string | null
   /** When it was revoked; null if it was not. */
   readonly revoked_at: string | null
@@ -38,15 +38,15 @@ export type TokenDraft = Pick<TokenRow, "hash" | "label" | "role" | "item" | "ex
 export interface TicketRow {
   /** SHA-256 of the ticket, in hex. */
   readonly hash: string
-  /** The token that it stands in for, with which it ends. */
+  /** The ID of the token that it stands for. It ends with that token. */
   readonly token_id: number
   /** `GET` or `POST`. */
   readonly method: string
-  /** The one path with its query, as the client sends it, without the ticket. */
+  /** The only path, with its query, as the client sends it, but without the ticket. */
   readonly path: string
-  /** When it must have been used first. RFC 3339 UTC, as all times here. */
+  /** It must be used for the first time before this time. This and all other times are RFC 3339 UTC. */
   readonly use_by: string
-  /** When it ends, used or not. */
+  /** When it ends, whether it was used or not. */
   readonly expires_at: string
   /** When it was used first; null if it was not. */
   readonly used_at: string | null
@@ -78,10 +78,10 @@ export interface Access {
    */
   endLeases(id: number): Promise<number>
 
-  /** Remembers that these tokens were used now. */
+  /** Notes that these tokens were used now. */
   useTokens(ids: readonly number[]): Promise<void>
 
-  /** Whether several servers use the database: then others give out tickets as well. */
+  /** Whether several servers use the database, so that others give out tickets as well. */
   readonly isShared: boolean
 
   /** The ticket with this hash; null if there is none, or it has ended. */
@@ -93,6 +93,6 @@ export interface Access {
   /** Adds a ticket, and forgets those that have ended or were not used in time. */
   addTicket(ticket: Omit<TicketRow, "used_at">): Promise<void>
 
-  /** Remembers that the ticket with this hash was used for the first time now. */
+  /** Notes that the ticket with this hash was used for the first time now. */
   useTicket(hash: string): Promise<void>
 }

@@ -8,39 +8,39 @@ export const AHEAD_MS = 24 * 60 * 60_000
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {
-  /** Ascending in the order in which deliveries were added. */
+  /** The ID of the delivery. IDs ascend in the order in which deliveries were added. */
   readonly id: number
-  /** The webhook. */
+  /** The URL of the webhook. */
   readonly url: string
-  /** What the webhook is called for. */
+  /** The reason why the webhook is called. */
   readonly notice: Notice
   /** The event ID of the update. */
   readonly update_id: number
-  /** The item of the update. */
+  /** The ID of the update's item. */
   readonly queue_id: number
   /** The update as it was stored: a ProgressUpdate as JSON. */
   readonly data: string
-  /** Whether it is still to be posted. */
+  /** Whether it is pending, delivered or given up. */
   readonly status: DeliveryStatus
-  /** How often it was posted. */
+  /** How often it was sent. */
   readonly attempts: number
-  /** When it is posted next; null once it is delivered or given up. */
+  /** When it is sent next, RFC 3339 UTC; null when it was delivered or given up. */
   readonly next_attempt_at: string | null
   /** The HTTP status of the last reply; null if none came. */
   readonly answer: number | null
   /** Why the last attempt failed; empty if it did not. */
   readonly error: string
-  /** When it was added. */
+  /** When it was added, RFC 3339 UTC. */
   readonly created_at: string
-  /** When it was delivered or given up; null while it is pending. */
+  /** When it was delivered or given up, RFC 3339 UTC; null while it is pending. */
   readonly finished_at: string | null
 }
 
 /** The result of posting a delivery. */
 export interface Settlement {
-  /** Whether the delivery is over; a pending one is posted again. */
+  /** Whether the delivery is over; a pending one is sent again. */
   readonly status: DeliveryStatus
-  /** When a pending delivery is posted again, RFC 3339 UTC; null for any other. */
+  /** When a pending delivery is sent again, RFC 3339 UTC; null for any other. */
   readonly nextAttemptAt: string | null
   /** The HTTP status of the reply; null if none came. */
   readonly answer: number | null
@@ -88,7 +88,7 @@ export interface Deliveries {
    */
   take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>
 
-  /** Gives a delivery back that was taken and not sent. */
+  /** Gives back a delivery that was taken and not sent. */
   giveBack(id: number): Promise<void>
 
   /**

@@ -10,11 +10,11 @@ export interface Finished {
   readonly cancelled: number
   /** How many were lost with their workers. */
   readonly lost: number
-  /** Milliseconds of the quickest completed render; null if none completed. */
+  /** The duration of the shortest completed render, in milliseconds; null if none completed. */
   readonly shortestMs: number | null
-  /** Milliseconds of the slowest completed render; null if none completed. */
+  /** The duration of the longest completed render, in milliseconds; null if none completed. */
   readonly longestMs: number | null
-  /** Mean of all completed renders, in milliseconds; null if none completed. */
+  /** The mean duration of completed renders, in milliseconds; null if none completed. */
   readonly meanMs: number | null
 }
 
@@ -23,7 +23,7 @@ export type Standings = Readonly<Record<Status | NonNullable<QueueItem["outcome"
 
 /** Figures of the whole queue. They cost the same however many items there are. */
 export interface Figures {
-  /** How many items wait, are processing, or ended with each outcome. */
+  /** How many items wait, are processing, or have ended, by outcome. */
   standing(): Promise<Standings>
 
   /** How many songs have ever been in the queue. */
@@ -64,13 +64,13 @@ export const standingsOf = (
 export interface OutcomeRow {
   /** The outcome. */
   readonly outcome: string
-  /** How many. */
+  /** How many items. */
   readonly items: number
-  /** The least that one took. */
+  /** The shortest time, in milliseconds; null if there are none. */
   readonly least: number | null
-  /** The most that one took. */
+  /** The longest time, in milliseconds; null if there are none. */
   readonly most: number | null
-  /** The mean of all, in milliseconds. */
+  /** The mean time, in milliseconds; null if there are none. */
   readonly mean: number | null
 }
 

@@ -5,7 +5,7 @@ export const PAGE_BYTES = 256 * 1024
 
 /** Which updates to read, ascending by event ID. */
 export interface PageQuery {
-  /** The last event ID that is not to be read; 0 for the beginning. */
+  /** Only updates after this event ID; 0 for all. */
   readonly after: number
   /** Only updates of this item; undefined for all. */
   readonly queueId?: number | undefined
@@ -44,13 +44,15 @@ export interface Lost {
   readonly after: number
   /** The last event ID of them. */
   readonly upTo: number
-  /** Why: a backup was put back, or the database lost what it had acknowledged, as a late standby does. */
+  /** The reason: a backup was restored, or the database lost acknowledged updates, as a late standby does. */
   readonly reason: "restored" | "rolled_back"
 }
 
 /** Which part of the history is kept. */
 export interface Bounds {
-  /** The event ID from which on every update is kept, of all items or of one; `newest + 1` when none is. */
+  /**
+   * The lowest event ID from which on every update is kept, of all items or of one; `newest + 1` if none is.
+   */
   readonly oldest: number
   /** The newest event ID that was given. */
   readonly newest: number
@@ -67,7 +69,10 @@ export interface Bounds {
  * new update with a smaller one.
  */
 export interface History {
-  /** Name of this history, given when the database was made. Event IDs of another history mean nothing here. */
+  /**
+   * The name of this history, given when the database was created. Event IDs of another history mean nothing
+   * here.
+   */
   readonly historyId: string
 
   /** Reads at most `limit` updates and about 256 KiB; at least one update if any follows. */
@@ -88,10 +93,10 @@ export interface History {
   /** The update of the same item before this one; null if there is none, or it is no longer kept. */
   previous(update: StoredUpdate): Promise<StoredUpdate | null>
 
-  /** How many kept updates lie in `(after, upTo]`, of one item or of all. */
+  /** How many updates are kept with event IDs above `after` and up to `upTo`. Default: of all items. */
   count(after: number, upTo: number, queueId?: number): Promise<number>
 
-  /** Which part of the history is kept, of all items or of one. */
+  /** Which part of the history is kept. Default: of all items. */
   bounds(queueId?: number): Promise<Bounds>
 
   /** The newest event ID; 0 in an empty history. */

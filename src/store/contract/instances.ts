@@ -2,7 +2,7 @@
 export interface WorkerReport {
   /** Its name. */
   readonly worker: string
-  /** What it offers. */
+  /** Its tags. */
   readonly tags: readonly string[]
   /** The version of the worker's program; empty if it did not say. */
   readonly version: string
@@ -16,9 +16,9 @@ export interface WorkerReport {
   readonly idleMs: number
   /** The starts of the worker's program that are known, the latest last. */
   readonly starts: readonly string[]
-  /** The starts that are to take no more items; null if it is not drained. */
+  /** The starts that must take no more items; null if the worker is not drained. */
   readonly drained: readonly string[] | null
-  /** When it was drained, or let take items again, in epoch milliseconds; 0 for never. */
+  /** When it was last drained or allowed to take items again, in epoch milliseconds; 0 for never. */
   readonly drainedMs: number
 }
 
@@ -30,7 +30,7 @@ export interface InstanceReport {
   readonly version: string
   /** Where it listens, as a URL. */
   readonly address: string
-  /** Since when it runs, RFC 3339 UTC. */
+  /** When it started, RFC 3339 UTC. */
   readonly since: string
   /** How many streams are open on it. */
   readonly streams: number
@@ -40,7 +40,7 @@ export interface InstanceReport {
 
 /** A server that uses the database. */
 export interface Instance extends InstanceReport {
-  /** Different after each start. */
+  /** The ID of the server, which is different after each start. */
   readonly id: string
   /** When it last wrote about itself, RFC 3339 UTC. */
   readonly seen_at: string
@@ -51,7 +51,7 @@ export interface Instances {
   /** The id of this server. */
   readonly own: string
 
-  /** Writes what this server is now; a server is forgotten a minute after it last did so. */
+  /** Writes the present facts about this server. A server is forgotten one minute after its last write. */
   write(report: InstanceReport): Promise<void>
 
   /**

@@ -18,9 +18,9 @@ export interface Idempotency {
 
 /** Which queue items to list. */
 export interface ListQuery {
-  /** Only items with this status; undefined for all. */
+  /** Only items with this status; undefined for any status. */
   readonly status?: Status | undefined
-  /** Only items of this song; undefined for all. */
+  /** Only items of this song; undefined for any song. */
   readonly songId?: number | undefined
   /** At most this many items. */
   readonly limit: number
@@ -86,7 +86,7 @@ export interface Items {
    */
   claim(tags: readonly string[], decide: Decide): Promise<Change | null>
 
-  /** Changes every item that is due, at most 100 a call; returns how many it changed. */
+  /** Changes every item that is due, at most 100 per call; returns how many it changed. */
   sweep(due: Due, decide: Decide): Promise<number>
 
   /** Whether a worker holds a lease now. */
@@ -106,10 +106,13 @@ export interface Items {
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
 
-  /** Pauses the queue until `resume`, over restarts too: meanwhile no item is claimable. Returns since when it is. */
+  /**
+   * Pauses the queue until `resume`, also over restarts: no item is claimable. Returns since when it is
+   * paused.
+   */
   pause(): Promise<string>
 
-  /** Makes items claimable again. */
+  /** Resumes the queue: items are claimable again. */
   resume(): Promise<void>
 
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */

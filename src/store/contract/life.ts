@@ -12,7 +12,7 @@ export type StoreFault = (typeof FAULTS)[number]
 
 /** The time by which the database lives, and the times in which it did not. */
 export interface Life {
-  /** The clocks by which decisions are made. */
+  /** The clocks that decisions use. */
   readonly clock: Clock
 
   /**
@@ -30,6 +30,9 @@ export interface Life {
    */
   faults(): readonly StoreFault[]
 
-  /** The database's own code for why a commit failed last, such as SQLITE_FULL, or why it is away; empty for neither. */
+  /**
+   * The database's code for the failure of the last commit, such as SQLITE_FULL, or for why it is
+   * unavailable; otherwise empty.
+   */
   readonly failure: string
 }

@@ -3,9 +3,9 @@ import type { Stored } from "../../item/stored.ts"
 
 /** Some of what an attempt printed. */
 export interface OutputPage {
-  /** In the order in which they were printed. */
+  /** The pieces, in the order in which they were printed. */
   readonly pieces: readonly OutputPiece[]
-  /** Whether more is kept after them. */
+  /** Whether more pieces are stored after them. */
   readonly more: boolean
 }
 
@@ -13,7 +13,7 @@ export interface OutputPage {
 export interface OutputEnd {
   /** The number of the attempt. */
   readonly attempt: number
-  /** The position after the last byte that is stored; 0 if nothing is. */
+  /** The position after the last stored byte; 0 if nothing is stored. */
   readonly end: number
 }
 
@@ -42,6 +42,6 @@ export interface Outputs {
    */
   read(id: number, attempt: number, after: number, limit: number): Promise<OutputPage>
 
-  /** The position after the last byte that is stored of an attempt; 0 if nothing is. */
+  /** The position after the last stored byte of an attempt; 0 if nothing is stored. */
   end(id: number, attempt: number): Promise<number>
 }

@@ -14,19 +14,22 @@ import type { Upkeep } from "./upkeep.ts"
 export interface FoundDatabase {
   /** The database as it may be shown: an absolute path, or a URL without its password. */
   readonly path: string
-  /** Whether nothing was there, so that a new database was made. */
+  /** Whether there was no database, so that a new one was created. */
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
   /** A coming problem, as a sentence; absent if none is known. */
   readonly warning?: string | undefined
-  /** Whether it gives unused room back by itself; a file of an older version must be compacted first. */
+  /**
+   * Whether it gives unused space back to the disk by itself; a file of an older version must be compacted
+   * first.
+   */
   readonly canShrink: boolean
 }
 
 /** A transaction that was committed. */
 export interface Commit {
-  /** How many writes shared it. */
+  /** How many writes shared the commit. */
   readonly writes: number
   /** How long the commit took, in seconds. */
   readonly seconds: number
@@ -36,7 +39,7 @@ export interface Commit {
 
 /** Callbacks for the transactions of a store. */
 export interface Observed {
-  /** Called after each commit that changed something; absent if it is not counted. */
+  /** Called after each commit that changed something; absent for no call. */
   readonly onCommit?: (commit: Commit) => void
   /**
    * Called when a transaction could not begin or be committed, with the database's code; absent if it is not counted.
@@ -54,21 +57,21 @@ export interface Observed {
  * needs, so streams, which ask for `History`, cannot write.
  */
 export interface Store extends Items, History, Life {
-  /** What was there when it was opened. */
+  /** The database that was found when it was opened. */
   readonly found: FoundDatabase
 
-  /** What is sent to webhooks. */
+  /** The deliveries to webhooks. */
   readonly deliveries: Deliveries
 
-  /** The whole queue in figures. */
+  /** The figures of the whole queue. */
   readonly figures: Figures
 
   /** Tokens and tickets. */
   readonly access: Access
-  /** What is remembered of attempts that completed. */
+  /** The completed attempts that are remembered. */
   readonly runs: Runs
 
-  /** What the commands of attempts printed. */
+  /** The outputs of the attempts' commands. */
   readonly outputs: Outputs
 
   /** The servers that use the database. */

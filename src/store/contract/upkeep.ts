@@ -3,35 +3,35 @@ export const ITEMS_A_CALL = 64
 
 /** What ended within a time, and was not changed after an update. */
 export interface Ended {
-  /** Only items that ended then or later, in epoch milliseconds. */
+  /** Only items that ended at this time or later, in epoch milliseconds. */
   readonly fromMs: number
-  /** Only items that ended then or earlier, in epoch milliseconds. */
+  /** Only items that ended at this time or earlier, in epoch milliseconds. */
   readonly toMs: number
-  /** Its last update has this event ID or a lower one. */
+  /** Only items whose last update has this event ID or a lower one. */
   readonly upTo: number
 }
 
 /** Which part of the history may be removed. */
 export interface Thinning {
-  /** Updates of items that finished within one of these may go; empty if age is not a reason. */
+  /** Updates of items that finished within one of these times may be removed; empty if age is no reason. */
   readonly finished: readonly Ended[]
-  /** The most updates that one item keeps, the oldest going first; 0 if there is no limit. */
+  /** How many updates one item keeps at most; the oldest are removed first. 0: no limit. */
   readonly perItem: number
-  /** Only updates up to this event ID may go, whatever the other limits say. */
+  /** Only updates up to this event ID may be removed, whatever the other limits say. */
   readonly upTo: number
   /** How many of the newest completed items keep all of their updates. */
   readonly keepCompleted: number
-  /** The most updates that one call removes. */
+  /** How many updates one call removes at most. */
   readonly limit: number
 }
 
 /** How much room the database takes, in bytes. */
 export interface DatabaseSize {
-  /** The part of the file that is in use, and the log beside it. */
+  /** The bytes of the file that are in use, plus those of the log beside it. */
   readonly used: number
-  /** The log beside the file, which a checkpoint empties. */
+  /** The bytes of the log beside the file, which a checkpoint empties. */
   readonly wal: number
-  /** The part of the file that is not used any more, and can be given back to the disk. */
+  /** The bytes of the file that are no longer used and can be given back to the disk. */
   readonly free: number
 }
 
@@ -82,12 +82,14 @@ export interface Upkeep {
   /** Items that finished within this time, the oldest first. */
   finished(ended: Ended, limit: number): Promise<readonly number[]>
 
-  /** How much room the database takes. */
+  /** How many bytes the database takes. */
   size(): Promise<DatabaseSize>
 
-  /** Writes the log into the file and empties it, as far as no reader stands in the way. */
+  /** Copies the log into the file and empties it, unless a reader still needs it. */
   checkpoint(): Promise<void>
 
-  /** Gives unused room back to the disk, at most this many bytes per call; answers how much is left to give. */
+  /**
+   * Gives unused bytes of the file back to the disk, at most this many per call. Returns how many are left.
+   */
   shrink(bytes: number): Promise<number>
 }

@@ -107,11 +107,11 @@ export interface Appended {
 
 /** When a group is decided; times are in epoch milliseconds of the database. */
 export interface Decided {
-  /** The era in which its rows and numbers were read; see `Seen`. */
+  /** The era in which its rows and numbers were read; see `RolledBackCheck`. */
   readonly era: number
-  /** When it is decided. */
+  /** The time of the decision. */
   readonly nowMs: number
-  /** Idempotency keys from then or before may be taken again. */
+  /** Idempotency keys from this time or earlier may be used again. */
   readonly oldestMs: number
 }
 

@@ -25,7 +25,7 @@ const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
 /** How a link is made, and its callback. */
 export interface ConnectionsOptions {
-  /** Opens a pool of connections. */
+  /** Opens a pool of connections to the server. */
   readonly open: () => SQL
   /** Called when an answer was late or did not come, with how many milliseconds ago the question was sent. */
   readonly onDoubt: (ageMs: number) => void
@@ -42,7 +42,7 @@ interface Query<T> {
  * everything waits for that.
  */
 export class PostgresConnections {
-  /** drizzle on this link. */
+  /** drizzle on these connections. */
   readonly db: ReturnType<typeof drizzle>
   readonly #options: ConnectionsOptions
   #sql: SQL

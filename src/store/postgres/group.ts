@@ -24,7 +24,7 @@ export interface Write<T> {
   readonly isAlone?: boolean
   /** What else the write must read before it decides; default nothing. */
   readonly look?: (look: GroupReads) => unknown
-  /** Decides, on the rows of the sheet. May be called more than once. @throws to refuse */
+  /** Decides, on the rows that were read. May be called more than once. @throws to refuse */
   readonly decide: (sheet: GroupDecisions) => T
 }
 

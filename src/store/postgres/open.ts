@@ -29,7 +29,7 @@ export interface Opened {
   readonly reading: PostgresConnections
   /** The name of the history. */
   readonly historyId: string
-  /** See `Seen`. */
+  /** See `RolledBackCheck`. */
   readonly era: number
   /** When a server was last alive, in milliseconds of the database; null if none was. */
   readonly aliveMs: number | null

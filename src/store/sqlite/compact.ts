@@ -8,9 +8,12 @@ import { appliedMigrations } from "./open.ts"
 
 /** The result of a compaction, in bytes of the file. */
 export interface Compacted {
-  /** How large the file was. */
+  /** The size of the file before, in bytes. */
   readonly before: number
-  /** How large it is; equal to `before` while a server has yet to write its log into the file. */
+  /**
+   * The size of the file now, in bytes; equal to `before` until a running server has copied its log into the
+   * file.
+   */
   readonly after: number
 }
 
