@@ -154,4 +154,37 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [
+      [
+        "a spool that is full loses what came last",
+        "this.#size -= this.#parts.shift()?.bytes.length",
+        "this.#size -= this.#parts.pop()?.bytes.length",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/unreported-leases.test.ts"],
+    [
+      [
+        "leases that could not be written leave a file behind",
+        "    rmSync(next, { force: true })\n    throw error",
+        "    throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/processes.ts",
+    ["tests/runner/session.test.ts"],
+    [
+      [
+        "a process that got the number of another is ended in its place",
+        "was.get(pid) === startedAt",
+        "was.has(pid)",
+      ],
+    ],
+  ),
 ]

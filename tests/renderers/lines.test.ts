@@ -72,6 +72,13 @@ describe("a percentage", () => {
     expect(progress).toEqual([60, 0])
     expect(last).toMatchObject({ basis: "guess", eta_seconds: null })
   })
+
+  test("that falls a little is still one if it is drawn, as its total may be corrected, and otherwise is none", () => {
+    const shown = [20, 30, 40, 38, 60].map((percent) => `scanned ${percent}%`)
+    const drawn = listen("lines", undefined, shown.map((line) => `${line}\r`).join(""))
+    expect(drawn.progress.at(-1)).toBe(60)
+    expect(hear(...shown).progress.at(-1)).toBe(0)
+  })
 })
 
 describe("a count", () => {

@@ -51,10 +51,18 @@ test("output that the server has takes no room: as much can wait afterwards as b
 test("output that was too much is counted in the places of what follows it", () => {
   const spool = new OutputSpool()
   const line = "x".repeat(1023) + "\n"
-  for (let i = 0; i < 300; i += 1) spool.push(new TextEncoder().encode(line), 1)
-  spool.gather()
+  const print = (count: number): void => {
+    for (let i = 0; i < count; i += 1) spool.push(new TextEncoder().encode(line), 1)
+    spool.gather()
+  }
+  print(300)
   const next = spool.next()
   // 256 KiB are kept, and earlier output counts as if it had been sent.
   expect(next && [next.at % 1024, next.at + next.bytes.length]).toEqual([0, 300 * 1024])
   expect(next?.at).toBeGreaterThan(0)
+  // The oldest goes as well if it is too much together with what waits already.
+  print(100)
+  const later = spool.next()
+  expect(later && later.at + later.bytes.length).toBe(400 * 1024)
+  expect(later?.bytes.length).toBeWithin(128 * 1024, 256 * 1024 + 1)
 })

@@ -113,6 +113,15 @@ describe("leases on a disk that is full for a while", () => {
   })
 })
 
+test("leases that could not be written leave nothing half done on the disk", () => {
+  using folder = temporaryFolder()
+  const file = new LeaseFile(leasesIn(folder.path), SERVER)
+  // Nothing can take its place.
+  mkdirSync(file.path)
+  expect(() => file.set({ id: 7, token: "seven", attempt: 1 })).toThrow(file.path)
+  expect(readdirSync(leasesIn(folder.path)).filter((name) => name.endsWith(".new"))).toEqual([])
+})
+
 test("the leases of a killed worker stay in their file while the disk of the next worker is full", () => {
   using folder = temporaryFolder()
   const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
