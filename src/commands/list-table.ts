@@ -1,6 +1,6 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
-import { isLively, wantsColour } from "../config/colour-and-motion.ts"
+import { wantsColour } from "../config/colour-and-motion.ts"
 import type { QueueItem } from "../item/item.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
@@ -31,9 +31,9 @@ interface Output {
   readonly columns?: number
 }
 
-/** How wide lines may be: the width of the terminal; without one there is no limit. */
+/** How wide lines may be: the width of the terminal, of one that draws nothing too; without one there is no limit. */
 export const columnsOf = (output: Output): number =>
-  isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY
+  output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY
 
 /** How a table looks on an output: on a terminal it fits, elsewhere every column is whole. */
 export const lookOf = (output: Output, zone: Zone, unserved: Unserved): Look => ({

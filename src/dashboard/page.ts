@@ -45,7 +45,7 @@ class Page {
 
   constructor() {
     this.#model = this.#newModel()
-    this.#rightsNote.update(this.#model.rights)
+    this.#rightsNote.update(this.#model.rights, false)
     this.#home = this.#newHome()
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
@@ -160,7 +160,7 @@ class Page {
         void showVersion()
       }
       this.#wasLive = isLive
-      this.#rightsNote.update(this.#model.rights)
+      this.#rightsNote.update(this.#model.rights, this.#model.connection.needsToken)
       this.#showBadge()
       if (this.#model.connection.needsToken && !this.#isAsking) void this.#askToken()
     })

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { table } from "../../src/commands/list-table.ts"
+import { columnsOf, table } from "../../src/commands/list-table.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
@@ -115,6 +115,21 @@ test("of an item without a time or a reason there is one line, and a part that d
     expect.stringMatching(/^ 2 .*Failed$/),
     "    ValueError: the song has no lyrics",
   ])
+})
+
+test("a table fits every terminal, one too that draws nothing, and elsewhere is as wide as it is", () => {
+  const before = process.env["TERM"]
+  process.env["TERM"] = "dumb"
+  try {
+    expect([{ isTTY: true, columns: 70 }, { isTTY: true }, {}].map(columnsOf)).toEqual([
+      70,
+      80,
+      Number.POSITIVE_INFINITY,
+    ])
+  } finally {
+    if (before === undefined) delete process.env["TERM"]
+    else process.env["TERM"] = before
+  }
 })
 
 test("each item says how long it takes, took or waits, and since when it is so", () => {

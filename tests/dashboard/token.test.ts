@@ -144,6 +144,8 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     expect(await tab.evaluate(`document.querySelector("dialog h2").textContent`)).toBe(
       "Your token is not accepted",
     )
+    // Nor is anything said of what a reader may do who may do nothing.
+    expect(await tab.evaluate(`document.querySelector("#rights").hidden`)).toBe(true)
     await tab.press("Escape")
     // It tells the reader what to do, and does not mention headers.
     const banner = `document.querySelector("#banner").innerText`

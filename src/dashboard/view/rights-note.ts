@@ -16,10 +16,10 @@ export class RightsNote {
     this.#element.replaceChildren(this.#why, other)
   }
 
-  /** Shows what the reader may do. */
-  update({ all, why }: Rights): void {
+  /** Shows what the reader may do; nothing while the server does not accept the token that gave these rights. */
+  update({ all, why }: Rights, isRefused: boolean): void {
     mark(document.documentElement, "data-may", all)
-    show(this.#element, why !== "")
+    show(this.#element, why !== "" && !isRefused)
     say(this.#why, why)
   }
 }
