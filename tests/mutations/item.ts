@@ -56,7 +56,6 @@ export const ITEM: readonly Mistake[] = [
         "return rest > 0 ? ((BY_AMOUNT",
         "return rest < 0 ? ((BY_AMOUNT",
       ],
-      ["the band has no bound, and overflows", "return Math.min(MAX_DOUBT, doubt)", "return doubt"],
     ],
   ),
   ...of(
@@ -86,6 +85,8 @@ export const ITEM: readonly Mistake[] = [
     "src/item/estimate/experience.ts",
     ["tests/item/estimate/estimate.test.ts", "tests/item/estimate/learned.test.ts"],
     [
+      ["the band has no bound, and overflows", "Math.min(MAX_DEVIATION, deviation)", "deviation"],
+      ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
       ["a run like no other counts as much as any", "return 1 / (1 + (nearest / ODD) ** 4)", "return 1"],
       [
         "a machine that is usually slower is expected to be as fast",
@@ -97,6 +98,17 @@ export const ITEM: readonly Mistake[] = [
         "what was heard at one place is said of all that follow",
         "const heard = placedHearing(known, place.trace, place.at)\n  const stepAt",
         "const heard = known\n  const stepAt",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/line.ts",
+    ["tests/item/estimate/learned.test.ts"],
+    [
+      [
+        "a value that was reported is where the line had stood still before it",
+        "if (value === values[i]) return times[i] ?? 0",
+        "",
       ],
     ],
   ),

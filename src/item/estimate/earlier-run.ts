@@ -267,16 +267,28 @@ export function askRun(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
-/** A run as it was `at` seconds after its start, so that the other runs can be asked about it. */
+/**
+ * A run as it was at its last known report before `at`, in seconds since its start, so that the other runs can be
+ * asked about it. If its step brought no further report, this is the run as it was at that time.
+ */
 export function attemptAt(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)
   if (!current) return { trace: NO_TRACE, at, worker: run.worker }
+  let [moved, isFollowed] = [0, false]
   const latestOf = (signal: Signal): Point | undefined => {
-    const points = current.lines[signal]?.filter(([, then]) => then <= at - current.at) ?? []
-    return points.length < 2 ? undefined : points.at(-1)
+    const points = current.lines[signal] ?? []
+    const until = points.filter(([, then]) => then <= at - current.at)
+    const latest = until.length < 2 ? undefined : until.at(-1)
+    isFollowed ||= until.length < points.length
+    moved = Math.max(moved, latest?.[1] ?? 0)
+    return latest
   }
   const latest = { media: latestOf("media"), unit: latestOf("unit"), percent: latestOf("percent") }
   const [from = 0] = current.lines.percent?.[0] ?? []
-  return { trace: { ...NO_TRACE, steps: begun, latest, from }, at, worker: run.worker }
+  const now = isFollowed && moved > 0 ? current.at + moved : at
+  // A run does not keep when its step said how much there is to do: at the latest when its signal moved.
+  const isSizeKnown = latest[current.unit === "seconds" ? "media" : "unit"] !== undefined
+  const steps = isSizeKnown ? begun : [...begun.slice(0, -1), { ...current, unit: "", size: 0 }]
+  return { trace: { ...NO_TRACE, steps, latest, from }, at: now, worker: run.worker }
 }

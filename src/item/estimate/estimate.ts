@@ -70,6 +70,8 @@ export function outlook(
   }
   const middle = weighted((log) => log)
   const seen = weighted((log) => (log - middle) ** 2)
-  const deviation = Math.exp(middle) * blended(USUAL, seen, logs.length)
+  // The mean of few is uncertain itself, and they are nearer to it than the next one will be.
+  const ofNext = (logs.length + 1) / Math.max(1, logs.length - 1)
+  const deviation = Math.exp(middle) * blended(USUAL, seen * ofNext, logs.length)
   return { seconds: Math.exp(middle), deviation }
 }

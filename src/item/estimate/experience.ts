@@ -8,6 +8,7 @@ import {
   type Run,
   wholeOf,
 } from "./earlier-run.ts"
+import type { Part } from "./matching-steps.ts"
 import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
   between,
@@ -20,7 +21,7 @@ import {
   PARTS,
   placedHearing,
 } from "./time-left.ts"
-import type { StepTrace } from "./trace.ts"
+import { SIGNALS, type StepTrace } from "./trace.ts"
 import { doubtOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
 
@@ -45,8 +46,12 @@ export interface Experience {
   readonly slowness: ReadonlyMap<string, number>
   /** How the kind's attempts keep their pace. */
   readonly custom: Custom
-  /** The error of the logarithm of the whole time after each part of `PARTS`, as a standard deviation. */
-  readonly deviations: readonly number[]
+  /**
+   * The error of the logarithm of the whole time that is usual after each part of `PARTS`, as a standard deviation.
+   */
+  readonly usual: readonly number[]
+  /** How many times as large as expected the errors of this kind are after each part of `PARTS`. */
+  readonly errors: readonly number[]
   /**
    * What the earlier runs said about an attempt, kept as long as its steps are the same: most reports change
    * only the latest point.
@@ -61,12 +66,13 @@ export interface Experience {
 const ODD = 0.4
 /**
  * The usual error of an estimate when little is known of a kind. The second value is added in proportion to
- * how uneven the steps are, the third to how long the kind's steps do not say how far they are.
+ * how much the course of the steps differs from run to run, the third to how long the kind's steps do not say
+ * how far they are.
  */
-const USUAL = 0.13
-const USUAL_ROUGH = 0.8
-const USUAL_SILENT = 0.08
-const MAX_ROUGHNESS = 0.5
+const USUAL = 0.1
+const USUAL_VARIED = 0.6
+const USUAL_SILENT = 0.12
+const MAX_VARIATION = 0.5
 const MAX_ERROR = 5
 /** How far the pace usually is from the expected one. */
 const USUAL_PACE = 0.18
@@ -74,14 +80,21 @@ const USUAL_PACE = 0.18
  * How much the usual values weigh, and how much each run after the first weighs. With few runs the deviation
  * itself is uncertain, so the result is wider.
  */
-const USUAL_WEIGHT = 1.5
-const RUN_WEIGHT = 1.5
+const USUAL_WEIGHT = 2
+const RUN_WEIGHT = 2
 const WIDER = 0.7
 /** An error smaller than this part of the usual error is regarded as chance. */
-const LEAST_SEEN = 0.3
+const LEAST_SEEN = 0.1
 /** Which part of the uncertainty at the start is gone at the end: of the pace, and of the estimate. */
 const PACE_SETTLED = 0.7
-const SETTLED = 0.95
+const SETTLED = 0.93
+/**
+ * The next attempt differs more from the earlier runs than these differ from each other. So its error is expected
+ * to be this many times as large.
+ */
+const FURTHER = 1.2
+/** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
+const MAX_DEVIATION = 1.5
 
 /** The sizes if nothing was declared. */
 const NONE: Sizes = new Map()
@@ -138,30 +151,36 @@ function weightsOf(earlierRuns: readonly EarlierRun[]): number[] {
   })
 }
 
-/** How uneven the steps of the runs were. */
-function roughnessOf(earlierRuns: readonly EarlierRun[]): number {
-  let [rough, seconds] = [0, 0]
+/** How much the course of the steps differed from run to run. */
+function variationOf(earlierRuns: readonly EarlierRun[]): number {
+  let [varied, seconds] = [0, 0]
   for (const { parts } of earlierRuns) {
     for (const part of parts) {
-      rough += part.roughness * part.seconds
+      varied += part.variation * part.seconds
       seconds += part.seconds
     }
   }
-  return seconds > 0 ? Math.min(MAX_ROUGHNESS, rough / seconds) : 0
+  return seconds > 0 ? Math.min(MAX_VARIATION, varied / seconds) : 0
+}
+
+/** For how many seconds a step said nothing more about how far it was. */
+function silentFor({ lines, seconds }: Part): number {
+  let until = 0
+  for (const signal of SIGNALS) until = Math.max(until, lines[signal]?.times.at(-1) ?? 0)
+  return Math.max(0, seconds - until)
 }
 
 /**
- * The part of their time that the runs spent in a step that did not say how far it was; of each run only its
- * longest such step counts.
+ * The part of their time in which the runs did not say how far they were; of each run only the longest such time
+ * within a step counts.
  */
 function silenceOf(earlierRuns: readonly EarlierRun[]): number {
   let [silent, seconds] = [0, 0]
   for (const { run, parts } of earlierRuns) {
-    const without = parts.filter(({ step }) => Object.keys(step.lines).length === 0)
-    silent += Math.max(0, ...without.map((part) => part.seconds))
+    silent += Math.max(0, ...parts.map(silentFor))
     seconds += run.seconds
   }
-  return seconds > 0 ? silent / seconds : 1
+  return seconds > 0 ? Math.min(1, silent / seconds) : 1
 }
 
 /**
@@ -184,6 +203,13 @@ export function blended(usual: number, seen: number, runs: number): number {
   const middle = (USUAL_WEIGHT * Math.log(usual) + weight * logOfSeen) / known
   return Math.exp(middle) * (1 + WIDER / known)
 }
+
+/** The part of its time that an attempt has behind it. */
+const partOf = (at: number, left: number): number => (at + left > 0 ? at / (at + left) : 0)
+
+/** The error that is expected of an estimate, without what is known about the errors of this kind. */
+const expectedError = (usual: readonly number[], at: number, left: number, doubt: number): number =>
+  Math.hypot(between(usual, partOf(at, left)), doubt)
 
 type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
 
@@ -218,8 +244,8 @@ function trialsOf(known: Known, part: number): Trial[] {
   if (known.earlierRuns.length < 2) return []
   return known.earlierRuns.flatMap((earlierRun) => {
     const { run } = earlierRun
-    const at = run.seconds * part
-    const place = attemptAt(run, at)
+    const place = attemptAt(run, run.seconds * part)
+    const { at } = place
     const all = hear(place, known, earlierRun)
     const together = hearing(all)
     if (!together) return []
@@ -255,15 +281,18 @@ export function learn(runs: readonly Run[]): Experience {
   })
   const custom: Custom = { inertia: habits.inertia, usual }
   const silence = silenceOf(earlierRuns)
-  const atStart = USUAL + USUAL_ROUGH * roughnessOf(earlierRuns) + USUAL_SILENT * silence
+  const atStart = USUAL + USUAL_VARIED * variationOf(earlierRuns) + USUAL_SILENT * silence
   const settled = SETTLED * (1 - silence)
-  const deviations = PARTS.map((part, i) => {
-    const wrong = (trials[i] ?? []).map(({ run, heard, at, stepAt }) =>
-      errorOf(at + leftOf(heard, at, stepAt, custom), run.seconds),
-    )
-    return deviationOf(wrong, n, atStart * (1 - settled * part))
+  const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
+  const errors = trials.map((all) => {
+    const found = all.map(({ run, heard, at, stepAt }) => {
+      const left = leftOf(heard, at, stepAt, custom)
+      const doubt = doubtOf(heard, { at, left, stepAt }, custom, n - 1)
+      return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
+    })
+    return FURTHER * deviationOf(found, n, 1)
   })
-  return { ...known, custom, deviations, heard: new WeakMap() }
+  return { ...known, custom, usual: usualErrors, errors, heard: new WeakMap() }
 }
 
 /**
@@ -284,11 +313,10 @@ export function ask(
   const heard = placedHearing(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
   const left = leftOf(heard, place.at, stepAt, experience.custom)
-  const whole = place.at + left
-  const usual = between(experience.deviations, whole > 0 ? place.at / whole : 0)
-  const { custom, earlierRuns } = experience
+  const { custom, earlierRuns, usual, errors } = experience
   const doubt = doubtOf(heard, { at: place.at, left, stepAt }, custom, earlierRuns.length)
-  return { left, deviation: Math.hypot(usual, doubt) }
+  const deviation = expectedError(usual, place.at, left, doubt) * between(errors, partOf(place.at, left))
+  return { left, deviation: Math.min(MAX_DEVIATION, deviation) }
 }
 
 /** For each earlier run, the logarithm of how long a whole attempt would take on this worker. */

@@ -3,18 +3,17 @@ import { type Custom, type Hearing, pacesOf } from "./time-left.ts"
 /**
  * How much it adds to the uncertainty if the latest pace differs from the pace that is expected for the rest.
  */
-const BY_PACE = 0.5
+const BY_PACE = 1
 /**
  * How much it adds if no run had this amount of work: this times the logarithm of how many times as much
  * there is, if only one run is known.
  */
 const BY_AMOUNT = 0.2
-/** How much it adds if the runs differ in what was still to come. */
-const BY_RUNS = 0.8
+/** How much it adds if the runs differ in what was still to come, and how much more if only two runs are known. */
+const BY_RUNS = 0.6
+const BY_FEW_RUNS = 1
 /** The pace of an earlier run is corrected by this factor at most. */
 const MAX_PACE = 3
-/** With this uncertainty the band reaches to several times the estimate, which says that nothing is known. */
-const MAX_DOUBT = 1.5
 
 /** Where an attempt is, and how long it takes according to the earlier runs. */
 export interface Told {
@@ -33,7 +32,9 @@ function byPace({ said }: Hearing, { at, left, stepAt }: Told): number {
   const rest = said.step - said.inStep + said.after
   if (rest <= 0 || said.behind + said.inStep <= 0) return 0
   const { latest } = pacesOf(said, said.inStep, said.movedAt - stepAt)
-  return (BY_PACE * Math.abs(latest - Math.log(left / rest)) * left) / (at + left)
+  // While nothing is reported, the time left becomes shorter, and the rest stays as it is.
+  const expected = Math.log((left + Math.max(0, at - said.movedAt)) / rest)
+  return (BY_PACE * Math.abs(latest - expected) * left) / (at + left)
 }
 
 /** How much more or less there is to do than in any run, in proportion to the whole time. */
@@ -60,7 +61,7 @@ function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
     squares += place.part * rest * rest
   }
   const variance = Math.max(0, squares - mean ** 2) * (places.length / (places.length - 1))
-  return (BY_RUNS * Math.sqrt(variance)) / whole
+  return (BY_RUNS * (1 + BY_FEW_RUNS / (places.length - 1)) * Math.sqrt(variance)) / whole
 }
 
 /**
@@ -69,6 +70,5 @@ function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
  */
 export function doubtOf(heard: Hearing, told: Told, custom: Custom, runs: number): number {
   if (told.left <= 0) return 0
-  const doubt = Math.hypot(byPace(heard, told), byAmount(heard, told, runs), byRuns(heard, custom))
-  return Math.min(MAX_DOUBT, doubt)
+  return Math.hypot(byPace(heard, told), byAmount(heard, told, runs), byRuns(heard, custom))
 }

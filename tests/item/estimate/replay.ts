@@ -26,6 +26,8 @@ export interface Score {
   readonly errors: readonly number[]
   /** Whether the end was within the band; over the middle 80 %. */
   readonly held: readonly boolean[]
+  /** How wide the band was, in percent of the whole time; over the middle 80 %. */
+  readonly widths: readonly number[]
 }
 
 const LOOK = 0.005
@@ -48,7 +50,8 @@ function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
 
 /** What a viewer saw of an attempt of this many seconds. Between the reports the time left counts down. */
 export function scoreOf(seconds: number, said: readonly Told[]): Score {
-  const [bars, errors, held]: [number[], number[], boolean[]] = [[], [], []]
+  const [bars, errors, widths]: [number[], number[], number[]] = [[], [], []]
+  const held: boolean[] = []
   let [next, shown] = [0, 0]
   for (let part = LOOK; part < 1; part += LOOK) {
     const at = part * seconds
@@ -62,12 +65,14 @@ export function scoreOf(seconds: number, said: readonly Told[]): Score {
     const truth = seconds - at
     errors.push((Math.abs(left - truth) / truth) * 100)
     held.push(truth >= latest.low - age && truth <= latest.high - age)
+    widths.push(((latest.high - Math.max(age, latest.low)) / seconds) * 100)
   }
   return {
     barMean: bars.reduce((sum, off) => sum + off, 0) / bars.length,
     barWorst: Math.max(...bars),
     errors,
     held,
+    widths,
   }
 }
 
