@@ -293,8 +293,8 @@ export const SQLITE: readonly Mistake[] = [
     [
       [
         "an item that nobody leased keeps those of its song from workers",
-        " AND other.section = 0 AND other.lease_expires_at IS NOT NULL)",
-        " AND other.section = 0)",
+        "WHERE section = 0 AND lease_expires_at IS NOT NULL)",
+        "WHERE section = 0)",
       ],
     ],
   ),

@@ -27,9 +27,12 @@ import type { Candidate, Found } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
-/** Whether no worker has another item of the same song as one of `items`, as SQL. */
-const songIsFree = (items: string): string =>
-  `NOT EXISTS (SELECT 1 FROM queue_items AS other WHERE other.song_id = ${items}.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)`
+/**
+ * Whether no worker has an item of the same song, as SQL. The songs that workers have are few, and are looked up once for
+ * a statement.
+ */
+const SONG_IS_FREE =
+  "song_id NOT IN (SELECT song_id FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL)"
 
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
@@ -116,7 +119,7 @@ const ITEMS_A_LOOK = 2000
 
 /** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
 export function claims(client: Database, onePerSong: boolean) {
-  const free = onePerSong ? `${RUNNING} AND ${songIsFree("queue_items")}` : RUNNING
+  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
   const db = drizzle(client)
   return lazily({
     /** The first row of the queue's order that waits for nothing but a worker. */
