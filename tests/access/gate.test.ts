@@ -103,7 +103,10 @@ test("after a token was created every caller needs one, even if the last token i
   const { gate, beside, tokens } = server
   const { id, secret } = await server.token()
   expect(refusal(() => gate.caller(credentials(), "read"))).toBe("unauthorized")
-  expect(gate.caller(bearer(secret), "read").role).toBe("viewer")
+  for (const scheme of ["Bearer", "bearer", "BEARER "])
+    expect(gate.caller(credentials({ authorization: `${scheme} ${secret}` }), "read").role).toBe("viewer")
+  for (const authorization of [secret, `Basic ${secret}`, `Bearer${secret}`])
+    expect(refusal(() => gate.caller(credentials({ authorization }), "read"))).toBe("unauthorized")
   await beside.revokeToken(id)
   await tokens.look()
   expect(refusal(() => gate.caller(bearer(secret), "read"))).toBe("unauthorized")
@@ -149,7 +152,7 @@ test("a lease needs no token, so a token with fewer rights takes nothing from it
   }
 })
 
-test("a token has a bounded number of tickets, and those that were not used in time make room", async () => {
+test("each token has a bounded number of tickets, and those that were not used in time make room", async () => {
   await using server = await opened()
   const { tickets, tokens, clock } = server
   const token = tokens.find((await server.token()).secret)
@@ -157,6 +160,8 @@ test("a token has a bounded number of tickets, and those that were not used in t
   const path = "/api/v1/progress/stream"
   await Promise.all(Array.from({ length: 1000 }, () => tickets.create(token, path)))
   await expect(tickets.create(token, path)).rejects.toThrow("1000 tickets")
+  const other = tokens.find((await server.token()).secret) ?? token
+  await tickets.create(other, path)
   clock.nowMs += MINUTE_MS
   await tickets.create(token, path)
   expect(await server.store.access.tickets()).toHaveLength(1)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { isAllowed } from "../../src/access/roles.ts"
+import { isAllowed, type Rights } from "../../src/access/roles.ts"
 import { Client } from "../../src/client/client.ts"
 import { NEEDS } from "../../src/http/needed-rights.ts"
 import { type Role, ROLES } from "../../src/store/contract/access.ts"
@@ -144,4 +144,48 @@ test("without tokens on loopback the seed's session works as before, and not thr
     expect(answer.status).toBe(403)
     expect(await answer.json()).toMatchObject({ error: expect.stringContaining("--open") })
   }
+})
+
+/** The routes of the API for which these rights are enough, beside those that need none. */
+const routesFor = (rights: Rights): string[] =>
+  Object.entries(NEEDS)
+    .filter(([, need]) => need !== "nothing" && isAllowed(rights, need, () => false))
+    .map(([route]) => route.replace(" /api/v1", " "))
+    .sort()
+
+const OF_ONE_ITEM = ["GET /me", "GET /queue/:id", "GET /queue/:id/output", "GET /queue/:id/updates"]
+
+test("a token for one item opens what can be narrowed to that item, and no other route", () => {
+  expect(routesFor({ role: "viewer", item: 7 })).toEqual(
+    [
+      ...OF_ONE_ITEM,
+      ...["GET /progress/stream", "GET /progress/stream/:id", "GET /progress/ws", "GET /progress/ws/:id"],
+      ...["GET /queue", "GET /queue/", "GET /songs/:song_id/output", "POST /tickets"],
+    ].sort(),
+  )
+})
+
+test("a worker adds, claims and reports, names its files, and sees no list", () => {
+  const reports = ["progress", "heartbeat", "complete", "fail", "release", "steps", "steps/next", "output"]
+  expect(routesFor({ role: "worker" })).toEqual(
+    [
+      ...OF_ONE_ITEM,
+      ...["GET /songs/:song_id/output", "POST /tickets", "POST /queue", "POST /queue/", "PUT /queue/:id"],
+      ...["POST /queue/claim", "POST /queue/:id/ingest/:renderer"],
+      ...reports.map((verb) => `POST /queue/:id/${verb}`),
+    ].sort(),
+  )
+})
+
+test("without a token only the page, the documentation and the signs of life are open", () => {
+  const open = Object.entries(NEEDS).filter(([, need]) => need === "nothing")
+  expect(open.map(([route]) => route).sort()).toEqual(
+    [
+      ...["/", "/items/:id", "/assets/:name", "/client.js", "/client.d.ts", "/openapi.json"],
+      ...["/docs", "/docs/:page", "/docs/style.css", "/docs/address.js"],
+      ...["/health", "/api/v1/health", "/health/live"],
+    ]
+      .map((path) => `GET ${path}`)
+      .sort(),
+  )
 })

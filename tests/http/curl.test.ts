@@ -1,5 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { EVERYBODY } from "../../src/access/gate.ts"
+import { Owners } from "../../src/http/access.ts"
+import { boardFor } from "../../src/http/curl-board.ts"
+import type { StartForecasts } from "../../src/queue/start-forecasts.ts"
+import type { Streams } from "../../src/stream/streams.ts"
 import { PROGRAM, start, type TestServer, textOf } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
 
@@ -191,4 +196,25 @@ test("curl waits for an item with until=finished, and reads lines of text", asyn
     "# completed",
     "",
   ])
+})
+
+test("when all is done is told to nobody who may see one item alone", async () => {
+  let asked = 0
+  const forecasts: unknown = { now: async () => ({ starts: [], doneIn: 60, workers: asked++ }) }
+  const live = { type: "control", control: { event: "live", last_event_id: 1, history: "h" } }
+  async function* frames(): AsyncGenerator<object[]> {
+    yield [live]
+  }
+  const streams: unknown = { open: () => frames() }
+  const parts = { streams: streams as Streams, forecasts: forecasts as StartForecasts, now: Date.now }
+  const board = boardFor(parts, new Owners(parts.streams))
+  for (const [item, times] of [
+    [7, 0],
+    [undefined, 1],
+  ] as const) {
+    asked = 0
+    const answer = await board(new Request("http://localhost/"), { ...EVERYBODY, role: "viewer", item })
+    expect(await answer.text()).toContain("live")
+    expect([item, asked]).toEqual([item, times])
+  }
 })

@@ -267,6 +267,8 @@ describe("routes and methods", () => {
     ["/progress/stream", "GET"],
     [`/progress/stream/${id}`, "GET"],
     ["/progress/stats", "GET"],
+    ["/songs/7/output", "GET"],
+    ["/workers/box/drain", "DELETE, POST"],
     ["/../../health", "GET"],
     ["/../../", "GET"],
   ]

@@ -163,4 +163,25 @@ export const ACCESS: readonly Mistake[] = [
       ["each use of a token is written to the disk", "    this.#used.set(id, nowMs)\n", ""],
     ],
   ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "the tickets of one token use up those of the others",
+        "if (token_id === tokenId) count += 1",
+        "count += 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/gate.ts",
+    ["tests/access/gate.test.ts"],
+    [["a client that writes bearer in small letters is refused", "(\\S+) *$/i", "(\\S+) *$/"]],
+  ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/tickets.test.ts"],
+    [["a path that begins like an ingest is taken for one", "[a-z]+($|\\?)/", "[a-z]+/"]],
+  ),
 ]

@@ -1,4 +1,5 @@
 import { ACCESS } from "./access.ts"
+import { ANSWERS } from "./answers.ts"
 import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
@@ -41,6 +42,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...POSTGRES,
   ...ACCESS,
   ...HTTP,
+  ...ANSWERS,
   ...RUNNER,
   ...REPORTING,
   ...CLIENT,

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
+import { EVERYBODY } from "../../src/access/gate.ts"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
+import { Limits } from "../../src/http/limits.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
@@ -13,7 +15,7 @@ function fail(error: unknown): never {
   throw error
 }
 
-test("an item that is given to a client which has just left goes back at once, unharmed", async () => {
+test("an item that is given to a client which has just left, or whose token has just ended, goes back at once, unharmed", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const bus = new LocalBus()
@@ -22,9 +24,14 @@ test("an item that is given to a client which has just left goes back at once, u
   const workers = new Workers(store, bus, learned, options)
   const queue = new Queue(store, bus, learned)
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-  const parts: unknown = { ...about, queue, workers, onError: (_id: string, error: unknown) => fail(error) }
+  let ended = new AbortController()
+  const limits = new Limits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 })
+  const gate = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
+  const onError = (_id: string, error: unknown): never => fail(error)
+  const parts: unknown = { ...about, queue, workers, gate, limits, onError }
   const app = createApp(parts as AppParts)
-  const claim = async (more: object): Promise<void> => {
+  const claim = async (more: object, hasLeft: boolean): Promise<void> => {
+    ended = new AbortController()
     const leaving = new AbortController()
     const answer = app.handle(
       new Request("http://localhost/api/v1/queue/claim", {
@@ -34,12 +41,18 @@ test("an item that is given to a client which has just left goes back at once, u
         signal: leaving.signal,
       }),
     )
-    leaving.abort()
+    if (hasLeft) leaving.abort()
+    else ended.abort()
     await answer
   }
   const { id } = await queue.add({ song_id: 1 })
-  for (const more of [{ id }, {}]) {
-    await claim(more)
+  for (const [more, hasLeft] of [
+    [{ id }, true],
+    [{}, true],
+    [{ id }, false],
+    [{}, false],
+  ] as const) {
+    await claim(more, hasLeft)
     const item = await queue.get(id)
     expect(item).toMatchObject({ status: "queued", worker: "", retry_count: 0 })
     expect(await store.isAnyLeased()).toBe(false)

@@ -58,8 +58,12 @@ test("a worker is known by its claims: idle while one waits, rendering what it t
 
 test("workers are listed by name, as people order names", async () => {
   for (const name of ["order-10", "order-2", "order-1"]) await claim(name, "order")
-  const names = (await client.workers()).map(({ worker }) => worker).filter((one) => one.startsWith("order"))
+  // An item that nobody has claimed is nobody's.
+  await server.put(await server.add({ song_id: 1, tags: ["order-alone"] }), { status: "processing" })
+  const all = (await client.workers()).map(({ worker }) => worker)
+  const names = all.filter((one) => one.startsWith("order"))
   expect(names).toEqual(["order-1", "order-2", "order-10"])
+  expect(all).not.toContain("")
 })
 
 test("a worker whose connection ends is away; one that claims by number is there while it holds the item", async () => {

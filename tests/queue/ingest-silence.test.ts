@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
+import { type AppParts, createApp } from "../../src/http/app.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
@@ -153,4 +154,29 @@ test("a renderer whose report is refused is not read any more", async () => {
   }
   await expect(ingest.listen(printed())).rejects.toThrow("the lease is another's")
   expect(isLeft).toBe(true)
+})
+
+test("while a renderer is silent its lease is renewed each third of its length, as long as the request lasts", async () => {
+  const leaseMs = 600
+  const renewedMs: number[] = []
+  const heartbeat = async (): Promise<object> => {
+    renewedMs.push(performance.now())
+    return { directive: "continue", item, expiresAt: null, leaseMs, isDraining: false }
+  }
+  const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+  const output = { writer: () => ({ push: () => undefined, end: async () => undefined }) }
+  const parts: unknown = { ...about, workers: { heartbeat }, queue: { get: async () => item }, output }
+  const app = createApp(parts as AppParts)
+  const printed = new TransformStream<Uint8Array, Uint8Array>()
+  const url = "http://localhost/api/v1/queue/7/ingest/lines"
+  const request = new Request(url, { method: "POST", headers: { lease: "a" }, body: printed.readable })
+  const answer = app.handle(request)
+  while (renewedMs.length < 3) await Bun.sleep(10)
+  await printed.writable.close()
+  expect((await answer).status).toBe(200)
+  const [firstMs = 0, , thirdMs = 0] = renewedMs
+  expect(thirdMs - firstMs).toBeLessThan(leaseMs)
+  const { length } = renewedMs
+  await Bun.sleep(leaseMs / 2)
+  expect(renewedMs).toHaveLength(length)
 })

@@ -1,7 +1,10 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import type { QueueItem } from "../../src/item/item.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
+
+// Some start servers, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
@@ -48,11 +51,13 @@ async function everyKind(song_id: number): Promise<number[]> {
   return [first, second, waitingHigh, waitingHighLater, retrying, waitingZero, waitingLow, ...finished]
 }
 
-test("an empty queue is an empty list, and nothing is pending", async () => {
+test("an empty queue is an empty list, nothing is pending, and its history has no first update", async () => {
   await using empty = await start()
   expect(await (await empty.api("GET", "/queue")).json()).toEqual({ queue: [], next: null })
   const answer = await empty.api("GET", "/queue/next")
   expect([answer.status, await answer.json()]).toEqual([200, { item: null, message: "No pending items" }])
+  const stats: { updates: object } = await (await empty.api("GET", "/progress/stats")).json()
+  expect(stats.updates).toEqual({ stored: 0, oldest_id: null, newest_id: null })
 })
 
 test("the queue lists what is processing, then what waits by priority and age, then what is finished, newest first", async () => {
