@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { RateLimit } from "./rate-limit.ts"
 
-/** From one address: 30 at once, then one a minute. */
+/** How many bad tokens one address may send: 30 at once, then one per minute. */
 const FAILURES = { perSecond: 1 / 60, burst: 30 }
 
 /** Slows down an address that tries bad tokens, so that a token cannot be guessed. */

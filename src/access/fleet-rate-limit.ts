@@ -1,13 +1,13 @@
 import type { Rate } from "./rate-limit.ts"
 
-/** How long units that were taken may be used. */
+/** How long units may be used that were taken in advance. */
 const KEPT_MS = 1000
-/** How long shared buckets that could not be reached are not asked again. */
+/** How long the shared buckets are left alone after they could not be reached. */
 const AWAY_MS = 1000
-/** The most clients that are remembered; the units of the others are given up. */
+/** How many clients are remembered; the units of other clients are given up. */
 const MOST = 10_000
 
-/** What is taken from a shared bucket. */
+/** The result of taking units from a shared bucket. */
 export interface Grant {
   /** How many units were taken from the client's bucket; 0 if it has none. */
   readonly units: number
@@ -15,7 +15,7 @@ export interface Grant {
   readonly waitMs: number
 }
 
-/** The buckets of clients, kept where all servers of a fleet reach them. */
+/** The buckets of clients, at a place that all servers of a fleet can reach. */
 export interface SharedBuckets {
   /**
    * Takes up to `wanted` units from the bucket of a client, or more while the bucket is far from empty, which
@@ -28,7 +28,7 @@ export interface SharedBuckets {
   charge(client: string, units: number, rate: Rate): Promise<unknown>
 }
 
-/** What one server has of a client's units. */
+/** What one server knows of a client's units. */
 interface Allowance {
   units: number
   untilMs: number
@@ -40,10 +40,10 @@ interface Allowance {
 }
 
 /**
- * Limits what clients ask of all servers together: a request passes only with a unit from the client's one bucket.
- * For a client that is far below its limit a server takes several units in advance; for one that is near its limit it
- * takes one for each request. While the buckets cannot be reached, everything passes, and each server applies its own
- * limits.
+ * Limits the requests that clients send to all servers together. A request passes only with a unit from the
+ * one bucket of its client. If a client is far below its limit, a server takes several units in advance; near
+ * the limit it takes one for each request. While the buckets cannot be reached, everything passes, and each
+ * server applies its own limits.
  */
 export class FleetRateLimit {
   readonly #buckets: SharedBuckets
@@ -53,8 +53,8 @@ export class FleetRateLimit {
   #awayUntilMs = Number.NEGATIVE_INFINITY
 
   /**
-   * `steadyMs`: milliseconds of a clock that never goes back. `onError` is called with why the buckets cannot be reached,
-   * at most once a second.
+   * `steadyMs` returns milliseconds of a clock that never goes back. `onError` is called with the reason why
+   * the buckets cannot be reached, at most once per second.
    */
   constructor(buckets: SharedBuckets, steadyMs: () => number, onError: (error: unknown) => void) {
     this.#buckets = buckets
@@ -62,7 +62,10 @@ export class FleetRateLimit {
     this.#onError = onError
   }
 
-  /** Takes a unit for a client, and answers 0; or takes nothing, and answers after how many milliseconds there is one. */
+  /**
+   * Takes a unit for a client and resolves with 0. If there is none, it takes nothing and resolves with the
+   * milliseconds until there is one.
+   */
   async take(client: string, rate: Rate): Promise<number> {
     if (rate.perSecond === 0) return 0
     const own = this.#of(client)
@@ -83,7 +86,7 @@ export class FleetRateLimit {
     }
   }
 
-  /** Takes units for something that was done already, so the client waits longer for its next request. */
+  /** Takes units for work that was done already, so the client waits longer for its next request. */
   charge(client: string, units: number, rate: Rate): void {
     if (rate.perSecond === 0 || this.#isAway) return
     this.#buckets.charge(client, units, rate).catch((error: unknown) => this.#lose(error))
@@ -120,7 +123,7 @@ export class FleetRateLimit {
       waiting: 0,
       asking: undefined,
     }
-    // A map keeps the order of insertion: the client that was used last comes last.
+    // A map keeps the order of insertion, so the client that was used last comes last.
     this.#known.delete(client)
     this.#known.set(client, known)
     const [oldest] = this.#known.keys()

@@ -5,20 +5,20 @@ import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
 
-/** Headers whose secret is remembered. */
+/** How many headers are remembered with their secrets. */
 const MOST_HEADERS = 1000
 
-/** What a request sends to be let in. */
+/** The parts of a request that decide whether it is let in. */
 export interface Credentials {
-  /** The header `Authorization` as it was sent; null when there is none. */
+  /** The header `Authorization` as it was sent; null if there is none. */
   readonly authorization: string | null
-  /** The value of `?ticket=`; undefined when there is none. */
+  /** The value of `?ticket=`; undefined if there is none. */
   readonly ticket: string | undefined
   /** Whether a lease was sent. Only the store knows whether it is valid. */
   readonly hasLease: boolean
-  /** `GET` for a HEAD, too. */
+  /** The HTTP method; `GET` also for a HEAD request. */
   readonly method: string
-  /** The path with its query, as it was sent; only a ticket needs it. */
+  /** The path with its query, as it was sent; needed only for a ticket. */
   readonly path: string
   /** Where the request came from. */
   readonly from: () => { readonly key: string; readonly isLocal: boolean }
@@ -26,29 +26,35 @@ export interface Credentials {
 
 /** The caller of a request, and what it may do. */
 export interface Caller extends Rights {
-  /** The token that was sent, or that the ticket stands in for; undefined on a server without tokens, and for a lease. */
+  /**
+   * The token that was sent, or for which the ticket stands; undefined on a server without tokens, and for a
+   * lease.
+   */
   readonly token: TokenRow | undefined
   /** The key under which the caller's requests are counted; undefined if no limit applies to it. */
   readonly client: string | undefined
   /**
-   * Aborts when the token is revoked or expires, and for a caller of a server without tokens when the first one is created;
-   * undefined for a lease.
+   * Aborts when the token is revoked or expires. For a caller of a server without tokens it aborts when the
+   * first token is created. Undefined for a lease.
    */
   readonly ended: AbortSignal | undefined
 }
 
 /** How the gate is set up. */
 export interface GateOptions {
-  /** Whether everyone may do everything, from anywhere, as long as no token was ever created. */
+  /** Whether everybody may do everything, from anywhere, until a first token is created. */
   readonly isOpen: boolean
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number
 }
 
-/** May do everything, without a limit. A server without tokens takes everyone on its machine for this caller. */
+/**
+ * A caller that may do everything, without a limit. On a server without tokens every caller on its machine
+ * counts as this one.
+ */
 export const EVERYBODY: Caller = { role: "admin", token: undefined, client: undefined, ended: undefined }
 
-/** A caller without a token that counts. */
+/** A caller without a valid token. */
 const nobody = ({ from }: Credentials): Caller => ({
   role: "nobody",
   token: undefined,
@@ -61,15 +67,15 @@ const unauthorized = (message: string): AppError => new AppError("unauthorized",
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
-/** Decides who a caller is, and whether it may use a route. */
+/** Decides which caller sent a request, and whether it may use a route. */
 export class Gate {
   readonly #tokens: Tokens
   readonly #tickets: Tickets
   readonly #options: GateOptions
   readonly #failures = new FailedLogins()
-  /** The secrets that were read from headers, by the header as it was sent. */
+  /** The secrets of headers that were read before, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
-  /** Ends what callers without a token have open, once there is a token. */
+  /** Aborts when there is a token, which ends everything that callers without a token have open. */
   readonly #protection = new AbortController()
   /** The callers of this machine while there is no token. */
   readonly #everybody: Caller = { ...EVERYBODY, ended: this.#protection.signal }
@@ -83,18 +89,19 @@ export class Gate {
   }
 
   /**
-   * The caller of a route that needs this.
-   * @throws AppError `unauthorized` without a good token, ticket or lease; `too_many_requests` after too many bad ones;
-   * `forbidden` where the role does not suffice, or an unprotected server is asked through a proxy
+   * The caller of a route that needs this right.
+   * @throws AppError `unauthorized` without a valid token, ticket or lease; `too_many_requests` after too
+   * many bad ones; `forbidden` if the role has not the right, or if a request to a server without tokens came
+   * through a proxy
    */
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)
     const isLeased = need === "report" && credentials.hasLease
-    // A token that was revoked or has expired must not end a render that is under way: the lease decides.
+    // A token that was revoked or has expired must not end a running render: its lease decides.
     const token = this.#tokenOf(credentials, isLeased)
     const caller = token ? this.#callerWith(token) : nobody(credentials)
     const isLocal = (): boolean => credentials.from().isLocal
-    // A lease needs no token beside it, so a token that may do less takes nothing from it.
+    // A lease needs no token, so a token with fewer rights must not restrict it.
     if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials)
     allow(caller, need, isLocal)
     return caller
@@ -128,7 +135,10 @@ export class Gate {
     )
   }
 
-  /** The token in force that a header holds. Parsing the header costs as much as all other checks, so it is remembered. */
+  /**
+   * The valid token in a header. Parsing the header costs as much as all other checks, so the result is
+   * remembered.
+   */
   #bearer(authorization: string): TokenRow | undefined {
     const known = this.#secrets.get(authorization)
     if (known !== undefined) return this.#tokens.find(known)
@@ -140,7 +150,7 @@ export class Gate {
     return token
   }
 
-  /** One object for all requests with a token: each of its streams keeps it. */
+  /** All requests with a token share one object, which each of its streams keeps. */
   #callerWith(token: TokenRow): Caller {
     this.#tokens.use(token)
     const known = this.#callers.get(token.id)

@@ -1,4 +1,6 @@
-/** How fast a client may act: `perSecond` units for ever, `burst` of them at once. */
+/**
+ * How fast a client may send requests: on average `perSecond` units per second, and `burst` units at once.
+ */
 export interface Rate {
   /** How many units come back per second; 0 for no limit. */
   readonly perSecond: number
@@ -15,25 +17,26 @@ interface Level {
 }
 
 /**
- * Token buckets, one for each client, which is named by a text.
+ * Token buckets, one for each client. The name of a client is any text.
  *
- * A client that was never seen has a full bucket, so a full one need not be remembered: at most `most` are, and one that
- * was not used for long is forgotten first.
+ * A client that was never seen has a full bucket, so full buckets need not be remembered. At most `most`
+ * buckets are remembered; the one that was not used for longest is forgotten first.
  */
 export class RateLimit {
   readonly #rate: Rate
   readonly #most: number
   readonly #levels = new Map<string, Level>()
 
-  /** `most`: how many clients are remembered. */
+  /** `most` is how many clients are remembered. */
   constructor(rate: Rate, most = 10_000) {
     this.#rate = rate
     this.#most = most
   }
 
   /**
-   * Takes `cost` units for a client, and answers 0; or takes nothing, and answers the milliseconds after which they
-   * will be there. `nowMs` is a clock that never goes back. A cost above the burst waits for a full bucket.
+   * Takes `cost` units for a client and returns 0. If there are not enough, it takes nothing and returns the
+   * milliseconds until there are. `nowMs` is a clock that never goes back. A cost above the burst waits for a
+   * full bucket.
    */
   take(client: string, cost: number, nowMs: number): number {
     const { perSecond, burst } = this.#rate
@@ -55,8 +58,8 @@ export class RateLimit {
   }
 
   /**
-   * Takes one unit, even if the bucket is empty, and returns the milliseconds until it is covered; at most `mostMs`,
-   * beyond which the client owes nothing more.
+   * Takes one unit, even if the bucket is empty, and returns the milliseconds until the bucket is no longer
+   * in debt; at most `mostMs`, above which the debt does not grow.
    */
   owe(client: string, mostMs: number, nowMs: number): number {
     const { perSecond } = this.#rate
@@ -71,7 +74,8 @@ export class RateLimit {
     const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
     known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
     known.atMs = nowMs
-    // Keep the order of use only when it may matter: keeping it is half of the cost of a request here.
+    // The order of use is kept only when it may matter, because keeping it is half of the cost of a request
+    // here.
     if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)
     this.#levels.set(client, known)
     if (this.#levels.size > this.#most) {

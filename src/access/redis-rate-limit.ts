@@ -5,8 +5,8 @@ import type { Grant, SharedBuckets } from "./fleet-rate-limit.ts"
 import type { Rate } from "./rate-limit.ts"
 
 /**
- * Takes units from a bucket, by the clock of Redis: as many as are wanted, or a sixteenth of what is in the
- * bucket if that is more. A charge may take more than the bucket holds. A bucket that is full again is
+ * Takes units from a bucket, with the clock of Redis: as many as requested, or a sixteenth of the units in
+ * the bucket if that is more. A charge may take more than the bucket has. A bucket that is full again is
  * forgotten.
  */
 const TAKE = `local perSecond, burst, wanted, isCharge = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == "1"
@@ -51,13 +51,13 @@ export class RedisRateLimit implements SharedBuckets, Service {
     await this.#run(client, units, rate, true)
   }
 
-  /** Connects, so that no request waits for that; does not wait for it. */
+  /** Begins to connect, so that no request has to wait for it later. */
   async start(): Promise<void> {
     this.#opening ??= this.#open()
     this.#opening.catch(() => this.#close())
   }
 
-  /** Disconnects; from then on everything rejects. */
+  /** Disconnects. From then on every call rejects. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#close()
@@ -79,7 +79,8 @@ export class RedisRateLimit implements SharedBuckets, Service {
     const lose = (): void => {
       if (this.#opening === opening) this.#close()
     }
-    // After a pause of this process the answer waits behind the first timer, and comes before the second.
+    // After a pause of this process the first timer runs before the answer is read, and the second one after
+    // it.
     let late = setTimeout(() => (late = setTimeout(lose, MORE_MS)), ANSWER_MS)
     try {
       const redis = await opening

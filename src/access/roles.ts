@@ -42,10 +42,10 @@ const ALLOWED: Readonly<Record<Exclude<Need, "nothing">, readonly Role[]>> = {
   admin: ["admin"],
 }
 
-/** What a worker may set by PUT: the files that it made. What it reports goes by its lease. */
+/** The keys that a worker may set by PUT: the files that it made. Its reports use its lease. */
 const WORKER_KEYS: readonly string[] = ["video_file_path", "video_file_size", "thumbnail_path"]
 
-/** The roles that may do what a route needs. */
+/** The roles that have the right that a route needs. */
 export const rolesFor = (need: Need): readonly Role[] => (need === "nothing" ? ROLES : ALLOWED[need])
 
 /** The rights of a caller. */
@@ -64,7 +64,7 @@ export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boo
   return role !== "nobody" && ALLOWED[need].includes(role)
 }
 
-/** What a client may ask of the server, as `GET /me` names it. */
+/** What a client may do on the server, as `GET /me` names it. */
 const RIGHTS = ["read", "figures", "add", "change", "claim", "admin"] as const satisfies readonly Need[]
 
 /** The rights of a caller that a client must know before it offers an action. */

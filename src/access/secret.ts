@@ -4,11 +4,11 @@ import { tokenText } from "../token.ts"
 /** SHA-256 of a text, in hex. A secret of 256 random bits needs no slow hash. */
 export const digest = (text: string): string => nodeCrypto().createHash("sha256").update(text).digest("hex")
 
-/** 32 random bytes in base64url: what follows the prefix of a token or a ticket. */
+/** 32 random bytes in base64url, which follow the prefix of a token or a ticket. */
 export const randomText = (): string => nodeCrypto().randomBytes(32).toString("base64url")
 
 /** A new access token. */
 export const newToken = (): string => tokenText(randomText())
 
-/** The text with its tokens and tickets cut short: a user may have put one where it does not belong. */
+/** The text with its tokens and tickets cut short, because a user may have put one in a wrong place. */
 export const withoutSecrets = (text: string): string => text.replace(/\b(ts[kt]_)[\w-]{8,}/g, "$1...")

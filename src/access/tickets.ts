@@ -5,19 +5,19 @@ import type { Tokens } from "./tokens.ts"
 
 /** A ticket must be used for the first time within this time. */
 const FIRST_USE_MS = 60_000
-/** The most tickets that one token has at the same time. */
+/** How many tickets one token may have at the same time. */
 const MOST = 1000
-/** The longest path that a ticket is for. */
+/** The longest path for which a ticket is given. */
 const MOST_PATH = 1024
 /** How long a ticket can be used for reconnects. */
 const LIFE_MS = 12 * 60 * 60_000
 const TICKET = /^tst_[A-Za-z0-9_-]{43}$/
 const INGEST = /^\/api\/v1\/queue\/[1-9]\d{0,15}\/ingest\/[a-z]+($|\?)/
 const READ = /^\/api\/v1\/[\x21-\x7e]*$/
-/** Parameters that a client adds at a reconnect, or against caches; a ticket does not cover them. */
+/** Parameters that a client adds when it reconnects, or to avoid caches. A ticket does not cover them. */
 const INCIDENTAL = /^(ticket|t|ts|cb|_.*|last_event_id|lastEventId|Last-Event-ID)$/
 
-/** A request as far as a ticket is concerned. */
+/** The parts of a request that a ticket covers. */
 export interface TicketUse {
   /** `GET` or `POST`. */
   readonly method: string
@@ -45,7 +45,10 @@ function decoded(text: string): string {
   }
 }
 
-/** The path with its query, without what clients add by themselves; the order of the rest is kept. */
+/**
+ * The path with its query, without parameters that clients add by themselves. The order of the others is
+ * kept.
+ */
 function pathOfTicket(path: string): string {
   const at = path.indexOf("?")
   const [before, query] = at < 0 ? [path, ""] : [path.slice(0, at), path.slice(at + 1)]
@@ -56,8 +59,8 @@ function pathOfTicket(path: string): string {
 }
 
 /**
- * Whether a ticket has ended, or was not used in time. One that would last longer than a ticket can was given out while the
- * clock was ahead.
+ * Whether a ticket has ended, or was not used in time. A ticket that would last longer than any ticket can
+ * was given out while the clock was ahead, so it has ended.
  */
 function hasEnded({ expires_at, used_at, use_by }: TicketRow, nowMs: number): boolean {
   const leftMs = Date.parse(expires_at) - nowMs
@@ -65,10 +68,10 @@ function hasEnded({ expires_at, used_at, use_by }: TicketRow, nowMs: number): bo
 }
 
 /**
- * Tickets: what stands in for a token where no header can be sent (EventSource, a browser's WebSocket, `<video>`,
- * `ffmpeg -progress URL`). A ticket is for one path with its query, is first used within a minute, lives for 12 hours at
- * most, and dies with its token. They are stored, so that clients come back after a restart of the server, and held in
- * memory, so that a request waits for no read.
+ * Tickets stand for a token where no header can be sent (EventSource, a browser's WebSocket, `<video>`,
+ * `ffmpeg -progress URL`). A ticket is for one path with its query. It must be used for the first time within
+ * a minute, lasts at most 12 hours, and ends with its token. Tickets are stored, so that clients can come
+ * back after a restart of the server, and kept in memory, so that no request waits for a read.
  */
 export class Tickets {
   readonly #store: Access
@@ -82,7 +85,7 @@ export class Tickets {
     this.#options = options
   }
 
-  /** Reads the tickets that a former server gave out. To be called before the first `find`. */
+  /** Reads the tickets that a former server gave out. Call it before the first `find`. */
   async load(): Promise<void> {
     for (const row of await this.#store.tickets()) this.#known.set(row.hash, row)
   }
@@ -113,7 +116,7 @@ export class Tickets {
     return { ticket, expires_at: row.expires_at }
   }
 
-  /** Whether other servers give out tickets as well, so that `learn` is to be called before `find`. */
+  /** Whether other servers give out tickets as well. Then `learn` must be called before `find`. */
   get isShared(): boolean {
     return this.#store.isShared
   }
@@ -128,7 +131,7 @@ export class Tickets {
     if (row) this.#known.set(hash, row)
   }
 
-  /** The token in force that this ticket stands in for, if the ticket is good for this request. */
+  /** The valid token for which this ticket stands, if the ticket is valid for this request. */
   find(ticket: string, { method, path }: TicketUse): TokenRow | undefined {
     if (!TICKET.test(ticket)) return undefined
     const row = this.#known.get(this.#options.digest(ticket))

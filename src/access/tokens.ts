@@ -2,14 +2,14 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { Access, TokenRow } from "../store/contract/access.ts"
 import { isToken } from "../token.ts"
 
-/** How often the database is asked whether a token was created, revoked or has expired. */
+/** How often the database is checked for tokens that were created, revoked or have expired. */
 const LOOK_MS = 500
-/** Uses of a token are written down at most this often: otherwise each read would be a write. */
+/** The use of a token is stored at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
 
 /** What the tokens need from outside. */
 export interface TokensOptions {
-  /** The history that the server serves: a token for one item of another history is worth nothing. */
+  /** The history that the server serves. A token for one item of another history is not valid. */
   readonly history: string
   /** Epoch milliseconds: tokens expire by the machine's clock. */
   readonly now: () => number
@@ -20,17 +20,17 @@ export interface TokensOptions {
 }
 
 /**
- * The tokens that are in force.
+ * The tokens that are valid now.
  *
- * They are kept in memory and read again when another process has written the database, so `track-studio token` works
- * beside a running server, and a request costs no read.
+ * They are kept in memory, and read again when another process has written the database. So `track-studio
+ * token` works beside a running server, and a request needs no read.
  */
 export class Tokens implements Service {
   readonly #store: Access
   readonly #options: TokensOptions
-  /** The tokens in force, by hash. */
+  /** The valid tokens, by hash. */
   #inForce = new Map<string, TokenRow>()
-  /** The tokens in force that were looked up already, by secret. */
+  /** The valid tokens that were already searched, by secret. */
   readonly #known = new Map<string, TokenRow>()
   readonly #used = new Map<number, number>()
   readonly #onEnded = new Set<(ids: ReadonlySet<number>) => void>()
@@ -43,12 +43,12 @@ export class Tokens implements Service {
     this.#options = options
   }
 
-  /** Whether a token was ever created: from then on every caller needs one. */
+  /** Whether a token was ever created. From then on every caller needs a token. */
   get existed(): boolean {
     return this.#existed
   }
 
-  /** Reads the tokens, and from then on each change of them. Let no caller in before it has resolved. */
+  /** Reads the tokens, and then each change of them. Let no caller in before it has resolved. */
   async start(): Promise<void> {
     this.#looking ??= every(LOOK_MS, () => this.look(), this.#options.onError)
     await this.look()
@@ -58,19 +58,19 @@ export class Tokens implements Service {
     await this.#looking?.stop()
   }
 
-  /** The token in force that this secret belongs to. */
+  /** The valid token that has this secret. */
   find(secret: string): TokenRow | undefined {
     const row = this.#known.get(secret) ?? this.#foundByHash(secret)
     return row === undefined || this.#hasExpired(row) ? undefined : row
   }
 
-  /** The token with this id, if it is in force: that of a ticket. */
+  /** The token with this ID, if it is valid; for a ticket. */
   byId(id: number): TokenRow | undefined {
     for (const row of this.#inForce.values()) if (row.id === id && !this.#hasExpired(row)) return row
     return undefined
   }
 
-  /** Notes that a token was used; it is written down within a minute. */
+  /** Notes that a token was used. The use is stored within a minute. */
   use({ id, last_used_at }: TokenRow): void {
     const nowMs = this.#options.now()
     const beforeMs = this.#used.get(id) ?? Date.parse(last_used_at ?? "1970-01-01")
@@ -80,8 +80,8 @@ export class Tokens implements Service {
   }
 
   /**
-   * Calls `ended` with the ids of tokens that were revoked or have expired, within a second of that; and with none once the
-   * first token exists.
+   * Calls `ended` with the IDs of tokens that were revoked or have expired, at most a second late. When the
+   * first token is created it is called with no IDs.
    */
   listen(ended: (ids: ReadonlySet<number>) => void): () => void {
     this.#onEnded.add(ended)
@@ -102,7 +102,7 @@ export class Tokens implements Service {
     } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
       this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
     }
-    // Each request looks again whether its token is in force.
+    // Each request checks again whether its token is valid.
     if (this.#inForce !== before) this.#known.clear()
     const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))
     if (ended.size > 0 || existed !== this.#existed) for (const tell of this.#onEnded) tell(ended)

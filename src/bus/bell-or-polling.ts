@@ -1,20 +1,21 @@
 import { every, type Repetition, type Service, within } from "../service.ts"
 import { LocalBus } from "./bus.ts"
 
-/** How often a bus that does not hear itself looks for news, and how often a bell is checked. */
+/** How often a bus that does not hear itself asks for new updates, and how often a bell is checked. */
 const POLL_MS = 250
 /**
- * How long the bus may go without a ring before it looks for news: another instance may be unable to ring.
+ * After this time without a ring the bus asks for new updates, because another instance may be unable to
+ * ring.
  */
 const LOOK_MS = 1000
 /** How long an echo may take. */
 const ECHO_MS = 1000
-/** How long no echo may be heard before a bell is tested. */
+/** A bell is tested after this time without an echo. */
 const QUIET_MS = 2000
 /** How long a bell may take to open. */
 const OPEN_MS = 2000
 
-/** One way to reach the other instances, for as long as it works. A bell that was lost is not used again. */
+/** One way to reach the other instances, as long as it works. A lost bell is not used again. */
 export interface Bell {
   /**
    * Connects. From then on `heard` is called with everything that any instance says, this one included, and `lost`
@@ -27,17 +28,17 @@ export interface Bell {
   close(): void
 }
 
-/** How a bus reaches the other instances, and what it calls when it cannot. */
+/** How a bus reaches the other instances, and what it calls when it cannot reach them. */
 export interface BellOrPollingBusOptions {
   /** Makes a new bell. */
   readonly bell: () => Bell
-  /** The shortest time between two rings to others, in milliseconds; what comes meanwhile is one ring. */
+  /** The shortest time between two rings to others, in milliseconds. Rings within that time become one. */
   readonly mergeMs: number
-  /** Called once when the bus can no longer hear itself, with what is wrong; from then on it polls. */
+  /** Called once when the bus can no longer hear itself, with the reason. From then on it polls. */
   readonly onDeaf: (error: unknown) => void
   /** Called once when it hears itself again after that. */
   readonly onHears: () => void
-  /** Called with what a listener throws, which it must not. */
+  /** Called with the error of a listener, which must not throw. */
   readonly onError: (error: unknown) => void
 }
 
@@ -52,7 +53,7 @@ class Line {
   hears = false
   /** When it heard itself last, in milliseconds of `performance.now()`. */
   heardMs = 0
-  /** When it spoke last. */
+  /** When it sent something last. */
   saidMs = -Infinity
   /** Since when it waits for an echo. */
   #awaitedMs: number | undefined
@@ -115,7 +116,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
   readonly #name: string = crypto.randomUUID()
   #line: Line | undefined
   #watching: Repetition | undefined
-  /** Whether a ring in the other instances is still due. */
+  /** Whether the other instances must still be rung. */
   #isOwed = false
   #isDeaf = false
   #rungMs = 0
@@ -126,7 +127,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
     this.#options = options
   }
 
-  /** Opens the first bell; does not wait for it. */
+  /** Begins to open the first bell, and does not wait for it. */
   async start(): Promise<void> {
     this.#rungMs = performance.now()
     this.#watching ??= every(POLL_MS, (lateMs) => this.#watch(lateMs), this.#options.onError)
@@ -153,7 +154,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
     super.notify()
   }
 
-  /** Rings in the other instances if that is due, now or when the bell may ring again. */
+  /** Rings the other instances if that is due, now or when the bell may ring again. */
   #ringOthers(): void {
     const line = this.#line
     if (!this.#isOwed || this.#pause || !line?.hears || !line.isFree) return
@@ -216,7 +217,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
 
   #watch(lateMs: number): void {
     const line = this.#line
-    // After a pause of this process the echo may wait behind this turn.
+    // After a pause of this process the echo may be read only after this turn.
     if (line?.isOverdue && lateMs < POLL_MS) this.#lose(line, new Error("it does not hear itself"))
     if (!this.#line?.hears || performance.now() - this.#rungMs >= LOOK_MS) this.#ring()
     if (!this.#line) void this.#open()

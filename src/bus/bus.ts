@@ -1,8 +1,9 @@
 /**
- * A doorbell between what writes the history and what shows it.
+ * A doorbell between the writers of the history and its readers.
  *
- * A notification has no payload: it says "there is something new", and what is new is read from the history.
- * A lost notification only delays, and a doubled one does nothing. An implementation may merge them.
+ * A notification has no content: it says "there is something new", and the new updates are read from the
+ * history. A lost notification only causes a delay, and a doubled one does nothing. An implementation may
+ * merge notifications.
  */
 export interface Bus {
   /** Rings, after the commit. Never throws and never waits. */

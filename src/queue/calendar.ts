@@ -25,7 +25,7 @@ function readingOf(
  */
 export function startOfDay(ms: number, timeZone: string): number {
   const midnightMs = ms - readingOf(ms, timeZone).sinceMidnightMs
-  // A clock that was changed since midnight makes the day an hour longer or shorter.
+  // If the clock was changed since midnight, the day is an hour longer or shorter.
   const { sinceMidnightMs } = readingOf(midnightMs, timeZone)
   return sinceMidnightMs < DAY_MS / 2 ? midnightMs - sinceMidnightMs : midnightMs + DAY_MS - sinceMidnightMs
 }
@@ -43,7 +43,7 @@ export function startOfYear(ms: number, timeZone: string): number {
 /** The beginning of the week that contains `ms`, with its Monday; see `startOfDay`. @throws RangeError */
 export function startOfWeek(ms: number, timeZone: string): number {
   const dayMs = startOfDay(ms, timeZone)
-  // Noon of the Monday is on the Monday whatever the clock was changed by since.
+  // Noon of the Monday is on the Monday, even if the clock was changed since then.
   const { weekday } = readingOf(dayMs, timeZone)
   return startOfDay(dayMs - weekday * DAY_MS + DAY_MS / 2, timeZone)
 }

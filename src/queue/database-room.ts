@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts"
 
 /**
- * Whether the database has room for more. While it has none, new items and reports are refused; the results of
- * renders are still stored.
+ * Whether the database has room for more. If it has none, new items and reports are refused, but the results
+ * of renders are still stored.
  */
 export class DatabaseRoom {
   /** Whether the database is as large as `--max-database-mb` allows. */

@@ -2,8 +2,8 @@ import { AppError } from "../errors.ts"
 import type { Items } from "../store/contract/items.ts"
 
 /**
- * Throws what a worker gets when the store has refused its item with `error`: `gone` if the item was deleted,
- * otherwise the error itself.
+ * Throws the error for a worker whose item the store has refused with `error`: `gone` if the item was
+ * deleted, otherwise the error itself.
  * @throws AppError `gone`, or `error`
  */
 export async function throwGoneIfDeleted(

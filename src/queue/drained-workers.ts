@@ -8,7 +8,7 @@ interface Drain {
   readonly sinceMs: number
 }
 
-/** What servers tell each other of the drain of a worker. */
+/** What servers tell each other about the drain of a worker. */
 type DrainReport = Pick<WorkerReport, "worker" | "drained" | "drainedMs">
 
 /**
@@ -23,14 +23,16 @@ export class DrainedWorkers {
     this.#drains.set(worker, { starts, sinceMs })
   }
 
-  /** Takes what another server says of a worker. Answers whether this drains a worker that was not drained. */
+  /**
+   * Takes another server's report about a worker. Returns whether this drains a worker that was not drained.
+   */
   learn({ worker, drained, drainedMs }: DrainReport): boolean {
     if (drainedMs <= (this.#drains.get(worker)?.sinceMs ?? 0)) return false
     this.set(worker, drained && new Set(drained), drainedMs)
     return drained !== null
   }
 
-  /** What this server says of a worker to the others. */
+  /** The report about a worker for the other servers. */
   reportOf(worker: string): DrainReport {
     const { starts = null, sinceMs: drainedMs = 0 } = this.#drains.get(worker) ?? {}
     return { worker, drained: starts && [...starts], drainedMs }

@@ -1,19 +1,22 @@
-/** Characters that are read in a quarter of a second, however many come: more than any renderer prints. */
+/** How many characters are read in a quarter of a second: more than any renderer prints. */
 const PIECE = 64 * 1024
 const PER_MS = PIECE / 250
-/** Characters that are read at once after a rest: an output that was kept in a file comes as a whole. */
+/**
+ * How many characters are read at once after a pause, because an output that was kept in a file comes as a
+ * whole.
+ */
 const BURST = 16 * PIECE
 const LINE_END = /[\r\n\b]/
 
 /**
- * Keeps a flood of text from being read faster than `PER_MS`. Of the text beyond that only the newest is kept, and is
- * read a little later. A line break is put between the two, so that no line is made of both.
+ * Keeps a flood of text from being read faster than `PER_MS`. If more text comes, only the newest part is
+ * kept and read a little later. A line break is put between the two parts, so that no line is made of both.
  */
 export class IngestThrottle {
   #units = BURST
   #atMs: number | undefined
   #kept = ""
-  /** Whether text was passed over up to the middle of a line. */
+  /** Whether text was skipped up to the middle of a line. */
   #isTorn = false
 
   /** Whether text is kept for later. */
@@ -21,7 +24,7 @@ export class IngestThrottle {
     return this.#kept !== ""
   }
 
-  /** Takes text, and answers what is to be read now. `nowMs` is a clock that never goes back. */
+  /** Takes text, and returns the text to read now. `nowMs` is a clock that never goes back. */
   push(text: string, nowMs: number): string {
     this.#units = Math.min(BURST, this.#units + (nowMs - (this.#atMs ?? nowMs)) * PER_MS)
     this.#atMs = nowMs
@@ -30,7 +33,7 @@ export class IngestThrottle {
     return isEnough ? this.take() : ""
   }
 
-  /** What was kept, to be read now. */
+  /** The text that was kept, to read now. */
   take(): string {
     const kept = this.#kept
     this.#kept = ""
@@ -38,7 +41,7 @@ export class IngestThrottle {
     return kept
   }
 
-  /** The milliseconds after which what is kept may be read. */
+  /** After how many milliseconds the kept text may be read. */
   get waitMs(): number {
     return Math.max(0, (PIECE - this.#units) / PER_MS)
   }

@@ -54,11 +54,11 @@ export interface IngestParts {
 }
 
 /**
- * Stores the output of one renderer as progress of one item.
+ * Stores the output of one renderer as the progress of one item.
  *
- * The output is read as fast as it comes, and the latest report is stored as fast as the database allows: a renderer
- * whose output is not read stands still, and watching it must never cause that. A flood of it is taken, too, and passed
- * over up to the newest, so that it costs others nothing.
+ * The output is read as fast as it comes, and the latest report is stored as fast as the database allows. A
+ * renderer whose output is not read stands still, and watching it must never cause that. A flood of output is
+ * accepted, too, but only its newest part is read, so that it costs others nothing.
  */
 export class Ingest {
   readonly #workers: IngestParts["workers"]
@@ -72,10 +72,10 @@ export class Ingest {
   #isAlive = false
   #heardMs: number
   #hasSpoken = false
-  /** The attempt that this output belongs to, once that has begun. */
+  /** The attempt to which this output belongs, once it has begun. */
   #attempt: AttemptName | undefined
   readonly #printed: OutputWriter | undefined
-  /** The output from before that. */
+  /** The output from before the attempt began. */
   readonly #early: Uint8Array[] = []
   #writing: Promise<void> | undefined
   #refusal: unknown
@@ -92,9 +92,9 @@ export class Ingest {
   }
 
   /**
-   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first
-   * words, not by the request: ffmpeg opens the request even if its input is missing.
-   * @throws AppError for what the queue refuses
+   * Reads the whole output. Each piece is progress and a heartbeat. The first words start a waiting item, not
+   * the request, because ffmpeg opens the request even if its input is missing.
+   * @throws AppError the refusal of the queue
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
@@ -116,14 +116,14 @@ export class Ingest {
     await this.settle()
   }
 
-  /** Resolves when everything that was heard is stored. @throws AppError what the queue refused with */
+  /** Resolves when everything that was read is stored. @throws AppError the refusal of the queue */
   async settle(): Promise<void> {
     await this.#writing
     if (this.#current !== undefined) await this.#printed?.end().catch(() => undefined)
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
-  /** Ends the listening with this error, whatever the renderer still says. */
+  /** Ends the reading with this error, whatever the renderer still prints. */
   stop(error: unknown): void {
     this.#refusal ??= error
     this.#over.resolve()
@@ -139,7 +139,9 @@ export class Ingest {
     if (this.#refusal === undefined) this.#hear(this.#throttle.take())
   }
 
-  /** Keeps what was printed, once its attempt has begun. If it cannot be kept, the progress goes on anyway. */
+  /**
+   * Stores what was printed after the attempt has begun. If it cannot be stored, the progress goes on anyway.
+   */
   #keep(...bytes: Uint8Array[]): void {
     this.#early.push(...bytes)
     if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()
@@ -176,14 +178,14 @@ export class Ingest {
   }
 
   /**
-   * Renews a lease of this length during a silence: a renderer can work for minutes without a line. A silence that is
-   * longer than it can be ends the lease, and then the listening with `lease_lost`.
+   * Renews a lease of this length during a silence, because a renderer can work for minutes without printing
+   * a line. A longer silence ends the lease, and then the reading with `lease_lost`.
    */
   keepAlive(leaseMs: number): void {
     const silentMs = this.#now() - this.#heardMs
     const mostMs = Math.max(leaseMs, this.#mostSilenceMs)
     if (silentMs >= mostMs) this.#loseLease(silentMs)
-    // A renewal now would outlast the silence that is allowed.
+    // A renewed lease would last longer than the allowed silence.
     if (silentMs + leaseMs > mostMs) return
     this.#isAlive = true
     this.#store()
@@ -232,14 +234,18 @@ export class Ingest {
     // The steps before this one are done.
     const begun: Report = span && isFirst ? { progress: span.from, basis: "declared" } : {}
     const told = span ? { ...begun, ...spanned(report, span) } : report
-    // Without a lease nothing else ties this output to its attempt: the item may have been cancelled and retried.
+    // Without a lease nothing else connects this output to its attempt: the item may have been cancelled and
+    // retried.
     const attempt = token === undefined ? this.#current : undefined
     const { item } = await this.#workers.report(id, token, told, attempt)
     this.#attempt = item
     this.#keep()
   }
 
-  /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
+  /**
+   * Completes or fails the item, according to the end of its output. @throws AppError the refusal of the
+   * queue
+   */
   async finish(): Promise<LeaseStanding | undefined> {
     const { renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence

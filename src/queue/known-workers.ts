@@ -2,27 +2,27 @@ import type { QueueItem } from "../item/item.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
 
-/** A worker, and which items it takes: those whose tags are all among its own. */
+/** A worker and its tags: it takes items whose tags are all among these. */
 export interface Present {
   /** Its name. */
   readonly worker: string
-  /** What it offers. */
+  /** Its tags. */
   readonly tags: readonly string[]
 }
 
-/** What a worker says of itself when it claims. */
+/** What a worker says about itself when it claims. */
 export interface Introduction extends Present {
-  /** The version of its program; undefined if it does not say. */
+  /** The version of its program; undefined if it does not send it. */
   readonly version?: string | undefined
-  /** Differs after each start of the worker; undefined if the worker does not send it. */
+  /** Different after each start of the worker; undefined if the worker does not send it. */
   readonly instance?: string | undefined
 }
 
-/** A worker as far as its claims and reports show it. */
+/** What is known of a worker from its claims and reports. */
 export interface KnownWorker extends Present {
-  /** The version of its program; empty if it did not say. */
+  /** The version of its program; empty if it did not send it. */
   readonly version: string
-  /** Whether it takes items by their place; one that only claimed by number takes no other. */
+  /** Whether it takes items by their place; a worker that has only claimed by number takes no other items. */
   readonly isTaking: boolean
   /** Whether one of its claims waits now, or its last claim or report is not older than half a minute. */
   readonly isThere: boolean
@@ -50,19 +50,21 @@ interface Taken {
   readonly instance: string | undefined
 }
 
-/** Entries about items beyond which the oldest are forgotten. */
+/** How many items are remembered with their workers; the oldest are forgotten first. */
 const MANY = 10_000
-/** Workers beyond which the one that was silent for longest is forgotten. */
+/** How many workers are remembered; the one that was silent for longest is forgotten first. */
 const MANY_WORKERS = 1000
 const MANY_INSTANCES = 16
 /** A worker that was silent for this long is forgotten. */
 const FORGET_MS = 3_600_000
-/** A worker that claims without waiting counts as there if its last claim or report is not older than this. */
+/**
+ * A worker that claims without waiting counts as present if its last claim or report is not older than this.
+ */
 const THERE_MS = 30_000
 
 /**
- * Which workers there are, as far as their claims and reports show it: after a restart less is known. The
- * workers of the other servers of a fleet are learned from them.
+ * The known workers, learned from their claims and reports, so after a restart fewer are known. The workers
+ * of the other servers of a fleet are learned from these servers.
  */
 export class KnownWorkers {
   readonly #nowMs: () => number
@@ -72,7 +74,7 @@ export class KnownWorkers {
   readonly #drained = new DrainedWorkers()
   #others: readonly WorkerReport[] = []
 
-  /** `nowMs` are the epoch milliseconds of now. */
+  /** `nowMs` returns the present time in epoch milliseconds. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
   }
@@ -113,14 +115,14 @@ export class KnownWorkers {
         ...this.#drained.reportOf(worker),
         ...{ tags, version, isTaking, idleMs },
         isWaiting: waits > 0,
-        // The worker's connection is open, so it is heard now.
+        // The worker's connection is open, so it counts as heard now.
         heardMs: waits > 0 ? this.#nowMs() : heardMs,
         starts: [...instances],
       }),
     )
   }
 
-  /** Takes the workers that the other servers know. Answers whether this drains a worker that was not drained. */
+  /** Takes the reports of the other servers. Returns whether they drain a worker that was not drained. */
   learn(others: readonly WorkerReport[]): boolean {
     this.#others = others
     return others.filter((report) => this.#drained.learn(report)).length > 0
@@ -154,7 +156,7 @@ export class KnownWorkers {
     }
   }
 
-  /** Notes which worker took an item, and with which tags; null if it was claimed by its number. */
+  /** Notes which worker took an item, and with which tags; null if it claimed the item by its number. */
   took(id: number, tags: readonly string[] | null, instance?: string): void {
     this.#taken.delete(id)
     this.#taken.set(id, { tags, instance })
@@ -174,7 +176,7 @@ export class KnownWorkers {
     const others = this.#others.filter((other) => other.worker === worker)
     const entry = this.#workers.get(worker)
     if (!entry && others.length === 0) return false
-    // The worker's next claim may come to this server, and the others learn of it from this one.
+    // The worker's next claim may come to this server, and the other servers learn of it from this one.
     const known = entry ?? this.#met(worker, Math.max(...others.map(({ heardMs }) => heardMs)))
     for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)
     this.#drained.set(worker, isDraining ? new Set(known.instances) : null, this.#nowMs())
@@ -186,20 +188,20 @@ export class KnownWorkers {
     return this.#drained.isDrained(worker, instance)
   }
 
-  /** Whether the worker of an item is drained, by the item. */
+  /** Whether the worker of this item is drained. */
   isDrainingAt({ id, worker }: Pick<QueueItem, "id" | "worker">): boolean {
     return this.isDraining(worker, this.#taken.get(id)?.instance)
   }
 
   /**
-   * The worker that takes the next item once this one is done. Null if none does: a worker that claimed an item by
-   * its number, or is drained, takes no other.
+   * The worker that takes the next item when this one is done. Null if none does: a worker that claimed an
+   * item by its number, or is drained, takes no other item.
    */
   afterwards({ id, worker, tags }: QueueItem): Present | null {
     const taken = this.#taken.get(id)
     if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
     if (taken) return { worker, tags: taken.tags ?? tags }
-    // The worker took the item at another server, or before this one started.
+    // The worker took the item from another server, or before this one started.
     const others = this.#others.filter((other) => other.worker === worker)
     const own = this.#workers.get(worker)
     const taking = own?.isTaking ? own : others.find(({ isTaking }) => isTaking)

@@ -14,19 +14,19 @@ import type { KnownKind, Runs } from "../store/contract/runs.ts"
 
 /** How many kinds are kept in memory. */
 const AT_HAND = 1000
-/** How many kinds are in memory from the start; the others are read when they are first asked for. */
+/** How many kinds are in memory from the start. Others are read when they are first needed. */
 const FROM_START = 8
-/** How many completed items of an older database are learned from, the newest. */
+/** The server learns from this many completed items of an older database, the newest ones. */
 const PAST_ITEMS = 64
 const PAGE_UPDATES = 1000
 const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
-/** What is in memory of a kind. */
+/** What is in memory about a kind. */
 interface InMemory extends Found {
   readonly experience: Experience | undefined
-  /** The runs that it comes from. */
+  /** The runs from which it was made. */
   readonly runs: readonly Run[]
   /** When they were read, in milliseconds of the monotonic clock. */
   readonly readMs: number
@@ -35,17 +35,17 @@ interface InMemory extends Found {
 /** The keys by which runs are found. */
 type Found = Pick<KnownKind, "kind" | "look">
 
-/** The length keeps two pairs apart whose texts are the same one after the other. */
+/** The length distinguishes two pairs whose texts are the same when they are joined. */
 const keyOf = ({ kind, look }: Found): string => `${kind.length} ${kind}${look}`
 
-/** Whether attempts look the same except for numbers: one more picture is one more step. */
+/** Whether attempts look the same except for numbers: one more picture makes one more step. */
 const isNear = (one: Found, other: Found): boolean =>
   withoutDigits(one.look) === withoutDigits(other.look) &&
   (one.kind === other.kind || (one.kind === one.look && other.kind === other.look))
 
 /**
- * What was learned about how long renders take, kept in memory: every decision on an item that is being worked on asks
- * it, so it never waits for the database.
+ * What was learned about how long renders take. It is kept in memory, so that decisions on running items,
+ * which all need it, never wait for the database.
  */
 export class LearnedDurations implements Service, Knowledge {
   readonly #store: Store
@@ -61,8 +61,9 @@ export class LearnedDurations implements Service, Knowledge {
   #kindsReadMs = 0
 
   /**
-   * `onError` is called when runs cannot be read; they are read again when they are asked for. What was read longer than
-   * `freshMs` milliseconds ago is read again, because other servers learn and forget too; by default never.
+   * `onError` is called when runs cannot be read; they are read again when they are next needed. Runs that
+   * were read more than `freshMs` milliseconds ago are read again, because other servers also learn and
+   * forget; default: never.
    */
   constructor(store: Store, onError: (error: unknown) => void, freshMs = Number.POSITIVE_INFINITY) {
     this.#store = store
@@ -71,7 +72,8 @@ export class LearnedDurations implements Service, Knowledge {
   }
 
   /**
-   * Puts the newest kinds into memory. Once per database, what it holds of completed items is learned in the background.
+   * Reads the newest kinds into memory. Once per database, the server learns in the background from items
+   * that completed before.
    */
   async start(): Promise<void> {
     const known = await this.#readKinds()
@@ -79,7 +81,7 @@ export class LearnedDurations implements Service, Knowledge {
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
 
-  /** Stops what is learned in the background. Reports that come later are followed as before. */
+  /** Stops learning in the background. Later reports are followed as before. */
   async stop(): Promise<void> {
     this.#isStopped = true
     await this.#past
@@ -100,12 +102,12 @@ export class LearnedDurations implements Service, Knowledge {
     return known ? known.experience : null
   }
 
-  /** A decision whose change also says how long the attempt will take. */
+  /** Extends a decision, so that its change also says how long the attempt will take. */
   follow(decide: Decide): Decide {
     return (stored, moment) => withCourse(stored, decide(stored, moment), moment, this)
   }
 
-  /** Takes note of a run whose item has been stored as completed: it is known to the next item of its kind. */
+  /** Learns from a run whose item was stored as completed. The next item of its kind uses it. */
   async note(run: KeptRun): Promise<void> {
     this.#hasRuns = true
     this.#know(run)
@@ -135,7 +137,7 @@ export class LearnedDurations implements Service, Knowledge {
     return this.#store.runs.kinds(MOST_KINDS)
   }
 
-  /** How long an item that waits will take on a worker; undefined while unknown. */
+  /** How long a waiting item will take on a worker; undefined if it is unknown. */
   async outlookOf({ kind, totals }: QueueItem): Promise<(worker: string) => Outlook | undefined> {
     if (this.of(kind, "") === null) await this.#loading.get(keyOf({ kind, look: "" }))
     const experience = this.of(kind, "")
@@ -211,7 +213,7 @@ export class LearnedDurations implements Service, Knowledge {
       if (this.#isStopped) return
       const run = pastRun(item, await this.#updatesOf(item.id))
       if (run) learned.push(run)
-      // Requests that have come meanwhile go first.
+      // Requests that have come in the meantime go first.
       await new Promise<void>((turn) => setImmediate(turn))
     }
     await runs.addLearned(learned)

@@ -3,18 +3,21 @@ import { Transcript } from "../renderers/transcript.ts"
 import { UnreadOutput } from "../renderers/unread-output.ts"
 import type { OutputEnd } from "../store/contract/outputs.ts"
 
-/** How long output is gathered before it is stored: far less than the second within which it is to be seen. */
+/**
+ * How long output is gathered before it is stored: far less than the second within which viewers should see
+ * it.
+ */
 const GATHER_MS = 200
 
-/** The most that waits to be stored, however much is kept. */
+/** How much output may wait to be stored, however much is kept. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024
 
-/** Stores pieces; resolves with where the output ends then. */
+/** Stores pieces; resolves with the new end of the output. */
 type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
 
 /**
- * Stores one output as it comes: as fast as the database allows, and never so that the sender waits for that. If it
- * comes faster, the oldest of what waits is left out.
+ * Stores one output as it comes, as fast as the database allows. The sender never waits for that: if output
+ * comes faster, the oldest waiting part is left out.
  */
 export class OutputWriter {
   readonly #store: Store
@@ -24,7 +27,9 @@ export class OutputWriter {
   /** The position of the first byte; undefined if the output goes on after what is stored. */
   readonly #from: number | undefined
   #bytes = 0
-  /** The end of an output that goes on, up to which its pieces were placed; undefined before the first. */
+  /**
+   * The end up to which pieces of an output without positions were placed; undefined before the first piece.
+   */
   #next: number | undefined
   #heard = 0
   #writing: Promise<void> | undefined
@@ -35,8 +40,9 @@ export class OutputWriter {
   #refusal: unknown
 
   /**
-   * `keepBytes` is how much of it is kept at all; 0 for nothing. `from` is the position of the first byte; undefined for
-   * an output that goes on after what is stored, where only what it shows counts, not what was drawn over.
+   * `keepBytes` is how much of the output is kept; 0 for nothing. `from` is the position of the first byte.
+   * If it is undefined, the output goes on after what is stored, and only the text that it finally shows
+   * counts.
    */
   constructor(store: Store, keepBytes: number, from: number | undefined) {
     this.#store = store
@@ -45,13 +51,13 @@ export class OutputWriter {
     this.#from = from
   }
 
-  /** Makes sure, before anything comes, that it may be stored. @throws AppError what the store refuses with */
+  /** Checks, before anything comes, that it may be stored. @throws AppError the refusal of the store */
   async begin(): Promise<void> {
     const { end } = await this.#store([])
     if (this.#from === undefined) this.#next = end
   }
 
-  /** Takes the next bytes. @throws AppError what the store refused with */
+  /** Takes the next bytes. @throws AppError the refusal of the store */
   push(bytes: Uint8Array): void {
     if (this.#refusal !== undefined) throw this.#refusal
     this.#bytes += bytes.length
@@ -60,7 +66,7 @@ export class OutputWriter {
     this.#writing ??= this.#writeSoon()
   }
 
-  /** Stores what is left; resolves with where the output ends. @throws AppError what the store refused with */
+  /** Stores what is left; resolves with the end of the output. @throws AppError the refusal of the store */
   async end(): Promise<OutputEnd> {
     this.#isEnding = true
     this.#hurry?.()

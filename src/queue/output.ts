@@ -11,11 +11,11 @@ import type { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { OutputWriter } from "./output-writer.ts"
 
-/** Pieces that one read of the database brings: at most about 1.5 MB. */
+/** How many pieces one read of the database returns: at most about 1.5 MB. */
 const PAGE_PIECES = 64
-/** How often a follower looks: another process that stores output sends no notification. */
+/** How often a follower reads again, because another process that stores output sends no notification. */
 const LOOK_MS = 500
-/** Items of a song among which its last attempt is looked for. */
+/** How many items of a song are searched for its last attempt. */
 const MAX_SONG_ITEMS = 1000
 
 /** How output is kept. */
@@ -28,7 +28,7 @@ export interface OutputSettings {
   readonly keepaliveMs: number
 }
 
-/** A place in what the command of an item printed. */
+/** A place in the output of an item. */
 export interface OutputPlace {
   /** The number of the attempt; undefined for the requested one. */
   readonly attempt: number | undefined
@@ -40,11 +40,11 @@ export interface OutputPlace {
 
 const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
 
-/** Whether a place is in another attempt than the one of this number that the item is at. */
+/** Whether a place is in another attempt, although the item's present attempt has the same number. */
 const isEarlier = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean =>
   attempt === item.attempt && begunMs !== undefined && begunMs !== msOf(item)
 
-/** Which output is asked for. */
+/** Which output to read. */
 export interface OutputQuery {
   /** The number of the only attempt to read; undefined for the last one and, if followed, all later ones. */
   readonly attempt: number | undefined
@@ -61,9 +61,9 @@ export type OutputEvent =
       readonly type: "piece"
       /** The attempt that printed it. */
       readonly attempt: number
-      /** How many bytes before it are not kept. */
+      /** How many bytes before this piece are not stored. */
       readonly missing: number
-      /** When the attempt began, in epoch milliseconds; absent for one before the item's latest. */
+      /** When the attempt began, in epoch milliseconds; absent if the item has begun a later attempt. */
       readonly begunMs?: number | undefined
     })
   /** Sent when nothing was printed for a while. */
@@ -83,7 +83,7 @@ export type OutputEvent =
       readonly status: Status
     }
 
-/** What the commands of attempts print: stored by their workers, read and followed by viewers. */
+/** The outputs of attempts: workers store them, viewers read and follow them. */
 export class Output implements Service {
   readonly #items: Items
   readonly #outputs: Outputs
@@ -100,15 +100,16 @@ export class Output implements Service {
 
   async start(): Promise<void> {}
 
-  /** Ends all reading that follows an output, and allows no more of it. */
+  /** Ends all readers that follow an output, and allows no new ones. */
   async stop(): Promise<void> {
     this.#isDraining = true
     for (const wakes of this.#followers.values()) for (const wake of wakes) wake()
   }
 
   /**
-   * Takes what the command of one attempt prints, from a position on; without one, after what is stored. `attemptOf`
-   * decides within each transaction to which attempt it belongs, and throws an AppError to refuse.
+   * Takes the output of one attempt's command, from a position on; without a position, after what is stored.
+   * `attemptOf` decides within each transaction to which attempt it belongs, and throws an AppError to refuse
+   * it.
    */
   writer(id: number, attemptOf: (stored: Stored) => number, from?: number): OutputWriter {
     const store = (pieces: readonly OutputPiece[]): Promise<OutputEnd> => this.#store(id, pieces, attemptOf)
@@ -116,8 +117,9 @@ export class Output implements Service {
   }
 
   /**
-   * Reads an output; ends with `end`, or with `shutdown`. Followed without an attempt, it goes on with those that come,
-   * until the item is finished. A follower waits for a database that is away.
+   * Reads an output; ends with `end` or `shutdown`. If it is followed and no attempt is named, the reader
+   * goes on with later attempts until the item is finished. A follower waits while the database is
+   * unavailable.
    * @throws AppError `not_found`
    */
   async read(id: number, query: OutputQuery, signal: AbortSignal): Promise<AsyncGenerator<OutputEvent>> {
@@ -132,7 +134,7 @@ export class Output implements Service {
   }
 
   /**
-   * The item of a song that was started last; with `only`, that item and no other.
+   * The item of a song that was started last. With `only`, no other item than that one counts.
    * @throws AppError `not_found`
    */
   async lastOfSong(songId: number, only?: number): Promise<number> {
@@ -168,7 +170,7 @@ export class Output implements Service {
       let item: QueueItem | undefined
       let isAway = false
       try {
-        // The item comes first: what is printed until its attempt ends is read after that.
+        // The item is read first, so that everything that is printed until its attempt ends is read after it.
         item = await this.#itemOf(reader.id)
         for await (const event of reader.pieces()) {
           yield event
@@ -205,7 +207,7 @@ export class Output implements Service {
     }
   }
 
-  /** Resolves when something may have been printed or have changed. */
+  /** Resolves when something may have been printed, or the item may have changed. */
   #news(id: number, signal: AbortSignal): Disposable & { readonly come: Promise<void> } {
     const { promise, resolve } = Promise.withResolvers<void>()
     const wake = (): void => resolve()
@@ -247,7 +249,7 @@ class OutputReader {
   /** The item. */
   readonly id: number
   readonly #outputs: Outputs
-  /** When the item's attempt began; after a retry its number comes again. */
+  /** When the item's attempt began. After a retry its number is used again. */
   #begun: string | null
   #begunMs: number | undefined
   #attempt: number
@@ -272,7 +274,7 @@ class OutputReader {
     return !isSameAttempt({ attempt, started_at }, { attempt: this.#attempt, started_at: this.#begun })
   }
 
-  /** Goes to the beginning of the attempt that the item is at; answers whether that is another one. */
+  /** Goes to the beginning of the item's present attempt. Returns whether it is another attempt. */
   goTo(item: QueueItem): boolean {
     if (!this.isOther(item)) return false
     this.#attempt = item.attempt
@@ -282,7 +284,7 @@ class OutputReader {
     return true
   }
 
-  /** What is kept after the place, which moves on. */
+  /** The stored pieces after the place, which moves on. */
   async *pieces(): AsyncGenerator<OutputEvent> {
     for (;;) {
       const { pieces, more } = await this.#outputs.read(this.id, this.#attempt, this.#at, PAGE_PIECES)

@@ -14,15 +14,18 @@ import type { Decide, Idempotency, Items, ListQuery } from "../store/contract/it
 import { DatabaseRoom } from "./database-room.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
 
-/** How many changes of a batch share a commit; other requests have their turn between two commits. */
+/** How many changes of a batch share a commit. Between two commits other requests have their turn. */
 const CHANGED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
-/** How many of the latest updates are looked through for the one that was read. */
+/** How many of the latest updates are searched for the one that was read. */
 const MAX_LOOKED_AT = 500
-/** Characters of JSON that one answer holds. */
+/** How many characters of JSON one answer has at most. */
 const HISTORY_SIZE = 4 * 1024 * 1024
 
-/** The body with its keys in order, so that the same body has the same digest however it was written. */
+/**
+ * The body with its keys in order, so that equal bodies have the same digest, whatever the order of their
+ * keys is.
+ */
 async function digest(body: NewItem): Promise<string> {
   const sorted = JSON.stringify(body, (_key, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
@@ -33,13 +36,13 @@ async function digest(body: NewItem): Promise<string> {
   return new Uint8Array(bytes).toHex()
 }
 
-/** What came of the same change of many items. */
+/** The results of the same change for many items. */
 interface Batch {
   readonly done: number[]
   readonly refused: { readonly id: number; readonly reason: AppError }[]
 }
 
-/** Whether an item failed or lost its worker; a cancel is wanted. */
+/** Whether an item failed or lost its worker. A cancelled item was ended on purpose. */
 const isUnwanted = ({ outcome }: QueueItem): boolean => outcome === "failed" || outcome === "lost"
 
 /**
@@ -76,12 +79,12 @@ export class Queue {
   }
 
   /**
-   * Merges `change` into an item: keys that are absent stay as they are. With `attempt` it is refused once that attempt
-   * has ended.
+   * Merges `change` into an item: absent keys stay as they are. With `attempt`, the change is refused if that
+   * attempt has ended.
    * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
   async update(id: number, change: ItemChange, attempt?: AttemptName): Promise<QueueItem> {
-    // The end of a render is stored, however full the database is.
+    // The end of a render is stored even if the database is full.
     if (change.status === undefined || !isFinished(change.status)) this.#room.check()
     return this.#change(id, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
@@ -90,7 +93,7 @@ export class Queue {
   }
 
   /**
-   * The keys that were changed in an item that was read at `readAt`, its `updated_at`, and is sent back
+   * The keys that were changed in an item that was read at `readAt` (its `updated_at`) and is sent back
    * whole.
    * @throws AppError `not_found`
    */
@@ -135,8 +138,8 @@ export class Queue {
   }
 
   /**
-   * Puts every item back into the queue that failed or lost its workers; those that were cancelled stay. Returns
-   * their IDs. Repeated, it finds none.
+   * Puts all items that failed or lost their workers back into the queue; cancelled items stay. Returns their
+   * IDs. When it is repeated, it finds none.
    * @throws AppError `unavailable`
    */
   async retryFailed(): Promise<number[]> {
@@ -144,7 +147,7 @@ export class Queue {
     let after: string | undefined
     do {
       const { items, next } = await this.#store.list({ status: "failed", limit: CHANGED_AT_ONCE, after })
-      // Together they share a commit.
+      // All of them share a commit.
       const unwanted = items.filter(isUnwanted)
       const changes = await Promise.all(unwanted.map(({ id }) => this.#retryUnwanted(id)))
       ids.push(...unwanted.filter((_, at) => changes[at]).map(({ id }) => id))
@@ -178,7 +181,7 @@ export class Queue {
     return since
   }
 
-  /** Gives items to workers again. @throws AppError `unavailable` */
+  /** Lets workers claim items again. @throws AppError `unavailable` */
   async resume(): Promise<void> {
     await this.#store.resume()
     // There is something to claim now.
@@ -194,8 +197,8 @@ export class Queue {
   }
 
   /**
-   * Does the same to many items. One that is refused stays as it is, and the others are changed.
-   * @throws Error that is not a refusal
+   * Does the same to many items. An item whose change is refused stays as it is, and the others are changed.
+   * @throws Error that is no refusal
    */
   async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<Batch> {
     const decide = { cancel: cancelled, retry: retried, delete: removed }[act]
@@ -233,7 +236,7 @@ export class Queue {
     return this.#store.list(query)
   }
 
-  /** The item a claim would take, or null. */
+  /** The item that a claim would take now, or null. */
   next(): Promise<QueueItem | null> {
     return this.#store.nextWaiting()
   }

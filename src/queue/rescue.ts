@@ -9,9 +9,9 @@ const TURN_MS = 500
 /** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
 
-/** When items are taken back, and when they are called stalled. */
+/** When items are taken back, and when they are marked as stalled. */
 export interface RescueOptions {
-  /** A processing item that has not moved for this many milliseconds is marked stalled. */
+  /** A processing item that has not moved for this many milliseconds is marked as stalled. */
   readonly stallAfterMs: number
   /** How many times an item may lose its worker before it is marked as lost; 0 for no limit. */
   readonly maxRescues: number
@@ -24,7 +24,7 @@ export interface RescueOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** The timer over items that are being worked on: it takes them back from lost workers, and marks stalled ones. */
+/** The timer for running items: it takes them back from lost workers, and marks stalled ones. */
 export class Rescue extends Repeating {
   readonly #store: Items & Life
   readonly #bus: Bus
@@ -37,7 +37,7 @@ export class Rescue extends Repeating {
     this.#options = options
   }
 
-  /** Makes leases longer by the time in which no server was alive, and starts the timer. */
+  /** Extends leases by the time in which no server ran, and starts the timer. */
   override async start(): Promise<void> {
     await this.#store.alive()
     await super.start()
@@ -49,17 +49,17 @@ export class Rescue extends Repeating {
     const { clock, outages } = this.#store
     const beganMs = clock.steadyMs()
     if (lateMs > SUSPENDED_MS) outages.begin(beganMs - lateMs)
-    // This also notices the end of an outage: the fault of a database that is not asked would stay.
+    // This also notices the end of an outage: if nothing asked the database, its fault would stay.
     const isAnyLeased = await this.#store.isAnyLeased()
     if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
     if (clock.steadyMs() - beganMs > SUSPENDED_MS) {
-      // The machine was suspended within this turn: the next one comes too late for the leases.
+      // The machine was suspended during this turn, so the next turn comes too late for the leases.
       outages.begin(beganMs)
       await this.#store.alive()
     }
     const now = clock.steadyMs()
     if (isAnyLeased) await this.#rescue({ due: "lease", by: now }, maxRescues)
-    // During an outage nothing could be reported.
+    // During an outage no worker could report.
     if (now - outages.endedMs >= stallAfterMs) {
       await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)
     }

@@ -12,16 +12,16 @@ import type { Life } from "../store/contract/life.ts"
 import type { KnownWorkers } from "./known-workers.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
 
-/** How many items are looked at, those that are being worked on included. */
+/** How many items are considered, including running ones. */
 const MOST_ITEMS = 1000
-/** How long a forecast is used again. */
+/** How long a forecast is reused. */
 const FRESH_MS = 1000
 /** The uncertainty of a time that comes only from the pace of one attempt, as a part of it. */
 const PACE_ALONE = 0.3
 
-/** When the waiting items start, and how many workers that rests on. */
+/** When the waiting items start, and the number of workers on which the forecast is based. */
 export interface QueueForecast extends Forecast {
-  /** How many workers there are, as far as their claims show it. */
+  /** How many workers there are, according to their claims. */
   readonly workers: number
 }
 
@@ -39,7 +39,7 @@ export class StartForecasts {
     this.#learned = learned
   }
 
-  /** When the waiting items start, as of a second ago at most. */
+  /** When the waiting items start; at most one second old. */
   now(): Promise<QueueForecast> {
     const nowMs = this.#store.clock.steadyMs()
     if (this.#latest && nowMs - this.#madeMs < FRESH_MS) return this.#latest
@@ -51,7 +51,7 @@ export class StartForecasts {
     return made
   }
 
-  /** When each of these items starts, as far as they wait and it is known. */
+  /** When each of these items starts, for waiting items whose start is known. */
   async of(items: readonly QueueItem[]): Promise<ReadonlyMap<number, Start>> {
     if (!items.some(waits) || !(await this.#learned.isAnythingKnown())) return new Map()
     const { starts } = await this.now()
@@ -61,7 +61,7 @@ export class StartForecasts {
   async #made(): Promise<QueueForecast> {
     const { items, next } = await this.#store.list({ limit: MOST_ITEMS })
     const nowMs = this.#store.clock.now()
-    // A paused queue gives no items out, for an unknown time.
+    // A paused queue gives out no items, for an unknown time.
     const isPaused = (await this.#store.pausedAt()) !== null
     const slots = isPaused ? [] : this.#slots(items, nowMs)
     const waiting: Waiting[] = []
@@ -99,7 +99,7 @@ const waits = ({ status }: QueueItem): boolean => status === "queued" || status 
 const secondsTo = (time: string | null, nowMs: number): number =>
   time === null ? 0 : (Date.parse(time) - nowMs) / 1000
 
-/** When an item that is being worked on is done; undefined while unknown, and once it takes longer than its band says. */
+/** When a running item is done; undefined if it is unknown, and when it takes longer than its band. */
 function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {
   const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high, updated_at, cancel_requested_at } = item
   if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }

@@ -10,13 +10,13 @@ const HOUR_MS = 3_600_000
 /** How many of the latest items an overview shows. */
 const LATEST = 10
 
-/** What finished since a moment. */
+/** The items that finished since a moment. */
 export interface Period extends Finished {
   /** The moment, RFC 3339 UTC. */
   readonly since: string
 }
 
-/** The whole queue in figures. */
+/** The figures of the whole queue. */
 export interface QueueFigures {
   /** How many items there are now, by standing. */
   readonly standing: Standings
@@ -30,7 +30,10 @@ export interface QueueFigures {
   readonly thisWeek: Period
 }
 
-/** Reads in a time zone; an unknown zone is refused like any wrong parameter. @throws AppError `invalid` */
+/**
+ * Reads figures in a time zone. An unknown zone is refused like any wrong parameter. @throws AppError
+ * `invalid`
+ */
 function inZone<T>(timeZone: string, read: () => T): T {
   try {
     return read()
@@ -42,7 +45,7 @@ function inZone<T>(timeZone: string, read: () => T): T {
   }
 }
 
-/** What a front end shows at a glance. */
+/** A summary of the queue for a front end. */
 export interface Overview {
   /** How many songs have ever been in the queue. */
   readonly songs: number
@@ -84,7 +87,7 @@ export class QueueTotals {
     }
   }
 
-  /** What a front end shows at a glance; see `counts`. @throws AppError `invalid` */
+  /** The summary for a front end; see `counts`. @throws AppError `invalid` */
   async overview(timeZone: string): Promise<Overview> {
     const nowMs = this.#store.clock.now()
     const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))

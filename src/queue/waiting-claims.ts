@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { Items } from "../store/contract/items.ts"
 
-/** The part of the server's time that may go into looking for work for waiting claims. */
+/** The part of the server's time that may be used for searching work for waiting claims. */
 const LOOKING_PART = 0.1
 const MAX_PAUSE_MS = 250
 
@@ -11,7 +11,7 @@ interface Group {
   readonly rings: Set<() => void>
 }
 
-/** Wakes a claim that waits. */
+/** Wakes a waiting claim. */
 export interface ClaimBell extends Disposable {
   /** Resolves when there may be something to claim, when the signal aborts, or when the bell is disposed of. */
   readonly rung: Promise<void>
@@ -19,7 +19,7 @@ export interface ClaimBell extends Disposable {
 
 /** How claims wait. */
 export interface WaitingClaimsOptions {
-  /** Called when the database cannot be read; the next look tries again. */
+  /** Called when the database cannot be read; the next search tries again. */
   readonly onError: (error: unknown) => void
   /**
    * How many different sets of tags waiting claims may have, because each of them is searched; 0 (the
@@ -55,7 +55,7 @@ export class WaitingClaims {
     this.#onError = onError
   }
 
-  /** A bell for a claim by a worker with these tags; undefined if claims wait with too many other sets of tags. */
+  /** A bell for a claim of a worker with these tags; undefined if too many other sets of tags wait. */
   bell(tags: readonly string[], signal: AbortSignal): ClaimBell | undefined {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
@@ -88,8 +88,8 @@ export class WaitingClaims {
   }
 
   /**
-   * Wakes the claims for which there is an item: one look a turn of the event loop, however often it is asked for. The
-   * longer a look takes, the longer is the pause before the next one.
+   * Wakes the claims for which there is an item. It searches at most once per turn of the event loop, however
+   * often it is called. The longer a search takes, the longer is the pause before the next one.
    */
   look(): void {
     this.#isAsked = true

@@ -27,7 +27,10 @@ import type { LearnedDurations } from "./learned-durations.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 const TURN_MS = 500
-/** How long a new claim of a drained worker waits for its answer, if it would have waited for an item. */
+/**
+ * How long a new claim of a drained worker waits for its answer, if it would otherwise have waited for an
+ * item.
+ */
 const DRAINED_MS = 1000
 /** 10 s after the first failure, then 20, 40, 80 s and so on up to 10 minutes, each within 20 %. */
 const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
@@ -42,7 +45,7 @@ export interface Lease {
   readonly renew_every: number
 }
 
-/** What a worker asks for: an item whose tags are all among its own. */
+/** What a worker asks for: an item whose tags are all among the worker's. */
 export interface Claim extends Omit<Taker, "token">, Introduction {}
 
 /** An item, and the right to write it. */
@@ -53,7 +56,7 @@ export interface Leased {
   readonly lease: Lease
 }
 
-/** How a worker stands with its item after a request. */
+/** The state of a worker's lease after a request. */
 export interface LeaseStanding {
   /** Whether the worker must go on or stop. */
   readonly directive: Directive
@@ -62,8 +65,8 @@ export interface LeaseStanding {
   /** When the lease runs out, RFC 3339 UTC; null if the worker holds none. */
   readonly expiresAt: string | null
   /**
-   * How long the lease lasts from the answer on, in milliseconds; null if the worker holds none. What waits counts by
-   * this: `expiresAt` is of the database's clock, which that of the machine may differ from.
+   * How long the lease lasts from the answer on, in milliseconds; null if the worker holds none. Use this to
+   * wait: `expiresAt` is a time of the database's clock, and the clock of the machine may differ.
    */
   readonly leaseMs: number | null
   /** Whether the worker must take no more items after this one. */
@@ -84,12 +87,12 @@ export interface WorkersOptions {
   readonly lookRestMs?: number
   /** Called with the duration of each search for waiting claims, in seconds; absent for no call. */
   readonly onLook?: (seconds: number) => void
-  /** Called when the database cannot be read for the claims that wait; it is tried again. */
+  /** Called when the database cannot be read for waiting claims; the read is tried again. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * The workers' side of the queue: claim, report, heartbeat, complete, fail, release. A lease token is checked in the
+ * The queue for workers: claim, report, heartbeat, complete, fail, release. A lease token is checked in the
  * transaction that writes.
  */
 export class Workers implements Service {
@@ -115,12 +118,12 @@ export class Workers implements Service {
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 
-  /** From now on claims that wait are also woken for items whose time has come. */
+  /** From now on waiting claims are also woken for items whose time has come. */
   async start(): Promise<void> {
     if (!this.#draining) this.#turns = every(TURN_MS, () => this.#waiting.look(), this.#options.onError)
   }
 
-  /** Answers the claims that wait. Claims that come later are answered at once. */
+  /** Answers the waiting claims. Later claims are answered at once. */
   async stop(): Promise<void> {
     this.#draining = true
     this.#unlisten()
@@ -134,19 +137,20 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and soon
-   * for a worker that is drained.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then; a
+   * drained worker gets null soon.
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
     const { tags, version: _version, instance, ...taker } = claim
     this.presence.claims(claim)
     for (let isNew = true; ; isNew = false) {
-      // Ask for the bell before the look; otherwise an item that is added in between would not wake the claim.
+      // The bell must be requested before the search; otherwise an item that is added in between would not
+      // wake the claim.
       using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
       if (this.presence.isDraining(claim.worker, instance)) {
-        // A worker of an older version, which does not know the answer `drain`, would ask again at once, and
-        // again.
+        // A worker of an older version does not know the answer `drain`, and would claim again and again
+        // without a pause.
         if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
         return null
       }
@@ -163,7 +167,7 @@ export class Workers implements Service {
         using _here = this.presence.wait(claim)
         await bell.rung
       }
-      // The worker may have gone meanwhile; then it must take nothing.
+      // The worker may have gone in the meantime, and then it must take nothing.
       if (signal.aborted || this.#draining) return null
     }
   }
@@ -180,8 +184,9 @@ export class Workers implements Service {
   }
 
   /**
-   * Stores what a worker reports, and renews its lease. Without a token no worker may hold the item. With `attempt` the
-   * report belongs to that attempt, and is refused once it has ended; without, it may start one.
+   * Stores a worker's report, and renews its lease. Without a token, no worker may hold the item. With
+   * `attempt`, the report belongs to that attempt, and is refused if that attempt has ended; without it, the
+   * report may start an attempt.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   async report(
@@ -191,7 +196,7 @@ export class Workers implements Service {
     attempt?: AttemptName,
   ): Promise<LeaseStanding> {
     const { room } = this.#options
-    // A report for which there is no room is still a sign of life.
+    // A report for which there is no room still shows that the worker is alive.
     if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
     room?.check()
     return this.#change(id, (stored, moment) => {
@@ -231,20 +236,22 @@ export class Workers implements Service {
   }
 
   /**
-   * Whether a worker is to go on. Nothing is written, and the lease is not renewed.
+   * Whether a worker must go on or stop. Nothing is written, and the lease is not renewed.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   async look(id: number, token: string): Promise<Directive> {
     return (await this.#change(id, (stored) => lookedAt(stored, token))).directive
   }
 
-  /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
+  /**
+   * Ends a lease and completes the item. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
+   */
   complete(id: number, token: string, result: Result): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
   }
 
   /**
-   * Ends a lease with a failure. Without `retryInMs` the next attempt waits as `RETRY` says.
+   * Ends a lease and fails the attempt. Without `retryInMs` the next attempt waits as `RETRY` says.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   fail(
@@ -271,13 +278,13 @@ export class Workers implements Service {
     if (!this.presence.drain(worker, isDraining)) {
       throw new AppError("not_found", `no worker "${worker}" made a claim or a report within an hour`)
     }
-    // Claims that wait are answered.
+    // Waiting claims of the worker are answered.
     if (isDraining) this.#waiting.ringAll()
   }
 
   /** Takes the workers that the other servers of a fleet know. */
   learn(others: readonly WorkerReport[]): void {
-    // Claims of workers that were drained at another server are answered.
+    // Waiting claims of workers that were drained at another server are answered.
     if (this.presence.learn(others)) this.#waiting.ringAll()
   }
 

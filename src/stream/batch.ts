@@ -1,7 +1,10 @@
 import type { StoredUpdate } from "../item/stored.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
-/** What was new in one turn of the event loop: the updates in `(previous, head]`. */
+/**
+ * The updates that were new in one turn of the event loop: their event IDs are above `previous` and up to
+ * `head`.
+ */
 export class Batch {
   /** The newest event ID before this batch. */
   readonly previous: number
@@ -27,7 +30,7 @@ export class Batch {
   }
 }
 
-/** Brings a batch to those who listen to the broadcaster. */
+/** Carries a batch to the listeners of the broadcaster. */
 export class BatchEvent extends Event {
   /** What is new. */
   readonly batch: Batch

@@ -13,20 +13,23 @@ import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
-/** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
+/**
+ * How many streams are woken for a batch in one turn. At full load 64 gave a fifth more deliveries than all
+ * at once.
+ */
 const WAKE_SLICE = 64
 const RETRY_MS = 1000
-/** The longest that a stream waits for what is being read before it opens with what is in memory. */
+/** How long a stream waits at most for a read that is under way before it opens with what is in memory. */
 const CATCH_UP_MS = 1000
 /**
- * How many times as long as a fan-out took updates then gather for the next one. 3 gave a sixth more deliveries flat out
- * than 1 (16 publishers, 100 readers), and 6 no more than 3.
+ * After a fan-out, updates gather for this many times as long as the fan-out took. At full load 3 gave a
+ * sixth more deliveries than 1 (16 publishers, 100 readers), and 6 gave no more than 3.
  */
 const PAUSE_TIMES = 3
-/** The longest that updates wait to gather, and only while the fan-out is busy. */
+/** How long updates gather at most, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
-/** A promise that is resolved by its maker, and after `CATCH_UP_MS` in any case. */
+/** A promise that its maker resolves; it resolves after `CATCH_UP_MS` in any case. */
 function expected(): PromiseWithResolvers<void> {
   const waiting = Promise.withResolvers<void>()
   const late = setTimeout(waiting.resolve, CATCH_UP_MS)
@@ -69,18 +72,18 @@ export class Broadcaster extends EventTarget {
   readonly #pauses: QueuePause
   #head = 0
   #examined = 0
-  /** The event IDs whose updates are gone. */
+  /** The event IDs whose updates were lost. */
   #lost: Lost | null = null
-  /** How often following the history began: what was read before belongs to streams that have left. */
+  /** How often following the history has begun. A read from before belongs to streams that have left. */
   #followed = 0
-  /** Whether `head` is known, and with it from where the history is followed. */
+  /** Whether `head` is known, from which the history is followed. */
   #isFollowing = false
   /** Pending until the broadcaster follows the history. */
   #ready: Promise<void> | undefined
   #rings = 0
   /** Whether the bell has rung since the history was last read. */
   #isRung = false
-  /** When it first did, in milliseconds of `performance.now()`. */
+  /** When the bell first rang since then, in milliseconds of `performance.now()`. */
   #rungMs = 0
   /**
    * When the bell first rang for what is being read and delivered now, in milliseconds of
@@ -89,9 +92,9 @@ export class Broadcaster extends EventTarget {
   #answeredMs = 0
   #pumping = false
   #isReading = false
-  /** Resolves when what is being read has been read; undefined if nothing waits for that. */
+  /** Resolves when the present read has ended; undefined if nothing waits for it. */
   #read: PromiseWithResolvers<void> | undefined
-  /** Resolves when what will be read next has been read. */
+  /** Resolves when the next read has ended. */
   #nextRead: PromiseWithResolvers<void> | undefined
   /** Resolves when all streams that the latest batch concerns are awake. */
   #waking: Promise<void> = Promise.resolve()
@@ -137,16 +140,16 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * The first event ID after those that were lost, if this one is among them: its stream has shown what is no longer
-   * true. Otherwise undefined.
+   * The first event ID after the lost ones, if this event ID is among them: then its stream has shown
+   * something that is no longer true. Otherwise undefined.
    */
   afterLost(eventId: number): number | undefined {
     return this.#lost && isLost(eventId, this.#lost) ? this.#lost.upTo + 1 : undefined
   }
 
   /**
-   * Whether the tail has every update after this event ID, which must be one that this server or another of the same
-   * history has given. A stream that resumes there needs nothing from the history.
+   * Whether the tail has every update after this event ID. A server of this history must have given that ID.
+   * A stream that resumes there needs no read of the history.
    */
   covers(eventId: number): boolean {
     if (!this.#isFollowing || eventId > this.#head || isLost(eventId, this.#lost)) return false
@@ -154,8 +157,8 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Resolves once everything has been read for which the bell has rung, or after a second at the latest; undefined if
-   * it has been, or no stream is open.
+   * Resolves when everything was read for which the bell has rung, or after one second at the latest.
+   * Undefined if it was read already, or if no stream is open.
    */
   caughtUp(): Promise<void> | undefined {
     if (!this.#isFollowing) return undefined
@@ -173,7 +176,7 @@ export class Broadcaster extends EventTarget {
     return this.#rings
   }
 
-  /** Whether the server stops, and streams are to end. */
+  /** Whether the server stops, so that streams must end. */
   get draining(): boolean {
     return this.#draining
   }
@@ -220,7 +223,7 @@ export class Broadcaster extends EventTarget {
     return this.#seats.size
   }
 
-  /** Ends the streams of an owner who may watch no more. */
+  /** Ends the streams of an owner who may no longer watch. */
   dismiss(owner: Owner): void {
     owner.hasEnded = true
     for (const seat of [...this.all()]) if (seat.owner === owner) this.leave(seat)
@@ -247,13 +250,13 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Streams are woken in slices: a few of them do all their work, up to their last write, while the
-   * processor's caches are warm.
+   * Streams are woken in slices: a few of them do all their work, up to their last write, while the caches of
+   * the processor are warm.
    */
   #wakeAll(seats: readonly Seat[], examined: number): Promise<void> {
     return this.#inSlices(seats, (slice) => {
       for (const seat of slice) seat.wake("batch", examined)
-      // Those that waited have written by now.
+      // Streams that waited have written by now.
       this.metrics.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
     })
   }
@@ -265,7 +268,7 @@ export class Broadcaster extends EventTarget {
     }
   }
 
-  /** The first stream has joined: follow the history from its head on. */
+  /** The first stream has joined, so the history is followed from its head on. */
   #follow(): void {
     this.#isRung = false
     this.#isFollowing = false
@@ -289,11 +292,11 @@ export class Broadcaster extends EventTarget {
     }
   }
 
-  /** The last stream has left: forget the tail, and read nothing more. */
+  /** The last stream has left, so the tail is dropped and nothing more is read. */
   #unfollow(): void {
     this.#keepalives.stop()
     this.#pauses.rest()
-    // A head that is still being read must not be taken for one that is followed.
+    // A head that is still being read must not count as the head of the present following.
     this.#followed += 1
     this.#isFollowing = false
     this.tail.clear()
@@ -309,7 +312,8 @@ export class Broadcaster extends EventTarget {
     this.#pumping = true
     const pauseMs = this.#pauseUntilMs - performance.now()
     const pump = (): void => void this.#pump()
-    // Never in this turn: the answers to the writers go out first, and their next writes gather.
+    // This is never done in the present turn: first the writers get their answers, and their next writes
+    // gather.
     if (pauseMs > 0) setTimeout(pump, pauseMs)
     else setImmediate(pump)
   }
@@ -342,14 +346,14 @@ export class Broadcaster extends EventTarget {
   async #announce(): Promise<boolean> {
     const followed = this.#followed
     await this.#ready?.catch(() => undefined)
-    // Without a head the whole history would be new. Then no stream is open: none was let in.
+    // Without a head the whole history would be new. But then no stream is open, because none was let in.
     if (!this.#isFollowing) return false
     const previous = this.#head
     const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
-    // All streams have left since, and those that have joined follow from another place.
+    // All streams have left since then, and new streams follow the history from another place.
     if (this.#followed !== followed || this.#seats.size === 0) return true
     const [first, last] = [updates[0], updates.at(-1)]
-    // Event IDs follow each other at the head, so a jump can mean that the database lost some.
+    // At the head event IDs have no gaps, so a jump can mean that the database lost some updates.
     const isStrange = first ? first.id > previous + 1 : (await this.#history.head()) !== previous
     if (isStrange && (await this.#hasLost(previous))) return true
     if (!last) return false
@@ -363,7 +367,9 @@ export class Broadcaster extends EventTarget {
     return more
   }
 
-  /** Whether announced updates are gone. Then all streams begin again, after the event IDs of those. */
+  /**
+   * Whether announced updates are gone. Then all streams begin again after the event IDs of the lost updates.
+   */
   async #hasLost(previous: number): Promise<boolean> {
     const { lost } = await this.#history.bounds()
     if (this.#head !== previous) return false

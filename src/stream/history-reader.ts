@@ -16,13 +16,13 @@ import { thinned } from "./thinning.ts"
 import { type Hole, salvage } from "./unreadable-updates.ts"
 
 /**
- * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many take 3.2 ms, a
- * quarter more for each row.
+ * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many rows take 3.2 ms,
+ * which is a quarter more per row.
  */
 const PAGE_UPDATES = 256
 /** How many updates are read one by one if a page cannot be read. */
 const SALVAGED_UPDATES = 256
-/** How long to wait before what could not be read is read again. */
+/** How long to wait before a failed read is repeated. */
 const RETRY_MS = 1000
 const SNAPSHOT_UPDATES = 256
 
@@ -56,24 +56,27 @@ export interface ReadingSeat extends Seat {
   readonly wanted: Wanted
   /** The status in the last update that was examined. */
   status: Status | undefined
-  /** The event ID up to which the stream has to say everything before it says `live`; undefined once it has. */
+  /**
+   * The event ID up to which the stream must send everything before it sends `live`; undefined after that.
+   */
   liveAt: number | undefined
-  /** What the stream has said last of whether the queue is paused. */
+  /** What the stream has last said about whether the queue is paused. */
   pause: Pause
 }
 
-/** A piece of the history as it was read; `more` if it was cut. */
+/** A piece of the history as it was read. `more` says that it was cut. */
 interface Piece {
   readonly found: readonly (UpdateFrame | Hole)[]
   readonly more: boolean
 }
 
-/** Frames to send, list by list; the place has moved when a list is given. */
+/** Frames to send, one list after the other. The place has moved when a list is yielded. */
 export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
 
 /**
- * Reads for one stream what its broadcaster does not hold in memory: openings, replays, and what a slow stream missed.
- * Made when it is needed and dropped after its last list, so that an open stream does not keep it.
+ * Reads for one stream what the broadcaster does not have in memory: openings, replays, and updates that a
+ * slow stream missed. It is made when it is needed and dropped after its last list, so that an open stream
+ * does not keep it.
  */
 export class HistoryReader {
   readonly #place: ReadingSeat
@@ -151,7 +154,7 @@ export class HistoryReader {
 
   /** Every update after the cursor up to `newest`, perhaps some more, and `live`. */
   async *#replay(newest: number): Passage {
-    // A replay can take longer than a drain may; the client resumes it at its last event ID.
+    // A replay can take longer than a drain may. The client resumes it at its last event ID.
     while (this.#isWatched) {
       const frames = await this.#older(newest)
       const { cursor } = this.#place
@@ -198,7 +201,7 @@ export class HistoryReader {
     return salvage((some) => this.#patiently(() => history.updates(some)), ids)
   }
 
-  /** Reads, again and again while the database is away: what it cannot give now is not damaged. */
+  /** Repeats a read while the database is unavailable: data that it cannot give now is not damaged. */
   async #patiently<T>(read: () => Knowable<T>): Promise<T> {
     for (;;) {
       try {
@@ -297,7 +300,10 @@ export class HistoryReader {
     return (await this.#patiently(() => history.count(cursor, broadcaster.head, queueId))) > maxLag
   }
 
-  /** Says how much is left out, and then the latest update of each item that changed meanwhile. */
+  /**
+   * Says how many updates are left out, and then sends the latest update of each item that changed in the
+   * meantime.
+   */
   async *#skip(): Passage {
     const { history } = this.#shared
     const { cursor, queueId, wanted } = this.#place
@@ -311,7 +317,7 @@ export class HistoryReader {
   }
 }
 
-/** Whether the database only cannot be reached now. */
+/** Whether the database is only unavailable for now. */
 const isAway = (error: unknown): boolean => error instanceof AppError && error.code === "unavailable"
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
@@ -327,8 +333,8 @@ function examine(opening: Opening, place: ReadingSeat, { broadcaster }: Pick<Sha
 }
 
 /**
- * What a stream says of the queue before `live`. On the streams of all items this is whether it is paused, if it is or if
- * the stream has said otherwise.
+ * What a stream says about the queue before `live`. On a stream of all items this is whether the queue is
+ * paused, if it is paused or if the stream has said otherwise before.
  */
 function pauseFor(place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster">): readonly Frame[] {
   if (place.kind !== "global") return NO_PAUSE.opening

@@ -1,8 +1,8 @@
 import type { Seat } from "./seat.ts"
 
-/** Streams that are sent a keepalive in one turn of the event loop. */
+/** How many streams get a keepalive in one turn of the event loop. */
 const SLICE = 256
-/** Silence is looked for this many times within the time that it may last. */
+/** How often silence is checked within the time that it may last. */
 const LOOKS = 15
 const [SHORTEST_LOOK_MS, LONGEST_LOOK_MS] = [10, 1000]
 

@@ -3,13 +3,14 @@ import type { Opening } from "./opening.ts"
 import type { Format } from "./sse-and-ndjson.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
-/** Takes the place of an event ID that this viewer cannot have received: it is none of this history's. */
+/** Replaces an event ID that this viewer cannot have received. It belongs to no history. */
 const NO_EVENT_ID = "unknown"
 
 /**
- * A stream for a viewer who may see one item and nothing else: for this viewer the history is what happened to that
- * item. Event IDs count the updates of all items, so control frames carry the last event ID of the item's own updates
- * instead of the newest of all; the viewer can resume there as well. `item` is the item's state.
+ * A stream for a viewer who may see only one item. For this viewer the history consists of what happened to
+ * that item. Event IDs count the updates of all items, so control frames have the last event ID of the item's
+ * own updates instead of the newest of all, and the viewer can resume there, too. `item` is the state of the
+ * item.
  */
 export function ownHistory<Chunk extends object>(
   request: StreamRequest<Chunk>,
@@ -17,7 +18,7 @@ export function ownHistory<Chunk extends object>(
 ): StreamRequest<Chunk> {
   const last = item.updates.at(-1)?.update.id ?? 0
   const given = eventId(request.lastEventId)
-  // A viewer must not find out by trying whether another item's update has this ID already.
+  // A viewer must not be able to find out whether another item's update has this ID.
   const isAhead = given !== undefined && given > last
   return {
     ...request,

@@ -8,7 +8,7 @@ import type { Wanted } from "./selection.ts"
 import { type Knowable, SharedReads } from "./shared-reads.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
-/** An opening with more updates than this is not shared: each stream sends it in its own pages. */
+/** An opening with more updates than this is not shared. Each stream then sends it in pages of its own. */
 const MOST_UPDATES = 64
 /** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024
@@ -28,8 +28,8 @@ export const greetingOf = (random: number): Greeting => ({
 })
 
 /**
- * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live`
- * the broadcaster has the following updates in memory, which are sent next.
+ * What streams that open in the same way send first: a greeting, some updates, and `live`. Without `live`,
+ * the broadcaster has the following updates in memory, and they are sent next.
  */
 export class Opening {
   /** The event ID up to which a stream has examined everything once it has said this. */
@@ -77,12 +77,12 @@ export class Opening {
   }
 }
 
-/** Stands for a page that cannot be read: each stream then reads it by itself, and says what is missing. */
+/** Stands for a page that cannot be read. Each stream then reads it by itself, and says what is missing. */
 const NONE: Page = { updates: [], more: true }
 
 /**
- * How streams begin. What that takes is read once for all streams that begin in the same way, so that a storm of
- * reconnects costs few reads; a stream that resumes within the broadcaster's tail costs none.
+ * How streams begin. The needed reads are made once for all streams that begin in the same way, so that many
+ * reconnects cost few reads. A stream that resumes within the broadcaster's tail needs no read.
  */
 export class Openings {
   readonly #history: History
@@ -128,7 +128,7 @@ export class Openings {
     return opening.head === head ? opening : new Opening(head, opening.updates, this.live(head))
   }
 
-  /** As `item`, read from the history in any case. */
+  /** Like `item`, but always read from the history. */
   async itemNow(queueId: number): Promise<Opening> {
     try {
       const { update, head } = await this.#history.latestOfItem(queueId)
@@ -191,7 +191,7 @@ export class Openings {
       () => this.#history.bounds(queueId),
       () => undefined,
     )
-    // Another instance may have sent it updates whose ring has not arrived here.
+    // Another instance may have sent updates to the client whose ring has not arrived here yet.
     return seen > bounds.newest ? this.#history.bounds(queueId) : bounds
   }
 

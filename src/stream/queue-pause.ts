@@ -1,6 +1,6 @@
 import { controlFrame, type Frame } from "../wire/frames.ts"
 
-/** Whether the queue is paused is read again at most this often, however often the bell rings. */
+/** Whether the queue is paused is read at most once in this time, however often the bell rings. */
 const LOOK_EVERY_MS = 200
 const RETRY_MS = 1000
 
@@ -23,22 +23,22 @@ function pauseOf(at: string | null): Pause {
 export const NO_PAUSE: Pause = pauseOf(null)
 
 /**
- * Follows whether the queue is paused. A pause is no update of an item, so it is read apart from the history: when the
- * first stream opens, and after the bell has rung.
+ * Follows whether the queue is paused. A pause is no update of an item, so it is not read with the history,
+ * but on its own: when the first stream opens, and after the bell has rung.
  */
 export class QueuePause {
   readonly #pausedAt: () => Promise<string | null>
   readonly #changed: () => void
   readonly #onError: (error: unknown) => void
   #now = NO_PAUSE
-  /** One read follows another, so that an older answer never replaces a newer one. */
+  /** Reads follow one another, so that an older answer never replaces a newer one. */
   #reading: Promise<void> = Promise.resolve()
   #lookedMs = Number.NEGATIVE_INFINITY
   #due: Timer | undefined
 
   /**
-   * `pausedAt` answers since when the queue is paused, or null. `changed` is called when that has changed, and `onError`
-   * when it cannot be read; then it is read again a second later.
+   * `pausedAt` returns since when the queue is paused, or null. `changed` is called when that has changed.
+   * `onError` is called when it cannot be read; then it is read again one second later.
    */
   constructor(
     pausedAt: () => Promise<string | null>,
@@ -69,7 +69,7 @@ export class QueuePause {
     )
   }
 
-  /** Reads nothing more until it is asked to. */
+  /** Reads nothing more until `look` or `read` is called. */
   rest(): void {
     clearTimeout(this.#due)
     this.#due = undefined

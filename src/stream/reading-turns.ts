@@ -1,6 +1,6 @@
 import type { Owner } from "./stream-limits.ts"
 
-/** Stints that read the history at once; the others wait in line. */
+/** How many stints may read the history at the same time; the others wait in line. */
 const MOST_AT_ONCE = 8
 
 /** The stints of one owner. */
@@ -10,9 +10,9 @@ interface Line {
 }
 
 /**
- * Shares out the reading of the history: however many streams read it, one page is read per turn of the event
- * loop, so all other work goes on between two pages, and few streams read at a time. Owners take turns, so
- * that an owner whose many streams replay does not keep the others waiting.
+ * Shares the reading of the history among streams. However many streams read it, one page is read per turn of
+ * the event loop, so other work goes on between two pages, and few streams read at a time. Owners take turns,
+ * so that an owner with many replays does not hold up the others.
  */
 export class ReadingTurns {
   readonly #mostOfOwner: number
@@ -21,14 +21,18 @@ export class ReadingTurns {
   #running = 0
   #pages: Promise<void> = Promise.resolve()
 
-  /** `mostOfOwner`: the stints of one owner that run at once; 0, as by default, if only the limit for all applies. */
+  /**
+   * `mostOfOwner` is how many stints of one owner may run at the same time; 0 (the default) for no such
+   * limit.
+   */
   constructor(mostOfOwner = 0) {
     this.#mostOfOwner = mostOfOwner
   }
 
   /**
-   * Runs a stint, which may read several pages, once fewer than the most at once are running. Of one owner the first comes
-   * first. Without an owner, or with one that is not limited, only the limit for all applies.
+   * Runs a stint, which may read several pages, as soon as fewer stints than the limit are running. The
+   * stints of one owner run in order. If there is no owner, or the owner is not limited, only the limit for
+   * all applies.
    */
   async stint<T>(owner: Owner | undefined, run: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(owner) ?? { running: 0, waiting: [] }

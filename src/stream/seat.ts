@@ -4,12 +4,12 @@ import type { Owner } from "./stream-limits.ts"
 export type WakeReason = "batch" | "keepalive" | "asked" | "over"
 
 /**
- * What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a
- * stream.
+ * The purpose of a seat: a stream of everything, a stream of one item, or a held answer, which does not count
+ * as a stream.
  */
 export type SeatKind = "global" | "item" | "held"
 
-/** Why a stream ended, for the metrics; `slow` if the client had not read for about a minute. */
+/** Why a stream ended, for the metrics; `slow` means that the client had not read for about a minute. */
 export type Leaving = "client" | "slow" | "finished" | "drain" | "revoked" | "error"
 
 /** The broadcaster, as far as a seat knows it. */
@@ -33,13 +33,13 @@ export class Seat {
   readonly kind: SeatKind
   /** At most this many updates per item and second are wanted; 0 for all. */
   readonly thin: number
-  /** The one item that is watched; undefined for all items, or for a choice among them. */
+  /** The ID of the one item that is watched; undefined for all items, or for a selection. */
   queueId: number | undefined
   /** The last event ID that the stream has examined. */
   cursor = 0
   /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
-  /** The owner of the stream; undefined for one that nobody ends and no limit of owners applies to. */
+  /** The owner of the stream; undefined if nobody may end the stream and no limit of owners applies. */
   readonly owner: Owner | undefined
   /** Counts the beats by which the stream is woken, if it wants few updates. */
   beat: Count | undefined
@@ -68,7 +68,7 @@ export class Seat {
     return this.waiting
   }
 
-  /** Why it ends, if it does now. */
+  /** Why the stream ends, if it must end now. */
   get leaving(): Leaving {
     return "client"
   }
@@ -91,7 +91,7 @@ export class Seat {
     if (!wake) return
     this.#wake = undefined
     // A stream that has just read the history can be ahead of the batch that wakes it.
-    // Between two beats there may be something that a thinned stream has not examined.
+    // Between two beats there may be updates that a thinned stream has not examined.
     if (examined > this.cursor && this.thin === 0) this.cursor = examined
     wake(why)
   }

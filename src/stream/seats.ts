@@ -2,11 +2,11 @@ import type { Batch } from "./batch.ts"
 import type { Seat } from "./seat.ts"
 import { ThinningBeat } from "./thinning.ts"
 
-/** The seats that are taken, found by what they watch. */
+/** The taken seats, by what they watch. */
 export class Seats {
-  /** By queue item; under undefined, those of streams that watch everything. */
+  /** By queue item ID; seats of streams that watch everything are under undefined. */
   readonly #byItem = new Map<number | undefined, Set<Seat>>()
-  /** The seats that want few updates, by how many an item and second. */
+  /** The seats that get few updates, by how many per item and second. */
   readonly #byBeat = new Map<number, ThinningBeat>()
   readonly #wake: (seats: readonly Seat[]) => void
   #size = 0

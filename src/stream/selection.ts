@@ -3,15 +3,15 @@ import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/contract/history.ts"
 import { controlFrame, type Frame, updateFrames } from "../wire/frames.ts"
 
-/** Whether an update is wanted; undefined if all are. */
+/** Whether an update is wanted; undefined if all updates are wanted. */
 export type Wanted = ((update: StoredUpdate) => boolean) | undefined
 
-/** The most items that can be chosen. */
+/** How many items a viewer may select. */
 export const MAX_CHOSEN = 256
-/** Questions kept until the viewer takes their answers. */
+/** How many questions are kept until the viewer reads their answers. */
 const MAX_ASKED = 32
 
-/** What a viewer asks while its stream is open; `refuse` stands for a message that could not be understood. */
+/** What a viewer can ask while its stream is open. `refuse` is for a message that could not be understood. */
 export type Question =
   /** Watch these items, or stop watching them. */
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
@@ -21,7 +21,7 @@ export type Question =
 const refused = (code: ErrorCode, error: string): Frame =>
   controlFrame({ event: "refused", error, code, request_id: crypto.randomUUID() })
 
-/** What a viewer may choose. */
+/** What a viewer may select. */
 interface Choosing {
   /** Restricts every selection; default: no restriction. */
   readonly among?: Wanted
@@ -32,10 +32,11 @@ interface Choosing {
 }
 
 /**
- * Which items a viewer has chosen, and the changes of this choice that it asks for.
+ * The items that a viewer has selected, and the changes of the selection that it requests.
  *
- * The stream itself answers the questions, in order and one at a time, between two of its chunks. So a viewer that does
- * not read gets no answers either, and an added item begins with its state at that very point of the stream.
+ * The stream itself answers these requests, in order and one at a time, between two of its chunks. So a
+ * viewer that does not read gets no answers either, and an added item begins with its state at exactly that
+ * point of the stream.
  */
 export class Selection {
   /** Which updates are wanted now; undefined for all. */
@@ -74,7 +75,7 @@ export class Selection {
     return this.#asked.length > 0
   }
 
-  /** Whether more is chosen than this one item. */
+  /** Whether more than this one item is selected. */
   isWider(queueId: number | undefined): boolean {
     return queueId !== undefined && !(this.#ids?.size === 1 && this.#ids.has(queueId))
   }

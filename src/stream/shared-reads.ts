@@ -1,6 +1,6 @@
 import type { Broadcaster } from "./broadcaster.ts"
 
-/** Something known already, or being read. */
+/** A value that is known already, or is being read. */
 export type Knowable<T> = T | Promise<T>
 
 interface Entry<T> {
@@ -10,25 +10,25 @@ interface Entry<T> {
 }
 
 /**
- * What was read of the history, for all streams that ask for the same before the bell rings again. After a
- * ring it is brought up to date from the updates that the broadcaster holds in memory, or read again if these do
- * not suffice.
+ * What was read of the history, shared by all streams that need the same before the bell rings again. After a
+ * ring it is brought up to date with the updates in the broadcaster's memory, or read again if these are not
+ * enough.
  */
 export class SharedReads<Name, T> {
   readonly #broadcaster: Broadcaster
   readonly #most: number
   readonly #entries = new Map<Name, Entry<T>>()
 
-  /** `most`: how many things are remembered. */
+  /** `most` is how many values are remembered. */
   constructor(broadcaster: Broadcaster, most: number) {
     this.#broadcaster = broadcaster
     this.#most = most
   }
 
   /**
-   * Returns what has this name, with everything that the bell has rung for: at once if it is known. `read`
-   * reads it. `renewed` updates what was known, if anything was, with the updates that the broadcaster holds
-   * in memory; it returns undefined if it must be read.
+   * Returns the value with this name, up to date with every ring of the bell: at once if it is known. `read`
+   * reads it. `renewed` brings the known value up to date with the updates in the broadcaster's memory; it
+   * returns undefined if the value must be read.
    */
   of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Knowable<T> {
     const { rings } = this.#broadcaster
@@ -38,7 +38,7 @@ export class SharedReads<Name, T> {
     const caughtUp = this.#broadcaster.caughtUp()
     if (!caughtUp) return renew()
     const renewing = caughtUp.then(renew)
-    // Who only wants to know whether it is known already does not wait for it.
+    // A caller that only wants to know whether the value is known does not wait for it.
     renewing.catch(() => undefined)
     return renewing
   }

@@ -7,11 +7,14 @@ import type { Control, Frame } from "../wire/frames.ts"
 export interface Format<Chunk extends object> {
   /** Its name; over HTTP the value of the query parameter `format`. */
   readonly name: "sse" | "ndjson" | "text" | "websocket" | "board"
-  /** One chunk that says all these frames; undefined if this format has nothing to say for them. */
+  /** Encodes frames as one chunk; undefined if this format shows nothing for them. */
   encode(frames: readonly Frame[]): Chunk | undefined
-  /** As `encode`, but done once for each list: for lists that many streams say. The list must not change. */
+  /**
+   * Like `encode`, but the result is kept for each list, for lists that many streams send. The list must not
+   * change.
+   */
   shared(frames: readonly Frame[]): Chunk | undefined
-  /** Several chunks as one. */
+  /** Joins several chunks to one. */
   join(chunks: readonly Chunk[]): Chunk
   /** How many bytes a chunk takes on the network. */
   size(chunk: Chunk): number
@@ -112,7 +115,7 @@ export const text = overHttp({ name: "text", contentType: "text/plain; charset=u
 /** All formats of HTTP, the preferred one first. */
 export const formats: readonly HttpFormat[] = [sse, ndjson, text]
 
-/** A chunk with nothing in it says nothing. */
+/** An empty chunk stands for nothing. */
 const orNothing = <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined)
 
 /** The lines of NDJSON as separate texts: the messages of a WebSocket. */
@@ -135,11 +138,11 @@ export const asFrames: Format<readonly Frame[]> = {
 }
 
 /**
- * The format for an `Accept` header: the one it ranks highest among ours, and `sse` for any other wish, as
+ * The format for an `Accept` header: our format that it ranks highest, and `sse` for any other header, as
  * EventSource and curl expect.
  */
 export function negotiate(accept: string | null): HttpFormat {
-  // What nearly every client sends; parsing it for each of thousands that reconnect would cost time.
+  // Nearly every client sends this. Parsing it for each of thousands of reconnects would cost time.
   if (accept === null || accept === "*/*" || accept === sse.contentType) return sse
   let best = { format: sse, quality: 0 }
   for (const part of accept.split(",")) {

@@ -1,7 +1,10 @@
 import { AppError } from "../errors.ts"
 import type { StreamMetrics } from "./stream-metrics.ts"
 
-/** A client that was refused for lack of room comes back after this time, or up to twice as long. */
+/**
+ * A client that was refused because there is no room comes back after this time, or after up to twice as
+ * long.
+ */
 const BUSY_RETRY_MS = 5000
 
 /** The owner of streams: one for all streams of a client. */
@@ -26,7 +29,7 @@ export interface StreamLimits {
   readonly mostOfOwner?: number
 }
 
-/** What the limits are compared with, and what counts a refusal. */
+/** The present figures to compare with the limits, and the counter of refusals. */
 interface OpenNow {
   readonly seats: number
   readonly metrics: StreamMetrics
@@ -35,7 +38,8 @@ interface OpenNow {
 
 /**
  * Checks that one more stream may be opened.
- * @throws AppError `too_many_requests` if the owner has as many as it may, `unavailable` if the server has
+ * @throws AppError `too_many_requests` if the owner has as many streams as allowed, `unavailable` if the
+ * server has
  */
 export function checkRoom(
   { most = 0, mostOfOwner = 0 }: StreamLimits,

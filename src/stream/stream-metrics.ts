@@ -1,6 +1,6 @@
 import { Metrics } from "../metrics/metrics.ts"
 
-/** The metrics of streams, looked up once, so that counting is an addition. */
+/** The metrics of streams. They are searched once, so that counting is only an addition. */
 export class StreamMetrics {
   /** Streams that were opened. */
   readonly opened

@@ -6,7 +6,9 @@ import type { Owner } from "./stream-limits.ts"
 export interface StreamRequest<Chunk extends object = object> {
   /** Only the updates of the item with this ID; absent for all items. */
   readonly queueId?: number | undefined
-  /** Whether the viewer may know of this item alone, and so not how much happens besides. Default false. */
+  /**
+   * Whether the viewer may know only this item, and so must not learn how much else happens. Default false.
+   */
   readonly isBound?: boolean | undefined
   /**
    * Whether the stream waits for an item that does not exist yet; default false: such a stream is refused.
@@ -21,7 +23,7 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly thin?: number | undefined
   /**
    * Used instead of `wanted` if the viewer may change its choice while the stream is open; absent if it may
-   * not.
+   * Whether a new stream begins with the current state; if false, it begins with `live`.
    */
   readonly selection?: Selection | undefined
   /** The last event ID that the client sent, unchecked; absent if it does not resume. */
@@ -32,7 +34,7 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly untilFinished: boolean
   /** The format that encodes frames into chunks. */
   readonly format: Format<Chunk>
-  /** The owner of the stream; absent for one that nobody ends and no limit of owners applies to. */
+  /** The owner of the stream; absent if nobody may end the stream and no limit of owners applies. */
   readonly owner?: Owner | undefined
   /** What kind of client reads it, for the list of open streams; absent if it is unknown. */
   readonly client?: string | undefined
@@ -43,15 +45,15 @@ export interface StreamRequest<Chunk extends object = object> {
 /** Why a stream ended: its item is finished, the server stops, the client left, or the history cannot be read. */
 export type Ending = "finished" | "shutdown" | "left" | "failed"
 
-/** The body of an open answer, which a stream may write to by itself. */
+/** The body of an open answer, to which a stream may write by itself. */
 export interface Sink<Chunk> {
   /** Returns a promise instead of a number while the client is not reading. */
   write(chunk: Chunk): number | Promise<unknown>
 }
 
 /**
- * The chunks of a stream. As the body of an answer, Bun's `yield` gives the answer's own sink (its manual, "Async
- * generator streams"); elsewhere it gives nothing.
+ * The chunks of a stream. If they are the body of an answer, Bun's `yield` returns the sink of that answer
+ * (see "Async generator streams" in Bun's manual); elsewhere it returns nothing.
  */
 export type Chunks<Chunk> = AsyncGenerator<Chunk, Ending, Sink<Chunk> | undefined>
 

@@ -42,8 +42,8 @@ export interface OpenStream {
 type Opened<Chunk> = Chunks<Chunk> | null
 
 /**
- * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay, then
- * `live`, then whatever is new, and keeps no queue, so a slow reader costs what a fast one does.
+ * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay,
+ * then `live`, then all new updates. It keeps no queue, so a slow reader costs as much as a fast one.
  */
 export class Streams {
   readonly #shared: Shared
@@ -75,7 +75,7 @@ export class Streams {
     return this.#open(request, request.queueId === undefined ? "global" : "item")
   }
 
-  /** Ends the streams of an owner who may watch no more, and lets it open none. */
+  /** Ends the streams of an owner who may no longer watch, and lets the owner open no others. */
   dismiss(owner: Owner): void {
     this.#shared.broadcaster.dismiss(owner)
   }
@@ -120,7 +120,7 @@ export class Streams {
   /** How many streams are open, by what they show and by format. */
   byFormat(): readonly { readonly kind: SeatKind; readonly format: string; readonly count: number }[] {
     const counts = new Map<string, { kind: SeatKind; format: string; count: number }>()
-    // A figure that is missing while no stream is open looks like a server that is missing.
+    // If a figure were missing while no stream is open, the server would seem to be missing.
     for (const kind of ["global", "item"] as const)
       counts.set(`${kind} sse`, { kind, format: "sse", count: 0 })
     for (const viewer of this.#viewers()) {
@@ -140,7 +140,7 @@ export class Streams {
       const { queueId, openedMs, cursor, waiting, request } = viewer
       const kind = viewer.kind === "item" ? "item" : "global"
       const { format, client = "unknown" } = request
-      // A stream that waits has examined everything, even if its cursor is older.
+      // A waiting stream has examined everything, even if its cursor is older.
       const lastEventId = waiting ? Math.max(cursor, examined) : cursor
       const lag = Math.max(0, head - lastEventId)
       return { kind, queueId, openedMs, lastEventId, lag, format: format.name, client }
@@ -167,7 +167,7 @@ export class Streams {
     return this.#openKnown(request, item, kind)
   }
 
-  /** As `#open`, for an item that has to be read. */
+  /** Like `#open`, for an item that must be read first. */
   async #openItem<Chunk extends object>(
     request: StreamRequest<Chunk>,
     queueId: number,
@@ -175,7 +175,7 @@ export class Streams {
   ): Promise<Opened<Chunk>> {
     const { openings } = this.#shared
     let item = await openings.item(queueId)
-    // The client can be ahead of what was read, and must not wait for the end that it has seen already.
+    // The client can be ahead of what was read, and must not wait for an end that it has already seen.
     if (isAhead(request, item)) item = await openings.itemNow(queueId)
     return this.#openKnown(request, item, kind)
   }

@@ -4,14 +4,15 @@ import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 import { thinned } from "./thinning.ts"
 
-/** How much is kept, in characters of JSON. */
+/** How much is kept in memory, in characters of JSON. */
 const KEPT_SIZE = 2 * 1024 * 1024
 /**
- * How much is taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer.
+ * How much a stream takes at once, in characters of JSON. Larger chunks save writes, up to the size of the
+ * socket's buffer.
  */
 const TAKEN_SIZE = 256 * 1024
 
-/** What thinned streams of all items take after an event ID. */
+/** The updates that thinned streams of all items take after an event ID. */
 interface Thinned {
   readonly after: number
   readonly head: number
@@ -39,7 +40,7 @@ export class Tail {
     this.#thinned = undefined
   }
 
-  /** Whether every update after this event ID is in memory; only one up to the newest may be asked for. */
+  /** Whether every update after this event ID is in memory. The event ID must not be above the newest one. */
   reachesTo(eventId: number): boolean {
     const first = this.#batches[0]
     return first !== undefined && first.previous <= eventId
@@ -57,8 +58,8 @@ export class Tail {
   }
 
   /**
-   * As `take`, but everything up to the newest, in one list that is thinned (`thinned`). It is the same list for
-   * all seats that take the same.
+   * Like `take`, but up to the newest update, in one thinned list (see `thinned`). All seats that take the
+   * same get the same list.
    */
   takeThinned(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
     const { cursor, queueId } = seat
@@ -105,14 +106,18 @@ export class Tail {
   }
 }
 
-/** The updates of a batch that a seat has not examined and wants: a list of the batch itself if they are all of it. */
+/**
+ * The updates of a batch that a seat has not examined and wants. If these are all updates of the batch, it is
+ * the batch's own list.
+ */
 function selected(batch: Batch, { queueId, cursor }: Seat, wanted: Wanted): readonly UpdateFrame[] {
   const frames = newer(batch, queueId, cursor)
   return wanted ? frames.filter(({ update }) => wanted(update)) : frames
 }
 
 /**
- * The updates of a batch after an event ID, of one item or of all: a list of the batch itself if they are all of it.
+ * The updates of a batch after an event ID, of one item or of all. If these are all updates of the batch, it
+ * is the batch's own list.
  */
 function newer(batch: Batch, queueId: number | undefined, eventId: number): readonly UpdateFrame[] {
   const frames = queueId === undefined ? batch.frames : (batch.byItem.get(queueId) ?? [])

@@ -3,8 +3,8 @@ import type { Frame } from "../wire/frames.ts"
 import type { Seat } from "./seat.ts"
 
 /**
- * The updates that are left when each item is shown once: its latest update, and every one that ends it. The same
- * list if that is all of them.
+ * The updates that are left if each item is shown once: its latest update, and every update that ends it. If
+ * nothing is left out, it is the same list.
  */
 export function thinned<One extends Frame>(frames: readonly One[]): readonly One[] {
   const latest = new Map<number, number>()
@@ -20,8 +20,8 @@ export function thinned<One extends Frame>(frames: readonly One[]): readonly One
 }
 
 /**
- * Wakes the streams that want few updates: all of them together, at most so often a second. Each then takes
- * what has come since, thinned. The last update is always taken, at the next beat.
+ * Wakes the streams that want few updates, all together, at most this often per second. Each stream then
+ * takes the thinned updates since the last beat. The last update is always taken, at the next beat.
  */
 export class ThinningBeat {
   /** The streams that this beat wakes. */
@@ -32,13 +32,13 @@ export class ThinningBeat {
   #lastMs = -Infinity
   #next: Timer | undefined
 
-  /** `perSecond`: how often, at most. `wake` wakes streams. */
+  /** `perSecond` is how many beats there are per second, at most. `wake` wakes streams. */
   constructor(perSecond: number, wake: (seats: readonly Seat[]) => void) {
     this.#everyMs = 1000 / perSecond
     this.#wake = wake
   }
 
-  /** How many beats there were: a stream takes something once in each. */
+  /** How many beats there were. A stream takes updates at most once per beat. */
   get count(): number {
     return this.#count
   }

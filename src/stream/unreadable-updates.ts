@@ -3,7 +3,7 @@ import type { StoredUpdate } from "../item/stored.ts"
 import type { Page } from "../store/contract/history.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
-/** Event IDs asked for together. */
+/** How many event IDs are read together. */
 const ASKED_TOGETHER = 32
 
 /** A run of updates that cannot be read. */
@@ -20,9 +20,9 @@ export interface Hole {
 type Read = (ids: readonly number[]) => Promise<Page>
 
 /**
- * Reads updates one by one where a damaged database cannot give them together: the readable ones, and a hole for each
- * run of others. Event IDs ascend; those that are no longer kept are left out.
- * @throws AppError if the database cannot be reached: nothing is known of the updates then
+ * Reads updates one by one if a damaged database cannot give them together. Returns the readable updates, and
+ * a hole for each run of unreadable ones. Event IDs ascend; updates that are no longer stored are left out.
+ * @throws AppError if the database cannot be reached, because then nothing is known about the updates
  */
 export async function salvage(read: Read, ids: readonly number[]): Promise<readonly (UpdateFrame | Hole)[]> {
   const found: (UpdateFrame | Hole)[] = []
@@ -48,7 +48,7 @@ async function readable(read: Read, ids: readonly number[]): Promise<readonly St
     return others && [...updates, ...others]
   } catch (error) {
     if (error instanceof AppError) throw error
-    // What is wrong was reported when the whole page could not be read.
+    // The fault was reported when the whole page could not be read.
     return null
   }
 }

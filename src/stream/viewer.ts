@@ -18,7 +18,7 @@ import type { Chunks, Ending, Sink, StreamRequest } from "./stream-request.ts"
 
 const DRAIN_RETRY_MS = 500
 const DRAIN_RETRY_SPREAD_MS = 1500
-/** A client that has not read for so long is cut by the server's idle timer, which is coarse. */
+/** The server's idle timer, which is coarse, cuts a client that has not read for this long. */
 const SLOW_MS = 45_000
 const KEEPALIVE: readonly Frame[] = [{ type: "keepalive" }]
 
@@ -41,7 +41,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   /** A chunk that was read and not yet sent. */
   #ready: Chunk | undefined
   #sink: Sink<Chunk> | undefined
-  /** Pending while the client does not read what the stream wrote when it was woken. */
+  /** Pending while the client does not read the chunk that the stream wrote when it was woken. */
   #blocked: Promise<unknown> | undefined
   #ending: Ending | undefined
 
@@ -81,7 +81,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     return this.#ending ?? "left"
   }
 
-  /** A stream may be silent for long while it reads pages in which nothing is wanted. */
+  /** A stream may be silent for long while it reads pages without any wanted updates. */
   override get isIdle(): boolean {
     return this.waiting || (this.#isReading && this.#sink !== undefined && this.#blocked === undefined)
   }
@@ -94,7 +94,9 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     return !this.isIdle && performance.now() - this.saidMs > SLOW_MS ? "slow" : "client"
   }
 
-  /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
+  /**
+   * Writes the new updates, if that is all there is to do. The generator sleeps on, and no garbage is left.
+   */
   override wake(why: WakeReason, examined = 0): void {
     if (why === "keepalive" && this.#isReading) {
       this.#keepAlive()
@@ -113,13 +115,17 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     super.wake(why, examined)
   }
 
-  /** The viewer has asked something of its selection: the stream answers between two chunks. */
+  /** The viewer has asked something of its selection. The stream answers between two chunks. */
   asked(): void {
-    // A batch may be under way to this stream: what is not examined by all must not be passed over.
+    // A batch may be on its way to this stream. Updates that not all streams have examined must not be
+    // skipped.
     this.wake("asked", this.#shared.broadcaster.examined)
   }
 
-  /** Writes what it can, if the stream has a sink, and returns what to do next: a promise is to be waited for. */
+  /**
+   * Writes what it can, if the stream has a sink, and returns what to do next. If that is a promise, the
+   * caller must wait for it.
+   */
   #advance(): Next<Chunk> | Promise<unknown> {
     for (;;) {
       const next = this.#next()
@@ -127,7 +133,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
       this.saidMs = performance.now()
       this.#shared.metrics.bytes.add(this.request.format.size(next))
       if (!this.#sink) return next
-      // Takes a tenth less time per chunk than another `yield`.
+      // This takes a tenth less time per chunk than another `yield`.
       const written = this.#sink.write(next)
       if (written instanceof Promise) return written
     }
@@ -157,7 +163,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     return chunk
   }
 
-  /** The opening, if it is known already; most streams of a storm need not wait for a turn. */
+  /** The opening, if it is known already. During many reconnects most streams need not wait for a turn. */
   #begin(): Chunk | "read" {
     this.#isBegun = true
     const { openings } = this.#shared
@@ -201,14 +207,14 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     this.liveAt = undefined
   }
 
-  /** What the broadcaster holds in memory after the cursor; undefined if nothing of it is wanted. */
+  /** The updates in the broadcaster's memory after the cursor; undefined if none of them is wanted. */
   #taken(): Chunk | "read" | undefined {
     const { format } = this.request
     const { wanted } = this
     const { tail } = this.#shared.broadcaster
     const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
     if (!lists) return "read"
-    // Counted only now: a page of the history may be only a part of what there is.
+    // It is counted only now, because a page of the history may be only a part of all updates.
     if (this.beat) this.beaten = this.beat.count
     const chunks: Chunk[] = []
     for (const list of lists) {

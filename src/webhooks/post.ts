@@ -7,7 +7,7 @@ const REPLY_MS = 10_000
 
 /** How a delivery is posted. */
 export interface PostOptions {
-  /** Signs what is posted: text, or base64 after `whsec_`. Undefined for no signature. */
+  /** The key for the signature: a text, or base64 after `whsec_`. Undefined for no signature. */
   readonly secret: string | undefined
   /** What the program calls itself, for the header User-Agent. */
   readonly userAgent: string
@@ -29,11 +29,14 @@ export interface Reply {
   readonly waitMs: number
 }
 
-/** Eight digits that stand for a URL, whose path may be a secret. */
+/** Eight digits that stand for a URL, because the path of the URL may be a secret. */
 export const urlId = (url: string): string =>
   nodeCrypto().createHash("sha256").update(url).digest("hex").slice(0, 8)
 
-/** The signature by which a receiver knows that a delivery is ours, as the Standard Webhooks specification has it. */
+/**
+ * The signature by which a receiver knows that a delivery comes from this server, as Standard Webhooks
+ * specifies it.
+ */
 function signature(secret: string, id: string, timestampS: number, body: string): string {
   const prefix = "whsec_"
   const key = secret.startsWith(prefix) ? Buffer.from(secret.slice(prefix.length), "base64") : secret
@@ -41,8 +44,8 @@ function signature(secret: string, id: string, timestampS: number, body: string)
 }
 
 /**
- * Posts a delivery once. It never rejects: a failure is a reply with an error. Without a reply it gives up after 10
- * s.
+ * Sends a delivery once. It never rejects: a failure is a reply with an error. If there is no reply, it gives
+ * up after 10 s.
  */
 export async function post(delivery: Delivery, options: PostOptions): Promise<Reply> {
   const { secret, userAgent, historyId, now, signal } = options

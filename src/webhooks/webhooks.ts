@@ -11,29 +11,35 @@ import { post, type Reply, urlId } from "./post.ts"
 
 const TURN_MS = 250
 const PAGE_UPDATES = 1024
-/** After this many updates without a notice the cursor is stored, so that a crash repeats no more than these. */
+/**
+ * The cursor is stored after this many updates without a notice, so that after a crash at most these are
+ * examined again.
+ */
 const UNSTORED_UPDATES = 1000
-/** Deliveries under way to one webhook. */
+/** How many deliveries to one webhook may be under way. */
 const PARALLEL = 4
-/** How long a delivery is ours: longer than a receiver may take, and what it answers to be stored. */
+/**
+ * For how long a delivery is taken: longer than a receiver may take to answer, and the answer takes to be
+ * stored.
+ */
 const TAKEN_MS = 30_000
 /** 1 s after the first failure, then 2, 4, 8 s and so on up to an hour, each within 20 %. */
 const RETRY: Backoff = { firstMs: 1000, mostMs: 60 * 60_000, spread: 0.2 }
-/** After this long a delivery is given up. */
+/** A delivery is given up after this time. */
 const PATIENCE_MS = 24 * 60 * 60_000
 const GONE = 410
 
-/** What webhooks are sent, and how. */
+/** The webhooks, and how their requests are made. */
 export interface WebhooksOptions {
   /** The webhooks; empty for none. */
   readonly urls: readonly string[]
-  /** Signs what is sent: text, or base64 after `whsec_`. Undefined for no signature. */
+  /** The key for the signatures: a text, or base64 after `whsec_`. Undefined for no signature. */
   readonly secret: string | undefined
   /** What the program calls itself, for the header User-Agent. */
   readonly userAgent: string
   /** The machine's time, in epoch milliseconds. */
   readonly now: () => number
-  /** Numbers from 0 up to 1; they spread retries. */
+  /** Random numbers from 0 up to 1, which spread the retries. */
   readonly random: () => number
   /** Called when the database cannot be read or written; the next turn tries again. */
   readonly onError: (error: unknown) => void
@@ -64,7 +70,7 @@ function shown({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
   return { ...delivery, webhook: urlId(url), url: `${origin}${rest}` }
 }
 
-/** The notice that an update is worth; null if the update before it said the same. */
+/** The notice for an update; null if there is none, or if the update before it said the same. */
 function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | null {
   if (isFinished(update.status)) {
     if (before && isFinished(before.status)) return null
@@ -73,7 +79,7 @@ function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | n
   return isStalled(update) && !(before && isStalled(before)) ? "stalled" : null
 }
 
-/** Searches the text before it parses: nearly no update has the key. */
+/** The text is searched before it is parsed, because nearly no update has the key. */
 const isStalled = (update: StoredUpdate): boolean =>
   update.data.includes('"stalled":true') && updateIn(update).stalled === true
 
@@ -109,7 +115,7 @@ export class Webhooks implements Service {
     this.#options = options
   }
 
-  /** Continues from the stored cursors; a URL that is new is called for what happens from now on. */
+  /** Continues from the stored cursors. A new URL is called for events from now on. */
   async start(): Promise<void> {
     await this.#deliveries.follow(this.#options.urls)
     this.#cursor = (await this.#deliveries.cursor()) ?? 0
@@ -119,7 +125,7 @@ export class Webhooks implements Service {
     this.#turns = every(TURN_MS, () => this.#turn(), this.#options.onError)
   }
 
-  /** Stops. Requests under way are broken off, and sent again after the next start. */
+  /** Stops. Requests under way are ended, and sent again after the next start. */
   async stop(): Promise<void> {
     this.#unlisten()
     this.#stopped.abort()
@@ -165,7 +171,10 @@ export class Webhooks implements Service {
     return more && !this.#stopped.signal.aborted
   }
 
-  /** Sends what is due to a URL, as far as there is room; the next one follows as soon as one is over. */
+  /**
+   * Sends the due deliveries of a URL, as many as may be under way. The next one follows as soon as one has
+   * ended.
+   */
   async #sendDue(url: string): Promise<void> {
     if (this.#stopped.signal.aborted || this.#looking.has(url)) return
     this.#looking.add(url)
@@ -219,7 +228,8 @@ export class Webhooks implements Service {
     if (error === "") return { status: "delivered", nextAttemptAt: null, answer, error }
     const retryMs = Math.max(Math.min(waitMs, RETRY.mostMs), backoff(RETRY, attempts, random))
     const nextMs = now() + retryMs
-    // One from a time to come was made while the clock was wrong: nobody knows for how long it has been tried.
+    // A delivery from the future was made while the clock was wrong, so nobody knows for how long it has been
+    // tried.
     const isOver = Math.abs(nextMs - Date.parse(created_at)) > PATIENCE_MS
     if (answer === GONE || isOver) {
       return { status: "failed", nextAttemptAt: null, answer, error }

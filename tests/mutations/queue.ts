@@ -139,7 +139,7 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "what is printed just before the end of an attempt is left out",
-        "        // The item comes first: what is printed until its attempt ends is read after that.\n        item = await this.#itemOf(reader.id)\n        for await (const event of reader.pieces()) {\n          yield event\n          heardMs = performance.now()\n        }",
+        "        // The item is read first, so that everything that is printed until its attempt ends is read after it.\n        item = await this.#itemOf(reader.id)\n        for await (const event of reader.pieces()) {\n          yield event\n          heardMs = performance.now()\n        }",
         "        for await (const event of reader.pieces()) {\n          yield event\n          heardMs = performance.now()\n        }\n        item = await this.#itemOf(reader.id)",
       ],
       [

@@ -327,7 +327,7 @@ export const VIEWERS: readonly Mistake[] = [
       ],
       [
         "a thinned stream that has to read the history waits for the next beat in the middle of it",
-        '    if (!lists) return "read"\n    // Counted only now: a page of the history may be only a part of what there is.\n    if (this.beat) this.beaten = this.beat.count',
+        '    if (!lists) return "read"\n    // It is counted only now, because a page of the history may be only a part of all updates.\n    if (this.beat) this.beaten = this.beat.count',
         '    if (this.beat) this.beaten = this.beat.count\n    if (!lists) return "read"',
       ],
     ],
