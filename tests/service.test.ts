@@ -1,6 +1,6 @@
 import { expect, jest, spyOn, test } from "bun:test"
 
-import { every, Repeating } from "../src/service.ts"
+import { every, Repeating, within } from "../src/service.ts"
 
 /** An event that a test can wait for. */
 function happening() {
@@ -162,4 +162,19 @@ test("a repeating service takes its turns from the start to the stop, and none i
   const { turns } = counting
   await Bun.sleep(20)
   expect([counting.turns, stopped.turns]).toEqual([turns, 0])
+})
+
+test("a limit of time is over or not, and its timer ends with what it limits", async () => {
+  const [setting, clearing] = [spyOn(globalThis, "setTimeout"), spyOn(globalThis, "clearTimeout")]
+  try {
+    expect(await within(60_000, Promise.resolve())).toBe(true)
+    expect(await within(1, new Promise(() => undefined))).toBe(false)
+    await expect(within(60_000, Promise.reject(new Error("broken")))).rejects.toThrow("broken")
+    const timers = setting.mock.results.map(({ value }) => value)
+    expect(timers).toHaveLength(3)
+    expect(clearing.mock.calls.map(([timer]): unknown => timer)).toEqual(timers)
+  } finally {
+    setting.mockRestore()
+    clearing.mockRestore()
+  }
 })

@@ -36,6 +36,7 @@ import { type Checks, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
+import { reachedAt } from "./reached-at.ts"
 import { roomForStreams } from "./room-for-streams.ts"
 
 /** Several servers may look for work in one database. Each of them looks at most 20 times a second. */
@@ -263,12 +264,6 @@ const settingsOfApp = (
   },
 })
 
-/** The address at which other servers reach this one. If it listens on all addresses: the name of its machine. */
-function reachedAt(url: URL | undefined): string {
-  if (!url || !["0.0.0.0", "[::]"].includes(url.hostname)) return url?.origin ?? ""
-  return `http://${machineName()}:${url.port}`
-}
-
 /** Puts a server together. */
 export function assembled(
   config: Config,
@@ -286,7 +281,7 @@ export function assembled(
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server)
   const afterStart = new AfterStart()
-  const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url))
+  const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url, machineName()))
   const app = createApp({
     ...settingsOfApp(config, store, afterStart),
     ...queue,

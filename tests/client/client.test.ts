@@ -337,3 +337,12 @@ test("one event may have 4 MiB, and a stream as many of them as come", () => {
   }
   expect(endless).toThrow("an event of the stream is too long")
 })
+
+test("an event ID with a NUL is none, as the HTML standard has it", () => {
+  const text = "id: 7\0\ndata: one\n\nid: 8\ndata: two\n\n"
+  const found = [...new EventParser().feed(new TextEncoder().encode(text))]
+  expect(found).toEqual([
+    { event: "message", data: "one" },
+    { id: "8", event: "message", data: "two" },
+  ])
+})

@@ -196,4 +196,25 @@ export const CLIENT: readonly Mistake[] = [
     ["tests/client/silence.test.ts"],
     [["a stream that was given up for its silence leaves no doubt", "    this.#rhythm.doubt()\n", ""]],
   ),
+  ...of(
+    "src/client/event-parser.ts",
+    ["tests/client/client.test.ts"],
+    [["an event ID with a NUL is taken", 'name === "id" && !value.includes("\\0")', 'name === "id"']],
+  ),
+  ...of(
+    "src/client/answer-shapes.ts",
+    ["tests/client/answer-shapes.test.ts"],
+    [
+      [
+        "a value that is null passes where the key may be absent",
+        "(isOptional && value[key] === undefined)",
+        "(isOptional && value[key] == null)",
+      ],
+      [
+        "what an older server lacks replaces what a newer one says",
+        "{ ...LATER, ...value }",
+        "{ ...value, ...LATER }",
+      ],
+    ],
+  ),
 ]

@@ -80,4 +80,31 @@ export const SERVING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/serve/parts.ts",
+    ["tests/webhooks/webhooks.test.ts"],
+    [
+      [
+        "webhooks that take deliveries again still count as failing",
+        "      failing.delete(webhook)\n      note()\n",
+        "      failing.delete(webhook)\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/reached-at.ts",
+    ["tests/serve/reached-at.test.ts"],
+    [
+      [
+        "a server that listens on all addresses of IPv6 is reached at none",
+        '["0.0.0.0", "[::]"]',
+        '["0.0.0.0"]',
+      ],
+    ],
+  ),
+  ...of(
+    "src/service.ts",
+    ["tests/service.test.ts"],
+    [["a limit of time leaves its timer", "    clearTimeout(timer)\n  }\n}", "  }\n}"]],
+  ),
 ]

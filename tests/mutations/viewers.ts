@@ -332,4 +332,47 @@ export const VIEWERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/one-item-viewer.ts",
+    ["tests/stream/one-item-viewer.test.ts"],
+    [
+      [
+        "the viewer of one item goes back to nothing after each gap",
+        'control.reason === "rolled_back" && this.#given === undefined',
+        "this.#given === undefined",
+      ],
+      [
+        "the viewer of one item that has seen all of it is told of a gap",
+        "const isAhead = given !== undefined && given > last",
+        "const isAhead = given !== undefined && given >= last",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/stream/selection.test.ts"],
+    [
+      [
+        "the items of others are shown when they are added by choice",
+        "update.id <= cursor && (this.#among?.(update) ?? true)",
+        "update.id <= cursor",
+      ],
+      [
+        "one more question than may be waits for its answer",
+        "this.#asked.length >= MAX_ASKED",
+        "this.#asked.length > MAX_ASKED",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/sse-and-ndjson.ts",
+    ["tests/stream/sse-and-ndjson.test.ts"],
+    [
+      [
+        "a format without a quality is wanted half",
+        "q === undefined ? 1 : Number(q.slice(2))",
+        "q === undefined ? 0.5 : Number(q.slice(2))",
+      ],
+    ],
+  ),
 ]

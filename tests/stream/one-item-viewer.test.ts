@@ -44,3 +44,31 @@ test("whatever a stream of one item says, it names no event ID but those of that
   leave.abort()
   broadcaster.drain()
 })
+
+test("a client of one item that comes back is sent what it lacks, and told by its own event ID if it is too late", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  for (const queueId of [1, 2, 1, 2, 1]) history.append(queueId, "processing")
+  history.oldest = 5
+  const leave = new AbortController()
+  const first = async (lastEventId: string) => {
+    const stream = await streams.open({
+      ...{ queueId: 1, isBound: true, untilFinished: false, snapshot: true, lastEventId },
+      ...{ format: asFrames, signal: leave.signal },
+    })
+    return (await stream?.next())?.value
+  }
+  const live = { control: { event: "live", last_event_id: 5 } }
+  expect(await first("5")).toMatchObject([{ type: "hello" }, live])
+  expect(await first("4")).toMatchObject([{ type: "hello" }, { update: { id: 5 } }, live])
+  expect(await first("3")).toMatchObject([
+    { type: "hello" },
+    { control: { event: "gap", reason: "expired", last_event_id: 3, missed: null } },
+    { update: { id: 5 } },
+    live,
+  ])
+  leave.abort()
+  broadcaster.drain()
+})

@@ -53,3 +53,19 @@ test("a choice of one item is wider than that item once another is added, and on
   await left.answer(history, 2)
   expect(left.isWider(1)).toBe(true)
 })
+
+test("an item is added by choice, and shown only if nothing narrows the choice to others", async () => {
+  const selection = new Selection(undefined, { among: ({ song_id }) => song_id === 1 })
+  selection.ask({ do: "subscribe", ids: [1, 2] })
+  // Items and songs have the same numbers here.
+  expect((await selection.answer(historyOf(2), 2)).map(nameOf)).toEqual(["watching", 1])
+  expect(historyOf(2).all.map((update) => selection.wanted?.(update))).toEqual([true, false])
+})
+
+test("32 questions may wait for their answers, and one that is answered makes room for another", async () => {
+  const selection = new Selection([1])
+  const ask = (): boolean => selection.ask({ do: "subscribe", ids: [1] })
+  expect(Array.from({ length: 34 }, ask)).toEqual(Array.from({ length: 34 }, (_, at) => at < 32))
+  await selection.answer(historyOf(1), 1)
+  expect([ask(), ask()]).toEqual([true, false])
+})

@@ -102,6 +102,7 @@ const ACCEPTS: readonly [string | null, HttpFormat["name"]][] = [
   ["APPLICATION/X-NDJSON ; charset=utf-8", "ndjson"],
   ["text/plain", "text"],
   ["text/plain;q=0.5, application/x-ndjson;q=0.9", "ndjson"],
+  ["text/plain;q=0.8, application/x-ndjson", "ndjson"],
   ["text/plain;q=0, application/x-ndjson;q=0", "sse"],
   ["text/plain;q=nonsense", "sse"],
   ["image/png", "sse"],

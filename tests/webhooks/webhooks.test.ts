@@ -307,6 +307,8 @@ test("a receiver may name the time at which it is asked again as a date", async 
   // A date has whole seconds. Without it the second attempt comes after one second.
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(3500)
   await settled(server, 1, isDelivered)
+  const health = await (await fetch(`${server.url}/health`)).json()
+  expect(health).toMatchObject({ status: "ok", reasons: [] })
   await server.end()
   const said = server.log.split("\n").filter((line) => line.includes('"msg":"a webhook '))
   expect(said.map((line) => JSON.parse(line))).toMatchObject([

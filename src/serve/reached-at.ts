@@ -1,0 +1,11 @@
+/** What a server listens on that has no address of its own: all addresses of the machine. */
+const ALL_ADDRESSES: readonly string[] = ["0.0.0.0", "[::]"]
+
+/**
+ * The address at which other servers reach this one, which listens at `url`; empty if it does not listen. If it listens on
+ * all addresses, the address has the name of its machine.
+ */
+export function reachedAt(url: URL | undefined, machine: string): string {
+  if (!url || !ALL_ADDRESSES.includes(url.hostname)) return url?.origin ?? ""
+  return `http://${machine}:${url.port}`
+}
