@@ -62,6 +62,19 @@ test("cancelled items are found among failed ones, in whole pages, and a list th
   expect([idsIn(three), three.includes("and more")]).toEqual([[2, 4, 6], false])
 })
 
+test("items whose worker was lost are among the failed, cancelled ones are not, and both can be listed alone", async () => {
+  answering("counts", async () => ({ paused_at: null }))
+  const outcomes = ["failed", "lost", "cancelled"] as const
+  const queue = outcomes.map((outcome, at) =>
+    item({ id: at + 1, status: "failed", outcome, completed_at: time(-at) }),
+  )
+  answering("list", async () => ({ queue, next: null }))
+  const listed = async (status: string) => idsIn((await ran(listCommand, "--status", status)).out)
+  expect(await listed("failed")).toEqual([1, 2])
+  expect(await listed("lost")).toEqual([2])
+  expect(await listed("cancelled")).toEqual([3])
+})
+
 test("the list has the items that workers take next, then delayed items, and last the items that no worker takes", async () => {
   answering("counts", async () => ({ paused_at: time(-60) }))
   answering("workers", async () => [{ ...WORKER, tags: ["gpu"] }])
@@ -182,10 +195,12 @@ your role  viewer until 13:00 UTC
   answering("me", async () => {
     throw new ServerError(404, "no such route")
   })
-  answering("counts", async () => ({ ...COUNTS, paused_at: time(-60) }))
+  const today = { ...COUNTS.today, shortest_seconds: 40, longest_seconds: 40, mean_seconds: 40 }
+  answering("counts", async () => ({ ...COUNTS, today, paused_at: time(-60) }))
   const { out: older } = await ran(statsCommand, "--utc")
   expect(older).toStartWith("queue      paused since 11:59 UTC\n")
   expect(older).not.toContain("your role")
+  expect(older).toContain("12 completed, 1 failed, 2 lost; renders took 0:40\n")
 })
 
 test("open streams are told in columns, numbers to the right", async () => {

@@ -59,6 +59,8 @@ describe("the state of a tab", () => {
       update(11, { queue_id: 2, status: "queued", message: "Priority set" }),
       update(12, { queue_id: 9, status: "queued" }),
       update(13, { queue_id: 3, status: "failed", deleted: true }),
+      update(14, { queue_id: 8, status: "queued" }),
+      update(15, { queue_id: 8, status: "failed", deleted: true }),
     ])
     expect([...unsure]).toEqual([2, 9])
     expect([...ids]).toEqual([1, 2])

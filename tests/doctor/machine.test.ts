@@ -17,6 +17,8 @@ const MOUNTS = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 44 27 0:47 / /share rw - cifs //nas/share rw
 45 27 0:48 / /run rw - tmpfs tmpfs rw
 46 27 0:49 / /container rw - overlay overlay rw
+47 27 0:50 / /twice rw - ext4 /dev/vdc rw
+48 47 0:51 / /twice rw - tmpfs tmpfs rw
 `
 
 test.each([
@@ -29,6 +31,8 @@ test.each([
   ["/share/queue", "fault", "cifs"],
   ["/run/queue", "fault", "gone after a restart"],
   ["/container/queue", "note", "overlay"],
+  // The later mount hides the one before it.
+  ["/twice/queue", "fault", "tmpfs, mounted at /twice"],
 ])("the file system that holds %s is found, and judged: %s", (path, verdict, says) => {
   expect(fileSystemOf(path, MOUNTS)).toMatchObject({ verdict, says: expect.stringContaining(says) })
 })
@@ -93,8 +97,11 @@ test("a unit that is installed and not enabled is no fault; one that is enabled 
     "track-studio-worker":
       "LoadState=loaded\\nActiveState=inactive\\nSubState=dead\\nUnitFileState=disabled\\n",
   })
+  writeFileSync(join(path, "ffprobe"), `#!${join(path, "data")}\n`, { mode: 0o755 })
+  writeFileSync(join(path, "data"), "", { mode: 0o644 })
   symlinkSync(process.execPath, join(path, "bun"))
   const { stdout } = await run(["doctor", "--database", join(folder.path, "queue.db")], { PATH: path })
+  expect(stdout).toMatch(/^✘ ffprobe +does not run: this user may not run it$/m)
   expect(stdout).toMatch(/^✘ track-studio +inactive \(dead\)$/m)
   expect(stdout).toMatch(/^• track-studio-worker +installed, and not in use here; /m)
 })

@@ -203,4 +203,31 @@ export const COMMANDS: readonly Mistake[] = [
     ["tests/commands/flags.test.ts"],
     [["a value with a dash cannot be given at all", "!isInline && /^-", "/^-"]],
   ),
+  ...of(
+    "src/commands/list.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "items whose worker was lost are not among the failed ones",
+        "failed: hasFailed,",
+        'failed: ({ outcome }) => outcome === "failed",',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/stats.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "one length is told as a range",
+        "from === to ? `renders took ${mean}`",
+        "!from ? `renders took ${mean}`",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/usage.ts",
+    ["tests/commands/flags.test.ts"],
+    [["a short flag is taken for the value of the one before", "/^-(?!\\d)./", "/^--(?!\\d)./"]],
+  ),
 ]

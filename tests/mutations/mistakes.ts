@@ -4,6 +4,7 @@ import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
 import { DASHBOARD } from "./dashboard.ts"
+import { DOCTOR } from "./doctor.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
@@ -57,4 +58,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...PAGE,
   ...NOTICES,
   ...COMMANDS,
+  ...DOCTOR,
 ]

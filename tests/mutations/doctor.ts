@@ -1,0 +1,80 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what the doctor says of a server, a proxy and a machine. */
+export const DOCTOR: readonly Mistake[] = [
+  ...of(
+    "src/doctor/requests.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a clock that is behind is said to be ahead",
+        'offMs > 0 ? "ahead of" : "behind"',
+        'offMs < 0 ? "ahead of" : "behind"',
+      ],
+      [
+        "a clock that is not shown agrees",
+        "if (Number.isNaN(serverMs)) return unknown",
+        "if (serverMs === 0) return unknown",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/streams.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a limit of the proxy is taken for another server",
+        'const fault = isLimit(answer) ? "limited" : "not_ours"',
+        'const fault = "not_ours"',
+      ],
+      [
+        "a stream that ended because the server was stopped was cut",
+        "if (SHUTDOWN.test(text)) return unknown(about",
+        'if (SHUTDOWN.test("")) return unknown(about',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/held-answers.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "an answer of a server that is about to stop was cut",
+        '  if (item["id"] === id)\n    return unknown',
+        '  if (item["id"] === "")\n    return unknown',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/disk.ts",
+    ["tests/doctor/machine.test.ts"],
+    [
+      [
+        "a mount that is hidden by another one is named",
+        "mount.point.length >= (best?.point.length ?? 0)",
+        "mount.point.length > (best?.point.length ?? 0)",
+      ],
+      [
+        "a folder whose name only begins like a mount is on it",
+        "path.startsWith(`${point}/`)",
+        "path.startsWith(point)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/machine.ts",
+    ["tests/doctor/machine.test.ts"],
+    [
+      [
+        "a program that may not be run is said to be missing",
+        'if (text.code === "ENOENT") return note',
+        'if (text.code === "ENOENT" || text.code === "EACCES") return note',
+      ],
+      [
+        "a unit that is enabled and does not run is not in use",
+        'stateOf("ActiveState") === "inactive" && stateOf("UnitFileState") === "disabled"',
+        'stateOf("ActiveState") === "inactive"',
+      ],
+    ],
+  ),
+]
