@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -40,6 +41,8 @@ test("a token is printed once, alone on standard output, and the database holds 
   const listed = await run(["token", "list", "--database", database])
   expect(listed.stdout).toMatch(/1 +viewer +in force .*wall screen\n2 +worker +in force/)
   expect(listed.stdout).not.toContain("tsk_")
+  using stored = new Database(database)
+  stored.run("UPDATE tokens SET expires_at = ? WHERE id = 2", [new Date(Date.now() - 1000).toISOString()])
   const asJson = await run(["token", "list", "--json", "--database", database])
   const [first, second, ...more] = asJson.stdout
     .trim()
@@ -56,7 +59,7 @@ test("a token is printed once, alone on standard output, and the database holds 
     last_used_at: null,
     state: "in force",
   })
-  expect([second.role, more]).toEqual(["worker", []])
+  expect([second.role, second.state, more]).toEqual(["worker", "expired", []])
 })
 
 test("a running server knows a token that is created or revoked beside it", async () => {

@@ -230,4 +230,15 @@ export const COMMANDS: readonly Mistake[] = [
     ["tests/commands/flags.test.ts"],
     [["a short flag is taken for the value of the one before", "/^-(?!\\d)./", "/^--(?!\\d)./"]],
   ),
+  ...of(
+    "src/commands/token.ts",
+    ["tests/commands/token.test.ts"],
+    [
+      [
+        "a token that has just expired is in force",
+        "Date.parse(expires_at) <= Date.now() ?",
+        "Date.parse(expires_at) <= Date.now() - 60_000 ?",
+      ],
+    ],
+  ),
 ]
