@@ -5,7 +5,7 @@ import type { ListQuery } from "./contract/items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
 
-/** The section of the queue's order in which items of a status lie (see `queueItems` of the schema). */
+/** The section of the queue's order for items of a status (see `queueItems` of the schema). */
 export const SECTIONS: Readonly<Record<Status, number>> = {
   processing: 0,
   queued: 1,
@@ -16,9 +16,9 @@ export const SECTIONS: Readonly<Record<Status, number>> = {
 
 /** The place of an item in the queue's order; lower comes first, and null has no place. */
 export interface Place {
-  /** The section of the item: what is being rendered, what waits, or what is finished. */
+  /** The section of the item: running items, waiting items, or finished items. */
   readonly section: number | null
-  /** Its priority, or the end of its work. */
+  /** Its priority, or the time of its end. */
   readonly rank: number | null
   /** Its turn. */
   readonly place: number | null
@@ -43,8 +43,9 @@ export interface Slice {
 }
 
 /**
- * The parts of a word that every database finds whatever their case: it folds ASCII alone. Each is looked for by itself,
- * and not all by one pattern, because to match a pattern against a long text can take seconds.
+ * The parts of a word that every database finds in upper and lower case, because it folds only ASCII letters.
+ * Each part is searched by itself and not all with one pattern, because matching a pattern against a long
+ * text can take seconds.
  */
 export const foldedParts = (word: string): string[] =>
   word.split(/[^\x20-\x7e]+/).filter((part) => part !== "")
@@ -54,7 +55,8 @@ export interface Slices {
   /** The first items of a slice, at most `limit`. */
   rows(query: ListQuery, limit: number, slice: Slice): Promise<PlacedItem[]>
   /**
-   * The last item of a slice that is short enough to search at once; undefined if all the rest of the queue is.
+   * The last item of a slice that is short enough to be searched at once; undefined if the whole rest of the
+   * queue is short enough.
    */
   end(query: ListQuery, start: Place | undefined): Promise<Place | undefined>
 }

@@ -1,15 +1,15 @@
 import type { Outage } from "../item/estimate/follow-attempt.ts"
 
 /**
- * An outage that begins this soon after another belongs to it: on a disk that is nearly full some commits
- * find room.
+ * If an outage begins this soon after another one, it belongs to that one: on a disk that is nearly full some
+ * commits succeed.
  */
 const SAME_MS = 5000
 
 /**
- * The account of outages: times in which nothing could be stored, or in which no server was alive. They count
- * against no lease: in the first transaction after an outage, before anything else, a store makes every lease
- * longer by its length. All times are milliseconds of the steady clock.
+ * The account of outages: times in which nothing could be stored, or in which no server ran. They shorten no
+ * lease: in the first transaction after an outage, before anything else, a store extends every lease by the
+ * length of the outage. All times are milliseconds of the steady clock.
  */
 export class Outages {
   #sinceMs: number | undefined
@@ -17,7 +17,8 @@ export class Outages {
   #last: Outage | undefined
 
   /**
-   * Notes that an outage has been under way since `sinceMs`, or since the one just before. Nothing is counted twice.
+   * Notes that an outage has been under way since `sinceMs`, or that the last one goes on. No time is counted
+   * twice.
    */
   begin(sinceMs: number): void {
     const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS
@@ -25,14 +26,17 @@ export class Outages {
     this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
   }
 
-  /** The outage that ends if a transaction which begins at `nowMs` is committed; undefined if none is under way. */
+  /**
+   * The outage that ends if a transaction that begins at `nowMs` is committed; undefined if none is under
+   * way.
+   */
   endingAt(nowMs: number): Outage | undefined {
     if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined
     this.#last = { sinceMs: this.#sinceMs, endedMs: nowMs }
     return this.#last
   }
 
-  /** Notes that a transaction which began at `nowMs` has been committed. */
+  /** Notes that a transaction that began at `nowMs` was committed. */
   end(nowMs: number): void {
     if (this.#sinceMs !== undefined) this.#endedMs = nowMs
     this.#sinceMs = undefined
@@ -48,7 +52,7 @@ export class Outages {
     return this.#last
   }
 
-  /** How long the last outage took that has ended, or is ending; 0 if there was none. */
+  /** How long the last outage took that has ended or is ending; 0 if there was none. */
   get lastMs(): number {
     return this.#last ? this.#last.endedMs - this.#last.sinceMs : 0
   }

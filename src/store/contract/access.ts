@@ -7,7 +7,7 @@ export const ROLES = ["viewer", "operator", "worker", "admin"] as const
  */
 export type Role = (typeof ROLES)[number]
 
-/** A token, as it is stored: its role, and what it is good for. */
+/** A token as it is stored: its role, and for what it is valid. */
 export interface TokenRow {
   /** The ID of the token. IDs ascend in the order in which tokens were created. */
   readonly id: number
@@ -58,23 +58,26 @@ export interface Access {
   tokens(): Promise<readonly TokenRow[]>
 
   /**
-   * A number that changes whenever another process has written the database: then tokens may have been created or
-   * revoked beside this server. Reading it costs next to nothing.
+   * A number that changes whenever another process has written the database. Then tokens may have been
+   * created or revoked beside this server. Reading the number costs nearly nothing.
    */
   version(): Promise<number>
 
   /**
    * Adds a token; it belongs to the present history.
-   * @throws AppError `not_found` if the only item that it is to show does not exist
+   * @throws AppError `not_found` if the only item that it should show does not exist
    */
   addToken(draft: TokenDraft): Promise<TokenRow>
 
-  /** Revokes a token and forgets its tickets; false when there is no such token, or it was revoked before. */
+  /**
+   * Revokes a token and forgets its tickets. Returns false if there is no such token, or if it was revoked
+   * before.
+   */
   revokeToken(id: number): Promise<boolean>
 
   /**
-   * Ends the leases that were claimed by a token: their workers are refused from then on, and the items are taken back as
-   * from lost workers. Answers how many there were.
+   * Ends the leases that were claimed with a token. Their workers are refused from then on, and the items are
+   * taken back as if their workers were lost. Returns how many leases there were.
    */
   endLeases(id: number): Promise<number>
 

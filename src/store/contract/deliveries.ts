@@ -3,7 +3,7 @@ import type { DeliveryStatus, Notice } from "../../item/webhook-notice.ts"
 
 /** How long a delivery stays listed after it was settled, in milliseconds: seven days. */
 export const KEPT_MS = 7 * 24 * 60 * 60 * 1000
-/** No delivery waits for so long: a time so far ahead was set by a clock that was wrong. */
+/** No delivery waits for this long: a time that is further ahead was set while a clock was wrong. */
 export const AHEAD_MS = 24 * 60 * 60_000
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
@@ -59,8 +59,8 @@ export interface DeliveriesQuery {
 }
 
 /**
- * What is to be sent to webhooks, and how far each has followed the history: its cursor is the last event ID that was
- * examined for it. Each method is one transaction.
+ * The deliveries to webhooks, and how far each webhook has followed the history: its cursor is the last event
+ * ID that was examined for it. Each method is one transaction.
  */
 export interface Deliveries {
   /**
@@ -73,8 +73,8 @@ export interface Deliveries {
   cursor(): Promise<number | null>
 
   /**
-   * Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. What
-   * several instances have examined is added once.
+   * Adds a delivery of each update for each URL whose cursor is below the update, and moves all cursors up to
+   * `upTo`. If several instances have examined an update, it is added once.
    */
   add(
     notices: readonly { readonly notice: Notice; readonly update: StoredUpdate }[],
@@ -82,9 +82,9 @@ export interface Deliveries {
   ): Promise<void>
 
   /**
-   * Takes the pending deliveries to a URL that are due, those that have waited longest first; one that waits for a time
-   * which is more than `AHEAD_MS` away is due at once. For `forMs` milliseconds no other instance takes them, unless they are settled or given back before; a program that
-   * ends gives all of its deliveries back.
+   * Takes the due deliveries to a URL, those that have waited longest first. A delivery that waits for a time
+   * more than `AHEAD_MS` away is due at once. No other instance takes them for `forMs` milliseconds, unless
+   * they are settled or given back before. A program that ends gives back all of its deliveries.
    */
   take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>
 
@@ -92,8 +92,8 @@ export interface Deliveries {
   giveBack(id: number): Promise<void>
 
   /**
-   * Counts one more attempt at a delivery, and stores its result. One that is over stays as it is: another instance has
-   * sent it, because this one stood still for longer than it was taken for.
+   * Counts one more attempt at a delivery, and stores its result. A delivery that is over stays as it is:
+   * another instance has sent it, because this one stood still for longer than it had taken the delivery for.
    */
   settle(id: number, settlement: Settlement): Promise<void>
 
@@ -106,7 +106,7 @@ export interface Deliveries {
   ): Promise<{ readonly deliveries: readonly Delivery[]; readonly next: number | null }>
 }
 
-/** A page of deliveries, made of the rows that were read: one more than the page may hold shows that there are more. */
+/** A page of deliveries, made from rows. One row more than the page may have shows that there are more. */
 export function deliveriesPage(
   rows: readonly Delivery[],
   limit: number,
@@ -115,7 +115,7 @@ export function deliveriesPage(
   return { deliveries, next: rows.length > limit ? (deliveries.at(-1)?.id ?? null) : null }
 }
 
-/** How many deliveries there are of each status, made of the counts that were read. */
+/** How many deliveries of each status there are, made from counts that were read. */
 export function deliveryCounts(
   rows: readonly { readonly status: string; readonly count: number }[],
 ): Readonly<Record<DeliveryStatus, number>> {

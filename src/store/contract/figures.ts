@@ -1,6 +1,6 @@
 import type { QueueItem, Status } from "../../item/item.ts"
 
-/** Items that finished in a span of time, by outcome, and how long the completed ones took from start to end. */
+/** The items that finished in a time, by outcome, and how long the completed ones took from start to end. */
 export interface Finished {
   /** How many completed. */
   readonly completed: number
@@ -18,10 +18,12 @@ export interface Finished {
   readonly meanMs: number | null
 }
 
-/** How many items there are now: waiting, processing, or ended with an outcome. Deleted ones do not count. */
+/**
+ * How many items there are now: waiting, processing, or ended with an outcome. Deleted items do not count.
+ */
 export type Standings = Readonly<Record<Status | NonNullable<QueueItem["outcome"]>, number>>
 
-/** Figures of the whole queue. They cost the same however many items there are. */
+/** Figures of the whole queue. Reading them costs the same however many items there are. */
 export interface Figures {
   /** How many items wait, are processing, or have ended, by outcome. */
   standing(): Promise<Standings>
@@ -30,8 +32,8 @@ export interface Figures {
   songs(): Promise<number>
 
   /**
-   * When the item was added that has waited longest of those that are first of their priority (of 64 priorities at most),
-   * RFC 3339 UTC; null if none waits.
+   * When the item was added that has waited longest, of the items that are first of their priority (of at
+   * most 64 priorities). RFC 3339 UTC; null if none waits.
    */
   oldestWaiting(): Promise<string | null>
 
@@ -52,7 +54,7 @@ const NOTHING: Standings = {
   lost: 0,
 }
 
-/** All standings with their counts, from counts that leave out zeros. */
+/** All standings with their counts, made from counts without zeros. */
 export const standingsOf = (
   counts: readonly { readonly standing: string; readonly items: number }[],
 ): Standings => ({
@@ -74,7 +76,7 @@ export interface OutcomeRow {
   readonly mean: number | null
 }
 
-/** What finished, of one row for each outcome. */
+/** The finished items, made from one row per outcome. */
 export function finishedOf(rows: readonly OutcomeRow[]): Finished {
   const of = (outcome: string): number => rows.find((row) => row.outcome === outcome)?.items ?? 0
   const completed = rows.find((row) => row.outcome === "completed")

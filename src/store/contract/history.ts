@@ -1,6 +1,6 @@
 import type { StoredUpdate } from "../../item/stored.ts"
 
-/** How much a page of the history holds, in bytes: about this much, so that reading one takes little time. */
+/** The approximate size of a page of the history, in bytes, so that reading a page takes little time. */
 export const PAGE_BYTES = 256 * 1024
 
 /** Which updates to read, ascending by event ID. */
@@ -22,15 +22,15 @@ export interface Page {
 }
 
 /**
- * The items whose latest update is asked for: every item that is not finished, or every item (or one) that was changed
- * after an event ID, deleted and finished ones included.
+ * Whose latest updates to read: of every item that is not finished, or of every item (or one item) that
+ * changed after an event ID, including deleted and finished items.
  */
 export type LatestOf =
   | { readonly of: "open" }
   /** All items that changed after an update, or one of them; deleted ones too. */
   | { readonly of: "changed"; readonly after: number; readonly queueId?: number | undefined }
 
-/** The event IDs of latest updates, and the newest event ID, all of one moment. */
+/** The event IDs of latest updates, and the newest event ID, both at the same moment. */
 export interface Latest {
   /** The event IDs, ascending. */
   readonly ids: readonly number[]
@@ -38,7 +38,7 @@ export interface Latest {
   readonly head: number
 }
 
-/** Event IDs that were given, and whose updates are gone: no ID is ever given for another update. */
+/** Event IDs that were given, but whose updates are lost. Such an ID is never given to another update. */
 export interface Lost {
   /** The last event ID before them. */
   readonly after: number
@@ -56,17 +56,20 @@ export interface Bounds {
   readonly oldest: number
   /** The newest event ID that was given. */
   readonly newest: number
-  /** The event IDs of updates that were lost; null if none were. The first ID that is given after them is not the next. */
+  /**
+   * The event IDs of lost updates; null if none were lost. The next ID after them is not the one directly
+   * above.
+   */
   readonly lost: Lost | null
   /** How many updates of all items are kept: those after `oldest`, and the moves of items before it. */
   readonly stored: number
 }
 
 /**
- * The history of updates, read only: what streams and webhooks know of the store.
+ * The history of updates, for reading only. Streams and webhooks know only this part of the store.
  *
- * Event IDs ascend in commit order and are never given twice: a reader that has seen an event ID never later finds a
- * new update with a smaller one.
+ * Event IDs ascend in commit order and are never given twice: a reader that has seen an event ID never later
+ * finds a new update with a lower one.
  */
 export interface History {
   /**
@@ -87,10 +90,10 @@ export interface History {
    */
   latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }>
 
-  /** The kept updates among these event IDs (at most 256), ascending; cut as `page` is. */
+  /** The updates with these event IDs (at most 256) that are still stored, ascending; cut like a `page`. */
   updates(ids: readonly number[]): Promise<Page>
 
-  /** The update of the same item before this one; null if there is none, or it is no longer kept. */
+  /** The update of the same item before this one; null if there is none, or if it is no longer stored. */
   previous(update: StoredUpdate): Promise<StoredUpdate | null>
 
   /** How many updates are kept with event IDs above `after` and up to `upTo`. Default: of all items. */

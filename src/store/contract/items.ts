@@ -5,10 +5,10 @@ import type { Change, Stored } from "../../item/stored.ts"
 /** How many items one sweep changes at most. */
 export const SWEEP_ROWS = 100
 
-/** How long the answer of an `add` is kept for its repetition. */
+/** How long the answer of an `add` is kept, in case the request is repeated. */
 export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 
-/** How a repeated `add` is recognised: by the key, and a digest of the body that came with it. */
+/** How a repeated `add` is recognised: by its key and a digest of its body. */
 export interface Idempotency {
   /** The key that the client chose. */
   readonly key: string
@@ -34,36 +34,39 @@ export interface ListQuery {
 }
 
 /**
- * Which processing items are due: those whose lease ran out by `by`, or those that have not moved since `by` and are not
- * marked stalled yet. `by` is in milliseconds of the steady clock.
+ * Which processing items are due: those whose lease ran out before `by`, or those that have not moved since
+ * `by` and are not yet marked as stalled. `by` is in milliseconds of the steady clock.
  */
 export type Due =
   { readonly due: "lease"; readonly by: number } | { readonly due: "stall"; readonly by: number }
 
-/** Decides what becomes of one item. May be called more than once; throws an AppError to refuse. */
+/** Decides about one item. May be called more than once; throws an AppError to refuse. */
 export type Decide = (stored: Stored, moment: Moment) => Change
 
 /**
- * Decides how an item gets its place before another one; `ahead` is the turn of the item that is directly
- * before that one now, null if there is none.
+ * Decides how an item gets its place before another one. `ahead` is the turn of the item that is directly
+ * before the other one now; null if there is none.
  */
 export type Placing = (stored: Stored, before: QueueItem, ahead: number | null, moment: Moment) => Change
 
-/** Decides what a new item is. May be called more than once. */
+/** Makes a new item. May be called more than once. */
 export type Create = (moment: Moment) => Draft
 
 /**
- * The queue items: everything that changes one, and the reads of their present state. Each method is one transaction.
+ * The queue items: all methods that change an item, and the reads of their present state. Each method is one
+ * transaction.
  *
- * A write resolves once it is durable: it survives a power cut from then on. A decision is a pure synchronous function
- * that runs inside the transaction. It may run more than once and throws an AppError to refuse; a refused write changes
- * nothing and fails alone. When a commit fails, every write that shared it rejects with AppError `unavailable`.
+ * A write resolves when it is durable: from then on it survives a power failure. A decision is a pure
+ * synchronous function that runs inside the transaction. It may run more than once, and throws an AppError to
+ * refuse. A refused write changes nothing and fails alone. If a commit fails, every write that shared it
+ * rejects with AppError `unavailable`.
  */
 export interface Items {
   /**
    * Adds an item and its first update.
-   * The same idempotency key and digest within 24 hours answer what the first call answered and add nothing.
-   * @throws AppError `idempotency_mismatch` when the key was used with another digest
+   * A call with the same idempotency key and digest within 24 hours returns the result of the first call and
+   * adds nothing.
+   * @throws AppError `idempotency_mismatch` if the key was used with another digest
    */
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
 
@@ -80,9 +83,9 @@ export interface Items {
   place(id: number, before: number, decide: Placing): Promise<Change>
 
   /**
-   * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
-   * its tags among `tags`, in a queue that is not paused. A store that keeps to one item per song also passes over the
-   * items of a song of which another item is leased. Null if no item is claimable.
+   * Changes the first item in the queue's order that is claimable now: it waits, its `available_at` is past,
+   * all its tags are among `tags`, and the queue is not paused. A store with one item per song also skips
+   * items of a song if another item of that song is leased. Null if no item is claimable.
    */
   claim(tags: readonly string[], decide: Decide): Promise<Change | null>
 
@@ -92,7 +95,7 @@ export interface Items {
   /** Whether a worker holds a lease now. */
   isAnyLeased(): Promise<boolean>
 
-  /** Whether an item with this id existed and was deleted. */
+  /** Whether an item with this ID existed and was deleted. */
   wasDeleted(id: number): Promise<boolean>
 
   /** @throws AppError `not_found` */
@@ -118,7 +121,10 @@ export interface Items {
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
   pausedAt(): Promise<string | null>
 
-  /** The item that a claim with these tags would take now, or null. Without tags every item's tags are accepted. */
+  /**
+   * The item that a claim with these tags would take now, or null. Without tags, items with any tags are
+   * accepted.
+   */
   nextWaiting(tags?: readonly string[]): Promise<QueueItem | null>
 
   /** How many items there are; deleted ones do not count. */

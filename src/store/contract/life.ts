@@ -1,23 +1,24 @@
 import type { Clock } from "../../item/moment.ts"
 import type { Outages } from "../outages.ts"
 
-/** How old a sign of life becomes before a write stores the next. */
+/** A write stores a new sign of life if the last one is older than this. */
 export const ALIVE_MS = 1000
 
-/** What can be wrong with a database while a server uses it; `/health` says what each means. */
+/** What can be wrong with a database while a server uses it; `/health` says what each fault means. */
 export const FAULTS = ["database_unwritable", "database_damaged", "file_replaced", "wal_pinned"] as const
 
 /** One of `FAULTS`. */
 export type StoreFault = (typeof FAULTS)[number]
 
-/** The time by which the database lives, and the times in which it did not. */
+/** The time that the database uses, and the times in which it was not usable. */
 export interface Life {
   /** The clocks that decisions use. */
   readonly clock: Clock
 
   /**
-   * The outages. One begins when a commit fails, or at the last sign of life of the server before; it ends with the next
-   * commit, which first makes every lease longer by what it took, and the wait of items for their workers after a restore.
+   * The outages. An outage begins when a commit fails, or at the last sign of life of the former server. It
+   * ends with the next commit, which first extends every lease, and the wait of items for their workers after
+   * a restore, by the length of the outage.
    */
   readonly outages: Outages
 
@@ -25,8 +26,8 @@ export interface Life {
   alive(): Promise<void>
 
   /**
-   * What is wrong with the database now. Once it is found not to be at its path any more, every write is refused with
-   * AppError `unavailable`.
+   * The present faults of the database. When it is found that the database is no longer at its path, every
+   * write is refused with AppError `unavailable`.
    */
   faults(): readonly StoreFault[]
 

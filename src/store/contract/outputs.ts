@@ -1,7 +1,7 @@
 import type { OutputPiece } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 
-/** Some of what an attempt printed. */
+/** A part of an attempt's output. */
 export interface OutputPage {
   /** The pieces, in the order in which they were printed. */
   readonly pieces: readonly OutputPiece[]
@@ -18,16 +18,17 @@ export interface OutputEnd {
 }
 
 /**
- * What the commands of attempts printed: the last of it, apart from the history. It goes when the item's updates are
- * thinned (`Upkeep.thin`), and when what is left of a deleted item is purged. A change by which an item's `attempt`
- * grows removes what is kept of that attempt and of later ones: after a retry their numbers come again. Each method is
- * one transaction.
+ * The outputs of the attempts' commands: the last part of each, stored apart from the history. An output is
+ * removed when the item's updates are thinned (`Upkeep.thin`), and when the rest of a deleted item is purged.
+ * When an item's `attempt` grows, the output of that attempt and of later ones is removed, because after a
+ * retry their numbers are used again. Each method is one transaction.
  */
 export interface Outputs {
   /**
-   * Adds pieces, ascending, to the output of the attempt that `attemptOf` names: it decides within the transaction,
-   * perhaps more than once, and throws an AppError to refuse. What is stored already is left out (`piecesAfter`). Then
-   * the pieces go that end `keepBytes` or more before the output's end. No update is appended.
+   * Adds pieces, ascending, to the output of the attempt that `attemptOf` names. `attemptOf` decides within
+   * the transaction, perhaps more than once, and throws an AppError to refuse. Bytes that are stored already
+   * are left out (`piecesAfter`). Then pieces that end `keepBytes` or more before the output's end are
+   * removed. No update is appended.
    * @throws AppError `not_found`, `unavailable`, and whatever `attemptOf` throws
    */
   append(
@@ -38,7 +39,8 @@ export interface Outputs {
   ): Promise<OutputEnd>
 
   /**
-   * At most `limit` kept pieces of an attempt that end after the position `after`; none for an unknown attempt.
+   * At most `limit` stored pieces of an attempt that end after the position `after`; none if the attempt is
+   * unknown.
    */
   read(id: number, attempt: number, after: number, limit: number): Promise<OutputPage>
 

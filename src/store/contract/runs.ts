@@ -3,11 +3,11 @@ import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
 /** If this many runs without a kind look alike, the next item is expected to look like them. */
 export const SURE_RUNS = 3
 
-/** The runs of a kind that look alike, in short. */
+/** A summary of the runs of a kind that look alike. */
 export interface KnownKind {
   /** The kind. */
   readonly kind: string
-  /** What the runs look like; the same as `kind` if no kind was given. */
+  /** What the runs have in common; the same as `kind` if no kind was given. */
   readonly look: string
   /** How many runs are kept. */
   readonly runs: number
@@ -18,13 +18,13 @@ export interface KnownKind {
 }
 
 /**
- * The runs that are remembered: attempts that completed, the newest of each kind and look. They are written with the
- * change that completes the item (`Change.run`), in its transaction. Each method is one transaction.
+ * The runs that are remembered: completed attempts, the newest of each kind and look. They are written with
+ * the change that completes the item (`Change.run`), in its transaction. Each method is one transaction.
  */
 export interface Runs {
   /**
-   * The runs of a kind that have this look, the oldest first; if there are none, those that look like the
-   * newest one of the kind. Without a kind, the newest runs, if there are at least three and all look alike;
+   * The runs of a kind that have this look, the oldest first. If there are none, those that look like the
+   * newest run of the kind. Without a kind, the newest runs if there are at least three and all look alike;
    * otherwise none.
    */
   alike(kind: string, look: string): Promise<readonly Run[]>
@@ -35,9 +35,11 @@ export interface Runs {
   /** Forgets the runs of a kind; returns how many there were. */
   forget(kind: string): Promise<number>
 
-  /** Whether the completed items of the history have been learned from. */
+  /** Whether the server has learned from the items of the history that completed before. */
   hasLearned(): Promise<boolean>
 
-  /** Adds runs out of the history, the oldest first, each with the time at which it ended, and notes that this is done. */
+  /**
+   * Adds runs from the history, the oldest first, each with the time of its end, and notes that this is done.
+   */
   addLearned(runs: readonly (KeptRun & { readonly ended_at: string })[]): Promise<void>
 }

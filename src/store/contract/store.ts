@@ -10,7 +10,7 @@ import type { Outputs } from "./outputs.ts"
 import type { Runs } from "./runs.ts"
 import type { Upkeep } from "./upkeep.ts"
 
-/** What was there when the database was opened. */
+/** The database as it was found when it was opened. */
 export interface FoundDatabase {
   /** The database as it may be shown: an absolute path, or a URL without its password. */
   readonly path: string
@@ -18,7 +18,7 @@ export interface FoundDatabase {
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
-  /** A coming problem, as a sentence; absent if none is known. */
+  /** A problem that will come, as a sentence; absent if none is known. */
   readonly warning?: string | undefined
   /**
    * Whether it gives unused space back to the disk by itself; a file of an older version must be compacted
@@ -42,19 +42,19 @@ export interface Observed {
   /** Called after each commit that changed something; absent for no call. */
   readonly onCommit?: (commit: Commit) => void
   /**
-   * Called when a transaction could not begin or be committed, with the database's code; absent if it is not counted.
+   * Called with the database's code when a transaction could not begin or be committed; absent for no call.
    */
   readonly onFailure?: (code: string) => void
   /**
-   * Called when the database turns out to have gone back, as after a failover, so that acknowledged updates are gone;
-   * with the event ID above which new ones begin. Absent if nobody is to learn of it.
+   * Called when the database has gone back, for example after a failover, so that acknowledged updates are
+   * lost. It gets the event ID above which new ones begin. Absent for no call.
    */
   readonly onRolledBack?: (eventId: number) => void
 }
 
 /**
- * Everything that one database holds. Only the composition root sees it whole; each service asks for the parts that it
- * needs, so streams, which ask for `History`, cannot write.
+ * Everything that one database stores. Only the composition root knows all of it. Each service gets only the
+ * parts that it needs, so streams, which get a `History`, cannot write.
  */
 export interface Store extends Items, History, Life {
   /** The database that was found when it was opened. */
@@ -80,11 +80,11 @@ export interface Store extends Items, History, Life {
   /** Keeps the database small. */
   readonly upkeep: Upkeep
 
-  /** From now on a write that another program keeps waiting fails at once. */
+  /** From now on a write fails at once if another program holds the write lock. */
   drain(): void
 
   /**
-   * Waits for writes under way, writes everything into the database file as far as it can be written, and releases it.
+   * Waits for writes under way, writes everything into the database file if possible, and releases the file.
    */
   close(): Promise<void>
 }

@@ -1,7 +1,7 @@
-/** How many items one call looks at; most have nothing to remove. */
+/** How many items one call checks; most items have nothing to remove. */
 export const ITEMS_A_CALL = 64
 
-/** What ended within a time, and was not changed after an update. */
+/** Items that ended within a time, and were not changed after an update. */
 export interface Ended {
   /** Only items that ended at this time or later, in epoch milliseconds. */
   readonly fromMs: number
@@ -36,46 +36,48 @@ export interface DatabaseSize {
 }
 
 /**
- * Keeps the database small. Each method is one short transaction, and is called again and again until it has nothing to
- * do, so that writers and streams wait for none of them.
+ * Keeps the database small. Each method is one short transaction. It is called again and again until there is
+ * nothing left to do, so that writers and streams never wait long for it.
  *
- * The first update of an item, its moves from one status to another, and its last update stay as long as the item does.
- * What the slowest webhook has not examined yet stays, too.
+ * The first update of an item, the updates of its moves, and its last update stay as long as the item.
+ * Updates that the slowest webhook has not examined stay, too.
  */
 export interface Upkeep {
   /**
-   * When removing may begin, in epoch milliseconds: at once for a new database, and `graceMs` after the first call
-   * for one that was there before, so that its owner can take another decision. Stored at the first call.
+   * When removing may begin, in epoch milliseconds. For a new database it is now; for a database that existed
+   * before, it is `graceMs` after the first call, so that the owner can change the settings. It is stored at
+   * the first call.
    */
   beginsAt(graceMs: number): Promise<number>
 
   /**
-   * Whether it is this server's turn to do something that only one of all servers of the database does at a
-   * time: once in `everyMs`, by the `name` of the work. Always true if there is one server.
+   * Whether it is this server's turn to do some work that only one of all servers of the database does at a
+   * time: once in `everyMs`, by the `name` of the work. Always true if there is only one server.
    */
   turn(name: string, everyMs: number): Promise<boolean>
 
   /**
-   * Notes that servers have run on the database for so many more minutes (1 to 60), and at the end of each hour which update is
-   * the newest. So the age of an update is known, whatever the machine's clock said when it was stored.
+   * Notes that servers have run on the database for this many more minutes (1 to 60). At the end of each hour
+   * it also notes the newest update. So the age of an update is known, whatever the machine's clock said when
+   * it was stored.
    */
   passMinutes(minutes: number): Promise<void>
 
   /**
-   * The event ID of the newest update that was there when servers had run for so many hours less than now, or of an older
-   * one; 0 if they have not run for so long.
+   * The event ID of the newest update, or of an older one, from the time when servers had run for this many
+   * hours less than now; 0 if they have not run for that long.
    */
   newestAgo(hours: number): Promise<number>
 
   /**
-   * Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking,
-   * and 0 once nothing is left to do.
+   * Removes updates that may be removed, and outputs of finished items. Returns how much was done, checks
+   * included, and 0 when nothing is left to do.
    */
   thin(thinning: Thinning): Promise<number>
 
   /**
-   * Removes what is left of items that were deleted within one of these times, and answers of `POST /queue` that were given
-   * within them; at most about `limit` rows. Answers how many, and 0 once nothing is left.
+   * Removes the rest of items that were deleted within one of these times, and answers of `POST /queue` from
+   * these times; at most about `limit` rows. Returns how many, and 0 when nothing is left.
    */
   purge(deleted: readonly Ended[], limit: number): Promise<number>
 

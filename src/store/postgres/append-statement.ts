@@ -13,17 +13,21 @@ const WRITTEN = Object.values(writable).map(({ name }) => name)
 const LONG = ["steps", "totals", "tags", "metadata", "course"] as const
 const NULL_TEXT = "null"
 
-/** A column of a changed row: a long one that was not sent stays as it is, and the text `null` stands for null. */
+/**
+ * A column of a changed row. A long column that was not sent stays as it is, and the text `null` stands for
+ * null.
+ */
 const value = (name: string): string =>
   LONG.some((long) => long === name) ? `nullif(coalesce(c.${name}, q.${name}), '${NULL_TEXT}')` : `c.${name}`
 
 /**
- * One group of writes in one statement, which is one transaction: every item as it was decided, or not at all if it was
- * changed meanwhile; new items whose key is ours; their updates; and the note that the group was committed.
+ * One group of writes in one statement, which is one transaction. It stores every item as it was decided, or
+ * leaves it out if it was changed in the meantime; it also stores new items whose key is ours, their updates,
+ * and the note that the group was committed.
  *
- * It takes its turn as late as it can, when it knows what it appends, and holds it until its commit. So event IDs are
- * given in the order of commits and without holes, and no lock is ever held while the program thinks. Locks are always
- * taken in this order: the own instance, items by id, keys by name, the turn.
+ * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
+ * event IDs are given in the order of commits and without gaps, and no lock is ever held while the program
+ * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the turn.
  */
 export const APPEND = `
 WITH me AS MATERIALIZED (
@@ -93,9 +97,9 @@ SELECT (SELECT count(*)::int FROM me) AS me,
   (SELECT coalesce(max(last), 0)::float8 FROM latest) AS head,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
-/** What the statement answers. */
+/** The answer of the statement. */
 export interface Appended {
-  /** 1, or 0 if this instance is shut out, or the database has gone back: then nothing was written. */
+  /** 1; or 0 if this instance was shut out or the database has gone back, and nothing was written. */
   readonly me: number
   /** The items that were stored, as JSON. */
   readonly kept: string
@@ -132,7 +136,7 @@ function changedRow({ now, before, change, availableMs }: DecidedRow): SentRow {
   }
 }
 
-/** The parameters of the statement after the first four, for what a group has decided. */
+/** The parameters of the statement after the first four, made from the decisions of a group. */
 export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
   const { adds, keys, said, changed, soleClaims } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({

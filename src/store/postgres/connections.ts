@@ -14,16 +14,19 @@ import {
   withoutStatement,
 } from "./faults.ts"
 
-/** How long one statement may take before the pool is given up: a frozen network would hang Bun's client for ever. */
+/**
+ * How long one statement may take before the pool is given up. Without a limit Bun's client would wait for
+ * ever on a dead network.
+ */
 export const LIMIT_MS = 5000
 /** How long a read or a write is tried again while the server is away. */
 export const PATIENCE_MS = 8000
 /** An answer that took longer than this may have come through an outage. */
 const SLOW_MS = 2000
-/** Between two tries. The spread keeps instances from trying again at the same moment. */
+/** The pause between two tries. The spread keeps instances from trying again at the same moment. */
 const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
-/** How a link is made, and its callback. */
+/** How connections are made, and the callback. */
 export interface ConnectionsOptions {
   /** Opens a pool of connections to the server. */
   readonly open: () => SQL
@@ -37,9 +40,9 @@ interface Query<T> {
 }
 
 /**
- * The way to PostgreSQL: a pool of connections that never hangs. A statement that is not answered in time ends everything
- * under way on the pool, and another pool takes its place. While the server is away one probe asks for it, and
- * everything waits for that.
+ * The way to PostgreSQL: a pool of connections that never hangs. If a statement is not answered in time,
+ * everything under way on the pool ends, and another pool takes its place. While the server is unavailable,
+ * one probe tries to reach it, and everything else waits for the probe.
  */
 export class PostgresConnections {
   /** drizzle on these connections. */
@@ -59,20 +62,25 @@ export class PostgresConnections {
     }))
   }
 
-  /** While the server is away, why: the SQLSTATE, or the code of Bun's client; undefined while it is there. */
+  /**
+   * Why the server is unavailable: the SQLSTATE, or the code of Bun's client; undefined if it is available.
+   */
   get lostBy(): string | undefined {
     return this.#probing && this.#lostBy
   }
 
   /**
-   * Asks once; answers the rows, an object each.
-   * @throws what the client, the server or the deadline says; see `patiently`
+   * Sends a statement once; returns the rows as objects.
+   * @throws the error of the client, the server or the deadline; see `patiently`
    */
   ask<T>(text: string, parameters: readonly unknown[] = []): Promise<T[]> {
     return this.#send(text, parameters, false)
   }
 
-  /** Reads or writes once, again while the server is away. @throws AppError `unavailable`, StatementError */
+  /**
+   * Sends a statement, and repeats it while the server is unavailable. @throws AppError `unavailable`,
+   * StatementError
+   */
   run<T>(text: string, parameters: readonly unknown[] = []): Promise<T[]> {
     return this.patiently(() => this.ask<T>(text, parameters))
   }
@@ -83,10 +91,10 @@ export class PostgresConnections {
   }
 
   /**
-   * Does work again as long as the way to the server is lost, or the server has undone it, until `untilMs` on
-   * the clock of `performance.now()`. Doing the work twice must have the same result.
-   * @throws AppError `unavailable` after that time, or at once when the server is not able to, StatementError for what
-   * it refuses, and what the work throws
+   * Repeats work as long as the connection is lost, or the server has undone the work, until `untilMs` on the
+   * clock of `performance.now()`. Doing the work twice must have the same result.
+   * @throws AppError `unavailable` after that time, or at once if the server cannot do the work,
+   * StatementError for a refused statement, and the errors of the work
    */
   async patiently<T>(work: () => Promise<T>, untilMs = performance.now() + PATIENCE_MS): Promise<T> {
     for (let tries = 0; ; tries += 1) {
@@ -104,7 +112,7 @@ export class PostgresConnections {
     }
   }
 
-  /** From now on nothing waits for a server that is away. */
+  /** From now on nothing waits for an unavailable server. */
   drain(): void {
     this.#isDraining = true
   }
@@ -121,7 +129,7 @@ export class PostgresConnections {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new LateError()), LIMIT_MS)
     const query = pool.unsafe(text, [...parameters])
-    // An array of rows, whose shape is that of the statement.
+    // An array of rows, in the form that the statement gives them.
     const answer: Promise<T[]> = asArrays ? query.values() : query
     try {
       return await Promise.race([answer, late.promise])
@@ -151,14 +159,15 @@ export class PostgresConnections {
     }
   }
 
-  /** Asks until the server answers, and takes writes. */
+  /** Tries until the server answers and accepts writes. */
   async #probe(): Promise<void> {
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
         const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
         if (row?.is === "off") return
-        // This connection may lead to a server that stays a standby, and the name to another one by now.
+        // This connection may lead to a server that stays a standby, while the name already leads to another
+        // server.
         this.#renew(this.#sql)
       } catch (error) {
         if (!isConnectionLost(error)) return
@@ -174,7 +183,7 @@ export class PostgresConnections {
   }
 }
 
-/** The error for what the server did not do, although it answers: for a reason that is not in the request. */
+/** The error if the server answers but could not do the work, for a reason that is not in the request. */
 export const unable = (error: unknown): AppError =>
   new AppError("unavailable", "the database cannot do this now; nothing was changed", {
     cause: new StatementError(error),

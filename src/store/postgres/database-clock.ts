@@ -1,14 +1,14 @@
 import type { Clock } from "../../item/moment.ts"
 
-/** A sample that is older than this gives way to any other. */
+/** A sample older than this is replaced by any newer one. */
 const SAMPLE_MS = 60_000
-/** A difference that is larger than this is not a measuring error: the server's clock has jumped. */
+/** A larger difference is no measuring error: the server's clock has jumped. */
 const JUMP_MS = 1000
 
 /**
- * The clock of the database, the one that all instances live by, as this one knows it: the sample with the shortest way
- * there and back in the last minute, counted on by this machine's steady clock. It goes back only when the server's
- * clock jumped.
+ * The clock of the database, which all instances use, as this instance knows it: the sample with the shortest
+ * round trip in the last minute, continued by this machine's steady clock. It goes back only if the server's
+ * clock has jumped.
  */
 export class DatabaseClock implements Clock {
   readonly #onJump: (ageMs: number) => void
@@ -17,7 +17,10 @@ export class DatabaseClock implements Clock {
   #sampledMs = Number.NEGATIVE_INFINITY
   #lastMs = 0
 
-  /** `onJump` is called when the server's clock has jumped, with how many milliseconds ago it had not yet. */
+  /**
+   * `onJump` is called when the server's clock has jumped, with how many milliseconds ago it had not jumped
+   * yet.
+   */
   constructor(onJump: (ageMs: number) => void) {
     this.#onJump = onJump
   }

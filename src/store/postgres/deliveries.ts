@@ -18,10 +18,13 @@ import { deliveries } from "./schema.ts"
 
 const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
 
-/** An instance that gave no sign of life for this long follows no webhook any more. */
+/** An instance without a sign of life for this long follows no webhook any more. */
 const FOLLOWING_MS = 10 * 60_000
 
-/** An instance ($3) follows webhooks ($1) from now ($2) on; those that none follows any more are forgotten. */
+/**
+ * An instance ($3) follows webhooks ($1) from now ($2) on. Webhooks that no instance follows any more are
+ * forgotten.
+ */
 const FOLLOW = `WITH self AS (
   INSERT INTO instances (id, seen_at) VALUES ($3, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at),
 left_alone AS (DELETE FROM followers WHERE instance = $3 AND url <> ALL($1::text[])),
@@ -35,7 +38,7 @@ forgotten AS (
 gone AS (DELETE FROM webhooks WHERE url NOT IN (SELECT url FROM followed))
 INSERT INTO webhooks (url, cursor) SELECT url, ${HEAD} FROM unnest($1::text[]) url ON CONFLICT DO NOTHING`
 
-/** The first deliveries to a URL that wait for such a time, as rows of one index. */
+/** The first deliveries to a URL that wait for this time, as rows of one index. */
 const waiting = (time: string): string => `SELECT id FROM (
     SELECT id FROM deliveries WHERE url = $1 AND next_attempt_at ${time} AND (taken_until IS NULL OR taken_until <= $2)
     ORDER BY next_attempt_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) due`

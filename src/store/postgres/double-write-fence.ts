@@ -4,7 +4,7 @@ import type { PostgresConnections } from "./connections.ts"
 import { isConnectionLost } from "./faults.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
 
-/** Enters an instance; `$3` is the note that is made thereby, null for none. */
+/** Enters an instance; `$3` is the note that this makes, null for none. */
 const ENTER = `WITH me AS (
   INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at RETURNING id, epoch),
@@ -26,7 +26,9 @@ export interface SentGroup {
   readonly answer: Appended | undefined
 }
 
-/** Nothing was written: this instance was shut out, or what the group was decided on does not count any more. */
+/**
+ * Nothing was written: this instance was shut out, or the group was decided on rows that are no longer valid.
+ */
 const SHUT_OUT = Symbol("shut out")
 
 /** What is known of a group that was not stored. */
@@ -38,11 +40,11 @@ const idsOf = (json: string): ReadonlySet<number> => {
 }
 
 /**
- * Sends groups so that each is stored once, even if the connection breaks. After a lost answer it is open
- * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for
- * what is under way and shuts out what is still to come, and then reads whether the group is there. The notes of an
- * instance that stands still for minutes are removed by another one: they tell something only while an earlier one is
- * there, too.
+ * Sends groups so that each is stored once, even if the connection breaks. After a lost answer it is unknown
+ * whether the group was stored, or will be. So the instance enters the database again under another epoch:
+ * this waits for writes under way and refuses writes that arrive later. Then the instance reads whether the
+ * group is there. If an instance stands still for minutes, another one removes its notes; notes are complete
+ * only as long as an earlier one is still there.
  */
 export class DoubleWriteFence {
   /** The name of this instance. */
@@ -51,7 +53,7 @@ export class DoubleWriteFence {
   readonly #seen: RolledBackCheck
   #epoch: number | undefined
   #group = 0
-  /** The latest note that is known to have been made. */
+  /** The latest note that was certainly made. */
   #noted = 0
   #forgotten = 0
 
@@ -62,9 +64,11 @@ export class DoubleWriteFence {
   }
 
   /**
-   * Stores a group; `parameters` are those of the statement after the first four. Tries again until `untilMs` on the
-   * clock of `performance.now()`. A group of which nothing was stored is to be decided again.
-   * @throws AppError `unavailable`, when it is not known whether it was stored; StatementError when a row was refused
+   * Stores a group; `parameters` are the parameters of the statement after the first four. It tries again
+   * until `untilMs` on the clock of `performance.now()`. If nothing of a group was stored, the group must be
+   * decided again.
+   * @throws AppError `unavailable` if it is unknown whether it was stored; StatementError if a row was
+   * refused
    */
   async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
     this.#group += 1
@@ -90,15 +94,15 @@ export class DoubleWriteFence {
     }
   }
 
-  /** Removes the notes of this instance, which stops. */
+  /** Removes the notes of this instance when it stops. */
   async leave(): Promise<void> {
     await this.#link.ask("DELETE FROM instances WHERE id = $1", [this.instance])
   }
 
   /**
-   * Enters this instance into the database, unless it is there. If it is open whether the group was stored, answers what
-   * was stored of it, and undefined if nothing was.
-   * @throws AppError `unavailable` if nobody knows that any more
+   * Enters this instance into the database, unless it is there. If it is unknown whether the group was
+   * stored, returns what was stored of it, or undefined if nothing was.
+   * @throws AppError `unavailable` if this can no longer be found out
    */
   async #enter(nowMs: number, isOpen: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
@@ -142,7 +146,7 @@ export class DoubleWriteFence {
   #forget(): void {
     if (this.#group - this.#forgotten < KEPT_GROUPS) return
     this.#forgotten = this.#group
-    // Notes that were not removed now are removed the next time.
+    // Notes that could not be removed now are removed the next time.
     this.#link.ask(FORGET, [this.instance, this.#group]).catch(() => undefined)
   }
 }

@@ -6,19 +6,25 @@ const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
 /** Codes that mean: no encrypted connection can be made, or the server's certificate is not accepted. */
 const TLS = /CERT|VERIFY|ALTNAME|TLS|SSL/
-/** The SQLSTATE of a server that takes no writes: a standby, to which a name may lead after a failover. */
+/** The SQLSTATE of a server that accepts no writes: a standby, to which a name may lead after a failover. */
 export const READ_ONLY = "25006"
 /**
  * SQLSTATEs of a server that is starting or ending, has become a standby, or has no room for one more
  * connection.
  */
 const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", READ_ONLY, "53300", "25P03"]
-/** SQLSTATEs of a server that lets this program in no more: a password, a right or a database has changed. */
+/**
+ * SQLSTATEs of a server that gives this program no access any more, because a password, a right or a database
+ * has changed.
+ */
 const SHUT = ["28000", "28P01", "3D000"]
-/** What the server calls an error that ends the session, whatever its SQLSTATE. Some languages have other words. */
+/**
+ * The word by which the server marks an error that ends the session, whatever its SQLSTATE. Some languages
+ * use other words.
+ */
 const ENDING = ["FATAL", "PANIC"]
 /**
- * What SQLSTATEs begin with if the server is not able to do now what it was asked: no room on its disk or in its memory,
+ * The beginnings of SQLSTATEs of a server that cannot do the work now: no room on its disk or in its memory,
  * or no right to a table.
  */
 const UNABLE = /^53|^42501/
@@ -30,12 +36,12 @@ const CONSTRAINT = "23"
 /** The message of `LateError`. */
 const LATE = "no answer in time"
 
-/** No answer came within the deadline: the request may have been carried out, or may be later. */
+/** No answer came before the deadline. The request may have been carried out, or may be carried out later. */
 export class LateError extends Error {}
 
 /**
- * A fault of the database, without anything that a log or an answer must not have: drizzle's errors carry the
- * statement with its parameters, and PostgreSQL's own messages carry values.
+ * A fault of the database without anything that must not be in a log or an answer: drizzle's errors contain
+ * the statement with its parameters, and PostgreSQL's own messages contain values.
  */
 export class StatementError extends Error {
   /** The SQLSTATE; empty if the server gave none. */
@@ -43,10 +49,10 @@ export class StatementError extends Error {
   /** The SQLSTATE; without one, the code of Bun's client. */
   readonly code: string
 
-  /** Whether it has ended the session. */
+  /** Whether the error has ended the session. */
   readonly isEnding: boolean
 
-  /** Takes what may be shown from an error of the client, of drizzle, or of this program. */
+  /** Takes the parts that may be shown from an error of the client, of drizzle, or of this program. */
   constructor(error: unknown) {
     const { state, constraint, code, isEnding } = partsOf(error)
     const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code]
@@ -57,7 +63,7 @@ export class StatementError extends Error {
   }
 }
 
-/** What an error says of the database. */
+/** What an error says about the database. */
 interface Parts {
   readonly state: string
   readonly constraint: string
@@ -83,7 +89,10 @@ function partsOf(error: unknown): Parts {
 const codeOf = (error: unknown): string =>
   error instanceof LateError ? LATE : error instanceof Error && "code" in error ? String(error.code) : ""
 
-/** Whether an error is Bun's client's, or our own about it. What its TLS throws is of no class of its own. */
+/**
+ * Whether an error comes from Bun's client, or is our own error about it. Errors of its TLS have no class of
+ * their own.
+ */
 export const isOfDatabase = (error: unknown): boolean =>
   error instanceof SQL.SQLError ||
   error instanceof LateError ||
@@ -91,11 +100,11 @@ export const isOfDatabase = (error: unknown): boolean =>
   TLS.test(codeOf(error)) ||
   (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
 
-/** What drizzle has wrapped, because its own error carries the statement with its parameters. */
+/** The error that drizzle has wrapped. drizzle's own error contains the statement with its parameters. */
 export const withoutStatement = (error: unknown): unknown =>
   error instanceof DrizzleQueryError ? error.cause : error
 
-/** Whether the way to the server was lost: the request may have been carried out. */
+/** Whether the connection to the server was lost, so that the request may have been carried out. */
 export function isConnectionLost(error: unknown): boolean {
   const { state, code, isEnding } = partsOf(error)
   const isOfWay = state === "" && (WAY.test(code) || TLS.test(code))
@@ -105,7 +114,7 @@ export function isConnectionLost(error: unknown): boolean {
 /** Whether no encrypted connection can be made to the server. */
 export const isOfTls = (error: unknown): boolean => TLS.test(partsOf(error).code)
 
-/** Whether the server is not able now to do what it was asked, which waiting for a moment does not change. */
+/** Whether the server cannot do the work now, and waiting for a moment will not help. */
 export const isUnable = (error: unknown): boolean => UNABLE.test(partsOf(error).state)
 
 /** Whether the server takes no writes. */

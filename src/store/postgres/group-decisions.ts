@@ -8,9 +8,9 @@ import type { Create, Decide, Idempotency } from "../contract/items.ts"
 
 /** A row as it was read. */
 export interface KnownRow {
-  /** What is stored. */
+  /** What is stored of the item. */
   readonly stored: Stored
-  /** The version of the row: what is decided on the row holds as long as the version is the same. */
+  /** The version of the row. A decision on the row is valid as long as the version is the same. */
   readonly version: number
 }
 
@@ -20,11 +20,11 @@ export interface DecidedRow {
   readonly now: Stored
   /** The row as it was read. */
   readonly before: KnownRow
-  /** Whether it was read by this very group, and not remembered. */
+  /** Whether this group has read it; otherwise it was kept in memory. */
   readonly isFresh: boolean
-  /** The last decision on it; undefined as long as nothing is to be written. */
+  /** The last decision on it; undefined if nothing must be written. */
   readonly change: Change | undefined
-  /** The time on the steady clock from which on it may be claimed; null for at once. */
+  /** When it may be claimed, in milliseconds of the steady clock; null for at once. */
   readonly availableMs: number | null
 }
 
@@ -58,13 +58,13 @@ export interface NewUpdate {
 
 /** The result of a decision, and what it depends on. */
 export interface Decision<T> {
-  /** What the write answers, or why it was refused. */
+  /** The result of the write, or the reason why it was refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-  /** Whether it found nothing where another read may find something. */
+  /** Whether it found nothing, although another read may find something. */
   readonly isOpen: boolean
-  /** The items that it has seen, and which must still be as it saw them. */
+  /** The IDs of the items that it has read, and which must not have changed. */
   readonly seen: ReadonlySet<number>
-  /** The new items that it depends on. */
+  /** The IDs of the new items on which it depends. */
   readonly added: ReadonlySet<number>
 }
 
@@ -72,13 +72,13 @@ export interface Decision<T> {
 const steadyOf = (time: string | null, moment: Moment): number | null =>
   time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
 
-/** Everything that one group of writes has read and decided: each decision builds upon those before it. */
+/** Everything that one group of writes has read and decided. Each decision is based on the ones before it. */
 export class GroupDecisions {
   /** The rows by item. */
   readonly rows = new Map<number, DecidedRow>()
   /** The stored answers by key. */
   readonly answers = new Map<string, { readonly digest: string; readonly answer: string }>()
-  /** Numbers for new items. */
+  /** Free numbers for new items. */
   readonly numbers: number[] = []
   /** The items that are to be added. */
   readonly adds: Added[] = []
@@ -87,10 +87,10 @@ export class GroupDecisions {
   /** The updates that are to be appended to the history. */
   readonly said: NewUpdate[] = []
   /**
-   * How often the songs of claimable items were claimed, by item; only if a song has one worker at a time.
+   * How often the songs of claimable items were claimed, by item ID; only if a song has one worker at a time.
    */
   readonly songVersions = new Map<number, number>()
-  /** Claims that count only if no other one of their songs does. */
+  /** Claims that are valid only if no other claim of their song is. */
   readonly soleClaims: { readonly id: number; readonly song_id: number; readonly version: number }[] = []
   /** The runs that are to be remembered, with the time at which they ended. */
   readonly runs: (KeptRun & { readonly ended_at: string })[] = []
@@ -109,7 +109,7 @@ export class GroupDecisions {
     return [...this.rows.values()].filter(({ change }) => change !== undefined)
   }
 
-  /** Notes a row that was read; the newest of what is known of an item counts. */
+  /** Notes a row that was read. The newest known state of an item counts. */
   read(known: KnownRow, isFresh: boolean): number {
     const { id } = known.stored.item
     const there = this.rows.get(id)
@@ -124,7 +124,7 @@ export class GroupDecisions {
     return id
   }
 
-  /** Makes one decision; one that throws leaves nothing behind. */
+  /** Makes one decision. If it throws, it leaves nothing behind. */
   attempt<T>(work: () => T): Decision<T> {
     const lists = [this.adds, this.keys, this.said, this.runs, this.soleClaims]
     const lengths = lists.map(({ length }) => length)
@@ -157,8 +157,8 @@ export class GroupDecisions {
   }
 
   /**
-   * Takes the first of these items that waits and whose song no decision so far has leased an item of: the claim counts
-   * only if no other instance's does. Undefined if there is none; then another look may find one.
+   * Takes the first waiting item whose song was not leased by an earlier decision. The claim is valid only if
+   * no other instance claims an item of that song. Undefined if there is none; another read may find one.
    */
   takeSole(ids: readonly number[]): number | undefined {
     const leased = new Set(
@@ -186,7 +186,7 @@ export class GroupDecisions {
     if (!this.#undo.has(id)) this.#undo.set(id, row)
     const isMoved = item.available_at !== before.item.available_at
     const availableMs = isMoved ? steadyOf(item.available_at, moment) : row.availableMs
-    // A quiet change leaves the item as everyone sees it.
+    // A quiet change leaves the visible item as it is.
     const now = { item: quiet ? before.item : item, work }
     this.rows.set(id, { ...row, now, change, availableMs })
     if (!quiet) this.#say(change)
@@ -222,7 +222,7 @@ export class GroupDecisions {
       throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
     }
     const item: QueueItem = JSON.parse(kept.answer)
-    // Of this very group: the answer holds only if that item is stored.
+    // The item was added by this group, so the answer is valid only if that item is stored.
     if (this.adds.some(({ item: { id } }) => id === item.id)) this.#added.add(item.id)
     return item
   }

@@ -22,8 +22,8 @@ export const RIPEN = `UPDATE queue_items SET available_ms = NULL WHERE id IN (
   SELECT id FROM queue_items WHERE available_ms <= $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)`
 
 /**
- * The ids of items that a worker with these tags may claim, as SQL. It goes from each set of needs to the next one in
- * the index, so what a worker cannot take costs nothing.
+ * The IDs of items that a worker with these tags may claim, as SQL. It goes from each set of needed tags to
+ * the next one in the index, so items that the worker cannot take cost nothing.
  */
 const claimable = (isFree: string) => sql`WITH RECURSIVE known(needs) AS (
     (SELECT needs FROM queue_items WHERE section = 1 AND available_ms IS NULL ORDER BY needs LIMIT 1)
@@ -93,14 +93,15 @@ export const knownOf = ({ version: at, song: _song, ...row }: ItemRow & { song?:
 })
 
 /**
- * The item that is directly before the place of another one among the waiting ones; a third item, which is
- * being moved, does not count.
+ * The item directly before the place of another one among the waiting items. A third item, which is being
+ * moved, does not count.
  */
 const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 AND q.section = 1
   AND q.rank = -b.priority AND q.place < coalesce(b.turn, b.id) AND q.id <> $2 ORDER BY q.place DESC LIMIT 1`
 
 /**
- * Collects what the writes of one group must read before they decide; it is sent together, in one round trip.
+ * Collects everything that the writes of one group must read before they decide. It is sent together, in one
+ * round trip.
  */
 export class GroupReads {
   readonly #link: PostgresConnections
@@ -126,7 +127,7 @@ export class GroupReads {
     this.#most = most
   }
 
-  /** Asks for a number for a new item, and for the answer that its key may have. */
+  /** Requests a number for a new item, and the answer that its key may already have. */
   forAdding(idempotency: Idempotency | undefined): void {
     if (idempotency) this.#keys.add(idempotency.key)
     else this.#unnamed += 1
@@ -148,18 +149,18 @@ export class GroupReads {
   }
 
   /**
-   * The turn of the item ahead of another one; a third item, which is being moved, does not count. Null for
-   * none.
+   * The turn of the item before another one; a third item, which is being moved, does not count. Null if
+   * there is none.
    */
   async ahead(id: number, before: number): Promise<number | null> {
     const [row] = await this.#link.ask<{ place: number }>(AHEAD, [before, id])
     return row?.place ?? null
   }
 
-  /** Reads items, what was asked for before, and numbers for new ones. */
+  /** Reads items, everything that was requested before, and numbers for new items. */
   async read(ids: readonly number[]): Promise<void> {
     const rows = ids.length > 0 ? this.#reads.byId.execute({ ids: [...ids] }) : []
-    // A number for a key that has its answer would leave a hole.
+    // If a number were taken for a key that already has its answer, it would leave a gap.
     const [found] = await Promise.all([
       rows,
       this.#keys.size > 0 ? this.#readAnswers() : this.#readNumbers(this.#unnamed),

@@ -18,11 +18,11 @@ import { ALIVE } from "./sign-of-life.ts"
 export interface Write<T> {
   /** The items that it decides on. */
   readonly ids: readonly number[]
-  /** Whether it must see the items as they are stored now, and not as they are remembered; default no. */
+  /** Whether it must read the items as they are stored now, and not from memory; default false. */
   readonly isFresh?: boolean
-  /** Whether no other write of this kind may be in its group; default no. */
+  /** Whether no other write of this kind may be in its group; default false. */
   readonly isAlone?: boolean
-  /** What else the write must read before it decides; default nothing. */
+  /** What else must be read before it decides; default nothing. */
   readonly look?: (look: GroupReads) => unknown
   /** Decides, on the rows that were read. May be called more than once. @throws to refuse */
   readonly decide: (sheet: GroupDecisions) => T
@@ -34,11 +34,11 @@ interface Job extends Write<unknown> {
 
 /** What the group needs from the store. */
 export interface GroupOptions {
-  /** The connection that groups have for themselves: they wait for their turn on it. */
+  /** The connection that only groups use; they wait for their turn on it. */
   readonly link: PostgresConnections
   /** Stores each group once. */
   readonly fence: DoubleWriteFence
-  /** What this instance has seen of the database. */
+  /** Notices if the database has gone back. */
   readonly seen: RolledBackCheck
   /** How items are read on that connection. */
   readonly reads: ReturnType<typeof itemReads>
@@ -53,11 +53,11 @@ export interface GroupOptions {
 }
 
 /**
- * The writes of one instance, in groups: one at a time, and what comes meanwhile is the next one. A group
- * reads what it needs, decides without any lock, and appends in one statement. The statement leaves out what
- * another instance changed meanwhile, which is decided again. Rows are remembered. A remembered row may be
- * old, so it may only lead to a write, which checks its version; a refusal or an answer without a write needs
- * rows that were read now.
+ * The writes of one instance, in groups: one group at a time, and writes that come in the meantime form the
+ * next one. A group reads what it needs, decides without a lock, and appends in one statement. The statement
+ * leaves out items that another instance has changed in the meantime, and these are decided again. Rows are
+ * kept in memory. Such a row may be out of date, so it may only be used for a write, which checks its
+ * version; a refusal, or an answer without a write, needs rows that were read now.
  */
 export class Group {
   readonly #options: GroupOptions
@@ -84,7 +84,7 @@ export class Group {
     return this.#failure
   }
 
-  /** Whether a sign of life is to be stored. */
+  /** Whether a sign of life must be stored. */
   get isAliveDue(): boolean {
     const { clock, outages } = this.#options
     return outages.isUnderWay || clock.steadyMs() - this.#aliveMs >= ALIVE_MS
@@ -95,11 +95,11 @@ export class Group {
     this.#recent.clear()
   }
 
-  /** Takes a write into the next group; resolves with what it decided once that is stored. */
+  /** Takes a write into the next group. Resolves with its decision when that is stored. */
   run<T>(write: Write<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle: Job["settle"] = (result) =>
-        // The value is what `decide` of this same write returned.
+        // The value was returned by `decide` of this same write.
         result.ok ? resolve(result.value as T) : reject(result.error)
       this.#jobs.push({ ...write, settle })
       if (!this.#isFlushing) this.#flushing = this.#flush()
@@ -114,14 +114,15 @@ export class Group {
   async #flush(): Promise<void> {
     this.#isFlushing = true
     while (this.#jobs.length > 0) {
-      // Two turns: one gathers only about half of the requests whose answers have just gone out.
+      // It waits for two turns, because after one turn only about half of the clients that were just answered
+      // have sent their next request.
       await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
       await this.#store(this.#taken(), performance.now() + PATIENCE_MS)
     }
     this.#isFlushing = false
   }
 
-  /** The next group: of those that must be alone only the first. */
+  /** The next group. Of the writes that must be alone it has only the first. */
   #taken(): Job[] {
     const alone = this.#jobs.filter(({ isAlone }) => isAlone).slice(1)
     const taken = this.#jobs.filter((job) => !alone.includes(job))
@@ -140,7 +141,7 @@ export class Group {
     } catch (error) {
       this.#recent.clear()
       if (isRefused(error) && jobs.length > 1) {
-        // A constraint refused a row: each write succeeds or fails alone.
+        // A constraint refused a row, so each write is now stored on its own.
         for (const job of jobs) await this.#store([job], untilMs)
         return
       }
@@ -155,7 +156,7 @@ export class Group {
     }
   }
 
-  /** Decides and stores; answers the writes that must be decided again. */
+  /** Decides and stores. Returns the writes that must be decided again. */
   async #round(jobs: readonly Job[], mayRemember: boolean, untilMs: number): Promise<Job[]> {
     const { link, fence, seen, clock } = this.#options
     const { era } = seen
@@ -189,7 +190,7 @@ export class Group {
     return again
   }
 
-  /** The beginning of every group: after an outage all leases are made longer before anything is decided. */
+  /** The beginning of every group: after an outage all leases are extended before anything is decided. */
   async #begin(): Promise<void> {
     if (!this.isAliveDue) return
     const { link, clock, outages, onTime } = this.#options
@@ -234,7 +235,7 @@ export class Group {
   }
 }
 
-/** Whether a decision stands: all that it has seen was stored as it saw it, or was read just now. */
+/** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */
 function holds(
   { isOpen, seen, added }: Decision<unknown>,
   sheet: GroupDecisions,

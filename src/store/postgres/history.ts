@@ -38,7 +38,7 @@ const snapshot = (ids: string): string =>
 const OPEN = snapshot("SELECT last_update_id FROM queue_items WHERE section < 2")
 // Nothing finds items by their last update; the history itself does.
 const CHANGED = snapshot("SELECT max(id) FROM updates WHERE id > $1 GROUP BY queue_id")
-/** Beyond this many updates, looking at every item is quicker. */
+/** If an item has more updates than this, checking every item is quicker. */
 const MANY_UPDATES = 50_000
 const CHANGED_LONG_AGO = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1")
 const CHANGED_ITEM = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1 AND id = $2")
@@ -154,7 +154,7 @@ export class PostgresHistory implements History {
     return this.#checked(row?.head ?? 0)
   }
 
-  /** The newest event ID, after a look at whether the database has gone back. */
+  /** The newest event ID, after checking whether the database has gone back. */
   #checked(head: number): Promise<number> {
     return this.#link.patiently(() => this.#seen.checked(this.#link, head))
   }

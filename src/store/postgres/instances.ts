@@ -4,9 +4,9 @@ import type { Instance, InstanceReport, Instances } from "../contract/instances.
 import type { PostgresConnections } from "./connections.ts"
 import { instances } from "./fleet-schema.ts"
 
-/** How long a server is known after it last wrote itself down. */
+/** How long a server is known after its last write about itself. */
 const KNOWN_MS = 60_000
-/** How long its row is kept: by then nothing that it sent is under way. */
+/** How long its row is kept. After this time nothing that it sent can be under way. */
 const KEPT_MS = 10 * 60_000
 
 const WRITE = `WITH gone AS (DELETE FROM instances WHERE seen_at <= $7::int8 AND id <> $1)

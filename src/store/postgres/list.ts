@@ -10,7 +10,10 @@ import { queueItems } from "./schema.ts"
 /** Items that a search looks at in one statement. */
 const SEARCH_ROWS = 2000
 
-/** Every item that has the word, and a few more: the C collation folds ASCII alone, and other letters match any. */
+/**
+ * Every item that has the word, and a few more: the C collation folds only ASCII, so other letters match
+ * anything.
+ */
 function candidates(word: string): SQL | undefined {
   const texts = sql`concat_ws(chr(10), '#' || id, 'song ' || song_id, title, error_message, worker, tags, metadata) COLLATE "C"`
   return and(...foldedParts(word).map((part) => sql`strpos(lower(${texts}), ${part}) > 0`))

@@ -32,7 +32,7 @@ import {
   webhooks,
 } from "./schema.ts"
 
-/** How long sessions of a server that has just ended may still be there. */
+/** How long sessions of a server that has just ended may still exist. */
 const CLOSED_MS = 2000
 const PAUSE_MS = 50
 
@@ -60,7 +60,7 @@ const NUMBERED = {
   tokens: "tokens_ids",
 }
 /**
- * Columns that only PostgreSQL has: where event IDs continue, the fence, and which instance sends which
+ * Columns that exist only in PostgreSQL: where event IDs continue, the fence, and which instance sends which
  * delivery.
  */
 const ONLY_HERE = ["floor", "version", "printed", "taken_until"]
@@ -90,7 +90,7 @@ function columnsOf(table: PgTable): {
 
 /** @throws AppError `unavailable` if a server runs on the database */
 async function checkUnused(tx: SQL, url: string): Promise<void> {
-  // A session that has just been closed is listed for a moment.
+  // A session that was just closed stays in the list for a moment.
   for (const untilMs = performance.now() + CLOSED_MS; ; await Bun.sleep(PAUSE_MS)) {
     const [row]: { n: number }[] = await tx.unsafe(
       "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
@@ -103,7 +103,9 @@ async function checkUnused(tx: SQL, url: string): Promise<void> {
   throw new AppError("unavailable", `a server runs on ${shownDatabase(url)}; stop it, then move`)
 }
 
-/** Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable` */
+/**
+ * Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable`
+ */
 async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T> {
   // Brings the database up to date.
   const opened = await openPostgres(url, () => undefined)
@@ -111,7 +113,7 @@ async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T>
   const client = unlimited(url, "track-studio move")
   try {
     return await client.begin(async (tx) => {
-      // A server that starts meanwhile must not read which history it serves.
+      // A server that starts in the meantime must not read which history it serves.
       await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
       await checkUnused(tx, url)
       return work(tx)
@@ -166,9 +168,9 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
 }
 
 /**
- * Moves a SQLite database to an empty PostgreSQL database, in one transaction: everything byte for byte, with the history's
- * name and all numbers, so viewers resume where they were. The file stays as it was.
- * @throws AppError `unavailable` if a server runs on either, or the target is not empty
+ * Moves a SQLite database to an empty PostgreSQL database in one transaction, byte for byte, with the name of
+ * the history and all numbers, so that viewers resume where they were. The file does not change.
+ * @throws AppError `unavailable` if a server runs on either database, or the target is not empty
  */
 export async function moveUp(file: string, url: string): Promise<Moved> {
   if (!existsSync(file)) throw new AppError("unavailable", `there is no database ${file}`)
@@ -251,12 +253,12 @@ async function emptyInto(url: string, copy: string): Promise<Moved> {
         )
         setSequence(client, table, row?.last ?? 0)
       }
-      // By this mark the next server recognises the file that was there before.
+      // By this mark the next server recognises that the file was there before.
       client.query("UPDATE history SET mark = ?").run(mark)
       const [head]: { id: number }[] = await tx.unsafe("SELECT (take_turn())::float8 AS id")
       setSequence(client, "updates", head?.id ?? 0)
       client.run("COMMIT")
-      // From here on the file alone is the database.
+      // From here on only the file is the database.
       const log = client.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get()
       if (log?.busy !== 0) throw new AppError("unavailable", `${copy} is in use by another program`)
       return { items: counts.get("queue_items") ?? 0, updates: counts.get("updates") ?? 0 }
@@ -273,16 +275,17 @@ function remove(database: string): void {
 }
 
 /**
- * Moves a PostgreSQL database to a new SQLite file, as `moveUp` does the other way. The database stays as it was. The file
- * appears once it is whole: a move that was interrupted leaves nothing that a server would take for its queue.
- * @throws AppError `unavailable` if a server runs on it, or the file is there
+ * Moves a PostgreSQL database to a new SQLite file, like `moveUp` in the other direction. The database does
+ * not change. The file appears only when it is complete, so an interrupted move leaves nothing that a server
+ * would use as its queue.
+ * @throws AppError `unavailable` if a server runs on it, or the file exists
  */
 export async function moveDown(url: string, file: string): Promise<Moved> {
   const target = realPathOf(file)
   if (existsSync(target)) throw new AppError("unavailable", `${file} is there already; name a new file`)
   mkdirSync(dirname(target), { recursive: true })
   const copy = `${target}.moving`
-  // No server begins a queue there meanwhile, and no second move.
+  // No server can begin a queue there in the meantime, and no second move can start.
   const lock = new Lock(target)
   let isFree = false
   try {
@@ -298,7 +301,7 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
   } finally {
     lock.close()
     if (isFree) {
-      // The next server makes its own.
+      // The next server makes its own mark.
       rmSync(`${target}.lock`, { force: true })
       remove(copy)
     }

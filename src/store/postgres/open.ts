@@ -10,7 +10,7 @@ import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
 import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 
-/** How long a start waits for a server that is away. */
+/** How long a start waits for an unavailable server. */
 const START_MS = 30_000
 const OLDEST_SERVER = 15
 /** Connections for reads, and for the writes that no group takes. */
@@ -18,7 +18,7 @@ const READERS = 4
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
-/** In the binary all such folders are beside each other, so each has its own name. */
+/** In the binary all such folders are side by side, so each needs its own name. */
 const migrationsFolder = join(import.meta.dir, "postgres-migrations")
 
 /** An open database. */
@@ -31,9 +31,9 @@ export interface Opened {
   readonly historyId: string
   /** See `RolledBackCheck`. */
   readonly era: number
-  /** When a server was last alive, in milliseconds of the database; null if none was. */
+  /** The last sign of life of a server, in milliseconds of the database; null if there was none. */
   readonly aliveMs: number | null
-  /** The database's time, and when it was asked for on the clock of `performance.now()`. */
+  /** The database's time, and when it was requested on the clock of `performance.now()`. */
   readonly time: { readonly serverMs: number; readonly askedMs: number }
   /** What was there. */
   readonly found: FoundDatabase
@@ -48,7 +48,7 @@ interface Server {
   readonly free: number
 }
 
-/** The first question to a server; the connection that asks it is one of those that are taken. */
+/** The first statement to a server. Its connection is one of those that the server keeps. */
 const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,
   (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS timeout,
   current_setting('transaction_read_only') AS read_only,
@@ -59,9 +59,10 @@ const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS ver
 const CONNECTIONS = 1 + READERS + 2
 
 /**
- * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for a server that is away.
- * `onDoubt` is called as `ConnectionsOptions` says.
- * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too old
+ * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for an unavailable
+ * server. `onDoubt` is called as `ConnectionsOptions` describes.
+ * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too
+ * old
  */
 export async function openPostgres(url: string, onDoubt: ConnectionsOptions["onDoubt"]): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
@@ -89,8 +90,8 @@ const tooFew = (free: number): string | undefined =>
     : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`
 
 /**
- * Answers how many connections are left. Waits for a server that is away, or takes no writes, but not for one that lets
- * this program not in: a person has to do something about that.
+ * Returns how many connections are left. Waits for a server that is unavailable or accepts no writes, but not
+ * for one that denies this program access, because a person must correct that.
  */
 async function checkServer(link: PostgresConnections, url: string): Promise<number> {
   const look = async (): Promise<Server> => {
@@ -132,14 +133,17 @@ async function applied(ask: Ask): Promise<number> {
   return row?.n ?? 0
 }
 
-/** Brings the database up to date. A newer one stays as it is: migrations only add, and older instances go on. */
+/**
+ * Brings the database up to date. A newer database does not change: migrations only add, and older instances
+ * go on.
+ */
 async function migrated(url: string, link: PostgresConnections): Promise<FoundDatabase> {
   const newest = known()
   const path = shownDatabase(url)
   if ((await applied((text) => link.ask(text))) >= newest)
     return { path, isNew: false, migrated: 0, canShrink: true }
-  // Loaded when there is something to migrate, and on its own session: the lock is waited for as long as another
-  // instance needs for its migrations.
+  // Loaded only when there is something to migrate. It uses its own session, which waits for the lock as long
+  // as another instance needs for its migrations.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import("drizzle-orm/bun-sql"),
     import("drizzle-orm/bun-sql/migrator"),
@@ -178,11 +182,11 @@ const ADVICE: Readonly<Record<string, string>> = {
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
-/** What a pooler says to a startup parameter that it does not know. */
+/** A pooler's answer to a startup parameter that it does not know. */
 const UNKNOWN_PARAMETER = "08P01"
-/** The SQLSTATEs of these that no start waits for. */
+/** The SQLSTATEs of faults for which no start waits. */
 const FINAL = ["28P01", "28000", "3D000", "42501", UNKNOWN_PARAMETER]
-/** What the client says of a server that takes no encrypted connections. */
+/** The client's error for a server that accepts no encrypted connections. */
 const NO_TLS = "ERR_POSTGRES_TLS_NOT_AVAILABLE"
 
 /** What is wrong with a database, and what to do. */
@@ -198,7 +202,7 @@ function adviceFor(error: unknown, { state, code }: StatementError): string {
 
 /** An error as the sentence of a start that failed. */
 function explained(error: unknown, url: string): unknown {
-  // Without a cause it says already what is wrong.
+  // Without a cause its message already says what is wrong.
   if (error instanceof AppError && error.cause === undefined) return error
   const cause = new StatementError(error)
   if (cause.state === UNKNOWN_PARAMETER) return pooler(url)

@@ -13,8 +13,9 @@ const END = `SELECT coalesce(max(until), 0)::float8 AS until,
   FROM outputs WHERE queue_id = $1 AND attempt = $2`
 
 /**
- * Stores pieces, if the item is still what was decided on, and no other instance has stored some meanwhile. Its
- * version stays as it is: what groups remember of the item still holds.
+ * Stores pieces, if the item is as it was at the decision, and no other instance has stored pieces in the
+ * meantime. The item's version does not change, because what groups keep of the item in memory is still
+ * valid.
  */
 const ADD = `WITH held AS (
   UPDATE queue_items SET printed = printed + 1 WHERE id = $1 AND version = $2 AND printed = $8 AND deleted_at IS NULL

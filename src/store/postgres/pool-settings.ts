@@ -3,24 +3,26 @@ import { SQL } from "bun"
 import { LIMIT_MS } from "./connections.ts"
 
 /**
- * What the statements of this program rely on: a role or a database may have other settings, for other programs.
- * A pooler refuses what it does not pass on, or swallows it, which is noticed.
+ * Settings on which the statements of this program rely. A role or a database may have other settings, for
+ * other programs. A pooler refuses settings that it does not pass on, or drops them, which is noticed.
  */
 const RELIED_ON = {
   // The migrations name this schema.
   search_path: "public",
-  // With fewer digits a number that is read is not the one that was stored.
+  // With fewer digits, a number that is read would differ from the one that was stored.
   extra_float_digits: "1",
   default_transaction_isolation: "read committed",
-  // A role or a database may have it turned off, and then what was answered could be lost.
+  // A role or a database may have it turned off, and then acknowledged writes could be lost.
   synchronous_commit: "on",
-  // Connections that are kept for hours are what is wanted here.
+  // Connections must stay open for hours.
   idle_session_timeout: "0",
-  // Compiling takes longer than these statements run.
+  // Compiling a statement would take longer than running it.
   jit: "off",
 }
 
-/** The longest time that a statement of an instance takes on the server, which ends it before the instance gives up. */
+/**
+ * The longest time that a statement may take on the server. The server ends it before the instance gives up.
+ */
 export const STATEMENT_MS = LIMIT_MS - 500
 
 /** The settings of the sessions of an instance. */
@@ -40,7 +42,7 @@ const CONNECT_S = 2
 export const pool = (url: string, max: number): SQL =>
   new SQL({ url, max, connectionTimeout: CONNECT_S, idleTimeout: 0, connection: LIMITED })
 
-/** One connection for work that takes as long as it takes; `name` is what the server lists it as. */
+/** One connection for work without a time limit. `name` is its name in the server's list. */
 export const unlimited = (url: string, name: string): SQL =>
   new SQL({
     url,

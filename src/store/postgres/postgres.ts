@@ -26,7 +26,7 @@ import { PostgresUpkeep } from "./upkeep.ts"
 
 /** How a database is used. */
 export interface PostgresOptions extends Observed {
-  /** The clocks by which decisions are made; default the database's. */
+  /** The clocks that decisions use; default: those of the database. */
   readonly clock?: Clock | undefined
   /** Whether no item is claimable while another item of its song is leased; default false. */
   readonly onePerSong?: boolean
@@ -95,7 +95,7 @@ export class PostgresStore extends PostgresHistory implements Store {
    */
   static async open(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
     const outages = new Outages()
-    // Time that any instance has counted before is not counted again: a doubt does no harm.
+    // Time that any instance has counted already is not counted again, so a false alarm does no harm.
     const onDoubt = (ageMs: number): void =>
       outages.begin((options.clock ?? own).steadyMs() - Math.ceil(ageMs))
     const own = new DatabaseClock(onDoubt)
@@ -238,7 +238,7 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   async close(): Promise<void> {
     await this.#group.idle()
-    // The other instances ignore what is left of this one.
+    // The other instances ignore the rest of this one.
     await this.#fence.leave().catch(() => undefined)
     await Promise.all([this.#writing.close(), this.#reading.close()])
   }

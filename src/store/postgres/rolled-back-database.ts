@@ -1,15 +1,21 @@
 import type { PostgresConnections } from "./connections.ts"
 
-/** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
+/**
+ * New event IDs begin this far above the newest that an instance has seen. No other instance can have seen so
+ * many more.
+ */
 const JUMP = 1_000_000
 
-/** Numbers that others keep, too: of items, tokens and deliveries. New ones begin as far above. */
+/**
+ * Sequences of numbers that people keep: of items, tokens and deliveries. Their new numbers begin as far
+ * above.
+ */
 const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
 
 /**
- * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor and the new era. It locks
- * the row of the history before it takes its turn: a transaction that waits for that row holds no item that a group
- * could wait for.
+ * Notes that event IDs were lost if the newest one is below $1, and returns the new floor and the new era. It
+ * locks the row of the history before it takes its turn: a transaction that waits for that row holds no item
+ * for which a group could wait.
  */
 const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
 turn AS MATERIALIZED (SELECT take_turn() AS head FROM held),
@@ -23,8 +29,9 @@ SELECT floor, era, (SELECT count(setval(name::regclass, nextval(name::regclass) 
 FROM raised`
 
 /**
- * The newest event ID that this instance has seen. A database that knows less has lost what it had acknowledged: it was
- * put back, or a standby that was late took over. Then new event IDs begin far above, so that none means two things.
+ * Knows the newest event ID that this instance has seen. If the database has only lower IDs, it has lost
+ * acknowledged updates: a backup was restored, or a late standby took over. Then new event IDs begin far
+ * above, so that none means two things.
  */
 export class RolledBackCheck {
   #newest = 0
@@ -32,8 +39,8 @@ export class RolledBackCheck {
   readonly #onBack: (era: number) => void
 
   /**
-   * `onBack` is called when the database has gone back, with its new era: nothing that is remembered of it counts any
-   * more.
+   * `onBack` is called with the new era when the database has gone back. Then nothing that is kept of it in
+   * memory is valid any more.
    */
   constructor(era: number, onBack: (era: number) => void) {
     this.#era = era
@@ -41,8 +48,8 @@ export class RolledBackCheck {
   }
 
   /**
-   * The first event ID since the database has gone back last, 0 if it never has. What was read in another era does not
-   * count: an item may have the same version again, with other content.
+   * The first event ID after the database went back the last time; 0 if it never did. What was read in
+   * another era is not valid, because an item may have the same version again with other content.
    */
   get era(): number {
     return this.#era
@@ -59,7 +66,8 @@ export class RolledBackCheck {
   }
 
   /**
-   * Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back.
+   * Takes the newest event ID of the database. Returns it, or the ID from which new ones begin if the
+   * database has gone back.
    */
   async checked(link: PostgresConnections, head: number): Promise<number> {
     if (head < this.#newest) await this.raise(link)
@@ -67,7 +75,7 @@ export class RolledBackCheck {
     return Math.max(head, this.#newest)
   }
 
-  /** Asks whether the database has gone back; if so, new event IDs begin above all that were seen. */
+  /** Checks whether the database has gone back. If so, new event IDs begin above all that were seen. */
   async raise(link: PostgresConnections): Promise<void> {
     const [row] = await link.ask<{ floor: number; era: number }>(RAISE, [this.#newest])
     if (!row) return
