@@ -209,8 +209,8 @@ export const SQLITE: readonly Mistake[] = [
       ["a deleted item is remembered", "if (deleted) return\n", ""],
       [
         "a claim that does not wait misses an item whose time has come",
-        "      this.#ripen()\n      const first",
-        "      const first",
+        "    await this.#ripening.all()\n    const taken",
+        "    const taken",
       ],
       [
         "an outage shortens the wait for workers after a restore",

@@ -55,6 +55,27 @@ test("a worker of many tags gets the first item that fits, however many others a
   expect(await store.nextWaiting(["tag 9", ...offered.slice(1)])).toMatchObject({ id: 2102 })
 })
 
+test("thousands of items whose time comes at once keep nobody waiting but the claims", async () => {
+  let nowMs = Date.parse("2026-01-02T00:00:00Z")
+  await using opened = await openSqlite(() => nowMs)
+  const { store } = opened
+  const id = await added(store)
+  const available_at = new Date(nowMs + 1000).toISOString()
+  await Promise.all(Array.from({ length: 1200 }, () => added(store, { available_at, priority: 1 })))
+  nowMs += 2000
+  const over: string[] = []
+  const note = (name: string) => () => void over.push(name)
+  const claims = [1, 2].map(() => store.claim([], (stored) => stored).then(note("claim")))
+  await Promise.all([...claims, put(store, id, {}).then(note("put"))])
+  expect(over).toEqual(["put", "claim", "claim"])
+  // The last that was added for that time, too, comes before what had no time.
+  expect((await store.nextWaiting([]))?.priority).toBe(1)
+  using client = new Database(opened.path)
+  expect(client.query("SELECT count(*) AS n FROM queue_items WHERE available_ms IS NOT NULL").get()).toEqual({
+    n: 0,
+  })
+})
+
 test("what finished lately is read from its index alone, and the standing counts are not counted again", () => {
   using folder = temporaryFolder()
   const { client } = openDatabase(join(folder.path, "test.db"))

@@ -27,6 +27,7 @@ import { SqliteInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
 import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
+import { Ripening } from "./ripening.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { claims, leases, reads, writes } from "./statements.ts"
@@ -60,6 +61,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #writes: ReturnType<typeof writes>
   readonly #claims: ReturnType<typeof claims>
   readonly #leases: ReturnType<typeof leases>
+  readonly #ripening: Ripening
   /**
    * The latest rows as they are stored, by item, the latest written last: reports come in rows, and reading
    * the row is most of their cost.
@@ -104,6 +106,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
     this.#file = new DatabaseFile(opened, this.#group)
+    this.#ripening = new Ripening(this.#claims, this.#group, this.clock.steadyMs)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
@@ -163,10 +166,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     })
   }
 
-  claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
+  async claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
+    await this.#ripening.all()
     const taken: number[] = []
     return this.#guarded(taken, () => {
-      this.#ripen()
       const first = this.#firstFitting(tags)
       if (!first) return null
       taken.push(first.id)
@@ -237,7 +240,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       const row = this.#claims.first.get({ now })
       return row ? storedOf(row).item : null
     }
-    if (this.#claims.ripe.get(now)) await this.#group.run(() => this.#ripen())
+    await this.#ripening.all()
     const first = this.#firstFitting(tags)
     return first && this.#row(first.id).item
   }
@@ -283,11 +286,6 @@ export class SqliteStore extends SqliteHistory implements Store {
       seek: (from) => this.#claims.seek.get(from),
       after: ({ rank, place, id }) => this.#claims.after.all(rank, place, id),
     })
-  }
-
-  /** Lets items whose time has come be claimed. */
-  #ripen(): void {
-    this.#claims.ripen.run(this.clock.steadyMs())
   }
 
   /** The beginning of every transaction. */

@@ -117,6 +117,9 @@ export function reads(client: Database) {
 /** How many items of the queue's order are looked at in a moment, for a worker of many tags. */
 const ITEMS_A_LOOK = 2000
 
+/** How many items become claimable in one transaction. */
+const ITEMS_A_RIPENING = 500
+
 /** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
 export function claims(client: Database, onePerSong: boolean) {
   const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
@@ -145,10 +148,10 @@ export function claims(client: Database, onePerSong: boolean) {
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
-    /** Lets items whose time has come be claimed. */
+    /** Lets items whose time has come be claimed, some of them at a time: thousands may have been added for one time. */
     ripen: () =>
-      client.prepare<{ id: number }, [number]>(
-        "UPDATE queue_items SET available_ms = NULL WHERE available_ms <= ? RETURNING id",
+      client.prepare<unknown, [number]>(
+        `UPDATE queue_items SET available_ms = NULL WHERE id IN (SELECT id FROM queue_items WHERE available_ms <= ? ORDER BY available_ms LIMIT ${ITEMS_A_RIPENING})`,
       ),
   })
 }

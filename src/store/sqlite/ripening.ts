@@ -1,0 +1,32 @@
+import type { GroupCommit } from "./group.ts"
+import type { claims } from "./statements.ts"
+
+/** Lets items whose time has come be claimed. */
+export class Ripening {
+  readonly #claims: Pick<ReturnType<typeof claims>, "ripe" | "ripen">
+  readonly #group: GroupCommit
+  readonly #steadyMs: () => number
+  /** The transaction under way. */
+  #batch: Promise<void> | undefined
+
+  /** `steadyMs` is the steady clock. */
+  constructor(statements: ReturnType<typeof claims>, group: GroupCommit, steadyMs: () => number) {
+    this.#claims = statements
+    this.#group = group
+    this.#steadyMs = steadyMs
+  }
+
+  /**
+   * Resolves once everything that was due at the call can be claimed. Thousands of items may be due at one time, so
+   * others write and read between two transactions.
+   */
+  async all(): Promise<void> {
+    const nowMs = this.#steadyMs()
+    while (this.#claims.ripe.get(nowMs)) {
+      this.#batch ??= this.#group
+        .run(() => void this.#claims.ripen.run(nowMs))
+        .finally(() => (this.#batch = undefined))
+      await this.#batch
+    }
+  }
+}
