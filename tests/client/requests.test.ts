@@ -19,6 +19,7 @@ function server() {
   })
   return {
     paths,
+    url: `http://127.0.0.1:${serving.port}`,
     client: new Client(`http://127.0.0.1:${serving.port}`),
     [Symbol.asyncDispose]: () => serving.stop(true),
   }
@@ -36,6 +37,17 @@ test("names reach the server whole, whatever is in them", async () => {
     `/api/v1/workers/${encoded}/drain`,
     `/api/v1/workers/${encoded}/drain`,
   ])
+})
+
+test.each([
+  ["", "/api/v1/queue/7"],
+  ["/", "/api/v1/queue/7"],
+  ["/below/", "/below/api/v1/queue/7"],
+  ["/below//", "/below/api/v1/queue/7"],
+])("a server whose URL ends with %j is asked for %s", async (end, path) => {
+  await using asked = server()
+  await new Client(`${asked.url}${end}`).get(7).catch(() => undefined)
+  expect(asked.paths).toEqual([path])
 })
 
 test("an answer may take ten seconds more than the server was asked to hold it", async () => {

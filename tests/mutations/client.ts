@@ -217,4 +217,9 @@ export const CLIENT: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
+    [["a server whose URL ends with a slash is asked for two", 'base.replace(/\\/+$/, "")', "base"]],
+  ),
 ]

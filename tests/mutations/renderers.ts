@@ -134,4 +134,15 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/blender-frames.ts",
+    ["tests/renderers/blender.test.ts"],
+    [
+      [
+        "the frames of a range with a step are counted too few",
+        "Math.floor((this.#to - this.#from) / step) + 1",
+        "Math.floor((this.#to - this.#from + 1) / step)",
+      ],
+    ],
+  ),
 ]

@@ -187,4 +187,15 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/command-variables.ts",
+    ["tests/runner/command-variables.test.ts"],
+    [
+      [
+        "an item of wide characters is too long for its command",
+        "Buffer.byteLength(json) <= MAX_VARIABLE_LENGTH",
+        "json.length <= MAX_VARIABLE_LENGTH",
+      ],
+    ],
+  ),
 ]

@@ -107,4 +107,34 @@ export const SERVING: readonly Mistake[] = [
     ["tests/service.test.ts"],
     [["a limit of time leaves its timer", "    clearTimeout(timer)\n  }\n}", "  }\n}"]],
   ),
+  ...of(
+    "src/config/values.ts",
+    ["tests/config/values.test.ts"],
+    [
+      [
+        "a network may have one bit more than its addresses",
+        "Number(bits) <= most) continue",
+        "Number(bits) <= most + 1) continue",
+      ],
+      ["a webhook with a user is taken", 'url.username === "" && url.password === ""', 'url.password === ""'],
+      ["a time of seven digits is taken", "/^([1-9]\\d{0,5})([smhd])$/", "/^([1-9]\\d{0,6})([smhd])$/"],
+      [
+        "the bounds of a whole number do not count",
+        "value >= least && value <= most",
+        "value >= least && value < most",
+      ],
+      ["a webhook that is named twice is called twice", "return [...new Set(urls)]", "return urls"],
+    ],
+  ),
+  ...of(
+    "src/config/config.ts",
+    ["tests/config/values.test.ts"],
+    [
+      [
+        "a relative folder for state is taken",
+        'if (state.startsWith("/")) return',
+        'if (state !== "") return',
+      ],
+    ],
+  ),
 ]

@@ -173,6 +173,14 @@ describe("the output of other versions", () => {
     expect(messages).toContain("frame 2 of 3")
     expect(progress.at(-1)).toBe(100)
     expect(seen).toBeUndefined()
+    // The last step may end at the last frame.
+    const to7 = five("Rendering animation (frames 1..7)")
+    const told = listen("blender", undefined, to7, rendered(1), rendered(3), rendered(5))
+    expect([told.messages.at(-1), told.progress.at(-1), told.seen]).toEqual([
+      "3 of 4 frames",
+      75,
+      "3 of 4 frames seen",
+    ])
   })
 
   test("a skipped frame does not pass for a step", () => {

@@ -8,6 +8,9 @@ test("an item that is too long for a variable is left out of the environment, an
   const held = { id: 7, token: "t" }
   const long = { ...item, metadata: { text: Array<string>(10).fill("x".repeat(10_000)) } }
   expect(variablesOf(item, held, "http://a").TRACK_STUDIO_ITEM).toBe(JSON.stringify(item))
+  // The system counts bytes, and not characters.
+  const wide = { ...item, metadata: { text: Array<string>(10).fill("é".repeat(7000)) } }
+  expect(variablesOf(wide, held, "http://a").TRACK_STUDIO_ITEM).toBeUndefined()
   expect(variablesOf(long, held, "http://a")).toEqual({
     TRACK_STUDIO_SERVER: "http://a",
     TRACK_STUDIO_ITEM: undefined,
