@@ -59,7 +59,7 @@ page("what the command printed", () => {
     }
     // Not every line: the machine may be busy with something else for a while.
     expect(Math.min(...tookMs)).toBeLessThan(1000)
-    expect(await tab.evaluate(`${BODY}.childElementCount`)).toBe(0)
+    expect(await tab.evaluate(`${BODY}.querySelectorAll(":not(.block)").length`)).toBe(0)
     expect(await own.end()).toBe(0)
     const args = ["--port", new URL(own.url).port]
     await using back = await start({ database: own.database, args })
@@ -89,6 +89,30 @@ page("what the command printed", () => {
     await tab.until(`${atEnd} && ${isFollowing}`)
     await print(work, many(440, 460))
     await tab.until(`${SHOWN}.includes("image 459") && ${atEnd}`)
+    await tab.close()
+  })
+
+  test("of very many lines those alone are laid out that are seen, and all of them can be found", async () => {
+    const work = await attempt(server)
+    const text = `begin here\n${"ab\n".repeat(20_000)}`
+    await print(work, text)
+    const tab = await open(work.id)
+    await tab.until(`${SHOWN}.length === ${text.length} && ${atEnd}`)
+    const laidOut = `[...${BODY}.querySelectorAll(".block")].map((one) => {
+      const probe = one.appendChild(document.createElement("i"))
+      const isLaidOut = probe.checkVisibility({ contentVisibilityAuto: true })
+      probe.remove()
+      return isLaidOut
+    })`
+    const blocks = await tab.evaluate<boolean[]>(laidOut)
+    expect(blocks.length).toBeGreaterThan(50)
+    expect(blocks.filter(Boolean).length).toBeLessThan(6)
+    expect(blocks.at(-1)).toBe(true)
+    await tab.click(".find input")
+    await tab.type("begin here")
+    await tab.until(
+      `document.querySelector(".places").textContent === "1 of 1" && ${laidOut}[0] && ${BODY}.scrollTop < 100`,
+    )
     await tab.close()
   })
 

@@ -1,5 +1,6 @@
 import { count } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
+import type { PrintedText } from "./printed-text.ts"
 
 /** At most this many places are marked. */
 const MAX_FOUND = 2000
@@ -15,7 +16,7 @@ function highlight(name: string, ranges: readonly Range[]): void {
 
 /** A field that finds words in a text that grows, and leads from one place to the next. */
 export class FindInOutput {
-  readonly #text: Text
+  readonly #text: PrintedText
   readonly #reveal: (range: Range) => void
   readonly #input: HTMLInputElement
   readonly #places = el("span", { class: "places", role: "status" })
@@ -29,7 +30,7 @@ export class FindInOutput {
   #timer: ReturnType<typeof setTimeout> | undefined
 
   /** `reveal` brings a place into view. */
-  constructor(text: Text, label: string, reveal: (range: Range) => void) {
+  constructor(text: PrintedText, label: string, reveal: (range: Range) => void) {
     this.#text = text
     this.#reveal = reveal
     this.#input = el("input", {
@@ -85,10 +86,7 @@ export class FindInOutput {
   }
 
   #range(at: number): Range {
-    const range = new Range()
-    range.setStart(this.#text, at)
-    range.setEnd(this.#text, at + this.#words.length)
-    return range
+    return this.#text.range(at, this.#words.length)
   }
 
   #show(): void {

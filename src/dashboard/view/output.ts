@@ -5,6 +5,7 @@ import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { FindInOutput } from "./find-in-output.ts"
 import { notify } from "./notices.ts"
+import { PrintedText } from "./printed-text.ts"
 
 /** Characters that the page shows of an output; the end is what counts. */
 const MOST_SHOWN = 1_000_000
@@ -14,12 +15,8 @@ const NEAR_PX = 24
 /** What the command of an item printed, attempt by attempt, followed while it prints. */
 export class OutputPanel {
   readonly #id: number
-  readonly #text = document.createTextNode("")
-  readonly #body = el(
-    "pre",
-    { tabindex: 0, role: "region", "aria-label": "What the command printed" },
-    this.#text,
-  )
+  readonly #text = new PrintedText()
+  readonly #body = this.#text.element
   readonly #frame = el("div", { class: "printed" }, this.#body)
   readonly #none = el("p", { class: "none" }, "Nothing was printed, or it is no longer kept.")
   readonly #attempts = el("select", { "aria-label": "Attempt" })
@@ -45,6 +42,8 @@ export class OutputPanel {
   #reading: OutputReading | undefined
   /** What is being shown: the attempt, and when it began, because its number can come again. */
   #shown = ""
+  /** What has come since the last frame. */
+  #coming = ""
   #isRunning = false
   /** The attempt that the reader wants; undefined for the last one. */
   #picked: number | undefined
@@ -88,7 +87,7 @@ export class OutputPanel {
   reset(): void {
     this.#reading?.close()
     this.#shown = ""
-    this.#setText("")
+    this.#clear()
   }
 
   get #isFollowing(): boolean {
@@ -105,38 +104,44 @@ export class OutputPanel {
 
   #read(): void {
     this.#reading?.close()
-    this.#setText("")
+    this.#clear()
     this.#setFollowing(true)
     const attempt = this.#picked ?? this.#last
     if (attempt === 0) return
     const isFollowed = this.#isRunning && attempt === this.#last
     this.#reading = new OutputReading(this.#id, attempt, isFollowed, {
       text: (text) => this.#add(text),
-      begunAgain: () => this.#setText(""),
+      begunAgain: () => this.#clear(),
       ended: () => this.#draw(),
       isWanted: () => this.element.isConnected,
     })
   }
 
+  /** Shows it in the next frame, with all that comes until then. */
   #add(text: string): void {
-    const isFirst = this.#text.data === ""
-    this.#text.appendData(plain(text))
-    const over = this.#text.length - MOST_SHOWN
-    const end = this.#text.data.indexOf("\n", over)
-    if (over > 0) this.#text.deleteData(0, end < 0 ? over : end + 1)
+    if (this.#coming === "") requestAnimationFrame(() => this.#flush())
+    this.#coming += text
+  }
+
+  #flush(): void {
+    const isFirst = this.#text.length === 0
+    this.#text.append(plain(this.#coming))
+    this.#coming = ""
+    this.#text.keep(MOST_SHOWN)
     this.#find.changed()
     if (isFirst) this.#draw()
     this.#keepUp()
   }
 
-  #setText(text: string): void {
-    this.#text.data = text
+  #clear(): void {
+    this.#coming = ""
+    this.#text.clear()
     this.#find.changed()
     this.#draw()
   }
 
   #draw(): void {
-    const isEmpty = this.#text.data === ""
+    const isEmpty = this.#text.length === 0
     show(this.element, !isEmpty || this.#last > 1)
     show(this.#frame, !isEmpty)
     show(this.#none, isEmpty)
@@ -167,6 +172,12 @@ export class OutputPanel {
 
   #reveal(range: Range): void {
     this.#setFollowing(false)
+    this.#bringIntoView(range)
+    // What is laid out only then may have moved it.
+    requestAnimationFrame(() => this.#bringIntoView(range))
+  }
+
+  #bringIntoView(range: Range): void {
     const [place, box] = [range.getBoundingClientRect(), this.#body.getBoundingClientRect()]
     if (place.top >= box.top && place.bottom <= box.bottom) return
     this.#body.scrollTop += place.top - box.top - box.height / 2
