@@ -39,13 +39,14 @@ test("a song is added with all given values, and a value that is no song is refu
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {
   using folder = temporaryFolder()
-  for (const name of ["007 - Northern Lights.wav", "lights.wav", "12.wav"])
+  for (const name of ["007 - Northern Lights.wav", "lights.wav", "12.wav", "13 A. B. (feat. C).wav"])
     writeFileSync(join(folder.path, name), "")
   const asked = answering("add", async () => item())
   const add = (name: string, ...flags: string[]): Promise<Ran> =>
     ran(addCommand, join(folder.path, name), ...flags)
   await add("007 - Northern Lights.wav")
   await add("12.wav")
+  await add("13 A. B. (feat. C).wav")
   await add("007 - Northern Lights.wav", "--song", "3")
   await add("lights.wav", "--song", "3", "--title", "Mine", "--metadata", "path=elsewhere")
   expect(asked.map(([one]) => one)).toMatchObject([
@@ -55,6 +56,7 @@ test("the name of a file gives the song and the title, unless the flags do", asy
       metadata: { path: join(folder.path, "007 - Northern Lights.wav") },
     },
     { song_id: 12, title: "12" },
+    { song_id: 13, title: "A. B. (feat. C)" },
     { song_id: 3, title: "007 - Northern Lights" },
     { song_id: 3, title: "Mine", metadata: { path: "elsewhere" } },
   ])
@@ -111,9 +113,11 @@ test("an item is changed by the keys that were named, and a lease that a worker 
 
 test("kinds are listed with their runs, and forgotten by name; an item is moved before another", async () => {
   const kind = { kind: "movie", look: "", runs: 1, seconds: 250 }
-  answering("kinds", async () => ({ kinds: [kind, { ...kind, kind: "k", look: "ffmpeg", runs: 2 }] }))
+  answering("kinds", async () => ({
+    kinds: [kind, { ...kind, look: "movie" }, { ...kind, kind: "k", look: "ffmpeg", runs: 2 }],
+  }))
   expect((await ran(kindsCommand)).out).toBe(
-    "movie: 1 run, 4:10 on average\nk (ffmpeg): 2 runs, 4:10 on average\n",
+    "movie: 1 run, 4:10 on average\nmovie: 1 run, 4:10 on average\nk (ffmpeg): 2 runs, 4:10 on average\n",
   )
   const forgotten = answering("forgetRuns", async () => 3)
   expect((await ran(kindsCommand, "--forget", "movie")).out).toBe('3 runs of "movie" forgotten.\n')

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import { talliesOf } from "../../src/dashboard/model/counts.ts"
 import { totalsOf } from "../../src/dashboard/model/lists.ts"
-import { EVERYTHING, type Which } from "../../src/dashboard/model/query.ts"
+import { EVERYTHING, isWanted, type Which } from "../../src/dashboard/model/query.ts"
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
 import { item, time, update } from "./items.ts"
 
@@ -112,6 +112,21 @@ describe("the state of a tab", () => {
       [2, 1],
     ])
   })
+})
+
+test("a lost item has failed, a cancelled one has not, and each is wanted among all", () => {
+  const outcomes = ["completed", "failed", "lost", "cancelled"] as const
+  const ended = outcomes.map((outcome) => {
+    const status = outcome === "completed" ? "completed" : "failed"
+    return item({ status, outcome })
+  })
+  const wanted = (which: Which) =>
+    ended.filter((one) => isWanted(one, { text: "", which })).map(({ outcome }) => outcome)
+  expect(wanted("all")).toEqual([...outcomes])
+  expect(wanted("completed")).toEqual(["completed"])
+  expect(wanted("failed")).toEqual(["failed", "lost"])
+  expect(wanted("cancelled")).toEqual(["cancelled"])
+  expect(wanted("running")).toEqual([])
 })
 
 describe("the figures", () => {

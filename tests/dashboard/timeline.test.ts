@@ -55,6 +55,14 @@ describe("the timeline", () => {
     expect(timeline.points).toHaveLength(updates.length)
   })
 
+  test("says once that an item is stalled, however often it is told while it is", () => {
+    const timeline = new Timeline()
+    const stalled = { stalled: true, progress: 20, current_step: "Video" }
+    for (const one of [update(1), update(2, stalled), update(3, { ...stalled, message: "still here" })])
+      timeline.add(one)
+    expect(timeline.entries.map(({ kind }) => kind)).toEqual(["happening", "happening", "stretch"])
+  })
+
   test("shows an attempt that began where the end of the one before was left out", () => {
     const timeline = new Timeline()
     for (const one of [update(1), update(2, { attempt: 2, worker: "gpu-2" })]) timeline.add(one)

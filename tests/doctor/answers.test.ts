@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test"
 
 import type { Answer, Patient } from "../../src/doctor/exchange.ts"
 import { heldOf } from "../../src/doctor/held-answers.ts"
-import { accountOf } from "../../src/doctor/requests.ts"
+import { accountOf, cachesOn, foreignHost, queriesOf } from "../../src/doctor/requests.ts"
 import { arrivalOf, idlenessOf } from "../../src/doctor/streams.ts"
+import { uploadsOf } from "../../src/doctor/uploads.ts"
 
 const NOW_MS = Date.parse("2026-05-12T10:00:00.000Z")
 
@@ -15,6 +16,7 @@ async function found<T>(
   using server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
+    maxRequestBodySize: 2e9,
     fetch: ({ url }) => answer(new URL(url).pathname.slice("/api/v1".length)),
   })
   const settings = { token: undefined, patienceMs: 20_000, idleMs: 20_000, now: () => NOW_MS }
@@ -46,6 +48,11 @@ test.each([429, 503])(
     expect(await found(() => new Response("", { status }), arrivalOf)).toMatchObject([{ fault: "limited" }])
   },
 )
+
+test("an error without a code is of another program, whatever its words", async () => {
+  const other = () => Response.json({ error: "slow down" }, { status: 429 })
+  expect(await found(other, arrivalOf)).toMatchObject([{ fault: "limited" }])
+})
 
 test("a stream that is answered with another page is none of ours", async () => {
   expect(await found(() => new Response("", { status: 404 }), arrivalOf)).toMatchObject([
@@ -92,5 +99,56 @@ describe("an answer that waits until an item is finished", () => {
       verdict: "good",
     })
     expect(await heldWith(() => new Response("", { status: 504 }))).toMatchObject({ fault: "answer_cut" })
+  })
+})
+
+describe("what an answer shows of the way to the server", () => {
+  const refused = (code: string, status: number): Response => Response.json({ error: "no", code }, { status })
+
+  test("another host name is refused by all but an open server", async () => {
+    expect(await found(() => Response.json({ service: "track-studio" }), foreignHost)).toMatchObject({
+      fault: "host_open",
+    })
+    expect(await found(() => refused("misdirected", 421), foreignHost)).toMatchObject({ verdict: "good" })
+  })
+
+  test("the time of an answer that was kept stands still", async () => {
+    expect(await found(() => Response.json({ timestamp: "kept" }), cachesOn)).toMatchObject({
+      fault: "cached",
+    })
+    let asked = 0
+    const timed = () => Response.json({ timestamp: String((asked += 1)) })
+    expect(await found(timed, cachesOn)).toMatchObject({ verdict: "good" })
+  })
+
+  test("a query that arrives is refused, one that is lost is not", async () => {
+    expect(await found(() => refused("invalid", 400), queriesOf)).toMatchObject({ verdict: "good" })
+    expect(await found(() => Response.json({}), queriesOf)).toMatchObject({ fault: "query_lost" })
+    expect(await found(() => new Response("", { status: 502 }), queriesOf)).toMatchObject({
+      verdict: "unknown",
+    })
+  })
+
+  test("a body that is too large for the proxy is refused by it", async () => {
+    const [, limited] = await found(() => new Response("", { status: 413 }), uploadsOf)
+    expect(limited).toMatchObject({ fault: "body_limited" })
+    const taken = await found(() => refused("not_found", 404), uploadsOf)
+    expect(taken).toMatchObject([{ verdict: "good" }, { verdict: "good" }])
+  })
+
+  test("a header that is sent twice is refused by browsers", async () => {
+    const stream = (origin: string): Response =>
+      new Response("event: live\n\n", {
+        headers: {
+          "content-type": "text/event-stream",
+          "cache-control": "no-transform",
+          "x-content-type-options": "nosniff",
+          "access-control-allow-origin": origin,
+        },
+      })
+    const twice = await found(() => stream("https://a.example, *"), arrivalOf)
+    expect(twice.map(({ fault }) => fault)).toEqual([undefined, "cors_doubled", undefined])
+    const once = await found(() => stream("*"), arrivalOf)
+    expect(once.map(({ verdict }) => verdict)).toEqual(["good", "good"])
   })
 })

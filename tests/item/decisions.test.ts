@@ -150,6 +150,20 @@ test("an item is moved before the other one, and behind the one that was there",
   expect(placed({ ...NEW, item: { ...NEW.item, turn: 2.7 } }, before, 2, at(1)).quiet).toBe(true)
 })
 
+test("an item for which there is no room between two others is not moved, and gets no place of another one", () => {
+  const before = { ...NEW.item, id: 3, turn: 1 + Number.EPSILON }
+  expect(() => placed(NEW, before, 1, at(1))).toThrow("there is no more room before queue item 3")
+})
+
+test("an item that a worker gave back, or whose worker was lost, has none; and it is said why it was taken", () => {
+  const taken = claimed(NEW, BY, at(0))
+  expect(released(taken, "a", at(1)).item).toMatchObject({ status: "queued", worker: "" })
+  const silent = rescued(taken, 5, at(1)).item
+  expect(silent).toMatchObject({ worker: "", error_message: 'worker "box1" gave no sign of life for 60 s' })
+  const revoked = rescued({ ...taken, work: { ...taken.work, lease_token: null } }, 5, at(1)).item
+  expect(revoked.error_message).toStartWith('the token by which worker "box1" had claimed')
+})
+
 test("neither an item that is being rendered nor a finished one is moved, nor is another moved before it", () => {
   const taken = claimed(NEW, BY, at(0))
   for (const { item, work } of [taken, completed(taken, "a", {}, at(1)), cancelled(NEW, at(1))]) {

@@ -241,4 +241,20 @@ export const COMMANDS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/commands/add.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "a file's title ends at its first dot",
+        "basename(word, extname(word))",
+        'basename(word).split(".")[0] ?? ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/kinds.ts",
+    ["tests/commands/typed.test.ts"],
+    [["a kind is told twice if it is named by its look", 'look === kind || look === ""', 'look === ""']],
+  ),
 ]

@@ -141,4 +141,20 @@ export const DASHBOARD: readonly Mistake[] = [
     ["tests/dashboard/state.test.ts"],
     [["an item that came and went at once is asked for", "        unsure.delete(id)\n", ""]],
   ),
+  ...of(
+    "src/dashboard/model/query.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "a cancelled item is among the failed ones",
+        'if (which === "failed") return hasFailed(item)',
+        'if (which === "failed") return item.status === "failed"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/timeline.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [["an item is stalled again with each report", "update.stalled && !before.stalled", "update.stalled"]],
+  ),
 ]

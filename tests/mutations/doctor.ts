@@ -35,6 +35,22 @@ export const DOCTOR: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/doctor/exchange.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "an error of another program is a refusal of the server",
+        'typeof error === "string" && typeof code === "string"',
+        'typeof error === "string"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/uploads.ts",
+    ["tests/doctor/answers.test.ts"],
+    [["a limit on bodies is no fault", "if (status === 413)", "if (status === 414)"]],
+  ),
+  ...of(
     "src/doctor/held-answers.ts",
     ["tests/doctor/answers.test.ts"],
     [

@@ -185,6 +185,11 @@ export const ITEM: readonly Mistake[] = [
         "doneIn = filled.at",
       ],
       [
+        "an item that is due just when a worker is free is passed by",
+        "if (item.availableIn <= filled.at) return",
+        "if (item.availableIn < filled.at) return",
+      ],
+      [
         "a worker that waits for a delayed item is free as early as if it had not",
         "filled.at = at + takes.seconds",
         "filled.at = filled.at + takes.seconds",
@@ -363,5 +368,27 @@ export const ITEM: readonly Mistake[] = [
     "src/item/estimate/earlier-run.ts",
     ["tests/item/estimate/amounts.test.ts"],
     [["steps of one name are taken for one step", "count === 1 ? name : `${name}\\n${count}`", "name"]],
+  ),
+  ...of(
+    "src/item/estimate/experience.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [
+      [
+        "before the start a slow machine is expected to be as fast as any",
+        "      own -\n      (slowness",
+        "      0 -\n      (slowness",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/reorder.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "an item without room gets the place of the one ahead",
+        "(ahead === null || ahead < turn)",
+        "(ahead === null || ahead <= turn)",
+      ],
+    ],
   ),
 ]

@@ -215,4 +215,15 @@ export const LEASE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "a worker whose token was revoked is said to be silent",
+        "work.lease_token === null\n      ?",
+        'work.lease_token === ""\n      ?',
+      ],
+    ],
+  ),
 ]

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { estimate } from "../../../src/item/estimate/estimate.ts"
+import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
@@ -105,4 +105,17 @@ test("steps of one name are told apart by their place: one may take its size, an
   const trace = traceOfSigns(passes(1600).slice(0, 1))
   const left = estimate({ trace, at: 0.1, worker: "" }, known)?.left ?? 0
   expect(left / 260).toBeCloseTo(1, 1)
+})
+
+test("before anything is reported a machine that was slower is expected to be slower again", () => {
+  const render = (seconds: number, worker: string) => ({
+    ...runOfSigns([[0, { current_step: "Render", progress: 1 }]], worker),
+    seconds,
+  })
+  const runs = [100, 104, 98, 101].flatMap((s) => [render(s, "fast"), render(2 * s, "slow")])
+  const known = learn(runs)
+  const [fast = 0, slow = 0] = ["fast", "slow"].map((worker) => outlook(known, worker)?.seconds)
+  expect(slow / fast).toBeGreaterThan(1.4)
+  expect(fast).toBeLessThan(130)
+  expect(slow).toBeGreaterThan(160)
 })

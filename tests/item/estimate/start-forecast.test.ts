@@ -42,6 +42,8 @@ test("an item waits for a worker that has its tags, and others pass it by", () =
 test("a delayed item starts no sooner, and meanwhile others do", () => {
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 }), item(2, 20)])).toEqual({ 1: 20, 2: 0 })
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 })])).toEqual({ 1: 8 })
+  const justDue = item(1, 5, { availableIn: 10 })
+  expect(startsOf([slot(10)], [justDue, item(2, 5)])).toEqual({ 1: 10, 2: 15 })
   const delayed = [1, 2].map((id) => item(id, 5, { availableIn: 8 }))
   expect(startsOf([slot(0)], delayed)).toEqual({ 1: 8, 2: 13 })
 })
