@@ -57,7 +57,7 @@ describe("the timeline", () => {
 
   test("says once that an item is stalled, however often it is told while it is", () => {
     const timeline = new Timeline()
-    const stalled = { stalled: true, progress: 20, current_step: "Video" }
+    const stalled = { stalled: true, progress: 20, current_step: "Video" } as const
     for (const one of [update(1), update(2, stalled), update(3, { ...stalled, message: "still here" })])
       timeline.add(one)
     expect(timeline.entries.map(({ kind }) => kind)).toEqual(["happening", "happening", "stretch"])
