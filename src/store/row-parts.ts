@@ -19,7 +19,7 @@ const WORK_KEYS = Object.keys(IDLE) as (keyof Work)[]
 export const itemOf = <Columns extends Readonly<Record<keyof QueueItem, unknown>>>(columns: Columns) =>
   picked(columns, ITEM_KEYS)
 
-/** Of the columns of a table those of what is stored beside a queue item. */
+/** Of the columns of a table, those with the values that are stored beside a queue item. */
 export const workOf = <Columns extends Readonly<Record<keyof Work, unknown>>>(columns: Columns) =>
   picked(columns, WORK_KEYS)
 

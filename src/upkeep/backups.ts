@@ -1,12 +1,12 @@
 import { failureOf, Repeating } from "../service.ts"
 
-/** How often it looks whether a backup is due. */
+/** How often it checks whether a backup is due. */
 const TURN_MS = 60_000
 const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
-/** What a backup that was ended leaves behind. */
+/** The end of the file names that an interrupted backup leaves behind. */
 const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db(\.[\da-f-]{36})?\.unfinished(-journal)?$/
 
-/** Where backups are kept, and how. */
+/** The folder of the backups, and how they are kept. */
 export interface BackupsOptions {
   /** The time between two backups, in milliseconds. */
   readonly everyMs: number
@@ -16,27 +16,27 @@ export interface BackupsOptions {
   readonly now: () => number
   /** The names of the files in the folder of the backups. */
   readonly names: () => Promise<readonly string[]>
-  /** Makes a backup under this name; an abort of the signal ends that. */
+  /** Makes a backup with this name. An abort of the signal ends it. */
   readonly copy: (name: string, signal: AbortSignal) => Promise<void>
   /** Removes a backup. */
   readonly remove: (name: string) => Promise<void>
   /** Whether the latest backup failed, after each turn. */
   readonly onResult: (hasFailed: boolean) => void
-  /** Receives why a backup failed; the next turn tries again. */
+  /** Receives the error of a failed backup. The next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** The name of a backup of this time, which sorts by time. */
+/** The name of a backup of this time. The names sort by time. */
 const nameOf = (ms: number): string =>
   `track-studio-${new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, "")}.db`
 
-/** When the backup of this name was made, in epoch milliseconds; undefined for another file. */
+/** When the backup with this name was made, in epoch milliseconds; undefined if the file is not a backup. */
 function timeOf(name: string): number | undefined {
   const [, year, month, day, hour, minute, second] = NAME.exec(name) ?? []
   return year === undefined ? undefined : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-/** Makes backups at intervals, also over restarts of the server, and keeps the newest. */
+/** Makes backups at intervals, also across restarts of the server, and keeps the newest. */
 export class Backups extends Repeating {
   readonly #options: BackupsOptions
   readonly #stopped = new AbortController()
@@ -47,13 +47,16 @@ export class Backups extends Repeating {
     this.#options = options
   }
 
-  /** Looks for the latest backup at once, which a metric shows; the first turn says what is wrong with their folder. */
+  /**
+   * Looks for the latest backup at once, for a metric. If the folder cannot be read, the first turn reports
+   * that.
+   */
   override async start(): Promise<void> {
     await super.start()
     void this.#look().catch(() => undefined)
   }
 
-  /** Ends a backup that is under way: it would hold up the stop. */
+  /** Ends a backup that is under way: it would delay the stop. */
   override async stop(): Promise<void> {
     this.#stopped.abort()
     await super.stop()
@@ -64,11 +67,11 @@ export class Backups extends Repeating {
     return this.#latestMs
   }
 
-  /** Makes a backup if one is due, and removes those beyond the number to keep. */
+  /** Makes a backup if one is due, and removes the backups beyond the number to keep. */
   async turn(): Promise<void> {
     const { keep, remove, onResult } = this.#options
     const failure = await failureOf(() => this.#makeIfDue())
-    // One that we have ended has not failed.
+    // A backup that this program ended itself has not failed.
     if (this.#stopped.signal.aborted) return
     if (failure) {
       onResult(true)
@@ -78,7 +81,7 @@ export class Backups extends Repeating {
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
   }
 
-  /** Notes when the latest backup was made; answers whether there is one. */
+  /** Stores when the latest backup was made; returns whether there is one. */
   async #look(): Promise<boolean> {
     const latest = (await this.#made()).at(-1)
     this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
@@ -98,8 +101,9 @@ export class Backups extends Repeating {
   }
 
   /**
-   * The backups that are there, the oldest first; other files are none. One that was made while the clock was far ahead
-   * does not count before its time has come: it would put off the next ones, and push them out.
+   * The backups in the folder, the oldest first; other files are ignored. If a backup was made while the
+   * clock was far ahead, it does not count before its time has come: it would delay the next backups, and
+   * they would be removed instead of it.
    */
   async #made(): Promise<string[]> {
     const { names, now, everyMs } = this.#options

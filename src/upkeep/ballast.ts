@@ -1,16 +1,16 @@
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 500
-/** What the file takes from the disk: room for the results of thousands of renders. */
+/** The size of the file in bytes: room for the results of thousands of renders. */
 export const BALLAST_BYTES = 8 * 1024 * 1024
-/** With less room the disk is full: a single transaction can need it. */
+/** With less free room than this, the disk is full: a single transaction can need it. */
 const FULL_BYTES = 1024 * 1024
-/** The file is made again once twice its size is free, so that its size stays free beside it. */
+/** The file is made again when twice its size is free. Then its size stays free beside it. */
 const ENOUGH_BYTES = 2 * BALLAST_BYTES
 
-/** What is known of the disk, and done with the file. */
+/** Questions about the disk, and actions on the file. */
 export interface BallastOptions {
-  /** Bytes that are free on the disk of the database. */
+  /** The free bytes on the disk of the database. */
   readonly freeBytes: () => number
   /** Whether the database has refused its last commit because there was no room. */
   readonly isRefused: () => boolean
@@ -20,17 +20,17 @@ export interface BallastOptions {
   readonly load: () => Promise<void>
   /** Removes the file. */
   readonly drop: () => void
-  /** Gives the room that the write-ahead log takes back to the disk, as far as it can be. */
+  /** Gives the room of the write-ahead log back to the disk, as far as possible. */
   readonly checkpoint: () => Promise<void>
-  /** Called when the disk is found to be full, and when it is no longer. */
+  /** Called when the disk becomes full, and when it is no longer full. */
   readonly onFull: (isFull: boolean) => void
   /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Keeps a file beside the database that is released when the disk is full: then items and reports are refused, and what
- * ends a render finds room. An older file is taken over at the next start.
+ * Keeps a file beside the database, and removes it when the disk is full. Then new items and progress reports
+ * are refused, and the reports that end a render find room. An existing file is used again at the next start.
  */
 export class Ballast extends Repeating {
   readonly #options: BallastOptions
@@ -42,8 +42,8 @@ export class Ballast extends Repeating {
   }
 
   /**
-   * Checks the disk once. The service does not check when it starts, so a server that is stopped at once makes
-   * no file.
+   * Checks the disk once. The service does not check when it starts, so that a server that is stopped at once
+   * makes no file.
    */
   async turn(): Promise<void> {
     const { freeBytes, isRefused, isThere, load, drop, checkpoint } = this.#options

@@ -4,7 +4,7 @@ const TURN_MS = 60_000
 /** A database up to this size is rewritten in about a second, for which writes can wait. */
 const SMALL_BYTES = 128 * 1024 * 1024
 
-/** What is known of the database, and done with it. */
+/** Questions about the database, and actions on it. */
 export interface CompactionOptions {
   /** Whether the file could give back room by itself when it was opened. */
   readonly isDone: boolean
@@ -12,7 +12,7 @@ export interface CompactionOptions {
   readonly bytes: () => Promise<number>
   /** Whether any worker holds an item. */
   readonly isAnyLeased: () => Promise<boolean>
-  /** Rewrites the file; writes wait meanwhile. An abort of the signal ends that, and changes nothing. */
+  /** Rewrites the file; writes wait meanwhile. An abort of the signal ends this, and nothing is changed. */
   readonly compact: (signal: AbortSignal) => Promise<void>
   /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
@@ -33,18 +33,18 @@ export class Compaction extends Repeating {
     this.#isDone = options.isDone
   }
 
-  /** Begins to look for a moment in which it can be done; not if there is nothing to do. */
+  /** Begins to wait for a good moment, unless there is nothing to do. */
   override async start(): Promise<void> {
     if (!this.#isDone) await super.start()
   }
 
-  /** Ends what is under way. */
+  /** Ends a compaction that is under way. */
   override async stop(): Promise<void> {
     this.#stopped.abort()
     await super.stop()
   }
 
-  /** Compacts if this is the moment for it. */
+  /** Compacts if this is a good moment. */
   async turn(): Promise<void> {
     const { bytes, isAnyLeased, compact } = this.#options
     const { signal } = this.#stopped
@@ -52,7 +52,7 @@ export class Compaction extends Repeating {
     if ((await bytes()) > SMALL_BYTES && (await isAnyLeased())) return
     if (signal.aborted) return
     const failure = await failureOf(() => compact(signal))
-    // One that we have ended has not failed.
+    // A compaction that this program ended itself has not failed.
     if (signal.aborted) return
     if (failure) throw failure.error
     this.#isDone = true

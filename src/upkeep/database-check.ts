@@ -6,7 +6,7 @@ const TURN_MS = 1000
 
 /** What is called when the database has a fault. */
 export interface DatabaseCheckOptions {
-  /** Called each time the database is found not to be at its path any more. */
+  /** Called at each check that does not find the database at its path. */
   readonly onReplaced: () => void
   /** Called when the database cannot be checked; the next turn tries again. */
   readonly onError: (error: unknown) => void
@@ -25,7 +25,7 @@ export class DatabaseCheck extends Repeating {
     this.#options = options
   }
 
-  /** Looks once. */
+  /** Checks once. */
   turn(): void {
     const faults = this.#life.faults()
     for (const fault of FAULTS) {

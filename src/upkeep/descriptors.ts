@@ -2,56 +2,66 @@ import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
-/** How often it looks while few descriptors are left. */
+/** How often it checks while few descriptors are left. */
 const FEW_TURN_MS = 100
-/** How long new connections wait when no descriptor is left, until some are let in to be refused. */
+/**
+ * When no descriptor is left, new connections wait for this time. Then some are accepted and refused with a
+ * message.
+ */
 const CLOSED_MS = 1000
 const SAY_MS = 60_000
 
-/** Where new connections come in. */
+/** The sockets that accept new connections. */
 export interface Door {
-  /** Takes them. */
+  /** Accepts new connections. */
   open(): void
-  /** Leaves them waiting. */
+  /** Lets new connections wait. */
   close(): void
 }
 
-/** Descriptors in reserve. */
+/** A reserve of descriptors. */
 export interface Spare {
-  /** Fills the reserve; how many are left beside it: less than a tenth is `few`. */
+  /** Fills the reserve, and returns how many descriptors are left beside it. Less than a tenth is `few`. */
   left(): "many" | "few" | "none"
-  /** Gives the reserve away. */
+  /** Releases the reserve. */
   release(): void
 }
 
 /** What the check of file descriptors needs, and what it calls. */
 export interface DescriptorsOptions {
-  /** How many are left. */
+  /** The reserve of descriptors. */
   readonly spare: Spare
-  /** Finds where new connections come in; called when they are to wait for the first time. */
+  /**
+   * Finds the sockets that accept new connections. It is called when connections must wait for the first
+   * time.
+   */
   readonly door: () => Door
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /** Closes connections on which nothing is under way; returns how many. */
+  /** Closes connections without a request under way; returns how many. */
   readonly closeIdle: () => number
   /** Milliseconds that only pass. */
   readonly nowMs: () => number
-  /** Called when they are scarce, at most once a minute, with the number of connections that were closed since. */
+  /**
+   * Called while few are left, at most once a minute, with the number of connections that were closed since
+   * the last call.
+   */
   readonly onScarce: (closed: number) => void
-  /** Called when they cannot be checked. */
+  /** Called when the descriptors cannot be checked. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Checks every second whether the process runs out of file descriptors. When they are few, connections that only wait
- * for a next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once
- * a second some get the descriptors of the reserve, so that they are refused with a message.
+ * Checks every second whether the process runs out of file descriptors. If few are left, it closes
+ * connections that only wait for a next request, and sets `areFew`, so that new requests are refused. If none
+ * is left, new connections wait. Once a second, some of them get the descriptors of the reserve, so that they
+ * are refused with a message.
  */
 export class Descriptors extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DescriptorsOptions
   #door: Door | undefined
-  /** Since when new connections wait; undefined while they are taken. */
+  /** Since when new connections wait; undefined while they are accepted. */
   #closedMs: number | undefined
   #saidMs = Number.NEGATIVE_INFINITY
   #closed = 0
@@ -64,14 +74,17 @@ export class Descriptors extends Repeating {
     this.#options = options
   }
 
-  /** Fills the reserve, and begins to look. */
+  /** Fills the reserve, and begins to check. */
   override async start(): Promise<void> {
-    // While there are many: the reserve is filled before the first clients come.
+    // The reserve is filled before the first clients connect, while many descriptors are left.
     this.#look()
     await super.start()
   }
 
-  /** Looks once; after they were few, often, until they have been many for a while: others may be waiting. */
+  /**
+   * Checks once. After few were left, it checks often until many were left for a while: other connections may
+   * be waiting.
+   */
   async turn(): Promise<void> {
     const { nowMs, sleep } = this.#options
     let fewMs = Number.NEGATIVE_INFINITY
@@ -82,7 +95,7 @@ export class Descriptors extends Repeating {
     }
   }
 
-  /** Whether they are few. */
+  /** Whether few are left. */
   #look(): boolean {
     const { spare, closeIdle } = this.#options
     const left = spare.left()
@@ -95,7 +108,7 @@ export class Descriptors extends Repeating {
     return true
   }
 
-  /** Opens and closes the door. */
+  /** Lets new connections wait, or accepts them again. */
   #mind(left: ReturnType<Spare["left"]>): void {
     const { spare, nowMs } = this.#options
     if (this.#closedMs === undefined) {
@@ -111,8 +124,9 @@ export class Descriptors extends Repeating {
   }
 
   /**
-   * The door. Few servers ever need it, so it is looked for when it is closed for the first time, with descriptors of the
-   * reserve, which the next look fills again.
+   * The sockets that accept new connections. Few servers ever need them, so they are searched when
+   * connections must wait for the first time. The search uses the descriptors of the reserve, which the next
+   * check fills again.
    */
   #found(): Door {
     if (this.#door) return this.#door

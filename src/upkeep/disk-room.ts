@@ -2,18 +2,18 @@ import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 10_000
-/** With less room to spare the disk counts as nearly full. */
+/** With less free room than this, the disk counts as nearly full. */
 const LOW_BYTES = 256 * 1024 * 1024
 
-/** What is known of the disk. */
+/** Questions about the disk. */
 export interface DiskOptions {
-  /** Bytes that are free on the disk of the database. */
+  /** The free bytes on the disk of the database. */
   readonly freeBytes: () => number
   /** Called when the disk cannot be checked; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Checks every 10 s how much room is left on the disk of the database. */
+/** Checks every 10 s how much room is free on the disk of the database. */
 export class DiskRoom extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions

@@ -2,22 +2,27 @@ import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
-/** The lag that counts is the largest of this many turns, so that no look misses a short one. */
+/** The reported lag is the largest one of this many turns, so that `/health` does not miss a short one. */
 const TURNS = 15
-/** A lag that is a reason to be degraded. */
+/** With this lag, the server is degraded. */
 const LAG_MS = 5000
-/** A difference between the two clocks that is a jump, and no adjustment. */
+/**
+ * If the two clocks differ by this much, the clock has jumped. A smaller difference is a normal adjustment.
+ */
 const JUMP_MS = 10_000
-/** How long a jump stays a reason. */
+/** How long a jump stays a reason for `degraded`. */
 const TOLD_MS = 10 * 60_000
 
-/** The clocks of the machine, and what is called when they jump. */
+/** The clocks of the machine, and the callback for a jump. */
 export interface EventLoopOptions {
   /** The machine's time, in epoch milliseconds. It can jump. */
   readonly nowMs: () => number
-  /** Milliseconds that only pass. */
+  /** Milliseconds of a clock that cannot jump. */
   readonly steadyMs: () => number
-  /** Called when the machine's time has jumped, with the milliseconds that it went forward, or back if negative. */
+  /**
+   * Called when the machine's time has jumped, with the number of milliseconds: positive if it jumped
+   * forward, negative if it jumped back.
+   */
   readonly onJump: (ms: number) => void
   /** Receives errors. */
   readonly onError: (error: unknown) => void
@@ -40,12 +45,12 @@ export class EventLoop extends Repeating {
     this.#aheadMs = options.nowMs() - this.#turnedMs
   }
 
-  /** The longest that the event loop kept a timer waiting within the last 15 s, in milliseconds. */
+  /** The longest time that the event loop delayed a timer within the last 15 s, in milliseconds. */
   get lagMs(): number {
     return Math.max(0, ...this.#lags)
   }
 
-  /** For how many milliseconds no timer has had its turn; about a second at most while all is well. */
+  /** How many milliseconds ago the last timer ran; at most about a second if all is well. */
   stoodMs(): number {
     return this.#options.steadyMs() - this.#turnedMs
   }

@@ -1,22 +1,27 @@
 import { Repeating } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/contract/instances.ts"
 
-/** The others read in their next turn what a server writes in its own, so at the latest two turns later. */
+/**
+ * A server writes in its own turn, and the others read that in their next turn. This takes at most two turns.
+ */
 const TURN_MS = 2000
-/** A server that has been silent for this long no longer counts. */
+/** A server that has not written for this time no longer counts. */
 const SILENT_MS = 15_000
 
-/** What a server writes about itself, and what is called with the reports of the others. */
+/** The report of this server about itself, and the callbacks for the reports of the others. */
 export interface FleetOptions {
-  /** What this server is now. */
+  /** The present report of this server. */
   readonly report: () => InstanceReport
   /** Called with the other servers that are running, after each turn. */
   readonly onOthers: (others: readonly Instance[]) => void
-  /** Called when the database could not be written or read; the next turn tries again. */
+  /** Called if the database could not be written or read. The next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** The servers of one database know each other: each writes about itself into the database, and reads the others there. */
+/**
+ * The servers of one database know each other: each writes a report about itself into the database, and reads
+ * the reports of the others.
+ */
 export class Fleet extends Repeating {
   readonly #instances: Instances
   readonly #options: FleetOptions
@@ -27,18 +32,18 @@ export class Fleet extends Repeating {
     this.#options = options
   }
 
-  /** Writes this server into the database at once, and every 2 s from then on. */
+  /** Writes the report of this server into the database at once, and then every 2 s. */
   override async start(): Promise<void> {
     await super.start()
     await this.turn().catch(this.#options.onError)
   }
 
-  /** Writes this server as it is now, and reads the others. */
+  /** Writes the present report of this server, and reads those of the others. */
   async turn(): Promise<void> {
     await this.all()
   }
 
-  /** Writes this server as it is now, and returns all servers, those that stopped lately included. */
+  /** Writes the present report of this server, and returns all servers, also those that stopped lately. */
   async all(): Promise<readonly Instance[]> {
     const { report, onOthers } = this.#options
     await this.#instances.write(report())

@@ -3,7 +3,7 @@ import { Repeating } from "../service.ts"
 
 const TURN_MS = 5000
 
-/** How far the history goes, and how far it was read for the streams. */
+/** The newest event of the history, and the newest one that was read for the streams. */
 export interface MissedRingsOptions {
   /** The newest event ID of the history. */
   readonly head: () => Promise<number>
@@ -16,13 +16,13 @@ export interface MissedRingsOptions {
 }
 
 /**
- * Checks every 5 s whether the streams get what is stored. A notification that was lost would delay updates until the
- * next one: here it is noted for `/health`, and the bell is rung again.
+ * Checks every 5 s whether the streams get what is stored. A lost notification would delay updates until the
+ * next one. If this happens, `/health` reports it, and the bell is rung again.
  */
 export class MissedRings extends Repeating {
   readonly #reasons: Reasons
   readonly #options: MissedRingsOptions
-  /** What the streams still lacked at the check before. */
+  /** The event IDs at the previous check, if the streams lacked updates then. */
   #missing: { readonly heard: number; readonly head: number } | undefined
 
   constructor(reasons: Reasons, options: MissedRingsOptions) {
@@ -37,7 +37,7 @@ export class MissedRings extends Repeating {
     const before = this.#missing
     this.#missing = undefined
     const heard = heardOf()
-    // While no stream is open nothing is read.
+    // While no stream is open, nothing is read.
     const head = heard === undefined ? 0 : await headOf()
     const isDeaf = before !== undefined && heard === before.heard && head > heard
     this.#reasons.set("bell_deaf", isDeaf)

@@ -5,7 +5,7 @@ export const DAY_MS = 24 * 60 * 60_000
 const HOUR_MS = DAY_MS / 24
 /** A clock that shows a time before this program was written is wrong. */
 const WRITTEN_MS = Date.UTC(2026, 0, 1)
-/** The last time there is. */
+/** The latest time that a date can have. */
 const LAST_MS = 8.64e15
 
 /**
@@ -31,7 +31,7 @@ export async function endedBefore(
   return [
     { fromMs: WRITTEN_MS, toMs: nowMs - ms, upTo: day },
     { fromMs: -LAST_MS, toMs: WRITTEN_MS - 1, upTo: all },
-    // A clock that is put back a little makes no end wrong.
+    // If a clock is set back a little, no end becomes wrong.
     { fromMs: nowMs + DAY_MS, toMs: LAST_MS, upTo: all },
   ]
 }

@@ -5,8 +5,8 @@ import type { Items } from "../store/contract/items.ts"
 import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 
 /**
- * Deletes the items that finished within one of these times, the oldest first and at most this many, as a person would:
- * viewers see it. Answers how many there were.
+ * Deletes items that finished within one of these periods, the oldest first and at most this many. Each is
+ * deleted as if a person did it: viewers see it. Returns how many there were.
  */
 export async function removeFinished(
   upkeep: Pick<Upkeep, "finished">,
@@ -18,7 +18,7 @@ export async function removeFinished(
   for (const ended of finished) {
     const ids = await upkeep.finished(ended, limit)
     for (const id of ids) {
-      // It may have been put back into the queue meanwhile.
+      // It may have returned to the queue meanwhile.
       await items.change(id, (stored, moment) =>
         isFinished(stored.item.status) && isWithin(stored.item.completed_at, ended)
           ? removed(stored, moment)

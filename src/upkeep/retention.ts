@@ -5,27 +5,39 @@ import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
 
-/** How often it looks whether something may go. */
+/** How often it checks whether something may be removed, in milliseconds. */
 const TURN_MS = 60_000
-/** Rows that one transaction removes: a commit of a few milliseconds. */
+/** The number of rows that one transaction removes: a commit of a few milliseconds. */
 const BATCH = 256
-/** After a transaction it rests for this many times as long as that took, so that writers and streams hardly notice. */
+/**
+ * After a transaction it pauses for this many times the duration of that transaction, so that writers and
+ * streams hardly notice it.
+ */
 const REST = 4
 const MIN_REST_MS = 5
-/** Of several servers one has the turn; it may come a little early. */
+/** If there are several servers, one has the turn. It may begin this many milliseconds early. */
 const TURN_SLACK_MS = 5000
-/** The most minutes that are stored at a time, and that a start counts of the time before it. */
+/**
+ * The most minutes that are stored at a time. A start also counts at most this many minutes of the time
+ * before it.
+ */
 const HOUR = 60
-/** The minutes of service after which they are stored for the first time: a start is followed by some of rest. */
+/**
+ * After this many minutes of service they are stored for the first time: a start is followed by some minutes
+ * of rest.
+ */
 const FIRST = 2
-/** The remains of a deleted item stay for this long: its worker and its viewers can still learn of it. */
+/**
+ * The rest of a deleted item stays for this long, so that its worker and its viewers can still learn that it
+ * was deleted.
+ */
 const DELETED_MS = 7 * DAY_MS
-/** The newest completed items, on which the estimates of others are based. */
+/** The number of newest completed items that stay, because the estimates of others are based on them. */
 const KEEP_COMPLETED = 64
 /** Unused room is given back to the disk in pieces of this size. */
 const SHRINK_BYTES = 256 * 1024
 
-/** How long things are kept. */
+/** How long things are kept, and what the removal needs. */
 export interface RetentionOptions {
   /** How long a finished item keeps all of its updates, in milliseconds; 0 for ever. */
   readonly updatesMs: number
@@ -35,21 +47,21 @@ export interface RetentionOptions {
   readonly itemsMs: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** How long no server had run when this one started, in milliseconds; known by its first turn. */
+  /** How long no server had run when this one started, in milliseconds. It is known at the first turn. */
   readonly awayMs: () => number
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /** Receives errors; it tries again at its next turn. */
+  /** Receives errors. The next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Removes what is old enough to go, in small steps. */
+/** Removes everything that is old enough, in small steps. */
 export class Retention extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: RetentionOptions
-  /** Minutes of service that were counted, and those of them that are not stored yet. */
+  /** Minutes of service that were counted, and how many of them are not stored yet. */
   #counted = 0
   #unstored = 0
   #beginsAtMs = Number.POSITIVE_INFINITY
@@ -73,14 +85,14 @@ export class Retention extends Repeating {
     await super.start()
   }
 
-  /** Removes everything that may go now; resolves when that is done, or the service is stopped. */
+  /** Removes everything that may be removed now. Resolves when that is done, or the service is stopped. */
   async turn(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
     if (!(await this.#upkeep.turn("retention", TURN_MS - TURN_SLACK_MS))) return
     await this.#countMinute()
     const nowMs = now()
     const untilMs = this.#beginsAtMs - nowMs
-    // A moment further away was set by a clock that was ahead.
+    // A time further in the future was stored while the clock was ahead.
     if (untilMs > 0 && untilMs <= DAY_MS) return
     const before = (ms: number): Promise<readonly Ended[]> => endedBefore(this.#upkeep, nowMs, ms)
     const thinning = {
@@ -105,7 +117,8 @@ export class Retention extends Repeating {
     const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / TURN_MS) : 0
     this.#counted += 1
     this.#unstored += 1 + Math.min(away, HOUR - 1)
-    // A new start stores often, so that updates grow old even on a machine that runs for minutes only; a server
+    // Soon after a start it stores often, so that updates grow old even on a machine that runs only for
+    // minutes. A server at rest hardly writes.
     // at rest hardly writes.
     if (this.#counted < FIRST || this.#unstored < Math.min(this.#counted / 2, HOUR)) return
     const minutes = Math.min(this.#unstored, HOUR)

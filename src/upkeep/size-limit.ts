@@ -5,35 +5,46 @@ import type { Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
 
-/** How often it looks how large the database is. */
+/** How often it checks how large the database is, in milliseconds. */
 const TURN_MS = 2000
-/** From this part of the limit on it says that the limit is near, and it makes room down to it. */
+/**
+ * Above this part of the limit, it reports that the limit is near. When it makes room, it stops at this part.
+ */
 const NEAR = 0.9
-/** Rows that one transaction removes. */
+/** The number of rows that one transaction removes. */
 const BATCH = 256
-/** Viewers have had this long to hear that an item was deleted before its history goes. */
+/**
+ * The history of a deleted item is removed only after this many milliseconds, so that viewers can hear of the
+ * deletion.
+ */
 const HEARD_MS = 10 * 60_000
 
-/** How large the database may be. */
-export interface SpaceOptions {
-  /** The most bytes of used pages and log; 0 if there is no limit. */
+/** The limit for the size of the database. */
+export interface SizeLimitOptions {
+  /** The most bytes of used pages and write-ahead log; 0 if there is no limit. */
   readonly mostBytes: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Called after each turn: whether the limit is near, and whether it is reached and nothing more can go. */
+  /**
+   * Called after each turn: whether the limit is near, and whether it is reached and nothing more can be
+   * removed.
+   */
   readonly onLook: (isNear: boolean, isFull: boolean) => void
   /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Keeps the database within a limit: the oldest history of finished items goes first, then finished items themselves. */
+/**
+ * Keeps the size of the database within a limit: the oldest history of finished items is removed first, then
+ * finished items themselves.
+ */
 export class SizeLimit extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items
   readonly #bus: Bus
-  readonly #options: SpaceOptions
+  readonly #options: SizeLimitOptions
 
-  constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SpaceOptions) {
+  constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SizeLimitOptions) {
     super(TURN_MS, options.onError)
     this.#upkeep = upkeep
     this.#items = items
@@ -41,7 +52,7 @@ export class SizeLimit extends Repeating {
     this.#options = options
   }
 
-  /** Looks at once, and starts the timer; neither without a limit. */
+  /** Checks at once, and starts the timer; it does neither if there is no limit. */
   override async start(): Promise<void> {
     if (this.#options.mostBytes === 0) return
     await this.turn()
@@ -66,7 +77,7 @@ export class SizeLimit extends Repeating {
     return (await this.#upkeep.size()).used
   }
 
-  /** Removes some of what may go; false if there is nothing. */
+  /** Removes some of what may be removed; returns false if there is nothing. */
   async #makeRoom(): Promise<boolean> {
     const nowMs = this.#options.now()
     if ((await this.#upkeep.purge(await endedBefore(this.#upkeep, nowMs, HEARD_MS), BATCH)) > 0) return true

@@ -194,7 +194,7 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "a backup that a stop ended has failed",
-        "    // One that we have ended has not failed.\n    if (this.#stopped.signal.aborted) return\n    if (failure) {\n      onResult(true)\n      throw failure.error\n    }\n",
+        "    // A backup that this program ended itself has not failed.\n    if (this.#stopped.signal.aborted) return\n    if (failure) {\n      onResult(true)\n      throw failure.error\n    }\n",
         "    if (failure) {\n      onResult(true)\n      throw failure.error\n    }\n    if (this.#stopped.signal.aborted) return\n",
       ],
     ],

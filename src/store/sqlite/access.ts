@@ -71,7 +71,7 @@ export class SqliteAccess implements Access {
       const { section, lease_holder, lease_expires_at } = queueItems
       const ended = this.#db
         .update(queueItems)
-        // A lease that ran out long ago, with no token that a worker could show.
+        // The lease ran out long ago, and no worker has a token for it.
         .set({ lease_token: null, lease_expires_at: 0 })
         .where(and(eq(section, 0), eq(lease_holder, id), isNotNull(lease_expires_at)))
         .returning({ id: queueItems.id })

@@ -29,22 +29,22 @@ export function sync(path: string): void {
 }
 
 /**
- * Removes a file, if it is there: where no folder is, or on a disk that takes no writes, to remove what is not there is an
- * error.
+ * Removes a file if it exists. Without this check, the removal of a file that does not exist is an error if
+ * its folder does not exist or the disk takes no writes.
  */
 export function remove(path: string): void {
   if (existsSync(path)) rmSync(path, { force: true })
 }
 
 /**
- * Writes the present state into a new file, as one read of the database; a server may run on it meanwhile. The
- * file is for its owner alone.
+ * Writes the present state into a new file, as one read of the database. A server may run on the database
+ * meanwhile. Only the owner may read the new file.
  */
 export function copyDatabase(from: string, to: string): void {
   const client = openToRead(from)
   try {
     waitForWriters(client)
-    // SQLite would make it readable for others, as long as it writes.
+    // A file that SQLite creates would be readable for others until the copy is complete.
     closeSync(openSync(to, "wx", 0o600))
     client.query("VACUUM INTO ?").run(to)
   } finally {
@@ -53,7 +53,7 @@ export function copyDatabase(from: string, to: string): void {
   sync(to)
 }
 
-/** Keeps a server from starting on the copy as it is. */
+/** Marks the copy as a backup, so that no server starts on it as it is. */
 function markAsBackup(file: string): void {
   const client = new Database(file, { readwrite: true })
   try {
@@ -65,11 +65,11 @@ function markAsBackup(file: string): void {
   sync(file)
 }
 
-/** An unfinished copy that nothing was written to for so long was left behind by a backup that was killed. */
+/** If nothing was written to an unfinished copy for this time, its backup was killed. */
 const LEFT_BEHIND_MS = 3_600_000
 const END = ".unfinished"
 
-/** Removes what backups into `file` left behind that were killed. */
+/** Removes the unfinished copies that killed backups into `file` left behind. */
 function removeLeftBehind(file: string): void {
   const begin = `${basename(file)}.`
   for (const name of readdirSync(dirname(file))) {
@@ -83,13 +83,13 @@ function removeLeftBehind(file: string): void {
 const isThere = (name: string): AppError =>
   new AppError("unavailable", `${name} exists; name a new file for the backup`)
 
-/** Gives a finished copy its name, which another backup may have taken meanwhile. */
+/** Gives a finished copy its name. Another backup may have taken that name meanwhile. */
 function place(copy: string, file: string, name: string): void {
   try {
-    // Unlike a rename this replaces nothing.
+    // Unlike a rename, a link replaces nothing.
     linkSync(copy, file)
   } catch {
-    // The name is taken, or the file system knows no links.
+    // The name is taken, or the file system has no links.
     if (existsSync(file)) throw isThere(name)
     renameSync(copy, file)
   }
@@ -97,8 +97,9 @@ function place(copy: string, file: string, name: string): void {
 }
 
 /**
- * Makes a backup of the database at `path`: a copy that was checked, under its name, or where a link of that name leads, only
- * once it is whole and on the disk. Several may be made at once, also into one file, which one of them gets.
+ * Makes a backup of the database at `path`. The copy is checked, and it gets its name only when it is
+ * complete and on the disk. If the name is a link, the backup is written to the target of the link. Several
+ * backups may be made at once, also into one file: then one of them gets the name.
  * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is not whole
  */
 export function backupDatabase(path: string, name: string): CheckResult {

@@ -6,7 +6,7 @@ import { MOVES } from "../../item/moves.ts"
 import { openToRead } from "./connect.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
 
-/** Faults that are listed; of a broken database the first ones say enough. */
+/** The number of faults that are listed. If a database is broken, the first ones are enough. */
 const MOST_FAULTS = 20
 
 /** What a check of a database found. */
@@ -15,7 +15,7 @@ export interface CheckResult {
   readonly items: number
   /** How many updates are kept. */
   readonly updates: number
-  /** What is wrong, a sentence each; empty if nothing is. At most 20. */
+  /** The faults, one sentence each; empty if there are none. At most 20. */
   readonly faults: readonly string[]
 }
 
@@ -27,7 +27,7 @@ const LEGAL = Object.entries(MOVES)
   .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
   .join(", ")
 
-/** The rules for the history of every item, as queries for what breaks them. */
+/** The rules for the history of every item. Each is a query that finds what breaks the rule. */
 const RULES: readonly string[] = [
   `SELECT format('item %d: update %d goes from %s to %s, which is no legal move', queue_id, id, before, status) AS fault
    FROM (SELECT id, queue_id, status, lag(status) OVER (PARTITION BY queue_id ORDER BY id) AS before FROM updates)
@@ -60,8 +60,8 @@ const count = (client: Database, table: "queue_items" | "updates"): number =>
   client.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
 
 /**
- * Checks that a database is whole, and that the history of every item is a legal one. It only reads, also beside a running
- * server.
+ * Checks that a database is whole, and that the history of every item is legal. It only reads, and it also
+ * works beside a running server.
  * @throws AppError `unavailable` if it is not a database of this program, or cannot be opened
  */
 export function checkDatabase(path: string): CheckResult {

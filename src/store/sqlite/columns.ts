@@ -25,11 +25,11 @@ export const {
   section,
 } = columns
 
-/** What a report changes beside an item; a renewed lease changes no more than this. */
+/** The columns beside an item that a report changes. A renewed lease changes only these. */
 export const pacedColumns = picked(columns, ["done", "rate", "moved_at", "lease_expires_at"])
 /**
- * What a report changes of an item and beside it. Writing only these leaves the indexes of the queue's order
- * untouched, and takes a fifth of the time.
+ * The columns of an item, and those beside it, that a report changes. If only these are written, the indexes
+ * of the queue's order stay untouched, and a write takes a fifth of the time.
  */
 export const reportColumns = {
   ...picked(columns, [
@@ -60,7 +60,7 @@ const otherItemKeys = keysBeside(itemColumns, reportColumns)
 // The course has its own statement.
 const otherWorkKeys = keysBeside(workColumns, { ...reportColumns, course })
 
-/** Whether a change touches nothing but what a report may change. */
+/** Whether a change touches only what a report may change. */
 export const isReport = (before: Stored, { item, work }: Stored): boolean =>
   otherItemKeys.every((key) => item[key] === before.item[key]) &&
   otherWorkKeys.every((key) => work[key] === before.work[key])

@@ -18,9 +18,10 @@ export interface Compacted {
 }
 
 /**
- * Rewrites the database at `path` without the room that is not used, so that from then on it gives room back by
- * itself. A server may run on it meanwhile: reads go on, and writes wait. It takes a second for about 100 MB.
- * @throws AppError `unavailable` if there is none, it is another program's, or it cannot be written
+ * Rewrites the database at `path` without its unused room. From then on, the file gives room back by itself.
+ * A server may run on the database meanwhile: reads continue, and writes wait. It takes a second for about
+ * 100 MB.
+ * @throws AppError `unavailable` if there is no database, it is another program's, or it cannot be written
  */
 export function compactDatabase(path: string): Compacted {
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)

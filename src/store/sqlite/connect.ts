@@ -11,7 +11,7 @@ const READ_AS_IT_IS = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
  */
 export const waitForWriters = (client: Database): void => void client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
 
-/** Opens a database file as it is, without what its write-ahead log would add, and without a lock. */
+/** Opens a database file as it is: without the contents of its write-ahead log, and without a lock. */
 export const openAsItIs = (path: string): Database =>
   new Database(`file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`, READ_AS_IT_IS)
 
@@ -21,7 +21,7 @@ export const openAsItIs = (path: string): Database =>
  * @throws Error if it cannot be read
  */
 export function openToRead(path: string): Database {
-  // Only a connection that may write can share what a server has in memory of its log.
+  // Only a connection that may write can share the part of the log that a server has in memory.
   const client = new Database(path, { readwrite: true })
   try {
     client.query("SELECT 1 FROM sqlite_master").get()

@@ -1,10 +1,10 @@
 import type { StoredUpdate } from "../../item/stored.ts"
 import { type Page, PAGE_BYTES } from "../contract/history.ts"
 
-/** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
+/** Rows that are read at once. A page of the longest updates then needs only a few MB while it is cut. */
 const SLICE_ROWS = 64
 
-/** Reads slices until `limit` rows or about PAGE_BYTES are there. */
+/** Reads slices until it has `limit` rows or about PAGE_BYTES. */
 export function cutPage(
   limit: number,
   read: (after: number | undefined, rows: number) => StoredUpdate[],

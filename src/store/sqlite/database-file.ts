@@ -9,7 +9,10 @@ import { MarkPage } from "./mark-page.ts"
 import { type Mark, movedOn, textOfMark } from "./mark.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
-/** A write-ahead log of this size was not written into the file for long: something holds an old state. */
+/**
+ * A write-ahead log of this size was not written into the file for a long time: some reader holds an old
+ * state.
+ */
 const PINNED_BYTES = 2 * WAL_BYTES
 
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
@@ -18,11 +21,11 @@ export class DatabaseFile {
   readonly #group: GroupCommit
   readonly #markPage: MarkPage
   #isMarkKept = false
-  /** Whether the file itself has carried the mark of this start: then it must still carry it. */
+  /** Whether the file itself has carried the mark of this start. If it has, it must still carry it. */
   #wasMarked: boolean
   /** The latest event ID that was seen. */
   #head = 0
-  /** Whether the file was too short at the last look. */
+  /** Whether the file was too short at the last check. */
   #wasCut = false
 
   constructor(opened: Opened, group: GroupCommit) {
@@ -45,13 +48,13 @@ export class DatabaseFile {
   }
 
   /**
-   * Writes everything into the file, after `lastWords`, and releases it. A file that was deleted is copied to a new
-   * one, with `.rescued` behind its name.
+   * Writes everything into the file, after `lastWords`, and closes the file. If the file was deleted, it is
+   * copied to a new file, whose name has `.rescued` at its end.
    */
   close(lastWords: () => void): void {
     const { client, lock, mark, found } = this.#opened
     const isInPlace = lock.isInPlace
-    // No copy that was put in its place may pass for it.
+    // A copy that was put in the place of this database must not be taken for it.
     const last = isInPlace ? mark : movedOn(mark)
     if (!lock.isTaken) {
       if (this.#isOverwritten() || this.#markPage.isCut) setLogAside(found.path)
@@ -86,7 +89,7 @@ export class DatabaseFile {
     }
   }
 
-  /** Whether something else was written into the file itself, such as a plain copy over it. */
+  /** Whether another program wrote into the file itself, for example with a plain copy over it. */
   #isOverwritten(): boolean {
     const isMarked = this.#markPage.isMarked()
     this.#wasMarked ||= isMarked
@@ -94,12 +97,12 @@ export class DatabaseFile {
   }
 
   /**
-   * Whether another program has put another database here by SQLite's own means, as `.restore` of its shell does: the
-   * mark is not ours, or the history ends before what we have seen of it.
+   * Whether another program has put another database here by SQLite's own means, as `.restore` of SQLite's
+   * shell does. Then the mark is not ours, or the newest event ID is lower than the one that we have seen.
    */
   #isRestored(): boolean {
     const { client, mark } = this.#opened
-    // What a transaction under way has added may be taken back.
+    // The additions of a transaction that is under way may still be rolled back.
     if (client.inTransaction) return false
     try {
       const row = client
@@ -114,7 +117,10 @@ export class DatabaseFile {
     }
   }
 
-  /** Whether the end of the file is gone. One look alone may see another program that is about to make it longer. */
+  /**
+   * Whether the end of the file is missing. Two checks in a row must find this: at one check alone, another
+   * program may be about to make the file longer.
+   */
   #isCut(): boolean {
     const wasCut = this.#wasCut
     this.#wasCut = this.#markPage.isCut
@@ -122,8 +128,8 @@ export class DatabaseFile {
   }
 
   /**
-   * Brings the mark of this start to the disk, and lets the lock rely on it; at the start this wait would be
-   * too long.
+   * Writes the mark of this start to the disk, and then lets the lock rely on it. At the start, this wait
+   * would be too long.
    */
   async #keepMark(): Promise<void> {
     const { client, lock, mark } = this.#opened
@@ -133,7 +139,7 @@ export class DatabaseFile {
       client.run("PRAGMA wal_checkpoint(PASSIVE)")
       lock.remember(mark, true)
     } catch {
-      // The next look tries again; until then the lock relies on the mark before.
+      // The next check tries again. Until then, the lock relies on the previous mark.
       this.#isMarkKept = false
     }
   }
@@ -147,7 +153,10 @@ export class DatabaseFile {
   }
 }
 
-/** SQLite would write the log into the file at its close, or at the next start; but it belongs to what was there before. */
+/**
+ * The log belongs to the file that was here before. SQLite would write it into the present file when it
+ * closes that file, or at the next start.
+ */
 function setLogAside(path: string): void {
   if (!existsSync(`${path}-wal`)) return
   copyFileSync(`${path}-wal`, `${path}-wal.old`)

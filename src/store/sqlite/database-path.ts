@@ -10,10 +10,10 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-/** As many links as the system itself follows, one after the other. */
+/** The system itself follows this many links, one after the other. */
 const MOST_LINKS = 40
 
-/** Whether a link is at a path; false also if the path cannot exist, such as one below a file. */
+/** Whether there is a link at a path. False also if the path cannot exist, for example below a file. */
 function isLink(path: string): boolean {
   try {
     return lstatSync(path).isSymbolicLink()
@@ -23,8 +23,8 @@ function isLink(path: string): boolean {
 }
 
 /**
- * The real path of a database, whichever links its name leads through: one database has one path. If a link leads to
- * nothing, this is where the database is to be created.
+ * The real path of a database, after all links in its name: one database has one path. If a link has no
+ * target, this is the path at which the database is to be created.
  */
 export function realPathOf(path: string): string {
   let named = resolve(path)
@@ -36,8 +36,8 @@ export function realPathOf(path: string): string {
 }
 
 /**
- * If root created files of the database at `path` for a service, gives them to the owner of their folder, so that the
- * service can use them.
+ * If root created files of the database at `path` for a service, this gives the files to the owner of their
+ * folder, so that the service can use them.
  */
 export function giveToOwner(path: string): void {
   const { uid, gid } = statSync(dirname(path))
@@ -47,12 +47,15 @@ export function giveToOwner(path: string): void {
   }
 }
 
-/** Makes an empty file for its owner alone, if none is there: SQLite would make one that others can open until it is done. */
+/**
+ * Makes an empty file that only its owner can open, if there is no file: SQLite would make one that others
+ * can open until it is complete.
+ */
 export function reservePrivately(path: string): void {
   if (existsSync(path)) return
   try {
     closeSync(openSync(path, "ax", 0o600))
   } catch {
-    // SQLite says why it cannot be made.
+    // SQLite gives the reason why the file cannot be made.
   }
 }

@@ -24,7 +24,10 @@ export class SqliteDeliveries implements Deliveries {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #now: () => number
-  /** Until when deliveries are taken, in epoch milliseconds. One process has the file, so this is kept in memory. */
+  /**
+   * Until this time deliveries are reserved, in epoch milliseconds. Only one process has the file, so this is
+   * kept in memory.
+   */
   readonly #taken = new Map<number, number>()
 
   /** `now` is the clock, in epoch milliseconds. */

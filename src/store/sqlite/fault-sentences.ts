@@ -2,9 +2,7 @@ import { SQLiteError } from "bun:sqlite"
 
 import { AppError } from "../../errors.ts"
 
-/**
- * The meaning of SQLite's codes for people, and what to do; the first entry that a code begins with counts.
- */
+/** SQLite's codes in words for people, with advice. The first entry with which a code begins is used. */
 const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] = [
   ["SQLITE_FULL", "has no room on its disk", "free some and start again"],
   ["SQLITE_BUSY", "is being written by another program", "end that program and start again"],
@@ -34,10 +32,13 @@ const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] =
   ],
 ]
 
-/** What follows when SQLite has ended a transaction by itself, which it does when the disk is full or fails. */
+/**
+ * The consequence if SQLite has ended a transaction by itself. SQLite does this when the disk is full or
+ * fails.
+ */
 const ENDED_BY_SQLITE = "cannot rollback - no transaction is active"
 
-/** Whether SQLite's code says that the file is damaged: what succeeds afterwards does not mend it. */
+/** Whether SQLite's code says that the file is damaged. Later successful work does not repair it. */
 export const isDamage = (code: string): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(code)
 
 /** The SQLite error inside an error; undefined if there is none. */
@@ -47,8 +48,8 @@ function faultOf(error: unknown): SQLiteError | undefined {
 }
 
 /**
- * An error as the sentence of a start that failed: which file, what is wrong with it, and what to do. An
- * error that is not about the database, or that is such a sentence already, stays as it is.
+ * An error as the sentence of a start that failed: the file, the fault, and advice. If an error is not about
+ * the database, or is such a sentence already, it stays as it is.
  */
 export function explained(error: unknown, path: string): unknown {
   const fault = faultOf(error)

@@ -9,7 +9,10 @@ import {
   standingsOf,
 } from "../contract/figures.ts"
 
-/** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
+/**
+ * The figures of the whole queue. Triggers count the standings; the figures of a period of time are read from
+ * one index.
+ */
 export class SqliteFigures implements Figures {
   readonly #client: Database
 
@@ -37,7 +40,7 @@ export class SqliteFigures implements Figures {
   }
 
   async oldestWaiting(): Promise<string | null> {
-    // From each priority to the next one in the index: looking at every waiting item would take too long.
+    // From each priority to the next one in the index: to read every waiting item would take too long.
     const row = this.#client
       .query<{ at: number | null }, []>(
         `WITH RECURSIVE ranks(rank) AS (SELECT min(rank) FROM queue_items WHERE section = 1

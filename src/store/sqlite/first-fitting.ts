@@ -1,6 +1,6 @@
 /** Ends each tag in a key; no tag contains it. */
 const END = "\0"
-/** After so many steps from key to key comes a look at the next items in the queue's order. */
+/** After this many steps from key to key, it reads the next items in the queue's order. */
 const STEPS_A_LOOK = 64
 
 /**
@@ -38,29 +38,30 @@ export interface Candidate extends Place {
   readonly needs: Uint8Array
 }
 
-/** How the items that wait are found. */
+/** The two ways to find items that wait. */
 export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
   /**
-   * The next items in the queue's order after a place in it: as many as are looked at in a moment, and none at the
-   * end.
+   * The next items in the queue's order after a place in it: only so many that they are read quickly, and
+   * none at the end of the queue.
    */
   readonly after: (last: Place) => readonly Found[]
 }
 
 /** An item in the queue's order. */
 export interface Found extends Candidate {
-  /** 1 if it waits for nothing but a worker; 0 if it may not be claimed now. */
+  /** 1 if the item waits only for a worker; 0 if it may not be claimed now. */
   readonly isReady: number
 }
 
 /**
- * The first item in the queue's order that needs no other tags than these; null if there is none.
+ * The first item in the queue's order that needs only tags of this list; null if there is none.
  *
- * What a worker cannot take costs nothing: a key with a foreign tag is left behind together with all keys that begin in
- * the same way, by one seek. Of what it can take each key is looked at, and a worker with many tags may find
- * thousands. So it looks by turns at the keys and at the queue from its beginning: what ends first is the answer.
+ * Items that the worker cannot take cost nothing: one seek passes a key with a foreign tag, together with all
+ * keys that begin in the same way. Each key that the worker can take is read, and for a worker with many tags
+ * there may be thousands. So the search alternates between the keys and the queue from its beginning: the
+ * part that ends first gives the answer.
  */
 export function firstFitting(tags: readonly string[], { seek, after }: Waiting): Candidate | null {
   const given = sorted(tags)

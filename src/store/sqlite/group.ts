@@ -9,9 +9,9 @@ const BUSY_PAUSE_MS = 10
 export interface Observer {
   /** The clock. */
   readonly nowMs: () => number
-  /** Called first thing in each transaction, in which it may write. */
+  /** Called at the beginning of each transaction; it may write in the transaction. */
   begun(nowMs: number): void
-  /** Called last in the transaction that began at `nowMs`, in which it may write. */
+  /** Called at the end of the transaction that began at `nowMs`; it may write in the transaction. */
   ending(nowMs: number): void
   /** Called once a transaction of `writes` writes that began at `nowMs` has been committed, `tookMs` later. */
   committed(nowMs: number, writes: number, tookMs: number): void
@@ -38,7 +38,10 @@ class Unavailable extends AppError {
 const unavailable = (cause: unknown): Unavailable =>
   new Unavailable("the database cannot be written now; nothing was changed", cause)
 
-/** Whether a commit failed after it was written, on its way to the disk: after a crash it may be there. */
+/**
+ * Whether a commit failed after it was written, but before it was surely on the disk. After a crash, it may
+ * be on the disk.
+ */
 const isUnsynced = (error: unknown): boolean =>
   error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_IOERR")
 
@@ -60,11 +63,12 @@ const isFault = (error: unknown): boolean =>
   error instanceof SQLiteError && !error.code?.startsWith("SQLITE_CONSTRAINT")
 
 /**
- * Writes that arrive in one turn of the event loop share one commit, and so one wait for the disk.
+ * Writes that arrive in one turn of the event loop share one commit, so that they wait for the disk only
+ * once.
  *
- * Each write has its own savepoint: one that throws is undone and fails alone. When the commit fails, or an error
- * ends the transaction, all of its writes fail with AppError `unavailable`. While another process holds the write lock
- * the group waits by timer, for at most 5 s.
+ * Each write has its own savepoint: if one throws, only that one is undone and fails. If the commit fails, or
+ * an error ends the transaction, all of its writes fail with AppError `unavailable`. While another process
+ * holds the write lock, the group waits by timer, for at most 5 s.
  */
 export class GroupCommit {
   readonly #client: Database
@@ -89,7 +93,7 @@ export class GroupCommit {
     this.#commit = client.prepare("COMMIT")
   }
 
-  /** Runs `work` inside the next transaction; resolves with its result once that is durable. */
+  /** Runs `work` inside the next transaction; resolves with its result when that is durable. */
   run<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (result: Result): void =>
@@ -100,7 +104,10 @@ export class GroupCommit {
     })
   }
 
-  /** From now on nothing waits for the write lock of another process: what cannot be written at once fails. */
+  /**
+   * From now on the group does not wait for the write lock of another process: a write that cannot be done at
+   * once fails.
+   */
   drain(): void {
     this.#isDraining = true
   }
@@ -116,7 +123,8 @@ export class GroupCommit {
   }
 
   async #flushSoon(): Promise<void> {
-    // Two turns: one gathers only about half of the requests whose answers have just gone out.
+    // Two turns of the event loop: in one turn, only about half of the clients that just got an answer send
+    // their next request.
     await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
     const triedMs = this.#observer.nowMs()
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
@@ -165,7 +173,7 @@ export class GroupCommit {
     }
   }
 
-  /** @throws whatever has ended the transaction */
+  /** @throws the error that has ended the transaction */
   #attempt(job: Job): Result {
     this.#savepoint.run()
     try {

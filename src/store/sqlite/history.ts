@@ -119,7 +119,7 @@ export class SqliteHistory implements History {
   }
 
   async updates(ids: readonly number[]): Promise<Page> {
-    // One more than there can be, so that a page that holds them all is not taken for a full one.
+    // One more than there can be. So a page with all of them is not taken for a full one.
     return cutPage(ids.length + 1, (from, rows) => {
       const rest = from === undefined ? ids : ids.filter((id) => id > from)
       return this.#updates.updates.all({ ids: JSON.stringify(rest), limit: rows })
@@ -133,7 +133,8 @@ export class SqliteHistory implements History {
   async count(after: number, upTo: number, queueId?: number): Promise<number> {
     const { count, countOfItem, pruned } = this.#ids
     if (queueId !== undefined) return countOfItem.get(after, upTo, queueId)?.n ?? 0
-    // A write that is undone gives its ID back, so event IDs have no holes but those of retention and of a restore.
+    // A write that is undone gives its ID back. So event IDs have gaps only from retention and from a
+    // restore.
     const row = pruned.get()
     if (after >= Math.max(row?.id ?? 0, row?.resumed ?? 0)) return upTo - after
     return count.get(after, upTo)?.n ?? 0

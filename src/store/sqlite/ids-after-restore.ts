@@ -3,12 +3,12 @@ import type { Database } from "bun:sqlite"
 import { type Present, sequence } from "./kept-by-restore.ts"
 
 /**
- * New IDs begin this far above those of the backup if the present database cannot be read or is gone: it cannot have
- * given as many IDs since the backup.
+ * If the present database is gone or cannot be read, new IDs begin this far above those of the backup. The
+ * database cannot have given as many IDs since the backup.
  */
 const UNKNOWN_JUMP = 10_000_000
 
-/** Where the IDs of a restored database go on. */
+/** The IDs after which a restored database continues. */
 export interface IdsAfterRestore {
   /** The last event ID of the backup. */
   readonly lastUpdate: number
@@ -18,7 +18,10 @@ export interface IdsAfterRestore {
   readonly item: number
 }
 
-/** Event IDs and item IDs go on above those of the backup and of the present database, so that none means two things. */
+/**
+ * Event IDs and item IDs continue above those of the backup and of the present database, so that no ID has
+ * two meanings.
+ */
 export function idsAfterRestore(
   client: Database,
   present: Present | null,
@@ -44,7 +47,8 @@ function setSequence(client: Database, table: "updates" | "queue_items", value: 
 
 /** Lets new event IDs and item IDs begin above the given ones. */
 export function raiseIds(client: Database, { resumed, item }: IdsAfterRestore): void {
-  // One event ID is left out: a reader at the old head has seen updates that are lost, one at the new head has not.
+  // One event ID is left out. A reader that is at the old newest ID has seen updates that are lost; a reader
+  // at the new one has not.
   setSequence(client, "updates", resumed + 1)
   setSequence(client, "queue_items", item)
 }

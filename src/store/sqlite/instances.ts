@@ -1,6 +1,6 @@
 import type { Instance, InstanceReport, Instances } from "../contract/instances.ts"
 
-/** The Instances on SQLite: one server has the file, so there are no others. */
+/** The Instances on SQLite. Only one server has the file, so there are no other servers. */
 export class SqliteInstances implements Instances {
   readonly own = crypto.randomUUID()
   readonly #now: () => number

@@ -7,11 +7,13 @@ import { appliedMigrations, knownMigrations } from "./open.ts"
 
 type Row = Record<string, string | number | null>
 
-/** The part of the present database that outlives a restore. */
+/** The part of the present database that a restore keeps. */
 export interface Present {
   /** The name of its history. */
   readonly historyId: string
-  /** Whether it has the newest update of the backup: then numbers of the backup mean the same in it. */
+  /**
+   * Whether it has the newest update of the backup. If it has, the numbers of the backup mean the same in it.
+   */
   readonly hasNewest: boolean
   /** The highest event ID that it gave. */
   readonly updateId: number
@@ -19,23 +21,23 @@ export interface Present {
   readonly itemId: number
   /** All tokens that were ever created. */
   readonly tokens: readonly Row[]
-  /** The deliveries to webhooks, those that were made and those that are to be made. */
+  /** The deliveries to webhooks, both finished and waiting ones. */
   readonly deliveries: readonly Row[]
   /** The event ID up to which each webhook has examined the history. */
   readonly webhooks: readonly { readonly url: string; readonly cursor: number }[]
 }
 
-/** Where a restore leads from and to. */
+/** The two histories of a restore: that of the backup, and the restored one. */
 export interface RestoreNames {
   /** The name that the history of the backup had. */
   readonly from: string
-  /** The name that it gets. */
+  /** The name that the restored history gets. */
   readonly to: string
   /** The last event ID of the backup. */
   readonly lastUpdate: number
-  /** The event ID from which the restored history goes on. */
+  /** The event ID after which the restored history continues. */
   readonly head: number
-  /** When it happens. */
+  /** The time of the restore. */
   readonly time: string
 }
 
@@ -49,7 +51,7 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
-/** An update, as it stands in a database. */
+/** An update as it is stored in a database. */
 interface Newest {
   readonly id: number
   readonly data: string
@@ -67,8 +69,9 @@ const newer = (path: string): AppError =>
   )
 
 /**
- * What outlives a restore; null if the present database cannot be read, or if there is none. `newest`: of the backup.
- * @throws AppError `unavailable` if it was made by a newer version
+ * The part that a restore keeps; null if the present database cannot be read, or if there is none. `newest`
+ * is the newest update of the backup.
+ * @throws AppError `unavailable` if the present database was made by a newer version
  */
 export function presentOf(path: string, newest: Newest | null): Present | null {
   if (!existsSync(path)) return null
@@ -108,16 +111,16 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
 }
 
 /**
- * Whether the backup is of the history that the present database has, so that their numbers mean the same: by its name, or,
- * since each restore gives another name, by what it holds.
+ * Whether the backup belongs to the history of the present database, so that their numbers mean the same. The
+ * name of the history shows it. Each restore gives a new name, so the contents may show it, too.
  */
 const isSame = ({ historyId, hasNewest }: Present, { from }: RestoreNames): boolean =>
   historyId === from || hasNewest
 
 /**
- * Keeps the present tokens: one that was revoked since the backup must not be in force again. Tickets ended
- * with the history. A token for one item still shows it if the backup is of the same history; in any other,
- * its number may be another song's.
+ * Keeps the present tokens: a token that was revoked since the backup must stay revoked. Tickets end with the
+ * history. A token for one item still shows that item if the backup is of the same history. In any other
+ * history, the number may belong to another song.
  */
 export function keepTokens(client: Database, present: Present, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
@@ -136,8 +139,8 @@ function giveUp(client: Database, after: number, error: string, time: string): v
 }
 
 /**
- * Calls no webhook twice for the same update, nor for a lost one, and calls it for what it has not received
- * yet, as far as that is known.
+ * Calls no webhook twice for the same update, and calls none for a lost update. It calls a webhook for the
+ * updates that the webhook has not received yet, as far as that is known.
  */
 export function keepDeliveries(client: Database, present: Present | null, passage: RestoreNames): void {
   const { lastUpdate, head, time } = passage

@@ -9,18 +9,22 @@ import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Sl
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
-/** How long a search may compute in one turn of the event loop, about. */
+/** About how long a search may compute in one turn of the event loop. */
 const SEARCH_MS = 10
-/** Items that it looks at in one turn: at first, at least and at most. */
+/** The number of items that a search reads in one turn: the first number, the least and the most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
 
-/** Every item that has the word, and a few more: letters beyond ASCII match any. */
+/**
+ * Every item that contains the word, and a few more: in this query, letters beyond ASCII match any letter.
+ */
 function candidates(word: string): SQL | undefined {
   const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || tags || char(10) || metadata`
   return and(...foldedParts(word).map((part) => sql`instr(lower(${texts}), ${part}) > 0`))
 }
 
-/** The items beyond a place. Those of one status are of one section, and have an index without it. */
+/**
+ * The items after a place. The items of one status are in one section, and have an index without the section.
+ */
 function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | undefined): SQL {
   if (status === undefined)
     return sql`(${section}, ${rank}, ${place}, ${queueItems.id}) > (${s}, ${r}, ${p}, ${id})`
@@ -32,14 +36,14 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
 export class Listing implements Slices {
   readonly #db: ReturnType<typeof drizzle>
   #turn: Promise<void> = Promise.resolve()
-  /** Items that the next slice has. One with many words, or of long texts, takes longer for each. */
+  /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
 
   constructor(client: Database) {
     this.#db = drizzle(client)
   }
 
-  /** Of all searches together, one slice is read in each turn of the event loop. */
+  /** Only one slice of all searches together is read in each turn of the event loop. */
   async end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
     this.#turn = this.#turn.then(() => new Promise((turn) => void setImmediate(turn)))
     await this.#turn
@@ -66,7 +70,10 @@ export class Listing implements Slices {
     return rows
   }
 
-  /** The time is of this thread alone, in microseconds: other work of the machine makes no slice smaller. */
+  /**
+   * The time is that of this thread alone, in microseconds. So other work of the machine does not make the
+   * slices smaller.
+   */
   #adapt({ user, system }: NodeJS.CpuUsage): void {
     const wanted = Math.round(this.#sliceRows * Math.min(2, (SEARCH_MS * 1000) / (user + system)))
     this.#sliceRows = Math.min(SEARCH_ROWS.most, Math.max(SEARCH_ROWS.least, wanted))

@@ -17,29 +17,32 @@ import { AppError } from "../../errors.ts"
 import { reservePrivately } from "./database-path.ts"
 import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
 
-/** What the lock file remembers. */
+/** The contents of the lock file. */
 interface Memory extends Mark {
   /**
-   * The number of the database file in its file system, and that of the lock file: both differ in a copy of the
-   * folder.
+   * The number of the database file in its file system, and the number of the lock file. Both differ in a
+   * copy of the folder.
    */
   readonly inode: number
   readonly own: number
 }
 
-/** What a write-ahead log begins with. */
+/** The first bytes of a write-ahead log. */
 const LOG_MAGIC = 0x377f0682
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0
 
-/** Which file lies at a path; empty if none does. SQLite's own locks forbid to open it for this. */
+/**
+ * The identity of the file at a path; empty if there is no file. The file is not opened for this, because
+ * that would break SQLite's own locks.
+ */
 function identityOf(path: string): string {
   const file = statSync(path, { throwIfNoEntry: false })
   return file ? `${file.dev}.${file.ino}` : ""
 }
 
-/** Whether a file is a write-ahead log that SQLite will read, or an empty one. */
+/** Whether a file is empty, or a write-ahead log that SQLite will read. */
 function isLog(path: string): boolean {
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined || size === 0) return size === 0
@@ -66,8 +69,8 @@ const refuse = (message: string, path: string): never => {
 }
 
 /**
- * Notes where a database was if its lock file is gone, perhaps with the whole folder. Without the note the next start
- * would begin an empty queue there.
+ * Records where a database was if its lock file is gone, perhaps with the whole folder. Without this record,
+ * the next start would begin an empty queue there.
  */
 export function leaveWord(path: string, mark: Mark): void {
   if (existsSync(`${path}.lock`)) return
@@ -78,10 +81,13 @@ export function leaveWord(path: string, mark: Mark): void {
   chmodSync(`${path}.lock`, 0o600)
 }
 
-/** What SQLite keeps beside a database, and what we do. */
+/** The files that SQLite and this program keep beside a database. */
 const BESIDE = ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]
 
-/** SQLite would wait for the writer of a pipe, or call the disk full, and root would make a device private. */
+/**
+ * Refuses anything beside the database that is not a file. SQLite would wait for the writer of a pipe, or say
+ * that the disk is full, and root would make a device private.
+ */
 function checkBeside(path: string): void {
   const odd = BESIDE.find((part) => statSync(`${path}${part}`, { throwIfNoEntry: false })?.isFile() === false)
   if (odd === undefined) return
@@ -92,9 +98,10 @@ function checkBeside(path: string): void {
 }
 
 /**
- * The lock file beside a database: a database of its own, held by a transaction, so that whatever ends the process
- * releases it. A second server would show none of the first one's updates, and take its workers for lost. It also
- * remembers which file it belongs to, so that no other is taken for it.
+ * The lock file beside a database. It is a database of its own, and a transaction holds it, so that the end
+ * of the process always releases it. A second server would show none of the updates of the first one, and
+ * take its workers for lost. The lock file also records to which database file it belongs, so that no other
+ * file is taken for that one.
  */
 export class Lock implements Disposable {
   readonly #path: string
@@ -106,8 +113,8 @@ export class Lock implements Disposable {
 
   /**
    * With `isNewAllowed`, a lock file that cannot be read is accepted even if there is no database beside it.
-   * @throws AppError `unavailable` if another server holds the lock, the lock file cannot be read and the database is
-   * gone, or something beside the database is no file
+   * @throws AppError `unavailable` if another server holds the lock, if the lock file cannot be read and the
+   * database is gone, or if something beside the database is not a file
    */
   constructor(path: string, isNewAllowed = false) {
     checkBeside(path)
@@ -119,7 +126,8 @@ export class Lock implements Disposable {
       if (sizeOf(path) === 0 && !isNewAllowed) {
         refuse(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
       }
-      // A power cut leaves it so, as it is never synced. The lock is free: SQLite reads a file only once it
+      // A power failure can leave the lock file in this state, because it is never synced. The lock is free:
+      // SQLite reads a file only after it has locked it.
       // may lock it.
       this.#client.close()
       truncateSync(`${path}.lock`)
@@ -136,7 +144,7 @@ export class Lock implements Disposable {
     return new Database(`${this.#path}.lock`, { create: true, readwrite: true })
   }
 
-  /** Whether the lock, which is held from now on, remembers what can be read. */
+  /** Takes the lock, and returns whether the record in the lock file can be read. */
   #isReadable(): boolean {
     try {
       this.#hold()
@@ -152,14 +160,16 @@ export class Lock implements Disposable {
     const client = this.#client
     try {
       client.run("PRAGMA busy_timeout = 0")
-      // The lock file is not synced, so that no start waits for the disk here; after a power cut it may lag
+      // The lock file is not synced, so that no start waits for the disk here. After a power failure its
+      // record may be older than the database (`MOST_AHEAD` in `mark.ts`).
       // behind (`MOST_AHEAD` in `mark.ts`).
       client.run("PRAGMA synchronous = OFF")
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")
     } catch (error) {
       if (!(error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY"))) throw error
-      // Without SQLite's error as its cause: the start would take that for something else, and explain it in its place.
+      // Without SQLite's error as its cause: otherwise the start would explain that error in place of this
+      // one.
       throw new AppError(
         "unavailable",
         `the database ${this.#path} is in use by another server; stop that one, or name another file with --database`,
@@ -196,14 +206,14 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Whether the file at the path is another one than the one that is remembered, and not because the whole
-   * folder was copied.
+   * Whether the file at the path is not the one in the record, for another reason than a copy of the whole
+   * folder.
    */
   #isInPlaceOfAnother({ inode, own }: Memory): boolean {
     return inodeOf(`${this.#path}.lock`) === own && inodeOf(this.#path) !== inode
   }
 
-  /** Takes the file at the path as it is; a write-ahead log that belongs to another one is set aside. */
+  /** Accepts the file at the path as it is. A write-ahead log that belongs to another file is set aside. */
   override(): void {
     const path = this.#path
     const memory = this.#memory()
@@ -216,8 +226,9 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Why what the last server acknowledged may be missing, as a sentence: it did not close the database, and its
-   * write-ahead log is gone or cannot be read, which SQLite passes over without a word. Undefined if all is there.
+   * A sentence that says why acknowledged writes of the last server may be missing; undefined if all are
+   * there. They may be missing if that server did not close the database and its write-ahead log is gone or
+   * cannot be read: SQLite says nothing about this.
    */
   get loss(): string | undefined {
     const path = `${this.#path}-wal`
@@ -233,7 +244,9 @@ export class Lock implements Disposable {
     return this.#client.query<{ starts: number }, []>("SELECT starts FROM open").get()?.starts
   }
 
-  /** Remembers that the database carries at least this mark, whatever happens later; and whether it stays open. */
+  /**
+   * Records that the database carries at least this mark, whatever happens later, and whether it stays open.
+   */
   remember({ name, starts, tables }: Mark, isOpen = false): void {
     this.#inode ??= inodeOf(this.#path)
     const client = this.#client
@@ -248,7 +261,7 @@ export class Lock implements Disposable {
       this.#inode,
       inodeOf(`${this.#path}.lock`),
     ])
-    // A table of its own: older versions do not know it.
+    // This is a table of its own because older versions do not know it.
     client.run("CREATE TABLE IF NOT EXISTS open (starts INTEGER)")
     client.run("DELETE FROM open")
     if (isOpen) client.run("INSERT INTO open VALUES (?)", [starts])
@@ -261,17 +274,20 @@ export class Lock implements Disposable {
     return this.#memory()?.tables
   }
 
-  /** From now on these paths must lead to the files that they lead to now. */
+  /** From now on, each of these paths must lead to the same file as now. */
   watch(paths: readonly string[]): void {
     for (const path of paths) this.#opened.set(path, identityOf(path))
   }
 
-  /** Whether the files that are watched are in their places: not replaced, moved or deleted. */
+  /** Whether the watched files are in their places: none was replaced, moved or deleted. */
   get isInPlace(): boolean {
     return [...this.#opened].every(([file, identity]) => identityOf(file) === identity)
   }
 
-  /** Whether another server may have the database by now: it lies there still, beside another lock file. */
+  /**
+   * Whether another server may have the database now: the database is still in its place, but the lock file
+   * beside it is another one.
+   */
   get isTaken(): boolean {
     const [path, lock] = [this.#path, `${this.#path}.lock`]
     return existsSync(lock) && identityOf(lock) !== this.#opened.get(lock) && inodeOf(path) === this.#inode
@@ -282,7 +298,7 @@ export class Lock implements Disposable {
     this.#client.close()
   }
 
-  /** Releases a lock of a start that failed; the file goes, too, if this start made it. */
+  /** Releases the lock of a start that failed. If this start made the lock file, it is deleted, too. */
   [Symbol.dispose](): void {
     const isEmpty = this.#isNew && sizeOf(`${this.#path}.lock`) === 0
     this.close()

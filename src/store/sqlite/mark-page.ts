@@ -5,7 +5,9 @@ import { isDamage } from "./fault-sentences.ts"
 import { textOfMark } from "./mark.ts"
 import type { Opened } from "./open.ts"
 
-/** A deleted database up to this size is copied before it is gone: a stop has no time for more. */
+/**
+ * A deleted database of at most this size is copied before it is gone. A stop has no time for a larger one.
+ */
 const RESCUED_BYTES = 256 * 1024 * 1024
 
 /** The length of the header of a write-ahead log, and of the header of each frame in it, in bytes. */
@@ -22,7 +24,10 @@ class Log {
     this.#path = `${path}-wal`
   }
 
-  /** Whether all pages of a range will come from the log into the file. @throws Error if it cannot be read */
+  /**
+   * Whether all pages of a range will come from the log into the file. @throws Error if the log cannot be
+   * read
+   */
   has({ from, to }: { readonly from: number; readonly to: number }): boolean {
     const { log = 0, checkpointed = 0 } =
       this.#client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(NOOP)").get() ?? {}
@@ -32,7 +37,7 @@ class Log {
     return missing.size === 0
   }
 
-  /** The numbers of the pages that some frames hold. */
+  /** The numbers of the pages that the frames of the log contain. */
   *#pages(from: number, to: number): Generator<number> {
     const query = this.#client.query<{ page_size: number }, []>("PRAGMA page_size")
     const frameBytes = FRAME_HEADER + (query.get()?.page_size ?? 0)
@@ -49,20 +54,23 @@ class Log {
   }
 }
 
-/** Where the first page says how many pages there are. */
+/** The place in the first page that has the number of pages. */
 const SIZE_IN_PAGES = 28
 
-/** The page of the database file that carries the mark, read without SQLite, which would use its cached copy. */
+/**
+ * The page of the database file that carries the mark. It is read without SQLite, which would use its cached
+ * copy.
+ */
 export class MarkPage {
   readonly #descriptor: number
   readonly #page: Buffer
   readonly #client: Database
   readonly #mark: string
   readonly #log: Log
-  /** The number of the page; another one once the database was rewritten. */
+  /** The number of the page. It changes when the database is rewritten. */
   #number: number
 
-  /** Opens the file of the database once more, to look at what lies on the disk. */
+  /** Opens the file of the database a second time, to read what is on the disk. */
   constructor({ client, found, mark }: Opened) {
     this.#client = client
     const { page_size = 0 } = client.query<{ page_size: number }, []>("PRAGMA page_size").get() ?? {}
@@ -79,12 +87,12 @@ export class MarkPage {
       if (this.#hasMark()) return true
       const now = this.#numberNow
       if (now === this.#number) return false
-      // What rewrote the database may not be in the file yet.
+      // The database was rewritten, and the result may not be in the file yet.
       if (this.#log.has({ from: now, to: now })) return true
       this.#number = now
       return this.#hasMark()
     } catch (error) {
-      // A disk that fails has not written anything over it.
+      // A read error of the disk does not mean that the mark was overwritten.
       return !isDamage(error instanceof SQLiteError ? (error.code ?? "") : "")
     }
   }
@@ -101,8 +109,9 @@ export class MarkPage {
   }
 
   /**
-   * Whether the file is shorter than its first page says and the log does not hold the rest. While someone reads an
-   * old state, SQLite writes the first page into the file before the pages that have changed since that state.
+   * Whether the file is shorter than its first page says, and the log does not contain the rest. While a
+   * reader uses an old state, SQLite writes the first page into the file before the pages that have changed
+   * since that state.
    */
   get isCut(): boolean {
     const header = Buffer.alloc(SIZE_IN_PAGES + 4)
@@ -112,7 +121,7 @@ export class MarkPage {
       const pages = header.readUInt32BE(SIZE_IN_PAGES)
       return there < pages && !this.#log.has({ from: there + 1, to: pages })
     } catch {
-      // A disk that fails has cut off nothing.
+      // A read error of the disk does not mean that the file is shorter.
       return false
     }
   }
@@ -125,7 +134,10 @@ export class MarkPage {
     chmodSync(to, 0o600)
   }
 
-  /** To be called after SQLite has closed the file: this takes all locks from it that the process has on it. */
+  /**
+   * To be called after SQLite has closed the file: this call removes all locks that the process has on the
+   * file.
+   */
   close(): void {
     closeSync(this.#descriptor)
   }

@@ -6,19 +6,19 @@ import { openAsItIs } from "./connect.ts"
 export interface Mark {
   /** Given when the database was created. */
   readonly name: string
-  /** How many starts there were. */
+  /** The number of starts. */
   readonly starts: number
   /** SQLite's number for the present tables; it changes with every change of them. */
   readonly tables: number
 }
 
 /**
- * How many starts the database may be ahead of what the lock file remembers, which is not synced when it is
+ * The database may be this many starts ahead of the record in the lock file, which is not synced when it is
  * written.
  */
 const MOST_AHEAD = 2
 
-/** A mark from the database's text; undefined for anything else. */
+/** A mark, read from the text in the database; undefined for any other text. */
 export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | undefined {
   const [, name, starts] = /^([0-9a-f-]+)\.(\d{1,15})$/.exec(text ?? "") ?? []
   return name === undefined ? undefined : { name, starts: Number(starts) }
@@ -27,15 +27,18 @@ export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | 
 /** A mark as the database stores it. */
 export const textOfMark = ({ name, starts }: Mark): string => `${name}.${starts}`
 
-/** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
+/**
+ * A backup has this text in place of a mark. A restore writes a mark again, and gives its history another
+ * name.
+ */
 export const BACKUP_MARK = "backup"
 
-/** The mark lies in one of the first pages, which are no longer than this together. */
+/** The mark lies in one of the first pages. Together, these pages are at most this long. */
 const BEGINNING_BYTES = 1024 * 1024
 
 /**
- * The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none, or not
- * the one of `remembered` where SQLite cannot read it.
+ * The mark in the database file itself, without the contents of its write-ahead log. Undefined if there is
+ * none. If SQLite cannot read the file, only the mark of `remembered`, or one of the next starts, is found.
  */
 export function markIn(path: string, remembered: Mark | null, hasLog: boolean): string | undefined {
   try {
@@ -48,9 +51,9 @@ export function markIn(path: string, remembered: Mark | null, hasLog: boolean): 
 }
 
 /**
- * Looks for a remembered mark, or one of the next, without SQLite. That reads no file that is shorter than it should be,
- * and the end of one may be in its log alone: while somebody reads an old state, the log is not written into the file as
- * a whole.
+ * Searches for a remembered mark, or for one of the next starts, without SQLite. SQLite reads no file that is
+ * shorter than its first page says. While a reader uses an old state, only a part of the log is written into
+ * the file, so its end may exist only in the log.
  */
 function foundIn(path: string, { name, starts }: Mark): string | undefined {
   const descriptor = openSync(path, "r")
@@ -64,12 +67,12 @@ function foundIn(path: string, { name, starts }: Mark): string | undefined {
   }
 }
 
-/** Whether a database with this mark is the one that is remembered. */
+/** Whether a database with this mark is the remembered one. */
 export function isMarkOf({ name, starts }: Mark, text: string | undefined): boolean {
   const mark = markOf(text)
   const ahead = mark?.name === name ? mark.starts - starts : -1
   return ahead >= 0 && ahead <= MOST_AHEAD
 }
 
-/** The mark that a database gets which is no longer at its path: no copy that was made of it before carries it. */
+/** A database that is no longer at its path gets this mark. No earlier copy of the database carries it. */
 export const movedOn = (mark: Mark): Mark => ({ ...mark, starts: mark.starts + MOST_AHEAD + 1 })

@@ -8,17 +8,17 @@ import { giveToOwner, realPathOf } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
 
-/** The tokens of a database, beside a server that may be running on it. */
+/** The tokens of a database, while a server may run on it. */
 export interface AccessBeside {
   /** The tokens themselves. */
   readonly access: SqliteAccess
-  /** The path of a database that was not there, and was created; null if it was there. */
+  /** The path of the database if it was created now; null if it existed. */
   readonly created: string | null
   /** Closes the database. */
   close(): void
 }
 
-/** Creates the database, or brings it up to date; only possible while no server runs on it. */
+/** Creates the database, or migrates it to this version. This is only possible while no server runs on it. */
 function prepare(path: string): void {
   const { client, lock } = openDatabase(path)
   client.close()
@@ -29,7 +29,7 @@ function isCurrent(client: Database): boolean {
   return appliedMigrations(client) === knownMigrations()
 }
 
-/** Opens the database, which is there, and up to date afterwards. */
+/** Opens a database that exists. Afterwards it is up to date. */
 function opened(path: string): Database {
   let client = new Database(path, { readwrite: true })
   try {
@@ -66,7 +66,8 @@ export function openAccessBeside(path: string, isNewAllowed = true): AccessBesid
   }
   const isThere = existsSync(absolute)
   if (!isThere && !isNewAllowed) {
-    // A mistyped path would pass for a queue without tokens, which serves this machine alone.
+    // If the path is mistyped, an empty database would be taken for a queue without tokens, which serves only
+    // this machine.
     throw new AppError("unavailable", `there is no database at ${path}; name the server's with --database`)
   }
   if (!isThere) said(() => prepare(absolute))

@@ -34,7 +34,7 @@ export function appliedMigrations(client: Database): number {
   return client.query<{ n: number }, []>("SELECT count(*) AS n FROM __drizzle_migrations").get()?.n ?? 0
 }
 
-/** Whether the pages of the file record where they belong, so that unused ones can be given back. */
+/** Whether the file records where its pages belong, so that unused ones can be given back. */
 const canShrink = (client: Database): boolean =>
   client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum !== 0
 
@@ -47,7 +47,7 @@ interface Before {
 
 function inspect(client: Database, path: string): Before {
   const before = appliedMigrations(client)
-  // A first start that was interrupted leaves the migrator's own table behind; it is empty.
+  // If a first start was interrupted, the migrator's own table is left; it is empty.
   const tables =
     client
       .query<{ n: number }, []>(
@@ -71,9 +71,10 @@ function inspect(client: Database, path: string): Before {
 }
 
 function prepare(client: Database, before: Before): void {
-  // Before the first write: a file that has been written without this gives room back only once it was compacted.
+  // Before the first write: a file that was written without this setting gives room back only after a
+  // compaction.
   client.run("PRAGMA auto_vacuum = INCREMENTAL")
-  // SQLite also opens a file that it may only read; the first write would fail.
+  // SQLite also opens a file that is read-only. Then the first write would fail.
   client.run("BEGIN IMMEDIATE")
   client.run("ROLLBACK")
   client.run("PRAGMA journal_mode = WAL")
@@ -84,14 +85,14 @@ function prepare(client: Database, before: Before): void {
   client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
-  // Loaded when there is something to migrate: it loads node:crypto, which takes a tenth of a start.
+  // Loaded only for a migration: it loads node:crypto, which takes a tenth of a start.
   const {
     migrate,
   }: typeof import("drizzle-orm/bun-sqlite/migrator") = require("drizzle-orm/bun-sqlite/migrator")
   migrate(drizzle(client), { migrationsFolder })
 }
 
-/** @throws AppError `unavailable` if a table or a column is missing that this binary works with */
+/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
 function checkTables(client: Database, path: string): void {
   const sql = "SELECT m.name AS name, x.name AS column FROM sqlite_master m, pragma_table_xinfo(m.name) x"
   const found = new Set(
@@ -118,8 +119,8 @@ const damaged = (path: string, reason: string): AppError =>
   )
 
 /**
- * Gives the database a new mark, in the file itself. It is not synced here, because the start would wait for
- * the disk: until the first second is over the lock remembers the mark before.
+ * Gives the database a new mark, in the file itself. The file is not synced here, because the start would
+ * wait for the disk. For about the first second, the lock still records the previous mark.
  */
 function mark(client: Database, lock: Lock, path: string, tables: number): Mark {
   const row = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()
@@ -127,7 +128,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   const before = { ...(markOf(row.mark) ?? { name: crypto.randomUUID(), starts: 0 }), tables }
   lock.remember(before)
   const now = { ...before, starts: before.starts + 1 }
-  // What an earlier server left in the write-ahead log must reach the disk before the log starts over.
+  // The contents of the write-ahead log of an earlier server must be on the disk before the log begins again.
   const isClean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
   if (isClean) client.run("PRAGMA synchronous = OFF")
   client.run("UPDATE history SET mark = ?", [textOfMark(now)])
@@ -136,7 +137,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   return now
 }
 
-/** Only the owner may read or write the files, if they are ours. */
+/** Makes the files private, so that only the owner can read or write them, if they are ours. */
 function keepPrivate(path: string): void {
   for (const part of ["", "-wal", "-shm", ".lock"]) {
     const file = statSync(`${path}${part}`, { throwIfNoEntry: false })
@@ -149,13 +150,13 @@ function keepPrivate(path: string): void {
 export interface Opened {
   /** The connection. */
   readonly client: Database
-  /** Held until it is closed. */
+  /** The lock; it is held until the database is closed. */
   readonly lock: Lock
   /** The mark that this start gave it. */
   readonly mark: Mark
-  /** What was at the path. */
+  /** What was at the path before. */
   readonly found: FoundDatabase
-  /** The path by which it was named; links in it may lead elsewhere by now. */
+  /** The path as it was given. The links in it may have other targets now. */
   readonly named: string
 }
 
@@ -168,7 +169,7 @@ export interface Opened {
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
-  // By whatever name the database is given, it has one lock.
+  // The database has one lock, even if it is opened by several names.
   const absolute = realPathOf(path)
   let lock: Lock | undefined
   let client: Database | undefined
@@ -181,16 +182,16 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     const warning = lock.loss
     reservePrivately(absolute)
     client = new Database(absolute, { create: true, readwrite: true })
-    // This blocks the process, which listens to nothing yet; a signal ends it at once.
+    // This wait blocks the process, which does not listen yet. A signal ends it at once.
     waitForWriters(client)
-    // A database that is not ours must not be touched: look before the first write.
+    // A database of another program must not be changed: so this is checked before the first write.
     const before = inspect(client, absolute)
     keepPrivate(absolute)
     prepare(client, before)
     const tables = schemaVersion(client)
     if (lock.tables !== tables) checkTables(client, absolute)
     const now = mark(client, lock, absolute, tables)
-    // SQLite's own wait would block the event loop of a server; its group commit waits by timer instead.
+    // SQLite's own wait would block the event loop of a server. Its group commit waits by timer.
     client.run("PRAGMA busy_timeout = 0")
     keepPrivate(absolute)
     lock.watch([named, ...["", "-wal", "-shm", ".lock"].map((part) => `${absolute}${part}`)])
@@ -204,12 +205,12 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
   }
 }
 
-/** A server that runs as root would lock everyone out of a device by making it private. */
+/** If a server runs as root and makes a device private, nobody else can use the device. */
 function checkKind(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false })
   if (file && !file.isFile())
     throw new AppError("unavailable", `the database ${path} is not a file; name one with --database`)
-  // By another name it has another lock file, and another write-ahead log.
+  // Under another name it has another lock file and another write-ahead log.
   if (file && file.nlink > 1 && existsSync("/proc") && isOpenElsewhere(file)) {
     throw new AppError(
       "unavailable",
@@ -218,7 +219,7 @@ function checkKind(path: string): void {
   }
 }
 
-/** Whether another process has a file open, as far as we may see that. */
+/** Whether another process has a file open, as far as this process may see that. */
 function isOpenElsewhere({ dev, ino }: Stats): boolean {
   const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
   return processes.some((pid) => {
@@ -228,7 +229,7 @@ function isOpenElsewhere({ dev, ino }: Stats): boolean {
         return file !== undefined && file.dev === dev && file.ino === ino
       })
     } catch {
-      // The process has ended meanwhile, or it belongs to another user.
+      // The process has ended meanwhile, or belongs to another user.
       return false
     }
   })

@@ -61,7 +61,10 @@ export class SqliteOutputs implements Outputs {
     this.#row = row
   }
 
-  /** Removes, within the transaction under way, what is kept of an attempt that begins, and of later ones. */
+  /**
+   * Removes, within the transaction under way, the stored output of an attempt that begins, and of later
+   * attempts.
+   */
   forgetFrom(id: number, attempt: number): void {
     this.#statements.forgetFrom.run({ queue_id: id, attempt })
   }

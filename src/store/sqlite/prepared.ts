@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite"
 import { is, Param, Placeholder, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
-/** A placeholder of this name, whose value is encoded as the column wants it. */
+/** A placeholder with this name. Its value is encoded for the column. */
 export const slot = (key: string, column: SQLiteColumn): SQL =>
   sql`${sql.param(sql.placeholder(key), column)}`
 
@@ -15,9 +15,9 @@ export const slots = <T extends Record<string, SQLiteColumn>>(columns: T): { [K 
   }
 
 /**
- * An object with the values that these functions make, each made at its first use and then kept. Without
- * preparing, drizzle builds a statement's text each time, 17 times slower; preparing all of them at once
- * would be a third of the server's start.
+ * An object with the values that these functions make. Each value is made when it is first used, and then
+ * kept. Without this, drizzle builds the text of a statement each time, which is 17 times slower. To prepare
+ * all statements at once would take a third of the server's start.
  */
 export function lazily<T extends Record<string, () => unknown>>(
   makers: T,
@@ -31,7 +31,7 @@ export function lazily<T extends Record<string, () => unknown>>(
     }
     Object.defineProperty(made, key, { get, configurable: true })
   }
-  // Each key of the makers has been defined, as what its maker returns.
+  // Each key of the makers was defined, with the value that its maker returns.
   return made as { [K in keyof T]: ReturnType<T[K]> }
 }
 
@@ -41,7 +41,7 @@ export const isKey = <T extends object>(name: PropertyKey, all: T): name is keyo
 /** A value as SQLite takes it. */
 type Bound = string | number | bigint | boolean | null | Uint8Array
 
-/** Makes one parameter of a statement of the objects that the values are in. */
+/** Makes one parameter of a statement from the object that has the values. */
 type Taker<From> = (from: From) => unknown
 
 function takerOf<From>(param: unknown, valueOf: (name: string) => Taker<From>): Taker<From> {
@@ -52,8 +52,8 @@ function takerOf<From>(param: unknown, valueOf: (name: string) => Taker<From>): 
 }
 
 /**
- * A statement of slots that is run very often. Drizzle looks at every parameter again at each run, which takes as long as
- * SQLite does; here that is done once. `valueOf` says where the value of a slot is found.
+ * A statement with slots that is run very often. At each run, drizzle examines every parameter again, which
+ * takes as long as SQLite does. Here this is done only once. `valueOf` finds the value of a slot.
  */
 export function often<From>(
   client: Database,

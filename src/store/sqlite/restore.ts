@@ -26,11 +26,11 @@ export interface Restored {
   readonly items: number
   /** The path of the database that was there before; null if there was none. */
   readonly before: string | null
-  /** Whether the tokens and numbers of the database that was there, or that is gone, could be read. */
+  /** Whether the tokens and numbers of the previous database, which may be gone, could be read. */
   readonly isKnown: boolean
 }
 
-/** Gives the copy its own history, whose numbers go on above all that were ever given. */
+/** Gives the copy its own history. Its numbers continue above all numbers that were ever given. */
 function begin(client: Database, present: Present | null, isReplaced: boolean): void {
   const ids = idsAfterRestore(client, present, isReplaced)
   const { lastUpdate, resumed } = ids
@@ -59,12 +59,12 @@ function removeBeside(path: string): void {
   for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) remove(`${path}${suffix}`)
 }
 
-/** Puts the copy where a database may have been; answers under which name that lies beside it. */
+/** Puts the copy in its place; returns the new name of the database that was there. */
 function putInPlace(copy: string, target: string): string | null {
   const time = new Date().toISOString().replaceAll(/[-:.]/g, "")
   const before = existsSync(target) ? `${target}.before-${time}` : null
   if (before !== null) renameSync(target, before)
-  // They belong to the database that was there: SQLite would put them into the restored one.
+  // These files belong to the previous database: SQLite would write them into the restored one.
   if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
   remove(`${target}-wal`)
   remove(`${target}-shm`)
@@ -74,14 +74,15 @@ function putInPlace(copy: string, target: string): string | null {
 }
 
 /**
- * Puts a backup in the place of the database at `path`, while no server runs on it. The database that was there stays
- * beside it, under another name.
+ * Puts a backup in the place of the database at `path`, while no server runs on it. The previous database
+ * stays beside it, under another name.
  *
- * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever
- * means two things. Items that were being rendered wait a minute for their workers, which may claim them by their id
- * at once. No webhook is called twice for the same update. Tokens are those of the present database.
- * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, or the present database was made by a newer
- * version; then nothing is changed
+ * The history gets a new name, and event IDs and item IDs continue above those of both databases, so that no
+ * number ever has two meanings. Items that were being rendered wait a minute for their workers, which may
+ * claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
+ * present database.
+ * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, or the
+ * present database was made by a newer version; then nothing is changed
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
   const target = realPathOf(path)
@@ -102,7 +103,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   }
 }
 
-/** Whether two paths are one file, by whichever links. */
+/** Whether two paths lead to one file, also through links. */
 function isSame(one: string, other: string): boolean {
   const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }))
   return a !== undefined && a.ino === b?.ino && a.dev === b.dev
@@ -118,9 +119,9 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     remove(copy)
     removeBeside(copy)
     copyDatabase(resolve(file), copy)
-    // The lock remembers one that is gone.
+    // The lock file has a record of a database that is gone.
     const isReplaced = existsSync(target) || lock.tables !== undefined
-    // Opening brings an older backup up to date, and takes away its mark of a backup.
+    // To open a backup migrates it to this version, and removes the mark that says it is a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
     let present: Present | null
     {
@@ -137,7 +138,7 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     return { before, isKnown: !isReplaced || present !== null }
   } finally {
     lock.close()
-    // Its memory of the former database would keep the next server from starting.
+    // The record of the previous database would keep the next server from starting.
     if (isDone || !wasLockThere) remove(`${target}.lock`)
     remove(copy)
     removeBeside(copy)

@@ -67,8 +67,8 @@ export class SqliteRuns implements Runs {
   }
 
   /**
-   * Adds a run that ended at this time, within the transaction under way, and removes those that are too
-   * many.
+   * Adds a run that ended at this time, within the transaction under way, and removes the oldest runs beyond
+   * the number to keep.
    */
   keep({ kind, look, worker, queue_id, seconds, steps }: KeptRun, ended_at: string): void {
     const db = this.#db

@@ -22,12 +22,14 @@ import { legalMoves } from "../row-parts.ts"
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
   dataType: () => "integer",
-  // A placeholder hands null on as it is.
+  // A placeholder passes null on as it is.
   toDriver: (value: string | null) => (value === null ? null : Date.parse(value)),
   fromDriver: (value) => new Date(value ?? 0).toISOString(),
 })
 
-/** JSON text; a placeholder hands null on as it is, which drizzle's own JSON mode would make the text "null". */
+/**
+ * JSON text. A placeholder passes null on as it is; drizzle's own JSON mode would make it the text "null".
+ */
 const json = <T>(textOf: (value: T) => string = JSON.stringify) =>
   customType<{ data: T; driverData: string | null }>({
     dataType: () => "text",
@@ -159,7 +161,10 @@ export const queueItems = sqliteTable(
   ],
 )
 
-/** The history: replay log, record and audit in one. `data` is the ProgressUpdate as it is sent. */
+/**
+ * The history: it is the log for replay, the record and the audit in one. `data` is the ProgressUpdate as it
+ * is sent.
+ */
 export const updates = sqliteTable(
   "updates",
   {
@@ -174,7 +179,7 @@ export const updates = sqliteTable(
   (table) => [index("updates_item").on(table.queue_id)],
 )
 
-/** Answers of `POST /queue` kept for their repetition. */
+/** Answers of `POST /queue`, kept for a repeated request. */
 export const idempotencyKeys = sqliteTable(
   "idempotency_keys",
   {
@@ -208,15 +213,18 @@ export const history = sqliteTable("history", {
 })
 
 /**
- * How many hours servers have run on this database, and the newest event ID at the end of each: the age of an update, whatever
- * the machine's clock said.
+ * How many hours servers have run on this database, and the newest event ID at the end of each hour. This
+ * gives the age of an update, even if the machine's clock was wrong.
  */
 export const hours = sqliteTable("hours", {
   hour: integer().primaryKey(),
   newest_id: integer().notNull(),
 })
 
-/** How many items there are of each standing: the outcome of a finished one, otherwise the status. Kept by triggers. */
+/**
+ * How many items there are of each standing: the outcome if the item is finished, otherwise the status.
+ * Triggers keep it.
+ */
 export const queueCounts = sqliteTable("queue_counts", {
   standing: text().primaryKey(),
   items: integer().notNull(),
@@ -238,7 +246,7 @@ export const runs = sqliteTable(
   (table) => [index("runs_alike").on(table.kind, table.look, table.id)],
 )
 
-/** What the commands of attempts printed, in pieces; positions count the bytes that were printed. */
+/** The output of the commands of attempts, in pieces. Positions count the bytes that were printed. */
 export const outputs = sqliteTable(
   "outputs",
   {
@@ -259,7 +267,7 @@ export const webhooks = sqliteTable("webhooks", {
   cursor: integer().notNull(),
 })
 
-/** What is sent to webhooks. `next_attempt_at` is null once a delivery is over. */
+/** The deliveries to webhooks. `next_attempt_at` is null once a delivery is over. */
 export const deliveries = sqliteTable(
   "deliveries",
   {
@@ -284,7 +292,7 @@ export const deliveries = sqliteTable(
   ],
 )
 
-/** The trigger that refuses an illegal move by any program, generated from the table of moves. */
+/** The trigger that refuses an illegal move by any program. It is generated from the table of moves. */
 export function movesTrigger(): string {
   return `CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items
 WHEN OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (VALUES ${legalMoves})
@@ -314,7 +322,7 @@ export const tokens = sqliteTable(
   (table) => [uniqueIndex("tokens_hash").on(table.hash)],
 )
 
-/** The tickets; each stands in for a token at one path. */
+/** The tickets. Each replaces a token at one path. */
 export const tickets = sqliteTable(
   "tickets",
   {

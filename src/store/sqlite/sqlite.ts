@@ -63,26 +63,26 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #leases: ReturnType<typeof leases>
   readonly #ripening: Ripening
   /**
-   * The latest rows as they are stored, by item, the latest written last: reports come in rows, and reading
-   * the row is most of their cost.
+   * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
+   * after the other for one item, and to read the row is most of their cost.
    */
   readonly #recent = new Map<number, Stored>()
   #version = 0
-  /** How many rows were changed before the transaction under way. */
+  /** How many rows were changed before the transaction that is under way. */
   #changes = 0
-  /** Whether the transaction under way has changed any since. */
+  /** Whether the transaction that is under way has changed any rows. */
   #hasChanged = false
   /** The statuses in the updates of the transaction under way. */
   #statuses: Status[] = []
   #isUnwritable = false
   #isDamaged = false
   #failure = ""
-  /** The latest sign of life, in milliseconds of the steady clock. */
+  /** When a server was last known to be alive, in milliseconds of the steady clock. */
   #aliveMs = Number.NEGATIVE_INFINITY
 
   /**
-   * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks, given when a server was last alive
-   * on the steady one, or 0.
+   * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks; its argument is the time
+   * on the steady clock at which a server was last alive, or 0.
    * @throws AppError `unavailable`
    */
   constructor(
@@ -115,7 +115,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.outputs = new SqliteOutputs(client, this.#group, (id) => this.#recentRow(id))
   }
 
-  /** Follows the transactions of the group commit. */
+  /** The callbacks for the transactions of the group commit. */
   #observer({ onCommit, onFailure }: Observed): Observer {
     return {
       nowMs: this.clock.steadyMs,
@@ -266,7 +266,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   async close(): Promise<void> {
     this.#group.drain()
     await this.#group.idle()
-    // Requests that still come, as from a connection that was cut, find no database any more.
+    // Later requests, for example from a connection that was cut, find no database.
     this.#group.refuse(new AppError("unavailable", "the server has stopped; nothing was changed"))
     this.#file.close(() => this.#signOfLife(this.clock.steadyMs()))
   }
@@ -291,7 +291,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
     this.#statuses = []
-    // Remembered rows are valid only while no other process writes the file.
+    // The rows in memory are valid only while no other process writes the file.
     const version = this.#reads.version.get()?.data_version ?? 0
     if (version !== this.#version) this.#recent.clear()
     this.#version = version
@@ -302,7 +302,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       this.#leases.wait.run(tookMs)
       this.#recent.clear()
     }
-    // This keeps the next server from counting the same time again.
+    // This prevents that the next server counts the same time again.
     if (outage) this.#signOfLife(nowMs)
     this.#changes = this.#reads.changes.get()?.changes ?? 0
   }
@@ -310,7 +310,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The end of every transaction. One that changes nothing must not write to the disk. */
   #ending(nowMs: number): void {
     this.#hasChanged = this.#reads.changes.get()?.changes !== this.#changes
-    // Here it costs no extra commit, and no lease is given long after the latest sign of life.
+    // Here this costs no extra commit, and no lease is given long after the latest sign of life.
     if (this.#hasChanged && this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
   }
 
@@ -323,13 +323,13 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#aliveMs = nowMs
   }
 
-  /** Runs `work` in the next transaction; if that fails, the rows that it has written are forgotten. */
+  /** Runs `work` in the next transaction. If that fails, the rows in memory from it are forgotten. */
   async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
     const forget = (error: unknown): never => {
       for (const id of ids) this.#recent.delete(id)
       throw error
     }
-    // Forgotten at once: the next write of the same transaction must not build upon what was undone.
+    // Forgotten at once: the next write of the same transaction must not start from values that were undone.
     const once = (): T => {
       const { length } = this.#statuses
       try {
@@ -359,7 +359,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
   }
 
-  /** Appends the update and writes the row; `before` is what is stored. */
+  /** Appends the update and writes the row. `before` is the stored row. */
   #write(change: Change, before: Stored, moment: Moment): void {
     const { item, work, deleted, run } = change
     const data = encodeUpdate(change)
@@ -391,6 +391,6 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 }
 
-/** A time of the machine's clock on the steady one, which no later jump of that clock moves. */
+/** A time of the machine's clock, converted to the steady clock, which later jumps do not move. */
 const steadyOf = (time: string | null, moment: Moment): number | null =>
   time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)

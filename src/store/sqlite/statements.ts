@@ -28,8 +28,8 @@ import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
 /**
- * Whether no worker has an item of the same song, as SQL. The songs that workers have are few, and are looked up once for
- * a statement.
+ * Whether no worker has an item of the same song, as SQL. Only a few songs are with workers, and they are
+ * looked up once for a statement.
  */
 const SONG_IS_FREE =
   "song_id NOT IN (SELECT song_id FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL)"
@@ -37,9 +37,9 @@ const SONG_IS_FREE =
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
 
-/** What is written of an item. */
+/** The values of an item that are written. */
 interface Written extends Stored {
-  /** What the store alone knows, by its columns. */
+  /** Values that only the store knows, by column. */
   readonly rest?: Readonly<Record<string, unknown>>
 }
 
@@ -64,7 +64,7 @@ export function writes(client: Database) {
       valueOf,
     )
   const slotted = (columns: Record<string, SQLiteColumn>) => write(slots(columns))
-  // The steady time at which an item becomes available is made once, when that is decided.
+  // The steady time at which an item becomes available is computed once, when that is decided.
   const available = sql`CASE WHEN ${queueItems.available_at} IS ${slot("available_at", queueItems.available_at)} THEN ${available_ms} ELSE ${slot("available_ms", available_ms)} END`
   return lazily({
     insertItem: () =>
@@ -73,7 +73,7 @@ export function writes(client: Database) {
         .values({ ...slots({ ...draftColumns, available_ms, needs }), last_update_id: 0 })
         .returning({ id: queueItems.id })
         .prepare(),
-    // Not drizzle's: its "returning" takes twice as long as the row id that SQLite hands back anyway.
+    // Not drizzle's "returning": it takes twice as long as the row id, which SQLite returns anyway.
     insertUpdate: () =>
       client.prepare<unknown, [number, number, string, string]>(
         "INSERT INTO updates (queue_id, song_id, status, data) VALUES (?, ?, ?, ?)",
@@ -102,8 +102,7 @@ export function reads(client: Database) {
         .where(and(eq(queueItems.id, sql.placeholder("id")), isNull(deleted_at)))
         .prepare(),
     /**
-     * The item that is directly before a place among the waiting ones; the item that is being moved does not
-     * count.
+     * The item directly before a place among the waiting items. The item that is being moved does not count.
      */
     ahead: () =>
       client.prepare<{ place: number }, [number, number, number]>(
@@ -114,18 +113,18 @@ export function reads(client: Database) {
   })
 }
 
-/** How many items of the queue's order are looked at in a moment, for a worker of many tags. */
+/** How many items of the queue's order are read at once for a worker with many tags. */
 const ITEMS_A_LOOK = 2000
 
 /** How many items become claimable in one transaction. */
 const ITEMS_A_RIPENING = 500
 
-/** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
+/** Statements for claims. With `onePerSong`, they pass over songs that have another leased item. */
 export function claims(client: Database, onePerSong: boolean) {
   const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
   const db = drizzle(client)
   return lazily({
-    /** The first row of the queue's order that waits for nothing but a worker. */
+    /** The first row of the queue's order that waits only for a worker. */
     first: () =>
       db
         .select(rowColumns)
@@ -177,7 +176,7 @@ export function leases(client: Database) {
       client.prepare<unknown, [number]>(
         "UPDATE queue_items SET lease_expires_at = lease_expires_at + ? WHERE section = 0 AND lease_expires_at IS NOT NULL",
       ),
-    /** As `lengthen`, for the time that items wait for their workers after a restore. */
+    /** Like `lengthen`, for the time in which items wait for their workers after a restore. */
     wait: () =>
       client.prepare<unknown, [number]>(
         "UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND lease_token IS NOT NULL AND verdict IS NULL",

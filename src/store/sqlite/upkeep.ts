@@ -18,7 +18,7 @@ const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND statu
 
 const PASS_HOUR = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
 
-/** An item's updates from the last one that stays on, in their order. */
+/** An item's updates, from the last one that stays, in their order. */
 const FROM = `SELECT id, status FROM updates WHERE queue_id = $item AND id >=
     (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from) ORDER BY id LIMIT $limit`
 
@@ -32,9 +32,12 @@ export class SqliteUpkeep implements Upkeep {
   readonly #group: GroupCommit
   readonly #path: string
   readonly #now: () => number
-  /** Items that were changed up to this event ID were looked at for having too many updates. */
+  /** All items that were changed up to this event ID were checked for too many updates. */
   #counted = 0
-  /** Items with too many updates, each with the event ID that has to be old enough before it is looked at again. */
+  /**
+   * Items with too many updates. Each has the event ID that must be old enough before the item is checked
+   * again.
+   */
   readonly #tooMany = new Map<number, number>()
 
   /** `path`: the database file. `now` is the clock, in epoch milliseconds. */
@@ -114,13 +117,13 @@ export class SqliteUpkeep implements Upkeep {
     // A file that was made without this cannot shrink; see `compactDatabase`.
     if (this.#pragma("auto_vacuum") !== INCREMENTAL || this.#pragma("freelist_count") === 0) return 0
     return this.#group.run(() => {
-      // The pages are given back one a step of the statement: all steps must be taken.
+      // Each step of the statement gives back one page: all steps must be taken.
       this.#client.query(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / page))})`).all()
       return this.#pragma("freelist_count") * page
     })
   }
 
-  /** Removes what is left of one deleted item, and answers that cannot be repeated any more. */
+  /** Removes the rest of one deleted item, and answers that cannot be repeated any more. */
   #purge({ fromMs, toMs, upTo }: Ended, limit: number): number {
     const keys = "SELECT key FROM idempotency_keys WHERE created_at BETWEEN ? AND ? LIMIT ?"
     const repeated = this.#client
@@ -161,7 +164,7 @@ export class SqliteUpkeep implements Upkeep {
     return removed
   }
 
-  /** An item is done with once its last update was old enough to be looked at. */
+  /** An item needs no more thinning when its last update was old enough to be checked. */
   #setThinned(id: number, upTo: number): void {
     this.#client
       .query("UPDATE queue_items SET thinned_id = last_update_id WHERE id = ? AND last_update_id <= ?")
@@ -186,11 +189,11 @@ export class SqliteUpkeep implements Upkeep {
       this.#remove(id, ids)
       if (ids.length > 0) return ids.length
       const later = excess > 0 ? this.#firstAfter(id, upTo) : null
-      // What is left is few enough, or moves alone.
+      // The rest is few enough, or every update of the rest changes the status.
       if (later === null) this.#tooMany.delete(id)
       else this.#tooMany.set(id, later)
     }
-    // Moving on is work, too, even if nothing was removed.
+    // To advance is work, too, even if nothing was removed.
     return changed.length
   }
 
@@ -210,9 +213,9 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   /**
-   * Updates of an item up to `upTo` that repeat the status of the one before and are not the last, the oldest first.
-   * Fewer than `limit` once there are no more. It reads hardly more than it gives, because all other work waits
-   * meanwhile.
+   * Updates of an item up to `upTo` that repeat the status of the previous update and are not the last, the
+   * oldest first. It returns fewer than `limit` if there are no more. It reads hardly more than it returns,
+   * because all other work waits meanwhile.
    */
   #removable(item: number, upTo: number, limit: number): number[] {
     const sql = "SELECT pruned_id AS pruned, last_update_id AS last FROM queue_items WHERE id = ?"
@@ -225,7 +228,7 @@ export class SqliteUpkeep implements Upkeep {
       const page = updates.all({ $item: item, $from: from, $limit: limit + 1 })
       for (const { id, status } of page) {
         if (id > upTo || id === row.last || ids.length === limit) return ids
-        // A page begins with the update at which the one before has ended.
+        // A page begins with the update at which the previous page ended.
         if (status === before && id > from) ids.push(id)
         before = status
       }
@@ -246,7 +249,7 @@ export class SqliteUpkeep implements Upkeep {
       .run(highest, ids.length)
   }
 
-  /** Removes pieces of what an item's commands printed; answers how many. */
+  /** Removes pieces of the output of an item's commands; returns how many. */
   #removeOutput(item: number, limit: number): number {
     const rows = "SELECT rowid FROM outputs WHERE queue_id = ? LIMIT ?"
     return this.#client
