@@ -195,7 +195,11 @@ page("many items", () => {
     expect(await here.server.item(2)).toMatchObject({ status: "queued" })
     // They are still selected, whatever list they are in now.
     await tab.until(`document.querySelector('.finished [data-item="3"] .check').checked`)
+    for (const status of ["processing", "completed"]) await here.server.put(2, { status })
+    await tab.click(`.finished [data-item="2"] .check`)
     await tab.click(".bulk button:nth-of-type(2)")
+    // A video that is there would be made once more.
+    await tab.until(`document.querySelector("dialog").innerText.includes("1 of them is completed")`)
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
     await tab.click(".bulk button:nth-of-type(1)")

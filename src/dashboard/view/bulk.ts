@@ -32,7 +32,11 @@ const RETRY: Act = {
   label: "Retry",
   icon: "retry",
   done: ["is back in the queue", "are back in the queue"],
-  text: () => "They go back into the queue as if they were new.",
+  text: (items) => {
+    const completed = items.filter(({ status }) => status === "completed").length
+    const again = `${counted(completed, "of them is", "of them are")} completed: rendering again may replace a video.`
+    return `They go back into the queue as if they were new.${completed > 0 ? ` ${again}` : ""}`
+  },
   danger: false,
   fits: ({ status }) => isFinished(status) || status === "retrying",
   act: "retry",
