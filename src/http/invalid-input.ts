@@ -33,6 +33,7 @@ function allowed(schema: TSchema): string {
         return `an integer from ${minimum} to ${maximum}`
       return minimum === 1 ? "a positive integer" : `an integer of ${minimum} or more`
     case "number":
+      if (minimum === undefined) return `a number above ${schema["exclusiveMinimum"]}, at most ${maximum}`
       return `a number from ${minimum} to ${maximum}`
     case "string":
       return FORMATS[String(schema["format"])] ?? `text that matches ${schema["pattern"]}`

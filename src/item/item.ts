@@ -216,7 +216,7 @@ export const QueueItem = Type.Object(
     media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
     kind: about(
       KindName,
-      "the name of items that render alike, so that one is estimated from the others; empty if unset",
+      "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset",
     ),
     totals: about(Totals, "what there is to do, by unit; empty if unset"),
     tags: about(Tags, "what a worker must offer to get it; empty for any worker"),

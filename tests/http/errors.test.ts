@@ -75,6 +75,19 @@ describe("song_id", () => {
   refusals.each("PUT", ITEM, [['{"song_id":0,"progress":5}', invalid(`${wanted}, not 0`)]])
 })
 
+describe("kind and totals", () => {
+  refusals.each("POST", "/queue", [
+    [
+      `{"song_id":1,"kind":"${"x".repeat(65)}"}`,
+      invalid(/^kind must be a name of at most 64 characters for items that render alike, /),
+    ],
+    [
+      '{"song_id":1,"totals":{"seconds":0}}',
+      invalid("totals.seconds must be a number above 0, at most 1000000000000, not 0"),
+    ],
+  ])
+})
+
 describe("progress", () => {
   const wanted = "progress must be an integer from 0 to 100"
   refusals.each(

@@ -38,7 +38,7 @@ export interface Custom {
 /** The parts of an attempt after which the error of an estimate is measured. */
 export const PARTS: readonly number[] = [0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95]
 /** This part of the whole counts as the latest part, when the latest pace is calculated. */
-const LATEST = 0.1
+export const LATEST = 0.1
 /**
  * If the pace is this many times as far from the expected one as usual, both over all and lately, it is
  * believed twice as soon.

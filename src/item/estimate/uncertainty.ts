@@ -1,4 +1,4 @@
-import { type Custom, type Hearing, pacesOf } from "./time-left.ts"
+import { type Custom, type Hearing, LATEST, pacesOf } from "./time-left.ts"
 
 /**
  * How much it adds to the uncertainty if the latest pace differs from the pace that is expected for the rest.
@@ -29,12 +29,15 @@ export interface Told {
  * How far the latest pace is from the pace that is expected for the rest, in proportion to the whole time.
  */
 function byPace({ said }: Hearing, { at, left, stepAt }: Told): number {
+  const done = said.behind + said.inStep
   const rest = said.step - said.inStep + said.after
-  if (rest <= 0 || said.behind + said.inStep <= 0) return 0
+  if (rest <= 0 || done <= 0) return 0
   const { latest } = pacesOf(said, said.inStep, said.movedAt - stepAt)
   // While nothing is reported, the time left becomes shorter, and the rest stays as it is.
   const expected = Math.log((left + Math.max(0, at - said.movedAt)) / rest)
-  return (BY_PACE * Math.abs(latest - expected) * left) / (at + left)
+  // The pace of the first moments is mostly chance.
+  const known = Math.min(1, done / (LATEST * (done + rest)))
+  return (BY_PACE * known * Math.abs(latest - expected) * left) / (at + left)
 }
 
 /** How much more or less there is to do than in any run, in proportion to the whole time. */

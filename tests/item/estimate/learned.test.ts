@@ -1,10 +1,13 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { estimate } from "../../../src/item/estimate/estimate.ts"
+import { learn } from "../../../src/item/estimate/experience.ts"
+import { NO_TRACE, traced } from "../../../src/item/estimate/trace.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { machineKinds } from "./machine-kinds.ts"
 import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
-import { type Figures, figuresOf, median, type Score, scoresOf } from "./replay.ts"
+import { type Figures, figuresOf, median, runOf, type Score, scoresOf } from "./replay.ts"
 import { reportingKinds } from "./reporting-kinds.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
@@ -108,6 +111,16 @@ test("so are kinds that were made up after what machines do, and after how clien
     expect(width(scores(kind))).toBeLessThan(10)
   }
   expect(width(varied.flat())).toBeGreaterThan(20)
+})
+
+test("the first reports do not widen the band, though their pace says nothing yet", () => {
+  const [now, ...past] = reportingKinds(41, 4).get("tens") ?? []
+  if (!now) throw new Error("nothing was made")
+  const experience = learn(past.map(runOf))
+  const early = { at: 0.2, ...now.reports[0], progress: 1 }
+  // A percent after a fifth of a second, for which the earlier runs needed one.
+  const said = estimate({ trace: traced(NO_TRACE, early, 0.2), at: 0.2, worker: now.worker }, experience)
+  expect((said?.high ?? Number.POSITIVE_INFINITY) / (said?.left ?? 0)).toBeLessThan(1.8)
 })
 
 test("more runs tell more", () => {
