@@ -218,6 +218,11 @@ test("on a WebSocket the one item can be chosen, and no other exists", async () 
   // The newest event ID of all items would show how much else happens.
   const [live] = socket.seen.filter((said) => said["event"] === "live")
   expect(live?.["last_event_id"]).toBe((await ownIds()).at(-1) ?? 0)
+  // Of others alone it shows nothing, not even the one item.
+  const nothing = await WebSocketReader.open(server.url, `/progress/ws?ids=${other}`, bearer(secret))
+  await nothing.until(() => nothing.seen.some((said) => said["event"] === "live"))
+  expect(nothing.seen.filter((said) => said["queue_id"] !== undefined)).toEqual([])
+  nothing.leave()
 })
 
 test("streams, sockets and held requests of a revoked token end within a second", async () => {

@@ -41,6 +41,13 @@ test("a reason that is noted makes health degraded, still with 200, until it no 
   expect(await health()).toEqual([200, "ok"])
 })
 
+test("health says for how many seconds the server has run", async () => {
+  const known = { reasons: new Reasons(), version: "0", commit: "none", now: Date.now }
+  const app = healthRoute({ ...known, startedMs: performance.now() - 90_500 }, "health")
+  const { uptime_seconds } = await (await app.handle(new Request("http://localhost/health"))).json()
+  expect(uptime_seconds).toBeWithin(90, 92)
+})
+
 test("health says when the removal of old data begins, until it has begun", async () => {
   const nowMs = Date.UTC(2026, 0, 2)
   const answerAt = async (beginsMs: number): Promise<{ retention_begins_at?: string }> => {

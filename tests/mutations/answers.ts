@@ -195,4 +195,31 @@ export const ANSWERS: readonly Mistake[] = [
     ["tests/queue/list.test.ts"],
     [["an empty history has a first update", "oldest_id: stored > 0 ? oldest : null", "oldest_id: oldest"]],
   ),
+  ...of(
+    "src/http/health.ts",
+    ["tests/http/health.test.ts"],
+    [
+      [
+        "a server has run for a thousand times as long",
+        "Math.floor((performance.now() - running.startedMs) / 1000)",
+        "Math.floor(performance.now() - running.startedMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/sockets.ts",
+    ["tests/http/bound.test.ts"],
+    [["a token for one item gets it though another was asked for", "ids?.includes(id) ?? true", "true"]],
+  ),
+  ...of(
+    "src/http/request-counts.ts",
+    ["tests/http/metrics.test.ts"],
+    [
+      [
+        "a path with a slash at its end counts as another route",
+        'path.length > 1 ? path.replace(/\\/$/, "") : path',
+        "path",
+      ],
+    ],
+  ),
 ]

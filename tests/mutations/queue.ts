@@ -283,4 +283,37 @@ export const QUEUE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/start-forecasts.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "of a queue that was looked at in part it is foretold when all is done",
+        "    const isWhole =\n      next === null || ",
+        "    const isWhole =\n      true || ",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/looks.test.ts"],
+    [
+      [
+        "after a slow look claims wait for minutes",
+        "Math.max(Math.min(pauseMs, MAX_PAUSE_MS), this.#restMs)",
+        "Math.max(pauseMs, this.#restMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "what was learned of an older database foretells nothing until another run",
+        "    this.#hasRuns ||= learned.length > 0\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -72,4 +72,15 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a start that is refused leaves a file behind",
+        "    if (isEmpty) rmSync(",
+        "    if (isEmpty && this.#isNew === undefined) rmSync(",
+      ],
+    ],
+  ),
 ]

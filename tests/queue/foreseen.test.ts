@@ -5,7 +5,7 @@ import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { KnownWorkers } from "../../src/queue/known-workers.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { StartForecasts } from "../../src/queue/start-forecasts.ts"
+import { type QueueForecast, StartForecasts } from "../../src/queue/start-forecasts.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Life } from "../../src/store/contract/life.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -14,15 +14,17 @@ import { temporaryFolder } from "../server.ts"
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 const at = (second: number): string => new Date(NOW_MS + second * 1000).toISOString()
 
-/** When the one waiting item starts, in seconds, while a worker renders this item. */
-async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined> {
-  const items = [
-    { id: 1, ...blank(1, at(-60)), status: "processing", worker: "box", ...inHand },
-    { id: 2, ...blank(1, at(-60)) },
-  ]
+const item = (id: number, more: Partial<QueueItem> = {}): QueueItem => ({
+  id,
+  ...blank(1, at(-60)),
+  ...more,
+})
+
+/** What is foreseen for the first items of a queue, of which more follow after `next`; each takes 100 s. */
+function foreseen(items: readonly QueueItem[], next: string | null = null): Promise<QueueForecast> {
   const store: unknown = {
     clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },
-    list: async () => ({ items, next: null }),
+    list: async () => ({ items, next }),
     pausedAt: async () => null,
   }
   const learned: unknown = {
@@ -31,13 +33,22 @@ async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined>
   }
   const presence = new KnownWorkers(() => NOW_MS)
   presence.took(1, [])
-  const { starts } = await new StartForecasts(
-    store as Items & Life,
-    presence,
-    learned as LearnedDurations,
-  ).now()
+  return new StartForecasts(store as Items & Life, presence, learned as LearnedDurations).now()
+}
+
+/** When the one waiting item starts, in seconds, while a worker renders this item. */
+async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined> {
+  const { starts } = await foreseen([item(1, { status: "processing", worker: "box", ...inHand }), item(2)])
   return starts.find(({ id }) => id === 2)?.startsIn
 }
+
+test("when all is done is known of a queue whose waiting items were all looked at", async () => {
+  const hand = item(1, { status: "processing", worker: "box", eta_seconds: 90, updated_at: at(0) })
+  const over = item(4, { status: "completed" })
+  expect((await foreseen([hand, item(2), item(3)])).doneIn).toBe(290)
+  expect((await foreseen([hand, item(2), item(3), over], "2.0.0.4")).doneIn).toBe(290)
+  expect((await foreseen([hand, item(2), item(3)], "1.0.0.3")).doneIn).toBeUndefined()
+})
 
 test("the time left counts from the last report, and an overdue item may end any moment, until that is unknown", async () => {
   expect(await startsIn({ eta_seconds: 90, updated_at: at(0) })).toBe(90)

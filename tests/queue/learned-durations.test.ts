@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
-import { claim, itemOnce, told } from "../worker.ts"
+import { asked, claim, itemOnce, told } from "../worker.ts"
 
 // Renders take their time, and servers are started on a machine that may be busy.
 setDefaultTimeout(60_000)
@@ -107,6 +107,19 @@ test("an older database is learned from at the first start", async () => {
       return client.query<{ n: number }, []>("SELECT count(*) AS n FROM runs").get()?.n ?? 0
     }
     while (runsOf() < 3) await Bun.sleep(20)
+    // What was learned foretells at once, and not only after another run.
+    const waiting = await own.add({ song_id: 1, tags: ["later"], available_in: 600 })
+    const leave = new AbortController()
+    const claiming = asked(own, { wait: 60, tags: ["later"] }, { signal: leave.signal }).catch(
+      () => undefined,
+    )
+    const untilMs = performance.now() + 20_000
+    while (!("starts_in_seconds" in (await own.item(waiting)))) {
+      expect(performance.now()).toBeLessThan(untilMs)
+      await Bun.sleep(100)
+    }
+    leave.abort()
+    await claiming
     const [, images] = await rendered(own, 100)
     expect(images).toMatchObject({ eta_runs: 3 })
   } finally {

@@ -1,7 +1,8 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
+import type { Items } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -50,4 +51,22 @@ test("a look that is asked for while another one is under way follows it, and fi
   mayEnd.resolve()
   await bell?.rung
   await store.close()
+})
+
+test("after a look that took very long the next one comes within a quarter of a second", async () => {
+  let [nowMs, looks] = [performance.now(), 0]
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const items: unknown = {
+    nextWaiting: async () => {
+      looks += 1
+      nowMs += 20_000
+      return null
+    },
+  }
+  const waiting = new WaitingClaims(items as Items, { onError: (error) => expect(error).toBeUndefined() })
+  using _bell = waiting.bell([], new AbortController().signal)
+  for (const count of [1, 2]) {
+    waiting.look()
+    while (looks < count) await Bun.sleep(10)
+  }
 })

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
@@ -340,6 +340,7 @@ test("a database of another program is refused, and left as it is", () => {
   const before = readFileSync(path)
   expect(refusal(path)).toContain("is a database of another program")
   expect(readFileSync(path)).toEqual(before)
+  expect(readdirSync(folder.path)).toEqual(["other.db"])
 })
 
 test("what is no database, or cannot be made, is refused in one line that names it", () => {
