@@ -7,6 +7,7 @@ import type { Guarded } from "./kill-guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
 import type { Reporter, VerdictDelivery } from "./reporter.ts"
+import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import type { Verdict } from "./verdict.ts"
 
@@ -18,6 +19,12 @@ const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
 const TAKEN_GRACE_MS = 1000
+
+/** No lease is shorter: a command that was suspended for less is still ours. */
+const RESUMED_AT_ONCE_MS = 900
+/** How long a command that is resumed may wait for the server, which may be away. */
+const ASK_WITHIN_MS = 2000
+const ASK_PAUSE_MS = 10
 
 /** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =
@@ -141,6 +148,8 @@ export class Attempt {
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
+  /** How long the command has been suspended; undefined while it is not. */
+  #suspendedMs: (() => number) | undefined
   #reportWithinMs: number
   #last: Report = {}
 
@@ -179,9 +188,27 @@ export class Attempt {
     if (this.#hasEnded) setTimeout(() => this.#reporting.abort(), ms).unref()
   }
 
-  /** Suspends the command and every process that it started, or resumes them. */
+  /**
+   * Suspends the command and every process that it started, or resumes them: after a while only once the server says that
+   * the item is still ours, because another worker may be writing the same file.
+   */
   suspend(isSuspended: boolean): void {
-    this.#render.session.signal(isSuspended ? "SIGSTOP" : "SIGCONT")
+    if (!isSuspended) return void this.#resume()
+    this.#suspendedMs ??= stopwatch()
+    this.#render.session.signal("SIGSTOP")
+  }
+
+  async #resume(): Promise<void> {
+    const { reporter } = this.#options
+    const { confirmations } = reporter
+    const isLong = !reporter.isLent && (this.#suspendedMs?.() ?? 0) > RESUMED_AT_ONCE_MS
+    this.#suspendedMs = undefined
+    const passedMs = stopwatch()
+    if (isLong) reporter.ask()
+    while (isLong && !this.#stop && reporter.confirmations === confirmations && passedMs() < ASK_WITHIN_MS) {
+      await Bun.sleep(ASK_PAUSE_MS)
+    }
+    this.#render.session.signal("SIGCONT")
   }
 
   #report(report: Report): void {

@@ -91,6 +91,7 @@ export class Reporter {
   #heartbeat: AbortController | undefined
   /** Whether we have stood still since the last heartbeat. */
   #isWoken = false
+  #confirmations = 0
   #isOffline = false
   /** Whether the server is older than we are. */
   #isOlder = false
@@ -139,7 +140,8 @@ export class Reporter {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) {
       this.#loops.push(this.#renewing())
-      this.#askWhenWoken(this.#over)
+      const watch = watchStandstill(() => this.ask())
+      this.#over.signal.addEventListener("abort", () => void watch.stop())
     }
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
@@ -149,6 +151,17 @@ export class Reporter {
    */
   print(bytes: Uint8Array, output: number): void {
     this.#outputSender?.push(bytes, output)
+  }
+
+  /** Asks at once whether the lease is still ours, by a connection that is not dead; see `confirmations`. */
+  ask(): void {
+    this.#isWoken = true
+    this.#heartbeat?.abort()
+  }
+
+  /** How often the server has answered `ask` by saying that the lease is ours. */
+  get confirmations(): number {
+    return this.#confirmations
   }
 
   /** Queues a report; the newest of each step is sent. */
@@ -225,16 +238,6 @@ export class Reporter {
     return this.#held
   }
 
-  /** Asks at once whether the lease is still ours when we have stood still, by a connection that is not dead. */
-  #askWhenWoken({ signal }: AbortController): void {
-    if (signal.aborted) return
-    const watch = watchStandstill(() => {
-      this.#isWoken = true
-      this.#heartbeat?.abort()
-    })
-    signal.addEventListener("abort", () => void watch.stop())
-  }
-
   /** Renews the lease for as long as the work goes on. */
   async #renewing(): Promise<void> {
     const { client, leaseS } = this.#options
@@ -250,6 +253,7 @@ export class Reporter {
         held = await this.#hold()
         const either = AbortSignal.any([signal, heartbeat.signal])
         this.#answered(await client.heartbeat(held, waitS, either))
+        if (waitS === 0) this.#confirmations += 1
         patience.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
       } catch (error) {

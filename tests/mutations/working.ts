@@ -255,7 +255,7 @@ export const WORKING: readonly Mistake[] = [
         "if (!this.#options.isLent) {\n      this.#loops.push(this.#renewing())",
         "{\n      this.#loops.push(this.#renewing())",
       ],
-      ["a lease is not asked for after a standstill", "      this.#heartbeat?.abort()\n", ""],
+      ["a lease is not asked for after a standstill", "    this.#heartbeat?.abort()\n", ""],
       ["each try of a claim is said", "    this.#isRefused = true\n", ""],
       [
         "a claim after two lost leases shows the first one",

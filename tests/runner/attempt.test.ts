@@ -1,5 +1,5 @@
-import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
-import { existsSync } from "node:fs"
+import { expect, setDefaultTimeout, setSystemTime, spyOn, test } from "bun:test"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import type { Report } from "../../src/item/item.ts"
@@ -173,6 +173,47 @@ test("a command whose item another worker has gets a second to end, not ten", as
   expect(await one.ended).toMatchObject({ signal: "SIGKILL" })
   expect(performance.now() - startedMs).toBeLessThan(8000)
 })
+
+test.each(["ours", "taken"])(
+  "a command that was suspended for long goes on once the item is known to be ours: %s",
+  async (whose) => {
+    const printed = Promise.withResolvers<number>()
+    class Asked extends Unheard {
+      asks = 0
+      confirmations = 0
+      ask(): void {
+        this.asks += 1
+      }
+      override print(bytes?: Uint8Array): void {
+        printed.resolve(Number(Buffer.from(bytes ?? []).toString()))
+      }
+    }
+    using folder = temporaryFolder()
+    const file = join(folder.path, "resumed")
+    const reporter = new Asked()
+    const one = attempt(reporter, 60_000, `echo $$; while :; do sleep 0.01; echo >> ${file}; done`)
+    const pid = await printed.promise
+    const state = (): string =>
+      /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? ""
+    one.suspend(true)
+    while (state() !== "T") await Bun.sleep(1)
+    const size = Bun.file(file).size
+    setSystemTime(Date.now() + 60_000)
+    one.suspend(false)
+    setSystemTime()
+    await Bun.sleep(50)
+    expect([reporter.asks, state()]).toEqual([1, "T"])
+    if (whose === "ours") {
+      reporter.confirmations += 1
+      while (Bun.file(file).size === size) await Bun.sleep(1)
+    }
+    one.stop({ by: "cancel", reason: whose, isTaken: true })
+    while (reporter.asked.length === 0) await Bun.sleep(10)
+    one.reportWithin(1)
+    await one.ended
+    if (whose === "taken") expect(Bun.file(file).size).toBe(size)
+  },
+)
 
 /** A reporter that remembers what it got, and whose server accepts everything. */
 class Heard extends Unheard {
