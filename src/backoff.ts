@@ -9,9 +9,10 @@ export interface Backoff {
 }
 
 /**
- * Milliseconds to wait after a failure that `failures` others preceded. With a first wait of 1 s, at most 60 s and a
- * spread of 0.2 the waits are 1, 2, 4, 8, 16, 32, 60, 60, ... seconds, each within 20 %. The spread comes after the
- * limit, so that those who wait longest do not all return at the same moment. `random` gives numbers from 0 up to 1.
+ * Milliseconds to wait after a failure, if `failures` others came before it. With a first wait of 1 s, at
+ * most 60 s and a spread of 0.2 the waits are 1, 2, 4, 8, 16, 32, 60, 60, ... seconds, each within 20 %. The
+ * spread is applied after the limit, so that the clients with the longest wait do not all return at the same
+ * moment. `random` gives numbers from 0 up to 1.
  */
 export function backoff(
   { firstMs, mostMs, spread }: Backoff,
@@ -22,8 +23,8 @@ export function backoff(
 }
 
 /**
- * Milliseconds to wait as the header `Retry-After` of an answer says: in seconds, or as a date by the answer's own clock.
- * 0 if it does not say.
+ * Milliseconds to wait, from the header `Retry-After` of an answer: it has seconds, or a date by the answer's
+ * own clock. 0 if there is no such header.
  */
 export function retryAfterMs(headers: Headers): number {
   const said = headers.get("retry-after") ?? ""

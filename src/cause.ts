@@ -1,4 +1,4 @@
-/** Words by which programs name what went wrong. */
+/** Words with which programs name the cause of a failure. */
 const CAUSE =
   /\b(?:error|exception|invalid|no such|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause. */
@@ -19,9 +19,9 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
 }
 
 /**
- * The one line of an error that says the most: of a Python traceback the last, of other stack traces the one above the
- * stack, of ffmpeg the first that names a cause, of anything else the last that does; empty for an empty text. Control
- * characters are left in it.
+ * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
+ * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
+ * names one. Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
   const lines = error

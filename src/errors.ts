@@ -8,8 +8,7 @@ interface Meaning {
 
 /**
  * Every reason for which a request can be refused: the closed set of codes, each with its HTTP status and
- * meaning. A code is added here and nowhere else: its type, the answers and the reference are made from this
- * table.
+ * meaning. A new code is added only here: its type, the answers and the reference are made from this table.
  */
 export const REFUSALS = {
   malformed_json: { status: 400, reason: "the body is not valid JSON" },
@@ -63,7 +62,7 @@ export type ErrorCode = keyof typeof REFUSALS
 export class AppError extends Error {
   /** Why the request was refused, for programs. */
   readonly code: ErrorCode
-  /** Milliseconds after which it is worth asking again; undefined when that is not known. */
+  /** Milliseconds after which a new try makes sense; undefined if that is not known. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
@@ -78,5 +77,5 @@ export class AppError extends Error {
 export const unknownItem = (id: number | string): AppError =>
   new AppError("not_found", `queue item ${id} does not exist`)
 
-/** The words of anything that was thrown. */
+/** The message of anything that was thrown. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -30,7 +30,7 @@ export const DEGRADED = {
 /** The name of such a reason, as `/health` answers it. */
 export type Reason = keyof typeof DEGRADED
 
-/** The reasons for which `/health/ready` fails: the server cannot do its work, and is better sent no requests. */
+/** The reasons for which `/health/ready` fails: the server cannot do its work, and should get no requests. */
 export const UNREADY: readonly Reason[] = [
   "database_unwritable",
   "file_replaced",
@@ -48,11 +48,11 @@ export interface HeldReason {
   readonly reason: Reason
   /** Since when it holds, RFC 3339 UTC. */
   readonly since: string
-  /** What is known beside, such as SQLite's code; empty for nothing. */
+  /** Further details, such as SQLite's code; empty if there are none. */
   readonly detail: string
 }
 
-/** Takes a reason that begins to hold, or has held for `forMs` milliseconds and no longer does. */
+/** Called when a reason begins to hold, or when it no longer holds after `forMs` milliseconds. */
 type OnChange = (held: HeldReason, holds: boolean, forMs: number) => void
 
 /** What is wrong with the server now: its parts report it here, and the health routes show it. */
@@ -67,7 +67,8 @@ export class Reasons {
   }
 
   /**
-   * Notes that a reason holds from now on, or no longer does. Noting the same again changes nothing but the detail.
+   * Records that a reason holds from now on, or no longer does. If it is recorded again, only the detail
+   * changes.
    */
   set(reason: Reason, holds: boolean, detail = ""): void {
     const known = this.#held.get(reason)
@@ -75,7 +76,7 @@ export class Reasons {
     if (holds) this.#held.set(reason, held)
     else this.#held.delete(reason)
     if ((known !== undefined) === holds) return
-    // By a clock that does not jump, as a jump is a reason, too.
+    // Measured with a clock that does not jump, because a jump is a reason, too.
     const nowMs = performance.now()
     const beganMs = this.#beganMs.get(reason) ?? nowMs
     if (holds) this.#beganMs.set(reason, nowMs)

@@ -13,7 +13,7 @@ export type LogFields = Record<string, string | number | boolean | null>
 export interface LogStyle {
   /** Lines that matter less are left out; `info` by default. */
   readonly level: Level
-  /** Whether a terminal shows colours, asked for each line; it does not by default. */
+  /** Whether a terminal shows colours; called for each line. Default: no colours. */
   readonly isColoured: () => boolean
 }
 
@@ -21,7 +21,10 @@ let style: LogStyle = { level: "info", isColoured: () => false }
 
 let output: NodeJS.WriteStream | undefined
 
-/** Standard output, without which the log goes on. It is loaded at the first line, as that takes 2 ms of a start. */
+/**
+ * Standard output. If it is closed, the log continues without it. It is loaded at the first line, because
+ * that takes 2 ms of a start.
+ */
 function standardOutput(): NodeJS.WriteStream {
   if (output) return output
   output = process.stdout
@@ -104,8 +107,8 @@ interface Repeated {
 }
 
 /**
- * Logs what can come again and again. The same thing, by message and cause, is logged once in full; as long as it
- * comes again there is one line each 10 s that says how often. One that stays away for as long counts as new.
+ * Logs messages that may repeat many times. A message with its cause is logged once in full. While it
+ * repeats, one line each 10 s says how often. A message that did not come for 10 s counts as new.
  */
 export class ErrorLog {
   readonly #write: typeof log
@@ -129,7 +132,7 @@ export class ErrorLog {
     this.#say("warn", msg, cause, fields)
   }
 
-  /** Logs what is well again, under a message, after a cause. */
+  /** Logs, under a message, that something is well again after a cause. */
   info(msg: string, cause: string, fields: LogFields = {}): void {
     this.#say("info", msg, cause, fields)
   }
@@ -164,7 +167,7 @@ export class ErrorLog {
     this.#repeated.set(key, repeated)
   }
 
-  /** Logs how often it came again; answers whether it did. */
+  /** Logs how often it repeated; returns whether it did. */
   #logCount({ level, msg, cause, again, sinceMs }: Repeated): boolean {
     const seconds = Math.round((performance.now() - sinceMs) / 100) / 10
     if (again > 0) this.#write(level, msg, { cause, again, seconds })

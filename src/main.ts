@@ -21,10 +21,10 @@ ${Object.entries(COMMANDS)
 "track-studio help COMMAND" explains a command. Without one, the server runs.
 `
 
-/** Flags at which a command prints something, and ends. */
+/** Flags that make a command print something and end. */
 const TOLD = new Set(["--help", "-h", "--version", "-v"])
 
-/** Commands whose work goes on even if their output is no longer read. */
+/** Commands whose work continues even if nobody reads their output any more. */
 const LASTING = new Set(["run", "work"])
 
 /** Prints a message of one line; commands to paste may follow below it, indented. */
@@ -59,13 +59,13 @@ async function help(name: string | undefined): Promise<number> {
   return 0
 }
 
-/** Wrong usage, no matter whether it was noticed here or by the server. */
+/** Wrong usage, whether this program or the server noticed it. */
 const isMisuse = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "invalid"
 
-/** Without a reader of what is printed: goes on if there is other work, and ends the program otherwise. */
+/** If nobody reads the output: continues if there is other work, and otherwise ends the program. */
 function outliveReaders(isLasting: boolean): void {
-  // Without a listener a closed standard error would end the process, and the watch over a render with it.
+  // Without a listener, a closed standard error would end the process, and with it the watch over a render.
   process.stderr.on("error", () => undefined)
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (isLasting) return
@@ -77,11 +77,11 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   const isNamed = first !== undefined && !first.startsWith("-")
   const name = isNamed ? first : "serve"
   const argv = isNamed ? rest : first === undefined ? [] : [first, ...rest]
-  // What follows "--" is for the command that is run.
+  // The arguments after "--" are for the command that is run.
   const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
-  // A server prints its log alone, which outlives its readers by itself.
+  // A server prints only its log, which handles the loss of its readers by itself.
   if (name !== "serve" || flags.some((flag) => TOLD.has(flag))) outliveReaders(LASTING.has(name))
-  // Without its "--", a later one of `run` may be meant for the command: ffmpeg has a -v.
+  // Without its "--", a later flag of `run` may be meant for the command: ffmpeg has a -v.
   const ours = name === "run" ? flags.slice(0, 1) : flags
   if (ours.includes("--version") || ours.includes("-v")) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
@@ -100,7 +100,7 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   try {
     const given = readArguments(command.usage, argv)
     if (given.flags["help"] === true) return await help(name)
-    // The binary interprets what a start needs. A server goes on so until it is used.
+    // The binary interprets the code that a start needs. A server continues like this until it is used.
     if (name !== "serve") Bun.unsafe.setJITPolicy(1)
     return await command.run(given)
   } catch (error) {

@@ -11,7 +11,7 @@ import type { Restored } from "./store/sqlite/restore.ts"
 export interface OpenAccess {
   /** The tokens themselves. */
   readonly access: Access
-  /** The path of a database that was not there, and was created; null if it was there. */
+  /** The path of the database if it was created now; null if it existed. */
   readonly created: string | null
   /** SHA-256 of a text, in hex. */
   readonly digest: (text: string) => string
@@ -93,7 +93,7 @@ export async function check(database: string): Promise<CheckResult> {
 }
 
 /**
- * Rewrites a database without the room that it does not use, beside a server that may be running on it.
+ * Rewrites a database without its unused room, beside a server that may be running on it.
  * @throws AppError `unavailable`
  */
 export async function compact(database: string): Promise<Compacted> {

@@ -6,13 +6,13 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Something that is done again and again. */
+/** Work that is repeated. */
 export interface Repetition {
-  /** Begins no further turn; resolves once the turn under way has ended. */
+  /** Begins no further turn; resolves once the turn that is under way has ended. */
   stop(): Promise<void>
 }
 
-/** A time at which something is called. */
+/** A time at which a function is called. */
 interface Due {
   /** In milliseconds of `performance.now()`. */
   atMs: number
@@ -20,8 +20,8 @@ interface Due {
 }
 
 /**
- * Everything that waits for its time. All of it shares one timer, so that what is due at the same time wakes
- * the process once.
+ * All timers of the process that repeat. They share one timer of the system, so that turns that are due at
+ * the same time wake the process only once.
  */
 const waiting = new Set<Due>()
 let timer: Timer | undefined
@@ -89,7 +89,7 @@ export function every(
   }
 }
 
-/** A service that takes its turns by `every`; a class that extends it says what a turn does. */
+/** A service that takes its turns by `every`. A class that extends it defines the turn. */
 export abstract class Repeating implements Service {
   readonly #everyMs: number
   readonly #onError: (error: unknown) => void

@@ -1,4 +1,7 @@
-/** What JSON leaves as it is though it steers terminals: DEL, C1, and what turns the direction of text. */
+/**
+ * Characters that JSON leaves as they are, although they steer terminals: DEL, C1, and those that turn the
+ * direction of text.
+ */
 const STEERING = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 /** The value as JSON that can be shown on a terminal: the same value, with such characters escaped. */
@@ -31,7 +34,7 @@ const collator = new Intl.Collator("en", { numeric: true })
 export const byName = (one: string, other: string): number =>
   collator.compare(one, other) || (one < other ? -1 : 1)
 
-/** How long something took: as a clock counts it; below a second in tenths, at least one: `0.4 s`. */
+/** A duration, as a clock counts it; below a second in tenths, at least one: `0.4 s`. */
 export const tookWords = (seconds: number): string =>
   seconds >= 1 ? duration(seconds) : `${(Math.max(1, Math.floor(seconds * 10)) / 10).toFixed(1)} s`
 
@@ -83,7 +86,10 @@ export function leftIn(told: TellsLeft, ageSeconds: number): Left | null {
   }
 }
 
-/** How much of an item is done, in whole percent: of its time if that is known, otherwise as it was reported. */
+/**
+ * How much of an item is done, in whole percent: of its time if that is known, otherwise the reported
+ * progress.
+ */
 export const shownOf = (item: {
   readonly progress: number
   readonly time_progress?: number | null
@@ -121,14 +127,14 @@ function spanOf(left: Left): string {
   return isVague(left) ? range(low, high) : duration(seconds)
 }
 
-/** From this percentage on, an item whose expected time is over may end at any moment. */
+/** From this percentage on, an item may end at any moment after its expected time is over. */
 const NEARLY_DONE = 95
 
 /** The words for an item whose expected time is over. */
 export const overdueWords = (item: Parameters<typeof shownOf>[0]): string =>
   shownOf(item) < NEARLY_DONE ? "longer than expected" : "finishing"
 
-/** How many lines of a long error are shown unless all of them are asked for: the last ones. */
+/** How many lines of a long error are shown, unless all are requested: the last ones. */
 export const ERROR_LINES = 12
 
 /** How long it still takes: `4:10 left`, `3 to 6 min left`, `longer than usual`. */
@@ -137,7 +143,10 @@ export function leftWords(left: Left): string {
   return span === "" ? "longer than usual" : `${span} left`
 }
 
-/** Between which times it ends: `3:30 to 5:00`; empty if that is unknown, or said by `leftWords` already. */
+/**
+ * The times between which it ends: `3:30 to 5:00`; empty if they are unknown, or if `leftWords` says them
+ * already.
+ */
 export function bandWords(left: Left): string {
   const { low, high } = left
   if (low === null || high === null || high <= 0 || isVague(left)) return ""
@@ -177,7 +186,9 @@ export function paceOf(media: Pace | null | undefined, times: "x" | "×" = "x"):
 export const startsWords = (about: string, low: string, high: string): string =>
   low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
 
-/** Whether a message has nothing but ffmpeg's own figures, which are shown from `media` in words of ours. */
+/**
+ * Whether a message has only ffmpeg's own figures. The same figures are shown from `media` in words of ours.
+ */
 export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
   media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
 
@@ -200,5 +211,5 @@ const ROUTINE = new Set([
   "No progress for a while",
 ])
 
-/** Whether a message is one of the server's own, and says no more than the status does. */
+/** Whether a message is one of the server's own, and says only what the status says. */
 export const isRoutine = (message: string): boolean => ROUTINE.has(message)

@@ -8,7 +8,10 @@ import type { Arguments, Usage } from "./usage.ts"
 /** Does one thing to one item, and returns a line about the result. @throws ServerError when the server refuses */
 type Act = (client: Client, id: number, given: Arguments) => Promise<string>
 
-/** A command that does the same to every item that is named. Each is tried; it exits with 1 if one was refused. */
+/**
+ * A command that does the same to every named item. Each item is tried; the command exits with 1 if one was
+ * refused.
+ */
 export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command => ({
   usage: { ...usage, settings: ["server", "token-file"] },
   async run(given) {

@@ -45,8 +45,9 @@ function tagsFlag({ flags }: Arguments): string[] | undefined {
 }
 
 /**
- * The song that a word names. Of a file, the leading digits are the song's number and the rest is the title.
- * @throws AppError `invalid` for what is neither
+ * The song that a word names. If the word is a file, the leading digits are the song's number and the rest is
+ * the title.
+ * @throws AppError `invalid` for a word that is neither a song nor a file
  */
 function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id" | "title" | "metadata"> {
   if (/^-?\d+$/.test(word)) {

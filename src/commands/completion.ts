@@ -3,15 +3,18 @@ import { shellWord } from "../text.ts"
 import { type Command, type Commands, say } from "./command.ts"
 import { flagsOf, takes, type Usage } from "./usage.ts"
 
-/** Stands among the words of a script for the items' IDs, and for the names of files. */
+/** In the words of a script, these stand for the items' IDs and for the names of files. */
 const [IDS, FILES] = ["@ids", "@files"]
 
 /** What a shell offers for a command. */
 interface Offer {
   readonly flags: readonly string[]
-  /** What its arguments may be: words, `IDS` or `FILES`; without any, its flags are offered in their place. */
+  /**
+   * What its arguments may be: words, `IDS` or `FILES`. If there are none, the command's flags are offered in
+   * their place.
+   */
   readonly words: readonly string[]
-  /** By flag that takes a value, what that may be: words, `IDS` or `FILES`. */
+  /** For each flag that takes a value: what the value may be, as words, `IDS` or `FILES`. */
   readonly values: Readonly<Record<string, readonly string[]>>
 }
 

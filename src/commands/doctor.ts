@@ -10,10 +10,13 @@ import { type Command, say } from "./command.ts"
 import { wholeFlag } from "./render-flags.ts"
 import { takes } from "./usage.ts"
 
-/** What should come at once may take this long. */
+/** The longest time for an answer that should come at once, in milliseconds. */
 const PATIENCE_MS = 5000
 
-/** Longer than the longest keepalive, and than the 60 s after which proxies end what is silent by default. */
+/**
+ * Longer than the longest keepalive, and than the 60 s after which proxies by default end a silent
+ * connection.
+ */
 const IDLE_S = 65
 const MAX_IDLE_S = 3600
 
@@ -24,10 +27,10 @@ const MARKS: Readonly<Record<Finding["verdict"], readonly [mark: string, tone: T
   unknown: ["?", "warn"],
 }
 
-/** As wide as the longest thing that is looked at. */
+/** As wide as the longest name of a check. */
 const WIDTH = "track-studio-worker".length
 
-/** A finding as lines for people: what was seen, and below a fault what fixes it. */
+/** A finding as lines for people: what was seen, and below a fault the lines that fix it. */
 function linesOf({ about, verdict, says, remedy }: Finding): string {
   const style = wantsColour(process.stdout) ? coloured : colourless
   const [mark, tone] = MARKS[verdict]
@@ -35,7 +38,7 @@ function linesOf({ about, verdict, says, remedy }: Finding): string {
   return [found, ...remedy.map((line) => `${" ".repeat(WIDTH + 4)}${style(line, "bold")}`)].join("\n")
 }
 
-/** Prints findings as they come; how many of them are faults. */
+/** Prints findings as they come; returns how many of them are faults. */
 async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS: number): Promise<number> {
   const [waiting, clear] = isLively(process.stdout)
     ? [idleS > 0 ? `… this takes up to ${idleS} s` : "…", "\r\u001b[K"]
@@ -51,11 +54,11 @@ async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS
   return faults
 }
 
-/** The address that was typed; one without a scheme is of plain HTTP. @throws AppError `invalid` */
+/** The address that was typed; an address without a scheme means plain HTTP. @throws AppError `invalid` */
 function urlOf(typed: string): URL {
   const url = URL.parse(typed.includes("://") ? typed : `http://${typed}`)
   if (url && /^https?:$/.test(url.protocol) && url.hostname !== "") {
-    // What was copied from a browser may name a view of the page.
+    // An address that was copied from a browser may name a view of the page.
     url.search = ""
     url.hash = ""
     return url

@@ -11,7 +11,7 @@ const FRAME_MS = 100
 class Disturbance implements Disposable {
   #next = Promise.withResolvers<"resized" | "overwritten">()
   readonly #resized = (): void => this.#next.resolve("resized")
-  /** While we were stopped the shell wrote below the board. */
+  /** While this program was stopped, the shell wrote below the board. */
   readonly #continued = (): void => this.#next.resolve("overwritten")
 
   constructor() {
@@ -19,7 +19,7 @@ class Disturbance implements Disposable {
     process.on("SIGCONT", this.#continued)
   }
 
-  /** Resolves at the next one. */
+  /** Resolves at the next event. */
   next(): Promise<"resized" | "overwritten"> {
     this.#next = Promise.withResolvers()
     return this.#next.promise
@@ -32,8 +32,8 @@ class Disturbance implements Disposable {
 }
 
 /**
- * Draws on this terminal what the stream says, until it ends, and leaves the last state there. `doneIn` answers in how
- * many seconds everything is done; it is asked every 5 s on a board of all items.
+ * Draws the stream's contents on this terminal until the stream ends, and leaves the last state there.
+ * `doneIn` returns in how many seconds everything is done; on a board of all items it is called every 5 s.
  */
 export async function drawLive(
   said: AsyncGenerator<Watched, void, undefined>,

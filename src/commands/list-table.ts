@@ -11,11 +11,11 @@ import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 /** How a table is shown. */
 interface Look {
   readonly style: Style
-  /** Width of the terminal; infinite where lines may be of any length. */
+  /** Width of the terminal; infinite if lines may be of any length. */
   readonly columns: number
   readonly zone: Zone
   readonly nowMs: number
-  /** Which tags keep every worker from an item. */
+  /** The tags because of which no worker takes an item. */
   readonly unserved: Unserved
   /** How much is said of times to come; default everything. */
   readonly times?: Times
@@ -31,11 +31,14 @@ interface Output {
   readonly columns?: number
 }
 
-/** How wide lines may be: the width of the terminal, of one that draws nothing too; without one there is no limit. */
+/**
+ * How wide lines may be: the width of the terminal, also if nothing can be drawn over on it. Without a
+ * terminal there is no limit.
+ */
 export const columnsOf = (output: Output): number =>
   output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY
 
-/** How a table looks on an output: on a terminal it fits, elsewhere every column is whole. */
+/** How a table looks on an output: on a terminal it fits, and elsewhere every column is whole. */
 export const lookOf = (output: Output, zone: Zone, unserved: Unserved): Look => ({
   style: wantsColour(output) ? coloured : colourless,
   columns: columnsOf(output),
@@ -57,16 +60,16 @@ interface Column {
 }
 
 const [LEAST_TITLE, MIN_TITLE, MAX_TITLE] = [12, 16, 40]
-/** Terminals that are no wider have room for the beginning of a title alone. */
+/** On terminals of at most this width, there is room only for the beginning of a title. */
 const NARROW_COLUMNS = 64
 const BAR = 12
 const BARS_FROM_COLUMNS = 140
 /** The least width at which the last columns are worth showing. */
 const LEAST_REST = 28
-/** The least width of a last column; if there is less room, what it says stands below each item. */
+/** The least width of a last column. If there is less room, its text stands below each item. */
 const LEAST_LAST = 12
 
-/** The least width of a part of the line below an item, with what divides it from the one before. */
+/** The least width of a part of the line below an item, together with the separator before it. */
 const LEAST_PART = 8
 
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
@@ -148,21 +151,24 @@ type Cells = ReturnType<typeof cellsOf>
 /** Whether there is room for bars. */
 const hasBars = ({ columns }: Look): boolean => columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
 
-/** The columns, as wide as they are at least, beside each other. */
+/** The columns beside each other, each at least as wide as its contents. */
 const widthOf = (cells: readonly Cells[], look: Look): number =>
   cells.reduce(
     (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
     hasBars(look) ? BAR - 1 : -2,
   )
 
-/** The columns that fit: a terminal shortens times, leaves out what says nothing, then what is least important. */
+/**
+ * The columns that fit. A narrow terminal first shortens times, then leaves out columns that say nothing,
+ * then the least important ones.
+ */
 function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
   const cellsIn = (times: Times): Cells[] =>
     COLUMNS.map((column) => cellsOf(column, items, { ...look, times }))
   if (!Number.isFinite(look.columns)) return cellsIn("band")
   const all = TIMES.map((times) => cellsIn(times).filter(({ isEmpty }) => !isEmpty))
   const least = (cells: readonly Cells[]): Cells[] => cells.filter(({ column }) => !column.dropped)
-  // Why something failed matters more than between which times a render ends.
+  // The reason for a failure matters more than the times between which a render ends.
   let shown = all.find((cells) => widthOf(least(cells), look) <= look.columns) ?? all.at(-1) ?? []
   while (widthOf(shown, look) > look.columns) {
     const [last] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
@@ -197,7 +203,10 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look
   return [row(undefined, -1), ...items.map(row)]
 }
 
-/** Two lines for each item: what it is, and below that its time, and why it failed or in which step it is. */
+/**
+ * Two lines for each item: the item itself, and below it its time, and the reason for a failure or the
+ * current step.
+ */
 function stacked(items: readonly ReadItem[], given: Look): string[] {
   const look: Look = { ...given, times: "short" }
   const { columns, style } = look
@@ -209,10 +218,10 @@ function stacked(items: readonly ReadItem[], given: Look): string[] {
   const indent = " ".repeat((before[0]?.width ?? 0) + 2)
   const below = (item: ReadItem): string[] => {
     const parts = [timeOf(item, look), printable(STEP_OR_WHY.text(item, look))]
-    // How long a render took matters less than why it failed.
+    // The reason for a failure matters more than the duration of the render.
     const told = item.completed_at === null ? parts : parts.reverse()
     const [text = "", ...more] = told.filter((part) => part !== "")
-    // A part of which no word would be seen is left out.
+    // A part is left out if no word of it would be visible.
     const all = more.reduce((said, part) => {
       const room = columns - indent.length - Bun.stringWidth(said)
       return room >= LEAST_PART ? `${said} · ${part}` : said

@@ -10,10 +10,10 @@ import { takes } from "./usage.ts"
 import { type Unserved, unservedBy, waits, workersFor } from "./waiting-without-worker.ts"
 
 const DEFAULT_LIMIT = 100
-/** As many as the server gives at once. */
+/** The most items that the server gives at once. */
 const PAGE = 1000
 
-/** What `--status` accepts that the server cannot distinguish: all of these have the status failed. */
+/** Values of `--status` that the server cannot distinguish: all of these items have the status failed. */
 const ENDS: Readonly<Record<string, (item: ReadItem) => boolean>> = {
   failed: hasFailed,
   cancelled: ({ outcome }) => outcome === "cancelled",
@@ -71,8 +71,8 @@ async function listed(client: Client, { status, song, search, limit }: ListFlags
 const TAKEN_NEXT = 1
 
 /**
- * The rank of an item in the order in which workers take them. Items that no worker takes yet come later: first
- * the delayed ones, then those whose tags no worker offers.
+ * The rank of an item in the order in which workers take them. Items that no worker takes yet come later:
+ * first the delayed items, then those with tags that no worker offers.
  */
 function rankOf(item: ReadItem, unserved: Unserved, nowMs: number): number {
   if (!waits(item)) return item.completed_at === null ? 0 : 4
@@ -81,8 +81,8 @@ function rankOf(item: ReadItem, unserved: Unserved, nowMs: number): number {
 }
 
 /**
- * The first items that are wanted in the order in which workers take them, whether others follow, and the workers if
- * we may know them.
+ * The first items that are wanted, in the order in which workers take them; whether others follow; and the
+ * workers, if this caller may know them.
  */
 async function listedInTurn(
   client: Client,
@@ -95,14 +95,14 @@ async function listedInTurn(
     const unserved = unservedBy(workers)
     const rank = new Map(items.map((item) => [item, rankOf(item, unserved, nowMs)]))
     const isPutOff = (item: ReadItem): boolean => waits(item) && rank.get(item) !== TAKEN_NEXT
-    // Behind items that no worker takes yet there may be some that come before them.
+    // After items that no worker takes yet, the next page may have some that come before them in this order.
     if (limit < PAGE && more && items.slice(-1).some(waits) && items.some(isPutOff)) continue
     const ordered = items.toSorted((one, other) => (rank.get(one) ?? 0) - (rank.get(other) ?? 0))
     return { items: ordered.slice(0, asked.limit), more: more || items.length > asked.limit, workers }
   }
 }
 
-/** Since when the queue is paused; null if it is not, or if we may not know. */
+/** Since when the queue is paused; null if it is not, or if this caller may not know. */
 async function pausedAt(client: Client): Promise<string | null> {
   try {
     return (await client.counts()).paused_at

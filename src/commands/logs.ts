@@ -5,7 +5,10 @@ import { printable } from "../text.ts"
 import { clientOf, type Command, idFlag, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
-/** What the command of the item printed, or of the song's that was started last. @throws AppError `invalid` */
+/**
+ * The output of the item's command, or of the command of that song's item that was started last. @throws
+ * AppError `invalid`
+ */
 function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Printed, void, undefined> {
   const song = idFlag(given, "song")
   if (song !== undefined && given.words.length > 0)

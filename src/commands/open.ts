@@ -5,7 +5,7 @@ import { printable } from "../text.ts"
 import { type Command, pageUrl, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
-/** What opens an address on each system. */
+/** The program that opens an address on each system. */
 const OPENERS: Readonly<Record<string, readonly string[]>> = {
   darwin: ["open"],
   win32: ["cmd", "/c", "start", ""],
@@ -25,7 +25,7 @@ export const openCommand: Command = {
     const url = pageUrl(given, id)
     say(printable(url))
     const command = OPENERS[platform()] ?? ["xdg-open"]
-    // On a machine without a browser the address is all that can be given.
+    // On a machine without a browser, only the address can be given.
     if (given.flags["print"] || Bun.which(command[0] ?? "") === null) return 0
     const quiet = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const
     Bun.spawn([...command, url], { ...quiet, env: environment({}) }).unref()

@@ -30,7 +30,7 @@ export const RENDER_FLAGS = {
   },
 } as const satisfies Record<string, Flag>
 
-/** The flag that says which items are alike. */
+/** The flag that says which items are similar. */
 export const KIND_FLAG = {
   kind: {
     type: "string",

@@ -14,7 +14,7 @@ import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf, wholeF
 import { SPAN_FLAGS, spanFlag } from "./span-flags.ts"
 import type { Arguments } from "./usage.ts"
 
-/** Longer than it takes to claim the item that we add: until then no other worker can claim it. */
+/** Longer than it takes to claim the item that this command adds: until then no other worker can claim it. */
 const RESERVED_S = 60
 const NOT_FOUND = 127
 const REPORT_WITHIN_S = 60
@@ -25,7 +25,7 @@ function totalFlag({ flags }: Arguments): number | undefined {
   return text === undefined ? undefined : totalOf(text, "total")
 }
 
-/** What is known of the render; the server estimates from it how long the render takes. */
+/** What is known of the render. The server uses it to estimate how long the render takes. */
 function knownOf({ flags }: Arguments, { renderer, total }: Plan): Claiming["known"] {
   const kind = textFlag(flags, "kind")
   const unit = RENDERERS[renderer].totalIn
@@ -45,7 +45,7 @@ function adding(client: Client, flags: Claiming, song: number, title: string | u
   return claiming(client, flags, { name: `--song ${song}`, find, kept: () => undefined })
 }
 
-/** The item to work on. @throws AppError `invalid` when none is named, or two are */
+/** The item to work on. @throws AppError `invalid` if none is named, or if two are */
 function sourceOf(given: Arguments, client: Client, flags: Claiming): ItemSource {
   const id = idFlag(given, "item")
   const song = idFlag(given, "song")
@@ -72,7 +72,10 @@ function sourceOf(given: Arguments, client: Client, flags: Claiming): ItemSource
   throw new AppError("invalid", "choose an item with --item ID, or add one with --song SONG_ID")
 }
 
-/** Takes the lease that an earlier step kept for an item. A disk that fails stops no render, and is said once. */
+/**
+ * Takes the lease that an earlier step stored for an item. A disk error does not stop the render, and is
+ * reported once.
+ */
 function keptLeases(server: string): (item: number) => Held | undefined {
   let folder = stateFolder()
   return (item) => {
@@ -87,7 +90,10 @@ function keptLeases(server: string): (item: number) => Held | undefined {
   }
 }
 
-/** Says on a terminal where the item can be watched, once we have it. Elsewhere the output is the command's alone. */
+/**
+ * Prints on a terminal where the item can be watched, once it is claimed. On any other output, only the
+ * command itself prints.
+ */
 function announced(source: ItemSource, given: Arguments): ItemSource {
   if (!process.stderr.isTTY || source.isLent) return source
   const first = async (): Promise<Held> => {
@@ -104,7 +110,7 @@ function barsFlag(given: Arguments): number | undefined {
     : wholeFlag(given, "bars", { least: 1, most: MAX_BARS, fallback: 1 })
 }
 
-/** The files that the command is to write: those that the user named, otherwise one that can be guessed. */
+/** The files that the command must write: those that the user named, otherwise a file that can be guessed. */
 function expectedFiles(given: Arguments, { file, renderer, total }: Plan): ExpectedFiles {
   const named = listFlag(given.flags, "output")
   const guessed = file === undefined ? [] : [file]
@@ -133,7 +139,8 @@ function runOptions(given: Arguments): RunOptions {
     ...flags,
     client,
     server: setting("server", given.flags),
-    // Our standard input carries the item as JSON, and ffmpeg would read its letters as key presses: "q" quits.
+    // The standard input of this program has the item as JSON, and ffmpeg would read its letters as key
+    // presses: "q" quits.
     plan: source.isLent ? withoutKeys(plan) : plan,
     source,
     span: spanFlag(given),

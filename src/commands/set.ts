@@ -28,7 +28,7 @@ const ALLOWED = new Map([
   ["flag", FLAG],
 ])
 
-/** Ends the lease of an item in its worker's place. @throws AppError `invalid`; ServerError */
+/** Ends the lease of an item for its worker. @throws AppError `invalid`; ServerError */
 async function ended(client: Client, held: Held, { status, ...rest }: ItemChange): Promise<QueueItem> {
   if (status === "completed" && Value.Check(Result, rest)) return (await client.complete(held, rest)).item
   const { error_message, ...others } = rest

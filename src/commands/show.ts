@@ -19,10 +19,10 @@ import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } fro
 import { takes } from "./usage.ts"
 import { unservedBy, unservedText, waits, workersFor } from "./waiting-without-worker.ts"
 
-/** What is known of an item, by name; what is not known is empty. */
+/** What is known of an item, by name; a value that is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
 
-/** An error as it is shown: the line that names the cause, then its end, or all of it. */
+/** An error as it is shown: the line that names the cause, then the end of the error, or all of it. */
 function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
   const lines = error_message.trimEnd().split(/\r\n|[\r\n]/)
   const cause = causeOf(error_message)

@@ -28,7 +28,10 @@ function stepFlag({ flags }: Arguments): Step | undefined {
   throw new AppError("invalid", `--step must be a step and the number of steps, such as 3/4, not "${text}"`)
 }
 
-/** The part of the item's progress that a command fills; undefined if the user does not say it. @throws AppError `invalid` */
+/**
+ * The part of the item's progress that a command fills; undefined if the user does not give it. @throws
+ * AppError `invalid`
+ */
 export function spanFlag(given: Arguments): Span | undefined {
   const step = stepFlag(given)
   const text = textFlag(given.flags, "span")

@@ -8,7 +8,7 @@ import { takes } from "./usage.ts"
 
 const number = (value: number): string => value.toLocaleString("en")
 
-/** What finished in a time: `12 completed, 1 failed; renders took 0:40 to 12:03, mean 4:10`. */
+/** What finished in a period: `12 completed, 1 failed; renders took 0:40 to 12:03, mean 4:10`. */
 function finishedOf(finished: FinishedSince): string {
   const { completed, failed, cancelled, lost } = finished
   const { shortest_seconds, longest_seconds, mean_seconds } = finished

@@ -19,7 +19,9 @@ function roleOf({ flags }: Arguments): Role {
   throw new AppError("invalid", `${given}; it is one of ${ROLES.join(", ")}`)
 }
 
-/** When a day begins, or a time on it; NaN for what is none, such as the 31st of a short month. */
+/**
+ * When a day begins, or a time on it; NaN for a day that does not exist, such as the 31st of a short month.
+ */
 function timeOf(text: string): number {
   const [, day = ""] = /^(\d{4}-\d\d-\d\d)($|[T ])/.exec(text) ?? []
   const dayMs = Date.parse(day)
@@ -67,7 +69,7 @@ async function create(draft: Omit<TokenDraft, "hash">, opened: OpenAccess): Prom
   if (isFirst) note("From now on every request needs a token, even from this machine.")
 }
 
-/** For people: standard output holds the token alone, so that a script can take it. */
+/** A line for people. Standard output has only the token, so that a script can take it. */
 const note = (text: string): void => void process.stderr.write(`${text}\n`)
 
 function stateOf({ revoked_at, expires_at }: TokenRow): string {
@@ -119,7 +121,7 @@ async function revoke(id: number, isWithLeases: boolean, access: Access): Promis
   say(`Token ${id} ${is}`)
   if (!isWithLeases) return
   let ended = await access.endLeases(id)
-  // A server that has not noticed yet may still have given it an item.
+  // A server that does not know of this yet may still have given it an item.
   await Bun.sleep(NOTICED_MS)
   ended += await access.endLeases(id)
   say(`${counted(ended, "lease")} that it claimed ended; the renders are stopped and tried again.`)
@@ -141,7 +143,10 @@ function refuseOthers(verb: string, { flags }: Arguments): void {
   }
 }
 
-/** What an action does with the tokens, once all that was typed has been read. @throws AppError `invalid` */
+/**
+ * What an action does with the tokens, after everything that was typed has been read. @throws AppError
+ * `invalid`
+ */
 function actionOf(
   verb: "create" | "list" | "revoke",
   given: Arguments,

@@ -10,7 +10,7 @@ import { didYouMean } from "./did-you-mean.ts"
 export interface Flag {
   /** A flag of type `string` needs a value, one of type `boolean` takes none. */
   readonly type: "string" | "boolean"
-  /** One letter that stands for it after a single dash; none by default. */
+  /** One letter that can be typed for the flag, after a single dash; none by default. */
   readonly short?: string
   /** Whether it may be given more than once; default no, and the last one counts. */
   readonly repeatable?: boolean
@@ -78,7 +78,7 @@ function valueOf(typed: string, flag: Flag, value: string | undefined, isInline:
   return value
 }
 
-/** A flag as it was typed, and its place among what was typed. */
+/** A flag as it was typed, and its place in the command line. */
 interface Typed {
   readonly rawName: string
   readonly index: number
@@ -91,8 +91,8 @@ function unknownFlag(usage: Usage, { rawName }: Typed): AppError {
 }
 
 /**
- * Refuses a flag behind the program that the command is to run, without the -- that divides them: it may be the
- * program's, even if the command has one of that name.
+ * Refuses a flag behind the program that the command is to run, if the -- between them is missing: the flag
+ * may belong to the program, even if the command has a flag of that name.
  * @throws AppError `invalid`
  */
 function refuseBehind(
@@ -114,7 +114,8 @@ function refuseBehind(
 
 /**
  * Reads what was typed after a command's name.
- * @throws AppError `invalid` for an unknown flag, one without its value, or a value where none is taken
+ * @throws AppError `invalid` for an unknown flag, a flag without its value, or a value for a flag that takes
+ * none
  */
 export function readArguments(usage: Usage, argv: readonly string[]): Arguments {
   const flags = flagsOf(usage)

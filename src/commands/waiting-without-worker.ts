@@ -20,12 +20,15 @@ export async function workersFor(
   }
 }
 
-/** Which tags keep these workers from an item; where the workers are not known, every item counts as served. */
+/**
+ * The tags because of which these workers do not take an item. If the workers are not known, each item counts
+ * as served.
+ */
 export function unservedBy(workers: readonly WorkerSeen[] | null): Unserved {
   const offers = offersOf(workers ?? [])
   return (item) => (waits(item) ? missingTags(item.tags, offers) : [])
 }
 
-/** Why no worker takes an item: `no worker offers 4k`; empty where one does. */
+/** Why no worker takes an item: `no worker offers 4k`; empty if a worker takes it. */
 export const unservedText = (missing: readonly string[]): string =>
   missing.length === 0 ? "" : `no worker offers ${missing.join(", ")}`

@@ -36,7 +36,7 @@ interface WatchFlags {
 type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
 /**
- * Refuses an item that does not exist: a stream would wait for it to be added, but the number was probably
+ * Refuses an item that does not exist: a stream would wait until it is added, but the number was probably
  * mistyped.
  * @throws ServerError
  */

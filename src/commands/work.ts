@@ -11,7 +11,7 @@ import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } fro
 import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
-/** A day: no outage of a night loses a render. */
+/** A day: an outage of one night loses no render. */
 const REPORT_WITHIN_S = 86_400
 
 /** The words of a flag that are separated by commas. */

@@ -10,7 +10,7 @@ import { takes } from "./usage.ts"
 
 /** How a line is shown. */
 interface Look {
-  /** A name as wide as the others. */
+  /** A name, padded to the width of the others. */
   readonly nameOf: (name: string) => string
   /** Width of the terminal; infinite where lines may be of any length. */
   readonly columns: number
@@ -19,7 +19,7 @@ interface Look {
 }
 
 const LEAST_TITLE = 12
-/** Names that are longer go beyond their column, or are cut on a terminal, where they take a third of a line. */
+/** Longer names go beyond their column; on a terminal they are cut to a third of a line. */
 const MOST_NAME = 30
 
 /** Makes names equally wide. */

@@ -1,4 +1,4 @@
-/** What is known of the place where a command writes. */
+/** What is known of the output of a command. */
 interface Output {
   readonly isTTY?: boolean
 }

@@ -50,7 +50,7 @@ function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): reado
   const flags = listFlag(given, name)
   if (flags.length > 0) return flags
   const { repeatable = false }: Setting = SETTINGS[name]
-  // A password in a file is in no list of processes, and not in the environment of what they start.
+  // A password in a file is not in the list of processes, and not in the environment of child processes.
   const { [variableOf(name)]: own = "", [`${variableOf(name)}_FILE`]: file = "" } = env
   const value = own === "" && file !== "" ? valueIn(file) : own
   if (value === "") return undefined
@@ -75,7 +75,7 @@ export function setting<Name extends SettingName>(
 const camel = (name: string): string =>
   name.replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase())
 
-/** Whether a value of a setting stands for none: the empty text, an empty list, or 0, which turns off. */
+/** Whether a value of a setting means "none": the empty text, an empty list, or 0, which disables. */
 const isNone = (value: unknown): boolean =>
   value === undefined || value === 0 || (Array.isArray(value) && value.length === 0)
 
@@ -101,11 +101,12 @@ export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Conf
   return Object.fromEntries(values) as Config
 }
 
-/** The lease is all that a command may have of our rights. */
+/** Of our rights, a command may have only the lease. */
 const WITHOUT_TOKEN = { TRACK_STUDIO_TOKEN: undefined, TRACK_STUDIO_TOKEN_FILE: undefined }
 
 /**
- * The token that this command sends: that of the environment, otherwise that of `--token-file`; undefined without one.
+ * The token that this command sends: the one in the environment, otherwise the one in `--token-file`;
+ * undefined if there is none.
  * @throws AppError `invalid` if the file holds no token, `unavailable` if it cannot be read
  */
 export function token(given: Given, env: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -132,12 +133,15 @@ export function stateFolder(env: NodeJS.ProcessEnv = process.env): string | unde
 }
 
 /**
- * The marks of the commands that started this program, directly or not; each of them finds us by its mark.
- * Empty if no such command did.
+ * The marks of the commands that started this program, directly or not. Each of these commands finds this
+ * program by its mark. Empty if no such command started it.
  */
 export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
 
-/** The item that the command around us works on, and the token of its lease; undefined without one. */
+/**
+ * The item that the command around this program works on, and the token of its lease; undefined if there is
+ * none.
+ */
 export function itemInHand(
   env: NodeJS.ProcessEnv = process.env,
 ): { readonly id: number; readonly token: string } | undefined {

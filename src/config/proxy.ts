@@ -7,8 +7,9 @@ const EXCEPTIONS = ["NO_PROXY", "no_proxy"] as const
 let inherited: Readonly<Partial<Record<(typeof EXCEPTIONS)[number], string | undefined>>> = {}
 
 /**
- * Sends requests to this machine past the proxy that the environment names, as browsers do: no proxy can reach what is
- * meant by `localhost`, and it would see tokens and leases. Requests to other machines go through it as before.
+ * Sends requests to this machine directly and not through the proxy of the environment, as browsers do. No
+ * proxy can reach `localhost` of this machine, and it would see tokens and leases. Requests to other machines
+ * go through the proxy as before.
  */
 export function passProxy(env: NodeJS.ProcessEnv = process.env): void {
   if (!PROXIES.some((name) => env[name])) return
@@ -19,5 +20,8 @@ export function passProxy(env: NodeJS.ProcessEnv = process.env): void {
   for (const name of EXCEPTIONS) env[name] = all
 }
 
-/** For a command that we run: the variables that `passProxy` changed, as they were; `undefined` removes one. */
+/**
+ * For a command that this program runs: the variables that `passProxy` changed, with their previous values;
+ * `undefined` removes one.
+ */
 export const proxyAsInherited = (): typeof inherited => inherited

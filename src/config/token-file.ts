@@ -3,17 +3,20 @@ import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFil
 import { AppError, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token.ts"
 
-/** More than any setting has. A device may have no end. */
+/** More characters than any setting has. A device may have no end. */
 const MAX_BYTES = 64 * 1024
 
-/** How long a pipe may take to give what its writer has for us, and how long to wait between two looks. */
+/**
+ * How long a pipe may take until its writer has written, and how long to wait between two reads, in
+ * milliseconds.
+ */
 const PIPE_MS = 2000
 const LOOK_MS = 10
 
 const isNotYet = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "EAGAIN"
 
-/** Reads on; waits for a pipe that has a writer and nothing in it yet. */
+/** Reads on. If a pipe has a writer but no data yet, this waits. */
 function readOn(descriptor: number, bytes: Buffer, size: number): number {
   for (const limitMs = performance.now() + PIPE_MS; ;) {
     try {
@@ -27,7 +30,7 @@ function readOn(descriptor: number, bytes: Buffer, size: number): number {
 
 function bytesOf(file: string): Buffer {
   const bytes = Buffer.alloc(MAX_BYTES)
-  // A pipe without a writer would otherwise keep the program from everything else, even from stopping.
+  // A pipe without a writer would otherwise block the program completely, even its stop.
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     let size = 0
@@ -75,19 +78,19 @@ export function tokenIn(file: string): string {
 }
 
 /**
- * The token that a file holds, or a new one, written to it so that its owner alone can read it.
+ * The token in a file. If there is none, a new one is written to the file, which only its owner can read.
  * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
  */
 export function tokenInOrNew(file: string, create: () => string): string {
   const text = textOf(file)
   if (text !== undefined && text !== "") return tokenIn(file)
-  // A device would take the token and forget it, and be made private.
+  // A device would take the token and lose it, and it would become private.
   if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
     throw new AppError("invalid", `the token file ${file} is not a file, so no token can be kept in it`)
   const token = create()
   try {
     writeFileSync(file, "", { mode: 0o600 })
-    // A file that was there keeps its mode: others could read what is written to it.
+    // A file that exists keeps its mode: others could read what is written to it.
     chmodSync(file, 0o600)
     writeFileSync(file, `${token}\n`, { flush: true })
   } catch (error) {

@@ -62,7 +62,7 @@ export const duration: Read<number> = (texts, name) => {
   )
 }
 
-/** A switch: on by its flag alone, or by 1 or true in its variable. */
+/** A switch: on if its flag is given, or if its variable is 1 or true. */
 export const isOn: Read<boolean> = (texts, name) => {
   const value = last(texts).toLowerCase()
   if (value === "1" || value === "true") return true
@@ -70,7 +70,10 @@ export const isOn: Read<boolean> = (texts, name) => {
   throw new AppError("invalid", `${variableOf(name)} must be 1, true, 0 or false, not "${value}"`)
 }
 
-/** Only what a browser would send as its origin: anything else would never match. By default none is listed. */
+/**
+ * Only an origin as a browser sends it is accepted: anything else would never match. By default none is
+ * listed.
+ */
 export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
   for (const given of texts) {
     if (given === "*" || URL.parse(given)?.origin === given) continue
@@ -82,7 +85,10 @@ export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
   return isGiven ? texts : []
 }
 
-/** An address or a host name to listen on, in its usual spelling; one of IPv6 may come in brackets, and loses them. */
+/**
+ * An address or a host name to listen on, in its usual spelling. An IPv6 address may have brackets, which are
+ * removed.
+ */
 export const listenAddress: Read<string> = (texts, name) => {
   const given = text(texts, name)
   const [, bare = given] = /^\[(.*)\]$/.exec(given) ?? []
@@ -149,7 +155,7 @@ function urlOf(given: string): URL | null {
   }
 }
 
-/** How a character of a password that means something in a URL is written. */
+/** How to write a character in a password that has a meaning in a URL. */
 const ENCODED = "a password with one of % / # ? @ is percent-encoded, as %25 for %"
 
 /**
@@ -168,7 +174,7 @@ export const databaseName: Read<string> = (texts, name) => {
   )
 }
 
-/** How a URL begins that names a bus. */
+/** The beginnings of a URL that names a bus. */
 const BUS_SCHEME = /^(redis|rediss|valkey|valkeys|postgres|postgresql):$/
 
 /** Where instances ring for each other; undefined if nothing is named. What was given is not repeated: it may hold a password. */

@@ -11,11 +11,11 @@ const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): strin
 /** The name that a server gives itself; no proxy uses it. */
 const SERVICE = "track-studio-orchestrator"
 
-/** Which program answered in the server's place. */
+/** Which program answered in place of the server. */
 const answeredBy = ({ status, headers }: Answer): string =>
   printable(`${status}${headers.server === undefined ? "" : ` from ${headers.server}`}`)
 
-/** What another answer than that of the health check means. */
+/** The meaning of an answer that is not that of the health check. */
 function strangerOf(answer: Answer, { url }: Patient): Finding {
   const [about, { status }] = ["server", answer]
   const { error, code } = refusalIn(answer)
@@ -32,13 +32,13 @@ function strangerOf(answer: Answer, { url }: Patient): Finding {
   return faulty(about, "not_ours", `${by} answers, not a Track Studio server`)
 }
 
-/** What was found on the way to the server, and what the server says of itself. */
+/** What was found on the way to the server, and what the server says about itself. */
 export interface Arrival {
   /** How the server was reached, or why it was not. */
   readonly finding: Finding
   /** Whether a Track Studio server answered. */
   readonly isReached: boolean
-  /** Whether it is known that a proxy stands before it. */
+  /** Whether it is certain that a proxy stands before it. */
   readonly isProxied: boolean
 }
 

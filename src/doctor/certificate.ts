@@ -6,7 +6,7 @@ import { faulty, type Finding, good } from "./finding.ts"
 
 const DAY_MS = 86_400_000
 
-/** A certificate that ends sooner than this was not renewed in time. */
+/** A certificate that ends within this many days was not renewed in time. */
 const RENEWAL_DAYS = 14
 
 /** Why there is no TLS connection, in words. */
@@ -15,7 +15,7 @@ function plainly(error: Error): string {
   return SILENCES["code" in error ? String(error.code) : ""] ?? error.message
 }
 
-/** The TLS connection, or why there is none. */
+/** The TLS connection, or the reason why there is none. */
 function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
   const host = url.hostname.replace(/^\[|\]$/g, "")
   return new Promise((resolve) => {

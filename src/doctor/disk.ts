@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path"
 import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
-/** With less room SQLite and a day of renders may fill the disk before anyone notices. */
+/** With less free room, SQLite and one day of renders may fill the disk before anyone notices. */
 const LEAST_FREE_BYTES = 500e6
 
 /** File systems of other machines, on which SQLite's locks and shared memory do not hold. */
@@ -20,7 +20,7 @@ interface Mount {
   readonly type: string
 }
 
-/** The nearest folder on the way to a file that is there. */
+/** The nearest existing folder on the way to a file. */
 function existing(path: string): string {
   const folder = dirname(path)
   return existsSync(folder) || folder === path ? folder : existing(folder)
@@ -37,7 +37,7 @@ function mountOf(path: string, mounts: string): Mount | undefined {
     const isHolding = point !== undefined && (point === "/" || path === point || path.startsWith(`${point}/`))
     return isHolding ? [{ point, type: after.split(" ")[0] ?? "" }] : []
   })
-  // Of two mounts at the same place the later one hides the other.
+  // If two mounts have the same place, the later one hides the other.
   return holding.reduce<Mount | undefined>(
     (best, mount) => (mount.point.length >= (best?.point.length ?? 0) ? mount : best),
     undefined,
@@ -64,7 +64,7 @@ export function fileSystemOf(path: string, mounts: string): Finding {
   return good(about, what)
 }
 
-/** Whether there is room. */
+/** Whether there is enough free room. */
 export function roomOf(freeBytes: number, allBytes: number): Finding {
   const says = `${sizeWords(freeBytes)} of ${sizeWords(allBytes)} are free`
   return freeBytes < LEAST_FREE_BYTES ? faulty("disk", "disk_full", says) : good("disk", says)
@@ -79,7 +79,7 @@ const mayUse = (path: string, how: number): boolean => {
   }
 }
 
-/** What SQLite and the server keep beside a database, by what is added to its name. */
+/** The files that SQLite and the server keep beside a database, by what is added to its name. */
 const PARTS = ["", "-wal", "-shm", ".lock"]
 
 /** Whether this user may write the database, and into its folder. */
@@ -100,7 +100,7 @@ function writableOf(file: string, folder: string): Finding {
  * `/proc/self/mountinfo`.
  */
 export function* examinedDisk(file: string, mounts: string): Generator<Finding, void, undefined> {
-  // What a link names may be on another disk than the link.
+  // The target of a link may be on another disk than the link.
   const path = existsSync(file) ? realpathSync(file) : resolve(file)
   const folder = realpathSync(existing(path))
   yield writableOf(path, folder)

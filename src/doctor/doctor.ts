@@ -9,8 +9,9 @@ import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "
 import { pausesOf, uploadsOf } from "./uploads.ts"
 
 /**
- * Looks at a server through its public address, as browsers, commands and renderers come to it; the findings come in
- * the order in which they are read. It changes nothing: what it sends as a change is for an item that does not exist.
+ * Examines a server through its public address, as browsers, commands and renderers reach it. The findings
+ * come in the order in which they are read. Nothing is changed: each request that would change something is
+ * for an item that does not exist.
  */
 export async function* examined(patient: Patient): AsyncGenerator<Finding, void, undefined> {
   if (patient.url.protocol === "https:") {

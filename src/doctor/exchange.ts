@@ -29,7 +29,7 @@ export interface Patient {
   readonly now: () => number
 }
 
-/** Whether an address is one of this machine, so that no proxy or network is in between. */
+/** Whether an address belongs to this machine, so that there is no proxy and no network in between. */
 export const isHere = ({ hostname }: URL): boolean =>
   /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
 
@@ -98,7 +98,7 @@ function requestOf(
 
 const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
 
-/** More than any answer that is asked for here; another program may send without an end. */
+/** More bytes than any answer that is requested here has. Another program may send without an end. */
 const MAX_LENGTH = 4 * 1024 * 1024
 
 /** Reads answers as they come. A connection is closed as soon as enough of it was read. */
@@ -155,11 +155,11 @@ class Exchange {
   }
 }
 
-/** Sends one request over its own connection, and answers what came back; it never rejects. */
+/** Sends one request over its own connection, and returns what came back; it never rejects. */
 export const exchange = (patient: Patient, request: Request): Promise<Answer> =>
   new Exchange(patient, request).over.promise
 
-/** What an answer of a Track Studio server says as JSON; an empty object for anything else. */
+/** The JSON of an answer of a Track Studio server; an empty object for any other answer. */
 export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
   try {
     return Object(JSON.parse(text))

@@ -102,16 +102,17 @@ const FAULTS = {
 /** The name of a fault. */
 export type Fault = keyof typeof FAULTS
 
-/** One thing that was looked at, and how it stands. */
+/** One check, and its result. */
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** What was checked, in a word or two. */
   readonly about: string
   /**
-   * `good`: as it should be. `note`: worth knowing, and perhaps intended. `fault`: does not work as it should.
-   * `unknown`: could not be looked at.
+   * `good`: as it should be. `note`: worth knowing, and perhaps intended. `fault`: does not work as it
+   * should.
+   * `unknown`: could not be checked.
    */
   readonly verdict: "good" | "note" | "fault" | "unknown"
-  /** Which fault it is; undefined for any other verdict. */
+  /** Which fault it is; undefined for any verdict other than `fault`. */
   readonly fault: Fault | undefined
   /** What was seen, in words. */
   readonly says: string
@@ -130,7 +131,7 @@ const without = (about: string, verdict: Exclude<Finding["verdict"], "fault">, s
 /** A finding without a fault. */
 export const good = (about: string, says: string): Finding => without(about, "good", says)
 
-/** A finding that is no fault and worth knowing. */
+/** A finding that is worth knowing but not a fault. */
 export const note = (about: string, says: string): Finding => without(about, "note", says)
 
 /** A finding about something that could not be checked. */

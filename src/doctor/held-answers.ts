@@ -4,7 +4,7 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 /** The longest that the server holds an answer, in seconds. */
 const LONGEST_S = 3600
 
-/** An item that is not finished; undefined if none is, or if this caller may not see any. */
+/** An item that is not finished; undefined if there is none, or if this caller may not see any. */
 async function unfinished(patient: Patient): Promise<number | undefined> {
   const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
   const [item] = Array.isArray(queue) ? queue : []
@@ -12,7 +12,9 @@ async function unfinished(patient: Patient): Promise<number | undefined> {
   return item === undefined || item.completed_at !== null ? undefined : item.id
 }
 
-/** Whether the server may hold an answer for long, as it does for those who wait until an item is finished. */
+/**
+ * Whether the server may hold an answer for long, as it does for clients that wait until an item is finished.
+ */
 export async function heldOf(patient: Patient): Promise<Finding> {
   const about = "held answers"
   const { idleMs } = patient
@@ -35,7 +37,7 @@ export async function heldOf(patient: Patient): Promise<Finding> {
   const item = saidIn(answer)
   if (end === "late" || (item["id"] === id && item["completed_at"] !== null))
     return good(about, `may take long; watched for ${seconds} s`)
-  // The server is about to stop, or was not asked to wait.
+  // The server will stop soon, or the request to wait did not reach it.
   if (item["id"] === id)
     return unknown(about, `an item was answered after ${seconds} s, before it was finished`)
   const how = status === 0 ? "cut" : `answered with ${status}`

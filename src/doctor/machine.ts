@@ -6,10 +6,10 @@ import { printable } from "../text.ts"
 import { examinedDisk } from "./disk.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
-/** Ten thousand streams, and what the server needs beside them. */
+/** The file descriptors for ten thousand streams, and for the server itself. */
 const LEAST_DESCRIPTORS = 12_500
 
-/** The part of them that streams may take. */
+/** The part of the descriptors that streams may take. */
 const FOR_STREAMS = 0.8
 
 const ANSWER_MS = 10_000
@@ -33,7 +33,7 @@ const said = (program: string, args: readonly string[]): Promise<string | Failur
     }
   })
 
-/** Why a program that is found does not run. */
+/** Why a program that was found does not run. */
 const brokenOf = ({ code, killed }: Failure): string => {
   if (killed) return `it printed no version within ${ANSWER_MS / 1000} s`
   if (code === "ENOEXEC") return "it is a program for another kind of machine, or damaged"
@@ -51,10 +51,13 @@ export function descriptors(limits: string): Finding {
   return faulty(about, "descriptors_few", `${says}, so ${Math.floor(most * FOR_STREAMS)} streams`)
 }
 
-/** With this many tries the kernel gives up a viewer who vanished after about 100 s; with its own 15 after 16 minutes. */
+/**
+ * With this many tries, the kernel gives up a vanished viewer after about 100 s. With its default of 15, this
+ * takes 16 minutes.
+ */
 const FEW_TRIES = 8
 
-/** How soon a viewer who vanished is noticed. `tries` is the text of `/proc/sys/net/ipv4/tcp_retries2`. */
+/** How soon a vanished viewer is noticed. `tries` is the text of `/proc/sys/net/ipv4/tcp_retries2`. */
 export function vanishing(tries: string): Finding {
   const about = "vanished viewers"
   const count = Number(tries.trim() || "NaN")
@@ -66,14 +69,14 @@ export function vanishing(tries: string): Finding {
   )
 }
 
-/** The programs that renders need, with what prints their version. */
+/** The programs that renders need, with the arguments that print their version. */
 const PROGRAMS = [
   { about: "ffmpeg", args: ["-version"], need: "renders that use it fail" },
   { about: "ffprobe", args: ["-version"], need: "videos are not checked when they are finished" },
   { about: "blender", args: ["--version"], need: "renders that use it fail" },
 ] as const
 
-/** Which of the programs are here, and in what version. */
+/** Which of the programs are installed, and in which version. */
 export const programs = (): Promise<Finding[]> =>
   Promise.all(
     PROGRAMS.map(async ({ about, args, need }) => {
@@ -88,7 +91,7 @@ export const programs = (): Promise<Finding[]> =>
 
 const UNITS = ["track-studio", "track-studio-worker"] as const
 
-/** How the units of systemd stand. */
+/** The state of the units of systemd. */
 export const units = (): Promise<Finding[]> => Promise.all(UNITS.map(unit))
 
 async function unit(name: string): Promise<Finding> {
@@ -103,7 +106,7 @@ async function unit(name: string): Promise<Finding> {
   if (stateOf("LoadState") === "not-found")
     return note(name, "not installed; packaging/install.sh installs it")
   const state = `${stateOf("ActiveState")} (${stateOf("SubState")})`
-  // A box may be for the server alone, or for a worker; what should run is enabled.
+  // A machine may be only for the server, or only for a worker. A unit that should run is enabled.
   if (stateOf("ActiveState") === "inactive" && stateOf("UnitFileState") === "disabled")
     return note(name, "installed, and not in use here; systemctl enable --now starts it")
   return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
@@ -117,7 +120,7 @@ function textOf(path: string): string {
   }
 }
 
-/** Looks at this machine: at what a server with this database needs, and at what renders need. */
+/** Examines this machine: what a server with this database needs, and what renders need. */
 export async function* examinedMachine(database: string): AsyncGenerator<Finding, void, undefined> {
   const mounts = textOf("/proc/self/mountinfo")
   if (isPostgres(database)) {

@@ -4,13 +4,13 @@ import { printable } from "../text.ts"
 import { type Answer, exchange, isHere, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
-/** The largest number there is belongs to no item, so a request for it changes nothing. */
+/** No item has the largest possible number, so a request for it changes nothing. */
 const NOTHING = "/queue/9007199254740991/cancel"
 
 /** A host name that cannot exist. */
 const FOREIGN = "doctor.invalid"
 
-/** What the server answers to a change, sent as a browser would send it from a page of this origin. */
+/** The server's answer to a change that is sent as a browser would send it from a page of this origin. */
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
@@ -19,11 +19,11 @@ const CHANGES = { POST: NOTHING, PUT: "/queue/9007199254740991", DELETE: "/queue
 
 const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
 
-/** What another program answered in the server's place. */
+/** What another program answered in place of the server. */
 const insteadOf = ({ status }: Answer): string =>
   status === 0 ? "there is no answer" : `the answer is ${status}`
 
-/** Whether refusals come from the server itself: workers act on what they say. */
+/** Whether refusals come from the server itself: workers act on their contents. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
   for (const [method, path] of Object.entries(CHANGES)) {
@@ -36,7 +36,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   return good(about, "come from the server itself, even refusals")
 }
 
-/** Whether pages may change things that should: the server's own, and no others. */
+/** Whether the right pages may change things: the server's own pages, and no others. */
 export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
   const { url } = patient
   const [unasked, own, same, foreign] = await Promise.all([
@@ -75,7 +75,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
   return [page, strangers]
 }
 
-/** Whether the server answers under a foreign name, by which a stranger's page could read everything. */
+/** Whether the server answers under a foreign name. If it does, a stranger's page could read everything. */
 export async function foreignHost(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/health", isNamed: false, headers: { host: FOREIGN } })
   if (saidIn(answer)["service"] === undefined)
@@ -83,15 +83,15 @@ export async function foreignHost(patient: Patient): Promise<Finding> {
   return faulty("other names", "host_open", `it answers to any host name, such as ${FOREIGN}`)
 }
 
-/** An address that no machine has. */
+/** An address that belongs to no machine. */
 const FORGED = "192.0.2.1"
 
-/** An address of this machine that nobody trusts as that of a proxy. */
+/** An address of this machine that no server trusts as that of a proxy. */
 const ASIDE = "127.0.0.2"
 
 const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/
 
-/** Whether an address leads to this machine alone, as that of a tunnel does. */
+/** Whether an address leads only to this machine, as that of a tunnel does. */
 async function isNear(url: URL): Promise<boolean> {
   if (isHere(url)) return true
   const found = await lookup(url.hostname.replace(/^\[|\]$/g, ""), { all: true }).catch(() => [])
@@ -108,10 +108,13 @@ export function clientOf(seen: string, isNear: boolean): Finding {
   return faulty(about, "client_hidden", `${says}, so ${so}`)
 }
 
-/** Whether the server sees where requests come from, and does not believe what a client says about that. */
+/**
+ * Whether the server sees the address from which requests come, and does not believe a client's statement
+ * about it.
+ */
 export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "addresses"
-  // A server that is asked directly would take us for a proxy.
+  // A server that is asked directly would take this program for a proxy.
   const headers = isProxied ? { "x-forwarded-for": FORGED } : {}
   const seen = async (from?: string): Promise<unknown> =>
     saidIn(await exchange(patient, { path: "/progress/stats", headers, from }))["client_address"]
@@ -122,7 +125,8 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
   }
   if (typeof address !== "string") return unknown(about, "the server does not show them")
   if (address !== FORGED) return clientOf(address, await isNear(patient.url))
-  // A proxy that adds to what a client says is right. From its own address, which is trusted, that is not seen.
+  // A proxy that adds its own address to the client's statement is right. From the proxy's address, which is
+  // trusted, this cannot be seen.
   const aside = isHere(patient.url) ? await seen(ASIDE) : FORGED
   if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")
   return faulty(
@@ -170,7 +174,7 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
   return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
 }
 
-/** Whether the query of an address arrives: it holds filters, tickets, and where to resume. */
+/** Whether the query of an address arrives: it has filters, tickets, and the place at which to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
   if (refusalIn(answer).code === "invalid") return good("queries", "arrive unchanged")
@@ -183,10 +187,10 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
   return unknown("queries", insteadOf(answer))
 }
 
-/** Long enough for two answers to have different times. */
+/** Long enough that two answers have different times. */
 const APART_MS = 20
 
-/** Whether a cache on the way answers in the server's place. */
+/** Whether a cache on the way answers in place of the server. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
   const first = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
   await new Promise((resolve) => setTimeout(resolve, APART_MS))

@@ -25,7 +25,7 @@ function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undef
   })
 }
 
-/** What a plain request for a WebSocket is answered. */
+/** The answer to a plain request for a WebSocket. */
 const asked = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
   exchange(patient, {
     path: SOCKET,
@@ -53,7 +53,7 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   const says = `do not open: ${what}`
   if (isLimit(answer)) return faulty(about, "limited", says)
   if (code !== "forbidden") return faulty(about, "not_upgraded", says)
-  // A caller who may watch is refused because the server sees another host than the page, or another scheme.
+  // A caller who may watch is refused if the server sees another host or another scheme than the page has.
   const same = await asked(patient, { "sec-fetch-site": "same-origin" })
   return faulty(about, refusalIn(same).code === "forbidden" ? "host_changed" : "scheme_lost", says)
 }

@@ -56,14 +56,14 @@ function headersOf({ headers }: Answer): readonly Finding[] {
   ]
 }
 
-/** What every stream of a server carries. */
+/** The headers that every stream of a server has. */
 const EXPECTED = {
   "content-type": "text/event-stream",
   "cache-control": "no-transform",
   "x-content-type-options": "nosniff",
 }
 
-/** Whether streams are compressed for those who allow it, as browsers do. */
+/** Whether streams are compressed for clients that allow it, as browsers do. */
 export async function compressionOf(patient: Patient): Promise<Finding> {
   const { headers, headMs } = await opened(patient, { "accept-encoding": "gzip, deflate, br, zstd" })
   const encoding = headers["content-encoding"] ?? "identity"
@@ -76,7 +76,7 @@ export async function compressionOf(patient: Patient): Promise<Finding> {
   )
 }
 
-/** Whether a last event ID reaches the server. This one was never given, so the server answers with a gap. */
+/** Whether a last event ID reaches the server. No server gave this ID, so the server answers with a gap. */
 export async function resumptionOf(patient: Patient): Promise<Finding> {
   const { text } = await opened(patient, { "last-event-id": "doctor" })
   if (!isLive(text)) return unknown("resuming", "the request got no stream")
@@ -91,7 +91,7 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
 /** How often a server sends a keepalive, unless it was started with another time. */
 const KEEPALIVE_MS = 15_000
 
-/** An idle stream, watched until it ends or the time for it is over; 0 seconds open none. */
+/** An idle stream, watched until it ends or its time is over. With 0 seconds, none is opened. */
 export const idleStream = (patient: Patient): Promise<Answer> | undefined =>
   patient.idleMs === 0
     ? undefined

@@ -56,10 +56,13 @@ const STREAMING = {
   unfinished: "\n",
 } as const
 
-/** Two streams that are cut for the same reason end no further apart than this. */
+/** If two streams are cut for the same reason, their ends are at most this far apart. */
 const TOGETHER_MS = 500
 
-/** What is answered in the server's place to a request that is ended early: nothing, "Request Timeout", "Gateway Timeout". */
+/**
+ * Answers that are given in place of the server to a request that is ended early: nothing, "Request Timeout",
+ * "Gateway Timeout".
+ */
 const TIMEOUTS: readonly number[] = [0, 408, 504]
 
 /** Whether a proxy has ended a request early, or its stream. */
@@ -69,9 +72,9 @@ const isCut = (answer: Answer): boolean =>
   refusalIn(answer).code === ""
 
 /**
- * Whether a body may pause, as a renderer does in a frame that takes long. Some proxies limit the pause itself, others
- * the time in which nothing is sent in either direction. `idle` is a stream whose request has no body: what cuts that
- * one is no limit on bodies.
+ * Whether a body may pause, as a renderer does in a frame that takes long. Some proxies limit the pause
+ * itself, others the time in which nothing is sent in either direction. `idle` is a stream whose request has
+ * no body: if that one is cut, the limit is not one on bodies.
  */
 export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefined): Promise<Finding> {
   const about = "ingest, pauses"

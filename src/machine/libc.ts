@@ -48,12 +48,12 @@ export const lock = (descriptor: number): boolean =>
 
 const NO_WAIT = 1
 
-/** Takes note that a child of this process has ended, so that the kernel forgets it. */
+/** Collects a child of this process that has ended, so that the kernel forgets it. */
 export const forget = (pid: number): void => void libc()?.waitpid(pid, null, NO_WAIT)
 
 /**
- * Lets the kernel end this process by SIGALRM, `seconds` from now, even while it waits for a disk and
- * no timer has its turn.
+ * Lets the kernel end this process by SIGALRM, `seconds` from now, even if the process waits for a disk and
+ * no timer runs.
  */
 export const endIn = (seconds: number): void => void libc()?.alarm(seconds)
 
@@ -68,9 +68,12 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
 
 const POLL_ERROR = 8
 
-/** Whether any process still has the other end of a pipe into which we write; true also where that is unknown. */
+/**
+ * Whether any process still has the other end of a pipe into which this process writes; true also if that is
+ * unknown.
+ */
 export function isRead(descriptor: number): boolean {
-  // The descriptor, what we wait for, and what the kernel says of it.
+  // The descriptor, the awaited events, and the kernel's answer.
   const polled = new DataView(new ArrayBuffer(8))
   polled.setInt32(0, descriptor, true)
   return libc()?.poll(ptr(polled), 1, 0) !== 1 || (polled.getInt16(6, true) & POLL_ERROR) === 0
@@ -80,8 +83,8 @@ const THIS_PROCESS = 0
 const LIMIT_OF_LOCKS = 10
 
 /**
- * Runs `run` while this process has another limit of file locks, which the processes that it starts keep. If
- * the limit cannot be set, it stays as it is.
+ * Runs `run` while this process has another limit of file locks; the processes that it starts keep that
+ * limit. If the limit cannot be set, it stays as it is.
  */
 export function withLockLimit<T>(limit: bigint, run: () => T): T {
   const before = new BigUint64Array(2)
@@ -112,9 +115,9 @@ export interface Polled {
   readonly data: bigint
 }
 
-/** Changes what is waited for; returns whether that was possible. */
+/** Changes the awaited events; returns whether that was possible. */
 export function poll({ epoll, descriptor, events, data }: Polled): boolean {
-  // The kernel packs the two on x86 alone.
+  // Only on x86 does the kernel pack the two.
   const at = process.arch === "x64" ? 4 : 8
   const event = new DataView(new ArrayBuffer(at + 8))
   event.setUint32(0, events, true)

@@ -11,7 +11,7 @@ const RESERVED = 8
 /** The name of this machine. */
 export const machineName = (): string => hostname()
 
-/** With fewer descriptors left than this part of all, they are few. */
+/** If less than this part of all descriptors is left, they are few. */
 export const FEW = 0.1
 
 /** A few descriptors in reserve, and how many are left beside them. */
@@ -39,7 +39,7 @@ export class SpareDescriptors {
     }
   }
 
-  /** Gives the reserve away, to what comes next. */
+  /** Releases the reserve, so that the next users get the descriptors. */
   release(): void {
     for (const descriptor of this.#held.splice(0)) closeSync(descriptor)
   }
@@ -60,23 +60,23 @@ export function openDescriptors(): number {
   }
 }
 
-/** Bytes that are free on the disk of a folder. */
+/** The free bytes on the disk of a folder. */
 export function freeBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize
 }
 
-/** How large a file is, in bytes; 0 if it is not there. */
+/** The size of a file in bytes; 0 if it does not exist. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /**
- * Writes a file for its owner alone that takes this many bytes of the disk, in small pieces, so that other requests do
- * not wait.
+ * Writes a private file that takes this many bytes of the disk. It is written in small pieces, so that other
+ * requests do not wait.
  */
 export async function reserve(path: string, bytes: number): Promise<void> {
   const file = await open(path, "w", 0o600)
   try {
-    // A file system that compresses would keep nothing free for zeros.
+    // Zeros would take no room on a file system that compresses.
     const piece = crypto.getRandomValues(new Uint8Array(PIECE_BYTES))
     for (let written = 0; written < bytes; written += PIECE_BYTES) await file.write(piece)
     await file.sync()

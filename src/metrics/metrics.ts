@@ -21,8 +21,8 @@ export interface Sample {
 type Read = () => number | readonly Sample[] | Promise<number | readonly Sample[]>
 
 /**
- * The metrics of one server. Counters and histograms are asked for once and then kept by what counts, so that
- * counting is an addition. Gauges are read when the text is made.
+ * The metrics of one server. The code that counts gets its counters and histograms once and keeps them, so
+ * that counting is only an addition. Gauges are read when the text is made.
  */
 export class Metrics {
   readonly #counters = new Map<string, Series<Counter>>()
@@ -52,7 +52,7 @@ export class Metrics {
     return this.histograms(name).of()
   }
 
-  /** Says how a gauge is read. */
+  /** Sets how a gauge is read. */
   read(name: ReadName, read: Read): void {
     this.#reads.set(name, read)
   }
