@@ -44,7 +44,7 @@ const partOf = (counts: readonly Count[], { fraction }: Percent): number =>
 /** Until it is known whether a percentage is that of the step at the head of its line, the least of both counts. */
 function leastOf(counts: readonly Count[], percent: Percent): number {
   const [head] = counts
-  const isStep = counts.length === 1 && head?.isHead && !isOf(head, percent)
+  const isStep = counts.length === 1 && head?.isHead
   return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
 }
 

@@ -82,7 +82,8 @@ class Lines implements LineReader {
   #isEnclosing = false
   /** How many lines may still be those of a subtitle. */
   #saidLines = 0
-  #message = ""
+  /** The line that was told last. */
+  #text = ""
   #lines = 0
   #secondMs: number
   #secondAt = 0
@@ -287,7 +288,7 @@ class Lines implements LineReader {
     if (fraction !== undefined) this.#hasTold = true
     if (fraction !== undefined)
       this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: false })
-    this.#message = report.message ?? ""
+    this.#text = report.message ?? ""
     return { ...(this.#hasTold && this.#progress()), ...report }
   }
 
@@ -300,9 +301,9 @@ class Lines implements LineReader {
   }
 
   #report(text: string, unit: Unit | undefined): Report | undefined {
+    if (text === this.#text) return undefined
+    this.#text = text
     const message = text.slice(0, MAX_MESSAGE).toWellFormed()
-    if (message === this.#message) return undefined
-    this.#message = message
     return { ...this.#progress(), ...(unit && !this.#turns.isVoid && { unit }), message }
   }
 }

@@ -3,8 +3,8 @@ const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\
 /** Nor do these, unless a word of the work is beside them: models are fetched, packages and sources installed. */
 const USUALLY = new RegExp(
   [
-    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|cloning|installing|upgrading|loaded|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
-    "\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
+    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
+    "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
     "\\breading (?:package lists|database|state information)|\\bbuilding dependency tree",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
     // tqdm draws bytes a second for nothing but what is fetched or sent.
@@ -12,7 +12,8 @@ const USUALLY = new RegExp(
   ].join("|"),
   "i",
 )
-const WORK = /render|encod|export|convert|upload/i
+const WORK =
+  /render|encod|export|convert|upload|process|mix|mux|composit|generat|sampling|scaling|interpolat|denois|transcri|separat|stitch|concat/i
 /** A line that says what the bar below it fetches or installs. */
 const ANNOUNCES =
   /(?:^\s*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing to unpack|setting up|get:\d+)\b|saving to: )/iu

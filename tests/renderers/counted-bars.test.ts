@@ -10,6 +10,11 @@ test("a step in brackets is around its percentage from the first line on, as lon
   expect(shown).toEqual([0, 20, 33, 33, 53, 66, 73, 86, 100])
 })
 
+test("a percentage that happens to be that of its step's number is no proof that it is of all steps", () => {
+  const half = each([0, 10, 30, 50], (k) => `[1/2] encoding ${k}%\n`)
+  expect(read(half, 10)).toMatchObject({ last: 25, most: 25 })
+})
+
 test.each([
   ["told at 0, as name and value", 10, "frame: ", 20],
   ["told later", 0.5, "", 10],

@@ -85,6 +85,12 @@ const WHOLE: readonly Program[] = [
     45,
     45,
   ],
+  [
+    "a line that differs behind its message",
+    lf(...[10, 45].map((n) => `${"song ".repeat(99)}encoded ${n}%`)),
+    45,
+    45,
+  ],
   ["Chinese, without spaces", lf("正在渲染 第10帧/共90帧 10%", "正在渲染 第45帧/共90帧 45%"), 45, 45],
   ["a log with clocks in brackets", lf("[12:33:10] rendering: 12%", "[12:33:20] rendering: 45%"), 45, 45],
   [
