@@ -1,6 +1,6 @@
 import { expect, jest, spyOn, test } from "bun:test"
 
-import { every, Repeating, within } from "../src/service.ts"
+import { every, Repeating, stopAll, within } from "../src/service.ts"
 
 /** An event that a test can wait for. */
 function happening() {
@@ -177,4 +177,23 @@ test("a limit of time is over or not, and its timer ends with what it limits", a
     setting.mockRestore()
     clearing.mockRestore()
   }
+})
+
+test("all services are stopped though one of them fails, and each failure is told", async () => {
+  const [stopped, failures]: [string[], unknown[]] = [[], []]
+  const service = (name: string, failure?: Error) => ({
+    start: () => Promise.resolve(),
+    async stop() {
+      if (failure) throw failure
+      await Bun.sleep(1)
+      stopped.push(name)
+    },
+  })
+  const [one, two] = [new Error("one"), new Error("two")]
+  const services = [service("a"), service("b", one), service("c"), service("d", two)]
+  await stopAll(services, (error) => void failures.push(error))
+  expect([stopped, failures]).toEqual([
+    ["a", "c"],
+    [one, two],
+  ])
 })

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { bandWords, byName, duration, leftIn, leftWords, shownOf, tookWords } from "../src/text.ts"
+import { bandWords, byName, duration, leftIn, leftWords, shellWord, shownOf, tookWords } from "../src/text.ts"
 
 test("a duration reads as a clock does: a second counts once it has passed", () => {
   expect([-3, 0, 42, 59.9, 723, 7205, 172_799, 172_800, 187_260].map(duration)).toEqual([
@@ -58,4 +58,11 @@ test("what is shown is the time where that is known, in whole percent", () => {
   expect(shownOf({ progress: 75 })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: null })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: 41.9 })).toBe(41)
+})
+
+test("a text is one word for a shell, whatever is in it", () => {
+  for (const text of ["plain", "two words", "it's 'quoted' \"twice\"", "$HOME `id` \\ *\n#", ""]) {
+    const { stdout } = Bun.spawnSync(["sh", "-c", `printf %s ${shellWord(text)}`])
+    expect(stdout.toString()).toBe(text)
+  }
 })

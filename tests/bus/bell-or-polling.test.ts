@@ -233,3 +233,30 @@ test("a bus that hears again looks at once for what it may have missed", async (
   expect(ringsAfter).toBe(ringsAtHearing + 1)
   await bus.stop()
 }, 30_000)
+
+test("a bell that does not open in time is given up, and another one is opened", async () => {
+  const deaf = Promise.withResolvers<unknown>()
+  let [opened, closed] = [0, 0]
+  const again = Promise.withResolvers<void>()
+  const bus = new BellOrPollingBus({
+    bell: () => ({
+      open() {
+        opened += 1
+        if (opened === 2) again.resolve()
+        return new Promise(() => undefined)
+      },
+      say: () => Promise.resolve(),
+      close: () => void (closed += 1),
+    }),
+    mergeMs: 1,
+    onDeaf: deaf.resolve,
+    onHears: () => undefined,
+    onError: deaf.reject,
+  })
+  await bus.start()
+  expect(await deaf.promise).toMatchObject({ message: "it could not connect in time" })
+  await again.promise
+  expect(closed).toBe(1)
+  await bus.stop()
+  expect(closed).toBe(2)
+})

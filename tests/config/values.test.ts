@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
-import { itemInHand, setting, stateFolder } from "../../src/config/config.ts"
+import { itemInHand, setting, stateFolder, token } from "../../src/config/config.ts"
 import type { SettingName } from "../../src/config/settings.ts"
 
 /** The value of a setting that is given by its flag. */
@@ -80,4 +80,12 @@ test("a command works on an item only if it has the lease as well as the number"
     { ...id, TRACK_STUDIO_LEASE: "" },
   ])
     expect(itemInHand(env)).toBeUndefined()
+})
+
+test("the token of the environment is sent, whatever file is named beside it", () => {
+  const env = { TRACK_STUDIO_TOKEN: "tsk_of_the_environment" }
+  for (const given of [{}, { "token-file": "/no/such/file" }])
+    expect(token(given, { ...env, TRACK_STUDIO_TOKEN_FILE: "/no/such/file" })).toBe(env.TRACK_STUDIO_TOKEN)
+  expect(token({}, {})).toBeUndefined()
+  expect(() => token({ "token-file": "/no/such/file" }, {})).toThrow("does not exist")
 })

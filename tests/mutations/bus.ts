@@ -52,4 +52,15 @@ export const BUS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/bus/bell-or-polling.ts",
+    ["tests/bus/bell-or-polling.test.ts"],
+    [
+      [
+        "a bell that does not open in time is spoken to",
+        'if (!(await within(OPEN_MS, bell.open(hear, lost)))) throw new Error("it could not connect in time")',
+        "await within(OPEN_MS, bell.open(hear, lost))",
+      ],
+    ],
+  ),
 ]

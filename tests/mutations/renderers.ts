@@ -145,4 +145,26 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/blender-frames.ts",
+    ["tests/renderers/blender.test.ts"],
+    [
+      [
+        "a frame with more layers than before is more than done",
+        "Math.max(this.#layersBefore, seen, 1)",
+        "Math.max(this.#layersBefore, 1)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/blender-failures.ts",
+    ["tests/renderers/blender.test.ts"],
+    [
+      [
+        "an error that names memory means that it is gone",
+        "return out >= 0 && MEMORY.test(said.slice(out))",
+        "return out >= 0 || MEMORY.test(said)",
+      ],
+    ],
+  ),
 ]

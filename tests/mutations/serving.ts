@@ -137,4 +137,37 @@ export const SERVING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/config/config.ts",
+    ["tests/config/values.test.ts"],
+    [
+      [
+        "the token of a file is sent instead of the environment's",
+        '  if (secret !== "") return secret\n',
+        '  if (secret !== "" && setting("token-file", given, env) === undefined) return secret\n',
+      ],
+    ],
+  ),
+  ...of(
+    "src/text.ts",
+    ["tests/text.test.ts"],
+    [
+      [
+        "a word with two quotes ends in the shell",
+        "text.replaceAll(\"'\", `'\\\\''`)",
+        "text.replace(\"'\", `'\\\\''`)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/service.ts",
+    ["tests/service.test.ts"],
+    [
+      [
+        "the failure of one service keeps the others running",
+        "await Promise.allSettled(services.map((service) => service.stop()))",
+        "await Promise.all(services.map((service) => service.stop())).then(() => [])",
+      ],
+    ],
+  ),
 ]
