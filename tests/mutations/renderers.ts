@@ -147,7 +147,7 @@ export const RENDERERS: readonly Mistake[] = [
   ),
   ...of(
     "src/renderers/blender-frames.ts",
-    ["tests/renderers/blender.test.ts"],
+    ["tests/renderers/blender-frames.test.ts"],
     [
       [
         "a frame with more layers than before is more than done",
@@ -158,7 +158,7 @@ export const RENDERERS: readonly Mistake[] = [
   ),
   ...of(
     "src/renderers/blender-failures.ts",
-    ["tests/renderers/blender.test.ts"],
+    ["tests/renderers/blender-failures.test.ts"],
     [
       [
         "an error that names memory means that it is gone",

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
 import { framesAsked, mustShowFrames } from "../../src/renderers/blender-command-line.ts"
-import { FrameInHand } from "../../src/renderers/blender-frames.ts"
 import { ascends, capture, listen } from "./captures.ts"
 
 describe("the real output of Blender 3.4", () => {
@@ -319,31 +318,6 @@ describe("Blender's error messages", () => {
     "HIP Error: hipErrorOutOfMemory in hipMalloc(&device_pointer, size) (device_impl.cpp:412)",
   ])("memory that is gone always fails: %s", (line) => {
     expect(listen("blender", 1, `${line}\n`, SAVED).failure).toBe(line.replace(/^.*\| /, ""))
-  })
-
-  test.each([
-    "Error: the memory of the last frame could not be kept",
-    "Error: the frame is out of its range",
-    "Out of memory? See the manual",
-    "Fra:1 Mem:9M | Error | Peak: out of 9M memory",
-  ])("other words of memory fail nothing: %s", (line) => {
-    expect(listen("blender", 1, `${line}\n`, SAVED).failure).toBeUndefined()
-  })
-
-  test("a frame with more layers than the ones before is done when all of them are", () => {
-    const inHand = new FrameInHand()
-    const finished = "Fra:1 Mem:9M | Scene, Layer | Finished"
-    inHand.hear(finished)
-    inHand.next()
-    inHand.hear(finished)
-    expect(inHand.fraction).toBe(1)
-    inHand.hear("Fra:2 Mem:9M | Scene, Layer | Sample 8/16")
-    expect(inHand.fraction).toBe(0.75)
-    inHand.hear(finished)
-    expect(inHand.fraction).toBe(1)
-    inHand.next()
-    inHand.hear(finished)
-    expect(inHand.fraction).toBe(0.5)
   })
 
   test("a frame that could not be saved always fails, and so does one of many that is missing", () => {

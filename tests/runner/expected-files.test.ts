@@ -86,6 +86,14 @@ test("an ffprobe that takes too long, does not run, or is not installed, verifie
   }
 })
 
+test("why a file cannot be read is said in ffprobe's last words, with the name that the user knows", async () => {
+  const broken = join(folder.path, "broken-ffprobe")
+  const script = "#!/bin/sh\necho warned >&2; echo file:song.mp4: Invalid data in file:song.mp4 >&2; exit 1\n"
+  writeFileSync(broken, script, { mode: 0o755 })
+  const reason = "song.mp4: Invalid data in song.mp4"
+  expect(await probe("song.mp4", broken)).toEqual({ kind: "broken", reason })
+})
+
 test.skipIf(ffmpeg === null)("what has no length is a picture if it has the name of one", async () => {
   const [film, still] = [path(".h264"), path(".avif")]
   // Both are raw video, which has no length, as an AVIF has none.

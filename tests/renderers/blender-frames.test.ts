@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test"
+
+import { FrameInHand } from "../../src/renderers/blender-frames.ts"
+
+test("a frame with more layers than the ones before is done when all of them are", () => {
+  const inHand = new FrameInHand()
+  const finished = "Fra:1 Mem:9M | Scene, Layer | Finished"
+  inHand.hear(finished)
+  inHand.next()
+  inHand.hear(finished)
+  expect(inHand.fraction).toBe(1)
+  inHand.hear("Fra:2 Mem:9M | Scene, Layer | Sample 8/16")
+  expect(inHand.fraction).toBe(0.75)
+  inHand.hear(finished)
+  expect(inHand.fraction).toBe(1)
+  inHand.next()
+  inHand.hear(finished)
+  expect(inHand.fraction).toBe(0.5)
+})
