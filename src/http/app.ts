@@ -129,15 +129,12 @@ function crossOrigin(origins: readonly string[]) {
   })
 }
 
-/** The status of an answer. A WebSocket has answered by itself. */
-const statusOf = (answer: unknown, set: number | string | undefined): number =>
-  answer instanceof Response
-    ? answer.status
-    : typeof set === "number"
-      ? set
-      : answer === undefined
-        ? 101
-        : 200
+/** The status of an answer. A handshake of a WebSocket has answered by itself, and leaves the status as it was. */
+function statusOf(answer: unknown, set: number | string | undefined): number {
+  if (answer instanceof Response) return answer.status
+  const status = typeof set === "number" ? set : 200
+  return answer === undefined && status === 200 ? 101 : status
+}
 
 const OPTIONS = {
   normalize: false,

@@ -6,6 +6,7 @@ import { found } from "../engines.ts"
 import { type Exposed, labelsOf, parsed, valueOf } from "../metrics/exposition.ts"
 import { Reader } from "../reader.ts"
 import { start, type TestServer, textOf } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
 import { asked, attempt } from "../worker.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
@@ -153,6 +154,8 @@ test("every refusal is counted by its reason, and every answer by its route and 
   await fetch(`${server.url}/api/v1/queue`, { headers: { host: "evil.example" } })
   await server.api("GET", "/queue/4000", undefined, auth)
   await server.api("GET", "/nothing/here", undefined, auth)
+  const socket = await WebSocketReader.open(server.url, "/progress/ws", auth)
+  socket.leave()
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)
   expect((await server.api("POST", "/queue", { song_id: 1 }, bearer(secret))).status).toBe(403)
@@ -166,6 +169,7 @@ test("every refusal is counted by its reason, and every answer by its route and 
   expect(grown('refused_total{reason="token"}')).toBeGreaterThan(0)
   expect(grown('refused_total{reason="rate"}')).toBeGreaterThan(0)
   expect(grown('http_requests_total{route="GET /api/v1/queue/:id",code="404"}')).toBeGreaterThan(0)
+  expect(grown('http_requests_total{route="GET /api/v1/progress/ws",code="101"}')).toBe(1)
   // The guard answers before a route is looked for.
   expect(grown('http_requests_total{route="none",code="404"}')).toBe(1)
   expect(grown('http_requests_total{route="none",code="403"}')).toBe(1)

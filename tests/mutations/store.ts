@@ -83,4 +83,15 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/open.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "the group of the owner may read the database",
+        "(file.mode & 0o077) !== 0",
+        "(file.mode & 0o007) !== 0",
+      ],
+    ],
+  ),
 ]

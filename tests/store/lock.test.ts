@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
@@ -109,6 +109,19 @@ test("a log that is gone, or cannot be read, after a server that was killed is s
   // SQLite itself removes the log of a database that is closed.
   expect(warning(() => undefined)).toBe("")
 })
+
+test.each([0o640, 0o604, 0o660, 0o755])(
+  "a database of the mode %o, as a copy may have it, is open to nobody else once a server has opened it",
+  (mode) => {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    opened(database)
+    const files = [database, `${database}.lock`]
+    for (const file of files) chmodSync(file, mode)
+    opened(database)
+    expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600])
+  },
+)
 
 test("nobody else can open a new database at any moment, whatever the mask of the process is", async () => {
   using folder = temporaryFolder()
