@@ -110,7 +110,7 @@ class Page {
     })
   }
 
-  /** Follows what the reader does outside of the two screens. */
+  /** Handles what the reader does outside of the two screens. */
   #listen(): void {
     addEventListener("popstate", () => this.#route(true))
     watchShared()
@@ -126,7 +126,7 @@ class Page {
     listenForKeys(() => this.#search())
   }
 
-  /** Asks for a token, once until the page is loaded again: the badge asks again. */
+  /** Asks the reader for a token, once until the page is loaded again. The badge asks again. */
   async #askToken(): Promise<void> {
     this.#isAsking = true
     const token = await askToken(whyToken(this.#model.connection.needsToken))
@@ -138,7 +138,7 @@ class Page {
     if (added) notify(`Added ${nameOf(added)} (#${added.id})`)
   }
 
-  /** Hidden tabs get no frames, so that their title and icon are kept apart from what is drawn. */
+  /** A hidden tab gets no frames, so its title and icon are updated separately. */
   #changed(): void {
     this.#glance()
     if (this.#framed) return
@@ -151,12 +151,12 @@ class Page {
         this.#workers.soon()
       }
       const isLive = this.#model.isLive()
-      // Whatever counts on by itself stops, or goes on again.
+      // Everything that counts by itself stops, or continues.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
       closeStrayMenu()
       if (isLive && !this.#wasLive) {
         this.#rights.soon()
-        // Another one may answer now.
+        // Another server may answer now.
         void showVersion()
       }
       this.#wasLive = isLive
@@ -213,7 +213,7 @@ class Page {
     return { running, done, isLive, hasFailed: this.#failedUnseen, title }
   }
 
-  /** Leads to the search, from an item's page too. */
+  /** Moves the focus to the search, also from an item's page. */
   #search(): void {
     if (this.#screen !== this.#home) {
       history.pushState(null, "", BASE.pathname)
@@ -241,7 +241,7 @@ class Page {
     if (id === null) this.#home.want(queryIn(location.search))
     if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
     else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
-    // Another view of the queue keeps what has the focus.
+    // Another view of the queue does not move the focus.
     if (moved && before === this.#home && this.#screen === before) return this.#changed()
     this.#main.replaceChildren(this.#screen.element)
     this.#screen.frame({ ids: new Set(), lists: true, all: true })
@@ -252,7 +252,7 @@ class Page {
   }
 }
 
-/** The item whose page a path is; null for the queue's, undefined for neither. */
+/** The item to whose page a path leads; null for the queue's page, undefined for neither. */
 function screenPath(path: string): number | null | undefined {
   if (path === BASE.pathname) return null
   const [, id] = /^items\/([1-9][0-9]{0,15})$/.exec(path.slice(BASE.pathname.length)) ?? []
@@ -299,7 +299,9 @@ function forgetting(): void {
 /** The version of the server that answered last; at first the one from which the page came. */
 let shownVersion: string | undefined
 
-/** Shows the server's version. A page that stays open while the server is upgraded is of the former one. */
+/**
+ * Shows the server's version. A page that stays open while the server is upgraded has the previous version.
+ */
 async function showVersion(): Promise<void> {
   const health = await server.health().catch(() => undefined)
   if (!health) return

@@ -7,7 +7,7 @@ export const DETAILS = ["band", "clock", "time"] as const
 /** One of them. */
 export type Detail = (typeof DETAILS)[number]
 
-/** What the rows of a board would like to show: the widths of the longest texts, 0 for none. */
+/** The space that the rows of a board would like: the widths of the longest texts, 0 for none. */
 export interface Wish {
   /** The number and the title. */
   readonly name: number
@@ -33,17 +33,18 @@ export interface Columns {
   readonly rest: number
 }
 
-/** The narrowest bar. */
+/** The least width of a bar. */
 export const MIN_BAR = 10
 const [MIN_NAME, MAX_BAR, PERCENT, GAP] = [8, 40, 4, 2]
-/** A shorter piece of a step says nothing. */
+/** A shorter part of a step's name is useless. */
 const LEAST_REST = 12
-/** What most steps need: the bar grows only beyond that. */
+/** The width that most steps need: the bar grows only beyond that. */
 const WISHED_REST = 20
 
 /**
- * Divides the columns of a terminal. What matters less gives way first: the length of the bar, the figures of the pace,
- * the band of the time left, the step, then the clock, the time left, and the bar.
+ * Divides the columns of a terminal. The least important part gets less room first: the length of the bar,
+ * the figures of the pace, the band of the time left, the step, then the time of the end, the time left, and
+ * the bar.
  */
 export function columnsFor(columns: number, { name: longest, left: lefts, step, pace }: Wish): Columns {
   const name = Math.min(longest, Math.max(MIN_NAME, Math.round(columns * 0.3)))

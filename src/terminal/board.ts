@@ -49,7 +49,7 @@ type Link =
       readonly sinceMs: number
     }
 
-/** What a stream says, as far as a board shows it. */
+/** What a stream sends, as far as a board shows it. */
 export type Said =
   /** A change of an item. */
   | { readonly type: "update"; readonly update: ProgressUpdate }
@@ -82,15 +82,16 @@ const momentOf = (time: string | null): number | undefined => (time === null ? u
 const count = (n: number, word: string): string => `${n.toLocaleString("en")} ${word}`
 
 /**
- * What is being rendered, for a terminal: a line with a bar for each running item, and a summary. It takes what a
- * stream says and draws it. It reads no clock, and knows neither terminal nor server.
+ * The items that are being rendered, for a terminal: a line with a bar for each running item, and a summary.
+ * It takes what a stream sends and draws it. It reads no clock, and knows neither the terminal nor the
+ * server.
  */
 export class Board {
   readonly #queueId: number | undefined
   readonly #zone: Zone
   readonly #running = new Map<number, ProgressUpdate>()
   readonly #waiting = new Map<number, ProgressUpdate>()
-  /** Items that were shown before a gap, and not mentioned since. */
+  /** Items that were shown before a gap, and that the stream has not mentioned since. */
   #doubtful: Set<number> | undefined
   #only: ProgressUpdate | undefined
   #above: Piece[][] = []
@@ -98,8 +99,9 @@ export class Board {
   #failed = 0
   #cancelled = 0
   /**
-   * By how much our clock is ahead of the server's, as far as is known. An update that has just come shows it; one of a
-   * snapshot may be of any age, and shows only by how much our clock is behind at least.
+   * By how much this machine's clock is ahead of the server's, as far as that is known. A new update shows
+   * it. An update of a snapshot may be of any age, so it shows only by how much this machine's clock is
+   * behind at least.
    */
   #aheadMs = 0
   #isClockKnown = false
@@ -141,7 +143,7 @@ export class Board {
 
   /** The stream is live from here on. */
   live(nowMs: number): void {
-    // What the snapshot after a gap does not mention is finished, or deleted.
+    // An item that the snapshot after a gap does not mention is finished or deleted.
     for (const id of this.#doubtful ?? []) {
       this.#running.delete(id)
       this.#waiting.delete(id)
@@ -153,7 +155,7 @@ export class Board {
 
   /** Updates were left out. */
   gap(gap: { readonly reason: string; readonly missed: number | null }, nowMs: number): void {
-    // After these the stream goes on with what has changed; after any other gap it sends a whole snapshot.
+    // After these, the stream continues with the changes. After any other gap, it sends a whole snapshot.
     const goesOn = gap.reason === "slow" || gap.reason === "unreadable"
     if (!goesOn) this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
     this.#above.push([[`${this.#zone.clock(nowMs)} ${gapOf(gap)}`, "dim"]])
@@ -166,7 +168,7 @@ export class Board {
     this.#pausedMs = undefined
   }
 
-  /** The stream has ended, and no other follows. */
+  /** The stream has ended, and there is no next one. */
   ended(reason: string, nowMs: number): void {
     this.#link = { state: "offline", reason, sinceMs: this.#staleSinceMs(nowMs) }
   }
@@ -202,7 +204,7 @@ export class Board {
     if (status === "completed") this.#completed += 1
     else if (outcome === "cancelled") this.#cancelled += 1
     else this.#failed += 1
-    // The time of the update, not of its arrival: that may be long after.
+    // The time of the update and not of its arrival, which may be long after.
     const time: Piece = [this.#zone.clock(Date.parse(timestamp)), "dim"]
     const name: Piece = [titled(update), "bold"]
     const mark: Piece =

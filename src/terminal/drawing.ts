@@ -19,8 +19,8 @@ export interface TerminalScreen {
 const FORESEE_MS = 5000
 
 /**
- * Gives a board the time at which everything is done, now and every 5 s until it is disposed: `ask` answers the
- * seconds until then. `now` is in epoch milliseconds, by default the machine's.
+ * Gives a board the time at which everything is done, now and every 5 s until it is disposed. `ask` returns
+ * the seconds until then. `now` is in epoch milliseconds, by default the machine's.
  */
 export function foreseeing(
   board: Board,
@@ -57,7 +57,7 @@ class Frames {
     this.#board = board
   }
 
-  /** The frame of now, or nothing when it looks like the last one and is not `forced`. */
+  /** The present frame, or nothing if it equals the last one and is not `forced`. */
   next(view: View, isForced: boolean): string | undefined {
     const [above, drawn] = [this.#board.news(view), this.#board.draw(view)]
     const state = JSON.stringify([view.columns, drawn])
@@ -66,7 +66,7 @@ class Frames {
     return this.#region.frame(above, drawn, view.columns)
   }
 
-  /** The last frame is not in its place any more: the next one begins below. */
+  /** The last frame is no longer in its place: the next one begins below. */
   leave(): void {
     this.#region.leave()
     this.#last = ""
@@ -74,8 +74,8 @@ class Frames {
 }
 
 /**
- * Draws a board in place for as long as something is said, and once more at the end. `take` gives the board what was
- * said. A frame is drawn only when it is asked for, so a slow terminal gets fewer frames, and no old ones.
+ * Draws a board in place as long as `said` brings something, and once more at the end. `take` passes it to
+ * the board. A frame is drawn only on request, so a slow terminal gets fewer frames, and no old ones.
  */
 export async function* drawing<T>(
   board: Board,

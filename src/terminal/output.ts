@@ -2,8 +2,8 @@ import { counted, printable } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 
 /**
- * Writes what a command printed piece by piece as text that cannot control a terminal; what is missing has its
- * own line.
+ * Writes the output of a command piece by piece, as text that cannot control a terminal. A missing part is
+ * shown as a line of its own.
  */
 export class OutputText {
   #attempt: number | undefined

@@ -25,7 +25,7 @@ export const colourless: Style = (text) => text
 /** How many columns a text takes. */
 export type WidthOf = (text: string) => number
 
-/** The text cut to a width, with an ellipsis where something is missing. */
+/** The text cut to a width, with an ellipsis if something is missing. */
 export function cut(text: string, width: number, widthOf: WidthOf): string {
   if (widthOf(text) <= width) return text
   let kept = ""
@@ -72,8 +72,8 @@ export function line(
 }
 
 /**
- * A bar of `width` columns, filled to `percent`; distinguished by shape if there are no colours. A guess is drawn in
- * dashes.
+ * A bar of `width` columns, filled to `percent`. If there are no colours, the shape shows the difference. A
+ * guess is drawn in dashes.
  */
 export function bar(
   percent: number,

@@ -42,7 +42,7 @@ const zone = (read: (ms: number) => Reading, suffix = ""): Zone => ({
   },
 })
 
-/** UTC, and says so: what the server shows to clients that have named no zone. */
+/** UTC, with its name: for clients that have named no zone. */
 export const UTC: Zone = zone((ms) => {
   const text = new Date(ms).toUTCString()
   return { weekday: text.slice(0, 3), day: text.slice(5, 11), clock: text.slice(17, 25) }
@@ -80,7 +80,7 @@ export function zoneNamed(timeZone: string): Zone {
 export const nameOf = (id: number, title: string | undefined, songId: number): string =>
   printable(`#${id} ${title || `song ${songId}`}`)
 
-/** The step, as `3/5 Rendering video`; empty if none is known. */
+/** The step, such as `3/5 Rendering video`; empty if none is known. */
 export function stepOf(item: { readonly step?: Step | null; readonly current_step: string }): string {
   const { step, current_step } = item
   return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
@@ -112,7 +112,7 @@ export function startsOf(
   return startsWords(when(starts.in), when(starts.low), when(starts.high))
 }
 
-/** What a gap left out, and why: `1 update was missed (slow)`. */
+/** The contents of a gap and its reason: `1 update was missed (slow)`. */
 export const gapOf = ({
   missed,
   reason,

@@ -7,10 +7,13 @@ import { ListReading } from "./list-reading.ts"
 import { server } from "./server.ts"
 import { StreamTrust } from "./stream-trust.ts"
 
-/** The figures of the queue are asked for at most this often, after updates, and this often without any. */
+/**
+ * After updates, the figures of the queue are requested at most this often; without updates, this often. In
+ * milliseconds.
+ */
 const COUNT_MS = 1000
 const COUNT_AGAIN_MS = 5000
-/** Fewer waiting items than this are known: more are read before they run out. */
+/** If fewer waiting items than this are known, more are read before they run out. */
 const FEW_WAITING = 200
 const TICK_MS = 1000
 const BEAT_MS = 2000
@@ -19,14 +22,17 @@ const HIDDEN_PROBE_MS = 30_000
 /** If the clock jumps this far between two ticks, the machine has slept. */
 const SLEPT_MS = 15_000
 const LOOK_AGAIN_MS = 150
-/** More items than this are not asked for one by one. */
+/** If there are more items than this, they are not requested one by one. */
 const MAX_SINGLY = 8
 const RELOAD_EVERY_MS = 1000
 
-/** Speaks to one tab, or to all. */
+/** Sends a message to one tab, or to all. */
 type Send = (message: FromHub, tab?: string) => void
 
-/** Holds a stream and the state it adds up to: in a SharedWorker for all tabs of a browser, or in a tab for itself. */
+/**
+ * Holds a stream and the state that its updates give: in a SharedWorker for all tabs of a browser, or in one
+ * tab for that tab alone.
+ */
 export class Hub {
   readonly #send: Send
   readonly #state = new State()
@@ -38,8 +44,8 @@ export class Hub {
   #countedMs = Number.NEGATIVE_INFINITY
   #isCountDue = false
   /**
-   * Since when the queue is paused, as the live stream says; undefined while none is live. The figures may know it sooner, but
-   * the stream says no change that came and went in between.
+   * Since when the queue is paused, as the live stream says; undefined while none is live. The figures may
+   * know this sooner, but only the stream reports each change.
    */
   #pausedAt: string | null | undefined
   #queue = new ListReading()
@@ -50,9 +56,12 @@ export class Hub {
   #meanwhile: StreamUpdate[] | null = []
   /** Updates that arrive while single items are being read. */
   #overtaking: StreamUpdate[] = []
-  /** The history that the state belongs to. */
+  /** The history to which the state belongs. */
   #history = ""
-  /** Grows with each reading of the queue, so that one that was overtaken is dropped. */
+  /**
+   * Grows with each reading of the queue. If a newer reading has begun, the result of an older one is
+   * dropped.
+   */
   #reading = 0
   #readMs = 0
   readonly #unsure = new Set<number>()
@@ -107,7 +116,7 @@ export class Hub {
     this.#link.pause()
   }
 
-  /** Goes on after a pause. */
+  /** Continues after a pause. */
   wake(): void {
     clearInterval(this.#timer)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -143,7 +152,7 @@ export class Hub {
     if (isNew) void this.#probe()
     // Whether the queue was paused meanwhile.
     if (isNew) this.#count()
-    // What could not be read while there was no stream.
+    // Reads what could not be read while there was no stream.
     this.#doubt([])
   }
 
@@ -171,7 +180,7 @@ export class Hub {
     this.#send({ type: "stats", stats })
   }
 
-  /** Asks for the figures of the queue, soon, if anybody looks. */
+  /** Requests the figures of the queue soon, if a tab is on the screen. */
   #count(): void {
     if (this.#isCountDue || ![...this.#tabs.values()].some(({ visible }) => visible)) return
     this.#isCountDue = true
@@ -201,7 +210,7 @@ export class Hub {
     this.#send({ type: "counts", counts: this.#counts })
   }
 
-  /** Reads on in a list, for all tabs. */
+  /** Reads more of a list, for all tabs. */
   async #more(list: ListName): Promise<void> {
     if (this.#readingOn || this.#meanwhile) return
     const meanwhile: StreamUpdate[] = []
@@ -217,13 +226,13 @@ export class Hub {
       this.#send({ type: "more", items, ends: queue.ends })
       this.#doubt(unsure)
     } catch {
-      // It is asked for again.
+      // The tab requests it again.
     } finally {
       this.#readingOn = null
     }
   }
 
-  /** The waiting items that are known run out from their front, whatever follows. */
+  /** Waiting items leave the list at its front, so more are read when only a few known ones are left. */
   #refill(): void {
     const { items, ends } = this.#state
     if (ends.waiting === null) return
@@ -253,7 +262,7 @@ export class Hub {
     if (this.#unsure.size > 0) void this.#look()
   }
 
-  /** Reads the whole queue, and goes on from there with what the stream said meanwhile. */
+  /** Reads the whole queue, and then applies the updates that the stream sent meanwhile. */
   async #reload(): Promise<void> {
     const reading = ++this.#reading
     this.#readMs = Date.now()
@@ -261,7 +270,7 @@ export class Hub {
     this.#meanwhile = meanwhile
     const { history } = this.#link.connection
     if (history !== this.#history) {
-      // An item of another history is another item, whatever its id.
+      // An item of another history is another item, even if it has the same id.
       this.#history = history
       this.#loaded = false
       this.#counts = null

@@ -8,15 +8,15 @@ const MAX_PAGES = 100
 const AGAIN_MS = 1000
 
 /**
- * The history of one item: read from its beginning, and then kept by the stream. Whenever the stream may have left
- * something out, what is missing is read again.
+ * The history of one item: it is read from its beginning, and then the stream continues it. If the stream may
+ * have left something out, the missing part is read again.
  */
 export class ItemHistory {
   /** What is known of the history. */
   timeline = new Timeline()
-  /** The history is longer than what is kept here. */
+  /** Whether the history is longer than the part that is kept here. */
   truncated = false
-  /** There is no such item. */
+  /** Whether there is no such item. */
   missing = false
   readonly #id: number
   readonly #changed: () => void
@@ -42,14 +42,14 @@ export class ItemHistory {
     if (this.#meanwhile) this.#meanwhile.length = 0
   }
 
-  /** Takes what the stream says of this item. */
+  /** Takes the updates of this item from the stream. */
   hear(updates: readonly StreamUpdate[]): void {
     const own = updates.filter(({ queue_id }) => queue_id === this.#id)
     if (this.#meanwhile) this.#meanwhile.push(...own)
     else for (const update of own) this.timeline.add(update)
   }
 
-  /** Reads what is not known yet. */
+  /** Reads the part that is not known yet. */
   async read(): Promise<void> {
     if (this.#meanwhile) return
     const meanwhile: StreamUpdate[] = []

@@ -6,7 +6,7 @@ import { server } from "./server.ts"
 
 /** Items of one status that are read at once. */
 const PAGE = 500
-/** Pages that are read at once, of the running items and of a list of which only few items are wanted. */
+/** Pages that are read at once for the running items, and for a list of which only a few items are wanted. */
 const MAX_PAGES = 10
 
 /** How far the items of one status have been read. */
@@ -35,14 +35,14 @@ class Pages {
     return lasts.sort(this.#order)[0] ?? null
   }
 
-  /** Reads on: the next page of each status. */
+  /** Reads the next page of each status. */
   async more(signal?: AbortSignal): Promise<QueueItem[]> {
     const found: QueueItem[] = []
     for (let page = 0; page < MAX_PAGES && found.length === 0; page += 1) {
       const open = this.#places.filter(({ next }) => next !== null)
       if (open.length === 0) break
       const read = open.map(async (place) => ({ place, ...(await this.#read(place, signal)) }))
-      // Only once all have come: when one fails, all are asked for again.
+      // Only when all have come: if one fails, all are requested again.
       for (const { place, queue, next } of await Promise.all(read)) {
         place.next = next
         place.last = queue.at(-1) ?? place.last
@@ -64,7 +64,7 @@ class Pages {
   }
 }
 
-/** Reads the part of the queue that is wanted: the beginning of each list, and more of a list when asked. */
+/** Reads the wanted part of the queue: the beginning of each list, and more of a list on request. */
 export class ListReading {
   readonly #pages: Readonly<Record<ListName, Pages>>
 
@@ -91,7 +91,7 @@ export class ListReading {
     return items
   }
 
-  /** What follows in a list. @throws ServerError */
+  /** The next items of a list. @throws ServerError */
   more(list: ListName, signal?: AbortSignal): Promise<QueueItem[]> {
     return this.#pages[list].more(signal)
   }

@@ -4,21 +4,21 @@ import { server } from "./server.ts"
 
 const LOOK_MS = 500
 
-/** What a reading calls while it goes on. */
+/** The callbacks of a reading. */
 export interface HeardOutput {
   /** Called with each piece of text that comes next. */
   readonly text: (text: string) => void
-  /** Called when the text so far was that of an attempt before a retry: what comes next begins from nothing. */
+  /** Called if the text so far belongs to an attempt before a retry. The next text begins from nothing. */
   readonly begunAgain: () => void
-  /** Called when nothing more will come. */
+  /** Called when no more text will come. */
   readonly ended: () => void
-  /** Whether the reader may still look at it; once that is false, the reading ends. */
+  /** Whether the reader of the page may still look at the output. Once this is false, the reading ends. */
   readonly isWanted: () => boolean
 }
 
 /**
- * Reads what the command of one attempt printed, and follows it while it is seen: a browser has few connections for
- * a server, so a tab that is hidden releases its own, and goes on later from where it was.
+ * Reads the output of the command of one attempt, and follows it while it is seen. A browser has few
+ * connections for a server, so a hidden tab releases its own, and later continues at the same place.
  */
 export class OutputReading {
   readonly #id: number
@@ -38,7 +38,7 @@ export class OutputReading {
     void this.#read()
   }
 
-  /** Ends it. */
+  /** Ends the reading. */
   close(): void {
     clearInterval(this.#timer)
     this.#connection?.abort()
@@ -59,7 +59,7 @@ export class OutputReading {
         this.#hear(said)
       if (!connection.signal.aborted) this.#over()
     } catch {
-      // The server refuses: the item, or its attempt, is not there any more.
+      // The server refuses: the item, or its attempt, no longer exists.
       if (!connection.signal.aborted) this.#over()
     } finally {
       this.#connection = undefined

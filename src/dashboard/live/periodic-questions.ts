@@ -5,7 +5,10 @@ import { server } from "./server.ts"
 
 const SOON_MS = 1000
 
-/** Asks the server for something that no stream sends: now and then while the page is seen, and soon after changes. */
+/**
+ * Requests something from the server that no stream sends: at intervals while the page is seen, and soon
+ * after changes.
+ */
 export class PeriodicQuestion<T> {
   readonly #ask: () => Promise<T>
   readonly #onAnswer: (answer: T) => void
@@ -15,7 +18,7 @@ export class PeriodicQuestion<T> {
   #dueMs = Number.POSITIVE_INFINITY
   #isAsking = false
 
-  /** `onAnswer` is called with each answer, and `onNone` when there is none. */
+  /** `onAnswer` is called with each answer, and `onNone` if there is none. */
   constructor(ask: () => Promise<T>, onAnswer: (answer: T) => void, onNone: () => void, everyMs: number) {
     this.#ask = ask
     this.#onAnswer = onAnswer
@@ -24,12 +27,12 @@ export class PeriodicQuestion<T> {
     this.#within(0)
   }
 
-  /** Something has changed that the answer may depend on. */
+  /** Something has changed on which the answer may depend. */
   soon(): void {
     this.#within(SOON_MS)
   }
 
-  /** Asks after so long at the latest: changes that follow one another never put it off. */
+  /** Requests an answer after this time at the latest: further changes never delay it. */
   #within(ms: number): void {
     const dueMs = performance.now() + ms
     if (dueMs >= this.#dueMs) return
@@ -54,7 +57,7 @@ export class PeriodicQuestion<T> {
   }
 }
 
-/** Asks when waiting items start; `nowMs` is the server's clock. */
+/** Requests the start times of waiting items. `nowMs` is the server's clock. */
 export const askStarts = (
   nowMs: () => number,
   onForeseen: (foreseen: PageForecast) => void,
@@ -78,7 +81,9 @@ export const askStarts = (
     10_000,
   )
 
-/** Asks what the reader may do, which changes only with the token; until there is an answer, again and again. */
+/**
+ * Requests the rights of the reader, which change only with the token. It repeats until there is an answer.
+ */
 export const askRights = (
   nowMs: () => number,
   onRights: (rights: Rights) => void,
@@ -90,7 +95,7 @@ export const askRights = (
     30_000,
   )
 
-/** Asks which workers there are; without an answer the last list stays. */
+/** Requests the list of workers. Without an answer, the last list stays. */
 export const askWorkers = (onWorkers: (known: KnownWorkers) => void): PeriodicQuestion<KnownWorkers> =>
   new PeriodicQuestion(
     async () => knownWorkers(await server.workers()),

@@ -5,33 +5,33 @@ import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
 
-/** What was found is asked for again at most this often. */
+/** The results are requested again at most this often, in milliseconds. */
 const EVERY_MS = 1000
-/** A server that does not answer is asked again after this. */
+/** If the server does not answer, the request is repeated after this time, in milliseconds. */
 const AGAIN_MS = 2000
 
 /**
- * What the server finds for the reader's query. Updates keep it current; after some of them the server is
- * asked again.
+ * The items that the server finds for the reader's query. Updates keep them current; some updates make a new
+ * request necessary.
  */
 export class Search {
-  /** What is wanted. */
+  /** The query. */
   readonly wanted: Query
-  /** What was found. */
+  /** The items that were found. */
   readonly state = new State()
   /** Whether the server has answered. */
   isLoaded = false
   readonly #changed: () => void
   readonly #ending = new AbortController()
   #reading: ListReading
-  /** How often more of each list was asked for. */
+  /** How often more of each list was requested. */
   readonly #depth: Record<ListName, number> = { running: 0, waiting: 0, finished: 0 }
-  /** Updates that arrive while the server is being asked; null while it is not. */
+  /** Updates that arrive during a request to the server; null if there is none. */
   #meanwhile: StreamUpdate[] | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
   #askedMs = Number.NEGATIVE_INFINITY
 
-  /** `changed` is called when something else was found. */
+  /** `changed` is called when the results are different. */
   constructor(wanted: Query, changed: () => void) {
     this.wanted = wanted
     this.#changed = changed
@@ -39,10 +39,10 @@ export class Search {
     void this.#ask()
   }
 
-  /** Takes what the stream says. */
+  /** Takes updates from the stream. */
   hear(updates: readonly StreamUpdate[]): void {
     this.#meanwhile?.push(...updates)
-    // An item that was not found before may match by now, but not because a worker reports on it.
+    // An item that did not match before may match now, but not because of a report of its worker.
     const isOther = updates.some(
       ({ queue_id, status }) => status !== "processing" && !this.state.items.has(queue_id),
     )
@@ -50,7 +50,7 @@ export class Search {
     if (lists || isOther) this.refresh()
   }
 
-  /** The server has another history, so what was found no longer exists. */
+  /** The server has another history, so the results no longer exist. */
   forget(): void {
     this.state.replace([])
     this.refresh()
@@ -64,12 +64,12 @@ export class Search {
     )
   }
 
-  /** Asks again, soon. */
+  /** Repeats the request soon. */
   refresh(): void {
     this.#after(Math.max(0, this.#askedMs + EVERY_MS - performance.now()))
   }
 
-  /** Reads on in a list. */
+  /** Reads more of a list. */
   async more(list: ListName): Promise<void> {
     this.#depth[list] += 1
     const reading = this.#reading
@@ -79,7 +79,7 @@ export class Search {
     this.#changed()
   }
 
-  /** Stops asking. */
+  /** Makes no more requests. */
   end(): void {
     clearTimeout(this.#timer)
     this.#ending.abort()

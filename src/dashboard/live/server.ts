@@ -3,7 +3,7 @@ import { reasonOf } from "../../errors.ts"
 import { capital } from "../model/wording.ts"
 import { ownToken, takeShared } from "./token.ts"
 
-// Before the token is looked for.
+// This happens before the token is read.
 if (typeof document !== "undefined") takeShared()
 
 /** The URL of the server: one level above this script, so that the page works below any path of a proxy. */
@@ -15,7 +15,7 @@ export const server = new Client(BASE.href, { token: ownToken() })
 /** What went wrong, as a sentence for a reader of the page, without its full stop. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof ServerError && error.code === "unreachable") return "Can't reach the server"
-  // What the server says is for those who write programs.
+  // The server's messages are for programmers.
   if (error instanceof ServerError && error.code === "unauthorized")
     return ownToken() === undefined
       ? "This server needs a token"

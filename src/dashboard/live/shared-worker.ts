@@ -1,7 +1,7 @@
 import type { FromHub, ToHub } from "../model/hub-messages.ts"
 import { Hub } from "./hub.ts"
 
-/** Runs the hub in a SharedWorker, whose tabs come by `connect`. */
+/** Runs the hub in a SharedWorker. Each tab arrives with a `connect` event. */
 export function serveTabs(): void {
   const ports = new Map<string, MessagePort>()
   let count = 0

@@ -5,21 +5,21 @@ import { sentenceOf } from "./server.ts"
 type Control = Extract<Watched, { type: "control" }>["control"]
 
 const REFUSED_RETRY_MS = 15_000
-/** Without a stream for this long, what is shown is stale. */
+/** Without a stream for this many milliseconds, the shown state is stale. */
 const STALE_MS = 10_000
 const PROBE_TIMEOUT_MS = 6000
-/** A stream that has brought bytes within this time is not given up for a probe that failed. */
+/** If a stream has brought bytes within this time, a failed probe does not end it. */
 const FRESH_MS = 3000
-/** What the server had stored when it was probed should have arrived after this time. */
+/** Events that the server had stored at a probe should have arrived after this time. */
 const BEHIND_AFTER_MS = 1000
-/** A stream that lags behind the server for this long, without a byte, is held up somewhere. */
+/** If a stream is behind the server for this long and brings no byte, something holds it up. */
 const HELD_UP_MS = 10_000
 
-/** Takes what the stream brings. */
+/** The callbacks for what the stream brings. */
 interface Listener {
   /** Updates, in their order. */
   readonly updates: (updates: readonly StreamUpdate[]) => void
-  /** What is known is out of date: read everything again. What comes from now on is newer than that. */
+  /** The known state is out of date: read everything again. All later updates are newer than that reading. */
   readonly reload: () => void
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. Called when the stream becomes live, and at each change. */
   readonly paused: (at: string | null) => void
@@ -30,8 +30,8 @@ interface Listener {
 }
 
 /**
- * How far to trust the browser's one stream, which the client reads and resumes: live, behind, or stale. It claims no
- * more than it knows: `live` is confirmed by bytes, or by a probe of the server every few seconds.
+ * How far to trust the browser's one stream, which the client reads and resumes: live, behind, or stale. It
+ * claims only what is certain: bytes, or a probe of the server every few seconds, confirm `live`.
  */
 export class StreamTrust {
   readonly #client: Client
@@ -41,9 +41,9 @@ export class StreamTrust {
   #history: string | undefined
   /** The next `live` begins a new state. */
   #isFresh = true
-  /** A gap that was reported before `live`, which shows whether the history is another one. */
+  /** A gap that was reported before `live`. Only `live` shows whether the history is another one. */
   #gap: Gap | undefined
-  /** What the bytes that are being read have brought so far. */
+  /** The updates in the bytes that are being read. */
   #updates: StreamUpdate[] = []
   /** Since when the queue is paused, as the stream has said; null if it has said nothing of it. */
   #pausedAt: string | null = null
@@ -51,7 +51,7 @@ export class StreamTrust {
   #heardMs = 0
   #attempt = new AbortController()
   #resume: (() => void) | undefined
-  /** What the server had stored at a probe, when the stream was not yet that far. */
+  /** What the server had stored at a probe at which the stream was not yet that far. */
   #ahead: { readonly id: number; readonly sinceMs: number } | undefined
   #bestTripMs = Number.POSITIVE_INFINITY
   #isPaused = false
@@ -67,7 +67,7 @@ export class StreamTrust {
     return this.#now
   }
 
-  /** Watches until it is closed. */
+  /** Watches until the stream is closed. */
   async run(): Promise<void> {
     while (!this.#isClosed) {
       this.#attempt = new AbortController()
@@ -83,7 +83,7 @@ export class StreamTrust {
     }
   }
 
-  /** Makes the next attempt now, if one is being waited for. */
+  /** Makes the next attempt now, if the stream waits for one. */
   retry(): void {
     const { retryAtMs } = this.#now
     if (retryAtMs === null || retryAtMs <= Date.now()) return
@@ -99,7 +99,7 @@ export class StreamTrust {
     this.#attempt.abort()
   }
 
-  /** Goes on after a pause. */
+  /** Continues after a pause. */
   wake(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
@@ -113,7 +113,7 @@ export class StreamTrust {
     this.#resume?.()
   }
 
-  /** Looks at the time, once a second or so. */
+  /** Checks the time, about once a second. */
   tick(): void {
     const nowMs = Date.now()
     const { state } = this.#now
@@ -126,7 +126,7 @@ export class StreamTrust {
     this.#measure()
   }
 
-  /** Asks the server how far it is; returns its figures, or null without an answer. */
+  /** Requests the server's newest event ID and figures; returns the figures, or null without an answer. */
   async probe(): Promise<Stats | null> {
     const startedMs = Date.now()
     try {
@@ -143,7 +143,10 @@ export class StreamTrust {
     }
   }
 
-  /** One stream over all of its connections; a cut, a pause and an impatient reader begin another. */
+  /**
+   * One stream over all of its connections. A cut, a pause or a request for a retry begins another
+   * connection.
+   */
   async #watch(signal: AbortSignal): Promise<void> {
     const watched = this.#client.watch({
       snapshot: false,
@@ -165,7 +168,7 @@ export class StreamTrust {
     }
   }
 
-  /** Waits that long, or until `wake`, `retry` or `close`. */
+  /** Waits for this time, or until `wake`, `retry` or `close`. */
   async #rest(ms?: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#resume = resolve
@@ -177,7 +180,7 @@ export class StreamTrust {
   #probed(stats: Stats, startedMs: number): void {
     const nowMs = Date.now()
     const tripMs = nowMs - startedMs
-    // The quickest trip shows best how much the clocks differ; an old one counts less and less.
+    // The quickest answer shows best how much the clocks differ. An old measurement counts less and less.
     this.#bestTripMs *= 1.2
     if (tripMs <= this.#bestTripMs) {
       this.#bestTripMs = Math.max(1, tripMs)
@@ -204,7 +207,7 @@ export class StreamTrust {
     if (behind !== this.#now.behind) this.#set({ behind })
   }
 
-  /** Bytes have come, and everything they held has been taken. */
+  /** Bytes have come, and everything in them was processed. */
   #heard(): void {
     this.#heardMs = Date.now()
     this.#flush()
@@ -216,7 +219,7 @@ export class StreamTrust {
     const last = updates.at(-1)
     if (!last) return
     this.#updates = []
-    // What comes before `live` is a snapshot or a replay: only the latter goes on from where we were.
+    // Before `live` there is a snapshot or a replay. Only a replay continues from the known state.
     if (!this.#isFresh) this.#lastEventId = last.id
     if (this.#now.state === "live") {
       const lagMs = Math.max(0, Date.now() + this.#now.skewMs - Date.parse(last.timestamp))
@@ -239,7 +242,7 @@ export class StreamTrust {
     }
   }
 
-  /** Before `live` it may still change. */
+  /** It may still change before `live`. */
   #paused(at: string | null): void {
     this.#pausedAt = at
     if (this.#now.state === "live") this.#to.paused(at)

@@ -4,18 +4,21 @@ import { Hub } from "./hub.ts"
 import { ownToken } from "./token.ts"
 
 const TICK_MS = 500
-/** The hub says something every 2 s. A worker that is silent for this many ticks, in a visible tab, is dead. */
+/**
+ * The hub sends a message every 2 s. If the worker of a visible tab is silent for this many ticks, it is
+ * dead.
+ */
 const SILENT_TICKS = 16
 /** How long a hidden tab keeps its own stream. */
 const HIDDEN_MS = 300_000
 
-/** What holds the stream behind this tab: a worker that all tabs share, or the tab itself. */
+/** The holder of the stream for this tab: a worker that all tabs share, or the tab itself. */
 export type Holder = "worker" | "tab"
 
 declare global {
   var trustedTypes:
     | {
-        /** What the policy makes is accepted in every place that takes a script's address. */
+        /** What the policy creates is accepted wherever a script's address is accepted. */
         createPolicy(
           name: string,
           rules: { createScriptURL: (url: string) => string },
@@ -29,14 +32,14 @@ const policy = globalThis.trustedTypes?.createPolicy("track-studio", rules) ?? r
 
 const isVisible = (): boolean => document.visibilityState === "visible"
 
-/** One way to a hub. */
+/** One connection to a hub. */
 interface Way {
   readonly holder: Holder
   readonly send: (message: ToHub) => void
   readonly close: () => void
 }
 
-/** The hub in the SharedWorker of this browser; the worker and the tab run the same script. */
+/** The hub in the SharedWorker of this browser. The worker and the tab run the same script. */
 function throughWorker(hear: (message: FromHub) => void): Way {
   const worker = new SharedWorker(policy.createScriptURL(import.meta.url), {
     type: "module",
@@ -55,7 +58,10 @@ function throughWorker(hear: (message: FromHub) => void): Way {
   }
 }
 
-/** A hub of this tab's own. While the tab is hidden for long it has no stream, which then resumes where it was. */
+/**
+ * A hub that belongs to this tab alone. While the tab is hidden for long it has no stream; later the stream
+ * resumes at the same place.
+ */
 function inThisTab(hear: (message: FromHub) => void): Way {
   const hub = new Hub(hear)
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -75,15 +81,15 @@ function inThisTab(hear: (message: FromHub) => void): Way {
 }
 
 /**
- * This tab's way to the hub. Browsers allow six connections to a host over all tabs, so all tabs share one stream, in
- * a SharedWorker. Without one a tab has its own stream.
+ * This tab's connection to the hub. Browsers allow six connections to a host over all tabs, so all tabs share
+ * one stream, in a SharedWorker. If there is no SharedWorker, a tab has its own stream.
  */
 export class HubLine {
   readonly #hear: (message: FromHub) => void
   #way: Way
   #silentTicks = 0
 
-  /** `hear` takes what the hub says. */
+  /** `hear` receives the messages of the hub. */
   constructor(hear: (message: FromHub) => void) {
     this.#hear = (message) => {
       this.#silentTicks = 0
@@ -107,17 +113,17 @@ export class HubLine {
     return this.#way.holder
   }
 
-  /** Does not wait for the next attempt. */
+  /** Makes the next attempt now. */
   retry(): void {
     this.#way.send({ type: "retry" })
   }
 
-  /** Asks for the figures of the queue, which have changed without an update. */
+  /** Requests the figures of the queue, which have changed without an update. */
   count(): void {
     this.#way.send({ type: "count" })
   }
 
-  /** Asks for more of a list than is known. */
+  /** Requests more of a list than is known. */
   more(list: ListName): void {
     this.#way.send({ type: "more", list })
   }

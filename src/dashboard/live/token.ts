@@ -6,7 +6,7 @@ const FRAGMENT = /^#token=(.*)$/
 /** The token of a share link, until the page is loaded again. */
 let taken: string | undefined
 
-/** What `use` answers; undefined where the browser forbids the page to keep anything. */
+/** What `use` returns; undefined if the browser forbids the page to store anything. */
 function allowed<T>(use: () => T): T | undefined {
   try {
     return use()
@@ -19,8 +19,9 @@ const stored = (storage: () => Storage): string | undefined =>
   allowed(() => storage().getItem(KEY)) ?? undefined
 
 /**
- * The access token of this page; undefined without one. That of a share link belongs to its tab alone, any other to the
- * browser. The worker that tabs share gets its token as its name, so tabs with different tokens have different workers.
+ * The access token of this page; undefined if there is none. The token of a share link belongs to its tab
+ * alone, any other token to the browser. The worker that tabs share gets its token as its name, so tabs with
+ * different tokens have different workers.
  */
 export function ownToken(): string | undefined {
   if (typeof document === "undefined") {
@@ -37,7 +38,7 @@ export function ownToken(): string | undefined {
 export function takeShared(): void {
   const [, token] = FRAGMENT.exec(location.hash) ?? []
   if (token === undefined) return
-  // A link that was cut off holds none.
+  // A link that was cut off has no token.
   if (isToken(token)) {
     taken = token
     allowed(() => sessionStorage.setItem(KEY, token))
@@ -45,21 +46,24 @@ export function takeShared(): void {
   history.replaceState(history.state, "", location.pathname + location.search)
 }
 
-/** Begins again when a share link is opened in a page that is at its path already: the browser does not load it again. */
+/**
+ * Loads the page again when a share link is opened in a page that already has its path: the browser does not
+ * do this.
+ */
 export function watchShared(): void {
   addEventListener("hashchange", () => {
     if (FRAGMENT.test(location.hash)) location.reload()
   })
 }
 
-/** Keeps a token for this browser and begins again with it; or forgets the one that is used here. */
+/** Stores a token for this browser and loads the page with it; or forgets the token that is used here. */
 export function changeToken(token: string | undefined): void {
   const isShared = stored(() => sessionStorage) !== undefined
   allowed(() => sessionStorage.removeItem(KEY))
   if (token !== undefined) allowed(() => localStorage.setItem(KEY, token))
-  // The reader's own is still there after a share link.
+  // After a share link, the reader's own token is still stored.
   else if (!isShared) allowed(() => localStorage.removeItem(KEY))
-  // Where nothing may be kept, the token is good until the page is loaded again, as that of a share link.
+  // If nothing may be stored, the token is valid until the page is loaded again, like that of a share link.
   if (token !== undefined && stored(() => localStorage) !== token) location.hash = `token=${token}`
   location.reload()
 }

@@ -11,7 +11,7 @@ const BARS = 12
 export interface Bar {
   /** How many completed. */
   readonly completed: number
-  /** How many failed, those that were cancelled aside. */
+  /** How many failed, without those that were cancelled. */
   readonly failed: number
 }
 
@@ -19,21 +19,21 @@ export interface Bar {
 export interface Tallies {
   /** How many items are running. */
   readonly running: number
-  /** How many wait, retries among them. */
+  /** How many wait, including retries. */
   readonly waiting: number
   /** How many of the running ones make no progress. */
   readonly stalled: number
   /** How many completed within the last hour. */
   readonly completed: number
-  /** How many failed within the last hour, those that were cancelled aside. */
+  /** How many failed within the last hour, without those that were cancelled. */
   readonly failed: number
   /** The last hour in steps of five minutes, the oldest first; empty if that is not known. */
   readonly hour: readonly Bar[]
-  /** Mean of what is done of the running items, in percent; 0 when nothing runs. */
+  /** The mean progress of the running items, in percent; 0 when nothing runs. */
   readonly done: number
 }
 
-/** What is known beside the lists themselves. */
+/** What is known in addition to the lists. */
 export interface Known {
   /** How far the lists are known; default to their ends. */
   readonly ends?: Ends
@@ -58,8 +58,8 @@ function lastHour(finished: Lists["finished"], nowMs: number) {
 }
 
 /**
- * Counts what is in the lists, which follow each update. For a list that is not known to its end, the
- * server's figures count. `nowMs` is the server's clock.
+ * Counts the items of the lists, which follow each update. If the end of a list is not known, the server's
+ * figures are used. `nowMs` is the server's clock.
  */
 export function talliesOf(
   { running, waiting, delayed = [], finished }: Omit<Lists, "delayed" | "dueMs"> & Partial<Lists>,

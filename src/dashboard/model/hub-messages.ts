@@ -10,12 +10,12 @@ export type { Counts, Stats }
 export type StreamUpdate = Update
 
 /**
- * How far to trust what is shown:
+ * How far to trust the shown state:
  * - `connecting`: nothing is known yet.
- * - `live`: the state of now.
+ * - `live`: the present state.
  * - `reconnecting`: the stream was lost a moment ago; the state is that of `confirmedMs`.
  * - `stale`: the same, for so long that the state may be old.
- * - `refused`: the server answers, and does not let us watch.
+ * - `refused`: the server answers, but does not let this reader watch.
  */
 export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "refused"
 
@@ -33,7 +33,7 @@ export interface Connection {
   readonly lagMs: number | null
   /** Why there is no stream, as a sentence; empty while there is one. */
   readonly reason: string
-  /** Whether the server wants a token, or another one. */
+  /** Whether the server requires a token, or a different one. */
   readonly needsToken: boolean
   /** When the next attempt begins, in epoch milliseconds of this machine; null if none is due. */
   readonly retryAtMs: number | null
@@ -56,7 +56,7 @@ export interface Gap {
 /** What the hub, which holds the browser's one stream, sends to the tabs. */
 export type FromHub =
   | {
-      /** Everything, once the tab has said hello and whenever it was read again. */
+      /** Everything: sent when the tab has said hello, and whenever it was read again. */
       readonly type: "state"
       /** All items that are kept. */
       readonly items: readonly QueueItem[]
@@ -75,7 +75,7 @@ export type FromHub =
   | { readonly type: "updates"; readonly updates: readonly StreamUpdate[] }
   /** Items as they were read again, and the IDs of those that are gone. */
   | { readonly type: "items"; readonly items: readonly QueueItem[]; readonly removed: readonly number[] }
-  /** Items that follow on those that are known. */
+  /** Items that follow the known ones. */
   | { readonly type: "more"; readonly items: readonly QueueItem[]; readonly ends: Ends }
   /** The figures of the queue, read again. */
   | { readonly type: "counts"; readonly counts: Counts }
@@ -88,7 +88,7 @@ export type FromHub =
 
 /** What a tab sends to the hub. */
 export type ToHub =
-  /** The first message of a tab, which wants the state; and whether it is on the screen. */
+  /** The first message of a tab, which requests the state and says whether the tab is on the screen. */
   | { readonly type: "hello"; readonly visible: boolean }
   /** The tab has come onto the screen, or left it. */
   | { readonly type: "visible"; readonly visible: boolean }
@@ -97,7 +97,7 @@ export type ToHub =
   | { readonly type: "retry" }
   /** The figures of the queue have changed without an update. */
   | { readonly type: "count" }
-  /** Wants to see more of a list than is known. */
+  /** Requests more of a list than is known. */
   | { readonly type: "more"; readonly list: ListName }
 
 /** Before anything is known. */

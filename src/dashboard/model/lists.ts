@@ -15,7 +15,9 @@ export type Ends = Readonly<Record<ListName, QueueItem | null>>
 /** All lists are known to their ends. */
 export const WHOLE: Ends = { running: null, waiting: null, finished: null }
 
-/** The statuses of the items that a query shows in each list; a list that it does not show has none. */
+/**
+ * The statuses of the items that a query shows in each list. A list that the query does not show has none.
+ */
 export function statusesOf({ which }: Query): Readonly<Record<ListName, readonly Status[]>> {
   const among = (...statuses: Status[]): readonly Status[] =>
     statuses.filter((status) => STATUSES[which].includes(status))
@@ -26,13 +28,16 @@ export function statusesOf({ which }: Query): Readonly<Record<ListName, readonly
   }
 }
 
-/** Whether the server has more of what a query asks for than the page knows. */
+/** Whether the server has more results for a query than the page knows. */
 export const isCut = (ends: Ends, query: Query): boolean => {
   const statuses = statusesOf(query)
   return LISTS.some((list) => statuses[list].length > 0 && ends[list] !== null)
 }
 
-/** How many items of the whole queue belong in each list that a query shows, whatever the query's words. */
+/**
+ * How many items of the whole queue belong in each list that a query shows, without regard to the query's
+ * words.
+ */
 export function totalsOf({ status, outcome }: Counts, { which }: Query): Readonly<Record<ListName, number>> {
   const { completed, failed, cancelled, lost } = outcome
   const ended = {

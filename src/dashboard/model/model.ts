@@ -29,9 +29,11 @@ export interface Changes {
   readonly all: boolean
 }
 
-/** Lanes up to this many have bars that move on by themselves. */
+/** Up to this number of lanes, bars move by themselves. */
 const MAX_GLIDING = 40
-/** The hub says something every 2 s. If it is silent for longer, nothing is known about the server any more. */
+/**
+ * The hub sends a message every 2 s. If it is silent for longer, nothing is known about the server any more.
+ */
 const HUB_SILENCE_MS = 7000
 
 /** The callbacks of the model. */
@@ -42,20 +44,20 @@ interface Ears {
   /** Items were read again. */
   readonly items: (items: readonly QueueItem[], removed: readonly number[]) => void
   readonly gap: (gap: Gap) => void
-  /** The server has another history: whatever was begun with an item would now meet another one. */
+  /** The server has another history: an action that was begun on an item would now act on another one. */
   readonly turned: () => void
   /** An item has finished while the reader was looking. */
   readonly ended: (text: string) => void
 }
 
-/** What this tab knows, and what of it has not been shown yet. */
+/** What this tab knows, and which part of it has not been shown yet. */
 export class Model implements LiveQueue {
   readonly state = new State()
   /** The figures of the streams; null before the first probe. */
   stats: Stats | null = null
   /** The figures of the queue; null while they are not known. */
   counts: Counts | null = null
-  /** What is foreseen of the queue. */
+  /** The forecast of the queue. */
   foreseen: PageForecast = NO_FORECAST
   #workers = UNKNOWN_WORKERS
   #rights: Rights
@@ -71,7 +73,7 @@ export class Model implements LiveQueue {
   #listsChanged = true
   #all = true
 
-  /** `rights` are those of the reader until the server has named them. */
+  /** `rights` are the reader's rights until the server has sent them. */
   constructor(ears: Ears, rights: Rights) {
     this.#ears = ears
     this.#rights = rights
@@ -81,7 +83,7 @@ export class Model implements LiveQueue {
     const { items } = this.state
     if (!this.#lists) this.#lists = this.listsIn(this.state)
     else if (this.#runningChanged) {
-      // The order stands; sorting thousands of items again with each frame would not be free.
+      // The order stays: to sort thousands of items at each frame would cost time.
       const running = this.#lists.running.map((item) => items.get(item.id) ?? item)
       this.#lists = { ...this.#lists, running }
     }
@@ -118,7 +120,7 @@ export class Model implements LiveQueue {
     return this.#rights
   }
 
-  /** What the reader may do, as the server says. */
+  /** The reader's rights, as the server sent them. */
   set rights(rights: Rights) {
     const isOther = rights.all !== this.#rights.all
     this.#rights = rights
@@ -190,7 +192,7 @@ export class Model implements LiveQueue {
     this.#ears.changed()
   }
 
-  /** What has changed since this was asked the last time. */
+  /** The changes since the last call. */
   take(): Changes {
     const changes = { ids: this.#ids, lists: this.#listsChanged, all: this.#all }
     this.#ids = new Set()
@@ -257,7 +259,7 @@ export class Model implements LiveQueue {
       const before = this.state.items.get(update.queue_id)
       const hasEnded = before && !isFinished(before.status) && isFinished(update.status)
       if (hasEnded && !update.deleted && !told.has(before.id)) {
-        // What follows in the same batch, such as a flag, is no second end.
+        // A later update of the same batch, such as a flag, is not a second end.
         told.add(before.id)
         const how =
           update.status === "completed"

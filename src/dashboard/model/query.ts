@@ -27,21 +27,21 @@ export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {
   cancelled: ["failed"],
 }
 
-/** Whether an item stands as wanted; only the server can tell whether its words match. */
+/** Whether an item has the wanted standing. Only the server can tell whether its words match. */
 export function isWanted(item: QueueItem, { which }: Query): boolean {
   if (which === "failed") return hasFailed(item)
   if (which === "cancelled") return item.outcome === "cancelled"
   return STATUSES[which].includes(item.status)
 }
 
-/** What an address asks for: `?q=lights&status=failed`. */
+/** The query in an address: `?q=lights&status=failed`. */
 export function queryIn(address: string): Query {
   const query = new URLSearchParams(address)
   const status = query.get("status")
   return { text: (query.get("q") ?? "").trim(), which: WHICH.find((which) => which === status) ?? "all" }
 }
 
-/** The part of an address that asks for it, as in `?q=lights`; empty for everything. */
+/** The part of an address for this query, such as `?q=lights`; empty for everything. */
 export function searchOf({ text, which }: Query): string {
   const query = new URLSearchParams()
   if (text !== "") query.set("q", text)

@@ -7,8 +7,8 @@ export interface KnownQueue {
   /** The items that wait, in their order; of a long queue the first ones. */
   readonly waiting: () => readonly QueueItem[]
   /**
-   * How many items wait in all, whether they are known here or not; those that are delayed apart. Null while it is not
-   * known, and for a reader who may not know.
+   * How many items wait in all, also those that are not known here, without the delayed ones. Null while this
+   * is unknown, or if the reader may not know it.
    */
   readonly waitingTotal: () => number | null
   /** The item as it is known now. */
@@ -23,11 +23,11 @@ export interface KnownQueue {
   readonly nowMs: () => number
 }
 
-/** What a bar that moves by itself needs to know besides its item. */
+/** What a bar that moves by itself needs in addition to its item. */
 export interface LiveQueue extends KnownQueue {
-  /** Whether what is shown is true now: only then may anything count on. */
+  /** Whether the shown state is true now. Only then may anything continue to count. */
   readonly isLive: () => boolean
-  /** Until when what is shown of an item is true: now, or when that was last confirmed. */
+  /** The time until which the shown state of an item is true: now, or when it was last confirmed. */
   readonly asOfMs: (item: QueueItem) => number
   /** Whether too many items are shown for bars that move by themselves. */
   readonly isCrowded: () => boolean

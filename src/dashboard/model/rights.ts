@@ -21,13 +21,13 @@ const rights = (all: readonly Right[], why = ""): Rights => ({
 })
 
 /**
- * The rights of a reader before the server has named them: a server without tokens lets everyone do
+ * The rights of a reader before the server has sent them: a server without tokens lets everyone do
  * everything.
  */
 export const unknownRights = (hasToken: boolean): Rights =>
   rights(hasToken ? [] : ["read", "figures", "add", "change"])
 
-/** The rights that the server has named. */
+/** The rights that the server has sent. */
 export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
 
 function whyOf({ role, item, expires_at, may }: Me, nowMs: number): string {

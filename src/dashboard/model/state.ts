@@ -3,14 +3,14 @@ import { isFinished } from "../../item/moves.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { type Ends, type ListName, WHOLE } from "./lists.ts"
 
-/** Finished items beyond this many, the oldest first, are forgotten. */
+/** If there are more finished items than this, the oldest ones are forgotten. */
 const MAX_FINISHED = 1500
 
 /** Whether an item in this state waits for a worker. */
 export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
   status === "queued" || status === "retrying"
 
-/** The item after an update, as far as the update says it. */
+/** The item after an update, as far as the update has its values. */
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {
   const { status, timestamp } = update
   const isStart = status === "processing" && (item.status !== status || item.attempt !== update.attempt)
@@ -55,8 +55,8 @@ export interface Changed {
 }
 
 /**
- * The queue as this browser knows it: read once, then kept by the updates. The order in which updates are applied is
- * the stream's, so whatever was read in between, the last update of an item decides.
+ * The queue as this browser knows it: it is read once, and then updates keep it current. Updates are applied
+ * in the order of the stream, so the last update of an item decides, whatever was read meanwhile.
  */
 export class State {
   /** All items that are kept, by ID. */
@@ -71,16 +71,17 @@ export class State {
     this.ends = ends
   }
 
-  /** Takes items that follow on those that are known. */
+  /** Adds items that follow the known ones. */
   extend(items: readonly QueueItem[], ends: Ends): void {
-    // What is known already may be newer.
+    // An item that is known already may be newer.
     for (const item of items) if (!this.items.has(item.id)) this.items.set(item.id, item)
     this.ends = ends
   }
 
   /**
-   * Applies updates in their order. `unsure` are the items that they do not describe completely: new ones, and those
-   * that are not simply being worked on, for an update carries neither priority nor the times of an item.
+   * Applies updates in their order. `unsure` are items that the updates do not describe completely: new
+   * items, and items that are not simply in progress, because an update has neither the priority nor the
+   * times of an item.
    */
   apply(updates: readonly StreamUpdate[]): Changed & { readonly unsure: ReadonlySet<number> } {
     const ids = new Set<number>()
@@ -156,11 +157,14 @@ export interface Lists {
   readonly delayed: readonly QueueItem[]
   /** The newest first. */
   readonly finished: readonly QueueItem[]
-  /** When the first of the delayed items is no longer one, in milliseconds of the server's clock; Infinity for never. */
+  /**
+   * When the first of the delayed items becomes claimable, in milliseconds of the server's clock; Infinity
+   * for never.
+   */
   readonly dueMs: number
 }
 
-/** What the lists depend on besides their items. */
+/** What the lists need in addition to their items. */
 export interface ListOptions {
   /** The time of the server, in epoch milliseconds; default: the time of this machine. */
   readonly nowMs?: number

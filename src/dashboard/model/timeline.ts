@@ -4,7 +4,7 @@ import { causeLine, type Tone } from "./wording.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
-  /** Distinguishes it from a stretch. */
+  /** Says that this is not a stretch. */
   readonly kind: "happening"
   /** The event ID of its update. */
   readonly id: number
@@ -20,11 +20,11 @@ export interface Happening {
 
 /** Reports of one step, one after the other. */
 export interface Stretch {
-  /** Distinguishes it from a happening. */
+  /** Says that this is not a single event. */
   readonly kind: "stretch"
   /** The event ID of the first of them. */
   readonly id: number
-  /** The name of the step; empty where it has none. */
+  /** The name of the step; empty if it has none. */
   readonly step: string
   /** The reports, in their order. */
   readonly updates: StreamUpdate[]
@@ -33,7 +33,7 @@ export interface Stretch {
 /** An entry of the timeline. */
 export type Entry = Happening | Stretch
 
-/** A point of the plot. `attempt` begins a new line where it changes. */
+/** A point of the plot. A new line begins where `attempt` changes. */
 export interface Point {
   /** When, in milliseconds of the server's clock. */
   readonly ms: number
@@ -43,7 +43,7 @@ export interface Point {
   readonly time: number | null
   /** The number of the attempt, from 1; 0 before the first. */
   readonly attempt: number
-  /** Whether it made no progress then. */
+  /** Whether it was stalled at that time. */
   readonly stalled: boolean
   /** Whether it was running, or had just completed. */
   readonly running: boolean
@@ -89,7 +89,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
   }
 }
 
-/** What an update says beyond a step forward; null if it says nothing more. */
+/** What an update says in addition to its progress; null if there is nothing. */
 function happened(before: StreamUpdate | undefined, update: StreamUpdate): What | null {
   if (update.deleted) return { what: "Deleted", detail: "", tone: "quiet" }
   if (!before) return { what: "Added to the queue", detail: "", tone: "quiet" }
@@ -103,11 +103,11 @@ function happened(before: StreamUpdate | undefined, update: StreamUpdate): What 
   return null
 }
 
-/** The history of one item, gathered as it comes: entries to read, and points to draw. */
+/** The history of one item, collected as it comes: entries to read, and points to draw. */
 export class Timeline {
-  /** What to read, the oldest first. */
+  /** The entries to read, the oldest first. */
   readonly entries: Entry[] = []
-  /** What to draw, the oldest first. */
+  /** The points to draw, the oldest first. */
   readonly points: Point[] = []
   #last: StreamUpdate | undefined
 

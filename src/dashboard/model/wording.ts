@@ -26,7 +26,7 @@ const longest = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle:
 /** A number for people: 12,345. */
 export const count = (value: number): string => number.format(value)
 
-/** With a capital letter, as a sentence begins. */
+/** The text with a capital letter, for the beginning of a sentence. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
@@ -40,14 +40,14 @@ export function roughly(seconds: number): string {
   return `${Math.floor(hours / 24)} d`
 }
 
-/** The time of day, with the day where that is not today. */
+/** The time of day, with the day if that is not today. */
 export function at(time: string | number, nowMs: number): string {
   const date = new Date(time)
   const isToday = date.toDateString() === new Date(nowMs).toDateString()
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
 }
 
-/** The time of day without seconds, for a time that is estimated, with the day where that is not today. */
+/** The time of day without seconds, for an estimated time, with the day if that is not today. */
 export function about(ms: number, nowMs: number): string {
   const date = new Date(ms)
   const isToday = date.toDateString() === new Date(nowMs).toDateString()
@@ -57,7 +57,7 @@ export function about(ms: number, nowMs: number): string {
 /** A time in full. */
 export const inFull = (time: string | number): string => longest.format(new Date(time))
 
-/** Characters that turn the direction of all that follows: they can make a text read as what it is not. */
+/** Characters that turn the direction of the text after them: they can make a text look like another one. */
 const TURNING = /[\u202a-\u202e\u2066-\u2069]/g
 
 /** The text with every character that could turn what is around it replaced. */
@@ -72,11 +72,14 @@ export const line = (text: string): string =>
 /** The line of an error that says the most, short enough for a list; empty for an empty text. */
 export const causeLine = (error: string): string => line(causeOf(error))
 
-/** What an item is called. */
+/** The name of an item. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
-/** How much is done, in percent, as exactly as is known: of its time, otherwise by `media`, and otherwise as reported. */
+/**
+ * The progress in percent, as exactly as it is known: as a part of the time, otherwise by `media`, and
+ * otherwise as reported.
+ */
 export function doneOf({
   progress,
   media,
@@ -112,25 +115,28 @@ export function leftText(item: QueueItem, nowMs: number): string {
   return `${leftWords(left)}, ${doneAt(item, nowMs)}`
 }
 
-/** Between which times it ends: `3:30 to 5:00`; empty while that is unknown, or where `leftText` has said it. */
+/**
+ * The times between which it ends: `3:30 to 5:00`; empty while they are unknown, or if `leftText` has said
+ * them.
+ */
 export function bandText(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   return left === null || left.seconds < 1 ? "" : bandWords(left)
 }
 
-/** For how long a stalled item has made no progress: `No progress for 4 min`. */
+/** How long a stalled item has made no progress: `No progress for 4 min`. */
 export const stalledText = (
   { stalled_since, updated_at }: Pick<QueueItem, "stalled_since" | "updated_at">,
   nowMs: number,
 ): string => `No progress for ${roughly((nowMs - Date.parse(stalled_since ?? updated_at)) / 1000)}`
 
-/** What a progress bar is called: `Progress of Northern Lights, a guess`. */
+/** The name of a progress bar: `Progress of Northern Lights, a guess`. */
 export const progressLabel = (item: QueueItem): string =>
   `Progress of ${nameOf(item)}${isGuess(item) ? ", a guess" : ""}`
 
 /**
- * What a bar is based on, if not on what was reported: `from 5 earlier runs; the worker says 75%`; otherwise
- * empty.
+ * The basis of a bar, if it is not the reported progress: `from 5 earlier runs; the worker says 75%`;
+ * otherwise empty.
  */
 export function restsOn(item: QueueItem): string {
   const { eta_runs, time_progress, progress } = item
@@ -145,8 +151,7 @@ export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number):
 }
 
 /**
- * What is being counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is
- * done.
+ * What is counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is done.
  */
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
@@ -154,7 +159,7 @@ export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): 
   return message.includes(done) ? "" : `${done} ${line(unit.name)}`.trim()
 }
 
-/** Where a render of several passes is: `2 of 5`. */
+/** The current pass of a render with several passes: `2 of 5`. */
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
 
@@ -180,10 +185,10 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
   retrying: "Retrying",
 }
 
-/** How an item stands, in a word or two. */
+/** The standing of an item, in a word or two. */
 export const standing = (item: QueueItem): string => STANDINGS[standingOf(item)]
 
-/** How an item stands, for its colour. */
+/** The standing of an item, for its colour. */
 export type Tone = "run" | "warn" | "good" | "bad" | "quiet"
 
 const TONES: Readonly<Record<Standing, Tone>> = {

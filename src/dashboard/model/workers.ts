@@ -9,7 +9,7 @@ export interface KnownWorkers {
   readonly isKnown: boolean
   /** The workers, by name. */
   readonly workers: readonly WorkerSeen[]
-  /** What they offer, as one text that differs where that does. */
+  /** The tags that they offer, as one text. Two texts differ if the tags do. */
   readonly offers: string
   /**
    * The tags of an item that no worker offers; empty if a worker may take the item, or no worker is known.

@@ -14,7 +14,7 @@ import { notify } from "./notices.ts"
 import { canMove, move } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
 
-/** Does it, and reports the result or why it failed; `undo` takes it back. */
+/** Performs the action, and reports the result or the reason for a failure. `undo` reverses it. */
 async function attempt(
   what: () => Promise<QueueItem | void>,
   done: string | ((item: QueueItem) => string),
@@ -102,20 +102,22 @@ async function copied(text: string, what: string): Promise<void> {
   }
 }
 
-/** The command that adds an item like this one. */
+/** The command that adds an item with the same values. */
 function curlOf(item: QueueItem): string {
   const { song_id, title, priority, max_attempts, kind, totals, tags, metadata } = item
   const body = JSON.stringify({ song_id, title, priority, max_attempts, kind, totals, tags, metadata })
   const url = new URL("api/v1/queue", BASE).href
-  // The token itself is not for a command that may be shown to others.
+  // The token itself is not in the command, because the command may be shown to others.
   const token = ownToken() === undefined ? "" : ` -H "Authorization: Bearer $TRACK_STUDIO_TOKEN"`
   return `curl -X POST ${shellWord(url)}${token} -H 'Content-Type: application/json' -d ${shellWord(body)}`
 }
 
-/** What is under way, by item and action. */
+/** The actions that are under way, by item and action. */
 const underWay = new Set<string>()
 
-/** Does something, unless it is under way already: another click while the answer is slow must not ask again. */
+/**
+ * Performs an action, unless it is under way already: another click during a slow answer must not repeat it.
+ */
 async function once(name: string, act: () => Promise<void>): Promise<void> {
   if (underWay.has(name)) return
   underWay.add(name)
@@ -154,7 +156,7 @@ export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
   const choice: Make = (label, icon, act) => ({
     label,
     icon,
-    // It may have changed since the menu was opened.
+    // The item may have changed since the menu was opened.
     choose: () => void once(`${item.id} ${label}`, () => act(queue.item(item.id) ?? item, queue)),
   })
   const minor: Make = (label, icon, act) => ({ ...choice(label, icon, act), minor: true })

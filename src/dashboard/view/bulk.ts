@@ -10,21 +10,21 @@ import { notify } from "./notices.ts"
 import { selected } from "./selected-items.ts"
 import { acting } from "./steady-lists.ts"
 
-/** As many items as the server takes in one request. */
+/** The most items that the server accepts in one request. */
 const AT_ONCE = 1000
 
-/** Something to do with many items. */
+/** An action for many items. */
 interface Act {
   /** The verb on its button. */
   readonly label: string
   readonly icon: string
   /** The result for one item, and for several: `is back in the queue`. */
   readonly done: readonly [one: string, several: string]
-  /** What the reader should know before agreeing to it for these items. */
+  /** What the reader should know about these items before they agree. */
   readonly text: (items: readonly QueueItem[]) => string
   readonly danger: boolean
   readonly fits: (item: QueueItem) => boolean
-  /** What the server calls it. */
+  /** The server's name of the action. */
   readonly act: "cancel" | "retry" | "delete"
 }
 
@@ -63,7 +63,9 @@ const DELETE: Act = {
   act: "delete",
 }
 
-/** Does it for all items; returns for how many it worked, and the first reason for which it did not for others. */
+/**
+ * Performs the action for all items. Returns for how many it succeeded, and the first reason for a failure.
+ */
 async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: number, reason: unknown]> {
   let done = 0
   let reason: unknown
@@ -86,7 +88,7 @@ function report({ done }: Act, many: number, reason: unknown): void {
   if (reason !== undefined) notify(sentenceOf(reason), { failed: true })
 }
 
-/** Does it for these items, after a question. */
+/** Performs the action for these items, after a question. */
 async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
   const { label, text, danger } = act
   const what = `${label} ${counted(items.length, "item")}`
@@ -101,8 +103,8 @@ async function cancelThese(ids: readonly number[]): Promise<void> {
 }
 
 /**
- * Puts all items back into the queue that have failed, however long ago, after a question that says how many
- * they are now. Their errors are then gone; for 10 s the items can be cancelled again, and no longer.
+ * Puts all failed items back into the queue, however old they are, after a question with their present
+ * number. Their errors are then gone. For 10 s, and no longer, the items can be cancelled again.
  */
 export async function retryAllFailed(): Promise<void> {
   const { label, text, done } = RETRY
@@ -118,12 +120,12 @@ export async function retryAllFailed(): Promise<void> {
   }
 }
 
-/** The item whose row a box is in. */
+/** The item of the row in which a box is. */
 const idOf = (box: Element): number => Number(box.closest<HTMLElement>("[data-item]")?.dataset["item"])
 
 /** What can be selected. */
 interface Selectable {
-  /** The items that are known of what is shown. */
+  /** The known items among the shown ones. */
   readonly items: readonly QueueItem[]
   /** Whether there are others that are not known here. */
   readonly isCut: boolean
@@ -179,7 +181,7 @@ export class Bulk {
     })
   }
 
-  /** Shows what is selected by now; what is gone is selected no more. */
+  /** Shows the present selection. Items that no longer exist are removed from it. */
   update(): void {
     if (!this.#isOn) return
     for (const box of this.#home().querySelectorAll<HTMLInputElement>(".check"))

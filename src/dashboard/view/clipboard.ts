@@ -1,6 +1,6 @@
 import { el } from "./dom.ts"
 
-/** Copies a text. The clipboard's own interface is missing on plain http, where a selection does it. */
+/** Copies a text. On plain http there is no clipboard interface, so a selection is used. */
 export async function copy(text: string): Promise<void> {
   if (navigator.clipboard) return await navigator.clipboard.writeText(text)
   const area = el("textarea", { class: "for-ears", "aria-hidden": "true" })

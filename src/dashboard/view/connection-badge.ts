@@ -5,16 +5,16 @@ import { at, count, inFull, roughly } from "../model/wording.ts"
 import { byId, el, mark, say, show } from "./dom.ts"
 import { announce } from "./notices.ts"
 
-/** A live stream that was confirmed longer ago than this says so. */
+/** If a live stream was confirmed longer ago than this, the badge says so. */
 const CONFIRMED_MS = 8000
 /** A shorter delay than this cannot be noticed. */
 const DELAY_MS = 100
 
-/** What the badge says: a word, and what goes with it. */
+/** What the badge says: a word and details. */
 export interface BadgeWords {
   /** The state in a word. */
   readonly word: string
-  /** What goes with it; empty for nothing. */
+  /** The details; empty if there are none. */
   readonly detail: string
   /** When the next attempt is; absent or empty if none is waited for. Narrow screens have no room for it. */
   readonly next?: string
@@ -28,7 +28,7 @@ function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): B
   return { word: "Live", detail: `${(lagMs / 1000).toFixed(1)} s behind` }
 }
 
-/** What can be said of the stream, and no more. `nowMs` is this machine's clock. */
+/** The text for the stream, which says only what is certain. `nowMs` is this machine's clock. */
 export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
   const { state, confirmedMs, retryAtMs } = connection
   const next =

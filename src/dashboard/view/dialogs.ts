@@ -23,7 +23,7 @@ interface Parts {
   /** Absent if there is nothing to decide. */
   readonly no?: string
   readonly danger?: boolean
-  /** Does it; throws to keep the dialog open with the reason. */
+  /** Performs the action. If it throws, the dialog stays open with the reason. */
   readonly submit: () => Promise<void> | void
 }
 
@@ -64,7 +64,7 @@ export function open(parts: Parts): Promise<void> {
   document.body.append(dialog)
   dialog.showModal()
   shown = dialog
-  // What cannot be undone must need more than one key press.
+  // For an action that cannot be undone, one key press must not be enough.
   if (danger) dismiss.focus()
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
@@ -77,14 +77,16 @@ export function open(parts: Parts): Promise<void> {
 /** Closes the dialog that is open, if any, with nothing done. */
 export const closeDialog = (): void => shown?.close()
 
-/** The words on the buttons of a question, and whether agreeing loses something; default true. */
+/**
+ * The words on the buttons of a question, and whether something is lost if the reader agrees; default true.
+ */
 interface Answers {
   readonly yes: string
   readonly no: string
   readonly danger?: boolean
 }
 
-/** Asks whether to go on. */
+/** Asks whether to continue. */
 export async function confirm(
   title: string,
   text: string,

@@ -35,7 +35,7 @@ export class FailureBox {
     })
   }
 
-  /** Shows the error of an item; nothing where it has none. */
+  /** Shows the error of an item; shows nothing if there is none. */
   show(item: QueueItem): void {
     const { error_message } = item
     show(this.element, error_message !== "")

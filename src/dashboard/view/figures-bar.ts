@@ -52,7 +52,7 @@ class Figure {
     this.lead(EVERYTHING)
   }
 
-  /** A null is not known yet. */
+  /** Null means that it is not known yet. */
   show(value: number | null, name: string, tone: string | null = null): void {
     say(this.#number, value === null ? "–" : count(value))
     say(this.#name, name)
@@ -75,7 +75,7 @@ function tookOf(completed: number, ...seconds: readonly [mean: number, from: num
   return `, ${mean} on average${from === to ? "" : ` (${from} to ${to})`}`
 }
 
-/** What finished in a time: `Today 41 completed, 2 failed, 4:10 on average`; empty for nothing. */
+/** What finished in a period: `Today 41 completed, 2 failed, 4:10 on average`; empty if nothing did. */
 function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
   if (completed + failed + lost === 0) return ""
   const { shortest_seconds: from, longest_seconds: to, mean_seconds: mean } = lasted
@@ -117,14 +117,14 @@ export class FiguresBar {
     const [today, week] = counts
       ? [lately("Today", counts.today), lately("This week", counts.this_week)]
       : ["", ""]
-    // On a Monday, and while nothing was finished earlier in the week, both are the same.
+    // On a Monday, or if nothing finished earlier in the week, both are the same.
     const isSame = counts?.today.completed === counts?.this_week.completed
     const past = today === "" && week === "" && counts ? "Nothing finished this week" : today
     const parts = [done === "" ? "" : `All done about ${done}`, past, isSame && today !== "" ? "" : week]
     say(this.lately, parts.filter((part) => part !== "").join(" · "))
   }
 
-  /** Lets them lead to what they count, from what is wanted now. */
+  /** Sets the links of the figures for the present query. */
   lead(wanted: Query): void {
     for (const figure of this.#all) figure.lead(wanted)
   }

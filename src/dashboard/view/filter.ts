@@ -2,15 +2,15 @@ import { EVERYTHING, type Query, type Which } from "../model/query.ts"
 import { capital } from "../model/wording.ts"
 import { el, mark } from "./dom.ts"
 
-/** A search begins once no key was pressed for this long. */
+/** A search begins when no key was pressed for this many milliseconds. */
 const TYPING_MS = 200
 
 const ENDINGS: readonly Which[] = ["all", "completed", "failed", "cancelled"]
 
-/** Called with what the reader wants to see; a step is one that the browser's back button takes back. */
+/** Called with the reader's query. A step is a change that the browser's back button reverses. */
 export type Seek = (wanted: Query, isStep: boolean) => void
 
-/** What the reader wants to see of the queue: items that have some words, and that stand in some way. */
+/** The reader's query: items with some words, and with some standing. */
 export class Filter {
   readonly #input = el("input", {
     type: "search",
@@ -58,7 +58,7 @@ export class Filter {
     this.show(EVERYTHING)
   }
 
-  /** Shows what is wanted. */
+  /** Shows the present query. */
   show(wanted: Query): void {
     this.#wanted = wanted
     if (this.#input.value.trim() !== wanted.text) this.#input.value = wanted.text

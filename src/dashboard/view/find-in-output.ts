@@ -4,10 +4,10 @@ import type { PrintedText } from "./printed-text.ts"
 
 /** At most this many places are marked. */
 const MAX_FOUND = 2000
-/** A search begins once no key was pressed for this long. */
+/** A search begins when no key was pressed for this many milliseconds. */
 const TYPING_MS = 150
 
-/** Marks ranges of text, where the browser can. */
+/** Marks ranges of text, if the browser can do that. */
 function highlight(name: string, ranges: readonly Range[]): void {
   if (typeof Highlight === "undefined") return
   if (ranges.length === 0) CSS.highlights.delete(name)
@@ -68,7 +68,7 @@ export class FindInOutput {
   #look(isNew: boolean): void {
     clearTimeout(this.#timer)
     this.#words = this.#input.value
-    // Not in lower case on both sides: that can change the length of a text, and so all places.
+    // Lower case is not used on both sides: it can change the length of a text, and so all places.
     const words = new RegExp(this.#words.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gi")
     this.#found = this.#words === "" ? [] : [...this.#text.data.matchAll(words)].map(({ index }) => index)
     const isFound = this.#found.length > 0

@@ -11,7 +11,10 @@ const ordinal = (n: number): string => {
   return `${count(n)}${suffix}`
 }
 
-/** The place that an item would have with a priority: `3rd of 72`, or `behind the first 500` that are known here. */
+/**
+ * The place that an item would have with a priority: `3rd of 72`, or `behind the first 500` of those that are
+ * known here.
+ */
 function placeWith(item: QueueItem, priority: number, queue: KnownQueue): string {
   const others = queue.waiting().filter(({ id }) => id !== item.id)
   const before = others.filter(
@@ -25,12 +28,12 @@ function placeWith(item: QueueItem, priority: number, queue: KnownQueue): string
 }
 
 /**
- * Does what was chosen in a dialog. If that fails the dialog stays open, with what was typed and the reason.
+ * Performs the choice of a dialog. If that fails, the dialog stays open with the typed values and the reason.
  * @throws Error that says why it failed
  */
 type Choose<T> = (chosen: T) => Promise<void>
 
-/** Asks for another priority, and foretells the place in the queue. */
+/** Asks for another priority, and shows the place in the queue in advance. */
 export function askPriority(item: QueueItem, queue: KnownQueue, choose: Choose<number>): Promise<void> {
   const input = el("input", {
     type: "number",
@@ -101,7 +104,7 @@ export function askFlag(item: QueueItem, choose: Choose<QueueItem["flag"]>): Pro
   })
 }
 
-/** A key that makes a repeated request the same one. `crypto.randomUUID` is missing on plain http. */
+/** A key that identifies a repeated request. On plain http there is no `crypto.randomUUID`. */
 const newKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 
@@ -112,7 +115,7 @@ export async function addSong(): Promise<QueueItem | null> {
   const priority = el("input", { type: "number", step: 1, min: -1e9, max: 1e9, value: 0, required: true })
   const attempts = el("input", { type: "number", step: 1, min: 1, max: 100, value: 3, required: true })
   const tags = el("input", { type: "text", autocomplete: "off" })
-  // Sent twice, by an impatient click or a lost answer, it is still added once.
+  // If the request is sent twice, because of a second click or a lost answer, the song is still added once.
   const key = newKey()
   let added: QueueItem | null = null
   const body = (): NewItem => ({

@@ -46,7 +46,9 @@ function listOf(updates: Stretch["updates"]): HTMLElement[] {
   return rest > 0 ? [...rows, el("li", { class: "none" }, `and ${counted(rest, "earlier update")}`)] : rows
 }
 
-/** A stretch in a few words: from where to where, and how many updates in how long. */
+/**
+ * A stretch in a few words: its first and last progress, the number of updates, and the time that they took.
+ */
 function summaryOf({ updates }: Stretch): string {
   const [first, last] = [updates[0], updates.at(-1)]
   if (!first || !last) return ""
@@ -102,7 +104,7 @@ export class HistoryList {
     this.more.addEventListener("click", () => this.#earlier())
   }
 
-  /** Shows what is in the timeline by now. */
+  /** Shows the present entries of the timeline. */
   show(timeline: Timeline): void {
     if (timeline !== this.#timeline) {
       this.#timeline = timeline

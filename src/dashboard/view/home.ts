@@ -26,18 +26,18 @@ import { WorkersStrip } from "./workers.ts"
 const LANES = 24
 const ROWS = 40
 const FAILURES = 3
-/** Between two items of a worker the place of a lane is kept for this long. */
+/** Between two items of a worker, the place of a lane is kept for this long, in milliseconds. */
 const HANDOVER_MS = 3000
 
-/** What the queue's screen asks of the page. */
+/** The callbacks of the queue's screen. */
 export interface HomeOptions {
-  /** Asks for a frame. */
+  /** Requests a frame. */
   readonly changed: () => void
-  /** The reader wants to see something else. */
+  /** The reader has changed the query. */
   readonly seek: Seek
-  /** The reader wants to see more of a list than is known. */
+  /** The reader wants more of a list than is known. */
   readonly more: (list: ListName) => void
-  /** The figures of the queue, and its workers, are others by now. */
+  /** The figures of the queue and its workers have changed. */
   readonly recount: () => void
 }
 
@@ -60,7 +60,7 @@ export class Home implements Screen {
   readonly #sections: readonly ListSection[]
   readonly #laneSize = new LaneSize()
   readonly #retryEvery = retryAllButton()
-  /** Leads to all failures, where the strip has not all of them. */
+  /** Leads to all failures, if the strip does not have all of them. */
   readonly #allFailures = el("a", {
     class: "all",
     href: BASE.pathname + searchOf({ text: "", which: "failed" }),
@@ -77,18 +77,18 @@ export class Home implements Screen {
   )
   readonly #example = example()
   #wanted = EVERYTHING
-  /** The query of what is shown: the former one until the server has answered. */
+  /** The query of the shown items: the previous one until the server has answered. */
   #seen = EVERYTHING
   /** What the server has found for it; undefined if the page itself knows all that is shown. */
   #sought: Search | undefined
   /** The search that the server has not answered yet. */
   #seeking: Search | undefined
-  /** What is shown is to be chosen again. */
+  /** Whether the shown items must be chosen again. */
   #isStale = true
   #shownSize: Size = "few"
-  /** Failures are to be shown once the reader is in no list. */
+  /** Whether failures will be shown when the reader has left the lists. */
   #isFailureDue = false
-  /** The order is to be made again, of what is shown. */
+  /** Whether the order of the shown items must be computed again. */
   #isUnordered = false
 
   constructor(model: Model, options: HomeOptions) {
@@ -125,7 +125,7 @@ export class Home implements Screen {
     return ""
   }
 
-  /** Shows what the reader wants; what only the server knows appears once it has answered. */
+  /** Shows the items of the query. Items that only the server knows appear when it has answered. */
   want(wanted: Query): void {
     const { text, which } = this.#wanted
     if (wanted.text === text && wanted.which === which) return
@@ -140,7 +140,7 @@ export class Home implements Screen {
     mark(this.#filter.element, "data-busy", isKnown ? null : "")
   }
 
-  /** Leads to the search. */
+  /** Moves the focus to the search. */
   search(): void {
     this.#filter.focus()
   }
@@ -200,7 +200,7 @@ export class Home implements Screen {
     return el("div", { class: "home" }, ...parts, this.#nothing, columns, this.#bulk.element)
   }
 
-  /** The server has answered: what it found is shown from now on. */
+  /** The server has answered: from now on its results are shown. */
   #found(): void {
     if (this.#seeking?.isLoaded) {
       const found = this.#seeking
@@ -233,7 +233,7 @@ export class Home implements Screen {
     return which === "running" ? { ...none, running } : { ...none, waiting, delayed }
   }
 
-  /** Everything known that is wanted, whether there is a row for it yet or not. */
+  /** Every known item that matches the query, with or without a row. */
   #shown() {
     const { running, waiting, delayed, finished } = this.#lists()
     const { ends } = this.#sought?.state ?? this.#model.state
@@ -259,7 +259,7 @@ export class Home implements Screen {
     return new ItemList({ step, make, keepMs, changed, fateOf, readOn })
   }
 
-  /** Shows what has waited for the reader to leave a list. */
+  /** Shows the changes that waited until the reader left a list. */
   #settle(): void {
     const isOver = this.#sections.some(({ list }) => list.isHolding && !isHeld(list.element))
     if (isOver || (this.#isFailureDue && !this.#isHeld())) this.#rearrange()
@@ -286,7 +286,7 @@ export class Home implements Screen {
     this.#idle.update(workers, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
   }
 
-  /** Makes the order again; with `isNew` another query is shown than before. */
+  /** Computes the order again. With `isNew`, the query has changed. */
   #arrange(isNew: boolean): void {
     const focused = document.activeElement
     const before = focused?.closest<HTMLElement>("[data-item]")
@@ -304,15 +304,15 @@ export class Home implements Screen {
     const { loaded, lists: all } = this.#model
     const { text, which } = this.#seen
     const isAll = text === "" && which === "all"
-    // Asked before any list changes: a list that grows pushes the others away from under the pointer.
+    // Read before any list changes: a list that grows moves the others away from under the pointer.
     const held = new Set(this.#sections.filter(({ list }) => isHeld(list.element)))
     const isFree = isNew || held.size === 0
     if (isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
     mark(this.element, "data-view", isAll ? null : which)
-    // The strip is above all lists, and would push them away from under the pointer.
+    // The strip is above all lists, and would move them away from under the pointer.
     this.#isFailureDue = !isFree
-    // A reader who sees one item alone is not shown that there are no others.
+    // If the reader may see only one item, the page does not say that there are no others.
     const isOptional = !isAll || !this.#model.may("figures")
     const how = (section: ListSection) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
     if (isFree)
@@ -364,7 +364,7 @@ export class Home implements Screen {
     }
   }
 
-  /** Whether other items of a list follow that are not known here. */
+  /** Whether the server has more items of a list than the page knows. */
   #isCut(list: ListName): boolean {
     return (this.#sought?.state ?? this.#model.state).ends[list] !== null
   }
@@ -374,10 +374,13 @@ export class Home implements Screen {
     return `${count(length)}${this.#isCut(list) ? "+" : ""}`
   }
 
-  /** The item has moved to another list: the focus goes with it, and the view only where the focus is `seen`. */
+  /**
+   * The item has moved to another list. The focus moves with it, but the view scrolls only if the focus is
+   * `seen`.
+   */
   #refocus(id: string | undefined, seen: boolean): void {
     const rows = [...this.element.querySelectorAll<HTMLElement>("[data-item]")]
-    // The strip of failures repeats what stands among the finished items.
+    // The strip of failures repeats items that are also in the finished list.
     const row = rows.findLast(({ dataset }) => dataset["item"] === id)
     const lost = document.activeElement === null || document.activeElement === document.body
     const to = row?.querySelector<HTMLElement>("a") ?? (lost ? this.element.querySelector("h1") : null)

@@ -39,7 +39,7 @@ function all(item: QueueItem): readonly Fact[] {
   ]
 }
 
-/** Everything else that is known of an item, as a list; what is not set is left out. */
+/** All other values of an item, as a list; a value that is not set is left out. */
 export function factsOf(item: QueueItem): HTMLElement {
   const rows = all(item)
     .filter(([, value]) => value !== "")

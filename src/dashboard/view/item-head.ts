@@ -7,7 +7,7 @@ import { toggleMenu } from "./menu.ts"
 import { moved } from "./steady-lists.ts"
 import { songMark } from "./wave.ts"
 
-/** The head of an item's page: its name, how it stands, and what can be done with it. */
+/** The head of an item's page: its name, its standing, and the actions. */
 export class ItemHead {
   /** The heading, which takes the focus when the page opens. */
   readonly name = el("h1", { tabindex: -1, dir: "auto" })
@@ -80,7 +80,7 @@ export class ItemHead {
       return button
     })
     this.#buttons.replaceChildren(...buttons, this.#more)
-    // What had the focus may be no choice any more.
+    // The action that had the focus may no longer exist.
     if (focused) (buttons[0] ?? this.#more).focus()
   }
 }

@@ -27,7 +27,7 @@ import { Wave } from "./wave.ts"
 /** Two short texts beside the percentage. */
 type Times = readonly [left: string, elapsed: string]
 
-/** Where an item is now: how far, for how long, and in which step. */
+/** The item's present progress, time and step. */
 export class ItemProgress {
   readonly #model: Model
   readonly #percent = el("span", { class: "number" })
@@ -59,7 +59,7 @@ export class ItemProgress {
     mark(this.element, "data-guess", isGuess(item) ? "" : null)
     mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
-    // What an earlier attempt has left is not where the item is now, and what is completed is in no step.
+    // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item) || item.status === "completed" ? [] : this.#where(item)
     say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
     this.tick(item)

@@ -64,7 +64,7 @@ export class ItemScreen implements Screen {
   readonly #gone = el("div", { class: "empty gone", hidden: true })
   /** The item, if the model does not keep it. */
   #own: QueueItem | undefined
-  /** What the stream says while the item is being read; null while it is not. */
+  /** Updates of the stream that arrive while the item is being read; null if it is not. */
   #meanwhile: StreamUpdate[] | null = null
   #isDeleted = false
   /** Whether the item that is drawn belongs to another history than the server's. */
@@ -160,7 +160,7 @@ export class ItemScreen implements Screen {
     this.#head.withdraw()
   }
 
-  /** Reads the item, again if that failed. */
+  /** Reads the item; repeats this after a failure. */
   async #fetch(): Promise<void> {
     if (this.#meanwhile) return
     const meanwhile: StreamUpdate[] = []
@@ -217,7 +217,7 @@ export class ItemScreen implements Screen {
     show(this.#noPlot, !isDrawn)
     const none = isFinished(item.status) ? "No progress was reported." : "No progress is reported yet."
     say(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
-    // What was cancelled before it began has no course, and will get none.
+    // An item that was cancelled before it began has no course, and will get none.
     show(this.#course, hasRun || !isFinished(item.status))
   }
 }

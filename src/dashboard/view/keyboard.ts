@@ -32,7 +32,7 @@ export async function showKeys(): Promise<void> {
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null
 
-/** Listens for the keys of the page; `search` leads to the search. */
+/** Listens for the keys of the page. `search` moves the focus to the search. */
 export function listenForKeys(search: () => void): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return

@@ -7,7 +7,7 @@ import { el, say, show, svg } from "./dom.ts"
 import type { ItemList, Listed } from "./list.ts"
 import { follow } from "./steady-lists.ts"
 
-/** A flat line: a wave of which nothing has been heard yet. */
+/** A flat line: the wave of a song before anything is heard. */
 function flatLine(): SVGSVGElement {
   const strokes = Array.from({ length: 40 }, (_, i) => {
     const high = i % 9 === 4 ? 3 : 1
@@ -27,7 +27,10 @@ export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
 /** A command with more tags than this would be too long to type. */
 const MAX_TAGS = 8
 
-/** The command that starts a worker for this server which takes any of these items, in parts that belong together. */
+/**
+ * The command that starts a worker for this server which takes any of these items. The parts of the command
+ * belong together.
+ */
 function workCommand(items: readonly QueueItem[]): string[] {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
   const server = isHere ? [] : [`--server ${BASE.href.replace(/\/$/, "")}`]
@@ -84,7 +87,7 @@ export class Idle {
   }
 }
 
-/** How a song is added from a terminal. */
+/** The command that adds a song from a terminal. */
 export function example(): HTMLElement {
   const url = new URL("api/v1/queue", BASE).href
   const type = '-H "Content-Type: application/json"'
@@ -99,11 +102,11 @@ export interface ShownSection extends Listed {
   readonly name: string
   /** The number in its heading; empty for none. */
   readonly count: string
-  /** Whether what it shows is known by now. */
+  /** Whether the contents are known yet. */
   readonly isLoaded: boolean
   /** The text if there is nothing to show; default: the section's own. */
   readonly says?: string
-  /** Whether the section goes where it has nothing to show, and says nothing; default false. */
+  /** Whether the section is hidden while it is empty; default false. */
   readonly isOptional?: boolean
 }
 

@@ -7,7 +7,7 @@ import { follow, refocused } from "./steady-lists.ts"
 export interface Row {
   /** The row, for its list. */
   readonly element: HTMLElement
-  /** Shows the item as it is; `place` counts from 1, 0 is unknown, and without one it is as before. */
+  /** Shows the item. `place` counts from 1; 0 means unknown, and if it is absent the place stays. */
   readonly update: (item: QueueItem, place?: number) => void
   /** A second has passed. */
   readonly tick: () => void
@@ -19,13 +19,15 @@ export interface ItemListOptions {
   readonly step: number
   /** Makes a row for one more item. */
   readonly make: () => Row
-  /** What became of an item that has left the list, in a few words. */
+  /** Why an item has left the list, in a few words. */
   readonly fateOf: (id: number) => string
-  /** How long the place of an item that has left is kept for the next one, in milliseconds; 0 not at all. */
+  /**
+   * How long the place of an item that has left is kept for the next one, in milliseconds; 0 disables this.
+   */
   readonly keepMs: number
-  /** Asks for the list to be shown again. */
+  /** Requests that the list is shown again. */
   readonly changed: () => void
-  /** Asks for items that follow on those that are known. */
+  /** Requests the items that follow the known ones. */
   readonly readOn: () => void
 }
 
@@ -35,11 +37,11 @@ export interface Listed {
   readonly items: readonly QueueItem[]
   /** Whether others follow that are not known here; default false. */
   readonly isCut?: boolean
-  /** How many there are in all, where that is known; default those that are given. */
+  /** How many there are in all, if that is known; default: the number of the given items. */
   readonly total?: number | undefined
   /** The places of the items by their numbers; default: their places in this list. */
   readonly places?: ReadonlyMap<number, number>
-  /** Whether they are not those of before; default false. */
+  /** Whether these are other items than before; default false. */
   readonly isNew?: boolean
   /** Whether the reader is in the list; default false. */
   readonly isHeld?: boolean
@@ -52,11 +54,11 @@ interface Focus {
 }
 
 /**
- * A list of items, each in its own row for as long as it is in the list. It shows the first few, and more when
- * asked to, so that a queue of thousands costs no more than what can be looked at.
+ * A list of items. Each item has its own row as long as it is in the list. The list shows the first few, and
+ * more on request, so that a queue of thousands costs only as much as the visible part.
  *
- * While the reader is in it, its rows stay where they are: the place of an item that leaves is kept, and items that
- * belong between others wait.
+ * While the reader is in it, its rows stay where they are: the place of an item that leaves is kept, and new
+ * items that belong between others wait.
  */
 export class ItemList {
   /** The list, for the page. */
@@ -124,7 +126,7 @@ export class ItemList {
     say(this.more, rest > 0 ? `Show ${count(next)} more${isAll ? "" : ` of ${count(rest)}`}` : "Show more")
   }
 
-  /** Asks for more items where more are to be shown than are known. */
+  /** Requests more items if more must be shown than are known. */
   #reach(): void {
     const { items, isCut = false } = this.#listed
     if (isCut && this.#cap > items.length) this.#options.readOn()
@@ -135,7 +137,7 @@ export class ItemList {
     this.#cap = this.#options.step
   }
 
-  /** Shows an item that has changed, if it is among those shown. Its place is as before. */
+  /** Shows an item that has changed, if it is among the shown ones. Its place stays. */
   update(item: QueueItem): void {
     this.#rows.get(item.id)?.update(item)
   }
@@ -151,14 +153,14 @@ export class ItemList {
     const row = this.#options.make()
     const { element } = row
     element.dataset["item"] = String(id)
-    // Until it has been drawn once its height is only guessed.
+    // Before it is drawn, its height is only a guess.
     element.classList.add("fresh")
     requestAnimationFrame(() => requestAnimationFrame(() => element.classList.remove("fresh")))
     this.#rows.set(id, row)
     return row
   }
 
-  /** Takes out the rows of items that have left; a place that is to be kept is kept by a trace. */
+  /** Removes the rows of items that have left. If a place must be kept, a trace keeps it. */
   #leave(stay: ReadonlySet<number>, keepMs: number): void {
     for (const [id, { element }] of this.#rows) {
       if (stay.has(id)) continue
@@ -174,13 +176,13 @@ export class ItemList {
     }
   }
 
-  /** Removes the traces whose time is over, and comes back for the others. */
+  /** Removes the traces whose time is over, and sets a timer for the others. */
   #expire(all: boolean): void {
     clearTimeout(this.#timer)
     const nowMs = performance.now()
     let nextMs = Number.POSITIVE_INFINITY
     for (const [element, untilMs] of this.#traces) {
-      // A trace that is kept only for the reader has no end of its own.
+      // A trace that is kept only for the reader has no time of its own.
       const endMs = Number.isFinite(untilMs) ? untilMs : nowMs
       if (all || endMs <= nowMs) {
         element.remove()
@@ -234,7 +236,7 @@ export class ItemList {
     if (element.isConnected && element instanceof HTMLElement) return element.focus()
     const row = this.element.children[Math.min(index, this.element.childElementCount - 1)]
     if (!row) return
-    // This is another row than the one whose button the reader meant.
+    // This is not the row whose button the reader meant.
     refocused(row)
     row.querySelector<HTMLElement>("a")?.focus()
   }

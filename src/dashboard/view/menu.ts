@@ -2,7 +2,7 @@ import { el, icon } from "./dom.ts"
 
 /** One thing that can be done, as a menu shows it. */
 export interface Choice {
-  /** What is done, in a word or two; it ends with … where a dialog asks first. */
+  /** The action, in a word or two; it ends with … if a dialog asks first. */
   readonly label: string
   /** The name of its icon in the document. */
   readonly icon: string
@@ -10,7 +10,7 @@ export interface Choice {
   readonly danger?: boolean
   /** Whether it is in a menu even if there is room for buttons; default false. */
   readonly minor?: boolean
-  /** Does it. */
+  /** Performs the action. */
   readonly choose: () => void
 }
 
@@ -79,10 +79,10 @@ export function toggleMenu(opener: HTMLElement, label: string, choices: readonly
   menu.querySelector("button")?.focus()
 }
 
-/** Closes a menu whose button is no longer shown: what it offers cannot be done any more. */
+/** Closes a menu whose button is no longer shown: its actions are no longer possible. */
 export function closeStrayMenu(): void {
   if (open && !open.opener.checkVisibility()) open.menu.hidePopover()
 }
 
-/** Closes whatever menu is open. */
+/** Closes the open menu, if any. */
 export const closeMenu = (): void => open?.menu.hidePopover()

@@ -3,7 +3,7 @@ import { moved } from "./steady-lists.ts"
 const GLIDE_MS = 320
 /** A smaller move cannot be seen. */
 const LEAST_PX = 2
-/** Beyond this the way would be too far to follow. */
+/** If an element moves farther than this, the eye cannot follow it. */
 const MOST_PX = 1600
 
 const isCalm = (): boolean => document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches
@@ -23,7 +23,7 @@ function glide(element: HTMLElement, shift: number): void {
   })
 }
 
-/** What is new stands above what glides away from its place, also for the pointer. */
+/** A new element is above one that leaves its place, also for the pointer. */
 function appear(element: HTMLElement): void {
   if (isCalm()) return
   element.animate(

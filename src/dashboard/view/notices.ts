@@ -4,7 +4,9 @@ const NOTICE_MS = 6000
 /** How long something can be undone. */
 const UNDO_MS = 10_000
 const MAX_NOTICES = 3
-/** Read something out at most this often, so that a busy queue does not talk over its reader. */
+/**
+ * Texts are read out at most this often, in milliseconds, so that a busy queue does not interrupt its reader.
+ */
 const SPEECH_MS = 4000
 
 /** Options of a notice. */
@@ -34,9 +36,9 @@ export function notify(
     dismiss,
   )
   dismiss.addEventListener("click", () => notice.remove())
-  // A repeated notice replaces the one before, unless it offers to undo something else.
+  // A repeated notice replaces the previous one, unless it offers to undo something else.
   if (!undo || stays) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
-  // What can be undone can be undone for as long as was promised, whatever is said meanwhile.
+  // An undo stays available for the promised time, even if other notices come.
   const others = [...area.children].filter((other) => !other.querySelector(".undo"))
   for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
   area.append(notice)
@@ -52,16 +54,14 @@ function undoing(undo: () => void, word: string, done: () => void): HTMLElement 
   return button
 }
 
-/** What happens within this time is read out together. */
+/** Everything that happens within this many milliseconds is read out together. */
 const GATHER_MS = 250
 
 let pending: string[] = []
 let spokenMs = 0
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/**
- * Has a screen reader read a text out, soon, together with everything else that happens within a few seconds.
- */
+/** Lets a screen reader read a text soon, together with everything else that happens within a few seconds. */
 export function announce(text: string): void {
   pending.push(text)
   timer ??= setTimeout(

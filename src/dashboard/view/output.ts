@@ -7,12 +7,12 @@ import { FindInOutput } from "./find-in-output.ts"
 import { notify } from "./notices.ts"
 import { PrintedText } from "./printed-text.ts"
 
-/** Characters that the page shows of an output; the end is what counts. */
+/** The most characters of an output that the page shows; the end of the output matters most. */
 const MOST_SHOWN = 1_000_000
 /** A text this close to its end counts as scrolled down. */
 const NEAR_PX = 24
 
-/** What the command of an item printed, attempt by attempt, followed while it prints. */
+/** The output of an item's command, by attempt, followed while the command prints. */
 export class OutputPanel {
   readonly #id: number
   readonly #text = new PrintedText()
@@ -40,7 +40,7 @@ export class OutputPanel {
     this.#frame,
   )
   #reading: OutputReading | undefined
-  /** What is being shown: the attempt, and when it began, because its number can come again. */
+  /** The shown attempt, and when it began, because its number can come again. */
   #shown = ""
   /** What has come since the last frame. */
   #coming = ""
@@ -83,7 +83,7 @@ export class OutputPanel {
     this.#draw()
   }
 
-  /** Forgets the item: another one has its number. */
+  /** Forgets the item: its number now belongs to another one. */
   reset(): void {
     this.#reading?.close()
     this.#shown = ""
@@ -163,7 +163,7 @@ export class OutputPanel {
     if (this.#isFollowing) this.#body.scrollTop = this.#body.scrollHeight
   }
 
-  /** A reader who scrolls up wants to read; one who scrolls to the end wants to see what comes. */
+  /** A reader who scrolls up wants to read. A reader who scrolls to the end wants to see new text. */
   #scrolled(): void {
     const { scrollTop, clientHeight, scrollHeight } = this.#body
     const isAtEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX
@@ -173,7 +173,7 @@ export class OutputPanel {
   #reveal(range: Range): void {
     this.#setFollowing(false)
     this.#bringIntoView(range)
-    // What is laid out only then may have moved it.
+    // The layout that happens only now may have moved it.
     requestAnimationFrame(() => this.#bringIntoView(range))
   }
 

@@ -3,7 +3,7 @@ import { about } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 
-/** Pauses the queue, says that it is paused, and lets it go on. */
+/** Pauses the queue, says that it is paused, and resumes it. */
 export class Pause {
   readonly #text = el("p")
   readonly #resume = el("button", { type: "button", "data-needs": "change" }, "Resume")

@@ -12,7 +12,7 @@ interface Block {
   lines: number
 }
 
-/** How much of a text still belongs to a block, and how many lines that ends. */
+/** How much of a text still belongs to a block, and how many lines end in that part. */
 function partFor(text: string, { lines, text: { length } }: Block): { end: number; lines: number } {
   let [end, ended] = [0, 0]
   while (end === 0 || (lines + ended < FULL_LINES && length + end < FULL_LENGTH)) {
@@ -25,8 +25,8 @@ function partFor(text: string, { lines, text: { length } }: Block): { end: numbe
 }
 
 /**
- * A long text of many lines that grows at its end. It stands in blocks, of which the browser lays out those alone that
- * are seen: all lines of a text together would stop the page for seconds.
+ * A long text of many lines that grows at its end. It is divided into blocks, and the browser lays out only
+ * the visible blocks: the layout of all lines would stop the page for seconds.
  */
 export class PrintedText {
   /** Holds the text. */
@@ -56,7 +56,7 @@ export class PrintedText {
     }
   }
 
-  /** Takes whole blocks away from the beginning, as long as at least so many characters are left. */
+  /** Removes whole blocks from the beginning, as long as at least this many characters are left. */
   keep(length: number): void {
     for (;;) {
       const [first] = this.#blocks
@@ -67,7 +67,7 @@ export class PrintedText {
     }
   }
 
-  /** Takes everything away. */
+  /** Removes everything. */
   clear(): void {
     this.#blocks = []
     this.#length = 0

@@ -64,7 +64,7 @@ interface Expected {
   readonly progress: number
 }
 
-/** The progress of one item over time, a line an attempt. */
+/** The progress of one item over time, with one line for each attempt. */
 export class ProgressPlot {
   /** The plot, for the page; hidden while there is nothing to draw. */
   readonly element: HTMLElement
@@ -113,7 +113,7 @@ export class ProgressPlot {
     const seen = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
     const latest = seen.at(-1)
     const isOpen = latest !== undefined && latest.running && latest.progress < 100 && latest.ms < nowMs
-    // What was reported last is what is known until now.
+    // The last report is still valid until now.
     const points = isOpen ? [...seen, { ...latest, time: null, ms: nowMs }] : seen
     this.#points = points
     const [first] = points
@@ -166,7 +166,10 @@ export class ProgressPlot {
     })
   }
 
-  /** The course of the time, as earlier runs foresaw it then: the straighter the better. */
+  /**
+   * The line of the time, as earlier runs predicted it at that moment. The straighter it is, the better the
+   * prediction was.
+   */
   #time(run: readonly Point[]): SVGElement[] {
     const way = run.flatMap(({ ms, time }) =>
       time === null ? [] : [`${this.#x(ms).toFixed(1)} ${(HEIGHT - (time / 100) * HEIGHT).toFixed(1)}`],

@@ -7,7 +7,7 @@ import { el, icon, mark, say } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { RowParts } from "./rows.ts"
 
-/** Failures older than this are found among the finished items alone. */
+/** Failures older than this are only among the finished items. */
 const RECENT_MS = 86_400_000
 
 /** Whether an item has finished within a day. */

@@ -16,7 +16,7 @@ export function canMove({ id }: QueueItem, direction: Direction, queue: KnownQue
   return at >= 0 && (direction === "up" ? at > 0 : at < waiting.length - 1)
 }
 
-/** How long a moved item is waited for at its new place. */
+/** How long to wait until a moved item is at its new place, in milliseconds. */
 const SETTLE_MS = 1000
 
 /** Resolves once the item is at another place than before, as the stream says, or after a second. */
@@ -61,7 +61,7 @@ export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, 
     const moved = item()
     if (!to || !moved) return
     event.preventDefault()
-    // A key that is held down must not go on after it was let go.
+    // A key that is held down must not continue after it was released.
     if (event.repeat && underWay > 0) return
     underWay += 1
     moving = moving.then(() => move(moved, to, queue)).finally(() => (underWay -= 1))

@@ -2,8 +2,8 @@ import type { Rights } from "../model/rights.ts"
 import { byId, el, mark, say, show } from "./dom.ts"
 
 /**
- * Hides what the reader may not do, and says why. An element names what it needs in `data-needs`; the style sheet hides
- * it unless the document may do that.
+ * Hides the actions that the reader may not do, and says why. An element names the right that it needs in
+ * `data-needs`. The style sheet hides the element unless the document has that right.
  */
 export class RightsNote {
   readonly #element = byId("rights", HTMLElement)
@@ -16,7 +16,7 @@ export class RightsNote {
     this.#element.replaceChildren(this.#why, other)
   }
 
-  /** Shows what the reader may do; nothing while the server does not accept the token that gave these rights. */
+  /** Shows the reader's rights; shows nothing while the server refuses the token that gave these rights. */
   update({ all, why }: Rights, isRefused: boolean): void {
     mark(document.documentElement, "data-may", all)
     show(this.#element, why !== "" && !isRefused)

@@ -21,10 +21,10 @@ import { moveByKeys } from "./reorder.ts"
 import { selected } from "./selected-items.ts"
 import { songMark } from "./wave.ts"
 
-/** Where an item's page is. */
+/** The address of an item's page. */
 export const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 
-/** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
+/** The parts of every row: the song's mark, the name that leads to the item's page, and the actions. */
 export class RowParts {
   /** The name, which leads to the item's page. */
   readonly link = el("a", { class: "name", dir: "auto" })
@@ -80,7 +80,7 @@ export class RowParts {
     mark(this.#quick, "title", first.label)
   }
 
-  /** What is done without the menu. */
+  /** The actions outside of the menu. */
   #first(): Choice | undefined {
     return this.#choices().find(({ minor }) => !minor)
   }
@@ -169,7 +169,7 @@ export class WaitingRow implements Row {
 
 const TAKEN_ICON = { good: "done", bad: "failed", quiet: "cancel", warn: "failed", run: "done" } as const
 
-/** A row of what is finished: how it ended, when, and how long it took. */
+/** A row of a finished item: its result, when it ended, and how long it took. */
 export class FinishedRow implements Row {
   readonly element: HTMLElement
   readonly #queue: KnownQueue

@@ -24,8 +24,8 @@ const STEP_S = 0.6
 const MAX_GLIDE_S = 90
 
 /**
- * Where the bar of an item is heading. Between two updates it goes on at the item's own pace, and never reaches the
- * next percent before it is true.
+ * The target of an item's bar. Between two updates the bar moves at the item's own pace, and never reaches
+ * the next percent before that is true.
  */
 export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   const done = doneOf(item)
@@ -33,7 +33,7 @@ export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   const left = leftOf(item, queue.nowMs())?.seconds ?? null
   if (left === null || item.stalled || !queue.isLive() || queue.isCrowded() || done >= 99)
     return { done, to: done, seconds: STEP_S, attempt }
-  // At half its pace a bar of time is never ahead of its place for long, and never stands still.
+  // At half its pace, a bar of time is never ahead for long, and never stands still.
   if (attempt !== undefined) {
     return { done, to: Math.min(99.5, done + (100 - done) / 2), seconds: Math.max(STEP_S, left), attempt }
   }

@@ -3,7 +3,7 @@ const STEADY_MS = 400
 /** The second click of a double click comes within this time, and no farther away. */
 const DOUBLE_MS = 400
 const DOUBLE_PX = 8
-/** For this long after the reader has acted, lists show changes at once. */
+/** For this long after an action of the reader, lists show changes at once. */
 const FOLLOW_MS = 1500
 /** A reader who has not moved for this long no longer holds a list. */
 const IDLE_MS = 30_000
@@ -12,14 +12,17 @@ const movedMs = new WeakMap<Element, number>()
 const refocusedMs = new WeakMap<Element, number>()
 
 let pointer: { readonly x: number; readonly y: number } | undefined
-/** What the pointer was in when it last moved: a list that was pushed away since is still the one that is meant. */
+/**
+ * The element that the pointer was in when it last moved: if the list was pushed away since, the reader still
+ * means it.
+ */
 let aimed: readonly EventTarget[] = []
 /** When the pointer or a key was last moved. */
 let touchedMs = Number.NEGATIVE_INFINITY
 let followMs = Number.NEGATIVE_INFINITY
 let isActing = 0
 
-/** An element has moved on the screen, or has other buttons than before: for a moment they do nothing. */
+/** An element has moved on the screen, or has other buttons: for a moment its buttons do nothing. */
 export const moved = (element: Element): void => void movedMs.set(element, performance.now())
 
 /** The focus has moved to an element by itself: for a moment its buttons do nothing. */
@@ -30,7 +33,7 @@ export const follow = (): void => {
   followMs = performance.now() + FOLLOW_MS
 }
 
-/** Does what the reader has asked for; the lists follow it. */
+/** Performs an action of the reader; the lists show its result. */
 export async function acting<T>(act: () => Promise<T>): Promise<T> {
   isActing += 1
   try {
@@ -42,8 +45,8 @@ export async function acting<T>(act: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Whether the reader is in a list, by pointer, by keyboard or by a menu: then its order stands still, so that nothing
- * changes beneath a finger that is about to press.
+ * Whether the reader is in a list, with the pointer, with the keyboard or in a menu. Then the order of the
+ * list does not change, so that nothing moves beneath a finger that is about to press.
  */
 export function isHeld(list: Element): boolean {
   const nowMs = performance.now()
@@ -68,8 +71,8 @@ let clicked:
   { readonly x: number; readonly y: number; readonly target: Element; readonly ms: number } | undefined
 
 /**
- * Whether a click is the second one of a double click, or of a key that is held down. It counts nowhere: after the first
- * one something else may lie in its place.
+ * Whether a click is the second one of a double click, or comes from a key that is held down. It is ignored
+ * everywhere: after the first click, another element may be in that place.
  */
 function isSecond(event: MouseEvent, target: Element): boolean {
   if (!clicked || performance.now() - clicked.ms > DOUBLE_MS) return false
@@ -78,8 +81,8 @@ function isSecond(event: MouseEvent, target: Element): boolean {
 }
 
 /**
- * Follows the pointer and the keyboard, and keeps clicks from buttons that have just moved, and second clicks of double
- * clicks from everything.
+ * Follows the pointer and the keyboard. Clicks on buttons that have just moved are ignored, and so is the
+ * second click of a double click.
  */
 export function watchReader(): void {
   const touch = (): void => {

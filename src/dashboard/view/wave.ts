@@ -5,7 +5,7 @@ import { el, mark, svg } from "./dom.ts"
 const STROKES = 84
 const MARK_STROKES = 5
 const HALF = 50
-/** A bar this far from where it should be, in percent, hurries. */
+/** If a bar is this far from its target, in percent, it moves faster. */
 const FAR = 1.5
 const CATCH_UP_S = 0.7
 
@@ -87,8 +87,8 @@ export interface Glide {
 }
 
 /**
- * A progress bar in the shape of a wave, the same for a song whenever it is seen. It is drawn once; what is done is
- * uncovered by two transforms that cancel each other out, so that it moves without a line of script.
+ * A progress bar in the shape of a wave, which is always the same for a song. It is drawn once. Two
+ * transforms that cancel each other out uncover the done part, so that it moves without any script.
  */
 export class Wave {
   /** The bar, for the page. */
@@ -139,7 +139,7 @@ export class Wave {
     this.#move(glide)
   }
 
-  /** Where the bar is by now. */
+  /** The present place of the bar. */
   #place(): number {
     const glide = this.#glide
     if (!glide) return 0
@@ -159,7 +159,7 @@ export class Wave {
     const before = this.#glide
     const wanted = this.#held(asked)
     const place = wanted.attempt === undefined ? before?.to : this.#place()
-    // A new bar is at its place at once, and a bar that was far off is there soon; then it glides.
+    // A new bar is at its place at once. A bar that was far away is there soon; then it glides.
     const isFar = place === undefined || !before || Math.abs(wanted.done - place) > FAR
     const glide = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (glide.to === before?.to && glide.seconds === before.seconds) return

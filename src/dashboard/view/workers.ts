@@ -8,7 +8,7 @@ import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
 
-/** How many workers are shown until more are wanted. */
+/** How many workers are shown at first. */
 const FEW = 8
 
 const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
