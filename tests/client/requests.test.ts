@@ -50,6 +50,23 @@ test.each([
   expect(asked.paths).toEqual([path])
 })
 
+test("the token is asked for before each request, so that another one takes its place at once", async () => {
+  const sent: (string | null)[] = []
+  const serving = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      sent.push(request.headers.get("authorization"))
+      return new Response(null, { status: 204 })
+    },
+  })
+  const tokens = ["one", undefined, "two"]
+  const client = new Client(`http://127.0.0.1:${serving.port}`, { token: () => tokens.shift() })
+  for (let request = 0; request < 3; request += 1) await client.get(7).catch(() => undefined)
+  expect(sent).toEqual(["Bearer one", null, "Bearer two"])
+  await serving.stop(true)
+})
+
 test("an answer may take ten seconds more than the server was asked to hold it", async () => {
   await using asked = server()
   const { client } = asked

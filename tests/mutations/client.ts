@@ -222,4 +222,15 @@ export const CLIENT: readonly Mistake[] = [
     ["tests/client/requests.test.ts"],
     [["a server whose URL ends with a slash is asked for two", 'base.replace(/\\/+$/, "")', "base"]],
   ),
+  ...of(
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
+    [
+      [
+        "the token is asked for once",
+        'typeof token === "function" ? token : () => token',
+        'typeof token === "function" ? ((known) => () => known)(token()) : () => token',
+      ],
+    ],
+  ),
 ]

@@ -203,4 +203,37 @@ export const REPORTING: readonly Mistake[] = [
     ["tests/runner/expected-files.test.ts"],
     [["the words of ffprobe name a file as it was asked for", "?.replaceAll(`file:${path}`, path)", ""]],
   ),
+  ...of(
+    "src/runner/ffprobe.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a video of which ffprobe says 0 s lasts 0 s",
+        "seconds > 0 ? seconds : null",
+        "seconds >= 0 ? seconds : null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/ffmpeg-output-file.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a muxer of an input counts for the output",
+        "format > input ? words[format + 1] : undefined",
+        "format >= 0 ? words[format + 1] : undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/find-program.ts",
+    ["tests/runner/plan.test.ts"],
+    [
+      [
+        "a program that is named by its path runs no renderer",
+        "!WRAPPERS.has(basename(first)) && !DISTANT",
+        "!WRAPPERS.has(first) && !DISTANT",
+      ],
+    ],
+  ),
 ]

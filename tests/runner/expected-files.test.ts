@@ -38,6 +38,7 @@ describe("the last output of ffmpeg", () => {
     ["-i a.wav -shortest out.mp4", "out.mp4"],
     ["-i a.wav -f mp4 out", "out"],
     ["-f lavfi -i testsrc out.mp4", "out.mp4"],
+    ["-f image2 -i frame-%d.png out.mp4", "out.mp4"],
     ["-i a.wav one.mp4 -c copy two.mkv", "two.mkv"],
     ["-i a.wav -f null -", undefined],
     ["-i a.wav -f null out.mp4", undefined],
@@ -84,6 +85,17 @@ test("an ffprobe that takes too long, does not run, or is not installed, verifie
     writeFileSync(broken, `${script}\n`, { mode: 0o755 })
     expect(await probe("song.mp4", broken)).toEqual({ kind: "unknown", isLate: false })
   }
+})
+
+test.each([
+  ["12.5", 12.5],
+  ["0.000000", null],
+  ["N/A", null],
+])("of a medium that lasts %s s, %p is known", async (duration, seconds) => {
+  const told = join(folder.path, `ffprobe-of-${seconds}-${duration.length}`)
+  const found = JSON.stringify({ format: { format_name: "mov,mp4", duration }, streams: [{}] })
+  writeFileSync(told, `#!/bin/sh\necho '${found}'\n`, { mode: 0o755 })
+  expect(await probe("song.mp4", told)).toEqual({ kind: "lasting", seconds })
 })
 
 test("why a file cannot be read is said in ffprobe's last words, with the name that the user knows", async () => {

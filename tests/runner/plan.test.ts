@@ -10,6 +10,7 @@ describe("a renderer is found", () => {
     ["/opt/ffmpeg-7.1/bin/ffmpeg -i a.wav b.mp4", "ffmpeg"],
     ["nice -n 5 ffmpeg -i a.wav b.mp4", "ffmpeg"],
     ["timeout 60 xvfb-run -a ffmpeg -i a.wav b.mp4", "ffmpeg"],
+    ["/usr/bin/nice /opt/bin/ffmpeg -i a.wav b.mp4", "ffmpeg"],
     ["prime-run blender -b a.blend -a", "blender"],
     ["gamemoderun blender-4.2 -b a.blend -a", "blender"],
     ["xvfb-run --auto-servernum blender -b a.blend -a", "blender"],
