@@ -46,7 +46,7 @@ test("requests made up from the API's description get described answers, and a r
       )
     }
     const described = operation.responses[String(status)]
-    if (status >= 500) fault(`${status} ${await answer.text()}`)
+    if (status >= 500) fault(`${status} ${await answer.clone().text()}`)
     else if (!described) fault(`${status} is not described`)
     const type = answer.headers.get("content-type") ?? ""
     if (status < 300 && ENDLESS.test(path)) abort.abort()
