@@ -42,7 +42,7 @@ export class StartForecasts {
   /** When the waiting items start; at most one second old. */
   now(): Promise<QueueForecast> {
     const nowMs = this.#store.clock.steadyMs()
-    if (this.#latest && nowMs - this.#madeMs < FRESH_MS) return this.#latest
+    if (this.#latest && Math.abs(nowMs - this.#madeMs) < FRESH_MS) return this.#latest
     this.#madeMs = nowMs
     const made = this.#made()
     this.#latest = made

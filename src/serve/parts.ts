@@ -95,19 +95,18 @@ function webhooksOf(
 
 const NOT_SHARED = "requests could not be counted across the servers: each server applies its limits alone"
 
-const limitsOf = (
-  config: Config,
-  { clock }: Store,
-  { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
-): Limits =>
+/** What only this server counts goes by its own machine: the clock of a PostgreSQL can go back. */
+const steadyMs = (): number => performance.now()
+
+const limitsOf = (config: Config, { metrics, shared }: Pick<Surroundings, "metrics" | "shared">): Limits =>
   new Limits({
-    allowances: shared && new FleetRateLimit(shared, clock.steadyMs, logged(NOT_SHARED)),
+    allowances: shared && new FleetRateLimit(shared, steadyMs, logged(NOT_SHARED)),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,
     perToken: config.requestsPerToken,
     perLease: config.reportsPerLease,
     held: config.heldPerClient,
-    steadyMs: clock.steadyMs,
+    steadyMs,
   })
 
 function retentionOf(
@@ -287,7 +286,7 @@ export function assembled(
     ...queue,
     gate,
     tickets,
-    limits: limitsOf(config, store, surroundings),
+    limits: limitsOf(config, surroundings),
     proxies: new TrustedProxies(config.trustedProxy, () => reasons.set("proxy_untrusted", true)),
     webhooks,
     streams,

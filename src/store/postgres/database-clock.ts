@@ -11,17 +11,18 @@ const JUMP_MS = 1000
  * clock has jumped.
  */
 export class DatabaseClock implements Clock {
-  readonly #onJump: (ageMs: number) => void
+  readonly #onJump: (sinceMs: number, isBack: boolean) => void
   #offsetMs = 0
   #tripMs = Number.POSITIVE_INFINITY
   #sampledMs = Number.NEGATIVE_INFINITY
   #lastMs = 0
 
   /**
-   * `onJump` is called when the server's clock has jumped, with how many milliseconds ago it had not jumped
-   * yet.
+   * `onJump` is called when the server's clock has jumped, with the last time at which it had not yet, in epoch
+   * milliseconds: by the former clock if it went forward, so that what it left out is counted; and whether it
+   * has gone back.
    */
-  constructor(onJump: (ageMs: number) => void) {
+  constructor(onJump: (sinceMs: number, isBack: boolean) => void) {
     this.#onJump = onJump
   }
 
@@ -42,12 +43,13 @@ export class DatabaseClock implements Clock {
     const isFirst = this.#sampledMs === Number.NEGATIVE_INFINITY
     const hasJumped = !isFirst && Math.abs(offsetMs - this.#offsetMs) > JUMP_MS + tripMs / 2
     if (!hasJumped && tripMs > this.#tripMs && gotMs - this.#sampledMs < SAMPLE_MS) return
-    const beforeMs = this.#sampledMs
+    const sinceMs = this.#sampledMs + Math.min(offsetMs, this.#offsetMs)
+    const isBack = offsetMs < this.#offsetMs
     this.#offsetMs = offsetMs
     this.#tripMs = tripMs
     this.#sampledMs = gotMs
     if (!hasJumped) return
     this.#lastMs = 0
-    this.#onJump(gotMs - beforeMs)
+    this.#onJump(Math.floor(sinceMs), isBack)
   }
 }

@@ -98,7 +98,10 @@ export class PostgresStore extends PostgresHistory implements Store {
     // Time that any instance has counted already is not counted again, so a false alarm does no harm.
     const onDoubt = (ageMs: number): void =>
       outages.begin((options.clock ?? own).steadyMs() - Math.ceil(ageMs))
-    const own = new DatabaseClock(onDoubt)
+    const own = new DatabaseClock((sinceMs, isBack) => {
+      if (isBack) outages.goBack()
+      outages.begin(sinceMs)
+    })
     const opened = await openPostgres(url, onDoubt)
     own.sample(opened.time.serverMs, opened.time.askedMs)
     return new PostgresStore(opened, outages, own, options)

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test"
 
 import { DatabaseClock } from "../../../src/store/postgres/database-clock.ts"
 
-/** A clock that was told a time, and the ages that it has reported. */
-function told(serverMs: number): { clock: DatabaseClock; jumps: number[] } {
-  const jumps: number[] = []
-  const clock = new DatabaseClock((ageMs) => jumps.push(ageMs))
+/** A clock that was told a time, and since when it could not be trusted. */
+function told(serverMs: number): { clock: DatabaseClock; jumps: { sinceMs: number; isBack: boolean }[] } {
+  const jumps: { sinceMs: number; isBack: boolean }[] = []
+  const clock = new DatabaseClock((sinceMs, isBack) => jumps.push({ sinceMs, isBack }))
   clock.sample(serverMs, performance.now())
   return { clock, jumps }
 }
@@ -30,6 +30,10 @@ test.each([3_600_000, -3_600_000])(
     expect(clock.now()).toBeWithin(10_000_000, 10_000_500)
     clock.sample(10_000_000 + jumpMs, performance.now())
     expect(clock.now()).toBeWithin(10_000_000 + jumpMs, 10_000_500 + jumpMs)
-    expect(jumps).toHaveLength(1)
+    // What a clock that goes forward leaves out is an outage; one that goes back leaves out nothing.
+    const sinceMs = 10_000_000 + Math.min(0, jumpMs)
+    const [jump] = jumps
+    expect(jump?.sinceMs).toBeWithin(sinceMs - 5, sinceMs + 500)
+    expect([jumps.length, jump?.isBack]).toEqual([1, jumpMs < 0])
   },
 )
