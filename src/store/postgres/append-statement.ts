@@ -3,6 +3,7 @@ import { getTableColumns } from "drizzle-orm"
 import { MAX_RUNS } from "../../item/estimate/experience.ts"
 import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
+import { isOfNow } from "./database-clock.ts"
 import type { Added, DecidedRow, GroupDecisions } from "./group-decisions.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
@@ -32,7 +33,7 @@ const value = (name: string): string =>
 export const APPEND = `
 WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
-    AND $22::int8 = (SELECT resumed_id FROM history) FOR NO KEY UPDATE),
+    AND $22::int8 = (SELECT resumed_id FROM history) AND ${isOfNow("$23")} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (
@@ -99,7 +100,9 @@ SELECT (SELECT count(*)::int FROM me) AS me,
 
 /** The answer of the statement. */
 export interface Appended {
-  /** 1; or 0 if this instance was shut out or the database has gone back, and nothing was written. */
+  /**
+   * 1, or 0 if this instance is shut out, the database has gone back, or its clock has jumped: then nothing was written.
+   */
   readonly me: number
   /** The items that were stored, as JSON. */
   readonly kept: string

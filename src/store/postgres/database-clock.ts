@@ -5,6 +5,13 @@ const SAMPLE_MS = 60_000
 /** A larger difference is no measuring error: the server's clock has jumped. */
 const JUMP_MS = 1000
 
+/** An instance whose clock is further off has not noticed yet that the server's clock has jumped. */
+const STALE_MS = 20_000
+
+/** In SQL: whether a parameter is the time of an instance that knows the server's clock. */
+export const isOfNow = (parameter: string): string =>
+  `abs(extract(epoch FROM clock_timestamp()) * 1000 - ${parameter}::float8) < ${STALE_MS}`
+
 /**
  * The clock of the database, which all instances use, as this instance knows it: the sample with the shortest
  * round trip in the last minute, continued by this machine's steady clock. It goes back only if the server's

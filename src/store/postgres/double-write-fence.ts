@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts"
 import { APPEND, type Appended } from "./append-statement.ts"
 import type { PostgresConnections } from "./connections.ts"
+import type { DatabaseClock } from "./database-clock.ts"
 import { isConnectionLost } from "./faults.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
 
@@ -51,16 +52,18 @@ export class DoubleWriteFence {
   readonly instance = crypto.randomUUID()
   readonly #link: PostgresConnections
   readonly #seen: RolledBackCheck
+  readonly #clock: DatabaseClock
   #epoch: number | undefined
   #group = 0
   /** The latest note that was certainly made. */
   #noted = 0
   #forgotten = 0
 
-  /** `seen` knows the event IDs that this instance has seen. */
-  constructor(link: PostgresConnections, seen: RolledBackCheck) {
+  /** `seen` knows the event IDs that this instance has seen. `clock` learns the time of each answer. */
+  constructor(link: PostgresConnections, seen: RolledBackCheck, clock: DatabaseClock) {
     this.#link = link
     this.#seen = seen
+    this.#clock = clock
   }
 
   /**
@@ -128,7 +131,10 @@ export class DoubleWriteFence {
   async #append(parameters: readonly unknown[]): Promise<SentGroup | typeof SHUT_OUT> {
     try {
       const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
-      const [answer] = await this.#link.ask<Appended>(APPEND, [...own, ...parameters])
+      const askedMs = performance.now()
+      const all = [...own, ...parameters, this.#clock.now()]
+      const [answer] = await this.#link.ask<Appended>(APPEND, all)
+      if (answer) this.#clock.sample(answer.now, askedMs)
       if (answer?.me !== 1) {
         this.#epoch = undefined
         return SHUT_OUT

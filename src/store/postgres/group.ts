@@ -7,6 +7,7 @@ import type { Outages } from "../outages.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
 import { PATIENCE_MS, type PostgresConnections, unable } from "./connections.ts"
+import type { DatabaseClock } from "./database-clock.ts"
 import type { DoubleWriteFence } from "./double-write-fence.ts"
 import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
 import { type DecidedRow, type Decision, GroupDecisions, type KnownRow } from "./group-decisions.ts"
@@ -48,8 +49,8 @@ export interface GroupOptions {
   readonly outages: Outages
   /** Called at commits. */
   readonly observed: Observed
-  /** Receives the database's time with when it was asked for, on the clock of `performance.now()`. */
-  readonly onTime: (serverMs: number, askedMs: number) => void
+  /** The database's clock as it is measured; it learns the time of each sign of life. */
+  readonly measured: DatabaseClock
 }
 
 /**
@@ -175,7 +176,6 @@ export class Group {
       const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
       const seconds = (performance.now() - askedMs) / 1000
       this.#options.observed.onCommit?.({ writes: jobs.length, seconds, statuses })
-      if (outcome.answer) this.#options.onTime(outcome.answer.now, askedMs)
       for (const row of sheet.changed) this.#remember(row, kept)
     }
     const again: Job[] = []
@@ -193,17 +193,22 @@ export class Group {
   /** The beginning of every group: after an outage all leases are extended before anything is decided. */
   async #begin(): Promise<void> {
     if (!this.isAliveDue) return
-    const { link, clock, outages, onTime } = this.#options
+    const { link, clock, outages, measured } = this.#options
     const nowMs = clock.steadyMs()
     const outage = outages.endingAt(nowMs)
     const askedMs = performance.now()
-    const [row] = await link.ask<{ now: number }>(ALIVE, [nowMs, outage?.sinceMs ?? null])
+    const asked = [nowMs, outage?.sinceMs ?? null, measured.now()]
+    const [row] = await link.ask<{ now: number; counted: boolean }>(ALIVE, asked)
+    if (row?.counted === false) {
+      measured.sample(row.now, askedMs)
+      return this.#begin()
+    }
     if (outage) {
       this.#recent.clear()
       outages.end(nowMs)
     }
     this.#aliveMs = nowMs
-    if (row) onTime(row.now, askedMs)
+    if (row) measured.sample(row.now, askedMs)
   }
 
   async #read(jobs: readonly Job[], mayRemember: boolean): Promise<GroupDecisions> {

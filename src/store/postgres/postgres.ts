@@ -70,7 +70,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#reads = itemReads(reading, onePerSong)
     this.#listing = new Listing(reading)
     this.figures = new PostgresFigures(reading)
-    this.#fence = new DoubleWriteFence(writing, seen)
+    this.#fence = new DoubleWriteFence(writing, seen, own)
     this.#group = new Group({
       link: writing,
       fence: this.#fence,
@@ -79,7 +79,7 @@ export class PostgresStore extends PostgresHistory implements Store {
       clock,
       outages,
       observed: options,
-      onTime: (serverMs, askedMs) => own.sample(serverMs, askedMs),
+      measured: own,
     })
     this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, clock.now)
     this.instances = new PostgresInstances(reading, this.#fence.instance, clock.now)

@@ -1,18 +1,18 @@
-/**
- * Because of measuring errors a lease can last this much longer than its length. A lease that lasts longer
- * was given before the clock went back.
- */
+import { isOfNow } from "./database-clock.ts"
+
+/** How far beyond its length a lease can run by errors of measuring; what runs longer was given before the clock went back. */
 const SKEW_MS = 1000
 
 /**
- * Stores a sign of life at $1. If $2 is given, it extends every lease, and the wait of items for their
- * workers after a restore, by the outage since $2. Time that any instance has counted already, up to the
- * stored sign of life, is not counted again. A lease that would last longer than its length, because the
- * server's clock has gone back, is shortened to its length. Returns the database's time.
+ * Stores a sign of life at $1, and makes every lease longer by the outage since $2, if that is given, and the wait of
+ * items for their workers after a restore. What any instance has counted before, up to the sign of life that is stored,
+ * is not counted again. A lease that would run longer than its length, because the server's clock has gone back, is
+ * shortened to that. Answers the database's time, and whether it counted: nothing does by the clock of an instance, $3,
+ * that has not noticed yet that the server's has jumped.
  */
 export const ALIVE = `WITH before AS MATERIALIZED (
   SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $1::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
-  FROM history FOR NO KEY UPDATE),
+  FROM history WHERE ${isOfNow("$3")} FOR NO KEY UPDATE),
 leased AS MATERIALIZED (
   SELECT q.id, before.took FROM queue_items q, before
   WHERE q.section = 0 AND q.lease_expires_at IS NOT NULL
@@ -30,7 +30,8 @@ waiting AS MATERIALIZED (
 postponed AS (
   UPDATE queue_items q SET available_ms = q.available_ms + waiting.took, available_at = q.available_at + waiting.took,
     version = q.version + 1
-  FROM waiting WHERE q.id = waiting.id)
-UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + ${SKEW_MS} THEN $1::int8
+  FROM waiting WHERE q.id = waiting.id),
+noted AS (UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + ${SKEW_MS} THEN $1::int8
     ELSE greatest(history.alive_at, $1::int8) END
-FROM before RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
+FROM before RETURNING history.id)
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, EXISTS (SELECT FROM noted) AS counted`

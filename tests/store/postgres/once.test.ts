@@ -62,6 +62,7 @@ withPostgres("a key that has expired is taken over; one that is left alone would
       7,
       0,
       ...parameters,
+      Date.now(),
     ])
     return JSON.parse(answer?.kept ?? "")
   }

@@ -130,7 +130,7 @@ withPostgres("without the fence a write whose answer is lost would be stored twi
     sheet.numbers.push(Number(row?.id))
     sheet.add(() => draft({ title: "again" }), undefined)
     const parameters = parametersOf(sheet, { era: 0, nowMs: store.clock.now(), oldestMs: 0 })
-    await client.unsafe(APPEND, ["naive", group, 7, 0, ...parameters])
+    await client.unsafe(APPEND, ["naive", group, 7, 0, ...parameters, Date.now()])
   }
   expect((await store.list({ limit: 9, search: "again" })).items).toHaveLength(2)
 })
