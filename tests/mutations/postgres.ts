@@ -174,7 +174,11 @@ export const POSTGRES: readonly Mistake[] = [
         "Math.round(performance.now() + this.#offsetMs)",
       ],
       ["a server's clock that has jumped back is not followed", "this.#lastMs = 0\n", "void this.#lastMs\n"],
-      ["a jump of the server's clock is no doubt", "this.#onJump(gotMs - beforeMs)", "void beforeMs"],
+      [
+        "a jump of the server's clock is no doubt",
+        "this.#onJump(Math.floor(sinceMs), isBack)",
+        "void isBack",
+      ],
     ],
   ),
   ...of(
@@ -338,8 +342,8 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "writes wait for slow reads",
-        "new DoubleWriteFence(writing, seen)",
-        "new DoubleWriteFence(reading, seen)",
+        "new DoubleWriteFence(writing, seen, own)",
+        "new DoubleWriteFence(reading, seen, own)",
       ],
     ],
   ),

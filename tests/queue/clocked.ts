@@ -30,8 +30,13 @@ export class ClockedServer implements AsyncDisposable {
   /** How far the machine's time is from the steady clock, in milliseconds. */
   jumpedMs = 0
   readonly #folder = temporaryFolder()
+  readonly #limits: Readonly<Record<string, string>>
   #end = async (): Promise<void> => undefined
   #url = ""
+
+  private constructor(limits: Readonly<Record<string, string>>) {
+    this.#limits = limits
+  }
 
   /** The database's time, in epoch milliseconds. */
   get nowMs(): number {
@@ -42,8 +47,9 @@ export class ClockedServer implements AsyncDisposable {
     return START_MS + Math.round(this.seconds * 1000)
   }
 
-  static async start(): Promise<ClockedServer> {
-    const server = new ClockedServer()
+  /** `limits` are settings; by default nothing is limited. */
+  static async start(limits: Readonly<Record<string, string>> = UNLIMITED): Promise<ClockedServer> {
+    const server = new ClockedServer(limits)
     await server.begin()
     return server
   }
@@ -53,7 +59,7 @@ export class ClockedServer implements AsyncDisposable {
     const database = join(this.#folder.path, "test.db")
     const clock = { now: () => this.nowMs, steadyMs: () => this.#steadyMs }
     const store = new SqliteStore(database, () => clock, { isNewAllowed: true })
-    const settings = config({ database, ...UNLIMITED }, {})
+    const settings = config({ database, ...this.#limits }, {})
     const bus = new LocalBus()
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
     const { app } = assembled(settings, store, accessOf(settings, store), {

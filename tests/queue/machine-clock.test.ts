@@ -46,3 +46,10 @@ test.concurrent(
     expect((await output).status).toBe(200)
   },
 )
+
+test.concurrent("a database whose clock goes back refuses nobody", async () => {
+  await using server = await ClockedServer.start({ "requests-per-address": "100" })
+  await server.ask("POST", "/queue", { song_id: 1 })
+  server.seconds = -3600
+  for (let i = 0; i < 3; i += 1) expect((await server.ask("GET", "/queue/1")).id).toBe(1)
+})

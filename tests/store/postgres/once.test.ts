@@ -2,14 +2,12 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import type { SQL } from "bun"
 
-import { transition } from "../../../src/item/moves.ts"
-import type { Decide } from "../../../src/store/contract/items.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
-import { atOnce, from1, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
+import { atOnce, from1, rescue, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
@@ -75,11 +73,6 @@ withPostgres("a key that has expired is taken over; one that is left alone would
   expect(await stored(leaving, 1)).toEqual([])
   expect(await stored(APPEND, 2)).toEqual([expect.any(Number)])
   expect(await one.items()).toBe(2)
-})
-
-const rescue: Decide = ({ item, work }, { time }) => ({
-  item: transition(item, { status: "retrying" }, time),
-  work: { ...work, lease_token: null, lease_expires_at: null },
 })
 
 withPostgres("claims and rescues of several instances take each item once", async () => {

@@ -19,6 +19,12 @@ export const taking =
     work: { ...work, lease_token: worker, lease_ms: LEASE_MS, lease_expires_at: steadyMs + LEASE_MS },
   })
 
+/** Takes an item back from its worker. */
+export const rescue: Decide = ({ item, work }, { time }) => ({
+  item: transition(item, { status: "retrying" }, time),
+  work: { ...work, lease_token: null, lease_expires_at: null },
+})
+
 /** Several stores on one database, and a client of it. */
 export async function together(count: number, onePerSong = false) {
   const database = await emptyDatabase()

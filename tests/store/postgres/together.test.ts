@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { SQL } from "bun"
@@ -11,7 +11,16 @@ import type { Store } from "../../../src/store/contract/store.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, put } from "../../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
-import { from1, killedOnce, LEASE_MS, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
+import {
+  from1,
+  killedOnce,
+  LEASE_MS,
+  rescue,
+  taking,
+  together,
+  WITHOUT_VERSIONS,
+  withWrong,
+} from "./several.ts"
 
 setDefaultTimeout(60_000)
 
@@ -273,6 +282,47 @@ withPostgres("a lease does not run longer because the server's clock has gone ba
   expect(row?.lease).toBeWithin(nowMs + LEASE_MS - 5000, nowMs + LEASE_MS + 1)
   expect(row?.alive).toBeLessThanOrEqual(nowMs)
 })
+
+withPostgres(
+  "a server whose clock jumps ends no lease early, and none late, whichever instance notices it first",
+  async () => {
+    await using opened = await together(2)
+    const { one, two, client } = opened
+    const id = await added(one)
+    await one.change(id, taking("w"))
+    const heartbeat: Decide = ({ item, work }, { steadyMs }) => ({
+      item,
+      work: { ...work, lease_expires_at: steadyMs + LEASE_MS },
+      quiet: true,
+    })
+    const leftMs = async (): Promise<number> => {
+      const [row]: { left: number }[] = await client.unsafe(
+        "SELECT (lease_expires_at - extract(epoch FROM clock_timestamp()) * 1000)::float8 AS left FROM queue_items",
+      )
+      return row?.left ?? 0
+    }
+    const real = performance.now.bind(performance)
+    const now = spyOn(performance, "now")
+    let offMs = 0
+    now.mockImplementation(() => real() + offMs)
+    try {
+      // For the instances it is the same whether their clocks go back or that of the server goes forward.
+      for (const jumpMs of [-3_600_000, 3_600_000, 3_600_000, -3_600_000]) {
+        for (const store of [one, two]) await store.change(id, heartbeat)
+        offMs += jumpMs
+        await two.change(id, heartbeat)
+        for (const store of [one, two]) {
+          expect(await store.sweep({ due: "lease", by: store.clock.steadyMs() }, rescue)).toBe(0)
+          await store.alive()
+          expect(await store.sweep({ due: "lease", by: store.clock.steadyMs() }, rescue)).toBe(0)
+        }
+        expect(await leftMs()).toBeWithin(LEASE_MS - 10_000, LEASE_MS + 2000)
+      }
+    } finally {
+      now.mockRestore()
+    }
+  },
+)
 
 withPostgres("instances that start at once on a new database migrate it once", async () => {
   const { url } = await newDatabase()
