@@ -196,7 +196,10 @@ page("many items", () => {
     // They are still selected, whatever list they are in now.
     await tab.until(`document.querySelector('.finished [data-item="3"] .check').checked`)
     for (const status of ["processing", "completed"]) await here.server.put(2, { status })
-    await tab.click(`.finished [data-item="2"] .check`)
+    await tab.clickUntil(
+      `.finished [data-item="2"] .check`,
+      `document.querySelector(".bulk p").innerText === "3 items selected"`,
+    )
     await tab.click(".bulk button:nth-of-type(2)")
     // A video that is there would be made once more.
     await tab.until(`document.querySelector("dialog").innerText.includes("1 of them is completed")`)

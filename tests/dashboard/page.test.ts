@@ -100,9 +100,9 @@ page("the queue on the page", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
     await tab.click(`.row[data-item="2"] .quick`)
     await tab.until(`${text(".waiting .row")}.includes("Glasshouse")`)
-    expect((await here.server.item(2)).priority).toBe(1)
     // The first item cannot be moved to the front.
     await tab.until(`document.querySelector('.row[data-item="2"] .quick').hidden`)
+    expect(await (await here.server.api("GET", "/queue/next")).json()).toMatchObject({ id: 2, priority: 0 })
 
     await tab.click(`.row[data-item="1"] [aria-haspopup]`)
     await tab.press("ArrowDown")
