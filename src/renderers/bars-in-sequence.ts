@@ -1,23 +1,26 @@
-/** A bar that is full so soon after its start measured no work worth showing: models load, an index is read. */
+/**
+ * If a bar is full this soon after its start, in milliseconds, it measured no real work: models load, or an
+ * index is read.
+ */
 const QUICK_MS = 5000
-/** The most that is shown while it is unknown how many bars follow. */
+/** The highest fraction that is shown while the number of bars is unknown. */
 const MOST_UNKNOWN = 0.89
 
-/** How bars that follow one another are counted. */
+/** What is known of bars that follow one another. */
 export interface TurnsOptions {
   /** How many bars there are; undefined while unknown. */
   readonly bars: number | undefined
-  /** Whether a bar that is full within 5 s counts like any other. */
+  /** Whether a bar that is full within 5 s counts like any other bar. */
   readonly countsQuick: boolean
   /** Milliseconds from an arbitrary start, never going back. */
   readonly now: () => number
 }
 
-/** A bar while it is the one that counts. */
+/** A bar while it is the current one. */
 class Turn {
   readonly startedMs: number
   fraction = 0
-  /** Whether it was full at once, or is not a bar after all, and so does not count. */
+  /** Whether it does not count, because it was full at once or turned out not to be a bar. */
   isVoid = false
 
   constructor(startedMs: number) {
@@ -28,9 +31,9 @@ class Turn {
 /**
  * Makes one fraction of bars that follow one another.
  *
- * If their number is known, bar k at fraction f stands at (k - 1 + f) of that number. Otherwise the first bar is
- * taken for the whole, until a second one proves that wrong. Then the fraction is set back, once, to what is proven
- * and grows from there: at most (k - 1 + f) / (k + 1), and never above 0.89.
+ * If their number is known, bar k at fraction f stands at (k - 1 + f) of that number. Otherwise the first bar
+ * counts as the whole until a second bar proves that wrong. Then the fraction is set back, once, to the part
+ * that is proven, and grows from there: at most to (k - 1 + f) / (k + 1), and never above 0.89.
  */
 export class BarsInSequence {
   readonly #options: TurnsOptions
@@ -44,7 +47,7 @@ export class BarsInSequence {
     this.#options = options
   }
 
-  /** How far the whole is, 0 to 1. It goes down once at most. */
+  /** The progress of the whole, 0 to 1. It goes down at most once. */
   get fraction(): number {
     return this.#fraction
   }
@@ -64,44 +67,47 @@ export class BarsInSequence {
     return this.#turn?.isVoid ?? false
   }
 
-  /** A bar begins, after the one in hand. `startedMs` is when that was; now by default. */
+  /** A bar begins after the current one, at `startedMs`; default: now. */
   begin(startedMs = this.#options.now()): void {
     const before = this.#turn
-    // One that never moved was no bar.
+    // A bar that never moved was not a bar.
     if (before && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {
       this.#ended += 1
       this.#sum += before.fraction
     }
     this.#turn = new Turn(startedMs)
-    // Of a number that is known the bars before are done; otherwise less is proven than was shown.
+    // If the number of bars is known, the previous ones are done. Otherwise the proven part is less than the
+    // shown one.
     if (this.#options.bars !== undefined) this.#grow(this.#proven(0))
     else this.#setBack(this.#proven(0))
   }
 
   /**
-   * The bar in hand is this far, 0 to 1. A lower fraction than before changes nothing. `isWhole` means that it is
-   * around all others: then it counts as it is.
+   * The current bar has reached this fraction, 0 to 1. A lower fraction than before changes nothing.
+   * `isWhole` means that it contains all others: then its fraction counts as it is.
    */
   move(fraction: number, isWhole = false): void {
     this.#turn ??= new Turn(this.#options.now())
     const turn = this.#turn
     turn.fraction = Math.max(turn.fraction, fraction)
     if (turn.fraction >= 1 && this.#isYoung(turn)) this.drop()
-    // The one step back was used: the progress of this bar could not be taken back.
+    // The one step back was already made, so the progress of this bar could not be removed later.
     else if (!turn.isVoid && !(this.#isSetBack && this.#isYoung(turn))) {
       const most = this.#isSetBack ? MOST_UNKNOWN : 1
       this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(turn.fraction))
     }
   }
 
-  /** The bar in hand says nothing of the whole: its progress is taken back. */
+  /** The current bar says nothing about the whole: its progress is removed. */
   drop(): void {
     if (!this.#turn) return
     this.#turn.isVoid = true
     this.#setBack(this.#proven(0))
   }
 
-  /** The bar in hand is inside of another that is this far, 0 to 1, and will count from now on. */
+  /**
+   * The current bar is inside another one, which has reached this fraction, 0 to 1, and counts from now on.
+   */
   enclose(fraction: number): void {
     if (this.#turn) {
       this.#turn.fraction = fraction
@@ -120,7 +126,7 @@ export class BarsInSequence {
     return !countsQuick && bars === undefined && now() - startedMs < QUICK_MS
   }
 
-  /** What is proven while the current bar is this far. */
+  /** The proven part of the whole while the current bar has reached this fraction. */
   #proven(current: number): number {
     const { bars } = this.#options
     if (bars !== undefined) return (Math.min(this.#ended, bars - 1) + current) / bars

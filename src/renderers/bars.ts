@@ -1,21 +1,21 @@
 import type { BarsInSequence } from "./bars-in-sequence.ts"
 import { BelievedBar, type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
 
-/** A bar that has done nothing yet. */
+/** Up to this fraction, a bar has done nothing yet. */
 const AT_START = 0.02
-/** A bar that has come no further than this part of what another has is behind it. */
+/** A bar whose fraction is below this part of another one's is behind that one. */
 const BEHIND = 0.6
-/** The most bars that are distinguished; more are noise. */
+/** The most bars that are distinguished; more are not bars. */
 const MAX_TRACKS = 64
 
 /** A bar as it was before a line was read. */
 type Before = Pick<BelievedBar, "begunAt" | "seenAt" | "fraction">
 
 /**
- * Progress bars as they are drawn, one after another or one inside another, as one fraction.
+ * Progress bars, one after another or one inside another, as one fraction.
  *
- * A bar that begins while another is under way is taken to be inside of it. If the other is not seen again before the
- * inner one begins again, it was abandoned, and the inner one follows it.
+ * A bar that begins while another is under way counts as inside that one. If the other bar is not seen again
+ * before the inner one begins again, it was abandoned, and the inner one follows it.
  */
 export class Bars {
   readonly #turns: BarsInSequence
@@ -25,7 +25,7 @@ export class Bars {
   #root: BelievedBar | undefined
   #isOuter = false
   #line = 0
-  /** The line with which a bar began again inside of the root. */
+  /** The number of the line in which a bar inside the root began again. */
   #innerAt = 0
 
   constructor(turns: BarsInSequence, now: () => number) {
@@ -34,8 +34,8 @@ export class Bars {
   }
 
   /**
-   * Reads a line with a percentage; `key` is the text before it. `isEnclosed` means that the bar that the line showed
-   * so far is inside of the one that it shows from now on. Answers whether the line shows progress.
+   * Reads a line with a percentage; `key` is the text before it. `isEnclosed` means that the previous bar of
+   * this line is inside the bar that the line shows from now on. Returns whether the line shows progress.
    */
   see(key: string, fraction: number, look: LineLook, isEnclosed = false): boolean {
     this.#line += 1
@@ -50,7 +50,10 @@ export class Bars {
     return this.#judge(track, track.see(fraction, look, this.#line), before)
   }
 
-  /** The bars that are drawn and under way, and how far each is (0 to 1), by what stands before their percentage. */
+  /**
+   * The drawn bars that are under way, and the fraction of each (0 to 1), by the text before their
+   * percentage.
+   */
   underWay(): Map<string, number> {
     const drawn = [...this.#tracks].filter(
       ([, { isDrawn, isBelieved, fraction }]) =>
@@ -59,7 +62,7 @@ export class Bars {
     return new Map(drawn.map(([key, { fraction }]) => [key, fraction]))
   }
 
-  /** The bar that the line showed so far was a part of the whole that it shows now. */
+  /** The previous bar of this line was a part of the whole that the line shows now. */
   #widen(key: string, track: BelievedBar): boolean {
     const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
     track.isBelieved = true
@@ -74,7 +77,10 @@ export class Bars {
     track.isEarly = track.fraction <= AT_START && (this.#root?.fraction ?? 0) <= NEAR_START
   }
 
-  /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
+  /**
+   * Whether a bar begins after the one that was the whole. Then the proven part is smaller at once, before
+   * the new bar has grown.
+   */
   #isFollower(track: BelievedBar, look: LineLook): boolean {
     if (!this.#root || !this.#isOver(this.#root)) return false
     if (isAtStart(track.fraction, look)) {
@@ -83,12 +89,12 @@ export class Bars {
       return true
     }
     if (!track.isDrawn || this.#isOver(track)) return false
-    // A bar that is far from its start beside one that is full is around it.
+    // If a bar is far from its start while another is full, it contains that one.
     this.#enclose(track)
     return true
   }
 
-  /** The bar that is under way, drawn, and was seen last since that line; undefined if there is none. */
+  /** The bar under way that was seen last after that line; undefined if there is none. */
   #around(inner: BelievedBar, since: number): BelievedBar | undefined {
     let last: BelievedBar | undefined
     for (const track of this.#tracks.values()) {
@@ -100,7 +106,10 @@ export class Bars {
     return last
   }
 
-  /** Whether a bar has ended. The last redraw of many stops short of the end; one that encloses others is exact. */
+  /**
+   * Whether a bar has ended. The last redraw of many bars stops before the end; the fraction of a bar that
+   * contains others is exact.
+   */
   #isOver(track: BelievedBar): boolean {
     return track.fraction >= (track === this.#root && this.#isOuter ? 0.995 : NEAR_END)
   }
@@ -115,7 +124,7 @@ export class Bars {
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") this.#restart(track, before)
     track.parent ??= this.#beside(track, before.seenAt)
-    // A bar around this one that is full has ended before it.
+    // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
       track.parent = this.#besideOpen(track, before.seenAt)
@@ -129,8 +138,8 @@ export class Bars {
   }
 
   /**
-   * Whether a bar that began beside the whole is behind it. A part of the whole would be ahead of it until the part
-   * ends, so such a bar takes longer than the whole.
+   * Whether a bar that began beside the whole is behind it. A part of the whole would be ahead of the whole
+   * until the part ends, so a bar that is behind takes longer than the whole.
    */
   #isSlower(track: BelievedBar): boolean {
     const root = this.#root
@@ -146,19 +155,19 @@ export class Bars {
     return this.#isInside(root, track) ? undefined : root
   }
 
-  /** As `beside`, if the whole is under way. */
+  /** Like `beside`, if the whole is under way. */
   #besideOpen(track: BelievedBar, since: number): BelievedBar | undefined {
     const root = this.#beside(track, since)
     return root && !this.#isOver(root) ? root : undefined
   }
 
-  /** Whether a bar was drawn beside the whole, and goes on past its end. */
+  /** Whether a bar was seen beside the whole, and continues after the end of the whole. */
   #outlasts(track: BelievedBar, parent: BelievedBar): boolean {
     const isSure = track.isDrawn || track.isEarly
     return parent === this.#root && isSure && parent.seenAt > track.begunAt && !this.#isOver(track)
   }
 
-  /** A bar that was drawn beside the whole, and goes on past its end, is around it. */
+  /** A bar that was seen beside the whole and continues after its end contains it. */
   #surround(outer: BelievedBar): boolean {
     if (this.#root) this.#root.parent = outer
     outer.parent = undefined
@@ -168,7 +177,7 @@ export class Bars {
     return true
   }
 
-  /** A gauge or a table, and no bar. */
+  /** It was a gauge or a table, and not a bar. */
   #drop(track: BelievedBar): boolean {
     for (const each of this.#tracks.values()) if (each.parent === track) each.parent = undefined
     if (track !== this.#root) return false
@@ -177,13 +186,13 @@ export class Bars {
     return true
   }
 
-  /** A bar has begun again, inside of another or after its own end. */
+  /** A bar has begun again, inside another one or after its own end. */
   #restart(track: BelievedBar, { begunAt: begun, fraction }: Before): void {
     const around = this.#around(track, begun)
     const wasInside = track.parent !== undefined
     track.parent = around
     if (!around) {
-      // What seemed to be around it was abandoned at its start: it had been a bar by itself before.
+      // The bar that seemed to contain it was abandoned at its start: this bar was not inside another one.
       if (!this.#root) {
         this.#follow(track)
         this.#turns.move(fraction)
@@ -195,7 +204,9 @@ export class Bars {
     this.#innerAt = this.#line
   }
 
-  /** The bar that stood for the whole begins again. A bar that was drawn beside it and goes on is around it. */
+  /**
+   * The bar that stood for the whole begins again. A bar that was seen beside it and continues contains it.
+   */
   #restartRoot(root: BelievedBar, begun: number): void {
     const outer = [...this.#tracks.values()].find(
       (each) => each.parent === root && each.isBelieved && each.begunAt < root.begunAt && each.seenAt > begun,
@@ -204,7 +215,7 @@ export class Bars {
     else this.#begin(root)
   }
 
-  /** The outer bar is printed after the inner one: until now the inner one stood for the whole. */
+  /** The outer bar is printed after the inner one: until now, the inner one stood for the whole. */
   #enclose(outer: BelievedBar): void {
     this.#turns.enclose(outer.fraction)
     this.#root = outer

@@ -1,46 +1,48 @@
-/** A fall of this much, as a fraction, is not a new beginning: totals are corrected while they are counted. */
+/** A fall of at most this fraction is not a new beginning: totals are corrected while they are counted. */
 const SMALL_FALL = 0.05
-/** A bar begins this low. */
+/** A bar begins at this fraction or below. */
 export const NEAR_START = 0.1
-/** What begins later than this, and does not say what is done, is measured. */
+/**
+ * A percentage that begins above this, on a line without words of work, is a measured value and not progress.
+ */
 const LATE_START = 0.34
 /** A bar that is this far is near its end. */
 export const NEAR_END = 0.9
 
-/** What a line says of a percentage that came before. */
+/** What a new line says about a percentage that was seen before. */
 export type Growth = "unproven" | "same" | "grew" | "restarted" | "rejected"
 
-/** How a line came, and what it says beside its percentage. */
+/** How a line was printed, and its text beside the percentage. */
 export interface LineLook {
   /** Whether it replaced the line before it. */
   readonly isRedrawn: boolean
   /** Whether a bar is drawn in it. */
   readonly hasDrawing: boolean
-  /** The shape of what follows the percentage. */
+  /** The shape of the text after the percentage. */
   readonly tail: string
   /** Whether it is a row of figures. */
   readonly isRow: boolean
-  /** Whether the percentage comes first, in brackets: then what follows it changes. */
+  /** Whether the percentage comes first, in brackets: then the text after it changes. */
   readonly isHead: boolean
-  /** Whether figures stand before it that are no count, as where results are summed up: "4 received, 0% lost". */
+  /** Whether figures stand before it that are not a count, as in a summary: "4 received, 0% lost". */
   readonly isSummary: boolean
-  /** Whether its words name something, and say nothing of work that is done: "health: 45%". */
+  /** Whether its words only name something and say nothing of work: "health: 45%". */
   readonly isNoun: boolean
 }
 
-/** Whether a bar has just begun. One that is not drawn can only be taken for one at 0. */
+/** Whether a bar has just begun. If it is not drawn, it counts as a new one only at 0. */
 export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: LineLook): boolean =>
   (fraction === 0 && !isSummary) || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
 
 /**
- * One percentage over time, by the words before it. It is believed as a bar once it was seen again and had grown. Bars
- * fall to their start, and then another begins; a percentage that falls otherwise is a gauge or a table, and is
- * never believed again.
+ * One percentage over time, distinguished by the words before it. It is believed to be a bar when it was seen
+ * again with a higher value. A bar falls only to its start, and then another begins. A percentage that falls
+ * otherwise is a gauge or a table, and is never believed again.
  */
 export class BelievedBar {
   /** When it was seen first, in milliseconds. */
   readonly startedMs: number
-  /** How far it is, 0 to 1: the most since it began. */
+  /** The highest fraction since it began, 0 to 1. */
   fraction: number
   /** The number of the line that showed it last. */
   seenAt: number
@@ -48,9 +50,9 @@ export class BelievedBar {
   begunAt: number
   /** Whether it has grown, and so is a bar. */
   isBelieved = false
-  /** Whether it fell as no bar does. */
+  /** Whether it fell as a bar never does. */
   isRejected = false
-  /** Whether it began when nothing had come far. */
+  /** Whether it began when no other bar had come far. */
   isEarly = false
   /** Whether it has begun again. */
   hasRestarted = false
@@ -59,7 +61,7 @@ export class BelievedBar {
   /** The bar around this one. */
   parent: BelievedBar | undefined
   #tail: string
-  /** Whether it began too late for a bar, and was not seen at its start since. */
+  /** Whether it began too high for a bar, and was not seen at its start since. */
   #isLate: boolean
   #rises = 0
   #falls = 0
@@ -79,10 +81,10 @@ export class BelievedBar {
     return this.isDrawn || this.isBelieved
   }
 
-  /** Reads what a later line says. */
+  /** Reads a later line. */
   see(fraction: number, look: LineLook, line: number): Growth {
     if (this.isRejected) return "unproven"
-    // Only a bar goes back to nothing, however the line goes on.
+    // Only a bar goes back to 0, whatever follows on the line.
     const isLine = !look.isRow && (look.isHead || look.tail === this.#tail || fraction === 0)
     const isAlike = look.isRedrawn || look.hasDrawing || isLine
     this.#tail = look.tail
@@ -95,7 +97,7 @@ export class BelievedBar {
     return this.#fall(fraction, look.isRedrawn, line)
   }
 
-  /** Only a fall to its start makes a bar of what began late. */
+  /** A percentage that began too high becomes a bar only if it falls to its start. */
   #wait(fraction: number): Growth {
     this.#isLate = fraction > NEAR_START
     this.fraction = fraction

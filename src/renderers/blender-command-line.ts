@@ -7,7 +7,7 @@ function listed(part: string): number {
   return from === undefined || to === undefined ? 1 : to - from + 1
 }
 
-/** Blender's own words of a command line: those after `--` belong to a script. */
+/** Blender's own part of a command line: the words after `--` belong to a script. */
 function ownWords(command: readonly string[]): readonly string[] {
   const end = command.indexOf("--")
   return end === -1 ? command : command.slice(0, end)
@@ -39,7 +39,10 @@ export function framesAsked(command: readonly string[]): number | undefined {
 const RENDERS = new Set(["-a", "--render-anim", "-f", "--render-frame"])
 const QUIET = new Set(["-q", "--quiet"])
 
-/** Whether a Blender command line renders, and is not made quiet by a flag: then frames must be seen. */
+/**
+ * Whether a Blender command line renders, without a flag that makes Blender quiet. If so, its output must
+ * show frames.
+ */
 export function mustShowFrames(command: readonly string[]): boolean {
   const words = ownWords(command)
   return words.some((word) => RENDERS.has(word)) && !words.some((word) => QUIET.has(word))

@@ -23,10 +23,10 @@ function isOutOfMemory(line: string): boolean {
   return out >= 0 && MEMORY.test(said.slice(out))
 }
 
-/** What Blender says of failure. */
+/** Failures that Blender reports. */
 export class BlenderFailures {
   #isInTraceback = false
-  /** Failures that no later frame repairs: no memory, and a frame that could not be saved. */
+  /** Failures that no later frame repairs: too little memory, or a frame that could not be saved. */
   #lasting: string | undefined
   #other: string | undefined
 
@@ -38,13 +38,13 @@ export class BlenderFailures {
       this.#isInTraceback = true
       this.#other ??= plainLine(line)
     } else if (this.#isInTraceback && EXCEPTION.test(line)) {
-      // The last line of a traceback says what happened, and so does the last of several tracebacks.
+      // The last line of a traceback names the failure. If there are several tracebacks, the last one counts.
       this.#isInTraceback = false
       this.#other = plainLine(line)
     } else if (NO_CAMERA.test(line)) this.#other = plainLine(line)
   }
 
-  /** The line that fails the render, which has this many frames; undefined if none does. */
+  /** The line because of which the render failed, if it has this many frames; undefined if there is none. */
   failure(frames: number): string | undefined {
     return this.#lasting ?? (frames === 0 ? this.#other : undefined)
   }

@@ -21,7 +21,8 @@ function count(pattern: RegExp, line: string): FrameCount | undefined {
 }
 
 /**
- * How far Blender is with one frame. A frame has as many layers (and views) as the frame before it, or as were seen.
+ * The progress of Blender in one frame. A frame has as many layers (and views) as the previous frame, or as
+ * many as were seen.
  */
 export class FrameInHand {
   /** The samples of the current tile or layer; undefined while unknown. */
@@ -41,10 +42,10 @@ export class FrameInHand {
     const samples = count(SAMPLES, line)
     const tiles = count(TILES, line)
     if (!samples) return this.#hearTiles(tiles)
-    // Adaptive sampling and tiles end with a "Sample 0/64".
+    // With adaptive sampling or tiles, the last line is "Sample 0/64".
     if (samples.done === 0 && this.#layer > 0) return
     const part = samples.done / samples.total
-    // The first line of a tile still has the samples of the tile before it.
+    // The first line of a tile still has the samples of the previous tile.
     const isStale = tiles !== undefined && part === 1
     this.samples = isStale && tiles.done !== this.tiles?.done ? undefined : samples
     this.tiles = tiles
@@ -52,14 +53,17 @@ export class FrameInHand {
     this.#layer = Math.max(this.#layer, Math.min(1, fraction))
   }
 
-  /** Reads a line that counts tiles and no samples in them. */
+  /** Reads a line that counts tiles, without samples in them. */
   #hearTiles(tiles: FrameCount | undefined): void {
     if (!tiles || (tiles.done === 0 && this.#layer > 0)) return
     this.tiles = tiles
     this.#layer = Math.max(this.#layer, tiles.done / tiles.total)
   }
 
-  /** How far the frame is, 0 to 1. Of the first one it is unknown how many layers follow a second one. */
+  /**
+   * The progress of the frame, 0 to 1. In the first frame, it is unknown how many layers follow the second
+   * one.
+   */
   get fraction(): number {
     const seen = this.#layersSeen
     const layers = this.isUnknown && seen > 1 ? seen + 1 : Math.max(this.#layersBefore, seen, 1)
@@ -71,7 +75,10 @@ export class FrameInHand {
     return this.#layersBefore === 0
   }
 
-  /** Whether the first frame turns out to have several layers: what was taken for all of it was its first layer. */
+  /**
+   * Whether the first frame turns out to have several layers: the progress so far was that of its first
+   * layer.
+   */
   get isLayered(): boolean {
     return this.isUnknown && this.#layersSeen > 1
   }
@@ -80,7 +87,7 @@ export class FrameInHand {
     return this.#layersDone + (this.#layer > 0 ? 1 : 0)
   }
 
-  /** The frame is over. */
+  /** The frame has ended. */
   next(): void {
     this.#layersBefore = Math.max(this.#layersBefore, this.#layersDone)
     this.#layersDone = 0
@@ -113,7 +120,7 @@ export class FrameRange {
     this.#last = number
   }
 
-  /** A frame is skipped: the distance across it is not a step. */
+  /** A frame is skipped: the distance to the next one is not the step. */
   skip(): void {
     this.#last = undefined
   }

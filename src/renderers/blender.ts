@@ -4,8 +4,8 @@ import { BlenderFailures } from "./blender-failures.ts"
 import { FrameInHand, FrameRange } from "./blender-frames.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./line-reader.ts"
 
-// Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other programs
-// write without a line end, and so their text can stand before it.
+// Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other
+// programs may write a line without its end, and then their text stands before Blender's.
 const CATEGORY = /\brender +\| +/
 const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
 // The words are translated: "Fra:1 Mem:9M", "Fot:1 Mem:42.10M (Pico 43.00M)".
@@ -15,7 +15,7 @@ const SAVED = /(?:^Saved: |Saved: '|\b(?:Append|Video append) frame \d)/
 const SAVED_FILE = /Saved: '(.*)'/
 const SKIPPED = /skipping existing frame "[^"]*"$/i
 const FRAME_END = /(?:^|' ) ?Time: [\d:.]+/
-/** The most files that are remembered: a full disk makes all that follow empty. */
+/** The most files that are remembered: after a full disk, all further files are empty. */
 export const MAX_FILES = 1000
 const USUAL = /^(?:Blender \d|Read (?:blend|prefs)|Blender quit)|\bRead blend: /
 
@@ -28,7 +28,7 @@ class Blender implements LineReader {
   /** Whether a still was seen to have several layers. */
   #isLayered = false
   #frame: number | undefined
-  /** Frames of this turn: of the current bar, when several renders follow one another. */
+  /** Frames of the current bar, if several renders follow one another. */
   #done = 0
   #most = 0
   #isSaved = false
@@ -53,7 +53,7 @@ class Blender implements LineReader {
 
   get evidence(): Evidence {
     const total = this.#total
-    // Of bars that were declared, all must be full.
+    // If bars were declared, all must be full.
     const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
     const fraction = total === undefined ? null : Math.min(most, this.#most / total)
     return {
@@ -73,7 +73,7 @@ class Blender implements LineReader {
     const said = this.#trouble.failure(this.#most)
     if (said !== undefined) return said
     if (this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0) return "no frame was rendered"
-    // Of seconds the last may be missing, of frames none.
+    // The end of a total in seconds may be missing, but no frame of a total in frames.
     const isShort = this.#isTotalGiven && fraction !== null && fraction < 1 && fraction >= WHOLE
     return isShort ? `only ${this.#most} of ${this.#total} frames were rendered` : undefined
   }
@@ -92,7 +92,7 @@ class Blender implements LineReader {
     return report
   }
 
-  /** Whether the line was about frames. One line can say several things: its end can be missing. */
+  /** Whether the line was about frames. A line can have several messages, because its end can be missing. */
   #hear(said: string): boolean {
     const range = RANGE.exec(said)
     const frame = FRAME.exec(said)
@@ -105,7 +105,7 @@ class Blender implements LineReader {
     return range !== null || frame !== null || isSave || isSkip || isEnd
   }
 
-  /** An animation begins. Its frames are all that is known, unless the user gave a total. */
+  /** An animation begins. Its frames are the total, unless the user gave one. */
   #begin(from: number, to: number): void {
     if (this.#expected.total === undefined && this.#range.total !== undefined) this.#again()
     this.#range.start(from, to)
@@ -122,7 +122,7 @@ class Blender implements LineReader {
     this.#inHand.hear(said)
   }
 
-  /** All frames were there, and more are rendered: another bar. */
+  /** All frames are done, and more are rendered: this is another bar. */
   #again(): void {
     this.#done = 0
     this.#turns.begin()
@@ -146,7 +146,7 @@ class Blender implements LineReader {
     this.#most = Math.max(this.#most, this.#done)
   }
 
-  // "Time:" comes after a frame that could not be saved, too: only what was saved is done.
+  // "Time:" also comes after a frame that could not be saved: only saved frames are done.
   #leave(): void {
     this.#isSaved = false
     this.#frame = undefined
@@ -167,7 +167,7 @@ class Blender implements LineReader {
   #progress(total: number): Report {
     const inHand = this.#isSaved ? 0 : this.#inHand.fraction
     const fraction = Math.min(1, (this.#done + inHand) / total)
-    // Of several frames the first is a small part: what it showed too much is passed over.
+    // The first of several frames is a small part: its progress is not set back if it was too high.
     if (total === 1) this.#setBack(fraction)
     const turns = this.#turns
     turns.move(fraction)
@@ -181,7 +181,7 @@ class Blender implements LineReader {
     return { progress, basis: this.#isTotalGiven ? "declared" : "counted" }
   }
 
-  /** What was shown for a still was its first layer alone. */
+  /** The progress that was shown for a still was only that of its first layer. */
   #setBack(fraction: number): void {
     if (this.#isLayered || this.#isSaved || !this.#inHand.isLayered || !this.#turns.isFirst) return
     this.#isLayered = true
@@ -210,10 +210,11 @@ class Blender implements LineReader {
 }
 
 /**
- * Reads what `blender --background` writes, of versions 2.7 to 5, and finds what it says of failure.
+ * Reads the output of `blender --background`, of versions 2.7 to 5, and finds the failures in it.
  *
- * A frame is done when Blender says that it saved it (or that it exists already and is skipped). `total` is the
- * number of frames, 1 for a still. Without it Blender 5 prints the range of an animation; older versions print
- * nothing, and there is no progress, but the frame's number and samples as message and unit.
+ * A frame is done when Blender says that it saved the frame (or that the frame exists already and is
+ * skipped). `total` is the number of frames, 1 for a still. Without a total, Blender 5 prints the range of an
+ * animation. Older versions print nothing, and then there is no progress, but the frame's number and samples
+ * as message and unit.
  */
 export const blender = (expected: Expected): LineReader => new Blender(expected)

@@ -5,27 +5,27 @@ import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
 
-/** More kinds of lines than this are nothing but noise. */
+/** If there are more kinds of lines than this, they are not progress. */
 const MAX_KINDS = 200
 /** tqdm's bar, "45%|████    | 9/20": bars of one kind have the same total. */
 const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
-/** The most characters of a line in which words of work are sought. */
+/** The most characters of a line that are searched for words of work. */
 const MOST_WORDS = 200
-/** A figure that is not a time, date or name, and that no colon follows: "Pass 2:" is a name. */
+/** A figure that is not a time, a date or a name, and that has no colon behind it: "Pass 2:" is a name. */
 const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
 const HEAD = /^\[ ?\d+ ?%\]/
 
 /** A percentage of a line, with the counts around it. */
 export interface Measure {
-  /** What distinguishes this bar from others: the words before the percentage. */
+  /** The words before the percentage, which distinguish this bar from others. */
   readonly key: string
   /** How far it is, 0 to 1. */
   readonly fraction: number
   /** How the line looks. */
   readonly look: LineLook
-  /** What the line counts; undefined if nothing. */
+  /** The count of the line; undefined if there is none. */
   readonly unit: Unit | undefined
-  /** Whether it has just turned out that the percentage is a part of what its line counts. */
+  /** Whether this line is the first to show that the percentage is a part of its count. */
   readonly isEnclosed: boolean
 }
 
@@ -37,11 +37,14 @@ interface Pair {
 
 const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
 
-/** How far the whole is if the percentage is that of the innermost of these. */
+/** The progress of the whole, if the percentage belongs to the innermost of these counts. */
 const partOf = (counts: readonly Count[], { fraction }: Percent): number =>
   counts.reduceRight((inner, count) => (begunOf(count) + inner) / count.total, fraction)
 
-/** Until it is known whether a percentage is that of the step at the head of its line, the least of both counts. */
+/**
+ * Until it is known whether a percentage belongs to the step at the head of its line, the lower of both
+ * values is used.
+ */
 function leastOf(counts: readonly Count[], percent: Percent): number {
   const [head] = counts
   const isStep = counts.length === 1 && head?.isHead
@@ -49,8 +52,8 @@ function leastOf(counts: readonly Count[], percent: Percent): number {
 }
 
 /**
- * The words before a percentage, which distinguish a bar. Of a step in brackets at the head of a line they differ with
- * each step.
+ * The words before a percentage, which distinguish a bar. For a step in brackets at the head of a line, they
+ * are different for each step.
  */
 function labelOf(text: string, percent: Percent, counts: readonly Count[]): string {
   const [head] = counts
@@ -61,18 +64,18 @@ function labelOf(text: string, percent: Percent, counts: readonly Count[]): stri
 const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
- * Puts percentages and counts of a line together: "epoch 3/10: 45 %" is 45 % of the third, "45 % (3/10 files)" is 45 %
- * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is
- * that of a file.
+ * Combines the percentages and counts of a line: "epoch 3/10: 45 %" is 45 % of the third epoch, "45 % (3/10
+ * files)" is 45 % of all files, and "frame 9/20: 45 %" says the same twice. But if the percentage begins
+ * again with the next file, it belongs to a single file.
  */
 export class CountsAndPercentages {
-  /** The kinds of lines in which the counts before the percentage said something else. */
+  /** The kinds of lines in which the counts before the percentage disagreed with it. */
   readonly #nested = new Set<string>()
-  /** The kinds of lines whose percentage began again as their count went on. */
+  /** The kinds of lines whose percentage began again when their count went up. */
   readonly #enclosed = new Set<string>()
   readonly #last = new Map<string, Pair>()
 
-  /** What a line measures. */
+  /** The progress that a line shows. */
   of({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
     const label = labelOf(text, percent, counts)
     const isEnclosed = this.#learns(label, percent, counts)
@@ -98,7 +101,7 @@ export class CountsAndPercentages {
     }
   }
 
-  /** Whether a line shows for the first time that its percentage is a part of what it counts. */
+  /** Whether a line is the first to show that its percentage is a part of its count. */
   #learns(label: string, { fraction }: Percent, counts: readonly Count[]): boolean {
     const [count] = counts
     if (!count || counts.length > 1 || this.#enclosed.has(label)) return false
@@ -111,7 +114,10 @@ export class CountsAndPercentages {
     return true
   }
 
-  /** The counts that the percentage is a part of. One that agrees by chance on one line does not on the next. */
+  /**
+   * The counts of which the percentage is a part. A count that agrees with it by chance on one line disagrees
+   * on the next.
+   */
   #around(label: string, percent: Percent, counts: readonly Count[]): Count[] {
     if (this.#enclosed.has(label)) return [...counts]
     const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)

@@ -8,11 +8,11 @@ export interface Count {
   readonly total: number
   /** What is counted, in the plural. */
   readonly name: string
-  /** The place of the count when counts nest: a lower rank is around a higher one. */
+  /** The place of the count if counts nest: a lower rank contains a higher one. */
   readonly rank: number
   /** Whether its noun is one of work, such as image, frame, step. */
   readonly isWork: boolean
-  /** Whether it names a step, as "[1/4] Resolving" at the start of a line does, and "Rendering 1 of 4". */
+  /** Whether it names a step, as in "[1/4] Resolving" at the start of a line, or in "Rendering 1 of 4". */
   readonly isHead: boolean
   /** Where it stands in the text. */
   readonly at: number
@@ -32,12 +32,12 @@ const NOUNS: readonly string[] = [
   "tile|line",
   "sample",
 ]
-/** Where a count without a known noun stands: within images and frames. */
+/** The place of a count without a known noun: within images and frames. */
 export const OTHER_RANK = NOUNS.length
-/** Where a count that names a step stands, if nothing else was counted before it. */
+/** The place of a count that names a step, if nothing else was counted before it. */
 const HEAD_RANK = -1
 
-/** More counts than this on a line are a table. */
+/** If a line has more counts than this, it is a table. */
 const MAX_COUNTS = 8
 
 const SLASH =
@@ -45,7 +45,7 @@ const SLASH =
 const OF =
   /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
-/** A line at the start of each step that gives its number but no noun: "Rendering 1 of 4". */
+/** A line at the start of each step that has its number but no noun: "Rendering 1 of 4". */
 const DOING =
   /(?<!\p{L})(?!using|waiting|sleeping|starting|missing|remaining|during|nothing|string)\p{L}{3,}ing:? ?\(?$/iu
 const IN_BRACKETS = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))/u
@@ -103,12 +103,15 @@ export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>
 
 // A line that is only "name: 7/12" shows a property, not progress.
 const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
-/** Not in a path ("out/done/3.png"), and not denied or announced: "not done", "to be saved", "being rendered". */
+/**
+ * Not in a path ("out/done/3.png"), and not in a negation or an announcement: "not done", "to be saved",
+ * "being rendered".
+ */
 const DONE =
   /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
 
 /** Whether a line is a name and its value, which need not be progress. */
 export const isProperty = (text: string): boolean => PROPERTY.test(text)
 
-/** Whether a line says that what it counts is done, and not just begun. */
+/** Whether a line says that the counted thing is done, and not only begun. */
 export const saysDone = (text: string): boolean => DONE.test(text)

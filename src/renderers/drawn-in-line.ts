@@ -1,8 +1,8 @@
 /** A piece of output as a terminal shows it. */
 export interface Shown {
-  /** Without escapes, on one line, its spaces single. */
+  /** Without escapes, on one line, with single spaces. */
   readonly text: string
-  /** Whether it replaces what stood there before, as progress bars do. */
+  /** Whether it replaces the text that stood there before, as progress bars do. */
   readonly isRedrawn: boolean
 }
 
@@ -12,7 +12,10 @@ const ESCAPES = /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()
 
 const plain = (text: string): string => text.replace(ESCAPES, "").replace(/\s+/gu, " ").trim()
 
-/** What a line puts on the screen, piece by piece: moving the cursor or erasing the line starts another. */
+/**
+ * The pieces that a line puts on the screen: a new piece begins when the cursor is moved or the line is
+ * erased.
+ */
 export function shownIn(line: string, isRedrawn: boolean): Shown[] {
   const pieces = line.replaceAll("\t", " ").split(OVERWRITES)
   return pieces
@@ -23,7 +26,7 @@ export function shownIn(line: string, isRedrawn: boolean): Shown[] {
 // What could not be decoded is drawn as U+FFFD.
 const DRAWING = /\ufffd|[^\p{L}\p{N}\p{P}\p{S}\s]|[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]|[#=>*~.·_-]{3,}/gu
 
-// A bar that has only begun is all spaces, and those are single here: "0%| | 0/5", "[>  ]".
+// A bar that has only begun consists of spaces, and here these are single: "0%| | 0/5", "[>  ]".
 const EMPTY_BAR = /%\||\[[ #=>.-]{1,4}\]/
 
 /** Whether a bar is drawn in the text. */
@@ -32,7 +35,7 @@ export const hasDrawing = (text: string): boolean => EMPTY_BAR.test(text) || tex
 // Two glyphs of a bar, or a bar of letters between its ends: "[###>---]". Single glyphs turn beside any text.
 const BAR = /[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]{2}|[[(|][ #=>*.·_-]*[#=>*·_-][ #=>*.·_-]*[\])|]/u
 
-/** Whether the text holds a bar that shows how far something is, and not just a decoration. */
+/** Whether the text has a bar that shows progress, and not only a decoration. */
 export const hasBar = (text: string): boolean => BAR.test(text)
 
 const EMPTY = /[[(|] [\])|]/
@@ -45,7 +48,7 @@ const SIGNS: Readonly<Record<string, string>> = { "％": "%", "٪": "%", "﹪": 
 /** Where the digits of other scripts begin. */
 const ZEROS = [0x660, 0x6f0, 0xff10] as const
 
-/** A text with the figures and signs of ASCII: "９２％" becomes "92%". Nothing moves. */
+/** A text with its figures and signs in ASCII: "９２％" becomes "92%". Its length stays the same. */
 export const withPlainFigures = (text: string): string =>
   text.replace(OTHER_FIGURES, (character) => {
     const code = character.charCodeAt(0)
@@ -54,8 +57,8 @@ export const withPlainFigures = (text: string): string =>
   })
 
 /**
- * What stays of a text when its figures change and its bar grows: words, and names with digits in them. Numbers with
- * their units, times and durations are all "0", and bytes are "0b".
+ * The part of a text that stays when its figures change and its bar grows: words, and names with digits in
+ * them. Numbers with their units, times and durations become "0", and bytes become "0b".
  */
 export const shapeOf = (text: string): string =>
   text

@@ -1,42 +1,45 @@
 import { plainLine, WHOLE } from "./line-reader.ts"
 
-/** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
+/** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
-/** The last line of an ffmpeg that failed. A script can go on after it, and exit with 0. */
+/** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/
-/** An input with a length: not a picture, and nothing that ffmpeg generates. */
+/** An input with a length: not a picture, and not an input that ffmpeg generates. */
 const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
 const ANY_INPUT = /^Input #\d+, /
 const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
 const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
 /** The most outputs that are named as unfinished. */
 const MOST_UNFINISHED = 8
-/** The line in which ffmpeg sums up: one for each output file, in earlier versions one for all. */
+/** ffmpeg's summary line: one for each output file, in earlier versions one for all. */
 const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
-/** What can be left behind unfinished: a file, and no pipe, address or device. */
+/** An output that can be left unfinished: a file, and not a pipe, an address or a device. */
 const FILE = /^(?![a-z][a-z0-9+.-]*:|\/dev\/)./i
 const QUOTED = /'[^']*'/g
 
 function failureIn(line: string): string | undefined {
   // Most lines match none of these, so ask the cheap question first.
   if (!/rror|Unable|av_/.test(line)) return undefined
-  // What is indented is the tag of a file, and what is quoted its name: a song can be called anything.
+  // An indented line is the tag of a file, and a quoted text is its name: a song can have any name.
   if (/^\s/.test(line)) return undefined
   const plain = plainLine(line)
   return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
 }
 
-/** The fate of what ffmpeg wrote, run after run, in its own words and in those of the shell that ran it. */
+/**
+ * The results of ffmpeg's runs, one after the other, from its own messages and those of the shell that ran
+ * it.
+ */
 export class FfmpegFailures {
   /**
-   * Why each output is not whole, by its name; undefined while it is being written. A run that failed before it named its
-   * output is known by its input.
+   * Why each output is not whole, by its name; undefined while it is being written. If a run failed before it
+   * named its output, the name of its input is used.
    */
   readonly #unfinished = new Map<string, string | undefined>()
   #input = ""
-  /** How long the inputs of the current run last that have a length, in seconds; `NaN` while that is unknown. */
+  /** The lengths of the current run's inputs that have one, in seconds; `NaN` while a length is unknown. */
   #lengths: number[] = []
   #isLong = false
   #output: string | undefined
@@ -53,15 +56,19 @@ export class FfmpegFailures {
     this.#before = plainLine(line)
   }
 
-  /** A signal ended an ffmpeg, as the shell says in this line. `isWriting` means that one was certainly at work. */
+  /**
+   * A signal ended an ffmpeg, as the shell says in this line. `isWriting` means that an ffmpeg was certainly
+   * at work.
+   */
   kill(line: string, isWriting: boolean): void {
     const name = this.#open ?? (isWriting ? "" : undefined)
     if (name !== undefined) this.#unfinished.set(name, plainLine(line))
   }
 
   /**
-   * A signal ended the current ffmpeg, as it says in this line, after this many seconds of output. If each of its inputs
-   * has an end, and the last was not reached, the output was cut off. What has no end, such as a screen, is stopped so.
+   * A signal ended the current ffmpeg, as it says in this line, after this many seconds of output. If each of
+   * its inputs has an end, and the last end was not reached, the output was cut off. A run whose input has no
+   * end, such as a screen, is normally ended by a signal.
    */
   stop(line: string, seconds: number): void {
     const longest = Math.max(...this.#lengths)
@@ -69,7 +76,7 @@ export class FfmpegFailures {
     if (seconds < longest * WHOLE) this.#unfinished.set(this.#output, plainLine(line))
   }
 
-  /** Why an output is not whole; undefined if nothing was said against any. */
+  /** Why an output is not whole; undefined if no failure was reported. */
   get failure(): string | undefined {
     return [...this.#unfinished.values()].find((failure) => failure !== undefined)
   }
@@ -103,12 +110,12 @@ export class FfmpegFailures {
     if (output === undefined) return
     this.#output = output
     this.#isPicture = muxer === "image2"
-    // The output is written again, and this time it may become whole.
+    // The output is written again, and may now become whole.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
   }
 
-  /** Hears how long an input lasts. */
+  /** Reads the length of an input. */
   #measure(line: string): void {
     if (ANY_INPUT.test(line)) {
       this.#isLong = LONG_INPUT.test(line)
@@ -127,7 +134,8 @@ export class FfmpegFailures {
   #end(): void {
     const open = this.#open
     if (open !== undefined) this.#unfinished.delete(open)
-    // What failed with this input before has been done in another way, but a picture of it is not a video.
+    // An earlier failure with this input no longer counts, because another run succeeded; but a picture of it
+    // does not replace a video.
     if (open !== undefined && !this.#isPicture) this.#unfinished.delete(this.#input)
   }
 }

@@ -1,13 +1,16 @@
-/** The most video that is assumed to follow the time that ffmpeg reports, in seconds. */
+/** The most video that is assumed after the time that ffmpeg reports, in seconds. */
 const MAX_AFTER_S = 1
-/** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
+/**
+ * The most frames that are assumed after that time: the last frame begins at it, and encoders hold back two
+ * more.
+ */
 const FRAMES_AFTER = 3
 /** The least fraction of a total that a video of this many frames must come to, if its encoder holds frames back. */
 const ALL = 0.995
-/** Time that runs back this far, in seconds, is the time of another ffmpeg. */
+/** If the time goes back this far, in seconds, it belongs to another ffmpeg. */
 const RESTART_S = 1
 
-/** What a block of `-progress` holds. */
+/** The values of a block of `-progress`. */
 interface Told {
   /** The current frame; undefined if there is none. */
   readonly frame: number | undefined
@@ -17,7 +20,7 @@ interface Told {
   readonly size: number | undefined
 }
 
-/** One run of ffmpeg: what its blocks came to. */
+/** One run of ffmpeg, and the progress in its blocks. */
 export class FfmpegPass {
   /** The furthest time of the output, in seconds. */
   seconds = 0
@@ -25,13 +28,13 @@ export class FfmpegPass {
   frames = 0
   /** How many blocks it printed. */
   blocks = 0
-  /** Whether it reported the size of its output; for pictures it does not. */
+  /** Whether it reported the size of its output; it does not do this for pictures. */
   hasSize = false
   /** Whether it said that it ended. */
   hasEnded = false
-  /** Whether it said how much it had written of what, which comes last. */
+  /** Whether it printed the summary of what it wrote, which comes last. */
   isSummed = false
-  /** The line in which it said that it was stopped; then it may say that it ended as well. */
+  /** The line in which it said that it was stopped. After that, it may also say that it ended. */
   stop: string | undefined
 
   /** Takes a block of `-progress`: its frame, seconds and size, and whether it is the last one. */
@@ -66,7 +69,7 @@ export class FfmpegPass {
     return this.#lengthAfter(1)
   }
 
-  /** How much of a total it is, 0 to 1. */
+  /** The reached part of a total, 0 to 1. */
   fractionOf(total: number): number {
     // x264 reports 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
     const held = this.#lengthAfter(FRAMES_AFTER) / total

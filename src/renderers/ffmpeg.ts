@@ -16,10 +16,10 @@ const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed"] as const
 
-/** ffmpeg's words when it was stopped by a key, and by a signal. */
+/** ffmpeg's messages when a key or a signal stopped it. */
 const BY_KEY = /^\[q\] command received/
 const BY_SIGNAL = /^Exiting normally, received signal \d/
-/** ffmpeg's words for output with nothing in it. It exits with 0 after them. */
+/** ffmpeg's message for an empty output. After it, ffmpeg exits with 0. */
 const EMPTY = /^Output file is empty, nothing was encoded\b/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
 
@@ -36,7 +36,7 @@ function amount(text: string): number | undefined {
   return Math.abs(value) <= 1e18 ? value : undefined
 }
 
-/** The seconds written; undefined while nothing is. */
+/** The seconds that were written; undefined while there are none. */
 function outTime(block: Block): number | undefined {
   // ffmpeg's out_time_ms is in microseconds too; it is all that versions before 4.1 have.
   const us = block.out_time_us ?? block.out_time_ms
@@ -44,7 +44,7 @@ function outTime(block: Block): number | undefined {
   return us === undefined ? undefined : Math.max(0, us / 1e6)
 }
 
-// Until a second has passed ffmpeg writes 0 for what it has not measured.
+// Until a second has passed, ffmpeg writes 0 for values that it has not measured.
 const measured = (value: number | undefined): number | null =>
   value !== undefined && value > 0 && value <= 1e12 ? value : null
 
@@ -71,13 +71,13 @@ class Ffmpeg implements LineReader {
   readonly #turns: BarsInSequence
   #block: Block = {}
   #pass = new FfmpegPass()
-  /** The runs before this one that were no still pictures, and went to their end. */
+  /** The earlier runs that were not still pictures, and that reached their end. */
   #full = 0
-  /** The last run but this one that was no still picture. */
+  /** The last run before the current one that was not a still picture. */
   #before: FfmpegPass | undefined
-  /** Whether what follows a video can still be a picture of it. */
+  /** Whether the next run after a video can still be a picture of that video. */
   #mayBeStill = false
-  /** The longest run before this one that ended by itself. */
+  /** The longest earlier run that ended by itself. */
   #longest: FfmpegPass | undefined
   readonly #runs = new FfmpegFailures()
   #emptiness: string | undefined
@@ -91,23 +91,29 @@ class Ffmpeg implements LineReader {
   get evidence(): Evidence {
     const { total, bars = 1 } = this.#expected
     const pass = this.#decisive
-    // A picture of a time after the end is empty, and the video before it is whole.
+    // A picture of a time after the end is empty, and the video before it is still whole.
     const failure = this.#runs.failure ?? (this.#hasWritten ? undefined : this.#emptiness)
     const last = total !== undefined && pass.blocks > 0 ? pass.fractionOf(total) : null
-    // Of bars that were declared, the last must be full, and there must be that many bars.
+    // If bars were declared, there must be that many, and the last one must be full.
     const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
     const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
     const { hasEnded } = pass
     return { ...NO_EVIDENCE, reached, hasEnded, failure, seen: this.#seen, unfinished: this.#runs.unfinished }
   }
 
-  /** Whether a video was begun and its end was not reported. The end of sound alone is not always reported. */
+  /**
+   * Whether a video was begun and its end was not reported. If there is only sound, its end is not always
+   * reported.
+   */
   get #isWriting(): boolean {
     const { frames, hasEnded, isSummed } = this.#pass
     return frames > 0 && !hasEnded && !isSummed
   }
 
-  /** What was not seen: the end of what was begun. It is not a failure, as a script can hide what it likes. */
+  /**
+   * What the output did not show: the end of a file that was begun. This is not a failure, because a script
+   * can hide any output.
+   */
   get #seen(): string | undefined {
     if (!this.#expected.hearsWords) return undefined
     const { stop } = this.#pass
@@ -116,8 +122,8 @@ class Ffmpeg implements LineReader {
   }
 
   /**
-   * The run that shows whether everything was written: usually the last one. A last run that ended by itself may be a
-   * short preview of the video before it, but only ffmpeg's log shows whether it ended by itself.
+   * The run that shows whether everything was written: usually the last one. If the last run ended by itself,
+   * it may be a short preview of the video before it, but only ffmpeg's log shows whether it ended by itself.
    */
   get #decisive(): FfmpegPass {
     const last = this.#pass.isStill && this.#before ? this.#before : this.#pass
@@ -163,7 +169,7 @@ class Ffmpeg implements LineReader {
     this.#pass.hear(told, isEnd)
     if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()
     this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
-    // A container without a frame in it is not empty, so ffmpeg does not warn of it.
+    // A container without a frame is not empty, so ffmpeg does not warn about it.
     const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0 && !seconds
     if (isEnd && isEmpty) this.#emptiness ??= "ffmpeg encoded nothing"
     if (seconds === undefined) return { message: messageOf(undefined, block) }
@@ -209,10 +215,10 @@ class Ffmpeg implements LineReader {
 }
 
 /**
- * Reads the blocks of `ffmpeg -progress`, one report for each, and finds what ffmpeg says of output that could not be
- * written.
+ * Reads the blocks of `ffmpeg -progress`, with one report for each, and finds ffmpeg's messages about output
+ * that could not be written.
  *
- * `total` is the length of the output in seconds. Without it there is no progress, but media and message. When one
- * ffmpeg follows another, as in two passes, each has its own bar.
+ * `total` is the length of the output in seconds. Without it there is no progress, but media and message. If
+ * one ffmpeg follows another, as in two passes, each has its own bar.
  */
 export const ffmpeg = (expected: Expected): LineReader => new Ffmpeg(expected)

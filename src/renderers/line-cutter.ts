@@ -1,7 +1,7 @@
 /** Longest line of a renderer's output that is read, in characters: 64 KiB of ASCII. */
 export const MAX_LINE_LENGTH = 64 * 1024
 
-// Runs of them at once: one by one, a stream of NULs would be read at 10 MB a second.
+// Runs of NULs are removed at once: one by one, a stream of them would be read at 10 MB a second.
 const NULS = /\0+/g
 
 const isEnd = (unit: number): boolean => unit === 0x0a || unit === 0x0d || unit === 0x08
@@ -10,7 +10,10 @@ const ESCAPE = "\u001b"
 /** The most characters of an escape sequence that moves the cursor. */
 const MAX_ESCAPE = 12
 const ENDS = /[\r\n\b]/g
-/** Some bars are drawn without a return: the cursor is moved to the first column, to another line, or to a place. */
+/**
+ * Some bars are drawn without a carriage return: the cursor is moved to the first column, to another line, or
+ * to a place.
+ */
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
 const MOVE = new RegExp(MOVES, "g")
 const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
@@ -26,12 +29,12 @@ export interface Line {
 }
 
 /**
- * Cuts an output into lines, however it comes in pieces. Lines end with LF, CR, both, a backspace, or where the
- * cursor is moved to draw over what stands there. A line of more than `MAX_LINE_LENGTH` is dropped to its end. NUL
- * characters are dropped, so that UTF-16 read as UTF-8 is legible.
+ * Cuts an output into lines, wherever its pieces begin and end. A line ends with LF, CR, both, a backspace,
+ * or a movement of the cursor back over the text. A line of more than `MAX_LINE_LENGTH` is dropped to its
+ * end. NUL characters are dropped, so that UTF-16 read as UTF-8 is legible.
  */
 export class LineCutter {
-  /** What ends a line in the piece; undefined until it is known whether the cursor is moved there. */
+  /** The end of a line in the piece; undefined until it is known whether the cursor is moved there. */
   #end: RegExp | undefined = ENDS
   #piece = ""
   /** The beginning of an escape sequence at the end of the last piece. */
@@ -71,8 +74,8 @@ export class LineCutter {
   }
 
   /**
-   * The next line in which `sought` is found; undefined at the end of the piece. The lines before it are
-   * skipped at little cost. A line that began in an earlier piece is returned whatever it holds.
+   * The next line that contains `sought`; undefined at the end of the piece. The lines before it are skipped
+   * at little cost. A line that began in an earlier piece is returned even if it does not contain it.
    */
   nextWith(sought: RegExp): Line | undefined {
     if (this.#rest === "" && !this.#isTooLong) {

@@ -13,9 +13,9 @@ export interface Evidence {
   readonly failure: string | undefined
   /** The files that the renderer says it saved: the last thousand or so. It can say so of a file that is empty. */
   readonly saved: readonly string[]
-  /** The files that an ffmpeg began to write and was not seen to end, as it names them. */
+  /** The files that an ffmpeg began to write and whose end was not seen, by the names that ffmpeg uses. */
   readonly unfinished: readonly string[]
-  /** How much was seen of a total that is a guess, in words ("3 of 6 frames seen"); undefined if all of it was. */
+  /** How much was seen of a guessed total, in words ("3 of 6 frames seen"); undefined if all of it was. */
   readonly seen: string | undefined
 }
 
@@ -29,7 +29,10 @@ export const NO_EVIDENCE: Evidence = {
   seen: undefined,
 }
 
-/** The least fraction of a total that counts as all of it: containers round, and the last frames may be shorter. */
+/**
+ * The least fraction of a total that counts as the whole: containers round, and the last frames may be
+ * shorter.
+ */
 export const WHOLE = 0.98
 
 /** What is known about an output before it is read. */
@@ -42,7 +45,7 @@ export interface Expected {
   readonly bars: number | undefined
   /** Whether the renderer must print at least one frame: without any, the render failed. */
   readonly mustShowFrames: boolean
-  /** Whether what the renderer says of its end is among the output, and not its progress alone. */
+  /** Whether the renderer's messages about its end are in the output, and not only its progress. */
   readonly hearsWords: boolean
   /** Milliseconds from an arbitrary start, never going back. */
   readonly now: () => number
@@ -58,17 +61,20 @@ export interface LineReader {
   /** What the lines so far prove. */
   readonly evidence: Evidence
   /**
-   * What a line must contain to be read while the output is a flood; undefined while every line is read.
-   * `came` is how many characters came so far. If absent, every line is read.
+   * While there is too much output, only lines that contain this are read; undefined while every line is
+   * read. `came` is how many characters came so far. If absent, every line is read.
    */
   sought?(came: number): RegExp | undefined
-  /** Whether so much came that only lines with `LOUD` in them are still read. Absent, it is never so much. */
+  /**
+   * Whether there is so much output that only lines with `LOUD` in them are read. If absent, this is never
+   * the case.
+   */
   isFlooded?(came: number): boolean
 }
 
 const MAX_FAILURE_LENGTH = 1000
 
-/** A renderer's line as it can be stored: without colours and control characters, and not endless. */
+/** A renderer's line as it can be stored: without colours and control characters, and not too long. */
 export const plainLine = (line: string): string =>
   line
     .replace(/\p{Cc}\[[\d;]*m/gu, "")

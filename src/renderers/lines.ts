@@ -20,22 +20,22 @@ import { Preparation } from "./preparation.ts"
 import { OWN, type Own, RenderersInScripts } from "./renderers-in-scripts.ts"
 import { LOUD } from "./worth-decoding.ts"
 
-/** A longer line is a text or a table. */
+/** A line with more characters than this is a text or a table. */
 const MAX_LINE_READ = 1024
 const MAX_MESSAGE = 200
-/** Lines that come faster than this cannot be followed by a reader, and no bar is drawn so often. */
+/** If more lines come per second, no reader can follow them, and no bar is drawn that often. */
 const MAX_LINES_A_SECOND = 2000
 /** The most characters a second in which all words of a renderer are sought, and lines in which they are found. */
 const MAX_SEARCHED_A_SECOND = 8_000_000
 const MAX_FOUND_A_SECOND = 5000
-/** What is sought in more: it is found at a gigabyte a second. */
+/** The texts that are searched in faster output: they are found at a gigabyte a second. */
 const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
-/** A line without any of these shows no progress: most output is skipped quickly. */
+/** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
   /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
-/** The most bars inside of counts that are distinguished. */
+/** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
@@ -48,9 +48,9 @@ const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
  */
 const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
 
-/** A line that is nothing but the time of what the lines below it say, as in subtitles. */
+/** A line that has only the time of the lines below it, as in subtitles. */
 const CUE = /^(?:\d+:)?\d\d:\d\d[.,]\d{3} --> (?:\d+:)?\d\d:\d\d[.,]\d{3}\b/
-/** The most lines that are said at one time. */
+/** The most lines of a subtitle. */
 const LINES_OF_CUE = 3
 
 /** A bar that is drawn beside how many of how many are done: "[####>---] 12/30". Undefined if the line shows none. */
@@ -70,15 +70,15 @@ class Lines implements LineReader {
   readonly #measures = new CountsAndPercentages()
   readonly #counters = new NestedCounts()
   readonly #preparation = new Preparation()
-  /** Bars inside of what is counted. */
+  /** Bars inside the counted things. */
   #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
-  /** The bars that were seen inside of what is counted. */
+  /** The bars that were seen inside the counted things. */
   readonly #inside = new Set<string>()
-  /** The bars that were under way when a count went on. */
+  /** The bars that were under way when a count went up. */
   #before = new Map<string, number>()
-  /** Whether a bar went on while counts did: it is around them, and they say nothing more. */
+  /** Whether a bar continued while counts went up: then it contains them, and the counts say nothing more. */
   #isSpanned = false
-  /** Whether what is counted is around all bars that came. */
+  /** Whether the counts contain all bars that came. */
   #isEnclosing = false
   /** How many lines may still be those of a subtitle. */
   #saidLines = 0
@@ -155,7 +155,7 @@ class Lines implements LineReader {
     return this.#saidLines > 0
   }
 
-  /** Undefined if a piece shows no progress; otherwise what it counts, or null. */
+  /** Undefined if a piece shows no progress; otherwise its count, or null. */
   #tell({ text, isRedrawn }: Shown): Unit | null | undefined {
     const piece = { text: withPlainFigures(text), isRedrawn }
     const percentages = percentagesIn(piece.text)
@@ -201,7 +201,10 @@ class Lines implements LineReader {
     return this.#counters.unit ?? null
   }
 
-  /** Whether a bar goes on where it was before the count around it went on: then it is around that count. */
+  /**
+   * Whether a bar continues from its earlier value after the count around it went up: then the bar contains
+   * that count.
+   */
   #isSpanning(key: string, fraction: number, { isRedrawn, hasDrawing: isDrawn }: LineLook): boolean {
     const before = this.#before.get(key)
     this.#before.delete(key)
@@ -242,13 +245,13 @@ class Lines implements LineReader {
     }
     const isLater = wasEmpty && this.#turns.fraction > 0
     if (isLater && this.#counters.isAround) this.#enclose(this.#counters.fraction(0))
-    // What was full at once is over: what counts now is not a part of it.
+    // A count that was full at once is over: the present one is not a part of it.
     else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
 
-  /** The bars so far were inside of what is counted. */
+  /** The bars so far were inside the counted things. */
   #enclose(fraction: number): void {
     this.#turns.enclose(fraction)
     this.#isEnclosing = true
@@ -256,12 +259,12 @@ class Lines implements LineReader {
 
   #moveCounted(): void {
     const fraction = this.#counters.fraction(this.#inner.turns.fraction)
-    // A second bar within what is counted: the first was not all of it.
+    // A second bar inside one counted thing: the first bar was not all of it.
     if (!this.#inner.turns.isFirst && fraction < this.#turns.fraction) this.#enclose(fraction)
     this.#turns.move(fraction, this.#isEnclosing)
   }
 
-  /** All that was counted is done: what follows comes on top. */
+  /** Everything that was counted is done; further progress is additional. */
   #leaveCounted(): void {
     this.#isEnclosing = false
     this.#counters.clear()
@@ -292,7 +295,7 @@ class Lines implements LineReader {
     return { ...(this.#hasTold && this.#progress()), ...report }
   }
 
-  /** What is known of the progress; nothing before the first bar or count. */
+  /** The known progress; undefined before the first bar or count. */
   #progress(): Report {
     this.#hasTold = true
     const progress = this.#turns.fraction * 100

@@ -1,4 +1,4 @@
-/** What can be measured and is no progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
+/** Measured values that are not progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
   "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|usage|used|quota|occupancy",
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
@@ -9,8 +9,8 @@ const MEASURED = [
   "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level",
 ].join("|")
 /**
- * A name counts only directly before its figure, and not as what is worked on: "CPU rendering: 45%", "writing to disk:
- * 45%" and "rendering score 45%" are progress.
+ * A name counts only directly before its figure, and only if it is not the object of the work: "CPU
+ * rendering: 45%", "writing to disk: 45%" and "rendering score 45%" are progress.
  */
 const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
@@ -30,10 +30,12 @@ const RESOURCE_AFTER = new RegExp(
   "iu",
 )
 
-/** How often something was tried is not how far it is: "attempt 1/3", "Retrying (2/5)". */
+/** The number of tries is not progress: "attempt 1/3", "Retrying (2/5)". */
 const TRIED =
   "attempts?|re-?try(?:ing)?|retries|try|tries|trying(?: again)?|tentatives?|versuche?|reconnect(?:ing)?|redial(?:ing)?"
-/** What there are several of at once: "GPU 1/2". Which of them a line is about says nothing of the work. */
+/**
+ * Things of which there are several at once: "GPU 1/2". The number of one of them says nothing of the work.
+ */
 const BESIDE = "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|replicas?|pods?|slots?|ports?"
 const RATED = "meter|signature|key|swing|dropped|failed|missing|waiting|sleep(?:ing)?|context"
 const COUNTED_BEFORE = new RegExp(
@@ -46,11 +48,11 @@ const TAG =
 const COUNTED_AFTER =
   /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas)\b(?![.\-_]\w)/iu
 
-/** Whether the figure between these two parts of a line measures something else than progress. */
+/** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
   MEASURED_BEFORE.test(before) || MEASURED_AFTER.test(after) || RESOURCE_AFTER.test(after)
 
-/** Whether the "n of m" between these two parts of a line counts something else than what is done. */
+/** Whether the "n of m" between these two parts of a line counts something other than finished work. */
 export const isCountedBeside = (before: string, after: string): boolean =>
   COUNTED_BEFORE.test(before) || TAG.test(before) || COUNTED_AFTER.test(after)
 

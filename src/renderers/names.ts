@@ -1,8 +1,8 @@
-/** What must be known of a renderer beside its output. */
+/** What must be known of a renderer in addition to its output. */
 interface Traits {
-  /** What its total counts; undefined if that depends on the command. */
+  /** The unit of its total; undefined if that depends on the command. */
   readonly totalIn: "seconds" | "frames" | undefined
-  /** Whether its output says when it has ended; if not, only what it has done proves that. */
+  /** Whether its output says that it has ended. If not, only its finished work proves that. */
   readonly saysEnd: boolean
 }
 

@@ -2,19 +2,21 @@ import type { Unit } from "../item/item.ts"
 import { NEAR_END } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
 
-/** Between the ranks of two nouns. */
+/** The distance between the ranks of two nouns. */
 const HALF = 0.5
 
-/** A count that was passed over so often was abandoned. */
+/** If other counts came this many times in its place, a count was abandoned. */
 const MAX_MISSED = 4
 
-/** What is inside of a count is full from here on: the last redraw of many stops short of the end. */
+/**
+ * From this fraction on, a part inside a count is full: the last redraw of many bars stops before the end.
+ */
 const FULL = 0.995
 
-/** What a line did to a counter. */
+/** The effect of a line on a counter. */
 type Seen = "unproven" | "same" | "begun" | "moved" | "restarted"
 
-/** How a count came. */
+/** The circumstances of a count. */
 interface Circumstances {
   readonly isDone: boolean
   readonly isSure: boolean
@@ -22,24 +24,24 @@ interface Circumstances {
   readonly isUnderWay: boolean
 }
 
-/** One thing that is counted, over time. */
+/** One counted thing over time. */
 class Counter {
   readonly rank: number
-  /** Whether it counts: it began at its start, or it has grown. */
+  /** Whether it is believed: it was first seen at its start, or it has grown. */
   isBelieved = false
-  /** How often another count of its rank came since it was seen. */
+  /** How many times another count of its rank came since it was seen. */
   missed = 0
-  /** Whether anything was reported inside one of what it counts. */
+  /** Whether anything was reported inside one of the counted things. */
   hasInner = false
   /** Whether it was reported inside another count. */
   isInner = false
-  /** Whether it was told at its start, when nothing had come far yet. */
+  /** Whether it was first seen at its start, when nothing else had come far. */
   readonly isEarly: boolean
   #count: Count
   #shape = ""
-  /** Whether it has gone on since it began. */
+  /** Whether it has grown since it began. */
   #hasMoved = false
-  /** Whether its lines say something else each time: it counts steps that differ. */
+  /** Whether its lines have different words each time: then it counts steps that differ. */
   #isVaried = false
   #hasZero = false
   #isDone = false
@@ -50,7 +52,7 @@ class Counter {
     this.#count = count
   }
 
-  /** How many are done. The current one is not, unless the counter began at 0 or the words say so. */
+  /** How many are done. The current one is not done, unless the counter began at 0 or the words say so. */
   get done(): number {
     const { n } = this.#count
     return this.#hasZero || this.#isDone ? n : Math.max(0, n - 1)
@@ -60,34 +62,39 @@ class Counter {
     return { done: this.done, total: this.#count.total, name: this.#count.name }
   }
 
-  /** Whether the last of all is under way, or nearly. */
+  /** Whether the last one is under way, or nearly. */
   get isAtEnd(): boolean {
     const { n, total } = this.#count
     return n >= total || this.done >= NEAR_END * total
   }
 
-  /** Whether the last of all is under way, and the ones before it were alike, with nothing inside of them. */
+  /**
+   * Whether the last one is under way, the previous ones were similar, and nothing was reported inside them.
+   */
   get isPlainToLast(): boolean {
     const { n, total } = this.#count
     return n >= total && this.#hasMoved && !this.#isVaried && !this.hasInner
   }
 
-  /** Whether the last of all is under way. */
+  /** Whether the last one is under way. */
   get isAtLast(): boolean {
     return this.#count.n >= this.#count.total
   }
 
-  /** Remembers what the words of a line are. */
+  /** Stores the words of a line. */
   hear(shape: string): void {
     this.#isVaried ||= this.#shape !== "" && shape !== this.#shape
     this.#shape = shape
   }
 
-  /** `isSure`: the line cannot but count work, and from its start. `isUnderWay`: nothing around it has gone on. */
+  /**
+   * `isSure`: the line certainly counts work, from its start. `isUnderWay`: no count around it has gone up.
+   */
   see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
     const before = this.#count
-    // Where several are under way at once, they come in no order. Whatever begins again does so at its start.
+    // If several things are under way at once, they come in no order. A count that begins again does so at
+    // its start.
     const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
     if (isAside && isUnderWay && count.total === before.total) return "same"
     const isOther = isNew || count.total !== before.total
@@ -95,7 +102,7 @@ class Counter {
     this.#count = count
     this.#isDone = isDone
     this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
-    // A total that grows with the number is the place up to which a program has read, and not the end.
+    // A total that grows with the number is the position in a file that is being read, and not the end.
     if (!isNew && count.total > before.total && count.n > before.n) {
       this.isBelieved = false
       return "unproven"
@@ -103,7 +110,7 @@ class Counter {
     if (isOther || isBack) {
       this.#hasMoved = false
       const wasBelieved = this.isBelieved
-      // One that was nearly at its end and is at its start has begun again.
+      // A count that was nearly at its end and is now at its start has begun again.
       const isAgain = wasBelieved && !isOther && count.n <= 1 && before.n >= NEAR_END * before.total
       this.isBelieved = isSure || isAgain
       if (!this.isBelieved) return "unproven"
@@ -116,31 +123,34 @@ class Counter {
   }
 }
 
-/** What a line with counts showed. */
+/** The progress that a line with counts showed. */
 export interface Counted {
-  /** Whether a count of it is believed. */
+  /** Whether one of its counts is believed. */
   readonly isTold: boolean
-  /** Whether what was counted so far was not the whole: the outermost count begins again, or another takes over. */
+  /**
+   * Whether the earlier counts were not the whole: the outermost count begins again, or another one replaces
+   * it.
+   */
   readonly isNext: boolean
-  /** Whether what is inside the counts begins again. */
+  /** Whether the part inside the counts begins again. */
   readonly isInner: boolean
-  /** Whether that is because the innermost count went on. */
+  /** Whether it begins again because the innermost count went up. */
   readonly isOn: boolean
 }
 
-/** What a line says beside its counts. */
+/** The text of a line beside its counts. */
 interface CountedLine {
   /** The words before its counts; they distinguish counts without a noun. */
   readonly label: string
   /** All of its words. */
   readonly shape: string
-  /** Whether they say that what it counts is done. */
+  /** Whether they say that the counted thing is done. */
   readonly isDone: boolean
-  /** Whether it is a name and its value. */
+  /** Whether the line is only a name and its value. */
   readonly isProperty: boolean
-  /** How far what is inside of the counts is, 0 to 1. */
+  /** The progress of the part inside the counts, 0 to 1. */
   readonly inner: number
-  /** How far the whole is, 0 to 1. */
+  /** The progress of the whole, 0 to 1. */
   readonly outer: number
 }
 
@@ -162,11 +172,11 @@ export class NestedCounts {
       const counter = known ?? new Counter(count, this.#rankOf(count, !isTold), count.n <= 1 && outer === 0)
       this.#known.set(key, counter)
       counter.hear(shape)
-      // The words of nested counts are about the innermost.
+      // The words of a line with nested counts are about the innermost one.
       const isLast = i === counts.length - 1
-      // What is inside of a believed count on its own line needs no start of its own.
+      // A count inside a believed count of the same line needs no start of its own.
       const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
-      // The place up to which a program has read is always near what it takes for the end.
+      // The position in a file that is being read is always near the total that is known so far.
       const isWithin = isTold && count.n < NEAR_END * count.total
       const isNamed = !isProperty || count.n === 0
       const isSure = isNamed && (isBegun || (count.isWork && (isWithin || (isDone && isLast))))
@@ -177,7 +187,7 @@ export class NestedCounts {
         if (count.isWork) unproven.push(counter)
         continue
       }
-      // What goes on within a count proves that one, too; what has only begun there does not.
+      // A count that goes up proves the count around it, too; one that has only begun does not.
       const around = unproven.filter((each) => each.rank < counter.rank)
       if (around.length > 0 && seen !== "moved") continue
       for (const outer of around) isNext = this.#believe(outer) || isNext
@@ -193,16 +203,20 @@ export class NestedCounts {
     return { isTold, isNext, isInner, isOn }
   }
 
-  /** The place of a new count. Steps are around what is counted after them, and inside of what was counted before. */
+  /**
+   * The place of a new count. Steps contain what is counted after them, and are inside what was counted
+   * before.
+   */
   #rankOf({ n, isHead, isWork, rank }: Count, isAlone: boolean): number {
     if (isHead && !this.isEmpty) return OTHER_RANK
-    // What begins on a line of its own while another count is under way is inside of it, whatever its noun.
+    // A count that begins on a line of its own while another one is under way is inside that one, whatever
+    // its noun.
     const innermost = this.#nested.at(-1)
     const isInside = isAlone && isWork && n <= 1 && innermost && rank < innermost.rank && !innermost.isAtEnd
     return isInside ? innermost.rank + HALF : rank
   }
 
-  /** Whether another count of its rank is under way: two that go on side by side do not follow one another. */
+  /** Whether another count of its rank is under way. Two that grow side by side do not follow one another. */
   #isBeside(counter: Counter): boolean {
     const other = this.#nested.find((each) => each !== counter && each.rank === counter.rank)
     if (!other || other.isAtEnd) return false
@@ -210,7 +224,7 @@ export class NestedCounts {
     return other.missed < MAX_MISSED
   }
 
-  /** Whether a count is another one than the outermost, and would be inside of it. */
+  /** Whether a count differs from the outermost one, and would be inside it. */
   #isBelow({ rank }: Counter): boolean {
     const [outermost] = this.#nested
     return outermost !== undefined && rank > outermost.rank
@@ -221,7 +235,10 @@ export class NestedCounts {
     return this.#place(counter, "moved")
   }
 
-  /** Puts a counter in its place and drops what is inside it; whether the outermost is another one now. */
+  /**
+   * Puts a counter in its place and drops the counters inside it; returns whether the outermost one has
+   * changed.
+   */
   #place(counter: Counter, seen: Seen): boolean {
     const [outermost] = this.#nested
     const had =
@@ -250,8 +267,8 @@ export class NestedCounts {
   }
 
   /**
-   * Whether something new follows what is counted: the last of all is under way, and what was inside of it, `inner` of 1,
-   * is full, or nothing was inside of the ones before.
+   * Whether something new begins after the counted things: the last one is under way, and the part inside it,
+   * `inner` of 1, is full, or the previous ones had no parts inside them.
    */
   isOver(inner: number): boolean {
     const innermost = this.#nested.at(-1)
@@ -259,7 +276,7 @@ export class NestedCounts {
     return inner >= FULL || innermost.isPlainToLast
   }
 
-  /** Notes that something was counted inside of the innermost. */
+  /** Records that something was counted inside the innermost one. */
   enter(): void {
     const innermost = this.#nested.at(-1)
     if (innermost) innermost.hasInner = true
@@ -270,7 +287,7 @@ export class NestedCounts {
     return this.#nested[0]?.unit
   }
 
-  /** How far the whole is, 0 to 1, if what is inside the innermost is this far. */
+  /** The progress of the whole, 0 to 1, if the part inside the innermost count has reached this fraction. */
   fraction(inner: number): number {
     return this.#nested.reduceRight((fraction, counter) => {
       const { done, total } = counter.unit
@@ -278,7 +295,7 @@ export class NestedCounts {
     }, inner)
   }
 
-  /** Forgets what is counted: it is over. */
+  /** Forgets the counts, because they are over. */
   clear(): void {
     this.#nested = []
   }

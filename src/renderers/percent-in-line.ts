@@ -8,7 +8,7 @@ export interface Percent {
   readonly at: number
   /** Where it ends in the text. */
   readonly end: number
-  /** Whether its words say that it measures something else than progress: "CPU 45%". */
+  /** Whether its words say that it measures something other than progress: "CPU 45%". */
   readonly isMeasured: boolean
 }
 
@@ -21,9 +21,9 @@ const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
-/** The most characters beside a figure in which its name is sought. */
+/** The most characters beside a figure that are searched for its name. */
 const MAX_NAME = 40
-/** How far a percentage may be from the bytes that it was rounded from. */
+/** The largest difference between a percentage and the bytes from which it was rounded. */
 const ROUNDING = 0.02
 
 /** How many percentages a line has. */
@@ -44,13 +44,13 @@ export function percentIn(text: string): Percent | undefined {
   return bytesIn(text)
 }
 
-/** A percentage that says the same as bytes that are measured is no progress either: "Storage 60/100 GB (60%)". */
+/** A percentage of measured bytes is not progress either: "Storage 60/100 GB (60%)". */
 function namedByBytes(percent: Percent, text: string): Percent {
   const bytes = bytesIn(text)
   return bytes?.isMeasured && isAlike(percent, bytes) ? { ...percent, isMeasured: true } : percent
 }
 
-/** Bytes of all bytes: "12.3/45.6 MB", "900 kB / 1.2 GB". */
+/** A number of bytes and its total: "12.3/45.6 MB", "900 kB / 1.2 GB". */
 function bytesIn(text: string): Percent | undefined {
   const bytes = BYTES.exec(text)
   const [, done, unit, all, unitOfAll = ""] = bytes ?? []
@@ -59,7 +59,7 @@ function bytesIn(text: string): Percent | undefined {
   return bytes && fraction <= 1 ? found(text, bytes, fraction) : undefined
 }
 
-/** Whether the bytes of all bytes in a line say the same as its percentage; undefined if the line lacks either. */
+/** Whether the bytes in a line say the same as its percentage; undefined if the line lacks either. */
 export function isConfirmed(text: string): boolean | undefined {
   const [percent, bytes] = [percentIn(text), bytesIn(text)]
   if (!percent || !bytes || bytes.isMeasured) return undefined

@@ -1,20 +1,23 @@
-/** Bars and counts with these words say nothing of the render. */
+/** Bars and counts with these words say nothing about the render. */
 const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b/i
-/** Nor do these, unless a word of the work is beside them: models are fetched, packages and sources installed. */
+/**
+ * These words also say nothing, unless a word of the work is beside them: models are fetched, packages and
+ * sources installed.
+ */
 const USUALLY = new RegExp(
   [
     "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
     "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
     "\\breading (?:package lists|database|state information)|\\bbuilding dependency tree",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
-    // tqdm draws bytes a second for nothing but what is fetched or sent.
+    // tqdm shows bytes a second only for downloads and uploads.
     "\\| ?[\\d.]+[kmgt]?/[\\d.]+[kmgt]? \\[[^\\]]*b/s\\b",
   ].join("|"),
   "i",
 )
 const WORK =
   /render|encod|export|convert|upload|process|mix|mux|composit|generat|sampling|scaling|interpolat|denois|transcri|separat|stitch|concat/i
-/** A line that says what the bar below it fetches or installs. */
+/** A line that names what the bar below it fetches or installs. */
 const ANNOUNCES =
   /(?:^\s*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing to unpack|setting up|get:\d+)\b|saving to: )/iu
 /** A bar of bytes, or that of apt. */
@@ -22,17 +25,17 @@ const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]/i
 /** A step of a script, which may install something. */
 const STEP = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))(?!.*%)/
 
-/** Knows what a script does before its work: it fetches, installs and loads what the work needs. */
+/** Recognizes the preparation of a script: it fetches, installs and loads what the work needs. */
 export class Preparation {
   #isAnnounced = false
 
-  /** Hears a line; `hasFigures` is whether it may show progress itself. */
+  /** Reads a line. `hasFigures` is whether the line itself may show progress. */
   hear(line: string, hasFigures: boolean): void {
     const announces = ANNOUNCES.test(line)
     if (announces || !hasFigures) this.#isAnnounced = announces
   }
 
-  /** Whether what a line shows is no progress of the work. */
+  /** Whether the figures of a line are not progress of the work. */
   isShownIn(text: string): boolean {
     if (ALWAYS.test(text)) return true
     if (WORK.test(text) || STEP.test(text)) return false

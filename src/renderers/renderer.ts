@@ -23,7 +23,10 @@ export interface Renderer {
    * A line is heard once it has ended, so `push("\n")` hears a last line that has no end.
    */
   push(text: string, output?: number): Report[]
-  /** What must be decoded of the next bytes and pushed: not all while more comes than is read, or a line is too long. */
+  /**
+   * The part of the next bytes that must be decoded and pushed: not all of it if there is too much output, or
+   * if a line is too long.
+   */
   worthDecoding(bytes: Uint8Array, output?: number): Uint8Array
   /** What the output so far proves. */
   readonly evidence: Evidence

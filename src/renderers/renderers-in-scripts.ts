@@ -4,7 +4,7 @@ import { ffmpeg } from "./ffmpeg.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
 
-/** What one of the renderers that we know said among other output. */
+/** The message of ffmpeg or Blender in other output. */
 export interface Own {
   /** What can be reported, without progress; undefined if the line says nothing of them. */
   readonly report: Report | undefined
@@ -14,7 +14,10 @@ export interface Own {
   readonly by: "ffmpeg" | "blender"
 }
 
-/** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
+/**
+ * A part of each line that matters for the result of a render: such a line is found even in very much output,
+ * and read whole.
+ */
 export const OWN =
   /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
 
@@ -33,13 +36,15 @@ const STATS = /(?:^| )L?size=\s*\S+ time=(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?) bitra
 const LOG_START =
   /^(?:\[[\w#:./ -]{1,60} @ 0x[\da-f]+\]| {2,}(?:Metadata:|Stream #|Duration: )|(?:Input|Output) #\d|Stream mapping:|Press \[q\]| {2}(?:built with|configuration:|lib\w+ )|ffmpeg version )/
 
-// Every line of a program comes here, so what is sought within a line is sought by a plain text first.
+// Every line of a program comes here, so a fast search for a plain text comes first.
 const isBlender = (line: string): boolean =>
   BLENDER_START.test(line) ||
   (line.includes("render ") && BLENDER_5.test(line)) ||
   (line.includes("Saved: '") && BLENDER_SAVED.test(line))
 
-/** Whether ffmpeg logs this: its own words, the tags of a file, the statistics of an encoder. */
+/**
+ * Whether this is a line of ffmpeg's log: its own messages, the tags of a file, the statistics of an encoder.
+ */
 function isLog(line: string): boolean {
   if (LOG_START.test(line)) return true
   if (line.startsWith("  ")) return line.slice(0, 60).includes(" : ")
@@ -64,18 +69,18 @@ function blockOf(line: string): string[] | undefined {
 }
 
 /**
- * Finds what ffmpeg and Blender print among the output of a script, and reads it as their own readers do. Their lines
- * hold many percentages and counts, which say nothing of how far a render is.
+ * Finds the lines of ffmpeg and Blender in the output of a script, and reads them as their own readers do.
+ * These lines have many percentages and counts, which say nothing about the progress of a render.
  */
 export class RenderersInScripts {
   readonly #expected: Expected
   readonly #ffmpeg: LineReader
   #blender: LineReader
-  /** Whether Blender was heard since it quit last. */
+  /** Whether Blender has printed anything since it last quit. */
   #isBlender = false
   /** Whether it said that it began, and has not quit since. */
   #hasBegun = false
-  /** Why Blender failed with each file that it read, if it did not render it later. */
+  /** For each file that Blender read: why it failed, unless Blender rendered the file later. */
   readonly #failures = new Map<string, string>()
   #blend = ""
   #saved: readonly string[] = []
@@ -88,7 +93,7 @@ export class RenderersInScripts {
     this.#blender = blender(this.#expected)
   }
 
-  /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
+  /** What the lines prove: the part of a given total that ffmpeg reached, and the failures of both. */
   get evidence(): Evidence {
     const { reached, failure, seen, unfinished } = this.#ffmpeg.evidence
     const [before] = this.#failures.values()
@@ -104,7 +109,7 @@ export class RenderersInScripts {
     }
   }
 
-  /** What was not seen of Blender: its last words, which a script can hide as well. */
+  /** What the output did not show of Blender: its last words, which a script can hide as well. */
   get #seen(): string | undefined {
     return this.#hasBegun ? "Blender was not seen to end" : undefined
   }
@@ -114,12 +119,12 @@ export class RenderersInScripts {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
-    // What another program said before Blender began is not Blender's trouble.
+    // What another program said before Blender began is not a failure of Blender.
     if (!this.#isBlender && BEGINS.test(line)) {
       this.#blender = blender(this.#expected)
       this.#hasBegun = true
     }
-    // A script inside of Blender prints what it likes, and what went wrong is among that.
+    // A script inside Blender can print any text, and its failures are in that text.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
     const isDead = this.#isBlender && (CRASHED.test(line) || isKilled(line, "blender"))
@@ -134,7 +139,7 @@ export class RenderersInScripts {
     return this.#heard("blender", report)
   }
 
-  /** Blender has ended. What it renders next is another render. If it is of the same file, that one decides. */
+  /** Blender has ended. Its next render is another one. If that is of the same file, its result counts. */
   #leaveBlender(failure = this.#blender.evidence.failure): void {
     this.#saved = this.evidence.saved
     this.#failures.delete(this.#blend)

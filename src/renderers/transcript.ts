@@ -16,15 +16,15 @@ const ESCAPES = new RegExp(
   ].join("|"),
   "g",
 )
-/** What steers a terminal or turns the direction of text, except tabs. */
+/** Characters that steer a terminal or turn the direction of text, except tabs. */
 const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 /** A text without any of these is shown as it is. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
-/** Control characters, those aside that divide text. */
+/** Control characters, except those that divide text. */
 const UNUSUAL = /(?![\t\n\r])\p{Cc}/gu
 
-/** A text in which each backspace has taken away what stood before it. */
+/** A text in which each backspace has removed the character before it. */
 function withoutBackspaces(text: string): string {
   if (!text.includes("\b")) return text
   const shown: string[] = []
@@ -35,24 +35,24 @@ function withoutBackspaces(text: string): string {
   return shown.join("")
 }
 
-/** What a terminal shows of a line in the end, whatever was drawn over meanwhile. */
+/** The final look of a line on a terminal, after everything that was drawn over it. */
 function shownOf(line: string): string {
   const text = line.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")
   const last = text.split("\r").findLast((drawn) => drawn !== "") ?? ""
   return withoutBackspaces(last).replace(UNPRINTABLE, "\ufffd")
 }
 
-/** What a terminal shows of these lines: printable text, tabs and line breaks. */
+/** The look of these lines on a terminal: printable text, tabs and line breaks. */
 const linesShown = (text: string): string =>
   text
     .split("\n")
     .map((line) => (PLAIN.test(line) ? line : shownOf(line)))
     .join("\n")
 
-/** Whether the first line of a text is drawn over what stood there before. */
+/** Whether the first line of a text is drawn over the text that stood there before. */
 const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(text)
 
-/** What bytes say; undefined if they are data. NUL bytes in a text, which a terminal passes over, do not make it data. */
+/** The text of bytes; undefined if they are data. A terminal skips NUL bytes, so a text may have them. */
 function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
   const text = decoder.decode(bytes)
   if (!bytes.includes(0)) return text
@@ -68,15 +68,16 @@ function cutOf(bytes: Uint8Array): number {
 }
 
 /**
- * What a command prints, as text that can be shown anywhere: a line once it has ended, as a terminal shows it then,
- * without colours and without what was drawn over. Data that is not text, which is full of NUL bytes, is left out.
+ * The output of a command, as text that can be shown anywhere. A line is given when it has ended, as a
+ * terminal shows it then: without colours, and without text that was drawn over. Data that is not text, which
+ * is full of NUL bytes, is left out.
  */
 export class Transcript {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-  /** What was not given yet, and its position. */
+  /** The bytes that were not given yet, and their position. */
   #rest: Uint8Array = new Uint8Array()
   #at: number
-  /** Where the next piece begins: before `#at` if what came in between shows nothing. */
+  /** Where the next piece begins: before `#at` if the bytes in between show nothing. */
   #from: number
   /** Whether the last piece has left its line open. */
   #isOpen = false
@@ -95,12 +96,12 @@ export class Transcript {
     return pieces
   }
 
-  /** The line that has not ended yet, as far as it is; empty if there is none. */
+  /** The present text of the line that has not ended yet; empty if there is none. */
   rest(): OutputPiece[] {
     return this.#rest.length === 0 ? [] : this.#take(this.#rest.length)
   }
 
-  /** Passes over bytes that were lost; returns the line before them, as far as it is. */
+  /** Skips bytes that were lost; returns the present text of the line before them. */
   skip(bytes: number): OutputPiece[] {
     const before = this.rest()
     this.#at += bytes
@@ -117,7 +118,8 @@ export class Transcript {
   #nextEnd(): number {
     const end = this.#rest.subarray(0, MAX_PIECE_BYTES).lastIndexOf(NEW_LINE) + 1
     if (end > 0) return end
-    // Of a line that is drawn over, only what was drawn last will be shown. A return at the end may end the line.
+    // If a line is drawn over, only the last version will be shown. A carriage return at the end may end the
+    // line.
     const drawn = this.#rest.subarray(0, -1).lastIndexOf(RETURN)
     if (drawn > 0) this.#pass(drawn)
     return this.#rest.length > MAX_PIECE_BYTES ? cutOf(this.#rest) : 0

@@ -1,12 +1,12 @@
-/** Bytes as they came, and from where. */
+/** Bytes as they came, and their source. */
 export interface Chunk {
   /** The file descriptor that they were printed on; 1 if there is only one. */
   readonly output: number
-  /** They must not change any more. */
+  /** The bytes; they must not change any more. */
   readonly bytes: Uint8Array
 }
 
-/** The latest output that was not looked at yet. Adding to it costs nothing, however much is printed. */
+/** The latest output that was not read yet. To add to it costs nothing, however much is printed. */
 export class UnreadOutput {
   readonly #mostBytes: number
   #chunks: Chunk[] = []
@@ -19,15 +19,15 @@ export class UnreadOutput {
     this.#mostBytes = mostBytes
   }
 
-  /** Whether nothing waits. */
+  /** Whether there is no unread output. */
   get isEmpty(): boolean {
     return this.#bytes + this.#dropped === 0
   }
 
-  /** Adds what was printed next; if it is too much, the oldest is dropped. */
+  /** Adds the next output. If there is too much, the oldest is dropped. */
   push({ output, bytes }: Chunk): void {
     if (bytes.length === 0) return
-    // A few bytes would keep the whole buffer that they were read into in memory.
+    // Even a few bytes would keep the whole buffer in memory into which they were read.
     const isSmall = bytes.length < bytes.buffer.byteLength / 2
     this.#chunks.push({ output, bytes: isSmall ? bytes.slice() : bytes })
     this.#bytes += bytes.length
@@ -41,7 +41,7 @@ export class UnreadOutput {
     this.#first = 0
   }
 
-  /** Removes and returns what waits, and how many bytes before it were dropped. */
+  /** Removes and returns the unread output, and how many bytes before it were dropped. */
   take(): { readonly dropped: number; readonly chunks: readonly Chunk[] } {
     const taken = { dropped: this.#dropped, chunks: this.#chunks.slice(this.#first) }
     this.#chunks = []

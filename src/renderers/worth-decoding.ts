@@ -1,4 +1,4 @@
-/** A part of each word of failure that is sought among more output than can be read. */
+/** A part of each word of failure. It is searched in output that is too much to be read. */
 export const LOUD = "rror"
 
 const NUL = 0
@@ -9,9 +9,9 @@ const ENDS = [NEW_LINE, 0x0d, 0x08]
 export const hasEnd = (bytes: Uint8Array): boolean => ENDS.some((end) => bytes.includes(end))
 
 /**
- * Of bytes in which only lines with `LOUD` would be read, the part that is worth decoding: all of them if they may
- * hold such a line; otherwise the end of the line that began before them, and the line that continues after them.
- * Bytes without a NUL are not UTF-16, in which the word looks different.
+ * The part of some bytes that must be decoded if only lines with `LOUD` are read. This is all of them if they
+ * may have such a line. Otherwise it is the end of the line that began before them, and the beginning of the
+ * line that continues after them. Bytes without a NUL are not UTF-16, in which the word looks different.
  */
 export function worthDecoding(bytes: Uint8Array): Uint8Array {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
