@@ -10,7 +10,7 @@ const NOW_MS = Date.parse("2026-05-12T10:00:00.000Z")
 
 /** What is found of a server that answers like this, on a machine whose clock shows `NOW_MS`. */
 async function found<T>(
-  answer: (path: string) => Response,
+  answer: (path: string) => Response | Promise<Response>,
   find: (patient: Patient) => Promise<T>,
 ): Promise<T> {
   using server = Bun.serve({
@@ -134,6 +134,13 @@ describe("what an answer shows of the way to the server", () => {
     expect(limited).toMatchObject({ fault: "body_limited" })
     const taken = await found(() => refused("not_found", 404), uploadsOf)
     expect(taken).toMatchObject([{ verdict: "good" }, { verdict: "good" }])
+  })
+
+  test("a body that is not answered before its end does not arrive while it is sent", async () => {
+    const silent = async (patient: Patient) => uploadsOf({ ...patient, patienceMs: 100 })
+    const never = () => new Promise<Response>(() => undefined)
+    const [pieces, size] = await found(never, silent)
+    expect([pieces?.fault, size?.verdict]).toEqual(["body_buffered", "unknown"])
   })
 
   test("a header that is sent twice is refused by browsers", async () => {

@@ -12,6 +12,11 @@ export const DOCTOR: readonly Mistake[] = [
         'offMs < 0 ? "ahead of" : "behind"',
       ],
       [
+        "a query that is lost on its way is not noticed",
+        'if (answer.status === 200)\n    return faulty(\n      "queries"',
+        'if (answer.status === 201)\n    return faulty(\n      "queries"',
+      ],
+      [
         "a clock that is not shown agrees",
         "if (Number.isNaN(serverMs)) return unknown",
         "if (serverMs === 0) return unknown",
@@ -48,7 +53,14 @@ export const DOCTOR: readonly Mistake[] = [
   ...of(
     "src/doctor/uploads.ts",
     ["tests/doctor/answers.test.ts"],
-    [["a limit on bodies is no fault", "if (status === 413)", "if (status === 414)"]],
+    [
+      ["a limit on bodies is no fault", "if (status === 413)", "if (status === 414)"],
+      [
+        "a body that is not answered is said to arrive",
+        'if (status !== 0) return good(about, "request bodies',
+        'if (status >= 0) return good(about, "request bodies',
+      ],
+    ],
   ),
   ...of(
     "src/doctor/held-answers.ts",

@@ -167,4 +167,62 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/preparation.ts",
+    ["tests/renderers/preparation.test.ts"],
+    [
+      [
+        "what is rendered while something is loaded says nothing",
+        "if (WORK.test(text) || STEP.test(text)) return false",
+        "if (STEP.test(text)) return false",
+      ],
+      [
+        "a step that fetches something is no step",
+        "if (WORK.test(text) || STEP.test(text)) return false",
+        "if (WORK.test(text)) return false",
+      ],
+      [
+        "all bars after a download are its own",
+        "if (announces || !hasFigures) this.#isAnnounced = announces",
+        "if (announces) this.#isAnnounced = announces",
+      ],
+      [
+        "a bar without words is taken for work, though the line above says what it fetches",
+        "USUALLY.test(text) || (this.#isAnnounced && FETCHES.test(text))",
+        "USUALLY.test(text)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/counts-and-percentages.ts",
+    ["tests/renderers/counted-bars.test.ts"],
+    [
+      [
+        "the percentage of a step is that of all until the next one begins",
+        "return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction",
+        "return percent.fraction",
+      ],
+      [
+        "steps with other names have nothing to do with each other",
+        'return isStep ? "[" : shapeOf(text.slice(0, percent.at))',
+        "return shapeOf(text.slice(0, percent.at))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/lines.ts",
+    ["tests/renderers/counted-bars.test.ts", "tests/renderers/programs.test.ts"],
+    [
+      [
+        "a count after a bar that was full at once is never told",
+        "isLater || (wasEmpty && this.#turns.isVoid)",
+        "isLater",
+      ],
+      [
+        "a line is told once, as long as its first words are the same",
+        "    if (text === this.#text) return undefined\n    this.#text = text\n",
+        "    if (text.slice(0, MAX_MESSAGE) === this.#text) return undefined\n    this.#text = text.slice(0, MAX_MESSAGE)\n",
+      ],
+    ],
+  ),
 ]

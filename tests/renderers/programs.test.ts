@@ -87,7 +87,7 @@ const WHOLE: readonly Program[] = [
   ],
   [
     "a line that differs behind its message",
-    lf(...[10, 45].map((n) => `${"song ".repeat(99)}encoded ${n}%`)),
+    lf(...[10, 20, 45].map((n) => `${"song ".repeat(99)}encoded ${n}%`)),
     45,
     45,
   ],
