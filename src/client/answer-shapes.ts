@@ -19,9 +19,9 @@ import type { OutputPart, OutputStored } from "../wire/output.ts"
 import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 
 /*
- * What this client relies on in an answer: some keys must be there, and the others that it uses must be of their types
- * where they are. Keys that it does not know pass, and so do values of a closed list (a status, say) that it does not
- * know: both may come from a newer server. The schemas of the wire are stricter, and too heavy for a browser.
+ * What this client needs in an answer: some keys must be there, and the others that it uses must have the right type if
+ * they are there. Unknown keys are accepted, and so are unknown values of a closed list (a status, for example): both
+ * may come from a newer server. The schemas of the wire are stricter, and too heavy for a browser.
  */
 
 /** Whether a value is what its type says, as far as the client relies on it. */

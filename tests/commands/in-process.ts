@@ -6,8 +6,8 @@ import { readArguments } from "../../src/commands/usage.ts"
 import { item as itemOf, time } from "../dashboard/items.ts"
 
 /*
- * Each command runs in this process, with a client whose answers the test gives. What a whole program does with a
- * server is tried elsewhere.
+ * Each command runs in this process, with a client whose answers come from the test. Other tests run a whole program
+ * with a server.
  */
 
 /** What a command wrote, and its exit code. If the command refused its arguments, it also has the message. */

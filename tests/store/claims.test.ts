@@ -47,7 +47,7 @@ test("thousands of sets of tags that a worker has cost it little more than one",
   const items = index([["foreign"], ...numbered(5000, (i) => some(5000 - i))])
   expect(items.first(offered)).toBe(2)
   expect(items.seeks).toBeLessThan(70)
-  // Where the beginning of the queue is for others, nothing is passed over, and the walk goes on behind it.
+  // If the first items of the queue are for others, no item is missed, and the search continues after them.
   const behind = index([...numbered(1500, () => ["foreign"]), ...numbered(5000, (i) => some(5000 - i))])
   expect(behind.first(offered)).toBe(1501)
   expect(behind.seeks).toBeLessThan(260)

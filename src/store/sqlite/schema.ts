@@ -193,10 +193,10 @@ export const idempotencyKeys = sqliteTable(
 
 /**
  * One row: the name of this history; when a server was last known to be alive (milliseconds, steady clock); the highest
- * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); whether what it
- * holds of completed items has been learned from; after a restore, the last event ID of the backup, and the
- * highest that was given before; since when the queue is paused; the mark that
- * the last start made here and in the lock file; and the minutes of service that are not in `hours` yet.
+ * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); whether the
+ * estimates have learned from its completed items; after a restore, the last event ID of the backup, and the highest ID
+ * that was given before; since when the queue is paused; the mark that the last start wrote here and in the lock file;
+ * and the minutes of service that are not in `hours` yet.
  */
 export const history = sqliteTable("history", {
   id: text().primaryKey(),
