@@ -315,6 +315,23 @@ test("a database that another server uses is refused by another name, too, and t
   expect(foundBy(other)).toBe(1)
 })
 
+test("a hard link to a database whose server was killed is refused, because the newest items are in the other name's log", async () => {
+  using folder = temporaryFolder()
+  const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+  {
+    await using server = await start({ database })
+    await server.add()
+    server.child.kill("SIGKILL")
+    await server.child.exited
+  }
+  linkSync(database, other)
+  expect(foundBy(other)).toBe(
+    `the database ${other} is also ${database}, by a hard link, and its newest updates are in ${database}-wal; name ${database} instead`,
+  )
+  expect(foundBy(database)).toBe(1)
+  expect(foundBy(other)).toBe(1)
+})
+
 test("nobody but the owner can read what the server stores", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")

@@ -128,7 +128,6 @@ export class Lock implements Disposable {
       }
       // A power failure can leave the lock file in this state, because it is never synced. The lock is free:
       // SQLite reads a file only after it has locked it.
-      // may lock it.
       this.#client.close()
       truncateSync(`${path}.lock`)
       this.#client = this.#open()

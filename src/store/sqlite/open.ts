@@ -217,6 +217,25 @@ function checkKind(path: string): void {
       `the database ${path} is in use under another name, a hard link; use one name for it`,
     )
   }
+  const other = file && file.nlink > 1 && sizeOf(`${path}-wal`) === 0 ? nameWithLog(path, file) : undefined
+  if (other !== undefined) {
+    throw new AppError(
+      "unavailable",
+      `the database ${path} is also ${other}, by a hard link, and its newest updates are in ${other}-wal; name ${other} instead`,
+    )
+  }
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** Another name in the same folder of a file, if a write-ahead log lies beside that name. */
+function nameWithLog(path: string, { dev, ino }: Stats): string | undefined {
+  const folder = dirname(path)
+  const others = readdirSync(folder).map((name) => join(folder, name))
+  return others.find((other) => {
+    const file = statSync(other, { throwIfNoEntry: false })
+    return other !== path && file?.dev === dev && file.ino === ino && sizeOf(`${other}-wal`) > 0
+  })
 }
 
 /** Whether another process has a file open, as far as this process may see that. */
