@@ -51,6 +51,8 @@ describe("the page", () => {
     expect(policy).toContain("frame-ancestors 'none'")
     expect(policy).not.toContain("unsafe")
     expect(policy).not.toContain("http")
+    // Nor does it tell other sites from which item somebody comes.
+    expect((await get("/items/7")).headers.get("referrer-policy")).toBe("no-referrer")
   })
 
   test("names assets by their content, from wherever it stands, and they are kept for ever", async () => {

@@ -85,6 +85,10 @@ test("columns, rows, colours and time zone of curl's board can be chosen", async
   expect(board.raw).not.toContain("\u001b[3")
   const berlin = await fetch(`${server.url}/?tz=Europe/Berlin`, { headers: { "user-agent": "node" } })
   expect([berlin.status, await berlin.text()]).toEqual([200, expect.stringContaining("6 running")])
+  const sized = async (query: string): Promise<string> =>
+    (await fetch(`${server.url}/?${query}`, { headers: { "user-agent": "node" } })).text()
+  expect(await sized("columns=3&rows=1")).toBe(await sized("columns=20&rows=4"))
+  expect(await sized("columns=9999&rows=9999")).toBe(await sized("columns=1000&rows=1000"))
   const mars = await fetch(`${server.url}/?tz=Mars/Olympus`, { headers: { "user-agent": "curl/8" } })
   expect([mars.status, (await mars.json()).error]).toEqual([
     422,

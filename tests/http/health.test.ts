@@ -181,3 +181,27 @@ test("while another program holds the database, streams go on, ready fails at on
     reader.leave()
   }
 }, 40_000)
+
+test("while almost no file descriptors are left only probes, metrics and reports of renders are answered", async () => {
+  const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+  const known = { reasons: new Reasons(), stoodMs: () => 0, now: Date.now, areDescriptorsFew: () => true }
+  const parts: unknown = { ...about, ...known, onError: () => undefined }
+  const app = createApp(parts as AppParts)
+  const ask = (path: string, more: RequestInit = {}): Promise<Response> =>
+    app.handle(new Request(`http://127.0.0.1${path}`, more))
+  for (const path of ["/api/v1/queue", "/api/v1/progress/stream", "/", "/healthy"]) {
+    const answer = await ask(path)
+    expect([path, answer.status, answer.headers.get("retry-after")]).toEqual([path, 503, "5"])
+    expect(answer.headers.get("connection")).toBe("close")
+  }
+  const lease = { method: "POST", headers: { lease: "a" } }
+  expect((await ask("/api/v1/queue", lease)).status).toBe(503)
+  for (const [path, more] of [
+    ["/health", {}],
+    ["/health/live", {}],
+    ["/api/v1/health", {}],
+    ["/metrics", {}],
+    ["/api/v1/queue/7/heartbeat", lease],
+  ] as const)
+    expect([path, (await ask(path, more)).status]).not.toEqual([path, 503])
+})

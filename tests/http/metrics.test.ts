@@ -24,6 +24,7 @@ async function scraped(headers = auth): Promise<ReadonlyMap<string, Exposed>> {
   const answer = await fetch(`${server.url}/metrics`, { headers })
   expect(answer.status).toBe(200)
   expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8")
+  expect(answer.headers.get("cache-control")).toBe("no-store")
   text = await answer.text()
   return parsed(text)
 }

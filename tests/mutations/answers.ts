@@ -233,4 +233,30 @@ export const ANSWERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/curl-board.ts",
+    ["tests/http/curl.test.ts"],
+    [["a board may be a column wide", "Math.max(20, Number(columns))", "Number(columns)"]],
+  ),
+  ...of(
+    "src/http/guard.ts",
+    ["tests/http/health.test.ts"],
+    [
+      [
+        "while descriptors are few clients come back at once",
+        ", FEW, { retryAfterMs: FEW_RETRY_MS })",
+        ", FEW)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/metrics.ts",
+    ["tests/http/metrics.test.ts"],
+    [["a cache keeps the metrics", ', "cache-control": "no-store"', ""]],
+  ),
+  ...of(
+    "src/http/page-files.ts",
+    ["tests/dashboard/http.test.ts"],
+    [["the page tells other sites which item is shown", '  "referrer-policy": "no-referrer",\n', ""]],
+  ),
 ]

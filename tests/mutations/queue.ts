@@ -316,4 +316,9 @@ export const QUEUE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/totals.ts",
+    ["tests/queue/totals.test.ts"],
+    [["a week begins today", "this.#since(startOfWeek(nowMs, timeZone))", "this.#since(dayMs)"]],
+  ),
 ]

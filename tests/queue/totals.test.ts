@@ -8,6 +8,7 @@ import type { Figures } from "../../src/store/contract/figures.ts"
 import type { Items, ListQuery } from "../../src/store/contract/items.ts"
 import type { Life } from "../../src/store/contract/life.ts"
 import type { BatchAnswer, Counts, Dashboard } from "../../src/wire/answers.ts"
+import { START_MS } from "../contracts/store.contract.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { ClockedServer } from "./clocked.ts"
 
@@ -119,8 +120,18 @@ test("how long renders took is said in hours, minutes and seconds, without what 
     ytd_max_processing_time: "1h0m5s",
     ytd_avg_processing_time: "20m25s",
   })
-  const { today }: object & { readonly today?: Counts["today"] } = await server.ask("GET", "/queue/counts")
+  const found: object & Partial<Pick<Counts, "today" | "this_week" | "last_hour">> = await server.ask(
+    "GET",
+    "/queue/counts",
+  )
+  const { today, this_week, last_hour } = found
   expect(today).toMatchObject({ shortest_seconds: 5, mean_seconds: 1225.133, longest_seconds: 3605.4 })
+  // The second of January 2026 is a Friday.
+  expect([last_hour?.since, today?.since, this_week?.since]).toEqual([
+    new Date(START_MS + server.seconds * 1000 - 3_600_000).toISOString(),
+    "2026-01-02T00:00:00.000Z",
+    "2025-12-29T00:00:00.000Z",
+  ])
 })
 
 test("a paused queue gives workers nothing, over a restart too, but an item that is named; resumed, it wakes those that wait", async () => {
