@@ -84,7 +84,7 @@ test("output that cannot be printed is named, and the command does not wait for 
   expect(away).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("no server answers at") })
   for (const [args, said] of [
     [[], "missing ID; or name a song with --song SONG_ID"],
-    [["1", "--song", "2"], 'unexpected argument "1"'],
+    [["1", "--song", "2"], "use either an ID or --song, not both"],
     [["1", "--attempt", "0"], "--attempt must be a positive whole number, not 0"],
   ] as const) {
     const ran = await logs(...args)
