@@ -42,6 +42,11 @@ test.each([
     "av_interleaved_write_frame(): No space left on device",
   ],
   [
+    "consequences of a cause that ffmpeg does not name",
+    "[out#0/mp4 @ 0x55] Error opening output b.mp4\nError opening output files: b.mp4\nConversion failed!",
+    "out#0/mp4: Error opening output b.mp4",
+  ],
+  [
     "a stack of Node",
     "file:///app/render.js:9\n  throw new Error('no frames')\nError: no frames\n    at render (file:///app/render.js:9:9)\n    at main (file:///app/render.js:2:1)\n\nNode.js v22",
     "Error: no frames",

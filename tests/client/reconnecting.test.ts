@@ -111,3 +111,21 @@ test("only a keepalive that comes alone shows how far apart keepalives are", asy
   const alone = await played([() => streamOf(": keepalive\n\n"), () => streamOf("retry: 0\n\ndata: one\n\n")])
   expect(alone.limitMs).toBeLessThan(35_000)
 })
+
+test("a server that was found stays found after an event that is not known here", async () => {
+  const proxied = (): Response => {
+    throw new ServerError(404, "no such page")
+  }
+  const { said, offline } = await played(
+    [
+      () => streamOf("retry: 1\n\ndata: one\n\ndata: of a newer server\n\n"),
+      proxied,
+      () => streamOf("data: two\n\n"),
+    ],
+    (data) => (data.startsWith("of") ? {} : { said: data }),
+  )
+  expect([said, offline.map(({ status }) => status)]).toEqual([
+    ["one", "two"],
+    [0, 404, 0],
+  ])
+})

@@ -137,3 +137,17 @@ test("a connection that has ended no longer listens for the network, and its end
     removing.mockRestore()
   }
 })
+
+test("the time that a server takes to answer counts for nothing in how far apart its keepalives are", () => {
+  let nowMs = performance.now()
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const rhythm = new Rhythm()
+  const watch = new SilenceWatch(undefined, rhythm)
+  nowMs += 8000
+  watch.opened()
+  watch.wait()
+  nowMs += 1000
+  watch.heard(true)
+  expect(rhythm.limitMs).toBe(7000)
+  watch.end()
+})

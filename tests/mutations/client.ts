@@ -233,4 +233,26 @@ export const CLIENT: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/silence.ts",
+    ["tests/client/silence.test.ts"],
+    [
+      [
+        "the time to the answer counts as an interval between keepalives",
+        "    this.heard()\n    this.#look()",
+        "    this.#look()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/reconnecting.ts",
+    ["tests/client/reconnecting.test.ts"],
+    [
+      [
+        "a server that was found is lost at an event that is not known",
+        "connections.isFound ||= said",
+        "connections.isFound = said",
+      ],
+    ],
+  ),
 ]

@@ -236,4 +236,9 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [["an older server gets no media", '"step", "unit", "media"] as const', '"step", "unit"] as const']],
+  ),
 ]

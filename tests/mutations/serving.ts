@@ -170,4 +170,9 @@ export const SERVING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/cause.ts",
+    ["tests/cause.test.ts"],
+    [["of ffmpeg's consequences the last is shown", "?? named[0]", "?? named.at(-1)"]],
+  ),
 ]

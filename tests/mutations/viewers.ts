@@ -375,4 +375,26 @@ export const VIEWERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "of several updates at once the first says whether the item has ended",
+        "list.at(-1)?.update.status ?? this.status",
+        "list[0]?.update.status ?? this.status",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "a stream whose updates were lost says live twice",
+        "    this.status = undefined\n    this.liveAt = undefined\n",
+        "    this.status = undefined\n",
+      ],
+    ],
+  ),
 ]

@@ -240,9 +240,17 @@ test("an older server is asked once about keys that it does not know, and then g
   )
   await scene.reporter.begin()
   scene.reporter.start()
+  const known = {
+    progress: 5,
+    step: { index: 1, total: 3, name: "Video" },
+    unit: { done: 1, total: 9, name: "frames" },
+    media: { out_time: 1, total: 2, fps: 24, speed: 1 },
+  }
   for (const step of ["one", "two", "three"])
-    scene.reporter.push({ message: step, current_step: step, basis: "counted" })
+    scene.reporter.push({ message: step, current_step: step, basis: "counted", ...known })
   await scene.until(() => messages(scene.of("progress")).includes("three"))
+  const last: object | undefined = scene.of("progress").at(-1)?.body
+  expect(last).toEqual({ message: "three", current_step: "three", ...known })
   expect(messages(scene.of("progress"))).toEqual(["one", "one", "two", "three"])
 })
 

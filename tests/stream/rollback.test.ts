@@ -199,3 +199,23 @@ test("a held answer looks again when updates are gone", async () => {
   expect(await looked).toEqual({ value: undefined, done: false })
   leave.abort()
 })
+
+test("a stream that loses updates before it is live says live once", async () => {
+  using opened = open()
+  const { history, bus, broadcaster, streams } = opened
+  const watcher = await watching(streams)
+  await watcher.next()
+  // More than an opening holds: live follows later.
+  for (let update = 0; update < 70; update += 1) history.append(1, "processing")
+  bus.notify()
+  while (broadcaster.head !== 80) await new Promise(setImmediate)
+  const stream = await watching(streams, { lastEventId: "10" })
+  expect(await stream.next()).toEqual(["hello"])
+  history.rollBack(7, 1000)
+  bus.notify()
+  while (broadcaster.head !== 1001) await new Promise(setImmediate)
+  expect(await stream.next()).toEqual(["gap rolled_back 10", "6", "7", "live 1001"])
+  history.append(2, "processing")
+  bus.notify()
+  expect(await stream.next()).toEqual(["1002"])
+})
