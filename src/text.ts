@@ -109,7 +109,7 @@ function range(low: number, high: number): string {
   const [unit, seconds] = high < 120 ? ["s", high < 30 ? 5 : 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
   const each = unit === "s" ? seconds : 1
   const from = Math.floor(low / seconds) * each
-  const to = Math.max(from + each, Math.ceil(high / seconds) * each)
+  const to = Math.ceil(high / seconds) * each
   return from === 0 ? `under ${to} ${unit}` : `${from} to ${to} ${unit}`
 }
 

@@ -225,4 +225,15 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/line-cutter.ts",
+    ["tests/renderers/line-cutter.test.ts"],
+    [
+      [
+        "a line after a backspace or a move replaces nothing",
+        'this.#isRedrawn = end !== "\\n"',
+        'this.#isRedrawn = end === "\\r"',
+      ],
+    ],
+  ),
 ]

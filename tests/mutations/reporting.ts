@@ -241,4 +241,15 @@ export const REPORTING: readonly Mistake[] = [
     ["tests/runner/reporter.test.ts"],
     [["an older server gets no media", '"step", "unit", "media"] as const', '"step", "unit"] as const']],
   ),
+  ...of(
+    "src/runner/patience.ts",
+    ["tests/runner/patience.test.ts"],
+    [
+      [
+        "the longest pause is as long as it was asked for",
+        "this.#mostMs = Math.min(mostMs, MOST_MS)",
+        "this.#mostMs = mostMs",
+      ],
+    ],
+  ),
 ]

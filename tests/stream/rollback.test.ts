@@ -203,17 +203,20 @@ test("a held answer looks again when updates are gone", async () => {
 test("a stream that loses updates before it is live says live once", async () => {
   using opened = open()
   const { history, bus, broadcaster, streams } = opened
+  const reads = async (head: number): Promise<void> => {
+    while (broadcaster.head !== head) await new Promise(setImmediate)
+  }
   const watcher = await watching(streams)
   await watcher.next()
   // More than an opening holds: live follows later.
   for (let update = 0; update < 70; update += 1) history.append(1, "processing")
   bus.notify()
-  while (broadcaster.head !== 80) await new Promise(setImmediate)
+  await reads(80)
   const stream = await watching(streams, { lastEventId: "10" })
   expect(await stream.next()).toEqual(["hello"])
   history.rollBack(7, 1000)
   bus.notify()
-  while (broadcaster.head !== 1001) await new Promise(setImmediate)
+  await reads(1001)
   expect(await stream.next()).toEqual(["gap rolled_back 10", "6", "7", "live 1001"])
   history.append(2, "processing")
   bus.notify()
