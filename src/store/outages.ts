@@ -26,14 +26,17 @@ export class Outages {
     this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
   }
 
-  /** Notes that the steady clock has gone back, as that of a fleet can: what was noted lies ahead of it now. */
+  /** Notes that the steady clock has gone back, as that of a PostgreSQL can: what was noted would lie in the future. */
   goBack(): void {
     this.#sinceMs = undefined
     this.#endedMs = 0
     this.#last = undefined
   }
 
-  /** The outage that ends if a transaction which begins at `nowMs` is committed; undefined if none is under way. */
+  /**
+   * The outage that ends if a transaction that begins at `nowMs` is committed; undefined if none is under
+   * way.
+   */
   endingAt(nowMs: number): Outage | undefined {
     if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined
     this.#last = { sinceMs: this.#sinceMs, endedMs: nowMs }

@@ -101,7 +101,7 @@ SELECT (SELECT count(*)::int FROM me) AS me,
 /** The answer of the statement. */
 export interface Appended {
   /**
-   * 1, or 0 if this instance is shut out, the database has gone back, or its clock has jumped: then nothing was written.
+   * 1; or 0 if this instance was shut out, the database has gone back or its clock has jumped, and nothing was written.
    */
   readonly me: number
   /** The items that were stored, as JSON. */

@@ -1,14 +1,17 @@
 import { isOfNow } from "./database-clock.ts"
 
-/** How far beyond its length a lease can run by errors of measuring; what runs longer was given before the clock went back. */
+/**
+ * Because of measuring errors a lease can last this much longer than its length. A lease that lasts longer
+ * was given before the clock went back.
+ */
 const SKEW_MS = 1000
 
 /**
- * Stores a sign of life at $1, and makes every lease longer by the outage since $2, if that is given, and the wait of
- * items for their workers after a restore. What any instance has counted before, up to the sign of life that is stored,
- * is not counted again. A lease that would run longer than its length, because the server's clock has gone back, is
- * shortened to that. Answers the database's time, and whether it counted: nothing does by the clock of an instance, $3,
- * that has not noticed yet that the server's has jumped.
+ * Stores a sign of life at $1. If $2 is given, it extends every lease, and the wait of items for their
+ * workers after a restore, by the outage since $2. Time that any instance has counted already, up to the
+ * stored sign of life, is not counted again. A lease that would last longer than its length, because the
+ * server's clock has gone back, is shortened to its length. Returns the database's time, and whether this was
+ * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock).
  */
 export const ALIVE = `WITH before AS MATERIALIZED (
   SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $1::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
