@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in putting a server together and ending it, in its settings, its figures, its log and its words. */
+/** Mistakes in putting a server together and ending it, in its settings, its figures, its log and its words, and in what requests may say. */
 export const SERVING: readonly Mistake[] = [
   ...of(
     "src/serve/room-for-streams.ts",
@@ -174,5 +174,14 @@ export const SERVING: readonly Mistake[] = [
     "src/cause.ts",
     ["tests/cause.test.ts"],
     [["of ffmpeg's consequences the last is shown", "?? named[0]", "?? named.at(-1)"]],
+  ),
+  ...of(
+    "src/wire/requests.ts",
+    ["tests/wire/requests.test.ts"],
+    [
+      ["a retry may come within an hour at most", "maximum: 86_400,", "maximum: 3600,"],
+      ["a claim may wait for ten minutes", "minimum: 0, maximum: 60,", "minimum: 0, maximum: 600,"],
+      ["a hundred items are changed at once at most", "maxItems: 1000,", "maxItems: 100,"],
+    ],
   ),
 ]
