@@ -234,11 +234,6 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/curl-board.ts",
-    ["tests/http/curl.test.ts"],
-    [["a board may be a column wide", "Math.max(20, Number(columns))", "Number(columns)"]],
-  ),
-  ...of(
     "src/http/guard.ts",
     ["tests/http/health.test.ts"],
     [

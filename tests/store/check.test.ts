@@ -44,6 +44,18 @@ test.each<[fault: string, sql: string]>([
   expect(await faultsAfter(sql)).toEqual([fault])
 })
 
+test("check names twenty faults, and not thousands", async () => {
+  await using opened = await openSqlite()
+  const { store, path } = opened
+  for (let i = 0; i < 30; i += 1) await added(store)
+  {
+    using client = new Database(path)
+    client.run("DELETE FROM updates WHERE id > 15")
+    client.run("UPDATE updates SET status = 'failed' WHERE id <= 15")
+  }
+  expect(checkDatabase(path).faults).toHaveLength(20)
+})
+
 test("check finds nothing in a database whose old updates and deleted items are being removed", async () => {
   let nowMs = Date.UTC(2026, 0, 2)
   await using opened = await openSqlite(() => nowMs)
