@@ -1,6 +1,9 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in putting a server together and ending it, in its settings, its figures, its log and its words, and in what requests may say. */
+/**
+ * Mistakes in putting a server together and ending it, in its settings, its figures, its log and its words, and in what
+ * requests may say.
+ */
 export const SERVING: readonly Mistake[] = [
   ...of(
     "src/serve/room-for-streams.ts",
