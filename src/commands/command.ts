@@ -1,7 +1,7 @@
 import { Client } from "../client/client.ts"
 import { setting, textFlag, token } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { LOCAL, UTC, type Zone } from "../terminal/words.ts"
+import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
 import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
 
 /** One command of the program. */

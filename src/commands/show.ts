@@ -3,7 +3,8 @@ import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
-import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
+import { type Zone } from "../terminal/times-of-day.ts"
+import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import {
   counted,
   ERROR_LINES,

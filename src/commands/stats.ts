@@ -1,5 +1,5 @@
 import { type Client, ServerError } from "../client/client.ts"
-import type { Zone } from "../terminal/words.ts"
+import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson, tookWords } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/server.ts"

@@ -6,19 +6,12 @@ import { type AttemptName, printingOf } from "../item/same-attempt.ts"
 import type { Stored } from "../item/stored.ts"
 import { type RendererName, RENDERERS } from "../renderers/names.ts"
 import { isWhole, type Renderer, renderer } from "../renderers/renderer.ts"
+import { longestSilenceMs } from "./ingest-silence.ts"
 import { IngestThrottle } from "./ingest-throttle.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
 import type { LeaseStanding, Workers } from "./workers.ts"
-
-/**
- * How long a renderer may be silent before it loses its lease, while its connection is open. ffmpeg reports
- * twice a second, except while it waits for its input. After writing everything it may take long to move its
- * index.
- */
-const FFMPEG_SILENCE_MS = 5 * 60_000
-const SILENCE_MS = 30 * 60_000
 
 /** Pieces of output that are kept until the attempt has begun. */
 const MAX_EARLY_CHUNKS = 16
@@ -183,18 +176,13 @@ export class Ingest {
    */
   keepAlive(leaseMs: number): void {
     const silentMs = this.#now() - this.#heardMs
-    const mostMs = Math.max(leaseMs, this.#mostSilenceMs)
+    const { reached } = this.#renderer.evidence
+    const mostMs = Math.max(leaseMs, longestSilenceMs(this.#options.renderer, reached))
     if (silentMs >= mostMs) this.#loseLease(silentMs)
     // A renewed lease would last longer than the allowed silence.
     if (silentMs + leaseMs > mostMs) return
     this.#isAlive = true
     this.#store()
-  }
-
-  get #mostSilenceMs(): number {
-    const { reached } = this.#renderer.evidence
-    const isWriting = this.#options.renderer === "ffmpeg" && !isWhole(reached ?? 0)
-    return isWriting ? FFMPEG_SILENCE_MS : SILENCE_MS
   }
 
   #loseLease(silentMs: number): void {

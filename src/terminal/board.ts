@@ -15,7 +15,8 @@ import {
   type Tone,
   type WidthOf,
 } from "./terminal.ts"
-import { gapOf, leftOf, nameOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
+import { UTC, type Zone } from "./times-of-day.ts"
+import { gapOf, leftOf, nameOf, spokenOf, stepOf } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {

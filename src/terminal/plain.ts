@@ -2,7 +2,8 @@ import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isGuess, isRoutine, leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { gapOf, leftOf, UTC, type Zone } from "./words.ts"
+import { UTC, type Zone } from "./times-of-day.ts"
+import { gapOf, leftOf } from "./words.ts"
 
 /**
  * One update as a line for people: time, item, status, percent done, time left, step and message. Times are UTC by

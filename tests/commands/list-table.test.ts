@@ -4,7 +4,7 @@ import { columnsOf, table } from "../../src/commands/list-table.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
-import { UTC } from "../../src/terminal/words.ts"
+import { UTC } from "../../src/terminal/times-of-day.ts"
 
 const NOW = Date.parse("2026-01-02T14:30:00.000Z")
 const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1000).toISOString()

@@ -122,7 +122,7 @@ export const TERMINAL: readonly Mistake[] = [
     [["an item with an empty title has no name", "title || `song ${songId}`", "title ?? `song ${songId}`"]],
   ),
   ...of(
-    "src/terminal/words.ts",
+    "src/terminal/times-of-day.ts",
     ["tests/terminal/words.test.ts"],
     [
       [

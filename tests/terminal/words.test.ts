@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { gapOf, leftOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
+import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
+import { gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
 import { paceOf } from "../../src/text.ts"
 import { run, start } from "../server.ts"
 
