@@ -89,10 +89,11 @@ const LEAST_SEEN = 0.1
 const PACE_SETTLED = 0.7
 const SETTLED = 0.93
 /**
- * The next attempt differs more from the earlier runs than these differ from each other. So its error is expected
- * to be this many times as large.
+ * The next attempt differs more from the earlier runs than these differ from each other: machines and scripts change with
+ * time. So its error is expected to be this many times as large. With 1.2 the bands of real renders held in 79 % of cases
+ * when they were estimated in the order in which they were made, with 1.7 in 88 %.
  */
-const FURTHER = 1.2
+const FURTHER = 1.7
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
