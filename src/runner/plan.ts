@@ -77,7 +77,6 @@ function blenderPlan(plan: Plan): Plan {
 /**
  * How to run a command. ffmpeg gets `-progress` with our own pipe, unless the user gave one; what it prints
  * does not change.
- * as it is.
  */
 export function planned(command: readonly string[], { renderer, total, bars }: PlanRequest = {}): Plan {
   const guess = ffmpegIn(command) ? "ffmpeg" : blenderIn(command) ? "blender" : "lines"

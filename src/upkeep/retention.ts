@@ -26,7 +26,7 @@ const HOUR = 60
  * After this many minutes of service they are stored for the first time: a start is followed by some minutes
  * of rest.
  */
-const FIRST = 2
+const FIRST = 5
 /**
  * The rest of a deleted item stays for this long, so that its worker and its viewers can still learn that it
  * was deleted.
@@ -119,7 +119,6 @@ export class Retention extends Repeating {
     this.#unstored += 1 + Math.min(away, HOUR - 1)
     // Soon after a start it stores often, so that updates grow old even on a machine that runs only for
     // minutes. A server at rest hardly writes.
-    // at rest hardly writes.
     if (this.#counted < FIRST || this.#unstored < Math.min(this.#counted / 2, HOUR)) return
     const minutes = Math.min(this.#unstored, HOUR)
     await this.#upkeep.passMinutes(minutes)

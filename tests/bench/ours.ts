@@ -165,12 +165,14 @@ export async function startForClients(
 
 /** Serves a fresh database with `items` queue items, or the one at `databasePath` as it is. */
 export async function startOurs(
-  options: { items: number; databasePath?: string; args?: readonly string[] } | { databasePath: string },
+  options: ({ items: number; databasePath?: string } | { databasePath: string }) & {
+    args?: readonly string[]
+  },
 ): Promise<Target> {
   const isFresh = "items" in options
   const databasePath = options.databasePath ?? join(databaseFolder(), "track-studio.db")
   const port = freePort()
-  const args = "args" in options ? options.args : []
+  const { args = [] } = options
   const server = Process.start(ours, serveCommand(port, databasePath, args), { on: "server" })
   if (isFresh) void server.exited.then(() => rmSync(dirname(databasePath), { recursive: true, force: true }))
   await ready(port, [server])
