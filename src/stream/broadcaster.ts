@@ -22,10 +22,10 @@ const RETRY_MS = 1000
 /** How long a stream waits at most for a read that is under way before it opens with what is in memory. */
 const CATCH_UP_MS = 1000
 /**
- * After a fan-out, updates gather for this many times as long as the fan-out took. At full load 3 gave a
- * sixth more deliveries than 1 (16 publishers, 100 readers), and 6 gave no more than 3.
+ * How many times as long as a fan-out took updates then gather for the next one. Flat out (16 publishers, 100 readers) 3
+ * gave a sixth more deliveries than 1, and 6 a twentieth more than 3.
  */
-const PAUSE_TIMES = 3
+const PAUSE_TIMES = 6
 /** How long updates gather at most, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
@@ -334,7 +334,7 @@ export class Broadcaster extends EventTarget {
     this.#read?.resolve()
     this.#read = undefined
     // By the next turn the streams have written. Under full load the fan-out then pauses, while writers go on and updates
-    // gather: a quarter of the time goes to the readers, and each write to them carries more.
+    // gather: a seventh of the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()
       this.#pauseUntilMs = nowMs + Math.min(PAUSE_TIMES * (nowMs - this.#dispatchedMs), MAX_PAUSE_MS)
