@@ -61,6 +61,29 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   await store.close()
 })
 
+test("the first minutes of service are stored after five of them, and nothing is written before", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const now = (): number => START_MS
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const limits = { updatesMs: 604_800_000, perItem: 10_000, itemsMs: 86_400_000, awayMs: () => 0 }
+  const retention = new Retention(store.upkeep, store, new LocalBus(), {
+    ...limits,
+    now,
+    sleep: Bun.sleep,
+    onError,
+  })
+  await retention.start()
+  const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
+  const before = files()
+  for (let minute = 1; minute < 5; minute += 1) await retention.turn()
+  expect(files()).toEqual(before)
+  await retention.turn()
+  expect(files()).not.toEqual(before)
+  await retention.stop()
+  await store.close()
+})
+
 test("a sign of life that is asked for is stored at once", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
