@@ -29,7 +29,7 @@ export interface Patient {
   readonly now: () => number
 }
 
-/** Whether an address belongs to this machine, so that there is no proxy and no network in between. */
+/** Whether an address belongs to this machine. Then no proxy and no network is in between. */
 export const isHere = ({ hostname }: URL): boolean =>
   /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
 

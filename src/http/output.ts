@@ -113,8 +113,7 @@ async function answer(
     ...(caller.ended ? [caller.ended] : []),
   ])
   const events = await output.read(id, asked, signal)
-  // In a text there is no way to send a keepalive while nothing is printed, so the connection has no time
-  // limit.
+  // A text cannot carry keepalives while nothing is printed, so its connection has no time limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
   const place = asked.isFollowed && !isHead ? limits?.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)

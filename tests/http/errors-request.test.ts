@@ -175,7 +175,7 @@ test("nonsense in the Host header is not accepted as a name of the server", asyn
   }
 })
 
-test("a request without a Host header is answered as any other", async () => {
+test("a request without a Host header is answered like other requests", async () => {
   for (const line of ["HTTP/1.0", "HTTP/1.0\r\nAccept: */*"]) {
     const said = await raw(server.url, `GET /api/v1/nope ${line}\r\nConnection: close\r\n\r\n`)
     expect(said).toStartWith("HTTP/1.1 404 ")

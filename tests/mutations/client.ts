@@ -39,7 +39,7 @@ export const CLIENT: readonly Mistake[] = [
     ["tests/client/requests.test.ts"],
     [
       [
-        "the client waits as long as any answer asks it to",
+        "the client has no limit for how long an answer may make it wait",
         "Math.min(refusal?.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)",
         "refusal?.retryAfterMs ?? 0",
       ],
@@ -169,7 +169,7 @@ export const CLIENT: readonly Mistake[] = [
     ["tests/client/requests.test.ts"],
     [
       [
-        "the client waits as long as any server asks for",
+        "the client has no limit for the reconnection time of a stream",
         "connections.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)",
         "connections.retryMs = incoming.retryMs",
       ],

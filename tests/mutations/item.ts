@@ -87,7 +87,11 @@ export const ITEM: readonly Mistake[] = [
     [
       ["the band has no bound, and overflows", "Math.min(MAX_DEVIATION, deviation)", "deviation"],
       ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
-      ["a run like no other counts as much as any", "return 1 / (1 + (nearest / ODD) ** 4)", "return 1"],
+      [
+        "a run that differs from all others counts as much as they do",
+        "return 1 / (1 + (nearest / ODD) ** 4)",
+        "return 1",
+      ],
       [
         "a machine that is usually slower is expected to be as fast",
         "const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)",
@@ -374,7 +378,7 @@ export const ITEM: readonly Mistake[] = [
     ["tests/item/estimate/amounts.test.ts"],
     [
       [
-        "before the start a slow machine is expected to be as fast as any",
+        "before the start a slow machine is expected to be as fast as the others",
         "      own -\n      (slowness",
         "      0 -\n      (slowness",
       ],
