@@ -46,7 +46,10 @@ export const METRICS = {
     values: ["expired", "unknown", "slow", "unreadable", "restored", "rolled_back"],
     help: "Gaps that were sent on streams.",
   },
-  sent_frames_total: { type: "counter", help: "Frames given to streams, including keepalives." },
+  sent_frames_total: {
+    type: "counter",
+    help: "Frames given to streams, including the greeting and keepalives.",
+  },
   sent_bytes_total: {
     type: "counter",
     help: "Bytes given to streams, without the overhead of HTTP and TCP.",
@@ -103,7 +106,7 @@ export const METRICS = {
   http_requests_total: {
     type: "counter",
     labels: ["route", "code"],
-    help: "Answers, by route and HTTP status; the route is none if no route matches.",
+    help: "Answers, by route and HTTP status; the route is none if no route matches, or if the request was refused before. Preflights of browsers are not counted.",
   },
   http_request_seconds: {
     type: "histogram",

@@ -4,9 +4,9 @@ import { type Bus, LocalBus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
 import { reasonOf } from "../errors.ts"
 import type { Reasons } from "../health.ts"
-import { log } from "../log.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/database-address.ts"
+import { logged } from "./faults.ts"
 
 /** How a server learns of new updates, and what it shares with the other servers of its fleet. */
 export interface BusParts {
@@ -66,7 +66,7 @@ export async function openBus(
     mergeMs,
     onDeaf: (error) => reasons.set("bell_lost", true, reasonOf(error)),
     onHears: () => reasons.set("bell_lost", false),
-    onError: (error) => log("error", "a listener of the bus threw", { error: String(error) }),
+    onError: logged("a listener of the bus threw"),
   })
   const shared = bucketsAt?.(url, channel)
   return { bus: remote, services: [remote, ...(shared ? [shared] : [])], ...(shared && { shared }) }

@@ -83,12 +83,12 @@ function webhooksOf(
     onFailing(webhook, error) {
       failing.add(webhook)
       note()
-      log("warn", "a webhook fails; it is tried again", { webhook, error })
+      errors.warn("a webhook fails; it is tried again", `${webhook}: ${error}`)
     },
     onRecovered(webhook) {
       failing.delete(webhook)
       note()
-      log("info", "a webhook takes deliveries again", { webhook })
+      errors.info("a webhook takes deliveries again", webhook)
     },
   })
 }

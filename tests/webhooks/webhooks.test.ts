@@ -295,9 +295,10 @@ test("a receiver that is gone for good is asked no more, and one that is busy wh
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(2900)
 }, 20_000)
 
-test("a receiver may name the time at which it is asked again as a date", async () => {
+test("a receiver may name the time at which it is asked again as a date, and the log counts when it fails again", async () => {
   await using receiver = new Receiver((_told, at) => {
     const later = new Date(Date.now() + 5000).toUTCString()
+    if (at === 3) return new Response("", { status: 503 })
     return new Response("", at === 1 ? { status: 503, headers: { "retry-after": later } } : {})
   })
   await using server = await start({ args: ["--webhook", receiver.url] })
@@ -307,13 +308,19 @@ test("a receiver may name the time at which it is asked again as a date", async 
   // A date has whole seconds. Without it the second attempt comes after one second.
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(3500)
   await settled(server, 1, isDelivered)
+  await finished(server)
+  await settled(server, 2, isDelivered)
   const health = await (await fetch(`${server.url}/health`)).json()
   expect(health).toMatchObject({ status: "ok", reasons: [] })
   await server.end()
   const said = server.log.split("\n").filter((line) => line.includes('"msg":"a webhook '))
+  const [fails, takes] = ["a webhook fails; it is tried again", "a webhook takes deliveries again"]
+  const cause = expect.stringMatching(/^[0-9a-f]{8}: it answered 503$/)
   expect(said.map((line) => JSON.parse(line))).toMatchObject([
-    { level: "warn", msg: "a webhook fails; it is tried again", error: "it answered 503" },
-    { level: "info", msg: "a webhook takes deliveries again" },
+    { level: "warn", msg: fails, cause },
+    { level: "info", msg: takes },
+    { level: "warn", msg: fails, cause, again: 1 },
+    { level: "info", msg: takes, again: 1 },
   ])
 }, 20_000)
 
