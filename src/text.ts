@@ -211,5 +211,8 @@ const ROUTINE = new Set([
   "No progress for a while",
 ])
 
+/** The message of an item that was being rendered when the backup was made that is now in force. */
+export const RESTORED = "Restored from a backup, another attempt will follow"
+
 /** Whether a message is one of the server's own, and says only what the status says. */
 export const isRoutine = (message: string): boolean => ROUTINE.has(message)

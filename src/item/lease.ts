@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts"
+import { RESTORED } from "../text.ts"
 import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
@@ -73,8 +74,7 @@ const HAND_OVER_MS = 60_000
 /** A backup was restored in which a worker holds the item; what the worker has done since is unknown. */
 export function handedOver({ item, work }: Stored, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
-  const message = "Restored from a backup, another attempt will follow"
-  const next = transition(item, { status: "retrying", message }, moment.time)
+  const next = transition(item, { status: "retrying", message: RESTORED }, moment.time)
   const available_at = later(moment, HAND_OVER_MS)
   return {
     item: { ...next, available_at, retry_count: item.retry_count, worker: "" },

@@ -5,6 +5,9 @@ import type { Delivery } from "../store/contract/deliveries.ts"
 
 const REPLY_MS = 10_000
 
+/** The part of a delivery that is posted, and where to. */
+type Posted = Pick<Delivery, "url" | "data" | "notice" | "update_id">
+
 /** How a delivery is posted. */
 export interface PostOptions {
   /** The key for the signature: a text, or base64 after `whsec_`. Undefined for no signature. */
@@ -29,9 +32,18 @@ export interface Reply {
   readonly waitMs: number
 }
 
+/** The first hexadecimal digits of the SHA-256 of a text. */
+const hashOf = (text: string, digits: number): string =>
+  nodeCrypto().createHash("sha256").update(text).digest("hex").slice(0, digits)
+
 /** Eight digits that stand for a URL, because the path of the URL may be a secret. */
-export const urlId = (url: string): string =>
-  nodeCrypto().createHash("sha256").update(url).digest("hex").slice(0, 8)
+export const urlId = (url: string): string => hashOf(url, 8)
+
+/**
+ * The ID by which a receiver knows a delivery that it has received before. The name of the history is no part
+ * of it, because a restore changes that name while the delivery waits.
+ */
+const idOf = ({ update_id, data }: Posted): string => `${update_id}-${hashOf(data, 32)}`
 
 /**
  * The signature by which a receiver knows that a delivery comes from this server, as Standard Webhooks
@@ -47,10 +59,10 @@ function signature(secret: string, id: string, timestampS: number, body: string)
  * Sends a delivery once. It never rejects: a failure is a reply with an error. If there is no reply, it gives
  * up after 10 s.
  */
-export async function post(delivery: Delivery, options: PostOptions): Promise<Reply> {
+export async function post(delivery: Posted, options: PostOptions): Promise<Reply> {
   const { secret, userAgent, historyId, now, signal } = options
   const { url, data, notice, update_id } = delivery
-  const id = `${historyId}-${update_id}`
+  const id = idOf(delivery)
   const timestampS = Math.floor(now() / 1000)
   const body = `{"type":"${notice}","history":"${historyId}","data":{"id":${update_id},${data.slice(1)}}`
   try {

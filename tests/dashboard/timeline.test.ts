@@ -13,7 +13,7 @@ import {
   unitOf,
 } from "../../src/dashboard/model/wording.ts"
 import { glideOf } from "../../src/dashboard/view/running-lane.ts"
-import { sizeWords } from "../../src/text.ts"
+import { RESTORED, sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 
 describe("the timeline", () => {
@@ -53,6 +53,13 @@ describe("the timeline", () => {
       "Deleted",
     ])
     expect(timeline.points).toHaveLength(updates.length)
+  })
+
+  test("says of an attempt that a restore interrupted that it was interrupted, and not that it failed", () => {
+    const timeline = new Timeline()
+    for (const one of [update(1, { progress: 20 }), update(2, { status: "retrying", message: RESTORED })])
+      timeline.add(one)
+    expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: RESTORED })
   })
 
   test("says once that an item is stalled, however often it is told while it is", () => {

@@ -1,6 +1,7 @@
 import { expect, jest, spyOn, test } from "bun:test"
 import { createHmac } from "node:crypto"
 
+import { post } from "../../src/webhooks/post.ts"
 import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
 import { Receiver, Scene } from "./scene.ts"
@@ -25,8 +26,25 @@ test.each([
   expect(headers.get("webhook-signature")).toBe(signed(request, key))
   expect(headers.get("webhook-timestamp")).toBe(String(Math.floor(START_MS / 1000)))
   expect([headers.get("user-agent"), headers.get("content-type")]).toEqual(["test", "application/json"])
-  expect(headers.get("webhook-id")).toBe(`${scene.store.historyId}-2`)
+  expect(headers.get("webhook-id")).toMatch(/^2-[\da-f]{32}$/)
   expect(JSON.parse(body)).toMatchObject({ type: "failed", history: scene.store.historyId, data: { id: 2 } })
+})
+
+test("a receiver knows a delivery again that is repeated after a restore, and confuses none of other histories with it", async () => {
+  using receiver = new Receiver()
+  const delivery = { url: receiver.url, data: '{"queue_id":1}', notice: "failed", update_id: 2 } as const
+  const options = {
+    secret: undefined,
+    userAgent: "test",
+    now: () => START_MS,
+    signal: new AbortController().signal,
+  }
+  await post(delivery, { ...options, historyId: "one" })
+  await post(delivery, { ...options, historyId: "restored" })
+  await post({ ...delivery, data: '{"queue_id":3}' }, { ...options, historyId: "other" })
+  const [before, after, other] = receiver.ids
+  expect(after).toBe(before ?? "none")
+  expect(other).not.toBe(before)
 })
 
 test("an item that stalls is told of once, and again when it has moved in between", async () => {

@@ -1,4 +1,4 @@
-import { isRoutine } from "../../text.ts"
+import { isRoutine, RESTORED } from "../../text.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { causeLine, type Tone } from "./wording.ts"
 
@@ -69,12 +69,12 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
       const by = update.worker === undefined ? "" : `by ${update.worker}`
       return { what: `Attempt ${update.attempt ?? 1} started`, detail: by, tone: "run" }
     }
-    case "retrying":
-      return {
-        what: `Attempt ${update.attempt ?? 1} failed, retrying`,
-        detail: causeLine(update.error_message ?? ""),
-        tone: "warn",
-      }
+    case "retrying": {
+      const attempt = `Attempt ${update.attempt ?? 1}`
+      return update.message === RESTORED
+        ? { what: `${attempt} interrupted`, detail: RESTORED, tone: "quiet" }
+        : { what: `${attempt} failed, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
+    }
     case "queued": {
       const isRetry = before.status === "completed" || before.status === "failed"
       return {

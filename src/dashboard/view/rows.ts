@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, tookWords } from "../../text.ts"
+import { duration, RESTORED, tookWords } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {
@@ -134,8 +134,9 @@ export class WaitingRow implements Row {
     this.#item = item
     this.#frame.update(item)
     if (place !== undefined) say(this.#place, place === 0 ? "" : count(place))
+    const end = item.message === RESTORED ? "interrupted" : "failed"
     const attempts =
-      item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} failed` : ""
+      item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} ${end}` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")

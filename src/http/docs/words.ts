@@ -51,7 +51,7 @@ export const TAGS: Readonly<Record<RouteWords["tag"], string>> = {
   Workers: "Claim an item, report on it, and end it; a lease is the right to write it until a time.",
   Streams: "Watch progress as it happens.",
   Webhooks:
-    "The server posts to each `--webhook URL` when an item completes, fails or stalls. A delivery that fails is retried for a day, even across restarts; a repeated delivery has the same `webhook-id`.",
+    "The server posts to each `--webhook URL` when an item completes, fails or stalls. A delivery that fails is retried for a day, even across restarts and restores; a repeated delivery has the same `webhook-id`.",
   Access:
     "A server without tokens serves its own machine alone. Once `track-studio token create` has created one, every request needs `Authorization: Bearer` with a token; its role (viewer, operator, worker or admin) decides what the caller may do. Requests with a lease need no token.",
   Server: "The server itself.",
