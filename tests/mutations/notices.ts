@@ -77,8 +77,8 @@ export const NOTICES: readonly Mistake[] = [
       ],
       [
         "a delivery of another history has the same id",
-        "const id = `${historyId}-${update_id}`",
-        "const id = `${update_id}`",
+        "`${update_id}-${hashOf(data, 32)}`",
+        "`${update_id}`",
       ],
       ["an answer of 204 is a failure", 'error: reply.ok ? "" :', 'error: reply.status === 200 ? "" :'],
       ["a delivery does not say by which program it was sent", '        "user-agent": userAgent,\n', ""],

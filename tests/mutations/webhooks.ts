@@ -7,9 +7,9 @@ export const WEBHOOKS: readonly Mistake[] = [
     ["tests/webhooks"],
     [
       [
-        "two databases send the same ids",
-        "const id = `${historyId}-${update_id}`",
-        "const id = `${update_id}`",
+        "a delivery that is repeated after a restore has another id",
+        "const id = idOf(delivery)",
+        "const id = `${historyId}-${idOf(delivery)}`",
       ],
       ["redirects are followed", 'redirect: "manual"', 'redirect: "follow"'],
       ["what is not a success counts as one", 'reply.ok ? "" :', 'reply.status < 500 ? "" :'],
