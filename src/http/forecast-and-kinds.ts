@@ -19,7 +19,12 @@ const ForecastParams = Type.Object(
 )
 
 const KindParams = Type.Object({
-  kind: Type.String({ minLength: 1, maxLength: 1024, description: "the kind, as `GET /kinds` names it" }),
+  kind: Type.String({
+    format: "text",
+    minLength: 1,
+    maxLength: 1024,
+    description: "the kind, as `GET /kinds` names it",
+  }),
 })
 
 const tenth = (seconds: number): number => Math.round(seconds * 10) / 10

@@ -165,7 +165,10 @@ export type Report = Static<typeof Report>
 /** The unit of work as it is stored and answered; every key is always present. */
 export const QueueItem = Type.Object(
   {
-    id: about(Type.Integer({ minimum: 1 }), "the number of the item; never given again"),
+    id: about(
+      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+      "the number of the item; never given again",
+    ),
     song_id: about(SongId, "the song that it renders; a song may have several items"),
     title: about(Text, "the title that viewers see; empty if unset"),
     status: about(Status, "where it is in its life; `outcome` says how a finished one ended"),

@@ -41,6 +41,12 @@ export const put = async (store: Store, id: number, change: ItemChange): Promise
   return item
 }
 
+/** Text of this many emoji that does not compress. Another `seed` gives other text. */
+export const uncommon = (seed: string, length: number): string =>
+  Array.from({ length }, (_, i) =>
+    String.fromCodePoint(0x1f300 + (Bun.hash.crc32(`${seed} ${i}`) % 512)),
+  ).join("")
+
 const refused = (store: Store, id: number): Promise<Change> =>
   store.change(id, () => {
     throw REFUSAL

@@ -8,7 +8,7 @@ import { transition } from "../../src/item/moves.ts"
 import { type Change, IDLE, type Stored, type Work } from "../../src/item/stored.ts"
 import type { Decide } from "../../src/store/contract/items.ts"
 import type { Store } from "../../src/store/contract/store.ts"
-import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
+import { added, codeOf, type Open, put, START_MS, uncommon } from "./store.contract.ts"
 
 const REFUSAL = new AppError("lease_lost", "refused by the test")
 const LEASE_MS = 60_000
@@ -113,6 +113,12 @@ export function storeWork(name: string, open: Open): void {
     expect(await idOf(store.claim([], taking("a")))).toBeUndefined()
     expect(await idOf(store.claim(["cpu", "gpu"], taking("a")))).toBe(one)
     expect(await idOf(store.claim(["gpu", "4k", "cpu"], taking("a")))).toBe(both)
+    // As many and as long as they may be, of characters that do not repeat.
+    const most = Array.from({ length: 32 }, (_, tag) => uncommon(`${tag}`, 64))
+    const long = await added(store, { tags: most })
+    expect(await idOf(store.claim(most.slice(1), taking("a")))).toBeUndefined()
+    expect((await store.nextWaiting(most))?.id).toBe(long)
+    expect(await idOf(store.claim(most, taking("a")))).toBe(long)
   })
 
   test(`${name}: a claim takes the first item whose tags are all among its own, whatever the others need`, async () => {

@@ -50,6 +50,21 @@ describe("ids", () => {
     })
   }
 
+  test("an id in a body that is larger than any id, and a kind that no kind can be, are refused", async () => {
+    for (const huge of [2 ** 53, 2 ** 63, 1e308]) {
+      const bodies = [
+        [`${ITEM}/move`, "before", { before: huge }],
+        ["/queue/claim", "id", { worker: "w", id: huge }],
+        ["/queue/batch", "ids.0", { act: "cancel", ids: [huge] }],
+      ] as const
+      for (const [path, name, body] of bodies) {
+        const init = { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) }
+        await refusals.expect(path, init, invalid(`${name} must be a positive integer, not ${huge}`))
+      }
+    }
+    await refusals.expect("/kinds/%00/runs", { method: "DELETE" }, invalid(/^kind must be /))
+  })
+
   test("an id that no item has is not found, and the sentence names it", async () => {
     const wanted = { status: 404, code: "not_found", error: "queue item 123456789 does not exist" }
     for (const [method, rest] of routes) {

@@ -27,5 +27,15 @@ export const sent = (columns: Readonly<Record<string, PgColumn>>, values: object
     }),
   )
 
-/** The tags that an item needs, each once, in an order that is always the same. */
-export const needsOf = (tags: readonly string[]): string[] => [...new Set(tags)].sort()
+/** A longer tag is compared by its digest: the index of what waiting items need cannot hold 32 longer ones. */
+const TAG_BYTES = 64
+
+const tagKey = (tag: string): string =>
+  Buffer.byteLength(tag) <= TAG_BYTES ? tag : new Bun.CryptoHasher("sha256").update(tag).digest("hex")
+
+/** The tags that an item needs, each once, in an order that is always the same; long ones by their digests. */
+export const needsOf = (tags: readonly string[]): string[] => [...new Set(tags.map(tagKey))].sort()
+
+/** The tags that a worker offers. Items of earlier versions have long tags as they are. */
+export const offersOf = (tags: readonly string[]): string[] =>
+  [...new Set([...tags, ...tags.map(tagKey)])].sort()

@@ -30,8 +30,11 @@ const ENDING = ["FATAL", "PANIC"]
 const UNABLE = /^53|^42501/
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
 const UNDONE = ["40001", "40P01", "55P03", "57014"]
-/** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
-const CONSTRAINT = "23"
+/**
+ * The beginnings of SQLSTATEs of what one write is to blame for: a value that a column or an index cannot hold, and a
+ * row that a constraint or a trigger refused.
+ */
+const OF_ONE_WRITE = /^2[23]|^54/
 
 /** The message of `LateError`. */
 const LATE = "no answer in time"
@@ -123,8 +126,8 @@ export const isReadOnly = (error: unknown): boolean => partsOf(error).state === 
 /** Whether the server has undone a statement that may be tried again. */
 export const isUndone = (error: unknown): boolean => UNDONE.includes(partsOf(error).state)
 
-/** Whether a constraint or a trigger refused a row. */
-export const isRefused = (error: unknown): boolean => partsOf(error).state.startsWith(CONSTRAINT)
+/** Whether a value or a row was refused, so that one write is to blame, and neither the server nor the way to it. */
+export const isRefused = (error: unknown): boolean => OF_ONE_WRITE.test(partsOf(error).state)
 
 /** The SQLSTATE of an error; empty if it has none. */
 export const stateOf = (error: unknown): string => partsOf(error).state

@@ -142,7 +142,7 @@ export class Group {
     } catch (error) {
       this.#recent.clear()
       if (isRefused(error) && jobs.length > 1) {
-        // A constraint refused a row, so each write is now stored on its own.
+        // One of them is to blame, so each write is now stored on its own.
         for (const job of jobs) await this.#store([job], untilMs)
         return
       }

@@ -7,6 +7,7 @@ import { getTableName } from "drizzle-orm"
 import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
 
 import { AppError } from "../../errors.ts"
+import { shortLook } from "../../item/estimate/trace.ts"
 import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
 import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"
@@ -155,6 +156,7 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
       Object.entries(row).map(([key, value]) => [key, isBoolean.has(key) ? value === 1 : value]),
     ),
     ...(name === "queue_items" && { needs: needsOf(JSON.parse(String(row["tags"]))) }),
+    ...(name === "runs" && { kind: shortLook(String(row["kind"])), look: shortLook(String(row["look"])) }),
   })
   let rows = 0
   for (const page of pagesOf(client, name, own)) {

@@ -163,6 +163,8 @@ test("attempts look alike by the number of their steps, and the first one's name
   expect(lookOf(told([0, media(1)]), 1)).toBe("seconds")
   expect(lookOf(told([0, {}], [1, { progress: 5 }]), 1)).toBe("percent")
   expect(lookOf(told([0, {}]), 1)).toBe("")
+  // What is left of a long name is well-formed, and fits into an index.
+  expect(lookOf(images(0, 3, "🎵".repeat(4000)), 4)).toBe(`4 steps, ${"🎵".repeat(191)}`)
 })
 
 test("a percentage that is corrected downwards is drawn again from there", () => {

@@ -3,11 +3,12 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { shortLook } from "../../../src/item/estimate/trace.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { moveDown, moveUp } from "../../../src/store/postgres/move-database.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
-import { added, draft, put } from "../../contracts/store.contract.ts"
+import { added, draft, put, uncommon } from "../../contracts/store.contract.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
@@ -150,6 +151,10 @@ test.skipIf(whyNoPostgres !== undefined)(
     const file = join(folder.path, "queue.db")
     const before = new SqliteStore(file)
     await added(before)
+    // An earlier version kept names of steps that do not fit into an index of PostgreSQL.
+    const look = uncommon("look", 4000)
+    const run1 = { kind: look, look, queue_id: 1, worker: "w", seconds: 61.5, steps: [], ended_at: LATER }
+    await before.runs.addLearned([run1])
     const { historyId } = before
     await before.close()
     const isHeld = Promise.withResolvers<void>()
@@ -168,6 +173,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     await moving
     const store = (await opening) ?? (await PostgresStore.open(database.url))
     expect([store.historyId, await store.items()]).toEqual([historyId, 1])
+    expect(await store.runs.kinds(9)).toMatchObject([{ kind: shortLook(look), look: shortLook(look) }])
     await store.close()
   },
 )

@@ -8,8 +8,9 @@ import { migrate } from "drizzle-orm/bun-sql/migrator"
 import { AppError } from "../../../src/errors.ts"
 import type { Decide } from "../../../src/store/contract/items.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
+import { stateOf } from "../../../src/store/postgres/faults.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
-import { added, codeOf, put } from "../../contracts/store.contract.ts"
+import { added, codeOf, put, uncommon } from "../../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 import {
   from1,
@@ -210,6 +211,28 @@ withPostgres("output that is stored makes no decision on its item be taken twice
   // The control: an item that another instance changed is decided again.
   expect(await times(() => put(two, id, { message: "of the other" }))).toBe(2)
 })
+
+withPostgres(
+  "a write of which a value does not fit into its column or index fails alone, and is no fault of the database",
+  async () => {
+    await using opened = await together(1)
+    const { one } = opened
+    const id = await added(one)
+    const kind = uncommon("kind", 4000)
+    const run = { kind, look: "", queue_id: id, worker: "w", seconds: 1, steps: [] }
+    const wrong: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["22P02", () => one.change(1e308, refusing)],
+      ["22P05", () => put(one, id, { message: "NUL \0" })],
+      ["54000", () => one.change(id, ({ item, work }) => ({ item, work, run }))],
+    ]
+    for (const [state, write] of wrong) {
+      const [failed, beside] = await Promise.allSettled([write(), added(one, { title: state })])
+      expect(failed.status === "rejected" && stateOf(failed.reason)).toBe(state)
+      expect(beside.status).toBe("fulfilled")
+      expect(one.faults()).toEqual([])
+    }
+  },
+)
 
 withPostgres("changes of one item by several instances build upon each other: none is lost", async () => {
   await using opened = await together(3)
