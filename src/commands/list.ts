@@ -2,12 +2,13 @@ import type { Client, ReadItem } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
+import { isWaiting } from "../item/moves.ts"
 import { hasFailed } from "../item/state-in-one-word.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, eitherOf, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./list-table.ts"
 import { takes } from "./usage.ts"
-import { type Unserved, unservedBy, waits, workersFor } from "./waiting-without-worker.ts"
+import { type Unserved, unservedBy, workersFor } from "./waiting-without-worker.ts"
 
 const DEFAULT_LIMIT = 100
 /** The most items that the server gives at once. */
@@ -75,7 +76,7 @@ const TAKEN_NEXT = 1
  * first the delayed items, then those with tags that no worker offers.
  */
 function rankOf(item: ReadItem, unserved: Unserved, nowMs: number): number {
-  if (!waits(item)) return item.completed_at === null ? 0 : 4
+  if (!isWaiting(item.status)) return item.completed_at === null ? 0 : 4
   if (unserved(item).length > 0) return 3
   return Date.parse(item.available_at ?? "") > nowMs ? 2 : TAKEN_NEXT
 }
@@ -94,9 +95,10 @@ async function listedInTurn(
     const workers = await workersFor(client, items)
     const unserved = unservedBy(workers)
     const rank = new Map(items.map((item) => [item, rankOf(item, unserved, nowMs)]))
-    const isPutOff = (item: ReadItem): boolean => waits(item) && rank.get(item) !== TAKEN_NEXT
+    const isPutOff = (item: ReadItem): boolean => isWaiting(item.status) && rank.get(item) !== TAKEN_NEXT
     // After items that no worker takes yet, the next page may have some that come before them in this order.
-    if (limit < PAGE && more && items.slice(-1).some(waits) && items.some(isPutOff)) continue
+    const last = items.at(-1)
+    if (limit < PAGE && more && last && isWaiting(last.status) && items.some(isPutOff)) continue
     const ordered = items.toSorted((one, other) => (rank.get(one) ?? 0) - (rank.get(other) ?? 0))
     return { items: ordered.slice(0, asked.limit), more: more || items.length > asked.limit, workers }
   }

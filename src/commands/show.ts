@@ -1,6 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
+import { isWaiting } from "../item/moves.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
@@ -18,7 +19,7 @@ import {
 } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
-import { unservedBy, unservedText, waits, workersFor } from "./waiting-without-worker.ts"
+import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
 
 /** What is known of an item, by name; a value that is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
@@ -39,7 +40,7 @@ function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
 /** When an item that waits starts; empty if it is not known, or has started. */
 function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
   const { available_at, starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
-  if (!waits(item)) return ""
+  if (!isWaiting(item.status)) return ""
   if (starts_in_seconds !== undefined) {
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
   }

@@ -1,18 +1,16 @@
 import type { Client, ReadItem, WorkerSeen } from "../client/client.ts"
 import { missingTags, offersOf } from "../item/missing-tags.ts"
+import { isWaiting } from "../item/moves.ts"
 
 /** The tags of an item that no worker offers; empty if a worker may take the item, or if it does not wait. */
 export type Unserved = (item: ReadItem) => readonly string[]
-
-/** Whether an item waits for a worker. */
-export const waits = ({ status }: ReadItem): boolean => status === "queued" || status === "retrying"
 
 /** Asks for the workers if any of the items waits for one; null if none waits, or if we may not know. */
 export async function workersFor(
   client: Client,
   items: readonly ReadItem[],
 ): Promise<readonly WorkerSeen[] | null> {
-  if (!items.some(waits)) return null
+  if (!items.some(({ status }) => isWaiting(status))) return null
   try {
     return await client.workers()
   } catch {
@@ -26,7 +24,7 @@ export async function workersFor(
  */
 export function unservedBy(workers: readonly WorkerSeen[] | null): Unserved {
   const offers = offersOf(workers ?? [])
-  return (item) => (waits(item) ? missingTags(item.tags, offers) : [])
+  return (item) => (isWaiting(item.status) ? missingTags(item.tags, offers) : [])
 }
 
 /** Why no worker takes an item: `no worker offers 4k`; empty if a worker takes it. */

@@ -17,6 +17,9 @@ export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
 /** Whether an item of this status is finished. */
 export const isFinished = (status: Status): boolean => status === "completed" || status === "failed"
 
+/** Whether an item with this status waits for a worker. */
+export const isWaiting = (status: Status): boolean => status === "queued" || status === "retrying"
+
 /** The way out for a finished item, as the end of a sentence. */
 export const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
 

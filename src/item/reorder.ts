@@ -1,13 +1,14 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
+import { isWaiting } from "./moves.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The place of an item among the waiting ones of its priority. */
 const turnOf = ({ turn, id }: QueueItem): number => turn ?? id
 
 const mustWait = ({ id, status }: QueueItem): void => {
-  if (status === "queued" || status === "retrying") return
+  if (isWaiting(status)) return
   throw new AppError(
     "illegal_move",
     `queue item ${id} is ${status}; only a waiting item has a place in the queue`,

@@ -7,6 +7,7 @@ import {
   type Waiting,
 } from "../item/estimate/start-forecast.ts"
 import type { QueueItem } from "../item/item.ts"
+import { isWaiting } from "../item/moves.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 import type { KnownWorkers } from "./known-workers.ts"
@@ -94,7 +95,7 @@ export class StartForecasts {
   }
 }
 
-const waits = ({ status }: QueueItem): boolean => status === "queued" || status === "retrying"
+const waits = ({ status }: QueueItem): boolean => isWaiting(status)
 
 const secondsTo = (time: string | null, nowMs: number): number =>
   time === null ? 0 : (Date.parse(time) - nowMs) / 1000

@@ -1,9 +1,9 @@
 import { ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
 import type { StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
 import type { ListName } from "../../src/dashboard/model/lists.ts"
-import { isWaiting, ORDERS } from "../../src/dashboard/model/state.ts"
+import { ORDERS } from "../../src/dashboard/model/state.ts"
 import type { QueueItem, Status } from "../../src/item/item.ts"
-import { isFinished } from "../../src/item/moves.ts"
+import { isFinished, isWaiting } from "../../src/item/moves.ts"
 import { updateOf } from "../../src/item/update.ts"
 import { item, time } from "./items.ts"
 
@@ -53,8 +53,8 @@ export class Far {
     if (what === 1 && at % 3 === 0) return put(known, true)
     // An update has no priority, and the page does not read running items again.
     if (what === 2)
-      return put({ ...known, title: `title ${id}`, ...(isWaiting(known) && { priority: at % 3 }) })
-    if (isWaiting(known))
+      return put({ ...known, title: `title ${id}`, ...(isWaiting(known.status) && { priority: at % 3 }) })
+    if (isWaiting(known.status))
       return put({ ...known, status: "processing", attempt: known.attempt + 1, started_at: timestamp })
     if (known.status !== "processing") return put({ ...known, status: "queued", ...AFRESH })
     if (what === 3) return put({ ...known, progress: known.progress + 1 })

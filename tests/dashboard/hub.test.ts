@@ -6,8 +6,9 @@ import { Hub } from "../../src/dashboard/live/hub.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import type { Counts, FromHub } from "../../src/dashboard/model/hub-messages.ts"
 import type { ListName } from "../../src/dashboard/model/lists.ts"
-import { isWaiting, ORDERS, State } from "../../src/dashboard/model/state.ts"
+import { ORDERS, State } from "../../src/dashboard/model/state.ts"
 import { type QueueItem, type Status, STATUSES } from "../../src/item/item.ts"
+import { isWaiting } from "../../src/item/moves.ts"
 import { AFRESH, Far, listOf, settled } from "./far-server.ts"
 import { item, time } from "./items.ts"
 
@@ -231,7 +232,7 @@ test("the server is asked how far it is when a tab comes onto the screen and aft
 
 test("an update of an item that comes during a request for the item wins over the answer", async () => {
   await using page = await opened()
-  const [waiting] = [...far.items.values()].filter(isWaiting)
+  const [waiting] = [...far.items.values()].filter(({ status }) => isWaiting(status))
   const started = { ...AFRESH, id: waiting?.id ?? 0 }
   far.change(started.id, { status: "processing", attempt: 1, started_at: time(1) })
   await far.arrive(1)

@@ -1,8 +1,9 @@
 import { ServerError } from "../../client/client.ts"
 import { pause } from "../../client/silence.ts"
+import { isWaiting } from "../../item/moves.ts"
 import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
-import { isWaiting, State } from "../model/state.ts"
+import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
 import { server } from "./server.ts"
 import { StreamTrust } from "./stream-trust.ts"
@@ -237,7 +238,7 @@ export class Hub {
     const { items, ends } = this.#state
     if (ends.waiting === null) return
     let waiting = 0
-    for (const item of items.values()) if (isWaiting(item)) waiting += 1
+    for (const { status } of items.values()) if (isWaiting(status)) waiting += 1
     if (waiting < FEW_WAITING) void this.#more("waiting")
   }
 

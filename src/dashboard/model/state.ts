@@ -1,14 +1,10 @@
 import type { QueueItem } from "../../item/item.ts"
-import { isFinished } from "../../item/moves.ts"
+import { isFinished, isWaiting } from "../../item/moves.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { type Ends, type ListName, WHOLE } from "./lists.ts"
 
 /** If there are more finished items than this, the oldest ones are forgotten. */
 const MAX_FINISHED = 1500
-
-/** Whether an item in this state waits for a worker. */
-export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
-  status === "queued" || status === "retrying"
 
 /** The item after an update, as far as the update has its values. */
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {
@@ -188,7 +184,7 @@ export function listsOf(
   for (const item of items) {
     if (isFinished(item.status)) {
       if (isKnown(item, "finished")) finished.push(item)
-    } else if (!isWaiting(item)) running.push(item)
+    } else if (!isWaiting(item.status)) running.push(item)
     else if (!isKnown(item, "waiting")) continue
     else if (availableMs(item) > nowMs || !isServed(item.tags)) delayed.push(item)
     else waiting.push(item)

@@ -1,10 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
-import { isFinished } from "../../item/moves.ts"
+import { isFinished, isWaiting } from "../../item/moves.ts"
 import { duration, shellWord, shownOf } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import { ownToken } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { isWaiting } from "../model/state.ts"
 import { count, nameOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
@@ -51,7 +50,7 @@ async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   const done = ({ status }: QueueItem): string =>
     status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`
   // An item that has not begun loses nothing, and can be put back.
-  const undo = isWaiting(item) ? () => void backInQueue(item) : undefined
+  const undo = isWaiting(item.status) ? () => void backInQueue(item) : undefined
   await attempt(() => server.cancel(item.id), done, undo)
 }
 
@@ -135,7 +134,7 @@ type Make = (label: string, icon: string, act: Act) => Choice
 function changesOf(item: QueueItem, queue: KnownQueue, choice: Make, minor: Make): Choice[] {
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(choice("Retry", "retry", retry))
-  if (isWaiting(item)) {
+  if (isWaiting(item.status)) {
     const at = queue.waiting().findIndex(({ id }) => id === item.id)
     if (at > 0) choices.push(choice("Run next", "up", runNext))
     if (item.status === "retrying") choices.push(choice("Retry now", "retry", retry))

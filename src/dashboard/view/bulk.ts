@@ -1,8 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
-import { isFinished } from "../../item/moves.ts"
+import { isFinished, isWaiting } from "../../item/moves.ts"
 import { counted } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
-import { isWaiting } from "../model/state.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -46,7 +45,7 @@ const CANCEL: Act = {
   icon: "cancel",
   done: ["is being cancelled", "are being cancelled"],
   text: (items) =>
-    items.every(isWaiting)
+    items.every(({ status }) => isWaiting(status))
       ? "None of them is rendering: nothing is lost."
       : "Unfinished renders will be lost.",
   danger: true,

@@ -1,8 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
-import { isFinished } from "../../item/moves.ts"
+import { isFinished, isWaiting } from "../../item/moves.ts"
 import { duration, isGuess, shownOf, tookWords } from "../../text.ts"
 import type { Model } from "../model/model.ts"
-import { isWaiting } from "../model/state.ts"
 import {
   at,
   bandText,
@@ -60,7 +59,7 @@ export class ItemProgress {
     mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
-    const where = isWaiting(item) || item.status === "completed" ? [] : this.#where(item)
+    const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
     say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }
@@ -83,7 +82,7 @@ export class ItemProgress {
   #times(item: QueueItem): Times {
     const nowMs = this.#model.asOfMs(item)
     const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
-    if (isWaiting(item)) return this.#waiting(item, nowMs)
+    if (isWaiting(item.status)) return this.#waiting(item, nowMs)
     if (isFinished(item.status)) {
       const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
       const { started_at, completed_at } = item

@@ -2,6 +2,7 @@ import { AppError, unknownItem } from "../../errors.ts"
 import type { KeptRun } from "../../item/estimate/earlier-run.ts"
 import type { Draft, QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
+import { isWaiting } from "../../item/moves.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Idempotency } from "../contract/items.ts"
@@ -152,8 +153,8 @@ export class GroupDecisions {
 
   /** Whether an item still waits after the decisions so far. */
   isWaiting(id: number): boolean {
-    const item = this.rows.get(id)?.now.item
-    return item?.status === "queued" || item?.status === "retrying"
+    const row = this.rows.get(id)
+    return row !== undefined && isWaiting(row.now.item.status)
   }
 
   /**
