@@ -14,6 +14,7 @@ const CORE = [
   "errors",
   "health",
   "metrics",
+  "newest-map",
   "cause",
   "text",
   "token",

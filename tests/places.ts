@@ -12,7 +12,7 @@ export interface Rule {
  */
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
-  access: { own: ["errors", "node", "service", "store/contract/access", "token"] },
+  access: { own: ["errors", "newest-map", "node", "service", "store/contract/access", "token"] },
   "access/redis-rate-limit": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["access", "errors", "store"] },
   machine: { own: [], packages: ["node:fs", "node:os"] },
@@ -30,6 +30,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   errors: { own: [] },
+  "newest-map": { own: [] },
   node: { own: [], packages: ["node:crypto", "node:net"] },
   health: { own: [] },
   log: { own: ["text"] },
@@ -48,11 +49,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
   store: { own: ["errors", "item"] },
   "store/contract": { own: ["item", "store/outages"] },
   "store/sqlite": {
-    own: ["errors", "item", "store"],
+    own: ["errors", "item", "newest-map", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   "store/postgres": {
-    own: ["backoff", "errors", "item", "store"],
+    own: ["backoff", "errors", "item", "newest-map", "store"],
     packages: ["bun", "bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   queue: {
@@ -61,6 +62,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "bus",
       "errors",
       "item",
+      "newest-map",
       "renderers",
       "service",
       "store/contract/figures",

@@ -1,3 +1,4 @@
+import { NewestMap } from "../newest-map.ts"
 import type { Rate } from "./rate-limit.ts"
 
 /** How long units may be used that were taken in advance. */
@@ -49,7 +50,7 @@ export class FleetRateLimit {
   readonly #buckets: SharedBuckets
   readonly #steadyMs: () => number
   readonly #onError: (error: unknown) => void
-  readonly #known = new Map<string, Allowance>()
+  readonly #known = new NewestMap<string, Allowance>(MOST)
   #awayUntilMs = Number.NEGATIVE_INFINITY
 
   /**
@@ -123,11 +124,7 @@ export class FleetRateLimit {
       waiting: 0,
       asking: undefined,
     }
-    // A map keeps the order of insertion, so the client that was used last comes last.
-    this.#known.delete(client)
     this.#known.set(client, known)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > MOST && oldest !== undefined) this.#known.delete(oldest)
     return known
   }
 }

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../item/item.ts"
+import { NewestMap } from "../newest-map.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
 
@@ -69,7 +70,7 @@ const THERE_MS = 30_000
 export class KnownWorkers {
   readonly #nowMs: () => number
   readonly #waiting = new Set<Present>()
-  readonly #taken = new Map<number, Taken>()
+  readonly #taken = new NewestMap<number, Taken>(MANY)
   readonly #workers = new Map<string, Entry>()
   readonly #drained = new DrainedWorkers()
   #others: readonly WorkerReport[] = []
@@ -158,10 +159,7 @@ export class KnownWorkers {
 
   /** Notes which worker took an item, and with which tags; null if it claimed the item by its number. */
   took(id: number, tags: readonly string[] | null, instance?: string): void {
-    this.#taken.delete(id)
     this.#taken.set(id, { tags, instance })
-    const [oldest] = this.#taken.keys()
-    if (this.#taken.size > MANY && oldest !== undefined) this.#taken.delete(oldest)
   }
 
   /** Notes a report of an item's worker. */

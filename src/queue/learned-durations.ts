@@ -6,6 +6,7 @@ import { pastRun } from "../item/estimate/run-from-updates.ts"
 import { withoutDigits } from "../item/estimate/trace.ts"
 import type { QueueItem } from "../item/item.ts"
 import type { StoredUpdate } from "../item/stored.ts"
+import { NewestMap } from "../newest-map.ts"
 import type { Service } from "../service.ts"
 import type { History } from "../store/contract/history.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
@@ -51,10 +52,10 @@ export class LearnedDurations implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
   readonly #freshMs: number
-  readonly #inMemory = new Map<string, InMemory>()
+  readonly #inMemory = new NewestMap<string, InMemory>(AT_HAND)
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
-  readonly #known = new Map<string, Found>()
+  readonly #known = new NewestMap<string, Found>(MOST_KINDS)
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false
@@ -158,11 +159,7 @@ export class LearnedDurations implements Service, Knowledge {
   }
 
   #know({ kind, look }: Found): void {
-    const key = keyOf({ kind, look })
-    this.#known.delete(key)
-    this.#known.set(key, { kind, look })
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > MOST_KINDS && oldest !== undefined) this.#known.delete(oldest)
+    this.#known.set(keyOf({ kind, look }), { kind, look })
   }
 
   /** The runs of a kind that have this look; if there are none, the newest ones of nearly the same look. */
@@ -188,10 +185,7 @@ export class LearnedDurations implements Service, Knowledge {
         const before = this.#inMemory.get(key)
         const isSame = before !== undefined && JSON.stringify(before.runs) === JSON.stringify(runs)
         const experience = isSame ? before.experience : runs.length > 0 ? learn(runs) : undefined
-        this.#inMemory.delete(key)
         this.#inMemory.set(key, { ...wanted, runs, experience, readMs })
-        const [oldest] = this.#inMemory.keys()
-        if (this.#inMemory.size > AT_HAND && oldest !== undefined) this.#inMemory.delete(oldest)
       } catch (error) {
         this.#onError(error)
       } finally {

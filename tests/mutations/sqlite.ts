@@ -206,7 +206,11 @@ export const SQLITE: readonly Mistake[] = [
         "this.#leases.wait.run(tookMs)\n      this.#recent.clear()",
         "this.#leases.wait.run(tookMs)",
       ],
-      ["a deleted item is remembered", "if (deleted) return\n", ""],
+      [
+        "a deleted item is remembered",
+        "    if (deleted) this.#recent.delete(item.id)\n    else this.#recent.set",
+        "    this.#recent.set",
+      ],
       [
         "a claim that does not wait misses an item whose time has come",
         "    await this.#ripening.all()\n    const taken",

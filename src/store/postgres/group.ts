@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts"
 import type { Clock } from "../../item/moment.ts"
+import { NewestMap } from "../../newest-map.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS } from "../contract/life.ts"
 import type { Observed } from "../contract/store.ts"
@@ -63,7 +64,7 @@ export interface GroupOptions {
 export class Group {
   readonly #options: GroupOptions
   /** The rows that were written last, as they are stored; the latest one last. */
-  readonly #recent = new Map<number, KnownRow>()
+  readonly #recent = new NewestMap<number, KnownRow>(RECENT_ITEMS)
   #jobs: Job[] = []
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()
@@ -232,11 +233,8 @@ export class Group {
 
   #remember({ now, before, change }: DecidedRow, kept: ReadonlySet<number>): void {
     const { id } = now.item
-    this.#recent.delete(id)
-    if (!kept.has(id) || change?.deleted) return
-    this.#recent.set(id, { stored: now, version: before.version + 1 })
-    const [oldest] = this.#recent.keys()
-    if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
+    if (!kept.has(id) || change?.deleted) this.#recent.delete(id)
+    else this.#recent.set(id, { stored: now, version: before.version + 1 })
   }
 }
 

@@ -7,6 +7,7 @@ import type { QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
+import { NewestMap } from "../../newest-map.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../contract/items.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
@@ -66,7 +67,7 @@ export class SqliteStore extends SqliteHistory implements Store {
    * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
    * after the other for one item, and to read the row is most of their cost.
    */
-  readonly #recent = new Map<number, Stored>()
+  readonly #recent = new NewestMap<number, Stored>(RECENT_ITEMS)
   #version = 0
   /** How many rows were changed before the transaction that is under way. */
   #changes = 0
@@ -352,11 +353,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   #remember({ item, work, deleted }: Change): void {
-    this.#recent.delete(item.id)
-    if (deleted) return
-    this.#recent.set(item.id, { item, work })
-    const [oldest] = this.#recent.keys()
-    if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
+    if (deleted) this.#recent.delete(item.id)
+    else this.#recent.set(item.id, { item, work })
   }
 
   /** Appends the update and writes the row. `before` is the stored row. */
