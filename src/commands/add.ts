@@ -1,15 +1,23 @@
 import { existsSync } from "node:fs"
 import { basename, extname, resolve } from "node:path"
 
-import { Value } from "@sinclair/typebox/value"
-
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { listFlag, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, idFlag, integerFlag, pageUrl, say, secondsFlag } from "./command.ts"
+import { checkedBody } from "./checked-body.ts"
+import {
+  clientOf,
+  type Command,
+  idFlag,
+  integerFlag,
+  pageUrl,
+  say,
+  secondsFlag,
+  tagsFlag,
+} from "./command.ts"
 import { KIND_FLAG, totalOf } from "./render-flags.ts"
 import type { Arguments } from "./usage.ts"
 
@@ -36,14 +44,6 @@ function totalsFlag({ flags }: Arguments): Record<string, number> | undefined {
   return pairs.length > 0 ? Object.fromEntries(pairs) : undefined
 }
 
-/** The comma-separated tags of the flag; undefined if it was not given. */
-function tagsFlag({ flags }: Arguments): string[] | undefined {
-  const tags = textFlag(flags, "tags")
-    ?.split(",")
-    .map((tag) => tag.trim())
-  return tags && [...new Set(tags.filter((tag) => tag !== ""))]
-}
-
 /**
  * The song that a word names. If the word is a file, the leading digits are the song's number and the rest is
  * the title.
@@ -62,14 +62,6 @@ function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id"
   }
   const title = (song === undefined && rest !== "" ? rest : name).trim()
   return { song_id: song ?? Number(digits), title, metadata: { path: resolve(word) } }
-}
-
-/** @throws AppError `invalid` */
-function checked(item: Record<string, unknown>): NewItem {
-  if (Value.Check(NewItem, item)) return item
-  const [first] = [...Value.Errors(NewItem, item)]
-  const name = first?.path.slice(1).replaceAll("/", ".") ?? ""
-  throw new AppError("invalid", `${name} cannot be ${JSON.stringify(first?.value)}`)
 }
 
 /** What is to be added, in order. @throws AppError `invalid` */
@@ -96,7 +88,7 @@ function wanted(given: Arguments): NewItem[] {
     const found = songOf(word, song)
     const all = { ...found.metadata, ...metadata }
     const data = Object.keys(all).length > 0 ? { metadata: all } : {}
-    return checked({ ...found, ...Object.fromEntries(set), ...data })
+    return checkedBody(NewItem, { ...found, ...Object.fromEntries(set), ...data })
   })
 }
 

@@ -1,5 +1,6 @@
 import { Client } from "../client/client.ts"
 import { setting, textFlag, token } from "../config/config.ts"
+import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
 import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
@@ -103,15 +104,26 @@ export function integerFlag({ flags }: Arguments, name: string): number | undefi
   return text === undefined ? undefined : typedInteger(text, `--${name}`)
 }
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600 }
-
 /** A length of time as it is typed, `90s`, `10m` or `2h`, in seconds; undefined if it was not given. */
 export function secondsFlag({ flags }: Arguments, name: string): number | undefined {
   const text = textFlag(flags, name)
   if (text === undefined) return undefined
-  const [, number, unit = ""] = /^(\d{1,9})([smh]?)$/.exec(text) ?? []
-  if (number !== undefined) return Number(number) * (UNIT_SECONDS[unit] ?? 1)
+  const ms = msIn(/\d$/.test(text) ? `${text}s` : text, "smh")
+  if (ms !== undefined) return ms / 1000
   throw new AppError("invalid", `--${name} must be a time such as 90s, 10m or 2h, not "${text}"`)
+}
+
+/** The words of a flag that are separated by commas; undefined if it was not given. */
+export const namesFlag = ({ flags }: Arguments, name: string): string[] | undefined =>
+  textFlag(flags, name)
+    ?.split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "")
+
+/** The tags of a flag, each once; undefined if it was not given. */
+export function tagsFlag(given: Arguments): string[] | undefined {
+  const tags = namesFlag(given, "tags")
+  return tags && [...new Set(tags)]
 }
 
 /** The flag of commands that show times. */

@@ -5,6 +5,7 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"
+import { checkedBody } from "./checked-body.ts"
 import { clientOf, type Command, eitherOf, integerFlag, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -75,17 +76,11 @@ export const setCommand: Command = {
     change["priority"] = integerFlag(given, "priority")
     const mark = textFlag(given.flags, "flag")
     change["flag"] = mark === "none" ? null : mark
-    const set: unknown = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-    if (Object.keys(change).every((key) => change[key] === undefined)) {
+    const named = Object.entries(change).filter(([, value]) => value !== undefined)
+    if (named.length === 0) {
       throw new AppError("invalid", "nothing to set; name at least one flag, such as --priority 5")
     }
-    if (!Value.Check(ItemChange, set)) {
-      const [first] = [...Value.Errors(ItemChange, set)]
-      const name = first?.path.slice(1) ?? ""
-      const allowed = ALLOWED.get(name)
-      const hint = allowed === undefined ? "" : `; it can be ${allowed}`
-      throw new AppError("invalid", `${name} cannot be ${JSON.stringify(first?.value)}${hint}`)
-    }
+    const set = checkedBody(ItemChange, Object.fromEntries(named), ALLOWED)
     const token = textFlag(given.flags, "lease")
     const client = clientOf(given)
     const item = token === undefined ? await client.update(id, set) : await ended(client, { id, token }, set)

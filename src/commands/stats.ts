@@ -3,6 +3,7 @@ import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson, tookWords } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/server.ts"
+import { aligned } from "./aligned.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -44,7 +45,6 @@ function figuresOf(counts: Counts, { streams, updates, uptime_seconds }: Stats, 
 }
 
 const STREAM_COLUMNS = ["SINCE", "SHOWS", "FORMAT", "LAST EVENT ID", "LAG", "CLIENT"] as const
-const isNumber = (at: number): boolean => at === 3 || at === 4
 
 /** The open streams as a table, a line each below the names of the columns. */
 function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number): string {
@@ -56,16 +56,7 @@ function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number):
     String(lag),
     printable(client),
   ])
-  const lines = [STREAM_COLUMNS, ...rows]
-  const widths = STREAM_COLUMNS.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, at) => (isNumber(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n")
+  return aligned([STREAM_COLUMNS, ...rows], [3, 4]).join("\n")
 }
 
 /** The role of our token: `viewer until 3 Dec 14:32`; empty if the server is too old to tell. */

@@ -1,14 +1,15 @@
 import { setting, textFlag } from "../config/config.ts"
+import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
 import { type OpenAccess, openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/contract/access.ts"
 import { counted, printable, safeJson } from "../text.ts"
+import { aligned } from "./aligned.ts"
 import { type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /** Servers notice within this time that a token was revoked. */
 const NOTICED_MS = 1000
-const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** @throws AppError `invalid` */
 function roleOf({ flags }: Arguments): Role {
@@ -32,11 +33,8 @@ function timeOf(text: string): number {
 /** When a token ends, from `30d`, `12h`, `90m` or an RFC 3339 time. @throws AppError `invalid` */
 function endOf(text: string | undefined, nowMs: number): string | null {
   if (text === undefined) return null
-  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? []
-  const untilMs =
-    count === undefined
-      ? timeOf(text)
-      : nowMs + Number(count) * UNITS_MS[unit === "m" || unit === "h" ? unit : "d"]
+  const forMs = msIn(text, "mhd")
+  const untilMs = forMs === undefined ? timeOf(text) : nowMs + forMs
   if (untilMs > nowMs && untilMs < 8.64e15) return new Date(untilMs).toISOString()
   throw new AppError(
     "invalid",
@@ -99,17 +97,8 @@ async function list(access: Access, isJson: boolean): Promise<void> {
     day(token.last_used_at, "never"),
     printable(token.label),
   ])
-  const all = [["ID", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED", "LABEL"], ...rows]
-  const widths = (all[0] ?? []).map((_, column) =>
-    Math.max(...all.map((row) => Bun.stringWidth(row[column] ?? ""))),
-  )
-  for (const row of all)
-    say(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
+  const names = ["ID", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED", "LABEL"]
+  for (const line of aligned([names, ...rows])) say(line)
 }
 
 async function revoke(id: number, isWithLeases: boolean, access: Access): Promise<void> {

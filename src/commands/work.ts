@@ -6,20 +6,13 @@ import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
-import { clientOf, type Command } from "./command.ts"
+import { clientOf, type Command, namesFlag, tagsFlag } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./render-flags.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
 /** A day: an outage of one night loses no render. */
 const REPORT_WITHIN_S = 86_400
-
-/** The words of a flag that are separated by commas. */
-const namesFlag = ({ flags }: Arguments, name: string): string[] =>
-  (textFlag(flags, name) ?? "")
-    .split(",")
-    .map((word) => word.trim())
-    .filter((word) => word !== "")
 
 /** @throws AppError `invalid` */
 function workerOptions(given: Arguments): WorkerOptions {
@@ -39,8 +32,8 @@ function workerOptions(given: Arguments): WorkerOptions {
     plan: planned(["/bin/sh", "-c", exec], { renderer: flags.renderer ?? "lines" }),
     stateFolder: stateFolder(),
     kind: textFlag(given.flags, "kind"),
-    tags: [...new Set(namesFlag(given, "tags"))],
-    steps: namesFlag(given, "steps"),
+    tags: tagsFlag(given) ?? [],
+    steps: namesFlag(given, "steps") ?? [],
     concurrency: wholeFlag(given, "concurrency", { least: 1, most: MAX_CONCURRENCY, fallback: 1 }),
   }
 }

@@ -49,13 +49,21 @@ export const wholeNumber =
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/**
+ * A time such as `90s`, `30m`, `12h` or `7d` in milliseconds. `units` are the letters that may end it. Undefined for
+ * any other text.
+ */
+export function msIn(text: string, units: string): number | undefined {
+  const [, count, unit = ""] = /^(0|[1-9]\d{0,5})([smhd])$/.exec(text) ?? []
+  return count !== undefined && units.includes(unit) ? Number(count) * (UNITS_MS[unit] ?? 0) : undefined
+}
+
 /** A time such as 7d, 12h, 30m or 90s, in milliseconds; 0 is none. */
 export const duration: Read<number> = (texts, name) => {
   const given = text(texts, name)
   if (given === "0") return 0
-  const [, count = "", unit = ""] = /^([1-9]\d{0,5})([smhd])$/.exec(given) ?? []
-  const unitMs = UNITS_MS[unit]
-  if (unitMs !== undefined) return Number(count) * unitMs
+  const ms = msIn(given, "smhd")
+  if (ms) return ms
   throw new AppError(
     "invalid",
     `--${name} (or ${variableOf(name)}) must be a time such as 7d, 12h, 30m or 90s, or 0, not "${given}"`,

@@ -42,7 +42,6 @@ export const COMMANDS: readonly Mistake[] = [
         "[...new Set(words.map((word) => typedId(word, name)))]",
         "words.map((word) => typedId(word, name))",
       ],
-      ["an hour counts as six minutes", "m: 60, h: 3600", "m: 60, h: 360"],
       ["an item 0 is asked for", "if (id >= 1) return id", "if (id >= 0) return id"],
     ],
   ),

@@ -120,7 +120,8 @@ export const SERVING: readonly Mistake[] = [
         "Number(bits) <= most + 1) continue",
       ],
       ["a webhook with a user is taken", 'url.username === "" && url.password === ""', 'url.password === ""'],
-      ["a time of seven digits is taken", "/^([1-9]\\d{0,5})([smhd])$/", "/^([1-9]\\d{0,6})([smhd])$/"],
+      ["a time of seven digits is taken", "[1-9]\\d{0,5})([smhd])$/", "[1-9]\\d{0,6})([smhd])$/"],
+      ["an hour counts as six minutes", "h: 3_600_000", "h: 360_000"],
       [
         "the bounds of a whole number do not count",
         "value >= least && value <= most",
