@@ -164,7 +164,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
         using _place = limits?.hold(caller, "output")
         const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
         const from = query.offset === undefined ? undefined : Number(query.offset)
-        const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
+        const writer = output.writer(Number(id), token, (stored) => printing(stored, token, attempt), from)
         await writer.begin()
         // The body may be sent while it is printed, and for minutes nothing may be printed.
         server?.timeout(request, 0)

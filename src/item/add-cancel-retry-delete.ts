@@ -53,10 +53,13 @@ export function retried({ item }: Stored, { time }: Moment): Change {
   }
 }
 
-/** Deletes an item. Viewers of an item that was not finished see it cancelled. */
-export function removed({ item }: Stored, moment: Moment): Change {
+/**
+ * Deletes an item. Viewers of an item that was not finished see it cancelled. The token of its lease is kept:
+ * only the worker that shows it learns that the item was deleted.
+ */
+export function removed({ item, work }: Stored, moment: Moment): Change {
   const last = isFinished(item.status)
     ? { ...item, message: "Queue item deleted", updated_at: moment.time }
     : cancelledItem(item, moment)
-  return { item: last, work: IDLE, deleted: true }
+  return { item: last, work: { ...IDLE, lease_token: work.lease_token }, deleted: true }
 }

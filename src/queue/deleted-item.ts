@@ -1,17 +1,21 @@
 import { AppError } from "../errors.ts"
+import { lost } from "../item/lease.ts"
 import type { Items } from "../store/contract/items.ts"
 
 /**
  * Throws the error for a worker whose item the store has refused with `error`: `gone` if the item was
- * deleted, otherwise the error itself.
- * @throws AppError `gone`, or `error`
+ * deleted, otherwise the error itself. A lease that was not the item's last one gets `lease_lost`, as it does
+ * from an item that is there, so that nobody can find out which items were deleted by making up a lease.
+ * @throws AppError `gone`, `lease_lost`, or `error`
  */
 export async function throwGoneIfDeleted(
   store: Pick<Items, "wasDeleted">,
   id: number,
+  lease: string | undefined,
   error: unknown,
 ): Promise<never> {
   if (!(error instanceof AppError) || error.code !== "not_found") throw error
-  if (await store.wasDeleted(id)) throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
-  throw error
+  if (!(await store.wasDeleted(id))) throw error
+  if (lease !== undefined && !(await store.wasDeleted(id, lease))) throw lost(id)
+  throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
 }

@@ -81,7 +81,7 @@ export class Ingest {
     this.#now = options.now ?? (() => performance.now())
     this.#heardMs = this.#now()
     this.#renderer = renderer(options.renderer, options)
-    this.#printed = parts.output?.writer(options.id, (stored) => this.#attemptOf(stored))
+    this.#printed = parts.output?.writer(options.id, options.token, (stored) => this.#attemptOf(stored))
   }
 
   /**

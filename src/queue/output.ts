@@ -108,11 +108,22 @@ export class Output implements Service {
 
   /**
    * Takes the output of one attempt's command, from a position on; without a position, after what is stored.
-   * `attemptOf` decides within each transaction to which attempt it belongs, and throws an AppError to refuse
-   * it.
+   * `lease` is the token that the worker has sent. `attemptOf` decides within each transaction to which
+   * attempt it belongs, and throws an AppError to refuse it.
    */
-  writer(id: number, attemptOf: (stored: Stored) => number, from?: number): OutputWriter {
-    const store = (pieces: readonly OutputPiece[]): Promise<OutputEnd> => this.#store(id, pieces, attemptOf)
+  writer(
+    id: number,
+    lease: string | undefined,
+    attemptOf: (stored: Stored) => number,
+    from?: number,
+  ): OutputWriter {
+    const store = async (pieces: readonly OutputPiece[]): Promise<OutputEnd> => {
+      try {
+        return await this.#store(id, pieces, attemptOf)
+      } catch (error) {
+        return throwGoneIfDeleted(this.#items, id, lease, error)
+      }
+    }
     return new OutputWriter(store, this.#options.keepBytes, from)
   }
 
@@ -154,13 +165,9 @@ export class Output implements Service {
   ): Promise<OutputEnd> {
     const { keepBytes, room } = this.#options
     if (pieces.length > 0) room?.check()
-    try {
-      const end = await this.#outputs.append(id, pieces, keepBytes, attemptOf)
-      for (const wake of this.#followers.get(id) ?? []) wake()
-      return end
-    } catch (error) {
-      return throwGoneIfDeleted(this.#items, id, error)
-    }
+    const end = await this.#outputs.append(id, pieces, keepBytes, attemptOf)
+    for (const wake of this.#followers.get(id) ?? []) wake()
+    return end
   }
 
   async *#events(reader: OutputReader, query: OutputQuery, signal: AbortSignal): AsyncGenerator<OutputEvent> {

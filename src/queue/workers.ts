@@ -178,7 +178,7 @@ export class Workers implements Service {
    */
   async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
     const by: Taker = { ...taker, token: this.#options.token() }
-    const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
+    const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
     return { item, lease: this.#lease(by) }
   }
@@ -199,7 +199,7 @@ export class Workers implements Service {
     // A report for which there is no room still shows that the worker is alive.
     if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
     room?.check()
-    return this.#change(id, (stored, moment) => {
+    return this.#change(id, token, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)
     })
@@ -210,7 +210,7 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   declareSteps(id: number, token: string | undefined, steps: Steps): Promise<LeaseStanding> {
-    return this.#change(id, (stored, moment) => stepsDeclared(stored, token, steps, moment))
+    return this.#change(id, token, (stored, moment) => stepsDeclared(stored, token, steps, moment))
   }
 
   /**
@@ -223,7 +223,7 @@ export class Workers implements Service {
     token: string | undefined,
   ): Promise<LeaseStanding & { readonly step: Step | null }> {
     let step: Step | null = null
-    const standing = await this.#change(id, (stored, moment) => {
+    const standing = await this.#change(id, token, (stored, moment) => {
       step = nextStep(stored) ?? null
       return stepBegun(stored, token, moment)
     })
@@ -232,7 +232,7 @@ export class Workers implements Service {
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   heartbeat(id: number, token: string): Promise<LeaseStanding> {
-    return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
+    return this.#change(id, token, (stored, moment) => heartbeat(stored, token, moment))
   }
 
   /**
@@ -240,14 +240,14 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   async look(id: number, token: string): Promise<Directive> {
-    return (await this.#change(id, (stored) => lookedAt(stored, token))).directive
+    return (await this.#change(id, token, (stored) => lookedAt(stored, token))).directive
   }
 
   /**
    * Ends a lease and completes the item. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   complete(id: number, token: string, result: Result): Promise<LeaseStanding> {
-    return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
+    return this.#change(id, token, (stored, moment) => completed(stored, token, result, moment))
   }
 
   /**
@@ -259,7 +259,7 @@ export class Workers implements Service {
     token: string,
     failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
   ): Promise<LeaseStanding> {
-    return this.#change(id, (stored, moment) => {
+    return this.#change(id, token, (stored, moment) => {
       const retryInMs = failure.retryInMs ?? backoff(RETRY, stored.item.retry_count, this.#options.random)
       return failed(stored, token, { ...failure, retryInMs }, moment)
     })
@@ -267,7 +267,7 @@ export class Workers implements Service {
 
   /** Gives an item back. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   release(id: number, token: string): Promise<LeaseStanding> {
-    return this.#change(id, (stored, moment) => released(stored, token, moment))
+    return this.#change(id, token, (stored, moment) => released(stored, token, moment))
   }
 
   /**
@@ -288,7 +288,7 @@ export class Workers implements Service {
     if (this.presence.learn(others)) this.#waiting.ringAll()
   }
 
-  async #change(id: number, decide: Decide): Promise<LeaseStanding> {
+  async #change(id: number, token: string | undefined, decide: Decide): Promise<LeaseStanding> {
     try {
       const change = await this.#store.change(id, this.#learned.follow(decide))
       if (change.run) void this.#learned.note(change.run)
@@ -296,7 +296,7 @@ export class Workers implements Service {
       this.presence.reports(change.item)
       return this.#standing(change)
     } catch (error) {
-      return throwGoneIfDeleted(this.#store, id, error)
+      return throwGoneIfDeleted(this.#store, id, token, error)
     }
   }
 

@@ -374,8 +374,13 @@ export function storeWork(name: string, open: Open): void {
     const { store } = opened
     const id = await added(store)
     expect(await store.wasDeleted(id)).toBeFalse()
-    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    await store.change(id, ({ item, work }) => ({
+      item,
+      work: { ...work, lease_token: "last" },
+      deleted: true,
+    }))
     expect(await store.wasDeleted(id)).toBeTrue()
+    expect([await store.wasDeleted(id, "last"), await store.wasDeleted(id, "other")]).toEqual([true, false])
     expect(await store.wasDeleted(id + 1)).toBeFalse()
   })
 }

@@ -74,17 +74,30 @@ test("with a token, requests by a lease count against the lease alone", () => {
   expect(passing(20, () => limits.ask(worker, ""))).toBe(4)
 })
 
-test("without a token, a made-up lease hears the same of an item that is there and of one that never was", async () => {
+test("without a token, a made-up lease hears the same of an item that is there, of one that was deleted and of one that never was", async () => {
   await using server = await start()
-  const id = await server.add()
+  const [id, deleted] = [await server.add(), await server.add()]
+  await server.api("DELETE", `/queue/${deleted}`)
   await known(server, await tokenOf(server, "worker"))
   const ask = async (item: number, verb: string): Promise<unknown> => {
     const answer = await server.api("POST", `/queue/${item}/${verb}`, {}, { lease: "made up" })
     const said: { code: string; error: string } = await answer.json()
     return [answer.status, said.code, said.error.replaceAll(String(item), "N")]
   }
-  for (const verb of ["heartbeat", "progress", "complete", "fail", "release", "output"])
-    expect([verb, await ask(id, verb)]).toEqual([verb, await ask(987_654, verb)])
+  const verbs = [
+    "heartbeat",
+    "progress",
+    "complete",
+    "fail",
+    "release",
+    "output",
+    "ingest/ffmpeg",
+    "steps/next",
+  ]
+  for (const verb of verbs) {
+    const never = await ask(987_654, verb)
+    expect([verb, await ask(id, verb), await ask(deleted, verb)]).toEqual([verb, never, never])
+  }
 })
 
 test("with a token, leases that prove to be nobody's are paid for by the token", async () => {

@@ -91,6 +91,7 @@ test("an item that is removed has ended: what was under way or waited is cancell
   for (const stored of [NEW, taken]) {
     expect(removed(stored, at(1))).toMatchObject({
       item: { status: "failed", outcome: "cancelled" },
+      work: { ...IDLE, lease_token: stored.work.lease_token },
       deleted: true,
     })
   }

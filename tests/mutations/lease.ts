@@ -27,7 +27,11 @@ export const LEASE: readonly Mistake[] = [
         'if (!isFinished(item.status) && item.status !== "retrying") {',
         "if (!isFinished(item.status)) {",
       ],
-      ["a deleted item stays", "work: IDLE, deleted: true }", "work: IDLE }"],
+      [
+        "a deleted item stays",
+        "lease_token: work.lease_token }, deleted: true }",
+        "lease_token: work.lease_token } }",
+      ],
     ],
   ),
   ...of(

@@ -91,8 +91,13 @@ export const QUEUE: readonly Mistake[] = [
     [
       [
         "the worker of a deleted item learns that it never existed",
-        "if (await store.wasDeleted(id)) throw",
-        "if (id < 0) throw",
+        "if (!(await store.wasDeleted(id))) throw error",
+        "if (id > 0) throw error",
+      ],
+      [
+        "a lease that is made up tells which items were deleted",
+        "!(await store.wasDeleted(id, lease))",
+        "id < 0",
       ],
     ],
   ),
@@ -144,7 +149,7 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "a follower sees new lines at its next look only",
-        "      for (const wake of this.#followers.get(id) ?? []) wake()\n",
+        "    for (const wake of this.#followers.get(id) ?? []) wake()\n",
         "",
       ],
     ],

@@ -79,7 +79,7 @@ test.each([1, 4, 9])(
         const isLast = attempt === printed.length
         item = { ...item, attempt: 2, ...(isLast && { status: "completed", outcome: "completed" }) }
         // This makes it look again at once.
-        void output.writer(1, () => attempt).begin()
+        void output.writer(1, undefined, () => attempt).begin()
         return { pieces: [{ from: 0, to: text.length, text }].filter(({ to }) => to > after), more: false }
       },
     }
@@ -117,7 +117,7 @@ test("a follower gets what is stored the moment it is, and waits for no look", a
     await read.promise
     await new Promise(setImmediate)
     stored.push({ from: 0, to: 4, text: "one\n" })
-    await output.writer(1, () => 1).begin()
+    await output.writer(1, undefined, () => 1).begin()
     expect((await next).value).toMatchObject({ type: "piece", text: "one\n" })
   } finally {
     timers.mockRestore()
@@ -144,7 +144,7 @@ test("a reader hears how much is not kept before a piece, and of a silence once 
   const reading = new AbortController()
   const query = { attempt: undefined, from: { attempt: undefined, after: 4 }, isFollowed: true }
   const told: unknown[] = []
-  const waking = setInterval(() => void output.writer(1, () => 1).begin(), 20)
+  const waking = setInterval(() => void output.writer(1, undefined, () => 1).begin(), 20)
   const startedMs = performance.now()
   for await (const event of await output.read(1, query, reading.signal)) {
     told.push(event.type === "piece" ? event.missing : event.type)

@@ -95,8 +95,8 @@ export interface Items {
   /** Whether a worker holds a lease now. */
   isAnyLeased(): Promise<boolean>
 
-  /** Whether an item with this ID existed and was deleted. */
-  wasDeleted(id: number): Promise<boolean>
+  /** Whether an item with this ID existed and was deleted; with `lease`, only if that lease was its last. */
+  wasDeleted(id: number, lease?: string): Promise<boolean>
 
   /** @throws AppError `not_found` */
   item(id: number): Promise<QueueItem>

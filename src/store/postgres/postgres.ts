@@ -176,9 +176,10 @@ export class PostgresStore extends PostgresHistory implements Store {
     return (await this.#reading.run(text)).length > 0
   }
 
-  async wasDeleted(id: number): Promise<boolean> {
-    const text = "SELECT 1 FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL"
-    return (await this.#reading.run(text, [id])).length > 0
+  async wasDeleted(id: number, lease?: string): Promise<boolean> {
+    const text =
+      "SELECT 1 FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL AND ($2::text IS NULL OR lease_token = $2)"
+    return (await this.#reading.run(text, [id, lease ?? null])).length > 0
   }
 
   async item(id: number): Promise<QueueItem> {

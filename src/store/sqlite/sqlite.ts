@@ -203,8 +203,9 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#leases.leased.get() !== null
   }
 
-  async wasDeleted(id: number): Promise<boolean> {
-    return (await this.#db.$count(queueItems, and(eq(queueItems.id, id), isNotNull(deleted_at)))) > 0
+  async wasDeleted(id: number, lease?: string): Promise<boolean> {
+    const isLast = lease === undefined ? undefined : eq(queueItems.lease_token, lease)
+    return (await this.#db.$count(queueItems, and(eq(queueItems.id, id), isNotNull(deleted_at), isLast))) > 0
   }
 
   async item(id: number): Promise<QueueItem> {
