@@ -122,7 +122,11 @@ export class Bars {
   #judge(track: BelievedBar, verdict: Growth, before: Before): boolean {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
-    if (verdict === "restarted") this.#restart(track, before)
+    if (verdict === "restarted") {
+      track.isLast = this.#isLastInside(track, before.begunAt)
+      if (!track.isLast) this.#restart(track, before)
+    }
+    if (track.isLast) return false
     track.parent ??= this.#beside(track, before.seenAt)
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
@@ -146,6 +150,18 @@ export class Bars {
     if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
       return false
     return track.isBelieved && track.fraction < root.fraction * BEHIND
+  }
+
+  /** Whether a bar that was inside the whole begins once more after the end of the whole: an evaluation, perhaps. */
+  #isLastInside(track: BelievedBar, begun: number): boolean {
+    const root = this.#root
+    return (
+      track.parent === root &&
+      root?.seenAt !== undefined &&
+      this.#isOuter &&
+      this.#isOver(root) &&
+      root.seenAt > begun
+    )
   }
 
   /** The bar that stands for the whole, if it was seen since that line; undefined otherwise. */

@@ -56,6 +56,8 @@ export class BelievedBar {
   isEarly = false
   /** Whether it has begun again. */
   hasRestarted = false
+  /** Whether it was inside another bar, and began once more after the end of that one. */
+  isLast = false
   /** Whether it is drawn as a bar. */
   isDrawn: boolean
   /** The bar around this one. */

@@ -76,14 +76,16 @@ export class CountsAndPercentages {
   readonly #last = new Map<string, Pair>()
 
   /** The progress that a line shows. */
-  of({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
+  of({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[]): Measure {
+    const total = TOTAL.exec(text)?.[1]
+    // The count behind tqdm's bar is that of the bar. One before it may be around it.
+    const counts = total === undefined || all.length < 2 ? all : all.filter(({ at }) => at < percent.at)
     const label = labelOf(text, percent, counts)
     const isEnclosed = this.#learns(label, percent, counts)
     const around = this.#around(label, percent, counts)
     const [outermost] = around
-    const beside = counts.find((count) => isOf(count, percent)) ?? counts.find(({ isWork }) => isWork)
+    const beside = all.find((count) => isOf(count, percent)) ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
-    const total = TOTAL.exec(text)?.[1]
     return {
       key: total === undefined ? label : `${label}/${total}`,
       fraction: around.length > 0 ? partOf(around, percent) : leastOf(counts, percent),

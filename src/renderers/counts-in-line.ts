@@ -1,3 +1,4 @@
+import { hasBar } from "./drawn-in-line.ts"
 import { isCountedBeside } from "./measured-in-line.ts"
 
 /** A count as a line shows it: this many of that many. */
@@ -41,7 +42,7 @@ const HEAD_RANK = -1
 const MAX_COUNTS = 8
 
 const SLASH =
-  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) ?\/ ?(\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
+  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) ?\/ ?(\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/gu
 const OF =
   /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
@@ -51,6 +52,7 @@ const DOING =
 const IN_BRACKETS = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))/u
 const AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
 const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
+const CLOCK_AFTER = /^ \d\d?:\d\d/u
 
 const rankOf = (noun: string): number => {
   const rank = NOUNS.findIndex((nouns) => nouns.split("|").includes(noun))
@@ -60,11 +62,18 @@ const rankOf = (noun: string): number => {
 const plural = (noun: string): string => (/(?:ss|tch)$/u.test(noun) ? `${noun}es` : `${noun}s`)
 const singular = (name: string): string => name.replace(/(?<=tch|ss)es$|s$/u, "")
 
+/** Whether "05/12" is a date, as the clock beside it shows. */
+function isDateBetween(before: string, count: string, after: string): boolean {
+  if (CLOCK_BEFORE.test(before)) return /^\d\d\D+\d\d$/.test(count)
+  // Behind a bar, "3/10 0:00:12" is a count and the time left.
+  return CLOCK_AFTER.test(after) && /^\d\d?\D+\d\d?$/.test(count) && !hasBar(before)
+}
+
 function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const [n = 0, total = 0] = match.slice(1, 3).map((digits) => Number(digits.replaceAll(",", "")))
   const before = text.slice(Math.max(0, match.index - 24), match.index)
   const after = text.slice(match.index + match[0].length)
-  const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
+  const isDate = isDateBetween(before, match[0], after)
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   // "Frame 3/10 failed" is the third frame, but "3/10 frames failed" are three that failed.
   const isBeside = isCountedBeside(before, named === undefined ? after : "")

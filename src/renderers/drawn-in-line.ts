@@ -70,6 +70,8 @@ export const shapeOf = (text: string): string =>
     .replace(/(?<![\p{L}\p{N}_])\d[\d.,:]* ?(?:[kmgt]i?)?b\b/gu, "0b")
     .replace(/(?<![\p{L}\p{N}_])\d(?!b\b)[\d.,:]*(?: ?[kmgt]i?\b)?/gu, "0")
     .replace(/[|()[\]<>{},;=…-]+/gu, " ")
+    // A stroke that turns while something goes on.
+    .replace(/(?<!\S|\d )[/\\](?!\S)/gu, " ")
     .replace(/\s+/gu, " ")
     .trim()
 

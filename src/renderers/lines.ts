@@ -244,7 +244,7 @@ class Lines implements LineReader {
       this.#inner = this.#newInner(seen.isOn ? this.#inner.turns.bars : undefined)
     }
     const isLater = wasEmpty && this.#turns.fraction > 0
-    if (isLater && this.#counters.isAround) this.#enclose(this.#counters.fraction(0))
+    if (seen.isLonger || (isLater && this.#counters.isAround)) this.#enclose(this.#counters.fraction(0))
     // A count that was full at once is over: the present one is not a part of it.
     else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
     this.#moveCounted()

@@ -1,12 +1,12 @@
 /** Measured values that are not progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
-  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|usage|used|quota|occupancy",
+  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|mfu|usage|used|quota|occupancy",
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|limit",
   "reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
-  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level",
+  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|ratio",
 ].join("|")
 /**
  * A name counts only directly before its figure, and only if it is not the object of the work: "CPU
@@ -16,8 +16,11 @@ const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
 const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|is|at)? ?$"
-/** The size of a file and its part of another, "predicted size 12.3 MB (45%)", or what stands behind a folder's name. */
-const SIZED = "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$"
+/**
+ * The size of a file and its part of another, "predicted size 12.3 MB (45%)" or "12 MB => 45%", or what stands behind a
+ * folder's name.
+ */
+const SIZED = "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$|\\d ?[kmgt]?i?b ={1,2}> ?$"
 const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =

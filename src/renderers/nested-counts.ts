@@ -35,6 +35,10 @@ class Counter {
   hasInner = false
   /** Whether it was reported inside another count. */
   isInner = false
+  /** Whether it was last reported beside another count of its rank that was under way. */
+  isBeside = false
+  /** Whether it has begun again. */
+  hasRestarted = false
   /** Whether it was first seen at its start, when nothing else had come far. */
   readonly isEarly: boolean
   #count: Count
@@ -109,6 +113,7 @@ class Counter {
     }
     if (isOther || isBack) {
       this.#hasMoved = false
+      this.hasRestarted ||= !isNew
       const wasBelieved = this.isBelieved
       // A count that was nearly at its end and is now at its start has begun again.
       const isAgain = wasBelieved && !isOther && count.n <= 1 && before.n >= NEAR_END * before.total
@@ -132,6 +137,8 @@ export interface Counted {
    * it.
    */
   readonly isNext: boolean
+  /** Whether the outermost count was reported beside the earlier one, and continues after the end of that one. */
+  readonly isLonger: boolean
   /** Whether the part inside the counts begins again. */
   readonly isInner: boolean
   /** Whether it begins again because the innermost count went up. */
@@ -157,6 +164,14 @@ interface CountedLine {
 /** What distinguishes a count without a noun: the words before the counts of its line, and its place among them. */
 const keyOf = (label: string, place: number): string => `${label}#${place}`
 
+/** Whether a line certainly counts work. `isInner` means that a count before it on the line is believed. */
+function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone: boolean): boolean {
+  if (n <= 1 && (isWork || (isHead && total > 1))) return true
+  // A count inside a believed count of the same line needs no start of its own. But the position in a file that
+  // is being read is always near the total that is known so far.
+  return isWork && ((isInner && n < NEAR_END * total) || isDone)
+}
+
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
 export class NestedCounts {
   readonly #known = new Map<string, Counter>()
@@ -164,7 +179,7 @@ export class NestedCounts {
 
   /** Reads the counts of a line, the outermost first. */
   see(counts: readonly Count[], { label, shape, isDone, isProperty, inner, outer }: CountedLine): Counted {
-    let [isTold, isNext, isInner, isOn] = [false, false, false, false]
+    let [isTold, isNext, isLonger, isInner, isOn] = [false, false, false, false, false]
     const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
@@ -174,12 +189,8 @@ export class NestedCounts {
       counter.hear(shape)
       // The words of a line with nested counts are about the innermost one.
       const isLast = i === counts.length - 1
-      // A count inside a believed count of the same line needs no start of its own.
-      const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
-      // The position in a file that is being read is always near the total that is known so far.
-      const isWithin = isTold && count.n < NEAR_END * count.total
       const isNamed = !isProperty || count.n === 0
-      const isSure = isNamed && (isBegun || (count.isWork && (isWithin || (isDone && isLast))))
+      const isSure = isNamed && isSureOf(count, isTold, isDone && isLast)
       const isUnderWay = this.#nested.includes(counter)
       const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
       if (seen === "unproven") {
@@ -191,16 +202,20 @@ export class NestedCounts {
       const around = unproven.filter((each) => each.rank < counter.rank)
       if (around.length > 0 && seen !== "moved") continue
       for (const outer of around) isNext = this.#believe(outer) || isNext
-      if (this.#isBeside(counter)) continue
+      const wasBeside = counter.isBeside && seen === "moved" && !counter.hasRestarted
+      counter.isBeside = this.#isBeside(counter)
+      if (counter.isBeside) continue
       const isAfter = !isTold && !counter.isInner && this.#isBelow(counter) && this.isOver(inner)
       isTold = true
       if (seen === "same" && this.#nested.includes(counter)) continue
       isInner = true
       isOn = seen === "moved" && this.#nested.at(-1) === counter
       if (isAfter) this.clear()
-      isNext = this.#place(counter, seen) || isAfter || isNext
+      const isOuter = this.#place(counter, seen)
+      isLonger ||= isOuter && wasBeside
+      isNext = isOuter || isAfter || isNext
     }
-    return { isTold, isNext, isInner, isOn }
+    return { isTold, isNext: isNext && !isLonger, isLonger, isInner, isOn }
   }
 
   /**

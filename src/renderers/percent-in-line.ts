@@ -37,8 +37,8 @@ export function percentIn(text: string): Percent | undefined {
     : (WORD.exec(text) ?? IN_WORDS.exec(text))
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
-    const isPercentage = value <= 100 && (percent[0].includes("%") || value >= 1 || value === 0)
-    // "progress: 0.45" may be a fraction as well as a percentage.
+    const isPercentage = value <= 100 && (percent[0].includes("%") || value > 1 || !percent[1]?.includes("."))
+    // "progress: 0.45" may be a fraction as well as a percentage, and "progress: 1.0" then is the end.
     return isPercentage ? namedByBytes(found(text, percent, value / 100), text) : undefined
   }
   return bytesIn(text)

@@ -6,12 +6,14 @@ const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\
  */
 const USUALLY = new RegExp(
   [
-    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
+    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|reading|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
     "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
-    "\\breading (?:package lists|database|state information)|\\bbuilding dependency tree",
+    "\\bbuilding dependency tree",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
     // tqdm shows bytes a second only for downloads and uploads.
     "\\| ?[\\d.]+[kmgt]?/[\\d.]+[kmgt]? \\[[^\\]]*b/s\\b",
+    // Parts of a model that are read, as their number and bytes a second show.
+    "\\d/\\d+ ?[-,@(]? ?[\\d.]+ ?[kmgt]i?b/s\\b",
   ].join("|"),
   "i",
 )

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { each, read, TENTHS, tqdm } from "./programs.ts"
+import { each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
 test("a step in brackets is around its percentage from the first line on, as long as that says less", () => {
   const steps = [1, 2, 3].flatMap((n) =>
@@ -31,3 +31,41 @@ test.each([
     expect(most).toBeLessThanOrEqual(ever)
   },
 )
+
+/** Programs of which a part goes on after what seemed to be all of it. */
+const LONGER: readonly Program[] = [
+  [
+    "what is encoded follows what is rendered, and is all of it once the rendering has ended",
+    Array.from({ length: 24 }, (_, n) =>
+      lf(`Rendered ${Math.min(20, n)}/20, time remaining: 1${n}s`, `Encoded ${Math.max(0, n - 5)}/20`),
+    ).flat(),
+    85,
+    90,
+    95,
+  ],
+  [
+    "an evaluation inside of a training, and once more after it",
+    [0, 1, 2].flatMap((k) => [
+      ...each([1, 5, 10], (n) => tqdm(k * 10 + n, 30)),
+      ...each([0, 5, 10], (n) => `\n${tqdm(n, 10)}\u001b[A`),
+    ]),
+    100,
+    100,
+  ],
+  [
+    "the bar of each epoch, with figures of its own between the epoch and the bar",
+    [1, 2, 3].flatMap((n) => [
+      ...each(TENTHS, (k) => tqdm(k, 10, `${n}/5 4.26G 1.${k}34 1${k} 640: `)),
+      "\n",
+    ]),
+    55,
+    61,
+    100,
+  ],
+]
+
+test.each(LONGER)("%s", (_name, pieces, least, most, ever = most) => {
+  const shown = read([...pieces, "\n"], 10)
+  expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
+  expect(shown.most).toBeLessThanOrEqual(ever)
+})

@@ -56,6 +56,11 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
     ),
   ],
   ["shaders are initialised", each(TENTHS, (n) => `\rInitializing shaders ${n * 10}%`)],
+  ["pictures are read", each(TENTHS, (n) => `\rReading camera ${n}0/100`)],
+  [
+    "the parts of a model are read",
+    each(TENTHS, (n) => `\r  |${"=".repeat(n)}>${" ".repeat(10 - n)}| ${n}0/100 - 1.2${n}GB/s`),
+  ],
   ["textures are loaded", each(TENTHS, (n) => `Loaded ${n}/10 textures\n`)],
 ]
 
