@@ -1,6 +1,7 @@
 import { digest, newToken } from "./access/secret.ts"
 import { AppError } from "./errors.ts"
 import type { Access } from "./store/contract/access.ts"
+import type { AwaitedDatabase } from "./store/contract/store.ts"
 import { isPostgres, shownDatabase } from "./store/database-address.ts"
 import type { Moved } from "./store/postgres/move-database.ts"
 import type { CheckResult } from "./store/sqlite/check.ts"
@@ -23,14 +24,18 @@ export interface OpenAccess {
 
 /**
  * Opens the tokens of a database for a command, beside a server that may be running on it. A file that does not exist is
- * created only if `isNewAllowed`.
+ * created only if `isNewAllowed`. `onWaiting` is called if a PostgreSQL is unavailable.
  * @throws AppError `unavailable`
  */
-export async function openAccess(database: string, isNewAllowed: boolean): Promise<OpenAccess> {
+export async function openAccess(
+  database: string,
+  isNewAllowed: boolean,
+  onWaiting: (waiting: AwaitedDatabase) => void,
+): Promise<OpenAccess> {
   // Loaded here, so that commands that talk to a server do not pay for it.
   if (isPostgres(database)) {
     const { openAccessBeside } = await import("./store/postgres/open-tokens.ts")
-    const store = await openAccessBeside(database)
+    const store = await openAccessBeside(database, onWaiting)
     return { access: store.access, created: null, close: () => store.close(), digest, newToken }
   }
   const { openAccessBeside } = await import("./store/sqlite/open-tokens.ts")
@@ -47,11 +52,15 @@ function checkFile(database: string, command: string): void {
 }
 
 /**
- * Moves a database from a SQLite file to PostgreSQL, or back.
+ * Moves a database from a SQLite file to PostgreSQL, or back. `onWaiting` is called if PostgreSQL is unavailable.
  * @throws AppError `invalid` unless one is a file and the other is not, `unavailable` if a server runs on either, or
  * there is something in the target
  */
-export async function moveDatabase(from: string, to: string): Promise<Moved> {
+export async function moveDatabase(
+  from: string,
+  to: string,
+  onWaiting: (waiting: AwaitedDatabase) => void,
+): Promise<Moved> {
   if (isPostgres(from) === isPostgres(to)) {
     throw new AppError(
       "invalid",
@@ -59,7 +68,7 @@ export async function moveDatabase(from: string, to: string): Promise<Moved> {
     )
   }
   const { moveDown, moveUp } = await import("./store/postgres/move-database.ts")
-  return isPostgres(to) ? moveUp(from, to) : moveDown(from, to)
+  return isPostgres(to) ? moveUp(from, to, onWaiting) : moveDown(from, to, onWaiting)
 }
 
 /**

@@ -136,6 +136,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/compact": { own: ["commands", "config", "offline", "text"] },
   "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/move-database": { own: ["commands", "config", "errors", "offline", "text"] },
+  "commands/note-waiting": { own: ["commands", "store/contract/store", "text"] },
   "commands/restore": { own: ["commands", "config", "offline", "text"] },
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/contract/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },

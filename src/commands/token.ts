@@ -5,7 +5,8 @@ import { type OpenAccess, openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/contract/access.ts"
 import { counted, printable, safeJson } from "../text.ts"
 import { aligned } from "./aligned.ts"
-import { type Command, idFlag, say, typedId } from "./command.ts"
+import { type Command, idFlag, note, say, typedId } from "./command.ts"
+import { noteWaiting } from "./note-waiting.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /** Servers notice within this time that a token was revoked. */
@@ -66,9 +67,6 @@ async function create(draft: Omit<TokenDraft, "hash">, opened: OpenAccess): Prom
   if (item !== null) note(`As a link to the page: /items/${item}#token=${secret}`)
   if (isFirst) note("From now on every request needs a token, even from this machine.")
 }
-
-/** A line for people. Standard output has only the token, so that a script can take it. */
-const note = (text: string): void => void process.stderr.write(`${text}\n`)
 
 function stateOf({ revoked_at, expires_at }: TokenRow): string {
   if (revoked_at !== null) return "revoked"
@@ -188,7 +186,7 @@ export const tokenCommand: Command = {
     }
     const database = setting("database", given.flags)
     const action = actionOf(verb, given)
-    const opened = await openAccess(database, verb === "create")
+    const opened = await openAccess(database, verb === "create", noteWaiting)
     try {
       await action(opened)
     } finally {

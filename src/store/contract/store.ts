@@ -27,6 +27,16 @@ export interface FoundDatabase {
   readonly canShrink: boolean
 }
 
+/** A database that was unavailable when it was to be opened. */
+export interface AwaitedDatabase {
+  /** The database, without its password. */
+  readonly database: string
+  /** After how many seconds it is given up. */
+  readonly seconds: number
+  /** The SQLSTATE, or the code of Bun's client; empty if nothing has answered yet. */
+  readonly code: string
+}
+
 /** A transaction that was committed. */
 export interface Commit {
   /** How many writes shared the commit. */

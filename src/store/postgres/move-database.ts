@@ -16,7 +16,7 @@ import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
 import { StatementError } from "./faults.ts"
-import { openPostgres } from "./open.ts"
+import { type OpeningOptions, openPostgres } from "./open.ts"
 import { unlimited } from "./pool-settings.ts"
 import {
   deliveries,
@@ -66,6 +66,8 @@ const NUMBERED = {
  */
 const ONLY_HERE = ["floor", "version", "printed", "taken_until"]
 
+type OnWaiting = OpeningOptions["onWaiting"]
+
 /** What was moved. */
 export interface Moved {
   /** How many items, deleted ones among them. */
@@ -107,9 +109,9 @@ async function checkUnused(tx: SQL, url: string): Promise<void> {
 /**
  * Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable`
  */
-async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T> {
+async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => Promise<T>): Promise<T> {
   // Brings the database up to date.
-  const opened = await openPostgres(url, () => undefined)
+  const opened = await openPostgres(url, { onDoubt: () => undefined, onWaiting })
   await Promise.all([opened.writing.close(), opened.reading.close()])
   const client = unlimited(url, "track-studio move")
   try {
@@ -172,13 +174,14 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
 /**
  * Moves a SQLite database to an empty PostgreSQL database in one transaction, byte for byte, with the name of
  * the history and all numbers, so that viewers resume where they were. The file does not change.
+ * `onWaiting` is called if PostgreSQL is unavailable.
  * @throws AppError `unavailable` if a server runs on either database, or the target is not empty
  */
-export async function moveUp(file: string, url: string): Promise<Moved> {
+export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): Promise<Moved> {
   if (!existsSync(file)) throw new AppError("unavailable", `there is no database ${file}`)
   const { client, lock } = openDatabase(file)
   try {
-    return await within(url, async (tx) => {
+    return await within(url, onWaiting, async (tx) => {
       const [used]: { is: boolean }[] = await tx.unsafe(
         "SELECT EXISTS (SELECT FROM queue_items) OR EXISTS (SELECT FROM updates) OR EXISTS (SELECT FROM tokens) OR (SELECT floor > 0 FROM history) AS is",
       )
@@ -238,10 +241,10 @@ function setSequence(client: Database, table: string, last: number): void {
 }
 
 /** Moves a PostgreSQL database into a SQLite file that nobody else knows. */
-async function emptyInto(url: string, copy: string): Promise<Moved> {
+async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promise<Moved> {
   const { client, lock } = openDatabase(copy)
   try {
-    return await within(url, async (tx) => {
+    return await within(url, onWaiting, async (tx) => {
       client.run("BEGIN")
       const counts = new Map<string, number>()
       const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
@@ -282,7 +285,7 @@ function remove(database: string): void {
  * would use as its queue.
  * @throws AppError `unavailable` if a server runs on it, or the file exists
  */
-export async function moveDown(url: string, file: string): Promise<Moved> {
+export async function moveDown(url: string, file: string, onWaiting?: OnWaiting): Promise<Moved> {
   const target = realPathOf(file)
   if (existsSync(target)) throw new AppError("unavailable", `${file} is there already; name a new file`)
   mkdirSync(dirname(target), { recursive: true })
@@ -294,7 +297,7 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
     lock.check()
     isFree = true
     remove(copy)
-    const moved = await emptyInto(url, copy)
+    const moved = await emptyInto(url, copy, onWaiting)
     giveToOwner(copy)
     sync(copy)
     renameSync(copy, target)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { SQL } from "bun"
 
 import { AppError } from "../../errors.ts"
-import type { FoundDatabase } from "../contract/store.ts"
+import type { AwaitedDatabase, FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
 import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
@@ -12,6 +12,8 @@ import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 
 /** How long a start waits for an unavailable server. */
 const START_MS = 30_000
+/** After this time a start says that it waits. */
+const SAID_MS = 1000
 const OLDEST_SERVER = 15
 /** Connections for reads, and for the writes that no group takes. */
 const READERS = 4
@@ -39,6 +41,12 @@ export interface Opened {
   readonly found: FoundDatabase
 }
 
+/** What is called while a database is opened. */
+export interface OpeningOptions extends Pick<ConnectionsOptions, "onDoubt"> {
+  /** Called once if the server is still unavailable after a second; absent for no call. */
+  readonly onWaiting?: ((waiting: AwaitedDatabase) => void) | undefined
+}
+
 interface Server {
   readonly version: number
   readonly encoding: string
@@ -60,16 +68,24 @@ const CONNECTIONS = 1 + READERS + 2
 
 /**
  * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for an unavailable
- * server. `onDoubt` is called as `ConnectionsOptions` describes.
+ * server.
  * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too
  * old
  */
-export async function openPostgres(url: string, onDoubt: ConnectionsOptions["onDoubt"]): Promise<Opened> {
+export async function openPostgres(
+  url: string,
+  { onDoubt, onWaiting = () => undefined }: OpeningOptions,
+): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
   const writing = new PostgresConnections({ open: () => pool(url, 1), onDoubt })
   const reading = new PostgresConnections({ open: () => pool(url, READERS), onDoubt })
+  const database = shownDatabase(url)
+  const waiting = setTimeout(
+    () => onWaiting({ database, seconds: START_MS / 1000, code: writing.lostBy ?? "" }),
+    SAID_MS,
+  )
   try {
-    const free = await checkServer(writing, url)
+    const free = await checkServer(writing, url).finally(() => clearTimeout(waiting))
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
     const askedMs = performance.now()
     const [row] = await writing.ask<{ id: string; era: number; alive: number | null; now: number }>(

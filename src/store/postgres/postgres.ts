@@ -19,14 +19,14 @@ import { Group } from "./group.ts"
 import { PostgresHistory } from "./history.ts"
 import { PostgresInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
-import { type Opened, openPostgres } from "./open.ts"
+import { type Opened, type OpeningOptions, openPostgres } from "./open.ts"
 import { PostgresOutputs } from "./outputs.ts"
 import { RolledBackCheck } from "./rolled-back-database.ts"
 import { PostgresRuns } from "./runs.ts"
 import { PostgresUpkeep } from "./upkeep.ts"
 
 /** How a database is used. */
-export interface PostgresOptions extends Observed {
+export interface PostgresOptions extends Observed, Pick<OpeningOptions, "onWaiting"> {
   /** The clocks that decisions use; default: those of the database. */
   readonly clock?: Clock | undefined
   /** Whether no item is claimable while another item of its song is leased; default false. */
@@ -103,7 +103,7 @@ export class PostgresStore extends PostgresHistory implements Store {
       if (isBack) outages.goBack()
       outages.begin(sinceMs)
     })
-    const opened = await openPostgres(url, onDoubt)
+    const opened = await openPostgres(url, { onDoubt, onWaiting: options.onWaiting })
     own.sample(opened.time.serverMs, opened.time.askedMs)
     return new PostgresStore(opened, outages, own, options)
   }

@@ -3,10 +3,12 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { SQL } from "bun"
 
 import { IDLE } from "../../../src/item/stored.ts"
+import { shownDatabase } from "../../../src/store/database-address.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
+import { PROGRAM, textOf } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { type Fate, Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
@@ -175,16 +177,27 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   await store.change(id, ({ item }) => ({ item, work: IDLE }))
 })
 
-withPostgres("a start waits for a server that is away", async () => {
+withPostgres("a start waits for a server that is away, and a command says so and for how long", async () => {
   const { port } = await postgres()
   await using database = await emptyDatabase()
   using proxy = new Proxy(port)
   const url = new URL(database.url)
   url.port = `${proxy.port}`
   proxy.isClosed = true
+  const command = Bun.spawn([...PROGRAM, "token", "list", "--database", url.href], {
+    stdout: "pipe",
+    stderr: "pipe",
+  })
   const opening = PostgresStore.open(url.href)
+  const note = await command.stderr.getReader().read()
+  const said = `Waiting up to 30 s for the database ${shownDatabase(url.href)} (`
+  expect(new TextDecoder().decode(note.value)).toStartWith(said)
   while (proxy.refused < 3) await Bun.sleep(20)
   proxy.isClosed = false
+  expect([await textOf(command.stdout), await command.exited]).toEqual([
+    "There are no tokens: the server serves this machine alone.\n",
+    0,
+  ])
   const store = await opening
   expect(await added(store)).toBe(1)
   await store.close()
