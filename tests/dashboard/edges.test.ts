@@ -64,10 +64,14 @@ page("tags on a phone", () => {
 })
 
 page("titles", () => {
-  test("from right to left begin at their beginning, also where they are cut", async () => {
+  test("have two lines, and from right to left begin at their beginning, also where they are cut", async () => {
     await here.server.add({ song_id: 1, title: "שיר ארוך מאוד על הלילה והכוכבים בשמיים ".repeat(4) })
     await here.server.add({ song_id: 2, title: LONG })
     await open("/", { width: 700 })
+    // The ends of titles often differ: there are two lines for each.
+    await tab.until(`document.querySelectorAll(".row .name").length === 2`)
+    const lines = `[...document.querySelectorAll(".row .name")].map((name) => Math.round(name.offsetHeight / parseFloat(getComputedStyle(name).lineHeight))).join()`
+    expect(await tab.evaluate<string>(lines)).toBe("2,2")
     const directions = `[...document.querySelectorAll(".row .name")].map((name) => getComputedStyle(name).direction).join()`
     await tab.until(`${directions} === "rtl,ltr"`)
   })

@@ -150,6 +150,11 @@ page("a queue of 12,500 items", () => {
     await tab.click(".tools > button")
     const all = await tab.until<string>(`document.querySelector(".bulk button").innerText`)
     expect(all).toMatch(/^Select these [\d,]+$/)
+    // What the buttons say stays within them on a phone.
+    await tab.resize(390)
+    const wide = `[...document.querySelectorAll(".bulk button")].filter((one) => one.scrollWidth > one.clientWidth).length`
+    expect(await tab.evaluate<number>(wide)).toBe(0)
+    await tab.resize(1280)
     await tab.click(".bulk button:nth-of-type(1)")
     const selected = all.replace("Select these ", "")
     await tab.until(`document.querySelector(".bulk p").innerText === "${selected} items selected"`)
