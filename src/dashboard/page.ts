@@ -199,7 +199,7 @@ class Page {
     const what =
       running === 1 && first
         ? runningTitle(first, this.#model.nowMs())
-        : running > 1
+        : running !== null && running > 1
           ? `${Math.round(done)}% of ${count(running)}`
           : ""
     const said = own !== "" ? own : what
@@ -210,7 +210,8 @@ class Page {
       NAME,
     ]
     const title = words.filter((word) => word !== "").join(" · ")
-    return { running, done, isLive, hasFailed: this.#failedUnseen, title }
+    const isRunning = first !== undefined
+    return { isRunning, done, isLive, hasFailed: this.#failedUnseen, title }
   }
 
   /** Moves the focus to the search, also from an item's page. */

@@ -170,6 +170,15 @@ describe("the figures", () => {
     expect(hour[0]).toEqual({ completed: 1, failed: 0 })
   })
 
+  test("a part of a list is never counted as the whole: its figure is unknown until the server has said it", () => {
+    const finished = [ended(1, "completed"), ended(2, "failed")]
+    const ends = { running: null, waiting: item({ id: 9 }), finished: ended(2, "failed") }
+    const lists = { running: [item()], waiting: [item(), item()], finished }
+    const unknown = { running: 1, waiting: null, completed: null, failed: null, hour: [] }
+    expect(talliesOf(lists, nowMs, { ends })).toMatchObject(unknown)
+    expect(talliesOf(lists, nowMs)).toMatchObject({ running: 1, waiting: 2, completed: 1, failed: 1 })
+  })
+
   test("a clock that is ahead of ours does not lose what has just ended", () => {
     const { hour } = talliesOf({ running: [], waiting: [], finished: [ended(-1, "completed")] }, nowMs)
     expect(hour.at(-1)).toEqual({ completed: 1, failed: 0 })

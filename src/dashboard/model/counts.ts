@@ -15,18 +15,18 @@ export interface Bar {
   readonly failed: number
 }
 
-/** Figures of the whole queue. */
+/** Figures of the whole queue; null for one that is not known yet, because only a part of its list is. */
 export interface Tallies {
   /** How many items are running. */
-  readonly running: number
+  readonly running: number | null
   /** How many wait, including retries. */
-  readonly waiting: number
+  readonly waiting: number | null
   /** How many of the running ones make no progress. */
   readonly stalled: number
   /** How many completed within the last hour. */
-  readonly completed: number
+  readonly completed: number | null
   /** How many failed within the last hour, without those that were cancelled. */
-  readonly failed: number
+  readonly failed: number | null
   /** The last hour in steps of five minutes, the oldest first; empty if that is not known. */
   readonly hour: readonly Bar[]
   /** The mean progress of the running items, in percent; 0 when nothing runs. */
@@ -57,9 +57,15 @@ function lastHour(finished: Lists["finished"], nowMs: number) {
   return { ...total, hour }
 }
 
+/** What finished within the last hour, as the server says. */
+const hourOf = ({ last_hour }: Counts) => ({
+  completed: last_hour.completed,
+  failed: last_hour.failed + last_hour.lost,
+})
+
 /**
  * Counts the items of the lists, which follow each update. If the end of a list is not known, the server's
- * figures are used. `nowMs` is the server's clock.
+ * figures are used: a part is never shown as the whole. `nowMs` is the server's clock.
  */
 export function talliesOf(
   { running, waiting, delayed = [], finished }: Omit<Lists, "delayed" | "dueMs"> & Partial<Lists>,
@@ -71,17 +77,12 @@ export function talliesOf(
   const isHourKnown = nowMs - Date.parse(ends.finished?.completed_at ?? "") >= HOUR_MS
   const hour = lastHour(finished, nowMs)
   const isWhole = ends.finished === null || isHourKnown
+  const said = counts ? hourOf(counts) : { completed: null, failed: null }
   return {
-    running: (ends.running && total?.running) ?? running.length,
-    waiting: (ends.waiting && total?.waiting) ?? waiting.length + delayed.length,
+    running: ends.running === null ? running.length : (total?.running ?? null),
+    waiting: ends.waiting === null ? waiting.length + delayed.length : (total?.waiting ?? null),
     stalled: running.filter(({ stalled }) => stalled).length,
-    ...(isWhole || !counts
-      ? hour
-      : {
-          completed: counts.last_hour.completed,
-          failed: counts.last_hour.failed + counts.last_hour.lost,
-          hour: [],
-        }),
+    ...(isWhole ? hour : { ...said, hour: [] }),
     done: running.length === 0 ? 0 : sum / running.length,
   }
 }

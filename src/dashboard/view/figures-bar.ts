@@ -104,7 +104,7 @@ export class FiguresBar {
   /** Shows them as they are now. */
   update(tallies: Tallies, loaded: boolean, done: string, counts: Counts | null): void {
     const { running, waiting, stalled, completed, failed, hour } = tallies
-    const known = (value: number): number | null => (loaded ? value : null)
+    const known = (value: number | null): number | null => (loaded ? value : null)
     this.#running.show(
       known(running),
       stalled > 0 ? `running, ${count(stalled)} stalled` : "running",

@@ -277,7 +277,7 @@ export class Home implements Screen {
   #count(): void {
     const { tallies, loaded, counts, foreseen, workers } = this.#model
     const nowMs = this.#model.nowMs()
-    const isDone = tallies.running + tallies.waiting === 0
+    const isDone = tallies.running === 0 && tallies.waiting === 0
     const done = foreseen.doneMs === null || isDone ? "" : about(foreseen.doneMs, nowMs)
     const pausedAt = counts?.paused_at ?? null
     this.#figures.update(tallies, loaded, done, counts)
@@ -340,7 +340,8 @@ export class Home implements Screen {
   /** Shows the latest failures, and how many there are in the whole queue. */
   #showFailures(how: Pick<ShownSection, "isLoaded" | "isNew" | "isHeld">, items: readonly QueueItem[]): void {
     const total = Math.max(items.length, this.#failedCount())
-    this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: count(total) })
+    const number = this.#model.counts ? count(total) : this.#known("finished", items)
+    this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: number })
     show(this.#allFailures, total > items.length)
     say(this.#allFailures, `Show all ${count(total)}`)
   }

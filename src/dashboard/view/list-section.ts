@@ -56,19 +56,19 @@ export class Idle {
 
   /**
    * Shows how to start a worker that could render something; `waiting` items wait, of which these are the
-   * first.
+   * first. Null means that their number is not known yet.
    */
   update(
     { workers, isKnown }: KnownWorkers,
-    waiting: number,
+    waiting: number | null,
     first: readonly QueueItem[],
     isPaused: boolean,
   ): void {
     const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
     const isUnserved = isKnown && ready === 0 && !isPaused
     const lack =
-      waiting > 0
-        ? `${counted(waiting, "song waits", "songs wait")} for a worker. Start one:`
+      waiting !== 0
+        ? `${waiting === null ? "Songs wait" : counted(waiting, "song waits", "songs wait")} for a worker. Start one:`
         : "Nothing is rendering. Start a worker:"
     const text = isPaused
       ? "The queue is paused, and nothing is rendering."

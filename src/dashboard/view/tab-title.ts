@@ -5,8 +5,8 @@ const EVERY_MS = 1000
 
 /** What the tab's icon and title show. */
 export interface Glance {
-  /** How many items are running. */
-  readonly running: number
+  /** Whether anything is running. */
+  readonly isRunning: boolean
   /** In percent. */
   readonly done: number
   /** Whether what is shown is true now. */
@@ -61,13 +61,13 @@ export class TabTitle {
   }
 
   #draw(glance: Glance): void {
-    const { running, done, isLive, hasFailed, title } = glance
+    const { isRunning, done, isLive, hasFailed, title } = glance
     this.#atMs = Date.now()
     if (document.title !== title) document.title = title
-    const shown = `${running > 0 ? Math.round(done) : "-"} ${isLive} ${hasFailed}`
+    const shown = `${isRunning ? Math.round(done) : "-"} ${isLive} ${hasFailed}`
     if (shown === this.#shown) return
     this.#shown = shown
-    const picture = running > 0 || hasFailed || !isLive ? drawn(glance) : null
+    const picture = isRunning || hasFailed || !isLive ? drawn(glance) : null
     this.#link.href = picture ?? this.#still
   }
 }
