@@ -72,16 +72,24 @@ export class Reasons {
    */
   set(reason: Reason, holds: boolean, detail = ""): void {
     const known = this.#held.get(reason)
-    const held = { reason, since: known?.since ?? new Date().toISOString(), detail }
-    if (holds) this.#held.set(reason, held)
-    else this.#held.delete(reason)
-    if ((known !== undefined) === holds) return
+    if (known && holds) this.#held.set(reason, { ...known, detail })
+    else if (holds) this.#begin({ reason, since: new Date().toISOString(), detail })
+    else if (known) this.#end(known)
+  }
+
+  #begin(held: HeldReason): void {
+    this.#held.set(held.reason, held)
     // Measured with a clock that does not jump, because a jump is a reason, too.
+    this.#beganMs.set(held.reason, performance.now())
+    this.#onChange(held, true, 0)
+  }
+
+  #end(held: HeldReason): void {
     const nowMs = performance.now()
-    const beganMs = this.#beganMs.get(reason) ?? nowMs
-    if (holds) this.#beganMs.set(reason, nowMs)
-    else this.#beganMs.delete(reason)
-    this.#onChange(known ?? held, holds, nowMs - beganMs)
+    const beganMs = this.#beganMs.get(held.reason) ?? nowMs
+    this.#held.delete(held.reason)
+    this.#beganMs.delete(held.reason)
+    this.#onChange(held, false, nowMs - beganMs)
   }
 
   /** The names of the reasons that hold now, the oldest first; empty while all is well. */

@@ -6,6 +6,13 @@ export interface Service {
   stop(): Promise<void>
 }
 
+/**
+ * The time between two turns of all that looks about once a second, in milliseconds. Because all of it takes its
+ * turns at the same times, a server at rest is woken about once a second; and what another process changed, as a
+ * token, is noticed within a second, even if the turn is a little late.
+ */
+export const BEAT_MS = 900
+
 /** Work that is repeated. */
 export interface Repetition {
   /** Begins no further turn; resolves once the turn that is under way has ended. */

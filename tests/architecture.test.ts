@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
+import { BEAT_MS } from "../src/service.ts"
 import { membersOf, promisedBy } from "./members.ts"
 import { type Rule, RULES } from "./places.ts"
 
@@ -301,8 +302,9 @@ test("the table of timers names each service that repeats itself, and how often"
   const shown = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
   const timers = files.flatMap((file) => {
     const [, name] = /^export class (\w+) extends Repeating\b/m.exec(read(file)) ?? []
-    const [, ms = ""] = /^const TURN_MS = ([\d_]+)$/m.exec(read(file)) ?? []
-    return name === undefined ? [] : [{ name, every: shown(Number(ms.replaceAll("_", ""))) }]
+    const [, beats = "1"] = /^const TURN_MS = (\d+) \* BEAT_MS$/m.exec(read(file)) ?? []
+    const [, ms = Number(beats) * BEAT_MS] = /^const TURN_MS = ([\d_]+)$/m.exec(read(file)) ?? []
+    return name === undefined ? [] : [{ name, every: shown(Number(String(ms).replaceAll("_", ""))) }]
   })
   expect(timers.length).toBeGreaterThan(8)
   const rowOf = ({ name }: { name: string }) =>

@@ -1,9 +1,7 @@
-import { every, type Repetition, type Service } from "../service.ts"
+import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { Access, TokenRow } from "../store/contract/access.ts"
 import { isToken } from "../token.ts"
 
-/** How often the database is checked for tokens that were created, revoked or have expired. */
-const LOOK_MS = 500
 /** The use of a token is stored at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
 
@@ -50,7 +48,7 @@ export class Tokens implements Service {
 
   /** Reads the tokens, and then each change of them. Let no caller in before it has resolved. */
   async start(): Promise<void> {
-    this.#looking ??= every(LOOK_MS, () => this.look(), this.#options.onError)
+    this.#looking ??= every(BEAT_MS, () => this.look(), this.#options.onError)
     await this.look()
   }
 

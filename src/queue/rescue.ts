@@ -1,11 +1,10 @@
 import type { Bus } from "../bus/bus.ts"
 import { rescued } from "../item/lease.ts"
 import { stalled } from "../item/stalled.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 import type { Decide, Due, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 
-const TURN_MS = 500
 /** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
 
@@ -31,7 +30,7 @@ export class Rescue extends Repeating {
   readonly #options: RescueOptions
 
   constructor(store: Items & Life, bus: Bus, options: RescueOptions) {
-    super(TURN_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#store = store
     this.#bus = bus
     this.#options = options

@@ -16,7 +16,7 @@ import {
 import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
 import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { Change } from "../item/stored.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
@@ -26,7 +26,6 @@ import { type Introduction, KnownWorkers } from "./known-workers.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
-const TURN_MS = 500
 /**
  * How long a new claim of a drained worker waits for its answer, if it would otherwise have waited for an
  * item.
@@ -120,7 +119,7 @@ export class Workers implements Service {
 
   /** From now on waiting claims are also woken for items whose time has come. */
   async start(): Promise<void> {
-    if (!this.#draining) this.#turns = every(TURN_MS, () => this.#waiting.look(), this.#options.onError)
+    if (!this.#draining) this.#turns = every(BEAT_MS, () => this.#waiting.look(), this.#options.onError)
   }
 
   /** Answers the waiting claims. Later claims are answered at once. */

@@ -1,6 +1,5 @@
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 
-const TURN_MS = 500
 /** The size of the file in bytes: room for the results of thousands of renders. */
 export const BALLAST_BYTES = 8 * 1024 * 1024
 /** With less free room than this, the disk is full: a single transaction can need it. */
@@ -37,7 +36,7 @@ export class Ballast extends Repeating {
   #isFull = false
 
   constructor(options: BallastOptions) {
-    super(TURN_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#options = options
   }
 

@@ -1,8 +1,6 @@
 import type { Reasons } from "../health.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 import { FAULTS, type Life } from "../store/contract/life.ts"
-
-const TURN_MS = 1000
 
 /** What is called when the database has a fault. */
 export interface DatabaseCheckOptions {
@@ -19,7 +17,7 @@ export class DatabaseCheck extends Repeating {
   readonly #options: DatabaseCheckOptions
 
   constructor(life: Life, reasons: Reasons, options: DatabaseCheckOptions) {
-    super(TURN_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#life = life
     this.#reasons = reasons
     this.#options = options

@@ -1,9 +1,10 @@
 import type { Reasons } from "../health.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 
-const TURN_MS = 1000
 /** How often it checks while few descriptors are left. */
 const FEW_TURN_MS = 100
+/** It checks so often until many were left for this long. */
+const MANY_MS = 1000
 /**
  * When no descriptor is left, new connections wait for this time. Then some are accepted and refused with a
  * message.
@@ -69,7 +70,7 @@ export class Descriptors extends Repeating {
   areFew = false
 
   constructor(reasons: Reasons, options: DescriptorsOptions) {
-    super(TURN_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }
@@ -90,7 +91,7 @@ export class Descriptors extends Repeating {
     let fewMs = Number.NEGATIVE_INFINITY
     while (!this.isStopped) {
       if (this.#look()) fewMs = nowMs()
-      if (nowMs() - fewMs >= TURN_MS) return
+      if (nowMs() - fewMs >= MANY_MS) return
       await sleep(FEW_TURN_MS)
     }
   }

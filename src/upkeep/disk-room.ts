@@ -1,7 +1,7 @@
 import type { Reasons } from "../health.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 
-const TURN_MS = 10_000
+const TURN_MS = 11 * BEAT_MS
 /** With less free room than this, the disk counts as nearly full. */
 const LOW_BYTES = 256 * 1024 * 1024
 
@@ -13,7 +13,7 @@ export interface DiskOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Checks every 10 s how much room is free on the disk of the database. */
+/** Checks about every 10 s how much room is free on the disk of the database. */
 export class DiskRoom extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions

@@ -1,9 +1,8 @@
 import type { Reasons } from "../health.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 
-const TURN_MS = 1000
 /** The reported lag is the largest one of this many turns, so that `/health` does not miss a short one. */
-const TURNS = 15
+const TURNS = 17
 /** With this lag, the server is degraded. */
 const LAG_MS = 5000
 /**
@@ -38,14 +37,14 @@ export class EventLoop extends Repeating {
   #jumpedMs = Number.NEGATIVE_INFINITY
 
   constructor(reasons: Reasons, options: EventLoopOptions) {
-    super(TURN_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
     this.#turnedMs = options.steadyMs()
     this.#aheadMs = options.nowMs() - this.#turnedMs
   }
 
-  /** The longest time that the event loop delayed a timer within the last 15 s, in milliseconds. */
+  /** The longest time that the event loop delayed a timer within about the last 15 s, in milliseconds. */
   get lagMs(): number {
     return Math.max(0, ...this.#lags)
   }

@@ -1,7 +1,7 @@
 import type { Reasons } from "../health.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 
-const TURN_MS = 5000
+const TURN_MS = 6 * BEAT_MS
 
 /** The newest event of the history, and the newest one that was read for the streams. */
 export interface MissedRingsOptions {
@@ -16,7 +16,7 @@ export interface MissedRingsOptions {
 }
 
 /**
- * Checks every 5 s whether the streams get what is stored. A lost notification would delay updates until the
+ * Checks about every 5 s whether the streams get what is stored. A lost notification would delay updates until the
  * next one. If this happens, `/health` reports it, and the bell is rung again.
  */
 export class MissedRings extends Repeating {

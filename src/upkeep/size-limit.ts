@@ -1,12 +1,12 @@
 import type { Bus } from "../bus/bus.ts"
-import { Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../service.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
 
 /** How often it checks how large the database is, in milliseconds. */
-const TURN_MS = 2000
+const TURN_MS = 2 * BEAT_MS
 /**
  * Above this part of the limit, it reports that the limit is near. When it makes room, it stops at this part.
  */
