@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { basename, extname, resolve } from "node:path"
 
 import { wantsColour } from "../config/colour-and-motion.ts"
@@ -6,7 +6,7 @@ import { listFlag, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
-import { printable, safeJson } from "../text.ts"
+import { printable, safeJson, shellWord } from "../text.ts"
 import { checkedBody } from "./checked-body.ts"
 import {
   clientOf,
@@ -44,6 +44,19 @@ function totalsFlag({ flags }: Arguments): Record<string, number> | undefined {
   return pairs.length > 0 ? Object.fromEntries(pairs) : undefined
 }
 
+/** Refuses what is no file. @throws AppError `invalid` */
+function refuseNoFile(word: string): void {
+  const found = statSync(word, { throwIfNoEntry: false })
+  if (!found) throw new AppError("invalid", `"${word}" is neither a song's number nor a file`)
+  if (!found.isDirectory()) return
+  const path = word.replace(/\/+$/, "")
+  const typed = /^[\w./-]*$/.test(path) ? path : shellWord(path)
+  throw new AppError(
+    "invalid",
+    `"${word}" is a folder; name its files, as in: track-studio add ${typed}/*.wav`,
+  )
+}
+
 /**
  * The song that a word names. If the word is a file, the leading digits are the song's number and the rest is
  * the title.
@@ -54,7 +67,7 @@ function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id"
     if (song !== undefined) throw new AppError("invalid", `--song is for files; "${word}" is already a song`)
     return { song_id: Number(word) }
   }
-  if (!existsSync(word)) throw new AppError("invalid", `"${word}" is neither a song's number nor a file`)
+  refuseNoFile(word)
   const name = basename(word, extname(word))
   const [, digits, rest = name] = /^0*([1-9]\d{0,14})(?:[\s._-]+(.*))?$/s.exec(name) ?? []
   if (song === undefined && digits === undefined) {
@@ -88,7 +101,7 @@ function wanted(given: Arguments): NewItem[] {
     const found = songOf(word, song)
     const all = { ...found.metadata, ...metadata }
     const data = Object.keys(all).length > 0 ? { metadata: all } : {}
-    return checkedBody(NewItem, { ...found, ...Object.fromEntries(set), ...data })
+    return checkedBody(NewItem, { ...found, ...Object.fromEntries(set), ...data }, given)
   })
 }
 
@@ -104,7 +117,7 @@ export const addCommand: Command = {
   usage: {
     line: "add SONG_ID|FILE...",
     about: `Adds songs to the queue. A file's name begins with the song's number, or --song gives it; the rest of
-the name is the title, and metadata.path holds the whole path.`,
+the name is the title, and metadata.path holds the whole path. For a folder, name its files: songs/*.wav.`,
     settings: ["server", "token-file"],
     flags: {
       priority: { type: "string", placeholder: "N", help: "higher numbers run first; default 0" },

@@ -14,11 +14,28 @@ function distance(from: string, to: string): number {
   return row[to.length] ?? 0
 }
 
+const lettersOf = (word: string): string => word.toLowerCase().replace(/^-+/, "")
+
+/** What other programs, or the page, call what has another name here. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ["db", "database"],
+  ["delete", "remove"],
+  ["info", "show"],
+  ["ls", "list"],
+  ["mv", "move"],
+  ["rm", "remove"],
+  ["start", "serve"],
+  ["stop", "cancel"],
+  ["tail", "logs"],
+  ["unpause", "resume"],
+])
+
 /** `; did you mean "list"?` when one of the words is likely to be what was meant, otherwise nothing. */
 export function didYouMean(typed: string, words: readonly string[]): string {
   const near = words
     .map((word) => ({ word, far: distance(typed.toLowerCase(), word) }))
-    .filter(({ word, far }) => far <= Math.max(1, Math.floor(word.replace(/^-+/, "").length / 3)))
+    .filter(({ word, far }) => far <= Math.max(1, Math.floor(lettersOf(word).length / 3)))
     .sort((a, b) => a.far - b.far)
-  return near[0] === undefined ? "" : `; did you mean "${near[0].word}"?`
+  const meant = near[0]?.word ?? words.find((word) => lettersOf(word) === OTHER_WORDS.get(lettersOf(typed)))
+  return meant === undefined ? "" : `; did you mean "${meant}"?`
 }

@@ -5,7 +5,7 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"
-import { checkedBody } from "./checked-body.ts"
+import { checkedBody, MARKS } from "./checked-body.ts"
 import { clientOf, type Command, eitherOf, integerFlag, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -19,15 +19,6 @@ const TEXTS = {
   "video-file": "video_file_path",
   thumbnail: "thumbnail_path",
 } as const
-
-const FLAGS = ["image_issue", "lyrics_issue", "timing_issue", "none"]
-const [STATUS, PROGRESS, FLAG] = [eitherOf(STATUSES), "0 to 100", eitherOf(FLAGS)]
-/** The words that a key takes, if it does not take any text or number. */
-const ALLOWED = new Map([
-  ["status", STATUS],
-  ["progress", PROGRESS],
-  ["flag", FLAG],
-])
 
 /** Ends the lease of an item for its worker. @throws AppError `invalid`; ServerError */
 async function ended(client: Client, held: Held, { status, ...rest }: ItemChange): Promise<QueueItem> {
@@ -49,14 +40,14 @@ export const setCommand: Command = {
     about: "Changes an item. What no flag names stays as it is.",
     settings: ["server", "token-file"],
     flags: {
-      status: { type: "string", placeholder: "STATUS", choices: STATUSES, help: STATUS },
+      status: { type: "string", placeholder: "STATUS", choices: STATUSES, help: eitherOf(STATUSES) },
       step: { type: "string", placeholder: "TEXT", help: "the current step" },
-      progress: { type: "string", placeholder: "N", help: PROGRESS },
+      progress: { type: "string", placeholder: "N", help: "0 to 100" },
       message: { type: "string", placeholder: "TEXT", help: "message shown to viewers" },
       error: { type: "string", placeholder: "TEXT", help: "the error message" },
       title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },
       priority: { type: "string", placeholder: "N", help: "higher numbers run first" },
-      flag: { type: "string", placeholder: "FLAG", choices: FLAGS, help: FLAG },
+      flag: { type: "string", placeholder: "FLAG", choices: MARKS, help: eitherOf(MARKS) },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
       lease: {
@@ -80,7 +71,7 @@ export const setCommand: Command = {
     if (named.length === 0) {
       throw new AppError("invalid", "nothing to set; name at least one flag, such as --priority 5")
     }
-    const set = checkedBody(ItemChange, Object.fromEntries(named), ALLOWED)
+    const set = checkedBody(ItemChange, Object.fromEntries(named), given)
     const token = textFlag(given.flags, "lease")
     const client = clientOf(given)
     const item = token === undefined ? await client.update(id, set) : await ended(client, { id, token }, set)

@@ -25,15 +25,23 @@ export const colourless: Style = (text) => text
 /** How many columns a text takes. */
 export type WidthOf = (text: string) => number
 
+let segmenter: Intl.Segmenter | undefined
+
+/** What the eye takes for one character each, such as an emoji of several people. */
+const charactersOf = (text: string): Iterable<{ readonly segment: string }> => {
+  segmenter ??= new Intl.Segmenter()
+  return segmenter.segment(text)
+}
+
 /** The text cut to a width, with an ellipsis if something is missing. */
 export function cut(text: string, width: number, widthOf: WidthOf): string {
   if (widthOf(text) <= width) return text
   let kept = ""
   let taken = 0
-  for (const character of text) {
-    const wide = widthOf(character)
+  for (const { segment } of charactersOf(text)) {
+    const wide = widthOf(segment)
     if (taken + wide > width - 1) break
-    kept += character
+    kept += segment
     taken += wide
   }
   return width > 0 ? `${kept}…` : ""

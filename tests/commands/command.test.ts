@@ -96,6 +96,9 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["frobnicate"], 'unknown command "frobnicate"'],
   [["wacth"], 'unknown command "wacth"; did you mean "watch"?'],
   [["stats1"], 'unknown command "stats1"; did you mean "stats"?'],
+  [["rm", "1"], 'unknown command "rm"; did you mean "remove"?'],
+  [["delete", "1"], 'unknown command "delete"; did you mean "remove"?'],
+  [["serve", "--db", "x"], 'unknown flag --db; did you mean "--database"?'],
   [["help", "lsit"], 'unknown command "lsit"; did you mean "list"?'],
   [[""], 'unknown command ""'],
   [["toString"], 'unknown command "toString"'],
@@ -113,10 +116,10 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--priority", "--json"], "--priority needs a value: --priority N"],
   [["add", "1", "--json=yes"], "--json takes no value"],
   [["add", "1", "--priority", "high"], '--priority must be a whole number, not "high"'],
-  [["add", "0"], "song_id cannot be 0"],
-  [["add", "1", "--attempts", "0"], "max_attempts cannot be 0"],
+  [["add", "0"], "SONG_ID must be a whole number from 1 to 9007199254740991, not 0"],
+  [["add", "1", "--attempts", "0"], "--attempts must be a whole number from 1 to 100, not 0"],
   [["add", "1", "--in", "soon"], '--in must be a time such as 90s, 10m or 2h, not "soon"'],
-  [["add", "1", "--in", "25h"], "available_in cannot be 90000"],
+  [["add", "1", "--in", "25h"], '--in must be 24h at most, not "25h"'],
   [["add", "1", "--metadata", "take"], '--metadata must be key=value, not "take"'],
   [["add", "1", "--song", "2"], '--song is for files; "1" is already a song'],
   [["add", "1", "2", "--idempotency-key", "k"], "--idempotency-key is for one song at a time"],
@@ -130,14 +133,14 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["set"], "missing ID"],
   [["set", "1"], "nothing to set; name at least one flag, such as --priority 5"],
   [["set", "9".repeat(20)], /^ID must be a whole number, not "9+"$/],
-  [["set", "1", "--progress", "500"], "progress cannot be 500; it can be 0 to 100"],
+  [["set", "1", "--progress", "500"], "--progress must be a whole number from 0 to 100, not 500"],
   [
     ["set", "1", "--status", "done"],
-    'status cannot be "done"; it can be queued, processing, completed, failed or retrying',
+    '--status must be queued, processing, completed, failed or retrying, not "done"',
   ],
   [
     ["set", "1", "--flag", "ugly"],
-    'flag cannot be "ugly"; it can be image_issue, lyrics_issue, timing_issue or none',
+    '--flag must be image_issue, lyrics_issue, timing_issue or none, not "ugly"',
   ],
   [["show"], "missing ID"],
   [["cancel"], "missing ID"],
@@ -170,8 +173,12 @@ for (const [args, said] of WRONG_USAGE) {
     fails(args, 2, said))
 }
 
-test("a wrong usage that only the server notices is exit 2, too", () =>
-  fails(["add", "1", "--title", "x".repeat(20_000)], 2, /^title /))
+test("a value that is too long is wrong usage, and the sentence names only its beginning", () =>
+  fails(
+    ["add", "1", "--title", "x".repeat(20_000)],
+    2,
+    /^--title must be text of at most 16384 bytes, not "x{57}\.{3}"$/,
+  ))
 
 test("set without a flag stores nothing", async () => {
   const id = await server.add()

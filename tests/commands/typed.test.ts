@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { ServerError } from "../../src/client/client.ts"
@@ -63,6 +63,13 @@ test("the name of a file gives the song and the title, unless the flags do", asy
   expect((await add("lights.wav")).code).toContain("does not begin with the song's number")
   expect((await add("none.wav")).code).toContain("neither a song's number nor a file")
   expect((await ran(addCommand, "7", "--song", "3")).code).toContain("already a song")
+  mkdirSync(join(folder.path, "5 my songs"))
+  // A folder is no song, even if its name begins with a number.
+  const files = `name its files, as in: track-studio add '${folder.path}/5 my songs'/*.wav`
+  for (const flags of [[], ["--song", "3"]])
+    expect((await add("5 my songs/", ...flags)).code).toEndWith(`is a folder; ${files}`)
+  expect((await ran(addCommand, folder.path)).code).toEndWith(`track-studio add ${folder.path}/*.wav`)
+  expect(asked).toHaveLength(5)
 })
 
 test("each item that is named is tried once, and one refusal makes the exit code 1", async () => {
@@ -107,7 +114,7 @@ test("an item is changed by the keys that were named, and a lease that a worker 
   expect((await ran(setCommand, ...lease, "--priority", "3")).code).toContain("--lease takes")
   expect((await ran(setCommand, "7")).code).toContain("nothing to set")
   expect((await ran(setCommand, "7", "--progress", "101")).code).toBe(
-    "progress cannot be 101; it can be 0 to 100",
+    "--progress must be a whole number from 0 to 100, not 101",
   )
 })
 

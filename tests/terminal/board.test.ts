@@ -271,6 +271,9 @@ test("text is cut and padded by the columns it takes", () => {
   expect(cut("日本語", 5, Bun.stringWidth)).toBe("日本…")
   expect(cut("日本語", 4, Bun.stringWidth)).toBe("日…")
   expect(cut("abc", 0, Bun.stringWidth)).toBe("")
+  // One person of a family would be joined to the ellipsis.
+  expect(cut("👩‍👩‍👧‍👦🇩🇪 band", 5, Bun.stringWidth)).toBe("👩‍👩‍👧‍👦🇩🇪…")
+  expect(cut("👩‍👩‍👧‍👦🇩🇪 band", 4, Bun.stringWidth)).toBe("👩‍👩‍👧‍👦…")
   expect(field("日本", 6, Bun.stringWidth)).toBe("日本  ")
   expect(field("7", 3, Bun.stringWidth, "right")).toBe("  7")
 })
