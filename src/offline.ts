@@ -1,4 +1,3 @@
-import { digest, newToken } from "./access/secret.ts"
 import { AppError } from "./errors.ts"
 import type { Access } from "./store/contract/access.ts"
 import type { AwaitedDatabase } from "./store/contract/store.ts"
@@ -14,10 +13,6 @@ export interface OpenAccess {
   readonly access: Access
   /** The path of the database if it was created now; null if it existed. */
   readonly created: string | null
-  /** SHA-256 of a text, in hex. */
-  readonly digest: (text: string) => string
-  /** A new token. */
-  readonly newToken: () => string
   /** Closes the database. */
   close(): void | Promise<void>
 }
@@ -34,12 +29,12 @@ export async function openAccess(
 ): Promise<OpenAccess> {
   // Loaded here, so that commands that talk to a server do not pay for it.
   if (isPostgres(database)) {
-    const { openAccessBeside } = await import("./store/postgres/open-tokens.ts")
-    const store = await openAccessBeside(database, onWaiting)
-    return { access: store.access, created: null, close: () => store.close(), digest, newToken }
+    const { PostgresStore } = await import("./store/postgres/postgres.ts")
+    const store = await PostgresStore.open(database, { onWaiting })
+    return { access: store.access, created: null, close: () => store.close() }
   }
   const { openAccessBeside } = await import("./store/sqlite/open-tokens.ts")
-  return { ...openAccessBeside(database, isNewAllowed), digest, newToken }
+  return openAccessBeside(database, isNewAllowed)
 }
 
 /** @throws AppError `invalid` for a database on PostgreSQL, which has its own programs for this */

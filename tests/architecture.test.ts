@@ -159,13 +159,13 @@ test("the map names the core as it is checked", () => {
   expect(names.split(", ")).toEqual(CORE.toSorted())
 })
 
-test("only the composition root chooses a store and a bus", () => {
+test("only the composition roots choose a store and a bus: that of the server, and that of commands", () => {
   const choosing = files.filter(
     (file) =>
       !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
       /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/serve/bus.ts", "src/serve/database.ts"])
+  expect(choosing).toEqual(["src/offline.ts", "src/serve/bus.ts", "src/serve/database.ts"])
 })
 
 test("only the configuration reads the environment", () => {

@@ -14,8 +14,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "newest-map", "node", "service", "store/contract/access", "token"] },
   "access/redis-rate-limit": { own: ["access", "service"], packages: ["bun"] },
-  offline: { own: ["access", "errors", "store"] },
-  machine: { own: [], packages: ["node:fs", "node:os"] },
+  offline: { own: ["errors", "store"] },
+  machine: { own: [], packages: ["node:fs"] },
   "machine/libc": { own: [], packages: ["bun:ffi"] },
   upkeep: {
     own: [
@@ -119,7 +119,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:dns/promises", "node:fs", "node:http", "node:https", "node:path", "node:tls"],
   },
   "doctor/machine": {
-    own: ["doctor", "store/database-address", "text"],
+    own: ["doctor", "machine", "store/database-address", "text"],
     packages: ["node:child_process", "node:fs"],
   },
   runner: {
@@ -138,7 +138,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/move-database": { own: ["commands", "config", "errors", "offline", "text"] },
   "commands/note-waiting": { own: ["commands", "store/contract/store", "text"] },
   "commands/restore": { own: ["commands", "config", "offline", "text"] },
-  "commands/token": { own: ["commands", "config", "errors", "offline", "store/contract/access", "text"] },
+  "commands/token": {
+    own: ["access/secret", "commands", "config", "errors", "offline", "store/contract/access", "text"],
+  },
   "commands/serve": { own: ["config", "serve", "commands"] },
   "dashboard/model": { own: ["cause", "item", "text", "wire"] },
   "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text", "token"] },
@@ -165,6 +167,6 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "version",
       "webhooks",
     ],
-    packages: ["node:fs", "node:path"],
+    packages: ["node:fs", "node:os", "node:path"],
   },
 }

@@ -1,3 +1,4 @@
+import { digest, newToken } from "../access/secret.ts"
 import { setting, textFlag } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
@@ -55,7 +56,7 @@ function draftOf(given: Arguments): Omit<TokenDraft, "hash"> {
 }
 
 async function create(draft: Omit<TokenDraft, "hash">, opened: OpenAccess): Promise<void> {
-  const { access, created, digest, newToken } = opened
+  const { access, created } = opened
   const { item, role, expires_at } = draft
   const secret = newToken()
   if (created !== null) note(`There was no database at ${created}; it was created.`)

@@ -1,7 +1,7 @@
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
 import { counted } from "../text.ts"
-import { type Patient, SILENCES } from "./exchange.ts"
+import { hostOf, type Patient, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
 const DAY_MS = 86_400_000
@@ -17,7 +17,7 @@ function plainly(error: Error): string {
 
 /** The TLS connection, or the reason why there is none. */
 function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
-  const host = url.hostname.replace(/^\[|\]$/g, "")
+  const host = hostOf(url)
   return new Promise((resolve) => {
     const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
     const socket = connect({ host, port: Number(url.port || 443), rejectUnauthorized: false, ...servername })
@@ -39,7 +39,7 @@ export async function certificateOf(patient: Patient): Promise<Finding> {
   const days = Math.floor((end.getTime() - patient.now()) / DAY_MS)
   const until = `until ${end.toISOString().slice(0, 10)}`
   if (days < 0) return faulty(about, "certificate_bad", `expired: it was valid ${until}`)
-  if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${reasonOf(refused)}`)
+  if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${refusalWords(refused)}`)
   if (days < RENEWAL_DAYS)
     return faulty(about, "certificate_ends", `valid ${until}, for ${counted(days, "more day")}`)
   return good(about, `valid ${until}`)
@@ -52,7 +52,7 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its signer is unknown here, or its chain is not sent",
 }
 
-const reasonOf = (refused: Error | string): string => {
+const refusalWords = (refused: Error | string): string => {
   const code = typeof refused === "string" ? refused : "code" in refused ? String(refused.code) : ""
   return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
 }

@@ -74,6 +74,13 @@ export interface Answer {
   readonly reason: string
 }
 
+/** The host of an address, without the brackets around an IPv6 address. */
+export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "")
+
+/** What a program answered that may not be the server. */
+export const answerWords = ({ status }: Answer): string =>
+  status === 0 ? "there is no answer" : `the answer is ${status}`
+
 function requestOf(
   { url, token }: Patient,
   { method = "GET", path, headers, from, isNamed = true }: Request,
@@ -81,7 +88,7 @@ function requestOf(
   const send = url.protocol === "https:" ? secure : plain
   return send({
     agent: false,
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    hostname: hostOf(url),
     port: url.port || (url.protocol === "https:" ? 443 : 80),
     method,
     ...(from !== undefined && { localAddress: from }),
@@ -96,7 +103,7 @@ function requestOf(
   })
 }
 
-const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
+const codeOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
 
 /** More bytes than any answer that is requested here has. Another program may send without an end. */
 const MAX_LENGTH = 4 * 1024 * 1024
@@ -121,7 +128,7 @@ class Exchange {
         this.#begin(answer)
         this.#end("whole")
       })
-      .on("error", (error) => this.#end("broken", reasonOf(error)))
+      .on("error", (error) => this.#end("broken", codeOf(error)))
     if (request.unfinished === undefined) this.#request.end()
     else this.#request.write(request.unfinished)
   }
@@ -131,7 +138,7 @@ class Exchange {
     this.#headMs = performance.now() - this.#startedMs
     answer.on("data", (bytes: Buffer) => this.#take(bytes))
     answer.on("end", () => this.#end("whole"))
-    answer.on("error", (error) => this.#end("broken", reasonOf(error)))
+    answer.on("error", (error) => this.#end("broken", codeOf(error)))
     this.#take(Buffer.alloc(0))
   }
 

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 
+import { FOR_STREAMS } from "../machine/machine.ts"
 import { isPostgres, shownDatabase } from "../store/database-address.ts"
 import { printable } from "../text.ts"
 import { examinedDisk } from "./disk.ts"
@@ -8,9 +9,6 @@ import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 /** The file descriptors for ten thousand streams, and for the server itself. */
 const LEAST_DESCRIPTORS = 12_500
-
-/** The part of the descriptors that streams may take. */
-const FOR_STREAMS = 0.8
 
 const ANSWER_MS = 10_000
 
@@ -77,7 +75,7 @@ const PROGRAMS = [
 ] as const
 
 /** Which of the programs are installed, and in which version. */
-export const programs = (): Promise<Finding[]> =>
+const programs = (): Promise<Finding[]> =>
   Promise.all(
     PROGRAMS.map(async ({ about, args, need }) => {
       const text = await said(about, args)
@@ -92,7 +90,7 @@ export const programs = (): Promise<Finding[]> =>
 const UNITS = ["track-studio", "track-studio-worker"] as const
 
 /** The state of the units of systemd. */
-export const units = (): Promise<Finding[]> => Promise.all(UNITS.map(unit))
+const units = (): Promise<Finding[]> => Promise.all(UNITS.map(unit))
 
 async function unit(name: string): Promise<Finding> {
   const text = await said("systemctl", [

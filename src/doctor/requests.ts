@@ -1,7 +1,17 @@
 import { lookup } from "node:dns/promises"
 
 import { printable } from "../text.ts"
-import { type Answer, exchange, isHere, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import {
+  type Answer,
+  answerWords,
+  exchange,
+  hostOf,
+  isHere,
+  isLimit,
+  type Patient,
+  refusalIn,
+  saidIn,
+} from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** No item has the largest possible number, so a request for it changes nothing. */
@@ -19,18 +29,14 @@ const CHANGES = { POST: NOTHING, PUT: "/queue/9007199254740991", DELETE: "/queue
 
 const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
 
-/** What another program answered in place of the server. */
-const insteadOf = ({ status }: Answer): string =>
-  status === 0 ? "there is no answer" : `the answer is ${status}`
-
 /** Whether refusals come from the server itself: workers act on their contents. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
   for (const [method, path] of Object.entries(CHANGES)) {
     const answer = await exchange(patient, { method, path, isNamed: false })
     if (isOurs(answer)) continue
-    if (answer.status === 0) return unknown(about, `${method}: ${insteadOf(answer)}`)
-    const what = `${method}: ${insteadOf(answer)}, not from the server`
+    if (answer.status === 0) return unknown(about, `${method}: ${answerWords(answer)}`)
+    const what = `${method}: ${answerWords(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
   }
   return good(about, "come from the server itself, even refusals")
@@ -46,7 +52,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, { origin: `https://${FOREIGN}` }),
   ])
   const foreigner = [unasked, own, same, foreign].find((answer) => !isOurs(answer))
-  if (foreigner) return [unknown("strangers", `the server was not asked: ${insteadOf(foreigner)}`)]
+  if (foreigner) return [unknown("strangers", `the server was not asked: ${answerWords(foreigner)}`)]
   // A server may refuse the change for other reasons as well.
   const { error: otherwise } = refusalIn(unasked)
   const isRefused = (answer: Answer): boolean => {
@@ -94,7 +100,7 @@ const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/
 /** Whether an address leads only to this machine, as that of a tunnel does. */
 async function isNear(url: URL): Promise<boolean> {
   if (isHere(url)) return true
-  const found = await lookup(url.hostname.replace(/^\[|\]$/g, ""), { all: true }).catch(() => [])
+  const found = await lookup(hostOf(url), { all: true }).catch(() => [])
   return found.some(({ address }) => LOOPBACK.test(address))
 }
 
@@ -154,12 +160,12 @@ export async function accountOf(
   if (isLimit(answer))
     return {
       isIn: false,
-      findings: [faulty("access", "limited", `${insteadOf(answer)}, not from the server`)],
+      findings: [faulty("access", "limited", `${answerWords(answer)}, not from the server`)],
     }
   const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
   const finding = isLost
     ? faulty("access", "token_lost", "a token was sent, but does not reach the server")
-    : faulty("access", "not_let_in", error || `the answer is ${status}`)
+    : faulty("access", "not_let_in", error || answerWords(answer))
   return { isIn: false, findings: [finding] }
 }
 
@@ -184,7 +190,7 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
       "query_lost",
       "do not arrive: filters and tickets do not work, without any error",
     )
-  return unknown("queries", insteadOf(answer))
+  return unknown("queries", answerWords(answer))
 }
 
 /** Long enough that two answers have different times. */

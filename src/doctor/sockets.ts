@@ -1,4 +1,4 @@
-import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, answerWords, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
 /** A socket that watches an item which is never added, so that nothing is sent. */
@@ -49,8 +49,7 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   const { status } = answer
   if (status === 101) return faulty(about, "not_upgraded", "they open, but no message arrives")
   const { error, code } = refusalIn(answer)
-  const what = error || (status === 0 ? "there is no answer" : `the answer is ${status}`)
-  const says = `do not open: ${what}`
+  const says = `do not open: ${error || answerWords(answer)}`
   if (isLimit(answer)) return faulty(about, "limited", says)
   if (code !== "forbidden") return faulty(about, "not_upgraded", says)
   // A caller who may watch is refused if the server sees another host or another scheme than the page has.

@@ -1,6 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs"
 import { open } from "node:fs/promises"
-import { hostname } from "node:os"
 
 /** A reserved file is written in pieces of this size. */
 const PIECE_BYTES = 64 * 1024
@@ -8,11 +7,11 @@ const PIECE_BYTES = 64 * 1024
 /** How many descriptors are held in reserve. */
 const RESERVED = 8
 
-/** The name of this machine. */
-export const machineName = (): string => hostname()
-
 /** If less than this part of all descriptors is left, they are few. */
 export const FEW = 0.1
+
+/** The part of all descriptors that streams may take. */
+export const FOR_STREAMS = 0.8
 
 /** A few descriptors in reserve, and how many are left beside them. */
 export class SpareDescriptors {

@@ -1,6 +1,7 @@
 import type { Client, Held } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { type Span, spanOf } from "../item/report.ts"
+import { within } from "../service.ts"
 import { shellWord } from "../text.ts"
 import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { variablesOf } from "./command-variables.ts"
@@ -95,7 +96,7 @@ export class CommandRun {
    */
   async render(): Promise<AttemptEnd | number> {
     const { plan, source, server, reportWithinMs } = this.#options
-    await this.#begin()
+    await within(START_WITHIN_MS, this.#reporter.begin())
     if (this.#earlySignal) {
       await this.#reporter.finish({ end: "release" }, 0, AbortSignal.abort())
       return 128
@@ -167,17 +168,6 @@ export class CommandRun {
     } catch (error) {
       const reason = reasonOf(error)
       toStderr(`queue item ${held.id}: its lease cannot be kept for the next step: ${reason}`)
-    }
-  }
-
-  /** Gets the item, but does not wait long if the server does not answer. */
-  async #begin(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, START_WITHIN_MS)
-    try {
-      await Promise.race([this.#reporter.begin(), promise])
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -1,3 +1,5 @@
+import { hostname } from "node:os"
+
 import { FleetRateLimit } from "../access/fleet-rate-limit.ts"
 import type { Tokens } from "../access/tokens.ts"
 import type { Bus } from "../bus/bus.ts"
@@ -8,7 +10,7 @@ import { TrustedProxies } from "../http/client-address.ts"
 import { Limits } from "../http/limits.ts"
 import type { Answered } from "../http/request-counts.ts"
 import { log } from "../log.ts"
-import { machineName, mostDescriptors } from "../machine/machine.ts"
+import { mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { DatabaseRoom } from "../queue/database-room.ts"
 import { LearnedDurations } from "../queue/learned-durations.ts"
@@ -241,7 +243,7 @@ function fleetOf(
     report() {
       const { global, item } = broadcaster.streams
       const { crew } = workers.presence
-      return { name: machineName(), version, address: addressOf(), since, streams: global + item, crew }
+      return { name: hostname(), version, address: addressOf(), since, streams: global + item, crew }
     },
     onOthers: (others) => workers.learn(others.flatMap(({ crew }) => crew)),
     onError: logged("this server could not be announced to the others"),
@@ -280,7 +282,7 @@ export function assembled(
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server)
   const afterStart = new AfterStart()
-  const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url, machineName()))
+  const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url, hostname()))
   const app = createApp({
     ...settingsOfApp(config, store, afterStart),
     ...queue,

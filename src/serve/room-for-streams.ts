@@ -1,7 +1,5 @@
-import { FEW } from "../machine/machine.ts"
+import { FEW, FOR_STREAMS } from "../machine/machine.ts"
 
-/** The part of the file descriptors that streams may take. */
-const DESCRIPTORS_FOR_STREAMS = 0.8
 /** How many descriptors the server itself needs. */
 const OWN_DESCRIPTORS = 30
 
@@ -13,5 +11,5 @@ export function roomForStreams(most: number, descriptors: number | undefined): n
   if (most === 0 || descriptors === undefined) return most
   // Requests are refused when few descriptors are left. Streams alone must not cause that.
   const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
-  return Math.max(1, Math.floor(Math.min(most, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
+  return Math.max(1, Math.floor(Math.min(most, FOR_STREAMS * descriptors, before)))
 }
