@@ -68,7 +68,9 @@ function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean
 function isDescribed(body: readonly string[], at: number): boolean {
   const end = body.findIndex((line, i) => i > at && depthOf(line) <= depthOf(body[at] ?? ""))
   const property = body.slice(at, end === -1 ? body.length : end).join("\n")
-  return /\bdescription:|\babout\(|\bcount\("|\bOrNull\([^]*, "|\.properties\./.test(property)
+  return /\bdescription:|\babout\(|\bcount\("|\bOrNull\([^]*, "|\b(?:queryBoolean|percentage)\(\s*"|\bqueryInteger\(\s*[01],\s*"|\.properties\./.test(
+    property,
+  )
 }
 
 /** The doc comment that ends on the line before this one; empty if there is none. */

@@ -10,6 +10,8 @@ import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needed-rights.ts"
 import { isLoopback, isRead } from "./origin.ts"
+import { leaseOf } from "./params.ts"
+import { pathAndQueryOf } from "./paths.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
 /** Runs before every route, and gives it the caller. */
@@ -30,8 +32,6 @@ export interface Callers {
   /** The server that listens; null before it listens. */
   readonly server: AdmissionOptions["server"]
 }
-
-const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
 
 /** What the framework knows about a request whose route was matched. */
 interface Matched {
@@ -159,13 +159,9 @@ function entered(
   }
 }
 
-/** The token of the lease that was sent; empty if none was sent. */
-export const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
-  request.headers.get("lease") || query["lease"] || ""
-
 /** The token of the lease that was sent to a worker's route; empty on any other route. */
 const leaseFor = ({ request, query, route }: Pick<Matched, "request" | "query" | "route">): string =>
-  needOf({ method: request.method, path: route }) === "report" ? leaseOf({ request, query }) : ""
+  needOf({ method: request.method, path: route }) === "report" ? (leaseOf(request, query) ?? "") : ""
 
 /** @throws AppError the refusal of the gate */
 function callerOf(gate: Gate, { request, route, query }: Matched, address: () => ClientAddress): Caller {
@@ -181,10 +177,10 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
       authorization: request.headers.get("authorization"),
       ticket,
       // Reading a header takes time, and only these routes may use a lease.
-      hasLease: need === "report" && leaseOf({ request, query }) !== "",
+      hasLease: need === "report" && leaseOf(request, query) !== undefined,
       method,
       // Parsing an address costs every stream that opens a microsecond.
-      path: ticket === undefined ? "" : pathOf(request.url),
+      path: ticket === undefined ? "" : pathAndQueryOf(request),
       from: () => (from ??= address()),
     },
     need,

@@ -13,7 +13,7 @@ import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./held-answer.ts"
-import { bounded, ItemParams, LEASE, LeaseParams, queryUpTo, required, tokenOf } from "./params.ts"
+import { bounded, ItemParams, LEASE, leaseOf, LeaseParams, queryUpTo, requiredLease } from "./params.ts"
 
 const MAX_HOLD_S = 60
 
@@ -117,7 +117,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
     .post(
       "/:id/progress",
       async ({ params: { id }, body, query, request }) =>
-        shown(await workers.report(Number(id), tokenOf(request, query), body)),
+        shown(await workers.report(Number(id), leaseOf(request, query), body)),
       {
         params: ItemParams,
         query: LeaseParams,
@@ -137,7 +137,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
     .post(
       "/:id/heartbeat",
       async ({ params: { id }, query, request, server, caller }) => {
-        const token = required(request, query)
+        const token = requiredLease(request, query)
         const waitS = bounded(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
@@ -161,7 +161,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
     .post(
       "/:id/complete",
       async ({ params: { id }, body, query, request }) =>
-        shown(await workers.complete(Number(id), required(request, query), body)),
+        shown(await workers.complete(Number(id), requiredLease(request, query), body)),
       {
         params: ItemParams,
         query: LeaseParams,
@@ -190,7 +190,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
           retryable,
           retryInMs: retry_in === undefined ? undefined : retry_in * 1000,
         }
-        return shown(await workers.fail(Number(id), required(request, query), failure))
+        return shown(await workers.fail(Number(id), requiredLease(request, query), failure))
       },
       {
         params: ItemParams,
@@ -211,7 +211,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
     .post(
       "/:id/release",
       async ({ params: { id }, query, request }) =>
-        shown(await workers.release(Number(id), required(request, query))),
+        shown(await workers.release(Number(id), requiredLease(request, query))),
       {
         params: ItemParams,
         query: LeaseParams,

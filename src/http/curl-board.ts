@@ -17,6 +17,7 @@ import type { Frame } from "../wire/frames.ts"
 import { noLongerIn, type Owners } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 const FRAME_MS = 200
 const MAX_COLUMNS = 1000
@@ -154,8 +155,7 @@ export const boardFor =
     const look = { ...lookOf(request, isTTY), now }
     const headers = {
       "content-type": "text/plain; charset=utf-8",
-      "cache-control": "no-store, no-transform",
-      "x-accel-buffering": "no",
+      ...UNBUFFERED,
       vary: "accept, user-agent",
     }
     const stream = await streams.open({
@@ -165,16 +165,13 @@ export const boardFor =
       client: clientKind(request),
       snapshot: true,
       untilFinished: false,
-      // As in `streams.ts`: a HEAD request never aborts, and its body is never read.
-      signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
+      signal: unread(request),
     })
     if (!stream) return new Response(null, { status: 204 })
     const doneIn = async (): Promise<number | null> =>
       isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
-    // Bun accepts an async iterable as a body, but the types of the DOM do not say so.
     const why = (): string =>
       caller.ended?.aborted ? noLongerIn(caller).message : "the server is shutting down"
-    const body: unknown = drawn(stream, look, doneIn, why)
-    return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })
+    return new Response(bodyOf(drawn(stream, look, doneIn, why)), { headers })
   }

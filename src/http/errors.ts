@@ -7,11 +7,12 @@ import { lost } from "../item/lease.ts"
 import { safeJson } from "../text.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
-import { type Admission, leaseOf } from "./access.ts"
+import type { Admission } from "./access.ts"
 import { busy, isEventSource } from "./busy-event-source.ts"
 import { invalid } from "./invalid-input.ts"
 import type { Limits } from "./limits.ts"
 import { notFoundPage } from "./not-found.ts"
+import { leaseOf } from "./params.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 import type { RequestCounts } from "./request-counts.ts"
 
@@ -68,7 +69,7 @@ interface Refused {
 function withoutItems(error: AppError, { caller, request, query, params }: Refused): AppError {
   const id = params?.["id"]
   const hides = error.code === "not_found" && id !== undefined && caller.role === "nobody"
-  return hides && leaseOf({ request, query }) !== "" ? lost(Number(id)) : error
+  return hides && leaseOf(request, query) !== undefined ? lost(Number(id)) : error
 }
 
 /**

@@ -5,7 +5,7 @@ import { countedRefusal, type RefusalCounts } from "./access.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"
 import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
-import { isAt, pathOf } from "./paths.ts"
+import { isAt, pathOf, queryOf } from "./paths.ts"
 
 /** What decides which pages and host names are accepted. */
 export interface GuardOptions {
@@ -52,9 +52,6 @@ const propertiesOf = (schema: unknown): string[] =>
   typeof schema === "object" && schema !== null && "properties" in schema
     ? Object.keys(schema.properties ?? {})
     : []
-
-/** The query of a request, still encoded; empty if there is none. */
-const queryOf = ({ url }: Request): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "")
 
 /** Whether the request sends a lease token to a route that checks the token first. */
 function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf, stepWords } from "../item/report.ts"
 import type { RendererName } from "../renderers/names.ts"
-import { LeaseParams, queryInteger } from "./params.ts"
+import { LeaseParams, queryBoolean, queryInteger } from "./params.ts"
 
 const percentage = (description: string) =>
   Type.Optional(Type.String({ pattern: "^(100|[0-9]{1,2}(\\.[0-9]{1,6})?)$", description }))
@@ -19,11 +19,7 @@ export const IngestQuery = Type.Object(
         description: "seconds of the finished video, or frames",
       }),
     ),
-    finish: Type.Optional(
-      Type.Union([Type.Literal("true"), Type.Literal("false")], {
-        description: "whether the end of the output ends the item; false by default",
-      }),
-    ),
+    finish: queryBoolean("whether the end of the output ends the item; false by default"),
     step: Type.Optional(
       Type.String({
         pattern: "^[1-9][0-9]{0,2}/[1-9][0-9]{0,2}$",
@@ -31,15 +27,12 @@ export const IngestQuery = Type.Object(
       }),
     ),
     name: Type.Optional(Type.String({ format: "text", description: "what the step does" })),
-    /** Where this output begins in the item's progress, in percent. */
     from: percentage(
       "where this output begins in the item's progress, in percent; by default where its step does",
     ),
-    /** Where this output ends in the item's progress, in percent. */
     to: percentage(
       "where this output ends in the item's progress, in percent; by default where its step does",
     ),
-    /** How many progress bars follow one another. */
     bars: queryInteger(1, "how many progress bars follow one another; unknown by default"),
   },
   { additionalProperties: false },

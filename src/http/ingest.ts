@@ -17,7 +17,7 @@ import { api } from "./api.ts"
 import { piecesOf } from "./body-silence-limit.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
-import { ItemParams, LEASE, tokenOf } from "./params.ts"
+import { ItemParams, LEASE, leaseOf } from "./params.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
@@ -80,7 +80,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
       "/:id/ingest/:renderer",
       async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
         const id = Number(itemId)
-        const token = tokenOf(request, query)
+        const token = leaseOf(request, query)
         const asked = ingestingOf(name, query)
         using _place = limits?.hold(caller, "output")
         // A renderer may print nothing for minutes.

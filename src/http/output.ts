@@ -12,7 +12,16 @@ import { limitSilence, piecesOf } from "./body-silence-limit.ts"
 import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
-import { ItemParams, LEASE, LeaseParams, queryInteger, required, SongParams } from "./params.ts"
+import {
+  ItemParams,
+  LEASE,
+  LeaseParams,
+  queryBoolean,
+  queryInteger,
+  requiredLease,
+  SongParams,
+} from "./params.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 const PrintedParams = Type.Object(
   {
@@ -30,11 +39,7 @@ const OutputParams = Type.Object(
   {
     attempt: queryInteger(1, "an attempt; by default the last one and, followed, those that come after it"),
     after: queryInteger(0, "the position after which it is wanted: the `to` of an event; 0 by default"),
-    follow: Type.Optional(
-      Type.Union([Type.Literal("true"), Type.Literal("false")], {
-        description: "whether to go on with what is printed from now on; false by default",
-      }),
-    ),
+    follow: queryBoolean("whether to go on with what is printed from now on; false by default"),
     format: Type.Optional(
       Type.Union([Type.Literal("text"), Type.Literal("sse")], {
         description: "by default what `Accept` asks for, and otherwise text",
@@ -105,31 +110,19 @@ async function answer(
 ): Promise<Response> {
   const format = outputFormat(query.format, request.headers.get("accept"))
   const asked = queryOf(query, request)
-  const isHead = request.method === "HEAD"
   const over = new AbortController()
-  const signal = AbortSignal.any([
-    over.signal,
-    isHead ? AbortSignal.abort() : request.signal,
-    ...(caller.ended ? [caller.ended] : []),
-  ])
+  const signal = AbortSignal.any([over.signal, unread(request), ...(caller.ended ? [caller.ended] : [])])
   const events = await output.read(id, asked, signal)
   // A text cannot carry keepalives while nothing is printed, so its connection has no time limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place = asked.isFollowed && !isHead ? limits?.hold(caller, "answer", signal) : undefined
+  const place =
+    asked.isFollowed && request.method !== "HEAD" ? limits?.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
-  const bytes: AsyncIterable<Uint8Array> = bytesOf(events, format, charge, {
+  const bytes = bytesOf(events, format, charge, {
     place,
     giveUp: () => over.abort(),
   })
-  // Bun accepts an async iterable as a body, but the types of the DOM, which the page needs, do not say so.
-  const body = bytes as unknown as ReadableStream
-  return new Response(body, {
-    headers: {
-      "content-type": format.contentType,
-      "cache-control": "no-store, no-transform",
-      "x-accel-buffering": "no",
-    },
-  })
+  return new Response(bodyOf(bytes), { headers: { "content-type": format.contentType, ...UNBUFFERED } })
 }
 
 /** Passes the body to a writer as it comes, or the part of it that has come before the client goes away. */
@@ -160,7 +153,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
     .post(
       "/queue/:id/output",
       async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
-        const token = required(request, query)
+        const token = requiredLease(request, query)
         using _place = limits?.hold(caller, "output")
         const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
         const from = query.offset === undefined ? undefined : Number(query.offset)

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
+import { queryOf } from "./paths.ts"
 
 const ID = "^[1-9][0-9]{0,15}$"
 
@@ -20,6 +21,15 @@ export const queryInteger = (from: 0 | 1, description: string) =>
     Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
   )
 
+/** A choice in a query: `true` or `false`, as text. */
+export const queryBoolean = (description?: string) =>
+  Type.Optional(
+    Type.Union(
+      [Type.Literal("true"), Type.Literal("false")],
+      description === undefined ? {} : { description },
+    ),
+  )
+
 /** How many rows a page holds at most; a larger `limit` counts as this. */
 export const MAX_ROWS = 1000
 
@@ -35,8 +45,8 @@ export const bounded = (text: string | undefined, fallback: number, most: number
   Math.min(text === undefined ? fallback : Number(text), most)
 
 /** The header `Link` to the next page: the same query, with this parameter set. */
-export function linkToNext({ url }: Request, name: string, next: string | number): string {
-  const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "")
+export function linkToNext(request: Request, name: string, next: string | number): string {
+  const query = new URLSearchParams(queryOf(request))
   query.set(name, String(next))
   // It has only a query, so that the link works below any path of a proxy.
   return `<?${query}>; rel="next"`
@@ -51,16 +61,16 @@ export const LeaseParams = Type.Object(
 /** The header as the reference names it. */
 export const LEASE = { Lease: "the token of the lease; `?lease=` is the same" }
 
-/** The token that a worker sent: in the header, otherwise in the query. */
-export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
-  request.headers.get("lease") || query.lease
+/** The token of the lease that was sent: in the header, otherwise in the query. */
+export const leaseOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
+  request.headers.get("lease") || query.lease || undefined
 
 /**
- * The token of a route that needs one.
+ * The token of the lease, for a route that needs one.
  * @throws AppError `invalid`
  */
-export function required(request: Request, query: Static<typeof LeaseParams>): string {
-  const token = tokenOf(request, query)
+export function requiredLease(request: Request, query: Static<typeof LeaseParams>): string {
+  const token = leaseOf(request, query)
   if (token === undefined)
     throw new AppError("invalid", "the lease is missing: send the header Lease or ?lease=")
   return token

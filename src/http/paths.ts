@@ -7,10 +7,18 @@ export interface Route {
 }
 
 /**
- * The path of a request as the router sees it. If the request has no usable Host header, there is no URL that
- * could be parsed.
+ * The path of a request as the router sees it, with its query. If the request has no usable Host header, there
+ * is no URL that could be parsed.
  */
-export const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/s, "")
+export const pathAndQueryOf = ({ url }: Request): string =>
+  url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
+
+/** The path of a request without its query. */
+export const pathOf = (request: Request): string => pathAndQueryOf(request).replace(/\?.*$/s, "")
+
+/** The query of a request, still encoded; empty if there is none. */
+export const queryOf = ({ url }: Request): string =>
+  url.includes("?") ? url.slice(url.indexOf("?") + 1) : ""
 
 /** Whether a route belongs to a path. */
 export const isAt = ({ path: pattern }: Route, path: string): boolean =>

@@ -6,7 +6,7 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { shown } from "./claim-and-report.ts"
 import { json, words } from "./docs/words.ts"
-import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
+import { ItemParams, LEASE, leaseOf, LeaseParams } from "./params.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (workers: Workers, access: Admission) =>
@@ -14,7 +14,7 @@ export const stepRoutes = (workers: Workers, access: Admission) =>
     .post(
       "/:id/steps/next",
       async ({ params: { id }, query, request }): Promise<StepAnswer> => {
-        const { step, ...standing } = await workers.beginStep(Number(id), tokenOf(request, query))
+        const { step, ...standing } = await workers.beginStep(Number(id), leaseOf(request, query))
         return { ...shown(standing), step }
       },
       {
@@ -36,7 +36,7 @@ export const stepRoutes = (workers: Workers, access: Admission) =>
     .post(
       "/:id/steps",
       async ({ params: { id }, body, query, request }): Promise<WorkerAnswer> =>
-        shown(await workers.declareSteps(Number(id), tokenOf(request, query), body.steps)),
+        shown(await workers.declareSteps(Number(id), leaseOf(request, query), body.steps)),
       {
         params: ItemParams,
         query: LeaseParams,

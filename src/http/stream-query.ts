@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import type { StoredUpdate } from "../item/stored.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
-import { queryInteger } from "./params.ts"
+import { queryBoolean, queryInteger } from "./params.ts"
 
 const common = {
   last_event_id: Type.Optional(
@@ -11,7 +11,7 @@ const common = {
       description: "the last event ID seen: every later update is sent first; `lastEventId` is the same",
     }),
   ),
-  snapshot: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+  snapshot: queryBoolean(),
 }
 
 const choice = {
@@ -60,9 +60,9 @@ export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additi
 export const StatsParams = Type.Object(
   {
     /** Whether to list the open streams. */
-    streams: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+    streams: queryBoolean(),
     /** Whether to list the servers. */
-    all: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+    all: queryBoolean(),
   },
   { additionalProperties: false },
 )

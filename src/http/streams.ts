@@ -19,6 +19,7 @@ import {
   tidy,
   wantedOf,
 } from "./stream-query.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 /** The headers that other handlers have set on the answer, mostly those of CORS. */
 interface OtherHeaders {
@@ -46,8 +47,7 @@ function headersFor(format: HttpFormat, others: OtherHeaders["headers"]): Header
   for (const known of made) if (known.format === format && isEqual(known.others, others)) return known.headers
   const headers = new Headers({
     "content-type": format.contentType,
-    "cache-control": "no-store, no-transform",
-    "x-accel-buffering": "no",
+    ...UNBUFFERED,
   })
   for (const [name, value] of Object.entries(others)) headers.set(name, String(value))
   made.push({ format, others, headers })
@@ -60,13 +60,11 @@ function headersFor(format: HttpFormat, others: OtherHeaders["headers"]): Header
  */
 function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: OtherHeaders): Response {
   if (stream === null) return new Response(null, { status: 204, headers: { "cache-control": "no-store" } })
-  // Bun accepts an async iterable as a body, but the types of the DOM, which the page needs, do not say so.
-  const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>
   const headers = headersFor(format, set.headers)
   // Otherwise the framework merges the headers, which copies the answer and keeps 700 bytes more for each
   // stream.
   set.headers = {}
-  return new Response(body, { headers })
+  return new Response(bodyOf(stream), { headers })
 }
 
 /** How many open streams one answer lists. */
@@ -115,8 +113,7 @@ function respond(
     awaitsItem: !untilFinished && format !== text,
     format,
     client: clientKind(request),
-    // A HEAD request never aborts and is never read, so its stream must end at once.
-    signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
+    signal: unread(request),
   })
   return stream instanceof Promise
     ? stream.then((opened) => answer(opened, format, set))

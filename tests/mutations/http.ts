@@ -215,13 +215,13 @@ export const HTTP: readonly Mistake[] = [
     [["a timer goes on when nobody is connected", "    clearInterval(this.#timer)\n", ""]],
   ),
   ...of(
-    "src/http/streams.ts",
+    "src/http/streamed-body.ts",
     ["tests/http/limits.test.ts"],
     [
       [
         "a HEAD request of a stream takes a place for good",
-        'request.method === "HEAD" ? AbortSignal.abort() : request.signal',
-        "request.signal",
+        'method === "HEAD" ? AbortSignal.abort() : signal',
+        "signal",
       ],
     ],
   ),
