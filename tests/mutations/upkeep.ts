@@ -28,8 +28,8 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "a reason for being degraded always began just now",
-        "known?.since ?? new Date().toISOString()",
-        "new Date().toISOString()",
+        "{ ...known, detail }",
+        "{ ...known, since: new Date().toISOString(), detail }",
       ],
     ],
   ),
