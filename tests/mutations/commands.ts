@@ -184,8 +184,8 @@ export const COMMANDS: readonly Mistake[] = [
     [
       [
         "a word is taken for one that is not near",
-        'replace(/^-+/, "").length / 3',
-        'replace(/^-+/, "").length / 2',
+        "lettersOf(word).length / 3",
+        "lettersOf(word).length / 2",
       ],
     ],
   ),
