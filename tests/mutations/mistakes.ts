@@ -5,6 +5,7 @@ import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
 import { DASHBOARD } from "./dashboard.ts"
 import { DOCTOR } from "./doctor.ts"
+import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
@@ -41,6 +42,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...STORE,
   ...SQLITE,
   ...POSTGRES,
+  ...FLEET,
   ...ACCESS,
   ...HTTP,
   ...ANSWERS,

@@ -212,11 +212,7 @@ export const POSTGRES: readonly Mistake[] = [
     "src/store/postgres/connections.ts",
     [`${TESTS}/way.test.ts`],
     [
-      [
-        "a frozen network is waited for",
-        "setTimeout(() => late.reject(new LateError()), LIMIT_MS)",
-        "setTimeout(() => late.reject(new LateError()), 1e6)",
-      ],
+      ["a frozen network is waited for", "new Deadline(LIMIT_MS)", "new Deadline(1e6)"],
       [
         "after a frozen network no other connections are made",
         "        answer.catch(() => undefined)\n        this.#renew(pool)",
@@ -253,6 +249,28 @@ export const POSTGRES: readonly Mistake[] = [
         "a database that was away is no outage",
         "if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)",
         "void isConnectionLost",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    [`${TESTS}/connections.test.ts`],
+    [
+      [
+        "after a pause of this process nobody asks whether a write was stored",
+        "const hasStood = this.#stoodUntilMs > startedMs",
+        "const hasStood = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/deadline.ts",
+    [`${TESTS}/deadline.test.ts`],
+    [
+      [
+        "an answer that came while this process stood still is not read",
+        "if (this.#hasJustStood()) this.#begin()",
+        "if (false) this.#begin()",
       ],
     ],
   ),

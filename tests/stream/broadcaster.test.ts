@@ -19,7 +19,7 @@ const never = new AbortController().signal
 async function open({ keepaliveMs = LONG_MS } = {}) {
   const folder = temporaryFolder()
   const sqlite = new SqliteStore(join(folder.path, "test.db"))
-  const { store, count, fail } = counting(sqlite)
+  const { store, count, fail, hold } = counting(sqlite)
   const bus = new LocalBus()
   const reports: unknown[] = []
   const broadcaster = new Broadcaster(store, bus, { keepaliveMs, onError: (error) => reports.push(error) })
@@ -28,6 +28,7 @@ async function open({ keepaliveMs = LONG_MS } = {}) {
     bus,
     count,
     fail,
+    hold,
     reports,
     sqlite,
     async write(items: readonly number[], message = "new"): Promise<void> {
@@ -338,17 +339,21 @@ test("a history that cannot be read is reported and read again: streams lose not
 
 test("a head that cannot be read lets no stream in, and later streams do not read the whole history", async () => {
   await using opened = await open()
-  const { broadcaster, bus, sqlite, count, fail, reports, write } = opened
+  const { broadcaster, bus, sqlite, count, fail, hold, reports, write } = opened
   const id = await added(sqlite)
   await write(Array.from({ length: 50 }, () => id))
   const error = new Error("disk on fire")
   fail("bounds", error)
+  const release = hold("bounds")
   const refused = new Seat("global", undefined)
   const joining = broadcaster.join(refused, never)?.catch((reason: unknown) => reason)
   bus.notify()
-  expect(await joining).toMatchObject({ code: "unavailable" })
-  broadcaster.leave(refused)
+  // By now the ring waits for the head, too.
   await turns()
+  release()
+  expect(await joining).toMatchObject({ code: "unavailable" })
+  await turns()
+  broadcaster.leave(refused)
   expect(reports).toEqual([error])
   expect(count("page")).toBe(0)
   const [seat, woken] = await waiting(broadcaster)

@@ -18,6 +18,7 @@ export function counting(inner: Store) {
         const failure = failures.get(name)
         failures.delete(name)
         const waiting = held.get(name)
+        if (waiting && failure) return waiting.then(() => Promise.reject(failure))
         if (waiting) return waiting.then(() => Reflect.apply(member, target, given))
         return failure ? Promise.reject(failure) : Reflect.apply(member, target, given)
       }

@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy"
 
 import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
+import { Deadline } from "./deadline.ts"
 import {
   isConnectionLost,
   isOfDatabase,
@@ -51,6 +52,8 @@ export class PostgresConnections {
   #sql: SQL
   #probing: Promise<void> | undefined
   #lostBy = ""
+  /** When it was last noticed that this process had stood still, on the clock of `performance.now()`. */
+  #stoodUntilMs = Number.NEGATIVE_INFINITY
   #isClosed = false
   #isDraining = false
 
@@ -91,12 +94,13 @@ export class PostgresConnections {
   }
 
   /**
-   * Repeats work as long as the connection is lost, or the server has undone the work, until `untilMs` on the
-   * clock of `performance.now()`. Doing the work twice must have the same result.
+   * Repeats work as long as the connection is lost, or the server has undone the work, until `endMs` on the
+   * clock of `performance.now()`, or for 8 s after this process stood still. Doing the work twice must have the same result.
    * @throws AppError `unavailable` after that time, or at once if the server cannot do the work,
    * StatementError for a refused statement, and the errors of the work
    */
-  async patiently<T>(work: () => Promise<T>, untilMs = performance.now() + PATIENCE_MS): Promise<T> {
+  async patiently<T>(work: () => Promise<T>, endMs = performance.now() + PATIENCE_MS): Promise<T> {
+    const startedMs = performance.now()
     for (let tries = 0; ; tries += 1) {
       try {
         return await work()
@@ -105,6 +109,8 @@ export class PostgresConnections {
         if (isUnable(error)) throw unable(error)
         if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
         if (isReadOnly(error)) this.#renew(this.#sql)
+        const hasStood = this.#stoodUntilMs > startedMs
+        const untilMs = hasStood ? Math.max(endMs, this.#stoodUntilMs + PATIENCE_MS) : endMs
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
         if (isConnectionLost(error)) await this.#found(untilMs, error)
         else await Bun.sleep(backoff(RETRY, tries))
@@ -126,13 +132,12 @@ export class PostgresConnections {
   async #send<T>(text: string, parameters: readonly unknown[], asArrays: boolean): Promise<T[]> {
     const pool = this.#sql
     const askedMs = performance.now()
-    const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => late.reject(new LateError()), LIMIT_MS)
+    const deadline = new Deadline(LIMIT_MS)
     const query = pool.unsafe(text, [...parameters])
     // An array of rows, in the form that the statement gives them.
     const answer: Promise<T[]> = asArrays ? query.values() : query
     try {
-      return await Promise.race([answer, late.promise])
+      return await Promise.race([answer, deadline.passed])
     } catch (error) {
       if (error instanceof LateError) {
         answer.catch(() => undefined)
@@ -141,7 +146,8 @@ export class PostgresConnections {
       if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)
       throw error
     } finally {
-      clearTimeout(timer)
+      deadline.end()
+      if (deadline.hasStood) this.#stoodUntilMs = performance.now()
       if (performance.now() - askedMs > SLOW_MS) this.#options.onDoubt(performance.now() - askedMs)
     }
   }

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { SQL } from "bun"
 
@@ -88,4 +88,22 @@ test("what the server has undone is done again: a deadlock, a lock or a statemen
     const link = new PostgresConnections({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
     expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 2 }])
   }
+})
+
+test("a lost answer is asked for again after the whole process stood still, however long that was", async () => {
+  const real = performance.now.bind(performance)
+  let stoodMs = 0
+  using _clock = spyOn(performance, "now").mockImplementation(() => real() + stoodMs)
+  let asked = 0
+  const fake = {
+    async unsafe(): Promise<unknown[]> {
+      asked += 1
+      if (asked > 1) return [{ n: asked, is: "off" }]
+      stoodMs = 60_000
+      throw new SQL.PostgresError("gone", { code: "ERR_POSTGRES_CONNECTION_CLOSED" })
+    },
+    close: async () => undefined,
+  }
+  const link = new PostgresConnections({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
+  expect(await link.run<{ n: number }>("UPDATE")).toMatchObject([{ n: 3 }])
 })

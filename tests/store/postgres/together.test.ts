@@ -126,7 +126,14 @@ withPostgres(
     expect(results.map(({ status }) => status === "fulfilled")).toEqual(
       from1(60).map((i) => i % 3 === 0 || isStored(i)),
     )
-    expect(await idsOf(opened.one)).toEqual(from1(1 + from1(60).filter(isStored).length))
+    const stored = 1 + from1(60).filter(isStored).length
+    expect(await idsOf(opened.one)).toEqual(from1(stored))
+    // A change that another instance's keeps out of its group leaves no hole before those beside it.
+    const beside = await added(opened.one)
+    await put(opened.one, id, { message: "remembered" })
+    await put(opened.two, id, { message: "of the other" })
+    await Promise.all([id, beside].map((item) => put(opened.one, item, { message: "together" })))
+    expect(await idsOf(opened.one)).toEqual(from1(stored + 5))
   },
 )
 

@@ -1,0 +1,122 @@
+import { type Mistake, of } from "./mistake.ts"
+
+const TESTS = "tests/store/postgres"
+
+/** Mistakes by which the servers of a fleet would disturb each other; see `tests/fleet/promises.ts`. */
+export const FLEET: readonly Mistake[] = [
+  ...of(
+    "src/store/postgres/postgres-migrations/0001_moves.sql",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "servers give event IDs without waiting for their turn",
+        "  PERFORM pg_advisory_xact_lock(1, 'updates'::regclass::oid::int);\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append-statement.ts",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "what another server's change keeps from being stored uses event IDs up",
+        "row_number() OVER (ORDER BY u.place) AS n",
+        "u.place AS n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append-statement.ts",
+    [`${TESTS}/once.test.ts`],
+    [
+      [
+        "an idempotency key that has expired stays taken",
+        "created_at <= $7::int8",
+        "created_at < 0 * $7::int8",
+      ],
+      [
+        "several servers claim and rescue one item",
+        "ON q.id = c.id AND q.version = c.version",
+        "ON q.id = c.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/refused.test.ts`],
+    [
+      [
+        "reads take the last connections, and none is left for writes",
+        "  try {\n    const free = await checkServer",
+        "  await Promise.allSettled([1, 2, 3, 4].map(() => reading.ask('SELECT pg_sleep(0.2)')))\n  try {\n    const free = await checkServer",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group.ts",
+    [`${TESTS}/outage.test.ts`],
+    [
+      [
+        "a database that was away takes items from their workers",
+        "outage?.sinceMs ?? null",
+        "outage === undefined ? null : nowMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/schema.ts",
+    [`${TESTS}/schema.test.ts`],
+    [
+      [
+        "a column of PostgreSQL may be empty that is never empty in SQLite",
+        "    title: text().notNull(),",
+        "    title: text(),",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/postgres-migrations/0000_queue.sql",
+    [`${TESTS}/schema.test.ts`],
+    [
+      [
+        "each report changes an index",
+        'CREATE INDEX "queue_items_deleted" ON',
+        'CREATE INDEX ON "queue_items" ("last_update_id");--> statement-breakpoint\nCREATE INDEX "queue_items_deleted" ON',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/broadcaster.test.ts"],
+    [
+      [
+        "a head that cannot be read counts as 0, and the whole history is read",
+        "      this.#onError(error)\n      throw",
+        "      this.#onError(error)\n      this.#isFollowing = true\n      throw",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/later.test.ts`],
+    [
+      [
+        "a server refuses the database of a later version",
+        "  if ((await applied((text) => link.ask(text))) >= newest)",
+        '  if ((await applied((text) => link.ask(text))) > newest) throw new AppError("unavailable", "it is newer")\n  if ((await applied((text) => link.ask(text))) >= newest)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/stream-request.ts",
+    ["tests/fleet/chaos.test.ts"],
+    [
+      [
+        "a viewer that comes to another server misses an update",
+        ".test(given) ? Number(given) : undefined",
+        ".test(given) ? Number(given) + 1 : undefined",
+      ],
+    ],
+  ),
+]
