@@ -235,11 +235,8 @@ test("an update has the seed's keys always and the others only when they are set
 })
 
 test("an update says deleted, stalled and the time left only when that is so", () => {
-  expect(updateOf({ item: { ...NEW, stalled: true, eta_seconds: 0 }, deleted: true })).toMatchObject({
-    deleted: true,
-    stalled: true,
-    eta_seconds: 0,
-  })
+  const now = { stalled: true, eta_seconds: 0, time_progress: 0 }
+  expect(updateOf({ item: { ...NEW, ...now }, deleted: true })).toMatchObject({ deleted: true, ...now })
   expect(updateOf({ item: NEW, deleted: false })).not.toContainKeys(["deleted", "stalled", "eta_seconds"])
 })
 

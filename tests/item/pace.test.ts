@@ -197,6 +197,9 @@ test("a render of unknown length moves with what it counts, and is not taken for
   expect(said.work.moved_at).toBe(at(10).steadyMs)
   expect(report(said, 20, { media: { ...media, out_time: 20 } }).work.moved_at).toBe(at(20).steadyMs)
   expect(report(said, 20, { media: { ...media, speed: 2 } }).work.moved_at).toBe(at(10).steadyMs)
+  // Once its length is known, only the progress counts.
+  const known = report(said, 30, { media, progress: 40 })
+  expect(report(known, 40, { media: { ...media, out_time: 30 } }).work.moved_at).toBe(at(30).steadyMs)
   const unit = { done: 3, total: 0, name: "frames" }
   const counted = report(said, 30, { unit })
   expect(counted.work.moved_at).toBe(at(30).steadyMs)

@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import type { Basis, Report } from "../../src/item/item.ts"
-import { claimed, failed, released } from "../../src/item/lease.ts"
+import { claimed, completed, failed, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { nextStep, reported, spanned, spanOf, stepBegun, stepsDeclared } from "../../src/item/report.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
@@ -65,7 +65,7 @@ describe("the progress of an attempt", () => {
     expect(reported(moving, "a", { progress: 50, eta_seconds: null }, at(5)).item.eta_seconds).toBeNull()
   })
 
-  test("begins at 0 when the item is released or waits for another attempt", () => {
+  test("begins at 0 when the item is released or waits for another attempt, and stays when it ends", () => {
     const told = after(CLAIMED, { progress: 80, basis: "guess", unit: { done: 4, total: 5, name: "images" } })
     const failure = { error_message: "broke", retryable: true, retryInMs: 0 }
     for (const next of [released(told, "a", at(2)), failed(told, "a", failure, at(2))]) {
@@ -73,6 +73,8 @@ describe("the progress of an attempt", () => {
     }
     const last = failed(told, "a", { ...failure, retryable: false }, at(2))
     expect(last.item).toMatchObject({ progress: 80, basis: "guess" })
+    // 100 percent of a completed item rest on nothing that was reported.
+    expect(completed(told, "a", {}, at(2)).item).toMatchObject({ progress: 100, basis: null })
   })
 })
 
@@ -111,6 +113,11 @@ describe("the reader around a command", () => {
       expect(again).toMatchObject({ item: told.item, quiet: true })
       expect(again.work.lease_expires_at).toBe(at(69).steadyMs)
     }
+  })
+
+  test("does not matter any more once the command itself has reported a guess", () => {
+    const guess = after(CLAIMED, { progress: 40, basis: "guess" })
+    expect(after(guess, { message: "frame 2" }).item).toMatchObject({ progress: 40, basis: "guess" })
   })
 
   test("holds what the user declared", () => {

@@ -3,6 +3,7 @@ import { ANSWERS } from "./answers.ts"
 import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
+import { CORE } from "./core.ts"
 import { DASHBOARD } from "./dashboard.ts"
 import { DOCTOR } from "./doctor.ts"
 import { FLEET } from "./fleet.ts"
@@ -33,6 +34,7 @@ import { WORKING } from "./working.ts"
  * at the tests. For those that no test noticed, tests were written.
  */
 export const MISTAKES: readonly Mistake[] = [
+  ...CORE,
   ...STREAM,
   ...VIEWERS,
   ...QUEUE,

@@ -65,9 +65,14 @@ test("a follower waits for a database that is away, and gets all; another reader
   await expect(all(false)).rejects.toThrow("cannot be reached")
 })
 
-test.each([1, 4, 9])(
-  "of the next attempt a follower gets all, as when it prints %d bytes after 4",
-  async (size) => {
+test.each([
+  [1, false],
+  [4, false],
+  [9, false],
+  [4, true],
+] as const)(
+  "of the next attempt a follower gets all, as when it prints %d bytes after 4 (over before it is read: %p)",
+  async (size, isShort) => {
     let item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
     const printed = ["four", "x".repeat(size)]
     const items: unknown = { item: async () => item }
@@ -76,8 +81,8 @@ test.each([1, 4, 9])(
       append: async () => ({ attempt: 1, end: 0 }),
       async read(_id: number, attempt: number, after: number) {
         const text = printed[attempt - 1] ?? ""
-        const isLast = attempt === printed.length
-        item = { ...item, attempt: 2, ...(isLast && { status: "completed", outcome: "completed" }) }
+        const isOver = isShort || attempt === printed.length
+        item = { ...item, attempt: 2, ...(isOver && { status: "completed", outcome: "completed" }) }
         // This makes it look again at once.
         void output.writer(1, undefined, () => attempt).begin()
         return { pieces: [{ from: 0, to: text.length, text }].filter(({ to }) => to > after), more: false }

@@ -4,12 +4,19 @@ import fc from "fast-check"
 
 import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/first-fitting.ts"
 
-/** Waiting items, as an index would find them, and how often the index was used. */
-function index(waiting: readonly (readonly string[])[]) {
-  const rows = waiting
-    .map((tags, i): Candidate => ({ id: i + 1, rank: 0, place: i + 1, needs: needsOf(tags) }))
-    .sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
-  const ordered = rows.toSorted((a, b) => a.id - b.id).map((row) => ({ ...row, isReady: 1 }))
+/**
+ * Waiting items, as an index would find them, and how often the index was used. The first `early` items may
+ * not be claimed yet.
+ */
+function index(waiting: readonly (readonly string[])[], early = 0) {
+  const all = waiting.map((tags, i): Candidate => ({
+    id: i + 1,
+    rank: 0,
+    place: i + 1,
+    needs: needsOf(tags),
+  }))
+  const rows = all.slice(early).sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
+  const ordered = all.map((row) => ({ ...row, isReady: row.id > early ? 1 : 0 }))
   let seeks = 0
   return {
     first: (tags: readonly string[]): number | undefined =>
@@ -51,6 +58,8 @@ test("thousands of sets of tags that a worker has cost it little more than one",
   const behind = index([...numbered(1500, () => ["foreign"]), ...numbered(5000, (i) => some(5000 - i))])
   expect(behind.first(offered)).toBe(1501)
   expect(behind.seeks).toBeLessThan(260)
+  // In the queue's order there are items that may not be claimed yet.
+  expect(index([[], [], ...numbered(5000, (i) => some(5000 - i))], 2).first(offered)).toBe(3)
   const none = index(numbered(1500, () => ["foreign"]))
   expect(none.first(offered)).toBeUndefined()
 })

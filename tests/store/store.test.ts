@@ -12,7 +12,7 @@ import { MOVES, transition } from "../../src/item/moves.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { added, codeOf, put } from "../contracts/store.contract.ts"
+import { added, codeOf, put, START_MS } from "../contracts/store.contract.ts"
 import { storeContracts } from "../contracts/stores.ts"
 import { temporaryFolder } from "../server.ts"
 import { openSqlite } from "./open.ts"
@@ -162,7 +162,8 @@ test("a completion that fails to commit leaves no run, and the item as it was", 
 })
 
 test("what a failed commit would have made of an item is forgotten: the next change sees what is stored", async () => {
-  await using opened = await openSqlite()
+  // The clock stands still, so that the next change comes in the same millisecond.
+  await using opened = await openSqlite(() => START_MS)
   const { store, path } = opened
   const id = await added(store)
   await put(store, id, { status: "processing", current_step: "stored" })
@@ -176,6 +177,13 @@ test("what a failed commit would have made of an item is forgotten: the next cha
   expect(await codeOf(put(store, id, { current_step: "never", progress: 99 }))).toBe("unavailable")
   expect(await put(store, id, { progress: 50 })).toMatchObject({ current_step: "stored", progress: 50 })
   expect(await store.item(id)).toMatchObject({ current_step: "stored", progress: 50 })
+  const waiting = await added(store)
+  const claiming = store.claim([], ({ item, work }, { time }) => ({
+    item: transition(item, { status: "processing", current_step: "never" }, time),
+    work,
+  }))
+  expect(await codeOf(claiming)).toBe("unavailable")
+  expect(await put(store, waiting, { title: "next" })).toMatchObject({ status: "queued", title: "next" })
 })
 
 test("what another program has written is seen by the next change, and not written over", async () => {
