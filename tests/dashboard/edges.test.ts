@@ -167,6 +167,11 @@ page("what is shown", () => {
     )
     const first = await tab.evaluate<string>(`document.querySelector(".lane .chip").innerText`)
     await tab.until(`document.querySelector(".lane .chip").innerText !== ${JSON.stringify(first)}`)
+    // On a phone it stands opposite the percentage, where there is room for all of it.
+    await tab.resize(390)
+    const shown = `[...document.querySelectorAll(".lane .chip, .lane .halt")].filter((one) => one.checkVisibility())`
+    const whole = `${shown}.map((one) => one.className + " " + (one.parentElement.scrollWidth <= one.parentElement.clientWidth)).join()`
+    expect(await tab.evaluate<string>(whole)).toBe("halt true")
     await tab.click(".lane .name")
     await tab.until(`document.querySelector(".now .left").innerText.startsWith("No progress for ")`)
     // It has the colour of a warning, as on its lane.
