@@ -84,11 +84,18 @@ page("what has failed", () => {
     await tab.until(`document.querySelectorAll(".section.failed .row").length === 3`)
     await tab.click(".retry-all")
     await tab.until(`document.querySelector("dialog").innerText.includes("Retry 5 failed renders?")`)
+    // What undo does not bring back is said before.
+    await tab.until(
+      `document.querySelector("dialog").innerText.includes("Why they failed stays in their histories.")`,
+    )
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 5`)
     await tab.until(`document.querySelector(".section.failed").hidden`)
     expect(await tab.until<string>(`document.querySelector(".notice p").innerText`)).toBe(
       "5 items are back in the queue",
+    )
+    expect(await tab.evaluate<string>(`document.querySelector(".notice .undo").innerText`)).toBe(
+      "Cancel them",
     )
     await tab.click(".notice .undo")
     await tab.until(`document.querySelector(".notice p").innerText === "5 items are being cancelled"`)

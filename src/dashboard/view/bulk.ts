@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
+import { hasFailed } from "../../item/state-in-one-word.ts"
 import { counted } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import { count } from "../model/wording.ts"
@@ -27,6 +28,9 @@ interface Act {
   readonly act: "cancel" | "retry" | "delete"
 }
 
+const AS_NEW = "They go back into the queue as if they were new."
+const KEPT = "Why they failed stays in their histories."
+
 const RETRY: Act = {
   label: "Retry",
   icon: "retry",
@@ -34,7 +38,8 @@ const RETRY: Act = {
   text: (items) => {
     const completed = items.filter(({ status }) => status === "completed").length
     const again = `${counted(completed, "of them is", "of them are")} completed: rendering again may replace a video.`
-    return `They go back into the queue as if they were new.${completed > 0 ? ` ${again}` : ""}`
+    const parts = [AS_NEW, items.some(hasFailed) ? KEPT : "", completed > 0 ? again : ""]
+    return parts.filter((part) => part !== "").join(" ")
   },
   danger: false,
   fits: ({ status }) => isFinished(status) || status === "retrying",
@@ -103,14 +108,16 @@ async function cancelThese(ids: readonly number[]): Promise<void> {
 
 /**
  * Puts all failed items back into the queue, however old they are, after a question with their present
- * number. Their errors are then gone. For 10 s, and no longer, the items can be cancelled again.
+ * number. Their errors are then only in their histories. For 10 s, and no longer, the items can be cancelled
+ * again: that is no failure again, and the button says so.
  */
 export async function retryAllFailed(): Promise<void> {
-  const { label, text, done } = RETRY
+  const { label, done } = RETRY
   try {
     const { outcome } = await server.counts()
     const what = `${label} ${counted(outcome.failed + outcome.lost, "failed render")}`
-    if (!(await confirm(`${what}?`, text([]), { yes: what, no: "Leave them", danger: false }))) return
+    if (!(await confirm(`${what}?`, `${AS_NEW} ${KEPT}`, { yes: what, no: "Leave them", danger: false })))
+      return
     const ids = await acting(() => server.retryFailed())
     const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
     notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)
