@@ -228,7 +228,7 @@ test("nothing is of type any, and no error is silenced", () => {
   expect(ours.filter((file) => /@ts-(ignore|expect-error|nocheck)/.test(read(file)))).toEqual([])
 })
 
-test("the source asserts no value into being: no postfix exclamation mark", () => {
+test("no value is asserted to be there with a postfix exclamation mark", () => {
   expect(files.filter((file) => /[\w\])]!(?!=)/.test(code(file)))).toEqual([])
 })
 
@@ -252,7 +252,7 @@ test("the documents name no file of the source that does not exist", () => {
   expect(torn).toEqual([])
 })
 
-test("the map names files by what they are called in their folder", () => {
+test("each file that the map names is in the folder that it is named for", () => {
   const map = read("docs/ARCHITECTURE.md")
   const between = (start: string, end: string): string =>
     map.slice(map.indexOf(`## ${start}`), map.indexOf(`## ${end}`))
@@ -281,7 +281,7 @@ test("the map names files by what they are called in their folder", () => {
  */
 const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]
 
-test("repeated work is called by every, but for two timers and those of the page", () => {
+test("repeated work is started by `every`, except for two timers and those of the page", () => {
   const repeating = files.filter((file) => /\bsetInterval\(/.test(code(file))).map(placeOf)
   expect(OWN_TIMERS.filter((own) => !repeating.some((place) => within(place, [own])))).toEqual([])
   expect(repeating.filter((place) => !within(place, OWN_TIMERS))).toEqual([])
@@ -290,7 +290,7 @@ test("repeated work is called by every, but for two timers and those of the page
 /** Places that decide and answer. They use only the clock of the database, which they are given. */
 const GIVEN_A_CLOCK = ["access", "http", "queue", "store/postgres", "stream", "upkeep", "webhooks", "wire"]
 
-test("a server of a fleet asks its own machine for no time: one that is wrong must change nothing", () => {
+test("no part of a fleet's server reads the machine's clock, because a wrong one must change nothing", () => {
   const asking = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)/.test(code(file))).map(placeOf)
   // The times in the log are those of the machine.
   expect(asking).toContain("log")

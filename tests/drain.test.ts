@@ -125,7 +125,7 @@ test("a long replay keeps no other client waiting", async () => {
   expect(slowestMs).toBeLessThan(250)
 }, 30_000)
 
-test("a reader that never reads cannot keep the server from stopping, and a second signal ends nothing sooner", async () => {
+test("a reader that never reads cannot keep the server from stopping, and a second signal makes nothing faster", async () => {
   await using server = await start()
   const id = await server.add()
   const stopped = await SocketReader.open(server.url, STREAM)

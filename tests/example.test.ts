@@ -96,7 +96,7 @@ async function relay(request: Request, { url }: TestServer, cut?: AbortSignal): 
 }
 
 describe("the page of all items", () => {
-  test("shows the state of now, then each update, one entry an item", async () => {
+  test("shows the current state, then each update, with one entry for each item", async () => {
     await using server = await start()
     const [first, second] = [await server.add(), await server.add({ song_id: 2, title: "Second" })]
     using page = Page.all(server)
@@ -337,7 +337,7 @@ describe("the page of one item", () => {
     expect(shown.items.get(1)?.status).toBe("completed")
   })
 
-  test("knows nothing any more of an item that is deleted, and ends", async () => {
+  test("forgets an item that is deleted, and ends", async () => {
     await using server = await start()
     const id = await server.add()
     using page = Page.item(server, id)

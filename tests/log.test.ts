@@ -45,7 +45,7 @@ test("the same error is logged once, and then counted", async () => {
   expect(lines[2]?.fields).toMatchObject({ cause, again: 3 })
 })
 
-test("another message or another cause is another error, and one that stayed away is new", async () => {
+test("another message or another cause makes another error, and one that stayed away for long is logged again", async () => {
   const { errors, lines } = open()
   errors.log("a request failed", full())
   errors.log("a timer failed", full())
@@ -58,7 +58,7 @@ test("another message or another cause is another error, and one that stayed awa
   expect(lines[3]?.fields["error"]).toBeString()
 })
 
-test("a warning is counted like an error, and stays one", async () => {
+test("a warning is counted like an error, and stays a warning", async () => {
   const { errors, lines, until } = open()
   for (let i = 0; i < 3; i += 1) errors.warn("a delivery was given up", "it answered 500", { delivery: i })
   await until(2)

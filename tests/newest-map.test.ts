@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { NewestMap } from "../src/newest-map.ts"
 
-test("above its size the entry goes that was set the longest ago", () => {
+test("a map above its size loses the entry that was set the longest ago", () => {
   const map = new NewestMap<string, number>(2)
   map.set("a", 1).set("b", 2).set("a", 3).set("c", 4)
   expect([...map]).toEqual([

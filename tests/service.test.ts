@@ -72,7 +72,7 @@ test("stopping waits for the turn under way, and no other begins", async () => {
   await repetition.stop()
 })
 
-test("repetitions have their turns at the same times, whenever they were begun, and one of twice the time every second time", async () => {
+test("repetitions of one interval take their turns together, whenever they were begun, and those of twice the interval join every second turn", async () => {
   const turns: { readonly name: string; readonly atMs: number }[] = []
   const done = happening()
   const begin = (name: string, ms: number) =>
@@ -164,7 +164,7 @@ test("a repeating service takes its turns from the start to the stop, and none i
   expect([counting.turns, stopped.turns]).toEqual([turns, 0])
 })
 
-test("a limit of time is over or not, and its timer ends with what it limits", async () => {
+test("a time limit says whether it is over, and its timer ends with the work that it limits", async () => {
   const [setting, clearing] = [spyOn(globalThis, "setTimeout"), spyOn(globalThis, "clearTimeout")]
   try {
     expect(await within(60_000, Promise.resolve())).toBe(true)
@@ -179,7 +179,7 @@ test("a limit of time is over or not, and its timer ends with what it limits", a
   }
 })
 
-test("all services are stopped though one of them fails, and each failure is told", async () => {
+test("all services are stopped even if one of them fails, and each failure is reported", async () => {
   const [stopped, failures]: [string[], unknown[]] = [[], []]
   const service = (name: string, failure?: Error) => ({
     start: () => Promise.resolve(),

@@ -16,13 +16,13 @@ test("a duration reads as a clock does: a second counts once it has passed", () 
   ])
 })
 
-test("what took less than a second took tenths of it, and never nothing", () => {
+test("a duration below a second is shown in tenths, and never as zero", () => {
   expect([0, 0.09, 0.1, 0.49, 0.999, 1, 59.9, 723].map(tookWords)).toEqual([
     ...["0.1 s", "0.1 s", "0.1 s", "0.4 s", "0.9 s", "0:01", "0:59", "12:03"],
   ])
 })
 
-test("names are ordered as people do, by their numbers", () => {
+test("names are ordered as people order them: by the values of their numbers", () => {
   const names = ["box-10", "box-2", "Box-2", "a", "box-1"]
   expect(names.toSorted(byName)).toEqual(["a", "box-1", "box-2", "Box-2", "box-10"])
 })
@@ -54,7 +54,7 @@ test("the time left is exact, vague or over, as the band has it", () => {
     expect(leftIn({ eta_seconds: 9, ...half }, 0)).toEqual({ seconds: 9, low: null, high: null })
 })
 
-test("what is shown is the time where that is known, in whole percent", () => {
+test("the shown progress is that in time where it is known, in whole percent", () => {
   expect(shownOf({ progress: 75 })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: null })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: 41.9 })).toBe(41)

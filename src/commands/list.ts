@@ -154,7 +154,7 @@ worker takes yet, then what is finished.`,
       const when = zoneFlag(given).when(Date.parse(since), Date.now())
       say(`The queue has been paused since ${when}; "track-studio resume" lets workers go on.`)
     } else if (process.stdout.isTTY && workers?.every(({ state }) => state === "away")) {
-      say('No worker takes what waits; start one with "track-studio work --exec ./render.sh".')
+      say('No worker takes the waiting items; start one with "track-studio work --exec ./render.sh".')
     }
     return 0
   },

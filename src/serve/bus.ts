@@ -66,7 +66,7 @@ export async function openBus(
     mergeMs,
     onDeaf: (error) => reasons.set("bell_lost", true, reasonOf(error)),
     onHears: () => reasons.set("bell_lost", false),
-    onError: logged("a listener of the bus threw"),
+    onError: logged("a listener of the bus failed"),
   })
   const shared = bucketsAt?.(url, channel)
   return { bus: remote, services: [remote, ...(shared ? [shared] : [])], ...(shared && { shared }) }

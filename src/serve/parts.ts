@@ -74,7 +74,7 @@ function webhooksOf(
     userAgent: `track-studio/${version}`,
     now: store.clock.now,
     random: Math.random,
-    onError: logged("the webhooks' timer could not read or write"),
+    onError: logged("deliveries to webhooks could not be read or stored"),
     onGivenUp: ({ id, update_id, notice }, error) =>
       errors.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice }),
     onReply: (webhook, status) =>
@@ -187,7 +187,7 @@ function queueOf(
     mostTagSets: maxTagSets,
     ...(isShared && { lookRestMs: FLEET_LOOK_REST_MS }),
     onLook: (seconds) => looks.observe(seconds),
-    onError: logged("the workers' timer could not read or write"),
+    onError: logged("the items for waiting claims could not be read"),
   })
   return {
     queue: new Queue(store, bus, learned, room),
@@ -325,12 +325,11 @@ function servicesOf(
   { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
 ): readonly Service[] {
   const { stallAfterMs, maxRescues } = config
-  const onError = logged("the workers' timer could not read or write")
   const rescue = new Rescue(store, bus, {
     stallAfterMs,
     maxRescues,
     onRescued: rescuesIn(metrics),
-    onError,
+    onError: logged("leases and stalled items could not be checked"),
   })
   const space = spaceOf(config, store, bus, { room, reasons })
   const backups = backupsOf(config, store, reasons)

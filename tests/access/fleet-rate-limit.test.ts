@@ -119,7 +119,7 @@ describe.skipIf(program === null)(
       }
     }
 
-    test("let a client pass as often as one server would; without it twice as often", async () => {
+    test("let a client pass as often as one server would; without Redis twice as often", async () => {
       await using redis = await startRedis(program ?? "")
       await using together = servers(redis.url)
       const startedMs = performance.now()

@@ -132,7 +132,7 @@ test("a lease alone opens a worker's routes, and nothing else", async () => {
   }
 })
 
-test("a lease outweighs a token that was revoked, and such a request is no failed token", async () => {
+test("a request with a valid lease is let in beside a revoked token, and does not count as a failed token", async () => {
   await using server = await opened()
   await server.token()
   const revoked = { ...bearer("tsk_revoked"), hasLease: true }
@@ -140,7 +140,7 @@ test("a lease outweighs a token that was revoked, and such a request is no faile
   expect(refusal(() => server.gate.caller(revoked, "read"))).toBe("unauthorized")
 })
 
-test("a lease needs no token, so a token with fewer rights takes nothing from it", async () => {
+test("a token with fewer rights beside a lease does not weaken the lease", async () => {
   await using server = await opened()
   const item = await added(server.store)
   for (const draft of [{ role: "viewer" }, { role: "operator" }, { item }] as const) {
@@ -225,7 +225,7 @@ test("a token that is valid again, because the clock was corrected, ends no stre
   expect(gate.caller(bearer(secret), "read").ended?.aborted).toBe(false)
 })
 
-test("thirty bad tokens of one address are answered, then one a minute, and a good one always", async () => {
+test("thirty bad tokens of one address are answered at once and later ones once a minute, but a good one always", async () => {
   await using server = await opened()
   const { gate, clock } = server
   const { secret } = await server.token()
@@ -239,7 +239,7 @@ test("thirty bad tokens of one address are answered, then one a minute, and a go
   expect(refusal(() => gate.caller(bearer("tsk_wrong"), "read"))).toBe("unauthorized")
 })
 
-test("a ticket is good for its path alone, within a minute at first, and then for reconnects", async () => {
+test("a ticket is valid for its path alone: for a minute until its first use, and then for reconnects", async () => {
   await using server = await opened()
   const { gate, tickets, tokens, clock } = server
   const { secret } = await server.token()
@@ -326,7 +326,7 @@ test("keys that clients add to an address by themselves are ignored when a ticke
   }
 })
 
-test("tickets outlive a restart of the server, and die with their token", async () => {
+test("tickets stay valid over a restart of the server, and end with their token", async () => {
   await using server = await opened()
   const { tickets, tokens, beside } = server
   const { secret, id } = await server.token()
@@ -363,7 +363,7 @@ test("a ticket for an ingest path needs a role that may report", async () => {
   }
 })
 
-test("a ticket ends with its token at the latest, and says so", async () => {
+test("a ticket ends no later than its token, and the answer has that time", async () => {
   await using house = await opened()
   const expires_at = new Date(START_MS + 5 * MINUTE_MS).toISOString()
   const token = house.tokens.find((await house.token({ expires_at })).secret)

@@ -24,10 +24,10 @@ test.each([...ROLES])("a %s may do what is promised, and nothing else", (role) =
   expect(allowed(role, false)).toEqual([...away])
 })
 
-test("without a role nobody may do what needs one", () => {
+test("a caller without a role may do nothing that needs one", () => {
   expect(allowed("nobody", true)).toEqual(["nothing"])
 })
 
-test("a token for one item reads that item and nothing about all", () => {
+test("a token for one item reads that item, and nothing about all items", () => {
   expect(allowed("viewer", true, 7)).toEqual(["nothing", "item", "read"])
 })

@@ -33,7 +33,7 @@ function made() {
   return { clock, tickets }
 }
 
-test("a path that only begins like an ingest is one to read", async () => {
+test("a path that only begins like that of an ingest counts as one to read", async () => {
   const { tickets } = made()
   const path = "/api/v1/queue/7/ingest/ffmpeg/more"
   const { ticket } = await tickets.create(tokenOf(1), path)

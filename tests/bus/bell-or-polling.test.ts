@@ -12,7 +12,7 @@ busContract("RemoteBus", () => {
   return ringing(() => shared.bell())
 })
 
-test("a notification rings with the own listeners at once, and with those of other instances", async () => {
+test("a notification rings at once for the instance's own listeners, and for those of other instances", async () => {
   const shared = wire()
   const [a, b] = await two(shared)
   await using _a = a
@@ -24,7 +24,7 @@ test("a notification rings with the own listeners at once, and with those of oth
   expect(a.told).toEqual([])
 })
 
-test("its own echo rings nothing again", async () => {
+test("the echo of an instance's own notification does not ring again", async () => {
   const shared = wire()
   await using one = await ringing(() => shared.bell(), 0)
   const before = one.rung.rings
@@ -34,7 +34,7 @@ test("its own echo rings nothing again", async () => {
   expect(one.rung.rings).toBe(before + 1)
 })
 
-test("many notifications are few rings to others, and the last one is never swallowed", async () => {
+test("many notifications cause few rings at other instances, and the last one always causes a ring", async () => {
   const shared = wire()
   const [a, b] = await two(shared, 10)
   await using _a = a
@@ -88,7 +88,7 @@ test("control: a bus that trusts a bell which is connected and deaf hears nothin
   expect([heard, lost]).toEqual([["ring heard", "ring heard"], []])
 })
 
-test("a bell that neither carries words nor refuses them is noticed", async () => {
+test("a bell that neither carries messages nor refuses them is noticed", async () => {
   const shared = wire()
   await using one = await ringing(() => shared.bell())
   shared.isFrozen = true
@@ -121,7 +121,7 @@ test("the end of a connection is noticed at once, and rings of that time are rep
   while (!shared.said.includes("ring")) await b.rung.after(b.rung.rings)
 }, 30_000)
 
-test("a ring that was under way when the bell was lost is rung by the next bell", async () => {
+test("a ring that was under way when the bell was lost is repeated by the next bell", async () => {
   const shared = wire()
   const [a, b] = await two(shared)
   await using _a = a
@@ -134,7 +134,7 @@ test("a ring that was under way when the bell was lost is rung by the next bell"
   while (shared.said.filter((kind) => kind === "ring").length < 2) await b.rung.after(b.rung.rings)
 }, 30_000)
 
-test("a message that arrives late through a lost bell does not count as hearing", async () => {
+test("a message that arrives late through a lost bell does not show that the bus hears", async () => {
   const shared = wire()
   const late: (() => void)[] = []
   await using one = await ringing(() => {
@@ -155,7 +155,7 @@ test("a message that arrives late through a lost bell does not count as hearing"
   expect(one.told).toEqual(["deaf: cut"])
 })
 
-test("an instance that cannot ring is heard of within about a second", async () => {
+test("updates of an instance that cannot ring are noticed within about a second", async () => {
   const shared = wire()
   const [a, b] = await two(shared)
   await using _a = a

@@ -64,7 +64,7 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       )
     })
 
-    test("carries nothing to those of another history", async () => {
+    test("carries nothing to instances with another history", async () => {
       const ours = bell(engine?.url ?? "", "track_studio_test")
       const other = bell(engine?.url ?? "", "track_studio_other")
       const heard: string[] = []
@@ -91,7 +91,7 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       expect([...nobody.told, ...other.told].join()).not.toContain("hush")
     })
 
-    test("is missed when the engine dies: the bus polls, and hears again when the engine is back", async () => {
+    test("is replaced by polling when the engine dies, and rings again when the engine is back", async () => {
       await using a = await open()
       await using b = await open()
       await engine?.crash()

@@ -5,7 +5,7 @@ import { blank } from "../../src/item/blank-item.ts"
 
 const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z") }
 
-test("a key that may be absent has its type where it is there: null is none", () => {
+test("an optional key that is present must have its type: null is refused", () => {
   expect(isUpdate({ queue_id: 7 })).toBe(true)
   expect(isUpdate({ queue_id: 7, progress: 5, step: { index: 1, total: 2, name: "Video" } })).toBe(true)
   for (const wrong of [{ progress: null }, { step: null }, { timestamp: null }, { progress: "5" }])

@@ -153,7 +153,7 @@ test("watch narrows by items and song, begins at the given event ID, and ends wi
   expect(await new Client(server.url).finished(1, 10)).toMatchObject({ status: "failed" })
 })
 
-test("a loop that is left closes its connection", async () => {
+test("leaving the loop over a stream closes the connection", async () => {
   await using server = await start()
   await server.add()
   for await (const said of new Client(server.url).watch()) if (said.type === "control") break
@@ -338,7 +338,7 @@ test("one event may have 4 MiB, and a stream as many of them as come", () => {
   expect(endless).toThrow("an event of the stream is too long")
 })
 
-test("an event ID with a NUL is none, as the HTML standard has it", () => {
+test("an event ID with a NUL is ignored, as the HTML standard demands", () => {
   const text = "id: 7\0\ndata: one\n\nid: 8\ndata: two\n\n"
   const found = [...new EventParser().feed(new TextEncoder().encode(text))]
   expect(found).toEqual([

@@ -52,7 +52,7 @@ export const claimed: Same<Own.Claimed, Served.Claimed> = true
 export const counts: Same<Own.Counts, Served.Counts> = true
 `
 
-test("the types that it serves are those of the client, and need nothing else", async () => {
+test("the served types are those of the client, and import nothing else", async () => {
   const types = await (await fetch(`${server.url}/client.d.ts`)).text()
   expect(types).not.toMatch(/^import /m)
   await Bun.write(join(folder.path, "client.d.ts"), types)

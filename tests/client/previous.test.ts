@@ -32,7 +32,7 @@ const keysOf = (value: unknown, path = ""): string[] =>
     ? Object.entries(value).flatMap(([key, inner]) => [`${path}${key}`, ...keysOf(inner, `${path}${key}.`)])
     : []
 
-test("the previous version's `work` can work for this server", async () => {
+test("the previous version's `work` renders the items of this server", async () => {
   await using server = await start()
   await server.add({ song_id: 7, title: "Northern Lights", tags: ["gpu"], metadata: { album: "x" } })
   for (const song_id of [8, 9]) await server.add({ song_id })

@@ -67,7 +67,7 @@ test("a connection goes on after the last event that was taken, and not after on
   expect(asked).toEqual([undefined, "7", "7"])
 })
 
-test("when the network is back, the next connection is opened at once, and nothing is said of it", async () => {
+test("when the network is back, the next connection is opened at once, and no error is reported", async () => {
   const asked: (string | undefined)[] = []
   const open = async (
     _: string,

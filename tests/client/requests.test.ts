@@ -105,7 +105,7 @@ test.each([
   },
 )
 
-test("a server that asks for a longer reconnection time than five minutes is asked again after these", async () => {
+test("a server that asks for a longer reconnection time than five minutes is asked again after five minutes", async () => {
   const headers = { "content-type": "text/event-stream" }
   const serving = Bun.serve({
     port: 0,

@@ -20,7 +20,7 @@ describe("how long a stream may be silent", () => {
     expect(rhythm.limitMs).toBe(109_000)
   })
 
-  test("is the longest that a server may be set to, where the default gave up a server that lives", () => {
+  test("is the longest that a server can be set to, once the default time has given up a living server", () => {
     const rhythm = new Rhythm()
     rhythm.doubt()
     expect(rhythm.limitMs).toBe(109_000)
@@ -122,7 +122,7 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
   }
 })
 
-test("a connection that has ended no longer listens for the network, and its end breaks it off", () => {
+test("a connection that has ended is aborted, and no longer listens for the network", () => {
   const [adding, removing] = [spyOn(globalThis, "addEventListener"), spyOn(globalThis, "removeEventListener")]
   try {
     const watch = new SilenceWatch(undefined, new Rhythm())
@@ -138,7 +138,7 @@ test("a connection that has ended no longer listens for the network, and its end
   }
 })
 
-test("the time that a server takes to answer counts for nothing in how far apart its keepalives are", () => {
+test("the time that a server takes to answer does not count as a distance between keepalives", () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const rhythm = new Rhythm()

@@ -24,7 +24,7 @@ async function upTo(server: TestServer, id: number, head: number): Promise<void>
   while ((await server.head()) < head) await server.put(id, { message: `at ${await server.head()}` })
 }
 
-test("a backup of a running server is a whole database for its owner alone, and takes no update from anybody", async () => {
+test("a backup of a running server is a whole database that only its owner can read, and viewers miss no update", async () => {
   await using server = await start()
   using folder = temporaryFolder()
   const file = join(folder.path, "copy.db")
@@ -43,7 +43,7 @@ test("a backup of a running server is a whole database for its owner alone, and 
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("exists; name a new file")])
 })
 
-test("of several backups into one file at once one is made whole, and the others say that it exists", async () => {
+test("of several simultaneous backups into one file one is made, and the others say that it exists", async () => {
   await using server = await start()
   using folder = temporaryFolder()
   const [file, killed, other] = ["copy.db", "copy.db.1-2.unfinished", "copy.db.3-4.unfinished"].map((name) =>
@@ -63,7 +63,7 @@ test("of several backups into one file at once one is made whole, and the others
   expect((await run(["check", file])).stdout).toContain(" is whole: ")
 })
 
-test("a backup is for its owner alone while it is being written, too", async () => {
+test("only its owner can read a backup, even while it is being written", async () => {
   await using server = await start()
   using folder = temporaryFolder()
   const file = join(folder.path, "copy.db")
@@ -126,7 +126,7 @@ test("a backup is put where a link leads to, and into a folder that is not there
   expect([made.code, made.stderr, existsSync(elsewhere)]).toEqual([0, "", true])
 })
 
-test("a backup goes where a link leads, and never to a pipe, onto itself or under no name", async () => {
+test("a backup is written where a link leads, and is refused for a pipe, for its own database and without a name", async () => {
   using folder = temporaryFolder()
   const [database, elsewhere, link, again] = ["queue.db", "elsewhere.db", "link.db", "again.db"].map((name) =>
     join(folder.path, name),
@@ -184,7 +184,7 @@ test("a restore is refused while a server runs", async () => {
   expect((await server.item(1)).id).toBe(1)
 })
 
-test("a restored backup continues above all numbers, and each reader sees the truth", async () => {
+test("a restored backup continues above all numbers that were used, and each reader sees its state", async () => {
   using folder = temporaryFolder()
   const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   {
@@ -279,7 +279,7 @@ test("a render that goes on during a restore ends as its worker says", async () 
   expect((await server.item(1)).status).toBe("completed")
 })
 
-test("the tokens of now win over those of the backup", async () => {
+test("a restore keeps the present tokens instead of those of the backup", async () => {
   using folder = temporaryFolder()
   const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   const create = async (): Promise<string> =>

@@ -253,7 +253,7 @@ test("list --json prints one item per line; status and limit narrow it", async (
   expect(await printed("list", "--song=51", "--limit=2")).toEndWith("\n... and more; see --limit\n")
 })
 
-test("list goes on where one answer of the server ends", async () => {
+test("list asks for further pages where one answer of the server ends", async () => {
   await using large = await start()
   await Promise.all(Array.from({ length: 1100 }, (_, i) => large.add({ song_id: i + 1 })))
   const listed = async (...args: string[]): Promise<string[]> => {
@@ -265,7 +265,7 @@ test("list goes on where one answer of the server ends", async () => {
   expect(await listed()).toHaveLength(100)
 })
 
-test("list says that the queue is empty; as JSON that is nothing", async () => {
+test("list says that the queue is empty; with --json it prints nothing", async () => {
   await using empty = await start()
   expect((await run(["list", "--server", empty.url])).stdout).toBe(
     'The queue is empty; add a song with "track-studio add 7".\n',
@@ -321,7 +321,7 @@ test("a server that does not answer is one line with its address, and exit 1", a
   }
 })
 
-test("an error of a server that is none of ours is one line without its control characters", async () => {
+test("an error of another program's server is printed as one line without control characters", async () => {
   using foreign = Bun.serve({
     port: 0,
     fetch: () => Response.json({ error: "a\u001b[2J\nb", code: "x", request_id: "y" }, { status: 418 }),
@@ -342,7 +342,7 @@ test("--server goes before TRACK_STUDIO_SERVER, with or without a scheme and a s
   expect(await printed("list")).not.toContain("Of the other server")
 })
 
-test("a reader of the output that leaves early ends a command quietly", async () => {
+test("a command whose reader leaves early ends quietly", async () => {
   await Promise.all(Array.from({ length: 200 }, () => server.add({ song_id: 70, title: "x".repeat(1000) })))
   const list = Bun.spawn(
     [

@@ -139,7 +139,7 @@ test.each(Object.entries(damages))(
   },
 )
 
-test("a thing beside a database that is no file is named, and the command does not wait for it", () => {
+test("whatever stands beside a database and is no file is named, and the command does not wait for it", () => {
   for (const part of ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]) {
     using folder = temporaryFolder()
     const database = join(folder.path, "queue.db")
@@ -223,7 +223,7 @@ async function startBeside(database: string): Promise<Bun.Subprocess<"ignore", "
 }
 
 test.skipIf(process.platform !== "linux")(
-  "a start waits while another program writes the database, and a signal ends the wait; Linux alone shows what is open",
+  "a start waits while another program writes the database, and a signal ends the wait (Linux only)",
   async () => {
     using folder = temporaryFolder()
     const database = prepare(folder.path)

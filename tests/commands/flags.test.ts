@@ -63,7 +63,7 @@ describe("the flags of commands that render", () => {
     },
   )
 
-  test("take a whole number within its bounds, which count as well", () => {
+  test("take a whole number within its bounds, the bounds included", () => {
     const bars = (text: string): number => wholeFlag(typed(text), "bars", { least: 1, most: 5, fallback: 3 })
     expect([bars(""), bars("--bars 1"), bars("--bars 5")]).toEqual([3, 1, 5])
     for (const wrong of ["--bars 0", "--bars 6", "--bars -1", "--bars 1.5"])

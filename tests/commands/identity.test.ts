@@ -302,7 +302,7 @@ test("a link that leads elsewhere ends the server, and begins no empty queue the
   expect(await itemsOf(database)).toBe(1)
 })
 
-test("a database that another server uses is refused by another name, too, and taken once that is gone", async () => {
+test("a database that another server uses is refused under another name, too, and accepted once that server has ended", async () => {
   using folder = temporaryFolder()
   const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
   await using server = await start({ database })

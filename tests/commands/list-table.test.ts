@@ -48,7 +48,7 @@ test.each([70, 80, 100, 120, 160, 240])(
   },
 )
 
-test("the wider the terminal, the more a table shows; elsewhere it is whole", () => {
+test("the wider the terminal, the more a table shows; outside of a terminal it shows everything", () => {
   expect(shown(80)[1]).toContain("done 14:32 UTC")
   expect(shown(120)[1]).toContain("2:10 left, done at 14:32 UTC")
   const whole = shown(Number.POSITIVE_INFINITY)
@@ -98,7 +98,7 @@ test.each([30, 40, 50])(
   },
 )
 
-test("of an item without a time or a reason there is one line, and a part that does not fit is left out", () => {
+test("an item without a time or a reason takes one line, and a part that does not fit is left out", () => {
   const ends = { status: "failed", completed_at: at(10) } as const
   const items = [
     item(1, { ...ends, outcome: "cancelled", started_at: null, title: "Cancelled" }),
@@ -117,7 +117,7 @@ test("of an item without a time or a reason there is one line, and a part that d
   ])
 })
 
-test("a table fits every terminal, one too that draws nothing, and elsewhere is as wide as it is", () => {
+test("a table fits every terminal, even one that cannot be drawn on, and has its full width elsewhere", () => {
   const before = process.env["TERM"]
   process.env["TERM"] = "dumb"
   try {
@@ -132,7 +132,7 @@ test("a table fits every terminal, one too that draws nothing, and elsewhere is 
   }
 })
 
-test("each item says how long it takes, took or waits, and since when it is so", () => {
+test("each item says how long it takes, took or waits, and since when", () => {
   const items = [
     item(1, { status: "processing" }),
     item(2, { status: "processing", stalled: true, stalled_since: at(250) }),

@@ -395,6 +395,6 @@ test("add names the item in the colours of the terminal, and where to watch it",
   // No worker is there to take it.
   const list = await shown(server, ["list"], {}, 100)
   expect(list.lines.at(-1)).toBe(
-    'No worker takes what waits; start one with "track-studio work --exec ./render.sh".',
+    'No worker takes the waiting items; start one with "track-studio work --exec ./render.sh".',
   )
 })

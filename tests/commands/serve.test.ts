@@ -127,7 +127,7 @@ test("a port or a database in use is reported in one line, and the server that u
   expect(await first.item(id)).toMatchObject({ progress: 7 })
 })
 
-test("an address that is not this machine's is one line that names it", async () => {
+test("an address that is not this machine's is refused in one line that names it", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
   await refusesToStart(
@@ -136,7 +136,7 @@ test("an address that is not this machine's is one line that names it", async ()
   )
 })
 
-test("a folder that cannot be made or written is one line that names the database", async () => {
+test("a folder that cannot be made or written is reported in one line that names the database", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "file")
   writeFileSync(file, "")
@@ -154,14 +154,17 @@ test("a folder that cannot be made or written is one line that names the databas
   }
 })
 
-test.skipIf(process.getuid?.() === 0)("a folder without the right to write is one line", async () => {
-  using folder = temporaryFolder()
-  const locked = join(folder.path, "locked")
-  mkdirSync(locked, { mode: 0o555 })
-  await refusesToStart(["--database", join(locked, "queue.db")], /^(cannot open )?the database /)
-})
+test.skipIf(process.getuid?.() === 0)(
+  "a folder without the right to write is reported in one line",
+  async () => {
+    using folder = temporaryFolder()
+    const locked = join(folder.path, "locked")
+    mkdirSync(locked, { mode: 0o555 })
+    await refusesToStart(["--database", join(locked, "queue.db")], /^(cannot open )?the database /)
+  },
+)
 
-test("a file that is no database is one line and stays as it is", async () => {
+test("a file that is no database is refused in one line and stays as it is", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "notes.txt")
   const text = "These are notes, and no database. ".repeat(100)

@@ -176,7 +176,7 @@ const STATS = {
   ...{ streams: { global: 3, item: 1 }, updates: { stored: 10, newest_id: null }, uptime_seconds: 3723 },
 } as unknown as Stats
 
-test("the figures of the queue are told as numbers with their names", async () => {
+test("the figures of the queue are printed as numbers with their names", async () => {
   const asked = answering("counts", async () => COUNTS)
   answering("stats", async () => STATS)
   answering("me", async () => ({ role: "viewer", expires_at: time(3600) }))
@@ -203,7 +203,7 @@ your role  viewer until 13:00 UTC
   expect(older).toContain("12 completed, 1 failed, 2 lost; renders took 0:40\n")
 })
 
-test("open streams are told in columns, numbers to the right", async () => {
+test("open streams are printed in columns, with numbers to the right", async () => {
   const stream = { since: time(-60), format: "sse", client: "curl" }
   answering("openStreams", async (): Promise<readonly StreamSeen[]> => [
     { ...stream, kind: "global", queue_id: null, last_event_id: 12345, lag: 7 } as StreamSeen,
@@ -295,14 +295,14 @@ test("an empty list says whether the queue is empty or nothing was found", async
     expect((await ran(listCommand, ...flags)).out).toBe("No such items.\n")
 })
 
-test("an item says from how many runs its time is known", async () => {
+test("show says from how many runs the time of an item is known", async () => {
   answering("get", async () => item({ status: "processing", eta_runs: 1, progress: 40, time_progress: 55 }))
   const { out: shown } = await ran(showCommand, "7")
   expect(shown).toMatch(/^ {2}done +55%$/m)
   expect(shown).toMatch(/^ {2}known +from 1 earlier run; the worker says 40%$/m)
 })
 
-test("an item says what it counts, its pace and its message, and a worker its one tag", async () => {
+test("show says what an item counts, its pace and its message, and workers shows a single tag", async () => {
   const counted = { unit: { done: 3, total: 5, name: "images" }, message: "nearly", current_step: "Images" }
   const media = { out_time: 53, total: 240, fps: 48, speed: 1.9 }
   answering("get", async () => item({ status: "processing", ...counted, media, started_at: time(-60) }))

@@ -156,7 +156,7 @@ test("the first start creates an admin token in the file that is named, and late
   expect((await run(["token", "list", "--database", database])).stdout.split("\n")).toHaveLength(3)
 })
 
-test("commands send the token of the environment or of a file, and what they start inherits neither", async () => {
+test("commands send the token of the environment or of a file, and programs that they start inherit neither", async () => {
   await using server = await start()
   using folder = temporaryFolder()
   const { stdout } = await run(["token", "create", "--role", "worker", "--database", server.database])
@@ -189,7 +189,7 @@ test("the program that checks a finished video inherits no token either", async 
   expect(readFileSync(seen, "utf8")).not.toContain("tsk_secret")
 })
 
-test("a token is revoked with the renders that it claimed if that is asked for", async () => {
+test("revoke also ends the renders that a token claimed, if that is asked for", async () => {
   await using server = await start()
   const { stdout } = await run(["token", "create", "--role", "worker", "--database", server.database])
   await protects(server)
@@ -256,7 +256,7 @@ test("a token that was revoked before can lose its renders later, and one that s
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("no token 9 is valid")])
 })
 
-test("a mistyped path does not count as a queue without tokens, and a path that cannot be written is named", async () => {
+test("a mistyped path is not taken for a queue without tokens, and a path that cannot be written is named", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "mistyped.db")
   for (const words of [["list"], ["revoke", "1"]]) {
@@ -274,7 +274,7 @@ test("a mistyped path does not count as a queue without tokens, and a path that 
   ])
 })
 
-test("a command that goes on sends the token that its file holds now", async () => {
+test("a command that keeps running sends the token that its file holds now", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "token")
   const sent: (string | null)[] = []

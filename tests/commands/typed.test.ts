@@ -87,7 +87,7 @@ test("each item that is named is tried once, and one refusal makes the exit code
   expect((await ran(cancelCommand)).code).toBe("missing ID")
 })
 
-test("an item is changed by the keys that were named, and a lease that a worker holds is ended in its place", async () => {
+test("set changes the keys that were named, and ends the lease that is named with --lease", async () => {
   const asked = answering("update", async () => item({ progress: 5, current_step: "Images" }))
   expect((await ran(setCommand, "7", "--priority", "-3", "--flag", "none", "--step", "Images")).out).toBe(
     "queue item 7: queued, 5%, Images\n",

@@ -35,7 +35,7 @@ test.each(given)("a setting that has no effect alone is refused: %j %j", (flags,
   expect(() => config(flags, env)).toThrow(message)
 })
 
-test("with the setting that it needs it is taken, from wherever either comes, and so is one that is turned off", () => {
+test("a setting is accepted beside the one that it needs, from whichever source, and so is one that is turned off", () => {
   const dir = { TRACK_STUDIO_BACKUP_DIR: "/backups" }
   expect(config({ "backup-every": "12h" }, dir)).toMatchObject({
     backupEvery: 43_200_000,

@@ -41,7 +41,7 @@ test("requests to this machine pass the proxy of the environment, and a command 
   expect(seen).toHaveLength(1)
 })
 
-test("without a proxy nothing is changed, nor where all requests pass it already", () => {
+test("the environment is not changed without a proxy, nor if all requests already bypass it", () => {
   for (const env of [{ NO_PROXY: "intranet" }, { HTTP_PROXY: address, no_proxy: "*" }]) {
     const before = { ...env }
     passProxy(env)

@@ -23,7 +23,7 @@ describe("a network", () => {
 })
 
 describe("the URL of a webhook", () => {
-  test("is taken once, however often it is named", () => {
+  test("counts once, however often it is named", () => {
     const [one, two] = ["https://a.example/hook", "http://b.example:8080/hook?x=1"]
     expect(read("webhook", one, two, one, "")).toEqual([one, two])
   })
@@ -56,7 +56,7 @@ describe("a time", () => {
   })
 })
 
-test("a whole number is within its bounds, which count as well", () => {
+test("a whole number is accepted within its bounds, the bounds included", () => {
   expect([read("port", "0"), read("port", "65535")]).toEqual([0, 65_535])
   for (const wrong of ["65536", "-1", "80.5", "1e3", "0x50", " 80", ""])
     expect(() => read("port", wrong)).toThrow("--port")

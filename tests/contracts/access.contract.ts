@@ -21,7 +21,7 @@ const draft = (hash: string, more: Partial<TokenDraft> = {}): TokenDraft => ({
 
 /** What every Store promises about tokens and tickets. */
 export function storeAccess(name: string, open: Open): void {
-  test(`${name}: a token is kept as it was given, of the present history, and a hash is there once`, async () => {
+  test(`${name}: a token is kept as it was given, with the present history, and no two have the same hash`, async () => {
     await using opened = await open(() => START_MS)
     const { access, historyId } = opened.store
     expect(await access.tokens()).toEqual([])

@@ -32,7 +32,7 @@ export function bell() {
 
 /** What every Bus promises. */
 export function busContract(name: string, open: () => Promise<OpenBus>): void {
-  test(`${name}: a notification rings with everyone who listens`, async () => {
+  test(`${name}: a notification rings for every listener`, async () => {
     await using opened = await open()
     const bells = [bell(), bell(), bell()]
     for (const { ring } of bells) opened.bus.listen(ring)
@@ -59,7 +59,7 @@ export function busContract(name: string, open: () => Promise<OpenBus>): void {
     opened.bus.notify()
   })
 
-  test(`${name}: a listener that has stopped is called no more, and the others are`, async () => {
+  test(`${name}: a listener that has stopped is not called any more, but the others are`, async () => {
     await using opened = await open()
     const { bus } = opened
     const [gone, stays] = [bell(), bell()]
@@ -76,7 +76,7 @@ export function busContract(name: string, open: () => Promise<OpenBus>): void {
     expect(gone.rings).toBe(before)
   })
 
-  test(`${name}: a listener may stop itself, or another, or come, while it rings`, async () => {
+  test(`${name}: during a ring a listener may stop itself or another one, or be added`, async () => {
     await using opened = await open()
     const { bus } = opened
     const [other, late, last] = [bell(), bell(), bell()]

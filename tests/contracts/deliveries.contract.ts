@@ -204,7 +204,7 @@ export function storeDeliveries(name: string, open: Open): void {
     expect((await deliveries.list({ limit: 10 })).deliveries.map(({ id }) => id)).toEqual([3, 2])
   })
 
-  test(`${name}: the update before one is the same item's`, async () => {
+  test(`${name}: the update before another one is found within the same item`, async () => {
     await using opened = await open()
     const { store } = opened
     const first = await added(store)

@@ -228,7 +228,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.upkeep.turn("retention", 60_000)).toBe(true)
   })
 
-  test(`${name}: whatever is thinned, the moves that are left are legal and the last update is the item's`, async () => {
+  test(`${name}: after any thinning the remaining moves are legal, and the last update shows the item`, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ item: fc.integer({ min: 0, max: 2 }), move: fc.nat(9) }), { maxLength: 40 }),

@@ -358,7 +358,7 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 1)
   })
 
-  test(`${name}: whether any lease is held is known`, async () => {
+  test(`${name}: the store knows whether any lease is held`, async () => {
     await using opened = await open()
     const { store } = opened
     await working(store)

@@ -36,7 +36,7 @@ async function fill(): Promise<number> {
 }
 
 page("what the page must bear", () => {
-  test("hostile text is only ever text", async () => {
+  test("hostile text is shown as text and nothing else", async () => {
     const id = await fill()
     for (const path of ["/", `/items/${id}`]) {
       const tab = await here.open(path)

@@ -18,11 +18,11 @@ describe("the badge", () => {
     expect(said({ lagMs: 340, behind: 1200 })).toBe("Live 1,200 updates behind")
   })
 
-  test("says how long ago it was sure, once that is long", () => {
+  test("says how long ago `live` was confirmed, once that is long", () => {
     expect(said({ confirmedMs: nowMs - 9000 })).toBe("Live confirmed 9 s ago")
   })
 
-  test("says of when the state is, when it may be old", () => {
+  test("says from when the state is, if it may be old", () => {
     expect(said({ state: "reconnecting", retryAtMs: nowMs + 4200 })).toMatch(
       /^Reconnecting as of \d\d:\d\d:\d\d next attempt in 0:04$/,
     )

@@ -133,7 +133,7 @@ page("what is shown", () => {
     expect(await tab.evaluate<number>(covered)).toBe(0)
   })
 
-  test("of ffmpeg's figures is shown once", async () => {
+  test("names each of ffmpeg's figures once", async () => {
     const id = await here.server.add({ song_id: 1 })
     const claim = await here.server.api("POST", "/queue/claim", { worker: "gpu-1" })
     const { lease }: { lease: { token: string } } = await claim.json()
@@ -156,7 +156,7 @@ page("what is shown", () => {
     await tab.until(`document.querySelector(".now .told")?.innerText === ""`)
   })
 
-  test("of a stalled item is for how long", async () => {
+  test("says for how long a stalled item has stood still", async () => {
     const id = await here.server.add({ song_id: 1 })
     await here.server.put(id, { status: "processing", progress: 10 })
     await open()
@@ -203,7 +203,7 @@ page("what is shown", () => {
     }
   })
 
-  test("to ears keeps words and numbers apart", async () => {
+  test("is read aloud with words and numbers apart", async () => {
     const id = await here.server.add({ song_id: 1 })
     for (const progress of [10, 20])
       await here.server.put(id, { status: "processing", progress, current_step: "Video" })

@@ -19,7 +19,7 @@ test("the size changes only once the number has called for it for 5 s", () => {
   expect(sizes([0, 7], [1, 6], [2, 7], [3, 6], [7.9, 6], [8, 6])).toBe("many many many many many few")
 })
 
-test("an empty list between two items calls for nothing, an empty one at rest forgets", () => {
+test("an empty list between two items keeps its size, and one that stays empty loses it", () => {
   expect(sizes([0, 1], [1, 0], [1.3, 1])).toBe("one one one")
   expect(sizes([0, 1], [1, 0], [9, 2])).toBe("one one few")
 })

@@ -8,7 +8,7 @@ import { missingTags } from "../../src/item/missing-tags.ts"
 import { start } from "../server.ts"
 import { item } from "./items.ts"
 
-test("waiting items stand in the order in which a worker takes them, moved ones too, and none else stands among them", async () => {
+test("waiting items, moved ones too, stand in the order in which a worker takes them, without any others among them", async () => {
   await using server = await start()
   const client = new Client(server.url)
   const queue = fc.array(

@@ -114,7 +114,7 @@ describe("the state of a tab", () => {
   })
 })
 
-test("a lost item has failed, a cancelled one has not, and each is wanted among all", () => {
+test('the filter "failed" shows lost items but no cancelled ones, and "all" shows both', () => {
   const outcomes = ["completed", "failed", "lost", "cancelled"] as const
   const ended = outcomes.map((outcome) => {
     const status = outcome === "completed" ? "completed" : "failed"

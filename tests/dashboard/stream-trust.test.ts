@@ -135,7 +135,7 @@ test("a stream that is silent for ten seconds although there are updates is cut;
   expect(scene.begun).toEqual([undefined, 29])
 })
 
-test("a gap is told once, and everything is read again once the stream is live", async () => {
+test("a gap is reported once, and everything is read again once the stream is live", async () => {
   expect(scene.told).toEqual(["reload"])
   await scene.say(OFFLINE, gap("expired"), LIVE)
   expect(scene.told).toEqual(["reload", "gap expired", "reload"])
@@ -145,7 +145,7 @@ test("a gap is told once, and everything is read again once the stream is live",
   expect(scene.told.slice(3)).toEqual(["gap slow", "reload"])
 })
 
-test("a stream that is lost amid the state after a gap begins at the place of before it", async () => {
+test("a stream that is lost during the state after a gap resumes at the place before the gap", async () => {
   await scene.say(OFFLINE, gap("expired"), scene.update(9))
   scene.link.retry()
   await settled()
@@ -275,7 +275,7 @@ test("an answer that was quick once counts less and less, so that a clock that d
   expect(scene.link.connection.skewMs).toBe(30_000)
 })
 
-test("how late an update came is told by the server's clock, and not while nothing comes", async () => {
+test("how late an update came is measured by the server's clock, and is unknown while nothing comes", async () => {
   scene.aheadMs = 60_000
   await scene.link.probe()
   const late = new Date(Date.now() + 60_000 - 1500).toISOString()

@@ -58,7 +58,7 @@ const UNCOVERED = `(() => {
 })()`
 
 page("a render of a kind that is known", () => {
-  test("has a bar of time that never goes back, with what it rests on, and a course on its page", async () => {
+  test("has a bar of time that never goes back, names the runs behind it, and has a plot on its page", async () => {
     const id = await server.add({ song_id: 5, title: "Northern Lights", kind: "song" })
     const tab = await open("/")
     await tab.evaluate(`(() => {

@@ -62,7 +62,7 @@ describe("the timeline", () => {
     expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: RESTORED })
   })
 
-  test("says once that an item is stalled, however often it is told while it is", () => {
+  test("says once that an item is stalled, however many updates say so", () => {
     const timeline = new Timeline()
     const stalled = { stalled: true, progress: 20, current_step: "Video" } as const
     for (const one of [update(1), update(2, stalled), update(3, { ...stalled, message: "still here" })])

@@ -72,7 +72,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
   })
 
   test.each(["viewer", "operator", "share link"] as const)(
-    "a reader with the token of a %s is offered what the server would do, and told why no more",
+    "a reader with the token of a %s is offered what the server would accept, and reads why it is not more",
     async (who) => {
       await using server = await start()
       const failed = await server.add({ song_id: 1, title: "Copper Sky" })

@@ -43,18 +43,18 @@ describe("the clock of a server", () => {
 })
 
 test.each([429, 503])(
-  "a stream that is refused with %d by no server of ours is one that a proxy limits",
+  "a stream that another program refuses with %d counts as limited by a proxy",
   async (status) => {
     expect(await found(() => new Response("", { status }), arrivalOf)).toMatchObject([{ fault: "limited" }])
   },
 )
 
-test("an error without a code is of another program, whatever its words", async () => {
+test("an error without a code counts as one of another program, whatever it says", async () => {
   const other = () => Response.json({ error: "slow down" }, { status: 429 })
   expect(await found(other, arrivalOf)).toMatchObject([{ fault: "limited" }])
 })
 
-test("a stream that is answered with another page is none of ours", async () => {
+test("a stream that is answered with another page was not sent by the server", async () => {
   expect(await found(() => new Response("", { status: 404 }), arrivalOf)).toMatchObject([
     { fault: "not_ours" },
   ])

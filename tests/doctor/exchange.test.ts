@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { exchange } from "../../src/doctor/exchange.ts"
 
-test("an answer without an end is read no further than any that is asked for is long", async () => {
+test("an answer without an end is read no further than the longest expected answer", async () => {
   const piece = new Uint8Array(1024 * 1024).fill(32)
   using endless = Bun.serve({
     port: 0,

@@ -90,7 +90,7 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
   expect(code).toBe(1)
 })
 
-test("a unit that is installed and not enabled is no fault; one that is enabled and does not run is one", async () => {
+test("a unit that is installed and not enabled is no fault, but one that is enabled and does not run is a fault", async () => {
   using folder = temporaryFolder()
   const path = withSystemctl(folder.path, {
     "track-studio": "LoadState=loaded\\nActiveState=inactive\\nSubState=dead\\nUnitFileState=enabled\\n",
@@ -130,7 +130,7 @@ test.skipIf(process.getuid?.() === 0)("a database that this user may not write i
   expect(databaseOf(file)?.says).toBe(`this user may not read and write ${file}`)
 })
 
-test("a database on PostgreSQL is taken for no file of this machine", async () => {
+test("a database on PostgreSQL is not taken for a file of this machine", async () => {
   const { stdout } = await run(["doctor", "--database", "postgres://track:secret-word@db.studio/track"])
   expect(stdout).toContain(
     "• database             postgres://track@db.studio/track is not looked at: a server",

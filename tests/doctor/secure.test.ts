@@ -89,10 +89,13 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
     expect([code, faultsOf(findings)]).toEqual([1, ["scheme_lost"]])
   })
 
-  test.concurrent("neither may it open a WebSocket, without a token", async () => {
-    const [code, findings] = await doctor(6)
-    expect([code, faultsOf(findings)]).toEqual([1, ["scheme_lost", "scheme_lost"]])
-  })
+  test.concurrent(
+    "a page that is not known to have come by https may not open a WebSocket without a token",
+    async () => {
+      const [code, findings] = await doctor(6)
+      expect([code, faultsOf(findings)]).toEqual([1, ["scheme_lost", "scheme_lost"]])
+    },
+  )
 
   test.concurrent("a token that is taken out is a fault", async () => {
     const [code, findings] = await doctor(5)

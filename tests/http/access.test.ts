@@ -54,7 +54,7 @@ describe("a server with a token of each role", () => {
   const isRefusal = (status: number): boolean => status === 401 || status === 403
 
   // This is the first test: after many refusals an address may try no further tokens for a while.
-  test("a bad token is refused where anybody may come in, too", async () => {
+  test("a bad token is refused by an open server, too", async () => {
     expect((await fetch(`${server.url}/health`, { headers: bearer("tsk_unknown") })).status).toBe(401)
   })
 
@@ -119,7 +119,7 @@ describe("a server with a token of each role", () => {
     expect(me).toEqual({ role, item: null, expires_at: null, may: [...may] })
   })
 
-  test("a token for one item can ask for which, and when it ends", async () => {
+  test("a caller with a token for one item can ask which item that is, and when the token ends", async () => {
     const [item, expiresAt] = [await added(), "2999-01-01T00:00:00.000Z"]
     const shared = await tokenOf(server, "viewer", { item, expiresAt })
     await known(server, shared)
@@ -177,7 +177,7 @@ test("a worker adds, claims and reports, names its files, and sees no list", () 
   )
 })
 
-test("without a token only the page, the documentation and the signs of life are open", () => {
+test("without a token only the page, the documentation and the health routes are open", () => {
   const open = Object.entries(NEEDS).filter(([, need]) => need === "nothing")
   expect(open.map(([route]) => route).sort()).toEqual(
     [

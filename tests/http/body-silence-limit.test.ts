@@ -32,7 +32,7 @@ test("a body whose sender has lost its power ends after a silence, and one that 
   expect(seen).toEqual([0, 1, 2, 3, 4, 5])
 })
 
-test("a silence that is disposed of gives nothing up", async () => {
+test("a limit of silence that was disposed of ends nothing", async () => {
   let given = 0
   {
     using _ = limitSilence(() => (given += 1), 1)

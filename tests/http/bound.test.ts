@@ -92,7 +92,7 @@ async function tellingOf(answer: Response, id: number): Promise<string> {
   return `${answer.status} ${JSON.stringify(headers)} ${text}`.replaceAll(new RegExp(`\\b${id}\\b`, "g"), "N")
 }
 
-test("no route tells by anything that another item exists, nor shows any of it", async () => {
+test("no route reveals that another item exists, nor shows any of it", async () => {
   const missing = other + 900_000
   for (const route of Object.keys(NEEDS)) {
     const [method = "", path = ""] = route.split(" ")
@@ -173,7 +173,7 @@ test("whatever a request for a stream asks, the stream says nothing about anothe
   )
 })
 
-test("a stream of one item resumes where its live said, and which event IDs exist cannot be tried out", async () => {
+test("a stream of one item resumes after the event ID of its `live`, and does not reveal which other event IDs exist", async () => {
   const first = await said("/progress/stream?snapshot=false", "before")
   const [live = -1] = idsIn(first)
   const again = await said("/progress/stream", "again", { "last-event-id": String(live) })

@@ -40,7 +40,7 @@ test("a request that came through a proxy is never local, whichever proxies are 
   }
 })
 
-test("a trusted proxy names the client, and what stood before that was written by anybody", () => {
+test("a trusted proxy names the client, and addresses in front of that one are not believed", () => {
   const proxies = new TrustedProxies(["10.0.0.0/8", "127.0.0.1", "::1"])
   expect(proxies.clientOf("10.1.2.3", headers("6.6.6.6, 5.6.7.8, 10.9.9.9")).address).toBe("5.6.7.8")
   expect(proxies.clientOf("127.0.0.1", headers("5.6.7.8")).isLocal).toBeFalse()

@@ -128,7 +128,7 @@ test("curl sees when the server goes away, and ends in order", async () => {
   )
 })
 
-test("a curl that stops reading and goes on is shown the state of then", async () => {
+test("a curl that stops reading for a while is then shown the current state", async () => {
   await using server = await start({ args: ["--max-lag", "100"] })
   const id = await server.add({ song_id: 1, title: "Hello" })
   await server.put(id, { status: "processing" })
@@ -202,7 +202,7 @@ test("curl waits for an item with until=finished, and reads lines of text", asyn
   ])
 })
 
-test("when all is done is told to nobody who may see one item alone", async () => {
+test("the time at which all is done is not shown to a caller that may see only one item", async () => {
   let asked = 0
   const forecasts: unknown = { now: async () => ({ starts: [], doneIn: 60, workers: asked++ }) }
   const live = { type: "control", control: { event: "live", last_event_id: 1, history: "h" } }

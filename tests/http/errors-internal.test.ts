@@ -46,7 +46,7 @@ test("a database that cannot be written is a 503 that says when to try again and
   }
 })
 
-test("an EventSource, which gives up at a refusal, gets an answer to come back while the history cannot be read", async () => {
+test("an EventSource, which gives up at a refusal, gets an answer that makes it come back while the history cannot be read", async () => {
   await using server = await start()
   const database = new Database(server.database)
   database.run("PRAGMA busy_timeout = 5000")

@@ -203,7 +203,7 @@ test("a request without a Host header is answered like other requests", async ()
   expect(said).toContain("allow: GET, POST\r\n")
 })
 
-test("a fragment is part of the path, which then names no route, and no method is blamed", async () => {
+test("a fragment counts as part of the path, so the answer says that there is no such path", async () => {
   const said = await raw(
     server.url,
     "GET /api/v1/queue#x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",

@@ -64,7 +64,7 @@ test("a token and a lease that a page made up open no route to it", async () => 
   }
 })
 
-test("a token and a lease that a page made up do not tell it either which items there are", async () => {
+test("the answers to a made-up token and lease do not tell a page which items there are", async () => {
   const missing = await local.api("POST", "/queue/999999/heartbeat", {}, { origin: PUBLIC, lease: "made-up" })
   expect(missing.status).toBe(403)
   const deleted = await local.add()
@@ -112,7 +112,7 @@ test("our own page, a listed one, and for a local server any of this machine's m
   expect(await add(named, NAMED)).toBe(201)
 })
 
-test("a page of an attacker's name that points to this server gets nothing at all", async () => {
+test("a page under an attacker's host name that points to this server gets nothing at all", async () => {
   for (const path of ["/", "/api/v1/queue", "/api/v1/progress/stream", "/health", "/docs", "/nope"]) {
     const said = await raw(
       local.url,
@@ -124,7 +124,7 @@ test("a page of an attacker's name that points to this server gets nothing at al
   }
 })
 
-test("the names that are allowed are answered, and those that the machine goes by", async () => {
+test("requests to an allowed host name, or to a name of this machine, are answered", async () => {
   for (const host of ["studio.example", "STUDIO.example:9", `${hostname().split(".")[0]}.local`]) {
     const said = await raw(
       named.url,
@@ -192,7 +192,7 @@ test("a valid lease passes from anywhere on its own routes, and no other token d
   expect(await from("/complete", { lease: lease.token })).toBe(200)
 })
 
-test("two Hosts are refused", async () => {
+test("a request with two Host headers is refused", async () => {
   const said = await raw(
     local.url,
     "GET /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n",

@@ -17,7 +17,7 @@ test("an answer is held until its client leaves, its token has ended, or its tim
   if (!short.signal.aborted) await new Promise((resolve) => short.signal.addEventListener("abort", resolve))
 })
 
-test("once an answer was given, its time ends nothing any more", async () => {
+test("the time limit of an answer that was given has no effect any more", async () => {
   const held = hold(new AbortController().signal, 1)
   held[Symbol.dispose]()
   // A timer that began later has ended.

@@ -74,7 +74,7 @@ test("with a token, requests by a lease count against the lease alone", () => {
   expect(passing(20, () => limits.ask(worker, ""))).toBe(4)
 })
 
-test("without a token, a made-up lease hears the same of an item that is there, of one that was deleted and of one that never was", async () => {
+test("without a token, a made-up lease gets the same answer for an item that exists, for a deleted one and for one that never existed", async () => {
   await using server = await start()
   const [id, deleted] = [await server.add(), await server.add()]
   await server.api("DELETE", `/queue/${deleted}`)
@@ -100,7 +100,7 @@ test("without a token, a made-up lease hears the same of an item that is there, 
   }
 })
 
-test("with a token, leases that prove to be nobody's are paid for by the token", async () => {
+test("with a token, requests with an invalid lease count against the token", async () => {
   await using server = await start({ args: ["--requests-per-token", "5"] })
   const id = await server.add()
   const secret = await tokenOf(server, "worker")
@@ -136,7 +136,7 @@ test("no limit applies to this machine without tokens, and 0 turns one off", () 
   expect(passing(1000, () => off.ask(visitor, ""))).toBe(1000)
 })
 
-test("refusals of one client rest longer the more there are, up to a few seconds, and those of others do not", () => {
+test("the more requests of a client are refused, the longer their answers wait, up to a few seconds; those of others do not wait", () => {
   const { limits, clock } = limited()
   const rests = Array.from({ length: 1000 }, () => limits.restMs(visitor))
   expect(rests.slice(0, 12)).toEqual([...Array<number>(10).fill(100), 110, 120])
@@ -146,7 +146,7 @@ test("refusals of one client rest longer the more there are, up to a few seconds
   expect(limits.restMs(visitor)).toBe(100)
 })
 
-test("a client may let so many answers be held, and again after one is given", () => {
+test("a client may have a limited number of held answers, and another one after one is given", () => {
   const { limits } = limited()
   const first = limits.hold(visitor)
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
@@ -166,7 +166,7 @@ test("a place that a client holds is freed once, even if it leaves before its an
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
 })
 
-test("a client may have so many outputs of renderers on their way, beside the answers that it waits for", async () => {
+test("a client may send a limited number of outputs at a time, beside the answers that it waits for", async () => {
   await using server = await start({ args: ["--held-per-client", "2"] })
   const ids = [await server.add(), await server.add(), await server.add()] as const
   const secret = await tokenOf(server, "worker")
@@ -249,7 +249,7 @@ test("requests over a socket are counted like other requests", async () => {
   })
 })
 
-test("a question for very many items costs as much as they take", async () => {
+test("a message that asks for very many items costs as much as they take", async () => {
   await using server = await start({ args: ["--requests-per-token", "10"] })
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)
@@ -268,7 +268,7 @@ test("a question for very many items costs as much as they take", async () => {
   expect(asked).toBeWithin(5, 20)
 })
 
-test("the streams of a client are counted on, however many clients come after it", () => {
+test("the count of a client's streams is kept, however many clients come after it", () => {
   const streams: unknown = { dismiss: () => undefined }
   const owners = new Owners(streams as Streams)
   const [one, idle] = [owners.of(visitor), owners.of({ ...visitor, client: "idle" })]
@@ -278,7 +278,7 @@ test("the streams of a client are counted on, however many clients come after it
   expect(owners.of({ ...visitor, client: "idle" })).not.toBe(idle)
 })
 
-test("clients that one signal ends are each dismissed by it, and get no owner afterwards", () => {
+test("a signal that ends several clients dismisses the streams of each, and they may open no others afterwards", () => {
   const dismissed: unknown[] = []
   const streams: unknown = { dismiss: (owner: unknown) => dismissed.push(owner) }
   const owners = new Owners(streams as Streams)

@@ -50,7 +50,7 @@ test("a list that is whole has no Link", async () => {
   expect([answer.headers.get("link"), ((await answer.json()) as QueuePage).next]).toEqual([null, null])
 })
 
-test("the updates of an item are linked alike", async () => {
+test("the pages of an item's updates have the same Link", async () => {
   const id = await server.add()
   for (let change = 0; change < 4; change += 1) await server.put(id, { priority: change })
   const found = await pages<{ updates: { id: number }[] }>(`/queue/${id}/updates?limit=2`)

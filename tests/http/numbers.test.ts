@@ -40,7 +40,7 @@ test.each(LOST)(
   },
 )
 
-test("it is found however deep it is, and named by its path", () => {
+test("such a number is found at any depth, and named by its path", () => {
   expect(inexactMetadata('{"metadata":{"a":[{"b":1},{"b":[1, 1e999]}]}}')).toBe(
     "metadata.a.1.b.1 must be a number that is kept exactly, not 1e999",
   )
@@ -69,7 +69,7 @@ test("every number that JSON writes for a double is kept", () => {
   )
 })
 
-test("a tag has up to 64 characters, of which an emoji is one", async () => {
+test("a tag has up to 64 characters, and an emoji counts as one", async () => {
   const longest = "😀".repeat(64)
   const answer = await send("POST", "/queue", JSON.stringify({ song_id: 1, tags: [longest] }))
   expect([answer.status, await answer.json()]).toMatchObject([201, { tags: [longest] }])

@@ -138,14 +138,14 @@ describe("by the rule of hosts", () => {
     }
   })
 
-  test("two are refused, whatever they are", () => {
+  test("two Host headers are refused, whatever they are", () => {
     for (const host of ["localhost, localhost", "localhost, evil.example"]) {
       expect(notTaken(post({ host }), doors())?.code).toBe("malformed_request")
     }
   })
 })
 
-test("loopback is what no other machine reaches", () => {
+test("an address that no other machine reaches counts as loopback", () => {
   const local = ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST", "a.b.localhost"]
   expect(local.filter((host) => !isLoopback(host))).toEqual([])
   const others = [

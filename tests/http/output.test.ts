@@ -326,7 +326,7 @@ test("a lease that is not the item's stores nothing", async () => {
   expect(await read(work.id)).toBe("")
 })
 
-test("of a deleted item no output is read, and its worker learns of it", async () => {
+test("the output of a deleted item cannot be read, and its worker is asked to stop", async () => {
   const work = await attempt(server)
   await print(work, "gone\n")
   const follower = await fetch(`${server.url}/api/v1/queue/${work.id}/output?follow=true`)
@@ -354,7 +354,7 @@ test("output outlives a restart, and its followers hear of the stop", async () =
   expect(await read(own.id, "", after)).toBe("")
 })
 
-test("viewers read output, a token for one item reads that item's alone, and the lease writes it", async () => {
+test("viewers read output, a token for one item reads only that item's output, and only a lease writes it", async () => {
   await using own = await start({ args: ["--held-per-client", "3"] })
   const [mine, other] = [await attempt(own, { song_id: 1 }), await attempt(own, { song_id: 2 })]
   await print(mine, "mine\n")

@@ -97,11 +97,14 @@ for (const host of STRANGERS) {
     30_000,
   )
 
-  test.skipIf(!browser)(`a page that comes from here by the name ${host} is none`, async () => {
-    const tab = await browser?.open(`http://${host}:${new URL(server.url).port}/`)
-    expect(await tab?.evaluate<string>("document.body.innerText")).toContain(`--allowed-host ${host}`)
-    await tab?.close()
-  })
+  test.skipIf(!browser)(
+    `under the host name ${host} this server shows no page, but names the flag that allows it`,
+    async () => {
+      const tab = await browser?.open(`http://${host}:${new URL(server.url).port}/`)
+      expect(await tab?.evaluate<string>("document.body.innerText")).toContain(`--allowed-host ${host}`)
+      await tab?.close()
+    },
+  )
 }
 
 for (const [what, url] of [

@@ -40,7 +40,7 @@ const handshake = (server: TestServer, path: string, headers: Record<string, str
     ...headers,
   })
 
-test("a socket says what the NDJSON stream says, a message each", async () => {
+test("a socket sends what the NDJSON stream sends, with one message for each line", async () => {
   await using server = await start()
   const [one, two] = [await server.add({ song_id: 1, title: "A\r\n\u2028😀" }), await server.add()]
   const reader = await WebSocketReader.open(server.url, WS)
@@ -252,7 +252,7 @@ test("a ping is answered, an idle socket gets keepalives, and both kinds are cou
   await server.connectedClients(0)
 })
 
-test("SIGTERM says shutdown and closes with 1001, a stalled socket notwithstanding", async () => {
+test("SIGTERM sends shutdown and closes with 1001, even if a socket stalls", async () => {
   await using server = await start()
   const id = await server.add()
   const reader = await WebSocketReader.open(server.url, WS)
@@ -292,7 +292,7 @@ test("sockets that stall cost the server no memory and the others nothing, and l
   await server.connectedClients(2)
 }, 60_000)
 
-test("a peer that asks and asks, and reads no answer, is closed", async () => {
+test("a peer that sends requests without end and reads no answer is disconnected", async () => {
   await using server = await start()
   const id = await server.add()
   const slow = await SlowWebSocket.open(server.url, WS)

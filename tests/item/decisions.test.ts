@@ -21,7 +21,7 @@ const NEW: Stored = { item: { id: 7, ...draft() }, work: IDLE }
 const BY = { worker: "box1", token: "a", leaseMs: 60_000 }
 const failure = { error_message: "broken", retryable: true, retryInMs: 10_000 }
 
-test("a worker whose item was cancelled hears it with every answer, also after the end, with its own reason kept", () => {
+test("every answer to a worker of a cancelled item says so, also after the end, and the worker's own reason is kept", () => {
   const taken = claimed(NEW, BY, at(0))
   const stopping = cancelled(taken, at(1000))
   expect(directiveOf(stopping.item)).toBe("cancel")
@@ -42,7 +42,7 @@ test("the failure that would use up the last attempt is final, and so is one tha
   expect(final.item).toMatchObject({ status: "failed", retry_count: 0 })
 })
 
-test("the last words of an attempt may come after its verdict, and by its own lease alone", () => {
+test("the last output of an attempt may come after its verdict, but only by its own lease", () => {
   const over = completed(claimed(NEW, BY, at(0)), "a", {}, at(1000))
   expect(printing(over, "a")).toBe(1)
   expect(() => printing(over, "b")).toThrow("is no longer yours")
@@ -61,13 +61,13 @@ test("while a worker holds an item, a PUT writes nothing of what the worker repo
   expect(changed(taken, { title: "x", priority: 3 }, at(1)).item).toMatchObject({ title: "x", priority: 3 })
 })
 
-test("a priority of its own takes an item from the place that it was given", () => {
+test("setting the priority of an item takes it from the place that it was moved to", () => {
   const placed: Stored = { ...NEW, item: { ...NEW.item, turn: 3.5 } }
   expect(changed(placed, { title: "x" }, at(1)).item.turn).toBe(3.5)
   expect(changed(placed, { priority: 4 }, at(1)).item.turn).toBeNull()
 })
 
-test("a progress that is set by hand is no guess of a reader", () => {
+test("progress that is set by hand does not count as a guess", () => {
   const guessed = reported(NEW, undefined, { progress: 20, basis: "guess" }, at(1))
   expect(guessed.item.basis).toBe("guess")
   expect(changed(guessed, { progress: 30 }, at(2)).item).toMatchObject({ progress: 30, basis: null })
@@ -115,7 +115,7 @@ test("of output that comes again only what is new is kept", () => {
   expect(piecesAfter([piece], 16)).toEqual([])
 })
 
-test("an item whose worker was lost too often is lost, in a word", () => {
+test("an item whose worker was lost too often ends with the outcome lost", () => {
   const { item } = rescued({ ...claimed(NEW, BY, at(0)) }, 0, at(1))
   expect(standingOf(item)).toBe("retrying")
   expect(standingOf({ ...item, status: "failed", outcome: "lost" })).toBe("lost")
@@ -151,12 +151,12 @@ test("an item is moved before the other one, and behind the one that was there",
   expect(placed({ ...NEW, item: { ...NEW.item, turn: 2.7 } }, before, 2, at(1)).quiet).toBe(true)
 })
 
-test("an item for which there is no room between two others is not moved, and gets no place of another one", () => {
+test("an item for which there is no room between two others is not moved, and takes the place of no other item", () => {
   const before = { ...NEW.item, id: 3, turn: 1 + Number.EPSILON }
   expect(() => placed(NEW, before, 1, at(1))).toThrow("there is no more room before queue item 3")
 })
 
-test("an item that a worker gave back, or whose worker was lost, has none; and it is said why it was taken", () => {
+test("an item that a worker gave back or lost names no worker, and says why it was taken back", () => {
   const taken = claimed(NEW, BY, at(0))
   expect(released(taken, "a", at(1)).item).toMatchObject({ status: "queued", worker: "" })
   const silent = rescued(taken, 5, at(1)).item
@@ -174,7 +174,7 @@ test("neither an item that is being rendered nor a finished one is moved, nor is
   }
 })
 
-test("an item that is put back into the queue waits for no delay of before", () => {
+test("an item that is put back into the queue keeps no earlier delay", () => {
   const waiting = failed(claimed(NEW, BY, at(0)), "a", failure, at(1))
   expect(waiting.item.available_at).not.toBeNull()
   expect(changed(waiting, { status: "queued" }, at(2)).item.available_at).toBeNull()
@@ -187,7 +187,7 @@ test("a report of 100 percent is shown as 99 until the item is completed", () =>
   expect(completed(full, "a", {}, at(2)).item.progress).toBe(100)
 })
 
-test("once a command reports by itself, the reader around it is not heard any more", () => {
+test("once a command reports by itself, reports of the reader around it do not count any more", () => {
   const inner = reported(claimed(NEW, BY, at(0)), "a", { progress: 10 }, at(1))
   const outer = reported(inner, "a", { progress: 50, outer: true }, at(2))
   expect(outer).toMatchObject({ item: { progress: 10 }, quiet: true })

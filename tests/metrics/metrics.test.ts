@@ -103,7 +103,7 @@ test("a gauge that cannot be read is left out, and all others are there", async 
   expect(errors).toHaveLength(2)
 })
 
-test("the parser of these tests refuses what is no exposition", () => {
+test("the parser of these tests refuses text that is no exposition of metrics", () => {
   const good = '# HELP a_total A.\n# TYPE a_total counter\na_total{b="c"} 1\n'
   expect(labelsOf([...(parsed(good).get("a_total")?.samples.keys() ?? [])][0] ?? "")).toEqual(["b"])
   for (const bad of [

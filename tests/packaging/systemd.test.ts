@@ -111,7 +111,7 @@ async function booted(script: string): Promise<string> {
 }
 
 test.skipIf(!PROVE || !canBoot)(
-  "under a real systemd the units start, render, are upgraded and leave",
+  "under a real systemd the units start, render, are upgraded and removed",
   async () => {
     const startedMs = performance.now()
     const said = await booted(SCRIPT)

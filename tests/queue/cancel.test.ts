@@ -223,7 +223,7 @@ test("a held heartbeat is answered as soon as the lease is lost to the worker's 
   expect(ms).toBeLessThan(500)
 })
 
-test("otherwise it is answered at its time, whatever else happens to the item, and the lease is renewed", async () => {
+test("a held heartbeat without such an event is answered at its time, and the lease is renewed", async () => {
   const taken = await attempt(server)
   let answered = false
   const held = timed(taken.say("heartbeat", undefined, "?wait=2")).finally(() => (answered = true))

@@ -28,7 +28,7 @@ describe("a claim that names its item", () => {
     })
   })
 
-  test("is answered at once, however long it may wait", async () => {
+  test("is answered at once, however long it is allowed to wait", async () => {
     const { id } = await attempt(server)
     const startedMs = performance.now()
     expect((await asked(server, { id, wait: 30 })).status).toBe(409)

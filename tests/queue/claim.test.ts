@@ -78,7 +78,7 @@ test("the lease is as long as it was asked for, and renewed at a third of it", a
   }
 })
 
-test("items are taken by priority, then by age, and a released one is as old as it was", async () => {
+test("items are taken by priority, then by age, and a released item keeps its age", async () => {
   await using own = await start()
   const [a = 0, b = 0, c = 0, d = 0] = await addAll(own, [
     {},
@@ -122,7 +122,7 @@ test("a worker gets what needs no more than its tags, past what needs more", asy
   expect(await drain(own, ["4k", "cpu", "gpu"])).toEqual([gpu4k])
 })
 
-test("with nothing to take a claim is answered at once, or at its time when it waits", async () => {
+test("a claim for which there is no item is answered at once, or, if it waits, when its time is over", async () => {
   await using own = await start()
   const [none, atOnceMs] = await timed(claim(own))
   expect(none).toBeNull()
@@ -179,7 +179,7 @@ test("a claim that waits is woken when the wait for another attempt is over", as
   expect(ms).toBeWithin(900, 3000)
 })
 
-test("a claim that waits sleeps through items that need other tags, and gets the next that does not", async () => {
+test("a claim that waits is not woken by items that need other tags, and gets the next one that does not", async () => {
   await using own = await start()
   const waiting = claim(own, { wait: 30, tags: ["4k"] })
   await exchanges(own)
@@ -261,7 +261,7 @@ test("claims that wait when the server drains are answered as if their time were
   expect(ms).toBeLessThan(2000)
 })
 
-test("an item that is added while a claim is answered 204 is there for the next", async () => {
+test("an item that is added while a claim is answered 204 goes to the next claim", async () => {
   await using own = await start()
   for (let round = 0; round < 20; round += 1) {
     const waiting = claim(own, { wait: 0 })
@@ -271,7 +271,7 @@ test("an item that is added while a claim is answered 204 is there for the next"
   }
 })
 
-test("a lease given out is written down: it holds after a restart of the server", async () => {
+test("a lease is stored: it holds after a restart of the server", async () => {
   await using own = await start()
   const taken = await attempt(own)
   expect(await own.end("SIGKILL")).not.toBe(0)

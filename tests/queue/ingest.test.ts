@@ -104,7 +104,7 @@ test("98 % of the total is enough, and less is not", async () => {
   }
 })
 
-test("a renderer that could not start leaves an item waiting that it was not to finish", async () => {
+test("without finish=true a renderer that could not start leaves its item waiting", async () => {
   const id = await add()
   expect(await send(id, "ffmpeg?total=6", "")).toMatchObject({
     status: 200,
@@ -194,7 +194,7 @@ test("an item that waits for another attempt is started by its renderer", async 
   expect(said.item).toMatchObject({ status: "completed", attempt: 2, retry_count: 1 })
 })
 
-test("the first words of a renderer start its item, though they tell nothing of progress", async () => {
+test("the first output of a renderer starts its item, even if it says nothing about progress", async () => {
   const id = await add()
   expect((await send(id, "lines", "hello\n")).item).toMatchObject({
     status: "processing",

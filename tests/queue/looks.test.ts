@@ -7,7 +7,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-test("however often the bell rings, a server of a fleet looks for work so often and no more, and at once after a pause", async () => {
+test("however often the bell rings, a server of a fleet looks for work at intervals, and at once after a pause", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const fail = (error: unknown): void => expect(error).toBeUndefined()

@@ -97,7 +97,7 @@ test.each([
   },
 )
 
-test("a follower gets what is stored the moment it is, and waits for no look", async () => {
+test("a follower gets output the moment it is stored, without waiting for the next look", async () => {
   const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
   const stored: OutputPiece[] = []
   const read = Promise.withResolvers<void>()
@@ -130,7 +130,7 @@ test("a follower gets what is stored the moment it is, and waits for no look", a
   }
 })
 
-test("a reader hears how much is not kept before a piece, and of a silence once in each time of it", async () => {
+test("a reader learns how much is not kept before a piece, and hears of a silence once per interval", async () => {
   const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
   const pieces: OutputPiece[] = [
     { from: 10, to: 14, text: "one\n" },

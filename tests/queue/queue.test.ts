@@ -173,7 +173,7 @@ test("a PUT changes the keys it names and no other", async () => {
   expect(await server.item(id)).toEqual(before)
 })
 
-test("the message of a PUT rides along with its update and is not kept for the next", async () => {
+test("the message of a PUT is part of its update and is not kept for the next one", async () => {
   const id = await server.add()
   await put(id, { message: "Creating image 3 of 5" })
   await put(id, { progress: 3 })

@@ -47,7 +47,7 @@ test("nothing is foreseen while no worker is present", async () => {
   await server.api("DELETE", `/queue/${id}`)
 })
 
-test("of an empty queue all is done now, and not at a time that is unknown", async () => {
+test("in an empty queue all is done now, not at an unknown time", async () => {
   await using empty = await ClockedServer.start()
   expect<object>(await empty.ask("GET", "/queue/forecast")).toEqual({
     forecast: [],

@@ -105,7 +105,7 @@ test("the dashboard is the queue at a glance, in the keys of the web application
   })
 })
 
-test("how long renders took is said in hours, minutes and seconds, without what they did not take, and in seconds", async () => {
+test("how long renders took is shown in hours, minutes and seconds without zeros in front, and in seconds", async () => {
   await using server = await ClockedServer.start()
   for (const seconds of [5, 65, 3605.4]) {
     const { id } = await server.ask("POST", "/queue", { song_id: 1 })
@@ -134,7 +134,7 @@ test("how long renders took is said in hours, minutes and seconds, without what 
   ])
 })
 
-test("a paused queue gives workers nothing, over a restart too, but an item that is named; resumed, it wakes those that wait", async () => {
+test("a paused queue gives workers only items that they name, over a restart too; resuming it wakes waiting claims", async () => {
   using folder = temporaryFolder()
   const database = `${folder.path}/queue.db`
   const before = await start({ database })
@@ -247,7 +247,7 @@ test("the commands pause, resume, retry --failed, stats and list --search do the
   expect((await cli("list", "--search", "needle", "--json")).trim().split("\n")).toHaveLength(1)
 })
 
-test("among the latest failures are no cancelled items, though many were cancelled since", async () => {
+test("the latest failures have no cancelled items among them, even if many were cancelled since", async () => {
   const item = (id: number, outcome: QueueItem["outcome"]): QueueItem => ({
     id,
     ...blank(1, new Date(id).toISOString()),

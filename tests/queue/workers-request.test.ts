@@ -103,7 +103,7 @@ test("a query that a verb does not know is refused, and so is a wait that is no 
   }
 })
 
-test("a body may be left out where it says nothing that is needed, but must be JSON where it is there", async () => {
+test("a body that is not needed may be left out, but must be JSON if it is sent", async () => {
   const wanted = { status: 415, code: "unsupported_media_type", error: /^the body must be application\/json/ }
   for (const verb of ["progress", "complete?lease=x", "fail?lease=x"]) {
     await refusals.expect(

@@ -125,7 +125,7 @@ describe("the output of other versions", () => {
     },
   )
 
-  test("a block without any figure is heard all the same", () => {
+  test("a block without any figure counts all the same", () => {
     const { reports } = listen("ffmpeg", 50, "progress=continue\nprogress=end\n")
     const report = { message: "nothing written yet" }
     expect(reports).toEqual([report, report])

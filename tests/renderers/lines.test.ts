@@ -200,6 +200,6 @@ test("the message is the line, without escapes, and not endless", () => {
   expect(hear("44%", `45% ${"█".repeat(1000)}`).last.message).toHaveLength(200)
 })
 
-test("the same line twice is heard once", () => {
+test("the same line twice counts once", () => {
   expect(hear("44%", "45%", "45%", "46%").progress).toEqual([45, 46])
 })

@@ -16,7 +16,7 @@ function pieces(text: string, borders: readonly number[]): string[] {
 }
 
 describe.each(CAPTURES)("%s %s", (name, file) => {
-  test("is heard alike however it is cut", async () => {
+  test("is read in the same way however it is cut", async () => {
     const text = await capture(`${name}-${file}`)
     for (const cut of [text, text.replaceAll("\n", "\r\n")]) {
       const whole = listen(name, 5, cut)
@@ -167,7 +167,7 @@ test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e13])("a total of %p is
   expect(renderer("blender", { total }).evidence.reached).toBeNull()
 })
 
-test("a last line without an end is heard when its end is pushed", () => {
+test("a last line without an end is read when the output ends", () => {
   const listener = renderer("lines")
   expect(listener.push("44%\n45%")).toEqual([])
   expect(listener.push("\n")).toEqual([{ progress: 45, basis: "guess", message: "45%" }])

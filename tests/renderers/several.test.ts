@@ -293,7 +293,7 @@ test.each(SEVERAL)("%s", (_name, pieces, least, most, ever = most) => {
   expect(shown.most).toBeLessThanOrEqual(ever)
 })
 
-test("no order of bars puts one inside of itself, which would be sought for ever", () => {
+test("no order of bars puts a bar inside of itself, which would cause an endless search", () => {
   const bars = [
     ...[tqdm(12, 20, "A: "), tqdm(5, 20), tqdm(18, 20, "A: "), tqdm(7, 20, "B ")],
     ...[tqdm(17, 20), tqdm(2, 20, "B "), "x 1%\n", "x 54%\n"],

@@ -31,7 +31,7 @@ function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   return [0, ...borders].map((from, i) => bytes.slice(from, borders[i] ?? bytes.length))
 }
 
-test("of a flood little is decoded, and all that would be heard is heard, however it is cut", () => {
+test("little of a flood is decoded, and every line that matters is read, however the flood is cut", () => {
   const most = Array.from({ length: 9 }, () => FLOOD)
   fc.assert(
     fc.property(fc.array(fc.nat(), { maxLength: 20 }), fc.boolean(), (places, hasFailed) => {
@@ -52,7 +52,7 @@ test("of a flood little is decoded, and all that would be heard is heard, howeve
   )
 })
 
-test("a line without an end is not decoded once it is too long, and what follows is heard", () => {
+test("a line without an end is not decoded once it is too long, and what follows is read", () => {
   const long = new Uint8Array(1_000_000).fill(0x78)
   const rest = new TextEncoder().encode("\nimage 1 of 5\nimage 2 of 5\n")
   const { told, decoded } = heard([long, long, long, rest], false)

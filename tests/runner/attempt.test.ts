@@ -114,7 +114,7 @@ test("a verdict is reported although the files cannot be checked and it cannot b
   expect((await one.ended).verdict).toEqual({ end: "complete", result: {} })
 })
 
-test("an item that was lent is told of the files that its command wrote", async () => {
+test("a lent item gets the files that its command wrote", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "song.png")
   class Lent extends Unheard {
@@ -337,7 +337,7 @@ test("the files of a command that was stopped, or that failed, are not looked at
   expect(looks).toBe(0)
 })
 
-test("the guard of a command is let go once that has ended, and not before", async () => {
+test("the guard of a command is ended once the command has ended, and not before", async () => {
   const guarded = new KillGuard().watch()
   const dispose = spyOn(guarded, Symbol.dispose)
   const reporter = new Heard()

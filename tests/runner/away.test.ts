@@ -98,7 +98,7 @@ describe("while the server is away", () => {
     expect(history.at(-1)).toMatchObject({ status: "completed" })
   })
 
-  test("a command that ended is not waited with for longer than asked, and its code is kept", async () => {
+  test("the result of a command is not reported for longer than asked, and run exits with the command's code", async () => {
     await using server = await start()
     await gone(server)
     await using render = shell(server, ["--song", "4", "--report-within", "1"], "exit 5")

@@ -106,23 +106,31 @@ test("why a file cannot be read is said in ffprobe's last words, with the name t
   expect(await probe("song.mp4", broken)).toEqual({ kind: "broken", reason })
 })
 
-test.skipIf(ffmpeg === null)("what has no length is a picture if it has the name of one", async () => {
-  const [film, still] = [path(".h264"), path(".avif")]
-  // Both are raw video, which has no length, as an AVIF has none.
-  for (const file of [film, still]) {
-    await using render = new Program(
-      ["ffmpeg", "-v", "error", ...video(1, file).slice(0, -1), "-f", "h264", file],
-      "",
-    )
-    expect(await render.ends()).toBe(0)
-  }
-  const watch = new FileWatch({ paths: [film, still], isGuessed: true, seconds: undefined, isVerified: true })
-  expect((await watch.end({ saved: [], unfinished: [] })).files).toEqual({
-    video_file_path: film,
-    video_file_size: statSync(film).size,
-    thumbnail_path: still,
-  })
-})
+test.skipIf(ffmpeg === null)(
+  "a file without a length counts as a picture if it is named like one",
+  async () => {
+    const [film, still] = [path(".h264"), path(".avif")]
+    // Both are raw video, which has no length, as an AVIF has none.
+    for (const file of [film, still]) {
+      await using render = new Program(
+        ["ffmpeg", "-v", "error", ...video(1, file).slice(0, -1), "-f", "h264", file],
+        "",
+      )
+      expect(await render.ends()).toBe(0)
+    }
+    const watch = new FileWatch({
+      paths: [film, still],
+      isGuessed: true,
+      seconds: undefined,
+      isVerified: true,
+    })
+    expect((await watch.end({ saved: [], unfinished: [] })).files).toEqual({
+      video_file_path: film,
+      video_file_size: statSync(film).size,
+      thumbnail_path: still,
+    })
+  },
+)
 
 describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
   test("is entered into the item: a video with its size, a still beside it", async () => {
@@ -212,7 +220,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     }
   })
 
-  test("by a name that is none is not looked for", async () => {
+  test("is not looked for under a name that no file can have", async () => {
     const long = `/${"a".repeat(300)}`
     const script = `echo "Fra:1 Mem:9M (Peak 9M)"; echo "Saved: '${long}'"; echo "Output #0, mp4, to '${long}':"`
     await using render = run(10, "--", "sh", "-c", script)
@@ -238,7 +246,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect((await itemOf(server, await latestOf(server, 4))).error_message).toBe(error_message)
   })
 
-  test("proves a video whole of which ffmpeg told less, as x264 holds back frames", async () => {
+  test("proves that a video is whole although ffmpeg reported less, because x264 holds back frames", async () => {
     const file = path(".mp4")
     const slow = "-v error -f lavfi -i testsrc=s=160x90:r=1 -t 8 -c:v libx264 -y".split(" ")
     await using render = run(8, "--total", "8", "--", "ffmpeg", ...slow, file)
@@ -255,7 +263,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect(await short.ends()).toBe(1)
   })
 
-  test("is guessed for ffmpeg, whose guess fails nothing but what is missing or empty", async () => {
+  test("is guessed for ffmpeg, and a guessed file fails the item only if it is missing or empty", async () => {
     const file = path(".mp4")
     await using render = run(5, "--", "ffmpeg", "-v", "error", ...video(1, file))
     expect(await render.ends()).toBe(0)

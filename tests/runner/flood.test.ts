@@ -67,7 +67,7 @@ test("a command that prints without end is slowed by far less than by passing it
   expect(ratio).toBeLessThan(3)
 }, 60_000)
 
-test("to read it as well costs a few times what passing it on does at most, and no memory", async () => {
+test("reading the output costs at most a few times what passing it on costs, and no memory", async () => {
   const before = process.memoryUsage.rss()
   const { ratio } = await costOf(() => ({ spool: new OutputSpool(), reader: renderer("lines") }))
   // It is about 1.6. A busy machine has shown 2.4.

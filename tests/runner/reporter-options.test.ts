@@ -5,7 +5,7 @@ import { type Asked, FIRST, ITEM, LEASE, ok, refusal, Scene } from "./reporting.
 
 const UNREACHABLE = { code: "unreachable" }
 
-test("a server that is away when the work begins is told of at once, and the work goes on", async () => {
+test("a server that is away when the work begins is reported at once, and the work goes on", async () => {
   await using scene = new Scene(ok, () => Promise.reject(new ServerError(0, "no answer", UNREACHABLE)))
   await scene.reporter.begin()
   expect(scene.said).toEqual([
@@ -33,7 +33,7 @@ test("reports, heartbeats and output that all lack a lease claim the item once",
   expect(claims).toBe(1)
 })
 
-test("a lease that was lost is claimed again, which is told to the user and to the worker", async () => {
+test("after a lost lease the item is claimed again, and the user and the worker are informed", async () => {
   const again: string[] = []
   await using scene = new Scene(
     ({ verb, token }) => {
@@ -66,7 +66,7 @@ test.each([
   expect(scene.of("complete")).toEqual([])
 })
 
-test("a refusal that nobody foresaw ends the reports and not the work, with a word for the user", async () => {
+test("an unexpected refusal ends the reports but not the work, and is shown to the user", async () => {
   await using scene = new Scene(() => refusal(400, "malformed_request"))
   await scene.reporter.begin()
   scene.reporter.start()
@@ -93,7 +93,7 @@ test("a lent item that is lost, cancelled or gone is the matter of the command t
   }
 })
 
-test("a worker that is to take no more items hears of it, and its work goes on", async () => {
+test("a worker that may take no more items is informed, and its work goes on", async () => {
   let drains = 0
   const drained = (): Response => Response.json({ directive: "continue", item: ITEM, drain: true })
   await using scene = new Scene(drained, undefined, { onDrain: () => (drains += 1) })
@@ -163,7 +163,7 @@ test.each([401, 403])("a server that answers %d is not asked again within a seco
   expect([scene.of("progress").length, scene.of("heartbeat").length]).toEqual([1, 1])
 })
 
-test("that a claim is tried again is said once", async () => {
+test("a claim that is tried again is announced once", async () => {
   let tries = 0
   const refused = new ServerError(409, "it is processing", { code: "illegal_move" })
   await using scene = new Scene(ok, async () => {

@@ -128,7 +128,7 @@ test("after a restore, a worker claims its item until it may have it", async () 
   expect(refusals).toBe(0)
 })
 
-test("a result that is forbidden is tried for as long as it may be, and no longer", async () => {
+test("a result that is answered with 403 is sent again within the given time, and no longer", async () => {
   await using scene = new Scene(({ verb }) => (verb === "complete" ? refusal(403, "forbidden") : ok()))
   await scene.reporter.begin()
   const verdict = { end: "complete", result: {} } as const
@@ -149,7 +149,7 @@ test("a cancel is acted on once, however often the server says it", async () => 
   expect(scene.cancelled).toEqual(["queue item 7 was cancelled"])
 })
 
-test("after a cancel the lease is renewed at leisure, though the server answers at once, and before it is over", async () => {
+test("after a cancel the lease is renewed slowly, though the server answers at once, and before it runs out", async () => {
   const cancel = (): Response => Response.json({ directive: "cancel", item: ITEM })
   await using scene = new Scene(cancel)
   await using short = new Scene(cancel, undefined, { leaseS: 2 })

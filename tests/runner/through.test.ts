@@ -77,7 +77,7 @@ describe("a signal", () => {
     expect(error_message).toBe(`the command was ended by ${signal}`)
   })
 
-  test.each(["SIGUSR1", "SIGUSR2"] as const)("%s that the command takes ends nothing", async (signal) => {
+  test.each(["SIGUSR1", "SIGUSR2"] as const)("%s that the command handles ends nothing", async (signal) => {
     await using render = shell(
       15,
       `trap 'echo got it; go=1' ${signal}; echo ready; until [ "$go" ]; do sleep 0.02; done; exit 3`,

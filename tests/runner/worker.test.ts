@@ -232,7 +232,7 @@ test("a refusal that has nothing to do with the version is not asked for again i
   expect(claims).toBe(1)
 })
 
-test("that the server is back is said once it has answered", async () => {
+test("work says that the server is back once it has answered", async () => {
   const said: string[] = []
   const stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
   try {
@@ -288,7 +288,7 @@ test("a result that could not be reported is kept for the next worker", async ()
   expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", verdict: { end: "complete" } }] })
 }, 30_000)
 
-test("a worker that is drained while it waits stops, and claims no more", async () => {
+test("a worker that is drained while it waits ends, and makes no further claim", async () => {
   let claims = 0
   const worker = claimingBy(async () => {
     claims += 1

@@ -44,7 +44,7 @@ test.each<[fault: string, sql: string]>([
   expect(await faultsAfter(sql)).toEqual([fault])
 })
 
-test("check names twenty faults, and not thousands", async () => {
+test("check names at most twenty faults", async () => {
   await using opened = await openSqlite()
   const { store, path } = opened
   for (let i = 0; i < 30; i += 1) await added(store)

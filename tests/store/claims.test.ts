@@ -48,7 +48,7 @@ test.each([
   expect(items.seeks).toBeLessThanOrEqual(6)
 })
 
-test("thousands of sets of tags that a worker has cost it little more than one", () => {
+test("a claim by a worker that has the tags of thousands of sets costs little more than for one set", () => {
   const offered = Array.from({ length: 13 }, (_, i) => `tag ${i}`)
   const some = (i: number): string[] => offered.filter((_tag, bit) => ((i >> bit) & 1) === 1)
   const items = index([["foreign"], ...numbered(5000, (i) => some(5000 - i))])
@@ -73,7 +73,7 @@ test("tags of which one begins with another are distinguished, and their order d
   expect(needsOf(["b", "a"])).toEqual(needsOf(["a", "b"]))
 })
 
-test("of all items whose tags a worker has it gets the first by rank, then by place, then by age", () => {
+test("a worker gets the first item that it has the tags for, by rank, then by place, then by age", () => {
   const tag = fc.constantFrom("a", "ab", "b", "c")
   const item = fc.record({ tags: fc.uniqueArray(tag), rank: fc.nat(1), place: fc.nat(3) })
   fc.assert(

@@ -98,7 +98,7 @@ test("a commit that fails makes all its writes unavailable, keeps nothing, and t
   expect(ids()).toEqual([3])
 })
 
-test("an error that ends the transaction makes all its writes unavailable, is told, and the next one works", async () => {
+test("an error that ends the transaction makes all its writes unavailable, is reported, and the next one works", async () => {
   using database = open()
   const { group, client, add, ids, failures } = database
   const fatal = () => {

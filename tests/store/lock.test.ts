@@ -83,7 +83,7 @@ test("a server that died while somebody read an old state is started again, with
   expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
 }, 30_000)
 
-test("a log that is gone, or cannot be read, after a server that was killed is said at the next start", async () => {
+test("a log of a killed server that is gone or cannot be read is reported at the next start", async () => {
   using folder = temporaryFolder()
   const [home, copy] = [join(folder.path, "home"), join(folder.path, "copy")]
   const store = new SqliteStore(join(home, "queue.db"))

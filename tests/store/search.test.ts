@@ -66,7 +66,7 @@ test("letters that the database cannot fold are distinguished, and every word mu
   await store.close()
 })
 
-test("what only looks like a find to the database hides none that comes after it", async () => {
+test("a false match of the database hides no real match after it", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   for (const title of ["ba", "bb", "bc", "bd", "bä", "be", "bä"]) await added(store, { title })

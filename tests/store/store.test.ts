@@ -351,7 +351,7 @@ test("a database of another program is refused, and left as it is", () => {
   expect(readdirSync(folder.path)).toEqual(["other.db"])
 })
 
-test("what is no database, or cannot be made, is refused in one line that names it", () => {
+test("a file that is no database, or cannot be made, is refused in one line that names it", () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "notes.txt")
   writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100))

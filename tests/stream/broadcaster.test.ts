@@ -235,7 +235,7 @@ test("the tail is bounded: what is older must come from the history", async () =
   expect(taken).toHaveLength(10)
 })
 
-test("a notification that comes doubled or late tells nothing twice and loses nothing", async () => {
+test("a notification that comes twice or late repeats no update and loses none", async () => {
   await using opened = await open()
   const { broadcaster, bus, sqlite } = opened
   const [seat, woken] = await waiting(broadcaster)

@@ -45,7 +45,7 @@ test("whatever a stream of one item says, it names no event ID but those of that
   broadcaster.drain()
 })
 
-test("a client of one item that comes back is sent what it lacks, and told by its own event ID if it is too late", async () => {
+test("a returning client of one item is sent what it lacks, and a gap with its own event ID if it is too late", async () => {
   const history = new MemoryHistory(async () => undefined, 1000)
   const fail = (error: unknown): void => expect(error).toBeUndefined()
   const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })

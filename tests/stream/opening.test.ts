@@ -303,7 +303,7 @@ test("a database that is away is asked once for the item of a stream, which is t
   expect([count("latestOfItem"), count("latest")]).toEqual([1, 0])
 })
 
-test("who resumes from before a time in which nobody watched gets what was stored in it", async () => {
+test("a client that resumes from before a time without viewers gets what was stored in that time", async () => {
   await using opened = await open()
   const { streams, write } = opened
   const since = async (signal: AbortSignal): Promise<number[]> =>
@@ -322,7 +322,7 @@ test("who resumes from before a time in which nobody watched gets what was store
   late.abort()
 })
 
-test("a history that cannot be read while a stream opens after a ring leaves no error that nobody takes", async () => {
+test("a history that cannot be read while a stream opens after a ring leaves no unhandled error", async () => {
   await using opened = await open()
   const { streams, bus, fail } = opened
   const leave = new AbortController()

@@ -141,7 +141,7 @@ test("pages are read one per turn of the event loop, however many streams replay
   expect(most).toBeLessThanOrEqual(2)
 })
 
-test("a replay that wants nothing stops reading when its client leaves", async () => {
+test("a replay whose filter matches nothing stops reading when its client leaves", async () => {
   const client = new AbortController()
   let pages = 0
   const replay = replays(1_000_000, 50_000, async () => {
@@ -153,7 +153,7 @@ test("a replay that wants nothing stops reading when its client leaves", async (
   expect(pages).toBeLessThan(25)
 })
 
-test("a long replay that wants nothing is kept alive", async () => {
+test("a long replay whose filter matches nothing is kept alive", async () => {
   const metrics = new Metrics()
   const replay = replays(100_000, 40, () => Bun.sleep(4), new StreamMetrics(metrics))
   const client = new AbortController()

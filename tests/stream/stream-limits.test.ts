@@ -28,7 +28,7 @@ test("a stream whose owner may watch no more ends at once", async () => {
   expect((await ended)?.done).toBe(true)
 })
 
-test("a stream that has left makes room for another one of its owner", async () => {
+test("a stream that has ended makes room for another one of its owner", async () => {
   const streams = oneEach()
   const owner = new Owner()
   for (let time = 0; time < 3; time += 1) {

@@ -89,7 +89,7 @@ test("after a pause the first update comes at once, and no keepalive passes over
   expect(performance.now() - beganMs).toBeGreaterThan(900)
 }, 30_000)
 
-test("a beat that was stopped does not strike any more", async () => {
+test("a beat that was stopped is not called any more", async () => {
   let strikes = 0
   const beat = new ThinningBeat(100, () => void (strikes += 1))
   for (let batch = 0; batch < 3; batch += 1) beat.batch()

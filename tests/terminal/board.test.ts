@@ -129,7 +129,7 @@ test("the bar of an item that has ended has the colour of its end: a cancelled o
   }
 })
 
-test("what a snapshot after a gap does not mention leaves the board", () => {
+test("an item that a snapshot after a gap does not mention leaves the board", () => {
   const board = boardOf(update(1), update(2, { status: "queued" }), update(3))
   board.gap({ reason: "unknown", missed: null }, NOW)
   board.update(update(3), NOW)
@@ -307,7 +307,7 @@ test("a frame goes up by the rows that the last one takes now, also when they ha
   expect(region.frame([], [line], 80)).not.toMatch(/\[\dA/)
 })
 
-test("a finished item is shown with the time of its end, in UTC, however late we hear of it", () => {
+test("a finished item is shown with the time of its end, in UTC, however late the update comes", () => {
   const board = boardOf(update(1))
   const finished = new Date(NOW + 5000).toISOString()
   board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)

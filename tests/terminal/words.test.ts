@@ -27,7 +27,7 @@ test("a time is that of its zone, with the day when that is another one", () => 
   expect(() => zoneNamed("Mars/Olympus")).toThrow(RangeError)
 })
 
-test("the pace has no digits that nobody reads", () => {
+test("the pace has no more digits than people read", () => {
   const media = { out_time: 1, total: null, fps: 49.229177447093356, speed: 1.9798414703665175 }
   expect(paceOf({ ...media, total: 80 })).toEqual(["0:01 of 1:20", "49 fps", "2.0x"])
   expect(paceOf({ ...media, fps: null, speed: 0.0213 })).toEqual(["0:01", "0.02x"])

@@ -54,7 +54,7 @@ test("a restart does not make a backup before its time", async () => {
   expect(files).toHaveLength(1)
 })
 
-test("when the latest backup was made is known from the start, and not only after the first turn", async () => {
+test("the time of the latest backup is known from the start, and not only after the first turn", async () => {
   const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
   expect(backups.latestMs).toBe(0)
   await backups.start()
@@ -64,7 +64,7 @@ test("when the latest backup was made is known from the start, and not only afte
   await backups.stop()
 })
 
-test("what a backup left that was ended is removed before the next, and a stop ends one", async () => {
+test("the remains of an interrupted backup are removed before the next one, and a stop interrupts a backup", async () => {
   const left = [
     "track-studio-20260101T000000Z.db.unfinished",
     `track-studio-20260101T000000Z.db.${crypto.randomUUID()}.unfinished`,

@@ -39,7 +39,7 @@ test("a small database is compacted once, although somebody renders, and one tha
   expect(other.done.times).toBe(0)
 })
 
-test("a large one waits until nobody renders, and a failure is tried again", async () => {
+test("a large database waits until nobody renders, and a failed compaction is tried again", async () => {
   let [isLeased, isBroken] = [true, true]
   const { compaction, done } = counted({
     bytes: async () => 1e9,
@@ -145,7 +145,7 @@ test("a server knows its database again after it was compacted, wherever its par
   expect((await run(["check", "--database", path])).stdout).toContain("2 items")
 })
 
-test("what is no database of ours is not compacted", async () => {
+test("a database of another program is not compacted", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "other.db")
   expect((await run(["compact", "--database", path])).stderr).toContain("there is no database")

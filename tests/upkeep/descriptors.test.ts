@@ -46,7 +46,7 @@ test("a lack of descriptors is logged once a minute, while idle connections are 
   expect([reasons, areFew]).toEqual([[], false])
 })
 
-test("when none is left new connections wait, and once a second some get the reserve", async () => {
+test("when no descriptor is left new connections wait, and once a second some get the reserve", async () => {
   const none = Array<"none">(9).fill("none")
   const { doors, isOpen, released } = await looked([
     "few",
@@ -64,7 +64,7 @@ test("when none is left new connections wait, and once a second some get the res
   expect([isOpen, released]).toEqual([true, 2])
 })
 
-test("as soon as there are many, all are let in", async () => {
+test("as soon as there are many descriptors, all connections are let in", async () => {
   const { doors, isOpen, released } = await looked(["none", "few", "many"])
   expect([doors, isOpen, released]).toEqual([[false, false, ...after(true)], true, 1])
 })

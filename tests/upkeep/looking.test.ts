@@ -42,7 +42,7 @@ test("the largest lag of the last 15 s counts, and 5 s of it is a reason", () =>
   expect([loop.lagMs, reasons.current]).toEqual([3, []])
 })
 
-test("a loop that stands is known by the time since its last turn", () => {
+test("an event loop that stands still is noticed by the time since its last turn", () => {
   const { loop, clock, turn } = looped()
   turn()
   expect(loop.stoodMs()).toBe(0)
@@ -65,7 +65,7 @@ test("a clock that jumps by an hour either way is reported once, and stays a rea
   expect([reasons.current, jumps]).toEqual([[], [3_600_000, -3_600_000]])
 })
 
-test("a loop that was late has no clock that jumped", () => {
+test("a loop that was late does not count as a jump of the clock", () => {
   const { reasons, jumps, turn } = looped()
   turn(70_000)
   expect([jumps, reasons.current]).toEqual([[], ["event_loop_lag"]])

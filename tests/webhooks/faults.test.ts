@@ -7,7 +7,7 @@ import { Receiver, Scene } from "./scene.ts"
 
 const HOUR_MS = 3_600_000
 
-test("a notice that could not be stored is stored by a later turn, and told once", async () => {
+test("a notice that could not be stored is stored by a later turn, and delivered once", async () => {
   let failures = 2
   await using scene = new Scene((deliveries) => ({
     async add(notices, upTo) {
@@ -103,7 +103,7 @@ test("a receiver that fails is asked later each time, an hour apart at most, and
   expect(scene.givenUp).toEqual(["it answered 500"])
 })
 
-test("a delivery from while the clock was far ahead is tried once more after that, and not for years", async () => {
+test("a delivery that was made while the clock was far ahead is tried once more afterwards, and not for years", async () => {
   await using scene = new Scene()
   scene.receiver.answer = () => new Response("no", { status: 500 })
   await scene.start()
@@ -192,7 +192,7 @@ test("a receiver that does not answer is given up after 10 s", async () => {
   }
 })
 
-test("what is worth no notice is examined once: now and then the place is stored", async () => {
+test("updates without a notice are examined once, because the place is stored now and then", async () => {
   const examined = Promise.withResolvers<number>()
   let stored = 0
   await using scene = new Scene((deliveries) => ({

@@ -47,7 +47,7 @@ test("a receiver knows a delivery again that is repeated after a restore, and co
   expect(other).not.toBe(before)
 })
 
-test("an item that stalls is told of once, and again when it has moved in between", async () => {
+test("a webhook is called once for an item that stalls, and again if the item moved in between", async () => {
   await using scene = new Scene()
   await scene.start()
   const id = await added(scene.store)
@@ -177,7 +177,7 @@ test("a server without webhooks does not follow the history, and one that starts
   expect(scene.receiver.ids).toHaveLength(1)
 })
 
-test("of two receivers that fail each is told of", async () => {
+test("each of two failing receivers is reported", async () => {
   using other = new Receiver()
   await using scene = new Scene(undefined, [other])
   other.answer = scene.receiver.answer = () => new Response("no", { status: 500 })

@@ -343,7 +343,7 @@ test("a receiver that does not answer delays no drain, and is called again after
   await before[Symbol.asyncDispose]()
 }, 20_000)
 
-test("many items that end at once are all told, each once", async () => {
+test("a webhook is called once for each of many items that end at the same time", async () => {
   await using receiver = new Receiver()
   await using server = await start({ args: ["--webhook", receiver.url] })
   const ids = await Promise.all(Array.from({ length: 120 }, () => finished(server)))
@@ -357,7 +357,7 @@ test("many items that end at once are all told, each once", async () => {
   expect(receiver.told).toHaveLength(ids.length)
 }, 30_000)
 
-test("what is no URL of a webhook is wrong usage", async () => {
+test("a webhook that is no URL is wrong usage", async () => {
   for (const url of ["example.com", "ftp://example.com/", "https://user:pass@example.com/"]) {
     const { code, stderr } = await run(["serve", "--port", "0", "--webhook", url], {})
     expect(code).toBe(2)

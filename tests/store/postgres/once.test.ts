@@ -144,7 +144,7 @@ withPostgres(
   },
 )
 
-withPostgres("the notes of groups that were stored are removed, those of the last ones aside", async () => {
+withPostgres("the notes of stored groups are removed, except for those of the last groups", async () => {
   await using opened = await together(1)
   const { one, client } = opened
   const id = await added(one)
@@ -155,7 +155,7 @@ withPostgres("the notes of groups that were stored are removed, those of the las
   }
 })
 
-withPostgres("reads that wait, however many, hold no write", async () => {
+withPostgres("waiting reads, however many, do not delay a write", async () => {
   await using opened = await together(1)
   const { one, client } = opened
   const id = await added(one)

@@ -28,24 +28,27 @@ const stateOfFailure = (asked: Promise<unknown>): Promise<string | undefined> =>
     (error: unknown) => stateOf(error),
   )
 
-withPostgres("an error says neither statement nor parameter, nor what the server says of them", async () => {
-  await using opened = await openStore()
-  const token = { hash: "a-secret-hash", label: "", role: "viewer", item: null, expires_at: null } as const
-  await opened.store.access.addToken(token)
-  const error: unknown = await opened.store.access.addToken(token).catch((reason: unknown) => reason)
-  const said = Bun.inspect(error)
-  expect(said).toContain("23505")
-  expect(said).toContain("tokens_hash")
-  expect(said).not.toContain("a-secret-hash")
-  expect(said).not.toContain("insert into")
-  // The control: the messages of drizzle and the server for the same fault.
-  await using client = new SQL({ url: opened.url, max: 1 })
-  const insert = sql`insert into tokens (hash, label, role, created_at) values (${token.hash}, '', 'viewer', 0)`
-  const failing = drizzle({ client }).execute(insert)
-  const naked = Bun.inspect(await failing.catch((reason: unknown) => reason))
-  expect(naked).toContain("a-secret-hash")
-  expect(naked).toContain("insert into")
-})
+withPostgres(
+  "an error names neither a statement nor a parameter, nor what the server says about them",
+  async () => {
+    await using opened = await openStore()
+    const token = { hash: "a-secret-hash", label: "", role: "viewer", item: null, expires_at: null } as const
+    await opened.store.access.addToken(token)
+    const error: unknown = await opened.store.access.addToken(token).catch((reason: unknown) => reason)
+    const said = Bun.inspect(error)
+    expect(said).toContain("23505")
+    expect(said).toContain("tokens_hash")
+    expect(said).not.toContain("a-secret-hash")
+    expect(said).not.toContain("insert into")
+    // The control: the messages of drizzle and the server for the same fault.
+    await using client = new SQL({ url: opened.url, max: 1 })
+    const insert = sql`insert into tokens (hash, label, role, created_at) values (${token.hash}, '', 'viewer', 0)`
+    const failing = drizzle({ client }).execute(insert)
+    const naked = Bun.inspect(await failing.catch((reason: unknown) => reason))
+    expect(naked).toContain("a-secret-hash")
+    expect(naked).toContain("insert into")
+  },
+)
 
 withPostgres("a role with three connections writes and reads all the same", async () => {
   const { run } = await postgres()

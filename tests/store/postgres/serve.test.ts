@@ -81,7 +81,7 @@ withPostgres("a server whose statements fail says neither these nor what they ca
   await server.put(id, { message: "as before" })
 })
 
-withPostgres("what is for a file is refused for PostgreSQL, in words that name pg_dump", async () => {
+withPostgres("commands for files are refused for PostgreSQL, and the message names pg_dump", async () => {
   const database = "postgres://track:secret-word@127.0.0.1:1/none"
   const refused = [
     ["backup", "copy.db", "--database", database],
@@ -99,7 +99,7 @@ withPostgres("what is for a file is refused for PostgreSQL, in words that name p
   expect(limited).toMatchObject({ code: 2, stderr: expect.stringContaining("--retain-updates") })
 })
 
-test("what looks like a URL of something else than one PostgreSQL server is taken for no file", async () => {
+test("a URL of anything but one PostgreSQL server is not taken for a file", async () => {
   using folder = temporaryFolder()
   const given = [
     ["serve", "--port", "0", "--database", "mysql://track:secret-word@db/track"],

@@ -176,7 +176,7 @@ withPostgres(
 )
 
 withPostgres(
-  "what is remembered decides nothing: a refusal and a quiet answer count on the row of now",
+  "remembered rows decide nothing: a refusal and a quiet answer depend on the present row",
   async () => {
     await using opened = await together(2)
     const { one, two } = opened
@@ -199,7 +199,7 @@ withPostgres(
   },
 )
 
-withPostgres("output that is stored makes no decision on its item be taken twice", async () => {
+withPostgres("storing output does not make a decision on its item run twice", async () => {
   await using opened = await together(2)
   const { one, two } = opened
   const id = await added(one)

@@ -71,7 +71,7 @@ withPostgres("a write whose question or answer is lost is stored once, and ackno
 })
 
 withPostgres(
-  "what was under way when its time was over is shut out, although it arrives before what is sent again",
+  "a write that ran out of time is rejected, although it arrives before its repetition",
   async () => {
     await using opened = await distant()
     const { store, proxy } = opened
