@@ -1,4 +1,5 @@
 import { printable } from "../text.ts"
+import { speaksTls } from "./certificate.ts"
 import { type Answer, exchange, type Patient, refusalIn, saidIn, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
@@ -32,6 +33,27 @@ function strangerOf(answer: Answer, { url }: Patient): Finding {
   return faulty(about, "not_ours", `${by} answers, not a Track Studio server`)
 }
 
+/** The meaning of an answer that leads to another address. */
+function redirectOf({ status, headers: { location = "" } }: Answer, { url }: Patient): Finding {
+  const about = "server"
+  const to = URL.parse(location, url)
+  if (to?.pathname.endsWith("/api/v1/health")) {
+    const there = to.href.replace(/\/api\/v1\/health$/, "/")
+    return faulty(about, "redirected", `${status}: it redirects to ${printable(there)}`)
+  }
+  const there = to ? `${to.origin}${to.pathname}` : location
+  return faulty(about, "led_away", `${status}: it leads to ${printable(there)}, where no server of ours is`)
+}
+
+/** Whether a plain request was sent to what speaks TLS: that cuts the connection, or answers 400. */
+const isForTls = async (answer: Answer, patient: Patient): Promise<boolean> =>
+  patient.url.protocol === "http:" &&
+  (answer.status === 400 ||
+    (answer.end === "broken" && SILENCES[answer.reason] === undefined) ||
+    answer.reason === "ECONNRESET") &&
+  refusalIn(answer).code === "" &&
+  (await speaksTls(patient))
+
 /** What was found on the way to the server, and what the server says about itself. */
 export interface Arrival {
   /** How the server was reached, or why it was not. */
@@ -44,15 +66,14 @@ export interface Arrival {
 
 /** Whether a Track Studio server answers at the address. */
 export async function arrivalAt(patient: Patient): Promise<Arrival> {
-  const [about, { url }] = ["server", patient]
+  const about = "server"
   const answer = await exchange(patient, { path: "/health", isNamed: false })
   const lost = (finding: Finding): Arrival => ({ finding, isReached: false, isProxied: false })
   const { status, headers, headMs = 0 } = answer
+  if (await isForTls(answer, patient))
+    return lost(faulty(about, "scheme_wrong", "what listens there speaks https"))
   if (status === 0) return lost(faulty(about, "unreachable", silenceOf(answer, patient)))
-  if (headers.location !== undefined) {
-    const to = new URL(headers.location, url).href.replace(/\/api\/v1\/health$/, "/")
-    return lost(faulty(about, "redirected", `${status}: it redirects to ${printable(to)}`))
-  }
+  if (headers.location !== undefined) return lost(redirectOf(answer, patient))
   const { error, code } = refusalIn(answer)
   if (code === "misdirected") return lost(faulty(about, "host_refused", error))
   const { service, version, commit } = saidIn(answer)

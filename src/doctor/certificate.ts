@@ -9,10 +9,12 @@ const DAY_MS = 86_400_000
 /** A certificate that ends within this many days was not renewed in time. */
 const RENEWAL_DAYS = 14
 
-/** Why there is no TLS connection, in words. */
-function plainly(error: Error): string {
-  if (error.message.includes("WRONG_VERSION_NUMBER")) return "what listens there speaks plain http"
-  return SILENCES["code" in error ? String(error.code) : ""] ?? error.message
+/** The meaning of a failure to connect by TLS. */
+function withoutTls(error: Error): Finding {
+  const isPlain = error.message.includes("WRONG_VERSION_NUMBER")
+  const reason = SILENCES["code" in error ? String(error.code) : ""] ?? error.message
+  const why = isPlain ? "what listens there speaks plain http" : reason
+  return faulty("certificate", isPlain ? "scheme_wrong" : "unreachable", `no TLS connection: ${why}`)
 }
 
 /** The TLS connection, or the reason why there is none. */
@@ -20,18 +22,27 @@ function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
   const host = hostOf(url)
   return new Promise((resolve) => {
     const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
-    const socket = connect({ host, port: Number(url.port || 443), rejectUnauthorized: false, ...servername })
+    const port = Number(url.port || (url.protocol === "https:" ? 443 : 80))
+    const socket = connect({ host, port, rejectUnauthorized: false, ...servername })
     socket.setTimeout(patienceMs, () => resolve(new Error("no answer in time")))
     socket.once("secureConnect", () => resolve(socket))
     socket.once("error", resolve)
   })
 }
 
+/** Whether what listens at the address speaks TLS. */
+export async function speaksTls(patient: Patient): Promise<boolean> {
+  const socket = await secured(patient)
+  if (socket instanceof Error) return false
+  socket.destroy()
+  return true
+}
+
 /** Whether the certificate of the address is one that clients accept, and for how long. */
 export async function certificateOf(patient: Patient): Promise<Finding> {
   const about = "certificate"
   const socket = await secured(patient)
-  if (socket instanceof Error) return faulty(about, "unreachable", `no TLS connection: ${plainly(socket)}`)
+  if (socket instanceof Error) return withoutTls(socket)
   const certificate = socket.getPeerCertificate()
   const refused = socket.authorizationError ?? checkServerIdentity(patient.url.hostname, certificate)
   socket.destroy()

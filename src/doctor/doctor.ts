@@ -3,10 +3,43 @@ import { certificateOf } from "./certificate.ts"
 import { isHere, type Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { heldOf } from "./held-answers.ts"
+import { pageOf } from "./page.ts"
+import { requestHeadersOf } from "./request-headers.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
+
+type Look = Promise<Finding | readonly Finding[]>
+
+/** The looks that wait for something to come or to be cut. They begin at once, and together. */
+function begun(patient: Patient, isIn: boolean): readonly Look[] {
+  if (!isIn) return [uploadsOf(patient)]
+  const idle = idleStream(patient)
+  return [
+    uploadsOf(patient),
+    socketOf(patient),
+    arrivalOf(patient),
+    compressionOf(patient),
+    resumptionOf(patient),
+    pausesOf(patient, idle),
+    heldOf(patient),
+    idlenessOf(patient, idle),
+  ]
+}
+
+/**
+ * The looks that take a moment each. All at once they would meet the limits of proxies, and delay what is
+ * timed, so each begins when the one before it is over.
+ */
+const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Look)[] => [
+  refusalsOf,
+  originsOf,
+  foreignHost,
+  (patient) => addressOf(patient, isProxied),
+  pageOf,
+  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf] : []),
+]
 
 /**
  * Examines a server through its public address, as browsers, commands and renderers reach it. The findings
@@ -27,26 +60,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   if (!isReached) return
   const { isIn, findings } = await accountOf(patient)
   yield* findings
-  const idle = isIn ? idleStream(patient) : undefined
-  const looks: Promise<Finding | readonly Finding[]>[] = [
-    refusalsOf(patient),
-    originsOf(patient),
-    foreignHost(patient),
-    addressOf(patient, isProxied),
-    uploadsOf(patient),
-    ...(isIn
-      ? [
-          cachesOn(patient),
-          queriesOf(patient),
-          socketOf(patient),
-          arrivalOf(patient),
-          compressionOf(patient),
-          resumptionOf(patient),
-          pausesOf(patient, idle),
-          heldOf(patient),
-          idlenessOf(patient, idle),
-        ]
-      : []),
-  ]
-  for (const look of looks) yield* [await look].flat()
+  const waiting = begun(patient, isIn)
+  for (const look of quick(isIn, isProxied)) yield* [await look(patient)].flat()
+  for (const finding of waiting) yield* [await finding].flat()
 }

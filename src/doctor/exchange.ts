@@ -39,6 +39,8 @@ export interface Request {
   readonly method?: string
   /** The path below `/api/v1`, with its query. */
   readonly path: string
+  /** Whether the path is below the address itself instead, as that of the page is; default false. */
+  readonly isOfPage?: boolean
   /**
    * Headers beside those that every request has; a name that is given here is sent as it is given. Default
    * none.
@@ -83,7 +85,7 @@ export const answerWords = ({ status }: Answer): string =>
 
 function requestOf(
   { url, token }: Patient,
-  { method = "GET", path, headers, from, isNamed = true }: Request,
+  { method = "GET", path, isOfPage = false, headers, from, isNamed = true }: Request,
 ) {
   const send = url.protocol === "https:" ? secure : plain
   return send({
@@ -92,7 +94,7 @@ function requestOf(
     port: url.port || (url.protocol === "https:" ? 443 : 80),
     method,
     ...(from !== undefined && { localAddress: from }),
-    path: `${url.pathname.replace(/\/+$/, "")}/api/v1${path}`,
+    path: `${url.pathname.replace(/\/+$/, "")}${isOfPage ? "" : "/api/v1"}${path}`,
     headers: {
       host: url.host,
       "user-agent": "track-studio doctor",

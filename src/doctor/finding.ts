@@ -3,8 +3,12 @@ const FAULTS = {
   unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
   certificate_bad: ["give the proxy a certificate for this name, with its whole chain"],
   certificate_ends: ["renew the certificate, and find out why it was not renewed automatically"],
+  scheme_wrong: ["give the address with the other scheme: https:// in place of http://, or the reverse"],
   redirected: [
     "give that address to commands and workers: they follow no redirect, which would leak the token",
+  ],
+  led_away: [
+    "nginx: remove rewrite, return and auth_request for /api/: no command can use a login page, and the server has tokens of its own",
   ],
   not_ours: [
     "nginx: proxy_pass http://127.0.0.1:8080;   # where the server listens",
@@ -48,6 +52,19 @@ const FAULTS = {
     "nginx: remove limit_except, which keeps PUT and DELETE away",
   ],
   query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query"],
+  address_limited: [
+    "nginx: large_client_header_buffers 4 16k;   # a stream may name 256 items in its address",
+    "Apache: LimitRequestLine 8190",
+  ],
+  headers_lost: [
+    "nginx: remove proxy_set_header for these headers, and proxy_pass_request_headers off",
+    "HAProxy: remove http-request del-header   # Apache: remove RequestHeader unset",
+  ],
+  page_broken: [
+    "nginx: remove each location for files such as .js, .css and .svg: the server answers for them, too",
+    "nginx: proxy_buffer_size 8k;   # if the answer is 502: the headers of the page must fit into it",
+  ],
+  policy_changed: ["nginx: remove add_header Content-Security-Policy: the page has a policy of its own"],
   cors_doubled: ["nginx: remove add_header Access-Control-Allow-Origin: the server sends its own"],
   clock_off: ["set both clocks by NTP: timedatectl set-ntp true"],
   cached: ["nginx: proxy_cache off;   # and remove proxy_ignore_headers Cache-Control"],

@@ -4,10 +4,16 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 /** The longest that the server holds an answer, in seconds. */
 const LONGEST_S = 3600
 
-/** An item that is not finished; undefined if there is none, or if this caller may not see any. */
-async function unfinished(patient: Patient): Promise<number | undefined> {
-  const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
-  const [item] = Array.isArray(queue) ? queue : []
+/**
+ * An item that is not finished; undefined if there is none, or if this caller may not see any. A text says why
+ * the list did not come.
+ */
+async function unfinished(patient: Patient): Promise<number | undefined | string> {
+  const answer = await exchange(patient, { path: "/queue?limit=1" })
+  const { queue } = saidIn(answer)
+  if (!Array.isArray(queue))
+    return refusalIn(answer).error || `the list of items is answered with ${answer.status}`
+  const [item] = queue
   // Those that are not finished come first in the list.
   return item === undefined || item.completed_at !== null ? undefined : item.id
 }
@@ -20,6 +26,7 @@ export async function heldOf(patient: Patient): Promise<Finding> {
   const { idleMs } = patient
   if (idleMs === 0) return unknown(about, "not checked (--idle 0)")
   const id = await unfinished(patient)
+  if (typeof id === "string") return unknown(about, id)
   if (id === undefined) {
     return unknown(
       about,

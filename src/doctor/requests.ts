@@ -180,10 +180,25 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
   return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
 }
 
+/** As long as the ids of 256 items, the most that a stream may name, with some room for a token. */
+const LONG = "1".repeat(5000)
+
+/** Statuses with which programs refuse an address or headers that are too long for them. */
+const TOO_LONG: readonly number[] = [400, 414, 431, 494]
+
 /** Whether the query of an address arrives: it has filters, tickets, and the place at which to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
-  if (refusalIn(answer).code === "invalid") return good("queries", "arrive unchanged")
+  if (refusalIn(answer).code === "invalid") {
+    const long = await exchange(patient, { path: `/progress/stats?doctor=${LONG}` })
+    if (TOO_LONG.includes(long.status) && !isOurs(long))
+      return faulty(
+        "queries",
+        "address_limited",
+        `long ones are refused: ${insteadOf(long)}, not from the server`,
+      )
+    return good("queries", "arrive unchanged")
+  }
   if (answer.status === 200)
     return faulty(
       "queries",

@@ -63,6 +63,8 @@ export const StatsParams = Type.Object(
     streams: queryBoolean(),
     /** Whether to list the servers. */
     all: queryBoolean(),
+    /** Whether to list the headers of the request. */
+    headers: queryBoolean(),
   },
   { additionalProperties: false },
 )

@@ -206,6 +206,7 @@ export const progressRoutes = (
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
           client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
             .address,
+          ...(query.headers === "true" && { client_headers: [...request.headers.keys()].sort() }),
           ...(servers && { servers: [...servers] }),
           ...(isListed && { open_streams: streams.list(MOST_LISTED).map((one) => shown(one, now())) }),
         }
@@ -218,7 +219,7 @@ export const progressRoutes = (
           tag: "Streams",
           summary: "Current figures",
           about:
-            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`.",
+            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`. With `headers=true` the headers of the request are named, as `track-studio doctor` asks for.",
           successes: [json("the current figures", Stats)],
           refusals: ["method_not_allowed"],
         }),

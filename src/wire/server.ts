@@ -56,6 +56,12 @@ export const Stats = Type.Object({
   client_address: Type.String({
     description: "where the server sees this request come from; behind a proxy only if it is trusted",
   }),
+  client_headers: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        "with `headers=true`: the names of the headers with which this request arrived, in lower case and in order; what a proxy took out is not among them",
+    }),
+  ),
   servers: Type.Optional(
     Type.Array(ServerSeen, {
       description: "with `all=true`: the servers that use this database, in the order of their starts",

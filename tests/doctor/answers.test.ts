@@ -94,6 +94,13 @@ describe("an answer that waits until an item is finished", () => {
     })
   })
 
+  test("is not asked for if the list of items does not come, and the reason is said", async () => {
+    expect(await found(() => new Response("", { status: 503 }), heldOf)).toMatchObject({
+      verdict: "unknown",
+      says: "the list of items is answered with 503",
+    })
+  })
+
   test("of a finished item is good, and another page was not sent by the server", async () => {
     expect(await heldWith(() => Response.json({ id: 7, completed_at: "2026-05-12" }))).toMatchObject({
       verdict: "good",

@@ -69,8 +69,20 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   test("the shipped configuration has no fault, with a token", async () => {
     const [code, findings] = await doctor(0)
     expect(findings.filter(({ verdict }) => verdict !== "good")).toEqual([])
-    expect([code, findings.length]).toEqual([0, 21])
+    expect([code, findings.length]).toEqual([0, 23])
   })
+
+  test.concurrent.each(["http to a port of https", "https to a port of http"])(
+    "%s is seen",
+    async (which) => {
+      const url =
+        which === "http to a port of https"
+          ? `http://localhost:${proxy?.ports[0]}`
+          : (server?.url.replace("http:", "https:") ?? "")
+      const { code, stdout } = await run(["doctor", url, "--idle", "0"])
+      expect([code, stdout]).toEqual([1, expect.stringContaining("give the address with the other scheme")])
+    },
+  )
 
   test.concurrent.each([
     ["signed by nobody whom this machine knows", 0, false, "certificate_bad"],

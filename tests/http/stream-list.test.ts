@@ -77,6 +77,15 @@ async function opened(url: string): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: async () => reader.leave() }
 }
 
+test("a client may ask which of its headers have arrived", async () => {
+  await using server = await start()
+  const headers = { lease: "doctor", "Idempotency-Key": "doctor" }
+  const named = await (await server.api("GET", "/progress/stats?headers=true", undefined, headers)).json()
+  expect(named.client_headers).toEqual(expect.arrayContaining(["host", "idempotency-key", "lease"]))
+  const unasked = await (await server.api("GET", "/progress/stats", undefined, headers)).json()
+  expect(unasked.client_headers).toBeUndefined()
+})
+
 test("only an admin sees the list", async () => {
   await using server = await start({ args: ["--requests-per-address", "0"] })
   const id = await server.add()

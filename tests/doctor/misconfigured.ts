@@ -1,0 +1,301 @@
+import type { Fault } from "../../src/doctor/finding.ts"
+
+const instead =
+  (line: string, other: string) =>
+  (config: string): string =>
+    config.replace(line, other)
+
+/** More lines in the location. */
+const also = (lines: string): ((config: string) => string) =>
+  instead("proxy_http_version 1.1;", `proxy_http_version 1.1; ${lines}`)
+
+/** A misconfiguration: what is changed in the shipped configuration, and the faults that must be found. */
+export interface Case {
+  readonly name: string
+  readonly change?: (config: string) => string
+  readonly faults: readonly Fault[]
+  /** The server behind it; default: one that everybody may use. */
+  readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages" | "empty"
+  /** The path of the URL; default: none. */
+  readonly path?: string
+  /** How long an idle stream is watched, in milliseconds; default 6,000. */
+  readonly idleMs?: number
+  /** What cannot be judged. Default: nothing, or, if there are faults, anything. */
+  readonly unknown?: readonly string[]
+  /** The time of this machine's clock; default: the right time. */
+  readonly now?: () => number
+}
+
+/** All cases. */
+export const CASES: readonly Case[] = [
+  { name: "as it is shipped", faults: [] },
+  {
+    name: "streams are buffered",
+    // Over HTTP/1.1 nginx passes on what it "buffers"; over HTTP/1.0, its default, it does not.
+    change: (config) =>
+      config
+        .replace("proxy_buffering off;", "proxy_ignore_headers X-Accel-Buffering;")
+        .replace("proxy_http_version 1.1;", ""),
+    faults: ["body_buffered", "buffered"],
+  },
+  {
+    name: "streams are compressed",
+    change: instead("gzip off;", "gzip on; gzip_proxied any; gzip_types text/event-stream;"),
+    faults: ["compressed"],
+  },
+  {
+    name: "streams are rewritten",
+    change: also("sub_filter_types *; sub_filter_once off; sub_filter live alive;"),
+    faults: ["rewritten"],
+  },
+  {
+    name: "streams are rewritten, and a header is taken out",
+    change: also(
+      "sub_filter_types *; sub_filter_once off; sub_filter live alive; proxy_hide_header Cache-Control;",
+    ),
+    faults: ["headers_stripped", "rewritten"],
+  },
+  {
+    name: "a header is replaced by another one",
+    change: also("expires 1h;"),
+    faults: ["headers_stripped"],
+  },
+  {
+    name: "comments are taken out",
+    change: also(`sub_filter_types *; sub_filter_once off; sub_filter ": keepalive\\n\\n" "";`),
+    faults: ["keepalive_lost"],
+    idleMs: 15_500,
+  },
+  {
+    name: "no keepalive was due yet",
+    server: "quiet",
+    faults: [],
+    unknown: ["idle streams"],
+  },
+  {
+    name: "headers are taken out",
+    change: also("proxy_hide_header Cache-Control;"),
+    faults: ["headers_stripped"],
+  },
+  {
+    name: "what workers and the command add send is taken out",
+    change: also(`proxy_set_header Lease ""; proxy_set_header Idempotency-Key "";`),
+    faults: ["headers_lost"],
+  },
+  {
+    name: "the type of bodies is taken out",
+    change: also(`proxy_set_header Content-Type "";`),
+    faults: ["headers_lost"],
+  },
+  {
+    name: "another program answers for the files of the page",
+    change: instead("location / {", "location ~ \\.js$ { return 404; }\n    location / {"),
+    faults: ["page_broken"],
+  },
+  {
+    name: "the headers of the page are too long for the proxy",
+    change: also("proxy_buffer_size 512;"),
+    faults: ["page_broken"],
+  },
+  {
+    name: "the page gets a second policy",
+    change: also(`add_header Content-Security-Policy "default-src 'none'";`),
+    faults: ["policy_changed"],
+  },
+  {
+    name: "the page is another one",
+    change: instead("location / {", "location = / { return 200 hello; }\n    location / {"),
+    faults: [],
+    unknown: ["page"],
+  },
+  {
+    name: "long addresses are refused",
+    change: instead("server {", "server { large_client_header_buffers 1 1k;"),
+    faults: ["address_limited"],
+  },
+  {
+    name: "a login page is shown instead",
+    change: also("return 302 https://login.example/start?to=$request_uri;"),
+    faults: ["led_away"],
+  },
+  {
+    name: "the last event ID is taken out",
+    change: also(`proxy_set_header Last-Event-ID "";`),
+    faults: ["not_resumed"],
+  },
+  {
+    name: "idle streams are cut",
+    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 8s;"),
+    faults: ["answer_cut", "cut"],
+    server: "quiet",
+    idleMs: 12_000,
+  },
+  {
+    name: "answers may not be held",
+    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 8s;"),
+    faults: ["answer_cut"],
+    idleMs: 12_000,
+  },
+  {
+    name: "no item is there to wait for",
+    server: "empty",
+    faults: [],
+    unknown: ["held answers"],
+  },
+  {
+    name: "bodies are buffered",
+    change: instead("proxy_request_buffering off;", ""),
+    faults: ["body_buffered"],
+  },
+  {
+    name: "bodies may not pause",
+    change: instead("client_body_timeout 1h;", "client_body_timeout 2s;"),
+    faults: ["body_cut"],
+  },
+  {
+    name: "bodies may not pause, and idle streams are cut",
+    change: (config) =>
+      config
+        .replace("client_body_timeout 1h;", "client_body_timeout 2s;")
+        .replace("proxy_read_timeout 1h;", "proxy_read_timeout 8s;"),
+    faults: ["answer_cut", "body_cut", "cut"],
+    server: "quiet",
+    idleMs: 12_000,
+  },
+  { name: "bodies are limited", change: instead("client_max_body_size 0;", ""), faults: ["body_limited"] },
+  {
+    name: "bodies are buffered and limited, as nginx does by default",
+    change: (config) =>
+      config.replace("proxy_request_buffering off;", "").replace("client_max_body_size 0;", ""),
+    faults: ["body_buffered", "body_limited"],
+  },
+  {
+    name: "WebSockets are not upgraded",
+    change: instead("proxy_set_header Upgrade $http_upgrade;", ""),
+    faults: ["not_upgraded"],
+  },
+  {
+    name: "the host is that of the upstream",
+    change: instead("proxy_set_header Host $http_host;", ""),
+    faults: ["host_changed", "host_changed", "host_open"],
+  },
+  {
+    name: "the host has lost its port",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host $host;"),
+    faults: ["host_changed", "host_changed"],
+  },
+  {
+    name: "the host is fixed",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host 127.0.0.1:{PORT};"),
+    faults: ["host_open"],
+  },
+  {
+    name: "the host is one that the server does not know",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host studio.example;"),
+    faults: ["host_refused"],
+  },
+  { name: "the origin is taken out", change: also(`proxy_set_header Origin "";`), faults: ["origin_open"] },
+  {
+    name: "what a client says of its address is passed on",
+    change: instead("proxy_set_header X-Forwarded-For $remote_addr;", ""),
+    faults: ["address_forgeable"],
+  },
+  {
+    name: "the proxy adds to what a client says of its address",
+    change: instead("$remote_addr;", "$proxy_add_x_forwarded_for;"),
+    faults: [],
+  },
+  {
+    name: "clients are hidden, as nginx does by default",
+    change: instead("proxy_set_header X-Forwarded-For $remote_addr;", ""),
+    faults: ["proxy_untrusted"],
+    server: "trusting nobody",
+  },
+  {
+    name: "answers are cached",
+    change: (config) =>
+      config.replace(
+        "location / {",
+        `location = /api/v1/progress/stats {
+          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
+          proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;
+        }
+        location / {`,
+      ),
+    faults: ["cached"],
+  },
+  {
+    name: "queries are lost",
+    change: (config) => config.replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1$uri;"),
+    faults: ["query_lost"],
+    unknown: ["request headers", "held answers"],
+  },
+  {
+    name: "refusals are replaced by pages of the proxy",
+    change: also("proxy_intercept_errors on; error_page 404 =404 /nothing.html;"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "changes are kept away",
+    change: also("limit_except GET POST { deny all; }"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "only reading is let through",
+    change: also("limit_except GET { deny all; }"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "the header for other pages comes twice",
+    change: also("add_header Access-Control-Allow-Origin *;"),
+    faults: ["cors_doubled"],
+    server: "for all pages",
+  },
+  {
+    name: "a client may ask seldom",
+    change: (config) =>
+      `limit_req_zone $binary_remote_addr zone=seldom:1m rate=1r/m;\n${also("limit_req zone=seldom burst=1 nodelay;")(config)}`,
+    faults: ["limited", "limited", "limited"],
+  },
+  {
+    name: "the address has moved",
+    change: also("return 301 https://studio.example$request_uri;"),
+    faults: ["redirected"],
+  },
+  {
+    name: "nothing stands behind it",
+    change: (config) => config.replace(/server 127\.0\.0\.1:\d+;/, "server 127.0.0.1:1;"),
+    faults: ["not_ours"],
+  },
+  { name: "the proxy wants a login of its own", change: also("deny all;"), faults: ["kept_out"] },
+  {
+    name: "the proxy asks another program about each request",
+    change: (config) =>
+      also("auth_request /asked;")(config).replace(
+        "location / {",
+        "location = /asked { internal; return 401; }\n    location / {",
+      ),
+    faults: ["kept_out"],
+  },
+  {
+    name: "the server is below a path",
+    change: (config) =>
+      config
+        .replace("location / {", "location /studio/ {")
+        .replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1/;"),
+    path: "/studio/",
+    faults: [],
+  },
+  {
+    name: "the path is not taken away",
+    change: instead("location / {", "location /studio/ {"),
+    path: "/studio/",
+    faults: ["path_kept"],
+  },
+  { name: "the clock is off", now: () => Date.now() - 20_000, faults: ["clock_off"] },
+  {
+    name: "there is no token for it, and nobody trusts it",
+    server: "protected",
+    faults: ["not_let_in", "proxy_untrusted"],
+  },
+]
