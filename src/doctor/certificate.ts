@@ -24,7 +24,7 @@ function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
     const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
     const port = Number(url.port || (url.protocol === "https:" ? 443 : 80))
     const socket = connect({ host, port, rejectUnauthorized: false, ...servername })
-    socket.setTimeout(patienceMs, () => resolve(new Error("no answer in time")))
+    socket.setTimeout(patienceMs, () => socket.destroy(new Error("no answer in time")))
     socket.once("secureConnect", () => resolve(socket))
     socket.once("error", resolve)
   })

@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, isLimit, type Patient } from "./exchange.ts"
+import { type Answer, answerWords, exchange, isLimit, type Patient } from "./exchange.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 const TITLE = "<title>Track Studio</title>"
@@ -28,15 +28,11 @@ export async function pageOf(patient: Patient): Promise<Finding> {
   const about = "page"
   const answer = await exchange(patient, { ...ofPage, path: "/", headers: { accept: "text/html" } })
   const { status, headers, text } = answer
-  if (isLimit(answer)) return unknown(about, `the answer is ${status}`)
+  if (isLimit(answer)) return unknown(about, answerWords(answer))
   if (status === 0 || status >= 500)
-    return faulty(
-      about,
-      "page_broken",
-      `it does not arrive: ${status === 0 ? "no answer" : `the answer is ${status}`}`,
-    )
+    return faulty(about, "page_broken", `it does not arrive: ${answerWords(answer)}`)
   if (status !== 200 || !text.includes(TITLE)) {
-    const what = status === 200 ? "another page, or none for browsers" : `the answer is ${status}`
+    const what = status === 200 ? "another page, or none for browsers" : answerWords(answer)
     return note(about, `the server's own page is not at this address: ${what}`)
   }
   for (const [, path = ""] of text.matchAll(FILES)) {

@@ -195,7 +195,7 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
       return faulty(
         "queries",
         "address_limited",
-        `long ones are refused: ${insteadOf(long)}, not from the server`,
+        `long ones are refused: ${answerWords(long)}, not from the server`,
       )
     return good("queries", "arrive unchanged")
   }
