@@ -62,7 +62,7 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     }))
     proxy = await Nginx.start("path" in nginx ? nginx.path : "", sites)
     const examine = async (
-      { name, path = "", idleMs = 6000, now = Date.now }: Case,
+      { name, path = "", idleMs = 12_000, now = Date.now }: Case,
       port: number,
     ): Promise<void> => {
       const url = new URL(`http://127.0.0.1:${port}${path}`)
