@@ -130,6 +130,14 @@ page("what has failed", () => {
     expect(await tab.evaluate<string>(`document.querySelector(".timeline > li .detail").innerText`)).toBe(
       "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
     )
+    // The history and the details stand beside each other where there is room.
+    const tops = `new Set([...document.querySelectorAll(".item .columns > *")].map((one) => one.getBoundingClientRect().top)).size`
+    expect(await tab.evaluate<number>(tops)).toBe(1)
+    // The end is seen, also of a text that has few lines but a very long one.
+    await tab.go(tab.at(`/items/${await failed(`${"word ".repeat(3000)}\nRuntimeError: boom`)}`))
+    await tab.until(`document.querySelector(".failure pre").scrollTop > 100`)
+    const isAtEnd = `(({ scrollTop, scrollHeight, clientHeight }) => scrollHeight - clientHeight - scrollTop < 2)(document.querySelector(".failure pre"))`
+    expect(await tab.evaluate<boolean>(isAtEnd)).toBe(true)
   })
 })
 

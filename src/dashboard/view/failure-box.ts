@@ -58,6 +58,8 @@ export class FailureBox {
     const isMore = lines.length > ERROR_LINES
     say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
     show(this.#text, lines.length > 1 || lines[0] !== cause)
+    // A line may be longer than the box is high.
+    this.#text.scrollTop = this.#isWhole ? 0 : this.#text.scrollHeight
     show(this.#all, isMore)
     say(this.#all, this.#isWhole ? "Show the end only" : `Show all ${count(lines.length)} lines`)
   }
