@@ -69,6 +69,8 @@ export interface RunAnswer {
   step: number
   /** How many seconds the run had spent in that step when it was at the place where this attempt is now. */
   inStep: number
+  /** How many of these seconds the attempt did not need, because it found their work done. */
+  found: number
   /** Seconds from this place to the run's next report, or to the end of the step. */
   gap: number
   /** The seconds of the steps after the current one. */
@@ -82,6 +84,8 @@ export interface RunAnswer {
    * many times as long the step takes because there is more or less to do now.
    */
   stretched: number
+  /** How much the time of the current step varies: see `Habit`. */
+  spread: number
   /** How much the course of this run in that step differed from other runs: see `Part`. */
   variation: number
 }
@@ -94,26 +98,35 @@ const silent = (): RunAnswer => ({
   previousPace: 0,
   step: 0,
   inStep: 0,
+  found: 0,
   gap: 0,
   after: 0,
   movedAt: 0,
   trust: 1,
+  spread: 0,
   stretched: 0,
   variation: 0,
 })
 
 /** If a length changes by less than this, the change is ignored, which saves time. */
 const MIN_POWER = 0.02
-const NO_HABIT: Habit = { powers: new Map(), trust: 1, follows: 1 }
-/**
- * A pace outside these bounds has another cause: a step that was three times as fast found its work already
- * done.
- */
-const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
+const NO_HABIT: Habit = { powers: new Map(), trust: 1, spread: 0, follows: 1 }
+/** A pace below this has another cause: a step that was three times as fast found its work already done. */
+export const MIN_PACE = 1 / 3
+/** A pace above this is no longer a pace. */
+const MAX_PACE = 20
 
-/** The pace of a span for which `expected` seconds were expected, kept within credible bounds. */
-export const paceOf = (seconds: number, expected: number): number =>
-  expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(MIN_PACE, seconds / expected))) : 0
+/** A step whose time varies may also be faster by this many standard deviations. */
+const FASTEST = 3
+
+/**
+ * The pace of a span for which `expected` seconds were expected, kept within credible bounds. `spread` is how
+ * much its time varies.
+ */
+export const paceOf = (seconds: number, expected: number, spread = 0): number => {
+  const least = spread > 0 ? Math.min(MIN_PACE, Math.exp(-FASTEST * spread)) : MIN_PACE
+  return expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(least, seconds / expected))) : 0
+}
 
 const durationOf = ({ steps, seconds }: Run, i: number): number =>
   Math.max(0, (steps[i + 1]?.at ?? seconds) - (steps[i]?.at ?? 0))
@@ -263,6 +276,7 @@ export function askRun(
   said.gap = said.step
   said.movedAt = current?.at ?? 0
   said.trust = part.habit.trust
+  said.spread = part.habit.spread
   said.variation = part.variation
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
@@ -290,5 +304,5 @@ export function attemptAt(run: Run, at: number): AttemptNow {
   // A run does not keep when its step said how much there is to do: at the latest when its signal moved.
   const isSizeKnown = latest[current.unit === "seconds" ? "media" : "unit"] !== undefined
   const steps = isSizeKnown ? begun : [...begun.slice(0, -1), { ...current, unit: "", size: 0 }]
-  return { trace: { ...NO_TRACE, steps, latest, from }, at: now, worker: run.worker }
+  return { trace: { ...NO_TRACE, steps, lines: current.lines, latest, from }, at: now, worker: run.worker }
 }

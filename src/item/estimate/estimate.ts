@@ -32,13 +32,13 @@ const USUAL = 0.25
 export function estimate(place: AttemptNow, experience: Experience): Estimate | null {
   const said = ask(place, experience)
   if (!said) return null
-  const { left, deviation } = said
+  const { left, deviation, extent } = said
   const whole = place.at + left
   const spread = Math.exp(FOUR_FIFTHS * deviation)
   return {
     left,
-    low: Math.max(0, Math.min(left, whole / spread - place.at)),
-    high: whole * spread - place.at,
+    low: Math.max(0, Math.min(left, extent.least, whole / spread - place.at)),
+    high: Math.max(extent.most, whole * spread - place.at),
   }
 }
 

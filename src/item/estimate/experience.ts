@@ -22,7 +22,7 @@ import {
   placedHearing,
 } from "./time-left.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
-import { doubtOf } from "./uncertainty.ts"
+import { doubtOf, type Extent, extentOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
 
 /** This many runs of a kind are asked, the newest ones. */
@@ -303,7 +303,7 @@ export function learn(runs: readonly Run[]): Experience {
 export function ask(
   place: AttemptNow,
   experience: Experience,
-): { readonly left: number; readonly deviation: number } | undefined {
+): { readonly left: number; readonly deviation: number; readonly extent: Extent } | undefined {
   const { steps } = place.trace
   const remembered = experience.heard.get(steps)
   const isSame = remembered !== undefined && remembered.totals === place.totals
@@ -315,9 +315,10 @@ export function ask(
   const stepAt = steps.at(-1)?.at ?? 0
   const left = leftOf(heard, place.at, stepAt, experience.custom)
   const { custom, earlierRuns, usual, errors } = experience
-  const doubt = doubtOf(heard, { at: place.at, left, stepAt }, custom, earlierRuns.length)
+  const told = { at: place.at, left, stepAt }
+  const doubt = doubtOf(heard, told, custom, earlierRuns.length)
   const deviation = expectedError(usual, place.at, left, doubt) * between(errors, partOf(place.at, left))
-  return { left, deviation: Math.min(MAX_DEVIATION, deviation) }
+  return { left, deviation: Math.min(MAX_DEVIATION, deviation), extent: extentOf(heard, told) }
 }
 
 /** For each earlier run, the logarithm of how long a whole attempt would take on this worker. */

@@ -1,5 +1,5 @@
-import type { Hand } from "./earlier-run.ts"
-import { type Line, nextAt, pointAt, timeAt } from "./line.ts"
+import { type Hand, MIN_PACE } from "./earlier-run.ts"
+import { type Line, nextAt, type Point, pointAt, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
 import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 
@@ -65,6 +65,8 @@ export class PlaceInRun {
    * there is to do now.
    */
   inStep = 0
+  /** How many of these seconds the attempt had behind it with its first report, because it found their work done. */
+  found = 0
   /** Seconds from this place to the earlier run's next report. */
   gap = 0
   /** When the attempt reached this place, in seconds since the step began. */
@@ -141,13 +143,24 @@ export class PlaceInRun {
       this.inStep = Math.min(seconds, timeAt(line, value, i) * this.#scale)
       this.gap = Math.min(seconds, this.#next(line, value, i, size) * this.#scale) - this.inStep
       this.movedAfter = point[1]
+      this.found = this.#foundAt(line, trace.lines[this.#signal]?.[1] ?? point, point[1])
     } else {
       this.inStep = 0
+      this.found = 0
       this.gap = seconds
       this.movedAfter = 0
     }
     this.done = (this.#behind + this.inStep) * this.#pace
     this.rest = (seconds - this.inStep + this.#after) * this.#pace
+  }
+
+  /** See `found`; `first` is the first point of the attempt's line, and `now` the time of the latest one. */
+  #foundAt(line: Line, [first, at]: Point, now: number): number {
+    const value = first * this.#times + this.#shift
+    const seconds = Math.min(this.inStep, timeAt(line, value) * this.#scale)
+    // A fast worker goes on as it began.
+    const isFast = (now - at) * seconds * MIN_PACE < at * (this.inStep - seconds)
+    return at < MIN_PACE * seconds && !isFast ? seconds - at : 0
   }
 
   /** When the earlier run was at the place where the attempt's next report is expected. */

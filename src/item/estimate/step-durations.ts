@@ -21,6 +21,8 @@ export interface Habit {
   readonly powers: ReadonlyMap<string, number>
   /** How much the pace in this step says about the rest: 1, or less if the step took very different times. */
   readonly trust: number
+  /** How much the logarithm of this step's time varies: a standard deviation. */
+  readonly spread: number
   /**
    * How much the size of this step grows with the sizes of the same unit in other steps: 1 as much, 0 not at
    * all. Steps about the same thing are not counted.
@@ -45,7 +47,7 @@ const NO_UNIT = { own: 0, partly: 0, none: 0.45, others: 0.55 }
 /** The powers for a step of which one part, such as loading a model, always takes the same time. */
 const PARTLY: readonly number[] = [0.75, 0.5, 0.25]
 /** How much the logarithm of a step's time usually varies, and how many runs this usual value counts as. */
-const USUAL_STEP = 0.15
+export const USUAL_STEP = 0.15
 const USUAL_STEP_RUNS = 2
 /**
  * How much the logarithm of a whole run's pace usually varies, and how many runs this usual value counts as.
@@ -191,6 +193,7 @@ function partOf(all: readonly Lasted[], seconds: number, runs: readonly (readonl
     habit: {
       powers,
       trust: Math.max(MIN_TRUST, Math.min(1, USUAL_STEP ** 2 / variance)),
+      spread: Math.sqrt(variance),
       follows: followsOf(all[0]?.key ?? "", all[0]?.step.unit ?? "", runs),
     },
   }

@@ -1,5 +1,6 @@
 import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
 import { movedSignals, PlaceInRun } from "./place-in-run.ts"
+import { USUAL_STEP } from "./step-durations.ts"
 import type { Trace } from "./trace.ts"
 
 /** The answer of one earlier run, and its weight. */
@@ -101,15 +102,16 @@ export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing
   const { said, expected, places } = heard
   const size = trace.steps.at(-1)?.size ?? 0
   const moved = movedSignals(trace)
-  let [inStep, gap, movedAfter] = [0, 0, 0]
+  let [inStep, found, gap, movedAfter] = [0, 0, 0, 0]
   for (const place of places) {
     place.move(trace, moved, size)
     inStep += place.part * place.inStep
+    found += place.part * place.found
     gap += place.part * place.gap
     movedAfter += place.part * place.movedAfter
   }
   const movedAt = places.length > 0 ? said.movedAt + movedAfter : at
-  return { said: { ...said, inStep, gap, movedAt }, expected, places }
+  return { said: { ...said, inStep, found, gap, movedAt }, expected, places }
 }
 
 /** Moves an answer towards another one by a part of the difference. */
@@ -123,6 +125,7 @@ function mix(said: RunAnswer, other: RunAnswer, part: number): void {
   said.after += (other.after - said.after) * part
   said.stretched += (other.stretched - said.stretched) * part
   said.trust += (other.trust - said.trust) * part
+  said.spread += (other.spread - said.spread) * part
   said.variation += (other.variation - said.variation) * part
 }
 
@@ -133,8 +136,9 @@ interface Paces {
   readonly step: number
 }
 
-/** The paces of an attempt that took `secondsInStep` for what took the earlier runs `inStep` seconds. */
-export function pacesOf(said: RunAnswer, inStep: number, secondsInStep: number): Paces {
+/** The paces of an attempt that took `secondsInStep` for what took the earlier runs `placeInStep` seconds. */
+export function pacesOf(said: RunAnswer, placeInStep: number, secondsInStep: number): Paces {
+  const inStep = placeInStep - said.found
   const step = paceOf(secondsInStep, inStep)
   const trusted = said.trusted + said.trust * inStep
   const all = trusted > 0 ? (said.trustedPace + said.trust * inStep * step) / trusted : 0
@@ -154,13 +158,14 @@ export function offBy({ said, expected }: Hearing, stepAt: number): number | und
 }
 
 /**
- * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `inStep` seconds of
+ * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `place` seconds of
  * the current step.
  */
-function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: number, custom: Custom): number {
+function leftAt({ said, expected }: Hearing, place: number, secondsInStep: number, custom: Custom): number {
   const whole = said.behind + said.step + said.after
+  const inStep = place - said.found
   const done = said.behind + inStep
-  const paces = pacesOf(said, inStep, secondsInStep)
+  const paces = pacesOf(said, place, secondsInStep)
   const off = done > 0 ? paces.all - expected : 0
   const offLately = paces.latest - expected
   const isOff = off * offLately > 0
@@ -174,9 +179,11 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
   const trusted = said.trusted + said.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
   const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.variation)
-  const ofStep = inStep + (Math.max(MIN_STEP_INERTIA, STEP_INERTIA / alarm) + rough) * said.step
-  const inThisStep = ofStep > 0 ? pace + ((paces.step - pace) * inStep) / ofStep : pace
-  return (said.step - inStep) * Math.exp(inThisStep) + said.after * Math.exp(pace)
+  const varied = Math.max(alarm, (said.spread / USUAL_STEP) ** 2)
+  const ofStep = inStep + (Math.max(MIN_STEP_INERTIA, STEP_INERTIA / varied) + rough) * said.step
+  const ownPace = paceOf(secondsInStep, inStep, said.spread)
+  const inThisStep = ofStep > 0 ? pace + ((ownPace - pace) * inStep) / ofStep : pace
+  return (said.step - place) * Math.exp(inThisStep) + said.after * Math.exp(pace)
 }
 
 /**

@@ -15,6 +15,9 @@ const BY_FEW_RUNS = 1
 /** The pace of an earlier run is corrected by this factor at most. */
 const MAX_PACE = 3
 
+/** Until this part of its time, the pace of an attempt says little. */
+const UNTOLD = 0.1
+
 /** Where an attempt is, and how long it takes according to the earlier runs. */
 export interface Told {
   /** Seconds since its start. */
@@ -65,6 +68,30 @@ function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
   }
   const variance = Math.max(0, squares - mean ** 2) * (places.length / (places.length - 1))
   return (BY_RUNS * (1 + BY_FEW_RUNS / (places.length - 1)) * Math.sqrt(variance)) / whole
+}
+
+/** The least and the most that is left, in seconds. */
+export interface Extent {
+  /** Seconds; the estimate or less. */
+  readonly least: number
+  /** Seconds; the estimate or more. */
+  readonly most: number
+}
+
+/**
+ * What each earlier run says by itself, however unusual it was: of up to eight runs, the next one resembles any with a
+ * chance of more than a tenth. The pace of the attempt soon tells more, and then the extent shrinks to what is expected.
+ */
+export function extentOf({ said, places }: Hearing, { at, left }: Told): Extent {
+  const whole = said.behind + said.step + said.after
+  const done = Math.max(at, said.behind + said.inStep)
+  const unknown = Math.max(0, Math.min(1, 1 - (done / whole - UNTOLD) / UNTOLD))
+  let [least, most] = [left, left]
+  for (const { rest } of places) {
+    least = Math.min(least, rest)
+    most = Math.max(most, rest)
+  }
+  return { least: left + (least - left) * unknown, most: left + (most - left) * unknown }
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Prints the figures of `docs/learned.md`: `bun tests/item/estimate/figures.ts`. */
+import { differingKinds } from "./differing-kinds.ts"
 import { histories } from "./histories.ts"
 import { machineKinds } from "./machine-kinds.ts"
 import { madeKinds } from "./made-kinds.ts"
@@ -45,7 +46,7 @@ for (const runs of [1, 3, 8]) {
   )
 }
 
-for (const kinds of [madeKinds, otherKinds, unseenKinds, machineKinds, reportingKinds]) {
+for (const kinds of [madeKinds, otherKinds, unseenKinds, machineKinds, reportingKinds, differingKinds]) {
   const made = SEEDS.map((seed) => kinds(seed, MADE_ATTEMPTS))
   header()
   for (const kind of made[0]?.keys() ?? []) {

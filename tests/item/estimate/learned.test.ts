@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { estimate } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import { NO_TRACE, traced } from "../../../src/item/estimate/trace.ts"
+import { differingKinds } from "./differing-kinds.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { machineKinds } from "./machine-kinds.ts"
 import { madeKinds } from "./made-kinds.ts"
@@ -111,6 +112,21 @@ test("so are kinds that were made up after what machines do, and after how clien
     expect(width(scores(kind))).toBeLessThan(10)
   }
   expect(width(varied.flat())).toBeGreaterThan(20)
+})
+
+test("if the attempts of a kind differ by factors, the own pace counts soon, and the first bands are wide", () => {
+  const seeds = [51, 52, 53].map((seed) => differingKinds(seed, 14))
+  const scores = (kind: string, runs: number): Score[] =>
+    seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs))
+  for (const runs of [3, 8]) {
+    for (const kind of ["told", "resumed", "speeds"]) holds(figuresOf(scores(kind, runs)), 2.5, 6, 9, 88)
+    for (const kind of ["anything", "previews", "heavier"])
+      holds(figuresOf(scores(kind, runs)), 5, 14, 26, 88)
+    for (const kind of ["anything", "told", "previews", "heavier", "network"]) {
+      const early = scores(kind, runs).flatMap(({ heldEarly }) => heldEarly)
+      expect([kind, early.filter(Boolean).length >= 0.66 * early.length]).toEqual([kind, true])
+    }
+  }
 })
 
 test("the first reports do not widen the band, though their pace says nothing yet", () => {

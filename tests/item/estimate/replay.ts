@@ -26,6 +26,8 @@ export interface Score {
   readonly errors: readonly number[]
   /** Whether the end was within the band; over the middle 80 %. */
   readonly held: readonly boolean[]
+  /** Whether it was within the band in the first tenth, as soon as there was one. */
+  readonly heldEarly: readonly boolean[]
   /** How wide the band was, in percent of the whole time; over the middle 80 %. */
   readonly widths: readonly number[]
 }
@@ -51,7 +53,7 @@ function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
 /** What a viewer saw of an attempt of this many seconds. Between the reports the time left counts down. */
 export function scoreOf(seconds: number, said: readonly Told[]): Score {
   const [bars, errors, widths]: [number[], number[], number[]] = [[], [], []]
-  const held: boolean[] = []
+  const [held, heldEarly]: [boolean[], boolean[]] = [[], []]
   let [next, shown] = [0, 0]
   for (let part = LOOK; part < 1; part += LOOK) {
     const at = part * seconds
@@ -61,10 +63,12 @@ export function scoreOf(seconds: number, said: readonly Told[]): Score {
     const left = latest ? Math.max(0, latest.left - age) : 0
     shown = latest ? timeProgress(at, left, shown) : 0
     bars.push(Math.abs(shown - part * 100))
-    if (part < 0.1 || part > 0.9 || !latest) continue
+    if (part > 0.9 || !latest) continue
     const truth = seconds - at
+    const isHeld = truth >= latest.low - age && truth <= latest.high - age
+    ;(part < 0.1 ? heldEarly : held).push(isHeld)
+    if (part < 0.1) continue
     errors.push((Math.abs(left - truth) / truth) * 100)
-    held.push(truth >= latest.low - age && truth <= latest.high - age)
     widths.push(((latest.high - Math.max(age, latest.low)) / seconds) * 100)
   }
   return {
@@ -72,6 +76,7 @@ export function scoreOf(seconds: number, said: readonly Told[]): Score {
     barWorst: Math.max(...bars),
     errors,
     held,
+    heldEarly,
     widths,
   }
 }
