@@ -136,6 +136,7 @@ function spaceOf(
   return new SizeLimit(store.upkeep, store, bus, {
     mostBytes: maxDatabaseMb * 1e6,
     now: store.clock.now,
+    sleep: Bun.sleep,
     onLook(isNear, isFull) {
       room.isFull = isFull
       reasons.set("database_filling", isNear && !isFull)

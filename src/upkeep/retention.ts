@@ -4,17 +4,12 @@ import type { Items } from "../store/contract/items.ts"
 import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
+import { restMs } from "./rest-after-step.ts"
 
 /** How often it checks whether something may be removed, in milliseconds. */
 const TURN_MS = 60_000
 /** The number of rows that one transaction removes: a commit of a few milliseconds. */
 const BATCH = 256
-/**
- * After a transaction it pauses for this many times the duration of that transaction, so that writers and
- * streams hardly notice it.
- */
-const REST = 4
-const MIN_REST_MS = 5
 /** If there are several servers, one has the turn. It may begin this many milliseconds early. */
 const TURN_SLACK_MS = 5000
 /**
@@ -129,7 +124,7 @@ export class Retention extends Repeating {
     while (!this.isStopped) {
       const startedMs = performance.now()
       if ((await step()) === 0) return
-      await this.#options.sleep(Math.max(MIN_REST_MS, REST * (performance.now() - startedMs)))
+      await this.#options.sleep(restMs(performance.now() - startedMs))
     }
   }
 }

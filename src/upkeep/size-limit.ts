@@ -4,6 +4,7 @@ import type { Items } from "../store/contract/items.ts"
 import type { Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
+import { restMs } from "./rest-after-step.ts"
 
 /** How often it checks how large the database is, in milliseconds. */
 const TURN_MS = 2 * BEAT_MS
@@ -25,6 +26,8 @@ export interface SizeLimitOptions {
   readonly mostBytes: number
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** Resolves after `ms` milliseconds. */
+  readonly sleep: (ms: number) => Promise<void>
   /**
    * Called after each turn: whether the limit is near, and whether it is reached and nothing more can be
    * removed.
@@ -52,19 +55,22 @@ export class SizeLimit extends Repeating {
     this.#options = options
   }
 
-  /** Checks at once, and starts the timer; it does neither if there is no limit. */
+  /** Starts the timer, unless there is no limit. */
   override async start(): Promise<void> {
-    if (this.#options.mostBytes === 0) return
-    await this.turn()
-    await super.start()
+    if (this.#options.mostBytes > 0) await super.start()
   }
 
   /** Makes room if the limit is reached. */
   async turn(): Promise<void> {
     const { mostBytes, onLook } = this.#options
     let used = await this.#used()
-    if (used >= mostBytes) {
-      while (used > NEAR * mostBytes && !this.isStopped && (await this.#makeRoom())) used = await this.#used()
+    const isDue = used >= mostBytes
+    while (isDue && used > NEAR * mostBytes && !this.isStopped) {
+      const [before, startedMs] = [used, performance.now()]
+      if (!(await this.#makeRoom())) break
+      used = await this.#used()
+      // If as much is written as is removed, there is no time to rest.
+      if (used < before) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
     onLook(used > NEAR * mostBytes, used >= mostBytes)
   }

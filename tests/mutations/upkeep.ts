@@ -183,9 +183,10 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "room is made down to the limit alone, and so again and again",
-        "while (used > NEAR * mostBytes &&",
-        "while (used >= mostBytes &&",
+        "isDue && used > NEAR * mostBytes",
+        "isDue && used >= mostBytes",
       ],
+      ["room is made without rest", "if (used < before) await", "if (used < 0) await"],
     ],
   ),
   ...of(
