@@ -73,6 +73,10 @@ export class AppError extends Error {
   }
 }
 
+/** Whether what was thrown is a refusal for this reason. */
+export const isRefusal = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof AppError && error.code === code
+
 /** The error for an item that does not exist, was deleted, or must not be known to the caller. */
 export const unknownItem = (id: number | string): AppError =>
   new AppError("not_found", `queue item ${id} does not exist`)

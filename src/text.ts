@@ -38,6 +38,16 @@ export const byName = (one: string, other: string): number =>
 export const tookWords = (seconds: number): string =>
   seconds >= 1 ? duration(seconds) : `${(Math.max(1, Math.floor(seconds * 10)) / 10).toFixed(1)} s`
 
+/** When the last attempt of an item began and ended; null if it has not. */
+interface Rendered {
+  readonly started_at: string | null
+  readonly completed_at: string | null
+}
+
+/** How long a finished item was rendered, in words; empty if it was never begun, or has not ended. */
+export const tookOf = ({ started_at, completed_at }: Rendered): string =>
+  started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
+
 /** A number with its noun: `1 item`, `2,400 items`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${value.toLocaleString("en")} ${value === 1 ? one : many}`

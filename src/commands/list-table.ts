@@ -6,7 +6,7 @@ import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
-import { duration, isGuess, leftIn, printable, shownOf, tookWords } from "../text.ts"
+import { duration, isGuess, leftIn, printable, shownOf, tookOf } from "../text.ts"
 import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 
 /** How a table is shown. */
@@ -88,9 +88,7 @@ function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
     if (!isTold) return `for ${duration(since(started_at, nowMs))}`
     return times === "short" ? `done ${at(left.seconds)}` : leftOf(left, nowMs, zone, times === "band")
   }
-  if (completed_at !== null) {
-    return started_at === null ? "" : `took ${tookWords(since(started_at, Date.parse(completed_at)))}`
-  }
+  if (completed_at !== null) return started_at === null ? "" : `took ${tookOf(item)}`
   const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
   if (starts_in_seconds !== undefined) {
     if (times === "short") return `starts ${at(starts_in_seconds)}`

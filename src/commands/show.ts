@@ -15,7 +15,7 @@ import {
   printable,
   safeJson,
   shownOf,
-  tookWords,
+  tookOf,
 } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -75,8 +75,7 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
 function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { worker, attempt, max_attempts, started_at, completed_at } = item
   const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
-  const tookMs = Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")
-  const took = tookMs >= 0 ? `, took ${tookWords(tookMs / 1000)}` : ""
+  const took = tookOf(item)
   const attempts = attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`
   return [
     ["worker", worker],
@@ -84,7 +83,7 @@ function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
     ["queued", when(item.queued_at)],
     ["starts", startOf(item, zone, nowMs)],
     ["started", when(started_at)],
-    ["finished", completed_at === null ? "" : `${when(completed_at)}${took}`],
+    ["finished", completed_at === null ? "" : `${when(completed_at)}${took === "" ? "" : `, took ${took}`}`],
   ]
 }
 

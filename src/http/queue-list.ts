@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import { AppError } from "../errors.ts"
+import { AppError, isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
 import { hasWords, wordsOf } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -59,7 +59,7 @@ async function onlyItem(
   },
 ): Promise<QueueItem[]> {
   const found = await queue.get(id).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === "not_found") return undefined
+    if (isRefusal(error, "not_found")) return undefined
     throw error
   })
   const isAsked =

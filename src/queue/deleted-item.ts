@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { AppError, isRefusal } from "../errors.ts"
 import { lost } from "../item/lease.ts"
 import type { Items } from "../store/contract/items.ts"
 
@@ -14,7 +14,7 @@ export async function throwGoneIfDeleted(
   lease: string | undefined,
   error: unknown,
 ): Promise<never> {
-  if (!(error instanceof AppError) || error.code !== "not_found") throw error
+  if (!isRefusal(error, "not_found")) throw error
   if (!(await store.wasDeleted(id))) throw error
   if (lease !== undefined && !(await store.wasDeleted(id, lease))) throw lost(id)
   throw new AppError("gone", `queue item ${id} was deleted; stop the work`)

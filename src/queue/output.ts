@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { AppError, isRefusal } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import type { OutputPiece } from "../item/output-piece.ts"
@@ -209,7 +209,7 @@ export class Output implements Service {
     try {
       return await this.#items.item(id)
     } catch (error) {
-      if (error instanceof AppError && error.code === "not_found") return undefined
+      if (isRefusal(error, "not_found")) return undefined
       throw error
     }
   }
@@ -234,7 +234,7 @@ export class Output implements Service {
   }
 }
 
-const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.code === "unavailable"
+const isUnavailable = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const notBegun = ({ id, attempt: begun }: QueueItem, attempt: number): AppError =>
   new AppError("not_found", `attempt ${attempt} of queue item ${id} has not begun; it has had ${begun}`)

@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts"
-import { AppError } from "../errors.ts"
+import { AppError, isRefusal } from "../errors.ts"
 import { cancelled, created, removed, retried } from "../item/add-cancel-retry-delete.ts"
 import { changesIn } from "../item/edited-keys.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
@@ -165,7 +165,7 @@ export class Queue {
       if (!change.quiet) this.#bus.notify()
       return !change.quiet
     } catch (error) {
-      if (error instanceof AppError && error.code === "not_found") return false
+      if (isRefusal(error, "not_found")) return false
       throw error
     }
   }

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { isRefusal } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
@@ -318,7 +318,7 @@ export class HistoryReader {
 }
 
 /** Whether the database is only unavailable for now. */
-const isAway = (error: unknown): boolean => error instanceof AppError && error.code === "unavailable"
+const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
 

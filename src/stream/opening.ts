@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { isRefusal } from "../errors.ts"
 import type { Bounds, History, Latest, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
@@ -134,7 +134,7 @@ export class Openings {
       const { update, head } = await this.#history.latestOfItem(queueId)
       return new Opening(head, updateFrames([update]), this.live(head))
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "not_found") throw error
+      if (!isRefusal(error, "not_found")) throw error
       const { ids, head } = await this.#history.latest({ of: "changed", after: 0, queueId })
       if (ids.length > 0) throw error
       return new Opening(head, [], this.live(head))

@@ -209,7 +209,7 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "an item that was deleted meanwhile fails the retry of all",
-        '      if (error instanceof AppError && error.code === "not_found") return false\n',
+        '      if (isRefusal(error, "not_found")) return false\n',
         "",
       ],
     ],

@@ -92,15 +92,6 @@ function flag(item: QueueItem): Promise<void> {
   })
 }
 
-async function copied(text: string, what: string): Promise<void> {
-  try {
-    await copy(text)
-    notify(`Copied ${what}`)
-  } catch (error) {
-    notify(sentenceOf(error), { failed: true })
-  }
-}
-
 /** The command that adds an item with the same values. */
 function curlOf(item: QueueItem): string {
   const { song_id, title, priority, max_attempts, kind, totals, tags, metadata } = item
@@ -161,10 +152,10 @@ export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
   const minor: Make = (label, icon, act) => ({ ...choice(label, icon, act), minor: true })
   const { href } = new URL(`items/${item.id}`, BASE)
   const choices: Choice[] = queue.may("change") ? changesOf(item, queue, choice, minor) : []
-  choices.push(minor("Copy link", "link", () => copied(href, "the link")))
+  choices.push(minor("Copy link", "link", () => copy(href, "the link")))
   if (queue.may("add"))
     choices.push(
-      minor("Copy as curl", "copy", (now) => copied(curlOf(now), "a command that adds this song again")),
+      minor("Copy as curl", "copy", (now) => copy(curlOf(now), "a command that adds this song again")),
     )
   if (queue.may("change")) choices.push({ ...minor("Delete…", "delete", remove), danger: true })
   return choices

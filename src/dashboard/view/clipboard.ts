@@ -1,7 +1,8 @@
 import { el } from "./dom.ts"
+import { notify } from "./notices.ts"
 
-/** Copies a text. On plain http there is no clipboard interface, so a selection is used. */
-export async function copy(text: string): Promise<void> {
+/** On plain http there is no clipboard interface, so a selection is used. */
+async function copyText(text: string): Promise<void> {
   if (navigator.clipboard) return await navigator.clipboard.writeText(text)
   const area = el("textarea", { class: "for-ears", "aria-hidden": "true" })
   area.value = text
@@ -11,5 +12,15 @@ export async function copy(text: string): Promise<void> {
   const isCopied = document.execCommand("copy")
   area.remove()
   if (focused instanceof HTMLElement) focused.focus()
-  if (!isCopied) throw new Error("the browser did not allow copying")
+  if (!isCopied) throw new Error("copying is not allowed")
+}
+
+/** Copies a text, and says so. `what` names the text in the notice. */
+export async function copy(text: string, what: string): Promise<void> {
+  try {
+    await copyText(text)
+    notify(`Copied ${what}`)
+  } catch {
+    notify("The browser did not allow copying", { failed: true })
+  }
 }

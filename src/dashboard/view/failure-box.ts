@@ -3,7 +3,6 @@ import { ERROR_LINES } from "../../text.ts"
 import { causeLine, count, plain, toneOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { notify } from "./notices.ts"
 
 /** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
 export class FailureBox {
@@ -27,12 +26,7 @@ export class FailureBox {
       this.#isWhole = !this.#isWhole
       this.#draw()
     })
-    this.#copy.addEventListener("click", () => {
-      void copy(this.#error).then(
-        () => notify("Copied the error"),
-        () => notify("The browser did not allow copying", { failed: true }),
-      )
-    })
+    this.#copy.addEventListener("click", () => void copy(this.#error, "the error"))
   }
 
   /** Shows the error of an item; shows nothing if there is none. */

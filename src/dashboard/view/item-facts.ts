@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { sizeWords, tookWords } from "../../text.ts"
+import { sizeWords, tookOf } from "../../text.ts"
 import { count, inFull, line, plain } from "../model/wording.ts"
 import { el } from "./dom.ts"
 
@@ -7,11 +7,6 @@ type Fact = readonly [name: string, value: string | Node]
 
 const time = (at: string | null): Node | string =>
   at === null ? "" : el("time", { datetime: at }, inFull(at))
-
-function tookOf({ started_at, completed_at }: QueueItem): string {
-  if (!started_at || !completed_at) return ""
-  return tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
-}
 
 function all(item: QueueItem): readonly Fact[] {
   const { metadata } = item

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
-import { duration, isGuess, shownOf, tookWords } from "../../text.ts"
+import { duration, isGuess, shownOf, tookOf } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import {
   at,
@@ -85,9 +85,8 @@ export class ItemProgress {
     if (isWaiting(item.status)) return this.#waiting(item, nowMs)
     if (isFinished(item.status)) {
       const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
-      const { started_at, completed_at } = item
-      const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
-      return [ended, took === null ? "" : `after ${tookWords(took / 1000)}`]
+      const took = tookOf(item)
+      return [ended, took === "" ? "" : `after ${took}`]
     }
     const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
     return [

@@ -4,7 +4,6 @@ import { plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { FindInOutput } from "./find-in-output.ts"
-import { notify } from "./notices.ts"
 import { PrintedText } from "./printed-text.ts"
 
 /** The most characters of an output that the page shows; the end of the output matters most. */
@@ -58,12 +57,7 @@ export class OutputPanel {
     })
     this.#follow.addEventListener("click", () => this.#setFollowing(!this.#isFollowing))
     this.#body.addEventListener("scroll", () => this.#scrolled())
-    this.#copy.addEventListener("click", () => {
-      void copy(this.#text.data).then(
-        () => notify("Copied the output"),
-        () => notify("The browser did not allow copying", { failed: true }),
-      )
-    })
+    this.#copy.addEventListener("click", () => void copy(this.#text.data, "the output"))
   }
 
   /** Shows the output of the item as it is now. */

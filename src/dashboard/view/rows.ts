@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, RESTORED, tookWords } from "../../text.ts"
+import { duration, RESTORED, tookOf } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {
@@ -204,13 +204,10 @@ export class FinishedRow implements Row {
     }
     this.#item = item
     this.#frame.update(item)
-    const { started_at, completed_at } = item
-    const took =
-      started_at && completed_at
-        ? ` · took ${tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
-        : ""
+    const { completed_at } = item
+    const took = tookOf(item)
     const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
-    say(this.#meta, `#${item.id}${took}${attempts}`)
+    say(this.#meta, `#${item.id}${took === "" ? "" : ` · took ${took}`}${attempts}`)
     show(this.#flag, item.flag !== null)
     say(this.#flag, (item.flag ?? "").replace("_", " "))
     show(this.#error, item.error_message !== "" && item.status === "failed")

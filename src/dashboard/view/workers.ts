@@ -2,7 +2,7 @@ import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, inFull, line, roughly, standing } from "../model/wording.ts"
+import { count, inFull, line, nameOf, roughly, standing } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
@@ -12,9 +12,6 @@ import { hrefOf } from "./rows.ts"
 const FEW = 8
 
 const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
-
-const nameOfItem = ({ title, song_id }: WorkerSeen["items"][number]): string =>
-  title.trim() === "" ? `Song ${song_id}` : line(title)
 
 /** What a worker renders: `#12 at 54%`; `#12 completed` until it is known what comes next; empty for nothing. */
 function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
@@ -47,7 +44,7 @@ function rowsOf({
   draining,
 }: WorkerSeen): HTMLElement[] {
   const links = items.flatMap((item) => [
-    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOfItem(item)}, ${shownOf(item)}%`),
+    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOf(item)}, ${shownOf(item)}%`),
     el("br"),
   ])
   const facts: readonly (readonly [string, readonly (Node | string)[]])[] = [
