@@ -1,6 +1,7 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
 import { Foreseen, KindName, Totals } from "./kind.ts"
+import { about, OrNull, Time } from "./schema-parts.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
@@ -35,10 +36,6 @@ TypeRegistry.Set(
 )
 
 const Text = Type.String({ format: "text" })
-const Time = Type.String({ format: "date-time" })
-/** The schema with a sentence about what it means, for the reference. */
-const about = <T extends TSchema>(schema: T, description: string): T => ({ ...schema, description })
-const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** The caller's own data on the queue item; stored and returned, never read. */
@@ -113,9 +110,9 @@ export type Unit = Static<typeof Unit>
 export const Media = Type.Object(
   {
     out_time: about(Amount, "seconds of the medium that are written"),
-    total: about(Nullable(Amount), "seconds in all; null while unknown"),
-    fps: about(Nullable(Amount), "frames rendered a second; null while unknown"),
-    speed: about(Nullable(Amount), "times real time; null while unknown"),
+    total: OrNull(Amount, "seconds in all; null while unknown"),
+    fps: OrNull(Amount, "frames rendered a second; null while unknown"),
+    speed: OrNull(Amount, "times real time; null while unknown"),
   },
   { additionalProperties: false },
 )
@@ -184,39 +181,39 @@ export const QueueItem = Type.Object(
     video_file_path: about(Text, "where the finished video is; empty if unset"),
     video_file_size: about(Count, "the size of the video in bytes; 0 if unset"),
     thumbnail_path: about(Text, "where its still image is; empty if unset"),
-    flag: about(Nullable(Flag), "a reviewer's mark; null if there is none"),
+    flag: OrNull(Flag, "a reviewer's mark; null if there is none"),
     queued_at: about(Time, "when it was added"),
-    started_at: about(Nullable(Time), "when the latest attempt started; null before the first"),
-    completed_at: about(Nullable(Time), "when it was finished; null until then"),
+    started_at: OrNull(Time, "when the latest attempt started; null before the first"),
+    completed_at: OrNull(Time, "when it was finished; null until then"),
     updated_at: about(Time, "when it last changed"),
     attempt: about(Count, "how many attempts were started"),
     max_attempts: about(
       Type.Integer({ minimum: 1, maximum: 100 }),
       "after how many failed attempts it is failed for good; 3 by default",
     ),
-    outcome: about(Nullable(Outcome), "how it ended; null until it is finished"),
+    outcome: OrNull(Outcome, "how it ended; null until it is finished"),
     worker: about(Text, "the name of the worker that holds it, or held it last; empty if none did"),
-    available_at: about(
-      Nullable(Time),
+    available_at: OrNull(
+      Time,
       "before this time no worker gets it by its place in the queue; null if it need not wait",
     ),
-    turn: about(
-      Nullable(Type.Number()),
+    turn: OrNull(
+      Type.Number(),
       "its turn among the items of its priority, if it was moved; otherwise its id counts",
     ),
-    cancel_requested_at: about(Nullable(Time), "when its worker was asked to stop; null if it was not"),
-    eta_seconds: about(
-      Nullable(Type.Number({ minimum: 0 })),
+    cancel_requested_at: OrNull(Time, "when its worker was asked to stop; null if it was not"),
+    eta_seconds: OrNull(
+      Type.Number({ minimum: 0 }),
       "estimated seconds until it is done, as of `updated_at`; null while unknown",
     ),
     ...Foreseen.properties,
     stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
-    stalled_since: about(Nullable(Time), "since when it has made no progress; null unless it is stalled"),
-    basis: about(Nullable(Basis), "what `progress` rests on; null if no report said so"),
-    steps: about(Nullable(Steps), "the names of all steps of this attempt; null unless they were declared"),
-    step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
-    unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
-    media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
+    stalled_since: OrNull(Time, "since when it has made no progress; null unless it is stalled"),
+    basis: OrNull(Basis, "what `progress` rests on; null if no report said so"),
+    steps: OrNull(Steps, "the names of all steps of this attempt; null unless they were declared"),
+    step: OrNull(Step, "where it is in a render of several steps; null if unknown"),
+    unit: OrNull(Unit, "what is being counted; null if nothing is"),
+    media: OrNull(Media, "how far into a medium the render is; null if unknown"),
     kind: about(
       KindName,
       "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset",

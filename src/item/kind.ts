@@ -1,8 +1,7 @@
-import { type Static, type TSchema, Type } from "@sinclair/typebox"
+import { type Static, Type } from "@sinclair/typebox"
 
-const about = <T extends TSchema>(schema: T, description: string): T => ({ ...schema, description })
-const SecondsOrNull = Type.Union([Type.Number({ minimum: 0 }), Type.Null()])
-const PercentOrNull = Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Type.Null()])
+import { count, OrNull } from "./schema-parts.ts"
+
 /** Control characters, and halves of surrogate pairs. */
 const NO_NAME = "\\u0000-\\u001f\\u007f\\ud800-\\udfff"
 
@@ -19,17 +18,19 @@ export type Totals = Static<typeof Totals>
 
 /** What is estimated from earlier runs of the same kind, for an item that is being worked on. */
 export const Foreseen = Type.Object({
-  eta_low_seconds: about(SecondsOrNull, "with a chance of four in five it takes no less; null while unknown"),
-  eta_high_seconds: about(
-    SecondsOrNull,
+  eta_low_seconds: OrNull(
+    Type.Number({ minimum: 0 }),
+    "with a chance of four in five it takes no less; null while unknown",
+  ),
+  eta_high_seconds: OrNull(
+    Type.Number({ minimum: 0 }),
     "with a chance of four in five it takes no more; null while unknown",
   ),
-  eta_runs: about(
-    Type.Integer({ minimum: 0 }),
+  eta_runs: count(
     "from how many earlier runs `eta_seconds` is known; 0: from the pace of this attempt alone",
   ),
-  time_progress: about(
-    PercentOrNull,
+  time_progress: OrNull(
+    Type.Number({ minimum: 0, maximum: 100 }),
     "how much of the attempt's time is over, in percent; null while unknown",
   ),
 })

@@ -1,16 +1,13 @@
-import { type Static, type TSchema, Type } from "@sinclair/typebox"
+import { type Static, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
+import { count, OrNull, Time } from "../item/schema-parts.ts"
 import { DeliveryStatus, Notice } from "../item/webhook-notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
-const Time = Type.String({ format: "date-time" })
 const LeaseEnd = Type.String({ format: "date-time", description: "when the lease runs out unless renewed" })
-const count = (description: string) => Type.Integer({ minimum: 0, description })
-const OrNull = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 const message = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
 /** One stored update, with its event ID. */
 export const Update = Type.Object({

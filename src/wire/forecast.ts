@@ -1,16 +1,19 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { QueueItem } from "../item/item.ts"
+import { about, count } from "../item/schema-parts.ts"
 
-const count = (description: string) => Type.Integer({ minimum: 0, description })
-const about = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }))
+const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
 
 /** When an item that waits will start, as far as that is known; computed when it is asked for, and never stored. */
 export const Starts = Type.Object({
-  starts_in_seconds: about("estimated seconds until it starts; absent while unknown, or once it has started"),
-  starts_low_seconds: about("with a chance of four in five it starts no sooner"),
-  starts_high_seconds: about("with a chance of four in five it starts no later"),
-  takes_seconds: about("estimated seconds that it will take from then on"),
+  starts_in_seconds: about(
+    Seconds,
+    "estimated seconds until it starts; absent while unknown, or once it has started",
+  ),
+  starts_low_seconds: about(Seconds, "with a chance of four in five it starts no sooner"),
+  starts_high_seconds: about(Seconds, "with a chance of four in five it starts no later"),
+  takes_seconds: about(Seconds, "estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>
 

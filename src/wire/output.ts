@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-const count = (description: string) => Type.Integer({ minimum: 0, description })
+import { count } from "../item/schema-parts.ts"
 
 /** What `POST /queue/:id/output` answers. */
 export const OutputStored = Type.Object({

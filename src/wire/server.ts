@@ -1,11 +1,9 @@
-import { type Static, type TSchema, Type } from "@sinclair/typebox"
+import { type Static, Type } from "@sinclair/typebox"
 
 import { DEGRADED, type Reason } from "../health.ts"
+import { count, OrNull } from "../item/schema-parts.ts"
 
 const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
-const count = (description: string) => Type.Integer({ minimum: 0, description })
-const OrNull = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
 /** An open stream. */
 export const StreamSeen = Type.Object({
