@@ -47,8 +47,8 @@ export const PAGE: readonly Mistake[] = [
       ["a hub is silent though all is well", "    if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()\n", ""],
       [
         "hidden tabs ask the server as often as seen ones",
-        "some(({ visible }) => visible) ? PROBE_MS : HIDDEN_PROBE_MS",
-        "some(({ visible }) => visible) ? PROBE_MS : PROBE_MS",
+        "this.#isOnScreen ? PROBE_MS : HIDDEN_PROBE_MS",
+        "this.#isOnScreen ? PROBE_MS : PROBE_MS",
       ],
       ["a pause while the stream was lost is not noticed", "    if (isNew) this.#count()\n", ""],
       [

@@ -167,7 +167,7 @@ export class Hub {
     const slept = nowMs - this.#tickMs > SLEPT_MS
     this.#tickMs = nowMs
     this.#link.tick()
-    const everyMs = [...this.#tabs.values()].some(({ visible }) => visible) ? PROBE_MS : HIDDEN_PROBE_MS
+    const everyMs = this.#isOnScreen ? PROBE_MS : HIDDEN_PROBE_MS
     if (slept || nowMs - this.#probeMs >= everyMs) void this.#probe()
     if (performance.now() - this.#countedMs >= COUNT_AGAIN_MS) this.#count()
     if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()
@@ -181,9 +181,14 @@ export class Hub {
     this.#send({ type: "stats", stats })
   }
 
+  /** Whether a tab is on the screen. */
+  get #isOnScreen(): boolean {
+    return [...this.#tabs.values()].some(({ visible }) => visible)
+  }
+
   /** Requests the figures of the queue soon, if a tab is on the screen. */
   #count(): void {
-    if (this.#isCountDue || ![...this.#tabs.values()].some(({ visible }) => visible)) return
+    if (this.#isCountDue || !this.#isOnScreen) return
     this.#isCountDue = true
     const waitMs = Math.max(0, this.#countedMs + COUNT_MS - performance.now())
     setTimeout(() => void this.#ask(), waitMs)

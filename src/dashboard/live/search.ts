@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
-import type { ListName } from "../model/lists.ts"
+import { type ListName, LISTS } from "../model/lists.ts"
 import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
@@ -103,8 +103,8 @@ export class Search {
     const reading = new ListReading(this.wanted)
     try {
       const items = await reading.begin(signal)
-      for (const [list, depth] of depths(this.#depth))
-        for (let i = 0; i < depth; i += 1) items.push(...(await reading.more(list, signal)))
+      for (const list of LISTS)
+        for (let i = 0; i < this.#depth[list]; i += 1) items.push(...(await reading.more(list, signal)))
       this.#reading = reading
       this.state.replace(items, reading.ends)
       // The stream may be ahead of a slow answer, so its updates are applied last.
@@ -118,7 +118,3 @@ export class Search {
     if (!signal.aborted) this.#changed()
   }
 }
-
-// Object.entries forgets which keys they are.
-const depths = (depth: Readonly<Record<ListName, number>>): [ListName, number][] =>
-  Object.entries(depth) as [ListName, number][]

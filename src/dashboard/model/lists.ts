@@ -2,7 +2,8 @@ import type { QueueItem, Status } from "../../item/item.ts"
 import type { Counts } from "../../wire/answers.ts"
 import { type Query, STATUSES } from "./query.ts"
 
-const LISTS = ["running", "waiting", "finished"] as const
+/** The lists of the page. */
+export const LISTS = ["running", "waiting", "finished"] as const
 
 /** A list of the page. */
 export type ListName = (typeof LISTS)[number]

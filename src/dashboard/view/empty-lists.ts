@@ -1,0 +1,94 @@
+import type { QueueItem } from "../../item/item.ts"
+import { counted, shellWord } from "../../text.ts"
+import { BASE } from "../live/server.ts"
+import type { KnownWorkers } from "../model/workers.ts"
+import { el, say, show, svg } from "./dom.ts"
+
+/** A flat line: the wave of a song before anything is heard. */
+function flatLine(): SVGSVGElement {
+  const strokes = Array.from({ length: 40 }, (_, i) => {
+    const high = i % 9 === 4 ? 3 : 1
+    return `M${i * 6 + 3} ${12 - high}V${12 + high}`
+  })
+  return svg(
+    "svg",
+    { class: "flat-line", viewBox: "0 0 240 24", "aria-hidden": "true" },
+    svg("path", { d: strokes.join("") }),
+  )
+}
+
+/** What an empty list says. */
+export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
+  el("div", { class: "empty" }, el("p", {}, text), ...more)
+
+/** A command with more tags than this would be too long to type. */
+const MAX_TAGS = 8
+
+/**
+ * The command that starts a worker for this server which takes any of these items. The parts of the command
+ * belong together.
+ */
+function workCommand(items: readonly QueueItem[]): string[] {
+  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
+  const server = isHere ? [] : [`--server ${BASE.href.replace(/\/$/, "")}`]
+  const needed = [...new Set(items.flatMap((item) => item.tags))].slice(0, MAX_TAGS).join()
+  const tags = needed === "" ? [] : [`--tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`]
+  return ["track-studio work", ...server, ...tags, "--exec ./render.sh"]
+}
+
+/** A command's parts, with spaces between them. */
+const wordsOf = (parts: readonly string[]): (Node | string)[] =>
+  parts.flatMap((part, at) => [...(at === 0 ? [] : [" "]), el("span", {}, part)])
+
+/** A command that breaks between its parts on a phone, and is one line to copy. A part that is too long is scrolled. */
+const commandLine = (parts: readonly string[]): HTMLElement =>
+  el("code", { class: "command", tabindex: 0 }, ...wordsOf(parts))
+
+/** What the list of running items says when nothing is running. */
+export class Idle {
+  readonly #text = el("p")
+  readonly #command = commandLine([])
+  /** The element that shows the text. */
+  readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
+
+  /**
+   * Shows how to start a worker that could render something; `waiting` items wait, of which these are the
+   * first. Null means that their number is not known yet.
+   */
+  update(
+    { workers, isKnown }: KnownWorkers,
+    waiting: number | null,
+    first: readonly QueueItem[],
+    isPaused: boolean,
+  ): void {
+    const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
+    const isUnserved = isKnown && ready === 0 && !isPaused
+    const lack =
+      waiting !== 0
+        ? `${waiting === null ? "Songs wait" : counted(waiting, "song waits", "songs wait")} for a worker. Start one:`
+        : "Nothing is rendering. Start a worker:"
+    const text = isPaused
+      ? "The queue is paused, and nothing is rendering."
+      : ready > 0
+        ? `Nothing is rendering. ${counted(ready, "worker is", "workers are")} ready.`
+        : isKnown
+          ? lack
+          : "Nothing is rendering."
+    say(this.#text, text)
+    if (isUnserved) this.#type(workCommand(first))
+    show(this.#command, isUnserved)
+  }
+
+  #type(parts: readonly string[]): void {
+    if (this.#command.textContent !== parts.join(" ")) this.#command.replaceChildren(...wordsOf(parts))
+  }
+}
+
+/** The command that adds a song from a terminal. */
+export function example(): HTMLElement {
+  const url = new URL("api/v1/queue", BASE).href
+  const type = '-H "Content-Type: application/json"'
+  const line = commandLine(["curl -X POST", url, type, `-d '{"song_id": 1}'`])
+  line.dataset["needs"] = "add"
+  return line
+}
