@@ -86,10 +86,10 @@ export function log(level: Level, msg: string, fields: LogFields = {}): void {
 
 const COUNT_MS = 10_000
 
-/** The words of an error, without its stack. */
-const causeOf = (error: unknown): string =>
+/** The messages of an error and of what caused it, without stacks. */
+const messagesOf = (error: unknown): string =>
   error instanceof Error && error.cause !== undefined
-    ? `${error.message}: ${causeOf(error.cause)}`
+    ? `${error.message}: ${messagesOf(error.cause)}`
     : error instanceof Error
       ? error.message
       : String(error)
@@ -124,7 +124,7 @@ export class ErrorLog {
   /** Logs an error under a message. */
   log(msg: string, error: unknown, fields: LogFields = {}): void {
     const stack = error instanceof Error ? error.stack : undefined
-    this.#say("error", msg, causeOf(error), stack === undefined ? fields : { ...fields, error: stack })
+    this.#say("error", msg, messagesOf(error), stack === undefined ? fields : { ...fields, error: stack })
   }
 
   /** Logs a warning under a message, for a reason. */

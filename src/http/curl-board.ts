@@ -76,7 +76,7 @@ type DoneIn = () => Promise<number | null>
 function take(board: Board, frames: readonly Frame[], nowMs: number): void {
   for (const frame of frames) {
     if (frame.type === "control") board.take(frame, nowMs)
-    if (frame.type === "update") board.update(updateIn(frame.update), nowMs)
+    if (frame.type === "update") board.take({ type: "update", update: updateIn(frame.update) }, nowMs)
   }
 }
 

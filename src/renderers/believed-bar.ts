@@ -30,6 +30,17 @@ export interface LineLook {
   readonly isNoun: boolean
 }
 
+/** The look of a line that shows nothing beside its percentage. */
+export const BARE: LineLook = {
+  isRedrawn: false,
+  hasDrawing: false,
+  tail: "",
+  isRow: false,
+  isHead: false,
+  isSummary: false,
+  isNoun: false,
+}
+
 /** Whether a bar has just begun. If it is not drawn, it counts as a new one only at 0. */
 export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: LineLook): boolean =>
   (fraction === 0 && !isSummary) || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)

@@ -1,7 +1,7 @@
 import type { Report, Unit } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
-import { isAtStart, type LineLook } from "./believed-bar.ts"
+import { BARE, isAtStart, type LineLook } from "./believed-bar.ts"
 import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
 import {
@@ -216,15 +216,7 @@ class Lines implements LineReader {
     const label = shapeOf(text.slice(0, at))
     const isDone = saysDone(text)
     if (this.#expected.bars !== undefined) {
-      const look = {
-        isRedrawn,
-        hasDrawing: hasDrawing(text),
-        tail: "",
-        isRow: false,
-        isHead: false,
-        isSummary: false,
-        isNoun: false,
-      }
+      const look = { ...BARE, isRedrawn, hasDrawing: hasDrawing(text) }
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
     if (this.#isSpanned && this.#turns.fraction < 1) return undefined
@@ -279,15 +271,7 @@ class Lines implements LineReader {
 
   #readOwn({ report, fraction, by }: Own): Report | undefined {
     if (!report) return undefined
-    const look: LineLook = {
-      isRedrawn: true,
-      hasDrawing: false,
-      tail: "",
-      isRow: false,
-      isHead: false,
-      isSummary: false,
-      isNoun: false,
-    }
+    const look = { ...BARE, isRedrawn: true }
     if (fraction !== undefined) this.#hasTold = true
     if (fraction !== undefined)
       this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: false })

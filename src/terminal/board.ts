@@ -120,15 +120,14 @@ export class Board {
 
   /** Takes what a stream says. */
   take(said: Said, nowMs: number): void {
-    if (said.type === "update") this.update(said.update, nowMs)
-    else if (said.type === "offline") this.offline(said.reason, said.retryMs, nowMs)
-    else if (said.control.event === "live") this.live(nowMs)
-    else if (said.control.event === "gap") this.gap(said.control, nowMs)
+    if (said.type === "update") this.#update(said.update, nowMs)
+    else if (said.type === "offline") this.#offline(said.reason, said.retryMs, nowMs)
+    else if (said.control.event === "live") this.#live(nowMs)
+    else if (said.control.event === "gap") this.#gap(said.control, nowMs)
     else if (said.control.event === "queue") this.#pausedMs = momentOf(said.control.paused_at)
   }
 
-  /** An update has come. */
-  update(update: ProgressUpdate, nowMs: number): void {
+  #update(update: ProgressUpdate, nowMs: number): void {
     const { queue_id, status } = update
     const aheadMs = nowMs - Date.parse(update.timestamp)
     const isFirst = this.#link.state === "live" && !this.#isClockKnown
@@ -142,8 +141,7 @@ export class Board {
     else if (wasOpen) this.#finish(update)
   }
 
-  /** The stream is live from here on. */
-  live(nowMs: number): void {
+  #live(nowMs: number): void {
     // An item that the snapshot after a gap does not mention is finished or deleted.
     for (const id of this.#doubtful ?? []) {
       this.#running.delete(id)
@@ -154,16 +152,14 @@ export class Board {
     this.#liveMs = nowMs
   }
 
-  /** Updates were left out. */
-  gap(gap: { readonly reason: string; readonly missed: number | null }, nowMs: number): void {
+  #gap(gap: { readonly reason: string; readonly missed: number | null }, nowMs: number): void {
     // After these, the stream continues with the changes. After any other gap, it sends a whole snapshot.
     const goesOn = gap.reason === "slow" || gap.reason === "unreadable"
     if (!goesOn) this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
     this.#above.push([[`${this.#zone.clock(nowMs)} ${gapOf(gap)}`, "dim"]])
   }
 
-  /** The stream has broken off; the next try begins in `retryMs`. */
-  offline(reason: string, retryMs: number, nowMs: number): void {
+  #offline(reason: string, retryMs: number, nowMs: number): void {
     this.#link = { state: "offline", reason, untilMs: nowMs + retryMs, sinceMs: this.#staleSinceMs(nowMs) }
     // If the queue is still paused, the next connection says so before it is live.
     this.#pausedMs = undefined

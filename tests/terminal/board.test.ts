@@ -4,6 +4,7 @@ import type { ProgressUpdate } from "../../src/item/item.ts"
 import { Board, type View } from "../../src/terminal/board.ts"
 import { readable } from "../../src/terminal/plain.ts"
 import { bar, coloured, colourless, cut, field, Region } from "../../src/terminal/terminal.ts"
+import type { Gap } from "../../src/wire/frames.ts"
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z")
 const VIEW: View = { columns: 80, rows: 24, nowMs: NOW, style: colourless, widthOf: Bun.stringWidth }
@@ -22,11 +23,20 @@ const update = (queue_id: number, given: Partial<ProgressUpdate> = {}): Progress
 const drawn = (board: Board, view: Partial<View> = {}): string[] =>
   board.draw({ ...VIEW, ...view }).map(({ text }) => text.trimEnd())
 
+const saw = (board: Board, said: ProgressUpdate, nowMs: number): void =>
+  board.take({ type: "update", update: said }, nowMs)
+const goLive = (board: Board, nowMs: number): void =>
+  board.take({ type: "control", control: { event: "live", last_event_id: 1, history: "a" } }, nowMs)
+const miss = (board: Board, gap: Pick<Gap, "reason" | "missed">, nowMs: number): void =>
+  board.take({ type: "control", control: { event: "gap", last_event_id: 1, ...gap } }, nowMs)
+const lose = (board: Board, reason: string, retryMs: number, nowMs: number): void =>
+  board.take({ type: "offline", reason, retryMs }, nowMs)
+
 /** A board that is live and has seen these updates, at their own times. */
 function boardOf(...updates: readonly ProgressUpdate[]): Board {
   const board = new Board()
-  board.live(NOW)
-  for (const said of updates) board.update(said, NOW)
+  goLive(board, NOW)
+  for (const said of updates) saw(board, said, NOW)
   return board
 }
 
@@ -39,7 +49,7 @@ test("the time left is counted down as the seconds pass, to the end, which has a
   expect(leftOf(board, NOW + 65_000)).toBe("1:01:00 left, done at 04:06 UTC")
   expect(leftOf(board, NOW + 3_685_000)).toBe("0:40 left, done at 04:06 UTC")
   expect(leftOf(board, NOW + 3_725_000)).toBe("longer than expected")
-  board.update(update(1, { eta_seconds: 0, progress: 99 }), NOW)
+  saw(board, update(1, { eta_seconds: 0, progress: 99 }), NOW)
   expect(leftOf(board, NOW + 9_000_000)).toBe("finishing")
 })
 
@@ -49,7 +59,7 @@ test("what earlier runs foresee is shown in place of the percentage, with its ba
   expect(drawn(board, { columns: 100 })[0]).toContain(" 41%  2:08 left (1:44 to 2:46), done at 03:06 UTC")
   expect(drawn(board, { columns: 60 })[0]).toContain(" 41%  2:08 left")
   expect(leftOf(board, NOW + 200_000)).toBe("longer than usual")
-  board.update(update(1, { progress: 75, ...foreseen, eta_low_seconds: 60 }), NOW)
+  saw(board, update(1, { progress: 75, ...foreseen, eta_low_seconds: 60 }), NOW)
   expect(leftOf(board, NOW)).toBe("1 to 3 min left, done at 03:06 UTC")
 })
 
@@ -58,13 +68,13 @@ test("a pause of the queue is shown beside the figures, until it is resumed or t
   const pause = (paused_at: string | null): void =>
     board.take({ type: "control", control: { event: "queue", paused_at } }, NOW)
   pause("2026-01-02T02:30:00.000Z")
-  board.live(NOW)
+  goLive(board, NOW)
   expect(drawn(board).at(-1)).toBe("live · paused since 02:30 UTC · 0 running · 0 waiting")
   pause(null)
   expect(drawn(board).at(-1)).toBe("live · 0 running · 0 waiting")
   pause("2026-01-02T02:30:00.000Z")
-  board.offline("the connection was lost", 1000, NOW)
-  board.live(NOW)
+  lose(board, "the connection was lost", 1000, NOW)
+  goLive(board, NOW)
   expect(drawn(board).at(-1)).toBe("live · 0 running · 0 waiting")
 })
 
@@ -76,29 +86,29 @@ test("when all is done by the clock stands beside the figures, while several ite
   board.foresee(null, NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 1 waiting")
   board.foresee(3600, NOW)
-  board.update(update(2, { status: "failed", outcome: "cancelled" }), NOW)
+  saw(board, update(2, { status: "failed", outcome: "cancelled" }), NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 cancelled")
 })
 
 test("an update that was old when the board was opened is counted down from its own time", () => {
   const board = new Board()
   const eta = { eta_seconds: 90, eta_low_seconds: 80, eta_high_seconds: 100 }
-  board.update(update(1, eta), NOW + 60_000)
-  board.live(NOW + 60_000)
+  saw(board, update(1, eta), NOW + 60_000)
+  goLive(board, NOW + 60_000)
   expect(leftOf(board, NOW + 60_000)).toBe("20 to 40 s left, done at 03:05 UTC")
   expect(leftOf(board, NOW + 110_000)).toBe("longer than usual")
-  board.update(update(2, { timestamp: new Date(NOW + 110_000).toISOString() }), NOW + 110_100)
+  saw(board, update(2, { timestamp: new Date(NOW + 110_000).toISOString() }), NOW + 110_100)
   expect(leftOf(board, NOW + 110_100)).toBe("longer than usual")
 })
 
 test("a clock that differs from the server's does not change the time left", () => {
   for (const aheadMs of [-7_200_000, 7_200_000]) {
     const board = new Board()
-    board.live(NOW + aheadMs)
-    board.update(update(2), NOW + aheadMs)
+    goLive(board, NOW + aheadMs)
+    saw(board, update(2), NOW + aheadMs)
     // The report is 30 seconds old, but it is seen only now.
     const timestamp = new Date(NOW - 30_000).toISOString()
-    board.update(update(1, { eta_seconds: 90, timestamp }), NOW + aheadMs)
+    saw(board, update(1, { eta_seconds: 90, timestamp }), NOW + aheadMs)
     expect(leftOf(board, NOW + aheadMs)).toStartWith("1:00 left, done at ")
   }
 })
@@ -111,8 +121,8 @@ test("an item that stands still, or is to be cancelled, says so instead", () => 
   const cancel_requested_at = new Date(NOW).toISOString()
   expect(leftOf(boardOf(update(1, { eta_seconds: 60, cancel_requested_at })), NOW)).toBe("cancelling")
   const one = new Board({ queueId: 1 })
-  one.live(NOW)
-  one.update(update(1, { status: "failed", outcome: "cancelled", cancel_requested_at }), NOW)
+  goLive(one, NOW)
+  saw(one, update(1, { status: "failed", outcome: "cancelled", cancel_requested_at }), NOW)
   expect(drawn(one).join("\n")).not.toContain("cancelling")
   expect(drawn(one)[0]).toEndWith("  cancelled")
 })
@@ -121,9 +131,9 @@ test("the bar of an item that has ended has the colour of its end: a cancelled o
   const tones = { completed: "good", failed: "bad", lost: "bad", cancelled: "dim" } as const
   for (const outcome of ["completed", "failed", "lost", "cancelled"] as const) {
     const one = new Board({ queueId: 1 })
-    one.live(NOW)
+    goLive(one, NOW)
     const status = outcome === "completed" ? outcome : "failed"
-    one.update(update(1, { status, outcome, progress: 50 }), NOW)
+    saw(one, update(1, { status, outcome, progress: 50 }), NOW)
     const [, shown] = one.draw({ ...VIEW, style: (text, tone) => `<${tone}>${text}</>` })
     expect(shown?.text).toStartWith(`<${tones[outcome]}>`)
   }
@@ -131,33 +141,33 @@ test("the bar of an item that has ended has the colour of its end: a cancelled o
 
 test("an item that a snapshot after a gap does not mention leaves the board", () => {
   const board = boardOf(update(1), update(2, { status: "queued" }), update(3))
-  board.gap({ reason: "unknown", missed: null }, NOW)
-  board.update(update(3), NOW)
+  miss(board, { reason: "unknown", missed: null }, NOW)
+  saw(board, update(3), NOW)
   expect(drawn(board).at(-1)).toBe("live · 2 running · 1 waiting")
-  board.live(NOW)
+  goLive(board, NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting")
   expect(board.news(VIEW)[0]).toEndWith(" some updates were missed (unknown)")
 })
 
 test("a stream that was too slow gets all changes, and keeps what did not change", () => {
   const board = boardOf(update(1), update(2))
-  board.gap({ reason: "slow", missed: 120 }, NOW)
-  board.update(update(2, { status: "completed" }), NOW)
+  miss(board, { reason: "slow", missed: 120 }, NOW)
+  saw(board, update(2, { status: "completed" }), NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
   expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
     "120 updates were missed (slow)",
     "✔ #2 song 2 completed",
   ])
-  board.live(NOW)
+  goLive(board, NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
 })
 
 test("an item that ends is shown once, and a finished one that changes is not shown again", () => {
   const board = boardOf(update(1), update(2), update(3, { status: "queued" }))
-  board.update(update(1, { status: "failed", outcome: "lost", error_message: "gone" }), NOW)
-  board.update(update(3, { status: "failed", outcome: "cancelled", deleted: true }), NOW)
-  board.update(update(1, { status: "failed", title: "Renamed" }), NOW)
-  board.update(update(9, { status: "completed", deleted: true }), NOW)
+  saw(board, update(1, { status: "failed", outcome: "lost", error_message: "gone" }), NOW)
+  saw(board, update(3, { status: "failed", outcome: "cancelled", deleted: true }), NOW)
+  saw(board, update(1, { status: "failed", title: "Renamed" }), NOW)
+  saw(board, update(9, { status: "completed", deleted: true }), NOW)
   expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
     "✘ #1 song 1 lost: gone",
     "– #3 song 3 cancelled",
@@ -168,11 +178,11 @@ test("an item that ends is shown once, and a finished one that changes is not sh
 
 test("while it is not live the board says since when, why, and when the next try is", () => {
   const board = boardOf(update(1))
-  board.offline("no server answers", 4000, NOW + 60_000)
+  lose(board, "no server answers", 4000, NOW + 60_000)
   const since = new Date(NOW + 60_000).toISOString().slice(11, 19)
   const lines = drawn(board, { nowMs: NOW + 61_500, columns: 120 })
   expect(lines.at(-1)).toStartWith(`offline since ${since}, retrying in 3 s: no server answers`)
-  board.offline("no server answers", 8000, NOW + 90_000)
+  lose(board, "no server answers", 8000, NOW + 90_000)
   expect(drawn(board, { nowMs: NOW + 98_000, columns: 120 }).at(-1)).toStartWith(
     `offline since ${since}, retrying: no server answers ·`,
   )
@@ -180,7 +190,7 @@ test("while it is not live the board says since when, why, and when the next try
 
 test("on a narrow terminal what helps when no server answers is not cut", () => {
   const board = boardOf(update(1))
-  board.offline('no server answers at http://127.0.0.1:8080; start one with "track-studio serve"', 4000, NOW)
+  lose(board, 'no server answers at http://127.0.0.1:8080; start one with "track-studio serve"', 4000, NOW)
   for (const columns of [60, 80, 100]) {
     const lines = drawn(board, { columns })
     expect(lines.join(" ")).toContain('start one with "track-studio serve"')
@@ -194,7 +204,7 @@ test("no line is wider than the terminal, and there are fewer than it has, whate
     update(i + 1, { title, current_step: title.repeat(4), eta_seconds: 3600 * i }),
   )
   for (const one of [boardOf(...updates), new Board({ queueId: 1 })]) {
-    if (one instanceof Board) one.update(updates[0] ?? update(1), NOW)
+    if (one instanceof Board) saw(one, updates[0] ?? update(1), NOW)
     for (const columns of [20, 33, 50, 80, 200]) {
       for (const rows of [3, 8, 24]) {
         const lines = one.draw({ ...VIEW, columns, rows })
@@ -245,9 +255,9 @@ test("a step has more room than the band of the time left, and is cut before the
 test("the board of one item shows its worker, its state and its error whole, in lines of their own", () => {
   const worker = "render-node-07.studio.internal"
   const board = new Board({ queueId: 1 })
-  board.live(NOW)
+  goLive(board, NOW)
   const step = { current_step: "Rendering video", step: { index: 3, total: 5, name: "Rendering video" } }
-  board.update(update(1, { ...pace, ...step, ...long, worker, attempt: 2 }), NOW)
+  saw(board, update(1, { ...pace, ...step, ...long, worker, attempt: 2 }), NOW)
   for (const columns of [60, 80, 100, 140]) {
     const lines = drawn(board, { columns })
     expect(lines.join("\n")).toContain(`on ${worker}`)
@@ -255,10 +265,11 @@ test("the board of one item shows its worker, its state and its error whole, in 
     expect(lines.slice(1).join("")).not.toContain("…")
   }
   const error_message = `${"a cause that is long ".repeat(6)}end`
-  board.update(update(1, { status: "failed", outcome: "failed", error_message }), NOW)
+  saw(board, update(1, { status: "failed", outcome: "failed", error_message }), NOW)
   expect(drawn(board).slice(2, -1).join(" ")).toBe(error_message)
   // A long text takes three lines, and the last of them is cut.
-  board.update(
+  saw(
+    board,
     update(1, { status: "failed", outcome: "failed", error_message: "a long cause ".repeat(99) }),
     NOW,
   )
@@ -310,7 +321,7 @@ test("a frame goes up by the rows that the last one takes now, also when they ha
 test("a finished item is shown with the time of its end, in UTC, however late the update comes", () => {
   const board = boardOf(update(1))
   const finished = new Date(NOW + 5000).toISOString()
-  board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)
+  saw(board, update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)
   expect(board.news(VIEW)).toEqual(["03:04:10 ✔ #1 song 1 completed"])
 })
 
@@ -320,7 +331,7 @@ test("a bar is in doubt while its item stands still or the stream is not live, a
     /\[(3[0-9])m━/.exec(board.draw(look)[0]?.text ?? "")?.[1]
   const board = boardOf(update(1, { title: "" }))
   expect([barIn(board), drawn(board)[0]?.startsWith("#1 song 1 ")]).toEqual(["36", true])
-  board.offline("away", 1000, NOW)
+  lose(board, "away", 1000, NOW)
   expect(barIn(board)).toBe("33")
   expect(barIn(boardOf(update(1, { stalled: true })))).toBe("33")
 })
@@ -352,8 +363,8 @@ test("items for which there is no room are counted", () => {
 test("the attempt of an item is shown from the second one on", () => {
   const shownOf = (attempt: number): string => {
     const board = new Board({ queueId: 1 })
-    board.live(NOW)
-    board.update(update(1, { attempt, current_step: "Images" }), NOW)
+    goLive(board, NOW)
+    saw(board, update(1, { attempt, current_step: "Images" }), NOW)
     return drawn(board).join("\n")
   }
   expect([shownOf(1).includes("attempt"), shownOf(2).includes("Images · attempt 2")]).toEqual([false, true])
