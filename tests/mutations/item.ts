@@ -71,13 +71,13 @@ export const ITEM: readonly Mistake[] = [
       ["a bar stands at its end while nothing is left", "Math.max(left, LEAST_LEFT * at)", "left"],
       [
         "the band ends before what is left",
-        "high: whole * spread - place.at",
-        "high: whole / spread - place.at",
+        "high: Math.max(extent.most, whole * spread - place.at)",
+        "high: Math.max(extent.most, whole / spread - place.at)",
       ],
       [
         "a band has a part in seconds",
-        "high: whole * spread - place.at",
-        "high: whole * spread + 2 - place.at",
+        "high: Math.max(extent.most, whole * spread - place.at)",
+        "high: Math.max(extent.most, whole * spread + 2 - place.at)",
       ],
     ],
   ),
