@@ -37,6 +37,9 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
     ...(takes !== undefined && { takes_seconds: tenth(takes) }),
   }) satisfies Starts
 
+const rounded = (kinds: Readonly<Kinds["kinds"]>): Kinds["kinds"] =>
+  kinds.map((kind) => ({ ...kind, seconds: tenth(kind.seconds) }))
+
 /** The items as readers get them: a waiting item says when it starts, if that is known. */
 export async function withStarts(
   forecasts: StartForecasts,
@@ -77,7 +80,7 @@ export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurati
         }),
       },
     )
-    .get("/kinds", async (): Promise<Kinds> => ({ kinds: [...(await learned.kinds())] }), {
+    .get("/kinds", async (): Promise<Kinds> => ({ kinds: rounded(await learned.kinds()) }), {
       ...words({
         id: "listKinds",
         tag: "Queue",
