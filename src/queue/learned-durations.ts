@@ -78,7 +78,10 @@ export class LearnedDurations implements Service, Knowledge {
    */
   async start(): Promise<void> {
     const known = await this.#readKinds()
-    for (const found of known.slice(0, FROM_START)) await this.#load(found)
+    for (const found of known.slice(0, FROM_START)) {
+      await this.#load(found)
+      await this.#loadStart(found)
+    }
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
 
@@ -117,6 +120,13 @@ export class LearnedDurations implements Service, Knowledge {
     const own = keyOf(run)
     const others = [...this.#inMemory].filter(([key, found]) => key !== own && isStale(found))
     for (const { kind, look } of [run, ...others.map(([, found]) => found)]) await this.#load({ kind, look })
+    await this.#loadStart(run)
+  }
+
+  /** An attempt that has just been claimed has no look yet, and its first report may come late. */
+  async #loadStart({ kind, look }: Found): Promise<void> {
+    const start = { kind: kind === look ? "" : kind, look: "" }
+    if (!this.#inMemory.has(keyOf(start))) await this.#load(start)
   }
 
   /** Forgets the runs of a kind; returns how many there were. @throws AppError `unavailable` */

@@ -41,6 +41,16 @@ describe("a client that knows nothing but PUT", () => {
     expect(done).toMatchObject({ time_progress: 100, eta_seconds: null })
     const updates = await told(own, done?.id ?? 0)
     expect(updates.map(({ eta_runs }) => eta_runs)).toEqual([undefined, 1, 1, 1, undefined])
+    const { kinds } = await (await own.api("GET", "/kinds")).json()
+    for (const { seconds } of kinds) expect(seconds).toBe(Math.round(seconds * 10) / 10)
+  })
+
+  test("teaches what a claim of that kind is told at once, before its first report", async () => {
+    await using own = await start()
+    await rendered(own, 50, { kind: "clip" })
+    const id = await own.add({ song_id: 1, kind: "clip" })
+    await claim(own, { worker: "box", id })
+    expect(await own.item(id)).toMatchObject({ eta_runs: 1, time_progress: 0 })
   })
 })
 
