@@ -7,6 +7,9 @@ export const REDIS_MERGE_MS = 2
 
 const CONNECT_MS = 2000
 
+/** Bun's client gives one error for all of this: the connection was closed. */
+const REFUSED = "Redis does not answer, or refuses the user, the password or the database of the URL"
+
 /**
  * A bell of Redis or Valkey: one connection listens, another speaks. Neither reconnects by itself, because Bun's client
  * then stays connected and deaf; a new bell is made instead.
@@ -17,10 +20,13 @@ export function redisBell(url: string, channel: string): Bell {
   const mouth = new RedisClient(url, options)
   return {
     async open(heard, lost) {
-      ear.onclose = lost
-      mouth.onclose = lost
+      let isOpen = false
+      const closed = (error: unknown): void => lost(isOpen ? error : new Error(REFUSED, { cause: error }))
+      ear.onclose = closed
+      mouth.onclose = closed
       await Promise.all([ear.connect(), mouth.connect()])
       await ear.subscribe(channel, heard)
+      isOpen = true
     },
     say: (words) => mouth.publish(channel, words),
     close() {
