@@ -43,7 +43,7 @@ export const PROMISES: readonly Promised[] = [
   promised(
     "What a server remembers of an item decides nothing.",
     `${POSTGRES}/together.test.ts`,
-    "what is remembered decides nothing",
+    "remembered rows decide nothing",
     "a refusal counts that was decided on a remembered row",
     "a change is written over that of another instance",
   ),
@@ -164,7 +164,7 @@ export const PROMISES: readonly Promised[] = [
   promised(
     "No log and no answer has a statement, a parameter or a password.",
     `${POSTGRES}/refused.test.ts`,
-    "an error says neither statement nor parameter",
+    "an error names neither a statement nor a parameter",
     "an error says what the server says of it",
   ),
   promised(

@@ -119,4 +119,37 @@ export const FLEET: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    [`${TESTS}/connections.test.ts`],
+    [
+      [
+        "after a pause of this process nobody asks whether a write was stored",
+        "const hasStood = this.#stoodUntilMs > startedMs",
+        "const hasStood = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/deadline.ts",
+    [`${TESTS}/deadline.test.ts`],
+    [
+      [
+        "an answer that came while this process stood still is not read",
+        "if (this.#hasJustStood()) this.#begin()",
+        "if (false) this.#begin()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "an instance that is far from the database never stores what others change often",
+        "const LOST_ROUNDS = 3",
+        "const LOST_ROUNDS = 1e9",
+      ],
+    ],
+  ),
 ]

@@ -253,28 +253,6 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/connections.ts",
-    [`${TESTS}/connections.test.ts`],
-    [
-      [
-        "after a pause of this process nobody asks whether a write was stored",
-        "const hasStood = this.#stoodUntilMs > startedMs",
-        "const hasStood = false",
-      ],
-    ],
-  ),
-  ...of(
-    "src/store/postgres/deadline.ts",
-    [`${TESTS}/deadline.test.ts`],
-    [
-      [
-        "an answer that came while this process stood still is not read",
-        "if (this.#hasJustStood()) this.#begin()",
-        "if (false) this.#begin()",
-      ],
-    ],
-  ),
-  ...of(
     "src/store/postgres/open.ts",
     [`${TESTS}/together.test.ts`],
     [

@@ -54,6 +54,8 @@ export class DoubleWriteFence {
   readonly #seen: RolledBackCheck
   readonly #clock: DatabaseClock
   #epoch: number | undefined
+  /** Whether the group is part of a transaction, which it ends. */
+  #isBegun = false
   #group = 0
   /** The latest note that was certainly made. */
   #noted = 0
@@ -97,6 +99,18 @@ export class DoubleWriteFence {
     }
   }
 
+  /** Begins a transaction, which ends with the next group that is sent, or by `rollBack`. */
+  async begin(): Promise<void> {
+    await this.rollBack()
+    await this.#link.ask("BEGIN")
+    this.#isBegun = true
+  }
+
+  /** Ends a transaction of which no group was stored. */
+  rollBack(): Promise<void> {
+    return this.#end("ROLLBACK")
+  }
+
   /** Removes the notes of this instance when it stops. */
   async leave(): Promise<void> {
     await this.#link.ask("DELETE FROM instances WHERE id = $1", [this.instance])
@@ -134,6 +148,7 @@ export class DoubleWriteFence {
       const askedMs = performance.now()
       const all = [...own, ...parameters, this.#clock.now()]
       const [answer] = await this.#link.ask<Appended>(APPEND, all)
+      await this.#end(answer?.me === 1 ? "COMMIT" : "ROLLBACK")
       if (answer) this.#clock.sample(answer.now, askedMs)
       if (answer?.me !== 1) {
         this.#epoch = undefined
@@ -145,8 +160,15 @@ export class DoubleWriteFence {
       return { kept: idsOf(answer.kept), answer }
     } catch (error) {
       if (isConnectionLost(error)) this.#epoch = undefined
+      else await this.#end("ROLLBACK")
       throw error
     }
+  }
+
+  async #end(how: "COMMIT" | "ROLLBACK"): Promise<void> {
+    if (!this.#isBegun) return
+    this.#isBegun = false
+    await this.#link.ask(how)
   }
 
   #forget(): void {

@@ -151,8 +151,18 @@ export class GroupDecisions {
     return row.now
   }
 
+  /**
+   * The first of these items that still waits. Undefined if there is none; another read may find one, if another
+   * instance has taken one of these.
+   */
+  firstWaiting(ids: readonly number[]): number | undefined {
+    const first = ids.find((id) => this.#isWaiting(id))
+    if (first === undefined) this.#isOpen = ids.some((id) => this.rows.get(id)?.change === undefined)
+    return first
+  }
+
   /** Whether an item still waits after the decisions so far. */
-  isWaiting(id: number): boolean {
+  #isWaiting(id: number): boolean {
     const row = this.rows.get(id)
     return row !== undefined && isWaiting(row.now.item.status)
   }
@@ -168,7 +178,7 @@ export class GroupDecisions {
         .map(({ now }) => now.item.song_id),
     )
     const songOf = (id: number): number => this.rows.get(id)?.now.item.song_id ?? 0
-    const first = ids.find((id) => this.isWaiting(id) && !leased.has(songOf(id)))
+    const first = ids.find((id) => this.#isWaiting(id) && !leased.has(songOf(id)))
     if (first === undefined) this.#isOpen = ids.length > 0
     else
       this.soleClaims.push({ id: first, song_id: songOf(first), version: this.songVersions.get(first) ?? 0 })

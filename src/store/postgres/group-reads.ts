@@ -46,12 +46,19 @@ const { key: keyOfAnswer, digest, answer } = idempotencyKeys
 /** Statements that read whole items. */
 export function itemReads({ db }: PostgresConnections, onePerSong: boolean) {
   const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
+  const byId = () =>
+    rows().where(and(sql`${queueItems.id} = ANY(${sql.placeholder("ids")}::int8[])`, isNull(deleted_at)))
+  const due = (time: string) =>
+    rows()
+      .where(sql`section = 0 AND ${sql.raw(time)} <= ${sql.placeholder("by")}::int8`)
+      .orderBy(asc(queueItems.id))
+      .limit(SWEEP_ROWS)
   const free = onePerSong ? SONG_IS_FREE : "true"
   return {
     /** The items with these ids that are not deleted. */
-    byId: rows()
-      .where(and(sql`${queueItems.id} = ANY(${sql.placeholder("ids")}::int8[])`, isNull(deleted_at)))
-      .prepare("items_by_id"),
+    byId: byId().prepare("items_by_id"),
+    /** The same, locked until the end of the transaction. */
+    byIdLocked: byId().orderBy(asc(queueItems.id)).for("no key update").prepare("items_by_id_locked"),
     /** See `claimable`; in the queue's order. */
     claimable: db
       .select({ ...rowColumns, version, song: sql<string>`${sql.raw(onePerSong ? SONG_VERSION : "0")}` })
@@ -64,16 +71,8 @@ export function itemReads({ db }: PostgresConnections, onePerSong: boolean) {
     first: rows()
       .where(sql`${queueItems.id} = ${firstClaimable(free)}`)
       .prepare("items_first"),
-    leaseDue: rows()
-      .where(sql`section = 0 AND lease_expires_at <= ${sql.placeholder("by")}::int8`)
-      .orderBy(asc(queueItems.id))
-      .limit(SWEEP_ROWS)
-      .prepare("items_lease_due"),
-    stallDue: rows()
-      .where(sql`section = 0 AND NOT stalled AND moved_at <= ${sql.placeholder("by")}::int8`)
-      .orderBy(asc(queueItems.id))
-      .limit(SWEEP_ROWS)
-      .prepare("items_stall_due"),
+    leaseDue: due("lease_expires_at").prepare("items_lease_due"),
+    stallDue: due("NOT stalled AND moved_at").prepare("items_stall_due"),
     answers: db
       .select({ key: keyOfAnswer, digest, answer })
       .from(idempotencyKeys)

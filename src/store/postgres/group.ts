@@ -12,9 +12,14 @@ import type { DatabaseClock } from "./database-clock.ts"
 import type { DoubleWriteFence } from "./double-write-fence.ts"
 import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
 import { type DecidedRow, type Decision, GroupDecisions, type KnownRow } from "./group-decisions.ts"
-import { GroupReads, type itemReads } from "./group-reads.ts"
+import { GroupReads, type itemReads, knownOf } from "./group-reads.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
 import { ALIVE } from "./sign-of-life.ts"
+
+/** After so many rounds in which other instances changed its items first, a group locks them before it decides. */
+const LOST_ROUNDS = 3
+/** As many more claimable items are then read, because others may claim the first ones until these are locked. */
+const MORE_CLAIMABLE = 50
 
 /** A write. */
 export interface Write<T> {
@@ -26,6 +31,8 @@ export interface Write<T> {
   readonly isAlone?: boolean
   /** What else must be read before it decides; default nothing. */
   readonly look?: (look: GroupReads) => unknown
+  /** The items that it may change, once it has looked; default `ids`. */
+  readonly wanted?: () => readonly number[]
   /** Decides, on the rows that were read. May be called more than once. @throws to refuse */
   readonly decide: (sheet: GroupDecisions) => T
 }
@@ -137,7 +144,12 @@ export class Group {
     const triedMs = clock.steadyMs()
     let jobs = all
     try {
-      for (let round = 0; jobs.length > 0; round += 1) jobs = await this.#round(jobs, round === 0, untilMs)
+      for (let round = 0; jobs.length > 0; round += 1) {
+        jobs =
+          round < LOST_ROUNDS
+            ? await this.#round(jobs, untilMs, () => this.#read(jobs, round === 0))
+            : await this.#lockedRound(jobs, untilMs)
+      }
       this.#isUnwritable = false
       this.#failure = ""
     } catch (error) {
@@ -158,13 +170,30 @@ export class Group {
     }
   }
 
-  /** Decides and stores. Returns the writes that must be decided again. */
-  async #round(jobs: readonly Job[], mayRemember: boolean, untilMs: number): Promise<Job[]> {
+  /**
+   * A round whose items no other instance can change between its reads and its commit, so that it is the last one.
+   * Otherwise an instance that is far from the database would never store a change of an item that others change often.
+   */
+  async #lockedRound(jobs: readonly Job[], untilMs: number): Promise<Job[]> {
+    const { fence } = this.#options
+    try {
+      return await this.#round(jobs, untilMs, async () => {
+        await fence.begin()
+        return this.#readLocked(jobs)
+      })
+    } finally {
+      // If this is not answered, the server ends the transaction.
+      await fence.rollBack().catch(() => undefined)
+    }
+  }
+
+  /** Decides on what `read` reads, and stores. Returns the writes that must be decided again. */
+  async #round(jobs: readonly Job[], untilMs: number, read: () => Promise<GroupDecisions>): Promise<Job[]> {
     const { link, fence, seen, clock } = this.#options
     const { era } = seen
     const sheet = await link.patiently(async () => {
       await this.#begin()
-      return this.#read(jobs, mayRemember)
+      return read()
     }, untilMs)
     const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
     let kept: ReadonlySet<number> = new Set()
@@ -212,7 +241,14 @@ export class Group {
     if (row) measured.sample(row.now, askedMs)
   }
 
-  async #read(jobs: readonly Job[], mayRemember: boolean): Promise<GroupDecisions> {
+  async #readLocked(jobs: readonly Job[]): Promise<GroupDecisions> {
+    const sheet = await this.#read(jobs, false, MORE_CLAIMABLE)
+    const ids = jobs.flatMap((job) => job.wanted?.() ?? job.ids)
+    for (const row of await this.#options.reads.byIdLocked.execute({ ids })) sheet.read(knownOf(row), true)
+    return sheet
+  }
+
+  async #read(jobs: readonly Job[], mayRemember: boolean, more = 0): Promise<GroupDecisions> {
     const { link, reads, clock } = this.#options
     const sheet = new GroupDecisions(clock)
     const fresh = new Set(jobs.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
@@ -224,7 +260,7 @@ export class Group {
     }
     const look = new GroupReads(link, reads, sheet, {
       clock,
-      most: jobs.length + sheet.rows.size + missing.length,
+      most: jobs.length + sheet.rows.size + missing.length + more,
     })
     const looks = jobs.map((job) => job.look?.(look))
     await Promise.all([...looks, look.read(missing)])

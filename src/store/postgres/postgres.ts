@@ -139,10 +139,9 @@ export class PostgresStore extends PostgresHistory implements Store {
     return this.#group.run({
       ids: [],
       look: async (look) => (candidates = await look.claimable(tags)),
+      wanted: () => candidates,
       decide: (sheet) => {
-        const first = this.#onePerSong
-          ? sheet.takeSole(candidates)
-          : candidates.find((id) => sheet.isWaiting(id))
+        const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.firstWaiting(candidates)
         return first === undefined ? null : sheet.decide(first, decide)
       },
     })

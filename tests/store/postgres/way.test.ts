@@ -12,6 +12,7 @@ import { PROGRAM, textOf } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { type Fate, Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
+import { taking } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
@@ -90,6 +91,44 @@ withPostgres(
     expect(performance.now() - startedMs).toBeLessThan(10_000)
     await put(store, item.id, { message: "the next one" })
     expect([sent, await store.items(), await store.head()]).toEqual([2, 1, 2])
+  },
+)
+
+withPostgres(
+  "what other instances change faster than an answer comes is stored all the same, after three lost rounds",
+  async () => {
+    await using opened = await distant()
+    const { store, proxy, url } = opened
+    const near = await PostgresStore.open(url)
+    const id = await added(store)
+    const others: Promise<unknown>[] = []
+    let title = ""
+    proxy.decide = (bytes) => {
+      if (!bytes.includes(`"${title}"`)) return "pass"
+      const other =
+        title === "changed"
+          ? put(near, id, { message: `${others.length}` })
+          : near.claim([], taking(`${others.length}`))
+      others.push(other)
+      // The last one waits for the slower instance.
+      void Promise.race([other, Bun.sleep(500)]).then(() => proxy.release())
+      return "hold"
+    }
+    title = "changed"
+    await put(store, id, { title })
+    expect(others).toHaveLength(4)
+    await Promise.all(others)
+    expect(await store.item(id)).toMatchObject({ title, message: "3" })
+    // So are claims, although others claim the items first.
+    for (let i = 0; i < 9; i += 1) await added(store)
+    title = "claimed"
+    const change = await store.claim([], taking(title))
+    expect(change?.item.worker).toBe(title)
+    const claims = await Promise.all(others.slice(4))
+    expect(claims).toHaveLength(4)
+    expect((await store.item(change?.item.id ?? 0)).worker).toBe(title)
+    expect(await store.head()).toBe(1 + 5 + 9 + 5)
+    await near.close()
   },
 )
 
