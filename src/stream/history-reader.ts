@@ -154,8 +154,7 @@ export class HistoryReader {
 
   /** Every update after the cursor up to `newest`, perhaps some more, and `live`. */
   async *#replay(newest: number): Passage {
-    // A replay can take longer than a drain may. The client resumes it at its last event ID.
-    while (this.#isWatched) {
+    for (;;) {
       const frames = await this.#older(newest)
       const { cursor } = this.#place
       if (cursor >= newest) {
@@ -182,7 +181,7 @@ export class HistoryReader {
       yield [...first, ...this.#examined(found), ...(rest.length > 0 ? [] : after())]
       first = []
       if (rest.length > 0) await this.#shared.turns.page()
-    } while (rest.length > 0 && this.#isWatched)
+    } while (rest.length > 0)
   }
 
   async #byId(ids: readonly number[]): Promise<Piece> {

@@ -23,12 +23,12 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly thin?: number | undefined
   /**
    * Used instead of `wanted` if the viewer may change its choice while the stream is open; absent if it may
-   * Whether a new stream begins with the current state; if false, it begins with `live`.
+   * not.
    */
   readonly selection?: Selection | undefined
   /** The last event ID that the client sent, unchecked; absent if it does not resume. */
   readonly lastEventId?: string | undefined
-  /** Whether a new stream begins with the current state; false for `live` alone. */
+  /** Whether a new stream begins with the current state; if false, it begins with `live`. */
   readonly snapshot: boolean
   /** Whether the stream ends once the item is finished and its last update was sent. */
   readonly untilFinished: boolean

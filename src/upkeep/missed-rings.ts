@@ -22,8 +22,8 @@ export interface MissedRingsOptions {
 export class MissedRings extends Repeating {
   readonly #reasons: Reasons
   readonly #options: MissedRingsOptions
-  /** The event IDs at the previous check, if the streams lacked updates then. */
-  #missing: { readonly heard: number; readonly head: number } | undefined
+  /** What was read for the streams at the last check at which they lacked updates. */
+  #behindAt: number | undefined
 
   constructor(reasons: Reasons, options: MissedRingsOptions) {
     super(TURN_MS, options.onError)
@@ -34,15 +34,12 @@ export class MissedRings extends Repeating {
   /** Checks once. */
   async turn(): Promise<void> {
     const { head: headOf, heard: heardOf, ring } = this.#options
-    const before = this.#missing
-    this.#missing = undefined
     const heard = heardOf()
     // While no stream is open, nothing is read.
-    const head = heard === undefined ? 0 : await headOf()
-    const isDeaf = before !== undefined && heard === before.heard && head > heard
+    const isBehind = heard !== undefined && (await headOf()) > heard
+    const isDeaf = isBehind && heard === this.#behindAt
     this.#reasons.set("bell_deaf", isDeaf)
-    if (heard === undefined || head <= heard) return
-    this.#missing = { heard, head }
+    if (isBehind) this.#behindAt = heard
     if (isDeaf) ring()
   }
 }

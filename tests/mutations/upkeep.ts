@@ -150,8 +150,8 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "streams that are behind for a moment count as deaf",
-        "before !== undefined && heard === before.heard && head > heard",
-        "before !== undefined && head > (heard ?? 0)",
+        "isBehind && heard === this.#behindAt",
+        "isBehind && this.#behindAt !== undefined",
       ],
     ],
   ),

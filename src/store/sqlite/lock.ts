@@ -161,7 +161,6 @@ export class Lock implements Disposable {
       client.run("PRAGMA busy_timeout = 0")
       // The lock file is not synced, so that no start waits for the disk here. After a power failure its
       // record may be older than the database (`MOST_AHEAD` in `mark.ts`).
-      // behind (`MOST_AHEAD` in `mark.ts`).
       client.run("PRAGMA synchronous = OFF")
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")
