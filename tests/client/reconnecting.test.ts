@@ -55,6 +55,17 @@ test("a server that asks for no wait is asked less and less often, too", async (
   expect(offline.at(-1)?.retryMs).toBeGreaterThan(20)
 })
 
+test("a pause that the server asks for does not become shorter by a failure", async () => {
+  const connections = { ...newConnections(undefined), retryMs: 20_000, failures: 1 }
+  const busy = async (): Promise<Response> => {
+    throw new ServerError(503, "busy")
+  }
+  const stream = connected<string>(busy, connections, {}, () => ({ path: "/", read: () => undefined }))
+  const { value } = await stream.next()
+  expect(typeof value === "object" ? value.retryMs : 0).toBeWithin(16_000, 24_001)
+  await stream.return()
+})
+
 test("a connection goes on after the last event that was taken, and not after one that was dropped", async () => {
   const { said, asked } = await played(
     [

@@ -72,7 +72,7 @@ describe("the progress of an attempt", () => {
       expect(next.item).toMatchObject({ progress: 0, basis: null, unit: null, step: null, steps: null })
     }
     const last = failed(told, "a", { ...failure, retryable: false }, at(2))
-    expect(last.item).toMatchObject({ progress: 80, basis: "guess" })
+    expect(last.item).toMatchObject({ progress: 80, basis: "guess", unit: null })
     // 100 percent of a completed item rest on nothing that was reported.
     expect(completed(told, "a", {}, at(2)).item).toMatchObject({ progress: 100, basis: null })
   })

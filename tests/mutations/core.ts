@@ -67,4 +67,118 @@ export const CORE: readonly Mistake[] = [
     ["tests/store/claims.test.ts"],
     [["a worker with many tags gets an item whose time has not come", "isReady === 1 && fits(", "fits("]],
   ),
+  ...of(
+    "src/store/sqlite/restore.ts",
+    ["tests/store/restored.test.ts"],
+    [
+      [
+        "a restore counts one update more than are kept",
+        "resumed + 1 - lastUpdate)",
+        "resumed - lastUpdate)",
+      ],
+      [
+        "a restore removes the log of the database that was there",
+        "  if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/one-item-viewer.ts",
+    ["tests/stream/one-item-viewer.test.ts"],
+    [
+      [
+        "a slow viewer of one item learns how far the whole queue is",
+        'if (control.reason === "slow") return { ...control, last_event_id }',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/stream-limits.ts",
+    ["tests/stream/stream-limits.test.ts"],
+    [
+      [
+        "an owner without limits has no more streams than others",
+        "owner?.isLimited === true && mostOfOwner > 0",
+        "owner !== undefined && mostOfOwner > 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "an answer that comes at the stop is asked for again",
+        "if (signal.aborted && reply.status === null)",
+        "if (signal.aborted)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/retention.ts",
+    ["tests/upkeep/retention.test.ts"],
+    [["minutes of service beyond an hour are lost", "this.#unstored -= minutes", "this.#unstored = 0"]],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/resuming.test.ts"],
+    [
+      [
+        "a stream that resumes ends by an update that is still to come",
+        "if (request.lastEventId === undefined) this.status =",
+        "this.status =",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/reconnecting.ts",
+    ["tests/client/reconnecting.test.ts"],
+    [
+      [
+        "after a failure a client waits for less than the server asks",
+        "mostMs: Math.max(retryMs, MAX_RETRY_MS)",
+        "mostMs: MAX_RETRY_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "after a standstill no heartbeat is held any more",
+        "      this.#isWoken = false\n      try",
+        "      try",
+      ],
+      [
+        "after one report that it cannot read a server counts as an older one",
+        "    const answer = await client.report(held, olderOf(report))\n    this.#isOlder = true\n",
+        "    this.#isOlder = true\n    const answer = await client.report(held, olderOf(report))\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [
+      [
+        "data that is no text is not counted in the places of what follows",
+        "      this.#end += Math.max(0, from - lines.to)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/moves.ts",
+    ["tests/item/report.test.ts"],
+    [
+      [
+        "a failed item still says what it counted",
+        "completed_at: now,\n        ...UNKNOWN_PACE,",
+        "completed_at: now,",
+      ],
+    ],
+  ),
 ]

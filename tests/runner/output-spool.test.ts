@@ -48,6 +48,16 @@ test("output that the server has takes no room: as much can wait afterwards as b
   }
 })
 
+test("data that is no text is not sent, and is counted in the places of what follows it", () => {
+  const spool = new OutputSpool()
+  for (const bytes of ["one\n", Uint8Array.of(255, 0, 255, 0, 10), "two\n"])
+    spool.push(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes, 1)
+  spool.gather()
+  expect(spool.next()).toEqual({ at: 0, bytes: new TextEncoder().encode("one\n") })
+  spool.stored(4)
+  expect(spool.next()).toEqual({ at: 9, bytes: new TextEncoder().encode("two\n") })
+})
+
 test("output that was too much is counted in the places of what follows it", () => {
   const spool = new OutputSpool()
   const line = "x".repeat(1023) + "\n"

@@ -15,9 +15,11 @@ test.each([
   scene.reporter.start()
   scene.reporter.push({ message: "unreadable", current_step: "one" })
   await scene.until(() => scene.of("progress").length >= sent.length - 1)
-  scene.reporter.push({ message: "readable", current_step: "two" })
+  scene.reporter.push({ message: "readable", current_step: "two", basis: "counted" })
   await scene.until(() => messages(scene.of("progress")).includes("readable"))
   expect(messages(scene.of("progress"))).toEqual(sent)
+  // The server is not taken for an older one, so it gets all keys.
+  expect(scene.of("progress").at(-1)?.body).toMatchObject({ basis: "counted" })
   expect(scene.cancelled).toEqual([])
 })
 
@@ -50,17 +52,23 @@ test("a lease is renewed when half of it is over, though the server could hold t
   expect(scene.of("heartbeat")[0]?.wait).toBe("5")
 })
 
-test("after a standstill the lease is asked for at once, though an answer is still waited for", async () => {
-  await using scene = new Scene(({ wait }) => (wait === "0" ? ok() : new Promise<Response>(() => undefined)))
+test("after a standstill the lease is asked for once and at once, though an answer is still waited for", async () => {
+  const waits: (string | null)[] = []
+  const third = Promise.withResolvers<void>()
+  await using scene = new Scene(({ wait }) => {
+    if (waits.push(wait) === 3) third.resolve()
+    return wait === "0" ? ok() : new Promise<Response>(() => undefined)
+  })
   await scene.reporter.begin()
   scene.reporter.start()
   // The wall clock runs on while a machine is suspended.
   setSystemTime(Date.now() + 60_000)
   try {
-    await scene.until(() => scene.of("heartbeat").length > 0)
+    await third.promise
   } finally {
     setSystemTime()
   }
+  expect(waits).toEqual(["20", "0", "20"])
   expect(scene.cancelled).toEqual([])
   expect(scene.said).toEqual([])
 })

@@ -39,6 +39,7 @@ test("after a restore the updates that are there are counted, not the numbers th
   expect(await restored.count(0, head)).toBe(3)
   expect(await restored.count(1, head)).toBe(2)
   expect(await restored.count(head - 1, head)).toBe(1)
+  expect((await restored.bounds()).stored).toBe(3)
   expect(await added(restored)).toBe(lost + 1)
   await restored.close()
 })
@@ -234,6 +235,21 @@ test("a write-ahead log that is left of a database which is gone gets into no ba
   const restored = new SqliteStore(path)
   expect(await restored.items()).toBe(1)
   await restored.close()
+})
+
+test("a database that cannot be read is kept beside the backup that takes its place, with its log", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  const log = readFileSync(`${path}-wal`)
+  await store.close()
+  writeFileSync(path, "no database")
+  writeFileSync(`${path}-wal`, log)
+  const { before } = await restoreDatabase(path, backup)
+  expect(readFileSync(before ?? "", "utf8")).toBe("no database")
+  expect(readFileSync(`${before}-wal`)).toEqual(log)
 })
 
 test("a restore that fails leaves everything as it was", async () => {

@@ -38,9 +38,12 @@ test("whatever a stream of one item says, it names no event ID but those of that
   // Other items go on, by more than the stream may lag, and also after its end.
   write([2, "processing"], [1, "processing"], [2, "processing"])
   await next()
+  // The item itself goes on by more than that.
+  write(...Array.from({ length: 5 }, () => [1, "processing"] as const))
+  await next()
   write([2, "processing"], [1, "completed"], [2, "processing"], [2, "processing"])
   while (await next());
-  expect(said).toEqual([1, "live 1", 5, 8, "end 8"])
+  expect(said).toEqual([1, "live 1", 5, "gap 5", 11, 13, "end 13"])
   leave.abort()
   broadcaster.drain()
 })

@@ -43,3 +43,26 @@ test("a stream that resumes gets every update before its live, however far behin
   leave.abort()
   broadcaster.drain()
 }, 30_000)
+
+test("a stream that resumes does not end by an update that is still to come", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  const leave = new AbortController()
+  const common = { snapshot: false, format: asFrames, signal: leave.signal }
+  history.append(1, "processing")
+  const other = await streams.open({ ...common, untilFinished: false })
+  await other?.next()
+  // The bell has not rung yet for the end of the item, as it may be for an end that another instance stored.
+  history.append(1, "completed")
+  const stream = await streams.open({ ...common, untilFinished: true, queueId: 1, lastEventId: "1" })
+  expect((await stream?.next())?.value).toMatchObject([{ type: "hello" }, { control: { event: "live" } }])
+  const next = stream?.next()
+  bus.notify()
+  expect((await next)?.value).toMatchObject([{ update: { id: 2 } }])
+  expect((await stream?.next())?.value).toMatchObject([{ control: { event: "end", status: "completed" } }])
+  leave.abort()
+  broadcaster.drain()
+})

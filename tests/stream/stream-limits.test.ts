@@ -45,6 +45,16 @@ test("a stream that has ended makes room for another one of its owner", async ()
   }
 })
 
+test("an owner to whom no limit applies has as many streams as it opens", async () => {
+  const streams = oneEach()
+  const leave = new AbortController()
+  const owner = new Owner(false)
+  const watch = { snapshot: true, untilFinished: false, format: asFrames, owner, signal: leave.signal }
+  for (let time = 0; time < 3; time += 1) await (await streams.open(watch))?.next()
+  expect(owner.streams).toBe(3)
+  leave.abort()
+})
+
 test("a stream that stays silent is sent a keepalive once in its time, and not at every look", async () => {
   const keepaliveMs = 200
   const broadcaster = new Broadcaster(new MemoryHistory(async () => undefined, 100), new LocalBus(), {

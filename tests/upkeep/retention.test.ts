@@ -344,6 +344,13 @@ test("starts age nothing by themselves, nor does a clock that is years ahead at 
   expect(await left(kit.store, id)).toBe(8)
 })
 
+test("minutes beyond an hour are stored with the next ones", async () => {
+  await using kit = await opened()
+  const passed = spyOn(kit.store.upkeep, "passMinutes")
+  await started(kit, 1, 6, DAY_MS)
+  expect(passed.mock.calls).toEqual([[60], [5]])
+})
+
 test("a file that was large gives its room back to the disk", async () => {
   const kit = await opened()
   const { store, retention, path } = kit

@@ -58,6 +58,23 @@ test("a stop waits until what a receiver has answered is stored", async () => {
   expect(await scene.store.deliveries.standing()).toMatchObject({ pending: 0, delivered: 1 })
 })
 
+test("an answer that comes at the stop counts, and is not asked for again", async () => {
+  await using scene = new Scene()
+  const answer: unknown = async () => {
+    void scene.stop()
+    return new Response("ok")
+  }
+  const fetching = spyOn(globalThis, "fetch").mockImplementation(answer as typeof fetch)
+  try {
+    await scene.start()
+    await scene.fail()
+    await scene.settled(1)
+  } finally {
+    fetching.mockRestore()
+  }
+  expect(await scene.store.deliveries.standing()).toMatchObject({ pending: 0, delivered: 1 })
+})
+
 test("webhooks that are stopped while they start do not begin to follow", async () => {
   await using scene = new Scene()
   const listen = spyOn(scene.bus, "listen")
