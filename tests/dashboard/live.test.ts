@@ -167,7 +167,7 @@ page("one stream for all tabs of a browser", () => {
 
 /** The three lists as the page shows them: IDs in order, with progress or priority. */
 const SHOWN = `JSON.stringify([".lane", ".row.waiting", ".row.finished"].map((rows) =>
-  [...document.querySelectorAll(rows)].map((row) => row.dataset.item + " " + (row.querySelector(".wave")?.getAttribute("aria-valuenow") ?? row.querySelector(".priority, .end").innerText)).sort()))`
+  [...document.querySelectorAll(rows)].map((row) => row.dataset.item + " " + (row.querySelector(".wave")?.getAttribute("aria-valuenow") ?? row.querySelector(".priority, .end").textContent)).sort()))`
 
 /** The same lists as the server has them. */
 async function lists(server: TestServer): Promise<string> {
