@@ -44,7 +44,8 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
   if (starts_in_seconds !== undefined) {
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
   }
-  return available_at === null ? "" : zone.when(Date.parse(available_at), nowMs)
+  const dueMs = Date.parse(available_at ?? "")
+  return dueMs > nowMs ? zone.when(dueMs, nowMs) : ""
 }
 
 /** How far the item is, and its message. */

@@ -217,7 +217,8 @@ page("a worker's report", () => {
 
 page("an item's page", () => {
   test("shows its history as it goes on, draws it, and is there after a reload", async () => {
-    const id = await here.server.add({ song_id: 5, title: "Tidelines", metadata: { album: "Signal" } })
+    const more = { metadata: { album: "Signal" }, kind: "song video", totals: { seconds: 1212.5, images: 5 } }
+    const id = await here.server.add({ song_id: 5, title: "Tidelines", ...more })
     await here.server.put(id, { status: "processing", progress: 5, current_step: "Images" })
     for (const progress of [10, 20, 30]) await here.server.put(id, { progress, current_step: "Images" })
     const tab = await here.open()
@@ -228,7 +229,8 @@ page("an item's page", () => {
     await here.server.put(id, { progress: 60, current_step: "Video" })
     await tab.until(`${text(".timeline > li")}.includes("Video")`)
     await tab.until(`document.querySelector(".plot .area .line")?.getAttribute("d").split("L").length >= 5`)
-    expect(await tab.evaluate<string>(text(".facts"))).toContain("Signal")
+    const facts = await tab.evaluate<string>(text(".facts"))
+    for (const fact of ["Signal", "song video", "1,212.5 seconds, 5 images"]) expect(facts).toContain(fact)
     await here.server.put(id, { status: "failed", error_message: "out of memory\nat frame 12" })
     await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)
     await tab.until(`${text(".timeline > li")}.startsWith("Failed")`)

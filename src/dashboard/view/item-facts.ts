@@ -9,17 +9,20 @@ const time = (at: string | null): Node | string =>
   at === null ? "" : el("time", { datetime: at }, inFull(at))
 
 function all(item: QueueItem): readonly Fact[] {
-  const { metadata } = item
+  const { metadata, attempt, max_attempts, totals } = item
+  const amounts = Object.entries(totals).map(([unit, total]) => `${count(total)} ${line(unit)}`)
   return [
     ["Song", String(item.song_id)],
     ["Priority", count(item.priority)],
-    ["Attempts", `${item.attempt} of ${item.max_attempts}`],
+    ["Attempts", attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`],
     ["Worker", line(item.worker)],
     ["Added", time(item.queued_at)],
     ["Started", time(item.started_at)],
     ["Finished", time(item.completed_at)],
     ["Rendered in", tookOf(item)],
-    ["Next attempt", time(item.available_at)],
+    ["Not before", time(item.available_at)],
+    ["Kind", line(item.kind)],
+    ["Totals", amounts.join(", ")],
     ["Flag", (item.flag ?? "").replace("_", " ")],
     ["Video", plain(item.video_file_path)],
     ["Size", item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""],
