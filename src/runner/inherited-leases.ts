@@ -1,6 +1,6 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
-import { isDenied, isUnreachable } from "./reporter.ts"
+import { isDenied, isUnreachable } from "./server-errors.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
 

@@ -1,11 +1,14 @@
-import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
+import { type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import { pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { within } from "../service.ts"
 import { OutputSender } from "./output-sender.ts"
+import { OwnLease, type OwnLeaseOptions } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
-import { watchStandstill } from "./standstill.ts"
+import { isAway, isDenied, isUnreachable, rest } from "./server-errors.ts"
+import { stopwatch, watchStandstill } from "./standstill.ts"
+import { SureLease } from "./sure-lease.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
 
@@ -21,18 +24,6 @@ const LAST_TRY_MS = 1500
 /** The error of a try that has used all the time that was left. */
 const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
 
-/** Whether the answer is not our server's: there was none, it is only for now, or a proxy answered. */
-export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
-
-/** Whether the server denies us access. A wrong token or host name can be corrected while we wait. */
-export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
-
-/** The wait after the server has refused our token, because its owner must correct that. */
-const FORBIDDEN_MS = 10_000
-
-const isForbidden = (error: unknown): boolean =>
-  error instanceof ServerError && (error.status === 401 || error.status === 403)
-
 /** The keys of a report that every version of the server knows. */
 const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "media"] as const
 
@@ -40,30 +31,25 @@ const olderOf = (report: Report): Report =>
   Object.fromEntries(OLDER_KEYS.flatMap((key) => (key in report ? [[key, report[key]]] : [])))
 
 /** Where and how a reporter reports. */
-export interface ReporterOptions {
-  /** The server that gets the reports. */
-  readonly client: Client
-  /** The worker's name, shown to viewers. */
-  readonly worker: string
-  /** Length of the lease in seconds. */
-  readonly leaseS: number
+export interface ReporterOptions extends OwnLeaseOptions {
   /** Whether the lease belongs to the command that started us, which renews and ends it. Default false. */
   readonly isLent?: boolean
   /** Once the item is there: whether another process has begun this attempt. Default: no. */
   readonly isContinued?: () => boolean
   /** Whether the reports come from the reader around a command that may itself report. Default false. */
   readonly isOuter?: boolean
-  /** Prints a line for the user. */
-  readonly say: (text: string) => void
   /**
    * Called once, with the reason, when the work must stop. `isTaken`: another worker has the item, or has
    * finished it, and writes the same file.
    */
   readonly onCancel: (reason: string, isTaken: boolean) => void
+  /**
+   * Called with true when the work must be halted, because another worker may have the item and write the same file,
+   * and with false when it may go on. Default: nothing.
+   */
+  readonly onHalt?: (isHalted: boolean) => void
   /** Called when the worker must take no more items, perhaps more than once; default: nothing. */
   readonly onDrain?: () => void
-  /** Called when an item was claimed again after its lease was lost; default: nothing. */
-  readonly onClaimedAgain?: (claimed: Claimed) => void
 }
 
 /** What became of a verdict: the server has it, refuses it for good, or could not be reached yet. */
@@ -78,21 +64,19 @@ export type VerdictDelivery = "delivered" | "refused" | "pending"
  */
 export class Reporter {
   readonly #options: ReporterOptions
-  readonly #first: () => Promise<Held>
+  readonly #lease: OwnLease
+  readonly #sure: SureLease
   readonly #waiting = new WaitingReports()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
   readonly #outputSender: OutputSender | undefined
-  #held: Held | undefined
-  /** The lease that we hold, or the last one that we held. */
-  #last: Held | undefined
-  #taking: Promise<Held> | undefined
   /** Ends the heartbeat under way. */
   #heartbeat: AbortController | undefined
   /** Whether we have stood still since the last heartbeat. */
   #isWoken = false
   #confirmations = 0
   #isOffline = false
+  #isHaltSaid = false
   /** Whether the server is older than we are. */
   #isOlder = false
   #isCancelled = false
@@ -102,7 +86,8 @@ export class Reporter {
   /** `first` gets the item and its lease. It is called again if the server could not be reached. */
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
-    this.#first = first
+    this.#sure = new SureLease(options.leaseS * 1000, (isDoubtful) => this.#doubt(isDoubtful))
+    this.#lease = new OwnLease(options, first, (agoMs) => this.#sure.renewed(agoMs))
     // The output of a command inside another one is sent by the reporter of the outer one.
     if (!options.isLent)
       this.#outputSender = new OutputSender(
@@ -118,7 +103,7 @@ export class Reporter {
    */
   async begin(): Promise<void> {
     try {
-      await this.#hold()
+      await this.#lease.hold()
     } catch (error) {
       if (!(error instanceof ServerError && isUnreachable(error))) throw error
       this.#offline(error)
@@ -127,7 +112,7 @@ export class Reporter {
 
   /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
   get held(): Held | undefined {
-    return this.#held
+    return this.#lease.held
   }
 
   /** Whether the lease belongs to the command that started us. */
@@ -140,8 +125,12 @@ export class Reporter {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) {
       this.#loops.push(this.#renewing())
+      this.#sure.start()
       const watch = watchStandstill(() => this.ask())
-      this.#over.signal.addEventListener("abort", () => void watch.stop())
+      this.#over.signal.addEventListener("abort", () => {
+        this.#sure.stop()
+        void watch.stop()
+      })
     }
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
@@ -187,7 +176,7 @@ export class Reporter {
       let held: Held | undefined
       const end = async (): Promise<void> => {
         await Promise.all(this.#loops)
-        held = await this.#hold()
+        held = await this.#lease.hold()
         // Both requests are sent at the same time, so that the server waits for its disk only once.
         const both = await Promise.allSettled([this.#flush(held), this.#outputSender?.finish(held)])
         for (const each of both) if (each.status === "rejected") throw each.reason
@@ -210,32 +199,9 @@ export class Reporter {
     return "refused"
   }
 
-  /** The item and its lease. If we hold no lease, the item is claimed, in one try. @throws ServerError */
-  #hold(): Promise<Held> {
-    if (this.#held) return Promise.resolve(this.#held)
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined
-    })
-    return this.#taking
-  }
-
   /** An outage makes the lease longer by its own length, so what was left of it is our time to report. */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
-  }
-
-  async #take(): Promise<Held> {
-    const { client, worker, leaseS, say } = this.#options
-    if (this.#last === undefined) {
-      this.#held = this.#last = await this.#first()
-      return this.#held
-    }
-    const { id } = this.#last
-    const claimed = await client.take(id, { worker, lease: leaseS }, this.#last)
-    say(`the lease of queue item ${id} had expired; claimed the item again`)
-    this.#held = this.#last = { id, token: claimed.lease.token }
-    this.#options.onClaimedAgain?.(claimed)
-    return this.#held
   }
 
   /** Renews the lease for as long as the work goes on. */
@@ -250,9 +216,15 @@ export class Reporter {
       const waitS = this.#isCancelled || this.#isWoken ? 0 : mostS
       this.#isWoken = false
       try {
-        held = await this.#hold()
+        held = await this.#lease.hold()
         const either = AbortSignal.any([signal, heartbeat.signal])
-        this.#answered(await client.heartbeat(held, waitS, either))
+        const passedMs = stopwatch()
+        const answer = await client.heartbeat(held, waitS, either)
+        // The lease is renewed at the end of the time for which the answer was held.
+        const heldMs = Math.min(waitS, leaseS / 2) * 1000
+        const tookMs = passedMs()
+        this.#sure.renewed(tookMs < heldMs ? tookMs : tookMs - heldMs)
+        this.#answered(answer)
         if (waitS === 0) this.#confirmations += 1
         patience.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
@@ -273,7 +245,7 @@ export class Reporter {
       if (signal.aborted) return
       let held: Held | undefined
       try {
-        held = await this.#hold()
+        held = await this.#lease.hold()
         await this.#send(held)
         patience.reset()
         await pause(REPORT_EVERY_MS, signal)
@@ -292,7 +264,7 @@ export class Reporter {
       await sender.filled(signal)
       if (signal.aborted) return
       try {
-        const waitMs = this.#held ? await sender.send(this.#held, signal) : 0
+        const waitMs = this.#lease.held ? await sender.send(this.#lease.held, signal) : 0
         patience.reset()
         await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
       } catch (error) {
@@ -306,8 +278,11 @@ export class Reporter {
   async #send(held: Held): Promise<boolean> {
     const report = this.#waiting.take()
     if (!report) return false
+    const passedMs = stopwatch()
     try {
-      this.#answered(await this.#report(held, report))
+      const answer = await this.#report(held, report)
+      this.#sure.renewed(passedMs())
+      this.#answered(answer)
     } catch (error) {
       if (!(error instanceof ServerError) || (error.status !== 413 && error.status !== 422)) {
         this.#waiting.giveBack(report)
@@ -352,24 +327,49 @@ export class Reporter {
   /** Decides what an error means for the work. In most cases the work goes on. */
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
+    this.#sure.failed(isAway(error))
     if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
     const canClaim = !this.#options.isLent && !this.#isCancelled
     if (error.code === "lease_lost" && canClaim) {
-      if (this.#held === held) this.#held = undefined
+      this.#lease.lost(held)
+      this.#sure.lost()
       return
     }
     // Our own claim may hold the item, because its answer was lost. That lease expires soon.
-    if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)
+    if (error.code === "illegal_move" && this.#lease.last === undefined) return this.#refused(error)
+    if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return this.#sayHalted(error.message)
     // After a restore the item waits one minute for the worker that held it at the time of the backup.
     if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)
   }
 
   #offline(error: ServerError): void {
+    if (this.#sure.isDoubtful) this.#sayHalted(error.message)
     const when = isDenied(error) ? "allows it" : "is back"
     const text = `${error.message}; rendering continues, and progress is reported once the server ${when}`
-    if (!this.#isOffline) this.#options.say(text)
+    if (!this.#isOffline && !this.#isHaltSaid) this.#options.say(text)
     this.#isOffline = true
+  }
+
+  /** The lease was not renewed for its whole length, or the server has just said that it is still ours. */
+  #doubt(isDoubtful: boolean): void {
+    const { isLent = false, leaseS, onHalt, say } = this.#options
+    if (isLent || this.#isCancelled) return
+    onHalt?.(isDoubtful)
+    if (isDoubtful) this.ask()
+    if (isDoubtful && this.#isOffline) this.#sayHalted(`nothing could be reported for ${leaseS} s`)
+    if (isDoubtful || !this.#isHaltSaid) return
+    this.#isHaltSaid = false
+    say("the item is still ours, and its command goes on")
+  }
+
+  /** Says once that the command is halted. A halt of a moment is not said. */
+  #sayHalted(reason: string): void {
+    if (this.#isHaltSaid) return
+    this.#isHaltSaid = true
+    this.#options.say(
+      `${reason}; another worker may have the item by now, so its command is halted until the server answers`,
+    )
   }
 
   #refused(error: ServerError): void {
@@ -385,12 +385,7 @@ export class Reporter {
     if (isLent || this.#isCancelled) return
     const code = error instanceof ServerError ? error.code : ""
     const isTaken = code === "illegal_move"
-    if ((isTaken || code === "gone") && this.#last !== undefined) this.#cancel(reasonOf(error), isTaken)
+    if ((isTaken || code === "gone") && this.#lease.last !== undefined) this.#cancel(reasonOf(error), isTaken)
     else say(`${reasonOf(error)}; rendering continues without reports`)
   }
-}
-
-/** Waits before the next try, at most `mostMs`. */
-function rest(error: unknown, patience: Patience, signal: AbortSignal, mostMs = FORBIDDEN_MS): Promise<void> {
-  return isForbidden(error) ? pause(Math.min(FORBIDDEN_MS, mostMs), signal) : patience.wait(signal)
 }

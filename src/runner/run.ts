@@ -67,7 +67,8 @@ export class CommandRun {
     this.#reporter = new Reporter(
       {
         ...{ client, worker, leaseS, say: toStderr, onCancel },
-        ...{ isLent: source.isLent, isContinued: source.isContinued },
+        onHalt: (isHalted) => this.#attempt?.halt(isHalted),
+        ...{ isLent: source.isLent, isContinued: source.isContinued, attempt: () => source.item()?.attempt },
       },
       source.first,
     )

@@ -8,7 +8,8 @@ import { FileWatch } from "./expected-files.ts"
 import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
-import { isDenied, isUnreachable, Reporter } from "./reporter.ts"
+import { Reporter } from "./reporter.ts"
+import { isDenied, isUnreachable } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
@@ -287,8 +288,10 @@ export class Worker {
     }
     const onClaimedAgain = (again: Claimed): void =>
       kept.change({ token: again.lease.token, attempt: again.item.attempt })
-    const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
-    const reporter = new Reporter({ client, worker, leaseS, isOuter: true, ...calls }, async () => held)
+    const onHalt = (isHalted: boolean): void => attempt?.halt(isHalted)
+    const calls = { say, onCancel, onHalt, onClaimedAgain, onDrain: () => this.#drain() }
+    const of = { client, worker, leaseS, isOuter: true, attempt: () => item.attempt }
+    const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {
       // A signal may have come while we waited for the claim.
       this.#stopping.signal.throwIfAborted()

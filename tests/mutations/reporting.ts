@@ -60,11 +60,6 @@ export const REPORTING: readonly Mistake[] = [
         '    if (error.code === "leased" && canClaim) return this.#refused(error)\n',
         "",
       ],
-      [
-        "a refusal outlasts the time for a result",
-        "pause(Math.min(FORBIDDEN_MS, mostMs), signal)",
-        "pause(FORBIDDEN_MS, signal)",
-      ],
     ],
   ),
   ...of(
@@ -249,6 +244,17 @@ export const REPORTING: readonly Mistake[] = [
         "the longest pause is as long as it was asked for",
         "this.#mostMs = Math.min(mostMs, MOST_MS)",
         "this.#mostMs = mostMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/server-errors.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "a refusal outlasts the time for a result",
+        "pause(Math.min(FORBIDDEN_MS, mostMs), signal)",
+        "pause(FORBIDDEN_MS, signal)",
       ],
     ],
   ),

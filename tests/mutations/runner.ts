@@ -149,7 +149,7 @@ export const RUNNER: readonly Mistake[] = [
       ],
       [
         "a claim whose answer was lost ends the reports",
-        'if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)',
+        'if (error.code === "illegal_move" && this.#lease.last === undefined) return this.#refused(error)',
         "",
       ],
       [
@@ -171,7 +171,7 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/reporter.ts",
+    "src/runner/server-errors.ts",
     ["tests/runner/worker.test.ts"],
     [
       [
@@ -185,11 +185,6 @@ export const RUNNER: readonly Mistake[] = [
     "src/runner/reporter.ts",
     ["tests/runner/reporter.test.ts", "tests/runner/waiting-reports.test.ts"],
     [
-      [
-        "the late loss of an old lease drops the new one",
-        "if (this.#held === held) this.#held = undefined",
-        "this.#held = undefined",
-      ],
       [
         "a report that cannot be read is sent for ever",
         "error.status !== 413 && error.status !== 422",
@@ -365,6 +360,17 @@ export const RUNNER: readonly Mistake[] = [
         "a second stop of a worker does not end the wait for the server",
         "    if (this.#hasEnded) return this.#reporting.abort()\n    this.#stop = stop",
         "    if (this.#hasEnded) return\n    this.#stop = stop",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/waiting-reports.test.ts"],
+    [
+      [
+        "the late loss of an old lease drops the new one",
+        "if (this.#held === held) this.#held = undefined",
+        "this.#held = undefined",
       ],
     ],
   ),

@@ -133,8 +133,8 @@ export const WORKING: readonly Mistake[] = [
       ["a signal after a cancel has the item tried again", "this.#stop ??= { by", "this.#stop = { by"],
       [
         "a signal that means nothing explains why a command ended",
-        'if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this',
-        'if (signal !== "SIGUSR1") this',
+        'if (signal === "SIGUSR1" || signal === "SIGUSR2") return',
+        'if (signal === "SIGUSR1") return',
       ],
       [
         "an item whose command cannot be run here fails",
@@ -215,16 +215,6 @@ export const WORKING: readonly Mistake[] = [
         "report",
       ],
       [
-        "each loop of a reporter claims the item for itself",
-        "    this.#taking ??= this.#take()",
-        "    this.#taking = this.#take()",
-      ],
-      [
-        "a worker keeps the token of the lease that it lost",
-        "    this.#options.onClaimedAgain?.(claimed)\n",
-        "",
-      ],
-      [
         "a worker does not hear that it is to take no more items",
         "    if (drain) this.#options.onDrain?.()\n",
         "",
@@ -246,21 +236,97 @@ export const WORKING: readonly Mistake[] = [
         "await this.#send(held)",
       ],
       [
-        "a server that denies access is asked again at once",
-        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 || error.status === 403)",
-        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 && error.status === 403)",
-      ],
-      [
         "a run inside another one renews the lease of the outer one",
         "if (!this.#options.isLent) {\n      this.#loops.push(this.#renewing())",
         "{\n      this.#loops.push(this.#renewing())",
       ],
       ["a lease is not asked for after a standstill", "    this.#heartbeat?.abort()\n", ""],
       ["each try of a claim is said", "    this.#isRefused = true\n", ""],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      [
+        "each loop of a reporter claims the item for itself",
+        "    this.#taking ??= this.#take()",
+        "    this.#taking = this.#take()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      [
+        "a worker keeps the token of the lease that it lost",
+        "    this.#options.onClaimedAgain?.(claimed)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/server-errors.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      [
+        "a server that denies access is asked again at once",
+        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 || error.status === 403)",
+        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 && error.status === 403)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
       [
         "a claim after two lost leases shows the first one",
-        "this.#held = this.#last = { id, token: claimed.lease.token }",
-        "this.#held = { id, token: claimed.lease.token }",
+        "this.#held = this.#last = this.#last ? await this.#again(this.#last) : await this.#begin()",
+        "this.#held = this.#last ? await this.#again(this.#last) : await this.#begin()\n    this.#last ??= this.#held",
+      ],
+      [
+        "a render counts although another one has written its file since",
+        "attempt <= before + 1 + unanswered",
+        "true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/sure-lease.ts",
+    ["tests/runner/sure-lease.test.ts"],
+    [
+      [
+        "a render is halted because its server is being restarted",
+        "isAway && this.#wasAway ? 0 : this.#passedMs()",
+        "this.#passedMs()",
+      ],
+      [
+        "a render is halted by a slow answer",
+        "Math.max(this.#leaseMs - agoMs, this.#leaseMs * LEAST_PART)",
+        "this.#leaseMs - agoMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/halted.test.ts"],
+    [
+      [
+        "a halted command writes its last words into the file of another one",
+        '    if (isTaken && this.#isHalted) this.#render.session.signal("SIGKILL")\n',
+        "",
+      ],
+      [
+        "a command that is halted goes on after Ctrl-Z",
+        'if (!this.#isHalted) this.#render.session.signal("SIGCONT")',
+        'this.#render.session.signal("SIGCONT")',
+      ],
+      [
+        "a signal does not reach a command that is halted",
+        '    if (this.#isHalted) this.#render.session.signal("SIGCONT")\n',
+        "",
       ],
     ],
   ),

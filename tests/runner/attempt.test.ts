@@ -6,44 +6,12 @@ import type { Report } from "../../src/item/item.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
-import { planned } from "../../src/runner/plan.ts"
-import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
 import { temporaryFolder } from "../server.ts"
+import { ADDING, attempt, Unheard } from "./attempts.ts"
 
 // These tests start commands, and the machine may be busy.
 setDefaultTimeout(30_000)
-
-/** A reporter whose server never answers. It remembers what it had to report, and for how long. */
-class Unheard {
-  readonly isLent: boolean = false
-  readonly asked: { readonly verdict: Verdict | undefined; readonly withinMs: number }[] = []
-  start(): void {}
-  push(): void {}
-  print(): void {}
-  async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {
-    this.asked.push({ verdict, withinMs })
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))
-    return "pending"
-  }
-}
-
-function attempt(
-  reporter: Unheard,
-  reportWithinMs: number,
-  script: string,
-  more: Partial<AttemptOptions> = {},
-): Attempt {
-  return new Attempt({
-    plan: planned(["sh", "-c", script]),
-    reporter: reporter as unknown as Reporter,
-    guarded: new KillGuard().watch(),
-    variables: {},
-    files: new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true }),
-    reportWithinMs,
-    ...more,
-  })
-}
 
 test("a worker that stops shortens the time for which a verdict is reported, and never makes it longer", async () => {
   for (const [given, stopped, expected] of [
@@ -86,8 +54,9 @@ test("the verdict of a command that is stopped comes once all that it started ha
     }
   }
   const reporter = new Hearing()
-  const child = `(trap '' TERM; sleep 0.4; echo > ${file}) >/dev/null 2>&1 &`
-  const one = attempt(reporter, 60_000, `${child} trap 'exit 0' TERM; echo ready; wait`)
+  // The child says that it is ready, so that it ignores the signal by then.
+  const child = `(trap '' TERM; echo ready; exec >/dev/null 2>&1; sleep 0.4; echo > ${file}) &`
+  const one = attempt(reporter, 60_000, `trap 'exit 0' TERM; ${child} wait`)
   await ready.promise
   one.stop({ by: "cancel", reason: "cancelled" })
   while (reporter.asked.length === 0) await Bun.sleep(10)
@@ -191,7 +160,7 @@ test.each(["ours", "taken"])(
     using folder = temporaryFolder()
     const file = join(folder.path, "resumed")
     const reporter = new Asked()
-    const one = attempt(reporter, 60_000, `echo $$; while :; do sleep 0.01; echo >> ${file}; done`)
+    const one = attempt(reporter, 60_000, `echo $$; ${ADDING} ${file}; done`)
     const pid = await printed.promise
     const state = (): string =>
       /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? ""

@@ -224,13 +224,48 @@ describe("a lease that ran out", () => {
     expect(await itemOf(server, id)).toMatchObject({ status: "processing", worker: "other" })
   })
 
+  test("halts a render that is only cut off, so that two renders never write one file", async () => {
+    await using server = await start()
+    let network = Promise.resolve()
+    await using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      idleTimeout: 0,
+      async fetch(request) {
+        await network
+        const { pathname, search } = new URL(request.url)
+        const answer = await fetch(`${server.url}${pathname}${search}`, request)
+        await network
+        return answer
+      },
+    })
+    using folder = temporaryFolder()
+    const file = join(folder.path, "song")
+    const script = `echo 29%; echo 30%; while :; do sleep 0.02; echo >> ${file}; done`
+    const args = ["run", "--song", "6", "--lease", "2", "--", "bash", "-c", script]
+    await using render = studio(`http://127.0.0.1:${proxy.port}`, args)
+    await render.prints("%")
+    const id = await latestOf(server, 6)
+    await until(server, id, ({ progress }) => progress > 0)
+    const back = Promise.withResolvers<void>()
+    network = back.promise
+    await until(server, id, ({ status }) => status === "retrying")
+    expect((await server.api("POST", "/queue/claim", { worker: "other" })).status).toBe(200)
+    const { size } = Bun.file(file)
+    await Bun.sleep(200)
+    back.resolve()
+    expect(await render.ends()).toBe(137)
+    expect(Bun.file(file).size).toBe(size)
+    expect(await itemOf(server, id)).toMatchObject({ status: "processing", worker: "other" })
+  })
+
   test("stops the render when the item was cancelled meanwhile", async () => {
     await using server = await start()
     const [render, id] = await silenced(server, [], "echo 29%; echo 30%; exec sleep 60")
     await using _ = render
     await server.api("POST", `/queue/${id}/cancel`)
     render.kill("SIGCONT")
-    expect(await render.ends()).toBe(143)
+    expect(await render.ends()).toBe(137)
     expect(await itemOf(server, id)).toMatchObject({ status: "failed", outcome: "cancelled" })
   })
 })

@@ -183,7 +183,8 @@ test("each claim after a lost lease shows the lease that was held last", async (
   await using scene = new Scene(({ verb, token }) => {
     if (verb === "claim") {
       shown.push(token)
-      return Response.json({ item: ITEM, lease: { ...LEASE, token: tokens.shift() ?? "" } })
+      const item = { ...ITEM, attempt: shown.length }
+      return Response.json({ item, lease: { ...LEASE, token: tokens.shift() ?? "" } })
     }
     return token === "third" ? ok() : refusal(409, "lease_lost")
   })
@@ -192,4 +193,94 @@ test("each claim after a lost lease shows the lease that was held last", async (
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.of("progress").some(({ token }) => token === "third"))
   expect(shown).toEqual(["first", "second"])
+})
+
+test("an item of which another attempt has begun and ended meanwhile goes back, and its work is stopped", async () => {
+  const taken: boolean[] = []
+  await using scene = new Scene(
+    ({ verb, token }) => {
+      if (verb === "claim") return Response.json({ item: { ...ITEM, attempt: 3 }, lease: LEASE })
+      return token === "first" ? refusal(409, "lease_lost") : ok()
+    },
+    undefined,
+    { attempt: () => 1, onCancel: (_, isTaken) => void taken.push(isTaken) },
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("refused")
+  expect(scene.of("release")).toMatchObject([{ token: "second" }])
+  expect(scene.of("complete")).toMatchObject([])
+  expect(taken).toEqual([true])
+})
+
+test("work whose server is silent for the length of its lease is halted until the server answers", async () => {
+  const halted: boolean[] = []
+  const isBack = Promise.withResolvers<void>()
+  await using scene = new Scene(
+    async () => {
+      await isBack.promise
+      return ok()
+    },
+    undefined,
+    {
+      leaseS: 0.2,
+      onHalt: (isHalted) => {
+        halted.push(isHalted)
+        if (isHalted) isBack.resolve()
+      },
+    },
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  while (halted.length < 2) await Bun.sleep(5)
+  expect(halted).toEqual([true, false])
+  // A halt of a moment is not said.
+  expect(scene.said).toEqual([])
+})
+
+test("that work is halted is said once, with the reason, and so is that it goes on", async () => {
+  const halted: boolean[] = []
+  let isAllowed = false
+  await using scene = new Scene(() => (isAllowed ? ok() : refusal(421, "denied")), undefined, {
+    leaseS: 0.2,
+    onHalt: (isHalted) => void halted.push(isHalted),
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  while (!halted.includes(true)) await Bun.sleep(5)
+  await Bun.sleep(50)
+  isAllowed = true
+  while (halted.at(-1) !== false) await Bun.sleep(5)
+  expect(scene.said.slice(0, 4)).toEqual([
+    "refused by the test; rendering continues, and progress is reported once the server allows it",
+    "nothing could be reported for 0.2 s; another worker may have the item by now, so its command is halted until the server answers",
+    "the item is still ours, and its command goes on",
+    "the server is back",
+  ])
+})
+
+test("a second claim whose answer is lost holds the item until its lease is over, and then the work goes on", async () => {
+  const claims: number[] = []
+  const halted: boolean[] = []
+  await using scene = new Scene(
+    ({ verb, token }) => {
+      if (verb === "claim") {
+        claims.push(performance.now())
+        if (claims.length === 1) return new Response('{"item":')
+        if (claims.length < 4) return refusal(409, "illegal_move")
+        return Response.json({ item: { ...ITEM, attempt: 3 }, lease: LEASE })
+      }
+      return token === "first" ? refusal(409, "lease_lost") : ok()
+    },
+    undefined,
+    { attempt: () => 1, leaseS: 4, onHalt: (isHalted) => void halted.push(isHalted) },
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "one" })
+  await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
+  expect([scene.cancelled, halted]).toEqual([[], [true, false]])
+  expect(scene.said).toContain("the item is still ours, and its command goes on")
 })

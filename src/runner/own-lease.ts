@@ -1,0 +1,121 @@
+import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
+import { isRefused, isUnreachable } from "./server-errors.ts"
+import { stopwatch } from "./standstill.ts"
+
+/** A lease that ran out is noticed within this time. */
+const RESCUED_WITHIN_MS = 2000
+
+/** Who holds a lease, and how it is claimed again. */
+export interface OwnLeaseOptions {
+  /** The server that gives the lease. */
+  readonly client: Client
+  /** The worker's name, shown to viewers. */
+  readonly worker: string
+  /** Length of the lease in seconds. */
+  readonly leaseS: number
+  /** Once the item is there: the number of its attempt. Default: unknown. */
+  readonly attempt?: () => number | undefined
+  /** Prints a line for the user. */
+  readonly say: (text: string) => void
+  /** Called when an item was claimed again after its lease was lost; default: nothing. */
+  readonly onClaimedAgain?: (claimed: Claimed) => void
+}
+
+/** The lease of one item. It is claimed again after it was lost, unless another attempt has begun meanwhile. */
+export class OwnLease {
+  readonly #options: OwnLeaseOptions
+  readonly #first: () => Promise<Held>
+  readonly #onTaken: (agoMs: number) => void
+  #held: Held | undefined
+  #last: Held | undefined
+  #taking: Promise<Held> | undefined
+  #attempt: number | undefined
+  /** How many claims since the last lease may have been carried out, though their answers were lost. */
+  #unanswered = 0
+  /** How long ago the last of them was. */
+  #unansweredMs = stopwatch()
+
+  /**
+   * `first` gets the item and its lease; it is called again if the server could not be reached. `onTaken` is called
+   * each time a lease was given, with the longest time for which it may already have run, in milliseconds.
+   */
+  constructor(options: OwnLeaseOptions, first: () => Promise<Held>, onTaken: (agoMs: number) => void) {
+    this.#options = options
+    this.#first = first
+    this.#onTaken = onTaken
+  }
+
+  /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
+  get held(): Held | undefined {
+    return this.#held
+  }
+
+  /** The lease that we hold, or the last one that we held. */
+  get last(): Held | undefined {
+    return this.#last
+  }
+
+  /** The item and its lease. If we hold no lease, the item is claimed, in one try. @throws ServerError */
+  hold(): Promise<Held> {
+    if (this.#held) return Promise.resolve(this.#held)
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
+  }
+
+  /** Whether a claim whose answer was lost may hold the item: then it can be claimed once that lease has run out. */
+  get isPerhapsOurs(): boolean {
+    return this.#unanswered > 0 && this.#unansweredMs() < this.#options.leaseS * 1000 + RESCUED_WITHIN_MS
+  }
+
+  /** This lease was lost. If it is still the one that we hold, we hold none any more. */
+  lost(held: Held | undefined): void {
+    if (this.#held === held) this.#held = undefined
+  }
+
+  async #take(): Promise<Held> {
+    const passedMs = stopwatch()
+    this.#held = this.#last = this.#last ? await this.#again(this.#last) : await this.#begin()
+    this.#onTaken(passedMs())
+    return this.#held
+  }
+
+  async #begin(): Promise<Held> {
+    const held = await this.#first()
+    this.#attempt = this.#options.attempt?.()
+    return held
+  }
+
+  async #again(last: Held): Promise<Held> {
+    const { client, worker, leaseS, say } = this.#options
+    const { id } = last
+    const claimed = await client.take(id, { worker, lease: leaseS }, last).catch((error: unknown) => {
+      if (error instanceof ServerError && isUnreachable(error) && !isRefused(error)) {
+        this.#unanswered += 1
+        this.#unansweredMs = stopwatch()
+      }
+      throw error
+    })
+    const held = { id, token: claimed.lease.token }
+    await this.#checkNoOther(held, claimed.item.attempt)
+    say(`the lease of queue item ${id} had expired; claimed the item again`)
+    this.#options.onClaimedAgain?.(claimed)
+    return held
+  }
+
+  /**
+   * If another attempt has begun and ended meanwhile, it may have written the same file, so that what we render is
+   * worth nothing: the item goes back to the queue.
+   */
+  async #checkNoOther(held: Held, attempt: number): Promise<void> {
+    const [before, unanswered] = [this.#attempt, this.#unanswered]
+    this.#attempt = attempt
+    this.#unanswered = 0
+    if (before === undefined || (attempt > before && attempt <= before + 1 + unanswered)) return
+    // If that fails, the lease ends by itself.
+    await this.#options.client.release(held).catch(() => undefined)
+    const text = `another attempt of queue item ${held.id} has begun since its lease expired`
+    throw new ServerError(409, text, { code: "illegal_move" })
+  }
+}

@@ -1,0 +1,37 @@
+import { ServerError } from "../client/client.ts"
+import { pause } from "../client/silence.ts"
+import type { Patience } from "./patience.ts"
+
+/** The wait after the server has refused our token, because its owner must correct that. */
+const FORBIDDEN_MS = 10_000
+/** The codes of a connection that was refused, as Bun and the system name it. */
+const REFUSED: readonly unknown[] = ["ConnectionRefused", "ECONNREFUSED"]
+
+/** Whether the answer is not our server's: there was none, it is only for now, or a proxy answered. */
+export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
+
+/** Whether the server denies us access. A wrong token or host name can be corrected while we wait. */
+export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
+
+/** Whether nothing listens at the server's address, so that the request reached nobody. */
+export const isRefused = ({ cause }: ServerError): boolean =>
+  cause instanceof Error && "code" in cause && REFUSED.includes(cause.code)
+
+/**
+ * Whether an error shows that the server is away, or can store nothing, for everybody: nothing listens at its address,
+ * or the answer is 5xx. Leases last longer by such a time. Silence shows nothing: perhaps only we are cut off.
+ */
+export const isAway = (error: ServerError): boolean => error.status >= 500 || isRefused(error)
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof ServerError && (error.status === 401 || error.status === 403)
+
+/** Waits before the next try, at most `mostMs`. */
+export function rest(
+  error: unknown,
+  patience: Patience,
+  signal: AbortSignal,
+  mostMs = FORBIDDEN_MS,
+): Promise<void> {
+  return isForbidden(error) ? pause(Math.min(FORBIDDEN_MS, mostMs), signal) : patience.wait(signal)
+}
