@@ -1,6 +1,6 @@
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
-import { counted } from "../text.ts"
+import { counted, printable } from "../text.ts"
 import { hostOf, type Patient, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
@@ -50,13 +50,19 @@ export async function certificateOf(patient: Patient): Promise<Finding> {
   const days = Math.floor((end.getTime() - patient.now()) / DAY_MS)
   const until = `until ${end.toISOString().slice(0, 10)}`
   if (days < 0) return faulty(about, "certificate_bad", `expired: it was valid ${until}`)
-  if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${refusalWords(refused)}`)
+  if (refused) {
+    const { subjectaltname } = certificate
+    const names = subjectaltname ? ` (${printable(subjectaltname)})` : ""
+    return faulty(about, "certificate_bad", `clients refuse it: ${refusalWords(refused)}${names}`)
+  }
   if (days < RENEWAL_DAYS)
     return faulty(about, "certificate_ends", `valid ${until}, for ${counted(days, "more day")}`)
   return good(about, `valid ${until}`)
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  CERT_NOT_YET_VALID: "it is not valid yet, or this machine's clock is behind",
+  ERR_TLS_CERT_ALTNAME_INVALID: "it is for other names",
   DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself",
   SELF_SIGNED_CERT_IN_CHAIN: "its signer is unknown here",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its signer is unknown here, or its chain is not sent",

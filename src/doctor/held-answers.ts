@@ -1,4 +1,4 @@
-import { exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { answerWords, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** The longest that the server holds an answer, in seconds. */
@@ -11,8 +11,7 @@ const LONGEST_S = 3600
 async function unfinished(patient: Patient): Promise<number | undefined | string> {
   const answer = await exchange(patient, { path: "/queue?limit=1" })
   const { queue } = saidIn(answer)
-  if (!Array.isArray(queue))
-    return refusalIn(answer).error || `the list of items is answered with ${answer.status}`
+  if (!Array.isArray(queue)) return refusalIn(answer).error || `no list of items came: ${answerWords(answer)}`
   const [item] = queue
   // Those that are not finished come first in the list.
   return item === undefined || item.completed_at !== null ? undefined : item.id

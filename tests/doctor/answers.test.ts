@@ -97,7 +97,7 @@ describe("an answer that waits until an item is finished", () => {
   test("is not asked for if the list of items does not come, and the reason is said", async () => {
     expect(await found(() => new Response("", { status: 503 }), heldOf)).toMatchObject({
       verdict: "unknown",
-      says: "the list of items is answered with 503",
+      says: "no list of items came: the answer is 503",
     })
   })
 

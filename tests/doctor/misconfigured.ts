@@ -222,6 +222,16 @@ export const CASES: readonly Case[] = [
     faults: ["cached"],
   },
   {
+    name: "all answers are cached",
+    change: (config) =>
+      config.replace("proxy_buffering off;", "").replace(
+        "proxy_http_version 1.1;",
+        `proxy_http_version 1.1; proxy_cache kept; proxy_cache_valid any 1m;
+          proxy_ignore_headers Cache-Control Vary;`,
+      ),
+    faults: ["cached"],
+  },
+  {
     name: "queries are lost",
     change: (config) => config.replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1$uri;"),
     faults: ["query_lost"],

@@ -94,6 +94,8 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
     expect([code, faultsOf(findings)]).toEqual([1, [fault]])
     // No token is sent to a program that cannot prove that it is the server.
     if (fault === "certificate_bad") expect(findings.length).toBe(1)
+    if (at === 3)
+      expect(findings[0]?.says).toBe("clients refuse it: it is for other names (DNS:other.example)")
   })
 
   test.concurrent("a page that is not known to have come by https may change nothing", async () => {
