@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
+import { getTableName } from "drizzle-orm"
 
 import { AppError } from "../../errors.ts"
 import type { AwaitedDatabase, FoundDatabase } from "../contract/store.ts"
@@ -9,6 +10,7 @@ import { shownDatabase } from "../database-address.ts"
 import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
 import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
+import { TABLES } from "./schema.ts"
 
 /** How long a start waits for an unavailable server. */
 const START_MS = 30_000
@@ -17,6 +19,8 @@ const SAID_MS = 1000
 const OLDEST_SERVER = 15
 /** Connections for reads, and for the writes that no group takes. */
 const READERS = 4
+/** The SQLSTATE of a user who lacks a right. */
+const NO_RIGHT = "42501"
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
@@ -63,6 +67,10 @@ const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS ver
   (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
     - (SELECT sum(numbackends) FROM pg_stat_database))::int AS free`
 
+/** How many of some tables ($1) this user may not read or change. */
+const DENIED = `SELECT count(*)::int AS n FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY($1::text[])
+  AND EXISTS (SELECT FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) act WHERE NOT has_table_privilege(c.oid, act))`
+
 /** Connections that a server takes: for groups, for everything else, and two of a bell. */
 const CONNECTIONS = 1 + READERS + 2
 
@@ -87,6 +95,7 @@ export async function openPostgres(
   try {
     const free = await checkServer(writing, url).finally(() => clearTimeout(waiting))
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
+    await checkRights(writing)
     const askedMs = performance.now()
     const [row] = await writing.ask<{ id: string; era: number; alive: number | null; now: number }>(
       "SELECT id, resumed_id::float8 AS era, alive_at::float8 AS alive, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM history",
@@ -115,7 +124,7 @@ async function checkServer(link: PostgresConnections, url: string): Promise<numb
       throw FINAL.includes(stateOf(error)) || isOfTls(error) ? explained(error, url) : error
     })
     if (server?.read_only === "off") return server
-    throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: READ_ONLY })
+    throw serverError(READ_ONLY)
   }
   const { version, encoding, timeout, free } = await link.patiently(look, performance.now() + START_MS)
   if (version < OLDEST_SERVER) {
@@ -129,6 +138,16 @@ async function checkServer(link: PostgresConnections, url: string): Promise<numb
   }
   return free
 }
+
+/** @throws SQL.PostgresError if this user lacks a right, which otherwise the first write would find */
+async function checkRights(link: PostgresConnections): Promise<void> {
+  const [denied] = await link.ask<{ n: number }>(DENIED, [TABLES.map((table) => getTableName(table))])
+  if (denied && denied.n > 0) throw serverError(NO_RIGHT)
+}
+
+/** An error as the server would send it. */
+const serverError = (state: string): SQL.PostgresError =>
+  new SQL.PostgresError(`SQLSTATE ${state}`, { code: "ERR_POSTGRES_SERVER_ERROR", errno: state })
 
 /** How many migrations this binary knows. */
 function known(): number {
@@ -192,7 +211,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   "28000":
     "refuses the user; check the user in the URL and the server's pg_hba.conf, which may want ?sslmode=require",
   "3D000": "does not exist; create it with createdb, or name another with --database",
-  "42501": "may not be changed by this user; make the user its owner",
+  [NO_RIGHT]: "may not be changed by this user; make the user its owner",
   [READ_ONLY]:
     "takes no writes: it is a standby, or default_transaction_read_only is on for the database or the user",
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
@@ -201,7 +220,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** A pooler's answer to a startup parameter that it does not know. */
 const UNKNOWN_PARAMETER = "08P01"
 /** The SQLSTATEs of faults for which no start waits. */
-const FINAL = ["28P01", "28000", "3D000", "42501", UNKNOWN_PARAMETER]
+const FINAL = ["28P01", "28000", "3D000", NO_RIGHT, UNKNOWN_PARAMETER]
 /** The client's error for a server that accepts no encrypted connections. */
 const NO_TLS = "ERR_POSTGRES_TLS_NOT_AVAILABLE"
 

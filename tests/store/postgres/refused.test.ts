@@ -60,6 +60,12 @@ withPostgres("a role with three connections writes and reads all the same", asyn
   await client.unsafe("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO limited").simple()
   await client.unsafe("GRANT USAGE ON SCHEMA drizzle TO limited").simple()
   const limited = database.url.replace("fleet@", "limited@")
+  // A user who lacks one right is refused at the start, and not at the first write.
+  await run("REVOKE pg_write_all_data FROM limited")
+  await client.unsafe("GRANT ALL ON ALL TABLES IN SCHEMA public TO limited").simple()
+  await client.unsafe("REVOKE DELETE ON timers FROM limited")
+  await expect(PostgresStore.open(limited)).rejects.toThrow("may not be changed by this user; make")
+  await client.unsafe("GRANT DELETE ON timers TO limited")
   const store = await PostgresStore.open(limited)
   try {
     const id = await added(store)
