@@ -1,13 +1,19 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:error|exception|invalid|no such|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause. */
 const CONSEQUENCE =
   /^(?:conversion failed|error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
+/** Lines that only say how a program is called, where to read on, or that a program below it failed. */
+const HINT =
+  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |note: run with |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
+/** A Python program says with it that another program failed. */
+const FAILED_BELOW = /\bCalledProcessError\b/
 const EXCEPTION = /^[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
+const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
 const last = (lines: readonly string[], fits: RegExp): string | undefined =>
   lines.findLast((one) => fits.test(one))
@@ -24,22 +30,27 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
  * names one. Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
-  const lines = error
+  const all = error
     .replace(ENDED, "")
     .split(/\r\n|[\r\n\u2028\u2029]/)
     .map((one) => one.trimEnd())
     .filter((one) => one !== "")
-  const isPython = lines.some((one) => one.startsWith("Traceback (most recent call last)"))
+  const telling = all.filter((one) => !HINT.test(one))
+  const lines = telling.length > 0 ? telling : all
   const stack = lines.findIndex((one) => /^\s+at .*[:(]/.test(one))
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
-  const found = isPython
+  const exception = lines.some((one) => one.startsWith("Traceback (most recent call last)"))
     ? last(lines, EXCEPTION)
+    : undefined
+  const isAbove = exception !== undefined && !(isFfmpeg && FAILED_BELOW.test(exception))
+  const found = isAbove
+    ? exception
     : stack > 0
       ? lines[stack - 1]
       : isFfmpeg
         ? ofFfmpeg(lines)
         : last(lines, CAUSE)
-  return (found ?? lines.at(-1) ?? error).trim().replace(COMPONENT, "$1: ")
+  return (found ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
 }

@@ -57,6 +57,37 @@ test.each([
     "Error: 404 for https://example.test/a.png\ncleaning up\nbye",
     "Error: 404 for https://example.test/a.png",
   ],
+  [
+    "a wrong usage",
+    'track-studio: --total must be a number above 0, such as 212.5, not ""\nusage: track-studio run (more: track-studio run --help)',
+    'track-studio: --total must be a number above 0, such as 212.5, not ""',
+  ],
+  [
+    "a hint where to read on",
+    "cp: missing file operand\nTry 'cp --help' for more information.",
+    "cp: missing file operand",
+  ],
+  [
+    "a make around the command",
+    "blender: scene.blend not found\nmake: *** [Makefile:3: all] Error 1",
+    "blender: scene.blend not found",
+  ],
+  [
+    "a stream that is missing",
+    "Stream map '0:a' matches no streams.\nTo ignore this, add a trailing '?' to the map.",
+    "Stream map '0:a' matches no streams.",
+  ],
+  [
+    "a part of a component of ffmpeg",
+    "[libx264 @ 0x55] [Eval @ 0x7ffc] Undefined constant or missing '(' in 'abc'",
+    "libx264: Eval: Undefined constant or missing '(' in 'abc'",
+  ],
+  ["nothing but a hint", "usage: render FILE", "usage: render FILE"],
+  [
+    "a Python program around ffmpeg",
+    `[libx264 @ 0x55] height not divisible by 2 (853x481)\nConversion failed!\nTraceback (most recent call last):\n  File "a.py", line 3, in <module>\nsubprocess.CalledProcessError: Command '['ffmpeg']' returned non-zero exit status 187.`,
+    "libx264: height not divisible by 2 (853x481)",
+  ],
   ["words without a cause", "first\nsecond\n\n", "second"],
   ["one line", "No space left on device", "No space left on device"],
   ["nothing", "", ""],
