@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs"
-import { open } from "node:fs/promises"
+import { open, rm } from "node:fs/promises"
 
 /** A reserved file is written in pieces of this size. */
 const PIECE_BYTES = 64 * 1024
@@ -73,7 +73,9 @@ export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry:
  * requests do not wait.
  */
 export async function reserve(path: string, bytes: number): Promise<void> {
-  const file = await open(path, "w", 0o600)
+  // What a link leads to must not be written over.
+  await rm(path, { force: true })
+  const file = await open(path, "wx", 0o600)
   try {
     // Zeros would take no room on a file system that compresses.
     const piece = crypto.getRandomValues(new Uint8Array(PIECE_BYTES))

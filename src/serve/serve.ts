@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { resolve } from "node:path"
 
 import { wantsColour } from "../config/colour-and-motion.ts"
@@ -161,7 +161,9 @@ export async function serve(config: Config): Promise<void> {
 /** The error after the database was replaced. Call this when the database is closed. */
 function goneFrom(path: string): AppError {
   const rescued = `${path}.rescued`
-  const wayOut = existsSync(rescued) ? `what it held is in ${rescued}: put that in its place` : "put it back"
+  // There may be one of an earlier server, which is out of date.
+  const isOurs = (statSync(rescued, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= performance.timeOrigin
+  const wayOut = isOurs ? `what it held is in ${rescued}: put that in its place` : "put it back"
   return new AppError(
     "unavailable",
     `the database ${path} was replaced, moved or deleted while the server ran, or a file beside it that belongs to it; ${wayOut} and start again`,

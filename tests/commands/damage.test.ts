@@ -5,8 +5,10 @@ import {
   copyFileSync,
   mkdirSync,
   openSync,
+  readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -146,8 +148,14 @@ test("whatever stands beside a database and is no file is named, and the command
     copyFileSync(filled, database)
     expect(Bun.spawnSync(["mkfifo", `${database}${part}`]).exitCode).toBe(0)
     // A restore and a move lock what they write in the same way.
-    for (const open of [openDatabase, (path: string) => new Lock(path)])
-      expect(() => open(database)).toThrow(`${database}${part} is not a file`)
+    const opens = [openDatabase, (path: string) => new Lock(path)]
+    for (const open of opens) expect(() => open(database)).toThrow(`${database}${part} is not a file`)
+    rmSync(`${database}${part}`)
+    const other = join(folder.path, "other")
+    writeFileSync(other, "of somebody else")
+    symlinkSync(other, `${database}${part}`)
+    for (const open of opens) expect(() => open(database)).toThrow(`${database}${part} is not a file`)
+    expect(readFileSync(other, "utf8")).toBe("of somebody else")
   }
 })
 

@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
@@ -86,10 +87,12 @@ const BESIDE = ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]
 
 /**
  * Refuses anything beside the database that is not a file. SQLite would wait for the writer of a pipe, or say
- * that the disk is full, and root would make a device private.
+ * that the disk is full, root would make a device private, and what a link leads to would be written over.
  */
 function checkBeside(path: string): void {
-  const odd = BESIDE.find((part) => statSync(`${path}${part}`, { throwIfNoEntry: false })?.isFile() === false)
+  const odd = BESIDE.find(
+    (part) => lstatSync(`${path}${part}`, { throwIfNoEntry: false })?.isFile() === false,
+  )
   if (odd === undefined) return
   throw new AppError(
     "unavailable",

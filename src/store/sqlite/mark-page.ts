@@ -1,5 +1,15 @@
 import { type Database, SQLiteError } from "bun:sqlite"
-import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, readSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+} from "node:fs"
 
 import { isDamage } from "./fault-sentences.ts"
 import { textOfMark } from "./mark.ts"
@@ -56,6 +66,15 @@ class Log {
 
 /** The place in the first page that has the number of pages. */
 const SIZE_IN_PAGES = 28
+
+/** Gives the file or link at a path the first number behind its name that is free. */
+function setAside(path: string): void {
+  const isThere = (at: string): boolean => lstatSync(at, { throwIfNoEntry: false }) !== undefined
+  if (!isThere(path)) return
+  let number = 1
+  while (isThere(`${path}.${number}`)) number += 1
+  renameSync(path, `${path}.${number}`)
+}
 
 /**
  * The page of the database file that carries the mark. It is read without SQLite, which would use its cached
@@ -126,10 +145,14 @@ export class MarkPage {
     }
   }
 
-  /** Copies a file that has no name any more. @throws Error if that cannot be done */
+  /**
+   * Copies a file that has no name any more. What was rescued before gets a number behind its name.
+   * @throws Error if that cannot be done
+   */
   rescue(to: string): void {
     const { nlink, size } = fstatSync(this.#descriptor)
     if (nlink > 0 || size > RESCUED_BYTES) return
+    setAside(to)
     copyFileSync(`/proc/self/fd/${this.#descriptor}`, to, constants.COPYFILE_FICLONE)
     chmodSync(to, 0o600)
   }
