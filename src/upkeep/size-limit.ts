@@ -29,8 +29,8 @@ export interface SizeLimitOptions {
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /**
-   * Called after each turn: whether the limit is near, and whether it is reached and nothing more can be
-   * removed.
+   * Called after each turn, and after each step in which room was made: whether the limit is near, and
+   * whether it is reached and nothing more can be removed.
    */
   readonly onLook: (isNear: boolean, isFull: boolean) => void
   /** Receives errors; the next turn tries again. */
@@ -68,11 +68,13 @@ export class SizeLimit extends Repeating {
     while (isDue && used > NEAR * mostBytes && !this.isStopped) {
       const [before, startedMs] = [used, performance.now()]
       if (!(await this.#makeRoom())) break
+      onLook(true, false)
       used = await this.#used()
       // If as much is written as is removed, there is no time to rest.
       if (used < before) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
-    onLook(used > NEAR * mostBytes, used >= mostBytes)
+    // A turn that was ended early does not know whether more could be removed.
+    if (!this.isStopped) onLook(used > NEAR * mostBytes, used >= mostBytes)
   }
 
   /** The bytes in use. Pages that stand in the log as well are counted once. */

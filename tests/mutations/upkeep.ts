@@ -186,6 +186,11 @@ export const UPKEEP: readonly Mistake[] = [
         "isDue && used > NEAR * mostBytes",
         "isDue && used >= mostBytes",
       ],
+      [
+        "a stop reports a database as full in which room was being made",
+        "if (!this.isStopped) onLook(",
+        "onLook(",
+      ],
       ["room is made without rest", "if (used < before) await", "if (used < 0) await"],
     ],
   ),

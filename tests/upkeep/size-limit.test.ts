@@ -35,10 +35,14 @@ function limited() {
   const room = new DatabaseRoom()
   const looks: (readonly [boolean, boolean])[] = []
   const restsMs: number[] = []
+  const resting = { during: async (): Promise<void> => undefined }
   const space = new SizeLimit(store.upkeep, store, bus, {
     mostBytes: 2_000_000,
     now,
-    sleep: async (ms) => void restsMs.push(ms),
+    sleep(ms) {
+      restsMs.push(ms)
+      return resting.during()
+    },
     onLook(isNear, isFull) {
       room.isFull = isFull
       looks.push([isNear, isFull])
@@ -53,6 +57,7 @@ function limited() {
     space,
     looks,
     restsMs,
+    resting,
     /** A finished item with this many reports of 8 kB. */
     async rendered(reports: number): Promise<number> {
       const id = await added(store)
@@ -114,6 +119,17 @@ test("a clock that is far ahead makes no room of what is young", async () => {
   await pass(store, 24)
   await space.turn()
   expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, [true, true]])
+})
+
+test("while room is made the limit is near and not reached, and a stop on the way reports nothing", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks, resting } = kit
+  await kit.rendered(400)
+  clock.nowMs += 2 * DAY_MS
+  await pass(store, 25)
+  resting.during = () => space.stop()
+  await space.turn()
+  expect(looks).toEqual([[true, false]])
 })
 
 /** When the lease of an item runs out. */
