@@ -15,7 +15,7 @@ import { needsOf as keyOf } from "../sqlite/first-fitting.ts"
 import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
-import { StatementError } from "./faults.ts"
+import { isConnectionLost, StatementError } from "./faults.ts"
 import { type OpeningOptions, openPostgres } from "./open.ts"
 import { unlimited } from "./pool-settings.ts"
 import {
@@ -114,17 +114,24 @@ async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => P
   const opened = await openPostgres(url, { onDoubt: () => undefined, onWaiting })
   await Promise.all([opened.writing.close(), opened.reading.close()])
   const client = unlimited(url, "track-studio move")
+  let isToCommit = false
   try {
     return await client.begin(async (tx) => {
       // A server that starts in the meantime must not read which history it serves.
       await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
       await checkUnused(tx, url)
-      return work(tx)
+      const result = await work(tx)
+      isToCommit = true
+      return result
     })
   } catch (error) {
     if (error instanceof AppError) throw error
     const cause = new StatementError(error)
-    const message = `the move failed, and nothing was changed in ${shownDatabase(url)}: ${cause.message}`
+    const database = shownDatabase(url)
+    const message =
+      isToCommit && isConnectionLost(error)
+        ? `the connection to ${database} was lost as the move ended, so it is not known whether everything or nothing was moved; repeat it: it is refused as not empty if everything was`
+        : `the move failed, and nothing was changed in ${database}: ${cause.message}`
     throw new AppError("unavailable", message, { cause })
   } finally {
     await client.close({ timeout: 0 })

@@ -141,6 +141,30 @@ test.skipIf(whyNoPostgres !== undefined)(
 )
 
 test.skipIf(whyNoPostgres !== undefined)(
+  "a move whose last answer is lost says that its outcome is not known",
+  async () => {
+    using folder = temporaryFolder()
+    await using database = await emptyDatabase()
+    using proxy = new Proxy((await postgres()).port)
+    const url = new URL(database.url)
+    url.port = `${proxy.port}`
+    const file = join(folder.path, "queue.db")
+    const before = new SqliteStore(file)
+    await added(before)
+    await before.close()
+    for (const [text, fate, said] of [
+      ["setval", "cut", "nothing was changed"],
+      ["COMMIT", "cut after", "not known whether everything or nothing was moved"],
+    ] as const) {
+      proxy.decide = (bytes) => (bytes.includes(text) ? fate : "pass")
+      await expect(moveUp(file, url.href)).rejects.toThrow(said)
+    }
+    proxy.decide = () => "pass"
+    await expect(moveUp(file, url.href)).rejects.toThrow("is not empty")
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
   "a server that starts while a move is under way serves what was moved",
   async () => {
     using folder = temporaryFolder()
