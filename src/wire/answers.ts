@@ -1,13 +1,13 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
-import { count, OrNull, Time } from "../item/schema-parts.ts"
+import { about, count, OrNull, Time } from "../item/schema-parts.ts"
 import { DeliveryStatus, Notice } from "../item/webhook-notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
-const LeaseEnd = Type.String({ format: "date-time", description: "when the lease runs out unless renewed" })
+const LeaseEnd = about(Time, "when the lease runs out unless renewed")
 const message = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
 /** One stored update, with its event ID. */
 export const Update = Type.Object({
@@ -45,7 +45,7 @@ const seconds = (description: string) => OrNull(Type.Number({ minimum: 0, descri
 
 /** The items that finished since a moment. */
 export const FinishedSince = Type.Object({
-  since: Type.String({ format: "date-time", description: "items that finished at this time or later count" }),
+  since: about(Time, "items that finished at this time or later count"),
   completed: count("completed items"),
   failed: count("items that failed for good"),
   cancelled: count("cancelled items"),
@@ -293,7 +293,7 @@ export const DeliveriesPage = Type.Object({
       next_attempt_at: OrNull(Time, "when it is tried next; null once it is finished"),
       answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null without an answer"),
       error: Type.String({ description: "why the last attempt failed; empty if it did not" }),
-      created_at: Type.String({ format: "date-time", description: "when the delivery was decided" }),
+      created_at: about(Time, "when the delivery was decided"),
       finished_at: OrNull(Time, "when it succeeded or was given up; null until then"),
       webhook: Type.String({ description: "stands for the URL" }),
       url: Type.String({ description: "the URL, without the part that may be a secret" }),
@@ -335,7 +335,7 @@ export const StreamLine = Type.Union([
 /** A ticket as it is given out. */
 export const NewTicket = Type.Object({
   ticket: Type.String({ description: "to be sent as `ticket` in the query of the path" }),
-  expires_at: Type.String({ format: "date-time", description: "when it expires, used or not" }),
+  expires_at: about(Time, "when it expires, used or not"),
 })
 export type NewTicket = Static<typeof NewTicket>
 

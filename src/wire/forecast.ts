@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { QueueItem } from "../item/item.ts"
-import { about, count } from "../item/schema-parts.ts"
+import { about, count, Time } from "../item/schema-parts.ts"
 
 const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
 
@@ -49,7 +49,7 @@ export const Kinds = Type.Object({
       look: Type.String({ description: "what the work looks like: its number of steps, and the first one" }),
       runs: count("how many runs are remembered, the newest"),
       seconds: Type.Number({ minimum: 0, description: "how long they took on average, in tenths" }),
-      ended_at: Type.String({ format: "date-time", description: "when the newest one ended" }),
+      ended_at: about(Time, "when the newest one ended"),
     }),
     { description: "the one with the newest run first" },
   ),

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { Status } from "../item/item.ts"
+import { OrNull, Time } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
@@ -76,9 +77,7 @@ export const Shutdown = Type.Object(
 export const QueueState = Type.Object(
   {
     ...event("queue"),
-    paused_at: Type.Union([Type.String({ format: "date-time" }), Type.Null()], {
-      description: "since when workers get no items; null if they do",
-    }),
+    paused_at: OrNull(Time, "since when workers get no items; null if they do"),
   },
   { title: "queue: on streams of all items alone" },
 )

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { DEGRADED, type Reason } from "../health.ts"
-import { count, OrNull } from "../item/schema-parts.ts"
+import { about, count, OrNull, Time } from "../item/schema-parts.ts"
 
 const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
 
@@ -16,7 +16,7 @@ export const StreamSeen = Type.Object({
     description:
       "what `User-Agent` says: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other` or `unknown`",
   }),
-  since: Type.String({ format: "date-time", description: "when it was opened" }),
+  since: about(Time, "when it was opened"),
   /** The last event ID that it has examined. */
   last_event_id: EventId,
   lag: count("how many updates of the history it has still to examine"),
@@ -32,8 +32,8 @@ const ServerSeen = Type.Object({
   /** The version of its program. */
   version: Type.String(),
   address: Type.String({ description: "where it listens" }),
-  since: Type.String({ format: "date-time", description: "when it was started" }),
-  seen_at: Type.String({ format: "date-time", description: "when it was last seen" }),
+  since: about(Time, "when it was started"),
+  seen_at: about(Time, "when it was last seen"),
   streams: count("open streams on it, then"),
 })
 export type ServerSeen = Static<typeof ServerSeen>
@@ -41,7 +41,7 @@ export type ServerSeen = Static<typeof ServerSeen>
 /** The figures of the streams. */
 export const Stats = Type.Object({
   connected_clients: count("open streams of every kind; with `all=true` those of all servers"),
-  timestamp: Type.String({ format: "date-time", description: "the server's time" }),
+  timestamp: about(Time, "the server's time"),
   /** Open streams by what they show. */
   streams: Type.Object({ global: count("of all items"), item: count("of one item each") }),
   /** The history that is kept. */
@@ -94,10 +94,7 @@ export const Health = Type.Object({
   commit: Type.String({ description: "that it was built from; `unknown` if it runs from source" }),
   uptime_seconds: count("seconds since the server started"),
   retention_begins_at: Type.Optional(
-    Type.String({
-      format: "date-time",
-      description: "when removing old updates begins; only on a database of an older version, until then",
-    }),
+    about(Time, "when removing old updates begins; only on a database of an older version, until then"),
   ),
 })
 
@@ -113,7 +110,7 @@ export const Readiness = Type.Object({
       /** The name of the reason, as in `/health`. */
       reason: Reasons,
       unready: Type.Boolean({ description: "whether the server is not ready while this holds" }),
-      since: Type.String({ format: "date-time", description: "since when it holds" }),
+      since: about(Time, "since when it holds"),
       about: Type.String({ description: "what it means, as a sentence" }),
       detail: Type.String({ description: "what is known beside, such as SQLite's code; may be empty" }),
     }),
