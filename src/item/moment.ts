@@ -32,5 +32,9 @@ export const momentOf = ({ now, steadyMs }: Clock): Moment => ({
   steadyMs: steadyMs(),
 })
 
+/** A time of the machine's clock on the steady one, which later jumps do not move. */
+export const steadyOf = (time: string | null, moment: Moment): number | null =>
+  time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
+
 /** The machine's time `ms` milliseconds after a moment, RFC 3339 UTC. */
 export const later = ({ time }: Moment, ms: number): string => new Date(Date.parse(time) + ms).toISOString()

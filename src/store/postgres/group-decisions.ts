@@ -1,11 +1,12 @@
-import { AppError, unknownItem } from "../../errors.ts"
+import { unknownItem } from "../../errors.ts"
 import type { KeptRun } from "../../item/estimate/earlier-run.ts"
 import type { Draft, QueueItem, Status } from "../../item/item.ts"
-import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
+import { type Clock, momentOf, steadyOf } from "../../item/moment.ts"
 import { isWaiting } from "../../item/moves.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Idempotency } from "../contract/items.ts"
+import { keptAnswer } from "../row-parts.ts"
 
 /** A row as it was read. */
 export interface KnownRow {
@@ -68,10 +69,6 @@ export interface Decision<T> {
   /** The IDs of the new items on which it depends. */
   readonly added: ReadonlySet<number>
 }
-
-/** A time of the database's clock on the steady one. */
-const steadyOf = (time: string | null, moment: Moment): number | null =>
-  time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
 
 /** Everything that one group of writes has read and decided. Each decision is based on the ones before it. */
 export class GroupDecisions {
@@ -226,13 +223,10 @@ export class GroupDecisions {
     this.said.push({ queue_id, song_id, status, data: encodeUpdate(change) })
   }
 
-  #answered({ key, digest }: Idempotency): QueueItem | undefined {
-    const kept = this.answers.get(key) ?? this.keys.find((one) => one.key === key)
+  #answered(asked: Idempotency): QueueItem | undefined {
+    const kept = this.answers.get(asked.key) ?? this.keys.find(({ key }) => key === asked.key)
     if (!kept) return undefined
-    if (kept.digest !== digest) {
-      throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
-    }
-    const item: QueueItem = JSON.parse(kept.answer)
+    const item = keptAnswer(asked, kept)
     // The item was added by this group, so the answer is valid only if that item is stored.
     if (this.adds.some(({ item: { id } }) => id === item.id)) this.#added.add(item.id)
     return item

@@ -16,6 +16,10 @@ const updateColumns = getTableColumns(updates)
 /** The newest event ID, as SQL. */
 export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
 
+/** The name of the history; empty if the database has none. */
+export const historyIdOf = (client: Database): string =>
+  client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
+
 /** Statements that read updates. */
 function updateStatements(client: Database) {
   const db = drizzle(client)
@@ -87,7 +91,7 @@ export class SqliteHistory implements History {
   constructor(client: Database) {
     this.#updates = updateStatements(client)
     this.#ids = idStatements(client)
-    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
+    this.historyId = historyIdOf(client)
   }
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
+import { historyIdOf } from "./history.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
 
 type Row = Record<string, string | number | null>
@@ -46,10 +47,6 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
   const query = client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?")
   return query.get(table)?.seq ?? 0
 }
-
-/** The name of the history of a database. */
-export const historyIdOf = (client: Database): string =>
-  client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
 /** An update as it is stored in a database. */
 interface Newest {

@@ -59,7 +59,7 @@ function isLog(path: string): boolean {
 }
 
 /** Whether an error means that a file is not a complete database, or not one of ours. */
-const isDamage = (error: unknown): boolean =>
+const isUnusable = (error: unknown): boolean =>
   error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
 
 const refuse = (message: string, path: string): never => {
@@ -153,7 +153,7 @@ export class Lock implements Disposable {
       this.#memory()
       return true
     } catch (error) {
-      if (isDamage(error)) return false
+      if (isUnusable(error)) return false
       throw error
     }
   }

@@ -8,15 +8,9 @@ import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
+import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
-import {
-  historyIdOf,
-  keepDeliveries,
-  keepTokens,
-  newestOf,
-  type Present,
-  presentOf,
-} from "./kept-by-restore.ts"
+import { keepDeliveries, keepTokens, newestOf, type Present, presentOf } from "./kept-by-restore.ts"
 import { Lock } from "./lock.ts"
 import { SqliteStore } from "./sqlite.ts"
 

@@ -4,7 +4,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError, unknownItem } from "../../errors.ts"
 import { hasGrown } from "../../item/estimate/trace.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
-import { type Clock, type Moment, momentOf, systemClock } from "../../item/moment.ts"
+import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import { NewestMap } from "../../newest-map.ts"
@@ -14,7 +14,7 @@ import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
-import { RECENT_ITEMS, storedOf } from "../row-parts.ts"
+import { keptAnswer, RECENT_ITEMS, storedOf } from "../row-parts.ts"
 import { SqliteAccess } from "./access.ts"
 import { deleted_at, isReport } from "./columns.ts"
 import { DatabaseFile } from "./database-file.ts"
@@ -377,19 +377,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#writes.writeItem.run({ item, work, rest: { last_update_id, available_ms, deleted_at } })
   }
 
-  #answered({ key, digest }: Idempotency): QueueItem | undefined {
+  #answered(asked: Idempotency): QueueItem | undefined {
     const oldest = new Date(this.clock.now() - IDEMPOTENCY_MS).toISOString()
     this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()
-    const row = this.#db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, key)).get()
-    if (!row) return undefined
-    if (row.digest !== digest) {
-      throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
-    }
-    const answer: QueueItem = JSON.parse(row.answer)
-    return answer
+    const row = this.#db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, asked.key)).get()
+    return row && keptAnswer(asked, row)
   }
 }
-
-/** A time of the machine's clock, converted to the steady clock, which later jumps do not move. */
-const steadyOf = (time: string | null, moment: Moment): number | null =>
-  time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
