@@ -12,6 +12,7 @@ import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
 import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"
 import { needsOf as keyOf } from "../sqlite/first-fitting.ts"
+import { lastNumber, setLastNumber } from "../sqlite/last-numbers.ts"
 import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
@@ -138,10 +139,6 @@ async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => P
   }
 }
 
-const sequenceOf = (client: Database, table: string): number =>
-  client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?").get(table)?.seq ??
-  0
-
 /** The rows of a table of SQLite, page by page. */
 function* pagesOf(client: Database, name: string, names: readonly string[]): Generator<Row[]> {
   const query = client.query<Row & { rowid_: number }, [number, number]>(
@@ -204,9 +201,9 @@ export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): 
       await tx.unsafe("ALTER TABLE queue_items ENABLE TRIGGER queue_items_counted")
       await tx.unsafe("DELETE FROM history")
       await fill(tx, client, history)
-      await tx.unsafe("UPDATE history SET floor = $1", [sequenceOf(client, "updates")])
+      await tx.unsafe("UPDATE history SET floor = $1", [lastNumber(client, "updates")])
       for (const [table, sequence] of Object.entries(NUMBERED)) {
-        const last = sequenceOf(client, table)
+        const last = lastNumber(client, table)
         await tx.unsafe(`SELECT setval('${sequence}', $1, $2)`, [Math.max(1, last), last > 0])
       }
       return { items: counts.get("queue_items") ?? 0, updates: counts.get("updates") ?? 0 }
@@ -242,11 +239,6 @@ async function empty(tx: SQL, client: Database, table: PgTable): Promise<number>
   return count
 }
 
-function setSequence(client: Database, table: string, last: number): void {
-  client.query("DELETE FROM sqlite_sequence WHERE name = ?").run(table)
-  client.query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)").run(table, last)
-}
-
 /** Moves a PostgreSQL database into a SQLite file that nobody else knows. */
 async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promise<Moved> {
   const { client, lock } = openDatabase(copy)
@@ -263,12 +255,12 @@ async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promi
         const [row]: { last: number }[] = await tx.unsafe(
           `SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END::float8 AS last FROM ${sequence}`,
         )
-        setSequence(client, table, row?.last ?? 0)
+        setLastNumber(client, table, row?.last ?? 0)
       }
       // By this mark the next server recognises that the file was there before.
       client.query("UPDATE history SET mark = ?").run(mark)
       const [head]: { id: number }[] = await tx.unsafe("SELECT (take_turn())::float8 AS id")
-      setSequence(client, "updates", head?.id ?? 0)
+      setLastNumber(client, "updates", head?.id ?? 0)
       client.run("COMMIT")
       // From here on only the file is the database.
       const log = client.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get()

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite"
 
-import { type Present, sequence } from "./kept-by-restore.ts"
+import type { Present } from "./kept-by-restore.ts"
+import { lastNumber, setLastNumber } from "./last-numbers.ts"
 
 /**
  * If the present database is gone or cannot be read, new IDs begin this far above those of the backup. The
@@ -27,7 +28,7 @@ export function idsAfterRestore(
   present: Present | null,
   isReplaced: boolean,
 ): IdsAfterRestore {
-  const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
+  const [lastUpdate, lastItem] = [lastNumber(client, "updates"), lastNumber(client, "queue_items")]
   const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0
   return {
     lastUpdate,
@@ -36,19 +37,10 @@ export function idsAfterRestore(
   }
 }
 
-function setSequence(client: Database, table: "updates" | "queue_items", value: number): void {
-  client.query("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(value, table)
-  client
-    .query(
-      "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
-    )
-    .run(table, value)
-}
-
 /** Lets new event IDs and item IDs begin above the given ones. */
 export function raiseIds(client: Database, { resumed, item }: IdsAfterRestore): void {
   // One event ID is left out. A reader that is at the old newest ID has seen updates that are lost; a reader
   // at the new one has not.
-  setSequence(client, "updates", resumed + 1)
-  setSequence(client, "queue_items", item)
+  setLastNumber(client, "updates", resumed + 1)
+  setLastNumber(client, "queue_items", item)
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 import { AppError } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
 import { historyIdOf } from "./history.ts"
+import { lastNumber } from "./last-numbers.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
 
 type Row = Record<string, string | number | null>
@@ -42,12 +43,6 @@ export interface RestoreNames {
   readonly time: string
 }
 
-/** The highest number that a table gave. */
-export function sequence(client: Database, table: "updates" | "queue_items"): number {
-  const query = client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?")
-  return query.get(table)?.seq ?? 0
-}
-
 /** An update as it is stored in a database. */
 interface Newest {
   readonly id: number
@@ -82,8 +77,8 @@ export function presentOf(path: string, newest: Newest | null): Present | null {
     return {
       historyId: historyIdOf(client),
       hasNewest: newest !== null && same.get(newest.id, newest.data) !== null,
-      updateId: sequence(client, "updates"),
-      itemId: sequence(client, "queue_items"),
+      updateId: lastNumber(client, "updates"),
+      itemId: lastNumber(client, "queue_items"),
       tokens: all("tokens"),
       deliveries: all("deliveries"),
       webhooks: client.query<{ url: string; cursor: number }, []>("SELECT url, cursor FROM webhooks").all(),
