@@ -65,7 +65,10 @@ export function columnsFor(columns: number, { name: longest, left: lefts, step, 
   const shown = { name, left, detail: detail ?? "time" }
   const wanted = Math.max(least, Math.min(MAX_BAR, Math.round(columns * 0.25)))
   if (said === 0 || spare < Math.min(said, LEAST_REST)) {
-    return { ...shown, bar: least === 0 ? 0 : Math.min(wanted, least + Math.max(0, free)), rest: 0 }
+    const bar = least === 0 ? 0 : Math.min(wanted, least + Math.max(0, free))
+    // What is left over belongs to the name; the last column of a terminal stays empty.
+    const unused = Math.max(0, free - (bar - least) - 1)
+    return { ...shown, name: Math.min(longest, name + unused), bar, rest: 0 }
   }
   const grown = Math.max(0, Math.min(wanted - least, spare - WISHED_REST))
   const bar = least === 0 ? 0 : least + grown

@@ -218,6 +218,16 @@ test("no line is wider than the terminal, and there are fewer than it has, whate
   }
 })
 
+test("a name gets the columns that nothing else needs", () => {
+  const title = "The very long and winding road that leads to your door"
+  const nameAt = (columns: number, more = {}): string | undefined =>
+    drawn(boardOf(update(1, { title, ...more })), { columns })[0]?.split(/ {2,}/)[0]
+  expect(nameAt(40)).toBe("#1 The very long and…")
+  expect(nameAt(100)).toBe(`#1 ${title}`)
+  // The time left goes before the name.
+  expect(nameAt(60, { eta_seconds: 128 })).toMatch(/^#1 The very long.*…$/)
+})
+
 const pace = { media: { out_time: 10, total: 40, fps: 24, speed: 1.2 } }
 const foreseen = { time_progress: 41.3, eta_seconds: 128, eta_low_seconds: 104, eta_high_seconds: 166 }
 const long = { title: "Midnight at the Observatory (Extended Orchestral Version)" }
