@@ -13,6 +13,8 @@ const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
 const MOST_WORDS = 200
 /** A figure that is not a time, a date or a name, and that has no colon behind it: "Pass 2:" is a name. */
 const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
+/** A count this near before a percentage, as in "1/3: 45%", may be around it. */
+const CLOSE = 3
 const HEAD = /^\[ ?\d+ ?%\]/
 
 /** A percentage of a line, with the counts around it. */
@@ -42,16 +44,6 @@ const partOf = (counts: readonly Count[], { fraction }: Percent): number =>
   counts.reduceRight((inner, count) => (begunOf(count) + inner) / count.total, fraction)
 
 /**
- * Until it is known whether a percentage belongs to the step at the head of its line, the lower of both
- * values is used.
- */
-function leastOf(counts: readonly Count[], percent: Percent): number {
-  const [head] = counts
-  const isStep = counts.length === 1 && head?.isHead
-  return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
-}
-
-/**
  * The words before a percentage, which distinguish a bar. For a step in brackets at the head of a line, they
  * are different for each step.
  */
@@ -73,6 +65,8 @@ export class CountsAndPercentages {
   readonly #nested = new Set<string>()
   /** The kinds of lines whose percentage began again when their count went up. */
   readonly #enclosed = new Set<string>()
+  /** The kinds of lines whose percentage stands directly behind a count that disagrees with it. */
+  readonly #behind = new Set<string>()
   readonly #last = new Map<string, Pair>()
 
   /** The progress that a line shows. */
@@ -88,7 +82,7 @@ export class CountsAndPercentages {
     const told = outermost ?? beside
     return {
       key: total === undefined ? label : `${label}/${total}`,
-      fraction: around.length > 0 ? partOf(around, percent) : leastOf(counts, percent),
+      fraction: around.length > 0 ? partOf(around, percent) : this.#least(label, percent, counts),
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
@@ -114,6 +108,19 @@ export class CountsAndPercentages {
     if (!isNext || !hasEnded || before.fraction <= fraction || this.#nested.has(label)) return false
     this.#enclosed.add(label)
     return true
+  }
+
+  /**
+   * Until it is known whether a percentage belongs to the step at the head of its line, or to the count directly
+   * before it, the lower of both values is used.
+   */
+  #least(label: string, percent: Percent, counts: readonly Count[]): number {
+    const [count] = counts
+    if (!count || counts.length > 1) return percent.fraction
+    const isBefore = percent.at > count.end && percent.at - count.end <= CLOSE
+    if (isBefore && !isOf(count, percent) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
+    const isStep = count.isHead || this.#behind.has(label)
+    return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
   }
 
   /**

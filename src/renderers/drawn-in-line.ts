@@ -76,7 +76,8 @@ export const shapeOf = (text: string): string =>
     .trim()
 
 /** The time at the head of a log's line, with its zone. */
-const TIMESTAMP = /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]+ ?(?:[+-]\d\d:?\d\d|Z)?\]?/
+const TIMESTAMP =
+  /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]+ ?(?:[+-]\d\d:?\d\d|Z)?\]?|[A-Z][a-z]{2} \d\d? \d\d:\d\d:\d\d \d{4}/
 const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 
 /** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */

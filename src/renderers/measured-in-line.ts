@@ -15,7 +15,7 @@ const MEASURED = [
 const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
-const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|is|at)? ?$"
+const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is|at)? ?$"
 /**
  * The size of a file and its part of another, "predicted size 12.3 MB (45%)" or "12 MB => 45%", or what stands behind a
  * folder's name.
@@ -49,7 +49,7 @@ const COUNTED_BEFORE = new RegExp(
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas)\b(?![.\-_]\w)/iu
 
 /** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>

@@ -12,10 +12,13 @@ export interface Percent {
   readonly isMeasured: boolean
 }
 
-const ANY = /\d ?%(?![\w%])/gu
+/** "1.67%/s" is a rate. */
+const ANY = /\d ?%(?![\w%]|\/s)/gu
+/** What stands in brackets at the head of a line is its progress, whatever is measured behind it. */
+const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
-const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
+const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
 const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
 const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
@@ -28,7 +31,11 @@ const ROUNDING = 0.02
 
 /** How many percentages a line has. */
 export const percentagesIn = (text: string): number =>
-  text.includes("%") ? (text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0) : 0
+  HEAD.test(text)
+    ? 1
+    : text.includes("%")
+      ? (text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0)
+      : 0
 
 /** The one percentage of a line: "45 %", "45,5 %", "progress: 45", "12.3/45.6 MB"; undefined if there is none. */
 export function percentIn(text: string): Percent | undefined {
@@ -37,7 +44,8 @@ export function percentIn(text: string): Percent | undefined {
     : (WORD.exec(text) ?? IN_WORDS.exec(text))
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
-    const isPercentage = value <= 100 && (percent[0].includes("%") || value > 1 || !percent[1]?.includes("."))
+    const isPercentage =
+      value <= 100 && (percent[0].includes("%") || value > 1 || value === 0 || !percent[1]?.includes("."))
     // "progress: 0.45" may be a fraction as well as a percentage, and "progress: 1.0" then is the end.
     return isPercentage ? namedByBytes(found(text, percent, value / 100), text) : undefined
   }

@@ -6,7 +6,7 @@ const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\
  */
 const USUALLY = new RegExp(
   [
-    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|reading|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
+    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|prepar(?:ed|ing)|installing|upgrading|loaded|reading|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
     "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
     "\\bbuilding dependency tree",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
@@ -21,9 +21,10 @@ const WORK =
   /render|encod|export|convert|upload|process|mix|mux|composit|generat|sampling|scaling|interpolat|denois|transcri|separat|stitch|concat/i
 /** A line that names what the bar below it fetches or installs. */
 const ANNOUNCES =
-  /(?:^\s*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing to unpack|setting up|get:\d+)\b|saving to: )/iu
+  /(?:^(?:\p{Cc}\[[\d;?]*[a-z]|[^\p{L}\p{N}[(])*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing (?:to unpack|packages)|setting up|get:\d+)\b|saving to: )/iu
 /** A bar of bytes, or that of apt. */
 const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]/i
+const WORD = /\p{L}{2}/u
 /** A step of a script, which may install something. */
 const STEP = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))(?!.*%)/
 
@@ -34,7 +35,7 @@ export class Preparation {
   /** Reads a line. `hasFigures` is whether the line itself may show progress. */
   hear(line: string, hasFigures: boolean): void {
     const announces = ANNOUNCES.test(line)
-    if (announces || !hasFigures) this.#isAnnounced = announces
+    if (announces || (!hasFigures && WORD.test(line))) this.#isAnnounced = announces
   }
 
   /** Whether the figures of a line are not progress of the work. */

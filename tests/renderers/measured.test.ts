@@ -52,6 +52,8 @@ describe("a measured value is no progress, even if it grows", () => {
     ["mémoire : ", " %"],
     ["frame 12 (realtime ", "%)"],
     ["clipped samples ", "%"],
+    ["GPU[||||||||    ", "%]"],
+    ["Waiting for rollout: ", " of 64 updated replicas"],
     ["denoise strength ", "%"],
     ["/srv: ", ".0 GB / 100 GB"],
     ["Stream size            : 3.12 MiB (", "%)"],

@@ -55,6 +55,22 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
         `\u001b7\u001b[24;0f\u001b[42mProgress: [ ${n * 10}%]\u001b[49m [${"#".repeat(n)}.....] \u001b8Unpacking a${n} (2:0.163) ...\n`,
     ),
   ],
+  [
+    "packages are prepared, and fetched",
+    each(
+      TENTHS,
+      (n) =>
+        `\u001b[2K⠙ Preparing packages... (${n}/12)\rtorch ${"-".repeat(20)} ${n * 70}.0 MiB/700.0 MiB\r`,
+    ),
+  ],
+  [
+    "packages are unpacked below a bar",
+    each(
+      TENTHS,
+      (n) =>
+        `Unpacking a${n} (2:0.163) ...\n\u001b7\u001b[24;0f\u001b[42mProgress: [ ${n * 10}%]\u001b[49m [${"#".repeat(n)}.....] \u001b8\n`,
+    ),
+  ],
   ["shaders are initialised", each(TENTHS, (n) => `\rInitializing shaders ${n * 10}%`)],
   ["pictures are read", each(TENTHS, (n) => `\rReading camera ${n}0/100`)],
   [
