@@ -83,17 +83,17 @@ const THIS_PROCESS = 0
 const LIMIT_OF_LOCKS = 10
 
 /**
- * Runs `run` while this process has another limit of file locks; the processes that it starts keep that
- * limit. If the limit cannot be set, it stays as it is.
+ * Runs `run` while this process has another limit of file locks, made from the one that it has; the processes that it
+ * starts keep that limit. If the limit cannot be set, it stays as it is.
  */
-export function withLockLimit<T>(limit: bigint, run: () => T): T {
+export function withLockLimit<T>(limitOf: (own: bigint) => bigint, run: () => T): T {
   const before = new BigUint64Array(2)
   const set = (soft: bigint): void => {
     const [, hard = soft] = before
     libc()?.prlimit(THIS_PROCESS, LIMIT_OF_LOCKS, ptr(new BigUint64Array([soft, hard])), null)
   }
   if (libc()?.prlimit(THIS_PROCESS, LIMIT_OF_LOCKS, null, ptr(before)) !== 0) return run()
-  set(limit)
+  set(limitOf(before[0] ?? 0n))
   try {
     return run()
   } finally {

@@ -30,7 +30,7 @@ marked() {
   set --
   for command in $commands; do
     brand=\${command#*:}
-    set -- "$@" -e "^Max file locks  *\${brand%%:*} "
+    set -- "$@" -e "^Max file locks  *[0-9]*\${brand%%:*}[0-9]* "
   done
   grep -ls "$@" /proc/[0-9]*/limits
 }

@@ -146,6 +146,20 @@ describe("a kill without warning", () => {
     await gone(seconds)
   })
 
+  test("of work ends what the command of a run inside its script left behind", async () => {
+    await using own = await start()
+    const seconds = mark()
+    await own.add({ song_id: 1 })
+    // The inner command ends by itself, because nobody reads what it prints any more.
+    const command = `setsid --fork env -i sleep ${seconds} </dev/null >/dev/null 2>&1; while echo line; do sleep 0.05; done`
+    const exec = [...PROGRAM, "run", "--", "bash", "-c", `'${command}'`].join(" ")
+    await using worker = studio(own, ["work", "--exec", exec])
+    await worker.prints("line")
+    while (running(seconds).length === 0) await Bun.sleep(10)
+    worker.kill("SIGKILL")
+    await gone(seconds)
+  })
+
   test("of a run inside a worker's script ends its own command, and not the script", async () => {
     await using own = await start()
     const seconds = mark()
