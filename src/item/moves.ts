@@ -49,12 +49,9 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
       return {
         attempt: item.attempt + 1,
         started_at: now,
-        completed_at: null,
         available_at: null,
-        outcome: null,
         error_message: "",
         worker: "",
-        cancel_requested_at: null,
         ...BEGINNING,
       }
     case "completed":
