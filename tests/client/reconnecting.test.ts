@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { EventParser } from "../../src/client/event-parser.ts"
 import { connected, newConnections, type Offline, type Understood } from "../../src/client/reconnecting.ts"
 import { ServerError } from "../../src/client/requests.ts"
 
@@ -106,6 +107,24 @@ test("when the network is back, the next connection is opened at once, and no er
     ["one", "two"],
     [undefined, "7"],
   ])
+})
+
+test("an event has the ID that came with it, and no other one", () => {
+  const bytes = new TextEncoder().encode("id: 7\ndata: one\n\ndata: two\n\n")
+  expect([...new EventParser().feed(bytes)]).toEqual([
+    { id: "7", event: "message", data: "one" },
+    { event: "message", data: "two" },
+  ])
+})
+
+test("what an event says of the end of its connection is the reason of that end", async () => {
+  const answer = (): Response => streamOf("retry: 0\n\ndata: stops\n\ndata: one\n\n")
+  const read = (data: string): Understood<string> => ({
+    said: data,
+    ...(data === "stops" && { reason: "the server is shutting down" }),
+  })
+  const { offline } = await played([answer], read)
+  expect(offline.map(({ reason }) => reason)).toEqual(["the server is shutting down"])
 })
 
 test("an event may end the stream, and what comes after it is not read", async () => {

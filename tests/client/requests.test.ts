@@ -134,6 +134,19 @@ test("once an answer has come, no timer of its request keeps the program alive",
   }
 })
 
+test("an answer whose letters arrive in pieces is read whole", async () => {
+  const bytes = new TextEncoder().encode(JSON.stringify({ error: "é 한 😀", code: "c", request_id: "r" }))
+  const body = new ReadableStream({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(Uint8Array.of(byte))
+      controller.close()
+    },
+  })
+  const answered = Promise.resolve(new Response(body, { status: 500 }))
+  using _fetch = spyOn(globalThis, "fetch").mockReturnValue(answered)
+  await expect(new Client("http://127.0.0.1:1").get(7)).rejects.toThrow("é 한 😀")
+})
+
 test("the rest of an answer that is too long is not sent any more", async () => {
   let isCancelled = false
   let pulled = 0

@@ -59,6 +59,12 @@ describe("the progress of an attempt", () => {
     )
   })
 
+  test("is not known from a step of an unknown number of steps", () => {
+    const step = { index: 1, total: 0, name: "Render" }
+    expect(() => after(CLAIMED, { step, step_progress: 50 })).toThrow("step_progress needs a step")
+    expect(() => after(CLAIMED, { step }, { step_progress: 50 })).toThrow("step_progress needs a step")
+  })
+
   test("has no time to its end while the reporter says that none can be estimated", () => {
     const moving = after(CLAIMED, { progress: 10 }, { progress: 20 }, { progress: 30 }, { progress: 40 })
     expect(moving.item.eta_seconds).toBeGreaterThan(0)

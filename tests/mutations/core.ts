@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in the core of items, queue and store: a few of each file that no test had noticed. */
+/** Mistakes in the core that no test had noticed: in items, queue, store, streams, webhooks, upkeep, worker and client. */
 export const CORE: readonly Mistake[] = [
   ...of(
     "src/item/report.ts",
@@ -178,6 +178,131 @@ export const CORE: readonly Mistake[] = [
         "a failed item still says what it counted",
         "completed_at: now,\n        ...UNKNOWN_PACE,",
         "completed_at: now,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
+    [
+      [
+        "the letters of an answer that is cut in one are broken",
+        "text += decoder.decode(read.value, { stream: true })",
+        "text += decoder.decode(read.value)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/claim-left.test.ts"],
+    [
+      [
+        "a claim that waits is not answered at a stop",
+        "    this.#unlisten()\n    this.#waiting.ringAll()\n",
+        "    this.#unlisten()\n",
+      ],
+      [
+        "a claim of a worker that was drained at another server waits on",
+        "if (this.presence.learn(others)) this.#waiting.ringAll()",
+        "this.presence.learn(others)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-silence.test.ts"],
+    [
+      [
+        "only the first text that is kept of a flood is read later",
+        "    this.#later = undefined\n    if (this.#refusal",
+        "    if (this.#refusal",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [
+      [
+        "pieces of an earlier attempt say that they began with the last one",
+        "this.#begunMs = attempt === item.attempt ? msOf(item) : undefined",
+        "this.#begunMs = msOf(item)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/stream/selection.test.ts"],
+    [
+      [
+        "who may know of one item alone can add others",
+        "    if (unknown !== undefined) throw unknownItem(unknown)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/resuming.test.ts"],
+    [
+      [
+        "a pause is said in the middle of a replay, and again before live",
+        'this.kind === "global" && this.liveAt === undefined)',
+        'this.kind === "global")',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/stream-limits.test.ts"],
+    [
+      [
+        "a client that does not read is sent one keepalive after the other",
+        "(this.#isReading && this.#sink !== undefined && this.#blocked === undefined)",
+        "(this.#isReading && this.#sink !== undefined)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/report.ts",
+    ["tests/item/report.test.ts"],
+    [
+      [
+        "the progress in a step of an unknown number of steps is no number",
+        "if (step === null || step.total === 0) {",
+        "if (step === null) {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/backup.ts",
+    ["tests/store/check.test.ts"],
+    [["a backup that fails leaves its copy", "} catch (error) {\n    remove(copy)\n", "} catch (error) {\n"]],
+  ),
+  ...of(
+    "src/upkeep/retention.ts",
+    ["tests/upkeep/retention.test.ts"],
+    [["a stop waits until everything old is removed", "while (!this.isStopped) {", "for (;;) {"]],
+  ),
+  ...of(
+    "src/client/event-parser.ts",
+    ["tests/client/reconnecting.test.ts"],
+    [
+      [
+        "an event without an ID has that of the one before",
+        '    this.#event = ""\n    this.#id = undefined\n',
+        '    this.#event = ""\n',
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/reconnecting.ts",
+    ["tests/client/reconnecting.test.ts"],
+    [
+      [
+        "a client does not say that the server has shut down",
+        "const { said, ending, reason = ended } = understood\n    ended = reason",
+        "const { said, ending } = understood",
       ],
     ],
   ),

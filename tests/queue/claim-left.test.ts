@@ -60,3 +60,24 @@ test("an item that is given to a client which has just left, or whose token has 
   await workers.stop()
   await store.close()
 })
+
+test("a claim that waits is answered when its worker is drained at another server, and at a stop", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const options = { random: Math.random, token: () => crypto.randomUUID(), onError: fail }
+  const workers = new Workers(store, new LocalBus(), new LearnedDurations(store, fail), options)
+  const { signal } = new AbortController()
+  const waiting = async (worker: string): Promise<{ readonly answer: ReturnType<Workers["claim"]> }> => {
+    const answer = workers.claim({ worker, tags: [], leaseMs: 60_000, instance: "one" }, signal)
+    while (workers.presence.waiting.length === 0) await new Promise(setImmediate)
+    return { answer }
+  }
+  const drained = await waiting("box1")
+  const [report] = workers.presence.crew
+  if (report) workers.learn([{ ...report, isWaiting: false, drained: ["one"], drainedMs: Date.now() }])
+  expect(await drained.answer).toBeNull()
+  const stopped = await waiting("box2")
+  await workers.stop()
+  expect(await stopped.answer).toBeNull()
+  await store.close()
+})

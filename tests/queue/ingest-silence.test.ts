@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import type { QueueItem } from "../../src/item/item.ts"
+import type { QueueItem, Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
@@ -179,4 +179,31 @@ test("while a renderer is silent its lease is renewed each third of its length, 
   const { length } = renewedMs
   await Bun.sleep(leaseMs / 2)
   expect(renewedMs).toHaveLength(length)
+})
+
+test("what is kept of a flood is read a little later, each time", async () => {
+  let heard = Promise.withResolvers<Report>()
+  const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
+  const report = async (_id: number, _token: string | undefined, said: Report) => {
+    if (said.progress !== undefined) heard.resolve(said)
+    return standing
+  }
+  const over = async () => standing
+  const workers = { report, heartbeat: over, complete: over, fail: over }
+  const known = { id: 7, token: "a", total: 60, bars: undefined, span: undefined, underWay: item }
+  const queue = { update: () => Promise.resolve(item) }
+  const ingest = new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg", now: () => 0 })
+  const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
+  const writer = output.writable.getWriter()
+  const listening = ingest.listen(output.readable)
+  // This uses up what may be read at once, and the clock stands still.
+  const flood = "x\n".repeat(600 * 1024)
+  for (const progress of [25, 50]) {
+    heard = Promise.withResolvers<Report>()
+    await writer.write(new TextEncoder().encode(flood))
+    await writer.write(new TextEncoder().encode(`out_time_us=${progress * 600_000}\nprogress=continue\n`))
+    expect((await heard.promise).progress).toBe(progress)
+  }
+  await writer.close()
+  await listening
 })

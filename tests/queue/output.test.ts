@@ -160,6 +160,23 @@ test("a reader learns how much is not kept before a piece, and hears of a silenc
   expect(performance.now() - startedMs).toBeGreaterThan(550)
 })
 
+test("pieces of an earlier attempt do not say when it began, because only the last beginning is known", async () => {
+  const began = new Date(5000).toISOString()
+  const item: QueueItem = { id: 1, ...blank(1, began), status: "completed", attempt: 2, started_at: began }
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = {
+    end: async () => 4,
+    read: async () => ({ pieces: [{ from: 0, to: 4, text: "one\n" }], more: false }),
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const firstOf = async (attempt: number): Promise<unknown> => {
+    const query = { attempt, from: { attempt: undefined, after: 0 }, isFollowed: false }
+    return (await (await output.read(1, query, new AbortController().signal)).next()).value
+  }
+  expect(await firstOf(1)).toMatchObject({ attempt: 1, begunMs: undefined })
+  expect(await firstOf(2)).toMatchObject({ attempt: 2, begunMs: 5000 })
+})
+
 test("the output of a song is that of its item that was started last, or of the only one that may be seen", async () => {
   const started = (id: number, second: number | null): QueueItem => ({
     id,

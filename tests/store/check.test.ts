@@ -1,13 +1,19 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
+import { readdirSync } from "node:fs"
+import { dirname } from "node:path"
 
 import { removed } from "../../src/item/add-cancel-retry-delete.ts"
+import { backupDatabase } from "../../src/store/sqlite/backup.ts"
 import { checkDatabase } from "../../src/store/sqlite/check.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { openSqlite } from "./open.ts"
 
 /** The faults of a database with one finished item and one that waits, after this was done to it. */
-async function faultsAfter(sql: string): Promise<readonly string[]> {
+async function faultsAfter(
+  sql: string,
+  find: (path: string) => readonly string[] = (path) => checkDatabase(path).faults,
+): Promise<readonly string[]> {
   await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
@@ -22,7 +28,7 @@ async function faultsAfter(sql: string): Promise<readonly string[]> {
       client.run(`DROP TRIGGER ${name}`)
     client.run(sql)
   }
-  return checkDatabase(path).faults
+  return find(path)
 }
 
 test.each<[fault: string, sql: string]>([
@@ -42,6 +48,14 @@ test.each<[fault: string, sql: string]>([
   ["update 4 belongs to no item", "PRAGMA foreign_keys = OFF; DELETE FROM queue_items WHERE id = 2"],
 ])("check finds: %s", async (fault, sql) => {
   expect(await faultsAfter(sql)).toEqual([fault])
+})
+
+test("no backup of a database with a fault is made, and no part of one is left", async () => {
+  const files = await faultsAfter("DELETE FROM updates WHERE id = 4", (path) => {
+    expect(() => backupDatabase(path, `${path}.backup`)).toThrow("the copy is not whole: item 2")
+    return readdirSync(dirname(path)).filter((name) => name.includes("backup"))
+  })
+  expect(files).toEqual([])
 })
 
 test("check names at most twenty faults", async () => {

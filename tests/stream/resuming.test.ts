@@ -6,11 +6,12 @@ import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-test("a stream that resumes gets every update before its live, however far behind it is by then", async () => {
+test("a stream that resumes gets every update, and then a pause, before its live, however far behind it is by then", async () => {
   const history = new MemoryHistory(async () => undefined, 1000)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
+  const pausedAt = async (): Promise<string> => "2026-01-02T03:04:05.678Z"
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail, pausedAt })
   const streams = new Streams(history, broadcaster, { maxLag: 50, random: () => 0.5, onError: fail })
   const leave = new AbortController()
   const common = { untilFinished: false, snapshot: false, format: asFrames, signal: leave.signal }
@@ -39,7 +40,7 @@ test("a stream that resumes gets every update before its live, however far behin
       if (frame.type === "control") said.push(frame.control.event)
     }
   }
-  expect(said).toEqual([...Array.from({ length: 204 }, (_, i) => i + 1), "live"])
+  expect(said).toEqual([...Array.from({ length: 204 }, (_, i) => i + 1), "queue", "live"])
   leave.abort()
   broadcaster.drain()
 }, 30_000)

@@ -62,6 +62,14 @@ test("an item is added by choice, and shown only if nothing narrows the choice t
   expect(historyOf(2).all.map((update) => selection.wanted?.(update))).toEqual([true, false])
 })
 
+test("who may know of one item alone can add no other one", async () => {
+  const selection = new Selection([1], { only: 1 })
+  selection.ask({ do: "subscribe", ids: [1, 2] })
+  expect(await selection.answer(historyOf(2), 2)).toMatchObject([
+    { control: { event: "refused", code: "not_found" } },
+  ])
+})
+
 test("32 questions may wait for their answers, and one that is answered makes room for another", async () => {
   const selection = new Selection([1])
   const ask = (): boolean => selection.ask({ do: "subscribe", ids: [1] })

@@ -78,3 +78,31 @@ test("a stream that stays silent is sent a keepalive once in its time, and not a
   expect(keepalives).toBeGreaterThan(0)
   expect(keepalives).toBeLessThanOrEqual((performance.now() - startedMs) / keepaliveMs)
 })
+
+test("a client that does not read gets one keepalive while its history is read, and not a second one", async () => {
+  let isStuck = false
+  const history = new MemoryHistory(() => (isStuck ? new Promise(() => undefined) : Promise.resolve()), 100)
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 30, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 1, random: () => 0.5, onError: fail })
+  const leave = new AbortController()
+  const watch = { snapshot: false, untilFinished: false, format: asFrames, signal: leave.signal }
+  const stream = await streams.open(watch)
+  await stream?.next()
+  for (let update = 0; update < 5; update += 1) history.append(1, "processing")
+  bus.notify()
+  while (broadcaster.head < 5) await new Promise(setImmediate)
+  isStuck = true
+  const written = Promise.withResolvers<unknown>()
+  const sink = {
+    write(chunk: unknown): Promise<unknown> {
+      written.resolve(chunk)
+      return new Promise(() => undefined)
+    },
+  }
+  void stream?.next(sink)
+  expect(await written.promise).toEqual([{ type: "keepalive" }])
+  expect([...broadcaster.all()].map(({ isIdle }) => isIdle)).toEqual([false])
+  leave.abort()
+  broadcaster.drain()
+})

@@ -344,6 +344,14 @@ test("starts age nothing by themselves, nor does a clock that is years ahead at 
   expect(await left(kit.store, id)).toBe(8)
 })
 
+test("a stop ends a removal after the step under way", async () => {
+  await using kit = await opened({ perItem: 3, sleep: () => kit.retention.stop() })
+  const ids = [await rendered(kit.store, 5), await rendered(kit.store, 5)]
+  await kit.days(2)
+  await kit.retention.turn()
+  expect(await Promise.all(ids.map((id) => left(kit.store, id)))).toEqual([3, 8])
+})
+
 test("minutes beyond an hour are stored with the next ones", async () => {
   await using kit = await opened()
   const passed = spyOn(kit.store.upkeep, "passMinutes")
