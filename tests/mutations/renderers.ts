@@ -183,7 +183,7 @@ export const RENDERERS: readonly Mistake[] = [
       ],
       [
         "all bars after a download are its own",
-        "if (announces || !hasFigures) this.#isAnnounced = announces",
+        "if (announces || (!hasFigures && WORD.test(line))) this.#isAnnounced = announces",
         "if (announces) this.#isAnnounced = announces",
       ],
       [
