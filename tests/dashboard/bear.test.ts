@@ -51,7 +51,7 @@ page("what the page must bear", () => {
     }
   })
 
-  test("nothing is wider than the screen, however narrow that is", async () => {
+  test("nothing is wider than the screen, however narrow that is, and paper has no buttons", async () => {
     const id = await fill()
     const tab = await here.open()
     await tab.until(`document.querySelector(".lane")`)
@@ -67,6 +67,10 @@ page("what the page must bear", () => {
       if (shown === ".lane") await tab.go(tab.at(`/items/${id}`))
       await tab.until(`document.querySelector(".timeline li")`)
     }
+    // On paper no button of an act is left.
+    await tab.send("Emulation.setEmulatedMedia", { media: "print" })
+    const buttons = `[...document.querySelectorAll("button")].filter((one) => one.checkVisibility()).map((one) => one.id)`
+    expect(await tab.evaluate<string[]>(buttons)).toEqual(["badge"])
   })
 })
 
