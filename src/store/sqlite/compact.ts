@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite"
 import { existsSync, statSync } from "node:fs"
 
-import { AppError, reasonOf } from "../../errors.ts"
+import { AppError } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
-import { explained } from "./fault-sentences.ts"
+import { refusalOf } from "./fault-sentences.ts"
 import { appliedMigrations } from "./open.ts"
 
 /** The result of a compaction, in bytes of the file. */
@@ -36,11 +36,7 @@ export function compactDatabase(path: string): Compacted {
     client.run("VACUUM")
     client.run("PRAGMA wal_checkpoint(TRUNCATE)")
   } catch (error) {
-    if (error instanceof AppError) throw error
-    const explanation = explained(error, path)
-    if (explanation instanceof AppError) throw explanation
-    const reason = reasonOf(error)
-    throw new AppError("unavailable", `the database ${path} was not compacted: ${reason}`, { cause: error })
+    throw refusalOf(error, path, `the database ${path} was not compacted`)
   } finally {
     client.close()
   }

@@ -1,6 +1,6 @@
 import { SQLiteError } from "bun:sqlite"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 
 /** SQLite's codes in words for people, with advice. The first entry with which a code begins is used. */
 const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] = [
@@ -59,4 +59,15 @@ export function explained(error: unknown, path: string): unknown {
   return new AppError("unavailable", `the database ${path} ${is}; ${advice} (${fault.message})`, {
     cause: error,
   })
+}
+
+/**
+ * The refusal of what was done with a database, for an error that stopped it. `failed` says what was not done, if the
+ * error is neither a refusal nor a fault of the database.
+ */
+export function refusalOf(error: unknown, path: string, failed: string): AppError {
+  if (error instanceof AppError) return error
+  const explanation = explained(error, path)
+  if (explanation instanceof AppError) return explanation
+  return new AppError("unavailable", `${failed}: ${reasonOf(error)}`, { cause: error })
 }

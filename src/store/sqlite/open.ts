@@ -5,11 +5,11 @@ import { dirname, join, resolve } from "node:path"
 import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { AppError, reasonOf } from "../../errors.ts"
+import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
 import { realPathOf, reservePrivately } from "./database-path.ts"
-import { explained } from "./fault-sentences.ts"
+import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { type Mark, markOf, textOfMark } from "./mark.ts"
 import { TABLES } from "./schema.ts"
@@ -201,7 +201,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
   } catch (error) {
     client?.close()
     lock?.[Symbol.dispose]()
-    throw refusal(error, absolute)
+    throw refusalOf(error, absolute, `cannot open the database ${absolute}`)
   }
 }
 
@@ -252,12 +252,4 @@ function isOpenElsewhere({ dev, ino }: Stats): boolean {
       return false
     }
   })
-}
-
-function refusal(error: unknown, path: string): unknown {
-  if (error instanceof AppError) return error
-  const explanation = explained(error, path)
-  if (explanation instanceof AppError) return explanation
-  const reason = reasonOf(error)
-  return new AppError("unavailable", `cannot open the database ${path}: ${reason}`, { cause: error })
 }

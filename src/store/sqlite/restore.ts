@@ -2,12 +2,12 @@ import { Database } from "bun:sqlite"
 import { existsSync, mkdirSync, renameSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { AppError, reasonOf } from "../../errors.ts"
+import { AppError } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
-import { explained } from "./fault-sentences.ts"
+import { refusalOf } from "./fault-sentences.ts"
 import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
 import { keepDeliveries, keepTokens, newestOf, type Present, presentOf } from "./kept-by-restore.ts"
@@ -89,11 +89,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   try {
     return { items, ...(await put(file, target)) }
   } catch (error) {
-    if (error instanceof AppError) throw error
-    const explanation = explained(error, target)
-    if (explanation instanceof AppError) throw explanation
-    const reason = reasonOf(error)
-    throw new AppError("unavailable", `${file} was not restored to ${target}: ${reason}`, { cause: error })
+    throw refusalOf(error, target, `${file} was not restored to ${target}`)
   }
 }
 
