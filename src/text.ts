@@ -48,6 +48,10 @@ interface Rendered {
 export const tookOf = ({ started_at, completed_at }: Rendered): string =>
   started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
 
+/** Choices as a sentence names them: `a, b or c`. */
+export const eitherOf = (choices: readonly string[]): string =>
+  choices.join(", ").replace(/, (?=[^,]*$)/, " or ")
+
 /** A number with its noun: `1 item`, `2,400 items`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${value.toLocaleString("en")} ${value === 1 ? one : many}`

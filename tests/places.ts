@@ -12,7 +12,7 @@ export interface Rule {
  */
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
-  access: { own: ["errors", "newest-map", "node", "service", "store/contract/access", "token"] },
+  access: { own: ["errors", "newest-map", "node", "service", "store/contract/access", "text", "token"] },
   "access/redis-rate-limit": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["errors", "store"] },
   machine: { own: [], packages: ["node:fs"] },

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts"
 import { type Role, ROLES } from "../store/contract/access.ts"
+import { eitherOf } from "../text.ts"
 
 /**
  * What a route asks of its caller:
@@ -71,8 +72,6 @@ const RIGHTS = ["read", "figures", "add", "change", "claim", "admin"] as const s
 export const rightsOf = (rights: Rights): (typeof RIGHTS)[number][] =>
   RIGHTS.filter((need) => isAllowed(rights, need, () => false))
 
-const list = (roles: readonly Role[]): string => roles.join(" or ")
-
 /**
  * Checks that the caller may do what the route needs.
  * @throws AppError `unauthorized` for a caller without a token, `forbidden` that names the role that may
@@ -88,7 +87,7 @@ export function allow(rights: Rights, need: Need, isLocal: () => boolean = () =>
   throw new AppError(
     "forbidden",
     rights.item === undefined
-      ? `the role ${rights.role} may not do this; a token with the role ${list(ALLOWED[need])} may`
+      ? `the role ${rights.role} may not do this; a token with the role ${eitherOf(ALLOWED[need])} may`
       : `this token shows queue item ${rights.item} and may do nothing else`,
   )
 }

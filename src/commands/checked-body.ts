@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import { listFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES, STATUSES } from "../item/item.ts"
-import { eitherOf } from "./command.ts"
+import { eitherOf } from "../text.ts"
 import type { Arguments } from "./usage.ts"
 
 /** The marks of an item as they are typed. */

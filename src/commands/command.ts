@@ -139,7 +139,3 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 
 /** A line for people, on standard error: standard output has only what a script can take. */
 export const note = (text: string): void => void process.stderr.write(`${text}\n`)
-
-/** Choices as a sentence names them: `a, b or c`. */
-export const eitherOf = (choices: readonly string[]): string =>
-  choices.join(", ").replace(/, (?=[^,]*$)/, " or ")

@@ -4,9 +4,9 @@ import type { Client, Held } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
-import { printable, safeJson } from "../text.ts"
+import { eitherOf, printable, safeJson } from "../text.ts"
 import { checkedBody, MARKS } from "./checked-body.ts"
-import { clientOf, type Command, eitherOf, integerFlag, say, typedId } from "./command.ts"
+import { clientOf, type Command, integerFlag, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
 /** Flags that carry text as it is, and the key each sets. */

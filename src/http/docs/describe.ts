@@ -11,6 +11,7 @@ import {
   QueueItem,
   Report,
 } from "../../item/item.ts"
+import { eitherOf } from "../../text.ts"
 import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { needOf } from "../needed-rights.ts"
@@ -181,7 +182,7 @@ function rightsOf(route: RouteOfApp): string {
   if (need === "nothing") return "It needs no token."
   const roles = rolesFor(need).map((role) => `\`${role}\``)
   const lease = need === "report" ? ", or the item's lease" : ""
-  return `On a server with tokens it needs the role ${roles.join(", ").replace(/, (?=[^,]*$)/, " or ")}${lease}.`
+  return `On a server with tokens it needs the role ${eitherOf(roles)}${lease}.`
 }
 
 function operationOf(route: RouteOfApp, described: RouteWords): Json {
