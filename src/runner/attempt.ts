@@ -150,7 +150,6 @@ export class Attempt {
   #hasEnded = false
   /** How long the command has been suspended; undefined while it is not. */
   #suspendedMs: (() => number) | undefined
-  #isHalted = false
   #reportWithinMs: number
   #last: Report = {}
 
@@ -172,11 +171,7 @@ export class Attempt {
   signal(signal: NodeJS.Signals): void {
     if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
     // Programs use these two signals for any purpose, so they do not explain why the command ended.
-    if (signal === "SIGUSR1" || signal === "SIGUSR2") return
-    // A halted command receives the signal only once it continues.
-    if (this.#isHalted) this.#render.session.signal("SIGCONT")
-    this.#isHalted = false
-    this.#stop ??= { by: "signal", signal }
+    if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this.#stop ??= { by: "signal", signal }
   }
 
   /** Stops the command and every process that it started. */
@@ -184,8 +179,6 @@ export class Attempt {
     if (this.#hasEnded) return this.#reporting.abort()
     this.#stop = stop
     const isTaken = stop.by === "cancel" && stop.isTaken
-    // Not even its last words may go into the file of the other worker.
-    if (isTaken && this.#isHalted) this.#render.session.signal("SIGKILL")
     this.#stopped = this.#render.stop(isTaken ? TAKEN_GRACE_MS : this.#options.graceMs)
   }
 
@@ -205,17 +198,6 @@ export class Attempt {
     this.#render.session.signal("SIGSTOP")
   }
 
-  /**
-   * Halts the command and every process that it started while another worker may have the item, or lets them go on.
-   * A command that is to end is no longer halted.
-   */
-  halt(isHalted: boolean): void {
-    if (this.#hasEnded || this.#stop || isHalted === this.#isHalted) return
-    this.#isHalted = isHalted
-    if (isHalted) this.#render.session.signal("SIGSTOP")
-    else if (this.#suspendedMs === undefined) this.#render.session.signal("SIGCONT")
-  }
-
   async #resume(): Promise<void> {
     const { reporter } = this.#options
     const { confirmations } = reporter
@@ -226,7 +208,7 @@ export class Attempt {
     while (isLong && !this.#stop && reporter.confirmations === confirmations && passedMs() < ASK_WITHIN_MS) {
       await Bun.sleep(ASK_PAUSE_MS)
     }
-    if (!this.#isHalted) this.#render.session.signal("SIGCONT")
+    this.#render.session.signal("SIGCONT")
   }
 
   #report(report: Report): void {

@@ -25,7 +25,6 @@ export interface OwnLeaseOptions {
 export class OwnLease {
   readonly #options: OwnLeaseOptions
   readonly #first: () => Promise<Held>
-  readonly #onTaken: (agoMs: number) => void
   #held: Held | undefined
   #last: Held | undefined
   #taking: Promise<Held> | undefined
@@ -35,14 +34,10 @@ export class OwnLease {
   /** How long ago the last of them was. */
   #unansweredMs = stopwatch()
 
-  /**
-   * `first` gets the item and its lease; it is called again if the server could not be reached. `onTaken` is called
-   * each time a lease was given, with the longest time for which it may already have run, in milliseconds.
-   */
-  constructor(options: OwnLeaseOptions, first: () => Promise<Held>, onTaken: (agoMs: number) => void) {
+  /** `first` gets the item and its lease; it is called again if the server could not be reached. */
+  constructor(options: OwnLeaseOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
-    this.#onTaken = onTaken
   }
 
   /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
@@ -75,9 +70,7 @@ export class OwnLease {
   }
 
   async #take(): Promise<Held> {
-    const passedMs = stopwatch()
     this.#held = this.#last = this.#last ? await this.#again(this.#last) : await this.#begin()
-    this.#onTaken(passedMs())
     return this.#held
   }
 

@@ -6,9 +6,8 @@ import { within } from "../service.ts"
 import { OutputSender } from "./output-sender.ts"
 import { OwnLease, type OwnLeaseOptions } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
-import { isAway, isDenied, isUnreachable, rest } from "./server-errors.ts"
-import { stopwatch, watchStandstill } from "./standstill.ts"
-import { SureLease } from "./sure-lease.ts"
+import { isDenied, isUnreachable, rest } from "./server-errors.ts"
+import { watchStandstill } from "./standstill.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
 
@@ -43,11 +42,6 @@ export interface ReporterOptions extends OwnLeaseOptions {
    * finished it, and writes the same file.
    */
   readonly onCancel: (reason: string, isTaken: boolean) => void
-  /**
-   * Called with true when the work must be halted, because another worker may have the item and write the same file,
-   * and with false when it may go on. Default: nothing.
-   */
-  readonly onHalt?: (isHalted: boolean) => void
   /** Called when the worker must take no more items, perhaps more than once; default: nothing. */
   readonly onDrain?: () => void
 }
@@ -65,7 +59,6 @@ export type VerdictDelivery = "delivered" | "refused" | "pending"
 export class Reporter {
   readonly #options: ReporterOptions
   readonly #lease: OwnLease
-  readonly #sure: SureLease
   readonly #waiting = new WaitingReports()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
@@ -76,7 +69,6 @@ export class Reporter {
   #isWoken = false
   #confirmations = 0
   #isOffline = false
-  #isHaltSaid = false
   /** Whether the server is older than we are. */
   #isOlder = false
   #isCancelled = false
@@ -86,8 +78,7 @@ export class Reporter {
   /** `first` gets the item and its lease. It is called again if the server could not be reached. */
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
-    this.#sure = new SureLease(options.leaseS * 1000, (isDoubtful) => this.#doubt(isDoubtful))
-    this.#lease = new OwnLease(options, first, (agoMs) => this.#sure.renewed(agoMs))
+    this.#lease = new OwnLease(options, first)
     // The output of a command inside another one is sent by the reporter of the outer one.
     if (!options.isLent)
       this.#outputSender = new OutputSender(
@@ -125,12 +116,8 @@ export class Reporter {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) {
       this.#loops.push(this.#renewing())
-      this.#sure.start()
       const watch = watchStandstill(() => this.ask())
-      this.#over.signal.addEventListener("abort", () => {
-        this.#sure.stop()
-        void watch.stop()
-      })
+      this.#over.signal.addEventListener("abort", () => void watch.stop())
     }
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
@@ -218,13 +205,7 @@ export class Reporter {
       try {
         held = await this.#lease.hold()
         const either = AbortSignal.any([signal, heartbeat.signal])
-        const passedMs = stopwatch()
-        const answer = await client.heartbeat(held, waitS, either)
-        // The lease is renewed at the end of the time for which the answer was held.
-        const heldMs = Math.min(waitS, leaseS / 2) * 1000
-        const tookMs = passedMs()
-        this.#sure.renewed(tookMs < heldMs ? tookMs : tookMs - heldMs)
-        this.#answered(answer)
+        this.#answered(await client.heartbeat(held, waitS, either))
         if (waitS === 0) this.#confirmations += 1
         patience.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
@@ -278,11 +259,8 @@ export class Reporter {
   async #send(held: Held): Promise<boolean> {
     const report = this.#waiting.take()
     if (!report) return false
-    const passedMs = stopwatch()
     try {
-      const answer = await this.#report(held, report)
-      this.#sure.renewed(passedMs())
-      this.#answered(answer)
+      this.#answered(await this.#report(held, report))
     } catch (error) {
       if (!(error instanceof ServerError) || (error.status !== 413 && error.status !== 422)) {
         this.#waiting.giveBack(report)
@@ -327,49 +305,22 @@ export class Reporter {
   /** Decides what an error means for the work. In most cases the work goes on. */
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
-    this.#sure.failed(isAway(error))
     if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
     const canClaim = !this.#options.isLent && !this.#isCancelled
-    if (error.code === "lease_lost" && canClaim) {
-      this.#lease.lost(held)
-      this.#sure.lost()
-      return
-    }
+    if (error.code === "lease_lost" && canClaim) return this.#lease.lost(held)
     // Our own claim may hold the item, because its answer was lost. That lease expires soon.
     if (error.code === "illegal_move" && this.#lease.last === undefined) return this.#refused(error)
-    if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return this.#sayHalted(error.message)
+    if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return this.#refused(error)
     // After a restore the item waits one minute for the worker that held it at the time of the backup.
     if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)
   }
 
   #offline(error: ServerError): void {
-    if (this.#sure.isDoubtful) this.#sayHalted(error.message)
     const when = isDenied(error) ? "allows it" : "is back"
     const text = `${error.message}; rendering continues, and progress is reported once the server ${when}`
-    if (!this.#isOffline && !this.#isHaltSaid) this.#options.say(text)
+    if (!this.#isOffline) this.#options.say(text)
     this.#isOffline = true
-  }
-
-  /** The lease was not renewed for its whole length, or the server has just said that it is still ours. */
-  #doubt(isDoubtful: boolean): void {
-    const { isLent = false, leaseS, onHalt, say } = this.#options
-    if (isLent || this.#isCancelled) return
-    onHalt?.(isDoubtful)
-    if (isDoubtful) this.ask()
-    if (isDoubtful && this.#isOffline) this.#sayHalted(`nothing could be reported for ${leaseS} s`)
-    if (isDoubtful || !this.#isHaltSaid) return
-    this.#isHaltSaid = false
-    say("the item is still ours, and its command goes on")
-  }
-
-  /** Says once that the command is halted. A halt of a moment is not said. */
-  #sayHalted(reason: string): void {
-    if (this.#isHaltSaid) return
-    this.#isHaltSaid = true
-    this.#options.say(
-      `${reason}; another worker may have the item by now, so its command is halted until the server answers`,
-    )
   }
 
   #refused(error: ServerError): void {

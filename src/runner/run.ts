@@ -67,7 +67,6 @@ export class CommandRun {
     this.#reporter = new Reporter(
       {
         ...{ client, worker, leaseS, say: toStderr, onCancel },
-        onHalt: (isHalted) => this.#attempt?.halt(isHalted),
         ...{ isLent: source.isLent, isContinued: source.isContinued, attempt: () => source.item()?.attempt },
       },
       source.first,

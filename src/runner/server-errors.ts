@@ -17,12 +17,6 @@ export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].in
 export const isRefused = ({ cause }: ServerError): boolean =>
   cause instanceof Error && "code" in cause && REFUSED.includes(cause.code)
 
-/**
- * Whether an error shows that the server is away, or can store nothing, for everybody: nothing listens at its address,
- * or the answer is 5xx. Leases last longer by such a time. Silence shows nothing: perhaps only we are cut off.
- */
-export const isAway = (error: ServerError): boolean => error.status >= 500 || isRefused(error)
-
 const isForbidden = (error: unknown): boolean =>
   error instanceof ServerError && (error.status === 401 || error.status === 403)
 

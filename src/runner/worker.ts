@@ -288,8 +288,7 @@ export class Worker {
     }
     const onClaimedAgain = (again: Claimed): void =>
       kept.change({ token: again.lease.token, attempt: again.item.attempt })
-    const onHalt = (isHalted: boolean): void => attempt?.halt(isHalted)
-    const calls = { say, onCancel, onHalt, onClaimedAgain, onDrain: () => this.#drain() }
+    const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
     const of = { client, worker, leaseS, isOuter: true, attempt: () => item.attempt }
     const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {

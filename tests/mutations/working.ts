@@ -133,8 +133,8 @@ export const WORKING: readonly Mistake[] = [
       ["a signal after a cancel has the item tried again", "this.#stop ??= { by", "this.#stop = { by"],
       [
         "a signal that means nothing explains why a command ended",
-        'if (signal === "SIGUSR1" || signal === "SIGUSR2") return',
-        'if (signal === "SIGUSR1") return',
+        'if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this',
+        'if (signal !== "SIGUSR1") this',
       ],
       [
         "an item whose command cannot be run here fails",
@@ -290,43 +290,6 @@ export const WORKING: readonly Mistake[] = [
         "a render counts although another one has written its file since",
         "attempt <= before + 1 + unanswered",
         "true",
-      ],
-    ],
-  ),
-  ...of(
-    "src/runner/sure-lease.ts",
-    ["tests/runner/sure-lease.test.ts"],
-    [
-      [
-        "a render is halted because its server is being restarted",
-        "isAway && this.#wasAway ? 0 : this.#passedMs()",
-        "this.#passedMs()",
-      ],
-      [
-        "a render is halted by a slow answer",
-        "Math.max(this.#leaseMs - agoMs, this.#leaseMs * LEAST_PART)",
-        "this.#leaseMs - agoMs",
-      ],
-    ],
-  ),
-  ...of(
-    "src/runner/attempt.ts",
-    ["tests/runner/halted.test.ts"],
-    [
-      [
-        "a halted command writes its last words into the file of another one",
-        '    if (isTaken && this.#isHalted) this.#render.session.signal("SIGKILL")\n',
-        "",
-      ],
-      [
-        "a command that is halted goes on after Ctrl-Z",
-        'if (!this.#isHalted) this.#render.session.signal("SIGCONT")',
-        'this.#render.session.signal("SIGCONT")',
-      ],
-      [
-        "a signal does not reach a command that is halted",
-        '    if (this.#isHalted) this.#render.session.signal("SIGCONT")\n',
-        "",
       ],
     ],
   ),

@@ -215,55 +215,8 @@ test("an item of which another attempt has begun and ended meanwhile goes back, 
   expect(taken).toEqual([true])
 })
 
-test("work whose server is silent for the length of its lease is halted until the server answers", async () => {
-  const halted: boolean[] = []
-  const isBack = Promise.withResolvers<void>()
-  await using scene = new Scene(
-    async () => {
-      await isBack.promise
-      return ok()
-    },
-    undefined,
-    {
-      leaseS: 0.2,
-      onHalt: (isHalted) => {
-        halted.push(isHalted)
-        if (isHalted) isBack.resolve()
-      },
-    },
-  )
-  await scene.reporter.begin()
-  scene.reporter.start()
-  while (halted.length < 2) await Bun.sleep(5)
-  expect(halted).toEqual([true, false])
-  // A halt of a moment is not said.
-  expect(scene.said).toEqual([])
-})
-
-test("that work is halted is said once, with the reason, and so is that it goes on", async () => {
-  const halted: boolean[] = []
-  let isAllowed = false
-  await using scene = new Scene(() => (isAllowed ? ok() : refusal(421, "denied")), undefined, {
-    leaseS: 0.2,
-    onHalt: (isHalted) => void halted.push(isHalted),
-  })
-  await scene.reporter.begin()
-  scene.reporter.start()
-  while (!halted.includes(true)) await Bun.sleep(5)
-  await Bun.sleep(50)
-  isAllowed = true
-  while (halted.at(-1) !== false) await Bun.sleep(5)
-  expect(scene.said.slice(0, 4)).toEqual([
-    "refused by the test; rendering continues, and progress is reported once the server allows it",
-    "nothing could be reported for 0.2 s; another worker may have the item by now, so its command is halted until the server answers",
-    "the item is still ours, and its command goes on",
-    "the server is back",
-  ])
-})
-
 test("a second claim whose answer is lost holds the item until its lease is over, and then the work goes on", async () => {
   const claims: number[] = []
-  const halted: boolean[] = []
   await using scene = new Scene(
     ({ verb, token }) => {
       if (verb === "claim") {
@@ -275,12 +228,11 @@ test("a second claim whose answer is lost holds the item until its lease is over
       return token === "first" ? refusal(409, "lease_lost") : ok()
     },
     undefined,
-    { attempt: () => 1, leaseS: 4, onHalt: (isHalted) => void halted.push(isHalted) },
+    { attempt: () => 1, leaseS: 4 },
   )
   await scene.reporter.begin()
   scene.reporter.start()
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
-  expect([scene.cancelled, halted]).toEqual([[], [true, false]])
-  expect(scene.said).toContain("the item is still ours, and its command goes on")
+  expect(scene.cancelled).toEqual([])
 })
