@@ -186,7 +186,7 @@ export function createApp(parts: AppParts) {
       parts.limits?.charge(caller, json.length)
       return json
     })
-    .use(docsRoutes(() => app.routes, parts.version))
+    .use(docsRoutes(() => app.routes, parts.version, callers))
     .use(pageRoutes(board, access))
     .use(clientModuleRoutes(access))
     .use(healthRoute(running, "health"))

@@ -16,7 +16,7 @@ function charging(some: Partial<Record<keyof AppParts, unknown>>) {
   const app = createApp(parts as AppParts)
   return {
     lengthOf: async (path: string): Promise<number> =>
-      (await (await app.handle(new Request(`http://127.0.0.1/api/v1${path}`))).text()).length,
+      (await (await app.handle(new Request(`http://127.0.0.1${path}`))).text()).length,
     charged: (): number => charge.mock.calls.reduce((sum, [, bytes]) => sum + bytes, 0),
   }
 }
@@ -30,7 +30,7 @@ test("output that is read costs as much as it is long, each byte once", async ()
     yield { type: "end", attempt: 1, status: "completed" }
   }
   const { lengthOf, charged } = charging({ output: { read: async () => pieces() } })
-  const length = await lengthOf("/queue/1/output")
+  const length = await lengthOf("/api/v1/queue/1/output")
   expect(length).toBeGreaterThan(20 * 16_384 - 1)
   expect(charged()).toBeWithin(length - 65_536, length + 1)
 })
@@ -42,9 +42,16 @@ test("a page of updates costs as much as it is long, and so does any other answe
     queue: { history: async () => ({ updates, more: false }) },
     learned: { kinds: async () => updates },
   })
-  const length = await app.lengthOf("/queue/1/updates")
+  const length = await app.lengthOf("/api/v1/queue/1/updates")
   expect(length).toBeGreaterThan(20 * 16_384)
   expect(app.charged()).toBe(length)
-  const both = length + (await app.lengthOf("/kinds"))
+  const both = length + (await app.lengthOf("/api/v1/kinds"))
   expect(app.charged()).toBe(both)
+})
+
+test("the description of the API costs as much as it is long, each time", async () => {
+  const { lengthOf, charged } = charging({})
+  const length = await lengthOf("/openapi.json")
+  expect(length).toBeGreaterThan(65_536)
+  expect([await lengthOf("/openapi.json"), charged()]).toEqual([length, 2 * length])
 })

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../../errors.ts"
+import type { Callers } from "../access.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
 import { unlisted } from "./words.ts"
 
@@ -38,9 +39,14 @@ function addressOf({ headers }: Request): string {
  * The description of the API for programs and for people, made when it is requested. `routes` lists the
  * routes of the whole app.
  */
-export function docsRoutes(routes: () => readonly RouteOfApp[], version: string) {
+export function docsRoutes(
+  routes: () => readonly RouteOfApp[],
+  version: string,
+  { access, limits }: Pick<Callers, "access" | "limits">,
+) {
   let document: ReturnType<typeof describe> | undefined
   const described = async () => (document ??= (await import("./describe.ts")).describe(routes(), version))
+  let json: string | undefined
   let pages: ReadonlyMap<string, string> | undefined
   const page = async (request: Request, name: string): Promise<Response> => {
     const { pageFor, reference } = await import("./reference.ts")
@@ -50,7 +56,16 @@ export function docsRoutes(routes: () => readonly RouteOfApp[], version: string)
     return sent(pageFor(html, addressOf(request)), "text/html; charset=utf-8")
   }
   return new Elysia({ normalize: false })
-    .get("/openapi.json", async () => sent(JSON.stringify(await described()), "application/json"), unlisted)
+    .use(access)
+    .get(
+      "/openapi.json",
+      async ({ caller }) => {
+        json ??= JSON.stringify(await described())
+        limits?.charge(caller, json.length)
+        return sent(json, "application/json")
+      },
+      unlisted,
+    )
     .get("/docs", async ({ request }) => page(request, ""), unlisted)
     .get("/docs/:page", async ({ request, params }) => page(request, params.page), unlisted)
     .get("/docs/address.js", async () => sent(ADDRESS_SCRIPT, "text/javascript; charset=utf-8"), unlisted)
