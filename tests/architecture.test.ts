@@ -101,6 +101,7 @@ const LIGHT = [
   "dashboard",
   "errors",
   "item/moves",
+  "item/progress-words",
   "item/state-in-one-word",
   "item/missing-tags",
   "text",

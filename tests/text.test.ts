@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { bandWords, byName, duration, leftIn, leftWords, shellWord, shownOf, tookWords } from "../src/text.ts"
+import { byName, duration, shellWord, tookWords } from "../src/text.ts"
 
 test("a duration reads as a clock does: a second counts once it has passed", () => {
   expect([-3, 0, 42, 59.9, 723, 7205, 172_799, 172_800, 187_260].map(duration)).toEqual([
@@ -25,39 +25,6 @@ test("a duration below a second is shown in tenths, and never as zero", () => {
 test("names are ordered as people order them: by the values of their numbers", () => {
   const names = ["box-10", "box-2", "Box-2", "a", "box-1"]
   expect(names.toSorted(byName)).toEqual(["a", "box-1", "box-2", "Box-2", "box-10"])
-})
-
-test("the time left is exact, vague or over, as the band has it", () => {
-  const told = (eta_seconds: number, eta_low_seconds?: number, eta_high_seconds?: number) => ({
-    eta_seconds,
-    ...(eta_low_seconds !== undefined && { eta_low_seconds }),
-    ...(eta_high_seconds !== undefined && { eta_high_seconds }),
-  })
-  const words = (one: ReturnType<typeof told>, age = 0): readonly string[] => {
-    const left = leftIn(one, age)
-    return left ? [leftWords(left), bandWords(left)] : []
-  }
-  expect(words(told(250))).toEqual(["4:10 left", ""])
-  expect(words(told(250, 210, 300))).toEqual(["4:10 left", "3:30 to 5:00"])
-  expect(words(told(250, 210, 300), 200)).toEqual(["10 to 100 s left", ""])
-  expect(words(told(250, 185, 340))).toEqual(["3 to 6 min left", ""])
-  expect(words(told(12, 6, 18))).toEqual(["5 to 20 s left", ""])
-  expect(words(told(12, 6, 18), 8)).toEqual(["under 10 s left", ""])
-  expect(words(told(40, 4, 100))).toEqual(["under 100 s left", ""])
-  expect(words(told(100, 20, 300))).toEqual(["under 5 min left", ""])
-  expect(words(told(12_000, 9000, 16_000))).toEqual(["2 to 5 h left", ""])
-  expect(words(told(250, 210, 300), 301)).toEqual(["longer than usual", ""])
-  expect(leftIn({ eta_seconds: null }, 0)).toBeNull()
-  expect(leftIn({}, 0)).toBeNull()
-  // Half a band is none.
-  for (const half of [{ eta_low_seconds: 5 }, { eta_high_seconds: 12 }])
-    expect(leftIn({ eta_seconds: 9, ...half }, 0)).toEqual({ seconds: 9, low: null, high: null })
-})
-
-test("the shown progress is that in time where it is known, in whole percent", () => {
-  expect(shownOf({ progress: 75 })).toBe(75)
-  expect(shownOf({ progress: 75, time_progress: null })).toBe(75)
-  expect(shownOf({ progress: 75, time_progress: 41.9 })).toBe(41)
 })
 
 test("a text is one word for a shell, whatever is in it", () => {

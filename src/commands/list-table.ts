@@ -2,11 +2,12 @@ import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
 import type { QueueItem } from "../item/item.ts"
+import { isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
-import { duration, isGuess, leftIn, printable, shownOf, tookOf } from "../text.ts"
+import { duration, printable } from "../text.ts"
 import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 
 /** How a table is shown. */

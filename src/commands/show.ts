@@ -2,21 +2,12 @@ import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { isWaiting } from "../item/moves.ts"
+import { ERROR_LINES, isGuess, leftIn, paceOf, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
-import {
-  counted,
-  ERROR_LINES,
-  isGuess,
-  leftIn,
-  paceOf,
-  printable,
-  safeJson,
-  shownOf,
-  tookOf,
-} from "../text.ts"
+import { counted, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"

@@ -1,9 +1,9 @@
 import { AppError } from "../errors.ts"
-import { RESTORED } from "../text.ts"
 import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition } from "./moves.ts"
+import { RESTORED } from "./progress-words.ts"
 import { type Change, IDLE, type Stored, type Work } from "./stored.ts"
 
 /** How long a lease lasts if its worker names no time, in seconds. */

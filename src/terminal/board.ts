@@ -1,7 +1,8 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { duration, isGuess, leftIn, leftWords, overdueWords, paceOf, printable, shownOf } from "../text.ts"
+import { isGuess, leftIn, leftWords, overdueWords, paceOf, shownOf } from "../item/progress-words.ts"
+import { duration, printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./board-columns.ts"
 import {

@@ -1,15 +1,7 @@
 import type { Media, QueueItem, Step } from "../item/item.ts"
+import { bandWords, isPace, isRoutine, type Left, leftWords, startsWords } from "../item/progress-words.ts"
 import { type Standing, standingOf } from "../item/state-in-one-word.ts"
-import {
-  bandWords,
-  isPace,
-  isRoutine,
-  type Left,
-  leftWords,
-  missedUpdates,
-  printable,
-  startsWords,
-} from "../text.ts"
+import { missedUpdates, printable } from "../text.ts"
 import type { Tone } from "./terminal.ts"
 import type { Zone } from "./times-of-day.ts"
 

@@ -13,7 +13,8 @@ import {
   unitOf,
 } from "../../src/dashboard/model/wording.ts"
 import { glideOf } from "../../src/dashboard/view/running-lane.ts"
-import { RESTORED, sizeWords } from "../../src/text.ts"
+import { RESTORED } from "../../src/item/progress-words.ts"
+import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 
 describe("the timeline", () => {

@@ -62,8 +62,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/text.ts",
-    ["tests/text.test.ts"],
+    "src/item/progress-words.ts",
+    ["tests/item/progress-words.test.ts"],
     [
       [
         "half a band of the time left is shown",

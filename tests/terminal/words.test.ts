@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { paceOf } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
-import { paceOf } from "../../src/text.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.

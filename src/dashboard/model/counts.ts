@@ -1,4 +1,4 @@
-import { shownOf } from "../../text.ts"
+import { shownOf } from "../../item/progress-words.ts"
 import type { Counts } from "../../wire/answers.ts"
 import { type Ends, totalsOf, WHOLE } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"

@@ -1,4 +1,4 @@
-import { isRoutine, RESTORED } from "../../text.ts"
+import { isRoutine, RESTORED } from "../../item/progress-words.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { causeLine, type Tone } from "./wording.ts"
 

@@ -1,9 +1,7 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
 import {
   bandWords,
-  counted,
   isGuess,
   isPace,
   isRoutine,
@@ -14,7 +12,9 @@ import {
   paceOf,
   shownOf,
   startsWords,
-} from "../../text.ts"
+} from "../../item/progress-words.ts"
+import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
+import { counted } from "../../text.ts"
 import type { StartsAt } from "./start-forecast.ts"
 
 const number = new Intl.NumberFormat("en")

@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
-import { duration, shellWord, shownOf } from "../../text.ts"
+import { shownOf } from "../../item/progress-words.ts"
+import { duration, shellWord } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import { ownToken } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"

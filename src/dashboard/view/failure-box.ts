@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { ERROR_LINES } from "../../text.ts"
+import { ERROR_LINES } from "../../item/progress-words.ts"
 import { causeLine, count, plain, toneOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { sizeWords, tookOf } from "../../text.ts"
+import { tookOf } from "../../item/progress-words.ts"
+import { sizeWords } from "../../text.ts"
 import { count, inFull, line, plain } from "../model/wording.ts"
 import { el } from "./dom.ts"
 

@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
-import { duration, isGuess, shownOf, tookOf } from "../../text.ts"
+import { isGuess, shownOf, tookOf } from "../../item/progress-words.ts"
+import { duration } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import {
   at,

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, RESTORED, tookOf } from "../../text.ts"
+import { RESTORED, tookOf } from "../../item/progress-words.ts"
+import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {

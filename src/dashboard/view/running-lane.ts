@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, isGuess, shownOf } from "../../text.ts"
+import { isGuess, shownOf } from "../../item/progress-words.ts"
+import { duration } from "../../text.ts"
 import type { LiveQueue } from "../model/queue.ts"
 import {
   bandText,

@@ -1,4 +1,4 @@
-import { isGuess } from "../../text.ts"
+import { isGuess } from "../../item/progress-words.ts"
 import { el, mark, svg } from "./dom.ts"
 
 /** Strokes of a wave. */

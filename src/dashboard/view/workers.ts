@@ -1,5 +1,5 @@
 import { isFinished } from "../../item/moves.ts"
-import { shownOf } from "../../text.ts"
+import { shownOf } from "../../item/progress-words.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, inFull, line, nameOf, roughly, standing } from "../model/wording.ts"

@@ -1,0 +1,168 @@
+import { duration, tookWords } from "../text.ts"
+
+/** When the last attempt of an item began and ended; null if it has not. */
+interface Rendered {
+  readonly started_at: string | null
+  readonly completed_at: string | null
+}
+
+/** How long a finished item was rendered, in words; empty if it was never begun, or has not ended. */
+export const tookOf = ({ started_at, completed_at }: Rendered): string =>
+  started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
+
+/** How long something still takes, in seconds that count down; the band is null while unknown. */
+export interface Left {
+  /** How long it is expected to take, in seconds. */
+  readonly seconds: number
+  /** With a chance of four in five it takes no less, in seconds; null while unknown. */
+  readonly low: number | null
+  /** With a chance of four in five it takes no more, in seconds; null while unknown. */
+  readonly high: number | null
+}
+
+/** What an item or an update says of the time left. */
+interface TellsLeft {
+  readonly eta_seconds?: number | null
+  readonly eta_low_seconds?: number | null
+  readonly eta_high_seconds?: number | null
+}
+
+/** How long an item still takes when `ageSeconds` have passed since its update; null while unknown. */
+export function leftIn(told: TellsLeft, ageSeconds: number): Left | null {
+  const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high } = told
+  if (eta_seconds === null || eta_seconds === undefined) return null
+  const isBand = typeof low === "number" && typeof high === "number"
+  return {
+    seconds: Math.max(0, eta_seconds - ageSeconds),
+    low: isBand ? Math.max(0, low - ageSeconds) : null,
+    high: isBand ? Math.max(0, high - ageSeconds) : null,
+  }
+}
+
+/**
+ * How much of an item is done, in whole percent: of its time if that is known, otherwise the reported
+ * progress.
+ */
+export const shownOf = (item: {
+  readonly progress: number
+  readonly time_progress?: number | null
+}): number => Math.floor(item.time_progress ?? item.progress)
+
+/** Whether the progress of an item is a guess: it comes from a bar that may not be the whole, and not from earlier runs. */
+export const isGuess = (item: {
+  readonly basis?: string | null
+  readonly time_progress?: number | null
+}): boolean => item.basis === "guess" && (item.time_progress ?? null) === null
+
+/**
+ * A range of times in one unit, the first rounded down and the second up: `40 to 90 s`, `3 to 6 min`, `3 to 5
+ * h`; `under 20 s` from 0 on.
+ */
+function range(low: number, high: number): string {
+  const [unit, seconds] = high < 120 ? ["s", high < 30 ? 5 : 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
+  const each = unit === "s" ? seconds : 1
+  const from = Math.floor(low / seconds) * each
+  const to = Math.ceil(high / seconds) * each
+  return from === 0 ? `under ${to} ${unit}` : `${from} to ${to} ${unit}`
+}
+
+/** Whether the estimate is vague: the band is wider than half of it. */
+const isVague = ({ seconds, low, high }: Left): boolean =>
+  low !== null && high !== null && high - low > seconds / 2
+
+/**
+ * How long it still takes: `4:10`, or `3 to 6 min` if that is vague; empty once even the band is over.
+ */
+function spanOf(left: Left): string {
+  const { seconds, low, high } = left
+  if (low === null || high === null) return duration(seconds)
+  if (high <= 0) return ""
+  return isVague(left) ? range(low, high) : duration(seconds)
+}
+
+/** From this percentage on, an item may end at any moment after its expected time is over. */
+const NEARLY_DONE = 95
+
+/** The words for an item whose expected time is over. */
+export const overdueWords = (item: Parameters<typeof shownOf>[0]): string =>
+  shownOf(item) < NEARLY_DONE ? "longer than expected" : "finishing"
+
+/** How many lines of a long error are shown, unless all are requested: the last ones. */
+export const ERROR_LINES = 12
+
+/** How long it still takes: `4:10 left`, `3 to 6 min left`, `longer than usual`. */
+export function leftWords(left: Left): string {
+  const span = spanOf(left)
+  return span === "" ? "longer than usual" : `${span} left`
+}
+
+/**
+ * The times between which it ends: `3:30 to 5:00`; empty if they are unknown, or if `leftWords` says them
+ * already.
+ */
+export function bandWords(left: Left): string {
+  const { low, high } = left
+  if (low === null || high === null || high <= 0 || isVague(left)) return ""
+  return `${duration(low)} to ${duration(high)}`
+}
+
+/** A figure without needless digits: `0.02`, `1.5`, `49`. */
+const figure = (value: number): string =>
+  value >= 10 || value === 0
+    ? String(Math.round(value))
+    : value >= 0.1
+      ? value.toFixed(1)
+      : value.toPrecision(1)
+
+/** How far into a medium a render is, and how fast, as far as that is known. */
+interface Pace {
+  readonly out_time: number
+  readonly total: number | null
+  readonly fps: number | null
+  readonly speed: number | null
+}
+
+/**
+ * How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if nothing is known. `times`
+ * stands behind the speed.
+ */
+export function paceOf(media: Pace | null | undefined, times: "x" | "×" = "x"): readonly string[] {
+  if (!media) return []
+  const { out_time, total, fps, speed } = media
+  const parts = [`${duration(out_time)}${total === null ? "" : ` of ${duration(total)}`}`]
+  if (fps) parts.push(`${figure(fps)} fps`)
+  if (speed) parts.push(`${figure(speed)}${times}`)
+  return parts
+}
+
+/** When an item that waits starts, with its earliest and latest time as they read: `starts about 14:50 (14:47 to 14:54)`. */
+export const startsWords = (about: string, low: string, high: string): string =>
+  low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
+
+/**
+ * Whether a message has only ffmpeg's own figures. The same figures are shown from `media` in words of ours.
+ */
+export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
+  media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
+
+/** The messages that the server itself gives to updates. */
+const ROUTINE = new Set([
+  "Queue item created",
+  "Queue item updated",
+  "Queue item cancelled",
+  "Processing started",
+  "Processing completed successfully",
+  "Processing failed",
+  "Processing failed, another attempt will follow",
+  "Worker lost",
+  "Worker lost, another attempt will follow",
+  "Queued for a retry",
+  "Queue item deleted",
+  "No progress for a while",
+])
+
+/** The message of an item that was being rendered when the backup was made that is now in force. */
+export const RESTORED = "Restored from a backup, another attempt will follow"
+
+/** Whether a message is one of the server's own, and says only what the status says. */
+export const isRoutine = (message: string): boolean => ROUTINE.has(message)
