@@ -26,7 +26,8 @@ export interface OutputEnd {
 export interface Outputs {
   /**
    * Adds pieces, ascending, to the output of the attempt that `attemptOf` names. `attemptOf` decides within
-   * the transaction, perhaps more than once, and throws an AppError to refuse. Bytes that are stored already
+   * the transaction, perhaps more than once, by the attempt, its start and the lease token alone, and throws an
+   * AppError to refuse. Bytes that are stored already
    * are left out (`piecesAfter`). Then pieces that end `keepBytes` or more before the output's end are
    * removed. No update is appended.
    * @throws AppError `not_found`, `unavailable`, and whatever `attemptOf` throws

@@ -13,12 +13,14 @@ const END = `SELECT coalesce(max(until), 0)::float8 AS until,
   FROM outputs WHERE queue_id = $1 AND attempt = $2`
 
 /**
- * Stores pieces, if the item is as it was at the decision, and no other instance has stored pieces in the
- * meantime. The item's version does not change, because what groups keep of the item in memory is still
- * valid.
+ * Stores pieces, if the attempt and the lease are those of the decision, and no other instance has stored pieces in the
+ * meantime. Other changes of the item do not count: an instance that is far from the database would never store a piece
+ * of an item that reports often. The item's version does not change, because what groups keep of the item in memory is
+ * still valid.
  */
 const ADD = `WITH held AS (
-  UPDATE queue_items SET printed = printed + 1 WHERE id = $1 AND version = $2 AND printed = $8 AND deleted_at IS NULL
+  UPDATE queue_items SET printed = printed + 1 WHERE id = $1 AND attempt = $2 AND printed = $8 AND deleted_at IS NULL
+    AND started_at IS NOT DISTINCT FROM $9::int8 AND lease_token IS NOT DISTINCT FROM $10::text
   RETURNING id),
 added AS (
   INSERT INTO outputs (queue_id, attempt, until, at, text)
@@ -49,7 +51,8 @@ export class PostgresOutputs implements Outputs {
       for (;;) {
         const [row] = await this.#reads.byId.execute({ ids: [id] })
         if (!row) throw unknownItem(id)
-        const { stored, version } = knownOf(row)
+        const { stored } = knownOf(row)
+        const { item, work } = stored
         const attempt = attemptOf(stored)
         const { until: before, printed } = await this.#end(id, attempt)
         const added = piecesAfter(pieces, before)
@@ -60,7 +63,9 @@ export class PostgresOutputs implements Outputs {
           added.map(({ from }) => from),
           added.map(({ text }) => text),
         ]
-        const parameters = [id, version, attempt, ...columns, end - keepBytes, printed]
+        const startedMs = item.started_at === null ? null : Date.parse(item.started_at)
+        const decidedOn = [startedMs, work.lease_token]
+        const parameters = [id, item.attempt, attempt, ...columns, end - keepBytes, printed, ...decidedOn]
         const [held] = await this.#link.ask<{ n: number }>(ADD, parameters)
         if (held?.n === 1) return { attempt, end }
       }

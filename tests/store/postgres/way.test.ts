@@ -104,30 +104,34 @@ withPostgres(
     const others: Promise<unknown>[] = []
     let title = ""
     proxy.decide = (bytes) => {
-      if (!bytes.includes(`"${title}"`)) return "pass"
+      if (!bytes.includes(title)) return "pass"
       const other =
-        title === "changed"
-          ? put(near, id, { message: `${others.length}` })
-          : near.claim([], taking(`${others.length}`))
+        title === '"claimed"'
+          ? near.claim([], taking(`${others.length}`))
+          : put(near, id, { message: `${others.length}` })
       others.push(other)
       // The last one waits for the slower instance.
       void Promise.race([other, Bun.sleep(500)]).then(() => proxy.release())
       return "hold"
     }
-    title = "changed"
-    await put(store, id, { title })
+    title = '"changed"'
+    await put(store, id, { title: "changed" })
     expect(others).toHaveLength(4)
     await Promise.all(others)
-    expect(await store.item(id)).toMatchObject({ title, message: "3" })
+    expect(await store.item(id)).toMatchObject({ title: "changed", message: "3" })
     // So are claims, although others claim the items first.
     for (let i = 0; i < 9; i += 1) await added(store)
-    title = "claimed"
-    const change = await store.claim([], taking(title))
-    expect(change?.item.worker).toBe(title)
+    title = '"claimed"'
+    const change = await store.claim([], taking("claimed"))
+    expect(change?.item.worker).toBe("claimed")
     const claims = await Promise.all(others.slice(4))
     expect(claims).toHaveLength(4)
-    expect((await store.item(change?.item.id ?? 0)).worker).toBe(title)
-    expect(await store.head()).toBe(1 + 5 + 9 + 5)
+    expect((await store.item(change?.item.id ?? 0)).worker).toBe("claimed")
+    // Output depends on the attempt alone.
+    title = "printed by the command"
+    await store.outputs.append(id, [{ from: 0, to: 22, text: title }], 100, ({ item }) => item.attempt)
+    await Promise.all(others)
+    expect(await store.head()).toBe(1 + 5 + 9 + 5 + 1)
     await near.close()
   },
 )
