@@ -99,7 +99,7 @@ test("a bell that neither carries messages nor refuses them is noticed", async (
   await one.saidOfHealth(2)
 }, 30_000)
 
-test("a bell that goes deaf later is noticed although nobody rings", async () => {
+test("a bell that goes deaf later is noticed even without a notification", async () => {
   const shared = wire()
   await using one = await ringing(() => shared.bell())
   shared.isSwallowing = true

@@ -80,7 +80,7 @@ test("remove removes an item, but one that renders only with --force", async () 
   for (const id of [waiting, rendering]) expect((await server.api("GET", `/queue/${id}`)).status).toBe(404)
 })
 
-test("show prints what is known of an item and nothing else, with an error line by line", async () => {
+test("show prints the known values of an item and no others, with an error line by line", async () => {
   const id = await server.add({
     song_id: 12,
     title: "Northern Lights",

@@ -21,7 +21,7 @@ async function refusesToStart(args: readonly string[], said: RegExp): Promise<vo
   expect(ran.stderr.slice("track-studio: ".length, -1)).toMatch(said)
 }
 
-test("a server whose log nobody reads works on, and stops in time", async () => {
+test("a server keeps working, and stops in time, if its log is not read", async () => {
   using folder = temporaryFolder()
   const log = join(folder.path, "log")
   expect(Bun.spawnSync(["mkfifo", log]).exitCode).toBe(0)

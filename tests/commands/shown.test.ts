@@ -62,7 +62,7 @@ test("cancelled items are found among failed ones, in whole pages, and a list th
   expect([idsIn(three), three.includes("and more")]).toEqual([[2, 4, 6], false])
 })
 
-test("items whose worker was lost are among the failed, cancelled ones are not, and both can be listed alone", async () => {
+test("failed items include those whose worker was lost, but not cancelled ones; both can be listed on their own", async () => {
   answering("counts", async () => ({ paused_at: null }))
   const outcomes = ["failed", "lost", "cancelled"] as const
   const queue = outcomes.map((outcome, at) =>
@@ -276,7 +276,7 @@ test("an item is watched until it is finished, and its end is the exit code if t
   expect((await ran(watchCommand, "7", "--until", "later")).code).toContain('accepts only "finished"')
 })
 
-test("an item that does not exist is not waited for, but a server that is away is", async () => {
+test("watch waits for a server that is away, but not for an item that does not exist", async () => {
   answering("watch", () => said<Watched>())
   answering("get", () => Promise.reject(new ServerError(404, "queue item 7 does not exist")))
   expect((await ran(watchCommand, "7")).code).toBe("queue item 7 does not exist")

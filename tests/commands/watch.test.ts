@@ -83,7 +83,7 @@ test("watch shows the state of all items that are not finished, then every updat
   ])
 })
 
-test("watch with an id shows that item alone, and ends with it or when it is finished already", async () => {
+test("watch with an id shows only that item, and ends with it, or at once if it is finished already", async () => {
   await using server = await start()
   const [one, other] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
   await using watching = new Watching(server.url, String(one))

@@ -31,7 +31,7 @@ const given: readonly (readonly [Given, Record<string, string>, RegExp])[] = [
   [{}, { TRACK_STUDIO_WEBHOOK_SECRET: "secret" }, /TRACK_STUDIO_WEBHOOK_SECRET.* without --webhook /],
 ]
 
-test.each(given)("a setting that has no effect alone is refused: %j %j", (flags, env, message) => {
+test.each(given)("a setting that has no effect on its own is refused: %j %j", (flags, env, message) => {
   expect(() => config(flags, env)).toThrow(message)
 })
 

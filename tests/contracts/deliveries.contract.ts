@@ -128,7 +128,7 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(ids((await deliveries.list({ limit: 10 })).deliveries)).toEqual([later.id])
   })
 
-  test(`${name}: a taken delivery is taken by nobody else until its time is over or it is given back`, async () => {
+  test(`${name}: a taken delivery cannot be taken again until its time is over or it is given back`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { store } = opened

@@ -128,7 +128,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 1)
   })
 
-  test(`${name}: what is left of a deleted item waits for the webhooks that have not examined its end`, async () => {
+  test(`${name}: the remains of a deleted item are kept until every webhook has examined its end`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { store } = opened
@@ -173,7 +173,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.upkeep.finished(until(5000), 1)).toEqual([one])
   })
 
-  test(`${name}: items and what is left of them are found within a time and up to an update, and nothing else`, async () => {
+  test(`${name}: items and their remains are found within a time and up to an update, and no others`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { store } = opened

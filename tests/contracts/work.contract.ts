@@ -341,7 +341,7 @@ export function storeWork(name: string, open: Open): void {
     expect(counts).toEqual([100, 100, 30, 0])
   })
 
-  test(`${name}: a sweep of which one decision is refused changes nothing, and nobody sees what it had begun`, async () => {
+  test(`${name}: a sweep in which one decision is refused changes nothing, and its other changes are never visible`, async () => {
     await using opened = await open()
     const { store } = opened
     const first = await working(store, { lease_expires_at: 1 })

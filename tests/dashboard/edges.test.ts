@@ -76,7 +76,7 @@ page("titles", () => {
     await tab.until(`${directions} === "rtl,ltr"`)
   })
 
-  test("cannot turn what is around them, nor themselves", async () => {
+  test("cannot change the direction of the text around them, nor their own", async () => {
     const id = await here.server.add({ song_id: 1, title: "evil \u202e4pm.edirrevo\u202c end \u2066x\u2069" })
     for (const path of ["/", `/items/${id}`]) {
       await open(path)

@@ -120,7 +120,7 @@ page("safe hands", () => {
 })
 
 page("a list in which the pointer is", () => {
-  test("keeps its order, counts what is new, and follows when the pointer has left", async () => {
+  test("keeps its order, counts new items, and follows when the pointer has left", async () => {
     for (const song_id of [1, 2]) await finish(await here.server.add({ song_id }), "completed")
     for (const song_id of [3, 4, 5]) await here.server.add({ song_id })
     await open()
@@ -229,7 +229,7 @@ page("at a hand-over between two items", () => {
     expect(height < 70).toBe(workers >= 7)
   })
 
-  test("the lanes grow once one alone has been running for a while", async () => {
+  test("the lanes grow once a single item has been running for a while", async () => {
     for (const song_id of [1, 2]) await run(await here.server.add({ song_id }))
     await open()
     await tab.until(`document.querySelectorAll(".lane").length === 2`)

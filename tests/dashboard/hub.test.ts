@@ -139,7 +139,7 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
   }
 }
 
-test("whatever is late, lost or fails, and in whatever order, in the end a tab shows what the server has", async () => {
+test("a tab ends with the server's state, whatever comes late, gets lost or fails, in any order", async () => {
   await fc.assert(
     fc.asyncProperty(acts, async (story) => {
       await using page = await opened()

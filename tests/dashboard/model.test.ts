@@ -66,7 +66,7 @@ test("a change of history is reported, and its figures are unknown; the first hi
   expect([scene.told, scene.model.loaded, scene.model.counts]).toEqual([["turned"], false, null])
 })
 
-test("a hub that is silent for longer than it can be leaves what is shown stale", () => {
+test("a hub that is silent for too long makes the page stale", () => {
   const scene = new Scene()
   scene.state([])
   jest.setSystemTime(NOW + 6900)

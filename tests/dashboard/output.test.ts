@@ -92,7 +92,7 @@ page("what the command printed", () => {
     await tab.close()
   })
 
-  test("of very many lines those alone are laid out that are seen, and all of them can be found", async () => {
+  test("of very many lines only the visible ones are laid out, and all of them can be found", async () => {
     const work = await attempt(server)
     const text = `begin here\n${"ab\n".repeat(20_000)}`
     await print(work, text)

@@ -152,7 +152,7 @@ test("a stream that is lost during the state after a gap resumes at the place be
   expect(scene.begun).toEqual([undefined, 5])
 })
 
-test("an attempt that is asked for is made at once, and one that is due already is left alone", async () => {
+test("a requested attempt to connect is made at once, unless one is already due", async () => {
   await scene.say(OFFLINE)
   expect(scene.link.connection).toMatchObject({ state: "reconnecting", retryAtMs: Date.now() + 5000 })
   scene.link.retry()
@@ -185,7 +185,7 @@ test("a server that refuses its figures is not regarded as a server that does no
   expect(scene.begun).toEqual([undefined, 5])
 })
 
-test("what is shown is stale ten seconds after the stream was lost, however often it is tried meanwhile", async () => {
+test("the page is stale ten seconds after the stream was lost, however often it has tried to reconnect", async () => {
   for (let tries = 0; tries < 4; tries += 1) {
     await scene.say(OFFLINE)
     expect(scene.link.connection.state).toBe("reconnecting")

@@ -106,7 +106,7 @@ describe("words", () => {
     expect(line("x".repeat(16_000)).length).toBeLessThan(500)
   })
 
-  test("what is counted is said once, and not when it is done", () => {
+  test("a count is named once, and not when the item is done", () => {
     const unit = { done: 3, total: 5, name: "images" }
     expect(unitOf({ unit, message: "" })).toBe("3 of 5 images")
     expect(unitOf({ unit, message: "Creating image 3 of 5" })).toBe("")

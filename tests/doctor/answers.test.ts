@@ -94,7 +94,7 @@ describe("an answer that waits until an item is finished", () => {
     })
   })
 
-  test("is not asked for if the list of items does not come, and the reason is said", async () => {
+  test("is not requested if the list of items does not come, and the reason is shown", async () => {
     expect(await found(() => new Response("", { status: 503 }), heldOf)).toMatchObject({
       verdict: "unknown",
       says: "no list of items came: the answer is 503",
@@ -143,7 +143,7 @@ describe("what an answer shows of the way to the server", () => {
     expect(taken).toMatchObject([{ verdict: "good" }, { verdict: "good" }])
   })
 
-  test("a body that is not answered before its end does not arrive while it is sent", async () => {
+  test("a body that is answered only after its end counts as held back on the way", async () => {
     const silent = async (patient: Patient) => uploadsOf({ ...patient, patienceMs: 100 })
     const never = () => new Promise<Response>(() => undefined)
     const [pieces, size] = await found(never, silent)

@@ -250,7 +250,7 @@ test("streams, sockets and held requests of a revoked token end within a second"
 /** ffmpeg's output after this many seconds of its result. */
 const reached = (seconds: number): string => `out_time_us=${seconds * 1e6}\nprogress=continue\n`
 
-test("an output that a token alone lets in ends within a second of its revoke, and one with a lease goes on", async () => {
+test("an output that is sent with a token but no lease ends within a second of the revocation, and one with a lease goes on", async () => {
   const worker = await tokenOf(server, "worker")
   await known(server, worker)
   const headers = bearer(worker)

@@ -91,7 +91,7 @@ test("every route says in its own words what it does and answers, or that it is 
   expect(new Set(names).size).toBe(names.length)
 })
 
-test("the answers are what is described, down to the last key", async () => {
+test("the answers are as described, down to the last key", async () => {
   const id = await server.add({ song_id: 1, tags: ["docs"] })
   const claim = await server.api("POST", "/queue/claim", { worker: "w", tags: ["docs"] })
   const claimed: { lease: { token: string } } = await claim.json()

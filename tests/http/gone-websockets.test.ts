@@ -23,7 +23,7 @@ function peer(peers: GoneWebsockets, answers: number) {
   return { wasCut: cut.promise, asked: () => asked, leave: () => peers.forget(self) }
 }
 
-test("while nobody is connected no timer runs", () => {
+test("without connections no timer runs", () => {
   jest.useFakeTimers()
   try {
     const peers = new GoneWebsockets({ askAfterMs: 40, cutAfterMs: 120 })

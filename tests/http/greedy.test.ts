@@ -42,7 +42,7 @@ async function greedyFor(times: number, ask: () => Promise<number>): Promise<Map
   return counts
 }
 
-test("one client that wants all streams, replays and requests leaves the others alone", async () => {
+test("one client that wants all streams, replays and requests does not harm the others", async () => {
   await using server = await start({ args: ["--streams-per-client", "100", "--requests-per-token", "100"] })
   const id = await server.add()
   for (let i = 0; i < 200; i += 1) await server.put(id, { message: `${i}${"x".repeat(1000)}` })

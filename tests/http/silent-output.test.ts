@@ -5,7 +5,7 @@ import { attempt } from "../worker.ts"
 
 setDefaultTimeout(30_000)
 
-test("a client that follows a silent command gets the headers of events at once, and as text only what is printed", async () => {
+test("a client that follows a silent command gets the headers at once for events, and with the first line for text", async () => {
   await using server = await start()
   const { id, lease } = await attempt(server)
   const path = `/queue/${id}/output?follow=true`

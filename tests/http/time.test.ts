@@ -204,7 +204,7 @@ test.concurrent(
   },
 )
 
-test.concurrent("a claim whose answer nobody waits for any more gives its lease back", async () => {
+test.concurrent("a claim whose client has left gives its lease back", async () => {
   await using server = await start()
   const client = new AbortController()
   const left = asked(server, { wait: 30 }, { signal: client.signal }).catch(() => "left")

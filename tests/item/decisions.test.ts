@@ -73,7 +73,7 @@ test("progress that is set by hand does not count as a guess", () => {
   expect(changed(guessed, { progress: 30 }, at(2)).item).toMatchObject({ progress: 30, basis: null })
 })
 
-test("what an editor gives back unchanged is no change, though updates leave out what is empty", () => {
+test("values that an editor returns unchanged are no change, although updates leave out empty ones", () => {
   const { item } = NEW
   const read = [updateOf({ item: { ...item, title: "" } })]
   const now = { ...item, title: "Northern Lights" }
@@ -108,7 +108,7 @@ test("an attempt of the same number after a retry is another one", () => {
   goesOn(again.item, again.item)
 })
 
-test("of output that comes again only what is new is kept", () => {
+test("of repeated output only the new part is kept", () => {
   const piece = { from: 10, to: 16, text: "framé" }
   expect(piecesAfter([piece], 12)).toEqual([{ from: 12, to: 16, text: "amé" }])
   expect(piecesAfter([piece], 10)).toEqual([piece])

@@ -229,7 +229,7 @@ test("attempt counts the starts, and only a retry begins to count from zero", ()
   })
 })
 
-test("what is finished stays as it ended: no cancel makes a failed item a cancelled one", () => {
+test("a finished item keeps its outcome: no cancel makes a failed item a cancelled one", () => {
   during(({ before, act, after }) => {
     if (!isFinished(before.item.status) || act.do === "retry" || act.do === "put") return
     if (!(after instanceof AppError)) expect(after).toMatchObject({ item: before.item, quiet: true })

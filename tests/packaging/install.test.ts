@@ -201,7 +201,7 @@ test("the former program may be put back from where the upgrade left it", () => 
   expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(next, "utf8"))
 })
 
-test("a file of this folder is meant by its name alone, and no program of that name elsewhere", () => {
+test("a bare file name means the file in this folder, and not a program of that name elsewhere", () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
   programIn(folder.path, "1")

@@ -104,7 +104,7 @@ test("a renderer that prints a line every four minutes keeps its lease for hours
   expect(isOver).toBe(false)
 })
 
-test("of what is printed before the start is stored the newest is kept, and all that follows", async () => {
+test("of the output before the start is stored, the newest part is kept, and all that follows", async () => {
   const stored: string[] = []
   const started = Promise.withResolvers<void>()
   const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
@@ -181,7 +181,7 @@ test("while a renderer is silent its lease is renewed each third of its length, 
   expect(renewedMs).toHaveLength(length)
 })
 
-test("what is kept of a flood is read a little later, each time", async () => {
+test("the kept part of a flood is read a little later, each time", async () => {
   let heard = Promise.withResolvers<Report>()
   const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
   const report = async (_id: number, _token: string | undefined, said: Report) => {

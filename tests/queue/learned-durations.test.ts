@@ -45,7 +45,7 @@ describe("a client that knows nothing but PUT", () => {
     for (const { seconds } of kinds) expect(seconds).toBe(Math.round(seconds * 10) / 10)
   })
 
-  test("teaches what a claim of that kind is told at once, before its first report", async () => {
+  test("teaches the estimate that a claim of that kind gets at once, before its first report", async () => {
     await using own = await start()
     await rendered(own, 50, { kind: "clip" })
     const id = await own.add({ song_id: 1, kind: "clip" })

@@ -47,7 +47,7 @@ test.concurrent(
   },
 )
 
-test.concurrent("a database whose clock goes back refuses nobody", async () => {
+test.concurrent("no request is refused when the clock of the database goes back", async () => {
   await using server = await ClockedServer.start({ "requests-per-address": "100" })
   await server.ask("POST", "/queue", { song_id: 1 })
   server.seconds = -3600

@@ -8,7 +8,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-test("a retry of all that failed passes over what is retried, rendered or deleted by another meanwhile", async () => {
+test("a retry of all failed items skips those that were retried, rendered or deleted meanwhile", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))

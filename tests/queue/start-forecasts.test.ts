@@ -127,7 +127,7 @@ test("nothing is foreseen of a paused queue", async () => {
   await hand.say("complete")
 })
 
-test("while an item takes longer than was expected, nobody knows when the next one starts", async () => {
+test("while an item takes longer than expected, the start of the next one is unknown", async () => {
   await (await attempt(server, { kind: "jingle" })).say("complete")
   const hand = await attempt(server, { kind: "jingle" }, { lease: 600 })
   const id = await server.add({ song_id: 1, kind: "jingle", tags: hand.item.tags })

@@ -68,7 +68,7 @@ test("progress never goes down within an attempt, and begins again with the next
   expect((await again?.say("progress", { progress: 7 }))?.item?.progress).toBe(7)
 })
 
-test("complete ends at 100 percent with what is handed over", async () => {
+test("complete ends at 100 percent, with the values that it hands over", async () => {
   const taken = await attempt(server)
   await taken.say("progress", { progress: 40, unit: { done: 1, total: 2, name: "frames" } })
   const result = {

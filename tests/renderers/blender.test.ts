@@ -106,7 +106,7 @@ describe("the real output of Blender 3.4", () => {
     expect([hasEnded, reached]).toEqual([true, 0])
   })
 
-  test("the sequencer tells of saved frames alone", async () => {
+  test("the sequencer reports only saved frames", async () => {
     const { messages, reached } = listen("blender", 3, await capture("blender-sequencer"))
     expect(messages).toEqual(["1 of 3 frames", "2 of 3 frames", "3 of 3 frames", "3 of 3 frames"])
     expect(reached).toBe(1)

@@ -90,7 +90,7 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(...SONG, output("pipe:"), STATS, SUM, SIGNAL)).toEqual(told)
   })
 
-  test("one whose end nobody saw is reported, and fails nothing: a script can hide what it likes", () => {
+  test("one whose end was not printed is reported, and fails nothing: a script can hide any output", () => {
     expect(proven(output("a.mp4"), STATS, "next")).toEqual({
       failure: undefined,
       seen: "ffmpeg was not seen to end a.mp4",
@@ -114,7 +114,7 @@ test("a Blender that crashed fails the script, unless a later one renders the sa
   expect(proven(...begun, crash, ...begun, "Saved: '/o/1.png'", "Blender quit")).toEqual(WHOLE)
 })
 
-test("a Blender whose end nobody saw is reported, and fails nothing", () => {
+test("a Blender whose end was not printed is reported, and fails nothing", () => {
   const seen = "Blender was not seen to end"
   expect(proven("Blender 4.2.0", "Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'")).toEqual({ ...WHOLE, seen })
   // Other programs also print that they saved something.

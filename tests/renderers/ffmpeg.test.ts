@@ -217,7 +217,7 @@ describe("several runs of ffmpeg, one after another", () => {
     expect(listen("ffmpeg", { total: 5, bars: 2 }, slow, slow).reached).toBe(1)
   })
 
-  test("are told apart also when the first was killed, and parts of the output add up at most", () => {
+  test("are told apart even if the first was killed, and the parts of the output add up to no more than the whole", () => {
     expect(listen("ffmpeg", 60, at(250, 10), at(1, 0), at(250, 10)).progress).toEqual([
       expect.closeTo(100 / 6, 9),
       expect.closeTo(100 / 6, 9),

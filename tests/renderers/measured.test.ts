@@ -116,7 +116,7 @@ describe("a measured value is no progress, even if it grows", () => {
     expect(shownOf(reserved)).toMatchObject({ last: 0, most: 0 })
   })
 
-  test("a count is told beside what is measured", () => {
+  test("a count beside a measured value is reported", () => {
     const frames = each([1, 2, 3, 4], (n) => `frame ${n}/10, CPU ${40 + n}%\n`)
     expect(shownOf(frames)).toEqual({ last: 30, most: 30, unit: "3/10 frames" })
   })

@@ -73,7 +73,7 @@ test("while it is not known whether the kept lease holds, nothing is claimed, an
   ])
 })
 
-test("a server of an earlier version is not told what it does not know", async () => {
+test("a server of an earlier version is sent no keys that it does not know", async () => {
   let requests = 0
   const { asked, source: one } = source(undefined, {
     take: () => {

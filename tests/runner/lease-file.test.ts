@@ -218,7 +218,7 @@ describe("an item whose worker was killed", () => {
 })
 
 describe("the file of leases", () => {
-  test("is its user's alone", () => {
+  test("can be read by its user alone", () => {
     const home = path()
     const file = new LeaseFile(home, "http://a")
     file.set({ id: 1, token: "t", attempt: 1 })

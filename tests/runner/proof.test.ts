@@ -50,7 +50,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg under run", () => {
 
   const [length, away] = [size(4, 60), size(1, 20)]
 
-  test(`of ${length} s is none the longer for a server that is stopped for ${away} s in its middle`, async () => {
+  test(`of ${length} s takes no longer if the server is stopped for ${away} s in its middle`, async () => {
     await using server = await start()
     using folder = temporaryFolder()
     const id = await server.add()

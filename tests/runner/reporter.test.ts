@@ -226,7 +226,7 @@ test("the last report of a lent item keeps the command that waits for it no long
   expect(performance.now() - startedMs).toBeLessThan(15_000)
 }, 90_000)
 
-test("the lease of a lent item is ended by the command that lent it, and by nobody inside", async () => {
+test("the lease of a lent item is ended only by the command that lent it", async () => {
   await using scene = new Scene(ok, undefined, { isLent: true })
   await scene.reporter.begin()
   scene.reporter.start()

@@ -121,7 +121,7 @@ describe("a completed attempt leaves a run", () => {
     ])
   })
 
-  test("without the words of the attempt before, which an item keeps until it is told others", () => {
+  test("without the texts of the attempt before, which the item keeps until it gets others", () => {
     const failure = { error_message: "", retryable: true, retryInMs: 0 }
     const render = new Render()
       .claim()
