@@ -83,8 +83,15 @@ const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 /** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */
 const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
 
-/** Whether the text is a row of figures: three or more beside each other, or figures without any word. */
+/** A row whose cells have lines between them, as in "| song | 45% | done |". */
+const LINED = /^\|(?: [^|]+ \|){2,}$/u
+
+/**
+ * Whether the text is a row of a table: three or more figures beside each other, figures without any word, or cells with
+ * lines between them.
+ */
 export function isTableRow(text: string): boolean {
+  if (LINED.test(text)) return true
   let [run, longest, figures] = [0, 0, 0]
   const words = text.replace(TIMESTAMP, "").replace(APART, "$1").trim().split(" ")
   for (const word of words) {

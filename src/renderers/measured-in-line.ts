@@ -3,10 +3,10 @@ const MEASURED = [
   "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|mfu|usage|used|quota|occupancy",
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
-  "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|limit",
+  "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
   "reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
-  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|ratio",
+  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
 ].join("|")
 /**
  * A name counts only directly before its figure, and only if it is not the object of the work: "CPU
@@ -17,14 +17,15 @@ const UNWORKED =
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
 const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is|at)? ?$"
 /**
- * The size of a file and its part of another, "predicted size 12.3 MB (45%)" or "12 MB => 45%", or what stands behind a
+ * The size of a file and its part of another, "predicted size 12.3 MB (45%)", "12 MB => 45%" or "12 -> 9 45%", or what stands behind a
  * folder's name.
  */
-const SIZED = "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$|\\d ?[kmgt]?i?b ={1,2}> ?$"
+const SIZED =
+  "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$|\\d ?[kmgt]?i?b ={1,2}> ?$|\\d ?[kmgt]?i?b? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b)?,? ?\\(?$"
 const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|match|identical|similar|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
 const RESOURCE =
   "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|real-?time|target|original|full scale|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
@@ -49,11 +50,17 @@ const COUNTED_BEFORE = new RegExp(
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|bits?|k?hz|db)\b(?![.\-_]\w)/iu
+
+/** A size that follows from the figure, "12 kB - 45% = 7 kB", or the code that a figure begins: "45% { opacity: 0 }". */
+const EQUALS = /^ ?(?:= ?[\d.]+ ?[kmgt]?i?b\b|\{)/iu
 
 /** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
-  MEASURED_BEFORE.test(before) || MEASURED_AFTER.test(after) || RESOURCE_AFTER.test(after)
+  MEASURED_BEFORE.test(before) ||
+  MEASURED_AFTER.test(after) ||
+  RESOURCE_AFTER.test(after) ||
+  EQUALS.test(after)
 
 /** Whether the "n of m" between these two parts of a line counts something other than finished work. */
 export const isCountedBeside = (before: string, after: string): boolean =>
