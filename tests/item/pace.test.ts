@@ -183,8 +183,10 @@ test("a PUT moves the time as a report does, and one that steps back makes it un
 
 test("an item that stands still has no time to its end, until it moves", () => {
   const half = report(CLAIMED, 50, { progress: 50 })
-  const still = stalled(half, at(170))
-  expect(still.item).toMatchObject({ stalled: true, eta_seconds: null, progress: 50 })
+  const foreseen = { ...half.item, eta_low_seconds: 40, eta_high_seconds: 60, eta_runs: 3, time_progress: 50 }
+  const still = stalled({ ...half, item: foreseen }, at(170))
+  expect(still.item).toMatchObject({ stalled: true, eta_seconds: null, progress: 50, time_progress: 50 })
+  expect(still.item).toMatchObject({ eta_low_seconds: null, eta_high_seconds: null, eta_runs: 0 })
   expect(report(still, 171, { progress: 50, message: "still here" }).item).toMatchObject({ stalled: true })
   const moved = report(still, 180, { progress: 51 })
   expect(moved.item.stalled).toBeFalse()

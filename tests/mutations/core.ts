@@ -306,4 +306,53 @@ export const CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/one-item-viewer.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "after a restore the viewer of one item is given an event ID that is gone",
+        "      this.#last = 0\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "a stream that begins again does not say that the queue goes on",
+        "return before === place.pause ? place.pause.opening : place.pause.change",
+        "return place.pause.opening",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/unreadable-updates.ts",
+    ["tests/stream/unreadable-updates.test.ts"],
+    [
+      [
+        "the rest of a page that cannot be read is passed over",
+        "return others && [...updates, ...others]",
+        "return [...updates, ...(others ?? [])]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/stalled.ts",
+    ["tests/item/pace.test.ts"],
+    [["a stalled item still has a band", "    ...UNFORESEEN,\n", ""]],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-silence.test.ts"],
+    [
+      [
+        "an output that broke off at its total completes the item",
+        "if (hasEnded && isWhole(reached ?? 0))",
+        "if (isWhole(reached ?? 0))",
+      ],
+    ],
+  ),
 ]

@@ -207,3 +207,29 @@ test("the kept part of a flood is read a little later, each time", async () => {
   await writer.close()
   await listening
 })
+
+test("an output that breaks off before its renderer has said its end is a failure, however far it had come", async () => {
+  const ended: string[] = []
+  const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
+  const workers = {
+    report: async () => standing,
+    heartbeat: async () => standing,
+    async complete() {
+      ended.push("completed")
+      return standing
+    },
+    async fail(_id: number, _token: string, { error_message }: { readonly error_message: string }) {
+      ended.push(error_message)
+      return standing
+    },
+  }
+  const known = { id: 7, token: "a", total: 60, bars: undefined, span: undefined, underWay: item }
+  const queue = { update: () => Promise.resolve(item) }
+  for (const word of ["continue", "end"]) {
+    const ingest = new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg" })
+    const output = new Blob([`out_time_us=60000000\nprogress=${word}\n`]).stream()
+    await ingest.listen(output)
+    await ingest.finish()
+  }
+  expect(ended).toEqual(["the renderer's output broke off at 100 % of its total", "completed"])
+})

@@ -13,12 +13,15 @@ import { MemoryHistory } from "./memory-history.ts"
  * Streams on a history of two items with ten updates. The odd ones belong to item 1. `read` is called before
  * each read, which waits for it.
  */
-function open(read: (name: string) => Promise<void> = async () => undefined) {
+function open(
+  read: (name: string) => Promise<void> = async () => undefined,
+  pausedAt: () => Promise<string | null> = async () => null,
+) {
   const history = new MemoryHistory(read, 1000)
   const bus = new LocalBus()
   const errors: unknown[] = []
   const onError = (error: unknown): void => void errors.push(error)
-  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError })
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError, pausedAt })
   const streams = new Streams(history, broadcaster, { maxLag: 100, random: () => 0.5, onError })
   for (let id = 1; id <= 10; id += 1) history.append(id % 2 === 1 ? 1 : 2, "processing")
   return { history, bus, broadcaster, streams, errors, [Symbol.dispose]: () => broadcaster.drain() }
@@ -54,12 +57,16 @@ test("a stream gets a gap when updates that it has sent are gone, then the curre
   const all = await watching(streams)
   const one = await watching(streams, { queueId: 1 })
   const some = await watching(streams, { selection: new Selection([2]) })
+  const own = await watching(streams, { queueId: 1, isBound: true })
   for (const { next } of [all, one, some]) expect((await next()).at(-1)).toBe("live 10")
+  expect((await own.next()).at(-1)).toBe("live 9")
   history.rollBack(7, 1000)
   bus.notify()
   expect(await all.next()).toEqual(["gap rolled_back 10", "6", "7", "live 1001"])
   expect(await one.next()).toEqual(["gap rolled_back 10", "7", "live 1001"])
   expect(await some.next()).toEqual(["gap rolled_back 10", "6", "live 1001"])
+  // Who may know of one item alone learns nothing of the numbers of others.
+  expect(await own.next()).toEqual(["gap rolled_back 9", "7", "live 7"])
   history.append(1, "processing")
   history.append(2, "processing")
   bus.notify()
@@ -69,6 +76,23 @@ test("a stream gets a gap when updates that it has sent are gone, then the curre
     ["1003"],
   ])
   expect(errors).toEqual([])
+})
+
+test("a stream that begins again says that the queue is no longer paused", async () => {
+  let pausedAt: string | null = "2026-01-02T03:04:05.678Z"
+  const read = async (name: string): Promise<void> => {
+    const { broadcaster } = opened
+    // The state is read when the broadcaster knows that the queue goes on.
+    while (name === "latest" && broadcaster.pause.at !== pausedAt) await new Promise(setImmediate)
+  }
+  using opened = open(read, async () => pausedAt)
+  const { history, bus, streams } = opened
+  const all = await watching(streams)
+  expect((await all.next()).slice(-2)).toEqual(["queue", "live 10"])
+  history.rollBack(7, 1000)
+  pausedAt = null
+  bus.notify()
+  expect(await all.next()).toEqual(["gap rolled_back 10", "6", "7", "queue", "live 1001"])
 })
 
 test("the gap comes before anything new, even if a new update is how the server learns of it", async () => {

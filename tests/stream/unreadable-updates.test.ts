@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
+import type { Page } from "../../src/store/contract/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../src/stream/streams.ts"
+import { salvage } from "../../src/stream/unreadable-updates.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
 import { MemoryHistory } from "./memory-history.ts"
@@ -170,4 +172,19 @@ test("a database that is away is asked nothing more for a client that has left",
   const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
   for await (const _ of (await streams.open(common)) ?? []);
   expect(reads).toBe(1)
+})
+
+test("if the rest of what was read together cannot be read, each update of it is read by itself", async () => {
+  const history = new MemoryHistory(async () => undefined, 1)
+  for (let id = 1; id <= 3; id += 1) history.append(1, "processing")
+  const read = async (ids: readonly number[]): Promise<Page> => {
+    if (ids[0] === 2) throw new Error("the page is damaged")
+    return history.updates(ids)
+  }
+  const found = await salvage(read, [1, 2, 3])
+  expect(found).toMatchObject([
+    { update: { id: 1 } },
+    { type: "hole", after: 1, count: 1 },
+    { update: { id: 3 } },
+  ])
 })
