@@ -132,6 +132,13 @@ keep_queue() {
   while copy=$state/backups/before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).db && [ -e "$DESTDIR$copy" ]; do sleep 0.2; done
   "$old" backup "$DESTDIR$copy" --database "$DESTDIR$queue" >/dev/null ||
     fail "the queue could not be copied to $copy; nothing was changed"
+  # A program that is older than the queue could not start. It says so at once; a newer one would look at every item.
+  refusal=$(timeout 10 "$binary" check "$DESTDIR$copy" 2>&1) || case $refusal in
+    *"made by a newer version"*)
+      rm -f "$DESTDIR$copy"
+      fail "$binary is too old for the queue, which a newer version has brought up to date; nothing was changed (\"Going back\" in docs/installing.md is the way)"
+      ;;
+  esac
   [ -z "$(owner)" ] || [ "$(id -u)" != 0 ] || chown "$(owner)" "$DESTDIR$copy"
   say "copied the queue to $copy"
 }

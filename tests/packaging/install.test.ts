@@ -155,6 +155,30 @@ test("an upgrade that cannot copy the queue changes nothing", () => {
   expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(old, "utf8"))
 })
 
+test("a program that is too old for the queue is not installed, and the way back is named", async () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [now, old] = [programIn(folder.path, "2"), join(folder.path, "track-studio-1")]
+  install(root, [now])
+  const database = `${root}/var/lib/track-studio/track-studio.db`
+  expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+  writeFileSync(
+    old,
+    `#!/bin/sh
+    case $1 in
+      --version) echo "track-studio 1" ;;
+      check) echo "track-studio: $2 was made by a newer version; check it with that one" >&2; exit 1 ;;
+    esac`,
+    { mode: 0o755 },
+  )
+  const { code, said } = install(root, [old])
+  expect([code, said]).toEqual([1, expect.stringContaining("is too old for the queue")])
+  expect(said).toContain("nothing was changed")
+  expect(readdirSync(`${root}/var/lib/track-studio/backups`)).toEqual([])
+  expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(now, "utf8"))
+  expect(existsSync(`${root}${PROGRAM_PATH}.previous`)).toBeFalse()
+})
+
 test("PREFIX is remembered, by an upgrade and when all is taken away; another one moves the program", async () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
