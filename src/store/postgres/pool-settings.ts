@@ -25,13 +25,19 @@ const RELIED_ON = {
  */
 export const STATEMENT_MS = LIMIT_MS - 500
 
+/**
+ * After this time the server ends a transaction of several statements whose instance stands still: other instances wait
+ * for the items that it has locked.
+ */
+const IN_TRANSACTION_MS = 2000
+
 /** The settings of the sessions of an instance. */
 const LIMITED = {
   ...RELIED_ON,
   application_name: "track-studio",
   statement_timeout: `${STATEMENT_MS}`,
   lock_timeout: `${LIMIT_MS - 1000}`,
-  idle_in_transaction_session_timeout: `${LIMIT_MS}`,
+  idle_in_transaction_session_timeout: `${IN_TRANSACTION_MS}`,
   client_connection_check_interval: "1000",
 }
 
