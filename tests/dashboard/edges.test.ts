@@ -200,6 +200,10 @@ page("what is shown", () => {
         return Math.max(...ends) - Math.min(...ends)
       })()`
       expect(await tab.evaluate<number>(ends)).toBeLessThan(1)
+      // Nor does a long one take the room of the titles.
+      expect(await tab.evaluate<number>(`document.querySelector(".lane .name").offsetWidth`)).toBeGreaterThan(
+        140,
+      )
     }
   })
 
