@@ -24,7 +24,10 @@ test("the README names every command", () => {
   for (const name of Object.keys(COMMANDS)) expect(text).toMatch(new RegExp(`\`(track-studio )?${name}\\b`))
 })
 
-test("every file that a document links to is there", () => {
+/** What an archive of a release has of this repository (scripts/release.sh). */
+const RELEASED = /^(?:(?:packaging|docs|examples)\/|LICENSE$|[^/]+\.md$)/
+
+test("every file that a document links to is there, also in the archive of a release", () => {
   for (const file of [
     "README.md",
     "CONTRIBUTING.md",
@@ -33,7 +36,12 @@ test("every file that a document links to is there", () => {
   ]) {
     const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, link = ""]) => link)
     for (const link of links)
-      expect([file, link, Bun.file(join(ROOT, file, "..", link)).size > 0]).toEqual([file, link, true])
+      expect([
+        file,
+        link,
+        Bun.file(join(ROOT, file, "..", link)).size > 0,
+        RELEASED.test(join(file, "..", link)),
+      ]).toEqual([file, link, true, true])
   }
 })
 
