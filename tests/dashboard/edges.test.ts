@@ -195,7 +195,7 @@ page("what is shown", () => {
       expect(await tab.evaluate<number>(chips)).toBe(0)
       // Whatever the text is, the percentages stand below each other.
       const ends = `(() => {
-        document.querySelector(".lane .halt").textContent = "Longer than usual"
+        document.querySelector(".lane .halt").textContent = "No progress for 1 h 29 min"
         const ends = [...document.querySelectorAll(".lane .percent")].map((one) => one.getBoundingClientRect().right)
         return Math.max(...ends) - Math.min(...ends)
       })()`
