@@ -200,7 +200,7 @@ END
 # remove PATH...: removes what is there, and says so.
 remove() {
   for each in "$@"; do
-    [ ! -e "$DESTDIR$each" ] || { rm -f "$DESTDIR$each" && say "removed $each"; }
+    [ ! -e "$DESTDIR$each" ] || { rm -f "$DESTDIR$each" && say "removed $each" && touched=1; }
   done
 }
 
@@ -272,6 +272,8 @@ install_all() {
 }
 
 uninstall() {
+  # The settings name it, and may be removed.
+  queue=$(database)
   if rules; then systemctl disable --quiet --now track-studio track-studio-worker 2>/dev/null || true; fi
   remove_program "$PREFIX"
   [ "${last:-$PREFIX}" = "$PREFIX" ] || remove_program "$last"
@@ -281,12 +283,17 @@ uninstall() {
   if rules; then systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then
     for each in "$settings" "$state" "$state-worker"; do
-      [ ! -e "$DESTDIR$each" ] || { rm -rf "$DESTDIR$each" && say "removed $each"; }
+      [ ! -e "$DESTDIR$each" ] || { rm -rf "$DESTDIR$each" && say "removed $each" && touched=1; }
     done
-    [ -n "$DESTDIR" ] || [ -z "$(owner)" ] || { userdel track-studio 2>/dev/null && say "removed the user track-studio"; }
-    return 0
+    [ -n "$DESTDIR" ] || [ -z "$(owner)" ] || { userdel track-studio 2>/dev/null && say "removed the user track-studio" && touched=1; }
   fi
-  say "kept $settings, $state and $state-worker; --uninstall --purge removes them too"
+  [ "$touched" = 1 ] || say "nothing had to be removed"
+  kept=""
+  for each in "$settings" "$state" "$state-worker"; do
+    [ ! -e "$DESTDIR$each" ] || kept="$kept${kept:+, }$each"
+  done
+  [ -z "$kept" ] || say "kept $kept; --uninstall --purge removes them, too"
+  case $queue in *://* | "$state"/*) ;; *) [ ! -e "$DESTDIR$queue" ] || say "kept the queue $queue, which is not in $state" ;; esac
 }
 
 mode=install purge=0 given=""

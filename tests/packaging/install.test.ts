@@ -95,9 +95,12 @@ test("it installs everything that is needed, does nothing the second time, and r
   const gone = install(root, ["--uninstall"])
   expect([gone.code, filesIn(root)]).toEqual([0, SETTINGS])
   expect(gone.said).toContain("kept /etc/track-studio, /var/lib/track-studio")
-  expect(install(root, ["--uninstall"]).code).toBe(0)
+  const kept = "kept /etc/track-studio, /var/lib/track-studio; --uninstall --purge removes them, too\n"
+  expect(install(root, ["--uninstall"])).toEqual({ code: 0, said: `nothing had to be removed\n${kept}` })
   expect(install(root, ["--uninstall", "--purge"]).code).toBe(0)
   expect(filesIn(root)).toEqual([])
+  const nothing = { code: 0, said: "nothing had to be removed\n" }
+  expect(install(root, ["--uninstall", "--purge"])).toEqual(nothing)
 })
 
 test("an upgrade keeps settings, the queue as it was, and the former program", async () => {
@@ -142,6 +145,10 @@ test("an upgrade copies the queue that the settings name, wherever it is", async
   const after = install(root, [last ?? ""])
   expect([after.code, after.said]).toEqual([0, expect.stringContaining("pg_dump")])
   expect(after.said).not.toContain("secret")
+  writeFileSync(settings, "TRACK_STUDIO_DATABASE=/srv/queue/songs.db\n")
+  const gone = install(root, ["--uninstall", "--purge"])
+  expect(gone.said).toEndWith("kept the queue /srv/queue/songs.db, which is not in /var/lib/track-studio\n")
+  expect(existsSync(database)).toBeTrue()
 })
 
 test("an upgrade that cannot copy the queue changes nothing", () => {
