@@ -62,6 +62,8 @@ interface Column {
 }
 
 const [LEAST_TITLE, MIN_TITLE, MAX_TITLE] = [12, 16, 40]
+/** In a pipe nothing is cut. A text that is wider than this moves the rest of its own line, and no other line. */
+const WIDEST_IN_PIPE = 80
 /** On terminals of at most this width, there is room only for the beginning of a title. */
 const NARROW_COLUMNS = 64
 const BAR = 12
@@ -143,7 +145,8 @@ function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
   const isBounded = Number.isFinite(look.columns) && column.most !== undefined
   const most = isBounded ? column.most(look.columns) : Number.POSITIVE_INFINITY
   const texts = items.map((item) => cut(printable(column.text(item, look)), most, Bun.stringWidth))
-  const width = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
+  const widest = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
+  const width = Number.isFinite(look.columns) ? widest : Math.min(widest, WIDEST_IN_PIPE)
   return { column, texts, width, isEmpty: texts.every((text) => text === "") }
 }
 type Cells = ReturnType<typeof cellsOf>
@@ -192,8 +195,8 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look
   const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
       const cell = item ? (texts[at] ?? "") : column.name
-      const isLast = place === shown.length - 1
-      const text = isLast ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
+      const isWhole = place === shown.length - 1 || Bun.stringWidth(cell) > width
+      const text = isWhole ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
       const tone = !item ? "dim" : column.name === "STATUS" ? toneOf(item) : undefined
       const drawn = hasBars(look) && column.name === "DONE" ? [...barOf(item, style), " "] : []
       return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]

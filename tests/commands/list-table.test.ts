@@ -165,3 +165,16 @@ test("each item says how long it takes, took or waits, and since when", () => {
   const [began, queued] = ["14:29 UTC", "14:20 UTC"]
   expect(column("WHEN")).toEqual([began, began, began, began, queued, queued, queued])
 })
+
+test("outside of a terminal a very long title moves the rest of its own line alone", () => {
+  const long = "x".repeat(5000)
+  const items = [
+    item(1, { title: long, worker: "render-1" }),
+    item(2, { title: "Midnight", worker: "render-2" }),
+  ]
+  const look = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
+  const [names = "", first = "", second = ""] = table(items, { ...look, unserved: () => [] }).split("\n")
+  expect(first).toContain(`${long}  `)
+  expect(second.indexOf("render-2")).toBe(names.indexOf("WORKER"))
+  expect(second.length).toBeLessThan(250)
+})
