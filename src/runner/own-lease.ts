@@ -105,7 +105,8 @@ export class OwnLease {
     const [before, unanswered] = [this.#attempt, this.#unanswered]
     this.#attempt = attempt
     this.#unanswered = 0
-    if (before === undefined || (attempt > before && attempt <= before + 1 + unanswered)) return
+    // After a restore the number can also be lower than before.
+    if (before === undefined || attempt <= before + 1 + unanswered) return
     // If that fails, the lease ends by itself.
     await this.#options.client.release(held).catch(() => undefined)
     const text = `another attempt of queue item ${held.id} has begun since its lease expired`

@@ -56,7 +56,7 @@ test.each([
 })
 
 test.each([
-  [["add", "0"], "song_id cannot be 0"],
+  [["add", "0"], "SONG_ID must be a whole number from 1 to 9007199254740991, not 0"],
   [["set", "0", "--progress", "5"], "ID must be a positive whole number, not 0"],
   [["watch", "0"], "ID must be a positive whole number, not 0"],
   [["list", "--song", "0"], "--song must be a positive whole number, not 0"],
