@@ -10,8 +10,7 @@ export interface Route {
  * The path of a request as the router sees it, with its query. If the request has no usable Host header, there
  * is no URL that could be parsed.
  */
-export const pathAndQueryOf = ({ url }: Request): string =>
-  url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
+export const pathAndQueryOf = ({ url }: Request): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "")
 
 /** The path of a request without its query. */
 export const pathOf = (request: Request): string => pathAndQueryOf(request).replace(/\?.*$/s, "")

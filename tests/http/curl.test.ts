@@ -76,9 +76,9 @@ test("columns, rows, colours and time zone of curl's board can be chosen", async
   await using board = curl(server, "/?columns=40&rows=6&color=never")
   await board.until(says("6 running"))
   expect(board.lines).toEqual([
-    "#1 A song w…  █████░░░░░  50%",
-    "#2 A song w…  █████░░░░░  50%",
-    "#3 A song w…  █████░░░░░  50%",
+    "#1 A song with the n…  █████░░░░░  50%",
+    "#2 A song with the n…  █████░░░░░  50%",
+    "#3 A song with the n…  █████░░░░░  50%",
     "  and 3 more",
     "live · 6 running · 0 waiting",
   ])
