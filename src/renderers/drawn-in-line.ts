@@ -83,8 +83,8 @@ const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 /** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */
 const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
 
-/** A row whose cells have lines between them, as in "| song | 45% | done |". */
-const LINED = /^\|(?: [^|]+ \|){2,}$/u
+/** A row whose cells have lines between them, as in "| song | 45% | done |". If it begins with its progress, it does not count. */
+const LINED = /^\|(?![^|]*(?:%|\d ?\/ ?\d))(?: [^|]+ \|){2,}$/u
 
 /**
  * Whether the text is a row of a table: three or more figures beside each other, figures without any word, or cells with

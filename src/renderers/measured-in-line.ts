@@ -17,11 +17,16 @@ const UNWORKED =
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
 const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is|at)? ?$"
 /**
- * The size of a file and its part of another, "predicted size 12.3 MB (45%)", "12 MB => 45%" or "12 -> 9 45%", or what stands behind a
- * folder's name.
+ * The size of a file and its part of another, "predicted size 12.3 MB (45%)", "12 MB => 45%" or "12 MB -> 9 MB 45%", or
+ * what stands behind a folder's name. Without a unit, only large numbers are sizes: "24 -> 60: 45%" is progress.
  */
-const SIZED =
-  "^/[\\w/-]*:? $|\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$|\\d ?[kmgt]?i?b ={1,2}> ?$|\\d ?[kmgt]?i?b? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b)?,? ?\\(?$"
+const SIZED = [
+  "^/[\\w/-]*:? $",
+  "\\bsize ?[:=]? ?[\\d.]+ ?[kmgt]i?b,? ?\\(?$",
+  "\\d ?[kmgt]?i?b ={1,2}> ?$",
+  "(?:\\d ?[kmgt]?i?b|\\d{5}) -{1,2}> [\\d.,]+,? ?\\(?$",
+  "\\d ?(?:bytes|[kmgt]?i?b)? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b),? ?\\(?$",
+].join("|")
 const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
@@ -50,21 +55,32 @@ const COUNTED_BEFORE = new RegExp(
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)|^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|bits?|k?hz|db)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
+/** Things that are used, and measures: "3/10 credits", "24/32 bits". */
+const USED_AFTER =
+  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|bits?|k?hz|db)\b(?![.\-_]\w)/iu
 
-/** A size that follows from the figure, "12 kB - 45% = 7 kB", or the code that a figure begins: "45% { opacity: 0 }". */
-const EQUALS = /^ ?(?:= ?[\d.]+ ?[kmgt]?i?b\b|\{)/iu
+/** The work that a count is about: "Processed 3/10 requests" is progress. */
+const WORKED = /(?:render|encod|convert|export|process|mux|generat|finish|complet)\p{L}*:? ?\(?$/iu
+/** What is saved of a size: "12 kB - 45% = 7 kB". */
+const [SAVED_BEFORE, SAVED_AFTER] = [/\d ?[kmgt]?i?b - ?$/iu, /^ ?= ?[\d.]+ ?[kmgt]?i?b\b/iu]
+/** The code that a percentage begins: "45% { opacity: 0 }". Behind words, '45% {"fps": 24}' is progress. */
+const [CODE_BEFORE, CODE_AFTER] = [/^\s*$/u, /^ ?\{(?:$| ?[a-z-]+ ?:)/iu]
 
 /** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
   MEASURED_BEFORE.test(before) ||
   MEASURED_AFTER.test(after) ||
   RESOURCE_AFTER.test(after) ||
-  EQUALS.test(after)
+  (SAVED_BEFORE.test(before) && SAVED_AFTER.test(after)) ||
+  (CODE_BEFORE.test(before) && CODE_AFTER.test(after))
 
 /** Whether the "n of m" between these two parts of a line counts something other than finished work. */
 export const isCountedBeside = (before: string, after: string): boolean =>
-  COUNTED_BEFORE.test(before) || TAG.test(before) || COUNTED_AFTER.test(after)
+  COUNTED_BEFORE.test(before) ||
+  TAG.test(before) ||
+  COUNTED_AFTER.test(after) ||
+  (USED_AFTER.test(after) && !WORKED.test(before))
 
 const WORDS = /[a-z]{2,}/iu
 /** Words of work: what is being done, what it is done to, or how much of it is; some of other languages, too. */

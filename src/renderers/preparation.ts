@@ -6,16 +6,18 @@ const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\
  */
 const USUALLY = new RegExp(
   [
-    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|prepar(?:ed|ing)|installing|upgrading|loaded|reading|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
+    "\\b(?:fetch(?:ed|ing)|pull(?:ed|ing)|installing|upgrading|loaded|initiali[sz](?:ed|ing)|warm(?:ing)?[- ]?up)\\b",
+    // Behind the name of a step, these words may be about the work: "Step 3 of 10: reading the lyrics".
+    "^[^\\p{L}\\p{N}]*(?:preparing|reading)\\b",
     "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
     "\\bbuilding dependency tree",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
     // tqdm shows bytes a second only for downloads and uploads.
     "\\| ?[\\d.]+[kmgt]?/[\\d.]+[kmgt]? \\[[^\\]]*b/s\\b",
     // Parts of a model that are read, as their number and bytes a second show.
-    "\\d/\\d+ ?[-,@(]? ?[\\d.]+ ?[kmgt]i?b/s\\b",
+    "[|\\]] \\d+/\\d+ ?[-,@(]? ?[\\d.]+ ?[kmgt]i?b/s\\b",
   ].join("|"),
-  "i",
+  "iu",
 )
 const WORK =
   /render|encod|export|convert|upload|process|mix|mux|composit|generat|sampling|scaling|interpolat|denois|transcri|separat|stitch|concat/i

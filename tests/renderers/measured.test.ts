@@ -56,6 +56,8 @@ describe("a measured value is no progress, even if it grows", () => {
     ["cosine: ", "% match"],
     ["deduplicated ", "% of blocks"],
     ["12.3 KiB - ", "% = 8.1 KiB"],
+    ["12 kB -> 9 kB ", "%"],
+    ["song.jpg 1234 --> 678 bytes (", "%)"],
     ["123456 -> 45678 ", ".00% linux/amd64"],
     ["", "% { opacity: 0 }"],
     ["| song | ", "% | done |"],
@@ -90,6 +92,18 @@ describe("a measured value is no progress, even if it grows", () => {
     ["", "%  Remaining Time: 12 s"],
     ["", "% Target size 12 MB"],
     ["frame ", " of 100 (12 left)"],
+    ["", '% {"fps": 24}'],
+    ["mixing ", "% { fps: 24 }"],
+    ["rendering ", "% = 12 MB"],
+    ["upscaling 720 -> 1440 (", "%)"],
+    ["frame 12 -> 13 ", "%"],
+    ["| ", "% | ETA 0:12 |"],
+    ["| epoch ", "/100 | loss 0.3 |"],
+    ["Processed ", "/100 render requests"],
+    ["Rendered ", "/100 key points"],
+    ["Copied ", "/100, 12.3 MB/s"],
+    ["Step ", " of 100: reading the lyrics"],
+    ["", "% preparing and drawing"],
   ])("%j ... %j is progress", (before, after) => {
     expect(shownOf(each([10, 20, 45], (n) => `${before}${n}${after}\n`)).last).toBeGreaterThanOrEqual(44)
   })
