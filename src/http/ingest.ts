@@ -21,7 +21,10 @@ import { ItemParams, LEASE, leaseOf } from "./params.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
-  renderer: Type.Union(RENDERER_NAMES.map((name) => Type.Literal(name))),
+  renderer: Type.Union(
+    RENDERER_NAMES.map((name) => Type.Literal(name)),
+    { description: "whose output it is" },
+  ),
 })
 
 /** The next declared step; undefined if there is none. */

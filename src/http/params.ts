@@ -22,13 +22,8 @@ export const queryInteger = (from: 0 | 1, description: string) =>
   )
 
 /** A choice in a query: `true` or `false`, as text. */
-export const queryBoolean = (description?: string) =>
-  Type.Optional(
-    Type.Union(
-      [Type.Literal("true"), Type.Literal("false")],
-      description === undefined ? {} : { description },
-    ),
-  )
+export const queryBoolean = (description: string) =>
+  Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")], { description }))
 
 /** How many rows a page holds at most; a larger `limit` counts as this. */
 export const MAX_ROWS = 1000

@@ -29,7 +29,9 @@ const HistoryParams = Type.Object(
 
 const WaitParams = Type.Object(
   {
-    wait: Type.Optional(Type.Literal("finished")),
+    wait: Type.Optional(
+      Type.Literal("finished", { description: "waits until the item is finished, or `timeout` is over" }),
+    ),
     timeout: queryUpTo(0, MAX_WAIT_S, " seconds"),
   },
   { additionalProperties: false },

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import { AppError, isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
+import { about } from "../item/schema-parts.ts"
 import { hasWords, wordsOf } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
@@ -15,7 +16,7 @@ import { bounded, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params
 
 const ListParams = Type.Object(
   {
-    status: Type.Optional(Status),
+    status: about(Type.Optional(Status), "only items with this status"),
     song_id: queryInteger(1, "a positive integer"),
     limit: queryUpTo(1, MAX_ROWS),
     after: Type.Optional(Type.String({ description: "`next` of the previous page" })),

@@ -11,7 +11,7 @@ const common = {
       description: "the last event ID seen: every later update is sent first; `lastEventId` is the same",
     }),
   ),
-  snapshot: queryBoolean(),
+  snapshot: queryBoolean("whether to send the current state first; true by default"),
 }
 
 const choice = {
@@ -34,9 +34,22 @@ const thin = {
   ),
 }
 
-const until = { until: Type.Optional(Type.Literal("finished")) }
+const until = {
+  until: Type.Optional(
+    Type.Literal("finished", {
+      description: "closes the stream once the item is finished; by default it stays open",
+    }),
+  ),
+}
 
-const format = { format: Type.Optional(Type.Union(formats.map(({ name }) => Type.Literal(name)))) }
+const format = {
+  format: Type.Optional(
+    Type.Union(
+      formats.map(({ name }) => Type.Literal(name)),
+      { description: "by default what `Accept` asks for, and otherwise server-sent events" },
+    ),
+  ),
+}
 
 /** The query of the global stream. */
 export const GlobalParams = Type.Object(
@@ -59,12 +72,9 @@ export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additi
 /** The query of the figures of the streams. */
 export const StatsParams = Type.Object(
   {
-    /** Whether to list the open streams. */
-    streams: queryBoolean(),
-    /** Whether to list the servers. */
-    all: queryBoolean(),
-    /** Whether to list the headers of the request. */
-    headers: queryBoolean(),
+    streams: queryBoolean("whether to list the open streams; false by default"),
+    all: queryBoolean("whether to list the servers of the fleet; false by default"),
+    headers: queryBoolean("whether to name the headers of the request; false by default"),
   },
   { additionalProperties: false },
 )

@@ -37,6 +37,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 interface Operation {
   readonly operationId: string
+  readonly parameters?: readonly { readonly name: string; readonly description?: string }[]
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, unknown>> }>>
 }
 interface OpenApi {
@@ -78,6 +79,16 @@ test("every route of the API is described, and nothing else is", async () => {
     .map(({ method, path }) => `${method} ${path}`)
   expect(described.filter((route) => route.includes(" /api/")).sort()).toEqual(ours.sort())
   expect(described).toContain("GET /health")
+})
+
+test("every parameter says what it means", async () => {
+  const operations = Object.values((await openApi()).paths).flatMap((path) => Object.values(path))
+  const silent = operations.flatMap(({ operationId, parameters = [] }) =>
+    parameters
+      .filter(({ description = "" }) => description === "")
+      .map(({ name }) => `${operationId} ${name}`),
+  )
+  expect(silent).toEqual([])
 })
 
 test("every route says in its own words what it does and answers, or that it is no part of the API", () => {
