@@ -51,7 +51,7 @@ function headersOf({ headers }: Answer): readonly Finding[] {
   return [
     ...(isDoubled ? [faulty("other pages", "cors_doubled", doubled)] : []),
     missing === ""
-      ? good("headers", "arrive as they were sent")
+      ? good("headers", "those of streams arrive as they were sent")
       : faulty("headers", "headers_stripped", `missing from a stream: ${missing}`),
   ]
 }
