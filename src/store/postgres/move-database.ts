@@ -16,7 +16,7 @@ import { lastNumber, setLastNumber } from "../sqlite/last-numbers.ts"
 import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
-import { isConnectionLost, StatementError } from "./faults.ts"
+import { isConnectionLost, isUndone, StatementError } from "./faults.ts"
 import { type OpeningOptions, openPostgres } from "./open.ts"
 import { unlimited } from "./pool-settings.ts"
 import {
@@ -37,6 +37,8 @@ import {
 /** How long sessions of a server that has just ended may still exist. */
 const CLOSED_MS = 2000
 const PAUSE_MS = 50
+/** How long a move waits for another program that uses the tables. A server that starts waits behind it. */
+const LOCKED_MS = 2000
 
 /** Rows that are sent at a time. */
 const PAGE_ROWS = 1000
@@ -96,15 +98,27 @@ function columnsOf(table: PgTable): {
 async function checkUnused(tx: SQL, url: string): Promise<void> {
   // A session that was just closed stays in the list for a moment.
   for (const untilMs = performance.now() + CLOSED_MS; ; await Bun.sleep(PAUSE_MS)) {
+    // The list of sessions stays the same within a transaction unless it is cleared.
+    await tx.unsafe("SELECT pg_stat_clear_snapshot()")
     const [row]: { n: number }[] = await tx.unsafe(
       "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
     )
     if ((row?.n ?? 0) === 0) return
     if (performance.now() > untilMs) break
-    // The list of sessions stays the same within a transaction unless it is cleared.
-    await tx.unsafe("SELECT pg_stat_clear_snapshot()")
   }
   throw new AppError("unavailable", `a server runs on ${shownDatabase(url)}; stop it, then move`)
+}
+
+/** @throws AppError `unavailable` if another program uses them for longer than a moment */
+async function lockTables(tx: SQL, url: string): Promise<void> {
+  await tx.unsafe(`SET LOCAL lock_timeout = ${LOCKED_MS}`)
+  try {
+    await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
+  } catch (error) {
+    if (!isUndone(error)) throw error
+    const message = `another program, for example a backup, has used ${shownDatabase(url)} for ${LOCKED_MS / 1000} s; wait until it has ended, then move`
+    throw new AppError("unavailable", message, { cause: new StatementError(error) })
+  }
 }
 
 /**
@@ -118,8 +132,10 @@ async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => P
   let isToCommit = false
   try {
     return await client.begin(async (tx) => {
-      // A server that starts in the meantime must not read which history it serves.
-      await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
+      // A move that waits for its lock would hold a running server up.
+      await checkUnused(tx, url)
+      await lockTables(tx, url)
+      // One may have started in the meantime. From here on none can read which history it serves.
       await checkUnused(tx, url)
       const result = await work(tx)
       isToCommit = true

@@ -3,6 +3,8 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { SQL } from "bun"
+
 import { shortLook } from "../../../src/item/estimate/trace.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { moveDown, moveUp } from "../../../src/store/postgres/move-database.ts"
@@ -246,8 +248,23 @@ test.skipIf(whyNoPostgres !== undefined)(
     await using empty = await start()
     expect(await resumed(empty.url, 2)).toContain("event: gap")
     const back = join(folder.path, "back.db")
-    expect((await move(database.url, back)).stderr).toContain("a server runs on postgres://")
+    await using dump = new SQL({ url: database.url, max: 1 })
+    await dump.unsafe("BEGIN; LOCK TABLE updates IN ACCESS SHARE MODE").simple()
+    const refused = move(database.url, back)
+    // A move that waited for the dump would hold the server up.
+    for (const waiting = new Set([refused]); waiting.size > 0; await Bun.sleep(20)) {
+      void refused.then(() => waiting.clear())
+      const [locks]: { n: number }[] = await dump.unsafe(
+        "SELECT count(*)::int AS n FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted",
+      )
+      expect(locks?.n).toBe(0)
+    }
+    expect((await refused).stderr).toContain("a server runs on postgres://")
     await after.end()
+    expect((await move(database.url, back)).stderr).toContain(
+      "another program, for example a backup, has used",
+    )
+    await dump.unsafe("ROLLBACK")
     expect(await move(database.url, back)).toMatchObject({ code: 0 })
     expect((await move(database.url, back)).stderr).toContain("is there already")
   },
