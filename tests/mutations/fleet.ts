@@ -142,6 +142,17 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/postgres/connections.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "a commit on a connection on which no transaction began counts as one",
+        "pool`COMMIT AND CHAIN`, pool`ROLLBACK`",
+        "pool`COMMIT`",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/postgres/group.ts",
     [`${TESTS}/way.test.ts`],
     [

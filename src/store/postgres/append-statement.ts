@@ -27,8 +27,9 @@ const value = (name: string): string =>
  * and the note that the group was committed.
  *
  * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
- * event IDs are given in the order of commits and without gaps, and no lock is ever held while the program
- * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the turn.
+ * event IDs are given in the order of commits and without gaps, and the turn is never held while the program
+ * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the turn. Only a group
+ * that locks its items before it decides has these first.
  */
 export const APPEND = `
 WITH me AS MATERIALIZED (

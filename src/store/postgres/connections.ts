@@ -81,6 +81,16 @@ export class PostgresConnections {
   }
 
   /**
+   * Ends a transaction on a pool of one connection. It is sent without waiting for the answer of the statement before; if
+   * that fails, nothing is stored.
+   * @throws as `ask`; if the connection on which the transaction began was lost, an error that says so
+   */
+  async commit(): Promise<void> {
+    // If the connection was lost, the client sends this on a new one. There a mere COMMIT would succeed.
+    await this.#answered((pool) => Promise.all([pool`COMMIT AND CHAIN`, pool`ROLLBACK`]))
+  }
+
+  /**
    * Sends a statement, and repeats it while the server is unavailable. @throws AppError `unavailable`,
    * StatementError
    */
@@ -129,13 +139,19 @@ export class PostgresConnections {
     await this.#sql.close({ timeout: 0 })
   }
 
-  async #send<T>(text: string, parameters: readonly unknown[], asArrays: boolean): Promise<T[]> {
+  #send<T>(text: string, parameters: readonly unknown[], asArrays: boolean): Promise<T[]> {
+    return this.#answered((pool) => {
+      const query = pool.unsafe(text, [...parameters])
+      // An array of rows, in the form that the statement gives them.
+      return asArrays ? query.values() : query
+    })
+  }
+
+  async #answered<T>(send: (pool: SQL) => Promise<T>): Promise<T> {
     const pool = this.#sql
     const askedMs = performance.now()
     const deadline = new Deadline(LIMIT_MS)
-    const query = pool.unsafe(text, [...parameters])
-    // An array of rows, in the form that the statement gives them.
-    const answer: Promise<T[]> = asArrays ? query.values() : query
+    const answer = send(pool)
     try {
       return await Promise.race([answer, deadline.passed])
     } catch (error) {

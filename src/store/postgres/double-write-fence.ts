@@ -107,8 +107,10 @@ export class DoubleWriteFence {
   }
 
   /** Ends a transaction of which no group was stored. */
-  rollBack(): Promise<void> {
-    return this.#end("ROLLBACK")
+  async rollBack(): Promise<void> {
+    if (!this.#isBegun) return
+    this.#isBegun = false
+    await this.#link.ask("ROLLBACK")
   }
 
   /** Removes the notes of this instance when it stops. */
@@ -147,8 +149,9 @@ export class DoubleWriteFence {
       const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
       const askedMs = performance.now()
       const all = [...own, ...parameters, this.#clock.now()]
-      const [answer] = await this.#link.ask<Appended>(APPEND, all)
-      await this.#end(answer?.me === 1 ? "COMMIT" : "ROLLBACK")
+      const appended = this.#link.ask<Appended>(APPEND, all)
+      // The commit follows at once: other instances wait for the turn until it arrives.
+      const [[answer]] = await Promise.all([appended, this.#commit()])
       if (answer) this.#clock.sample(answer.now, askedMs)
       if (answer?.me !== 1) {
         this.#epoch = undefined
@@ -160,15 +163,15 @@ export class DoubleWriteFence {
       return { kept: idsOf(answer.kept), answer }
     } catch (error) {
       if (isConnectionLost(error)) this.#epoch = undefined
-      else await this.#end("ROLLBACK")
       throw error
     }
   }
 
-  async #end(how: "COMMIT" | "ROLLBACK"): Promise<void> {
+  /** Ends the transaction with what was sent just before; if that fails, nothing of it is stored. */
+  async #commit(): Promise<void> {
     if (!this.#isBegun) return
     this.#isBegun = false
-    await this.#link.ask(how)
+    await this.#link.commit()
   }
 
   #forget(): void {

@@ -18,6 +18,8 @@ const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", READ_ONLY, "
  * has changed.
  */
 const SHUT = ["28000", "28P01", "3D000"]
+/** The SQLSTATE of a session that has no transaction: the connection on which it began is lost. */
+const NO_TRANSACTION = "25P01"
 /**
  * The word by which the server marks an error that ends the session, whatever its SQLSTATE. Some languages
  * use other words.
@@ -111,7 +113,8 @@ export const withoutStatement = (error: unknown): unknown =>
 export function isConnectionLost(error: unknown): boolean {
   const { state, code, isEnding } = partsOf(error)
   const isOfWay = state === "" && (WAY.test(code) || TLS.test(code))
-  return code === LATE || isEnding || isOfWay || AWAY.includes(state) || SHUT.includes(state)
+  const isOfServer = state === NO_TRANSACTION || AWAY.includes(state) || SHUT.includes(state)
+  return code === LATE || isEnding || isOfWay || isOfServer
 }
 
 /** Whether no encrypted connection can be made to the server. */

@@ -5,7 +5,10 @@ import { SQL } from "bun"
 import { IDLE } from "../../../src/item/stored.ts"
 import { shownDatabase } from "../../../src/store/database-address.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
+import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
+import { isConnectionLost } from "../../../src/store/postgres/faults.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
+import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
 import { PROGRAM, textOf } from "../../server.ts"
@@ -133,6 +136,31 @@ withPostgres(
     await Promise.all(others)
     expect(await store.head()).toBe(1 + 5 + 9 + 5 + 1)
     await near.close()
+  },
+)
+
+withPostgres(
+  "a commit is sent with the statement before it, and fails on a connection that did not begin",
+  async () => {
+    await using opened = await distant()
+    const { proxy, url, distantUrl } = opened
+    const link = new PostgresConnections({ open: () => pool(distantUrl, 1), onDoubt: () => undefined })
+    await using near = new SQL({ url, max: 1 })
+    const begun = async (song: string): Promise<PromiseSettledResult<unknown>[]> => {
+      await link.ask("BEGIN")
+      const said = link.ask("INSERT INTO songs (song_id, version) VALUES ($1::text::int8, 0)", [song])
+      return Promise.allSettled([said, link.commit()])
+    }
+    expect((await begun("1")).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"])
+    // The connection is cut when the statement is answered, which is too early for a commit that is sent then.
+    once(proxy, "77777", "cut after")
+    expect((await begun("77777")).map(({ status }) => status)).toContain("rejected")
+    await link.run("BEGIN")
+    proxy.cut()
+    await link.ask("SELECT 1").catch(() => undefined)
+    expect(isConnectionLost(await link.commit().catch((error: unknown) => error))).toBe(true)
+    await link.close()
+    expect(await near.unsafe("SELECT song_id::int FROM songs ORDER BY 1").values()).toEqual([[1], [77_777]])
   },
 )
 
