@@ -76,6 +76,14 @@ page("the strip of workers", () => {
     void wait("gpu-2", "cpu")
     await tab.until(`document.querySelectorAll(".later .row").length === 1`)
   })
+
+  test("has a button for more than nine workers, and all of them on paper", async () => {
+    for (let i = 1; i <= 12; i += 1) void wait(`gpu-${i}`, "gpu")
+    const seen = `document.querySelectorAll(".worker").length`
+    await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
+    await tab.send("Page.printToPDF")
+    await tab.until(`${seen} === 12`)
+  })
 })
 
 page("the queue", () => {

@@ -158,10 +158,14 @@ export class WorkersStrip {
   constructor(queue: KnownQueue, changed: () => void) {
     this.#queue = queue
     this.#changed = changed
-    this.#more.addEventListener("click", () => {
-      this.#isWhole = true
-      if (this.#workers) this.update(this.#workers)
-    })
+    this.#more.addEventListener("click", () => this.#showAll())
+    // On paper nobody can ask for the others.
+    addEventListener("beforeprint", () => this.#showAll())
+  }
+
+  #showAll(): void {
+    this.#isWhole = true
+    if (this.#workers) this.update(this.#workers)
   }
 
   /** Shows the workers as they are. */
