@@ -21,6 +21,10 @@ const OLDEST_SERVER = 15
 const READERS = 4
 /** The SQLSTATE of a user who lacks a right. */
 const NO_RIGHT = "42501"
+/** How long migrations wait for a table that another program uses. */
+const TABLE_MS = 2000
+/** The SQLSTATE of a lock that was not given in time. */
+const NO_LOCK = "55P03"
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
@@ -187,6 +191,8 @@ async function migrated(url: string, link: PostgresConnections): Promise<FoundDa
   try {
     await client.unsafe("SELECT pg_advisory_lock($1)", [PREPARING])
     const before = await applied(async (text) => [...(await client.unsafe(text))])
+    // A migration that waits for a table holds up the servers that use it.
+    await client.unsafe(`SET lock_timeout = ${TABLE_MS}`)
     if (before < newest) await migrate(drizzle({ client }), { migrationsFolder })
     return {
       path,
@@ -214,6 +220,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   [NO_RIGHT]: "may not be changed by this user; make the user its owner",
   [READ_ONLY]:
     "takes no writes: it is a standby, or default_transaction_read_only is on for the database or the user",
+  [NO_LOCK]:
+    "cannot be brought up to date while another program uses it, for example a backup; start again when that has ended",
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 

@@ -14,7 +14,7 @@ import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
 import { PROGRAM, textOf } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { type Fate, Proxy } from "./proxy.ts"
-import { postgres, whyNoPostgres } from "./server.ts"
+import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 import { taking } from "./several.ts"
 
 setDefaultTimeout(60_000)
@@ -273,3 +273,19 @@ withPostgres("a start waits for a server that is away, and a command says so and
   expect(await added(store)).toBe(1)
   await store.close()
 })
+
+withPostgres(
+  "a start that must change a table does not wait for a backup, as running servers would wait behind it",
+  async () => {
+    const { url } = await newDatabase()
+    const store = await PostgresStore.open(url)
+    await using backup = new SQL({ url, max: 1 })
+    await backup.unsafe("DELETE FROM drizzle.__drizzle_migrations WHERE id >= 5")
+    await backup.unsafe("BEGIN; LOCK TABLE queue_items IN ACCESS SHARE MODE").simple()
+    await expect(PostgresStore.open(url)).rejects.toThrow(
+      "cannot be brought up to date while another program uses it, for example a backup",
+    )
+    await added(store)
+    await store.close()
+  },
+)
