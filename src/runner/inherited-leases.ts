@@ -1,5 +1,6 @@
-import { type Client, type Held, ServerError } from "../client/client.ts"
+import { type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
+import { OwnLease } from "./own-lease.ts"
 import { isDenied, isUnreachable } from "./server-errors.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
@@ -16,56 +17,55 @@ export interface HeirOptions {
   readonly say: (text: string) => void
 }
 
-/**
- * The lease of a completed item that went back to the queue because its completion was not reported in time.
- * Undefined if another attempt has begun in the meantime: then the other attempt counts.
- */
-async function reclaimed(
-  { client, worker, leaseS }: HeirOptions,
-  lease: KeptLease,
-): Promise<Held | undefined> {
-  const claimed = await client.take(lease.id, { worker, lease: leaseS }, lease)
-  const held = { id: lease.id, token: claimed.lease.token }
-  if (claimed.item.attempt === lease.attempt + 1) return held
-  await client.release(held)
-  return undefined
-}
+/** A lease that a worker left behind when it was killed. */
+export class InheritedLease {
+  readonly #heir: HeirOptions
+  readonly #kept: KeptLease
+  readonly #lease: OwnLease
 
-async function ended(options: HeirOptions, lease: KeptLease, verdict: Verdict): Promise<boolean> {
-  try {
-    await deliver(options.client, lease, verdict)
-    return true
-  } catch (error) {
-    const isLost = error instanceof ServerError && error.code === "lease_lost"
-    if (!isLost || verdict.end !== "complete") throw error
-    const held = await reclaimed(options, lease)
-    if (!held) return false
-    await deliver(options.client, held, verdict)
+  constructor(heir: HeirOptions, kept: KeptLease) {
+    this.#heir = heir
+    this.#kept = kept
+    const { id, token, attempt } = kept
+    const of = { ...heir, attempt: () => attempt, isOursAfterRetry: false, say: () => undefined }
+    this.#lease = new OwnLease(of, async () => ({ id, token }))
+  }
+
+  /**
+   * Ends the lease. First it kills the rest of the command. Then it reports the verdict, or gives the item back if
+   * there is no verdict. A completed item that went back to the queue is claimed again, unless another attempt has
+   * begun since. A lease that has already ended is left alone. Returns false if the item cannot be claimed yet: for
+   * one minute after a restore, or because a claim whose answer was lost may hold it. Then try again later.
+   * @throws ServerError if the server cannot be reached or denies us access: then try again later
+   */
+  async settle(): Promise<boolean> {
+    const { id, mark, verdict } = this.#kept
+    const { say } = this.#heir
+    if (mark !== undefined) await new Session(undefined, mark).stop(0)
+    try {
+      await this.#end(verdict ?? { end: "release" })
+      const why = verdict ? "as its last worker could not report" : "because its worker was killed"
+      say(`queue item ${id}: ${wordOf(verdict ?? { end: "release" })}, ${why}`)
+    } catch (error) {
+      if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
+      if (error.code === "leased") return false
+      if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return false
+      // The lease has ended, or the item is gone, so nothing is left to do.
+      if (verdict) say(`queue item ${id}: its earlier result does not count: ${error.message}`)
+    }
     return true
   }
-}
 
-/**
- * Ends a lease that a worker left behind when it was killed. First it kills the rest of the command. Then it
- * reports the verdict, or gives the item back if there is no verdict. A lease that has already ended is left
- * alone. Returns false if the item waits for another worker, which it does for one minute after a restore:
- * then try again later.
- * @throws ServerError if the server cannot be reached or denies us access: then try again later
- */
-export async function settle(options: HeirOptions, lease: KeptLease): Promise<boolean> {
-  const { say } = options
-  const verdict = lease.verdict ?? { end: "release" }
-  if (lease.mark !== undefined) await new Session(undefined, lease.mark).stop(0)
-  try {
-    const isEnded = await ended(options, lease, verdict)
-    const whose = lease.verdict ? "as its last worker could not report" : "because its worker was killed"
-    if (isEnded) say(`queue item ${lease.id}: ${wordOf(verdict)}, ${whose}`)
-    else say(`queue item ${lease.id}: another attempt has begun since, so its earlier result does not count`)
-  } catch (error) {
-    if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
-    if (error.code === "leased") return false
-    // The lease has ended, or the item is gone, so nothing is left to do.
-    if (lease.verdict) say(`queue item ${lease.id}: its earlier result does not count: ${error.message}`)
+  async #end(verdict: Verdict): Promise<void> {
+    const { client } = this.#heir
+    const held = await this.#lease.hold()
+    try {
+      await deliver(client, held, verdict)
+    } catch (error) {
+      const isLost = error instanceof ServerError && error.code === "lease_lost"
+      if (!isLost || verdict.end !== "complete") throw error
+      this.#lease.lost(held)
+      await deliver(client, await this.#lease.hold(), verdict)
+    }
   }
-  return true
 }

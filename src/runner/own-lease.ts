@@ -15,6 +15,11 @@ export interface OwnLeaseOptions {
   readonly leaseS: number
   /** Once the item is there: the number of its attempt. Default: unknown. */
   readonly attempt?: () => number | undefined
+  /**
+   * Whether the item is still ours if its attempts are counted from the beginning: after a restore, or after a person
+   * has retried it. Default true.
+   */
+  readonly isOursAfterRetry?: boolean
   /** Prints a line for the user. */
   readonly say: (text: string) => void
   /** Called when an item was claimed again after its lease was lost; default: nothing. */
@@ -31,8 +36,8 @@ export class OwnLease {
   #attempt: number | undefined
   /** How many claims since the last lease may have been carried out, though their answers were lost. */
   #unanswered = 0
-  /** How long ago the last of them was. */
-  #unansweredMs = stopwatch()
+  /** How long ago the server was last away: a lease becomes longer by that time. */
+  #backMs = stopwatch()
 
   /** `first` gets the item and its lease; it is called again if the server could not be reached. */
   constructor(options: OwnLeaseOptions, first: () => Promise<Held>) {
@@ -61,7 +66,7 @@ export class OwnLease {
 
   /** Whether a claim whose answer was lost may hold the item: then it can be claimed once that lease has run out. */
   get isPerhapsOurs(): boolean {
-    return this.#unanswered > 0 && this.#unansweredMs() < this.#options.leaseS * 1000 + RESCUED_WITHIN_MS
+    return this.#unanswered > 0 && this.#backMs() < this.#options.leaseS * 1000 + RESCUED_WITHIN_MS
   }
 
   /** This lease was lost. If it is still the one that we hold, we hold none any more. */
@@ -84,10 +89,7 @@ export class OwnLease {
     const { client, worker, leaseS, say } = this.#options
     const { id } = last
     const claimed = await client.take(id, { worker, lease: leaseS }, last).catch((error: unknown) => {
-      if (error instanceof ServerError && isUnreachable(error) && !isRefused(error)) {
-        this.#unanswered += 1
-        this.#unansweredMs = stopwatch()
-      }
+      if (error instanceof ServerError && isUnreachable(error)) this.#unreachable(error)
       throw error
     })
     const held = { id, token: claimed.lease.token }
@@ -95,6 +97,11 @@ export class OwnLease {
     say(`the lease of queue item ${id} had expired; claimed the item again`)
     this.#options.onClaimedAgain?.(claimed)
     return held
+  }
+
+  #unreachable(error: ServerError): void {
+    if (!isRefused(error)) this.#unanswered += 1
+    this.#backMs = stopwatch()
   }
 
   /**
@@ -105,10 +112,11 @@ export class OwnLease {
     const [before, unanswered] = [this.#attempt, this.#unanswered]
     this.#attempt = attempt
     this.#unanswered = 0
-    // After a restore the number can also be lower than before.
-    if (before === undefined || attempt <= before + 1 + unanswered) return
+    if (before === undefined) return
+    const { client, isOursAfterRetry = true } = this.#options
+    if (attempt > before ? attempt <= before + 1 + unanswered : isOursAfterRetry) return
     // If that fails, the lease ends by itself.
-    await this.#options.client.release(held).catch(() => undefined)
+    await client.release(held).catch(() => undefined)
     const text = `another attempt of queue item ${held.id} has begun since its lease expired`
     throw new ServerError(409, text, { code: "illegal_move" })
   }

@@ -1,6 +1,6 @@
 import { ServerError } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
-import { type HeirOptions, settle } from "./inherited-leases.ts"
+import { type HeirOptions, InheritedLease } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
 
 /** One lease that we hold. */
@@ -22,7 +22,7 @@ export class UnreportedLeases {
   /** The leases that we hold, by token. */
   readonly #held = new Map<string, KeptLease>()
   /** The leases that we took over from an earlier worker, by token. */
-  readonly #pending = new Map<string, KeptLease>()
+  readonly #pending = new Map<string, InheritedLease>()
   #folder: string | undefined
   #file: LeaseFile | undefined
   #isFailing = false
@@ -56,10 +56,10 @@ export class UnreportedLeases {
       change: (change) => {
         const before = current
         current = { ...current, ...change }
-        if (before.token !== current.token) this.#remove(before)
+        if (before.token !== current.token) this.#remove(before.token)
         this.#set(current)
       },
-      end: () => this.#remove(current),
+      end: () => this.#remove(current.token),
     }
   }
 
@@ -70,11 +70,11 @@ export class UnreportedLeases {
    */
   async inherit(): Promise<void> {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
-    for (const lease of adopted) this.#pending.set(lease.token, lease)
-    for (const lease of this.#pending.values()) {
-      if (!(await settle(this.#heir, lease))) continue
-      this.#pending.delete(lease.token)
-      this.#remove(lease)
+    for (const kept of adopted) this.#pending.set(kept.token, new InheritedLease(this.#heir, kept))
+    for (const [token, lease] of this.#pending) {
+      if (!(await lease.settle())) continue
+      this.#pending.delete(token)
+      this.#remove(token)
     }
   }
 
@@ -89,7 +89,7 @@ export class UnreportedLeases {
     this.#withFile((file) => file.set(lease))
   }
 
-  #remove({ token }: KeptLease): void {
+  #remove(token: string): void {
     this.#held.delete(token)
     this.#withFile((file) => file.remove(token))
   }

@@ -58,17 +58,17 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/inherited-leases.ts",
-    ["tests/runner/lease-file.test.ts"],
+    ["tests/runner/unreported-leases.test.ts"],
     [
       [
-        "an earlier result counts over a later attempt",
-        "claimed.item.attempt === lease.attempt + 1",
-        "claimed.item.attempt >= lease.attempt + 1",
+        "an earlier result counts for an item that was retried since",
+        "isOursAfterRetry: false",
+        "isOursAfterRetry: true",
       ],
       [
-        "a render that was completed twice is given to its former worker",
-        "  await client.release(held)\n  return undefined",
-        "  return undefined",
+        "an earlier result is given up while its own claim may hold the item",
+        "this.#lease.isPerhapsOurs",
+        "false",
       ],
     ],
   ),
@@ -250,7 +250,7 @@ export const RUNNER: readonly Mistake[] = [
     [
       [
         "the old token of a lease stays in the file",
-        "if (before.token !== current.token) this.#remove(before)",
+        "if (before.token !== current.token) this.#remove(before.token)",
         "",
       ],
     ],

@@ -190,7 +190,7 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a completed item that waits for another worker after a restore is forgotten",
-        '    if (error.code === "leased") return false\n',
+        '      if (error.code === "leased") return false\n',
         "",
       ],
     ],

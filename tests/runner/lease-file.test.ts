@@ -93,7 +93,9 @@ describe("a result that could not be reported", () => {
       await next.ends()
       if (isBegun) expect(lines(log)).toEqual([String(id)])
       expect((await next.stderr).toString()).toContain(
-        isBegun ? "another attempt has begun since" : "completed, as its last worker could not report",
+        isBegun
+          ? "its earlier result does not count: another attempt of queue item"
+          : "completed, as its last worker could not report",
       )
     }
   })

@@ -23,6 +23,13 @@ function leftIn(folder: string): KeptLease[] {
   return left
 }
 
+/** A worker that was killed after it had completed item 7. */
+function leaveCompleted(folder: string): void {
+  const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1 }).change({ verdict: { end: "complete", result: {} } })
+  killed.close()
+}
+
 test("a lease that was claimed again is kept by its new token alone", () => {
   using folder = temporaryFolder()
   const said: string[] = []
@@ -52,10 +59,7 @@ test("the item of a killed worker is returned once, and reported once", async ()
 
 test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
   using folder = temporaryFolder()
-  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
-  const held = killed.hold({ id: 7, token: "seven", attempt: 1 })
-  held.change({ verdict: { end: "complete", result: {} } })
-  killed.close()
+  leaveCompleted(folder.path)
   const said: string[] = []
   const answers = ["leased", "leased", "illegal_move"]
   const client: unknown = {
@@ -68,6 +72,54 @@ test("a completed item that waits for another worker is asked for again, until i
   expect(answers).toEqual([])
   expect(said).toEqual(["queue item 7: its earlier result does not count: not now"])
 })
+
+test("an earlier result counts although the answer to the claim, and then to the result, is lost", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path)
+  const said: string[] = []
+  const silence = new ServerError(0, "no answer", { code: "unreachable" })
+  const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
+  const taken = new ServerError(409, "it is processing", { code: "illegal_move" })
+  const claims = [silence, taken, { item: { attempt: 3 }, lease: { token: "second" } }]
+  const results = [lost, silence, undefined]
+  const reported: string[] = []
+  const next = async (answers: unknown[]): Promise<unknown> => {
+    const answer = answers.shift()
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+  const client: unknown = {
+    complete: ({ token }: Held) => (reported.push(token), next(results)),
+    take: () => next(claims),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+  await expect(kept.inherit()).rejects.toBe(silence)
+  await kept.inherit()
+  await expect(kept.inherit()).rejects.toBe(silence)
+  await kept.inherit()
+  kept.close()
+  expect(reported).toEqual(["seven", "second", "second"])
+  expect(said).toEqual(["queue item 7: completed, as its last worker could not report"])
+})
+
+test.each([1, 3])(
+  "an earlier result does not count for an item that has attempt %d after its claim",
+  async (attempt) => {
+    using folder = temporaryFolder()
+    leaveCompleted(folder.path)
+    const [said, released]: [string[], string[]] = [[], []]
+    const client: unknown = {
+      complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
+      take: async () => ({ item: { attempt }, lease: { token: "second" } }),
+      release: async ({ token }: Held) => void released.push(token),
+    }
+    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+    await kept.inherit()
+    kept.close()
+    expect(released).toEqual(["second"])
+    expect(said).toEqual([expect.stringContaining("its earlier result does not count: another attempt")])
+  },
+)
 
 describe("leases on a disk that is full for a while", () => {
   /** Makes every write of the file fail, as on a full disk. Disposing of the result ends that. */
