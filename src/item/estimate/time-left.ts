@@ -53,6 +53,11 @@ const STEP_INERTIA = 0.1
 const MIN_STEP_INERTIA = 0.03
 const ROUGH_INERTIA = 4
 const MAX_ROUGH_INERTIA = 2
+/**
+ * The unevenness of a step counts less if its time varies more than this many times as much between runs: then its own
+ * pace says far more than these.
+ */
+const ROUGHLY = 35
 
 /** The value after a part of the attempt, between the values that are known at `PARTS`. */
 export function between(values: readonly number[], part: number): number {
@@ -158,6 +163,20 @@ export function offBy({ said, expected }: Hearing, stepAt: number): number | und
 }
 
 /**
+ * Which part of the current step must be done before its own pace counts for half. The more the time of the step varies
+ * between runs, the less these say of it.
+ */
+function stepInertiaOf({ spread, variation }: RunAnswer, alarm: number): number {
+  const varied = Math.max(1, (spread / USUAL_STEP) ** 2)
+  const even = Math.max(
+    STEP_INERTIA / Math.max(alarm, varied),
+    Math.min(MIN_STEP_INERTIA, STEP_INERTIA / varied),
+  )
+  const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * variation)
+  return spread > 0 ? even + rough * Math.min(1, (ROUGHLY * variation) / spread) ** 2 : even + rough
+}
+
+/**
  * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `place` seconds of
  * the current step.
  */
@@ -178,9 +197,7 @@ function leftAt({ said, expected }: Hearing, place: number, secondsInStep: numbe
   const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm)
   const trusted = said.trusted + said.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
-  const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.variation)
-  const varied = Math.max(alarm, (said.spread / USUAL_STEP) ** 2)
-  const ofStep = inStep + (Math.max(MIN_STEP_INERTIA, STEP_INERTIA / varied) + rough) * said.step
+  const ofStep = inStep + stepInertiaOf(said, alarm) * said.step
   const ownPace = paceOf(secondsInStep, inStep, said.spread)
   const inThisStep = ofStep > 0 ? pace + ((ownPace - pace) * inStep) / ofStep : pace
   return (said.step - place) * Math.exp(inThisStep) + said.after * Math.exp(pace)
