@@ -63,7 +63,13 @@ function commitsIn(metrics: Metrics): Observed {
     },
     onFailure: (code) => metrics.counters("commit_errors_total").of(code).add(),
     onRolledBack: (eventId) =>
-      log("error", "the database has gone back: acknowledged updates are gone", { ids_begin_above: eventId }),
+      log(
+        "error",
+        "the database has gone back, or a standby has taken over: acknowledged updates may be gone",
+        {
+          ids_begin_above: eventId,
+        },
+      ),
   }
 }
 

@@ -27,8 +27,13 @@ export const POSTGRES: readonly Mistake[] = [
       ["a database that knows less than was seen is written", "$4::int8 <= ${HEAD}", "$4::int8 >= 0"],
       [
         "what was decided before the database went back is written",
+        "($22::int8, database_timeline()) = (SELECT resumed_id, timeline FROM history)",
+        "$22::int8 >= 0 AND database_timeline() = (SELECT timeline FROM history)",
+      ],
+      [
+        "an instance that knows nothing goes on after a standby has taken over",
+        "($22::int8, database_timeline()) = (SELECT resumed_id, timeline FROM history)",
         "$22::int8 = (SELECT resumed_id FROM history)",
-        "$22::int8 >= 0",
       ],
     ],
   ),
@@ -118,6 +123,11 @@ export const POSTGRES: readonly Mistake[] = [
         "this.#era = era",
       ],
       ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],
+      [
+        "a standby that has taken over is taken for the former server",
+        "WHERE t.is_other OR t.head",
+        "WHERE t.head",
+      ],
     ],
   ),
   ...of(

@@ -56,7 +56,7 @@ export interface Observed {
    */
   readonly onFailure?: (code: string) => void
   /**
-   * Called when the database has gone back, for example after a failover, so that acknowledged updates are
+   * Called when the database has gone back, or another server has taken over, so that acknowledged updates are or may be
    * lost. It gets the event ID above which new ones begin. Absent for no call.
    */
   readonly onRolledBack?: (eventId: number) => void

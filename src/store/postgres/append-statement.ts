@@ -34,7 +34,7 @@ const value = (name: string): string =>
 export const APPEND = `
 WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
-    AND $22::int8 = (SELECT resumed_id FROM history) AND ${isOfNow("$23")} FOR NO KEY UPDATE),
+    AND ($22::int8, database_timeline()) = (SELECT resumed_id, timeline FROM history) AND ${isOfNow("$23")} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (
@@ -102,7 +102,8 @@ SELECT (SELECT count(*)::int FROM me) AS me,
 /** The answer of the statement. */
 export interface Appended {
   /**
-   * 1; or 0 if this instance was shut out, the database has gone back or its clock has jumped, and nothing was written.
+   * 1; or 0 if this instance was shut out, the database has gone back, a standby has taken over or the clock has jumped, and
+   * nothing was written.
    */
   readonly me: number
   /** The items that were stored, as JSON. */

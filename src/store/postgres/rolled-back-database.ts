@@ -13,16 +13,20 @@ const JUMP = 1_000_000
 const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
 
 /**
- * Notes that event IDs were lost if the newest one is below $1, and returns the new floor and the new era. It
+ * Notes that event IDs were lost if the newest one is below $1. It notes the same if another server has taken over since:
+ * the instances that knew what that server lacks may all be gone. Returns the new floor and the new era. It
  * locks the row of the history before it takes its turn: a transaction that waits for that row holds no item
  * for which a group could wait.
  */
-const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
-turn AS MATERIALIZED (SELECT take_turn() AS head FROM held),
+const RAISE = `WITH held AS MATERIALIZED (
+  SELECT timeline <> database_timeline() AS is_other FROM history FOR NO KEY UPDATE),
+turn AS MATERIALIZED (SELECT take_turn() AS head, is_other FROM held),
 raised AS (
-  UPDATE history h SET floor = $1::int8 + ${JUMP} + 1, restored_id = least(h.restored_id, turn.head),
-    resumed_id = $1::int8 + ${JUMP}, pruned = h.pruned + $1::int8 + ${JUMP} + 1 - turn.head
-  FROM turn WHERE turn.head < $1::int8
+  UPDATE history h SET timeline = database_timeline(), floor = t.newest + ${JUMP} + 1,
+    restored_id = least(h.restored_id, t.head), resumed_id = t.newest + ${JUMP},
+    pruned = h.pruned + t.newest + ${JUMP} + 1 - t.head
+  FROM (SELECT head, is_other, greatest(head, $1::int8) AS newest FROM turn) t
+  WHERE t.is_other OR t.head < $1::int8
   RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era)
 SELECT floor, era, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
   FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
@@ -31,7 +35,7 @@ FROM raised`
 /**
  * Knows the newest event ID that this instance has seen. If the database has only lower IDs, it has lost
  * acknowledged updates: a backup was restored, or a late standby took over. Then new event IDs begin far
- * above, so that none means two things.
+ * above, so that none means two things. They do the same after any standby took over, which the server's timeline shows.
  */
 export class RolledBackCheck {
   #newest = 0

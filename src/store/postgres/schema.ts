@@ -166,11 +166,17 @@ export const idempotencyKeys = pgTable(
   (table) => [index("idempotency_keys_age").on(table.created_at)],
 )
 
-/** One row, as in SQLite's schema. Event IDs up to `floor` were given once, whether their updates are kept or not. */
+/**
+ * One row, as in SQLite's schema. Event IDs up to `floor` were given once, whether their updates are kept or not. `timeline`
+ * is the server's timeline on which event IDs continue: a standby that takes over begins another one.
+ */
 export const history = pgTable("history", {
   id: text().primaryKey(),
   alive_at: long(),
   floor: long().notNull().default(0),
+  timeline: long()
+    .notNull()
+    .default(sql`database_timeline()`),
   pruned_id: long().notNull().default(0),
   pruned: long().notNull().default(0),
   retain_from: long(),

@@ -104,6 +104,29 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await ignorant.close()
     })
 
+    test("gives no event ID twice after another server has taken over, although no instance is left that knew them", async () => {
+      await using opened = await takenBack()
+      const { store, url, id } = opened
+      await opened.takeBack()
+      const reported: number[] = []
+      const ignorant = await PostgresStore.open(url, {
+        onRolledBack: (eventId) => void reported.push(eventId),
+      })
+      await put(ignorant, id, { message: "before" })
+      await using admin = new SQL({ url, max: 1 })
+      // A standby that takes over is on another timeline than the one that it has received.
+      await admin.unsafe("UPDATE history SET timeline = timeline + 1")
+      await put(ignorant, id, { message: "after" })
+      expect(await ignorant.head()).toBe(1_000_010)
+      expect(reported).toEqual([1_000_008])
+      const lost = { after: 8, upTo: 1_000_008, reason: "rolled_back" }
+      expect(await ignorant.bounds()).toMatchObject({ lost, stored: 9 })
+      // Once.
+      await put(store, id, { message: "later" })
+      expect(await store.head()).toBe(1_000_011)
+      await ignorant.close()
+    })
+
     test("may be informed of a backup that was put back, by the statement of the documentation", async () => {
       await using opened = await takenBack()
       const { store, url, id } = opened

@@ -17,12 +17,18 @@ setDefaultTimeout(60_000)
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
 /**
- * Columns that only one of them has: versions, the fence, who sends what; and the mark by which a file is
+ * Columns that only one of them has: versions, the fence, the timeline, who sends what; and the mark by which a file is
  * recognised.
  */
 const ONLY = {
   tables: ["instances", "groups", "timers", "followers", "songs"],
-  postgres: ["queue_items.version", "queue_items.printed", "history.floor", "deliveries.taken_until"],
+  postgres: [
+    "queue_items.version",
+    "queue_items.printed",
+    "history.floor",
+    "history.timeline",
+    "deliveries.taken_until",
+  ],
   sqlite: ["history.mark"],
 }
 /** Types that are the same in the program, but that each database stores in its own way. */
