@@ -1,4 +1,4 @@
-import { type Client, ServerError } from "../client/client.ts"
+import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
 import { OwnLease } from "./own-lease.ts"
 import { isDenied, isUnreachable } from "./server-errors.ts"
@@ -23,11 +23,18 @@ export class InheritedLease {
   readonly #kept: KeptLease
   readonly #lease: OwnLease
 
-  constructor(heir: HeirOptions, kept: KeptLease) {
+  /** `onClaimedAgain` is called when the item was claimed again: only its new lease can end it now. */
+  constructor(heir: HeirOptions, kept: KeptLease, onClaimedAgain: (claimed: Claimed) => void) {
     this.#heir = heir
     this.#kept = kept
     const { id, token, attempt } = kept
-    const of = { ...heir, attempt: () => attempt, isOursAfterRetry: false, say: () => undefined }
+    const of = {
+      ...heir,
+      attempt: () => attempt,
+      isOursAfterRetry: false,
+      say: () => undefined,
+      onClaimedAgain,
+    }
     this.#lease = new OwnLease(of, async () => ({ id, token }))
   }
 

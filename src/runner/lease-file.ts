@@ -93,13 +93,27 @@ function replace(path: string, contents: Contents): void {
   }
 }
 
+/**
+ * What a file lists; undefined if it does not exist or was damaged.
+ * @throws Error if it cannot be read now, for example because too many files are open
+ */
 function read(path: string): Contents | undefined {
+  // Reading a pipe would wait for its writer.
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (!file?.isFile() || file.size > MAX_BYTES) return undefined
+  const text = readFileSync(path, "utf8")
   try {
-    // Reading a pipe would wait for its writer.
-    const file = statSync(path)
-    if (!file.isFile() || file.size > MAX_BYTES) return undefined
-    const contents: unknown = JSON.parse(readFileSync(path, "utf8"))
+    const contents: unknown = JSON.parse(text)
     return Value.Check(Contents, contents) ? contents : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The server whose leases a file lists; undefined if it cannot be read, as the file may be another user's. */
+function serverOf(path: string): string | undefined {
+  try {
+    return read(path)?.server
   } catch {
     return undefined
   }
@@ -158,7 +172,7 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
   if (!existsSync(folder)) return undefined
   for (const name of readdirSync(folder).filter((each) => each.endsWith(LOCK))) {
     const lockPath = join(folder, name)
-    const of = read(fileOf(lockPath))?.server
+    const of = serverOf(fileOf(lockPath))
     const isOurs = of !== undefined && addressOf(of) === addressOf(server)
     const lease = isOurs ? keptIn(lockPath, id) : undefined
     if (lease) return lease
@@ -198,8 +212,12 @@ export class LeaseFile {
     return this.#descriptor
   }
 
-  /** Adds a lease, or changes it. @throws Error when the file cannot be written */
-  set(lease: KeptLease): void {
+  /**
+   * Adds a lease, or changes it. `former` is its former token, if it had another one: the file always lists the lease
+   * once. @throws Error when the file cannot be written
+   */
+  set(lease: KeptLease, former = lease.token): void {
+    if (former !== lease.token) this.#leases.delete(former)
     this.#leases.set(lease.token, lease)
     this.#write()
   }

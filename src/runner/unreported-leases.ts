@@ -1,4 +1,4 @@
-import { ServerError } from "../client/client.ts"
+import { type Claimed, ServerError } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { type HeirOptions, InheritedLease } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
@@ -21,8 +21,8 @@ export class UnreportedLeases {
   readonly #server: string
   /** The leases that we hold, by token. */
   readonly #held = new Map<string, KeptLease>()
-  /** The leases that we took over from an earlier worker, by token. */
-  readonly #pending = new Map<string, InheritedLease>()
+  /** The leases that we took over from an earlier worker, and how each is kept. */
+  readonly #pending = new Map<InheritedLease, UnreportedLease>()
   #folder: string | undefined
   #file: LeaseFile | undefined
   #isFailing = false
@@ -54,10 +54,9 @@ export class UnreportedLeases {
     this.#set(current)
     return {
       change: (change) => {
-        const before = current
+        const { token } = current
         current = { ...current, ...change }
-        if (before.token !== current.token) this.#remove(before.token)
-        this.#set(current)
+        this.#set(current, token)
       },
       end: () => this.#remove(current.token),
     }
@@ -70,11 +69,16 @@ export class UnreportedLeases {
    */
   async inherit(): Promise<void> {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
-    for (const kept of adopted) this.#pending.set(kept.token, new InheritedLease(this.#heir, kept))
-    for (const [token, lease] of this.#pending) {
+    for (const lease of adopted) {
+      const kept = this.hold(lease)
+      const onClaimedAgain = (again: Claimed): void =>
+        kept.change({ token: again.lease.token, attempt: again.item.attempt })
+      this.#pending.set(new InheritedLease(this.#heir, lease, onClaimedAgain), kept)
+    }
+    for (const [lease, kept] of this.#pending) {
       if (!(await lease.settle())) continue
-      this.#pending.delete(token)
-      this.#remove(token)
+      this.#pending.delete(lease)
+      kept.end()
     }
   }
 
@@ -84,9 +88,10 @@ export class UnreportedLeases {
     this.#folder = this.#file = undefined
   }
 
-  #set(lease: KeptLease): void {
+  #set(lease: KeptLease, former = lease.token): void {
+    this.#held.delete(former)
     this.#held.set(lease.token, lease)
-    this.#withFile((file) => file.set(lease))
+    this.#withFile((file) => file.set(lease, former))
   }
 
   #remove(token: string): void {

@@ -19,7 +19,7 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "what a killed worker left behind is returned again and again",
-        "      this.#pending.delete(token)\n",
+        "      this.#pending.delete(lease)\n",
         "",
       ],
     ],

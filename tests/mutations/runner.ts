@@ -247,13 +247,7 @@ export const RUNNER: readonly Mistake[] = [
   ...of(
     "src/runner/unreported-leases.ts",
     ["tests/runner/unreported-leases.test.ts"],
-    [
-      [
-        "the old token of a lease stays in the file",
-        "if (before.token !== current.token) this.#remove(before.token)",
-        "",
-      ],
-    ],
+    [["the old token of a lease stays in the file", "this.#set(current, token)", "this.#set(current)"]],
   ),
   ...of(
     "src/runner/worker.ts",

@@ -5,7 +5,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs"
@@ -332,6 +334,23 @@ describe("the file of leases", () => {
     expect(performance.now() - startedMs).toBeLessThan(1000)
     file.close()
     expect(readdirSync(home)).toEqual(["d.lock"])
+  })
+
+  test("that cannot be read now stays for later", () => {
+    const home = path()
+    const lease = { id: 1, token: "t", attempt: 1, verdict: { end: "complete" as const, result: {} } }
+    const killed = new LeaseFile(home, "http://a")
+    killed.set(lease)
+    killed.close()
+    const heir = new LeaseFile(home, "http://a")
+    // It stands for a disk that fails, or for too many open files.
+    renameSync(killed.path, `${killed.path}.kept`)
+    symlinkSync(killed.path, killed.path)
+    expect(heir.adopt()).toEqual([])
+    expect(takeLease(home, "http://a", 1)).toBeUndefined()
+    renameSync(`${killed.path}.kept`, killed.path)
+    expect(heir.adopt()).toEqual([lease])
+    heir.close()
   })
 
   test("that cannot be opened is no obstacle to those beside it", () => {

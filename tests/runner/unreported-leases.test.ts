@@ -43,6 +43,42 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   expect(said).toEqual([])
 })
 
+test("a lease that is claimed again is in the file at every moment, once", () => {
+  using folder = temporaryFolder()
+  const file = new LeaseFile(leasesIn(folder.path), SERVER)
+  const lease = { id: 7, token: "first", attempt: 1 }
+  file.set(lease)
+  file.set({ ...lease, token: "second", attempt: 2 }, "first")
+  file.close()
+  expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 2 }])
+})
+
+test("an earlier result counts although its heir is killed between its claim and the result", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path)
+  const silence = new ServerError(0, "no answer", { code: "unreachable" })
+  const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
+  const results = [lost, silence, undefined]
+  const reported: string[] = []
+  const client: unknown = {
+    complete: async ({ token }: Held) => {
+      reported.push(token)
+      const result = results.shift()
+      if (result) throw result
+    },
+    take: async () => ({ item: { attempt: 2 }, lease: { token: "second" } }),
+  }
+  const heir = { ...heirOf([]), client: client as Client }
+  const killed = new UnreportedLeases(folder.path, SERVER, heir)
+  await expect(killed.inherit()).rejects.toBe(silence)
+  killed.close()
+  const next = new UnreportedLeases(folder.path, SERVER, heir)
+  await next.inherit()
+  next.close()
+  expect(reported).toEqual(["seven", "second", "second"])
+  expect(readdirSync(leasesIn(folder.path))).toEqual([])
+})
+
 test("the item of a killed worker is returned once, and reported once", async () => {
   using folder = temporaryFolder()
   const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
