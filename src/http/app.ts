@@ -20,6 +20,7 @@ import { admission, Owners } from "./access.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
+import { compressedJson } from "./compressed-json.ts"
 import { boardFor } from "./curl-board.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
@@ -184,7 +185,7 @@ export function createApp(parts: AppParts) {
       set.headers["content-type"] = "application/json"
       const json = safeJson(responseValue)
       parts.limits?.charge(caller, json.length)
-      return json
+      return compressedJson(json, request, set.headers) ?? json
     })
     .use(docsRoutes(() => app.routes, parts.version, callers))
     .use(pageRoutes(board, access))

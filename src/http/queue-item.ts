@@ -10,6 +10,7 @@ import { ReadItem } from "../wire/forecast.ts"
 import { type Callers, checkStillIn } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
+import { compressedJson } from "./compressed-json.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
 import { hold } from "./held-answer.ts"
@@ -107,7 +108,7 @@ export const queueRoutes = (
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         const json = `{"updates":[${rows.join(",")}],"next":${next}}`
         limits?.charge(caller, json.length)
-        return new Response(json, {
+        return new Response(compressedJson(json, request, set.headers) ?? json, {
           headers: { "content-type": "application/json", "cache-control": "no-store" },
         })
       },

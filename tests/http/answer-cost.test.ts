@@ -15,8 +15,8 @@ function charging(some: Partial<Record<keyof AppParts, unknown>>) {
   const parts: unknown = { ...known, gate: gate as Gate, limits, ...some }
   const app = createApp(parts as AppParts)
   return {
-    lengthOf: async (path: string): Promise<number> =>
-      (await (await app.handle(new Request(`http://127.0.0.1${path}`))).text()).length,
+    lengthOf: async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
+      (await (await app.handle(new Request(`http://127.0.0.1${path}`, { headers }))).bytes()).length,
     charged: (): number => charge.mock.calls.reduce((sum, [, bytes]) => sum + bytes, 0),
   }
 }
@@ -47,6 +47,21 @@ test("a page of updates costs as much as it is long, and so does any other answe
   expect(app.charged()).toBe(length)
   const both = length + (await app.lengthOf("/api/v1/kinds"))
   expect(app.charged()).toBe(both)
+})
+
+test("an answer costs as much if it is compressed, because it is made all the same", async () => {
+  const data = JSON.stringify({ message: "x".repeat(16_384) })
+  const updates = Array.from({ length: 20 }, (_, at) => ({ id: at + 1, data }))
+  const app = charging({
+    queue: { history: async () => ({ updates, more: false }) },
+    learned: { kinds: async () => updates },
+  })
+  for (const path of ["/api/v1/queue/1/updates", "/api/v1/kinds"]) {
+    const charged = app.charged()
+    const length = await app.lengthOf(path, { "accept-encoding": "gzip" })
+    expect(length).toBeWithin(100, 16_384)
+    expect(app.charged() - charged).toBeGreaterThan(20 * 16_384)
+  }
 })
 
 test("the description of the API costs as much as it is long, each time", async () => {

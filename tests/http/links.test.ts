@@ -63,3 +63,38 @@ test("an item is added at /queue/ too, and an empty id there shows no stream of 
   expect(await answer.json()).toMatchObject({ song_id: 5, status: "queued" })
   expect((await server.api("GET", "/progress/stream/")).status).toBe(404)
 })
+
+/** The bytes of an answer as they came, and the headers that say how to read them. */
+async function asSent(path: string, encodings: string) {
+  const answer = await fetch(`${server.url}/api/v1${path}`, {
+    headers: { "accept-encoding": encodings, origin: "https://studio.example" },
+    decompress: false,
+  })
+  const [encoding, vary] = ["content-encoding", "vary"].map((name) => answer.headers.get(name))
+  return { answer, encoding, vary }
+}
+
+test("a long list is compressed for clients that accept gzip, and says that it depends on that", async () => {
+  const plain = await asSent("/queue", "identity, gzip;q=0")
+  expect([plain.encoding, plain.vary]).toEqual([null, expect.stringMatching(/\*|accept-encoding/)])
+  const text = await plain.answer.text()
+  const packed = await asSent("/queue", "gzip, deflate, br")
+  expect([packed.encoding, packed.vary]).toEqual(["gzip", plain.vary])
+  const bytes = await packed.answer.bytes()
+  expect(bytes.byteLength).toBeLessThan(text.length / 10)
+  expect(new TextDecoder().decode(Bun.gunzipSync(bytes))).toBe(text)
+  expect(packed.answer.headers.get("content-type")).toBe("application/json")
+})
+
+test("short answers and streams are never compressed", async () => {
+  for (const path of [
+    "/queue?limit=1",
+    "/queue/counts",
+    "/progress/stream",
+    "/progress/stream?format=ndjson",
+  ]) {
+    const { answer, encoding } = await asSent(path, "gzip")
+    await answer.body?.cancel()
+    expect([path, encoding]).toEqual([path, null])
+  }
+})
