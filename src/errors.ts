@@ -46,7 +46,8 @@ export const REFUSALS = {
   internal: { status: 500, reason: "the server failed; its log has the reason under the `request_id`" },
   unavailable: {
     status: 503,
-    reason: "the server cannot do this now, and nothing was changed; `Retry-After` says when to try again",
+    reason:
+      "the server cannot do this now; nothing was changed if the error says so, otherwise read what you wanted to change before you repeat it; `Retry-After` says when to try again",
   },
 } as const satisfies Readonly<Record<string, Meaning>>
 

@@ -85,8 +85,8 @@ export const POSTGRES: readonly Mistake[] = [
       ],
       [
         "what may have been stored is called unchanged",
-        "throw isOpen && error instanceof AppError ? unknownOutcome(error) : error",
-        "throw error",
+        "throw isOpen ? unknownOutcome(error) : withoutChange(error)",
+        "throw withoutChange(error)",
       ],
     ],
   ),

@@ -207,11 +207,14 @@ export class PostgresConnections {
 
 /** The error if the server answers but could not do the work, for a reason that is not in the request. */
 export const unable = (error: unknown): AppError =>
-  new AppError("unavailable", "the database cannot do this now; nothing was changed", {
-    cause: new StatementError(error),
-  })
+  new AppError("unavailable", "the database cannot do this now", { cause: new StatementError(error) })
 
+// A change whose answer was lost may be stored, so this does not say that nothing was changed.
 const unreachable = (error: unknown): AppError =>
-  new AppError("unavailable", "the database cannot be reached now; nothing was changed", {
-    cause: new StatementError(error),
-  })
+  new AppError("unavailable", "the database cannot be reached now", { cause: new StatementError(error) })
+
+/** An error of work of which it is known that it has changed nothing; if it is an AppError, its message says so. */
+export const withoutChange = (error: unknown): unknown =>
+  error instanceof AppError && error.code === "unavailable"
+    ? new AppError("unavailable", `${error.message}; nothing was changed`, { cause: error.cause })
+    : error

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts"
 import { APPEND, type Appended } from "./append-statement.ts"
-import type { PostgresConnections } from "./connections.ts"
+import { type PostgresConnections, withoutChange } from "./connections.ts"
 import type { DatabaseClock } from "./database-clock.ts"
 import { isConnectionLost } from "./faults.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
@@ -95,7 +95,7 @@ export class DoubleWriteFence {
     try {
       return await this.#link.patiently(work, untilMs)
     } catch (error) {
-      throw isOpen && error instanceof AppError ? unknownOutcome(error) : error
+      throw isOpen ? unknownOutcome(error) : withoutChange(error)
     }
   }
 
@@ -182,9 +182,9 @@ export class DoubleWriteFence {
   }
 }
 
-const unknownOutcome = (cause: AppError): AppError =>
+const unknownOutcome = (error: unknown): AppError =>
   new AppError(
     "unavailable",
     "the database did not answer: it is not known whether this change was stored; read it before you repeat it",
-    { cause: cause.cause ?? cause },
+    { cause: error instanceof AppError ? (error.cause ?? error) : error },
   )

@@ -7,7 +7,7 @@ import type { Observed } from "../contract/store.ts"
 import type { Outages } from "../outages.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
-import { PATIENCE_MS, type PostgresConnections, unable } from "./connections.ts"
+import { PATIENCE_MS, type PostgresConnections, unable, withoutChange } from "./connections.ts"
 import type { DatabaseClock } from "./database-clock.ts"
 import type { DoubleWriteFence } from "./double-write-fence.ts"
 import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
@@ -166,7 +166,8 @@ export class Group {
         outages.begin(triedMs)
       }
       const isOfServer = isOfDatabase(error) && !isRefused(error) && !(error instanceof AppError)
-      for (const job of jobs) job.settle({ ok: false, error: isOfServer ? unable(error) : error })
+      for (const job of jobs)
+        job.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
     }
   }
 
@@ -191,10 +192,13 @@ export class Group {
   async #round(jobs: readonly Job[], untilMs: number, read: () => Promise<GroupDecisions>): Promise<Job[]> {
     const { link, fence, seen, clock } = this.#options
     const { era } = seen
-    const sheet = await link.patiently(async () => {
+    const reading = link.patiently(async () => {
       await this.#begin()
       return read()
     }, untilMs)
+    const sheet = await reading.catch((error: unknown) => {
+      throw withoutChange(error)
+    })
     const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
     let kept: ReadonlySet<number> = new Set()
     if (sheet.changed.length > 0 || sheet.adds.length > 0) {

@@ -222,20 +222,21 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   const asking = Promise.allSettled([alone.unsafe("SELECT 1")]).then(() => (isAloneAnswered = true))
   const startedMs = performance.now()
   const writing = put(store, id, { message: "frozen" })
-  const reading = store.item(id)
+  const pausing = store.pause()
   const codes = Promise.all([
     codeOf(writing),
-    codeOf(reading),
+    codeOf(pausing),
+    codeOf(store.item(id)),
     codeOf(store.head()),
     codeOf(store.deliveries.list({ limit: 1 })),
   ])
   await Bun.sleep(1000)
   expect(store.faults()).toEqual([])
-  expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable"])
+  expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable", "unavailable"])
   expect(performance.now() - startedMs).toBeLessThan(12_000)
-  // It was sent, and may have been stored.
+  // They were sent, and may have been stored.
   await expect(writing).rejects.toThrow("it is not known whether this change was stored")
-  await expect(reading).rejects.toThrow("nothing was changed")
+  await expect(pausing).rejects.toThrow(/cannot be reached now$/)
   expect(isAloneAnswered).toBeFalse()
   await alone.close({ timeout: 0 })
   await asking
