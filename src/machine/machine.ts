@@ -1,4 +1,14 @@
-import { closeSync, openSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs"
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+} from "node:fs"
 import { open, rm } from "node:fs/promises"
 
 /** A reserved file is written in pieces of this size. */
@@ -84,6 +94,18 @@ export async function reserve(path: string, bytes: number): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** Whether there is a file, not a link, that is empty. */
+export function isEmptied(path: string): boolean {
+  const file = lstatSync(path, { throwIfNoEntry: false })
+  return file?.isFile() === true && file.size === 0
+}
+
+/** Frees the room of a reserved file, which stays as an empty one. What is not a file is removed. */
+export function empty(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) truncateSync(path)
+  else rmSync(path, { force: true })
 }
 
 /** The text of a file of the system; empty if there is no such file. */

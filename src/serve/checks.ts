@@ -1,10 +1,17 @@
-import { rmSync } from "node:fs"
 import { dirname } from "node:path"
 
 import type { Bus } from "../bus/bus.ts"
 import type { Reasons } from "../health.ts"
 import { log } from "../log.ts"
-import { freeBytes, mostDescriptors, reserve, sizeOf, SpareDescriptors } from "../machine/machine.ts"
+import {
+  empty,
+  freeBytes,
+  isEmptied,
+  mostDescriptors,
+  reserve,
+  sizeOf,
+  SpareDescriptors,
+} from "../machine/machine.ts"
 import type { DatabaseRoom } from "../queue/database-room.ts"
 import type { Service } from "../service.ts"
 import type { Store } from "../store/contract/store.ts"
@@ -78,8 +85,9 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
     freeBytes: () => freeBytes(dirname(path)),
     isRefused: () => store.failure === "SQLITE_FULL" && store.faults().includes("database_unwritable"),
     isThere: () => sizeOf(file) === BALLAST_BYTES,
+    isEmptied: () => isEmptied(file),
     load: () => reserve(file, BALLAST_BYTES),
-    drop: () => rmSync(file, { force: true }),
+    drop: () => empty(file),
     // On a full disk this can fail, too.
     checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
     onFull(isFull) {

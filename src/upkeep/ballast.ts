@@ -15,9 +15,11 @@ export interface BallastOptions {
   readonly isRefused: () => boolean
   /** Whether the whole file is there. */
   readonly isThere: () => boolean
+  /** Whether the file is there without its contents, because the disk was full, perhaps under an earlier server. */
+  readonly isEmptied: () => boolean
   /** Makes the file. */
   readonly load: () => Promise<void>
-  /** Removes the file. */
+  /** Empties the file, if it is there. */
   readonly drop: () => void
   /** Gives the room of the write-ahead log back to the disk, as far as possible. */
   readonly checkpoint: () => Promise<void>
@@ -28,8 +30,9 @@ export interface BallastOptions {
 }
 
 /**
- * Keeps a file beside the database, and removes it when the disk is full. Then new items and progress reports
- * are refused, and the reports that end a render find room. An existing file is used again at the next start.
+ * Keeps a file beside the database, and empties it when the disk is full. Then new items and progress reports
+ * are refused, and the reports that end a render find room. An existing file is used again at the next start; an
+ * empty one tells that start that what is free is not for items.
  */
 export class Ballast extends Repeating {
   readonly #options: BallastOptions
@@ -45,12 +48,12 @@ export class Ballast extends Repeating {
    * makes no file.
    */
   async turn(): Promise<void> {
-    const { freeBytes, isRefused, isThere, load, drop, checkpoint } = this.#options
+    const { freeBytes, isRefused, isThere, isEmptied, load, drop, checkpoint } = this.#options
     const free = freeBytes()
     if (free >= ENOUGH_BYTES) {
       if (!isThere()) await load()
       this.#set(false)
-    } else if (this.#isFull || free < FULL_BYTES || isRefused()) {
+    } else if (this.#isFull || free < FULL_BYTES || isRefused() || isEmptied()) {
       // Refuse new items before the room is freed; otherwise they would take it.
       this.#set(true)
       drop()

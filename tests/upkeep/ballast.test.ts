@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
-import { rmSync, statSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { empty, isEmptied, reserve, sizeOf } from "../../src/machine/machine.ts"
 import { Ballast } from "../../src/upkeep/ballast.ts"
 import { fill } from "../disk.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
@@ -9,12 +10,13 @@ import { PROGRAM, start, temporaryFolder } from "../server.ts"
 const MIB = 1024 * 1024
 
 test("the file is made where there is room, let go when there is none, and put back later", async () => {
-  const disk = { free: 100 * MIB, isRefused: false, isThere: false }
+  const disk = { free: 100 * MIB, isRefused: false, isThere: false, isEmptied: false }
   const told: string[] = []
   const ballast = new Ballast({
     freeBytes: () => disk.free,
     isRefused: () => disk.isRefused,
     isThere: () => disk.isThere,
+    isEmptied: () => disk.isEmptied,
     load: async () => {
       told.push("load")
       disk.isThere = true
@@ -44,6 +46,40 @@ test("the file is made where there is room, let go when there is none, and put b
   expect(await turn({ free: 16 * MIB })).toEqual(["load", "room"])
   // A quota does not belong to the disk.
   expect(await turn({ free: 10 * MIB, isRefused: true })).toEqual(["full", "drop", "checkpoint"])
+})
+
+test("the room that was freed for results is kept for them by the next server", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "ballast")
+  const told: string[] = []
+  let free = 0
+  const server = (): Ballast =>
+    new Ballast({
+      ...{ freeBytes: () => free, isRefused: () => false, isThere: () => sizeOf(file) === 2 * MIB },
+      ...{ isEmptied: () => isEmptied(file), load: () => reserve(file, 2 * MIB), drop: () => empty(file) },
+      checkpoint: async () => undefined,
+      onFull: (isFull) => told.push(isFull ? "full" : "room"),
+      onError: (error) => {
+        throw error
+      },
+    })
+  const [killed, next] = [server(), server()]
+  for (free of [100 * MIB, MIB - 1]) await killed.turn()
+  for (free of [8 * MIB, 100 * MIB]) await next.turn()
+  expect(told).toEqual(["full", "full", "room"])
+  expect(sizeOf(file)).toBe(2 * MIB)
+})
+
+test("what a link leads to that stands in the place of the file is left alone", () => {
+  using folder = temporaryFolder()
+  const [file, other] = [join(folder.path, "ballast"), join(folder.path, "other")]
+  writeFileSync(other, "text")
+  symlinkSync(other, file)
+  empty(file)
+  expect(readdirSync(folder.path)).toEqual(["other"])
+  expect(readFileSync(other, "utf8")).toBe("text")
+  empty(file)
+  expect(isEmptied(file)).toBe(false)
 })
 
 test.skipIf(process.getuid?.() !== 0)(
