@@ -55,12 +55,7 @@ export interface GateOptions {
 export const EVERYBODY: Caller = { role: "admin", token: undefined, client: undefined, ended: undefined }
 
 /** A caller without a valid token. */
-const nobody = ({ from }: Credentials): Caller => ({
-  role: "nobody",
-  token: undefined,
-  client: from().key,
-  ended: undefined,
-})
+const nobody = (client: string): Caller => ({ role: "nobody", token: undefined, client, ended: undefined })
 
 const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
 
@@ -99,12 +94,19 @@ export class Gate {
     const isLeased = need === "report" && credentials.hasLease
     // A token that was revoked or has expired must not end a running render: its lease decides.
     const token = this.#tokenOf(credentials, isLeased)
-    const caller = token ? this.#callerWith(token) : nobody(credentials)
+    const caller = token ? this.#callerWith(token) : nobody(credentials.from().key)
     const isLocal = (): boolean => credentials.from().isLocal
     // A lease needs no token, so a token with fewer rights must not restrict it.
-    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials)
+    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials.from().key)
     allow(caller, need, isLocal)
     return caller
+  }
+
+  /** A caller of whom only the address is known, as it is counted. */
+  stranger(from: Credentials["from"]): Caller {
+    const { isLocal, key } = from()
+    if (!this.#tokens.existed && isLocal) return this.#everybody
+    return nobody(key)
   }
 
   #unprotected({ from }: Credentials, need: Need): Caller {

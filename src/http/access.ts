@@ -14,6 +14,15 @@ import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
+/**
+ * A body costs one unit for each piece of this size, in addition to the unit for the request: to read a body that
+ * is made to take long costs about as much.
+ */
+const UNIT_BODY_BYTES = 4 * 1024
+
+/** Charges the caller for a body with this many bytes. */
+export type ChargeBody = (bytes: number) => void
+
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
 
@@ -70,19 +79,45 @@ export interface AdmissionOptions {
 /** Counts refusals, by reason. */
 export type RefusalCounts = ReturnType<Metrics["counters"]>
 
-/** Lets a caller in, or throws. */
-function admitting({ gate, proxies, limits, refusals, host, refused, server }: AdmissionOptions) {
+/** Finds out where a request came from, when that is asked. */
+function sources({ proxies, host, server }: AdmissionOptions) {
   // Every client of such an address is on this machine, so no system call is needed for each request.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
+  return (request: Request) => (): ClientAddress =>
+    proxies.clientOf(onlyPeer ?? server()?.requestIP(request)?.address ?? "", request.headers)
+}
+
+/** The senders of requests that no route lets in: the path has no route, or the guard refuses the request. */
+export interface Strangers {
+  /** The sender of a request. Only its address is known. */
+  of(request: Request): Caller
+  /**
+   * Counts a request like any other.
+   * @throws AppError `too_many_requests`
+   */
+  count(request: Request): void
+}
+
+/** The senders of requests that no route lets in. Without a gate there are no limits for them either. */
+export function strangers(options: AdmissionOptions): Strangers {
+  const { gate, limits } = options
+  const sourceOf = sources(options)
+  const of = (request: Request): Caller => gate?.stranger(sourceOf(request)) ?? EVERYBODY
+  return { of, count: (request) => limits?.ask(of(request), "") }
+}
+
+/** Lets a caller in, or throws. */
+function admitting(options: AdmissionOptions) {
+  const { gate, limits, refusals, refused } = options
+  const sourceOf = sources(options)
   return (matched: Matched): Caller => {
     if (!gate || !limits) return EVERYBODY
     const { request, params } = matched
-    const peer = (): string => onlyPeer ?? server()?.requestIP(request)?.address ?? ""
-    const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
+    const from = sourceOf(request)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
-    checkOwnItem(caller, params)
     const lease = leaseFor(matched)
     limits.ask(caller, lease)
+    checkOwnItem(caller, params)
     const refusal = refusals.get(request)
     if (!refusal) return caller
     // A page of another site knows no token. The store checks whether a lease is valid, on the routes that
@@ -102,11 +137,16 @@ export function admission(options: AdmissionOptions) {
   const { limits, turns } = options
   const admitted = admitting(options)
   const before = new WeakMap<Request, Caller>()
+  const letIn = (matched: Matched): ChargeBody => {
+    const caller = admitted(matched)
+    before.set(matched.request, caller)
+    return (bytes) => limits?.chargeUnits(caller, Math.floor(bytes / UNIT_BODY_BYTES))
+  }
   const app = new Elysia({ name: "access" })
     .decorate("caller", EVERYBODY)
     // Routes that read a body call this first. If all routes had a parser of ours, it would also take the
     // body of those routes that read it themselves.
-    .decorate("letIn", (matched: Matched): void => void before.set(matched.request, admitted(matched)))
+    .decorate("letIn", letIn)
     // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
     // context, the framework would parse the cookies of every request and copy its headers.
     .derive({ as: "global" }, ({ request, query, params, route }) => ({

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import type { Admission } from "./access.ts"
+import type { Admission, ChargeBody } from "./access.ts"
 import { inexactMetadata } from "./exact-numbers.ts"
 
 /** The largest JSON body, in bytes. */
@@ -66,7 +66,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return false
 }
 
-async function jsonOf(request: Request): Promise<unknown> {
+async function jsonOf(request: Request, charge: ChargeBody): Promise<unknown> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase()
   if (type !== "application/json") {
     const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
@@ -74,7 +74,9 @@ async function jsonOf(request: Request): Promise<unknown> {
   }
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
-  return parsed(length === null ? await readBounded(request) : await request.bytes())
+  const bytes = length === null ? await readBounded(request) : await request.bytes()
+  charge(bytes.length)
+  return parsed(bytes)
 }
 
 /**
@@ -87,10 +89,10 @@ export const jsonBody = (access: Admission) =>
   new Elysia({ name: "json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
-      letIn({ request, query, params, route })
+      const charge = letIn({ request, query, params, route })
       // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
       // would parse the body itself.
-      return request.method === "DELETE" ? null : jsonOf(request)
+      return request.method === "DELETE" ? null : jsonOf(request, charge)
     })
 
 const isAbsent = (request: Request): boolean =>
@@ -101,6 +103,6 @@ export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
-      letIn({ request, query, params, route })
-      return isAbsent(request) ? {} : jsonOf(request)
+      const charge = letIn({ request, query, params, route })
+      return isAbsent(request) ? {} : jsonOf(request, charge)
     })

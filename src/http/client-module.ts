@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Admission } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { pageFile, sent } from "./page-files.ts"
 
@@ -11,12 +11,12 @@ const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
  * Serves the client, which pages of other sites import, and its types. Such pages always get the current
  * version.
  */
-export const clientModuleRoutes = (access: Admission) =>
+export const clientModuleRoutes = ({ access, limits }: Pick<Callers, "access" | "limits">) =>
   new Elysia({ normalize: false })
     .use(access)
     .get(
       "/client.js",
-      async ({ request }) => sent(request, await pageFile("client.js"), FRESH),
+      async ({ request, caller }) => sent({ request, caller }, limits, await pageFile("client.js"), FRESH),
       words({
         id: "client",
         tag: "Server",
@@ -29,4 +29,8 @@ export const clientModuleRoutes = (access: Admission) =>
         refusals: ["not_found"],
       }),
     )
-    .get("/client.d.ts", async ({ request }) => sent(request, await pageFile("client.d.ts"), FRESH), unlisted)
+    .get(
+      "/client.d.ts",
+      async ({ request, caller }) => sent({ request, caller }, limits, await pageFile("client.d.ts"), FRESH),
+      unlisted,
+    )

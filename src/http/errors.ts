@@ -1,13 +1,13 @@
 import { Elysia, ValidationError } from "elysia"
 
-import type { Caller } from "../access/gate.ts"
+import { type Caller, EVERYBODY } from "../access/gate.ts"
 import { withoutSecrets } from "../access/secret.ts"
 import { AppError, type ErrorCode, REFUSALS } from "../errors.ts"
 import { lost } from "../item/lease.ts"
 import { safeJson } from "../text.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Admission } from "./access.ts"
+import type { Admission, Strangers } from "./access.ts"
 import { busy, isEventSource } from "./busy-event-source.ts"
 import { invalid } from "./invalid-input.ts"
 import type { Limits } from "./limits.ts"
@@ -100,35 +100,56 @@ function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer 
   return { error: withoutSecrets(message), code, request_id, ...(mustStop && { directive: "cancel" }) }
 }
 
+/** What is needed to answer errors. */
+export interface ErrorsOptions {
+  /** Receives each error that is not the client's fault. */
+  readonly onError: OnError
+  /** Lists the routes of the whole app. */
+  readonly routes: () => readonly Route[]
+  /** The refusals that a valid lease would have cancelled. */
+  readonly refusals: WeakMap<Request, AppError>
+  /** Counts the answers. */
+  readonly counts: RequestCounts
+  /** Lets callers in. */
+  readonly access: Admission
+  /** The senders of requests that no route lets in. */
+  readonly strangers: Strangers
+  /** Counts leases that no item has, and says how long refusals wait; absent if there is no limit. */
+  readonly limits?: Limits
+}
+
+/** Counts a request to a path without a route, too. `code` is the framework's own code. */
+function counted(code: unknown, error: AppError, request: Request, strangers: Strangers): AppError {
+  if (code !== "NOT_FOUND") return error
+  try {
+    strangers.count(request)
+    return error
+  } catch (tooMany) {
+    if (tooMany instanceof AppError) return tooMany
+    throw tooMany
+  }
+}
+
 /**
  * Gives every error its status and the one body `{"error", "code", "request_id"}`. An error that is no
- * AppError is passed to `onError`, and its text is not in the answer. `routes` lists the routes of the whole
- * app; `refusals` has the refusals that a valid lease would have cancelled; `limits` counts leases that no
- * item has.
+ * AppError is passed to `onError`, and its text is not in the answer.
  */
-export function errors(
-  onError: OnError,
-  routes: () => readonly Route[],
-  refusals: WeakMap<Request, AppError>,
-  counts: RequestCounts,
-  access: Admission,
-  limits: Limits | undefined,
-) {
+export function errors(options: ErrorsOptions) {
+  const { onError, routes, refusals, counts, access, strangers, limits } = options
   const handled = new Elysia({ name: "errors" }).use(access)
   // As in `admission`, this names what it needs. Otherwise the framework would prepare everything for every
   // request.
   return handled.onError(
     { as: "global" },
     async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
-      const found = withoutItems(asAppError(code, error, request, routes()), {
-        request,
-        query,
-        params,
-        caller,
-      })
+      const refusal = counted(code, asAppError(code, error, request, routes()), request, strangers)
+      const found = withoutItems(refusal, { request, query, params, caller })
       if (found.code === "lease_lost") limits?.chargeLost(caller)
       const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
-      if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))
+      if (known.code === "too_many_requests" && limits) {
+        // If a route did not let the sender in, only its address is known.
+        await Bun.sleep(limits.restMs(caller === EVERYBODY ? strangers.of(request) : caller))
+      }
       const requestId = crypto.randomUUID()
       if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
       const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs

@@ -65,8 +65,13 @@ function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {
 function refuseTwice(request: Request, routes: readonly RouteOfApp[]): void {
   const query = queryOf(request)
   if (!query.includes("&")) return
-  const names = [...new URLSearchParams(query).keys()]
-  const twice = names.find((name, at) => names.indexOf(name) < at)
+  // Nothing is known of the sender yet, so a very long query must cost no more than its length.
+  const seen = new Set<string>()
+  const twice = new URLSearchParams(query).keys().find((name) => {
+    const isSeen = seen.has(name)
+    seen.add(name)
+    return isSeen
+  })
   if (twice === undefined) return
   // Every route takes a ticket, but no route names it.
   if (twice !== "ticket" && !routes.some(({ hooks }) => propertiesOf(hooks.query).includes(twice))) return
@@ -98,7 +103,8 @@ const FEW = "the server has almost no file descriptors left; try again in a few 
 /**
  * Runs before all routes. It refuses requests from pages of other sites, and requests that can be understood
  * in two ways. A refused request that has a lease or a token goes on for now, and its refusal is put into
- * `refusals`: the refusal holds if the lease or the token is invalid.
+ * `refusals`: the refusal holds if the lease or the token is invalid. `count` counts a request that is refused at
+ * once, because no route will.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`,
  * `unavailable` if few descriptors are left
  */
@@ -107,17 +113,12 @@ export function guard(
   routes: () => readonly RouteOfApp[],
   refusals: WeakMap<Request, AppError>,
   refused: RefusalCounts,
+  count: (request: Request) => void,
 ) {
   const doors = doorsOf(options)
   // Nearly all requests name the same host, so the last good one is remembered.
   let acceptedHost: string | null = null
-  return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
-    if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
-      refused.of("descriptors").add()
-      // Few connections are left, so this one is closed.
-      set.headers["connection"] = "close"
-      throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
-    }
+  const check = (request: Request): void => {
     const sender = senderOf(request)
     const notAccepted = notTaken(sender, doors, sender.host === acceptedHost)
     if (!notAccepted) acceptedHost = sender.host
@@ -129,5 +130,19 @@ export function guard(
     }
     refuseTwice(request, routes())
     refuseEncoded(request)
+  }
+  return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
+    if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
+      refused.of("descriptors").add()
+      // Few connections are left, so this one is closed.
+      set.headers["connection"] = "close"
+      throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
+    }
+    try {
+      check(request)
+    } catch (error) {
+      count(request)
+      throw error
+    }
   })
 }

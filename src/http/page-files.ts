@@ -1,5 +1,7 @@
+import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { acceptsGzip } from "./accepts.ts"
+import type { Limits } from "./limits.ts"
 
 /** One file of the page, ready to be sent. */
 export interface PageFile {
@@ -142,15 +144,28 @@ const SAFE = {
 const hasTag = (request: Request, etag: string): boolean =>
   (request.headers.get("if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag)
 
+/** Who asks for a file. */
+interface Asking {
+  readonly request: Request
+  readonly caller: Caller
+}
+
 /**
- * Answers with a file. The answer is compressed if the client accepts that, and 304 if the client already has
- * the file. `headers` are sent in addition to the headers of every file.
+ * Answers with a file, for which `limits` charge the caller. The answer is compressed if the client accepts
+ * that, and 304 if the client already has the file. `headers` are sent in addition to the headers of every
+ * file.
  */
-export function sent(request: Request, file: PageFile, headers: Readonly<Record<string, string>>): Response {
+export function sent(
+  { request, caller }: Asking,
+  limits: Limits | undefined,
+  file: PageFile,
+  headers: Readonly<Record<string, string>>,
+): Response {
   const all = { ...SAFE, ...headers, etag: file.etag }
   if (hasTag(request, file.etag)) return new Response(null, { status: 304, headers: all })
   const body = acceptsGzip(request)
     ? { bytes: file.gzipped, encoding: { "content-encoding": "gzip" } }
     : { bytes: file.bytes, encoding: {} }
+  limits?.charge(caller, body.bytes.length)
   return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
 }

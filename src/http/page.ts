@@ -4,20 +4,15 @@ import { Elysia } from "elysia"
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Admission } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { pageFile, sent } from "./page-files.ts"
 
 /** Answers `GET /` for clients that are not browsers. */
 type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
 
-/** The page. It names its assets by relative paths, so it works below any path of a proxy. */
-async function html(request: Request, name: "index.html" | "item.html"): Promise<Response> {
-  return sent(request, await pageFile(name), {
-    "cache-control": "no-cache",
-    vary: "accept, accept-encoding",
-  })
-}
+/** The headers of the page. It names its assets by relative paths, so it works below any path of a proxy. */
+const PAGE = { "cache-control": "no-cache", vary: "accept, accept-encoding" }
 
 const noPage = (path: string): never => {
   throw new AppError("not_found", `${path} serves text/html only; the API is under /api/v1`)
@@ -26,14 +21,15 @@ const noPage = (path: string): never => {
 /**
  * The page of the queue and the page of each item. `others` answers `/` for clients that do not accept HTML.
  */
-export const pageRoutes = (others: AnswerOthers, access: Admission) =>
+export const pageRoutes = (others: AnswerOthers, { access, limits }: Pick<Callers, "access" | "limits">) =>
   new Elysia({ normalize: false })
     .use(access)
     .get(
       "/",
       async ({ request, set, caller }) => {
         set.headers["vary"] = "accept"
-        return acceptsHtml(request) ? html(request, "index.html") : others(request, caller)
+        if (!acceptsHtml(request)) return others(request, caller)
+        return sent({ request, caller }, limits, await pageFile("index.html"), PAGE)
       },
       words({
         id: "board",
@@ -54,16 +50,17 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
     // Answers for any id; the page itself says that an item does not exist.
     .get(
       "/items/:id",
-      async ({ request, params: { id }, set }) => {
+      async ({ request, params: { id }, set, caller }) => {
         set.headers["vary"] = "accept"
-        return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
+        if (!acceptsHtml(request)) return noPage(`/items/${id}`)
+        return sent({ request, caller }, limits, await pageFile("item.html"), PAGE)
       },
       unlisted,
     )
     .get(
       "/assets/:name",
-      async ({ request, params: { name } }) =>
-        sent(request, await pageFile(`assets/${name}`), {
+      async ({ request, params: { name }, caller }) =>
+        sent({ request, caller }, limits, await pageFile(`assets/${name}`), {
           "cache-control": "public, max-age=31536000, immutable",
           vary: "accept-encoding",
         }),

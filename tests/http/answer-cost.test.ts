@@ -5,16 +5,30 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import { Limits } from "../../src/http/limits.ts"
 import type { OutputEvent } from "../../src/queue/output.ts"
 
-/** An app with these parts, the bytes that it charges a client for, and how it answers a path. */
-function charging(some: Partial<Record<keyof AppParts, unknown>>) {
-  const limits = new Limits({ perAddress: 1000, perToken: 1000, perLease: 1000, held: 1, steadyMs: () => 0 })
+/**
+ * An app with these parts, the bytes that it charges a client for, and how it answers a path. The client has
+ * four units for each of `perSecond`, and gets no more.
+ */
+function charging(some: Partial<Record<keyof AppParts, unknown>>, perSecond = 1000, item?: number) {
+  const limits = new Limits({
+    ...{ perAddress: perSecond, perToken: 1000, perLease: 1000, held: 1 },
+    steadyMs: () => 0,
+  })
   const charge = spyOn(limits, "charge")
-  const caller = { role: "admin", token: undefined, client: "someone", ended: undefined }
-  const gate: unknown = { caller: () => caller }
+  const caller = { role: "admin", token: undefined, client: "someone", ended: undefined, item }
+  const gate: unknown = { caller: () => caller, stranger: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const parts: unknown = { ...known, gate: gate as Gate, limits, ...some }
   const app = createApp(parts as AppParts)
+  const statuses = async (times: number, path: string, init?: RequestInit): Promise<number[]> => {
+    const found: number[] = []
+    for (let i = 0; i < times; i += 1) {
+      found.push((await app.handle(new Request(`http://127.0.0.1${path}`, init))).status)
+    }
+    return found
+  }
   return {
+    statuses,
     lengthOf: async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
       (await (await app.handle(new Request(`http://127.0.0.1${path}`, { headers }))).bytes()).length,
     charged: (): number => charge.mock.calls.reduce((sum, [, bytes]) => sum + bytes, 0),
@@ -64,9 +78,43 @@ test("an answer costs as much if it is compressed, because it is made all the sa
   }
 })
 
-test("the description of the API costs as much as it is long, each time", async () => {
-  const { lengthOf, charged } = charging({})
-  const length = await lengthOf("/openapi.json")
-  expect(length).toBeGreaterThan(65_536)
-  expect([await lengthOf("/openapi.json"), charged()]).toEqual([length, 2 * length])
+for (const path of ["/openapi.json", "/docs", "/client.js"]) {
+  test(`${path} costs as much as it is long, each time`, async () => {
+    const { lengthOf, charged } = charging({})
+    const length = await lengthOf(path)
+    expect(length).toBeGreaterThan(8192)
+    expect([await lengthOf(path), charged()]).toEqual([length, 2 * length])
+  })
+}
+
+test("a request that no route takes counts like any other", async () => {
+  expect(await charging({}, 1).statuses(5, "/nothing")).toEqual([404, 404, 404, 404, 429])
+  const foreign = { method: "POST", headers: { origin: "https://evil.example" } }
+  expect(await charging({}, 1).statuses(5, "/api/v1/queue", foreign)).toEqual([403, 403, 403, 403, 429])
+  const twice = charging({}, 1).statuses(5, "/api/v1/queue?limit=1&limit=2")
+  expect(await twice).toEqual([422, 422, 422, 422, 429])
+})
+
+test("a request for an item that the token does not show counts like any other", async () => {
+  const { statuses } = charging({}, 1, 2)
+  expect(await statuses(5, "/api/v1/queue/1")).toEqual([404, 404, 404, 404, 429])
+})
+
+test("a body costs one more for each 4 KiB, whether it is accepted or not", async () => {
+  const message = Array.from({ length: 30_000 }, () => 1)
+  const large = {
+    method: "POST",
+    headers: { "content-type": "application/json", lease: "made-up" },
+    body: JSON.stringify({ message }),
+  }
+  expect(await charging({}, 10).statuses(4, "/api/v1/queue/1/progress", large)).toEqual([422, 422, 422, 429])
+})
+
+test("a query of very many names costs no more than its length", async () => {
+  const { statuses } = charging({})
+  const names = Array.from({ length: 50_000 }, (_, at) => at.toString(36)).join("&")
+  const before = process.cpuUsage()
+  await statuses(1, `/nothing?${names}`)
+  // Comparing each name with all others takes several seconds.
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(1)
 })

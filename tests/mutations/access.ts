@@ -74,7 +74,7 @@ export const ACCESS: readonly Mistake[] = [
       ],
       [
         "a token that may do less takes the right of a lease",
-        "    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials)\n",
+        "    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials.from().key)\n",
         "",
       ],
     ],

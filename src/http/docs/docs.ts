@@ -1,5 +1,6 @@
 import { Elysia } from "elysia"
 
+import type { Caller } from "../../access/gate.ts"
 import { AppError } from "../../errors.ts"
 import type { Callers } from "../access.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
@@ -48,12 +49,16 @@ export function docsRoutes(
   const described = async () => (document ??= (await import("./describe.ts")).describe(routes(), version))
   let json: string | undefined
   let pages: ReadonlyMap<string, string> | undefined
-  const page = async (request: Request, name: string): Promise<Response> => {
+  const charged = (caller: Caller, body: string, type: string): Response => {
+    limits?.charge(caller, body.length)
+    return sent(body, type)
+  }
+  const page = async (request: Request, caller: Caller, name: string): Promise<Response> => {
     const { pageFor, reference } = await import("./reference.ts")
     pages ??= reference(await described())
     const html = pages.get(name)
     if (html === undefined) throw new AppError("not_found", `there is nothing at /docs/${name}`)
-    return sent(pageFor(html, addressOf(request)), "text/html; charset=utf-8")
+    return charged(caller, pageFor(html, addressOf(request)), "text/html; charset=utf-8")
   }
   return new Elysia({ normalize: false })
     .use(access)
@@ -61,13 +66,12 @@ export function docsRoutes(
       "/openapi.json",
       async ({ caller }) => {
         json ??= JSON.stringify(await described())
-        limits?.charge(caller, json.length)
-        return sent(json, "application/json")
+        return charged(caller, json, "application/json")
       },
       unlisted,
     )
-    .get("/docs", async ({ request }) => page(request, ""), unlisted)
-    .get("/docs/:page", async ({ request, params }) => page(request, params.page), unlisted)
+    .get("/docs", async ({ request, caller }) => page(request, caller, ""), unlisted)
+    .get("/docs/:page", async ({ request, caller, params }) => page(request, caller, params.page), unlisted)
     .get("/docs/address.js", async () => sent(ADDRESS_SCRIPT, "text/javascript; charset=utf-8"), unlisted)
     .get("/docs/style.css", async () => sent(style, "text/css; charset=utf-8"), unlisted)
 }
