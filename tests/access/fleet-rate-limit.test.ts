@@ -145,6 +145,18 @@ describe.skipIf(program === null)(
       await buckets.stop()
     })
 
+    test("give a client no more than its burst at once, however long it was quiet", async () => {
+      await using redis = await startRedis(program ?? "")
+      const buckets = new RedisRateLimit(redis.url, "quiet")
+      // So fast that the bucket is full again within a millisecond.
+      const rate = { perSecond: 1e6, burst: 10 }
+      expect((await buckets.take("one", 10, rate)).units).toBe(10)
+      let units = 0
+      while (units === 0) units = (await buckets.take("one", 100, rate)).units
+      expect(units).toBe(10)
+      await buckets.stop()
+    })
+
     test("limit requests separately while Redis is unavailable, and hardly wait for it", async () => {
       await using redis = await startRedis(program ?? "")
       await using together = servers(redis.url)

@@ -48,7 +48,10 @@ test("the client that was quiet for longest is forgotten first, and memory stays
   const buckets = new RateLimit({ perSecond: 1, burst: 1 }, 2)
   for (const client of ["a", "b", "c"]) expect(buckets.take(client, 1, 0)).toBe(0)
   expect(buckets.take("c", 1, 0)).toBeGreaterThan(0)
+  // This one came before "c", and was used after it.
+  expect(buckets.take("b", 1, 0)).toBeGreaterThan(0)
   expect(buckets.take("a", 1, 0)).toBe(0)
+  expect(buckets.take("b", 1, 0)).toBeGreaterThan(0)
 })
 
 test("in any time, no client gets more than its burst and the units that came back", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { Tickets } from "../../src/access/tickets.ts"
 import type { Tokens } from "../../src/access/tokens.ts"
-import type { Access, TokenRow } from "../../src/store/contract/access.ts"
+import type { Access, TicketRow, TokenRow } from "../../src/store/contract/access.ts"
 
 const START_MS = Date.UTC(2026, 0, 2)
 
@@ -12,25 +12,31 @@ function tokenOf(id: number): TokenRow {
   return { id, hash: "", label: "", role: "viewer", item: null, history: "", ...times }
 }
 
-/** Tickets that are kept in memory alone, with a clock that is moved by hand. */
+/** The tickets of two servers with one store in memory, with a clock that is moved by hand. */
 function made() {
   const clock = { nowMs: START_MS }
+  const rows = new Map<string, TicketRow>()
   const store: unknown = {
-    isShared: false,
-    addTicket: async () => undefined,
-    useTicket: async () => undefined,
+    isShared: true,
+    addTicket: async (row: TicketRow) => void rows.set(row.hash, { ...row, used_at: null }),
+    async useTicket(hash: string) {
+      const row = rows.get(hash)
+      if (row) rows.set(hash, { ...row, used_at: new Date(clock.nowMs).toISOString() })
+    },
+    ticket: async (hash: string) => rows.get(hash) ?? null,
   }
   const tokens: unknown = { byId: tokenOf }
   let count = 0
-  const tickets = new Tickets(store as Access, tokens as Tokens, {
-    now: () => clock.nowMs,
-    digest: (text) => text,
-    random: () => String((count += 1)).padStart(43, "x"),
-    onError: (error) => {
-      throw error
-    },
-  })
-  return { clock, tickets }
+  const server = (): Tickets =>
+    new Tickets(store as Access, tokens as Tokens, {
+      now: () => clock.nowMs,
+      digest: (text) => text,
+      random: () => String((count += 1)).padStart(43, "x"),
+      onError: (error) => {
+        throw error
+      },
+    })
+  return { clock, tickets: server(), others: server() }
 }
 
 test("a path that only begins like that of an ingest counts as one to read", async () => {
@@ -39,4 +45,16 @@ test("a path that only begins like that of an ingest counts as one to read", asy
   const { ticket } = await tickets.create(tokenOf(1), path)
   expect(tickets.find(ticket, { method: "GET", path })?.id).toBe(1)
   expect(tickets.find(ticket, { method: "POST", path })).toBeUndefined()
+})
+
+test("a ticket that was used in time at another server stays valid", async () => {
+  const { clock, tickets, others } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream/7" }
+  const { ticket } = await tickets.create(tokenOf(1), use.path)
+  await others.learn(ticket)
+  expect(others.find(ticket, use)?.id).toBe(1)
+  clock.nowMs += 61_000
+  expect(tickets.find(ticket, use)).toBeUndefined()
+  await tickets.learn(ticket)
+  expect(tickets.find(ticket, use)?.id).toBe(1)
 })

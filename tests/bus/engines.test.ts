@@ -97,7 +97,10 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       await using a = await open()
       await using b = await open()
       await engine?.crash()
-      await Promise.all([a.saidOfHealth(1), b.saidOfHealth(1)])
+      // The lost connection is noticed as such, and not only by its silence.
+      expect(
+        await took(async () => void (await Promise.all([a.saidOfHealth(1), b.saidOfHealth(1)]))),
+      ).toBeLessThan(1500)
       const before = b.rung.rings
       expect(await took(() => b.rung.after(before + 3))).toBeLessThan(3000)
       await engine?.start()

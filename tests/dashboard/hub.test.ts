@@ -245,6 +245,20 @@ test("an update of an item that comes during a request for the item wins over th
   page.check()
 })
 
+test("an item that is deleted while more of its list is read is not shown", async () => {
+  await using page = await opened()
+  const before = page.shown()
+  page.hub.receive("tab", { type: "more", list: "finished" })
+  for (const question of [...far.questions]) question.next(false)
+  // The answers are on their way.
+  for (let at = 0; at < 30; at += 3) far.happen(1, at)
+  await far.arrive(1000)
+  for (const question of [...far.questions]) question.next(false)
+  await calm()
+  expect(before).toBeLessThan(POPULATION.length)
+  page.check()
+})
+
 test("after a change of history nothing is shown until the new one was read", async () => {
   const loaded: boolean[] = []
   await using page = await opened((message) => {
@@ -283,6 +297,11 @@ test("the figures say that the queue is paused as the stream says it, whatever a
   page.hub.receive("tab", { type: "count" })
   await pass(2000)
   expect(paused.at(-1)).toBeNull()
+  // While no stream says it, an answer is the newest that is known.
+  await far.cut()
+  page.hub.receive("tab", { type: "count" })
+  await pass(2000)
+  expect(paused.at(-1)).toBe("noon")
   spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
 })
 

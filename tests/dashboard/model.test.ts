@@ -205,7 +205,9 @@ test("a reader learns why the page offers less, and until when", () => {
     rightsOf({ role, item: null, expires_at: null, may, ...more }, NOW).why
   expect(why("operator", ["read", "figures", "add", "change"])).toBe("")
   expect(why("viewer", ["read", "figures"])).toStartWith("View only: your token has the role viewer.")
-  expect(why("worker", ["claim"])).toStartWith("Your token has the role worker, which may not see the queue.")
+  expect(why("worker", ["add", "claim"])).toStartWith(
+    "Your token has the role worker, which may not see the queue.",
+  )
   const link = why("viewer", ["read"], { item: 7, expires_at: time(3600) })
   expect(link).toStartWith("View only: this link shows item 7 and nothing else. It works until ")
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { talliesOf } from "../../src/dashboard/model/counts.ts"
-import { totalsOf } from "../../src/dashboard/model/lists.ts"
+import { isCut, totalsOf } from "../../src/dashboard/model/lists.ts"
 import { EVERYTHING, isWanted, type Which } from "../../src/dashboard/model/query.ts"
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
 import { item, time, update } from "./items.ts"
@@ -95,6 +95,19 @@ describe("the state of a tab", () => {
     expect(state.ends.waiting).toBe(last)
   })
 
+  test("lists no waiting item beyond the last one up to which all are known", () => {
+    const [first, last, beyond] = [1, 2, 3].map((id) => item({ id }))
+    const ends = { running: null, waiting: last ?? null, finished: null }
+    const { waiting } = listsOf(
+      [beyond, last, first].flatMap((one) => one ?? []),
+      { ends },
+    )
+    expect(waiting.map(({ id }) => id)).toEqual([1, 2])
+    expect(isCut(ends, EVERYTHING)).toBe(true)
+    // A filter that shows no waiting items misses none of them.
+    expect(isCut(ends, { text: "", which: "completed" })).toBe(false)
+  })
+
   test("lists running items by start, waiting ones by turn, finished ones newest first", () => {
     const { running, waiting, finished } = listsOf([
       item({ id: 1, status: "completed", completed_at: time(1) }),
@@ -177,6 +190,12 @@ describe("the figures", () => {
     const unknown = { running: 1, waiting: null, completed: null, failed: null, hour: [] }
     expect(talliesOf(lists, nowMs, { ends })).toMatchObject(unknown)
     expect(talliesOf(lists, nowMs)).toMatchObject({ running: 1, waiting: 2, completed: 1, failed: 1 })
+    const all = { ...lists, delayed: [item()] }
+    expect(talliesOf(all, nowMs).waiting).toBe(3)
+    // A part that reaches back for more than an hour has all of that hour.
+    const anHour = { ends: { ...ends, finished: ended(61, "failed") } }
+    expect(talliesOf(lists, nowMs, anHour)).toMatchObject({ completed: 1, failed: 1 })
+    expect(talliesOf(lists, nowMs, anHour).hour).toHaveLength(12)
   })
 
   test("a clock that is ahead of ours does not lose what has just ended", () => {

@@ -91,6 +91,7 @@ describe("words", () => {
     [250, "4 min"],
     [7380, "2 h 3 min"],
     [40_000, "11 h"],
+    [172_799, "47 h"],
     [200_000, "2 d"],
   ])("%d seconds are roughly %s", (seconds, text) => expect(roughly(seconds)).toBe(text))
 

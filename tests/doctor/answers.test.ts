@@ -37,6 +37,14 @@ describe("the clock of a server", () => {
     expect(await clockOf(shown(0))).toMatchObject({ verdict: "good" })
   })
 
+  test("is not blamed for the time that its answer took", async () => {
+    const slow = async (): Promise<Response> => {
+      await Bun.sleep(300)
+      return Response.json({ timestamp: shown(-4.7) })
+    }
+    expect((await found(slow, accountOf)).findings.at(-1)).toMatchObject({ verdict: "good" })
+  })
+
   test("that is not shown is unknown", async () => {
     expect(await clockOf(undefined)).toMatchObject({ about: "clock", verdict: "unknown" })
   })

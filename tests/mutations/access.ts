@@ -184,4 +184,26 @@ export const ACCESS: readonly Mistake[] = [
     ["tests/access/tickets.test.ts"],
     [["a path that begins like an ingest is taken for one", "[a-z]+($|\\?)/", "[a-z]+/"]],
   ),
+  ...of(
+    "src/access/rate-limit.ts",
+    ["tests/access/rate-limit.test.ts"],
+    [
+      [
+        "the client that came first is forgotten, however busy it is",
+        "    if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/tickets.test.ts"],
+    [
+      [
+        "a ticket that was used at another server ends after a minute",
+        "if (known && (known.used_at !== null || Date.parse(known.use_by) > this.#options.now())) return",
+        "if (known) return",
+      ],
+    ],
+  ),
 ]

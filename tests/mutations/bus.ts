@@ -63,4 +63,15 @@ export const BUS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/bus/postgres.ts",
+    ["tests/bus/engines.test.ts"],
+    [
+      [
+        "a connection to PostgreSQL that was lost is noticed by its silence alone",
+        "      onClose = lost\n",
+        "",
+      ],
+    ],
+  ),
 ]

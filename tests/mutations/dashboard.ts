@@ -157,4 +157,80 @@ export const DASHBOARD: readonly Mistake[] = [
     ["tests/dashboard/timeline.test.ts"],
     [["an item is stalled again with each report", "update.stalled && !before.stalled", "update.stalled"]],
   ),
+  ...of(
+    "src/dashboard/model/counts.ts",
+    ["tests/dashboard/state.test.ts"],
+    [["delayed items do not count as waiting", "waiting.length + delayed.length", "waiting.length"]],
+  ),
+  ...of(
+    "src/dashboard/model/counts.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "the last hour is unknown of a list that reaches back for longer",
+        "const isWhole = ends.finished === null || isHourKnown",
+        "const isWhole = ends.finished === null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/lists.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "a filter is cut by a list that it does not show",
+        "statuses[list].length > 0 && ends[list] !== null",
+        "ends[list] !== null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/state.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "waiting items are shown without those before them",
+        'else if (!isKnown(item, "waiting")) continue\n    ',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/wording.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [["a render of 30 hours takes one day", "if (hours < 48)", "if (hours < 24)"]],
+  ),
+  ...of(
+    "src/dashboard/model/rights.ts",
+    ["tests/dashboard/model.test.ts"],
+    [
+      [
+        "a worker is not told why it sees no queue",
+        'if (may.includes("change")) return ""',
+        'if (may.includes("add")) return ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [
+      [
+        "a pause that was said by a stream that is lost hides newer figures",
+        "    if (!isLive) this.#pausedAt = undefined\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [
+      [
+        "an item that is deleted while more is read comes back",
+        "      const { unsure } = this.#state.apply(meanwhile)\n      const items",
+        "      const { unsure } = this.#state.apply([])\n      const items",
+      ],
+    ],
+  ),
 ]

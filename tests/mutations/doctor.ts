@@ -105,4 +105,26 @@ export const DOCTOR: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/doctor/requests.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a slow answer makes a clock wrong",
+        "serverMs - sentMs - tookMs / 2",
+        "serverMs - sentMs - tookMs * 2",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/doctor.ts",
+    ["tests/doctor/secure.test.ts"],
+    [
+      [
+        "a certificate that ends soon hides all other faults",
+        'certificate.verdict === "fault" && certificate.fault !== "certificate_ends"',
+        'certificate.verdict === "fault"',
+      ],
+    ],
+  ),
 ]

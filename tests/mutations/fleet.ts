@@ -163,4 +163,15 @@ export const FLEET: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/access/redis-rate-limit.ts",
+    ["tests/access/fleet-rate-limit.test.ts"],
+    [
+      [
+        "a client that was quiet may send more than its burst to a fleet",
+        "units = math.min(burst, units + math.max(0, now - at) * perSecond / 1000)",
+        "units = units + math.max(0, now - at) * perSecond / 1000",
+      ],
+    ],
+  ),
 ]

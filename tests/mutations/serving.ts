@@ -188,4 +188,20 @@ export const SERVING: readonly Mistake[] = [
       ["a hundred items are changed at once at most", "maxItems: 1000,", "maxItems: 100,"],
     ],
   ),
+  ...of(
+    "src/serve/gauges.ts",
+    ["tests/serve/gauges.test.ts"],
+    [
+      [
+        "the free room in the database is the size of its log",
+        "(await upkeep.size()).free",
+        "(await upkeep.size()).wal",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/access.ts",
+    ["tests/serve/access.test.ts"],
+    [["tickets end when the server is started again", "  await tickets.load()\n", ""]],
+  ),
 ]

@@ -132,4 +132,15 @@ export const TERMINAL: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/terminal/times-of-day.ts",
+    ["tests/terminal/words.test.ts"],
+    [
+      [
+        "a day long ago is named like one of this week",
+        "Math.abs(ms - nowMs) < WEEK_MS",
+        "ms - nowMs < WEEK_MS",
+      ],
+    ],
+  ),
 ]

@@ -213,6 +213,12 @@ describe("bars that follow one another", () => {
     expect([begin(), move(0.8, 4), move(0.9, 2)]).toEqual([0, 0, 0.45])
   })
 
+  test("that end within 5 s, short of their last redraw, are not counted either", () => {
+    const { move, begin, made } = turns()
+    expect([move(0, 0), move(0.97, 2), begin(), move(0.5, 6)]).toEqual([0, 0.97, 0, 0.25])
+    expect(made.bars).toBeUndefined()
+  })
+
   test("of a declared number fill a part each, quick or not, and go no further than all", () => {
     const { move, begin } = turns(3)
     expect([move(1, 0), begin(), move(0.5, 0), begin(), move(1, 0), begin(), move(0.5, 0)]).toEqual([

@@ -26,3 +26,23 @@ test("a token is made for a server that has none, and no other while there is on
   expect([existsSync(other), (await store.access.tokens()).length]).toEqual([false, 1])
   await store.close()
 })
+
+test("a server knows the tickets that it gave out before its last start", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const settings = config({ database, "token-file": join(folder.path, "token") }, {})
+  const store = new SqliteStore(database)
+  const started = async () => {
+    const access = accessOf(settings, store)
+    await protect(settings, store, access)
+    await access.tokens.stop()
+    return access
+  }
+  const use = { method: "GET", path: "/api/v1/progress/stream" }
+  const { tokens, tickets } = await started()
+  const token = tokens.byId(1)
+  if (!token) throw new Error("the server has made no token")
+  const { ticket } = await tickets.create(token, use.path)
+  expect((await started()).tickets.find(ticket, use)?.id).toBe(1)
+  await store.close()
+})

@@ -41,6 +41,9 @@ test("times are in seconds, whatever the parts count in, and a backup that was n
   const waitedS = (store.clock.now() - Date.parse((await store.figures.oldestWaiting()) ?? "")) / 1000
   expect(before("queue_oldest_waiting_seconds")).toBeWithin(waitedS - 60, waitedS + 1)
   expect(before("database_writable")).toBe(0)
+  const { used, wal, free } = await store.upkeep.size()
+  expect(["database_bytes", "wal_bytes", "database_free_bytes"].map(before)).toEqual([used, wal, free])
+  expect(new Set([used, wal, free]).size).toBe(3)
   expect(before("backup_last_success_timestamp_seconds")).toBeNaN()
   backedUpMs = 1_700_000_000_500
   expect((await read())("backup_last_success_timestamp_seconds")).toBe(1_700_000_000.5)

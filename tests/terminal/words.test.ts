@@ -22,6 +22,8 @@ test("a time is that of its zone, with the day when that is another one", () => 
   // A weekday names a day of the next six: of a week ahead it would be taken for today's.
   expect(UTC.when(NOW + 5 * 86_400_000, NOW)).toBe("Wed 23:04 UTC")
   expect(UTC.when(NOW + 7 * 86_400_000, NOW)).toBe("09 Jan 23:04 UTC")
+  expect(UTC.when(NOW - 5 * 86_400_000, NOW)).toBe("Sun 23:04 UTC")
+  expect(UTC.when(NOW - 7 * 86_400_000, NOW)).toBe("26 Dec 23:04 UTC")
   expect(UTC.when(NOW + 30 * 86_400_000, NOW)).toBe("01 Feb 23:04 UTC")
   expect(berlin.when(NOW + 30 * 86_400_000, NOW)).toBe("02 Feb 00:04")
   expect(() => zoneNamed("Mars/Olympus")).toThrow(RangeError)
