@@ -11,6 +11,8 @@ const RELIED_ON = {
   search_path: "public",
   // With fewer digits, a number that is read would differ from the one that was stored.
   extra_float_digits: "1",
+  // Otherwise a list with nulls has the text NULL in their place.
+  array_nulls: "on",
   default_transaction_isolation: "read committed",
   // A role or a database may have it turned off, and then acknowledged writes could be lost.
   synchronous_commit: "on",

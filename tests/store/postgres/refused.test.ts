@@ -237,7 +237,7 @@ ignore_startup_parameters = extra_float_digits${ignored}\n`,
 const SWALLOWED = [
   ...["application_name", "search_path", "extra_float_digits", "statement_timeout", "lock_timeout", "jit"],
   ...["idle_in_transaction_session_timeout", "client_connection_check_interval", "idle_session_timeout"],
-  ...["synchronous_commit", "default_transaction_isolation"],
+  ...["synchronous_commit", "default_transaction_isolation", "array_nulls"],
 ]
 
 test.skipIf(bouncer === null).each(["transaction", "session", "statement"])(

@@ -25,6 +25,7 @@ const FOR_OTHERS = {
   default_transaction_isolation: "serializable",
   extra_float_digits: "-3",
   synchronous_commit: "off",
+  array_nulls: "off",
 }
 
 /** The name of the database in a URL. */
