@@ -4,7 +4,7 @@ const MEASURED = [
   "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
-  "reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
+  "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
   "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
 ].join("|")
@@ -32,7 +32,7 @@ const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volum
 const MEASURED_AFTER =
   /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|match|identical|similar|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
 const RESOURCE =
-  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|real-?time|target|original|full scale|full|free|available|left|remaining|idle)"
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|real-?time|target|original|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
 const RESOURCE_AFTER = new RegExp(
   `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,

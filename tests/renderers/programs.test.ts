@@ -76,6 +76,12 @@ const WHOLE: readonly Program[] = [
   ],
   ["whisper", each([0, 475, 950], (n) => tqdm(n, 2000, "", "frames")), 47, 47],
   ["ffpb", each([0, 60, 135], (n) => tqdm(n, 300, "song.mp4: ", " frames")), 45, 45],
+  [
+    "a percentage without its sign, after what it is of",
+    lf(...[0, 20, 45].map((n) => `Percentage of rendering done: ${n} (/tmp/a.iff)`)),
+    45,
+    45,
+  ],
   ["a script's echo", lf("45%", "46%", "47%"), 47, 47],
   ["a script's words", lf("rendering: 10 % done", "rendering: 45 % done"), 45, 45],
   ["a log with times", lf("2026-05-12 10:33:22 INFO 45% done", "2026-05-12 10:34:25 INFO 52% done"), 52, 52],
