@@ -89,7 +89,7 @@ export const ITEM: readonly Mistake[] = [
       ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
       [
         "a run that differs from all others counts as much as they do",
-        "return 1 / (1 + (nearest / ODD) ** 4)",
+        "return 1 / (1 + (far / ODD) ** 4)",
         "return 1",
       ],
       [

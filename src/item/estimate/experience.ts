@@ -59,11 +59,10 @@ export interface Experience {
   readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
-/**
- * A run counts for half if its time differs this much from the nearest other run; the natural logarithm of
- * the ratio.
- */
+/** Two runs are half as near as two equal ones if their times differ this much; the natural logarithm of the ratio. */
 const ODD = 0.4
+/** The power of what a run counts if fewer others are near it. With 1, two suspended runs of eight spoil the estimate. */
+const ALONE = 1.5
 /**
  * The usual error of an estimate when little is known of a kind. The second value is added in proportion to
  * how much the course of the steps differs from run to run, the third to how long the kind's steps do not say
@@ -138,18 +137,29 @@ function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   )
 }
 
+/** How near two runs are to each other, 0 to 1. They are near if one of them predicts the other. */
+function nearness(one: EarlierRun, other: EarlierRun): number {
+  const far = Math.min(Math.abs(apart(one, other)), Math.abs(apart(other, one)))
+  return 1 / (1 + (far / ODD) ** 4)
+}
+
 /**
- * A run that differs from all others counts little. With only two different runs it is unknown which one is
- * unusual.
+ * A run counts as much as there are other runs near it, compared with the run that has most of them. So a few that are
+ * like each other, as those whose machine was suspended, count little beside the many. With only two different runs it
+ * is unknown which one is unusual.
  */
 function weightsOf(earlierRuns: readonly EarlierRun[]): number[] {
   if (earlierRuns.length < 3) return earlierRuns.map(() => 1)
-  return earlierRuns.map((one) => {
-    const nearest = Math.min(
-      ...earlierRuns.flatMap((other) => (other === one ? [] : Math.abs(apart(one, other)))),
-    )
-    return 1 / (1 + (nearest / ODD) ** 4)
-  })
+  const near = earlierRuns.map(() => 0)
+  for (const [i, one] of earlierRuns.entries()) {
+    for (const [j, other] of earlierRuns.slice(0, i).entries()) {
+      const both = nearness(one, other)
+      near[i] = (near[i] ?? 0) + both
+      near[j] = (near[j] ?? 0) + both
+    }
+  }
+  const most = Math.max(...near)
+  return near.map((each) => (most > 0 ? (each / most) ** ALONE : 1))
 }
 
 /** How much the course of the steps differed from run to run. */
