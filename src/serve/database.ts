@@ -1,8 +1,14 @@
 import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import type { Observed, Store } from "../store/contract/store.ts"
+import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
+
+/** What is called while a database is opened and used. */
+interface ObservedOpening extends Observed {
+  /** Called once if a PostgreSQL is still unavailable after a second. */
+  readonly onWaiting: (waiting: AwaitedDatabase) => void
+}
 
 /**
  * Opens the database that the configuration names. `observed` is called when something is committed. The code
@@ -10,7 +16,7 @@ import { SqliteStore } from "../store/sqlite/sqlite.ts"
  * @throws AppError `unavailable` if the database cannot be opened, `invalid` if its address has unknown
  * settings
  */
-export async function openStore(config: Config, observed: Observed): Promise<Store> {
+export async function openStore(config: Config, observed: ObservedOpening): Promise<Store> {
   const { database, newDatabase: isNewAllowed, onePerSong } = config
   if (!isPostgres(database)) {
     return new SqliteStore(database, undefined, { isNewAllowed, onePerSong, ...observed })

@@ -27,8 +27,8 @@ import { assembled } from "./parts.ts"
  * not wait for it.
  */
 const FIRST_ANSWERS_MS = 20
-/** After this time the log says that the start waits for its database. */
-const WAITING_MS = 1000
+/** After this time the log says that the start waits for its database, unless the store has said more of it. */
+const WAITING_MS = 2000
 
 /** The error that ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")
@@ -77,7 +77,14 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
   const database = shownDatabase(config.database)
   const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
-    return await openStore(config, commitsIn(metrics))
+    return await openStore(config, {
+      ...commitsIn(metrics),
+      onWaiting({ seconds, code }) {
+        clearTimeout(waiting)
+        const why = code === "" ? {} : { code }
+        log("warn", "waiting for the database", { database, gives_up_after_seconds: seconds, ...why })
+      },
+    })
   } catch (error) {
     // If a second server is started by mistake, its port is in use, too, and the message about the port says
     // more.

@@ -129,12 +129,13 @@ withPostgres("a database that does not exist is reported in words, without the p
   expect(stderr).not.toContain("secret-word")
 })
 
-test("a server whose database is away says in its log that it waits for it", async () => {
+test("a server whose database is away says in its log that it waits for it, and for how long", async () => {
   const instance = new Instance(["--database", `postgres://fleet:secret-word@127.0.0.1:${freePort()}/away`])
   instance.begin()
   while (!instance.log.includes("waiting for the database")) await Bun.sleep(20)
   expect(instance.log).toContain('"level":"warn"')
   expect(instance.log).toContain("postgres://fleet@127.0.0.1")
+  expect(instance.log).toContain('"gives_up_after_seconds":30,"code":"ERR_POSTGRES_CONNECTION')
   expect(instance.log).not.toContain("secret-word")
   // A signal ends it in the meantime.
   await instance.end("SIGTERM")
