@@ -19,7 +19,7 @@ import {
   tidy,
   wantedOf,
 } from "./stream-query.ts"
-import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
+import { bodyOf, UNBUFFERED } from "./streamed-body.ts"
 
 /** The headers that other handlers have set on the answer, mostly those of CORS. */
 interface OtherHeaders {
@@ -55,7 +55,7 @@ function headersFor(format: HttpFormat, others: OtherHeaders["headers"]): Header
 }
 
 /**
- * Passes the generator itself to Bun as the body. Compared with the framework's own wrapping this takes a
+ * Passes the stream itself to Bun as the body. Compared with the framework's own wrapping this takes a
  * fifth less time per chunk, and 2 kB less per stream.
  */
 function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: OtherHeaders): Response {
@@ -113,7 +113,6 @@ function respond(
     awaitsItem: !untilFinished && format !== text,
     format,
     client: clientKind(request),
-    signal: unread(request),
   })
   return stream instanceof Promise
     ? stream.then((opened) => answer(opened, format, set))

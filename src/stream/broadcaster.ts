@@ -193,19 +193,19 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Adds a seat, until `leave` or until `signal` aborts. The promise, if there is one, resolves once the
+   * Adds a seat, until `leave` or until `signal`, if there is one, aborts. The promise, if there is one, resolves once the
    * broadcaster follows the history: an update that is stored later wakes the seat. If the history cannot be
    * read it rejects, and the seat must be given up.
    * @throws AppError `unavailable` (rejects)
    */
-  join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {
-    if (signal.aborted) return undefined
+  join(seat: Seat, signal?: AbortSignal): Promise<void> | undefined {
+    if (signal?.aborted) return undefined
     if (this.#seats.size === 0) this.#follow()
     seat.keeper = this
     if (seat.owner) seat.owner.streams += 1
     this.#seats.put(seat)
     if (seat.kind !== "held") this.metrics.opened.add()
-    signal.addEventListener("abort", seat)
+    signal?.addEventListener("abort", seat)
     return this.#ready
   }
 

@@ -52,6 +52,8 @@ export interface Shared {
 export interface ReadingSeat extends Seat {
   /** The request of the viewer. */
   readonly request: StreamRequest
+  /** Whether nothing more is wanted, because the stream has ended or the client has gone away. */
+  readonly isOver: boolean
   /** Which updates are wanted now; undefined for all. */
   readonly wanted: Wanted
   /** The status in the last update that was examined. */
@@ -284,8 +286,7 @@ export class HistoryReader {
 
   /** Whether the stream is still read, and the server goes on. */
   get #isWatched(): boolean {
-    const { request, owner } = this.#place
-    return !this.#shared.broadcaster.draining && !request.signal.aborted && owner?.hasEnded !== true
+    return !this.#shared.broadcaster.draining && !this.#place.isOver
   }
 
   /**

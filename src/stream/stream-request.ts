@@ -38,8 +38,8 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly owner?: Owner | undefined
   /** What kind of client reads it, for the list of open streams; absent if it is unknown. */
   readonly client?: string | undefined
-  /** Aborts when the client goes away. */
-  readonly signal: AbortSignal
+  /** Aborts when the client goes away; absent if the reader of the stream then calls `return` instead. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Why a stream ended: its item is finished, the server stops, the client left, or the history cannot be read. */
@@ -55,7 +55,13 @@ export interface Sink<Chunk> {
  * The chunks of a stream. If they are the body of an answer, Bun's `yield` returns the sink of that answer
  * (see "Async generator streams" in Bun's manual); elsewhere it returns nothing.
  */
-export type Chunks<Chunk> = AsyncGenerator<Chunk, Ending, Sink<Chunk> | undefined>
+export interface Chunks<Chunk> extends AsyncIterable<Chunk, Ending, Sink<Chunk> | undefined> {
+  /** The next chunk; `sink` is where the stream may write by itself from now on. */
+  next(sink?: Sink<Chunk>): Promise<IteratorResult<Chunk, Ending>>
+  /** Ends the stream, even while it waits for an update. */
+  return(): Promise<IteratorResult<Chunk, Ending>>
+  [Symbol.asyncIterator](): Chunks<Chunk>
+}
 
 /** The event ID that a client gave; undefined if it is not a number that this server could have given. */
 export const eventId = (given: string | undefined): number | undefined =>

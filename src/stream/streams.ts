@@ -196,12 +196,12 @@ export class Streams {
     selection?.attach(viewer)
     const { broadcaster } = this.#shared
     const joining = broadcaster.join(viewer, signal)
-    if (!joining) return viewer.run()
+    if (!joining) return viewer
     const giveUp = (error: unknown): never => {
       broadcaster.leave(viewer)
       throw error
     }
-    return joining.then(() => viewer.run(), giveUp)
+    return joining.then(() => viewer, giveUp)
   }
 }
 

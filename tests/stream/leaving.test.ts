@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { start } from "../server.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+test("a stream that is left gives up its seat at once, whatever it does, and ends", async () => {
+  const reading = Promise.withResolvers<void>()
+  let held: Promise<void> | undefined
+  let reads = 0
+  const history = new MemoryHistory(async () => {
+    reads += 1
+    await held
+  }, 1000)
+  const onError = (error: unknown): never => {
+    throw error
+  }
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 100, random: () => 0.5, onError })
+  history.append(1, "processing")
+  const opened = async (lastEventId?: string) => {
+    const common = { snapshot: true, untilFinished: false, format: asFrames }
+    const stream = await streams.open({ ...common, lastEventId })
+    if (!stream) throw new Error("the stream is missing")
+    return stream
+  }
+  const isLeft = () => expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
+
+  const unread = await opened()
+  expect(broadcaster.streams).toEqual({ global: 1, item: 0 })
+  const isOver = unread.return()
+  isLeft()
+  expect(await isOver).toEqual({ done: true, value: "left" })
+
+  const waiting = await opened()
+  for (let isLive = false; !isLive;) {
+    const { value } = await waiting.next()
+    isLive =
+      Array.isArray(value) && value.some((one) => one.type === "control" && one.control.event === "live")
+  }
+  const news = waiting.next()
+  void waiting.return()
+  isLeft()
+  expect((await news).done).toBe(true)
+
+  const reader = await opened("0")
+  held = reading.promise
+  reads = 0
+  const first = reader.next()
+  while (reads === 0) await Promise.resolve()
+  void reader.return()
+  isLeft()
+  reading.resolve()
+  expect((await first).done).toBe(true)
+})
+
+test("clients that go away while their streams are being opened leave no stream behind", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const { port } = new URL(server.url)
+  for (const path of ["", "?last_event_id=0", `/${id}`, `/${id}?until=finished`, "/77"]) {
+    for (let number = 0; number < 40; number += 1) {
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port: Number(port), socket: { data() {} } })
+      socket.write(`GET /api/v1/progress/stream${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+      socket.flush()
+      if (number % 2 === 0) socket.terminate()
+      else socket.end()
+    }
+  }
+  await server.connectedClients(0)
+  // Later requests were read after those before them.
+  expect(await (await server.api("GET", "/progress/stats")).json()).toMatchObject({ connected_clients: 0 })
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  const figure = (name: string): number =>
+    metrics
+      .split("\n")
+      .filter((line) => line.startsWith(name))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
+  expect(figure("track_studio_streams_opened_total")).toBe(figure("track_studio_streams_closed_total"))
+})
