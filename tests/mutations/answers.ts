@@ -3,6 +3,18 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what requests are answered that no test noticed at first. */
 export const ANSWERS: readonly Mistake[] = [
   ...of(
+    "src/stream/sse-and-ndjson.ts",
+    ["tests/stream/sse-and-ndjson.test.ts"],
+    [
+      ["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"],
+      [
+        "an EventSource is not told when to come back after a stop",
+        'control.event === "shutdown" || control.event === "busy" ? `retry',
+        'control.event === "busy" ? `retry',
+      ],
+    ],
+  ),
+  ...of(
     "src/http/accepts.ts",
     ["tests/http/accepts.test.ts"],
     [["a client that refuses HTML gets it", "(;(?!\\s*q=0(\\.0*)?\\s*$)|$)", "(;|$)"]],

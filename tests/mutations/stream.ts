@@ -67,7 +67,7 @@ export const STREAM: readonly Mistake[] = [
       ],
       [
         "a request that is over before its stream begins keeps a seat",
-        "    if (signal.aborted) return undefined\n",
+        "    if (signal?.aborted) return undefined\n",
         "",
       ],
     ],

@@ -3,18 +3,6 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what one stream sends: its opening, its replay, its selection and its end. */
 export const VIEWERS: readonly Mistake[] = [
   ...of(
-    "src/stream/sse-and-ndjson.ts",
-    ["tests/stream/sse-and-ndjson.test.ts"],
-    [
-      ["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"],
-      [
-        "an EventSource is not told when to come back after a stop",
-        'control.event === "shutdown" || control.event === "busy" ? `retry',
-        'control.event === "busy" ? `retry',
-      ],
-    ],
-  ),
-  ...of(
     "src/stream/viewer.ts",
     ["tests/stream/queue-pause.test.ts"],
     [
@@ -277,6 +265,7 @@ export const VIEWERS: readonly Mistake[] = [
   ...of(
     "src/stream/viewer.ts",
     [
+      "tests/stream/leaving.test.ts",
       "tests/stream/stream-limits.test.ts",
       "tests/stream/reading-turns.test.ts",
       "tests/stream/broadcaster.test.ts",
@@ -287,6 +276,11 @@ export const VIEWERS: readonly Mistake[] = [
       "tests/stream/thin.test.ts",
     ],
     [
+      [
+        "a stream whose client has left keeps its seat until the next update",
+        '    this.#ending ??= "left"\n    this.keeper?.leave(this)',
+        '    this.#ending ??= "left"',
+      ],
       [
         "a question passes over what is not examined",
         'this.wake("asked", this.#shared.broadcaster.examined)',
@@ -303,7 +297,7 @@ export const VIEWERS: readonly Mistake[] = [
         "void 0",
       ],
       ["a full socket is not waited for", "if (next instanceof Promise) this.#blocked = next", "void next"],
-      ["a stream that was revoked goes on", '|| this.owner?.hasEnded) return "over"', ') return "over"'],
+      ["a stream that was revoked goes on", " || this.owner?.hasEnded === true", ""],
       [
         "live comes before what was missed",
         "if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()",
@@ -322,8 +316,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a page is sent to a client that has not read the keepalive before it",
-        "    else this.#ready = this.#encoded(piece.value)\n    await this.#unblocked()",
-        "    else this.#ready = this.#encoded(piece.value)",
+        "        if (this.#blocked) await this.#unblocked()\n",
+        "",
       ],
       [
         "a thinned stream that has to read the history waits for the next beat in the middle of it",
