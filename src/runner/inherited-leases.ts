@@ -1,6 +1,6 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
-import { OwnLease } from "./own-lease.ts"
+import { type ClaimNotes, OwnLease } from "./own-lease.ts"
 import { isDenied, isUnreachable } from "./server-errors.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
@@ -23,19 +23,13 @@ export class InheritedLease {
   readonly #kept: KeptLease
   readonly #lease: OwnLease
 
-  /** `onClaimedAgain` is called when the item was claimed again: only its new lease can end it now. */
-  constructor(heir: HeirOptions, kept: KeptLease, onClaimedAgain: (claimed: Claimed) => void) {
+  /** `notes` keep for the next worker what becomes of the lease, if we are killed before it has ended. */
+  constructor(heir: HeirOptions, kept: KeptLease, notes: ClaimNotes) {
     this.#heir = heir
     this.#kept = kept
-    const { id, token, attempt } = kept
-    const of = {
-      ...heir,
-      attempt: () => attempt,
-      isOursAfterRetry: false,
-      say: () => undefined,
-      onClaimedAgain,
-    }
-    this.#lease = new OwnLease(of, async () => ({ id, token }))
+    const { id, token, attempt, claims = 0 } = kept
+    const of = { ...heir, attempt: () => attempt, isOursAfterRetry: false, say: () => undefined }
+    this.#lease = new OwnLease({ ...of, ...notes, unanswered: claims }, async () => ({ id, token }))
   }
 
   /**
@@ -61,6 +55,11 @@ export class InheritedLease {
       if (verdict) say(`queue item ${id}: its earlier result does not count: ${error.message}`)
     }
     return true
+  }
+
+  /** Whether the result counts for an item that this program has claimed. Then `settle` reports it. */
+  takeOver(claimed: Claimed): boolean {
+    return this.#kept.verdict?.end === "complete" && this.#lease.takeOver(claimed)
   }
 
   async #end(verdict: Verdict): Promise<void> {

@@ -39,6 +39,11 @@ export const KeptLease = Type.Object({
   /** How the attempt ended; absent while it goes on. */
   verdict: Type.Optional(Verdict),
   /**
+   * How many claims by which the item was to be taken again may have been carried out, though no answer to them was
+   * read; default 0.
+   */
+  claims: Type.Optional(Type.Integer({ minimum: 0 })),
+  /**
    * The lease is kept for the next step of its item until this time, in epoch milliseconds; absent if it is
    * not kept.
    */

@@ -20,11 +20,18 @@ export interface OwnLeaseOptions {
    * has retried it. Default true.
    */
   readonly isOursAfterRetry?: boolean
+  /** How many claims of an earlier worker may have been carried out, though it read no answer. Default 0. */
+  readonly unanswered?: number
   /** Prints a line for the user. */
   readonly say: (text: string) => void
+  /** Called before each claim of a lost item, with how many claims then may be carried out without an answer. */
+  readonly onClaiming?: (unanswered: number) => void
   /** Called when an item was claimed again after its lease was lost; default: nothing. */
   readonly onClaimedAgain?: (claimed: Claimed) => void
 }
+
+/** What notes how claims of a lost item go, so that a next worker can go on with them. */
+export type ClaimNotes = Required<Pick<OwnLeaseOptions, "onClaiming" | "onClaimedAgain">>
 
 /** The lease of one item. It is claimed again after it was lost, unless another attempt has begun meanwhile. */
 export class OwnLease {
@@ -35,7 +42,7 @@ export class OwnLease {
   #taking: Promise<Held> | undefined
   #attempt: number | undefined
   /** How many claims since the last lease may have been carried out, though their answers were lost. */
-  #unanswered = 0
+  #unanswered: number
   /** How long ago the server was last away: a lease becomes longer by that time. */
   #backMs = stopwatch()
 
@@ -43,6 +50,7 @@ export class OwnLease {
   constructor(options: OwnLeaseOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
+    this.#unanswered = options.unanswered ?? 0
   }
 
   /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
@@ -69,6 +77,18 @@ export class OwnLease {
     return this.#unanswered > 0 && this.#backMs() < this.#options.leaseS * 1000 + RESCUED_WITHIN_MS
   }
 
+  /**
+   * Holds the item by a claim that was made elsewhere in this program, unless another attempt has begun since the lease
+   * was lost. Returns whether it does.
+   */
+  takeOver({ item, lease }: Claimed): boolean {
+    if (this.#last?.id !== item.id || !this.#isOurs(item.attempt)) return false
+    this.#attempt = item.attempt
+    this.#held = this.#last = { id: item.id, token: lease.token }
+    this.#options.onClaimedAgain?.({ item, lease })
+    return true
+  }
+
   /** This lease was lost. If it is still the one that we hold, we hold none any more. */
   lost(held: Held | undefined): void {
     if (this.#held === held) this.#held = undefined
@@ -88,6 +108,7 @@ export class OwnLease {
   async #again(last: Held): Promise<Held> {
     const { client, worker, leaseS, say } = this.#options
     const { id } = last
+    this.#options.onClaiming?.(this.#unanswered + 1)
     const claimed = await client.take(id, { worker, lease: leaseS }, last).catch((error: unknown) => {
       if (error instanceof ServerError && isUnreachable(error)) this.#unreachable(error)
       throw error
@@ -109,15 +130,21 @@ export class OwnLease {
    * worth nothing: the item goes back to the queue.
    */
   async #checkNoOther(held: Held, attempt: number): Promise<void> {
-    const [before, unanswered] = [this.#attempt, this.#unanswered]
+    const isOurs = this.#isOurs(attempt)
     this.#attempt = attempt
     this.#unanswered = 0
-    if (before === undefined) return
-    const { client, isOursAfterRetry = true } = this.#options
-    if (attempt > before ? attempt <= before + 1 + unanswered : isOursAfterRetry) return
+    if (isOurs) return
     // If that fails, the lease ends by itself.
-    await client.release(held).catch(() => undefined)
+    await this.#options.client.release(held).catch(() => undefined)
     const text = `another attempt of queue item ${held.id} has begun since its lease expired`
     throw new ServerError(409, text, { code: "illegal_move" })
+  }
+
+  /** Whether no other attempt can have begun, if a claim has just begun this one. */
+  #isOurs(attempt: number): boolean {
+    const before = this.#attempt
+    if (before === undefined) return true
+    const { isOursAfterRetry = true } = this.#options
+    return attempt > before ? attempt <= before + 1 + this.#unanswered : isOursAfterRetry
   }
 }

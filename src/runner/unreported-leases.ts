@@ -2,11 +2,15 @@ import { type Claimed, ServerError } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { type HeirOptions, InheritedLease } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
+import type { ClaimNotes } from "./own-lease.ts"
+import type { Verdict } from "./verdict.ts"
 
 /** One lease that we hold. */
 export interface UnreportedLease {
-  /** Notes a change: a new token, or a verdict that is about to be reported. */
-  readonly change: (change: Partial<KeptLease>) => void
+  /** Notes the verdict, which is about to be reported. */
+  readonly onVerdict: (verdict: Verdict) => void
+  /** These note how the item is claimed again. */
+  readonly notes: ClaimNotes
   /** Forgets the lease, because it has ended. */
   readonly end: () => void
 }
@@ -52,11 +56,18 @@ export class UnreportedLeases {
   hold(lease: KeptLease): UnreportedLease {
     let current = lease
     this.#set(current)
+    const change = (part: Partial<KeptLease>): void => {
+      const { token } = current
+      current = { ...current, ...part }
+      this.#set(current, token)
+    }
     return {
-      change: (change) => {
-        const { token } = current
-        current = { ...current, ...change }
-        this.#set(current, token)
+      onVerdict: (verdict) => change({ verdict }),
+      notes: {
+        onClaiming: (claims) => {
+          if (claims !== current.claims) change({ claims })
+        },
+        onClaimedAgain: ({ item: { attempt }, lease: { token } }) => change({ token, attempt, claims: 0 }),
       },
       end: () => this.#remove(current.token),
     }
@@ -71,15 +82,21 @@ export class UnreportedLeases {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
     for (const lease of adopted) {
       const kept = this.hold(lease)
-      const onClaimedAgain = (again: Claimed): void =>
-        kept.change({ token: again.lease.token, attempt: again.item.attempt })
-      this.#pending.set(new InheritedLease(this.#heir, lease, onClaimedAgain), kept)
+      this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
     }
     for (const [lease, kept] of this.#pending) {
       if (!(await lease.settle())) continue
       this.#pending.delete(lease)
       kept.end()
     }
+  }
+
+  /**
+   * Whether a claimed item was already completed by an earlier worker, and need not be rendered again: `inherit`
+   * reports that result.
+   */
+  takeOver(claimed: Claimed): boolean {
+    return [...this.#pending.keys()].some((lease) => lease.takeOver(claimed))
   }
 
   /** Gives up the file. The next worker takes over what it still lists. */

@@ -13,7 +13,7 @@ import { isDenied, isUnreachable } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
-import { type Verdict, wordOf } from "./verdict.ts"
+import { wordOf } from "./verdict.ts"
 
 const CLAIM_WAIT_S = 30
 /**
@@ -160,7 +160,7 @@ export class Worker {
       const claimed = await this.#tried(() => this.#claim())
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
-      if (claimed && (await this.#isOurs(claimed, tookMs))) {
+      if (claimed && !this.#unreported.takeOver(claimed) && (await this.#isOurs(claimed, tookMs))) {
         await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
       if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
@@ -286,16 +286,14 @@ export class Worker {
       say(`${reason}; stopping its command`)
       attempt?.stop({ by: "cancel", reason, isTaken })
     }
-    const onClaimedAgain = (again: Claimed): void =>
-      kept.change({ token: again.lease.token, attempt: again.item.attempt })
-    const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
+    const calls = { say, onCancel, ...kept.notes, onDrain: () => this.#drain() }
     const of = { client, worker, leaseS, isOuter: true, attempt: () => item.attempt }
     const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {
       // A signal may have come while we waited for the claim.
       this.#stopping.signal.throwIfAborted()
       await this.#declareSteps(held)
-      const onVerdict = (verdict: Verdict): void => kept.change({ verdict })
+      const { onVerdict } = kept
       const command = { plan, variables: variablesOf(item, held, server), input: `${JSON.stringify(item)}\n` }
       const files = new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
       const options = { reporter, guarded, files, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }

@@ -288,7 +288,7 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a render counts although another one has written its file since",
-        "attempt <= before + 1 + unanswered",
+        "attempt <= before + 1 + this.#unanswered",
         "true",
       ],
     ],

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-import { Client, type Held, ServerError } from "../../src/client/client.ts"
+import { type Claimed, Client, type Held, ServerError } from "../../src/client/client.ts"
 import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
@@ -26,7 +26,7 @@ function leftIn(folder: string): KeptLease[] {
 /** A worker that was killed after it had completed item 7. */
 function leaveCompleted(folder: string): void {
   const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
-  killed.hold({ id: 7, token: "seven", attempt: 1 }).change({ verdict: { end: "complete", result: {} } })
+  killed.hold({ id: 7, token: "seven", attempt: 1 }).onVerdict({ end: "complete", result: {} })
   killed.close()
 }
 
@@ -35,11 +35,15 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   const said: string[] = []
   const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said))
   const held = kept.hold({ id: 7, token: "first", attempt: 1 })
-  held.change({ token: "second" })
-  held.change({ verdict: { end: "release" } })
+  const again: unknown = { item: { attempt: 2 }, lease: { token: "second" } }
+  held.notes.onClaiming(1)
+  held.notes.onClaimedAgain(again as Claimed)
+  held.onVerdict({ end: "release" })
   // Its worker is gone, and the next one takes over its leases.
   kept.close()
-  expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 1, verdict: { end: "release" } }])
+  expect(leftIn(folder.path)).toEqual([
+    { id: 7, token: "second", attempt: 2, claims: 0, verdict: { end: "release" } },
+  ])
   expect(said).toEqual([])
 })
 
@@ -53,89 +57,38 @@ test("a lease that is claimed again is in the file at every moment, once", () =>
   expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 2 }])
 })
 
-test("an earlier result counts although its heir is killed between its claim and the result", async () => {
-  using folder = temporaryFolder()
-  leaveCompleted(folder.path)
-  const silence = new ServerError(0, "no answer", { code: "unreachable" })
-  const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
-  const results = [lost, silence, undefined]
-  const reported: string[] = []
-  const client: unknown = {
-    complete: async ({ token }: Held) => {
-      reported.push(token)
-      const result = results.shift()
-      if (result) throw result
-    },
-    take: async () => ({ item: { attempt: 2 }, lease: { token: "second" } }),
-  }
-  const heir = { ...heirOf([]), client: client as Client }
-  const killed = new UnreportedLeases(folder.path, SERVER, heir)
-  await expect(killed.inherit()).rejects.toBe(silence)
-  killed.close()
-  const next = new UnreportedLeases(folder.path, SERVER, heir)
-  await next.inherit()
-  next.close()
-  expect(reported).toEqual(["seven", "second", "second"])
-  expect(readdirSync(leasesIn(folder.path))).toEqual([])
-})
-
-test("the item of a killed worker is returned once, and reported once", async () => {
-  using folder = temporaryFolder()
-  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
-  killed.hold({ id: 7, token: "seven", attempt: 1 })
-  killed.close()
-  const [said, released]: string[][] = [[], []]
-  const client: unknown = { release: async ({ token }: Held) => void released?.push(token) }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said ?? []), client: client as Client })
-  await kept.inherit()
-  await kept.inherit()
-  kept.close()
-  expect([released, said?.length]).toEqual([["seven"], 1])
-})
-
-test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
-  using folder = temporaryFolder()
-  leaveCompleted(folder.path)
-  const said: string[] = []
-  const answers = ["leased", "leased", "illegal_move"]
-  const client: unknown = {
-    complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
-    take: () => Promise.reject(new ServerError(409, "not now", { code: answers.shift() ?? "" })),
-  }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
-  for (let look = 0; look < 4; look += 1) await kept.inherit()
-  kept.close()
-  expect(answers).toEqual([])
-  expect(said).toEqual(["queue item 7: its earlier result does not count: not now"])
-})
-
-test("an earlier result counts although the answer to the claim, and then to the result, is lost", async () => {
-  using folder = temporaryFolder()
-  leaveCompleted(folder.path)
-  const said: string[] = []
+describe("an earlier result counts although its heir is killed", () => {
   const silence = new ServerError(0, "no answer", { code: "unreachable" })
   const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
   const taken = new ServerError(409, "it is processing", { code: "illegal_move" })
-  const claims = [silence, taken, { item: { attempt: 3 }, lease: { token: "second" } }]
-  const results = [lost, silence, undefined]
-  const reported: string[] = []
-  const next = async (answers: unknown[]): Promise<unknown> => {
-    const answer = answers.shift()
-    if (answer instanceof Error) throw answer
-    return answer
-  }
-  const client: unknown = {
-    complete: ({ token }: Held) => (reported.push(token), next(results)),
-    take: () => next(claims),
-  }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
-  await expect(kept.inherit()).rejects.toBe(silence)
-  await kept.inherit()
-  await expect(kept.inherit()).rejects.toBe(silence)
-  await kept.inherit()
-  kept.close()
-  expect(reported).toEqual(["seven", "second", "second"])
-  expect(said).toEqual(["queue item 7: completed, as its last worker could not report"])
+  const again = (attempt: number): unknown => ({ item: { attempt }, lease: { token: "second" } })
+
+  test.each([
+    ["between its claim and the result", [again(2)], [lost, silence, undefined]],
+    ["before it reads the answer to its claim", [silence, taken, again(3)], [lost, lost, undefined]],
+  ])("%s", async (_when, claims, results) => {
+    using folder = temporaryFolder()
+    leaveCompleted(folder.path)
+    const reported: string[] = []
+    const next = async (answers: unknown[]): Promise<unknown> => {
+      const answer = answers.shift()
+      if (answer instanceof Error) throw answer
+      return answer
+    }
+    const client: unknown = {
+      complete: ({ token }: Held) => (reported.push(token), next(results)),
+      take: () => next(claims),
+    }
+    const heir = { ...heirOf([]), client: client as Client }
+    const killed = new UnreportedLeases(folder.path, SERVER, heir)
+    await expect(killed.inherit()).rejects.toBe(silence)
+    killed.close()
+    const last = new UnreportedLeases(folder.path, SERVER, heir)
+    while (results.length > 0) await last.inherit()
+    last.close()
+    expect(reported.at(-1)).toBe("second")
+    expect([claims, readdirSync(leasesIn(folder.path))]).toEqual([[], []])
+  })
 })
 
 test.each([1, 3])(
@@ -157,6 +110,32 @@ test.each([1, 3])(
   },
 )
 
+test.each([2, 3, 4])(
+  "an earlier result counts when its item is claimed as attempt %d of at most 3",
+  async (attempt) => {
+    using folder = temporaryFolder()
+    leaveCompleted(folder.path)
+    const silence = new ServerError(0, "no answer", { code: "unreachable" })
+    const reported: string[] = []
+    const client: unknown = {
+      complete: async ({ token }: Held) => {
+        reported.push(token)
+        if (token === "seven") throw new ServerError(409, "the lease is lost", { code: "lease_lost" })
+      },
+      take: () => Promise.reject(silence),
+    }
+    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
+    await expect(kept.inherit()).rejects.toBe(silence)
+    const claimOf = (id: number): unknown => ({ item: { id, attempt }, lease: { token: "second" } })
+    expect(kept.takeOver(claimOf(8) as Claimed)).toBe(false)
+    const isOurs = attempt <= 3
+    expect(kept.takeOver(claimOf(7) as Claimed)).toBe(isOurs)
+    if (isOurs) await kept.inherit()
+    kept.close()
+    expect(reported).toEqual(isOurs ? ["seven", "second"] : ["seven"])
+  },
+)
+
 describe("leases on a disk that is full for a while", () => {
   /** Makes every write of the file fail, as on a full disk. Disposing of the result ends that. */
   function obstructed(folder: string): Disposable {
@@ -173,7 +152,7 @@ describe("leases on a disk that is full for a while", () => {
     const held = kept.hold({ id: 7, token: "seven", attempt: 1 })
     {
       using _full = obstructed(folder.path)
-      held.change({ verdict: { end: "release" } })
+      held.onVerdict({ end: "release" })
       kept.hold({ id: 8, token: "eight", attempt: 1 })
       expect(kept.isKept).toBe(false)
     }
