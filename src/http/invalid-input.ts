@@ -42,7 +42,7 @@ function allowed(schema: TSchema): string {
     case "array":
       return `a list of at most ${schema["maxItems"]} different values`
     case "object":
-      return "a JSON object (no NUL, no lone surrogates, at most 32 levels deep)"
+      return `a JSON object (at most 32 levels deep, each ${FORMATS["text"]})`
     default:
       return `a ${schema["type"]}`
   }

@@ -207,13 +207,18 @@ describe("text", () => {
 })
 
 describe("metadata, tags and numbers", () => {
-  const object = "a JSON object (no NUL, no lone surrogates, at most 32 levels deep)"
+  const object =
+    "a JSON object (at most 32 levels deep, each text of at most 16384 bytes, without NUL and lone surrogates)"
   const nested = (levels: number): string => '{"a":'.repeat(levels) + "1" + "}".repeat(levels)
   refusals.each("POST", "/queue", [
     ['{"song_id":1,"metadata":[]}', invalid(`metadata must be ${object}, not a list`)],
     ['{"song_id":1,"metadata":null}', invalid(`metadata must be ${object}, not null`)],
     ['{"song_id":1,"metadata":{"a":["\\u0000"]}}', invalid(`metadata must be ${object}, not an object`)],
     ['{"song_id":1,"metadata":{"\\ud800":1}}', invalid(`metadata must be ${object}, not an object`)],
+    [
+      `{"song_id":1,"metadata":{"a":"${"x".repeat(16_385)}"}}`,
+      invalid(`metadata must be ${object}, not an object`),
+    ],
     [`{"song_id":1,"metadata":${nested(33)}}`, invalid(`metadata must be ${object}, not an object`)],
     [
       '{"song_id":1,"tags":"gpu"}',
