@@ -131,15 +131,6 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
 }
 
 /**
- * How a worker stands with its item, whose lease stays as it is.
- * @throws AppError `lease_lost`
- */
-export function lookedAt(stored: Stored, token: string): Change {
-  holding(stored, token)
-  return { ...stored, quiet: true }
-}
-
-/**
  * The attempt that a lease is or was for, whose output its worker may store: the last words come after the verdict.
  * @throws AppError `lease_lost`; `illegal_move` if another attempt than `expected` is under way
  */

@@ -9,7 +9,7 @@ import {
   failed,
   type Failure,
   heartbeat,
-  lookedAt,
+  holding,
   released,
   type Taker,
 } from "../item/lease.ts"
@@ -239,7 +239,14 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   async look(id: number, token: string): Promise<Directive> {
-    return (await this.#change(id, token, (stored) => lookedAt(stored, token))).directive
+    try {
+      const stored = await this.#store.stored(id)
+      holding(stored, token)
+      this.presence.reports(stored.item)
+      return directiveOf(stored.item)
+    } catch (error) {
+      return throwGoneIfDeleted(this.#store, id, token, error)
+    }
   }
 
   /**

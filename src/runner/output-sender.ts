@@ -45,8 +45,7 @@ export class OutputSender {
   /** Adds what was printed on an output, 1 or 2. */
   push(bytes: Uint8Array, output: number): void {
     if (this.#isRefused) return
-    this.#spool.push(bytes, output)
-    this.#gatherSoon()
+    if (this.#spool.push(bytes, output)) this.#gatherSoon()
   }
 
   /** Resolves when there is something to send, or the signal aborts. */

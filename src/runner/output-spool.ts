@@ -8,6 +8,12 @@ import { UnreadOutput } from "../renderers/unread-output.ts"
  */
 const SPOOL_BYTES = 256 * 1024
 
+/** Bytes that only draw over a line are taken in with what follows, but no more than this many. */
+const MOST_DRAWN_BYTES = 4096
+
+const NEW_LINE = 0x0a
+const RETURN = 0x0d
+
 /** Text that waits to be sent. */
 interface Part {
   /**
@@ -36,10 +42,18 @@ export class OutputSpool {
   #parts: Part[] = []
   #size = 0
   #end = 0
+  /** How many bytes were added since the last time, while all of them only draw over a line. */
+  #drawnBytes = 0
 
-  /** Adds what was printed on an output, 1 or 2. It costs nothing, however much is printed. */
-  push(bytes: Uint8Array, output: number): void {
+  /**
+   * Adds what was printed on an output, 1 or 2. It costs nothing, however much is printed. Returns whether it must be
+   * taken in soon: a line that is only being drawn over, as a program does that shows its progress, has not ended.
+   */
+  push(bytes: Uint8Array, output: number): boolean {
     this.#recent.push({ output, bytes })
+    this.#drawnBytes += bytes.length
+    if (this.#drawnBytes > MOST_DRAWN_BYTES) return true
+    return bytes.includes(NEW_LINE) || !bytes.includes(RETURN)
   }
 
   /** Whether nothing waits to be sent. */
@@ -52,6 +66,7 @@ export class OutputSpool {
    * since. Returns whether a line is left for the next time, even if nothing is printed until then.
    */
   gather(): boolean {
+    this.#drawnBytes = 0
     const { dropped, chunks } = this.#recent.take()
     if (dropped > 0) this.#lose(dropped)
     for (const lines of this.#lines.values()) lines.isHeard = false

@@ -29,6 +29,15 @@ const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "medi
 const olderOf = (report: Report): Report =>
   Object.fromEntries(OLDER_KEYS.flatMap((key) => (key in report ? [[key, report[key]]] : [])))
 
+/**
+ * Waits until a time of `performance.now()`, or until the signal aborts. A loop rests like this once it has something
+ * to send, not after it has sent: a rest over which nothing comes would only wake the process.
+ */
+async function pauseUntil(untilMs: number, signal: AbortSignal): Promise<void> {
+  const restMs = untilMs - performance.now()
+  if (restMs > 0) await pause(restMs, signal)
+}
+
 /** Where and how a reporter reports. */
 export interface ReporterOptions extends OwnLeaseOptions {
   /** Whether the lease belongs to the command that started us, which renews and ends it. Default false. */
@@ -221,15 +230,16 @@ export class Reporter {
   async #sending(): Promise<void> {
     const { signal } = this.#over
     const patience = this.#patience()
-    for (;;) {
+    for (let restUntilMs = 0; ;) {
       await this.#waiting.filled(signal)
+      await pauseUntil(restUntilMs, signal)
       if (signal.aborted) return
       let held: Held | undefined
       try {
         held = await this.#lease.hold()
         await this.#send(held)
         patience.reset()
-        await pause(REPORT_EVERY_MS, signal)
+        restUntilMs = performance.now() + REPORT_EVERY_MS
       } catch (error) {
         this.#failed(error, held)
         await rest(error, patience, signal)
@@ -241,13 +251,14 @@ export class Reporter {
   async #sendOutput(sender: OutputSender): Promise<void> {
     const { signal } = this.#over
     const patience = this.#patience()
-    for (;;) {
+    for (let restUntilMs = 0; ;) {
       await sender.filled(signal)
+      await pauseUntil(restUntilMs, signal)
       if (signal.aborted) return
       try {
         const waitMs = this.#lease.held ? await sender.send(this.#lease.held, signal) : 0
         patience.reset()
-        await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
+        restUntilMs = performance.now() + Math.max(waitMs, REPORT_EVERY_MS)
       } catch (error) {
         // The other loops say that the server cannot be reached, and get another lease.
         await rest(error, patience, signal)

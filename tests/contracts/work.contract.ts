@@ -260,6 +260,7 @@ export function storeWork(name: string, open: Open): void {
       return found
     }
     expect(await swept()).toEqual(full)
+    expect(await store.stored(id)).toEqual({ item: await store.item(id), work: full })
     const others: Omit<Work, "course"> = {
       lease_holder: 8,
       lease_token: "u",

@@ -4,7 +4,7 @@ import { OutputSpool } from "../../src/runner/output-spool.ts"
 
 test("output that comes while some is being sent waits for the next time, and none of it is left out", () => {
   const spool = new OutputSpool()
-  const print = (text: string): void => spool.push(new TextEncoder().encode(text), 1)
+  const print = (text: string): boolean => spool.push(new TextEncoder().encode(text), 1)
   const waiting = (): [number, string] | undefined => {
     const next = spool.next()
     return next && [next.at, new TextDecoder().decode(next.bytes)]
@@ -75,4 +75,19 @@ test("output that was too much is counted in the places of what follows it", () 
   const later = spool.next()
   expect(later && later.at + later.bytes.length).toBe(400 * 1024)
   expect(later?.bytes.length).toBeWithin(128 * 1024, 256 * 1024 + 1)
+})
+
+test("a line that is only being drawn over is taken in with what follows, and otherwise once there is much of it", () => {
+  const spool = new OutputSpool()
+  const mustBeTakenIn = (text: string): boolean => spool.push(new TextEncoder().encode(text), 1)
+  expect(mustBeTakenIn("frame= 1\r")).toBe(false)
+  expect(mustBeTakenIn("\rframe= 2")).toBe(false)
+  expect(mustBeTakenIn(" of 3")).toBe(true)
+  expect(mustBeTakenIn("\rframe= 3\ndone")).toBe(true)
+  spool.gather()
+  const next = spool.next()
+  expect(next && new TextDecoder().decode(next.bytes)).toBe("frame= 3\n")
+  let drawn = 0
+  while (!mustBeTakenIn("frame= 4\r")) drawn += 1
+  expect(drawn).toBe(455)
 })

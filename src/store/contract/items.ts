@@ -101,6 +101,9 @@ export interface Items {
   /** @throws AppError `not_found` */
   item(id: number): Promise<QueueItem>
 
+  /** An item with what is stored beside it. It is only read, so no writer waits. @throws AppError `not_found` */
+  stored(id: number): Promise<Stored>
+
   /**
    * One page of the queue: processing items, then waiting ones by priority and turn, then finished ones, newest first.
    * It holds at most `limit` items and about 4 MB, and at least one item if any follows. A search reads the queue in

@@ -1,7 +1,7 @@
 import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
 import type { Clock } from "../../item/moment.ts"
-import type { Change } from "../../item/stored.ts"
+import type { Change, Stored } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../contract/items.ts"
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
@@ -182,9 +182,13 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   async item(id: number): Promise<QueueItem> {
+    return (await this.stored(id)).item
+  }
+
+  async stored(id: number): Promise<Stored> {
     const [row] = await this.#reading.get(this.#reads.byId, { ids: [id] })
     if (!row) throw unknownItem(id)
-    return knownOf(row).stored.item
+    return knownOf(row).stored
   }
 
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {

@@ -212,6 +212,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#row(id).item
   }
 
+  async stored(id: number): Promise<Stored> {
+    return this.#row(id)
+  }
+
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
     return pageOf(query, this.#listing)
   }
@@ -233,7 +237,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   #pausedAt(): string | null {
-    return this.#db.select({ paused_at: history.paused_at }).from(history).get()?.paused_at ?? null
+    return this.#reads.pausedAt.get()?.paused_at ?? null
   }
 
   async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {

@@ -108,6 +108,7 @@ export function reads(client: Database) {
       client.prepare<{ place: number }, [number, number, number]>(
         "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",
       ),
+    pausedAt: () => db.select({ paused_at: history.paused_at }).from(history).prepare(),
     changes: () => client.prepare<{ changes: number }, []>("SELECT total_changes() AS changes"),
     version: () => client.prepare<{ data_version: number }, []>("PRAGMA data_version"),
   })
