@@ -102,6 +102,7 @@ async function everything(store: Store): Promise<void> {
   store.faults()
   await store.wasDeleted(id)
   await store.item(id)
+  await store.stored(id)
   await store.items()
   await store.figures.songs()
   await store.figures.oldestWaiting()

@@ -69,6 +69,7 @@ async function used(store: PostgresStore): Promise<void> {
   await store.sweep({ due: "lease", by: 5 }, (stored) => ({ ...stored, quiet: true }))
   await store.wasDeleted(id)
   await store.item(id)
+  await store.stored(id)
   await store.figures.oldestWaiting()
   await store.figures.standing()
   await store.figures.finished(ITEMS)
