@@ -377,6 +377,7 @@ export const ITEM: readonly Mistake[] = [
     "src/item/estimate/experience.ts",
     ["tests/item/estimate/amounts.test.ts"],
     [
+      ["a clear difference counts as any", "Math.max(1, (slow / (CLEAR * spread)) ** 2)", "1"],
       [
         "before the start a slow machine is expected to be as fast as the others",
         "      own -\n      (slowness",

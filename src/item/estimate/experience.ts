@@ -59,6 +59,10 @@ export interface Experience {
   readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
+/** How far two runs of one worker usually are from each other; the natural logarithm of the ratio. */
+const USUAL_APART = 0.25
+/** If a worker is this many times as far from the others as its own runs are from each other, it is another machine. */
+const CLEAR = 2
 /** Two runs are half as near as two equal ones if their times differ this much; the natural logarithm of the ratio. */
 const ODD = 0.4
 /** The power of what a run counts if fewer others are near it. With 1, two suspended runs of eight spoil the estimate. */
@@ -121,8 +125,25 @@ function apart({ run }: EarlierRun, other: EarlierRun): number {
 }
 
 /**
- * By worker: how slow it is beside the others. One run counts for a quarter of the difference that it shows,
- * many runs for half of it.
+ * How far the runs of one worker are from each other: a standard deviation of the logarithm. Infinity if no worker has
+ * two: then a difference may as well be one of the runs.
+ */
+function spreadOf(earlierRuns: readonly EarlierRun[]): number {
+  let [squares, pairs] = [0, 0]
+  for (const [i, one] of earlierRuns.entries()) {
+    for (const other of earlierRuns.slice(0, i)) {
+      if (other.run.worker !== one.run.worker) continue
+      squares += apart(one, other) ** 2
+      pairs += 1
+    }
+  }
+  if (pairs === 0) return Number.POSITIVE_INFINITY
+  return Math.sqrt((USUAL_WEIGHT * USUAL_APART ** 2 + squares) / (USUAL_WEIGHT + pairs))
+}
+
+/**
+ * By worker: how slow it is beside the others. One run counts for a quarter of the difference that it shows, many runs
+ * for half of it; so do few runs if the difference is clear. Between two workers, both halves count.
  */
 function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   const seen = new Map<string, number[]>()
@@ -132,8 +153,13 @@ function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
     const off = median(others.map((other) => apart(one, other)))
     seen.set(one.run.worker, [...(seen.get(one.run.worker) ?? []), off])
   }
+  const spread = spreadOf(earlierRuns)
   return new Map(
-    [...seen].map(([worker, off]) => [worker, (median(off) * off.length) / (off.length + 1) / 2]),
+    [...seen].map(([worker, off]) => {
+      const slow = median(off)
+      const known = off.length * Math.max(1, (slow / (CLEAR * spread)) ** 2)
+      return [worker, (slow * known) / (known + 1) / 2]
+    }),
   )
 }
 

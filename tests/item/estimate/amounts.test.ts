@@ -119,3 +119,16 @@ test("before anything is reported a machine that was slower is expected to be sl
   expect(fast).toBeLessThan(130)
   expect(slow).toBeGreaterThan(160)
 })
+
+test("a clear difference between two workers is believed after three runs, one of which is a worker's only one", () => {
+  const render = (seconds: number, worker: string) => ({
+    ...runOfSigns([[0, { current_step: "Render", progress: 1 }]], worker),
+    seconds,
+  })
+  const known = learn([render(60, "small range"), render(240, "large range"), render(62, "small range")])
+  expect((outlook(known, "large range")?.seconds ?? 0) / 240).toBeGreaterThan(0.75)
+  expect((outlook(known, "small range")?.seconds ?? 0) / 60).toBeLessThan(1.25)
+  // Where no worker has two runs, the difference may as well be one of the runs.
+  const once = learn([render(60, "small range"), render(240, "large range")])
+  expect((outlook(once, "large range")?.seconds ?? 0) / 240).toBeLessThan(0.75)
+})
