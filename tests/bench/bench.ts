@@ -11,6 +11,8 @@ export interface Plan {
   runs: number
   /** For scenarios with short runs, or with much noise. */
   manyRuns: number
+  /** For comparisons of two servers that hardly differ, in slices of less than a second. */
+  slices: number
   fanOutSeconds: number
   latencySeconds: number
   stalledSeconds: number
@@ -28,6 +30,7 @@ export interface Plan {
 export const fullPlan: Plan = {
   runs: 3,
   manyRuns: 5,
+  slices: 40,
   fanOutSeconds: 4,
   latencySeconds: 10,
   stalledSeconds: 60,
@@ -45,6 +48,7 @@ export const quickPlan: Plan = {
   ...fullPlan,
   runs: 1,
   manyRuns: 1,
+  slices: 2,
   fanOutSeconds: 2,
   latencySeconds: 3,
   stalledSeconds: 10,
