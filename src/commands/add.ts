@@ -79,13 +79,18 @@ function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id"
 
 /** What is to be added, in order. @throws AppError `invalid` */
 function wanted(given: Arguments): NewItem[] {
+  const song = idFlag(given, "song")
   if (given.words.length === 0) {
-    throw new AppError("invalid", "missing SONG_ID, as in: track-studio add 7")
+    throw new AppError(
+      "invalid",
+      song === undefined
+        ? "missing SONG_ID, as in: track-studio add 7"
+        : `--song is for files, and no file is named; to add the song alone: track-studio add ${song}`,
+    )
   }
   if (given.words.length > 1 && given.flags["idempotency-key"] !== undefined) {
     throw new AppError("invalid", "--idempotency-key is for one song at a time")
   }
-  const song = idFlag(given, "song")
   const metadata = metadataFlag(given)
   const common = {
     title: textFlag(given.flags, "title"),

@@ -4,6 +4,9 @@ import { counted, printable, safeJson, tookWords } from "../text.ts"
 import { clientOf, type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
+const NOTHING =
+  "Nothing was learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
+
 /** Lists what is learned from, or forgets a kind. */
 export const kindsCommand: Command = {
   usage: {
@@ -27,7 +30,7 @@ they took on average. Its estimates are based on them.`,
     }
     const { kinds } = await client.kinds()
     if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))
-    else if (kinds.length === 0) say("Nothing was learned yet: no item has completed.")
+    else if (kinds.length === 0) say(NOTHING)
     else for (const kind of kinds) say(sentence(kind))
     return 0
   },

@@ -109,6 +109,10 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--nope=2"], "unknown flag --nope"],
   [["add", "1", "--titel", "x"], 'unknown flag --titel; did you mean "--title"?'],
   [["add"], "missing SONG_ID, as in: track-studio add 7"],
+  [
+    ["add", "--song", "7"],
+    "--song is for files, and no file is named; to add the song alone: track-studio add 7",
+  ],
   [["add", "song"], '"song" is neither a song\'s number nor a file'],
   [["add", "1.5"], '"1.5" is neither a song\'s number nor a file'],
   [["add", "-5"], "unknown flag -5"],

@@ -126,6 +126,11 @@ test("kinds are listed with their runs, and forgotten by name; an item is moved 
   expect((await ran(kindsCommand)).out).toBe(
     "movie: 1 run, 4:10 on average\nmovie: 1 run, 4:10 on average\nk (ffmpeg): 2 runs, 4:10 on average\n",
   )
+  answering("kinds", async () => ({ kinds: [] }))
+  // Items may have completed without a kind or a report: nothing is said of them.
+  expect((await ran(kindsCommand)).out).toBe(
+    "Nothing was learned yet: the server learns from items that complete and have a kind, or whose workers report progress.\n",
+  )
   const forgotten = answering("forgetRuns", async () => 3)
   expect((await ran(kindsCommand, "--forget", "movie")).out).toBe('3 runs of "movie" forgotten.\n')
   const moved = answering("move", async () => item({ priority: 5 }))

@@ -316,6 +316,9 @@ page("the badge never lies", () => {
     const tab = await open(server)
     await tab.until(`document.body.innerText.includes("Of the first history")`)
     await server.end("SIGKILL")
+    await tab.click("section:not([hidden]) > .head > [data-needs=change]")
+    await tab.until(`document.querySelector(".notice p")?.innerText.includes("been done. Try again")`)
+    await tab.click(".notice [aria-label=Dismiss]")
     const other = await serveAgain(server, `${folder.path}/two.db`)
     // It has more updates than the first database, whose event IDs mean something else here.
     for (const progress of [20, 30, 40, 50, 60]) await running(other, progress)

@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
 import { duration, shellWord } from "../../text.ts"
-import { BASE, sentenceOf, server } from "../live/server.ts"
+import { BASE, server } from "../live/server.ts"
 import { ownToken } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/wording.ts"
@@ -10,7 +10,7 @@ import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
 import type { Choice } from "./menu.ts"
-import { notify } from "./notices.ts"
+import { notify, notifyFailure } from "./notices.ts"
 import { canMove, move } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
 
@@ -25,7 +25,7 @@ async function attempt(
     const text = typeof done === "string" ? done : item ? done(item) : ""
     notify(text, undo ? { undo } : {})
   } catch (error) {
-    notify(sentenceOf(error), { failed: true })
+    notifyFailure(error)
   }
 }
 

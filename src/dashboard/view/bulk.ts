@@ -2,11 +2,11 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
 import { hasFailed } from "../../item/state-in-one-word.ts"
 import { counted } from "../../text.ts"
-import { sentenceOf, server } from "../live/server.ts"
+import { server } from "../live/server.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { notify } from "./notices.ts"
+import { notify, notifyFailure } from "./notices.ts"
 import { selected } from "./selected-items.ts"
 import { acting } from "./steady-lists.ts"
 
@@ -89,7 +89,7 @@ async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: n
 /** Reports the result of an act, and why not all of it succeeded. */
 function report({ done }: Act, many: number, reason: unknown): void {
   if (many > 0) notify(`${counted(many, "item")} ${done[many === 1 ? 0 : 1]}`)
-  if (reason !== undefined) notify(sentenceOf(reason), { failed: true })
+  if (reason !== undefined) notifyFailure(reason)
 }
 
 /** Performs the action for these items, after a question. */
@@ -122,7 +122,7 @@ export async function retryAllFailed(): Promise<void> {
     const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
     notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)
   } catch (error) {
-    notify(sentenceOf(error), { failed: true })
+    notifyFailure(error)
   }
 }
 

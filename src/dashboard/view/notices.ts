@@ -1,3 +1,5 @@
+import { ServerError } from "../../client/client.ts"
+import { sentenceOf } from "../live/server.ts"
 import { byId, el, icon } from "./dom.ts"
 
 const NOTICE_MS = 6000
@@ -43,6 +45,16 @@ export function notify(
   for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
   area.append(notice)
   if (!stays) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
+}
+
+/**
+ * Reports why an act of the reader failed. Without an answer it is unknown whether the server did it, so the notice
+ * says what to do, and when.
+ */
+export function notifyFailure(error: unknown): void {
+  const isUnanswered = error instanceof ServerError && error.code === "unreachable"
+  const more = isUnanswered ? ", so this may not have been done. Try again when the page is live" : ""
+  notify(`${sentenceOf(error)}${more}`, { failed: true })
 }
 
 function undoing(undo: () => void, word: string, done: () => void): HTMLElement {

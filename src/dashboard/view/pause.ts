@@ -1,7 +1,7 @@
-import { sentenceOf, server } from "../live/server.ts"
+import { server } from "../live/server.ts"
 import { about } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
-import { notify } from "./notices.ts"
+import { notify, notifyFailure } from "./notices.ts"
 
 /** Pauses the queue, says that it is paused, and resumes it. */
 export class Pause {
@@ -45,7 +45,7 @@ export class Pause {
       notify(done)
       this.#changed()
     } catch (error) {
-      notify(sentenceOf(error), { failed: true })
+      notifyFailure(error)
     } finally {
       this.#isAsking = false
     }

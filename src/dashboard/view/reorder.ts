@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
-import { sentenceOf, server } from "../live/server.ts"
+import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/wording.ts"
-import { announce, notify } from "./notices.ts"
+import { announce, notifyFailure } from "./notices.ts"
 import { acting } from "./steady-lists.ts"
 
 /** A way to move a waiting item by one place. */
@@ -43,7 +43,7 @@ export async function move(item: QueueItem, direction: Direction, queue: KnownQu
     await settled(item.id, at, queue)
     announce(`${nameOf(item)} is ${count(place)} of ${count(queue.waitingTotal() ?? waiting.length)}`)
   } catch (error) {
-    notify(sentenceOf(error), { failed: true })
+    notifyFailure(error)
   }
 }
 

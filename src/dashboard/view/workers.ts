@@ -1,11 +1,11 @@
 import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
-import { sentenceOf, server } from "../live/server.ts"
+import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, inFull, line, nameOf, roughly, standing } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { notify } from "./notices.ts"
+import { notify, notifyFailure } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
 
 /** How many workers are shown at first. */
@@ -67,7 +67,7 @@ async function drain({ worker, draining }: WorkerSeen, changed: () => void): Pro
     notify(`${line(worker)} ${what}`)
     changed()
   } catch (error) {
-    notify(sentenceOf(error), { failed: true })
+    notifyFailure(error)
   }
 }
 
