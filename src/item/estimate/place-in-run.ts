@@ -10,6 +10,16 @@ import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 const ELSEWHERE = 0.25
 
 /**
+ * If a step takes more than this many times as long because there is more to do, the course of the run says less about
+ * it: what takes the same time whatever there is to do, such as a start, was a larger part of the run. From the square
+ * of this on it says nothing, and the step is taken to go evenly.
+ */
+const FAR = 2
+
+/** How much the course of a run no longer counts, from 0 to 1, for a step that takes `scale` times as long now. */
+const evennessOf = (scale: number): number => Math.max(0, Math.min(1, Math.log(scale) / Math.log(FAR) - 1))
+
+/**
  * How a percentage of the attempt becomes a percentage of the run: it is multiplied by `times`, and `shift`
  * is added.
  */
@@ -81,6 +91,7 @@ export class PlaceInRun {
   readonly #behind: number
   readonly #after: number
   readonly #pace: number
+  readonly #evenness: number
   /**
    * The line on which the place is searched, its signal, and how that signal's values become values of the
    * line.
@@ -103,6 +114,7 @@ export class PlaceInRun {
     this.#behind = behind
     this.#after = after
     this.#pace = pace
+    this.#evenness = evennessOf(hand.scale)
   }
 
   /** Chooses the finest line of the earlier run whose signal the attempt reports, too. */
@@ -140,8 +152,9 @@ export class PlaceInRun {
       const value = point[0] * this.#times + this.#shift
       const i = pointAt(line, value, this.#near)
       this.#near = i
-      this.inStep = Math.min(seconds, timeAt(line, value, i) * this.#scale)
-      this.gap = Math.min(seconds, this.#next(line, value, i, size) * this.#scale) - this.inStep
+      const then = timeAt(line, value, i)
+      this.inStep = Math.min(seconds, this.#evened(value, then) * this.#scale)
+      this.gap = Math.min(seconds - this.inStep, (this.#next(line, value, i, size) - then) * this.#scale)
       this.movedAfter = point[1]
       this.found = this.#foundAt(line, trace.lines[this.#signal]?.[1] ?? point, point[1])
     } else {
@@ -154,10 +167,16 @@ export class PlaceInRun {
     this.rest = (seconds - this.inStep + this.#after) * this.#pace
   }
 
+  /** When the run was at a value, as far as its course counts: see `FAR`. A percentage says nothing of an even step. */
+  #evened(value: number, then: number): number {
+    if (this.#evenness === 0 || this.#signal === "percent") return then
+    return then + (value * this.#of.seconds - then) * this.#evenness
+  }
+
   /** See `found`; `first` is the first point of the attempt's line, and `now` the time of the latest one. */
   #foundAt(line: Line, [first, at]: Point, now: number): number {
     const value = first * this.#times + this.#shift
-    const seconds = Math.min(this.inStep, timeAt(line, value) * this.#scale)
+    const seconds = Math.min(this.inStep, this.#evened(value, timeAt(line, value)) * this.#scale)
     // A fast worker goes on as it began.
     const isFast = (now - at) * seconds * MIN_PACE < at * (this.inStep - seconds)
     return at < MIN_PACE * seconds && !isFast ? seconds - at : 0

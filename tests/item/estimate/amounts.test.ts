@@ -2,6 +2,8 @@ import { expect, test } from "bun:test"
 
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
+import type { Attempt, Told } from "./histories.ts"
+import { figuresOf, scored } from "./replay.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
 test("a worker whose first report comes sooner or later than usual is not taken to be faster or slower", () => {
@@ -131,4 +133,32 @@ test("a clear difference between two workers is believed after three runs, one o
   // Where no worker has two runs, the difference may as well be one of the runs.
   const once = learn([render(60, "small range"), render(240, "large range")])
   expect((outlook(once, "large range")?.seconds ?? 0) / 240).toBeLessThan(0.75)
+})
+
+/** An encode in real time, whose encoder holds the newest 4.5 s back until the end. */
+function encoded(size: number): Attempt {
+  const seconds = size + 0.6
+  const reports: Told[] = []
+  for (let at = 0.3; at < seconds; at += 0.5) {
+    const out_time = at < size ? Math.max(0, at - 4.5) : size
+    reports.push({ at, progress: Math.floor((100 * out_time) / size), media: { out_time, total: size } })
+  }
+  return { item: 1, kind: "encode", worker: "box", seconds, reports, totals: { seconds: size } }
+}
+
+test("a song is not expected to go as one short trial went, most of whose time was its start", () => {
+  const cases = [
+    [8, 30],
+    [8, 300],
+    [8, 2400],
+    [20, 200],
+    [60, 240],
+  ] as const
+  for (const [trial, song] of cases) {
+    const { barMean, barWorst, etaError, bandHolds } = figuresOf([scored(encoded(song), [encoded(trial)])])
+    expect([trial, song, barMean < 4, barWorst < 10, etaError < 20, bandHolds]).toEqual([
+      ...[trial, song],
+      ...[true, true, true, 100],
+    ])
+  }
 })
