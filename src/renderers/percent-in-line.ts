@@ -19,9 +19,9 @@ const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
-/** "progress: 45", "percentage: 45", "Percentage of rendering done: 45". */
+/** "progress: 45", as in JSON too, "percentage: 45", "Percentage of rendering done: 45". */
 const WORD =
-  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
+  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?)"? ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,(?! ?"|$)| ?[/%]| (?:out )?of\b)/iu
 const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu

@@ -82,6 +82,12 @@ const WHOLE: readonly Program[] = [
     45,
     45,
   ],
+  [
+    "lines of JSON",
+    lf(...[0, 20, 45].map((n) => `{"status":"running","progress":${n},"frame":${n * 10}}`)),
+    45,
+    45,
+  ],
   ["a script's echo", lf("45%", "46%", "47%"), 47, 47],
   ["a script's words", lf("rendering: 10 % done", "rendering: 45 % done"), 45, 45],
   ["a log with times", lf("2026-05-12 10:33:22 INFO 45% done", "2026-05-12 10:34:25 INFO 52% done"), 52, 52],
