@@ -5,8 +5,9 @@ import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access
 import type { PostgresConnections } from "./connections.ts"
 import { tickets, tokens } from "./schema.ts"
 
+/** Repeated ($3) with the same time ($2), because its answer was lost, it answers the same. */
 const REVOKE = `WITH revoked AS (
-  UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id),
+  UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND (revoked_at IS NULL OR ($3 AND revoked_at = $2)) RETURNING id),
 gone AS (DELETE FROM tickets WHERE token_id = $1)
 SELECT count(*)::int AS n FROM revoked`
 
@@ -56,9 +57,18 @@ export class PostgresAccess implements Access {
     if (draft.item !== null && !(await this.#hasItem(draft.item))) throw unknownItem(draft.item)
     const times = { created_at: this.#time(), revoked_at: null, last_used_at: null }
     const row = { ...draft, ...times, history: this.#history }
-    const [added] = await this.#link.get(this.#link.db.insert(tokens).values(row).returning())
+    let isRepeated = false
+    const [added] = await this.#link.patiently(async () => {
+      const stored = isRepeated ? await this.#withHash(draft.hash) : []
+      isRepeated = true
+      return stored.length > 0 ? stored : this.#link.db.insert(tokens).values(row).returning()
+    })
     if (!added) throw new RangeError("the token has no row")
     return added
+  }
+
+  async #withHash(hash: string): Promise<readonly TokenRow[]> {
+    return this.#link.db.select().from(tokens).where(eq(tokens.hash, hash))
   }
 
   async #hasItem(id: number): Promise<boolean> {
@@ -68,8 +78,14 @@ export class PostgresAccess implements Access {
   }
 
   async revokeToken(id: number): Promise<boolean> {
-    const [row] = await this.#link.run<Count>(REVOKE, [id, this.#now()])
-    return row?.n === 1
+    const nowMs = this.#now()
+    let isRepeated = false
+    return this.#link.patiently(async () => {
+      const asked = [id, nowMs, isRepeated]
+      isRepeated = true
+      const [row] = await this.#link.ask<Count>(REVOKE, asked)
+      return row?.n === 1
+    })
   }
 
   async endLeases(id: number): Promise<number> {

@@ -164,6 +164,28 @@ withPostgres(
   },
 )
 
+withPostgres("a token is added once, and revoked, although the answers are lost", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  // The client sends a statement first, and then its parameters.
+  const loseAnswerTo = (text: string): void => {
+    let isNext = false
+    proxy.decide = (bytes) => {
+      const isThis = isNext
+      isNext = bytes.includes(text)
+      if (isThis) proxy.decide = () => "pass"
+      return isThis ? "cut after" : "pass"
+    }
+  }
+  const draft = { label: "", role: "viewer", item: null, expires_at: null, hash: "h" } as const
+  loseAnswerTo('insert into "tokens"')
+  const { id } = await store.access.addToken(draft)
+  expect((await store.access.tokens()).map((token) => token.id)).toEqual([id])
+  loseAnswerTo("UPDATE tokens SET revoked_at")
+  expect(await store.access.revokeToken(id)).toBeTrue()
+  expect(await store.access.revokeToken(id)).toBeFalse()
+})
+
 withPostgres("a write that was stored, but whose answer and note are lost, is not stored again", async () => {
   await using opened = await distant()
   const { store, proxy, url } = opened
