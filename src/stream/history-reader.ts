@@ -1,6 +1,6 @@
 import { isRefusal } from "../errors.ts"
 import type { Status } from "../item/item.ts"
-import type { Bounds, History, Page } from "../store/contract/history.ts"
+import type { Bounds, History } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./kept-ids.ts"
@@ -9,6 +9,7 @@ import { NO_PAUSE, type Pause } from "./queue-pause.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import type { FramePage, SharedPages } from "./shared-pages.ts"
 import type { Knowable } from "./shared-reads.ts"
 import type { StreamMetrics } from "./stream-metrics.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
@@ -34,6 +35,8 @@ export interface Shared {
   readonly broadcaster: Broadcaster
   /** The beginnings of streams. */
   readonly openings: Openings
+  /** The pages of the history that streams have just read. */
+  readonly pages: SharedPages
   /** A stream that falls more updates behind than this gets a gap and the latest state; 0 for never. */
   readonly maxLag: number
   /** Random numbers from 0 up to 1, which spread the reconnects. */
@@ -219,40 +222,47 @@ export class HistoryReader {
    * The wanted updates of the next pages after the cursor: of the first page that has any, or none if no page
    * up to `head` has. Moves the cursor past what was read, at least to `head` if nothing is left.
    */
-  #older(head: number): Promise<readonly Frame[]> {
-    const { turns } = this.#shared
-    return turns.stint(this.#place.owner, async () => {
+  async #older(head: number): Promise<readonly Frame[]> {
+    const { turns, pages } = this.#shared
+    const wanted = await turns.stint(this.#place.owner, async () => {
       for (;;) {
         await turns.page()
-        const frames = this.#examined(await this.#page(head))
+        const frames = await this.#page(head)
         if (frames.length > 0 || this.#place.cursor >= head || !this.#isWatched) return frames
       }
     })
+    // A server at rest keeps no pages.
+    if (turns.isIdle) pages.clear()
+    return wanted
   }
 
-  async #page(head: number): Promise<readonly (UpdateFrame | Hole)[]> {
+  async #page(head: number): Promise<readonly Frame[]> {
     const { cursor: after, queueId } = this.#place
-    const { history, onError } = this.#shared
-    const read = (): Promise<Page> =>
-      this.#patiently(() => history.page({ after, queueId, limit: PAGE_UPDATES }))
+    const { history, pages, onError } = this.#shared
+    const read = (): Promise<FramePage> =>
+      pages.of({ after, queueId }, () =>
+        this.#patiently(() => history.page({ after, queueId, limit: PAGE_UPDATES })),
+      )
     try {
-      const { updates, more } = await read().catch(async (error: unknown) => {
+      const { frames, more } = await read().catch(async (error: unknown) => {
         if (isAway(error)) throw error
         onError(error)
         await pause()
         return read()
       })
-      const last = updates.at(-1)?.id ?? 0
+      const last = frames.at(-1)?.update.id ?? 0
       this.#place.cursor = more ? last : Math.max(last, head, after)
-      return updateFrames(updates)
+      return this.#examined(frames)
     } catch (error) {
       if (isAway(error)) throw error
       const upTo = Math.min(after + SALVAGED_UPDATES, Math.max(head, after + 1))
       const ids = Array.from({ length: upTo - after }, (_, i) => after + 1 + i)
       const found = await this.#salvage(ids)
       this.#place.cursor = upTo
-      return found.filter(
-        (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),
+      return this.#examined(
+        found.filter(
+          (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),
+        ),
       )
     }
   }
@@ -261,6 +271,10 @@ export class HistoryReader {
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
     const { wanted, queueId, beat } = this.#place
     const isEverything = !wanted && queueId === undefined
+    if (!wanted && !beat && isWhole(found)) {
+      this.#place.status = found.at(-1)?.update.status ?? this.#place.status
+      return found
+    }
     const frames = found.flatMap((one): readonly Frame[] => {
       if (one.type === "hole") {
         this.#shared.onUnreadable()
@@ -316,6 +330,10 @@ export class HistoryReader {
     this.#place.cursor = head
   }
 }
+
+/** Whether everything could be read. */
+const isWhole = (found: readonly (UpdateFrame | Hole)[]): found is readonly UpdateFrame[] =>
+  found.every(({ type }) => type === "update")
 
 /** Whether the database is only unavailable for now. */
 const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")

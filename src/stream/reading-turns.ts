@@ -51,6 +51,11 @@ export class ReadingTurns {
     }
   }
 
+  /** Whether nobody reads the history, or waits to read it. */
+  get isIdle(): boolean {
+    return this.#running === 0
+  }
+
   /** Resolves when the next page may be read. */
   page(): Promise<void> {
     this.#pages = this.#pages.then(() => new Promise((resolve) => void setImmediate(resolve)))

@@ -7,6 +7,7 @@ import { ownHistory } from "./one-item-viewer.ts"
 import { type Opening, Openings } from "./opening.ts"
 import { ReadingTurns } from "./reading-turns.ts"
 import { Seat, type SeatKind } from "./seat.ts"
+import { SharedPages } from "./shared-pages.ts"
 import { asFrames } from "./sse-and-ndjson.ts"
 import { checkRoom, type Owner, type StreamLimits } from "./stream-limits.ts"
 import { type Chunks, eventId, type StreamRequest } from "./stream-request.ts"
@@ -58,6 +59,7 @@ export class Streams {
       history,
       broadcaster,
       openings,
+      pages: new SharedPages(broadcaster),
       turns: new ReadingTurns(options.mostReplaysOfOwner),
       metrics: broadcaster.metrics,
     }

@@ -261,7 +261,14 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     const piece = await this.#passage.next()
     this.#isReading = false
     if (piece.done) this.#passage = undefined
-    else this.#ready = this.#encoded(piece.value)
+    else this.#ready = this.#readChunk(piece.value)
+  }
+
+  /** A page is the same list for all streams that want everything in it. */
+  #readChunk(frames: readonly Frame[]): Chunk | undefined {
+    const { format } = this.request
+    this.#count(frames)
+    return this.wanted || this.beat ? format.encode(frames) : format.shared(frames)
   }
 
   #keepAlive(): void {

@@ -329,6 +329,17 @@ export const CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/shared-pages.ts",
+    ["tests/stream/shared-pages.test.ts"],
+    [
+      [
+        "the last page is kept, though it grows",
+        "if (more && this.#broadcaster.rings === rings)",
+        "if (this.#broadcaster.rings === rings)",
+      ],
+    ],
+  ),
+  ...of(
     "src/stream/unreadable-updates.ts",
     ["tests/stream/unreadable-updates.test.ts"],
     [

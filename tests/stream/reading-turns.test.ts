@@ -22,8 +22,8 @@ const update = (id: number): StoredUpdate => ({
   data: "{}",
 })
 
-/** A history of this many updates. `read` is called for each page. */
-function historyOf(updates: number, read: () => Promise<void>): History {
+/** A history of this many updates. `read` is called for each page, with the number of updates that it may have. */
+function historyOf(updates: number, read: (limit: number) => Promise<void>): History {
   return {
     historyId: "test",
     head: async () => updates,
@@ -34,7 +34,7 @@ function historyOf(updates: number, read: () => Promise<void>): History {
     previous: async () => null,
     count: async (after, upTo) => upTo - after,
     async page({ after, limit }) {
-      await read()
+      await read(limit)
       const upTo = Math.min(after + limit, updates)
       return {
         updates: Array.from({ length: upTo - after }, (_, i) => update(after + 1 + i)),
@@ -44,6 +44,13 @@ function historyOf(updates: number, read: () => Promise<void>): History {
   }
 }
 
+/** Where a stream resumes (by default at the start), which item it watches, and whether it wants any update. */
+interface Replay {
+  from?: number
+  queueId?: number
+  isAll?: boolean
+}
+
 /**
  * Streams on such a history that match none of its updates. Each resolves with what it sent up to `live`, or
  * up to its end.
@@ -51,14 +58,14 @@ function historyOf(updates: number, read: () => Promise<void>): History {
 function replays(
   updates: number,
   keepaliveMs: number,
-  read: () => Promise<void>,
+  read: (limit: number) => Promise<void>,
   metrics = new StreamMetrics(),
 ) {
   const onError = (error: unknown): void => expect(error).toBeUndefined()
   const history = historyOf(updates, read)
   const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs, onError, metrics })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: Math.random, onError })
-  return async (signal: AbortSignal): Promise<string> => {
+  return async (signal: AbortSignal, { from = 0, queueId, isAll = false }: Replay = {}): Promise<string> => {
     let got = ""
     const live = Promise.withResolvers<void>()
     const write = (chunk: Uint8Array): number => {
@@ -66,7 +73,8 @@ function replays(
       if (got.includes("event: live")) live.resolve()
       return chunk.length
     }
-    const watch = { lastEventId: "0", wanted: () => false, snapshot: true, untilFinished: false }
+    const wanted = isAll ? undefined : () => false
+    const watch = { lastEventId: `${from}`, queueId, wanted, snapshot: true, untilFinished: false }
     const stream = await streams.open({ ...watch, format: sse, signal })
     const drained = async (): Promise<void> => {
       for (let next = await stream?.next(); next && !next.done; next = await stream?.next({ write }))
@@ -123,16 +131,37 @@ test.each([
   expect(ended).toHaveLength(1020)
 })
 
+test("streams that resume at about the same time read a page once for all, and each gets every update once", async () => {
+  let pages = 0
+  const replay = replays(5000, 50_000, async (limit) => {
+    if (limit >= 256) pages += 1
+  })
+  const client = new AbortController()
+  const froms = Array.from({ length: 40 }, (_, at) => at * 20)
+  const all = await Promise.all(froms.map((from) => replay(client.signal, { from, isAll: true })))
+  client.abort()
+  for (const [at, got] of all.entries()) {
+    const ids = [...got.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
+    const from = froms[at] ?? 0
+    expect(ids).toEqual([...Array.from({ length: 5000 - from }, (_, next) => from + 1 + next), 5000])
+  }
+  // Each stream reads the last page by itself, because it grows. Otherwise there would be 760 pages.
+  expect(pages).toBeLessThan(froms.length + 40)
+})
+
 test("pages are read one per turn of the event loop, however many streams replay", async () => {
   let [pages, inTurn, most] = [0, 0, 0]
-  const replay = replays(20_000, 50_000, async () => {
+  const replay = replays(20_000, 50_000, async (limit) => {
+    // Each stream first looks whether only a few updates follow.
+    if (limit < 256) return
     pages += 1
     inTurn += 1
     most = Math.max(most, inTurn)
     setImmediate(() => (inTurn -= 1))
   })
   const client = new AbortController()
-  const done = Promise.all(Array.from({ length: 30 }, () => replay(client.signal)))
+  // Streams of one item each, which share no pages.
+  const done = Promise.all(Array.from({ length: 30 }, (_, at) => replay(client.signal, { queueId: at + 1 })))
   const all = await done
   client.abort()
   expect(all.every((got) => got.includes("event: live"))).toBe(true)

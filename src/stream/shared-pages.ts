@@ -1,0 +1,70 @@
+import type { Page } from "../store/contract/history.ts"
+import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
+import type { Broadcaster } from "./broadcaster.ts"
+
+/** How many pages are kept. A page takes about 0.3 MB with its bytes. */
+const MOST_PAGES = 8
+
+/** The place of a page: the updates after an event ID, of one item or of all. */
+interface PlaceInHistory {
+  /** The event ID after which the page begins. */
+  readonly after: number
+  /** The ID of the only item whose updates are read; undefined for all items. */
+  readonly queueId: number | undefined
+}
+
+/** A page of the history as frames. */
+export interface FramePage {
+  /** The updates, ascending. The list is the same for all streams that read the whole page. */
+  readonly frames: readonly UpdateFrame[]
+  /** Whether other updates follow. */
+  readonly more: boolean
+}
+
+/** A page that is kept; `last` is its last event ID. */
+interface KeptPage extends PlaceInHistory, FramePage {
+  readonly last: number
+}
+
+/**
+ * The pages that were read since the bell last rang. Many streams often resume at about the same place at the
+ * same time, and then each page is read and encoded once: a thousand replays leave little garbage behind. A
+ * stream that resumes within a page gets the rest of it, and is in step with the others from then on.
+ *
+ * The last page of the history is never kept, because it grows.
+ */
+export class SharedPages {
+  readonly #broadcaster: Pick<Broadcaster, "rings">
+  readonly #pages: KeptPage[] = []
+  #rings = 0
+
+  constructor(broadcaster: Pick<Broadcaster, "rings">) {
+    this.#broadcaster = broadcaster
+  }
+
+  /** The page at a place; `read` reads it if it is not kept. */
+  async of({ after, queueId }: PlaceInHistory, read: () => Promise<Page>): Promise<FramePage> {
+    const { rings } = this.#broadcaster
+    if (this.#rings !== rings) this.clear()
+    this.#rings = rings
+    const known = this.#pages.find(
+      (page) => page.queueId === queueId && page.after <= after && after < page.last,
+    )
+    if (known?.after === after) return known
+    if (known) return { frames: known.frames.filter(({ update }) => update.id > after), more: true }
+    const { updates, more } = await read()
+    const page = { after, queueId, frames: updateFrames(updates), more, last: updates.at(-1)?.id ?? after }
+    if (more && this.#broadcaster.rings === rings) this.#keep(page)
+    return page
+  }
+
+  /** Drops all pages. */
+  clear(): void {
+    this.#pages.length = 0
+  }
+
+  #keep(page: KeptPage): void {
+    if (this.#pages.length >= MOST_PAGES) this.#pages.shift()
+    this.#pages.push(page)
+  }
+}
