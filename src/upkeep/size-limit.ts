@@ -70,8 +70,8 @@ export class SizeLimit extends Repeating {
       if (!(await this.#makeRoom())) break
       onLook(true, false)
       used = await this.#used()
-      // If as much is written as is removed, there is no time to rest.
-      if (used < before) await this.#options.sleep(restMs(performance.now() - startedMs))
+      // If the limit is reached and as much is written as is removed, there is no time to rest.
+      if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
     // A turn that was ended early does not know whether more could be removed.
     if (!this.isStopped) onLook(used > NEAR * mostBytes, used >= mostBytes)

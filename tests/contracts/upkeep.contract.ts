@@ -5,7 +5,7 @@ import fc from "fast-check"
 import type { Status } from "../../src/item/item.ts"
 import { MOVES } from "../../src/item/moves.ts"
 import type { Store } from "../../src/store/contract/store.ts"
-import type { Ended, Thinning } from "../../src/store/contract/upkeep.ts"
+import { type Ended, ITEMS_A_CALL, type Thinning } from "../../src/store/contract/upkeep.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const DAY_MS = 86_400_000
@@ -78,6 +78,17 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await kept(store, id)).toHaveLength(8)
     await rendered(store, 1)
     await thinned(store, { keepCompleted: 1 })
+    expect(await kept(store, id)).toHaveLength(3)
+  })
+
+  test(`${name}: an item is thinned although many that ended before have nothing to remove`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await Promise.all(
+      Array.from({ length: ITEMS_A_CALL }, async () => put(store, await added(store), { status: "failed" })),
+    )
+    const id = await rendered(store, 5)
+    await thinned(store)
     expect(await kept(store, id)).toHaveLength(3)
   })
 

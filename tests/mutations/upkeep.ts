@@ -191,7 +191,7 @@ export const UPKEEP: readonly Mistake[] = [
         "if (!this.isStopped) onLook(",
         "onLook(",
       ],
-      ["room is made without rest", "if (used < before) await", "if (used < 0) await"],
+      ["room is made without rest", "if (used < before || used < mostBytes) await", "if (used < 0) await"],
     ],
   ),
   ...of(

@@ -9,6 +9,7 @@ import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/contract/items.ts"
+import type { Upkeep } from "../../src/store/contract/upkeep.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
@@ -121,6 +122,28 @@ test("a clock that is far ahead makes no room of what is young", async () => {
   expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, [true, true]])
 })
 
+test("a step after which no less is used rests, too, once the limit is no longer reached", async () => {
+  const restsMs: number[] = []
+  // It is asked twice, before and after a checkpoint.
+  const sizes = [2000, 2000, 1900, 1900, 1900, 1900, 1000]
+  const [done, none] = [async (): Promise<number> => 1, async (): Promise<number> => 0]
+  const upkeep: unknown = {
+    size: async () => ({ used: sizes[0] === 1000 ? 1000 : sizes.shift() }),
+    checkpoint: none,
+    newestAgo: none,
+    purge: done,
+  }
+  const space = new SizeLimit(upkeep as Upkeep, {} as Items, new LocalBus(), {
+    mostBytes: 2000,
+    now: () => START_MS,
+    sleep: async (ms) => void restsMs.push(ms),
+    onLook: () => undefined,
+    onError: fail,
+  })
+  await space.turn()
+  expect([sizes, restsMs.length]).toEqual([[1000], 3])
+})
+
 test("while room is made the limit is near and not reached, and a stop on the way reports nothing", async () => {
   await using kit = limited()
   const { store, clock, space, looks, resting } = kit
@@ -182,7 +205,8 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
 test("a server that has reached its limit says so in its health", async () => {
   await using server = await start({ args: ["--max-database-mb", "1"] })
   const id = await server.add()
-  for (let i = 0; i < 150; i += 1) await server.put(id, { message: `${i}${TEXT}` })
+  // The last of these may be refused already.
+  for (let i = 0; i < 150; i += 1) await server.api("PUT", `/queue/${id}`, { message: `${i}${TEXT}` })
   for (;;) {
     const health: { status: string; reasons: string[] } = await (await fetch(`${server.url}/health`)).json()
     if (health.reasons.includes("database_full")) break

@@ -153,22 +153,26 @@ export class SqliteUpkeep implements Upkeep {
     const items = finished.flatMap((ended) =>
       due.all(ended.fromMs, ended.toMs, ended.upTo, keepCompleted, ITEMS_A_CALL),
     )
-    let removed = 0
+    let [removed, checked] = [0, 0]
     for (const { id } of items) {
       if (removed >= limit) break
       const ids = this.#removable(id, upTo, limit - removed)
       this.#remove(id, ids)
       removed += ids.length + this.#removeOutput(id, limit - removed - ids.length)
-      if (removed < limit) this.#setThinned(id, upTo)
+      if (removed < limit) checked += this.#setThinned(id, upTo)
     }
-    return removed
+    // Most items have nothing to remove. To check them is work, too: the items after them come next.
+    return removed + checked
   }
 
-  /** An item needs no more thinning when its last update was old enough to be checked. */
-  #setThinned(id: number, upTo: number): void {
-    this.#client
+  /**
+   * An item needs no more thinning when its last update was old enough to be checked. Returns 1 for such an item,
+   * and 0 for any other.
+   */
+  #setThinned(id: number, upTo: number): number {
+    return this.#client
       .query("UPDATE queue_items SET thinned_id = last_update_id WHERE id = ? AND last_update_id <= ?")
-      .run(id, upTo)
+      .run(id, upTo).changes
   }
 
   #thinLongest({ perItem, limit }: Thinning, upTo: number): number {
