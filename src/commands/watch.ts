@@ -36,8 +36,7 @@ interface WatchFlags {
 type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
 /**
- * Refuses an item that does not exist: a stream would wait until it is added, but the number was probably
- * mistyped.
+ * Refuses an item that does not exist before anything is drawn: the number was probably mistyped.
  * @throws ServerError
  */
 async function checkExists(client: Client, id: number, signal: AbortSignal): Promise<void> {
@@ -66,7 +65,7 @@ async function watch(client: Client, { queueId, isJudged }: WatchFlags, show: Sh
   }
   await show(heard())
   if (!isJudged) return 0
-  return status === "completed" && !stop.signal.aborted ? 0 : 1
+  return status === "completed" ? 0 : 1
 }
 
 const printing =

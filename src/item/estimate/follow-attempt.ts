@@ -80,7 +80,7 @@ function foreseen(
   known: Knowledge,
 ): QueueItem {
   // While a render stands still, its end cannot be estimated.
-  if (item.stalled) return { ...item, ...UNFORESEEN, eta_seconds: null, time_progress: item.time_progress }
+  if (item.stalled) return item
   const experience = known.of(item.kind, lookOfItem(item, trace))
   if (experience === null) {
     // The estimate of before is still nearly right.
