@@ -227,7 +227,8 @@ test.each(Object.entries(WAYS))(
     const database = join(folder.path, "data", "queue.db")
     mkdirSync(dirname(database))
     writeFileSync(`${database}.rescued`, "older")
-    utimesSync(`${database}.rescued`, 0, 0)
+    const anHourAgo = Date.now() / 1000 - 3600
+    utimesSync(`${database}.rescued`, anHourAgo, anHourAgo)
     const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
       stdout: "pipe",
       stderr: "pipe",

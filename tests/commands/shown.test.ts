@@ -93,6 +93,11 @@ test("the list has the items that workers take next, then delayed items, and las
   expect(shown).toEndWith(
     'The queue has been paused since 11:59 UTC; "track-studio resume" lets workers go on.\n',
   )
+  // An item that no worker takes yet does not hide the next one that a worker takes.
+  answering("list", async ({ limit }) =>
+    limit === "1" ? { queue: all.slice(1, 2), next: "more" } : { queue: all, next: null },
+  )
+  expect(idsIn((await ran(listCommand, "--utc", "--status", "queued", "--limit", "1")).out)).toEqual([5])
 })
 
 const WORKER: WorkerSeen = {

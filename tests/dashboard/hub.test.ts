@@ -130,8 +130,9 @@ async function opened(hear: (message: FromHub) => void = () => undefined) {
     check,
     /** Adds a tab that gets everything that the hub sends. */
     listen: (listener: (message: FromHub) => void): void => void listeners.push(listener),
-    /** How many items the tab shows. */
-    shown: (): number => tab.state.items.size,
+    /** How many items the tab knows, of all lists or of one. */
+    shown: (list?: ListName): number =>
+      [...tab.state.items.values()].filter((one) => list === undefined || listOf(one) === list).length,
     async [Symbol.asyncDispose]() {
       hub.close()
       await settled()
@@ -243,6 +244,16 @@ test("an update of an item that comes during a request for the item wins over th
   for (const question of [...far.questions]) question.next(false)
   await settled()
   page.check()
+})
+
+test("more waiting items are read before the known ones run out", async () => {
+  await using page = await opened()
+  const waiting = (): number => page.shown("waiting")
+  const before = waiting()
+  const [first] = [...far.items.values()].filter(({ status }) => status === "queued")
+  far.change(first?.id ?? 0, { status: "processing", attempt: 1, started_at: time(1) })
+  await calm()
+  expect(waiting()).toBeGreaterThan(before)
 })
 
 test("an item that is deleted while more of its list is read is not shown", async () => {

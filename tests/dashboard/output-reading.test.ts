@@ -26,15 +26,15 @@ test("a tab that was hidden over a retry shows the new attempt's output in place
     asked.push(from)
     const answer = answers.shift()
     if (answer) yield answer
-    await new Promise((resolve) => signal?.addEventListener("abort", resolve))
+    await new Promise((_, reject) => signal?.addEventListener("abort", reject))
   })
   const tab = { hidden: false }
   Object.defineProperty(globalThis, "document", { value: tab, configurable: true })
-  let shown = ""
+  let [shown, isOver] = ["", false]
   const reading = new OutputReading(7, 1, true, {
     text: (text) => (shown += text),
     begunAgain: () => (shown = ""),
-    ended: () => undefined,
+    ended: () => (isOver = true),
     isWanted: () => true,
   })
   await turn()
@@ -45,6 +45,6 @@ test("a tab that was hidden over a retry shows the new attempt's output in place
     await turn()
   }
   expect(asked).toEqual([undefined, { attempt: 1, to: 13, begunMs: 100 }])
-  expect(shown).toBe("of the second, which is longer\n")
+  expect([shown, isOver]).toEqual(["of the second, which is longer\n", false])
   reading.close()
 })

@@ -158,3 +158,15 @@ test("after a quiet time a search is asked for at once, and what the stream says
   expect(search.state.items.get(2)).toMatchObject({ status: "processing", progress: 42 })
   search.end()
 })
+
+test("a search without an answer is made again after two seconds", async () => {
+  items = many(1, "queued", 1)
+  failing = "queued"
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  expect(search.isLoaded).toBe(false)
+  jest.advanceTimersByTime(2000)
+  await settled()
+  expect([search.isLoaded, search.state.items.size]).toEqual([true, 1])
+  search.end()
+})

@@ -166,6 +166,13 @@ test("a requested attempt to connect is made at once, unless one is already due"
   expect(scene.begun).toEqual([undefined, 5])
 })
 
+test("an answer of the server to anything is a reason to connect to it at once", async () => {
+  await scene.say(OFFLINE)
+  await scene.link.probe()
+  await settled()
+  expect(scene.begun).toEqual([undefined, 5])
+})
+
 test("a server with another history is read again, and the place in the former one is forgotten", async () => {
   const other = { type: "control", control: { ...LIVE.control, last_event_id: 2, history: "other" } } as const
   await scene.say(OFFLINE, other)

@@ -256,4 +256,26 @@ export const COMMANDS: readonly Mistake[] = [
     ["tests/commands/typed.test.ts"],
     [["a kind is told twice if it is named by its look", 'look === kind || look === ""', 'look === ""']],
   ),
+  ...of(
+    "src/commands/list.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "an item that no worker takes yet hides the next one in a short list",
+        "    if (limit < PAGE && more && last && isWaiting(last.status) && items.some(isPutOff)) continue\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/run.ts",
+    ["tests/runner/run.test.ts"],
+    [
+      [
+        "another worker takes the item that a command has added for itself",
+        "const once = { max_attempts: 1, available_in: RESERVED_S }",
+        "const once = { max_attempts: 1 }",
+      ],
+    ],
+  ),
 ]

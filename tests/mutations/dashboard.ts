@@ -233,4 +233,42 @@ export const DASHBOARD: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [["the waiting items that are known run out", "    if (lists) this.#refill()\n", ""]],
+  ),
+  ...of(
+    "src/dashboard/live/output.ts",
+    ["tests/dashboard/output-reading.test.ts"],
+    [
+      [
+        "a tab that was hidden shows no more of the output",
+        "      // The server refuses: the item, or its attempt, no longer exists.\n      if (!connection.signal.aborted) this.#over()",
+        "      this.#over()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/search.ts",
+    ["tests/dashboard/search.test.ts"],
+    [
+      [
+        "a search that got no answer is never made again",
+        "} catch {\n      this.#after(AGAIN_MS)\n    }",
+        "} catch {\n    }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/stream-trust.ts",
+    ["tests/dashboard/stream-trust.test.ts"],
+    [
+      [
+        "a server that answers is not connected to before its time",
+        'if (this.#now.state !== "live") return this.retry()',
+        'if (this.#now.state !== "live") return',
+      ],
+    ],
+  ),
 ]

@@ -28,8 +28,8 @@ export const ITEM: readonly Mistake[] = [
       ],
       [
         "what stands still has an estimate",
-        "if (item.stalled) return {",
-        "if (item.stalled && at < 0) return {",
+        "if (item.stalled) return item",
+        "if (item.stalled && at < 0) return item",
       ],
       [
         "the band of an estimate has no lower end",

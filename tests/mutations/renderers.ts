@@ -247,4 +247,15 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/line-cutter.ts",
+    ["tests/renderers/line-cutter.test.ts"],
+    [
+      [
+        "in a flood of output a bar that is redrawn is taken for a new line",
+        '    this.#isRedrawn = this.#piece[start - 1] !== "\\n"\n',
+        "",
+      ],
+    ],
+  ),
 ]

@@ -204,4 +204,57 @@ export const SERVING: readonly Mistake[] = [
     ["tests/serve/access.test.ts"],
     [["tickets end when the server is started again", "  await tickets.load()\n", ""]],
   ),
+  ...of(
+    "src/serve/child-processes.ts",
+    ["tests/serve/child-processes.test.ts"],
+    [
+      [
+        "a backup that could not be made counts as made",
+        "  if (code !== 0) throw new Error(said.trim())\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/child-processes.ts",
+    ["tests/serve/child-processes.test.ts"],
+    [
+      [
+        "everybody on the machine sees the backups",
+        "{ recursive: true, mode: 0o700 }",
+        "{ recursive: true }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/parts.ts",
+    ["tests/upkeep/size-limit.test.ts"],
+    [["a database that is full is filling, too", "isNear && !isFull", "isNear"]],
+  ),
+  ...of(
+    "src/serve/parts.ts",
+    ["tests/http/output.test.ts"],
+    [["less of the output is kept than was set", "keepOutputKb * 1024", "keepOutputKb * 1000"]],
+  ),
+  ...of(
+    "src/serve/faults.ts",
+    ["tests/bus/engines.test.ts"],
+    [["the log of a degraded server has no details", ', ...(detail !== "" && { detail }) }', " }"]],
+  ),
+  ...of(
+    "src/serve/serve.ts",
+    ["tests/commands/identity.test.ts"],
+    [["an error names a rescued database of an earlier server", ">= performance.timeOrigin", "> 0"]],
+  ),
+  ...of(
+    "src/serve/serve.ts",
+    ["tests/commands/serve.test.ts"],
+    [
+      [
+        "a server that has lost acknowledged updates says nothing",
+        '  if (warning !== undefined) log("warn", warning)\n',
+        "",
+      ],
+    ],
+  ),
 ]

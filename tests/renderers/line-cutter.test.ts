@@ -24,3 +24,11 @@ test.each([
   // Wherever it is cut.
   expect(cut(...`10%${end}20%\n30%\n`)).toEqual(["10%", "> 20%", "30%"])
 })
+
+test("a line that is found behind skipped ones is still known to replace the line before it, or not to", () => {
+  const cutter = new LineCutter()
+  cutter.feed("one\ntwo\rsought\n")
+  expect(cutter.nextWith(/sought/)).toEqual({ text: "sought", isRedrawn: true })
+  cutter.feed("three\rfour\nsought\n")
+  expect(cutter.nextWith(/sought/)).toEqual({ text: "sought", isRedrawn: false })
+})

@@ -4,6 +4,7 @@ import { join } from "node:path"
 
 import { Session } from "../../src/runner/session.ts"
 import { start, temporaryFolder } from "../server.ts"
+import { asked } from "../worker.ts"
 import {
   faultsOf,
   ffmpegProgram,
@@ -295,4 +296,14 @@ describe("an item that is cancelled", () => {
       `track-studio: queue item ${id} was deleted; stop the work; stopping the command\n`,
     )
   })
+})
+
+test("an item that a command adds for itself is not given to a worker that waits", async () => {
+  await using alone = await start()
+  const leave = new AbortController()
+  const given = asked(alone, { wait: 30 }, { signal: leave.signal }).catch(() => null)
+  await using render = studio(alone, ["run", "--song", "7", "--", "true"])
+  expect(await render.ends()).toBe(0)
+  leave.abort()
+  expect(await given).toBeNull()
 })
