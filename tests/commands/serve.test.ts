@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -240,17 +240,3 @@ test.each(["https://studio.example", "studio.example:8080", "studio.example/x", 
     )
   },
 )
-
-test("a server whose database has lost what the last server held says so in its log", async () => {
-  using folder = temporaryFolder()
-  const database = join(folder.path, "queue.db")
-  const killed = await start({ database })
-  await killed.add()
-  await killed.end("SIGKILL")
-  rmSync(`${database}-wal`)
-  await using server = await start({ database })
-  expect(await server.end()).toBe(0)
-  expect(server.log).toMatch(
-    /"warn","msg":"the last server did not close the database, .* what it held is lost/,
-  )
-})

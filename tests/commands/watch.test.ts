@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { PROGRAM, run, start, temporaryFolder, textOf } from "../server.ts"
+import { PROGRAM, start, temporaryFolder, textOf } from "../server.ts"
 
 setDefaultTimeout(30_000)
 
@@ -195,12 +195,6 @@ test("watch waits for a server that is not there yet", async () => {
   await server.put(1, { message: "hello" })
   await watching.until(tells("hello"))
 }, 20_000)
-
-test("watch of an item that does not exist says so, and does not wait for it", async () => {
-  await using server = await start()
-  const { code, stderr } = await run(["watch", "7"], { TRACK_STUDIO_SERVER: server.url })
-  expect([code, stderr]).toEqual([1, expect.stringContaining("queue item 7")])
-})
 
 test("watch ends with exit 0 when it is interrupted or terminated", async () => {
   await using server = await start()

@@ -64,6 +64,10 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await deliveries.cursor()).toBe(later.id)
     await deliveries.add([], 1)
     expect(await deliveries.cursor()).toBe(later.id)
+    // A webhook that is new does not move those that have not examined what came before it.
+    await failing(store)
+    await deliveries.follow([ONE, TWO, `${TWO}/new`])
+    expect(await deliveries.cursor()).toBe(later.id)
   })
 
   test(`${name}: a delivery is due at its time, and not once it is over`, async () => {

@@ -81,15 +81,6 @@ test("a request that is repeated stores nothing twice, one without an offset goe
   expect(await read(work.id, "?after=1254")).toBe("")
 })
 
-test("as much of the output is kept as the setting says, in units of 1,024 bytes", async () => {
-  const work = await attempt(server)
-  await print(work, "first\n")
-  await print(work, `${"x".repeat(64 * 1024 - 3)}\n`)
-  expect(await read(work.id)).toStartWith("first\nx")
-  await print(work, "last\n")
-  expect(await read(work.id)).toStartWith("[")
-})
-
 test("the last of each attempt is kept, and each attempt has its own", async () => {
   const work = await attempt(server, { max_attempts: 3 })
   const line = `${"x".repeat(99)}\n`

@@ -233,7 +233,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/serve/parts.ts",
-    ["tests/http/output.test.ts"],
+    ["tests/http/output-size.test.ts"],
     [["less of the output is kept than was set", "keepOutputKb * 1024", "keepOutputKb * 1000"]],
   ),
   ...of(
@@ -248,7 +248,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/serve/serve.ts",
-    ["tests/commands/serve.test.ts"],
+    ["tests/store/lock.test.ts"],
     [
       [
         "a server that has lost acknowledged updates says nothing",

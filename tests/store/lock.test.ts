@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
-import { temporaryFolder } from "../server.ts"
+import { start, temporaryFolder } from "../server.ts"
 
 /** Opens a database as a server does, and closes it. */
 function opened(database: string): void {
@@ -105,6 +105,14 @@ test("a log of a killed server that is gone or cannot be read is reported at the
   const isLost = `${join(copy, "queue.db-wal")} is gone or cannot be read`
   expect(warning((log) => rmSync(log))).toContain(isLost)
   expect(warning((log) => writeFileSync(log, "no log"))).toContain(isLost)
+  rmSync(copy, { recursive: true })
+  Bun.spawnSync(["cp", "-r", home, copy])
+  rmSync(join(copy, "queue.db-wal"))
+  await using server = await start({ database: join(copy, "queue.db") })
+  expect(await server.end()).toBe(0)
+  expect(server.log).toMatch(
+    /"warn","msg":"the last server did not close the database, .* what it held is lost/,
+  )
   await store.close()
   // SQLite itself removes the log of a database that is closed.
   expect(warning(() => undefined)).toBe("")
