@@ -19,9 +19,11 @@ const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
-/** "progress: 45", as in JSON too, "percentage: 45", "Percentage of rendering done: 45". */
+/** "progress: 45", "percentage: 45", "Percentage of rendering done: 45". */
 const WORD =
-  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?)"? ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,(?! ?"|$)| ?[/%]| (?:out )?of\b)/iu
+  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
+/** In JSON, "percent" is as often that of a load: {"cpu":{"percent":45}}. */
+const IN_JSON = /"progress" ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
 const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
@@ -43,16 +45,19 @@ export const percentagesIn = (text: string): number =>
 export function percentIn(text: string): Percent | undefined {
   const percent = text.includes("%")
     ? (PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value)
-    : (WORD.exec(text) ?? IN_WORDS.exec(text))
+    : (WORD.exec(text) ?? onlyOne([...text.matchAll(IN_JSON)]) ?? IN_WORDS.exec(text))
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
     const isPercentage =
-      value <= 100 && (percent[0].includes("%") || value > 1 || value === 0 || !percent[1]?.includes("."))
-    // "progress: 0.45" may be a fraction as well as a percentage, and "progress: 1.0" then is the end.
+      value <= 100 && (percent[0].includes("%") || value > 1 || value === 0 || IN_WORDS.test(percent[0]))
+    // "progress: 0.45" may be a fraction as well as a percentage, and "progress: 1" then is the end.
     return isPercentage ? namedByBytes(found(text, percent, value / 100), text) : undefined
   }
   return bytesIn(text)
 }
+
+/** Two on one line are of two things. */
+const onlyOne = <T>([one, ...more]: readonly T[]): T | undefined => (more.length === 0 ? one : undefined)
 
 /** A percentage of measured bytes is not progress either: "Storage 60/100 GB (60%)". */
 function namedByBytes(percent: Percent, text: string): Percent {
