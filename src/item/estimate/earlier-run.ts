@@ -3,7 +3,7 @@ import { lineThrough, type Point } from "./line.ts"
 import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
 import { type Habit, type Habits, type Lasted, SAME, type Sizes, sizesOf } from "./step-durations.ts"
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
-import { roughnessOf } from "./uneven-pace.ts"
+import { unevennessOf } from "./uneven-pace.ts"
 
 /** A completed attempt, as it is remembered. */
 export interface Run {
@@ -192,9 +192,9 @@ export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
             },
           ]
     })
-    const roughness = roughnessOf(step, seconds)
+    const { roughness, sudden } = unevennessOf(step, seconds)
     const lines = linesThrough(step)
-    return { step, lines, logOfSize, seconds, roughness, variation: roughness, habit, sizes }
+    return { step, lines, logOfSize, seconds, roughness, sudden, variation: roughness, habit, sizes }
   })
   return { run, parts }
 }

@@ -8,6 +8,8 @@ import { SIGNALS, type StepTrace } from "./trace.ts"
  */
 const MIN_LINE = 4
 const UNSHOWN = 0.25
+/** Where a step was this many times as fast or as slow as on average, it stood still or jumped. */
+const SUDDEN = 8
 /** The places in a step at which two runs are compared, as parts of the step. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
 /** Two runs may be alike by chance. So a run must be compared with at least this many others. */
@@ -15,24 +17,32 @@ const MIN_OTHERS = 2
 /** By how much the distance between two runs is multiplied to compare it with a roughness. */
 const ROUGHNESS_OF_DISTANCE = 4
 
-/** How uneven the pace of a step was that took this many seconds: see `Part`. */
-export function roughnessOf(step: StepTrace, seconds: number): number {
+/** The points of a step's finest line. */
+function finestOf({ lines }: StepTrace): readonly Point[] {
   let finest: readonly Point[] = []
   for (const signal of SIGNALS) {
-    const line = step.lines[signal] ?? []
+    const line = lines[signal] ?? []
     if (line.length > finest.length) finest = line
   }
+  return finest
+}
+
+/** How uneven the pace of a step was that took this many seconds. */
+export function unevennessOf(step: StepTrace, seconds: number): Pick<Part, "roughness" | "sudden"> {
+  const finest = finestOf(step)
   const [from = 0] = finest[0] ?? []
   const [to = 0, end = 0] = finest.at(-1) ?? []
-  if (to <= from || end <= 0 || seconds <= 0) return 0
-  if (finest.length < MIN_LINE) return UNSHOWN
-  let off = 0
+  if (to <= from || end <= 0 || seconds <= 0) return { roughness: 0, sudden: 0 }
+  if (finest.length < MIN_LINE) return { roughness: UNSHOWN, sudden: 0 }
+  let [off, sudden] = [0, 0]
   for (let i = 1; i < finest.length; i += 1) {
     const [v0 = 0, t0 = 0] = finest[i - 1] ?? []
     const [v1 = 0, t1 = 0] = finest[i] ?? []
-    off += Math.abs((v1 - v0) / (to - from) - (t1 - t0) / end)
+    const [way, time] = [(v1 - v0) / (to - from), (t1 - t0) / end]
+    off += Math.abs(way - time)
+    if (Math.max(way, time) > SUDDEN * Math.min(way, time)) sudden += Math.abs(way - time)
   }
-  return ((off / 2) * end) / seconds
+  return { roughness: ((off / 2) * end) / seconds, sudden: off > 0 ? sudden / off : 0 }
 }
 
 /** The part of its time after which a step had reached this part of a line. */

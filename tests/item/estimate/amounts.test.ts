@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import type { Attempt, Told } from "./histories.ts"
+import { attempt } from "./made-attempt.ts"
 import { figuresOf, scored } from "./replay.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
@@ -160,5 +161,18 @@ test("a song is not expected to go as one short trial went, most of whose time w
       ...[trial, song],
       ...[true, true, true, 100],
     ])
+  }
+})
+
+test("a course that is uneven all along is that of the work, however much more there is to do", () => {
+  const parts = [1, 1, 3, 3, 1, 6]
+  const render = (size: number): Attempt =>
+    attempt(1, "render", "box", size / 100, [
+      { name: "Render", seconds: size, counts: "seconds", size, costs: parts },
+    ])
+  const past = [40, 50, 45].map(render)
+  for (const song of [150, 450, 4500]) {
+    const { barMean, barWorst, etaError } = figuresOf([scored(render(song), past)])
+    expect([song, barMean < 1, barWorst < 3, etaError < 5]).toEqual([song, true, true, true])
   }
 })
