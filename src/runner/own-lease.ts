@@ -24,14 +24,17 @@ export interface OwnLeaseOptions {
   readonly unanswered?: number
   /** Prints a line for the user. */
   readonly say: (text: string) => void
-  /** Called before each claim of a lost item, with how many claims then may be carried out without an answer. */
-  readonly onClaiming?: (unanswered: number) => void
+  /**
+   * Called with how many claims of a lost item may have been carried out without an answer: before each claim, which
+   * then counts, and after a claim that has failed.
+   */
+  readonly onUnanswered?: (claims: number) => void
   /** Called when an item was claimed again after its lease was lost; default: nothing. */
   readonly onClaimedAgain?: (claimed: Claimed) => void
 }
 
 /** What notes how claims of a lost item go, so that a next worker can go on with them. */
-export type ClaimNotes = Required<Pick<OwnLeaseOptions, "onClaiming" | "onClaimedAgain">>
+export type ClaimNotes = Required<Pick<OwnLeaseOptions, "onUnanswered" | "onClaimedAgain">>
 
 /** The lease of one item. It is claimed again after it was lost, unless another attempt has begun meanwhile. */
 export class OwnLease {
@@ -66,9 +69,15 @@ export class OwnLease {
   /** The item and its lease. If we hold no lease, the item is claimed, in one try. @throws ServerError */
   hold(): Promise<Held> {
     if (this.#held) return Promise.resolve(this.#held)
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined
-    })
+    this.#taking ??= this.#take()
+      .catch((error: unknown) => {
+        // The item may have been taken over meanwhile, so that our claim was refused.
+        if (this.#held) return this.#held
+        throw error
+      })
+      .finally(() => {
+        this.#taking = undefined
+      })
     return this.#taking
   }
 
@@ -84,6 +93,7 @@ export class OwnLease {
   takeOver({ item, lease }: Claimed): boolean {
     if (this.#last?.id !== item.id || !this.#isOurs(item.attempt)) return false
     this.#attempt = item.attempt
+    this.#unanswered = 0
     this.#held = this.#last = { id: item.id, token: lease.token }
     this.#options.onClaimedAgain?.({ item, lease })
     return true
@@ -108,9 +118,10 @@ export class OwnLease {
   async #again(last: Held): Promise<Held> {
     const { client, worker, leaseS, say } = this.#options
     const { id } = last
-    this.#options.onClaiming?.(this.#unanswered + 1)
+    this.#options.onUnanswered?.(this.#unanswered + 1)
     const claimed = await client.take(id, { worker, lease: leaseS }, last).catch((error: unknown) => {
       if (error instanceof ServerError && isUnreachable(error)) this.#unreachable(error)
+      this.#options.onUnanswered?.(this.#unanswered)
       throw error
     })
     const held = { id, token: claimed.lease.token }

@@ -64,7 +64,7 @@ export class UnreportedLeases {
     return {
       onVerdict: (verdict) => change({ verdict }),
       notes: {
-        onClaiming: (claims) => {
+        onUnanswered: (claims) => {
           if (claims !== current.claims) change({ claims })
         },
         onClaimedAgain: ({ item: { attempt }, lease: { token } }) => change({ token, attempt, claims: 0 }),
@@ -81,6 +81,8 @@ export class UnreportedLeases {
   async inherit(): Promise<void> {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
     for (const lease of adopted) {
+      // Two files list it if an heir was killed while it took it over.
+      if (this.#held.has(lease.token)) continue
       const kept = this.hold(lease)
       this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
     }

@@ -36,7 +36,7 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said))
   const held = kept.hold({ id: 7, token: "first", attempt: 1 })
   const again: unknown = { item: { attempt: 2 }, lease: { token: "second" } }
-  held.notes.onClaiming(1)
+  held.notes.onUnanswered(1)
   held.notes.onClaimedAgain(again as Claimed)
   held.onVerdict({ end: "release" })
   // Its worker is gone, and the next one takes over its leases.
@@ -84,10 +84,123 @@ describe("an earlier result counts although its heir is killed", () => {
     await expect(killed.inherit()).rejects.toBe(silence)
     killed.close()
     const last = new UnreportedLeases(folder.path, SERVER, heir)
-    while (results.length > 0) await last.inherit()
+    for (let look = 0; look < 2; look += 1) await last.inherit()
     last.close()
     expect(reported.at(-1)).toBe("second")
     expect([claims, readdirSync(leasesIn(folder.path))]).toEqual([[], []])
+  })
+})
+
+test("the item of a killed worker is returned and reported once, also if its heir's file lists it, too", async () => {
+  using folder = temporaryFolder()
+  for (let file = 0; file < 2; file += 1) {
+    const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+    killed.hold({ id: 7, token: "seven", attempt: 1 })
+    killed.close()
+  }
+  const [said, released]: string[][] = [[], []]
+  const client: unknown = { release: async ({ token }: Held) => void released?.push(token) }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said ?? []), client: client as Client })
+  await kept.inherit()
+  await kept.inherit()
+  kept.close()
+  expect([released, said?.length]).toEqual([["seven"], 1])
+})
+
+test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path)
+  const said: string[] = []
+  const answers = ["leased", "leased", "illegal_move"]
+  const client: unknown = {
+    complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
+    take: () => Promise.reject(new ServerError(409, "not now", { code: answers.shift() ?? "" })),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+  for (let look = 0; look < 4; look += 1) await kept.inherit()
+  kept.close()
+  expect(answers).toEqual([])
+  expect(said).toEqual(["queue item 7: its earlier result does not count: not now"])
+})
+
+test("an earlier result counts although the answer to the claim, and then to the result, is lost", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path)
+  const said: string[] = []
+  const silence = new ServerError(0, "no answer", { code: "unreachable" })
+  const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
+  const taken = new ServerError(409, "it is processing", { code: "illegal_move" })
+  const claims = [silence, taken, { item: { attempt: 3 }, lease: { token: "second" } }]
+  const results = [lost, silence, undefined]
+  const reported: string[] = []
+  const next = async (answers: unknown[]): Promise<unknown> => {
+    const answer = answers.shift()
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+  const client: unknown = {
+    complete: ({ token }: Held) => (reported.push(token), next(results)),
+    take: () => next(claims),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+  await expect(kept.inherit()).rejects.toBe(silence)
+  await kept.inherit()
+  await expect(kept.inherit()).rejects.toBe(silence)
+  await kept.inherit()
+  kept.close()
+  expect(reported).toEqual(["seven", "second", "second"])
+  expect(said).toEqual(["queue item 7: completed, as its last worker could not report"])
+})
+
+test("a claim that was refused is not remembered as one that may have been carried out", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path)
+  const client: unknown = {
+    complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
+    take: () => Promise.reject(new ServerError(409, "not now", { code: "leased" })),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
+  await kept.inherit()
+  kept.close()
+  expect(leftIn(folder.path)).toMatchObject([{ token: "seven", claims: 0 }])
+})
+
+describe("an item that this worker claims while its earlier result is being reported", () => {
+  test.each([
+    ["is completed by that claim", [], ["seven", "second"], []],
+    ["is given back if another attempt has begun since", [4], ["seven", "second"], ["third"]],
+  ])("%s", async (_what, later, reports, gaveBack) => {
+    using folder = temporaryFolder()
+    leaveCompleted(folder.path)
+    const [reported, released]: [string[], string[]] = [[], []]
+    const silence = new ServerError(0, "no answer", { code: "unreachable" })
+    const claimOf = (attempt: number, token: string): unknown => ({
+      item: { id: 7, attempt },
+      lease: { token },
+    })
+    const claims = [
+      () => Promise.reject(silence),
+      () => {
+        expect(kept.takeOver(claimOf(2, "second") as Claimed)).toBe(true)
+        return Promise.reject(new ServerError(409, "it is processing", { code: "illegal_move" }))
+      },
+      async () => claimOf(later.shift() ?? 0, "third"),
+    ]
+    const client: unknown = {
+      complete: async ({ token }: Held) => {
+        reported.push(token)
+        if (token === "seven" || later.length > 0)
+          throw new ServerError(409, "the lease is lost", { code: "lease_lost" })
+      },
+      take: () => claims.shift()?.(),
+      release: async ({ token }: Held) => void released.push(token),
+    }
+    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
+    await expect(kept.inherit()).rejects.toBe(silence)
+    await kept.inherit()
+    kept.close()
+    expect([reported, released]).toEqual([reports, gaveBack])
+    expect(readdirSync(leasesIn(folder.path))).toEqual([])
   })
 })
 
