@@ -103,7 +103,7 @@ export class Gate {
   }
 
   /** A caller of whom only the address is known, as it is counted. */
-  stranger(from: Credentials["from"]): Caller {
+  unknownCaller(from: Credentials["from"]): Caller {
     const { isLocal, key } = from()
     if (!this.#tokens.existed && isLocal) return this.#everybody
     return nobody(key)

@@ -88,7 +88,7 @@ function sources({ proxies, host, server }: AdmissionOptions) {
 }
 
 /** The senders of requests that no route lets in: the path has no route, or the guard refuses the request. */
-export interface Strangers {
+export interface UnknownSenders {
   /** The sender of a request. Only its address is known. */
   of(request: Request): Caller
   /**
@@ -99,10 +99,10 @@ export interface Strangers {
 }
 
 /** The senders of requests that no route lets in. Without a gate there are no limits for them either. */
-export function strangers(options: AdmissionOptions): Strangers {
+export function unknownSenders(options: AdmissionOptions): UnknownSenders {
   const { gate, limits } = options
   const sourceOf = sources(options)
-  const of = (request: Request): Caller => gate?.stranger(sourceOf(request)) ?? EVERYBODY
+  const of = (request: Request): Caller => gate?.unknownCaller(sourceOf(request)) ?? EVERYBODY
   return { of, count: (request) => limits?.ask(of(request), "") }
 }
 

@@ -16,7 +16,7 @@ import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/server.ts"
-import { admission, Owners, strangers } from "./access.ts"
+import { admission, Owners, unknownSenders } from "./access.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
@@ -164,7 +164,7 @@ export function createApp(parts: AppParts) {
   const server = () => app.server
   const admissionOptions = { ...parts, turns, proxies, refusals, refused, server }
   const access = admission(admissionOptions)
-  const unknown = strangers(admissionOptions)
+  const senders = unknownSenders(admissionOptions)
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts, owners)
@@ -173,8 +173,8 @@ export function createApp(parts: AppParts) {
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
     .use(sharedTickets(parts.tickets))
     .use(crossOrigin(parts.corsOrigins))
-    .use(guard(parts, () => app.routes, refusals, refused, unknown.count))
-    .use(errors({ ...parts, routes: () => app.routes, refusals, counts, access, strangers: unknown }))
+    .use(guard(parts, () => app.routes, refusals, refused, senders.count))
+    .use(errors({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {

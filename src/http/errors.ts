@@ -7,7 +7,7 @@ import { lost } from "../item/lease.ts"
 import { safeJson } from "../text.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Admission, Strangers } from "./access.ts"
+import type { Admission, UnknownSenders } from "./access.ts"
 import { busy, isEventSource } from "./busy-event-source.ts"
 import { invalid } from "./invalid-input.ts"
 import type { Limits } from "./limits.ts"
@@ -113,16 +113,19 @@ export interface ErrorsOptions {
   /** Lets callers in. */
   readonly access: Admission
   /** The senders of requests that no route lets in. */
-  readonly strangers: Strangers
+  readonly senders: UnknownSenders
   /** Counts leases that no item has, and says how long refusals wait; absent if there is no limit. */
   readonly limits?: Limits
 }
 
-/** Counts a request to a path without a route, too. `code` is the framework's own code. */
-function counted(code: unknown, error: AppError, request: Request, strangers: Strangers): AppError {
+/**
+ * Counts a request to a path without a route against its sender's limit. Returns what is to be answered: `error`, or
+ * `too_many_requests` if the limit is reached. `code` is the framework's own code.
+ */
+function counted(code: unknown, error: AppError, request: Request, senders: UnknownSenders): AppError {
   if (code !== "NOT_FOUND") return error
   try {
-    strangers.count(request)
+    senders.count(request)
     return error
   } catch (tooMany) {
     if (tooMany instanceof AppError) return tooMany
@@ -135,20 +138,20 @@ function counted(code: unknown, error: AppError, request: Request, strangers: St
  * AppError is passed to `onError`, and its text is not in the answer.
  */
 export function errors(options: ErrorsOptions) {
-  const { onError, routes, refusals, counts, access, strangers, limits } = options
+  const { onError, routes, refusals, counts, access, senders, limits } = options
   const handled = new Elysia({ name: "errors" }).use(access)
   // As in `admission`, this names what it needs. Otherwise the framework would prepare everything for every
   // request.
   return handled.onError(
     { as: "global" },
     async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
-      const refusal = counted(code, asAppError(code, error, request, routes()), request, strangers)
+      const refusal = counted(code, asAppError(code, error, request, routes()), request, senders)
       const found = withoutItems(refusal, { request, query, params, caller })
       if (found.code === "lease_lost") limits?.chargeLost(caller)
       const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
       if (known.code === "too_many_requests" && limits) {
         // If a route did not let the sender in, only its address is known.
-        await Bun.sleep(limits.restMs(caller === EVERYBODY ? strangers.of(request) : caller))
+        await Bun.sleep(limits.restMs(caller === EVERYBODY ? senders.of(request) : caller))
       }
       const requestId = crypto.randomUUID()
       if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)

@@ -104,7 +104,7 @@ const FEW = "the server has almost no file descriptors left; try again in a few 
  * Runs before all routes. It refuses requests from pages of other sites, and requests that can be understood
  * in two ways. A refused request that has a lease or a token goes on for now, and its refusal is put into
  * `refusals`: the refusal holds if the lease or the token is invalid. `count` counts a request that is refused at
- * once, because no route will.
+ * once, because it reaches no route that would count it.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`,
  * `unavailable` if few descriptors are left
  */

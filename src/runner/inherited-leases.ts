@@ -27,9 +27,9 @@ export class InheritedLease {
   constructor(heir: HeirOptions, kept: KeptLease, notes: ClaimNotes) {
     this.#heir = heir
     this.#kept = kept
-    const { id, token, attempt, claims = 0 } = kept
+    const { id, token, attempt, unanswered = 0 } = kept
     const of = { ...heir, attempt: () => attempt, isOursAfterRetry: false, say: () => undefined }
-    this.#lease = new OwnLease({ ...of, ...notes, unanswered: claims }, async () => ({ id, token }))
+    this.#lease = new OwnLease({ ...of, ...notes, unanswered }, async () => ({ id, token }))
   }
 
   /**

@@ -42,7 +42,7 @@ export const KeptLease = Type.Object({
    * How many claims by which the item was to be taken again may have been carried out, though no answer to them was
    * read; default 0.
    */
-  claims: Type.Optional(Type.Integer({ minimum: 0 })),
+  unanswered: Type.Optional(Type.Integer({ minimum: 0 })),
   /**
    * The lease is kept for the next step of its item until this time, in epoch milliseconds; absent if it is
    * not kept.

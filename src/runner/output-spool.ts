@@ -8,7 +8,7 @@ import { UnreadOutput } from "../renderers/unread-output.ts"
  */
 const SPOOL_BYTES = 256 * 1024
 
-/** Bytes that only draw over a line are taken in with what follows, but no more than this many. */
+/** Text that only draws over a line is gathered together with what follows, but at the latest after this many bytes. */
 const MOST_DRAWN_BYTES = 4096
 
 const NEW_LINE = 0x0a
@@ -42,17 +42,17 @@ export class OutputSpool {
   #parts: Part[] = []
   #size = 0
   #end = 0
-  /** How many bytes were added since the last time, while all of them only draw over a line. */
-  #drawnBytes = 0
+  /** How many bytes were added since they were last gathered. */
+  #newBytes = 0
 
   /**
-   * Adds what was printed on an output, 1 or 2. It costs nothing, however much is printed. Returns whether it must be
-   * taken in soon: a line that is only being drawn over, as a program does that shows its progress, has not ended.
+   * Adds what was printed on an output, 1 or 2. It costs nothing, however much is printed. Returns whether it
+   * should be gathered soon. Text that only draws over a line, as a progress bar does, can wait: the line has not ended.
    */
   push(bytes: Uint8Array, output: number): boolean {
     this.#recent.push({ output, bytes })
-    this.#drawnBytes += bytes.length
-    if (this.#drawnBytes > MOST_DRAWN_BYTES) return true
+    this.#newBytes += bytes.length
+    if (this.#newBytes > MOST_DRAWN_BYTES) return true
     return bytes.includes(NEW_LINE) || !bytes.includes(RETURN)
   }
 
@@ -66,7 +66,7 @@ export class OutputSpool {
    * since. Returns whether a line is left for the next time, even if nothing is printed until then.
    */
   gather(): boolean {
-    this.#drawnBytes = 0
+    this.#newBytes = 0
     const { dropped, chunks } = this.#recent.take()
     if (dropped > 0) this.#lose(dropped)
     for (const lines of this.#lines.values()) lines.isHeard = false

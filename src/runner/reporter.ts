@@ -30,8 +30,8 @@ const olderOf = (report: Report): Report =>
   Object.fromEntries(OLDER_KEYS.flatMap((key) => (key in report ? [[key, report[key]]] : [])))
 
 /**
- * Waits until a time of `performance.now()`, or until the signal aborts. A loop rests like this once it has something
- * to send, not after it has sent: a rest over which nothing comes would only wake the process.
+ * Waits until a time of `performance.now()`, or until the signal aborts. A loop calls this when it has something to
+ * send again, not directly after it has sent: then a process that has nothing to send sleeps on.
  */
 async function pauseUntil(untilMs: number, signal: AbortSignal): Promise<void> {
   const restMs = untilMs - performance.now()

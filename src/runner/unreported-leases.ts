@@ -64,10 +64,11 @@ export class UnreportedLeases {
     return {
       onVerdict: (verdict) => change({ verdict }),
       notes: {
-        onUnanswered: (claims) => {
-          if (claims !== current.claims) change({ claims })
+        onUnanswered: (unanswered) => {
+          if (unanswered !== current.unanswered) change({ unanswered })
         },
-        onClaimedAgain: ({ item: { attempt }, lease: { token } }) => change({ token, attempt, claims: 0 }),
+        onClaimedAgain: ({ item: { attempt }, lease: { token } }) =>
+          change({ token, attempt, unanswered: 0 }),
       },
       end: () => this.#remove(current.token),
     }

@@ -193,7 +193,7 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Adds a seat, until `leave` or until `signal`, if there is one, aborts. The promise, if there is one, resolves once the
+   * Adds a seat, until `leave`, or until `signal` aborts, if it is given. If a promise is returned, it resolves once the
    * broadcaster follows the history: an update that is stored later wakes the seat. If the history cannot be
    * read it rejects, and the seat must be given up.
    * @throws AppError `unavailable` (rejects)

@@ -16,7 +16,7 @@ function charging(some: Partial<Record<keyof AppParts, unknown>>, perSecond = 10
   })
   const charge = spyOn(limits, "charge")
   const caller = { role: "admin", token: undefined, client: "someone", ended: undefined, item }
-  const gate: unknown = { caller: () => caller, stranger: () => caller }
+  const gate: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const parts: unknown = { ...known, gate: gate as Gate, limits, ...some }
   const app = createApp(parts as AppParts)

@@ -42,7 +42,7 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   // Its worker is gone, and the next one takes over its leases.
   kept.close()
   expect(leftIn(folder.path)).toEqual([
-    { id: 7, token: "second", attempt: 2, claims: 0, verdict: { end: "release" } },
+    { id: 7, token: "second", attempt: 2, unanswered: 0, verdict: { end: "release" } },
   ])
   expect(said).toEqual([])
 })

@@ -61,11 +61,11 @@ export interface Experience {
 
 /** How far two runs of one worker usually are from each other; the natural logarithm of the ratio. */
 const USUAL_APART = 0.25
-/** If a worker is this many times as far from the others as its own runs are from each other, it is another machine. */
+/** If a worker is this many times as far from the others as its own runs are from each other, the difference is clear. */
 const CLEAR = 2
 /** Two runs are half as near as two equal ones if their times differ this much; the natural logarithm of the ratio. */
 const ODD = 0.4
-/** The power of what a run counts if fewer others are near it. With 1, two suspended runs of eight spoil the estimate. */
+/** How much less a run counts if few others are near it: an exponent. With 1, two suspended runs of eight spoil the estimate. */
 const ALONE = 1.5
 /**
  * The usual error of an estimate when little is known of a kind. The second value is added in proportion to
@@ -143,7 +143,7 @@ function spreadOf(earlierRuns: readonly EarlierRun[]): number {
 
 /**
  * By worker: how slow it is beside the others. One run counts for a quarter of the difference that it shows, many runs
- * for half of it; so do few runs if the difference is clear. Between two workers, both halves count.
+ * for half of it; so do few runs if the difference is clear. The other half is the other worker's.
  */
 function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
   const seen = new Map<string, number[]>()

@@ -5,7 +5,7 @@ import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access
 import type { PostgresConnections } from "./connections.ts"
 import { tickets, tokens } from "./schema.ts"
 
-/** Repeated ($3) with the same time ($2), because its answer was lost, it answers the same. */
+/** If it is repeated ($3) because its answer was lost, it has the same time ($2), and its answer is the same. */
 const REVOKE = `WITH revoked AS (
   UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND (revoked_at IS NULL OR ($3 AND revoked_at = $2)) RETURNING id),
 gone AS (DELETE FROM tickets WHERE token_id = $1)

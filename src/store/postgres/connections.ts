@@ -213,7 +213,7 @@ export const unable = (error: unknown): AppError =>
 const unreachable = (error: unknown): AppError =>
   new AppError("unavailable", "the database cannot be reached now", { cause: new StatementError(error) })
 
-/** An error of work of which it is known that it has changed nothing; if it is an AppError, its message says so. */
+/** The error of work that has certainly changed nothing: if it is `unavailable`, its message says so. */
 export const withoutChange = (error: unknown): unknown =>
   error instanceof AppError && error.code === "unavailable"
     ? new AppError("unavailable", `${error.message}; nothing was changed`, { cause: error.cause })

@@ -161,7 +161,7 @@ export class SqliteUpkeep implements Upkeep {
       removed += ids.length + this.#removeOutput(id, limit - removed - ids.length)
       if (removed < limit) checked += this.#setThinned(id, upTo)
     }
-    // Most items have nothing to remove. To check them is work, too: the items after them come next.
+    // Most items have nothing to remove. Checking them is work, too: after 0 the caller would check no further items.
     return removed + checked
   }
 
