@@ -38,10 +38,7 @@ export const KeptLease = Type.Object({
   mark: Type.Optional(Type.String({ pattern: MARK.source })),
   /** How the attempt ended; absent while it goes on. */
   verdict: Type.Optional(Verdict),
-  /**
-   * How many claims by which the item was to be taken again may have been carried out, though no answer to them was
-   * read; default 0.
-   */
+  /** How many claims may have taken the item again, though their answers were not read; default 0. */
   unanswered: Type.Optional(Type.Integer({ minimum: 0 })),
   /**
    * The lease is kept for the next step of its item until this time, in epoch milliseconds; absent if it is

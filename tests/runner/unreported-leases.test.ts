@@ -162,7 +162,7 @@ test("a claim that was refused is not remembered as one that may have been carri
   const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
   await kept.inherit()
   kept.close()
-  expect(leftIn(folder.path)).toMatchObject([{ token: "seven", claims: 0 }])
+  expect(leftIn(folder.path)).toMatchObject([{ token: "seven", unanswered: 0 }])
 })
 
 describe("an item that this worker claims while its earlier result is being reported", () => {
