@@ -203,18 +203,13 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
       this.#passage = new HistoryReader(this, this.#shared).opening(item)
       return "read"
     }
-    const frames = openWith(opening, this, this.#shared)
-    const { format } = this.request
-    this.#count(frames)
-    return (this.wanted || this.beat ? format.encode(frames) : format.shared(frames)) ?? "read"
+    return this.#sharedChunk(openWith(opening, this, this.#shared)) ?? "read"
   }
 
   /** Sends `live`: everything up to the cursor was sent. */
   #live(): Chunk | "read" {
     this.liveAt = undefined
-    const frames = liveAfter(this.cursor, this, this.#shared)
-    this.#count(frames)
-    return this.request.format.encode(frames) ?? "read"
+    return this.#encoded(liveAfter(this.cursor, this, this.#shared)) ?? "read"
   }
 
   /** Says that the queue was paused, or resumed. */
@@ -261,14 +256,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     const piece = await this.#passage.next()
     this.#isReading = false
     if (piece.done) this.#passage = undefined
-    else this.#ready = this.#readChunk(piece.value)
-  }
-
-  /** A page is the same list for all streams that want everything in it. */
-  #readChunk(frames: readonly Frame[]): Chunk | undefined {
-    const { format } = this.request
-    this.#count(frames)
-    return this.wanted || this.beat ? format.encode(frames) : format.shared(frames)
+    else this.#ready = this.#sharedChunk(piece.value)
   }
 
   #keepAlive(): void {
@@ -309,6 +297,13 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   #encoded(frames: readonly Frame[]): Chunk | undefined {
     this.#count(frames)
     return this.request.format.encode(frames)
+  }
+
+  /** Streams that want everything get the same list of an opening or a page, and so share its bytes. */
+  #sharedChunk(frames: readonly Frame[]): Chunk | undefined {
+    if (this.wanted || this.beat) return this.#encoded(frames)
+    this.#count(frames)
+    return this.request.format.shared(frames)
   }
 
   #count({ length }: readonly Frame[]): void {
