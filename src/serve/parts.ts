@@ -27,8 +27,7 @@ import { Broadcaster } from "../stream/broadcaster.ts"
 import { StreamMetrics } from "../stream/stream-metrics.ts"
 import { Streams } from "../stream/streams.ts"
 import { Fleet } from "../upkeep/fleet.ts"
-import { Retention } from "../upkeep/retention.ts"
-import { SizeLimit } from "../upkeep/size-limit.ts"
+import type { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
 import type { Access } from "./access.ts"
@@ -39,6 +38,7 @@ import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
 import { reachedAt } from "./reached-at.ts"
+import { retentionOf, sizeLimitOf } from "./retention-and-size-limit.ts"
 import { roomForStreams } from "./room-for-streams.ts"
 
 /** Several servers may look for work in one database. Each of them looks at most 20 times a second. */
@@ -110,41 +110,6 @@ const limitsOf = (config: Config, { metrics, shared }: Pick<Surroundings, "metri
     held: config.heldPerClient,
     steadyMs,
   })
-
-function retentionOf(
-  { retainUpdates, retainPerItem, retainItems }: Config,
-  store: Store,
-  bus: Bus,
-): Retention {
-  return new Retention(store.upkeep, store, bus, {
-    updatesMs: retainUpdates,
-    perItem: retainPerItem,
-    itemsMs: retainItems,
-    now: store.clock.now,
-    awayMs: () => store.outages.lastMs,
-    sleep: Bun.sleep,
-    onError: logged("old updates could not be removed"),
-  })
-}
-
-function spaceOf(
-  { maxDatabaseMb }: Config,
-  store: Store,
-  bus: Bus,
-  { room, reasons }: { readonly room: DatabaseRoom; readonly reasons: Reasons },
-): SizeLimit {
-  return new SizeLimit(store.upkeep, store, bus, {
-    mostBytes: maxDatabaseMb * 1e6,
-    now: store.clock.now,
-    sleep: Bun.sleep,
-    onLook(isNear, isFull) {
-      room.isFull = isFull
-      reasons.set("database_filling", isNear && !isFull)
-      reasons.set("database_full", isFull)
-    },
-    onError: logged("the size of the database could not be checked"),
-  })
-}
 
 function broadcasterOf(
   { keepaliveMs }: Config,
@@ -332,7 +297,7 @@ function servicesOf(
     onRescued: rescuesIn(metrics),
     onError: logged("leases and stalled items could not be checked"),
   })
-  const space = spaceOf(config, store, bus, { room, reasons })
+  const space = sizeLimitOf(config, store, bus, { room, reasons })
   const backups = backupsOf(config, store, reasons)
   const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0

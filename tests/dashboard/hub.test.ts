@@ -374,6 +374,16 @@ test("the server is asked how far it is as soon as the stream is live again", as
   expect(calls.length).toBe(before + 1)
 })
 
+test("a tab can have the next attempt made now", async () => {
+  await using page = await opened()
+  const { calls } = spyOn(server, "watch").mock
+  await far.cut()
+  const before = calls.length
+  page.hub.receive("tab", { type: "retry" })
+  await settled()
+  expect(calls.length).toBe(before + 1)
+})
+
 test("a tab that says hello gets everything, and the other tabs nothing of it", async () => {
   far = new Far()
   const heard: (string | undefined)[] = []

@@ -1,6 +1,8 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
-import { PeriodicQuestion } from "../../src/dashboard/live/periodic-questions.ts"
+import { askStarts, PeriodicQuestion } from "../../src/dashboard/live/periodic-questions.ts"
+import { server } from "../../src/dashboard/live/server.ts"
+import { NO_FORECAST, type PageForecast } from "../../src/dashboard/model/start-forecast.ts"
 
 test("a value that changes all the time is still requested once a second", async () => {
   Object.assign(globalThis, { document: { hidden: false } })
@@ -49,4 +51,18 @@ test("a request whose answer is on its way is not repeated, and a missing answer
   waiting[2]?.(true)
   await Bun.sleep(100)
   expect(waiting).toHaveLength(3)
+})
+
+test("a forecast is in times of the server's clock, and there is none without an answer", async () => {
+  Object.assign(globalThis, { document: { hidden: false } })
+  using forecast = spyOn(server, "forecast")
+  const foreseen = (): Promise<PageForecast> => new Promise((resolve) => askStarts(() => 5000, resolve))
+  const start = { id: 7, starts_in_seconds: 2, starts_low_seconds: 1, starts_high_seconds: 3 }
+  forecast.mockResolvedValueOnce({ forecast: [start], done_in_seconds: 10, workers: 1 })
+  const starts = new Map([[7, { aboutMs: 7000, lowMs: 6000, highMs: 8000 }]])
+  expect(await foreseen()).toEqual({ starts, doneMs: 15_000 })
+  forecast.mockResolvedValueOnce({ forecast: [], done_in_seconds: null, workers: 0 })
+  expect(await foreseen()).toEqual(NO_FORECAST)
+  forecast.mockRejectedValueOnce(new Error("no answer"))
+  expect(await foreseen()).toBe(NO_FORECAST)
 })

@@ -120,6 +120,20 @@ test("a report on an item that was not found is no reason to ask again, but a ne
   search.end()
 })
 
+test("results of another history are not shown while the new ones are asked for", async () => {
+  items = many(3, "queued", 1)
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  expect(search.state.items.size).toBe(3)
+  items = many(1, "queued", 1)
+  search.forget()
+  expect(search.state.items.size).toBe(0)
+  jest.advanceTimersByTime(1000)
+  await settled()
+  expect(search.state.items.size).toBe(1)
+  search.end()
+})
+
 test("a search in a tab that is hidden, or that has ended, asks for nothing", async () => {
   const search = new Search(EVERYTHING, () => undefined)
   await settled()

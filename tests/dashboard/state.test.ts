@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import { talliesOf } from "../../src/dashboard/model/counts.ts"
 import { isCut, totalsOf } from "../../src/dashboard/model/lists.ts"
-import { EVERYTHING, isWanted, type Which } from "../../src/dashboard/model/query.ts"
+import { EVERYTHING, isWanted, queryIn, searchOf, type Which } from "../../src/dashboard/model/query.ts"
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
 import { item, time, update } from "./items.ts"
 
@@ -32,10 +32,14 @@ describe("the state of a tab", () => {
 
   test("knows when an item started and ended, through a retry", () => {
     const state = stateOf(item())
-    state.apply([update(2), update(3, { progress: 50 }), update(4, { status: "failed", outcome: "failed" })])
+    state.apply([
+      update(2, { worker: "gpu-1" }),
+      update(3, { progress: 50 }),
+      update(4, { status: "failed", outcome: "failed" }),
+    ])
     expect(state.items.get(1)).toMatchObject({ started_at: time(2), completed_at: time(4) })
     state.apply([update(5, { status: "queued", attempt: 0 })])
-    expect(state.items.get(1)).toMatchObject({ status: "queued", completed_at: null, attempt: 0 })
+    expect(state.items.get(1)).toMatchObject({ status: "queued", completed_at: null, attempt: 0, worker: "" })
     state.apply([update(6, { attempt: 1 })])
     expect(state.items.get(1)).toMatchObject({ started_at: time(6), completed_at: null })
   })
@@ -142,6 +146,13 @@ test('the filter "failed" shows lost items but no cancelled ones, and "all" show
   expect(wanted("running")).toEqual([])
 })
 
+test("the address of a query leads back to it, and that of everything has no query", () => {
+  expect(searchOf(EVERYTHING)).toBe("")
+  expect(searchOf({ text: "a & b", which: "failed" })).toBe("?q=a+%26+b&status=failed")
+  expect(queryIn("?q=+a+%26+b+&status=failed")).toEqual({ text: "a & b", which: "failed" })
+  expect(queryIn("?status=stalled")).toEqual(EVERYTHING)
+})
+
 describe("the figures", () => {
   test("count items that failed or lost their worker as failed, and cancelled items as cancelled", () => {
     const since = { since: time(0), completed: 0, failed: 0, cancelled: 0, lost: 0 }
@@ -196,6 +207,15 @@ describe("the figures", () => {
     const anHour = { ends: { ...ends, finished: ended(61, "failed") } }
     expect(talliesOf(lists, nowMs, anHour)).toMatchObject({ completed: 1, failed: 1 })
     expect(talliesOf(lists, nowMs, anHour).hour).toHaveLength(12)
+  })
+
+  test("the mean progress is that of the running items alone", () => {
+    const running = [
+      item({ status: "processing", progress: 20 }),
+      item({ status: "processing", progress: 60 }),
+    ]
+    expect(talliesOf({ running, waiting: [item(), item()], finished: [] }, nowMs).done).toBe(40)
+    expect(talliesOf({ running: [], waiting: [item()], finished: [] }, nowMs).done).toBe(0)
   })
 
   test("a clock that is ahead of ours does not lose what has just ended", () => {

@@ -105,6 +105,8 @@ describe("words", () => {
     expect(nameOf({ title: " ", song_id: 9 })).toBe("Song 9")
     expect(line("a\n\tb\u2028c")).toBe("a b c")
     expect(line("x".repeat(16_000)).length).toBeLessThan(500)
+    expect(line("x".repeat(16_000))).toEndWith("x…")
+    expect(line("a\u202eb")).toBe("a\ufffdb")
   })
 
   test("a count is named once, and not when the item is done", () => {

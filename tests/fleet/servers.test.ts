@@ -26,7 +26,10 @@ describe.skipIf(program === null)(
       const leave = new AbortController()
       const { signal } = leave
       const [own, other] = await Promise.all(
-        [one, two].map(({ url }) => fetch(`${url}/api/v1/progress/stream?format=ndjson`, { signal })),
+        // One is of an item that will be added: it counts like a stream of everything.
+        [`${one.url}/api/v1/progress/stream/1`, `${two.url}/api/v1/progress/stream`].map((url) =>
+          fetch(`${url}?format=ndjson`, { signal }),
+        ),
       )
       // NOTIFY brings the update, long before a server would look for it by itself.
       const reader = other?.body?.getReader()

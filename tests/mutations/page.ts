@@ -296,4 +296,81 @@ export const PAGE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/model/query.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      ["the address of everything has a query", 'if (which !== "all") query', "query"],
+      [
+        "spaces around the words of an address are searched for",
+        '(query.get("q") ?? "").trim()',
+        'query.get("q") ?? ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/counts.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "the mean progress counts items that wait",
+        "sum / running.length",
+        "sum / Math.max(1, running.length + waiting.length)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/state.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "an item that waits again shows its former worker",
+        'worker: update.worker ?? ""',
+        "worker: update.worker ?? item.worker",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/wording.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [
+      [
+        "a long text is cut without a sign",
+        "`${text.slice(0, LONGEST_LINE)}…`",
+        "text.slice(0, LONGEST_LINE)",
+      ],
+      [
+        "a title can turn the text around it",
+        "plain(text.length > LONGEST_LINE",
+        "(text.length > LONGEST_LINE",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [
+      [
+        "the button to try again does nothing",
+        "        this.#link.retry()\n        return",
+        "        return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/search.ts",
+    ["tests/dashboard/search.test.ts"],
+    [
+      [
+        "results of another history stay until there are new ones",
+        "  forget(): void {\n    this.state.replace([])\n",
+        "  forget(): void {\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/periodic-questions.ts",
+    ["tests/dashboard/periodic-questions.test.ts"],
+    [["a forecast stays though there is no answer", "() => onForeseen(NO_FORECAST)", "() => undefined"]],
+  ),
 ]

@@ -391,4 +391,9 @@ export const POSTGRES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    ["tests/store/postgres/connections.test.ts"],
+    [["a server that stops waits for its database", "this.#isDraining || performance", "performance"]],
+  ),
 ]

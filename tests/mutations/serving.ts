@@ -227,7 +227,7 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/parts.ts",
+    "src/serve/retention-and-size-limit.ts",
     ["tests/upkeep/size-limit.test.ts"],
     [["a database that is full is filling, too", "isNear && !isFull", "isNear"]],
   ),
@@ -253,6 +253,44 @@ export const SERVING: readonly Mistake[] = [
       [
         "a server that has lost acknowledged updates says nothing",
         '  if (warning !== undefined) log("warn", warning)\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/retention-and-size-limit.ts",
+    ["tests/serve/retention-and-size-limit.test.ts"],
+    [
+      [
+        "updates do not grow old while no server runs",
+        "awayMs: () => store.outages.lastMs",
+        "awayMs: () => 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/child-processes.ts",
+    ["tests/serve/child-processes.test.ts"],
+    [["backups are made though they are off", " || backupEvery === 0) return []", ") return []"]],
+  ),
+  ...of(
+    "src/serve/parts.ts",
+    ["tests/webhooks/webhooks.test.ts"],
+    [
+      [
+        "a delivery that was given up is not in the log",
+        'errors.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice })',
+        "undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/serve/serve.ts",
+    ["tests/commands/token.test.ts"],
+    [
+      [
+        "nobody learns where the first token is",
+        '    if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })\n',
         "",
       ],
     ],

@@ -20,5 +20,8 @@ test("a backup that another process could not make is a failure, and the folder 
   await expect(turn).rejects.toThrow("outside of the test runner")
   expect(reasons.current).toEqual(["backup_failed"])
   expect(statSync(backupDir).mode & 0o777).toBe(0o700)
+  // A folder alone makes no backups once they are off.
+  const off = config({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
+  expect(backupsOf(off, store, reasons)).toEqual([])
   await store.close()
 })

@@ -293,6 +293,12 @@ test("a receiver that is gone for good is asked no more, and one that is busy wh
   ])
   const [first, , again] = receiver.told
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(2900)
+  const line = server.log.split("\n").find((one) => one.includes("a delivery to a webhook was given up"))
+  expect(JSON.parse(line ?? "{}")).toMatchObject({
+    level: "warn",
+    delivery: deliveries[0]?.id,
+    notice: "failed",
+  })
 }, 20_000)
 
 test("a receiver may name the time at which it is asked again as a date, and the log counts when it fails again", async () => {

@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { SQL } from "bun"
 
+import { reasonOf } from "../../../src/errors.ts"
 import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 
 const READS = 50
@@ -51,6 +52,15 @@ test("while the server is away one probe asks for it, however many reads wait", 
     }
   }
   expect(await askedBy((sql) => () => again(sql))).toBeGreaterThan(3 * READS)
+})
+
+test("once it drains, nothing waits for a server that is away", async () => {
+  const { state, sql } = pool()
+  const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })
+  link.drain()
+  const startedMs = performance.now()
+  expect(await link.run("SELECT 1 AS n").catch(reasonOf)).toBe("the database cannot be reached now")
+  expect([state.asked, performance.now() - startedMs < 1000]).toEqual([1, true])
 })
 
 test("a connection to a server that stays a standby is left: the name may lead to another one by now", async () => {
