@@ -26,6 +26,7 @@ class Waiting {
 /** What the runtime's WebSocket has in addition to a browser's, whose types are used in these tests. */
 interface RuntimeWebSocket extends WebSocket {
   ping(): void
+  pong(): void
 }
 const RuntimeWebSocket = WebSocket as unknown as new (
   url: string,
@@ -100,6 +101,11 @@ export class WebSocketReader {
 
   ping(): void {
     this.#socket.ping()
+  }
+
+  /** Sends the answer to a ping, although none has come. */
+  pong(): void {
+    this.#socket.pong()
   }
 
   leave(): void {

@@ -40,6 +40,13 @@ export const WEBSOCKET = {
 /** A peer that answers no ping is cut within a minute. */
 const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 
+/**
+ * The most pings and pongs of one peer in a second. An honest peer sends one each few seconds, and the few that a stall
+ * on the way has held back at once. They do not count against the limits of the client: then a busy client would lose
+ * its sockets.
+ */
+const MOST_PINGS_A_SECOND = 100
+
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
@@ -101,6 +108,9 @@ class ProgressSocket implements Peer {
   readonly #asker: Asker
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
+  /** How many pings and pongs have come since `#pingsSinceMs`, which is less than a second ago. */
+  #pings = 0
+  #pingsSinceMs = 0
 
   /** `stream` is null if nothing can ever follow. `over` is aborted when the peer is gone. */
   constructor(
@@ -132,14 +142,21 @@ class ProgressSocket implements Peer {
     this.#ws?.terminate()
   }
 
-  /** A ping has come. */
-  ping(): void {
+  /** A ping has come. The runtime answers it. */
+  ping(ws: Bun.ServerWebSocket<ProgressSocket>): void {
     this.#silentPeers.heard(this)
+    const nowMs = performance.now()
+    if (nowMs - this.#pingsSinceMs >= 1000) {
+      this.#pingsSinceMs = nowMs
+      this.#pings = 0
+    }
+    this.#pings += 1
+    if (this.#pings > MOST_PINGS_A_SECOND) ws.close(UNACCEPTABLE, "too many pings")
   }
 
   /** The answer to a ping has come. */
-  pong(): void {
-    this.#silentPeers.heard(this)
+  pong(ws: Bun.ServerWebSocket<ProgressSocket>): void {
+    this.ping(ws)
   }
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
@@ -219,7 +236,7 @@ interface Upgrading {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, or the token has ended, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages or pings, or the token has ended, 1011 the stream broke off.'
 
 /** The parts that all routes of WebSockets share. */
 const UPGRADE = {

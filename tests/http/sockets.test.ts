@@ -252,6 +252,19 @@ test("a ping is answered, an idle socket gets keepalives, and both kinds are cou
   await server.connectedClients(0)
 })
 
+test("a peer that sends very many pings or pongs is disconnected, and one that sends many at once is not", async () => {
+  await using server = await start()
+  const one = await WebSocketReader.open(server.url, WS)
+  for (let i = 0; i < 100; i += 1) one.ping()
+  await one.until(({ pongs }) => pongs === 100)
+  for (let i = 0; i < 1000; i += 1) one.ping()
+  expect(await one.closed).toEqual({ code: 1008, reason: "too many pings" })
+  const other = await WebSocketReader.open(server.url, WS)
+  for (let i = 0; i < 1000; i += 1) other.pong()
+  expect(await other.closed).toEqual({ code: 1008, reason: "too many pings" })
+  await server.connectedClients(0)
+})
+
 test("SIGTERM sends shutdown and closes with 1001, even if a socket stalls", async () => {
   await using server = await start()
   const id = await server.add()
