@@ -59,8 +59,9 @@ function parsed(bytes: Uint8Array): unknown {
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false
   if (levels === 0) return true
-  // This is a loop because the engine takes long to compile a function that calls itself.
-  for (const inner of Object.values(value)) {
+  // This is a loop because the engine takes long to compile a function that calls itself. To list the values of a long
+  // array takes longer than to parse it.
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
     if (typeof inner === "object" && inner !== null && isDeeper(inner, levels - 1)) return true
   }
   return false

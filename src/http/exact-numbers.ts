@@ -14,8 +14,14 @@ function normal(text: string): string {
   return `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
 }
 
+/** A number with at most 15 digits is kept exactly, also with an exponent, unless that is extreme. */
+const isShort = (source: string, value: number): boolean =>
+  source.length <= 15 && Math.abs(value) > 1e-300 && Math.abs(value) < 1e300
+
 const isExact = (source: string, value: number): boolean =>
-  Number.isFinite(value) && normal(source) === normal(String(value))
+  !SUSPICIOUS.test(source) ||
+  isShort(source, value) ||
+  (Number.isFinite(value) && normal(source) === normal(String(value)))
 
 /** A sentence about the first inexact number inside a value, with its path; undefined if there is none. */
 function pathTo(found: ReadonlyMap<unknown, Inexact>, value: unknown, path: string): string | undefined {
@@ -54,6 +60,7 @@ export function inexactMetadata(text: string): string | undefined {
       return value
     },
   )
+  if (found.size === 0) return undefined
   const metadata = typeof parsed === "object" && parsed !== null && "metadata" in parsed && parsed.metadata
   return pathTo(found, metadata, "metadata")
 }

@@ -19,6 +19,7 @@ const LOST = [
   ["9007199254740993", "metadata.n"],
   ["0.12345678901234567890", "metadata.n"],
   ["1e-400", "metadata.n"],
+  ["3e-324", "metadata.n"],
 ] as const
 
 test.each(LOST)(
