@@ -75,7 +75,19 @@ export const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   metrics: { own: [] },
-  stream: { own: ["bus", "errors", "item", "metrics", "store/contract/history", "terminal", "text", "wire"] },
+  stream: {
+    own: [
+      "bus",
+      "errors",
+      "item",
+      "metrics",
+      "newest-map",
+      "store/contract/history",
+      "terminal",
+      "text",
+      "wire",
+    ],
+  },
   webhooks: {
     own: [
       "backoff",
@@ -95,6 +107,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "health",
       "item",
       "metrics",
+      "newest-map",
       "node",
       "queue",
       "renderers",

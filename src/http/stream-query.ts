@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import type { StoredUpdate } from "../item/stored.ts"
+import { NewestMap } from "../newest-map.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
 import { queryBoolean, queryInteger } from "./params.ts"
@@ -129,11 +130,19 @@ export const lastEventIdOf = (request: Request, { last_event_id }: Asked): strin
 /** The ids of the query; undefined if it names none. */
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
 
+/** The choices of the newest streams: many clients ask for the same, and streams that want the same share what they send. */
+const choices = new NewestMap<string, Wanted>(64)
+
 /** Which updates the query asks for, by song and by item; undefined for all updates. */
 export function wantedOf(songId: string | undefined, ids?: string): Wanted {
   if (songId === undefined && ids === undefined) return undefined
+  const asked = `${songId} ${ids}`
+  const known = choices.get(asked)
+  if (known) return known
   const song = songId === undefined ? undefined : Number(songId)
   const items = ids === undefined ? undefined : new Set(idsOf(ids))
-  return (update: StoredUpdate) =>
+  const wanted = (update: StoredUpdate) =>
     (song === undefined || update.song_id === song) && (items === undefined || items.has(update.queue_id))
+  choices.set(asked, wanted)
+  return wanted
 }

@@ -371,11 +371,12 @@ export const liveAfter = (
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
 export function openWith(opening: Opening, place: ReadingSeat, shared: Shared): readonly Frame[] {
   examine(opening, place, shared)
-  const { wanted, beat } = place
+  const { wanted, beat, request } = place
   const greeting = greetingOf(shared.random())
   const pause = opening.isWhole ? pauseFor(place, shared) : NO_PAUSE.opening
   if (beat) return thinned([greeting, ...opening.frames(wanted, pause)])
-  return wanted ? [greeting, ...opening.frames(wanted, pause)] : opening.shared(greeting, pause)
+  if (request.selection) return [greeting, ...opening.frames(wanted, pause)]
+  return opening.shared(greeting, wanted, pause)
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */

@@ -1,4 +1,5 @@
 import { isRefusal } from "../errors.ts"
+import { NewestMap } from "../newest-map.ts"
 import type { Bounds, History, Latest, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
@@ -12,6 +13,8 @@ import { eventId, type StreamRequest } from "./stream-request.ts"
 const MOST_UPDATES = 64
 /** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024
+/** Of an opening the frames are kept for so many choices of updates. */
+const MOST_CHOICES = 16
 const RETRY_MS = 2000
 /** Different reconnection times, from 0.75 to 1.25 of `RETRY_MS`. */
 const RETRY_STEPS = 16
@@ -37,8 +40,8 @@ export class Opening {
   /** The updates that are sent, ascending. */
   readonly updates: readonly UpdateFrame[]
   readonly #live: readonly Frame[]
-  /** By reconnection time. Kept, because a format encodes each shared list once. */
-  readonly #lists = new Map<number, readonly Frame[]>()
+  /** By what is wanted and by reconnection time. Kept, because a format encodes each shared list once. */
+  readonly #lists = new NewestMap<Wanted, Map<number, readonly Frame[]>>(MOST_CHOICES)
   #pause = NO_PAUSE.opening
 
   constructor(head: number, updates: readonly UpdateFrame[], live?: Frame) {
@@ -53,15 +56,18 @@ export class Opening {
   }
 
   /**
-   * All frames, in one list for all streams that are given the same reconnection time; `pause` stands before `live`.
+   * The greeting and the frames of the updates that are wanted, in one list for all streams that want the same and are
+   * given the same reconnection time; `pause` stands before `live`.
    */
-  shared(greeting: Greeting, pause: readonly Frame[]): readonly Frame[] {
+  shared(greeting: Greeting, wanted: Wanted, pause: readonly Frame[]): readonly Frame[] {
     if (pause !== this.#pause) this.#lists.clear()
     this.#pause = pause
-    const known = this.#lists.get(greeting.retryMs)
+    let lists = this.#lists.get(wanted)
+    if (!lists) this.#lists.set(wanted, (lists = new Map()))
+    const known = lists.get(greeting.retryMs)
     if (known) return known
-    const list = [greeting, ...this.frames(undefined, pause)]
-    this.#lists.set(greeting.retryMs, list)
+    const list = [greeting, ...this.frames(wanted, pause)]
+    lists.set(greeting.retryMs, list)
     return list
   }
 

@@ -299,9 +299,9 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     return this.request.format.encode(frames)
   }
 
-  /** Streams that want everything get the same list of an opening or a page, and so share its bytes. */
+  /** Streams that want the same get the same list of an opening, or of a page of everything, and so share its bytes. */
   #sharedChunk(frames: readonly Frame[]): Chunk | undefined {
-    if (this.wanted || this.beat) return this.#encoded(frames)
+    if (this.request.selection || this.beat) return this.#encoded(frames)
     this.#count(frames)
     return this.request.format.shared(frames)
   }

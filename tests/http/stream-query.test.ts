@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { lastEventIdOf, tidy } from "../../src/http/stream-query.ts"
+import { lastEventIdOf, tidy, wantedOf } from "../../src/http/stream-query.ts"
 
 test.each([
   [undefined, undefined, undefined],
@@ -26,4 +26,11 @@ test("keys that clients add to avoid caches are removed, and other names of the 
   expect(tidied({ lastEventId: "7" })).toEqual({ last_event_id: "7" })
   expect(tidied({ "Last-Event-ID": "7", song_id: "1" })).toEqual({ last_event_id: "7", song_id: "1" })
   expect(tidied({ last_event_id: "1", lastEventId: "7" })).toEqual({ last_event_id: "1" })
+})
+
+test("streams that ask for the same songs and items share one choice, and others have their own", () => {
+  const asked = [[undefined, undefined], ["1"], ["1", "2"], [undefined, "1"], [undefined, "1,2"]] as const
+  const choices = asked.map(([song, ids]) => wantedOf(song, ids))
+  expect(asked.map(([song, ids]) => wantedOf(song, ids))).toEqual(choices)
+  expect(new Set(choices).size).toBe(asked.length)
 })

@@ -99,6 +99,22 @@ test.each(WAYS)("a thousand streams opened %s read the history as often as one",
   client.abort()
 })
 
+test("streams that want the same are sent the same, made once for each reconnection time", async () => {
+  await using opened = await open()
+  const client = new AbortController()
+  const of = async (asked: Asked) => {
+    await first(opened.streams, asked, client.signal)
+    const all = Array.from({ length: 200 }, () => first(opened.streams, asked, client.signal))
+    return new Set(await Promise.all(all))
+  }
+  const [everything, filtered] = [await of({}), await of(song)]
+  expect(everything.size).toBeLessThanOrEqual(16)
+  expect(filtered.size).toBeLessThanOrEqual(16)
+  expect(everything.intersection(filtered).size).toBe(0)
+  for (const frames of filtered) expect(eventIds(frames)).toEqual([2, 3, 10])
+  client.abort()
+})
+
 test.each([
   [64, 0],
   [65, 1],
