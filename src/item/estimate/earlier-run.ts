@@ -192,9 +192,9 @@ export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
             },
           ]
     })
-    const { roughness, sudden } = unevennessOf(step, seconds)
+    const { roughness, fixed } = unevennessOf(step, seconds)
     const lines = linesThrough(step)
-    return { step, lines, logOfSize, seconds, roughness, sudden, variation: roughness, habit, sizes }
+    return { step, lines, logOfSize, seconds, roughness, fixed, variation: roughness, habit, sizes }
   })
   return { run, parts }
 }

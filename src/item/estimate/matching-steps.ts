@@ -14,8 +14,11 @@ export interface Part {
   readonly seconds: number
   /** How uneven its pace was: the part of its time that would have to move to make the pace even. */
   readonly roughness: number
-  /** How much of `roughness` is due to places where the step stood still or jumped, from 0 to 1. */
-  readonly sudden: number
+  /**
+   * How much of its unevenness takes the same time however much there is to do, as a start does, from 0 to 1. As long as
+   * no run had much more or less to do, that is where the step stood still or jumped.
+   */
+  readonly fixed: number
   /**
    * How much of `roughness` differs from run to run. A pace that is uneven in the same way each time is
    * reliable.

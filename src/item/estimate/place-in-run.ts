@@ -10,15 +10,15 @@ import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 const ELSEWHERE = 0.25
 
 /**
- * If a step takes more than this many times as long because there is more to do, where the run stood still or jumped
- * says less about it: a start takes the same time whatever there is to do, and was a larger part of the run. From the
- * square of this on it says nothing. A course that is uneven without that is that of the work, and counts as ever.
+ * If a step takes more than this many times as long because there is more to do, what takes the same time however much
+ * there is, such as a start, was a larger part of the run, and that part of its course counts less. From the square of
+ * this on it does not count.
  */
 const FAR = 2
 
 /** How much the course of a run no longer counts, from 0 to 1, for a step that takes `scale` times as long now. */
 const evennessOf = ({ part, scale }: Hand): number =>
-  part.sudden * Math.max(0, Math.min(1, Math.log(scale) / Math.log(FAR) - 1))
+  part.fixed * Math.max(0, Math.min(1, Math.log(scale) / Math.log(FAR) - 1))
 
 /**
  * How a percentage of the attempt becomes a percentage of the run: it is multiplied by `times`, and `shift`

@@ -176,3 +176,22 @@ test("a course that is uneven all along is that of the work, however much more t
     expect([song, barMean < 1, barWorst < 3, etaError < 5]).toEqual([song, true, true, true])
   }
 })
+
+test("a standstill that is as long as the work is known by runs with more and less to do", () => {
+  const render = (size: number): Attempt =>
+    attempt(1, "render", "box", size / 100, [
+      // It analyses the whole film before it tells anything.
+      {
+        name: "Render",
+        seconds: size,
+        counts: "seconds",
+        size,
+        way: (time) => Math.max(0, time / 0.6 - 2 / 3),
+      },
+    ])
+  const past = [60, 240, 80].map(render)
+  for (const song of [400, 1200]) {
+    const { barMean, etaError } = figuresOf([scored(render(song), past)])
+    expect([song, barMean < 1, etaError < 5]).toEqual([song, true, true])
+  }
+})
