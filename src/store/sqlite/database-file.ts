@@ -2,10 +2,10 @@ import { copyFileSync, existsSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
+import { FileOnDisk } from "./file-on-disk.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { leaveWord } from "./lock.ts"
-import { MarkPage } from "./mark-page.ts"
 import { type Mark, movedOn, textOfMark } from "./mark.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
@@ -19,7 +19,7 @@ const PINNED_BYTES = 2 * WAL_BYTES
 export class DatabaseFile {
   readonly #opened: Opened
   readonly #group: GroupCommit
-  readonly #markPage: MarkPage
+  readonly #onDisk: FileOnDisk
   #isMarkKept = false
   /** Whether the file itself has carried the mark of this start. If it has, it must still carry it. */
   #wasMarked: boolean
@@ -31,8 +31,8 @@ export class DatabaseFile {
   constructor(opened: Opened, group: GroupCommit) {
     this.#opened = opened
     this.#group = group
-    this.#markPage = new MarkPage(opened)
-    this.#wasMarked = this.#markPage.isMarked()
+    this.#onDisk = new FileOnDisk(opened)
+    this.#wasMarked = this.#onDisk.isMarked()
   }
 
   /** What is wrong with the file now; see `Life.faults`. */
@@ -57,13 +57,13 @@ export class DatabaseFile {
     // A copy that was put in the place of this database must not be taken for it.
     const last = isInPlace ? mark : movedOn(mark)
     if (!lock.isTaken) {
-      if (this.#isOverwritten() || this.#markPage.isCut) setLogAside(found.path)
+      if (this.#isOverwritten() || this.#onDisk.isCut) setLogAside(found.path)
       else this.#writeAll(lastWords, last)
     }
     client.close()
     lock.close()
     if (!isInPlace) this.#leaveBehind(last)
-    this.#markPage.close()
+    this.#onDisk.close()
   }
 
   #writeAll(lastWords: () => void, last: Mark): void {
@@ -83,7 +83,7 @@ export class DatabaseFile {
     const { path } = found
     try {
       for (const each of [path, named]) leaveWord(each, last)
-      this.#markPage.rescue(`${path}.rescued`)
+      this.#onDisk.rescue(`${path}.rescued`)
     } catch {
       // Nothing can be written there.
     }
@@ -91,7 +91,7 @@ export class DatabaseFile {
 
   /** Whether another program wrote into the file itself, for example with a plain copy over it. */
   #isOverwritten(): boolean {
-    const isMarked = this.#markPage.isMarked()
+    const isMarked = this.#onDisk.isMarked()
     this.#wasMarked ||= isMarked
     return this.#wasMarked && !isMarked
   }
@@ -123,7 +123,7 @@ export class DatabaseFile {
    */
   #isCut(): boolean {
     const wasCut = this.#wasCut
-    this.#wasCut = this.#markPage.isCut
+    this.#wasCut = this.#onDisk.isCut
     return wasCut && this.#wasCut
   }
 

@@ -77,16 +77,17 @@ function setAside(path: string): void {
 }
 
 /**
- * The page of the database file that carries the mark. It is read without SQLite, which would use its cached
- * copy.
+ * The file of an open database as it is on the disk: whether it carries the mark, and whether its end is missing. It is
+ * read without SQLite, which would use its cached pages.
  */
-export class MarkPage {
+export class FileOnDisk {
   readonly #descriptor: number
+  /** Room for the page that carries the mark. */
   readonly #page: Buffer
   readonly #client: Database
   readonly #mark: string
   readonly #log: Log
-  /** The number of the page. It changes when the database is rewritten. */
+  /** The number of the page that carries the mark. It changes when the database is rewritten. */
   #number: number
 
   /** Opens the file of the database a second time, to read what is on the disk. */
