@@ -102,7 +102,7 @@ export class Gate {
     return caller
   }
 
-  /** A caller of whom only the address is known, as it is counted. */
+  /** The caller for whom a request counts if only its address is known. */
   unknownCaller(from: Credentials["from"]): Caller {
     const { isLocal, key } = from()
     if (!this.#tokens.existed && isLocal) return this.#everybody

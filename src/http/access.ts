@@ -15,8 +15,8 @@ import { pathAndQueryOf } from "./paths.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
 /**
- * A body costs one unit for each piece of this size, in addition to the unit for the request: to read a body that
- * is made to take long costs about as much.
+ * A body costs one unit for each piece of this size, in addition to the unit for the request. The bodies that take
+ * longest to parse cost about as much.
  */
 const UNIT_BODY_BYTES = 4 * 1024
 

@@ -2,7 +2,7 @@ import { acceptsGzip } from "./accepts.ts"
 
 /** A shorter answer arrives in the first packets of a connection, so compressing it would save no time. */
 const LEAST_LENGTH = 14_000
-/** Higher levels make lists hardly smaller, and random text, which anyone may store, takes twice as long. */
+/** Higher levels make lists hardly smaller, and take twice as long for random text, which anyone may store. */
 const LEVEL = 1
 
 /** The headers of an answer, as far as they are changed here. */

@@ -88,7 +88,7 @@ export class OwnLease {
 
   /**
    * Holds the item by a claim that was made elsewhere in this program, unless another attempt has begun since the lease
-   * was lost. Returns whether it does.
+   * was lost. Returns whether it holds the item now.
    */
   takeOver({ item, lease }: Claimed): boolean {
     if (this.#last?.id !== item.id || !this.#isOurs(item.attempt)) return false

@@ -82,7 +82,7 @@ export class UnreportedLeases {
   async inherit(): Promise<void> {
     const adopted = this.#withFile((file) => file.adopt()) ?? []
     for (const lease of adopted) {
-      // Two files list it if an heir was killed while it took it over.
+      // Two files list a lease if the worker that took it over was killed meanwhile.
       if (this.#held.has(lease.token)) continue
       const kept = this.hold(lease)
       this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)

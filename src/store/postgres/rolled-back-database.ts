@@ -35,7 +35,7 @@ FROM raised`
 /**
  * Knows the newest event ID that this instance has seen. If the database has only lower IDs, it has lost
  * acknowledged updates: a backup was restored, or a late standby took over. Then new event IDs begin far
- * above, so that none means two things. They do the same after any standby took over, which the server's timeline shows.
+ * above, so that none means two things. They do so, too, after any standby has taken over, as the server's timeline shows.
  */
 export class RolledBackCheck {
   #newest = 0
