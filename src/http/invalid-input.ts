@@ -5,8 +5,10 @@ import type { ValidationError } from "elysia"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 
+const [LIST, OBJECT] = ["a list", "an object"]
+
 const quoted = (value: unknown): string => {
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? LIST : OBJECT
   const shown = JSON.stringify(value) ?? "nothing"
   return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
 }
@@ -61,7 +63,9 @@ function explain(on: string, schema: TSchema, { path, type, value, schema: faile
     return `${on} has the unknown key "${name.slice(0, 60)}"; it can have ${keys || "none"}`
   }
   if (type === ValueErrorType.ObjectRequiredProperty) return `${on} lacks "${name}": ${allowed(failed)}`
-  return `${name} must be ${allowed(failed)}, not ${found}`
+  const isOfType =
+    (failed["type"] === "object" && found === OBJECT) || (failed["type"] === "array" && found === LIST)
+  return `${name} must be ${allowed(failed)}${isOfType ? "; this one is not" : `, not ${found}`}`
 }
 
 /** A refusal of input that does not fit its schema: it says what is wrong and what is allowed. */
