@@ -1,6 +1,7 @@
 import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
 import type { Check } from "./answer-shapes.ts"
+import { unanswered } from "./unanswered.ts"
 
 /** The content of an error answer of the server. */
 interface Envelope {
@@ -163,12 +164,7 @@ export class Requests {
       ...(signal !== undefined && { signal }),
     }).catch((cause: unknown) => {
       if (signal?.aborted) throw cause
-      throw new ServerError(
-        0,
-        `no server answers at ${this.#origin}; start one with "track-studio serve"`,
-        UNREACHABLE,
-        { cause },
-      )
+      throw new ServerError(0, unanswered(this.#origin, cause), UNREACHABLE, { cause })
     })
     if (answer.ok) return answer
     if (answer.type === "opaqueredirect" || answer.status < 400) throw this.#redirected(answer)
