@@ -4,7 +4,17 @@ import { wantsColour } from "../config/colour-and-motion.ts"
 import type { QueueItem } from "../item/item.ts"
 import { isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
+import {
+  bar,
+  coloured,
+  colourless,
+  cut,
+  cutInMiddle,
+  field,
+  line,
+  type Piece,
+  type Style,
+} from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import { duration, printable } from "../text.ts"
@@ -57,6 +67,8 @@ interface Column {
   readonly isNumber?: boolean
   /** Longer texts are cut on a terminal of this many columns; default: never. */
   readonly most?: (columns: number) => number
+  /** How they are cut; default at the end. */
+  readonly cuts?: typeof cut
   /** On a terminal that is too narrow, columns are left out from the highest number down; absent: never. */
   readonly dropped?: number
 }
@@ -132,7 +144,7 @@ const COLUMNS: readonly Column[] = [
   },
   { name: "WHEN", text: whenOf, dropped: 2 },
   { name: "TIME", text: timeOf },
-  { name: "WORKER", text: ({ worker }) => worker, most: () => 16, dropped: 3 },
+  { name: "WORKER", text: ({ worker }) => worker, most: () => 16, cuts: cutInMiddle, dropped: 3 },
   { name: "STEP", text: stepText, most: () => 30, dropped: 1 },
   { name: "WHY", text: whyText },
 ]
@@ -144,7 +156,8 @@ const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(i
 function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
   const isBounded = Number.isFinite(look.columns) && column.most !== undefined
   const most = isBounded ? column.most(look.columns) : Number.POSITIVE_INFINITY
-  const texts = items.map((item) => cut(printable(column.text(item, look)), most, Bun.stringWidth))
+  const { cuts = cut } = column
+  const texts = items.map((item) => cuts(printable(column.text(item, look)), most, Bun.stringWidth))
   const widest = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
   const width = Number.isFinite(look.columns) ? widest : Math.min(widest, WIDEST_IN_PIPE)
   return { column, texts, width, isEmpty: texts.every((text) => text === "") }

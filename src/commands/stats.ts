@@ -9,19 +9,21 @@ import { takes } from "./usage.ts"
 
 const number = (value: number): string => value.toLocaleString("en")
 
-/** What finished in a period: `12 completed, 1 failed; renders took 0:40 to 12:03, mean 4:10`. */
+/** What finished in a period: `12 completed in 0:40 to 12:03, mean 4:10; 1 failed`. */
 function finishedOf(finished: FinishedSince): string {
   const { completed, failed, cancelled, lost } = finished
   const { shortest_seconds, longest_seconds, mean_seconds } = finished
-  const counts = [
-    `${number(completed)} completed`,
+  const others = [
     ...(failed > 0 ? [`${number(failed)} failed`] : []),
     ...(cancelled > 0 ? [`${number(cancelled)} cancelled`] : []),
     ...(lost > 0 ? [`${number(lost)} lost`] : []),
   ].join(", ")
-  if (shortest_seconds === null || longest_seconds === null || mean_seconds === null) return counts
-  const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(tookWords)
-  return `${counts}; ${from === to ? `renders took ${mean}` : `renders took ${from} to ${to}, mean ${mean}`}`
+  const took = (): string => {
+    if (shortest_seconds === null || longest_seconds === null || mean_seconds === null) return ""
+    const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(tookWords)
+    return from === to ? ` in ${mean}` : ` in ${from} to ${to}, mean ${mean}`
+  }
+  return `${number(completed)} completed${took()}${others === "" ? "" : `; ${others}`}`
 }
 
 /** The figures by name, in the order in which they are shown. */

@@ -2,7 +2,7 @@ import type { WorkerSeen } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { shownOf } from "../item/progress-words.ts"
-import { cut, field } from "../terminal/terminal.ts"
+import { cut, cutInMiddle, field } from "../terminal/terminal.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
@@ -28,7 +28,7 @@ function namesOf(workers: readonly WorkerSeen[], columns: number): Look["nameOf"
   const most = Math.min(MOST_NAME, Math.floor(columns / 3))
   const width = Math.max(...workers.map(({ worker }) => Math.min(most, Bun.stringWidth(printable(worker)))))
   return Number.isFinite(columns)
-    ? (name) => field(name, width, Bun.stringWidth)
+    ? (name) => field(cutInMiddle(name, width, Bun.stringWidth), width, Bun.stringWidth)
     : (name) => name.padEnd(width)
 }
 

@@ -47,6 +47,17 @@ export function cut(text: string, width: number, widthOf: WidthOf): string {
   return width > 0 ? `${kept}…` : ""
 }
 
+/** The text cut in its middle to a width: names of machines often differ only at their end. */
+export function cutInMiddle(text: string, width: number, widthOf: WidthOf): string {
+  if (widthOf(text) <= width) return text
+  let end = ""
+  for (const { segment } of [...charactersOf(text)].reverse()) {
+    if (widthOf(segment + end) > (width - 1) / 2) break
+    end = segment + end
+  }
+  return cut(text, width - widthOf(end), widthOf) + end
+}
+
 /** The text in a field of exactly this width, to the left or to the right of it. */
 export function field(
   text: string,

@@ -189,9 +189,9 @@ test("the figures of the queue are printed as numbers with their names", async (
   expect((await ran(statsCommand, "--utc")).out).toBe(`running    2
 waiting    1,234
 finished   5 completed, 3 failed, 2 cancelled, 1 lost
-last hour  12 completed, 1 failed, 2 lost; renders took 0:40 to 12:03, mean 4:10
-today      12 completed, 1 failed, 2 lost
-this week  12 completed, 1 failed, 2 lost
+last hour  12 completed in 0:40 to 12:03, mean 4:10; 1 failed, 2 lost
+today      12 completed; 1 failed, 2 lost
+this week  12 completed; 1 failed, 2 lost
 streams    3 of all items, 1 of one item
 updates    10 kept, newest none
 uptime     1:02:03
@@ -206,7 +206,7 @@ your role  viewer until 13:00 UTC
   const { out: older } = await ran(statsCommand, "--utc")
   expect(older).toStartWith("queue      paused since 11:59 UTC\n")
   expect(older).not.toContain("your role")
-  expect(older).toContain("12 completed, 1 failed, 2 lost; renders took 0:40\n")
+  expect(older).toContain("12 completed in 0:40; 1 failed, 2 lost\n")
 })
 
 test("open streams are printed in columns, with numbers to the right", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { start } from "../server.ts"
 import { type Tab, type TabOptions } from "./browser.ts"
 import { addressOf, opening, page } from "./opening.ts"
 
@@ -204,6 +205,25 @@ page("what is shown", () => {
       expect(await tab.evaluate<number>(`document.querySelector(".lane .name").offsetWidth`)).toBeGreaterThan(
         140,
       )
+    }
+  })
+
+  test("shows its step and its message in lanes of one line as long as no time is known", async () => {
+    await using server = await start()
+    for (let i = 1; i <= 7; i += 1) {
+      const id = await server.add({ song_id: i })
+      const report = { current_step: "Rendering video", message: "with a long message ".repeat(9) }
+      await server.put(id, { status: "processing", progress: 10, ...report })
+    }
+    tab = await here.open("/", { width: 1280 }, server)
+    for (const width of [1280, 820, 390]) {
+      await tab.resize(width)
+      const shown = `[...document.querySelectorAll("[data-crowd=many] .lane .doing")].filter((one) =>
+        one.checkVisibility() && one.innerText.startsWith("Rendering video, with a")
+        && one.getBoundingClientRect().right <= innerWidth).length`
+      await tab.until(`${shown} === 7`)
+      const heights = `Math.max(...[...document.querySelectorAll(".lane")].map((one) => one.offsetHeight))`
+      expect(await tab.evaluate<number>(heights)).toBeLessThan(width < 640 ? 90 : 60)
     }
   })
 

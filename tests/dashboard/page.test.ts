@@ -177,6 +177,12 @@ page("the queue on the page", () => {
     await tab.until(`${text(".waiting")}.includes("Northern") && !${text(".waiting")}.includes("Copper")`)
     await tab.type("x")
     await tab.until(`${text(".home > .none span")} === "Nothing matches “northx”."`)
+    // If only items of another standing match, the page says so, and leads there.
+    const failures = await here.open("/?q=copper&status=failed")
+    const said = "No failed item matches “copper”, but others do. Show them"
+    await failures.until(`${text(".finished .none")} === "${said}"`)
+    await failures.click(".finished .none a")
+    await failures.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.evaluate(
       `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
     )
@@ -200,7 +206,8 @@ page("a worker's report", () => {
     await tab.until(`${text(".lane")}.includes("gpu-1")`)
     await Bun.sleep(paced.startedMs + PACE_MS - performance.now())
     await paced.report(20)
-    const left = await tab.until<string>(text(".lane .left"))
+    await tab.until(text(".lane .left .time"))
+    const left = await tab.evaluate<string>(text(".lane .left"))
     expect(left).toMatch(/^\d+:\d\d left, done at \d\d:\d\d$/)
     const end = left.slice(-5)
     await tab.until(`document.title === "20% Song 5, done at ${end} · Track Studio"`)

@@ -29,11 +29,11 @@ beforeEach(() => {
   ;[items, asked, failing, held] = [[], [], undefined, undefined]
   spyOn(server, "list").mockImplementation(async ({ status, after, q }) => {
     asked.push(`${status} ${after ?? "-"}${q === undefined ? "" : ` ${q}`}`)
-    if (status === failing) {
+    if (status !== undefined && status === failing) {
       failing = undefined
       throw new ServerError(0, "no answer", { code: "unreachable" })
     }
-    const found = items.filter((one) => one.status === status && one.title.includes(q ?? ""))
+    const found = items.filter((one) => one.status === (status ?? one.status) && one.title.includes(q ?? ""))
     const from = Number(after ?? 0)
     const next = from + PAGE < found.length ? String(from + PAGE) : null
     await held
@@ -182,5 +182,23 @@ test("a search without an answer is made again after two seconds", async () => {
   jest.advanceTimersByTime(2000)
   await settled()
   expect([search.isLoaded, search.state.items.size]).toEqual([true, 1])
+  search.end()
+})
+
+test("if nothing has the wanted standing, the server is asked whether other items have the words", async () => {
+  items = [item({ id: 1, title: "lights", status: "queued" })]
+  for (const [text, isElsewhere] of [
+    ["lights", true],
+    ["dark", false],
+  ] as const) {
+    const search = new Search({ text, which: "failed" }, () => undefined)
+    await settled()
+    expect([search.isLoaded, search.isElsewhere]).toEqual([true, isElsewhere])
+    search.end()
+  }
+  asked = []
+  const search = new Search({ text: "lights", which: "waiting" }, () => undefined)
+  await settled()
+  expect([asked.length, search.isElsewhere]).toEqual([2, false])
   search.end()
 })

@@ -83,6 +83,15 @@ page("the strip of workers", () => {
     await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
     await tab.send("Page.printToPDF")
     await tab.until(`${seen} === 12`)
+    // Names that differ only at their end are cut in their middle.
+    void wait("render-node-of-the-studio-1", "gpu")
+    void wait("render-node-of-the-studio-2", "gpu")
+    const ends = `[...document.querySelectorAll(".worker .name")].filter((name) => {
+      const [start, end] = name.children
+      const isCut = start.scrollWidth > start.clientWidth
+      return isCut && end.getBoundingClientRect().right <= name.getBoundingClientRect().right + 1
+    }).map((name) => name.children[1].textContent).sort().join()`
+    await tab.until(`${ends} === "tudio-1,tudio-2"`)
   })
 })
 

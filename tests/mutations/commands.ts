@@ -216,13 +216,7 @@ export const COMMANDS: readonly Mistake[] = [
   ...of(
     "src/commands/stats.ts",
     ["tests/commands/shown.test.ts"],
-    [
-      [
-        "one length is told as a range",
-        "from === to ? `renders took ${mean}`",
-        "!from ? `renders took ${mean}`",
-      ],
-    ],
+    [["one length is told as a range", "from === to ? ` in ${mean}`", "!from ? ` in ${mean}`"]],
   ),
   ...of(
     "src/commands/usage.ts",

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import type { ProgressUpdate } from "../../src/item/item.ts"
 import { Board, type View } from "../../src/terminal/board.ts"
 import { readable } from "../../src/terminal/plain.ts"
-import { bar, coloured, colourless, cut, field, Region } from "../../src/terminal/terminal.ts"
+import { bar, coloured, colourless, cut, cutInMiddle, field, Region } from "../../src/terminal/terminal.ts"
 import type { Gap } from "../../src/wire/frames.ts"
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z")
@@ -295,6 +295,10 @@ test("text is cut and padded by the columns it takes", () => {
   // One person of a family would be joined to the ellipsis.
   expect(cut("👩‍👩‍👧‍👦🇩🇪 band", 5, Bun.stringWidth)).toBe("👩‍👩‍👧‍👦🇩🇪…")
   expect(cut("👩‍👩‍👧‍👦🇩🇪 band", 4, Bun.stringWidth)).toBe("👩‍👩‍👧‍👦…")
+  expect(cutInMiddle("node-of-studio-12", 8, Bun.stringWidth)).toBe("node…-12")
+  expect(cutInMiddle("gpu-1", 5, Bun.stringWidth)).toBe("gpu-1")
+  expect(cutInMiddle("日本語日本語", 6, Bun.stringWidth)).toBe("日…語")
+  expect(cutInMiddle("abc", 1, Bun.stringWidth)).toBe("…")
   expect(field("日本", 6, Bun.stringWidth)).toBe("日本  ")
   expect(field("7", 3, Bun.stringWidth, "right")).toBe("  7")
 })

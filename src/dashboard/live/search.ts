@@ -4,6 +4,7 @@ import { type ListName, LISTS } from "../model/lists.ts"
 import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
+import { server } from "./server.ts"
 
 /** The results are requested again at most this often, in milliseconds. */
 const EVERY_MS = 1000
@@ -21,6 +22,8 @@ export class Search {
   readonly state = new State()
   /** Whether the server has answered. */
   isLoaded = false
+  /** Whether nothing has the wanted standing, but other items have the words. */
+  isElsewhere = false
   readonly #changed: () => void
   readonly #ending = new AbortController()
   #reading: ListReading
@@ -94,6 +97,12 @@ export class Search {
     }, ms)
   }
 
+  async #hasOthers(signal: AbortSignal): Promise<boolean> {
+    const { text, which } = this.wanted
+    if (text === "" || which === "all") return false
+    return (await server.list({ q: text, limit: "1" }, signal)).queue.length > 0
+  }
+
   async #ask(): Promise<void> {
     if (this.#meanwhile) return this.#after(EVERY_MS)
     const { signal } = this.#ending
@@ -105,6 +114,7 @@ export class Search {
       const items = await reading.begin(signal)
       for (const list of LISTS)
         for (let i = 0; i < this.#depth[list]; i += 1) items.push(...(await reading.more(list, signal)))
+      this.isElsewhere = items.length === 0 && (await this.#hasOthers(signal))
       this.#reading = reading
       this.state.replace(items, reading.ends)
       // The stream may be ahead of a slow answer, so its updates are applied last.

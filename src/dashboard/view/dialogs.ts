@@ -64,6 +64,8 @@ export function open(parts: Parts): Promise<void> {
   document.body.append(dialog)
   dialog.showModal()
   shown = dialog
+  // What is typed replaces the former value.
+  form.querySelector("input")?.select()
   // For an action that cannot be undone, one key press must not be enough.
   if (danger) dismiss.focus()
   return new Promise((resolve) => {

@@ -1,8 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
 import { counted, shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
+import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import type { KnownWorkers } from "../model/workers.ts"
-import { el, say, show, svg } from "./dom.ts"
+import { el, mark, say, show, svg } from "./dom.ts"
 
 /** A flat line: the wave of a song before anything is heard. */
 function flatLine(): SVGSVGElement {
@@ -20,6 +21,41 @@ function flatLine(): SVGSVGElement {
 /** What an empty list says. */
 export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
   el("div", { class: "empty" }, el("p", {}, text), ...more)
+
+/** Why nothing is shown, and where something is. */
+export interface Nothing {
+  /** Why; empty if the list says it itself. */
+  readonly says: string
+  /** The text of the link to other items; empty for no link. */
+  readonly way: string
+  /** The items to which it leads. */
+  readonly to: Query
+}
+
+/** What is said if no item fits this query. With `isElsewhere`, items of another standing have its words. */
+export function nothingFor({ text, which }: Query, isElsewhere: boolean): Nothing {
+  const everything = { way: "Show everything", to: EVERYTHING }
+  if (text === "") return { says: which === "all" ? "" : ENDED[which][1], ...everything }
+  if (!isElsewhere) return { says: `Nothing matches “${text}”.`, ...everything }
+  const says = `No ${which} item matches “${text}”, but others do.`
+  return { says, way: "Show them", to: { text, which: "all" } }
+}
+
+/** Says that nothing was found, and leads to other items. */
+export class NothingFound {
+  readonly #why = el("span")
+  readonly #way = el("a", {})
+  /** The paragraph, for the page; hidden at first. */
+  readonly element = el("p", { class: "none", hidden: true }, this.#why, " ", this.#way)
+
+  /** Changes what it says. */
+  say({ says, way, to }: Nothing): void {
+    say(this.#why, says)
+    say(this.#way, way)
+    show(this.#way, way !== "")
+    mark(this.#way, "href", BASE.pathname + searchOf(to))
+  }
+}
 
 /** A command with more tags than this would be too long to type. */
 const MAX_TAGS = 8

@@ -68,20 +68,20 @@ class Figure {
   }
 }
 
-/** How long renders took: `, 4:10 on average (3:02 to 6:40)`; without the range if that says nothing more. */
+/** How long completed renders took: ` in 4:10 on average (3:02 to 6:40)`; without a range that says nothing more. */
 function tookOf(completed: number, ...seconds: readonly [mean: number, from: number, to: number]): string {
   const [mean, from, to] = seconds.map(tookWords)
-  if (completed === 1) return `, in ${mean}`
-  return `, ${mean} on average${from === to ? "" : ` (${from} to ${to})`}`
+  if (completed === 1) return ` in ${mean}`
+  return ` in ${mean} on average${from === to ? "" : ` (${from} to ${to})`}`
 }
 
-/** What finished in a period: `Today 41 completed, 2 failed, 4:10 on average`; empty if nothing did. */
-function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
+/** What finished in a period: `Today 41 completed in 4:10 on average, 2 failed`; empty if nothing did. */
+export function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
   if (completed + failed + lost === 0) return ""
   const { shortest_seconds: from, longest_seconds: to, mean_seconds: mean } = lasted
   const took = mean === null || from === null || to === null ? "" : tookOf(completed, mean, from, to)
   const bad = failed + lost === 0 ? "" : `, ${count(failed + lost)} failed`
-  return `${name} ${count(completed)} completed${bad}${took}`
+  return `${name} ${count(completed)} completed${took}${bad}`
 }
 
 /** The figures at the top of the page. */

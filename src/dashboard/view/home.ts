@@ -10,7 +10,7 @@ import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/wording.ts"
 import { Bulk } from "./bulk.ts"
 import { el, mark, say, show } from "./dom.ts"
-import { empty, example, Idle } from "./empty-lists.ts"
+import { empty, example, Idle, nothingFor, NothingFound } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
 import { ListSection, type ShownSection } from "./list-section.ts"
@@ -67,15 +67,8 @@ export class Home implements Screen {
     href: BASE.pathname + searchOf({ text: "", which: "failed" }),
     hidden: true,
   })
-  readonly #why = el("span")
   /** Shown if nothing is found: why, and the way back. */
-  readonly #nothing = el(
-    "p",
-    { class: "none", hidden: true },
-    this.#why,
-    " ",
-    el("a", { href: BASE.pathname }, "Show everything"),
-  )
+  readonly #nothing = new NothingFound()
   readonly #example = example()
   #wanted = EVERYTHING
   /** The query of the shown items: the previous one until the server has answered. */
@@ -198,7 +191,7 @@ export class Home implements Screen {
     )
     const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
     const parts = [heading, top, this.#pause.element, this.#workersStrip.element, this.#failed.element]
-    return el("div", { class: "home" }, ...parts, this.#nothing, columns, this.#bulk.element)
+    return el("div", { class: "home" }, ...parts, this.#nothing.element, columns, this.#bulk.element)
   }
 
   /** The server has answered: from now on its results are shown. */
@@ -328,12 +321,15 @@ export class Home implements Screen {
     this.#delayed.show({ ...how(this.#delayed), ...later, count: this.#known("waiting", delayed) })
     // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
-    const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
-    const ended = { name: ENDED[which][0], isOptional: isOptional && !hasChoice, says }
+    const why = nothingFor(this.#seen, this.#sought?.isElsewhere ?? false)
+    // Beside its heading are the buttons that show everything.
+    const nothing = isAll ? {} : { nothing: text === "" ? { ...why, way: "" } : why }
+    const ended = { name: ENDED[which][0], isOptional: isOptional && !hasChoice, ...nothing }
     this.#finished.show({ ...how(this.#finished), ...ended, ...this.#part("finished", finished) })
     show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
-    show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))
-    say(this.#why, says)
+    this.#nothing.say(why)
+    const isBlank = this.#sections.every((section) => section.isBlank)
+    show(this.#nothing.element, !isAll && !hasChoice && isBlank)
     this.#bulk.update()
     show(this.#example, this.#model.state.items.size === 0)
   }

@@ -1,5 +1,6 @@
 import { count } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
+import { type Nothing, NothingFound } from "./empty-lists.ts"
 import type { ItemList, Listed } from "./list.ts"
 import { follow } from "./steady-lists.ts"
 
@@ -11,8 +12,8 @@ export interface ShownSection extends Listed {
   readonly count: string
   /** Whether the contents are known yet. */
   readonly isLoaded: boolean
-  /** The text if there is nothing to show; default: the section's own. */
-  readonly says?: string
+  /** What is said if there is nothing to show; default: the section's own text. */
+  readonly nothing?: Nothing
   /** Whether the section is hidden while it is empty; default false. */
   readonly isOptional?: boolean
 }
@@ -27,7 +28,7 @@ export class ListSection {
   readonly #count = el("span", { class: "count" })
   readonly #news = el("button", { type: "button", class: "news", hidden: true })
   readonly #empty: HTMLElement
-  readonly #none = el("p", { class: "none", hidden: true })
+  readonly #none = new NothingFound()
 
   /** `nothing` is shown where the list is empty; `changed` asks for the list to be shown again. */
   constructor(
@@ -48,7 +49,7 @@ export class ListSection {
       changed()
     })
     const head = el("div", { class: "head" }, heading, this.#news, ...tools)
-    const parts = [head, nothing, this.#none, list.element, list.more]
+    const parts = [head, nothing, this.#none.element, list.element, list.more]
     const className = `section ${name.toLowerCase()}`
     this.element = el("section", { class: className, "aria-labelledby": heading.id }, ...parts)
   }
@@ -59,16 +60,16 @@ export class ListSection {
   }
 
   /** Shows these items. */
-  show({ name, count: number, isLoaded, isOptional = false, says = "", ...listed }: ShownSection): void {
+  show({ name, count: number, isLoaded, isOptional = false, nothing, ...listed }: ShownSection): void {
     this.list.show(listed)
     const { pending, element } = this.list
     say(this.#name, name)
     say(this.#count, number)
     show(this.#news, pending > 0)
     say(this.#news, `${count(pending)} new`)
-    show(this.#empty, isLoaded && this.isBlank && !isOptional && says === "")
-    show(this.#none, this.isBlank && !isOptional && says !== "")
-    say(this.#none, says)
+    show(this.#empty, isLoaded && this.isBlank && !isOptional && !nothing)
+    show(this.#none.element, this.isBlank && !isOptional && nothing !== undefined)
+    if (nothing) this.#none.say(nothing)
     show(element, !this.isBlank)
     show(this.element, !(isOptional && this.isBlank))
   }

@@ -55,7 +55,9 @@ export class RunningLane implements Row {
   readonly #band = el("small")
   /** Says the state where a lane is a line, in which there is no room for both. */
   readonly #halt = el("span", { class: "halt" })
-  readonly #left = el("span", { class: "left" }, this.#words, this.#band, this.#halt)
+  /** Says the step and the message where a lane is a line, as long as no time is known. */
+  readonly #doing = el("span", { class: "doing", dir: "auto" })
+  readonly #left = el("span", { class: "left" }, this.#words, this.#band, this.#halt, this.#doing)
   readonly #figures = el("div", { class: "figures" })
   readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
   readonly #step = el("span", { class: "step", dir: "auto" })
@@ -65,6 +67,7 @@ export class RunningLane implements Row {
   readonly #stateText = el("span")
   #isCancelling: boolean | undefined
   #item: QueueItem | undefined
+  #does = ""
 
   constructor(queue: LiveQueue) {
     this.#queue = queue
@@ -111,6 +114,8 @@ export class RunningLane implements Row {
     say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
     say(this.#unit, unitOf(item) || paceText(item))
     say(this.#message, messageOf(item))
+    const parts = [this.#step, this.#unit, this.#message].map(({ textContent }) => textContent)
+    this.#does = parts.filter((part) => part !== "").join(", ")
     this.tick()
   }
 
@@ -123,6 +128,7 @@ export class RunningLane implements Row {
     say(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")
     say(this.#words, leftText(item, nowMs))
     say(this.#band, bandText(item, nowMs))
+    say(this.#doing, this.#words.textContent === "" && this.#halt.textContent === "" ? this.#does : "")
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
     say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }

@@ -71,15 +71,19 @@ async function drain({ worker, draining }: WorkerSeen, changed: () => void): Pro
   }
 }
 
+/** How many characters at the end of a name are always shown: names often differ only there. */
+const END_LENGTH = 7
+
 /** One worker: its name, what it does, and more of it on a click. */
 class Pill {
-  readonly #name = el("span", { class: "name", dir: "auto" })
+  readonly #start = el("span", { class: "start" })
+  readonly #end = el("span")
   readonly #doing = el("span", { class: "meta" })
   readonly #button = el(
     "button",
     { type: "button", class: "worker", "aria-haspopup": "dialog", "aria-expanded": "false" },
     el("span", { class: "dot", "aria-hidden": "true" }),
-    this.#name,
+    el("span", { class: "name", dir: "auto" }, this.#start, this.#end),
     " ",
     this.#doing,
   )
@@ -93,10 +97,16 @@ class Pill {
   }
 
   update(worker: WorkerSeen, queue: KnownQueue): void {
+    if (!this.#worker) this.#call(line(worker.worker))
     this.#worker = worker
-    say(this.#name, line(worker.worker))
     say(this.#doing, doing(worker, queue))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
+  }
+
+  #call(name: string): void {
+    const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
+    say(this.#start, name.slice(0, at))
+    say(this.#end, name.slice(at))
   }
 
   #open(): void {
