@@ -96,14 +96,11 @@ export const jsonBody = (access: Admission) =>
       return request.method === "DELETE" ? null : jsonOf(request, charge)
     })
 
-const isAbsent = (request: Request): boolean =>
-  request.body === null || request.headers.get("content-length") === "0"
-
-/** Like `jsonBody`, but the body is optional. A missing body counts as `{}`. */
+/** Like `jsonBody`, but the body is optional. A missing body, or one of length 0, counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
       const charge = letIn({ request, query, params, route })
-      return isAbsent(request) ? {} : jsonOf(request, charge)
+      return request.body === null ? {} : jsonOf(request, charge)
     })

@@ -91,6 +91,9 @@ test("without tokens, callers on this machine may do everything, and no others m
   for (const need of ALL_NEEDS) expect(gate.caller(credentials(), need).role).toBe("admin")
   expect(refusal(() => gate.caller(credentials({}, false), "read"))).toBe("forbidden")
   expect(refusal(() => gate.caller(credentials({}, false), "nothing"))).toBe(undefined)
+  // Before a route is known, only those on this machine are not counted.
+  const callers = [true, false].map((isLocal) => gate.unknownCaller(credentials({}, isLocal).from))
+  expect(callers.map(({ client }) => client)).toEqual([undefined, "10.0.0.1"])
 })
 
 test("an open server without tokens serves everybody", async () => {
@@ -232,6 +235,8 @@ test("thirty bad tokens of one address are answered at once and later ones once 
   const tries = Array.from({ length: 31 }, () => refusal(() => gate.caller(bearer("tsk_wrong"), "read")))
   expect(tries.filter((code) => code === "unauthorized")).toHaveLength(30)
   expect(tries.at(-1)).toBe("too_many_requests")
+  const isOver = expect.objectContaining({ retryAfterMs: MINUTE_MS })
+  expect(() => gate.caller(bearer("tsk_wrong"), "read")).toThrow(isOver)
   expect(gate.caller(bearer(secret), "read").role).toBe("viewer")
   const elsewhere = { ...bearer("tsk_wrong"), from: () => ({ key: "10.0.0.2", isLocal: false }) }
   expect(refusal(() => gate.caller(elsewhere, "read"))).toBe("unauthorized")
@@ -303,16 +308,8 @@ test("keys that clients add to an address by themselves are ignored when a ticke
   const token = tokens.find((await server.token()).secret)
   if (!token) throw new Error("the token is unknown")
   const path = "/api/v1/progress/stream"
-  const added = [
-    "t=1",
-    "ts=2",
-    "cb=3",
-    "_=4",
-    "last_event_id=5",
-    "lastEventId=6",
-    "Last-Event-ID=7",
-    "ticket=8",
-  ]
+  const added =
+    "t=1 ts=2 cb=3 _=4 last_event_id=5 lastEventId=6 Last-Event-ID=7 ticket=8 last%5Fevent%5Fid=9".split(" ")
   const addresses = ["", "?song_id=1"].map((query) => `${path}${query}`)
   for (const address of addresses) {
     const all = [address, ...added.map((one) => `${address}${address.includes("?") ? "&" : "?"}${one}`)]

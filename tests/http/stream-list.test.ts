@@ -86,7 +86,7 @@ test("a client may ask which of its headers have arrived", async () => {
   expect(unasked.client_headers).toBeUndefined()
 })
 
-test("only an admin sees the list", async () => {
+test("only an admin sees the list, and the servers of a fleet", async () => {
   await using server = await start({ args: ["--requests-per-address", "0"] })
   const id = await server.add()
   const admin = await tokenOf(server, "admin")
@@ -95,8 +95,10 @@ test("only an admin sees the list", async () => {
   for (const role of ["viewer", "operator", "worker"] as const) {
     const secret = await tokenOf(server, role)
     await known(server, secret)
-    const answer = await server.api("GET", "/progress/stats?streams=true", undefined, bearer(secret))
-    expect([role, answer.status]).toEqual([role, 403])
+    for (const query of ["streams", "all"]) {
+      const answer = await server.api("GET", `/progress/stats?${query}=true`, undefined, bearer(secret))
+      expect([role, query, answer.status]).toEqual([role, query, 403])
+    }
   }
   const bound = await tokenOf(server, "viewer", { item: id })
   await known(server, bound)

@@ -206,4 +206,31 @@ export const ACCESS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/access/gate.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "a caller from elsewhere counts as this machine until its route is known",
+        "if (!this.#tokens.existed && isLocal) return",
+        "if (!this.#tokens.existed) return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/failed-logins.ts",
+    ["tests/access/gate.test.ts"],
+    [["nobody learns when the next token may be tried", "retryAfterMs: waitMs", "retryAfterMs: 0"]],
+  ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "a parameter that a client writes in another way breaks its ticket",
+        'INCIDENTAL.test(decoded(part.split("=", 1)[0] ?? ""))',
+        'INCIDENTAL.test(part.split("=", 1)[0] ?? "")',
+      ],
+    ],
+  ),
 ]

@@ -266,4 +266,31 @@ export const ANSWERS: readonly Mistake[] = [
     ["tests/dashboard/http.test.ts"],
     [["the page tells other sites which item is shown", '  "referrer-policy": "no-referrer",\n', ""]],
   ),
+  ...of(
+    "src/http/output-formats.ts",
+    ["tests/http/output-formats.test.ts"],
+    [
+      [
+        "a client that accepts events among other types gets text",
+        "accept?.includes(sse.contentType)",
+        "accept === sse.contentType",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/queue-figures.ts",
+    ["tests/queue/totals.test.ts"],
+    [
+      [
+        "before the first render the rate of success is no number",
+        "ended === 0 ? 0 : Math.round",
+        "Math.round",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/streams.ts",
+    ["tests/http/stream-list.test.ts"],
+    [["a viewer sees the servers of the fleet", "if (isListed || isOfAll) allow", "if (isListed) allow"]],
+  ),
 ]

@@ -60,6 +60,8 @@ test("the counts are those of the whole queue, by status and by outcome, with wh
 
 test("the dashboard is the queue at a glance, in the keys of the web application", async () => {
   await using server = await start()
+  // Before the first render the rate is a number as well.
+  expect(await json<Dashboard>(server.api("GET", "/dashboard"))).toMatchObject({ ytd_success_rate: 0 })
   const video = await server.add({ song_id: 7, title: "Northern Lights", metadata: { artist: "Aurora" } })
   await server.put(video, { status: "processing" })
   await server.put(video, { status: "completed" })
