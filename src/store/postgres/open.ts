@@ -61,6 +61,8 @@ interface Server {
   /** The longest time of a statement, in milliseconds. */
   readonly timeout: string
   readonly read_only: string
+  /** Whether sessions run no triggers: the user, the database or the server has a setting for copying rows. */
+  readonly is_replica: boolean
   readonly free: number
 }
 
@@ -68,6 +70,7 @@ interface Server {
 const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,
   (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS timeout,
   current_setting('transaction_read_only') AS read_only,
+  current_setting('session_replication_role') = 'replica' AS is_replica,
   (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
     - (SELECT sum(numbackends) FROM pg_stat_database))::int AS free`
 
@@ -130,12 +133,23 @@ async function checkServer(link: PostgresConnections, url: string): Promise<numb
     if (server?.read_only === "off") return server
     throw serverError(READ_ONLY)
   }
-  const { version, encoding, timeout, free } = await link.patiently(look, performance.now() + START_MS)
+  const {
+    version,
+    encoding,
+    timeout,
+    is_replica: isReplica,
+    free,
+  } = await link.patiently(look, performance.now() + START_MS)
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
     throw new AppError("unavailable", message)
   }
   if (timeout !== `${STATEMENT_MS}`) throw pooler(url)
+  // The triggers count items and refuse illegal moves.
+  if (isReplica) {
+    const message = `sessions at ${shownDatabase(url)} have session_replication_role = replica, with which no trigger runs; reset it for this user, the database or the server`
+    throw new AppError("unavailable", message)
+  }
   if (encoding !== "UTF8") {
     const message = `the database ${shownDatabase(url)} is encoded in ${encoding}, which cannot hold every text; make one with createdb --template template0 --encoding UTF8`
     throw new AppError("unavailable", message)

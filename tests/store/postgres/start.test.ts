@@ -83,6 +83,15 @@ withPostgres("a database that cannot hold every text is refused, with how to mak
   }
 })
 
+withPostgres("sessions in which no trigger runs are refused, with the setting to reset", async () => {
+  const { url } = await newDatabase()
+  await using client = new SQL({ url, max: 1 })
+  await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET session_replication_role = replica`)
+  await expect(PostgresStore.open(url)).rejects.toThrow(/session_replication_role = replica.*; reset it for/)
+  await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET session_replication_role = local`)
+  await (await PostgresStore.open(url)).close()
+})
+
 withPostgres("a start waits for a server that takes writes: a standby may be about to", async () => {
   const { url } = await newDatabase()
   await using client = new SQL({ url, max: 1 })
