@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
 import { Keepalives } from "./keepalives.ts"
-import { isLost } from "./kept-ids.ts"
+import { lossOf } from "./kept-ids.ts"
 import { type Pause, QueuePause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
@@ -73,7 +73,7 @@ export class Broadcaster extends EventTarget {
   #head = 0
   #examined = 0
   /** The event IDs whose updates were lost. */
-  #lost: Lost | null = null
+  #lost: readonly Lost[] = []
   /** How often following the history has begun. A read from before belongs to streams that have left. */
   #followed = 0
   /** Whether `head` is known, from which the history is followed. */
@@ -144,7 +144,8 @@ export class Broadcaster extends EventTarget {
    * something that is no longer true. Otherwise undefined.
    */
   afterLost(eventId: number): number | undefined {
-    return this.#lost && isLost(eventId, this.#lost) ? this.#lost.upTo + 1 : undefined
+    const loss = lossOf(eventId, this.#lost)
+    return loss && loss.upTo + 1
   }
 
   /**
@@ -152,7 +153,7 @@ export class Broadcaster extends EventTarget {
    * A stream that resumes there needs no read of the history.
    */
   covers(eventId: number): boolean {
-    if (!this.#isFollowing || eventId > this.#head || isLost(eventId, this.#lost)) return false
+    if (!this.#isFollowing || eventId > this.#head || lossOf(eventId, this.#lost)) return false
     return eventId === this.#head || this.tail.reachesTo(eventId)
   }
 
@@ -375,8 +376,9 @@ export class Broadcaster extends EventTarget {
     if (this.#head !== previous) return false
     // Another instance may have sent what was lost here unseen.
     this.#lost = lost
-    if (!lost || !isLost(previous, lost)) return false
-    this.#head = lost.upTo + 1
+    const loss = lossOf(previous, lost)
+    if (!loss) return false
+    this.#head = loss.upTo + 1
     this.#examined = this.#head
     this.#rings += 1
     this.tail.clear()

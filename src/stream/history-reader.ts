@@ -3,7 +3,7 @@ import type { Status } from "../item/item.ts"
 import type { Bounds, History } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
-import { isKept, isLost } from "./kept-ids.ts"
+import { isKept, lossOf } from "./kept-ids.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
@@ -382,9 +382,9 @@ export function openWith(opening: Opening, place: ReadingSeat, shared: Shared): 
 /** Why a stream cannot resume at the event ID that its client gave. */
 function missedStart(given: string, bounds: Bounds, place: ReadingSeat): Gap {
   const from = eventId(given)
-  const { lost } = bounds
-  if (from !== undefined && lost && isLost(from, lost)) {
-    return { event: "gap", reason: lost.reason, last_event_id: from, missed: null }
+  const loss = from === undefined ? undefined : lossOf(from, bounds.lost)
+  if (from !== undefined && loss) {
+    return { event: "gap", reason: loss.reason, last_event_id: from, missed: null }
   }
   const isExpired = from !== undefined && from <= bounds.newest
   const isEverything = place.queueId === undefined && place.wanted === undefined

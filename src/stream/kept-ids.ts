@@ -1,13 +1,14 @@
 import type { Bounds, Lost } from "../store/contract/history.ts"
 
 /**
- * Whether the update with this event ID was among those that were lost when an older database was restored.
+ * The lost event IDs among which this one is, because an older database was restored or took over. Undefined if its update
+ * was not lost.
  */
-export const isLost = (eventId: number, lost: Lost | null): boolean =>
-  lost !== null && eventId > lost.after && eventId <= lost.upTo
+export const lossOf = (eventId: number, lost: readonly Lost[]): Lost | undefined =>
+  lost.find(({ after, upTo }) => eventId > after && eventId <= upTo)
 
 /**
  * Whether every update after this event ID is stored, so that a client with this last event ID can resume.
  */
 export const isKept = (eventId: number, { oldest, newest, lost }: Bounds): boolean =>
-  eventId >= oldest - 1 && eventId <= newest && !isLost(eventId, lost)
+  eventId >= oldest - 1 && eventId <= newest && lossOf(eventId, lost) === undefined

@@ -54,9 +54,9 @@ export function storeUpkeep(name: string, open: Open): void {
       [2, "processing"],
       [8, "completed"],
     ])
-    expect(await store.bounds()).toEqual({ oldest: 8, newest: head, lost: null, stored: 4 })
-    expect(await store.bounds(id)).toEqual({ oldest: 8, newest: head, lost: null, stored: 4 })
-    expect(await store.bounds(other)).toEqual({ oldest: 1, newest: head, lost: null, stored: 4 })
+    expect(await store.bounds()).toEqual({ oldest: 8, newest: head, lost: [], stored: 4 })
+    expect(await store.bounds(id)).toEqual({ oldest: 8, newest: head, lost: [], stored: 4 })
+    expect(await store.bounds(other)).toEqual({ oldest: 1, newest: head, lost: [], stored: 4 })
     expect(await store.count(0, head)).toBe(4)
     expect(await store.count(0, head, id)).toBe(3)
     expect(await store.count(7, head)).toBe(2)
@@ -134,7 +134,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await kept(store, id)).toEqual([])
     expect(await kept(store, other)).toHaveLength(1)
     expect(await store.head()).toBe(head)
-    expect(await store.bounds()).toEqual({ oldest: head + 1, newest: head, lost: null, stored: 1 })
+    expect(await store.bounds()).toEqual({ oldest: head + 1, newest: head, lost: [], stored: 1 })
     expect(await added(store)).toBe(other + 1)
     expect(await store.head()).toBe(head + 1)
   })

@@ -5,6 +5,30 @@ const TESTS = "tests/store/postgres"
 /** Mistakes by which the servers of a fleet would disturb each other; see `tests/fleet/promises.ts`. */
 export const FLEET: readonly Mistake[] = [
   ...of(
+    "src/store/postgres/rolled-back-database.ts",
+    ["tests/store/postgres/rollback.test.ts"],
+    [
+      ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
+      [
+        "what is remembered outlives the era in which it was read",
+        "this.#era = era\n    this.#onBack(era)",
+        "this.#era = era",
+      ],
+      ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],
+      [
+        "a standby that has taken over is taken for the former server",
+        "WHERE t.is_other OR t.head",
+        "WHERE t.head",
+      ],
+      [
+        "a server that does not say on which timeline it is counts as another one",
+        "coalesce(nullif(database_timeline(), 0), h.timeline)",
+        "database_timeline()",
+      ],
+      ["what an earlier takeover has lost is forgotten", "lost = ${LOST} || ARRAY[", "lost = ARRAY["],
+    ],
+  ),
+  ...of(
     "src/store/postgres/postgres-migrations/0001_moves.sql",
     [`${TESTS}/together.test.ts`],
     [

@@ -209,13 +209,13 @@ export const STREAM: readonly Mistake[] = [
     [
       [
         "an event ID that was lost counts as one that the tail has",
-        "eventId > this.#head || isLost(eventId, this.#lost)) return false",
+        "eventId > this.#head || lossOf(eventId, this.#lost)) return false",
         "eventId > this.#head) return false",
       ],
       [
         "what another instance sent and was lost is unknown here",
-        "    this.#lost = lost\n    if (!lost || !isLost(previous, lost)) return false\n",
-        "    if (!lost || !isLost(previous, lost)) return false\n    this.#lost = lost\n",
+        "    this.#lost = lost\n    const loss = lossOf(previous, lost)\n    if (!loss) return false\n",
+        "    const loss = lossOf(previous, lost)\n    if (!loss) return false\n    this.#lost = lost\n",
       ],
       [
         "openings from before updates were lost are still given",

@@ -17,7 +17,7 @@ export class MemoryHistory implements History {
   /** All updates. The update with event ID n is at index n - 1 until something is rolled back. */
   readonly all: StoredUpdate[] = []
   #newest = 0
-  #lost: Lost | null = null
+  #lost: readonly Lost[] = []
   /** The oldest event ID that is stored. */
   oldest = 1
   readonly #read: (name: string) => Promise<void>
@@ -40,7 +40,7 @@ export class MemoryHistory implements History {
   /** Loses the updates after an event ID, as a late standby does. The next IDs are given above `upTo`. */
   rollBack(after: number, upTo: number): void {
     this.all.splice(this.all.findLastIndex(({ id }) => id <= after) + 1)
-    this.#lost = { after, upTo, reason: "rolled_back" }
+    this.#lost = [{ after, upTo, reason: "rolled_back" }]
     this.#newest = upTo + 1
   }
 

@@ -27,7 +27,7 @@ function historyOf(updates: number, read: (limit: number) => Promise<void>): His
   return {
     historyId: "test",
     head: async () => updates,
-    bounds: async () => ({ oldest: 1, newest: updates, lost: null, stored: updates }),
+    bounds: async () => ({ oldest: 1, newest: updates, lost: [], stored: updates }),
     latest: async () => ({ ids: [], head: updates }),
     latestOfItem: async () => ({ update: update(updates), head: updates }),
     updates: async (ids) => ({ updates: ids.map(update), more: false }),

@@ -38,7 +38,7 @@ export interface Latest {
   readonly head: number
 }
 
-/** Event IDs that were given, but whose updates are lost. Such an ID is never given to another update. */
+/** A range of event IDs of which some were given, but whose updates are lost. None of them is given to another update. */
 export interface Lost {
   /** The last event ID before them. */
   readonly after: number
@@ -56,11 +56,8 @@ export interface Bounds {
   readonly oldest: number
   /** The newest event ID that was given. */
   readonly newest: number
-  /**
-   * The event IDs of lost updates; null if none were lost. The next ID after them is not the one directly
-   * above.
-   */
-  readonly lost: Lost | null
+  /** The event IDs of lost updates, ascending; empty if none were lost. The history goes on after each range. */
+  readonly lost: readonly Lost[]
   /** How many updates of all items are kept: those after `oldest`, and the moves of items before it. */
   readonly stored: number
 }

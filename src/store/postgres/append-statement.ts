@@ -34,7 +34,8 @@ const value = (name: string): string =>
 export const APPEND = `
 WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
-    AND ($22::int8, database_timeline()) = (SELECT resumed_id, timeline FROM history) AND ${isOfNow("$23")} FOR NO KEY UPDATE),
+    AND EXISTS (SELECT FROM history WHERE resumed_id = $22::int8 AND database_timeline() IN (timeline, 0))
+    AND ${isOfNow("$23")} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (

@@ -7,13 +7,14 @@ import {
   type History,
   type Latest,
   type LatestOf,
+  type Lost,
   type Page,
   PAGE_BYTES,
   type PageQuery,
 } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
-import type { RolledBackCheck } from "./rolled-back-database.ts"
+import { LOST, type RolledBackCheck } from "./rolled-back-database.ts"
 import { queueItems, updates } from "./schema.ts"
 
 /** The newest event ID, as SQL. */
@@ -43,18 +44,26 @@ const MANY_UPDATES = 50_000
 const CHANGED_LONG_AGO = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1")
 const CHANGED_ITEM = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1 AND id = $2")
 const COUNT = "SELECT count(*)::int AS n FROM updates WHERE id > $1 AND id <= $2"
-const PRUNED = `SELECT pruned_id::float8 AS id, pruned::float8 AS count, restored_id::float8 AS restored,
+const PRUNED = `SELECT pruned_id::float8 AS id, pruned::float8 AS count, array_to_json(${LOST})::text AS lost,
   resumed_id::float8 AS resumed, ${HEAD}::float8 AS head,
-  (SELECT q.pruned_id::float8 FROM queue_items q WHERE q.id = $1) AS own FROM history`
+  (SELECT q.pruned_id::float8 FROM queue_items q WHERE q.id = $1) AS own FROM history h`
 
 /** The event IDs that are no longer kept. */
 interface Pruned {
   readonly id: number
   readonly count: number
-  readonly restored: number | null
+  readonly lost: string
   readonly resumed: number
   readonly head: number
   readonly own: number | null
+}
+
+function rangesIn(json: string): readonly Lost[] {
+  const ends: number[] = JSON.parse(json)
+  return ends.flatMap((after, i) => {
+    const upTo = i % 2 === 0 ? ends[i + 1] : undefined
+    return upTo === undefined ? [] : [{ after, upTo, reason: "rolled_back" }]
+  })
 }
 
 type Counted = StoredUpdate & { readonly total: number }
@@ -144,9 +153,8 @@ export class PostgresHistory implements History {
     const found = await this.#pruned(queueId)
     const newest = await this.#checked(found.head)
     const isBack = newest > found.head
-    const { id, count, restored, resumed, head, own } = isBack ? await this.#pruned(queueId) : found
-    const lost = restored === null ? null : { after: restored, upTo: resumed, reason: "rolled_back" as const }
-    return { oldest: (own ?? id) + 1, newest: head, lost, stored: head - count }
+    const { id, count, lost, head, own } = isBack ? await this.#pruned(queueId) : found
+    return { oldest: (own ?? id) + 1, newest: head, lost: rangesIn(lost), stored: head - count }
   }
 
   async head(): Promise<number> {
@@ -161,7 +169,7 @@ export class PostgresHistory implements History {
 
   async #pruned(queueId: number | null = null): Promise<Pruned> {
     const [row] = await this.#link.run<Pruned>(PRUNED, [queueId])
-    return row ?? { id: 0, count: 0, restored: null, resumed: 0, head: 0, own: null }
+    return row ?? { id: 0, count: 0, lost: "[]", resumed: 0, head: 0, own: null }
   }
 
   async #page(text: string, parameters: readonly unknown[], limit: number): Promise<Page> {

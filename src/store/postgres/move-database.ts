@@ -64,10 +64,10 @@ const NUMBERED = {
   tokens: "tokens_ids",
 }
 /**
- * Columns that exist only in PostgreSQL: where event IDs continue, on which timeline, the fence, and which instance sends
- * which delivery.
+ * Columns that exist only in PostgreSQL: where event IDs continue, on which timeline, and which are lost; the fence, and
+ * which instance sends which delivery.
  */
-const ONLY_HERE = ["floor", "timeline", "version", "printed", "taken_until"]
+const ONLY_HERE = ["floor", "timeline", "lost", "version", "printed", "taken_until"]
 
 type OnWaiting = OpeningOptions["onWaiting"]
 

@@ -13,17 +13,25 @@ const JUMP = 1_000_000
 const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
 
 /**
+ * The event IDs of lost updates, as SQL: of each range the last ID before it, and its last one. A version without the
+ * column `lost`, a database that was moved here, and the statement of the documentation set one range, which then counts.
+ */
+export const LOST = `CASE WHEN h.resumed_id = coalesce(h.lost[cardinality(h.lost)], 0) THEN h.lost
+  ELSE ARRAY[h.restored_id, h.resumed_id] END`
+
+/**
  * Notes that event IDs were lost if the newest one is below $1. It notes the same if another server has taken over since:
  * the instances that knew what that server lacks may all be gone. Returns the new floor and the new era. It
  * locks the row of the history before it takes its turn: a transaction that waits for that row holds no item
  * for which a group could wait.
  */
 const RAISE = `WITH held AS MATERIALIZED (
-  SELECT timeline <> database_timeline() AS is_other FROM history FOR NO KEY UPDATE),
+  SELECT database_timeline() NOT IN (timeline, 0) AS is_other FROM history FOR NO KEY UPDATE),
 turn AS MATERIALIZED (SELECT take_turn() AS head, is_other FROM held),
 raised AS (
-  UPDATE history h SET timeline = database_timeline(), floor = t.newest + ${JUMP} + 1,
+  UPDATE history h SET timeline = coalesce(nullif(database_timeline(), 0), h.timeline), floor = t.newest + ${JUMP} + 1,
     restored_id = least(h.restored_id, t.head), resumed_id = t.newest + ${JUMP},
+    lost = ${LOST} || ARRAY[t.head, t.newest + ${JUMP}],
     pruned = h.pruned + t.newest + ${JUMP} + 1 - t.head
   FROM (SELECT head, is_other, greatest(head, $1::int8) AS newest FROM turn) t
   WHERE t.is_other OR t.head < $1::int8

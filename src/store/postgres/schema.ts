@@ -168,7 +168,8 @@ export const idempotencyKeys = pgTable(
 
 /**
  * One row, as in SQLite's schema. Event IDs up to `floor` were given once, whether their updates are kept or not. `timeline`
- * is the server's timeline on which event IDs continue: a standby that takes over begins another one.
+ * is the server's timeline on which event IDs continue: a standby that takes over begins another one; 0 if that was never
+ * known. `lost` has the event IDs of lost updates: of each range the last ID before it, and its last one.
  */
 export const history = pgTable("history", {
   id: text().primaryKey(),
@@ -177,6 +178,10 @@ export const history = pgTable("history", {
   timeline: long()
     .notNull()
     .default(sql`database_timeline()`),
+  lost: long()
+    .array()
+    .notNull()
+    .default(sql`'{}'`),
   pruned_id: long().notNull().default(0),
   pruned: long().notNull().default(0),
   retain_from: long(),

@@ -148,7 +148,7 @@ export class SqliteHistory implements History {
     const newest = await this.head()
     const row = this.#ids.pruned.get()
     const { id, count, restored, resumed } = row ?? { id: 0, count: 0, restored: null, resumed: 0 }
-    const lost = restored === null ? null : { after: restored, upTo: resumed, reason: "restored" as const }
+    const lost = restored === null ? [] : [{ after: restored, upTo: resumed, reason: "restored" as const }]
     const own = queueId === undefined ? null : this.#ids.prunedOfItem.get(queueId)
     return { oldest: (own?.id ?? id) + 1, newest, lost, stored: newest - count }
   }

@@ -5,11 +5,13 @@ import { SQL } from "bun"
 import { LocalBus } from "../../../src/bus/bus.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { Broadcaster } from "../../../src/stream/broadcaster.ts"
+import { isKept } from "../../../src/stream/kept-ids.ts"
 import { ndjson } from "../../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../../src/stream/streams.ts"
 import { added, put } from "../../contracts/store.contract.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
+import { withWrong } from "./several.ts"
 
 setDefaultTimeout(30_000)
 
@@ -65,7 +67,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect((await store.item(id)).message).toBe("after")
       const lost = { after: 7, upTo: eighth - 2, reason: "rolled_back" }
       for (const one of [store, other]) {
-        expect(await one.bounds()).toMatchObject({ oldest: 1, newest: ninth, lost, stored: 9 })
+        expect(await one.bounds()).toMatchObject({ oldest: 1, newest: ninth, lost: [lost], stored: 9 })
       }
     })
 
@@ -120,11 +122,39 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(await ignorant.head()).toBe(1_000_010)
       expect(reported).toEqual([1_000_008])
       const lost = { after: 8, upTo: 1_000_008, reason: "rolled_back" }
-      expect(await ignorant.bounds()).toMatchObject({ lost, stored: 9 })
+      expect(await ignorant.bounds()).toMatchObject({ lost: [lost], stored: 9 })
       // Once.
       await put(store, id, { message: "later" })
       expect(await store.head()).toBe(1_000_011)
+      // After the next takeover what was given since the first one is kept: viewers of it resume.
+      await admin.unsafe("UPDATE history SET timeline = timeline + 1")
+      await Promise.all([put(ignorant, id, { message: "1" }), put(store, id, { message: "2" })])
+      const bounds = await ignorant.bounds()
+      const next = { after: 1_000_011, upTo: 2_000_011, reason: "rolled_back" }
+      expect(bounds).toMatchObject({ newest: 2_000_014, lost: [lost, next], stored: 12 })
+      const kept = [8, 9, 1_000_008, 1_000_009, 1_000_011, 1_000_012].filter((seen) => isKept(seen, bounds))
+      expect(kept).toEqual([8, 1_000_009, 1_000_011])
       await ignorant.close()
+    })
+
+    test("is not suspected while the server does not say on which timeline it is", async () => {
+      await using opened = await takenBack()
+      const { store, url, id } = opened
+      await using admin = new SQL({ url, max: 1 })
+      const [row]: { is: string }[] = await admin.unsafe(
+        "SELECT pg_get_functiondef('database_timeline'::regproc) AS is",
+      )
+      const silent =
+        "CREATE OR REPLACE FUNCTION database_timeline() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT 0::int8'"
+      await withWrong(admin, silent, row?.is ?? "", async () => {
+        await put(store, id, { message: "after" })
+        expect(await store.bounds()).toMatchObject({ newest: 11, lost: [] })
+        await opened.takeBack()
+        await put(store, id, { message: "after" })
+      })
+      await put(store, id, { message: "later" })
+      const lost = [{ after: 7, upTo: 1_000_011, reason: "rolled_back" }]
+      expect(await store.bounds()).toMatchObject({ newest: 1_000_014, lost })
     })
 
     test("may be informed of a backup that was put back, by the statement of the documentation", async () => {
@@ -137,7 +167,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await admin.close()
       await put(store, id, { message: "after" })
       const lost = { after: 7, upTo: 1_000_007, reason: "rolled_back" } as const
-      expect(await store.bounds()).toEqual({ oldest: 1, newest: 1_000_009, lost, stored: 8 })
+      expect(await store.bounds()).toEqual({ oldest: 1, newest: 1_000_009, lost: [lost], stored: 8 })
     })
 
     test("is reported to open streams by a gap, before and after new updates, and to those that come back", async () => {

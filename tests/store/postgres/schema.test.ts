@@ -27,6 +27,7 @@ const ONLY = {
     "queue_items.printed",
     "history.floor",
     "history.timeline",
+    "history.lost",
     "deliveries.taken_until",
   ],
   sqlite: ["history.mark"],
