@@ -1,17 +1,15 @@
 import { isRefusal } from "../errors.ts"
 import type { Status } from "../item/item.ts"
-import type { Bounds, History } from "../store/contract/history.ts"
+import type { Bounds } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
-import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, lossOf } from "./kept-ids.ts"
-import { greetingOf, type Opening, type Openings } from "./opening.ts"
+import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
-import type { ReadingTurns } from "./reading-turns.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
-import type { FramePage, SharedPages } from "./shared-pages.ts"
+import type { SharedByViewers } from "./shared-by-viewers.ts"
+import type { FramePage } from "./shared-pages.ts"
 import type { Knowable } from "./shared-reads.ts"
-import type { StreamMetrics } from "./stream-metrics.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 import { thinned } from "./thinning.ts"
 import { type Hole, salvage } from "./unreadable-updates.ts"
@@ -26,30 +24,6 @@ const SALVAGED_UPDATES = 256
 /** How long to wait before a failed read is repeated. */
 const RETRY_MS = 1000
 const SNAPSHOT_UPDATES = 256
-
-/** What all viewers of a server share. */
-export interface Shared {
-  /** The history that streams read. */
-  readonly history: History
-  /** Wakes streams, and has the newest updates in memory. */
-  readonly broadcaster: Broadcaster
-  /** The beginnings of streams. */
-  readonly openings: Openings
-  /** The pages of the history that streams have just read. */
-  readonly pages: SharedPages
-  /** A stream that falls more updates behind than this gets a gap and the latest state; 0 for never. */
-  readonly maxLag: number
-  /** Random numbers from 0 up to 1, which spread the reconnects. */
-  readonly random: () => number
-  /** Called with each error of reading the history or writing to a client; the stream then ends. */
-  readonly onError: (error: unknown) => void
-  /** Called when a part of the history proves to be unreadable; streams say so by a gap. */
-  readonly onUnreadable: () => void
-  /** Shares the reading of the history among streams. */
-  readonly turns: ReadingTurns
-  /** The metrics of streams. */
-  readonly metrics: StreamMetrics
-}
 
 /** A stream's place in the history, as far as reading moves it. */
 export interface ReadingSeat extends Seat {
@@ -85,9 +59,9 @@ export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
  */
 export class HistoryReader {
   readonly #place: ReadingSeat
-  readonly #shared: Shared
+  readonly #shared: SharedByViewers
 
-  constructor(place: ReadingSeat, shared: Shared) {
+  constructor(place: ReadingSeat, shared: SharedByViewers) {
     this.#place = place
     this.#shared = shared
   }
@@ -344,7 +318,11 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag
 
 /** Moves a stream's place to where it is once it has said an opening. */
-function examine(opening: Opening, place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster">): void {
+function examine(
+  opening: Opening,
+  place: ReadingSeat,
+  { broadcaster }: Pick<SharedByViewers, "broadcaster">,
+): void {
   place.cursor = opening.head
   if (!opening.isWhole) place.liveAt = broadcaster.head
   place.status = opening.updates.at(-1)?.update.status ?? place.status
@@ -354,7 +332,10 @@ function examine(opening: Opening, place: ReadingSeat, { broadcaster }: Pick<Sha
  * What a stream says about the queue before `live`. On a stream of all items this is whether the queue is
  * paused, if it is paused or if the stream has said otherwise before.
  */
-function pauseFor(place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster">): readonly Frame[] {
+function pauseFor(
+  place: ReadingSeat,
+  { broadcaster }: Pick<SharedByViewers, "broadcaster">,
+): readonly Frame[] {
   if (place.kind !== "global") return NO_PAUSE.opening
   const before = place.pause
   place.pause = broadcaster.pause
@@ -365,11 +346,11 @@ function pauseFor(place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster
 export const liveAfter = (
   head: number,
   place: ReadingSeat,
-  shared: Pick<Shared, "broadcaster" | "openings">,
+  shared: Pick<SharedByViewers, "broadcaster" | "openings">,
 ): readonly Frame[] => [...pauseFor(place, shared), shared.openings.live(head)]
 
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
-export function openWith(opening: Opening, place: ReadingSeat, shared: Shared): readonly Frame[] {
+export function openWith(opening: Opening, place: ReadingSeat, shared: SharedByViewers): readonly Frame[] {
   examine(opening, place, shared)
   const { wanted, beat, request } = place
   const greeting = greetingOf(shared.random())

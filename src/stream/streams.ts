@@ -2,11 +2,11 @@ import { AppError, unknownItem } from "../errors.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Bounds, History } from "../store/contract/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
-import type { Shared } from "./history-reader.ts"
 import { ownHistory } from "./one-item-viewer.ts"
 import { type Opening, Openings } from "./opening.ts"
 import { ReadingTurns } from "./reading-turns.ts"
 import { Seat, type SeatKind } from "./seat.ts"
+import type { SharedByViewers } from "./shared-by-viewers.ts"
 import { SharedPages } from "./shared-pages.ts"
 import { asFrames } from "./sse-and-ndjson.ts"
 import { checkRoom, type Owner, type StreamLimits } from "./stream-limits.ts"
@@ -14,7 +14,7 @@ import { type Chunks, eventId, type StreamRequest } from "./stream-request.ts"
 import { Viewer } from "./viewer.ts"
 
 /** How streams behave. */
-export interface StreamOptions extends StreamLimits, Pick<Shared, "maxLag" | "random" | "onError"> {
+export interface StreamOptions extends StreamLimits, Pick<SharedByViewers, "maxLag" | "random" | "onError"> {
   /** Called when a part of the history proves to be unreadable; absent for no call. */
   readonly onUnreadable?: () => void
   /** How many streams of one owner may read the history at the same time; 0 (the default) for no limit. */
@@ -47,7 +47,7 @@ type Opened<Chunk> = Chunks<Chunk> | null
  * then `live`, then all new updates. It keeps no queue, so a slow reader costs as much as a fast one.
  */
 export class Streams {
-  readonly #shared: Shared
+  readonly #shared: SharedByViewers
   readonly #options: StreamOptions
 
   constructor(history: History, broadcaster: Broadcaster, options: StreamOptions) {

@@ -8,12 +8,12 @@ import {
   openWith,
   type Passage,
   type ReadingSeat,
-  type Shared,
 } from "./history-reader.ts"
 import type { Opening } from "./opening.ts"
 import { NO_PAUSE } from "./queue-pause.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import type { SharedByViewers } from "./shared-by-viewers.ts"
 import type { Chunks, Ending, Sink, StreamRequest } from "./stream-request.ts"
 
 const DRAIN_RETRY_MS = 500
@@ -34,7 +34,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   status: Status | undefined
   liveAt: number | undefined
   pause = NO_PAUSE
-  readonly #shared: Shared
+  readonly #shared: SharedByViewers
   /** The state of its item before the stream has begun; dropped then. */
   #item: Opening | undefined
   #isBegun = false
@@ -50,7 +50,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   readonly #chunks = this.#run()
 
   /** `item` is the state of the watched item, if one is watched. */
-  constructor(shared: Shared, kind: SeatKind, request: StreamRequest<Chunk>, item?: Opening) {
+  constructor(shared: SharedByViewers, kind: SeatKind, request: StreamRequest<Chunk>, item?: Opening) {
     super(kind, request.queueId, request.owner, request.thin)
     this.#shared = shared
     this.request = request
