@@ -172,6 +172,10 @@ export function createApp(parts: AppParts) {
     // This runs before preflights are answered, so that their answers have the header, too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
     .use(sharedTickets(parts.tickets))
+    // The next plugin answers a preflight at once, and no route follows that would count it.
+    .onRequest(({ request }) => {
+      if (request.method === "OPTIONS") senders.count(request)
+    })
     .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals, refused, senders.count))
     .use(errors({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))

@@ -93,6 +93,9 @@ test("a request that no route takes counts like any other", async () => {
   expect(await charging({}, 1).statuses(5, "/api/v1/queue", foreign)).toEqual([403, 403, 403, 403, 429])
   const twice = charging({}, 1).statuses(5, "/api/v1/queue?limit=1&limit=2")
   expect(await twice).toEqual([422, 422, 422, 422, 429])
+  const asking = { origin: "https://studio.example", "access-control-request-method": "PUT" }
+  const preflight = { method: "OPTIONS", headers: asking }
+  expect(await charging({}, 1).statuses(5, "/api/v1/queue/1", preflight)).toEqual([204, 204, 204, 204, 429])
 })
 
 test("a request for an item that the token does not show counts like any other", async () => {
