@@ -4,6 +4,7 @@ import { printable } from "../text.ts"
 import { asTyped } from "./as-typed.ts"
 import { clientOf, type Command, say, typedIds } from "./command.ts"
 import type { Arguments, Usage } from "./usage.ts"
+import { whenAllowed } from "./when-allowed.ts"
 
 /** Does one thing to one item, and returns a line about the result. @throws ServerError when the server refuses */
 type Act = (client: Client, id: number, given: Arguments) => Promise<string>
@@ -20,7 +21,7 @@ export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command =>
     let code = 0
     for (const id of ids) {
       try {
-        say(await act(client, id, given))
+        say(await whenAllowed(() => act(client, id, given)))
       } catch (error) {
         code = 1
         const reason = asTyped(reasonOf(error))

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { ServerError } from "../../src/client/client.ts"
+import { type ReadItem, ServerError } from "../../src/client/client.ts"
 import { addCommand } from "../../src/commands/add.ts"
 import { cancelCommand } from "../../src/commands/cancel.ts"
 import { kindsCommand } from "../../src/commands/kinds.ts"
@@ -85,6 +85,27 @@ test("each item that is named is tried once, and one refusal makes the exit code
   expect(asked.map(([id]) => id)).toEqual([7, 8, 9])
   expect((await ran(cancelCommand, "7", "0")).code).toBe("ID must be a positive whole number, not 0")
   expect((await ran(cancelCommand)).code).toBe("missing ID")
+})
+
+test("a command that names very many items waits when the server asks for that, unless it asks for too long", async () => {
+  const tooMany = (retryAfterMs: number) => new ServerError(429, "too many", { retryAfterMs })
+  const refusals = [tooMany(1), tooMany(1)]
+  const answer = async (): Promise<ReadItem> => {
+    const refusal = refusals.pop()
+    if (refusal) throw refusal
+    return item({ status: "failed", outcome: "cancelled" })
+  }
+  const [added, cancelled] = [answering("add", answer), answering("cancel", answer)]
+  expect((await ran(addCommand, "1", "2", "3")).code).toBe(0)
+  expect(added.map(([one]) => one)).toEqual([1, 1, 1, 2, 3].map((song_id) => ({ song_id })))
+  refusals.push(tooMany(1))
+  expect(await ran(cancelCommand, "7")).toEqual({ code: 0, out: "queue item 7: cancelled\n", err: "" })
+  expect(cancelled).toHaveLength(2)
+  refusals.push(tooMany(60_000))
+  expect((await ran(cancelCommand, "7")).code).toBe(1)
+  refusals.push(...Array.from({ length: 100 }, () => tooMany(1)))
+  expect((await ran(addCommand, "1")).code).toBe("too many")
+  expect(refusals).toHaveLength(40)
 })
 
 test("set changes the keys that were named, and ends the lease that is named with --lease", async () => {
