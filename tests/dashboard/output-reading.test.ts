@@ -10,7 +10,7 @@ afterEach(() => {
   Reflect.deleteProperty(globalThis, "document")
 })
 
-const piece = (text: string, begunMs: number): Printed => ({
+const piece = (text: string, begunMs: number): Extract<Printed, { type: "piece" }> => ({
   ...{ type: "piece", attempt: 1, from: 0, to: text.length, missing: 0 },
   ...{ text, begunMs },
 })
@@ -46,5 +46,23 @@ test("a tab that was hidden over a retry shows the new attempt's output in place
   }
   expect(asked).toEqual([undefined, { attempt: 1, to: 13, begunMs: 100 }])
   expect([shown, isOver]).toEqual(["of the second, which is longer\n", false])
+  reading.close()
+})
+
+test("a piece before which something is not kept says how much", async () => {
+  jest.useFakeTimers()
+  spyOn(server, "output").mockImplementation(async function* () {
+    for (const missing of [0, 1, 2048]) yield { ...piece("a line\n", 100), missing }
+  })
+  let shown = ""
+  const over = Promise.withResolvers<void>()
+  const reading = new OutputReading(7, 1, false, {
+    text: (text) => (shown += text),
+    begunAgain: () => undefined,
+    ended: over.resolve,
+    isWanted: () => true,
+  })
+  await over.promise
+  expect(shown).toBe("a line\n[1 byte is not kept]\na line\n[2,048 bytes are not kept]\na line\n")
   reading.close()
 })

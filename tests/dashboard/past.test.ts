@@ -103,6 +103,9 @@ test("an item that is not there is missing, but one that was deleted while it wa
   )
   await none.read()
   expect(none.missing).toBe(true)
+  // In another history it may be there.
+  none.reset()
+  expect(none.missing).toBe(false)
 })
 
 test("a history that could not be read is asked for again after a second, while somebody looks at it", async () => {

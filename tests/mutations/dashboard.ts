@@ -271,4 +271,26 @@ export const DASHBOARD: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/live/output.ts",
+    ["tests/dashboard/output-reading.test.ts"],
+    [
+      [
+        "nobody learns that output is missing",
+        "missing > 0 ? `[${bytes} not kept]\\n${text}` : text",
+        "text",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/item-history.ts",
+    ["tests/dashboard/past.test.ts"],
+    [
+      [
+        "an item that another history has is still missing",
+        "    this.missing = false\n    if (this.#meanwhile)",
+        "    if (this.#meanwhile)",
+      ],
+    ],
+  ),
 ]

@@ -293,4 +293,36 @@ export const WORKING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a file that is no medium is entered as the video",
+        ' || found.kind === "broken") continue',
+        ") continue",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker.test.ts"],
+    [
+      [
+        "a worker whose command can never start tries for ever",
+        '!(error instanceof Error && "code" in error && SHORTAGES.includes(error.code))',
+        '!(error instanceof Error && "code" in error)',
+      ],
+      [
+        "a result that is refused looks accepted",
+        "return `${result}, but the server no longer accepts the result`",
+        "return result",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/plan.ts",
+    ["tests/runner/plan.test.ts"],
+    [["an ffmpeg with --progress gets a second one", "/^--?progress$/", "/^-progress$/"]],
+  ),
 ]

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { FileWatch } from "../../src/runner/expected-files.ts"
+import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { lastOutput } from "../../src/runner/ffmpeg-output-file.ts"
 import { probe } from "../../src/runner/ffprobe.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
@@ -61,15 +61,17 @@ describe("the last output of ffmpeg", () => {
 
 test("each of several files must be there, and the first that is not is named", async () => {
   const [missing, empty, written] = [path(".mp4"), path(".mp4"), path(".txt")]
-  const failureOf = async (...paths: string[]): Promise<string | undefined> => {
+  const endOf = async (...paths: string[]): Promise<FilesEnd> => {
     const watch = new FileWatch({ paths, isGuessed: true, seconds: undefined, isVerified: true })
     writeFileSync(empty, "")
     writeFileSync(written, "words")
-    return (await watch.end({ saved: [], unfinished: [] })).failure
+    return watch.end({ saved: [], unfinished: [] })
   }
-  expect(await failureOf(missing, empty, written)).toBe(`${missing} was not written`)
-  expect(await failureOf(empty, missing)).toBe(`${empty} is empty`)
-  expect(await failureOf(written)).toBeUndefined()
+  expect((await endOf(missing, empty, written)).failure).toBe(`${missing} was not written`)
+  expect((await endOf(empty, missing)).failure).toBe(`${empty} is empty`)
+  // A guessed file may be anything, but what is no medium is not entered as the video.
+  const { failure, files } = await endOf(written)
+  expect([failure, files]).toEqual([undefined, {}])
 })
 
 test("an ffprobe that takes too long, does not run, or is not installed, verifies nothing", async () => {

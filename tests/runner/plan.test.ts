@@ -37,6 +37,17 @@ describe("ffmpeg", () => {
     })
   })
 
+  test.each(["-progress", "--progress"])("that has a %s of its own keeps it, and is read there", (flag) => {
+    for (const [to, outputs] of [
+      ["-", [1]],
+      ["pipe:2", [2]],
+      ["http://box/", []],
+    ] as const) {
+      const words = `ffmpeg ${flag} ${to} -i a.wav b.mp4`
+      expect(planOf(words)).toMatchObject({ command: words.split(" "), outputs })
+    }
+  })
+
   test.each([
     "docker run --rm jrottenberg/ffmpeg:6.1",
     "sudo ffmpeg",

@@ -169,25 +169,34 @@ test("a command that cannot be run here gives its item back, and ends the worker
   expect(ended).toEqual(["release"])
 }, 30_000)
 
-test("a shortage of open files, processes or memory gives an item back, and does not end the worker", async () => {
-  const spawn = Bun.spawn
-  const spied = spyOn(Bun, "spawn").mockImplementation((command: unknown, ...more: unknown[]) => {
-    if (Array.isArray(command) && command.includes("never started")) {
-      throw Object.assign(new Error("EAGAIN: no process can be started"), { code: "EAGAIN" })
+test.each([
+  ["EAGAIN", "goes on"],
+  ["ENOENT", "ends"],
+])(
+  "a command that cannot be started (%s) gives its item back, and the worker %s",
+  async (code, then) => {
+    const spawn = Bun.spawn
+    const spied = spyOn(Bun, "spawn").mockImplementation((command: unknown, ...more: unknown[]) => {
+      if (Array.isArray(command) && command.includes("never started")) {
+        throw Object.assign(new Error(`${code}: no process can be started`), { code })
+      }
+      return Reflect.apply(spawn, Bun, [command, ...more])
+    })
+    try {
+      const { worker, ended } = rendering("never started")
+      const over = worker.run().catch(() => "ends")
+      while (ended.length === 0) await new Promise(setImmediate)
+      const first = await Promise.race([over, Bun.sleep(500).then(() => "goes on")])
+      worker.signal()
+      await over
+      expect(first).toBe(then)
+      expect(ended).toEqual(["release"])
+    } finally {
+      spied.mockRestore()
     }
-    return Reflect.apply(spawn, Bun, [command, ...more])
-  })
-  try {
-    const { worker, ended } = rendering("never started")
-    const running = worker.run()
-    while (ended.length === 0) await new Promise(setImmediate)
-    worker.signal()
-    await running
-    expect(ended).toEqual(["release"])
-  } finally {
-    spied.mockRestore()
-  }
-}, 30_000)
+  },
+  30_000,
+)
 
 test("a worker that is asked to return its items exits with 0, whatever code its command ends with", async () => {
   const { worker, printed, ended } = rendering(
@@ -255,6 +264,20 @@ test("work says that the server is back once it has answered", async () => {
   } finally {
     stderr.mockRestore()
   }
+}, 30_000)
+
+test("a worker says of a result that the server no longer accepts that it does not", async () => {
+  const said = Promise.withResolvers<string>()
+  using _ = spyOn(process.stderr, "write").mockImplementation((text) => {
+    if (String(text).includes("completed")) said.resolve(String(text))
+    return true
+  })
+  const refusing = async (): Promise<never> => Promise.reject(new ServerError(409, "", { code: "gone" }))
+  const { worker } = rendering("exit 0", undefined, { complete: refusing })
+  const running = worker.run()
+  expect(await said.promise).toEndWith("7: completed, but the server no longer accepts the result\n")
+  worker.signal()
+  await running
 }, 30_000)
 
 test("an item that is given to a worker which is being stopped goes back before its command starts", async () => {
