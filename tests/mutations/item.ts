@@ -33,8 +33,8 @@ export const ITEM: readonly Mistake[] = [
       ],
       [
         "the band of an estimate has no lower end",
-        "eta_low_seconds: tenth(said.low)",
-        "eta_low_seconds: tenth(said.high)",
+        "eta_low_seconds: Math.floor(said.low * 10)",
+        "eta_low_seconds: Math.floor(said.high * 10)",
       ],
     ],
   ),

@@ -103,8 +103,9 @@ function foreseen(
   return {
     ...item,
     eta_seconds: tenth(said.left),
-    eta_low_seconds: tenth(said.low),
-    eta_high_seconds: tenth(said.high),
+    // Outwards, because a band that is a tenth narrower would hold less often than it says.
+    eta_low_seconds: Math.floor(said.low * 10) / 10,
+    eta_high_seconds: Math.ceil(said.high * 10) / 10,
     eta_runs: experience.earlierRuns.length,
     time_progress: tenth(timeProgress(at, said.left, shown ?? 0)),
   }
