@@ -2,7 +2,7 @@ import { isRefusal } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import type { Bounds } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
-import { isKept, lossOf } from "./kept-ids.ts"
+import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
@@ -373,6 +373,6 @@ function missedStart(given: string, bounds: Bounds, place: ReadingSeat): Gap {
     event: "gap",
     reason: isExpired ? "expired" : "unknown",
     last_event_id: from ?? given.slice(0, 64),
-    missed: isExpired && isEverything ? bounds.oldest - 1 - from : null,
+    missed: isExpired && isEverything ? missedAfter(from, bounds) : null,
   }
 }

@@ -12,3 +12,12 @@ export const lossOf = (eventId: number, lost: readonly Lost[]): Lost | undefined
  */
 export const isKept = (eventId: number, { oldest, newest, lost }: Bounds): boolean =>
   eventId >= oldest - 1 && eventId <= newest && lossOf(eventId, lost) === undefined
+
+/**
+ * How many updates after this event ID, which was not lost, are no longer kept. Lost event IDs do not count, nor the one after
+ * each range of them, which no update has.
+ */
+export const missedAfter = (eventId: number, { oldest, lost }: Bounds): number =>
+  lost
+    .filter(({ after, upTo }) => after >= eventId && upTo < oldest)
+    .reduce((missed, { after, upTo }) => missed - (upTo + 1 - after), oldest - 1 - eventId)

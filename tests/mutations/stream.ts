@@ -100,6 +100,14 @@ export const STREAM: readonly Mistake[] = [
     [["who has seen all that was thinned is told of a gap", "eventId >= oldest - 1", "eventId >= oldest"]],
   ),
   ...of(
+    "src/stream/kept-ids.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      ["a gap counts event IDs that no update has", "missed - (upTo + 1 - after)", "missed"],
+      ["one update too many counts as expired", "oldest - 1 - eventId)", "oldest - eventId)"],
+    ],
+  ),
+  ...of(
     "src/stream/reading-turns.ts",
     ["tests/stream/reading-turns.test.ts"],
     [

@@ -169,11 +169,6 @@ export const VIEWERS: readonly Mistake[] = [
     ["tests/stream/replay.test.ts"],
     [
       [
-        "one update too many counts as expired",
-        "bounds.oldest - 1 - from : null",
-        "bounds.oldest - from : null",
-      ],
-      [
         "a page beyond the head leaves the cursor behind it, and the updates are sent twice",
         "this.#place.cursor = more ? last : Math.max(last, head, after)",
         "this.#place.cursor = more ? last : head",

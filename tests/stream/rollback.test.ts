@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { missedAfter } from "../../src/stream/kept-ids.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import type { StreamRequest } from "../../src/stream/stream-request.ts"
@@ -124,6 +125,16 @@ test("a client that comes back with an event ID that is gone gets a gap, and one
   expect(await opening("7")).toEqual(["1002", "live 1002"])
   expect(await opening("1001")).toEqual(["1002", "live 1002"])
   expect(await opening("1002")).toEqual(["live 1002"])
+})
+
+test("a gap because of updates that are no longer kept does not count lost event IDs, which no update has", () => {
+  const lost = [
+    { after: 7, upTo: 1000, reason: "rolled_back" },
+    { after: 1002, upTo: 2002, reason: "rolled_back" },
+  ] as const
+  const missed = (eventId: number, oldest: number): number =>
+    missedAfter(eventId, { oldest, newest: 2005, lost, stored: 0 })
+  expect([missed(5, 2005), missed(1002, 2005), missed(5, 1003), missed(5, 8)]).toEqual([4, 1, 3, 2])
 })
 
 test("a stream that waits for the end of an item does not take an end that is gone for one", async () => {
