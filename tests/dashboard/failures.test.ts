@@ -37,6 +37,10 @@ page("what has failed", () => {
     expect(await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)).toBe("")
     await tab.until(`document.querySelector(".timeline")?.innerText.includes("Attempt 1 failed, retrying")`)
     expect(await tab.evaluate<string>(`document.querySelector("main").innerText`)).not.toContain("Processing")
+    // There is no video yet.
+    const facts = `[...document.querySelectorAll("dl.facts dt")].map((name) => name.textContent)`
+    const names = await tab.evaluate<string[]>(facts)
+    expect([names.includes("Song"), names.includes("Size")]).toEqual([true, false])
   })
 
   test("before any progress was reported says so, and draws no empty chart", async () => {
@@ -59,15 +63,17 @@ page("what has failed", () => {
   })
 
   test("stands in front with its cause, readable without a click at 1280 and 390 pixels", async () => {
+    await failed("")
     await failed(TRACEBACK)
     await failed(X264)
     for (const options of [{ width: 1280, height: 900 }, { phone: true }]) {
       const tab = await here.open("/", options)
       const causes = `[...document.querySelectorAll(".section.failed .cause")]`
-      await tab.until(`${causes}.length === 2`)
+      await tab.until(`${causes}.length === 3`)
       expect(await tab.evaluate<string[]>(`${causes}.map((cause) => cause.innerText)`)).toEqual([
         "libx264: height not divisible by 2 (1280x719)",
         "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+        "No reason was given",
       ])
       const hidden = `${causes}.filter((cause) => {
         const { bottom, right } = cause.getBoundingClientRect()

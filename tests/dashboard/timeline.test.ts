@@ -7,6 +7,7 @@ import {
   leftOf,
   leftText,
   line,
+  messageOf,
   nameOf,
   roughly,
   runningTitle,
@@ -107,6 +108,11 @@ describe("words", () => {
     expect(line("x".repeat(16_000)).length).toBeLessThan(500)
     expect(line("x".repeat(16_000))).toEndWith("x…")
     expect(line("a\u202eb")).toBe("a\ufffdb")
+  })
+
+  test("a message that is the name of the step is not said again", () => {
+    const told = { message: "Draw waves", current_step: "Draw waves" }
+    expect([messageOf(told), messageOf({ ...told, current_step: "Draw" })]).toEqual(["", "Draw waves"])
   })
 
   test("a count is named once, and not when the item is done", () => {

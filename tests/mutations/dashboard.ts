@@ -293,4 +293,31 @@ export const DASHBOARD: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/model/wording.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [
+      [
+        "a message repeats the name of the step",
+        "isRoutine(message) || message === current_step ||",
+        "isRoutine(message) ||",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/item-facts.ts",
+    ["tests/dashboard/failures.test.ts"],
+    [
+      [
+        "an item without a video has a size",
+        'item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""',
+        "sizeWords(item.video_file_size)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/recent-failures.ts",
+    ["tests/dashboard/failures.test.ts"],
+    [["a failure without a reason is an empty line", ' || "No reason was given"', ""]],
+  ),
 ]
