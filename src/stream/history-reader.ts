@@ -357,7 +357,7 @@ export function openWith(opening: Opening, place: ReadingSeat, shared: SharedByV
   const pause = opening.isWhole ? pauseFor(place, shared) : NO_PAUSE.opening
   if (beat) return thinned([greeting, ...opening.frames(wanted, pause)])
   if (request.selection) return [greeting, ...opening.frames(wanted, pause)]
-  return opening.shared(greeting, wanted, pause)
+  return shared.openings.lists.of(opening, greeting, wanted, pause)
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */

@@ -1,11 +1,10 @@
 import { isRefusal } from "../errors.ts"
-import { NewestMap } from "../newest-map.ts"
 import type { Bounds, History, Latest, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"
-import { NO_PAUSE } from "./queue-pause.ts"
 import type { Wanted } from "./selection.ts"
+import { type Greeting, SharedLists } from "./shared-lists.ts"
 import { type Knowable, SharedReads } from "./shared-reads.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
@@ -13,13 +12,9 @@ import { eventId, type StreamRequest } from "./stream-request.ts"
 const MOST_UPDATES = 64
 /** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024
-/** Of an opening the frames are kept for so many choices of updates. */
-const MOST_CHOICES = 16
 const RETRY_MS = 2000
 /** Different reconnection times, from 0.75 to 1.25 of `RETRY_MS`. */
 const RETRY_STEPS = 16
-
-type Greeting = Extract<Frame, { type: "hello" }>
 
 /**
  * The first frame of a stream. Its reconnection time differs, so that clients which lost their streams at the
@@ -40,9 +35,6 @@ export class Opening {
   /** The updates that are sent, ascending. */
   readonly updates: readonly UpdateFrame[]
   readonly #live: readonly Frame[]
-  /** By what is wanted and by reconnection time. Kept, because a format encodes each shared list once. */
-  readonly #lists = new NewestMap<Wanted, Map<number, readonly Frame[]>>(MOST_CHOICES)
-  #pause = NO_PAUSE.opening
 
   constructor(head: number, updates: readonly UpdateFrame[], live?: Frame) {
     this.head = head
@@ -53,22 +45,6 @@ export class Opening {
   /** Whether everything up to `head` is all that there is to say before what is new. */
   get isWhole(): boolean {
     return this.#live.length > 0
-  }
-
-  /**
-   * The greeting and the frames of the updates that are wanted, in one list for all streams that want the same and are
-   * given the same reconnection time; `pause` stands before `live`.
-   */
-  shared(greeting: Greeting, wanted: Wanted, pause: readonly Frame[]): readonly Frame[] {
-    if (pause !== this.#pause) this.#lists.clear()
-    this.#pause = pause
-    let lists = this.#lists.get(wanted)
-    if (!lists) this.#lists.set(wanted, (lists = new Map()))
-    const known = lists.get(greeting.retryMs)
-    if (known) return known
-    const list = [greeting, ...this.frames(wanted, pause)]
-    lists.set(greeting.retryMs, list)
-    return list
   }
 
   /** The frames without a greeting, of the updates that are wanted; `pause` stands before `live`. */
@@ -91,6 +67,8 @@ const NONE: Page = { updates: [], more: true }
  * reconnects cost few reads. A stream that resumes within the broadcaster's tail needs no read.
  */
 export class Openings {
+  /** What openings send, shared by all streams that begin in the same way and want the same. */
+  readonly lists = new SharedLists()
   readonly #history: History
   readonly #broadcaster: Broadcaster
   readonly #items: SharedReads<number, Opening>
