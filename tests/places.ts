@@ -76,17 +76,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   metrics: { own: [] },
   stream: {
-    own: [
-      "bus",
-      "errors",
-      "item",
-      "metrics",
-      "newest-map",
-      "store/contract/history",
-      "terminal",
-      "text",
-      "wire",
-    ],
+    own: ["bus", "errors", "item", "metrics", "store/contract/history", "terminal", "text", "wire"],
   },
   webhooks: {
     own: [

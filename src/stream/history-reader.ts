@@ -199,11 +199,13 @@ export class HistoryReader {
   async #older(head: number): Promise<readonly Frame[]> {
     const { turns, pages } = this.#shared
     const wanted = await turns.stint(this.#place.owner, async () => {
-      for (;;) {
+      // A stream may have been left while it waited for its turn, and many may be left at once.
+      while (this.#isWatched) {
         await turns.page()
         const frames = await this.#page(head)
-        if (frames.length > 0 || this.#place.cursor >= head || !this.#isWatched) return frames
+        if (frames.length > 0 || this.#place.cursor >= head) return frames
       }
+      return []
     })
     // A server at rest keeps no pages.
     if (turns.isIdle) pages.clear()

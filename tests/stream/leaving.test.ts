@@ -81,3 +81,35 @@ test("clients that go away while their streams are being opened leave no stream 
       .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
   expect(figure("track_studio_streams_opened_total")).toBe(figure("track_studio_streams_closed_total"))
 })
+
+test("replays that are left while they wait for their turn read nothing", async () => {
+  const reading = Promise.withResolvers<void>()
+  let held: Promise<void> | undefined
+  let reads = 0
+  const history = new MemoryHistory(async () => {
+    reads += 1
+    await held
+  }, 1000)
+  const onError = (error: unknown): never => {
+    throw error
+  }
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  for (let update = 0; update < 100; update += 1) history.append(1, "processing")
+  const replay = { lastEventId: "0", snapshot: true, untilFinished: false, format: asFrames }
+  const replays = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const stream = await streams.open(replay)
+      await stream?.next()
+      return stream
+    }),
+  )
+  held = reading.promise
+  reads = 0
+  const pages = replays.map((stream) => stream?.next())
+  while (reads < 8) await new Promise((resolve) => void setImmediate(resolve))
+  for (const stream of replays) void stream?.return()
+  reading.resolve()
+  expect((await Promise.all(pages)).map((page) => page?.done)).toEqual(replays.map(() => true))
+  expect(reads).toBe(8)
+})
