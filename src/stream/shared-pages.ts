@@ -43,24 +43,34 @@ export class SharedPages {
   }
 
   /** The page at a place; `read` reads it if it is not kept. */
-  async of({ after, queueId }: PlaceInHistory, read: () => Promise<Page>): Promise<FramePage> {
+  async of(place: PlaceInHistory, read: () => Promise<Page>): Promise<FramePage> {
     const { rings } = this.#broadcaster
     if (this.#rings !== rings) this.clear()
     this.#rings = rings
-    const known = this.#pages.find(
-      (page) => page.queueId === queueId && page.after <= after && after < page.last,
-    )
-    if (known?.after === after) return known
-    if (known) return { frames: known.frames.filter(({ update }) => update.id > after), more: true }
+    const known = this.#known(place)
+    if (known) return known
     const { updates, more } = await read()
-    const page = { after, queueId, frames: updateFrames(updates), more, last: updates.at(-1)?.id ?? after }
-    if (more && this.#broadcaster.rings === rings) this.#keep(page)
+    const isKept = more && this.#broadcaster.rings === rings
+    // Another stream may have read the same meanwhile.
+    const other = isKept ? this.#known(place) : undefined
+    if (other) return other
+    const page = { ...place, frames: updateFrames(updates), more, last: updates.at(-1)?.id ?? place.after }
+    if (isKept) this.#keep(page)
     return page
   }
 
   /** Drops all pages. */
   clear(): void {
     this.#pages.length = 0
+  }
+
+  /** The rest of a kept page after a place. */
+  #known({ after, queueId }: PlaceInHistory): FramePage | undefined {
+    const known = this.#pages.find(
+      (page) => page.queueId === queueId && page.after <= after && after < page.last,
+    )
+    if (!known || known.after === after) return known
+    return { frames: known.frames.filter(({ update }) => update.id > after), more: true }
   }
 
   #keep(page: KeptPage): void {

@@ -334,8 +334,8 @@ export const CORE: readonly Mistake[] = [
     [
       [
         "the last page is kept, though it grows",
-        "if (more && this.#broadcaster.rings === rings)",
-        "if (this.#broadcaster.rings === rings)",
+        "more && this.#broadcaster.rings === rings",
+        "this.#broadcaster.rings === rings",
       ],
     ],
   ),

@@ -39,6 +39,15 @@ test("a page is read once; a stream that resumes within it gets its rest", async
   expect(reads).toEqual([0, 10])
 })
 
+test("streams that read the same page at once share it, and it is kept once", async () => {
+  const { read, reads } = pagesOf({ rings: 0 })
+  await read(100)
+  const pages = await Promise.all(Array.from({ length: 8 }, () => read(0)))
+  expect(new Set(pages.map(({ frames }) => frames)).size).toBe(1)
+  await read(100)
+  expect(reads).toEqual([100, 0, 0, 0, 0, 0, 0, 0, 0])
+})
+
 test("a page of one item is not a page of all items", async () => {
   const { read, reads } = pagesOf({ rings: 0 })
   await read(0)
