@@ -161,7 +161,7 @@ page("the order of waiting items", () => {
     await tab.until(`${order} === "3,2,1"`)
     await alt("ArrowUp")
     await tab.until(`${order} === "3,1,2"`)
-    await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 2 of 3")`)
+    await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 3 of 3")`)
     // It moves as often as the key is pressed, however quickly, but not beyond the end.
     for (const key of ["ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown"]) await alt(key)
     await tab.until(`${order} === "3,2,1"`)
