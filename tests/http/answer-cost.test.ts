@@ -78,6 +78,16 @@ test("an answer costs as much if it is compressed, because it is made all the sa
   }
 })
 
+test("an answer that is so long that compressing it would hold up other clients is sent as it is", async () => {
+  let count = 199
+  const kinds = async () => Array.from({ length: count }, () => ({ message: "x".repeat(9980) }))
+  const app = charging({ learned: { kinds } })
+  const length = (): Promise<number> => app.lengthOf("/api/v1/kinds", { "accept-encoding": "gzip" })
+  expect(await length()).toBeLessThan(100_000)
+  count = 201
+  expect(await length()).toBeGreaterThan(2_000_000)
+})
+
 for (const path of ["/openapi.json", "/docs", "/client.js"]) {
   test(`${path} costs as much as it is long, each time`, async () => {
     const { lengthOf, charged } = charging({})
