@@ -35,6 +35,8 @@ export class Order {
   /** Whether pages may fail. Then a stream may open with something that was read before. */
   readonly #mayFail: boolean
   #hasDrained = false
+  /** Whether all clients resume at the same place, and so share the pages of the history. */
+  readonly #isStorm: boolean
 
   constructor(seed: number, Kind: typeof Broadcaster) {
     const loop = new Scheduler(seed)
@@ -43,6 +45,7 @@ export class Order {
     const isFar = loop.happens(50)
     const fails = loop.happens(20)
     this.#mayFail = fails
+    this.#isStorm = loop.happens(20)
     this.#history = new MemoryHistory(
       async (name) => {
         if (isFar) await loop.pause()
@@ -67,7 +70,8 @@ export class Order {
   /** Runs it; throws if a client got something that is wrong. */
   run(): void {
     const loop = this.#loop
-    for (let clients = 2 + loop.below(3); clients > 0; clients -= 1) loop.later(() => this.#open())
+    for (let clients = (this.#isStorm ? 4 : 2) + loop.below(3); clients > 0; clients -= 1)
+      loop.later(() => this.#open())
     for (let writes = 3 + loop.below(6); writes > 0; writes -= 1) loop.later(() => this.#write())
     for (let questions = loop.below(3); questions > 0; questions -= 1) loop.later(() => this.#ask())
     for (let leaves = loop.happens(40) ? loop.below(4) : 0; leaves > 0; leaves -= 1)
@@ -91,7 +95,7 @@ export class Order {
     const loop = this.#loop
     const head = this.#history.all.length
     const item = 1 + loop.below(ITEMS)
-    const from = loop.happens(30) ? loop.below(head + 1) : undefined
+    const from = this.#isStorm ? 0 : loop.happens(30) ? loop.below(head + 1) : undefined
     const queueId = loop.happens(30) ? item : undefined
     const wanted = loop.happens(20) ? ({ queue_id }: { queue_id: number }) => queue_id === item : undefined
     const selection = loop.happens(50)
