@@ -26,7 +26,9 @@ interface Kept {
  * However many different lists are asked for, they take a bounded room: when it is full, all of them are dropped.
  */
 export class SharedLists {
-  readonly #kept = new Map<Beginning, Kept>()
+  /** A beginning that nothing else refers to is never sent again, and so keeps nothing here. */
+  #kept = new WeakMap<Beginning, Kept>()
+  /** What was put in since all lists were dropped. */
   #size = 0
 
   /**
@@ -51,7 +53,7 @@ export class SharedLists {
   ): void {
     this.#size += sizeOf(list)
     if (this.#size > KEPT_SIZE) {
-      this.#kept.clear()
+      this.#kept = new WeakMap()
       this.#size = sizeOf(list)
     }
     let kept = this.#kept.get(beginning)
