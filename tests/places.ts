@@ -20,6 +20,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   upkeep: {
     own: [
       "bus",
+      "errors",
       "health",
       "item",
       "service",

@@ -1,4 +1,5 @@
 import type { Bus } from "../bus/bus.ts"
+import { isRefusal } from "../errors.ts"
 import { removed } from "../item/add-cancel-retry-delete.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Items } from "../store/contract/items.ts"
@@ -18,12 +19,15 @@ export async function removeFinished(
   for (const ended of finished) {
     const ids = await upkeep.finished(ended, limit)
     for (const id of ids) {
-      // It may have returned to the queue meanwhile.
-      await items.change(id, (stored, moment) =>
+      // It may have returned to the queue meanwhile, or a person may have deleted it.
+      const change = items.change(id, (stored, moment) =>
         isFinished(stored.item.status) && isWithin(stored.item.completed_at, ended)
           ? removed(stored, moment)
           : { ...stored, quiet: true },
       )
+      await change.catch((error: unknown) => {
+        if (!isRefusal(error, "not_found")) throw error
+      })
       bus.notify()
     }
     if (ids.length > 0) return ids.length

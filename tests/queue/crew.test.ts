@@ -129,8 +129,8 @@ test("on a terminal each worker has one line, in which a long title gives way to
   const shown = terminal.lines.filter((line) => line.includes("crew-7"))
   expect(shown).toHaveLength(1)
   expect(shown[0]).toMatch(/^box-7 +#\d+ A Title \S+.*… 0%; tags crew-7/)
-  // A name that is longer than a third of the line is cut.
-  expect(terminal.lines.join("\n")).toMatch(/^box-8\.render\.farm\.st…  #\d+ Harbour at /m)
+  // A name that is longer than a third of the line is cut in its middle.
+  expect(terminal.lines.join("\n")).toMatch(/^box-8\.rend…io\.example  #\d+ Harbour at /m)
   expect(terminal.lines.filter((line) => !/^(?:box|order)-/.test(line))).toEqual([])
 })
 

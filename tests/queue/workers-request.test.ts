@@ -36,7 +36,7 @@ refusals.each("POST", "/queue/claim", [
   ['{"worker":"a","lease":0}', invalid("lease must be an integer from 1 to 3600, not 0")],
   ['{"worker":"a","lease":3601}', invalid("lease must be an integer from 1 to 3600, not 3601")],
   ['{"worker":"a","tags":"gpu"}', invalid(`tags must be ${TAGS}, not "gpu"`)],
-  ['{"worker":"a","tags":["gpu","gpu"]}', invalid(`tags must be ${TAGS}, not a list`)],
+  ['{"worker":"a","tags":["gpu","gpu"]}', invalid(`tags must be ${TAGS}; this one is not`)],
   ['{"worker":"a","tags":[""]}', invalid('tags.0 must be a tag: text of 1 to 64 characters, not ""')],
   ['{"worker":"a","tags":[7]}', invalid("tags.0 must be a tag: text of 1 to 64 characters, not 7")],
   [

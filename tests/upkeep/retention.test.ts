@@ -152,20 +152,25 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   expect(await left(store, old)).toBe(0)
 })
 
-test("an item that was put back since it was found stays, also when it has finished again", async () => {
+test("an item that was put back since it was found stays, also when it has finished again; one that was deleted is no fault", async () => {
   await using kit = await opened()
   const { store, clock, bus } = kit
-  const [again, waiting] = [await rendered(store, 1), await rendered(store, 1)]
+  const [gone, again, waiting] = [
+    await rendered(store, 1),
+    await rendered(store, 1),
+    await rendered(store, 1),
+  ]
   clock.nowMs += 30 * DAY_MS
   const ended = { fromMs: 0, toMs: clock.nowMs, upTo: Number.MAX_SAFE_INTEGER }
-  // While these two are processed, somebody retries both.
+  // Meanwhile somebody deletes the first and retries the others.
   const found = {
     finished: async (): Promise<number[]> => {
       clock.nowMs += 1000
+      await store.change(gone, (stored) => ({ ...stored, deleted: true }))
       for (const id of [again, waiting]) await store.change(id, retried)
       await put(store, again, { status: "processing" })
       await put(store, again, { status: "completed" })
-      return [again, waiting]
+      return [gone, again, waiting]
     },
   }
   await removeFinished(found, store, bus, [ended], 10)
