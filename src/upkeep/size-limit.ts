@@ -70,7 +70,7 @@ export class SizeLimit extends Repeating {
       if (!(await this.#makeRoom())) break
       onLook(true, false)
       used = await this.#used()
-      // If the limit is reached and as much is written as is removed, there is no time to rest.
+      // Above the limit a rest would let writers add more than is removed.
       if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
     // A turn that was ended early does not know whether more could be removed.

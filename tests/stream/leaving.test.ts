@@ -7,19 +7,28 @@ import { Streams } from "../../src/stream/streams.ts"
 import { start } from "../server.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-test("a stream that is left gives up its seat at once, whatever it does, and ends", async () => {
+/** Streams on a history whose reads are counted, and held up from `hold` until `go`. */
+function onHeldHistory() {
   const reading = Promise.withResolvers<void>()
-  let held: Promise<void> | undefined
-  let reads = 0
+  const reads = { count: 0, held: Promise.resolve() }
   const history = new MemoryHistory(async () => {
-    reads += 1
-    await held
+    reads.count += 1
+    await reads.held
   }, 1000)
   const onError = (error: unknown): never => {
     throw error
   }
   const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
-  const streams = new Streams(history, broadcaster, { maxLag: 100, random: () => 0.5, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const hold = (): void => {
+    reads.held = reading.promise
+    reads.count = 0
+  }
+  return { history, broadcaster, streams, reads, hold, go: reading.resolve }
+}
+
+test("a stream that is left gives up its seat at once, whatever it does, and ends", async () => {
+  const { history, broadcaster, streams, reads, hold, go } = onHeldHistory()
   history.append(1, "processing")
   const opened = async (lastEventId?: string) => {
     const common = { snapshot: true, untilFinished: false, format: asFrames }
@@ -47,13 +56,12 @@ test("a stream that is left gives up its seat at once, whatever it does, and end
   expect((await news).done).toBe(true)
 
   const reader = await opened("0")
-  held = reading.promise
-  reads = 0
+  hold()
   const first = reader.next()
-  while (reads === 0) await Promise.resolve()
+  while (reads.count === 0) await Promise.resolve()
   void reader.return()
   isLeft()
-  reading.resolve()
+  go()
   expect((await first).done).toBe(true)
 })
 
@@ -79,22 +87,12 @@ test("clients that go away while their streams are being opened leave no stream 
       .split("\n")
       .filter((line) => line.startsWith(name))
       .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
+  expect(figure("track_studio_streams_opened_total")).toBeGreaterThan(0)
   expect(figure("track_studio_streams_opened_total")).toBe(figure("track_studio_streams_closed_total"))
 })
 
 test("replays that are left while they wait for their turn read nothing", async () => {
-  const reading = Promise.withResolvers<void>()
-  let held: Promise<void> | undefined
-  let reads = 0
-  const history = new MemoryHistory(async () => {
-    reads += 1
-    await held
-  }, 1000)
-  const onError = (error: unknown): never => {
-    throw error
-  }
-  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
-  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const { history, streams, reads, hold, go } = onHeldHistory()
   for (let update = 0; update < 100; update += 1) history.append(1, "processing")
   const replay = { lastEventId: "0", snapshot: true, untilFinished: false, format: asFrames }
   const replays = await Promise.all(
@@ -104,12 +102,11 @@ test("replays that are left while they wait for their turn read nothing", async 
       return stream
     }),
   )
-  held = reading.promise
-  reads = 0
+  hold()
   const pages = replays.map((stream) => stream?.next())
-  while (reads < 8) await new Promise((resolve) => void setImmediate(resolve))
+  while (reads.count < 8) await new Promise((resolve) => void setImmediate(resolve))
   for (const stream of replays) void stream?.return()
-  reading.resolve()
+  go()
   expect((await Promise.all(pages)).map((page) => page?.done)).toEqual(replays.map(() => true))
-  expect(reads).toBe(8)
+  expect(reads.count).toBe(8)
 })
