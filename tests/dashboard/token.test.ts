@@ -26,6 +26,13 @@ const OFFERED = OFFERED_IN("body")
 /** The first words of buttons that change something. */
 const ACTS = /^(Add|Cancel|Pause|Resume|Retry|Run|Move|Set|Select|Delete|Rename|Flag)\b/
 
+/** A script that collects in `seen` the changes that the page has offered in any of its frames. */
+const WATCHED = `globalThis.seen = new Set()
+  ;(function look() {
+    if (document.body) for (const name of ${OFFERED_IN("body > :not(dialog)")}) if (${ACTS}.test(name)) seen.add(name)
+    requestAnimationFrame(look)
+  })()`
+
 /** The changes that the page offers, each once. */
 async function acts(tab: Tab): Promise<string[]> {
   const names = await tab.evaluate<string[]>(OFFERED)
@@ -59,7 +66,10 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     const id = await server.add({ song_id: 1, title: "Northern Lights" })
     const token = await tokenOf(server, "operator")
     await known(server, token)
-    const tab = await browser.open(addressOf(server), { width, phone: width < 500 })
+    const tab = await browser.open(addressOf(server), { width, phone: width < 500, before: WATCHED })
+    await tab.until(ASKS)
+    // Nothing is offered for a moment either, before the page knows what the reader may do.
+    expect(await tab.evaluate<string[]>(`[...seen]`)).toEqual([])
     await enter(tab, token)
     await tab.until(`${ROWS} === "${id}"`)
     expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)

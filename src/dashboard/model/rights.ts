@@ -21,11 +21,10 @@ const rights = (all: readonly Right[], why = ""): Rights => ({
 })
 
 /**
- * The rights of a reader before the server has sent them: a server without tokens lets everyone do
- * everything.
+ * The rights of a reader before the server has sent them: nothing can be changed. Without a token the page
+ * keeps the places of what it is about to show.
  */
-export const unknownRights = (hasToken: boolean): Rights =>
-  rights(hasToken ? [] : ["read", "figures", "add", "change"])
+export const unknownRights = (hasToken: boolean): Rights => rights(hasToken ? [] : ["read", "figures"])
 
 /** The rights that the server has sent. */
 export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
