@@ -1,7 +1,7 @@
 import { AppError, isRefusal } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import type { OutputPiece } from "../item/output-piece.ts"
+import { type OutputPiece, piecesAfter } from "../item/output-piece.ts"
 import { isSameAttempt } from "../item/same-attempt.ts"
 import type { Stored } from "../item/stored.ts"
 import type { Service } from "../service.ts"
@@ -40,9 +40,9 @@ export interface OutputPlace {
 
 const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
 
-/** Whether a place is in another attempt, although the item's present attempt has the same number. */
-const isEarlier = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean =>
-  attempt === item.attempt && begunMs !== undefined && begunMs !== msOf(item)
+/** Whether a place is surely in the item's present attempt, or surely not; undefined if that is not known. */
+const isPresent = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean | undefined =>
+  attempt === item.attempt && begunMs !== undefined ? begunMs === msOf(item) : undefined
 
 /** Which output to read. */
 export interface OutputQuery {
@@ -136,11 +136,13 @@ export class Output implements Service {
   async read(id: number, query: OutputQuery, signal: AbortSignal): Promise<AsyncGenerator<OutputEvent>> {
     const item = await this.#items.item(id)
     const attempt = query.attempt ?? query.from.attempt ?? item.attempt
-    const isPlaced = (query.from.attempt ?? attempt) === attempt && !isEarlier(query.from, item)
+    const present = isPresent(query.from, item)
+    const isPlaced = (query.from.attempt ?? attempt) === attempt && present !== false
     const after = isPlaced ? query.from.after : 0
     if (query.attempt !== undefined && attempt > item.attempt) throw notBegun(item, attempt)
-    // Output beyond the end was printed before the item was retried, and was removed then.
-    const isKnown = after <= (await this.#outputs.end(id, attempt))
+    // Output beyond the end was printed before the item was retried, and was removed then. If it is of the present
+    // attempt, a backup was restored that lacks it: the reader has it, even if the worker sends it again.
+    const isKnown = present === true || after <= (await this.#outputs.end(id, attempt))
     return this.#events(new OutputReader(this.#outputs, item, attempt, isKnown ? after : 0), query, signal)
   }
 
@@ -295,7 +297,7 @@ class OutputReader {
   async *pieces(): AsyncGenerator<OutputEvent> {
     for (;;) {
       const { pieces, more } = await this.#outputs.read(this.id, this.#attempt, this.#at, PAGE_PIECES)
-      for (const piece of pieces) {
+      for (const piece of piecesAfter(pieces, this.#at)) {
         const missing = Math.max(0, piece.from - this.#at)
         this.#at = piece.to
         yield { type: "piece", attempt: this.#attempt, missing, begunMs: this.#begunMs, ...piece }

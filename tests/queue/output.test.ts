@@ -177,6 +177,33 @@ test("pieces of an earlier attempt do not say when it began, because only the la
   expect(await firstOf(2)).toMatchObject({ attempt: 2, begunMs: 5000 })
 })
 
+test("a reader that is ahead of a restored output gets only what it lacks, however the worker sends it again", async () => {
+  const began = new Date(5000).toISOString()
+  const item: QueueItem = { id: 1, ...blank(1, began), status: "completed", attempt: 1, started_at: began }
+  const items: unknown = { item: async () => item }
+  let pieces: OutputPiece[] = [{ from: 0, to: 4, text: "one\n" }]
+  const outputs: unknown = {
+    end: async () => pieces.at(-1)?.to ?? 0,
+    read: async (_id: number, _attempt: number, after: number) => ({
+      pieces: pieces.filter(({ to }) => to > after),
+      more: false,
+    }),
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const restOf = async (begunMs: number | undefined): Promise<string[]> => {
+    const query = { attempt: undefined, from: { attempt: 1, after: 8, begunMs }, isFollowed: false }
+    const events = await Array.fromAsync(await output.read(1, query, new AbortController().signal))
+    return events.flatMap((event) => (event.type === "piece" ? [event.text] : []))
+  }
+  expect([await restOf(5000), await restOf(4000), await restOf(undefined)]).toEqual([
+    [],
+    ["one\n"],
+    ["one\n"],
+  ])
+  pieces = [...pieces, { from: 4, to: 14, text: "two\nthree\n" }]
+  expect([await restOf(5000), await restOf(4000)]).toEqual([["three\n"], ["one\n", "two\nthree\n"]])
+})
+
 test("the output of a song is that of its item that was started last, or of the only one that may be seen", async () => {
   const started = (id: number, second: number | null): QueueItem => ({
     id,
