@@ -201,7 +201,8 @@ export class Group {
     })
     const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
     let kept: ReadonlySet<number> = new Set()
-    if (sheet.changed.length > 0 || sheet.adds.length > 0) {
+    // A sign of life can be stored while updates cannot: whether they can is found out by an empty group.
+    if (sheet.changed.length > 0 || sheet.adds.length > 0 || this.#isUnwritable) {
       const nowMs = clock.now()
       const askedMs = performance.now()
       const parameters = parametersOf(sheet, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })

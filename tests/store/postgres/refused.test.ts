@@ -73,6 +73,14 @@ withPostgres("a role with three connections writes and reads all the same", asyn
     const writes = Array.from({ length: 20 }, (_, i) => put(store, id, { message: `${i}` }))
     await Promise.all([...reads, ...writes])
     expect(await store.head()).toBe(21)
+    // A right that is taken away later leaves the server unable to write until it is given back.
+    await client.unsafe("REVOKE INSERT ON updates FROM limited")
+    await expect(put(store, id, { message: "none" })).rejects.toThrow("nothing was changed")
+    await expect(store.alive()).rejects.toThrow("nothing was changed")
+    expect([store.faults(), store.failure]).toEqual([["database_unwritable"], "42501"])
+    await client.unsafe("GRANT INSERT ON updates TO limited")
+    await store.alive()
+    expect(store.faults()).toEqual([])
     await store.close()
     const taken = async (): Promise<number> => {
       const rows: unknown[] = await client.unsafe("SELECT 1 FROM pg_stat_activity WHERE usename = 'limited'")
