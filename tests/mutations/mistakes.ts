@@ -13,6 +13,7 @@ import { LEASE } from "./lease.ts"
 import type { Mistake } from "./mistake.ts"
 import { NOTICES } from "./notices.ts"
 import { PAGE } from "./page.ts"
+import { PARTS } from "./parts.ts"
 import { POSTGRES } from "./postgres.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
@@ -60,6 +61,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...WORKING,
   ...TERMINAL,
   ...PAGE,
+  ...PARTS,
   ...NOTICES,
   ...COMMANDS,
   ...DOCTOR,

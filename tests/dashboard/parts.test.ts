@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { Browser, hasChromium, type Tab } from "./browser.ts"
+import { limitTo, page } from "./opening.ts"
+import type { Parts } from "./parts.ts"
+
+limitTo(30_000)
+let browser: Browser
+let tab: Tab
+let server: Bun.Server<undefined>
+
+const DOCUMENT = `<!doctype html><body><aside id="notices"></aside><div id="announcer"></div><script type="module" src="/page/parts.js"></script>`
+
+beforeAll(async () => {
+  if (!hasChromium) return
+  const built = await Bun.build({ entrypoints: [join(import.meta.dir, "parts.ts")], target: "browser" })
+  const script = await built.outputs[0]?.text()
+  const type = { headers: { "content-type": "text/javascript" } }
+  server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ url }) =>
+      url.endsWith(".js")
+        ? new Response(script, type)
+        : new Response(DOCUMENT, { headers: { "content-type": "text/html" } }),
+  })
+  browser = await Browser.start()
+  tab = await browser.open(server.url.href)
+  await tab.until("parts")
+})
+afterAll(async () => {
+  if (!hasChromium) return
+  await browser.stop()
+  await server.stop(true)
+})
+
+const shown = <K extends keyof Parts>(name: K): Promise<ReturnType<Parts[K]>> =>
+  tab.evaluate<ReturnType<Parts[K]>>(`parts.${name}()`)
+
+page("a part of the page", () => {
+  test("shows three tags and how many more there are, how an attempt ended, and an error only of what failed", async () => {
+    expect(await shown("rows")).toEqual({
+      tags: ["a b c", "a b c +1", "a b c +2"],
+      attempts: ["#1 · song 1 · attempt 2 of 3 interrupted", "#1 · song 1 · attempt 2 of 3 failed"],
+      errors: [true, false],
+    })
+  })
+
+  test("names the command for a worker of this server only if one is needed, and each tag once", async () => {
+    const start = "track-studio work --server HERE"
+    expect(await shown("idle")).toEqual({
+      none: `2 songs wait for a worker. Start one: ${start} --tags gpu,4k --exec ./render.sh`,
+      stopping: `2 songs wait for a worker. Start one: ${start} --exec ./render.sh`,
+      ready: "Nothing is rendering. 1 worker is ready.",
+      paused: "The queue is paused, and nothing is rendering.",
+    })
+  })
+
+  test("shows the latest of a long history first, and earlier entries below them", async () => {
+    const { seen, stretch } = await shown("history")
+    expect(seen).toEqual([
+      ["Note 250", "Note 151", "Show 100 earlier of 150"],
+      ["Note 250", "Note 51", "Show 50 earlier of 50"],
+    ])
+    // A step that is opened goes on.
+    expect(stretch).toEqual([
+      ["0 to 100% · 101 updates in 1:40", "Frame 100", "Frame 1", "and 1 earlier update"],
+      ["0 to 101% · 102 updates in 1:41", "Frame 101", "Frame 2", "and 2 earlier updates"],
+    ])
+  })
+
+  test("shows a long list bit by bit, and asks for the rest of one that is cut", async () => {
+    expect(await shown("lists")).toEqual([
+      [
+        [10, "Show 40 more of 50", 0],
+        [50, "Show 10 more", 0],
+        [60, "", 0],
+      ],
+      [
+        [10, "Show 40 more of 50", 0],
+        [50, "Show 10 more of 10", 0],
+        [60, "Show more", 1],
+      ],
+    ])
+  })
+
+  test("draws each attempt to where it ended, and the steps of the latest one for as long as they took", async () => {
+    const { ends, ended, running } = await shown("course")
+    // Both attempts end at 49 % of 220 pixels.
+    expect(ends.map((end) => end?.split(" ")[1])).toEqual(["112.2", "112.2"])
+    expect(ends[1]).toStartWith("1000.0 ")
+    expect(ended).toEqual(["Images, 4:59", "Video, 3:20"])
+    expect(running[1]).toBe("Video, 1:09:58")
+  })
+
+  test("says what each worker does, and hides workers only if there are several to hide", async () => {
+    expect(await shown("workers")).toEqual({
+      doing: ["idle 1 min", "away 30 s", "#1 at 10%, stopping", "#1 at 10% and 1 more", "#1 completed"],
+      many: ["8", "9", "8, 2 more workers", "8, 3 more workers"],
+    })
+  })
+
+  test("keeps a failure until it is dismissed and an undo for its time, and reads out the first of many texts", async () => {
+    expect(await shown("notices")).toEqual({
+      first: ["Cancelled A", "D", "E"],
+      later: ["Cancelled A", "The disk is full"],
+      last: ["The disk is full"],
+      heard: ["Song 1. Song 2. Song 3. Song 4", "Song 1. Song 2. Song 3. and 2 more"],
+    })
+  })
+
+  test("promises the place that an item would have with a priority", async () => {
+    expect(await shown("places")).toEqual(["1st of 23", "11th of 23", "11th of 23", "23rd of 23"])
+  })
+
+  test("names this week's figures unless today's are the same", async () => {
+    expect(await shown("week")).toEqual([
+      "Today 3 completed in 0:08 on average",
+      "Today 3 completed in 0:08 on average · This week 9 completed in 0:08 on average",
+    ])
+  })
+
+  test("shows the end of each error until all of it is requested, and one line only once", async () => {
+    expect(await shown("errors")).toEqual(["…", "step 1", "…", ""])
+  })
+
+  test("keeps as much of an output as it must, and says only what is true of attempts, failures and flags", async () => {
+    expect(await shown("rest")).toEqual({
+      isEnough: true,
+      attempts: ["2 of 3", "4"],
+      recent: [1, 2],
+      flags: [true, false],
+    })
+  })
+})
