@@ -3,13 +3,12 @@ import { Elysia } from "elysia"
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
-import { Owner } from "../stream/stream-limits.ts"
-import type { Streams } from "../stream/streams.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needed-rights.ts"
 import { isLoopback, isRead } from "./origin.ts"
+import type { Owners } from "./owners.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
@@ -149,10 +148,11 @@ export function admission(options: AdmissionOptions) {
     .decorate("letIn", letIn)
     // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
     // context, the framework would parse the cookies of every request and copy its headers.
-    .derive({ as: "global" }, ({ request, query, params, route }) => ({
-      caller: before.get(request) ?? admitted({ request, query, params, route }),
-      askedMs: performance.now(),
-    }))
+    .derive({ as: "global" }, ({ request, query, params, route }) => {
+      const caller = before.get(request) ?? admitted({ request, query, params, route })
+      turns.heard(caller.client)
+      return { caller, askedMs: performance.now() }
+    })
   // Writes of one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
     if (!isRead(request.method)) return undefined
@@ -225,85 +225,4 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
     },
     need,
   )
-}
-
-/**
- * How many clients are remembered by their address. If there are more, clients without an open stream are
- * forgotten.
- */
-const MOST_OWNERS = 10_000
-
-/** Knows which streams belong to which client, and ends streams whose token is no longer valid. */
-export class Owners {
-  readonly #streams: Streams
-  readonly #owners = new Map<string, { readonly owner: Owner; readonly ended: AbortSignal | undefined }>()
-  /** The signals that have a listener already, because many clients can have the same signal. */
-  readonly #heard = new WeakSet<AbortSignal>()
-
-  constructor(streams: Streams) {
-    this.#streams = streams
-  }
-
-  /**
-   * The owner of a caller's streams; undefined if the caller may always watch and has no limit.
-   * @throws AppError `unauthorized` if the caller may no longer watch
-   */
-  of(caller: Caller): Owner | undefined {
-    const { client, ended } = caller
-    if (client === undefined && ended === undefined) return undefined
-    checkStillIn(caller)
-    const key = client ?? ""
-    const known = this.#owners.get(key)
-    if (known) return known.owner
-    if (this.#owners.size >= MOST_OWNERS) this.#forget()
-    const owner = new Owner(client !== undefined)
-    this.#owners.set(key, { owner, ended })
-    if (ended && !this.#heard.has(ended)) {
-      this.#heard.add(ended)
-      ended.addEventListener("abort", () => this.#end(ended))
-    }
-    return owner
-  }
-
-  #end(signal: AbortSignal): void {
-    for (const [key, { owner, ended }] of this.#owners) {
-      if (ended !== signal) continue
-      this.#owners.delete(key)
-      this.#streams.dismiss(owner)
-    }
-  }
-
-  #forget(): void {
-    for (const [key, { owner }] of this.#owners) if (owner.streams === 0) this.#owners.delete(key)
-  }
-}
-
-/**
- * The refusal for a caller whose token was revoked or has expired in the meantime, or that had no token and
- * now needs one.
- */
-export const noLongerIn = ({ token }: Pick<Caller, "token">): AppError =>
-  new AppError(
-    "unauthorized",
-    token ? "the token was revoked or has expired" : "this server needs a token since one was created",
-  )
-
-/**
- * Call it after a wait, because the token may have been revoked in the meantime.
- * @throws AppError `unauthorized`
- */
-export function checkStillIn(caller: Caller): void {
-  if (caller.ended?.aborted) throw noLongerIn(caller)
-}
-
-/**
- * Calls `leave` with the refusal when the caller's token is revoked or expires. Disposing of the result ends
- * that.
- */
-export function whileIn(caller: Caller, leave: (refusal: AppError) => void): Disposable {
-  const { ended } = caller
-  const over = new AbortController()
-  if (ended?.aborted) leave(noLongerIn(caller))
-  ended?.addEventListener("abort", () => leave(noLongerIn(caller)), { signal: over.signal })
-  return { [Symbol.dispose]: () => over.abort() }
 }

@@ -16,7 +16,7 @@ import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/server.ts"
-import { admission, Owners, unknownSenders } from "./access.ts"
+import { admission, unknownSenders } from "./access.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
@@ -34,6 +34,7 @@ import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
 import { outputRoutes } from "./output.ts"
+import { Owners } from "./owners.ts"
 import { pageRoutes } from "./page.ts"
 import { queueActionRoutes } from "./queue-actions.ts"
 import { figureRoutes } from "./queue-figures.ts"
@@ -159,13 +160,13 @@ export function createApp(parts: AppParts) {
   const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
-  const turns = new FairTurns()
+  const owners = new Owners(parts.streams)
+  const turns = new FairTurns((client) => owners.haveOthers(client))
   const app = new Elysia(OPTIONS)
   const server = () => app.server
   const admissionOptions = { ...parts, turns, proxies, refusals, refused, server }
   const access = admission(admissionOptions)
   const senders = unknownSenders(admissionOptions)
-  const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts, owners)
   const routed = app

@@ -8,12 +8,13 @@ import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
-import { type Callers, checkStillIn } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./held-answer.ts"
 import { bounded, ItemParams, LEASE, leaseOf, LeaseParams, queryUpTo, requiredLease } from "./params.ts"
+import { checkStillIn } from "./revoked.ts"
 
 const MAX_HOLD_S = 60
 

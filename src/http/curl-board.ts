@@ -14,9 +14,10 @@ import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/times-of-day.ts"
 import type { Frame } from "../wire/frames.ts"
-import { noLongerIn, type Owners } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
+import type { Owners } from "./owners.ts"
 import { queryInteger } from "./params.ts"
+import { noLongerIn } from "./revoked.ts"
 import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 const FRAME_MS = 200

@@ -12,12 +12,13 @@ import type { Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/names.ts"
 import { every } from "../service.ts"
 import { IngestAnswer } from "../wire/answers.ts"
-import { type Callers, whileIn } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { piecesOf } from "./body-silence-limit.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
 import { ItemParams, LEASE, leaseOf } from "./params.ts"
+import { whileIn } from "./revoked.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,

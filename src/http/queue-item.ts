@@ -7,7 +7,7 @@ import type { StartForecasts } from "../queue/start-forecasts.ts"
 import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../wire/answers.ts"
 import { ReadItem } from "../wire/forecast.ts"
-import { type Callers, checkStillIn } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { compressedJson } from "./compressed-json.ts"
@@ -16,6 +16,7 @@ import { withStarts } from "./forecast-and-kinds.ts"
 import { hold } from "./held-answer.ts"
 import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 import { withoutReadOnly } from "./read-only-keys.ts"
+import { checkStillIn } from "./revoked.ts"
 
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600

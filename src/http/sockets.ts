@@ -8,12 +8,13 @@ import { messages } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, Ending } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
 import { StreamLine } from "../wire/answers.ts"
-import { type Callers, noLongerIn } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
 import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
 import { ItemParams } from "./params.ts"
+import { noLongerIn } from "./revoked.ts"
 import {
   type Asked,
   GlobalSocketParams,

@@ -113,6 +113,11 @@ export class Streams {
     }
   }
 
+  /** How many streams and held answers are open. */
+  get count(): number {
+    return this.#shared.broadcaster.seats
+  }
+
   /** How many streams are open, and which part of the history is kept. */
   async stats(): Promise<{ open: { global: number; item: number }; bounds: Bounds }> {
     const { broadcaster, history } = this.#shared

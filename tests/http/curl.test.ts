@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/gate.ts"
-import { Owners } from "../../src/http/access.ts"
 import { boardFor } from "../../src/http/curl-board.ts"
+import { Owners } from "../../src/http/owners.ts"
 import type { StartForecasts } from "../../src/queue/start-forecasts.ts"
 import type { Streams } from "../../src/stream/streams.ts"
 import { PROGRAM, start, type TestServer, textOf } from "../server.ts"

@@ -32,7 +32,7 @@ async function come(turns: FairTurns, names: readonly string[], order: string[])
 
 test("a client that has used its part of a turn waits, and the requests of others go on at once", async () => {
   const order: string[] = []
-  const all = await come(new FairTurns(), ["a1", "a2", "a3", "b1"], order)
+  const all = await come(new FairTurns(() => true), ["a1", "a2", "a3", "b1"], order)
   expect(order).toEqual(["a1", "b1"])
   await Promise.all(all)
   expect(order).toEqual(["a1", "b1", "a2", "a3"])
@@ -40,7 +40,7 @@ test("a client that has used its part of a turn waits, and the requests of other
 
 test("others have their turn between two requests that take long, and clients that wait take turns", async () => {
   const order: string[] = []
-  const all = await come(new FairTurns(), ["a1", "a2", "a3", "b1", "b2"], order)
+  const all = await come(new FairTurns(() => true), ["a1", "a2", "a3", "b1", "b2"], order)
   let isOver = false
   const counting = (async () => {
     for (; !isOver; order.push("turn")) await turn()
@@ -57,7 +57,7 @@ test("others have their turn between two requests that take long, and clients th
 async function turnsOf(eachMs: number): Promise<number> {
   let nowMs = 0
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
-  const turns = new FairTurns()
+  const turns = new FairTurns(() => true)
   const one = async (): Promise<void> => {
     await turns.wait("client")
     nowMs += eachMs
@@ -86,7 +86,7 @@ test("as many requests of a client go on in a turn as take a millisecond togethe
 })
 
 test("a caller to whom no limit applies waits for nothing", () => {
-  const turns = new FairTurns()
+  const turns = new FairTurns(() => true)
   for (let i = 0; i < 3; i += 1) {
     expect(turns.wait(undefined)).toBe(undefined)
     work(2)
@@ -94,7 +94,7 @@ test("a caller to whom no limit applies waits for nothing", () => {
 })
 
 test("a request waits behind those of its client that wait already, also in the turn of another client", async () => {
-  const turns = new FairTurns()
+  const turns = new FairTurns(() => true)
   const order: string[] = []
   const all = await come(turns, ["a1", "a2", "b1", "b2"], order)
   await turn()
@@ -103,4 +103,34 @@ test("a request waits behind those of its client that wait already, also in the 
   all.push(...(await come(turns, ["b3"], order)))
   await Promise.all(all)
   expect(order).toEqual(["a1", "b1", "a2", "b2", "b3"])
+})
+
+test("a client that is alone waits for nothing, until another client asks or has a stream open", async () => {
+  let nowMs = 0
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  let haveOthers = false
+  const turns = new FairTurns(() => haveOthers)
+  /** Whether the second of two requests of a client waits, if the first took this turn's whole time. */
+  const waits = async (): Promise<boolean> => {
+    turns.heard("a")
+    await turns.wait("a")
+    nowMs += 2
+    turns.heard("a")
+    const wait = turns.wait("a")
+    await wait
+    await turn()
+    return wait !== undefined
+  }
+  expect(await waits()).toBe(false)
+  turns.heard("b")
+  expect(await waits()).toBe(true)
+  nowMs += 59_000
+  expect(await waits()).toBe(true)
+  nowMs += 61_000
+  expect(await waits()).toBe(false)
+  turns.heard(undefined)
+  expect(await waits()).toBe(true)
+  nowMs += 61_000
+  haveOthers = true
+  expect(await waits()).toBe(true)
 })
