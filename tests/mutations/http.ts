@@ -2,17 +2,7 @@ import { type Mistake, of } from "./mistake.ts"
 
 /** Mistakes in the answers to requests, and in how long requests may stay open. */
 export const HTTP: readonly Mistake[] = [
-  ...of(
-    "src/http/access.ts",
-    ["tests/http/limits.test.ts"],
-    [
-      [
-        "among very many clients the streams of one are not counted any more",
-        "if (owner.streams === 0) this.#owners.delete(key)",
-        "this.#owners.delete(key)",
-      ],
-    ],
-  ),
+  ...of("src/http/access.ts", ["tests/http/limits.test.ts"], []),
   ...of(
     "src/http/body.ts",
     ["tests/http/errors-request.test.ts"],
@@ -188,6 +178,17 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/http/owners.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "among very many clients the streams of one are not counted any more",
+        "if (owner.streams === 0) this.#owners.delete(key)",
+        "this.#owners.delete(key)",
+      ],
+    ],
+  ),
+  ...of(
     "src/http/fair-turns.ts",
     ["tests/http/fair-turns.test.ts"],
     [
@@ -195,6 +196,16 @@ export const HTTP: readonly Mistake[] = [
         "a request overtakes those of its client that wait",
         "client.waiting.length > 0 || client.spentMs >= MOST_MS",
         "client.spentMs >= MOST_MS",
+      ],
+      [
+        "a client counts as alone while others have streams open",
+        "return !this.#haveOthers(name)",
+        "return true",
+      ],
+      [
+        "a client counts as alone although another one has just asked",
+        "nowMs - this.#sharedMs < ALONE_AFTER_MS",
+        "nowMs < ALONE_AFTER_MS",
       ],
     ],
   ),
