@@ -5,7 +5,7 @@ export const NEAR_START = 0.1
 /**
  * A percentage that begins above this, on a line without words of work, is a measured value and not progress.
  */
-const LATE_START = 0.34
+const LATE_START = 0.1
 /** A bar that is this far is near its end. */
 export const NEAR_END = 0.9
 

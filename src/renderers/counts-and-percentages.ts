@@ -89,7 +89,7 @@ export class CountsAndPercentages {
         tail: shapeOf(text.slice(percent.end)),
         isRow: isTableRow(text) && isConfirmed(text) !== true,
         isHead: HEAD.test(text),
-        isNoun: isNoun(text.slice(0, MOST_WORDS)),
+        isNoun: isNoun(text.slice(0, MOST_WORDS)) && isConfirmed(text) !== true,
         isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
       isEnclosed,

@@ -38,6 +38,8 @@ export const OTHER_RANK = NOUNS.length
 /** The place of a count that names a step, if nothing else was counted before it. */
 const HEAD_RANK = -1
 
+/** The most characters before a count that are searched for its name. */
+const MAX_BEFORE = 40
 /** If a line has more counts than this, it is a table. */
 const MAX_COUNTS = 8
 
@@ -71,7 +73,7 @@ function isDateBetween(before: string, count: string, after: string): boolean {
 
 function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const [n = 0, total = 0] = match.slice(1, 3).map((digits) => Number(digits.replaceAll(",", "")))
-  const before = text.slice(Math.max(0, match.index - 24), match.index)
+  const before = text.slice(Math.max(0, match.index - MAX_BEFORE), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = isDateBetween(before, match[0], after)
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()

@@ -14,6 +14,7 @@ import {
   withPlainFigures,
 } from "./drawn-in-line.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
+import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
 import { Preparation } from "./preparation.ts"
@@ -39,6 +40,8 @@ const DIGIT = /[\d０-９٠-٩۰-۹]/
 const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
+/** Up to this fraction, nothing may be drawn in a bar yet. */
+const MOST_EMPTY = 0.05
 /** Lines of subtitles, and words that a picture or a song is made of. */
 const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
 
@@ -57,7 +60,7 @@ const LINES_OF_CUE = 3
 function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
   const [count] = counts
   if (!count || counts.length > 1 || count.isWork) return undefined
-  if (!hasBar(text) && !(count.n === 0 && hasEmptyBar(text))) return undefined
+  if (!hasBar(text) && !(count.n <= MOST_EMPTY * count.total && hasEmptyBar(text))) return undefined
   return { fraction: count.n / count.total, at: count.at, end: count.end, isMeasured: false }
 }
 
@@ -226,6 +229,7 @@ class Lines implements LineReader {
       shape: shapeOf(text),
       isDone,
       isProperty: isProperty(text),
+      isNoun: !isRedrawn && !hasDrawing(text) && isNoun(text),
       inner: this.#inner.turns.fraction,
       outer: this.#turns.fraction,
     }

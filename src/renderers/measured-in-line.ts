@@ -1,8 +1,11 @@
 /** Measured values that are not progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
-  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan|pwm\\d*|load|util|utili[sz]ation|mfu|usage|used|quota|occupancy",
-  "acc|accuracy|precision|recall|f1|confidence|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
-  "quality|opacity|alpha|gain|brightness|contrast|saturation|zoom|scale|dither|threshold|tolerance",
+  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan\\d*|pwm\\d*|load|util|utili[sz]ation|mfu|usage|used|quota|occupancy",
+  "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
+  "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
+  "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
+  "crop|fade|pan|tempo|pitch|reverb|hue|tint|exposure|vignette|margin|padding|peak|drift|jitter|growth",
+  "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|reduction|covers|covered|keyframe",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
@@ -15,7 +18,22 @@ const MEASURED = [
 const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
 const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
-const ENDS = "(?: (?:no\\.?|number))?(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is|at)? ?$"
+/** What a value does, or the state of what is measured: "CPU now at 85%", "accuracy improved to 81%". */
+const DOES =
+  "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
+const ENDS = `${DOES}(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
+/** These are never the object of the work: "encoding speed: 85%", "battery charging: 85%". */
+const NEVER_WORKED = "speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?"
+/** A value is set: "setting volume to 85%", "ducking music to 30%". */
+const SET =
+  "\\b(?:set(?:ting)?|zoom(?:ing)?|fad(?:e|ed|ing)|duck(?:ed|ing)?|dim(?:med|ming)?|seek(?:ing)?|scal(?:e|ed|ing)|resiz(?:e|ed|ing)|stretch(?:ed|ing)?|compress(?:ed|ing)|lower(?:ed|ing)?|rais(?:e|ed|ing)|reduc(?:e|ed|ing)|increas(?:e|ed|ing)|limit(?:ed|ing)?|throttl(?:ed|ing))\\b[^\\d%]{0,30} (?:to|by) ?$"
+/** What was found, and how likely it is: "detected language: en (97%)". */
+const FOUND = "\\bdetected\\b[^\\d%]{1,30}$"
+/** The value of an option: "-q 85%", "--opacity=30%". */
+const OPTION = "(?:^| )-{1,2}[a-z][\\w-]*[ =]$"
+/** Time that passes without work, or that a server takes: "Waiting for a GPU... 47%", "polling status (4/60)". */
+const IDLE =
+  "(?:^|[:>\\])-] ?)(?:still )?(?:waiting|poll(?:ing)?|sleeping|timed out|timeout|back(?:ing |-?)off|cooling down|cool-?down|health[ -]?check)\\b[^\\d%]*$"
 /**
  * The size of a file and its part of another, "predicted size 12.3 MB (45%)", "12 MB => 45%" or "12 MB -> 9 MB 45%", or
  * what stands behind a folder's name. Without a unit, only large numbers are sizes: "24 -> 60: 45%" is progress.
@@ -26,13 +44,17 @@ const SIZED = [
   "\\d ?[kmgt]?i?b ={1,2}> ?$",
   "(?:\\d ?[kmgt]?i?b|\\d{5}) -{1,2}> [\\d.,]+,? ?\\(?$",
   "\\d ?(?:bytes|[kmgt]?i?b)? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b),? ?\\(?$",
+  "/ ?[\\d.]+ ?(?:w|kw|rpm|[kmg]?hz|°?c) ?\\(?$",
 ].join("|")
-const MEASURED_BEFORE = new RegExp(`${SIZED}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`, "iu")
+const MEASURED_BEFORE = new RegExp(
+  `${SIZED}|${SET}|${OPTION}|${FOUND}|${IDLE}|\\b(?:${NEVER_WORKED})${ENDS}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`,
+  "iu",
+)
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|match|identical|similar|packet loss)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|skipped|clipped|buffered|match|identical|similar|packet loss|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
 const RESOURCE =
-  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|hit rate|utili[sz]ation|usage|real-?time|target|original|full scale|speed|full|free|available|left|remaining|idle)"
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|maximum|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
 const RESOURCE_AFTER = new RegExp(
   `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,
@@ -41,24 +63,26 @@ const RESOURCE_AFTER = new RegExp(
 
 /** The number of tries is not progress: "attempt 1/3", "Retrying (2/5)". */
 const TRIED =
-  "attempts?|re-?try(?:ing)?|retries|try|tries|trying(?: again)?|tentatives?|versuche?|reconnect(?:ing)?|redial(?:ing)?"
+  "attempts?|re-?try(?:ing)?|retries|restart(?:s|ing)?|try|tries|trying(?: again)?|tentatives?|versuche?|reconnect(?:ing)?|redial(?:ing)?"
 /**
  * Things of which there are several at once: "GPU 1/2". The number of one of them says nothing of the work.
  */
-const BESIDE = "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|replicas?|pods?|slots?|ports?"
-const RATED = "meter|signature|key|swing|dropped|failed|missing|waiting|sleep(?:ing)?|context"
+const BESIDE =
+  "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|channels?|displays?|connections?"
+const RATED =
+  "meter|signature|key|swing|beat|measure|octave|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|preset|bitrate|fps|ref frames|route|spent"
 const COUNTED_BEFORE = new RegExp(
-  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|${BEGINS}(?:${MEASURED})${ENDS}`,
+  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLE}|${BEGINS}(?:${MEASURED})${ENDS}`,
   "iu",
 )
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:attempts|retries|tries|failed|missing|dropped|ignored|hits?|lost|busy|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ ){0,2}(?:attempts|retries|tries|failed|missing|dropped|skipped|duplicated|late|black|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
-  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|bits?|k?hz|db)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps|bits?|[km]bit|[km]bps|k?hz|db|lu|usd|eur)\b(?![.\-_]\w)/iu
 
 /** The work that a count is about: "Processed 3/10 requests" is progress. */
 const WORKED = /(?:render|encod|convert|export|process|mux|generat|finish|complet)\p{L}*:? ?\(?$/iu
@@ -82,13 +106,15 @@ export const isCountedBeside = (before: string, after: string): boolean =>
   COUNTED_AFTER.test(after) ||
   (USED_AFTER.test(after) && !WORKED.test(before))
 
-const WORDS = /[a-z]{2,}/iu
+const WORDS = /\p{L}{2}/u
 /** Words of work: what is being done, what it is done to, or how much of it is; some of other languages, too. */
 const WORK = new RegExp(
   [
-    "(?<!\\p{L})\\p{L}{3,}ing\\b|percent(?!\\p{L})",
-    "progres|fortschr|avanc|voortgang|ilerle|fertig|erledigt|rendu|kodier",
-    "\\b(?:done|complete|finish|render|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total)",
+    "(?<!\\p{L})\\p{L}{3,}ing\\b|percent(?!\\p{L})|\\beta\\b",
+    "progres|fortschr|avanc|voortgang|ilerle|fertig|erledigt|rendu|kodier|proces|complet|termin|abgeschl|bearbeit",
+    "прогресс|рендер|обраб|кодир|готов|заверш|кадр|进度|渲染|处理|编码|导出|生成|完成|合成|進|処理|生成|完了|レンダ|エンコ|렌더|진행|처리|완료|التقدم|اكتمل",
+    "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total)",
+    "\\b(?:bild|szene|quadro|cuadro|fotogram|imagen|imagem|immagine|klatka|beeld)|帧|フレーム|프레임",
     "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file)s?\\b",
   ].join("|"),
   "iu",

@@ -1,5 +1,5 @@
 import type { Unit } from "../item/item.ts"
-import { NEAR_END } from "./believed-bar.ts"
+import { NEAR_END, NEAR_START } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
 
 /** The distance between the ranks of two nouns. */
@@ -49,8 +49,11 @@ class Counter {
   #isVaried = false
   #hasZero = false
   #isDone = false
+  /** Whether its line says nothing of work, and it was not seen at its start since. */
+  #isLate: boolean
 
-  constructor(count: Count, rank: number, isEarly: boolean) {
+  constructor(count: Count, rank: number, isEarly: boolean, isNoun: boolean) {
+    this.#isLate = isNoun
     this.rank = rank
     this.isEarly = isEarly
     this.#count = count
@@ -106,6 +109,8 @@ class Counter {
     this.#count = count
     this.#isDone = isDone
     this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
+    this.#isLate &&= count.n > Math.max(1, NEAR_START * count.total)
+    if (this.#isLate) return "unproven"
     // A total that grows with the number is the position in a file that is being read, and not the end.
     if (!isNew && count.total > before.total && count.n > before.n) {
       this.isBelieved = false
@@ -155,6 +160,8 @@ interface CountedLine {
   readonly isDone: boolean
   /** Whether the line is only a name and its value. */
   readonly isProperty: boolean
+  /** Whether its words only name something and say nothing of work: "score 37/100". */
+  readonly isNoun: boolean
   /** The progress of the part inside the counts, 0 to 1. */
   readonly inner: number
   /** The progress of the whole, 0 to 1. */
@@ -178,14 +185,14 @@ export class NestedCounts {
   #nested: Counter[] = []
 
   /** Reads the counts of a line, the outermost first. */
-  see(counts: readonly Count[], { label, shape, isDone, isProperty, inner, outer }: CountedLine): Counted {
+  see(counts: readonly Count[], line: CountedLine): Counted {
+    const { label, shape, isDone, isProperty, inner } = line
     let [isTold, isNext, isLonger, isInner, isOn] = [false, false, false, false, false]
     const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
       const known = this.#known.get(key)
-      const counter = known ?? new Counter(count, this.#rankOf(count, !isTold), count.n <= 1 && outer === 0)
-      this.#known.set(key, counter)
+      const counter = known ?? this.#newCounter(key, count, line, !isTold)
       counter.hear(shape)
       // The words of a line with nested counts are about the innermost one.
       const isLast = i === counts.length - 1
@@ -216,6 +223,13 @@ export class NestedCounts {
       isNext = isOuter || isAfter || isNext
     }
     return { isTold, isNext: isNext && !isLonger, isLonger, isInner, isOn }
+  }
+
+  #newCounter(key: string, count: Count, { label, outer, isNoun }: CountedLine, isAlone: boolean): Counter {
+    const isNamed = isNoun && label !== "" && !count.isHead && !count.isWork
+    const counter = new Counter(count, this.#rankOf(count, isAlone), count.n <= 1 && outer === 0, isNamed)
+    this.#known.set(key, counter)
+    return counter
   }
 
   /**

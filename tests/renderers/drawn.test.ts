@@ -46,6 +46,13 @@ test("a bar in which nothing is drawn yet follows one that is full", () => {
   expect(read(both, 10)).toMatchObject({ last: 33, most: 100 })
 })
 
+test("a bar follows one that is full even if its first count draws nothing", () => {
+  const bar = (name: string) => (n: number) =>
+    `${name}: |${"=".repeat(n / 10)}${" ".repeat(10 - n / 10)}| (${n}/100)\r`
+  const both = [...each([1, 40, 70, 99], bar("Import")), ...each([1], bar("Writing"))]
+  expect(read(both, 10)).toMatchObject({ last: 33, most: 99 })
+})
+
 describe("figures of other scripts and languages", () => {
   test.each([
     (n: number) =>

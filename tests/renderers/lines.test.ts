@@ -68,13 +68,13 @@ describe("a percentage", () => {
   })
 
   test("that falls, but not to its start, is not progress, and its progress is taken back", () => {
-    const { progress, last } = hear("gauge 30%", "gauge 60%", "gauge 40%", "gauge 90%")
+    const { progress, last } = hear("gauge 10%", "gauge 60%", "gauge 40%", "gauge 90%")
     expect(progress).toEqual([60, 0])
     expect(last).toMatchObject({ basis: "guess", eta_seconds: null })
   })
 
   test("that falls a little still counts if it is drawn, because its total may be corrected, and otherwise does not count", () => {
-    const shown = [20, 30, 40, 38, 60].map((percent) => `scanned ${percent}%`)
+    const shown = [20, 30, 40, 38, 60].map((percent) => `scene ${percent}%`)
     const drawn = listen("lines", undefined, shown.map((line) => `${line}\r`).join(""))
     expect(drawn.progress.at(-1)).toBe(60)
     expect(hear(...shown).progress.at(-1)).toBe(0)

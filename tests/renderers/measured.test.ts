@@ -76,6 +76,30 @@ describe("a measured value is no progress, even if it grows", () => {
     ["Dialogue: 0,0:00:04.00,0:00:04.90,Default,,0,0,0,,verse ", " of 60"],
     ["[cuda] allocated ", ".1 GiB / 64.0 GiB"],
     ["crf 31: predicted video size 12.3 MiB (", "%) taking 12 minutes"],
+    ["top-1: ", ".2%"],
+    ["CPU now at ", "%"],
+    ["val_acc improved to ", ".2%, saving checkpoint"],
+    ["setting volume to ", "%"],
+    ["encoding speed: ", "%"],
+    ["battery charging: ", "%"],
+    ["jpeg -q ", "%"],
+    ["detected language: en (", "%)"],
+    ["power draw: ", ".0 W / 350.0 W (13%)"],
+    ["power draw: 70.0 W / 350.0 W (", "%)"],
+    ["reduced by ", "%"],
+    ["took ", "% longer"],
+    ["Waiting for a server to start ", "/60"],
+    ["Polling status (", "/60)"],
+    ["Render failed. Retrying in 12 s (", " of 60)"],
+    ["Segmentation fault, restarting (", "/60)"],
+    ["licenses in use: ", "/60"],
+    ["", " of 60 render nodes busy"],
+    ["warning: ", " of 1000 frames are black"],
+    ["bitrate: ", "/100 kbps"],
+    ["rendering at ", "/60 fps"],
+    ["#5 sha256:a1b2c3 ", ".1MB / 52.0MB"],
+    ["Compiling shaders: ", "%"],
+    ["offloaded ", "/47 layers to GPU"],
   ])("%j ... %j", (before, after) => {
     const pieces = each([1, 2, 4, 7, 12, 41, 43, 47], (n) => `${before}${n}${after}\n`)
     expect(shownOf(pieces)).toEqual({ last: 0, most: 0, unit: "" })
@@ -112,7 +136,7 @@ describe("a measured value is no progress, even if it grows", () => {
   })
 
   test("a name without a word of work, if it begins late", () => {
-    for (const name of ["health: ", "wifi signal ", "power of TDP: ", "reduced by ", "inodes "]) {
+    for (const name of ["health: ", "wifi signal ", "power of TDP: ", "inodes "]) {
       const late = each([40, 42, 45, 50], (n) => `${name}${n}%\n`)
       expect([name, shownOf(late)]).toEqual([name, { last: 0, most: 0, unit: "" }])
       // A bar begins at its start, but a bar that is drawn may be noticed late.
@@ -134,6 +158,28 @@ describe("a measured value is no progress, even if it grows", () => {
       ...each([0, 10, 20], (n) => `a.wav: ${n}%\n`),
     ]
     expect(shownOf(again, 10)).toMatchObject({ last: 20, most: 20 })
+  })
+
+  test("a name in any script, or a count after it, if it begins late", () => {
+    for (const name of ["电量 ", "Загрузка ЦП: ", "Prozessorlast "])
+      expect([name, shownOf(each([12, 30, 47], (n) => `${name}${n}%\n`)).most]).toEqual([name, 0])
+    expect(shownOf(each([37, 45, 61], (n) => `aesthetic ${n}/100\n`))).toEqual({ last: 0, most: 0, unit: "" })
+    expect(shownOf(each([0, 20, 45], (n) => `aesthetic ${n}/100\n`)).last).toBe(45)
+  })
+
+  test("a percentage beside bytes that say the same, or beside the time left, is progress wherever it begins", () => {
+    expect(
+      shownOf(
+        each([25, 40, 50], (n) => `INFO : ${n}.0 MiB / 100.0 MiB, ${n}%\n`),
+        10,
+      ).last,
+    ).toBe(50)
+    expect(
+      shownOf(
+        each([25, 40, 50], (n) => `song.mp4 ${n}% ETA 12s\n`),
+        10,
+      ).last,
+    ).toBe(50)
   })
 
   test("bytes with a name, and the percentage that says the same", () => {
