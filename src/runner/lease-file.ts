@@ -193,24 +193,29 @@ export class LeaseFile {
   readonly #folder: string
   readonly #server: string
   readonly #leases = new Map<string, KeptLease>()
-  #descriptor: number
+  /** The locked files of others that still list leases which we took over, by the path of the lock. */
+  readonly #former = new Map<string, number>()
+  #descriptor: number | undefined
   #isWritten = true
 
   /**
    * Creates a file for the leases of one server. The folder is created if it does not exist, with access for
-   * this user only.
-   * @throws Error if it cannot be written or locked
+   * this user only. If that fails, the next write tries it again, and throws the reason.
    */
   constructor(folder: string, server: string) {
     const name = join(folder, crypto.randomUUID())
     this.path = name + FILE
     this.#folder = folder
     this.#server = server
-    this.#descriptor = this.#create()
+    try {
+      this.#descriptor = this.#create()
+    } catch {
+      // The disk may be full. What others left behind can be taken over even so.
+    }
   }
 
-  /** The locked file. A child that inherits it keeps the lock. */
-  get descriptor(): number {
+  /** The locked file; undefined if it could not be created. A child that inherits it keeps the lock. */
+  get descriptor(): number | undefined {
     return this.#descriptor
   }
 
@@ -230,14 +235,21 @@ export class LeaseFile {
   }
 
   /**
-   * Takes over the leases of files whose lock is free, because their workers are gone. First it writes its
-   * own leases again if that has failed before, or if somebody has removed the file.
-   * @throws Error from the disk
+   * Writes the leases if the last write has failed, if leases were taken over since, or if somebody has removed the
+   * file. @throws Error when the file cannot be written
+   */
+  save(): void {
+    if (!this.#isWritten || !this.#isThere) this.#write()
+  }
+
+  /**
+   * Takes over the leases of files whose lock is free, because their workers are gone. Their files stay, locked by us,
+   * until our own file lists these leases: a disk that is full keeps nobody from ending them, and if we are killed
+   * before, the next worker finds them there.
    */
   adopt(): KeptLease[] {
-    if (!this.#isWritten || !this.#isThere) this.#write()
     const adopted: KeptLease[] = []
-    for (const name of readdirSync(this.#folder)) {
+    for (const name of this.#names()) {
       const path = join(this.#folder, name)
       if (!name.endsWith(LOCK) || path === this.#lock) continue
       try {
@@ -256,9 +268,11 @@ export class LeaseFile {
    */
   close(): void {
     if (this.#leases.size === 0) {
+      this.#removeFormer()
       removeBoth(this.#lock)
     }
-    closeSync(this.#descriptor)
+    for (const descriptor of [this.#descriptor, ...this.#former.values()])
+      if (descriptor !== undefined) closeSync(descriptor)
   }
 
   get #lock(): string {
@@ -267,6 +281,7 @@ export class LeaseFile {
 
   /** Whether the file that we have locked is still at its path. */
   get #isThere(): boolean {
+    if (this.#descriptor === undefined) return false
     return statSync(this.#lock, { throwIfNoEntry: false })?.ino === fstatSync(this.#descriptor).ino
   }
 
@@ -275,6 +290,15 @@ export class LeaseFile {
     const descriptor = locked(this.#lock) ?? locked(this.#lock)
     if (descriptor === undefined) throw new Error(`${this.#lock} cannot be locked`)
     return descriptor
+  }
+
+  /** The names in the folder; none if it cannot be read, as a write will say. */
+  #names(): string[] {
+    try {
+      return readdirSync(this.#folder)
+    } catch {
+      return []
+    }
   }
 
   #adoptFrom(lockPath: string): KeptLease[] {
@@ -287,13 +311,15 @@ export class LeaseFile {
       if (contents?.leases.some(isKept)) return []
       const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
       for (const lease of leases) this.#leases.set(lease.token, lease)
-      // The leases are written to our own file first. If we are killed in between, both files list them, and
-      // each lease is ended twice, which does no harm.
-      if (leases.length > 0) this.#write()
-      removeBoth(lockPath)
+      if (leases.length > 0) {
+        this.#former.set(lockPath, descriptor)
+        this.#isWritten = false
+      } else {
+        removeBoth(lockPath)
+      }
       return leases
     } finally {
-      closeSync(descriptor)
+      if (!this.#former.has(lockPath)) closeSync(descriptor)
     }
   }
 
@@ -302,9 +328,19 @@ export class LeaseFile {
     if (!this.#isThere) {
       const removed = this.#descriptor
       this.#descriptor = this.#create()
-      closeSync(removed)
+      if (removed !== undefined) closeSync(removed)
     }
     replace(this.path, { server: this.#server, leases: [...this.#leases.values()] })
     this.#isWritten = true
+    // If we are killed before this, both files list the leases, and each lease is ended twice, which does no harm.
+    this.#removeFormer()
+  }
+
+  #removeFormer(): void {
+    for (const [lockPath, descriptor] of this.#former) {
+      this.#former.delete(lockPath)
+      removeBoth(lockPath)
+      closeSync(descriptor)
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { type Claimed, ServerError } from "../client/client.ts"
+import type { Claimed } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { type HeirOptions, InheritedLease } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
@@ -22,12 +22,10 @@ export interface UnreportedLease {
  */
 export class UnreportedLeases {
   readonly #heir: HeirOptions
-  readonly #server: string
   /** The leases that we hold, by token. */
   readonly #held = new Map<string, KeptLease>()
   /** The leases that we took over from an earlier worker, and how each is kept. */
   readonly #pending = new Map<InheritedLease, UnreportedLease>()
-  #folder: string | undefined
   #file: LeaseFile | undefined
   #isFailing = false
 
@@ -37,9 +35,8 @@ export class UnreportedLeases {
    */
   constructor(folder: string | undefined, server: string, heir: HeirOptions) {
     this.#heir = heir
-    this.#server = server
-    this.#folder = folder
-    this.#withFile(() => undefined)
+    this.#file = folder === undefined ? undefined : new LeaseFile(leasesIn(folder), server)
+    this.#try(() => this.#file?.save())
   }
 
   /** The descriptor of the locked file, for the guard; undefined if there is no file. */
@@ -80,13 +77,13 @@ export class UnreportedLeases {
    * @throws ServerError if the server cannot be reached or denies us access
    */
   async inherit(): Promise<void> {
-    const adopted = this.#withFile((file) => file.adopt()) ?? []
-    for (const lease of adopted) {
+    for (const lease of this.#file?.adopt() ?? []) {
       // Two files list a lease if the worker that took it over was killed meanwhile.
       if (this.#held.has(lease.token)) continue
       const kept = this.hold(lease)
       this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
     }
+    this.#try(() => this.#file?.save())
     for (const [lease, kept] of this.#pending) {
       if (!(await lease.settle())) continue
       this.#pending.delete(lease)
@@ -105,49 +102,29 @@ export class UnreportedLeases {
   /** Gives up the file. The next worker takes over what it still lists. */
   close(): void {
     this.#try(() => this.#file?.close())
-    this.#folder = this.#file = undefined
+    this.#file = undefined
   }
 
   #set(lease: KeptLease, former = lease.token): void {
     this.#held.delete(former)
     this.#held.set(lease.token, lease)
-    this.#withFile((file) => file.set(lease, former))
+    this.#try(() => this.#file?.set(lease, former))
   }
 
   #remove(token: string): void {
     this.#held.delete(token)
-    this.#withFile((file) => file.remove(token))
-  }
-
-  #withFile<T>(work: (file: LeaseFile) => T): T | undefined {
-    return this.#try(() => {
-      const file = this.#opened()
-      return file && work(file)
-    })
-  }
-
-  /**
-   * The file. It is created now if that was not possible before, because the folder did not exist or could
-   * not be written.
-   */
-  #opened(): LeaseFile | undefined {
-    if (this.#file || this.#folder === undefined) return this.#file
-    this.#file = new LeaseFile(leasesIn(this.#folder), this.#server)
-    for (const lease of this.#held.values()) this.#file.set(lease)
-    return this.#file
+    this.#try(() => this.#file?.remove(token))
   }
 
   /**
    * Works on the file. After a failure it is tried again at the next change, and each time we look for leases
    * of other workers.
    */
-  #try<T>(work: () => T): T | undefined {
+  #try(work: () => void): void {
     try {
-      const result = work()
+      work()
       this.#isFailing = false
-      return result
     } catch (error) {
-      if (error instanceof ServerError) throw error
       if (!this.#isFailing) {
         const reason = reasonOf(error)
         this.#heir.say(
@@ -155,7 +132,6 @@ export class UnreportedLeases {
         )
       }
       this.#isFailing = true
-      return undefined
     }
   }
 }

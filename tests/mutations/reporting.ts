@@ -95,8 +95,8 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "leases are removed before they are written elsewhere",
-        "      if (leases.length > 0) this.#write()\n      removeBoth(lockPath)\n",
-        "      removeBoth(lockPath)\n      if (leases.length > 0) this.#write()\n",
+        "if (leases.length > 0) {",
+        "if (leases.length > 300) {",
       ],
     ],
   ),

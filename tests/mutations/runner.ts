@@ -98,7 +98,7 @@ export const RUNNER: readonly Mistake[] = [
         "if (contents && addressOf(contents.server) !== addressOf(this.#server)) return []",
         "",
       ],
-      ["leases that were taken over are not written down", "if (leases.length > 0) this.#write()", ""],
+      ["leases that were taken over stay where they were", "        this.#isWritten = false\n", ""],
       [
         "a lease that was kept for another server is used",
         "const isOurs = of !== undefined && addressOf(of) === addressOf(server)",

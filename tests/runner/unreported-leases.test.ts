@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
@@ -302,19 +302,44 @@ test("leases that could not be written leave nothing half done on the disk", () 
   expect(readdirSync(leasesIn(folder.path)).filter((name) => name.endsWith(".new"))).toEqual([])
 })
 
-test("the leases of a killed worker stay in their file while the disk of the next worker is full", () => {
-  using folder = temporaryFolder()
-  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
-  killed.hold({ id: 7, token: "seven", attempt: 1 })
-  killed.close()
-  const heir = new LeaseFile(leasesIn(folder.path), SERVER)
-  const obstacle = `${heir.path}.new`
-  mkdirSync(obstacle)
-  expect(heir.adopt()).toEqual([])
-  // The next worker is killed before it can write the leases that it took over.
-  rmSync(obstacle, { recursive: true })
-  expect(leftIn(folder.path)).toEqual([{ id: 7, token: "seven", attempt: 1 }])
-  heir.close()
+describe("a killed worker whose heir has a full disk", () => {
+  test("leaves its leases in its file until they are written elsewhere", () => {
+    using folder = temporaryFolder()
+    const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+    killed.hold({ id: 7, token: "seven", attempt: 1 })
+    killed.close()
+    const heir = new LeaseFile(leasesIn(folder.path), SERVER)
+    const obstacle = `${heir.path}.new`
+    mkdirSync(obstacle)
+    expect(heir.adopt()).toEqual([{ id: 7, token: "seven", attempt: 1 }])
+    expect(() => heir.save()).toThrow(obstacle)
+    // Nobody else takes them over while the heir lives, and it is killed before it can write them.
+    expect(leftIn(folder.path)).toEqual([])
+    rmSync(obstacle, { recursive: true })
+    heir.close()
+    expect(leftIn(folder.path)).toEqual([{ id: 7, token: "seven", attempt: 1 }])
+  })
+
+  test("has its result reported, although the heir can write nothing, or not even create a file", async () => {
+    using folder = temporaryFolder()
+    leaveCompleted(folder.path)
+    const [said, reported]: [string[], string[]] = [[], []]
+    const client: unknown = { complete: async ({ token }: Held) => void reported.push(token) }
+    const name = spyOn(crypto, "randomUUID")
+    // No file can have so long a name.
+    name.mockReturnValue("0-0-0-0-".padEnd(300, "0") as ReturnType<typeof crypto.randomUUID>)
+    const heir = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+    name.mockRestore()
+    await heir.inherit()
+    await heir.inherit()
+    expect([reported, heir.isKept]).toEqual([["seven"], false])
+    expect(said).toEqual([
+      expect.stringContaining("leases cannot be kept on the disk: ENAMETOOLONG"),
+      "queue item 7: completed, as its last worker could not report",
+    ])
+    heir.close()
+    expect(readdirSync(leasesIn(folder.path))).toEqual([])
+  })
 })
 
 describe("leases whose folder", () => {
