@@ -2,6 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -246,6 +247,8 @@ describe("the file of leases", () => {
     expect(heir.adopt()).toEqual([lease])
     expect(heir.adopt()).toEqual([])
     expect(new LeaseFile(home, "http://a").adopt()).toEqual([])
+    heir.save()
+    expect(existsSync(file.path)).toBe(false)
     heir.close()
     expect(foreign.adopt()).toEqual([])
     expect(new LeaseFile(home, "http://a").adopt()).toEqual([lease])
