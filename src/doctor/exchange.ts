@@ -186,3 +186,6 @@ export function refusalIn(answer: Answer): { readonly error: string; readonly co
   const { error, code } = saidIn(answer)
   return typeof error === "string" && typeof code === "string" ? { error, code } : { error: "", code: "" }
 }
+
+/** Whether an answer is a refusal of the server itself. */
+export const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""

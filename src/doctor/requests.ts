@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises"
 
+import { REFUSALS } from "../errors.ts"
 import { printable } from "../text.ts"
 import {
   type Answer,
@@ -8,14 +9,17 @@ import {
   hostOf,
   isHere,
   isLimit,
+  isOurs,
   type Patient,
   refusalIn,
+  type Request,
   saidIn,
 } from "./exchange.ts"
-import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 /** No item has the largest possible number, so a request for it changes nothing. */
-const NOTHING = "/queue/9007199254740991/cancel"
+const NO_ITEM = "/queue/9007199254740991"
+const NOTHING = `${NO_ITEM}/cancel`
 
 /** A host name that cannot exist. */
 const FOREIGN = "doctor.invalid"
@@ -24,17 +28,35 @@ const FOREIGN = "doctor.invalid"
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
-/** The path for each method that changes something; its item does not exist. */
-const CHANGES = { POST: NOTHING, PUT: "/queue/9007199254740991", DELETE: "/queue/9007199254740991" } as const
+/** Requests that the server refuses: each method that changes something, and each status that can be had for nothing. */
+const REFUSED: readonly Request[] = [
+  { method: "POST", path: NOTHING, isNamed: false },
+  { method: "PUT", path: NO_ITEM, isNamed: false },
+  { method: "DELETE", path: NO_ITEM, isNamed: false },
+  { path: NO_ITEM },
+  { path: "/queue/doctor" },
+  { method: "POST", path: "/health" },
+  {
+    method: "POST",
+    path: `${NO_ITEM}/heartbeat`,
+    headers: { "content-type": "text/plain", lease: "doctor" },
+  },
+  { path: "/progress/ws" },
+]
 
-const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
+/** Whether a refusal has the status of its code. A proxy may have replaced the answer by one to another request. */
+const isWhole = (answer: Answer): boolean =>
+  Object.entries(REFUSALS).some(
+    ([code, { status }]) => code === refusalIn(answer).code && status === answer.status,
+  )
 
 /** Whether refusals come from the server itself: workers act on their contents. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
-  for (const [method, path] of Object.entries(CHANGES)) {
-    const answer = await exchange(patient, { method, path, isNamed: false })
-    if (isOurs(answer)) continue
+  for (const request of REFUSED) {
+    const { method = "GET" } = request
+    const answer = await exchange(patient, request)
+    if (isWhole(answer)) continue
     if (answer.status === 0) return unknown(about, `${method}: ${answerWords(answer)}`)
     const what = `${method}: ${answerWords(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
@@ -116,6 +138,13 @@ export function clientOf(seen: string, isNear: boolean): Finding {
   return faulty(about, "client_hidden", `${says}, so ${so}`)
 }
 
+/** What it means that two addresses of this machine are seen as one. Behind a tunnel or a container that is right. */
+const hiddenBehind = (seen: string): Finding =>
+  note(
+    "addresses",
+    `two addresses of this machine are both seen as ${printable(seen)}; unless a tunnel or a container is in between, a proxy gives that one to all clients, which then share its limits; nginx: proxy_set_header X-Forwarded-For $remote_addr;`,
+  )
+
 /**
  * Whether the server sees the address from which requests come, and does not believe a client's statement
  * about it.
@@ -132,10 +161,11 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
   if (typeof address !== "string") return unknown(about, "the server does not show them")
-  if (address !== FORGED) return clientOf(address, await isNear(patient.url))
+  const aside = isHere(patient.url) ? await seen(ASIDE) : undefined
+  if (address !== FORGED)
+    return address === aside ? hiddenBehind(address) : clientOf(address, await isNear(patient.url))
   // A proxy that adds its own address to the client's statement is right. From the proxy's address, which is
   // trusted, this cannot be seen.
-  const aside = isHere(patient.url) ? await seen(ASIDE) : FORGED
   if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")
   return faulty(
     about,
@@ -208,19 +238,4 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
       "do not arrive: filters and tickets do not work, without any error",
     )
   return unknown("queries", answerWords(answer))
-}
-
-/** Long enough that two answers have different times. */
-const APART_MS = 20
-
-/** Whether a cache on the way answers in place of the server. */
-export async function cachesOn(patient: Patient): Promise<Finding> {
-  const first = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
-  await new Promise((resolve) => setTimeout(resolve, APART_MS))
-  const second = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
-  if (typeof first !== "string" || typeof second !== "string")
-    return unknown("caches", "the server does not show its time")
-  return first === second
-    ? faulty("caches", "cached", "an answer came from a cache and was out of date")
-    : good("caches", "every answer is up to date")
 }

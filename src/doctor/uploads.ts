@@ -1,4 +1,4 @@
-import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, answerWords, exchange, isLimit, isOurs, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 import { QUIET, SHUTDOWN } from "./streams.ts"
 
@@ -8,20 +8,21 @@ const INGEST = { method: "POST", path: "/queue/9007199254740991/ingest/lines", u
 /** More bytes than any renderer prints. */
 const LARGE_BYTES = 1e9
 
-const hasBegun = (): boolean => true
-
 /** Whether the output of a renderer, which may last for hours, reaches the server while it is sent. */
 export async function uploadsOf(patient: Patient): Promise<readonly Finding[]> {
   const [endless, large] = await Promise.all([
-    exchange(patient, { ...INGEST, until: hasBegun }),
-    exchange(patient, { ...INGEST, until: hasBegun, headers: { "content-length": String(LARGE_BYTES) } }),
+    exchange(patient, INGEST),
+    exchange(patient, { ...INGEST, headers: { "content-length": String(LARGE_BYTES) } }),
   ])
   return [pieces(endless, patient), size(large)]
 }
 
-function pieces({ status, reason }: Answer, { patienceMs }: Patient): Finding {
+function pieces(answer: Answer, { patienceMs }: Patient): Finding {
   const about = "ingest"
-  if (status !== 0) return good(about, "request bodies arrive while they are sent")
+  const { status, reason } = answer
+  if (isOurs(answer)) return good(about, "request bodies arrive while they are sent")
+  if (isLimit(answer)) return unknown(about, answerWords(answer))
+  if (status !== 0) return faulty(about, "answers_replaced", `${answerWords(answer)}, not from the server`)
   if (reason !== "") return unknown(about, `the connection broke: ${reason}`)
   return faulty(
     about,
@@ -30,11 +31,12 @@ function pieces({ status, reason }: Answer, { patienceMs }: Patient): Finding {
   )
 }
 
-function size({ status }: Answer): Finding {
+function size(answer: Answer): Finding {
   const about = "ingest, size"
-  if (status === 413)
+  if (answer.status === 413)
     return faulty(about, "body_limited", "large request bodies are refused, so a long render would break off")
-  if (status === 0) return unknown(about, "a large request body got no answer")
+  if (answer.status === 0) return unknown(about, "a large request body got no answer")
+  if (!isOurs(answer)) return unknown(about, `${answerWords(answer)}, not from the server`)
   return good(about, "request bodies may have any size")
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test"
 
+import { cachesOn } from "../../src/doctor/caches.ts"
 import type { Answer, Patient } from "../../src/doctor/exchange.ts"
 import { heldOf } from "../../src/doctor/held-answers.ts"
-import { accountOf, cachesOn, foreignHost, queriesOf } from "../../src/doctor/requests.ts"
+import { accountOf, foreignHost, queriesOf, refusalsOf } from "../../src/doctor/requests.ts"
 import { arrivalOf, idlenessOf } from "../../src/doctor/streams.ts"
 import { uploadsOf } from "../../src/doctor/uploads.ts"
 
@@ -10,14 +11,14 @@ const NOW_MS = Date.parse("2026-05-12T10:00:00.000Z")
 
 /** What is found of a server that answers like this, on a machine whose clock shows `NOW_MS`. */
 async function found<T>(
-  answer: (path: string) => Response | Promise<Response>,
+  answer: (path: string, request: Request) => Response | Promise<Response>,
   find: (patient: Patient) => Promise<T>,
 ): Promise<T> {
   using server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     maxRequestBodySize: 2e9,
-    fetch: ({ url }) => answer(new URL(url).pathname.slice("/api/v1".length)),
+    fetch: (request) => answer(new URL(request.url).pathname.slice("/api/v1".length), request),
   })
   const settings = { token: undefined, patienceMs: 20_000, idleMs: 20_000, now: () => NOW_MS }
   return await find({ url: server.url, ...settings })
@@ -132,8 +133,72 @@ describe("what an answer shows of the way to the server", () => {
       fault: "cached",
     })
     let asked = 0
-    const timed = () => Response.json({ timestamp: String((asked += 1)) })
+    const timed = () =>
+      Response.json({ timestamp: String((asked += 1)) }, { headers: { "cache-control": "no-store" } })
     expect(await found(timed, cachesOn)).toMatchObject({ verdict: "good" })
+  })
+
+  const fresh = (path: string): Response => {
+    const headers = { "cache-control": "no-store" }
+    if (path === "/progress/stats") return Response.json({ timestamp: crypto.randomUUID() }, { headers })
+    return Response.json({ queue: [{ id: 7 }] }, { headers })
+  }
+  const protectedBut =
+    (kept: string) =>
+    (path: string, { headers, url }: Request): Response =>
+      headers.has("authorization") || (path === kept && !url.includes("q="))
+        ? fresh(path)
+        : refused("unauthorized", 401)
+  const named = (patient: Patient) => cachesOn({ ...patient, token: "tsk_one" })
+
+  test.each(["/queue", "/queue/7"])("a cache on %s alone gives its answer to strangers", async (path) => {
+    const finding = await found(protectedBut(path), named)
+    expect(finding.fault).toBe("cached")
+    expect(finding.says).toMatch(new RegExp(`answer to ${path}.* without a token`))
+  })
+
+  test("a server that everybody may read, or that lets in nobody without a token, has no cache", async () => {
+    expect(await found(protectedBut(""), named)).toMatchObject({ verdict: "good" })
+    expect(await found(fresh, named)).toMatchObject({ verdict: "good" })
+  })
+
+  test("a refusal that was given before was kept, and an answer without no-store may be", async () => {
+    const kept = (path: string) =>
+      path === "/queue/7" ? Response.json({ request_id: "the same" }, { status: 404 }) : fresh(path)
+    expect(await found(kept, cachesOn)).toMatchObject({ fault: "cached" })
+    const keepable = (path: string) => (path === "/queue/7" ? Response.json({ id: 7 }) : fresh(path))
+    expect(await found(keepable, cachesOn)).toMatchObject({
+      fault: "headers_stripped",
+      says: expect.stringContaining("/queue/7"),
+    })
+  })
+
+  test.each([
+    ["POST", "/queue/9007199254740991/cancel", 404],
+    ["GET", "/queue/9007199254740991", 404],
+    ["GET", "/queue/doctor", 422],
+    ["POST", "/health", 405],
+    ["POST", "/queue/9007199254740991/heartbeat", 415],
+    ["GET", "/progress/ws", 426],
+  ])("a page of a proxy in place of the refusal of %s %s is found", async (method, at, status) => {
+    const replaced = (path: string, request: Request) =>
+      path === at && request.method === method ? new Response("", { status }) : refused("invalid", 422)
+    expect(await found(replaced, refusalsOf)).toMatchObject({
+      fault: "answers_replaced",
+      says: `${method}: the answer is ${status}, not from the server`,
+    })
+    expect(await found(() => refused("invalid", 422), refusalsOf)).toMatchObject({ verdict: "good" })
+  })
+
+  test("a refusal with the status of another one is found", async () => {
+    expect(await found(() => refused("not_found", 422), refusalsOf)).toMatchObject({
+      fault: "answers_replaced",
+    })
+  })
+
+  test("a body that another program answers does not reach the server", async () => {
+    const [pieces, size] = await found(() => new Response("", { status: 404 }), uploadsOf)
+    expect([pieces?.fault, size?.verdict]).toEqual(["answers_replaced", "unknown"])
   })
 
   test("a query that arrives is refused, one that is lost is not", async () => {

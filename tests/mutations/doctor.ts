@@ -54,11 +54,11 @@ export const DOCTOR: readonly Mistake[] = [
     "src/doctor/uploads.ts",
     ["tests/doctor/answers.test.ts"],
     [
-      ["a limit on bodies is no fault", "if (status === 413)", "if (status === 414)"],
+      ["a limit on bodies is no fault", "if (answer.status === 413)", "if (answer.status === 414)"],
       [
-        "a body that is not answered is said to arrive",
-        'if (status !== 0) return good(about, "request bodies',
-        'if (status >= 0) return good(about, "request bodies',
+        "a body that is not answered was answered by another program",
+        'if (status !== 0) return faulty(about',
+        'if (status >= 0) return faulty(about',
       ],
     ],
   ),
@@ -124,6 +124,50 @@ export const DOCTOR: readonly Mistake[] = [
         "a certificate that ends soon hides all other faults",
         'certificate.verdict === "fault" && certificate.fault !== "certificate_ends"',
         'certificate.verdict === "fault"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/caches.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a cache that gives answers to strangers is not noticed",
+        "if (isClosed && second.status",
+        "if (!isClosed && second.status",
+      ],
+      [
+        "a server that everybody may read has a cache",
+        "return patient.token !== undefined && isOurs(",
+        "return patient.token !== undefined && !!(",
+      ],
+      [
+        "a refusal that was kept is not noticed",
+        'said["timestamp"] ?? said["request_id"]',
+        'said["timestamp"]',
+      ],
+      ["the answers to one item are not looked at", ", await itemPath(patient)]", "]"],
+    ],
+  ),
+  ...of(
+    "src/doctor/requests.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a refusal that answers another request is the server's",
+        "code === refusalIn(answer).code && status === answer.status",
+        "code === refusalIn(answer).code && status > 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/uploads.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      [
+        "a body that another program answers has reached the server",
+        "if (isOurs(answer)) return good(about",
+        "if (answer.status !== 0) return good(about",
       ],
     ],
   ),

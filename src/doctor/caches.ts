@@ -1,0 +1,54 @@
+import { exchange, isOurs, type Patient, type Request, saidIn } from "./exchange.ts"
+import { faulty, type Finding, good, unknown } from "./finding.ts"
+
+/** Long enough that two answers have different times. */
+const APART_MS = 20
+
+/** What differs in each answer of the server itself; undefined if nothing does. */
+const markOf = (said: Readonly<Record<string, unknown>>): unknown => said["timestamp"] ?? said["request_id"]
+
+/** Whether the server lets nobody read a list without a token. A cache has no answer to this query. */
+async function isProtected(patient: Patient): Promise<boolean> {
+  const path = `/queue?limit=1&q=${crypto.randomUUID()}`
+  return patient.token !== undefined && isOurs(await exchange(patient, { path, isNamed: false }))
+}
+
+/** What is wrong with the answers to one path; undefined if they are those of the server, and are kept nowhere. */
+async function staleAt(patient: Patient, path: string, isClosed: boolean): Promise<Finding | undefined> {
+  const ask = (request: Partial<Request> = {}) => exchange(patient, { path, ...request })
+  const first = markOf(saidIn(await ask()))
+  await new Promise((resolve) => setTimeout(resolve, APART_MS))
+  const second = await ask()
+  const mark = markOf(saidIn(second))
+  if (mark !== undefined && mark === first)
+    return faulty("caches", "cached", `an answer to ${path} came from a cache and was out of date`)
+  if (isClosed && second.status === 200 && (await ask({ isNamed: false })).status === 200)
+    return faulty("caches", "cached", `a cache gives the answer to ${path} to everybody, without a token`)
+  const isJson = String(second.headers["content-type"]).startsWith("application/json")
+  if (isJson && second.status === 200 && !String(second.headers["cache-control"]).includes("no-store"))
+    return faulty(
+      "caches",
+      "headers_stripped",
+      `browsers may keep ${path}: Cache-Control: no-store is missing`,
+    )
+  return undefined
+}
+
+/** The path of an item that exists, so that its answer may have been kept; of none if there is none. */
+async function itemPath(patient: Patient): Promise<string> {
+  const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
+  const id: unknown = Array.isArray(queue) ? queue[0]?.id : undefined
+  return `/queue/${typeof id === "number" ? id : "9007199254740991"}`
+}
+
+/** Whether a cache on the way answers in place of the server, or may do so. */
+export async function cachesOn(patient: Patient): Promise<Finding> {
+  const stats = saidIn(await exchange(patient, { path: "/progress/stats" }))
+  if (typeof stats["timestamp"] !== "string") return unknown("caches", "the server does not show its time")
+  const isClosed = await isProtected(patient)
+  for (const path of ["/progress/stats", "/queue?limit=1", await itemPath(patient)]) {
+    const stale = await staleAt(patient, path, isClosed)
+    if (stale) return stale
+  }
+  return good("caches", "every answer is up to date")
+}
