@@ -119,7 +119,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ["errors", "log", "node", "token"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
   doctor: {
-    own: ["text"],
+    own: ["errors", "text"],
     packages: ["node:dns/promises", "node:fs", "node:http", "node:https", "node:path", "node:tls"],
   },
   "doctor/machine": {

@@ -1,4 +1,4 @@
-import { exchange, isOurs, type Patient, type Request, saidIn } from "./exchange.ts"
+import { exchange, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** Long enough that two answers have different times. */
@@ -10,8 +10,12 @@ const markOf = (said: Readonly<Record<string, unknown>>): unknown => said["times
 /** Whether the server lets nobody read a list without a token. A cache has no answer to this query. */
 async function isProtected(patient: Patient): Promise<boolean> {
   const path = `/queue?limit=1&q=${crypto.randomUUID()}`
-  return patient.token !== undefined && isOurs(await exchange(patient, { path, isNamed: false }))
+  if (patient.token === undefined) return false
+  return refusalIn(await exchange(patient, { path, isNamed: false })).code === "unauthorized"
 }
+
+/** What lets nobody use a kept answer without asking the server; some proxies replace the server's own `no-store`. */
+const FRESH = /no-store|no-cache|max-age=0/
 
 /** What is wrong with the answers to one path; undefined if they are those of the server, and are kept nowhere. */
 async function staleAt(patient: Patient, path: string, isClosed: boolean): Promise<Finding | undefined> {
@@ -22,10 +26,15 @@ async function staleAt(patient: Patient, path: string, isClosed: boolean): Promi
   const mark = markOf(saidIn(second))
   if (mark !== undefined && mark === first)
     return faulty("caches", "cached", `an answer to ${path} came from a cache and was out of date`)
-  if (isClosed && second.status === 200 && (await ask({ isNamed: false })).status === 200)
+  if (
+    isClosed &&
+    mark === undefined &&
+    second.status === 200 &&
+    (await ask({ isNamed: false })).status === 200
+  )
     return faulty("caches", "cached", `a cache gives the answer to ${path} to everybody, without a token`)
   const isJson = String(second.headers["content-type"]).startsWith("application/json")
-  if (isJson && second.status === 200 && !String(second.headers["cache-control"]).includes("no-store"))
+  if (isJson && second.status === 200 && !FRESH.test(String(second.headers["cache-control"])))
     return faulty(
       "caches",
       "headers_stripped",
@@ -43,8 +52,8 @@ async function itemPath(patient: Patient): Promise<string> {
 
 /** Whether a cache on the way answers in place of the server, or may do so. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
-  const stats = saidIn(await exchange(patient, { path: "/progress/stats" }))
-  if (typeof stats["timestamp"] !== "string") return unknown("caches", "the server does not show its time")
+  const { timestamp } = saidIn(await exchange(patient, { path: "/progress/stats" }))
+  if (typeof timestamp !== "string") return unknown("caches", "the server does not show its time")
   const isClosed = await isProtected(patient)
   for (const path of ["/progress/stats", "/queue?limit=1", await itemPath(patient)]) {
     const stale = await staleAt(patient, path, isClosed)

@@ -28,7 +28,7 @@ const FOREIGN = "doctor.invalid"
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
-/** Requests that the server refuses: each method that changes something, and each status that can be had for nothing. */
+/** Requests that the server refuses: with each method that changes something, and with different statuses. */
 const REFUSED: readonly Request[] = [
   { method: "POST", path: NOTHING, isNamed: false },
   { method: "PUT", path: NO_ITEM, isNamed: false },
@@ -41,14 +41,19 @@ const REFUSED: readonly Request[] = [
     path: `${NO_ITEM}/heartbeat`,
     headers: { "content-type": "text/plain", lease: "doctor" },
   },
-  { path: "/progress/ws" },
 ]
 
-/** Whether a refusal has the status of its code. A proxy may have replaced the answer by one to another request. */
-const isWhole = (answer: Answer): boolean =>
-  Object.entries(REFUSALS).some(
-    ([code, { status }]) => code === refusalIn(answer).code && status === answer.status,
-  )
+/** The status of each code of a refusal. */
+const STATUSES = new Map<string, number>(Object.entries(REFUSALS).map(([code, { status }]) => [code, status]))
+
+/**
+ * Whether a refusal is the server's, with the status of its code. A proxy may have replaced the answer by one to
+ * another request. A server of another version may have other codes.
+ */
+function isWhole(answer: Answer): boolean {
+  const { code } = refusalIn(answer)
+  return code !== "" && (STATUSES.get(code) ?? answer.status) === answer.status
+}
 
 /** Whether refusals come from the server itself: workers act on their contents. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {

@@ -160,17 +160,24 @@ describe("what an answer shows of the way to the server", () => {
   test("a server that everybody may read, or that lets in nobody without a token, has no cache", async () => {
     expect(await found(protectedBut(""), named)).toMatchObject({ verdict: "good" })
     expect(await found(fresh, named)).toMatchObject({ verdict: "good" })
+    // A server that everybody may read may be busy for a moment.
+    const busyOnce = (path: string, { url }: Request) =>
+      url.includes("q=") ? refused("too_many_requests", 429) : fresh(path)
+    expect(await found(busyOnce, named)).toMatchObject({ verdict: "good" })
   })
 
   test("a refusal that was given before was kept, and an answer without no-store may be", async () => {
     const kept = (path: string) =>
       path === "/queue/7" ? Response.json({ request_id: "the same" }, { status: 404 }) : fresh(path)
     expect(await found(kept, cachesOn)).toMatchObject({ fault: "cached" })
-    const keepable = (path: string) => (path === "/queue/7" ? Response.json({ id: 7 }) : fresh(path))
-    expect(await found(keepable, cachesOn)).toMatchObject({
+    const keptFor = (control: string) => (path: string) =>
+      path === "/queue/7" ? Response.json({ id: 7 }, { headers: { "cache-control": control } }) : fresh(path)
+    expect(await found(keptFor("max-age=3600"), cachesOn)).toMatchObject({
       fault: "headers_stripped",
       says: expect.stringContaining("/queue/7"),
     })
+    // nginx sends this for "expires -1;".
+    expect(await found(keptFor("no-cache"), cachesOn)).toMatchObject({ verdict: "good" })
   })
 
   test.each([
@@ -179,7 +186,6 @@ describe("what an answer shows of the way to the server", () => {
     ["GET", "/queue/doctor", 422],
     ["POST", "/health", 405],
     ["POST", "/queue/9007199254740991/heartbeat", 415],
-    ["GET", "/progress/ws", 426],
   ])("a page of a proxy in place of the refusal of %s %s is found", async (method, at, status) => {
     const replaced = (path: string, request: Request) =>
       path === at && request.method === method ? new Response("", { status }) : refused("invalid", 422)
@@ -190,10 +196,11 @@ describe("what an answer shows of the way to the server", () => {
     expect(await found(() => refused("invalid", 422), refusalsOf)).toMatchObject({ verdict: "good" })
   })
 
-  test("a refusal with the status of another one is found", async () => {
+  test("a refusal with the status of another one is found, and one of a newer server is right", async () => {
     expect(await found(() => refused("not_found", 422), refusalsOf)).toMatchObject({
       fault: "answers_replaced",
     })
+    expect(await found(() => refused("too_new", 418), refusalsOf)).toMatchObject({ verdict: "good" })
   })
 
   test("a body that another program answers does not reach the server", async () => {

@@ -57,8 +57,8 @@ export const DOCTOR: readonly Mistake[] = [
       ["a limit on bodies is no fault", "if (answer.status === 413)", "if (answer.status === 414)"],
       [
         "a body that is not answered was answered by another program",
-        'if (status !== 0) return faulty(about',
-        'if (status >= 0) return faulty(about',
+        "if (status !== 0) return faulty(about",
+        "if (status >= 0) return faulty(about",
       ],
     ],
   ),
@@ -133,19 +133,21 @@ export const DOCTOR: readonly Mistake[] = [
     [
       [
         "a cache that gives answers to strangers is not noticed",
-        "if (isClosed && second.status",
-        "if (!isClosed && second.status",
+        "isClosed && mark === undefined",
+        "!isClosed && mark === undefined",
       ],
       [
         "a server that everybody may read has a cache",
-        "return patient.token !== undefined && isOurs(",
-        "return patient.token !== undefined && !!(",
+        '.code === "unauthorized"',
+        '.code !== "unauthorized"',
       ],
       [
         "a refusal that was kept is not noticed",
         'said["timestamp"] ?? said["request_id"]',
         'said["timestamp"]',
       ],
+      ["a server that is busy for a moment has a cache", '.code === "unauthorized"', '.code !== ""'],
+      ["what a browser asks for again is kept", "no-store|no-cache|max-age=0", "no-store"],
       ["the answers to one item are not looked at", ", await itemPath(patient)]", "]"],
     ],
   ),
@@ -155,8 +157,8 @@ export const DOCTOR: readonly Mistake[] = [
     [
       [
         "a refusal that answers another request is the server's",
-        "code === refusalIn(answer).code && status === answer.status",
-        "code === refusalIn(answer).code && status > 0",
+        "(STATUSES.get(code) ?? answer.status) === answer.status",
+        "(STATUSES.get(code) ?? answer.status) > 0",
       ],
     ],
   ),
