@@ -66,7 +66,7 @@ function applied(folder: string, { file, from, to }: Mistake): () => void {
 const wanted = process.argv[2] ?? ""
 const chosen = MISTAKES.filter(({ file, name }) => `${file} ${name}`.includes(wanted))
 using folder = temporaryFolder()
-for (const name of ["src", "tests", "docs", "package.json", "tsconfig.json", "bunfig.toml"]) {
+for (const name of ["src", "tests", "docs", "packaging", "package.json", "tsconfig.json", "bunfig.toml"]) {
   cpSync(name, join(folder.path, name), { recursive: true })
 }
 symlinkSync(resolve("node_modules"), join(folder.path, "node_modules"))
