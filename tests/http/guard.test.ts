@@ -1,6 +1,10 @@
 import { afterAll, expect, test } from "bun:test"
 import { hostname } from "node:os"
 
+import { Elysia } from "elysia"
+
+import type { RefusalCounts } from "../../src/http/access.ts"
+import { guard } from "../../src/http/guard.ts"
 import { raw } from "../raw.ts"
 import { JSON_TYPE } from "../refusals.ts"
 import { PROGRAM, run, start, type TestServer } from "../server.ts"
@@ -282,4 +286,27 @@ test("every answer forbids a guess at its type, and no answer of the API is kept
       ])
     }
   }
+})
+
+test("while few descriptors are left the health and the figures of the server are answered, and nothing else", async () => {
+  const counters: unknown = { of: () => ({ add: () => undefined }) }
+  const options = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], areDescriptorsFew: () => true }
+  const guarded = guard(
+    options,
+    () => [],
+    new WeakMap(),
+    counters as RefusalCounts,
+    () => undefined,
+  )
+  const app = new Elysia().use(guarded).get("/*", () => "answered")
+  const answered = async (path: string): Promise<boolean> => {
+    const answer = await app.handle(
+      new Request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1" } }),
+    )
+    return (await answer.text()) === "answered"
+  }
+  const spared = ["/health", "/health/live", "/health/ready", "/metrics", "/api/v1/health", "/api/v1/metrics"]
+  for (const path of spared) expect([path, await answered(path)]).toEqual([path, true])
+  for (const path of ["/", "/healthy", "/api/v1/queue"])
+    expect([path, await answered(path)]).toEqual([path, false])
 })

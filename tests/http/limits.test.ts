@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
@@ -22,6 +23,10 @@ function limited(more: Partial<LimitsOptions> = {}) {
 }
 
 const visitor = { ...EVERYBODY, client: "10.0.0.1" }
+
+const times = { created_at: "", expires_at: null, revoked_at: null, last_used_at: null }
+const token = { id: 1, hash: "", label: "", role: "worker", item: null, history: "", ...times } as const
+const worker = { ...EVERYBODY, client: "token 1", token }
 
 /** How many of this many requests pass. */
 function passing(count: number, ask: () => void): number {
@@ -67,11 +72,25 @@ test("each lease has a rate of its own; without a token the address pays for it,
 
 test("with a token, requests by a lease count against the lease alone", () => {
   const { limits } = limited({ perToken: 1, perLease: 10 })
-  const times = { created_at: "", expires_at: null, revoked_at: null, last_used_at: null }
-  const token = { id: 1, hash: "", label: "", role: "worker", item: null, history: "", ...times } as const
-  const worker = { ...EVERYBODY, client: "token 1", token }
   expect(passing(20, () => limits.ask(worker, "one"))).toBe(20)
   expect(passing(20, () => limits.ask(worker, ""))).toBe(4)
+})
+
+test("a lease is a secret, so it is counted elsewhere by a name that does not show it", async () => {
+  const names: string[] = []
+  const take = async (client: string) => {
+    names.push(client)
+    return { units: 1, waitMs: 0 }
+  }
+  const buckets = { take, charge: async () => undefined }
+  const allowances = new FleetRateLimit(
+    buckets,
+    () => 0,
+    () => undefined,
+  )
+  await limited({ allowances }).limits.askAll(worker, "tsl_secret")
+  expect(names).toHaveLength(1)
+  expect(names.join(" ")).not.toContain("secret")
 })
 
 test("without a token, a made-up lease gets the same answer for an item that exists, for a deleted one and for one that never existed", async () => {
@@ -146,12 +165,14 @@ test("the more requests of a client are refused, the longer their answers wait, 
   expect(limits.restMs(visitor)).toBe(100)
 })
 
-test("a client may have a limited number of held answers, and another one after one is given", () => {
-  const { limits } = limited()
+test("a client may have a limited number of held answers, and another one after one is given; each refusal is counted", () => {
+  let refused = 0
+  const { limits } = limited({ onRefused: () => (refused += 1) })
   const first = limits.hold(visitor)
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
   first[Symbol.dispose]()
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
+  expect(refused).toBe(8)
 })
 
 test("a place that a client holds is freed once, even if it leaves before its answer has begun", () => {

@@ -60,6 +60,11 @@ export const ACCESS: readonly Mistake[] = [
         "if (token || isLeased) return token",
         "if (token) return token",
       ],
+      [
+        "a stranger on an open server has no limit",
+        'need === "nothing") return { ...this.#everybody, client: key }',
+        'need === "nothing") return this.#everybody',
+      ],
       ["what was open without a token goes on after the first one", "this.#protection.abort()", "void 0"],
       ["the streams of a revoked token go on", "this.#callers.get(id)?.ended.abort()\n", ""],
       [
@@ -75,6 +80,17 @@ export const ACCESS: readonly Mistake[] = [
       [
         "a token that may do less takes the right of a lease",
         "    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials.from().key)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/gate.ts",
+    ["tests/access/remembered-headers.test.ts"],
+    [
+      [
+        "remembered headers grow without end",
+        "    if (this.#secrets.size >= MOST_HEADERS) this.#secrets.clear()\n",
         "",
       ],
     ],

@@ -71,7 +71,23 @@ export const HTTP: readonly Mistake[] = [
         "isByLease(caller, lease) ? 0 : 1, nowMs",
         "1, nowMs",
       ],
+      ["a lease is sent to Redis as it is", "allowances.take(digest(lease)", "allowances.take(lease"],
+      [
+        "a refusal is not counted when too many answers are held",
+        "    if (count >= held) {\n      this.#options.onRefused?.()\n",
+        "    if (count >= held) {\n",
+      ],
     ],
+  ),
+  ...of(
+    "src/http/guard.ts",
+    ["tests/http/guard.test.ts"],
+    [["when descriptors are few the health is refused", "(?:health|metrics)", "(?:metrics)"]],
+  ),
+  ...of(
+    "src/http/output-formats.ts",
+    ["tests/http/output-formats.test.ts"],
+    [["an event ID without the begin of its attempt is refused", "(?:-(\\d{1,15}))?$/", "-(\\d{1,15})$/"]],
   ),
   ...of(
     "src/http/origin.ts",

@@ -358,6 +358,18 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker-refusals.test.ts"],
+    [
+      ["a server that denies access is asked again at once", "pause(DENIED_MS, signal)", "pause(0, signal)"],
+      [
+        "steps that cannot be declared end the item",
+        "      if (!(error instanceof ServerError)) throw error\n      toStderr(`queue item ${held.id}: its steps",
+        "      throw error\n      toStderr(`queue item ${held.id}: its steps",
+      ],
+    ],
+  ),
+  ...of(
     "src/runner/own-lease.ts",
     ["tests/runner/reporter.test.ts", "tests/runner/waiting-reports.test.ts"],
     [

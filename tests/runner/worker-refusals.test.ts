@@ -1,0 +1,76 @@
+import { expect, jest, spyOn, test } from "bun:test"
+
+import { type Client, ServerError } from "../../src/client/client.ts"
+import { blank } from "../../src/item/blank-item.ts"
+import { planned } from "../../src/runner/plan.ts"
+import { Worker } from "../../src/runner/worker.ts"
+
+/** A worker with this client, which has the methods that the test needs. */
+const workerOf = (client: unknown): Worker =>
+  new Worker({
+    client: client as Client,
+    ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 5000 },
+    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: ["Video"], concurrency: 1 },
+    stateFolder: undefined,
+  })
+
+const untilOver = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+}
+
+test("a server that denies access is asked again after ten seconds, as its owner must act first", async () => {
+  let claims = 0
+  const claim = async (): Promise<never> => {
+    claims += 1
+    throw new ServerError(403, "not for this token", { code: "forbidden" })
+  }
+  const stderr = spyOn(process.stderr, "write").mockReturnValue(true)
+  jest.useFakeTimers()
+  try {
+    const worker = workerOf({ claim })
+    const running = worker.run()
+    await settled()
+    jest.advanceTimersByTime(9999)
+    await settled()
+    expect(claims).toBe(1)
+    jest.advanceTimersByTime(1)
+    await settled()
+    expect(claims).toBe(2)
+    worker.signal()
+    await running
+  } finally {
+    jest.useRealTimers()
+    stderr.mockRestore()
+  }
+})
+
+test("an item whose steps the server does not accept is rendered without them", async () => {
+  const item = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
+  const answer = { directive: "continue", item }
+  const { promise: completed, resolve } = Promise.withResolvers<void>()
+  let claims = 0
+  const worker = workerOf({
+    claim: async (_request: object, signal: AbortSignal) => {
+      claims += 1
+      return claims === 1 ? { item, lease: { token: "t" } } : untilOver(signal)
+    },
+    declareSteps: async () => {
+      throw new ServerError(404, "no such route", { code: "not_found" })
+    },
+    heartbeat: (_held: object, _waitS: number | undefined, signal: AbortSignal) => untilOver(signal),
+    report: async () => answer,
+    print: async (_held: object, bytes: Uint8Array) => ({ attempt: 1, end: bytes.length }),
+    complete: async () => {
+      resolve()
+      return answer
+    },
+  })
+  const running = worker.run()
+  await Promise.race([completed, running])
+  worker.signal()
+  await running
+  expect(claims).toBeGreaterThan(0)
+}, 30_000)
