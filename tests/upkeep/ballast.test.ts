@@ -63,11 +63,18 @@ test("the room that was freed for results is kept for them by the next server", 
         throw error
       },
     })
-  const [killed, next] = [server(), server()]
+  const [killed, next, last] = [server(), server(), server()]
   for (free of [100 * MIB, MIB - 1]) await killed.turn()
   for (free of [8 * MIB, 100 * MIB]) await next.turn()
   expect(told).toEqual(["full", "full", "room"])
   expect(sizeOf(file)).toBe(2 * MIB)
+  free = MIB - 1
+  await next.turn()
+  // Enough never becomes free, so the file is deleted before the next start.
+  rmSync(file)
+  free = 8 * MIB
+  await last.turn()
+  expect(told.slice(3)).toEqual(["full"])
 })
 
 test("what a link leads to that stands in the place of the file is left alone", () => {
