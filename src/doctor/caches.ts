@@ -1,4 +1,4 @@
-import { exchange, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
+import { answerWords, exchange, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** Long enough that two answers have different times. */
@@ -17,7 +17,7 @@ async function isProtected(patient: Patient): Promise<boolean> {
 /** What lets nobody use a kept answer without asking the server; some proxies replace the server's own `no-store`. */
 const FRESH = /no-store|no-cache|max-age=0/
 
-/** What is wrong with the answers to one path; undefined if they are those of the server, and are kept nowhere. */
+/** What is wrong with the answers to one path, or why none came; undefined if they are the server's, and are not kept. */
 async function staleAt(patient: Patient, path: string, isClosed: boolean): Promise<Finding | undefined> {
   const ask = (request: Partial<Request> = {}) => exchange(patient, { path, ...request })
   const first = markOf(saidIn(await ask()))
@@ -26,6 +26,8 @@ async function staleAt(patient: Patient, path: string, isClosed: boolean): Promi
   const mark = markOf(saidIn(second))
   if (mark !== undefined && mark === first)
     return faulty("caches", "cached", `an answer to ${path} came from a cache and was out of date`)
+  const { error, code } = refusalIn(second)
+  if (second.status !== 200 && code !== "not_found") return unknown("caches", error || answerWords(second))
   if (
     isClosed &&
     mark === undefined &&
@@ -52,8 +54,6 @@ async function itemPath(patient: Patient): Promise<string> {
 
 /** Whether a cache on the way answers in place of the server, or may do so. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
-  const { timestamp } = saidIn(await exchange(patient, { path: "/progress/stats" }))
-  if (typeof timestamp !== "string") return unknown("caches", "the server does not show its time")
   const isClosed = await isProtected(patient)
   for (const path of ["/progress/stats", "/queue?limit=1", await itemPath(patient)]) {
     const stale = await staleAt(patient, path, isClosed)

@@ -31,16 +31,12 @@ const changed = (patient: Patient, headers: Readonly<Record<string, string>>): P
 /** Requests that the server refuses: with each method that changes something, and with different statuses. */
 const REFUSED: readonly Request[] = [
   { method: "POST", path: NOTHING, isNamed: false },
-  { method: "PUT", path: NO_ITEM, isNamed: false },
+  { method: "PUT", path: NO_ITEM, isNamed: false, headers: { "content-type": "text/plain" } },
   { method: "DELETE", path: NO_ITEM, isNamed: false },
   { path: NO_ITEM },
   { path: "/queue/doctor" },
   { method: "POST", path: "/health" },
-  {
-    method: "POST",
-    path: `${NO_ITEM}/heartbeat`,
-    headers: { "content-type": "text/plain", lease: "doctor" },
-  },
+  { method: "POST", path: `${NO_ITEM}/heartbeat`, headers: { lease: "doctor" } },
 ]
 
 /** The status of each code of a refusal. */

@@ -70,12 +70,11 @@ test("a stream that is answered with another page was not sent by the server", a
 })
 
 describe("a stream on which nothing comes", () => {
-  const patient = { idleMs: 20_000 } as const
-  const idle = (text: string, end: Answer["end"]): Promise<Answer> =>
-    Promise.resolve({ status: 200, headers: {}, text, headMs: 1, lastMs: 20_000, end, reason: "" })
-  const verdictOf = async (text: string, end: Answer["end"]) => {
+  const idle = (text: string, end: Answer["end"], lastMs: number): Promise<Answer> =>
+    Promise.resolve({ status: 200, headers: {}, text, headMs: 5000, lastMs, end, reason: "" })
+  const verdictOf = async (text: string, end: Answer["end"], idleMs = 26_000) => {
     const settings = { url: new URL("http://127.0.0.1"), token: undefined, patienceMs: 1, now: Date.now }
-    return idlenessOf({ ...settings, ...patient }, idle(text, end))
+    return idlenessOf({ ...settings, idleMs }, idle(text, end, idleMs))
   }
   const LIVE = "event: live\n\n"
 
@@ -87,6 +86,10 @@ describe("a stream on which nothing comes", () => {
   test("is good with a keepalive, and without one it is lost", async () => {
     expect(await verdictOf(`${LIVE}: keepalive\n\n`, "late")).toMatchObject({ verdict: "good" })
     expect(await verdictOf(LIVE, "late")).toMatchObject({ fault: "keepalive_lost" })
+  })
+
+  test("is not judged before a busy server has sent its first keepalive, counted from its first byte", async () => {
+    expect(await verdictOf(LIVE, "late", 24_000)).toMatchObject({ verdict: "unknown" })
   })
 })
 
@@ -138,6 +141,15 @@ describe("what an answer shows of the way to the server", () => {
     expect(await found(timed, cachesOn)).toMatchObject({ verdict: "good" })
   })
 
+  test("a limit that lets no list through says nothing of caches", async () => {
+    const limited = (path: string) =>
+      path === "/progress/stats" ? fresh(path) : new Response("", { status: 429 })
+    expect(await found(limited, cachesOn)).toMatchObject({
+      verdict: "unknown",
+      says: "the answer is 429",
+    })
+  })
+
   const fresh = (path: string): Response => {
     const headers = { "cache-control": "no-store" }
     if (path === "/progress/stats") return Response.json({ timestamp: crypto.randomUUID() }, { headers })
@@ -185,7 +197,8 @@ describe("what an answer shows of the way to the server", () => {
     ["GET", "/queue/9007199254740991", 404],
     ["GET", "/queue/doctor", 422],
     ["POST", "/health", 405],
-    ["POST", "/queue/9007199254740991/heartbeat", 415],
+    ["PUT", "/queue/9007199254740991", 415],
+    ["POST", "/queue/9007199254740991/heartbeat", 409],
   ])("a page of a proxy in place of the refusal of %s %s is found", async (method, at, status) => {
     const replaced = (path: string, request: Request) =>
       path === at && request.method === method ? new Response("", { status }) : refused("invalid", 422)
