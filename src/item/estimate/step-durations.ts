@@ -19,7 +19,10 @@ export interface Lasted {
 export interface Habit {
   /** By unit, the power with which the step's time grows with the amount: 1 in proportion, 0 not at all. */
   readonly powers: ReadonlyMap<string, number>
-  /** How much the pace in this step says about the rest: 1, or less if the step took very different times. */
+  /**
+   * How much the pace in this step says about the rest: 1, or less if the step took very different times and the other
+   * steps did not vary like it.
+   */
   readonly trust: number
   /** How much the logarithm of this step's time varies: a standard deviation. */
   readonly spread: number
@@ -63,6 +66,10 @@ const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
 const USUAL_SIZE = 0.2
 /** Two sizes this near each other belong to the same thing: the medium that several steps are about. */
 export const SAME = 0.01
+/** How much of the whole the other steps of a run must be for a step to be compared with them. */
+const MIN_OTHERS = 0.05
+/** If two steps vary independently, the squares of their difference are as much as their own squares together: 1. */
+const MAX_APART = 0.125
 /** If one step is nearly the whole run, it is unknown whether the steps of a run are slow together. */
 const MIN_PAIRS = 0.02
 
@@ -199,6 +206,36 @@ function partOf(all: readonly Lasted[], seconds: number, runs: readonly (readonl
   }
 }
 
+/** For each run, how much of the whole its steps are together, and the sum of their errors, weighted by that. */
+function errorsByRun(parts: readonly Part[]): Map<Sizes, { weight: number; sum: number }> {
+  const runs = new Map<Sizes, { weight: number; sum: number }>()
+  for (const { fraction, errors } of parts) {
+    for (const [run, error] of errors) {
+      const { weight, sum } = runs.get(run) ?? { weight: 0, sum: 0 }
+      runs.set(run, { weight: weight + fraction, sum: sum + fraction * error })
+    }
+  }
+  return runs
+}
+
+/**
+ * A step gets back the trust that it has lost because its time varies, as far as the other steps vary like it: of a
+ * song that is four times as long everything takes four times as long, and the pace of one step says so of the others.
+ */
+function trusted(part: Part, runs: ReturnType<typeof errorsByRun>): Habit {
+  const { habit, fraction, errors } = part
+  let [apart, both] = [0, 0]
+  for (const [run, error] of errors) {
+    const { weight, sum } = runs.get(run) ?? { weight: 0, sum: 0 }
+    if (weight - fraction < MIN_OTHERS) continue
+    const others = (sum - fraction * error) / (weight - fraction)
+    apart += (error - others) ** 2
+    both += error ** 2 + others ** 2
+  }
+  const alike = both > 0 ? Math.max(0, 1 - apart / (MAX_APART * both)) : 0
+  return { ...habit, trust: habit.trust + (1 - habit.trust) * alike }
+}
+
 /**
  * How much the pace of whole runs varies, which means how far all steps of a run are slow or fast together.
  */
@@ -229,16 +266,18 @@ function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number 
 export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
   const all = runs.flat()
   const seconds = all.reduce((sum, one) => sum + one.seconds, 0) || 1
-  const parts = new Map(
-    [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => [key, partOf(of, seconds, runs)]),
-  )
-  const each = [...parts.values()]
+  const alone = [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => ({
+    key,
+    ...partOf(of, seconds, runs),
+  }))
+  const byRun = errorsByRun(alone)
+  const each = alone.map((part) => ({ ...part, habit: trusted(part, byRun) }))
   const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * variance, 0)
   const concentration = each.reduce((sum, { fraction }) => sum + fraction ** 2, 0)
   const sizes = runs.flatMap(([first]) => (first ? [first.sizes] : []))
   const inertia = (Math.min(noise, 2 * USUAL_STEP ** 2) * concentration) / paceVarianceOf(each, sizes)
   return {
-    steps: new Map([...parts].map(([key, { habit }]) => [key, habit])),
+    steps: new Map(each.map(({ key, habit }) => [key, habit])),
     inertia: Math.max(MIN_INERTIA, Math.min(MAX_INERTIA, inertia)),
   }
 }

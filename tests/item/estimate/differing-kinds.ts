@@ -70,6 +70,39 @@ export function differingKinds(seed: number, runs: number): Map<string, Attempt[
       const reports = whole.reports.map((one) => (one.at > size / 2 ? { ...one, at: one.at + 400 } : one))
       return { ...whole, seconds: whole.seconds + 400, reports }
     },
+    /** Songs of 2 to 60 minutes in two passes, whose length nobody says; the preparation is always the same. */
+    hourly: (item) => {
+      const [size, pace] = [Math.exp(between(Math.log(120), Math.log(3600))), about(1, 0.06)]
+      return make(item, 2, [
+        silent("Prepare", about(20, 0.12)),
+        percent("First pass", about(0.12 * size * pace, 0.05)),
+        percent("Second pass", about(0.3 * size * pace, 0.05)),
+        silent("Upload", about(3 + 0.03 * size, 0.2)),
+      ])
+    },
+    /** Each step counts from 0 to 100 %, of songs of which one takes ten times as long as another. */
+    perstep: (item) => {
+      const pace = about(Math.exp(between(Math.log(0.3), Math.log(3))), 0.05)
+      const step = (name: string, seconds: number): MadeStep => {
+        return { ...percent(name, about(seconds * pace, 0.08)), from: 0, to: 100 }
+      }
+      return make(item, 2, [step("Voice", 25), step("Images", 60), step("Encode", 110), step("Upload", 15)])
+    },
+    /** Three short songs for two that are four times as long, with percentages alone. */
+    fourfold: (item) => {
+      const size = [60, 240, 60, 60, 240][item % 5] ?? 60
+      return make(item, 2, [percent("Voice", about(0.3 * size, 0.08)), percent("Encode", about(size, 0.08))])
+    },
+    /** Two steps that are over at once if their caches are warm; the third one always takes its time. */
+    warmstep: (item) => {
+      const [size, isWarm] = [between(120, 260), either(0.5, true, false)]
+      const stems = isWarm && either(0.7, true, false) ? about(2, 0.2) : about(0.3 * size, 0.06)
+      return make(item, 1, [
+        { name: "Images", seconds: about(isWarm ? 1 : 70, 0.1), counts: "images", size: 5 },
+        encode("Stems", stems, size),
+        encode("Encode", about(0.5 * size, 0.06), size),
+      ])
+    },
   }
   return new Map(
     Object.entries(makers).map(([kind, one]) => [kind, Array.from({ length: runs }, (_, i) => one(i))]),

@@ -131,6 +131,20 @@ test("if the attempts of a kind differ by factors, the own pace counts soon, and
   }
 })
 
+test("if everything in one song takes longer than in another, more runs do not make the bar worse", () => {
+  const seeds = [61, 62, 63, 64].map((seed) => differingKinds(seed, 14))
+  const figures = (kind: string, runs: number): Figures =>
+    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs)))
+  for (const kind of ["hourly", "perstep", "fourfold"]) {
+    const [one, eight] = [figures(kind, 1), figures(kind, 8)]
+    expect([kind, eight.barMean <= one.barMean, eight.etaError <= one.etaError]).toEqual([kind, true, true])
+  }
+  for (const kind of ["perstep", "fourfold"]) holds(figures(kind, 3), 3, 8, 10, 88)
+  holds(figures("hourly", 3), 6, 15, 25, 85)
+  // Two steps that vary much, though not alike, say nothing of a third one.
+  holds(figures("warmstep", 3), 2, 6, 4, 88)
+})
+
 test("the first reports do not widen the band, though their pace says nothing yet", () => {
   const [now, ...past] = reportingKinds(41, 4).get("tens") ?? []
   if (!now) throw new Error("nothing was made")
