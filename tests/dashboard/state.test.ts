@@ -91,6 +91,15 @@ describe("the state of a tab", () => {
     expect(state.ends.finished?.id).toBe(2001)
   })
 
+  test("keeps up to 3,000 items, so that a longer list of finished ones can be read", () => {
+    const finished = Array.from({ length: 2900 }, (_, i) =>
+      item({ id: i + 1, status: "completed", completed_at: time(i) }),
+    )
+    const state = stateOf(...finished)
+    state.put([item({ id: 9000 })], [])
+    expect([state.items.size, state.ends.finished]).toEqual([2901, null])
+  })
+
   test("takes from a later page only items that it does not know", () => {
     const state = stateOf(item({ title: "newer" }))
     const last = item({ id: 2 })

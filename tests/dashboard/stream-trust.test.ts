@@ -254,6 +254,10 @@ test("a server that wants another token is told apart from one that refuses, and
       needsToken,
       retryAtMs: Date.now() + 15_000,
     })
+    const { length } = scene.begun
+    jest.advanceTimersByTime(14_999)
+    await settled()
+    expect(scene.begun.length).toBe(length)
     scene.link.retry()
     await settled()
   }
@@ -302,6 +306,9 @@ test("a state that is behind is not confirmed by bytes, and ends when the stream
   expect(scene.link.connection).toMatchObject({ confirmedMs, behind: 4 })
   await scene.say(LIVE)
   expect(scene.link.connection).toMatchObject({ confirmedMs: Date.now(), behind: 0, lagMs: null })
+  // What the server had for the former connection does not count for this one.
+  scene.link.tick()
+  expect(scene.link.connection.behind).toBe(0)
 })
 
 test("a question that fails cuts no stream that has just brought something", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import {
   about,
+  bandText,
   doneOf,
   leftOf,
   leftText,
@@ -110,6 +111,13 @@ describe("words", () => {
     expect(line("a\u202eb")).toBe("a\ufffdb")
   })
 
+  test("a span is said in the largest unit that says enough, and in days from 48 hours on", () => {
+    const hours = (count: number): string => roughly(count * 3600)
+    expect([roughly(59), roughly(60), hours(1), hours(47.99), hours(48)]).toEqual([
+      ...["59 s", "1 min", "1 h", "47 h", "2 d"],
+    ])
+  })
+
   test("a message that is the name of the step is not said again", () => {
     const told = { message: "Draw waves", current_step: "Draw waves" }
     expect([messageOf(told), messageOf({ ...told, current_step: "Draw" })]).toEqual(["", "Draw waves"])
@@ -143,6 +151,8 @@ describe("a bar", () => {
     expect(to).toBeCloseTo(40.95)
     expect(seconds).toBeCloseTo(1.9)
     expect(glideOf({ ...running, progress: 98 }, queue(true)).to).toBeLessThan(99)
+    const media = { out_time: 81, total: 200, fps: null, speed: null }
+    expect(glideOf({ ...running, media }, queue(true))).toMatchObject({ done: 40.5, to: 40.95 })
     expect(glideOf({ ...running, progress: 99 }, queue(true)).to).toBe(99)
   })
 
@@ -185,6 +195,14 @@ describe("a bar", () => {
     expect(runningTitle({ ...running, title: "Tidelines" }, Date.parse(time(0)))).toBe(
       `40% Tidelines, done at ${clock}`,
     )
+  })
+
+  test("the times between which it ends are shown until the expected time is over", () => {
+    const banded = { ...running, eta_low_seconds: 100, eta_high_seconds: 150 }
+    expect(bandText(banded, Date.parse(time(0)))).toBe("1:40 to 2:30")
+    const exact = { ...running, eta_low_seconds: 120, eta_high_seconds: 120 }
+    expect(bandText(exact, Date.parse(time(118)))).toBe("0:02 to 0:02")
+    expect(bandText(exact, Date.parse(time(119)) + 500)).toBe("")
   })
 
   test("the time left counts down from when it was said", () => {

@@ -305,6 +305,62 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub-lists.test.ts"],
+    [
+      [
+        "a deleted item that was asked for stays",
+        "error instanceof ServerError && error.status === 404",
+        "error instanceof ServerError && error.status === 410",
+      ],
+      [
+        "more of a list can be read only once",
+        "    } finally {\n      this.#readingOn = null",
+        "    } finally {\n      this.#readingOn = meanwhile",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/stream-trust.ts",
+    ["tests/dashboard/stream-trust.test.ts"],
+    [
+      ["a refused stream is tried again at once", "this.#rest(REFUSED_RETRY_MS)", "this.#rest(0)"],
+      [
+        "a new connection counts the delay of the old one",
+        "    this.#ahead = undefined\n    this.#to.paused",
+        "    this.#to.paused",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/state.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "finished items are forgotten too early",
+        "this.items.size <= MAX_FINISHED * 2",
+        "this.items.size <= MAX_FINISHED",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/wording.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [
+      ["two days are 48 h", "if (hours < 48)", "if (hours <= 48)"],
+      [
+        "a band is shown after its time is over",
+        'return left === null || left.seconds < 1 ? "" : bandWords(left)',
+        'return left === null ? "" : bandWords(left)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/running-lane.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [["a bar passes the next percent", "Math.floor(done) + 0.95", "Math.ceil(done) + 0.95"]],
+  ),
+  ...of(
     "src/dashboard/view/item-facts.ts",
     ["tests/dashboard/failures.test.ts"],
     [
