@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { start } from "../server.ts"
+import { claim } from "../worker.ts"
 import { type Tab, type TabOptions } from "./browser.ts"
 import { addressOf, opening, page } from "./opening.ts"
 
@@ -211,9 +212,10 @@ page("what is shown", () => {
   test("shows its step and its message in lanes of one line as long as no time is known", async () => {
     await using server = await start()
     for (let i = 1; i <= 7; i += 1) {
-      const id = await server.add({ song_id: i })
+      await server.add({ song_id: i })
       const report = { current_step: "Rendering video", message: "with a long message ".repeat(9) }
-      await server.put(id, { status: "processing", progress: 10, ...report })
+      const taken = await claim(server, { worker: `render-node-of-the-studio-${i}` })
+      await taken?.say("progress", { progress: 10, ...report })
     }
     tab = await here.open("/", { width: 1280 }, server)
     for (const width of [1280, 820, 390]) {
@@ -222,6 +224,12 @@ page("what is shown", () => {
         one.checkVisibility() && one.innerText.startsWith("Rendering video, with a")
         && one.getBoundingClientRect().right <= innerWidth).length`
       await tab.until(`${shown} === 7`)
+      // Names of workers that differ only at their end are cut in their middle.
+      const ends = `[...document.querySelectorAll(".lane .cut-name")].filter(({ children: [start, end] }) => {
+        const isCut = start.scrollWidth > start.clientWidth
+        return isCut && end.getBoundingClientRect().right <= end.closest(".about").getBoundingClientRect().right + 1
+      }).map((name) => name.lastChild.textContent).sort().join()`
+      await tab.until(`${ends} === "tudio-1,tudio-2,tudio-3,tudio-4,tudio-5,tudio-6,tudio-7"`)
       const heights = `Math.max(...[...document.querySelectorAll(".lane")].map((one) => one.offsetHeight))`
       expect(await tab.evaluate<number>(heights)).toBeLessThan(width < 640 ? 90 : 60)
     }

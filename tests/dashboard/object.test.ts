@@ -123,6 +123,10 @@ page("a waiting item", () => {
     )
     await tab.until(`${ids(".section.waiting .row")} === "${soon},${now}"`, 12_000)
     expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe("3")
+    // If nothing else waits, the queue is still not empty.
+    for (const id of [soon, now]) await here.server.api("DELETE", `/queue/${id}`)
+    const waiting = `document.querySelector(".section.waiting").innerText`
+    await tab.until(`${waiting}.includes("No song can start now.") && !${waiting}.includes("is empty")`)
   })
 })
 

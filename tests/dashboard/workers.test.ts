@@ -86,7 +86,7 @@ page("the strip of workers", () => {
     // Names that differ only at their end are cut in their middle.
     void wait("render-node-of-the-studio-1", "gpu")
     void wait("render-node-of-the-studio-2", "gpu")
-    const ends = `[...document.querySelectorAll(".worker .name")].filter((name) => {
+    const ends = `[...document.querySelectorAll(".worker .cut-name")].filter((name) => {
       const [start, end] = name.children
       const isCut = start.scrollWidth > start.clientWidth
       return isCut && end.getBoundingClientRect().right <= name.getBoundingClientRect().right + 1

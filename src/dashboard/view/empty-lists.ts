@@ -41,6 +41,9 @@ export function nothingFor({ text, which }: Query, isElsewhere: boolean): Nothin
   return { says, way: "Show them", to: { text, which: "all" } }
 }
 
+/** What is said if all waiting items start later. */
+export const ONLY_LATER: Nothing = { says: "No song can start now.", way: "", to: EVERYTHING }
+
 /** Says that nothing was found, and leads to other items. */
 export class NothingFound {
   readonly #why = el("span")

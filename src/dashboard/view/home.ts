@@ -10,7 +10,7 @@ import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/wording.ts"
 import { Bulk } from "./bulk.ts"
 import { el, mark, say, show } from "./dom.ts"
-import { empty, example, Idle, nothingFor, NothingFound } from "./empty-lists.ts"
+import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
 import { ListSection, type ShownSection } from "./list-section.ts"
@@ -315,10 +315,11 @@ export class Home implements Screen {
     this.#running.show({ ...how(this.#running), name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
     const inOrder = { name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places }
-    this.#waiting.show({ ...how(this.#waiting), ...inOrder })
+    const later = delayed.length > 0 && { nothing: ONLY_LATER }
+    this.#waiting.show({ ...how(this.#waiting), ...inOrder, ...later })
     // These items have no place in the order: each starts when it can.
-    const later = { name: "Later", items: delayed, places: new Map<number, number>(), isOptional: true }
-    this.#delayed.show({ ...how(this.#delayed), ...later, count: this.#known("waiting", delayed) })
+    const parts = { name: "Later", items: delayed, places: new Map<number, number>(), isOptional: true }
+    this.#delayed.show({ ...how(this.#delayed), ...parts, count: this.#known("waiting", delayed) })
     // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
     const why = nothingFor(this.#seen, this.#sought?.isElsewhere ?? false)

@@ -16,6 +16,7 @@ import {
   stepOf,
   unitOf,
 } from "../model/wording.ts"
+import { CutName } from "./cut-name.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { RowParts } from "./rows.ts"
@@ -49,7 +50,11 @@ export class RunningLane implements Row {
   readonly #queue: LiveQueue
   readonly #frame: RowParts
   readonly #wave = new Wave()
-  readonly #meta = el("span", { class: "meta" })
+  readonly #number = el("span")
+  readonly #song = el("span", { class: "song" })
+  readonly #attempt = el("span", { class: "attempt" })
+  readonly #worker = new CutName()
+  readonly #before = el("span", {}, " · ")
   readonly #percent = el("span", { class: "number" })
   readonly #words = el("span", { class: "time" })
   readonly #band = el("small")
@@ -80,11 +85,20 @@ export class RunningLane implements Row {
       el("span", { class: "sign" }, "%"),
     )
     this.#figures.append(percent, this.#left)
+    const meta = el(
+      "span",
+      { class: "meta" },
+      this.#number,
+      this.#song,
+      this.#attempt,
+      this.#before,
+      this.#worker.element,
+    )
     this.element = el(
       "li",
       { class: "lane" },
       markBox,
-      el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#state)),
+      el("div", { class: "about" }, link, el("p", {}, meta, this.#state)),
       this.#figures,
       actions,
       this.#wave.element,
@@ -97,8 +111,11 @@ export class RunningLane implements Row {
     this.#frame.update(item)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#queue))
     const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
-    const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
-    say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
+    say(this.#number, `#${item.id}`)
+    say(this.#song, ` · song ${item.song_id}`)
+    say(this.#attempt, attempt)
+    show(this.#before, item.worker !== "")
+    this.#worker.show(line(item.worker))
     const cancelling = item.cancel_requested_at !== null
     show(this.#state, cancelling || item.stalled)
     if (cancelling !== this.#isCancelling) {

@@ -4,6 +4,7 @@ import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, inFull, line, nameOf, roughly, standing } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
+import { CutName } from "./cut-name.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify, notifyFailure } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
@@ -71,19 +72,15 @@ async function drain({ worker, draining }: WorkerSeen, changed: () => void): Pro
   }
 }
 
-/** How many characters at the end of a name are always shown: names often differ only there. */
-const END_LENGTH = 7
-
 /** One worker: its name, what it does, and more of it on a click. */
 class Pill {
-  readonly #start = el("span", { class: "start" })
-  readonly #end = el("span")
+  readonly #name = new CutName()
   readonly #doing = el("span", { class: "meta" })
   readonly #button = el(
     "button",
     { type: "button", class: "worker", "aria-haspopup": "dialog", "aria-expanded": "false" },
     el("span", { class: "dot", "aria-hidden": "true" }),
-    el("span", { class: "name", dir: "auto" }, this.#start, this.#end),
+    this.#name.element,
     " ",
     this.#doing,
   )
@@ -97,16 +94,10 @@ class Pill {
   }
 
   update(worker: WorkerSeen, queue: KnownQueue): void {
-    if (!this.#worker) this.#call(line(worker.worker))
+    if (!this.#worker) this.#name.show(line(worker.worker))
     this.#worker = worker
     say(this.#doing, doing(worker, queue))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
-  }
-
-  #call(name: string): void {
-    const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
-    say(this.#start, name.slice(0, at))
-    say(this.#end, name.slice(at))
   }
 
   #open(): void {

@@ -1,0 +1,17 @@
+import { el, say } from "./dom.ts"
+
+/** How many characters at the end of a name are always shown: names often differ only there. */
+const END_LENGTH = 7
+
+/** The name of a worker, which is cut in its middle if there is no room for all of it. */
+export class CutName {
+  readonly #start = el("span", { class: "start" })
+  readonly #end = el("span")
+  readonly element = el("span", { class: "cut-name", dir: "auto" }, this.#start, this.#end)
+
+  show(name: string): void {
+    const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
+    say(this.#start, name.slice(0, at))
+    say(this.#end, name.slice(at))
+  }
+}
