@@ -4,8 +4,31 @@ import { askStarts, PeriodicQuestion } from "../../src/dashboard/live/periodic-q
 import { server } from "../../src/dashboard/live/server.ts"
 import { NO_FORECAST, type PageForecast } from "../../src/dashboard/model/start-forecast.ts"
 
+/** A document that is hidden or not. */
+const tab = (hidden: boolean): EventTarget => Object.assign(new EventTarget(), { hidden })
+
+test("a page that is opened in the background asks as soon as it is seen", async () => {
+  const hidden = tab(true)
+  Object.assign(globalThis, { document: hidden })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let asked = 0
+  const none = (): void => undefined
+  const ask = (): Promise<void> => {
+    asked += 1
+    resolve()
+    return Promise.resolve()
+  }
+  new PeriodicQuestion(ask, none, none, 60_000)
+  await Bun.sleep(20)
+  expect(asked).toBe(0)
+  Object.assign(hidden, { hidden: false })
+  hidden.dispatchEvent(new Event("visibilitychange"))
+  await promise
+  expect(asked).toBe(1)
+})
+
 test("a value that changes all the time is still requested once a second", async () => {
-  Object.assign(globalThis, { document: { hidden: false } })
+  Object.assign(globalThis, { document: tab(false) })
   const askedMs: number[] = []
   const asking = new PeriodicQuestion(
     () => {
@@ -28,7 +51,7 @@ test("a value that changes all the time is still requested once a second", async
 })
 
 test("a request whose answer is on its way is not repeated, and a missing answer is reported", async () => {
-  Object.assign(globalThis, { document: { hidden: false } })
+  Object.assign(globalThis, { document: tab(false) })
   const waiting: ((isAnswered: boolean) => void)[] = []
   const heard: string[] = []
   const asking = new PeriodicQuestion(
@@ -47,14 +70,14 @@ test("a request whose answer is on its way is not repeated, and a missing answer
   waiting[1]?.(false)
   while (waiting.length === 2) await Bun.sleep(5)
   expect(heard).toEqual(["yes", "none"])
-  Object.assign(globalThis, { document: { hidden: true } })
+  Object.assign(globalThis, { document: tab(true) })
   waiting[2]?.(true)
   await Bun.sleep(100)
   expect(waiting).toHaveLength(3)
 })
 
 test("a forecast is in times of the server's clock, and there is none without an answer", async () => {
-  Object.assign(globalThis, { document: { hidden: false } })
+  Object.assign(globalThis, { document: tab(false) })
   using forecast = spyOn(server, "forecast")
   const foreseen = (): Promise<PageForecast> => new Promise((resolve) => askStarts(() => 5000, resolve))
   const start = { id: 7, starts_in_seconds: 2, starts_low_seconds: 1, starts_high_seconds: 3 }

@@ -24,6 +24,8 @@ export class PeriodicQuestion<T> {
     this.#onAnswer = onAnswer
     this.#onNone = onNone
     this.#everyMs = everyMs
+    // A page that is opened in the background has asked nothing yet.
+    document.addEventListener("visibilitychange", () => this.#within(0))
     this.#within(0)
   }
 

@@ -7,8 +7,10 @@ const END_LENGTH = 7
 export class CutName {
   readonly #start = el("span", { class: "start" })
   readonly #end = el("span")
+  /** The name, for the page. */
   readonly element = el("span", { class: "cut-name", dir: "auto" }, this.#start, this.#end)
 
+  /** Shows this name; an empty one takes no room. */
   show(name: string): void {
     const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
     say(this.#start, name.slice(0, at))
