@@ -35,8 +35,8 @@ afterAll(async () => {
   await server.stop(true)
 })
 
-const shown = <K extends keyof Parts>(name: K): Promise<ReturnType<Parts[K]>> =>
-  tab.evaluate<ReturnType<Parts[K]>>(`parts.${name}()`)
+const shown = <K extends keyof Parts>(name: K): Promise<Awaited<ReturnType<Parts[K]>>> =>
+  tab.evaluate<Awaited<ReturnType<Parts[K]>>>(`parts.${name}()`)
 
 page("a part of the page", () => {
   test("shows three tags and how many more there are, how an attempt ended, and an error only of what failed", async () => {
@@ -132,5 +132,34 @@ page("a part of the page", () => {
       recent: [1, 2],
       flags: [true, false],
     })
+  })
+
+  test("acts on an item as it is now, not as it was when its menu was opened", async () => {
+    expect(await shown("changedItem")).toBe("7")
+  })
+
+  test("sends at most a thousand items at once, and offers for a selection only what its items allow", async () => {
+    expect(await shown("selection")).toEqual({
+      sizes: [1000, 1],
+      // When selecting ends, nothing stays selected.
+      counts: ["1,001 items selected", "0 items selected"],
+      cancelling: [false, false],
+      retrying: [true, true],
+    })
+  })
+
+  test("begins no other search for spaces around the words", async () => {
+    expect(await shown("searches")).toEqual(["tide", "tide lines"])
+  })
+
+  test("adds a song with each of its tags once", async () => {
+    expect(await shown("addedTags")).toEqual(["gpu", "4k"])
+  })
+
+  test("says of an item that waits how long it has, unless the queue is paused", async () => {
+    expect(await shown("waits")).toEqual([
+      "1 of 1 in the queue, waiting 1 min",
+      "1 of 1 in the queue, The queue is paused",
+    ])
   })
 })

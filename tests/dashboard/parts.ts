@@ -1,6 +1,5 @@
 /** Parts of the page, each alone with what a test gives it. This file runs in the browser. */
 import type { Counts } from "../../src/dashboard/model/hub-messages.ts"
-import type { LiveQueue } from "../../src/dashboard/model/queue.ts"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import { knownWorkers, type WorkerSeen } from "../../src/dashboard/model/workers.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
@@ -20,26 +19,13 @@ import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { RESTORED } from "../../src/item/progress-words.ts"
+import { addedTags, changedItem, searches, selection, waits } from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
+import { NOW_MS, queueOf } from "./shown-queue.ts"
 
-const NOW_MS = Date.parse(time(100))
 const textOf = (element: Element | null): string => element?.textContent ?? ""
 const textsOf = (root: Element, selector: string): string[] =>
   [...root.querySelectorAll(selector)].map(textOf)
-
-/** A queue in which these items wait. */
-const queueOf = (waiting: readonly QueueItem[], items = waiting): LiveQueue => ({
-  waiting: () => waiting,
-  waitingTotal: () => waiting.length,
-  item: (id) => items.find((one) => one.id === id),
-  startOf: () => undefined,
-  missing: () => [],
-  may: () => true,
-  nowMs: () => NOW_MS,
-  isLive: () => true,
-  asOfMs: () => NOW_MS,
-  isCrowded: () => false,
-})
 
 const worker = (changes: Partial<WorkerSeen>): WorkerSeen => ({
   ...{ worker: "gpu-1", state: "idle", items: [], idle_since: null, last_heard_at: null },
@@ -331,6 +317,7 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
+  ...{ addedTags, changedItem, searches, selection, waits },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

@@ -10,6 +10,32 @@ export const PARTS: readonly Mistake[] = [
       'item.status === "completed" || item.flag !== null',
       'item.status === "completed"',
     ],
+    [
+      "an action acts on the item as it was when the menu opened",
+      "act(queue.item(item.id) ?? item, queue)",
+      "act(item, queue)",
+    ],
+  ]),
+  ...of("src/dashboard/view/bulk.ts", TESTS, [
+    ["more than a thousand items are sent at once", "ids.slice(at, at + AT_ONCE)", "ids.slice(at)"],
+    ["what was selected stays when selecting has ended", "      selected.clear()\n", ""],
+    [
+      "of the selected items those that wait for a retry are left out",
+      'isFinished(status) || status === "retrying"',
+      "isFinished(status)",
+    ],
+    [
+      "items that are being cancelled can be cancelled",
+      "!isFinished(status) && cancel_requested_at === null",
+      "!isFinished(status)",
+    ],
+  ]),
+  ...of("src/dashboard/view/filter.ts", TESTS, [
+    [
+      "spaces around the words start another search",
+      "const text = this.#input.value.trim()\n    if",
+      "const text = this.#input.value\n    if",
+    ],
   ]),
   ...of("src/dashboard/view/empty-lists.ts", TESTS, [
     [
@@ -47,6 +73,20 @@ export const PARTS: readonly Mistake[] = [
       "an item of the same priority that was added later counts as before",
       "(other.turn ?? other.id) < item.id",
       "(other.turn ?? other.id) > item.id",
+    ],
+  ]),
+  ...of("src/dashboard/view/forms.ts", TESTS, [
+    [
+      "a tag is added twice",
+      '[...new Set(tags.value.split(",").map((tag) => tag.trim()))]',
+      'tags.value.split(",").map((tag) => tag.trim())',
+    ],
+  ]),
+  ...of("src/dashboard/view/item-progress.ts", TESTS, [
+    [
+      "an item of a paused queue says how long it waits",
+      '    if (this.#model.counts?.paused_at) return [where, "The queue is paused"]\n',
+      "",
     ],
   ]),
   ...of("src/dashboard/view/history.ts", TESTS, [

@@ -1,0 +1,113 @@
+/** What parts of the page do when a reader acts on them. This file runs in the browser. */
+import { server } from "../../src/dashboard/live/server.ts"
+import type { Model } from "../../src/dashboard/model/model.ts"
+import { choicesOf } from "../../src/dashboard/view/actions.ts"
+import { Bulk } from "../../src/dashboard/view/bulk.ts"
+import { Filter } from "../../src/dashboard/view/filter.ts"
+import { addSong } from "../../src/dashboard/view/forms.ts"
+import { ItemProgress } from "../../src/dashboard/view/item-progress.ts"
+import type { NewItem } from "../../src/item/item.ts"
+import { item, time } from "./items.ts"
+import { queueOf } from "./shown-queue.ts"
+
+const textOf = (element: Element | null): string => element?.textContent ?? ""
+
+const accept = (): void => document.querySelector<HTMLElement>("dialog[open] [type=submit]")?.click()
+
+/** The priority that a dialog begins with, if the item got another one after its menu was opened. */
+export function changedItem() {
+  const choices = choicesOf(item({ priority: 1 }), queueOf([item({ priority: 7 })]))
+  choices.find(({ label }) => label === "Set priority…")?.choose()
+  const dialog = document.querySelector<HTMLDialogElement>("dialog[open]")
+  const shown = dialog?.querySelector("input")?.value
+  dialog?.close()
+  return shown
+}
+
+/** Selects 1,001 items and deletes them, then selects others. */
+export async function selection() {
+  const sizes: number[] = []
+  const { promise: deleted, resolve } = Promise.withResolvers<void>()
+  Object.assign(server, {
+    batch: async (_act: string, ids: readonly number[]) => {
+      sizes.push(ids.length)
+      if (sizes.length === 2) resolve()
+      return { done: ids, refused: [] }
+    },
+  })
+  let items = Array.from({ length: 1001 }, (_, i) => item({ id: i + 1 }))
+  const home = document.createElement("ul")
+  const bulk = new Bulk(
+    () => home,
+    (id) => items.find((one) => one.id === id),
+    () => ({ items, isCut: false }),
+  )
+  const button = (label: string): HTMLButtonElement | undefined =>
+    [...bulk.element.querySelectorAll("button")].find((one) => textOf(one) === label)
+  const selected = (): string => textOf(bulk.element.querySelector("p"))
+  bulk.toggle.click()
+  button("Select all")?.click()
+  const counts = [selected()]
+  button("Delete")?.click()
+  accept()
+  await deleted
+  bulk.toggle.click()
+  bulk.toggle.click()
+  counts.push(selected())
+  const offered = (): (boolean | undefined)[] => {
+    button("Select all")?.click()
+    return [button("Retry")?.disabled, button("Cancel")?.disabled].map((isOff) => isOff === false)
+  }
+  items = [item({ status: "processing", cancel_requested_at: time(50) })]
+  const cancelling = offered()
+  items = [item({ status: "retrying" })]
+  const retrying = offered()
+  bulk.toggle.click()
+  return { sizes, counts, cancelling, retrying }
+}
+
+/** The searches that begin when a reader types, and then adds spaces and a word. */
+export function searches() {
+  const sought: string[] = []
+  const filter = new Filter(({ text }) => sought.push(text))
+  const input = filter.element.querySelector("input")
+  const type = (text: string): void => {
+    if (input) input.value = text
+    input?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }))
+  }
+  type(" tide ")
+  filter.show({ text: "tide", which: "all" })
+  type("tide  ")
+  type("tide lines")
+  return sought
+}
+
+/** The tags of a song that is added with one of them twice. */
+export async function addedTags() {
+  let tags: NewItem["tags"]
+  Object.assign(server, {
+    add: async (body: NewItem) => {
+      tags = body.tags
+      return item()
+    },
+  })
+  const added = addSong()
+  const inputs = [...document.querySelectorAll<HTMLInputElement>("dialog[open] input")]
+  const [song, last] = [inputs[0], inputs.at(-1)]
+  if (song) song.value = "5"
+  if (last) last.value = "gpu, 4k,gpu ,"
+  accept()
+  await added
+  return tags
+}
+
+/** What the page of an item that waits says: while the queue runs, and while it is paused. */
+export function waits() {
+  const one = item()
+  return [null, time(50)].map((paused_at) => {
+    const model: unknown = { ...queueOf([one]), lists: { waiting: [one] }, counts: { paused_at } }
+    const progress = new ItemProgress(model as Model)
+    progress.show(one)
+    return [".left", ".elapsed"].map((part) => textOf(progress.element.querySelector(part))).join(", ")
+  })
+}
