@@ -84,6 +84,17 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "an empty queue is begun beside a database that a killed restore had moved away",
+        "    if (!isThere && setAside(path) !== undefined) refuseGone(`the database ${path} is gone`, path)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/sqlite/open.ts",
     ["tests/store/lock.test.ts"],
     [

@@ -1,9 +1,19 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { describe, expect, test } from "bun:test"
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
+import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
@@ -32,6 +42,55 @@ test.each([
   opened(database)
   rmSync(database)
   expect(() => opened(database)).toThrow(`${database}.lock remembers it`)
+})
+
+describe("a database that was moved away by a restore, which was killed before the backup was in its place", () => {
+  test.each([
+    ["with its record", ".lock remembers it"],
+    ["with a damaged record", "was kept for it"],
+    ["without a record", "is gone"],
+    ["whose log was not moved", "-wal is left over from a database that is gone"],
+  ])("%s, is named, and no empty queue is begun", async (how, reason) => {
+    using folder = temporaryFolder()
+    const [database, backup] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+    opened(database)
+    opened(backup)
+    const record = readFileSync(`${database}.lock`)
+    // This one is older.
+    writeFileSync(`${database}.before-20200101T000000000Z`, "")
+    const before = (await restoreDatabase(database, backup)).before ?? ""
+    renameSync(database, `${database}.restoring`)
+    if (how === "with its record") writeFileSync(`${database}.lock`, record)
+    if (how === "with a damaged record") writeFileSync(`${database}.lock`, Buffer.alloc(8192, "garbage "))
+    const isLogMoved = how !== "whose log was not moved"
+    if (!isLogMoved) renameSync(`${before}-wal`, `${database}-wal`)
+    const files = readdirSync(folder.path)
+    const log = isLogMoved ? `, and ${before}-wal to ${database}-wal` : ""
+    const way = `rename ${before} to ${database}${log}`
+    expect(() => opened(database)).toThrow(`${reason}; if a restore was killed, ${way}. Put back`)
+    await expect(restoreDatabase(database, backup)).rejects.toThrow(
+      `a restore was killed before the backup was in its place: ${way}, and restore again; to go on without that database, delete ${database}.restoring`,
+    )
+    expect(readdirSync(folder.path)).toEqual(files)
+    renameSync(before, database)
+    if (isLogMoved) renameSync(`${before}-wal`, `${database}-wal`)
+    opened(database)
+  })
+
+  test("keeps no new queue from being begun if that is requested, and no backup from its place once its copy is gone", async () => {
+    using folder = temporaryFolder()
+    const [database, backup] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+    opened(backup)
+    writeFileSync(`${database}.before-20200101T000000000Z`, "")
+    expect(() => opened(database)).toThrow("--new-database")
+    const { client, lock, found } = openDatabase(database, true)
+    expect(found.isNew).toBeTrue()
+    client.close()
+    lock.close()
+    for (const part of ["", ".lock"]) rmSync(`${database}${part}`)
+    expect(await restoreDatabase(database, backup)).toMatchObject({ before: null })
+    opened(database)
+  })
 })
 
 test("a damaged lock file that another server holds is left alone", () => {

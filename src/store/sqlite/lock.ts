@@ -17,6 +17,7 @@ import { dirname } from "node:path"
 import { AppError } from "../../errors.ts"
 import { reservePrivately } from "./database-path.ts"
 import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
+import { setAside, wayBack } from "./set-aside.ts"
 
 /** The contents of the lock file. */
 interface Memory extends Mark {
@@ -67,6 +68,13 @@ const refuse = (message: string, path: string): never => {
     "unavailable",
     `${message}. Put back what belongs there; put a backup there by track-studio restore; or start once with --new-database, which takes ${path} as it is, or begins an empty queue`,
   )
+}
+
+/** Refuses because the database is gone; names the one that a killed restore may have moved away. */
+function refuseGone(message: string, path: string): never {
+  const former = setAside(path)
+  const hint = former === undefined ? "" : `; if a restore was killed, ${wayBack(path, former)}`
+  return refuse(message + hint, path)
 }
 
 /**
@@ -127,7 +135,7 @@ export class Lock implements Disposable {
     try {
       if (this.#isReadable()) return
       if (sizeOf(path) === 0 && !isNewAllowed) {
-        refuse(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
+        refuseGone(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
       }
       // A power failure can leave the lock file in this state, because it is never synced. The lock is free:
       // SQLite reads a file only after it has locked it.
@@ -186,15 +194,17 @@ export class Lock implements Disposable {
 
   /**
    * Checks that the file at the path is the database that the last server used.
-   * @throws AppError `unavailable` if that is gone, or another one, or if a write-ahead log of another file lies there
+   * @throws AppError `unavailable` if that is gone, or another one, if a write-ahead log of another file lies there, or
+   * if only the database is there that a restore moved away
    */
   check(): void {
     const path = this.#path
     const memory = this.#memory()
     const isThere = sizeOf(path) > 0
     const hasLog = sizeOf(`${path}-wal`) > 0
-    if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
-    if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
+    if (memory && !isThere) refuseGone(`the database ${path} is gone, and ${path}.lock remembers it`, path)
+    if (!isThere && hasLog) refuseGone(`${path}-wal is left over from a database that is gone`, path)
+    if (!isThere && setAside(path) !== undefined) refuseGone(`the database ${path} is gone`, path)
     const text = isThere ? markIn(path, memory, hasLog) : undefined
     if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return

@@ -12,6 +12,7 @@ import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
 import { keepDeliveries, keepTokens, newestOf, type Present, presentOf } from "./kept-by-restore.ts"
 import { Lock } from "./lock.ts"
+import { setAside, setAsideNow, wayBack } from "./set-aside.ts"
 import { SqliteStore } from "./sqlite.ts"
 
 /** The result of a restore. */
@@ -55,8 +56,7 @@ function removeBeside(path: string): void {
 
 /** Puts the copy in its place; returns the new name of the database that was there. */
 function putInPlace(copy: string, target: string): string | null {
-  const time = new Date().toISOString().replaceAll(/[-:.]/g, "")
-  const before = existsSync(target) ? `${target}.before-${time}` : null
+  const before = existsSync(target) ? setAsideNow(target) : null
   if (before !== null) renameSync(target, before)
   // These files belong to the previous database: SQLite would write them into the restored one.
   if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
@@ -75,14 +75,16 @@ function putInPlace(copy: string, target: string): string | null {
  * number ever has two meanings. Items that were being rendered wait a minute for their workers, which may
  * claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
  * present database.
- * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, or the
- * present database was made by a newer version; then nothing is changed
+ * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, the
+ * present database was made by a newer version, or an earlier restore was killed at its last step; then nothing is
+ * changed
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
   const target = realPathOf(path)
   if (isSame(file, target)) {
     throw new AppError("unavailable", `${file} is the database itself; name a backup of it`)
   }
+  checkNothingIsSetAside(target)
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
@@ -91,6 +93,21 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   } catch (error) {
     throw refusalOf(error, target, `${file} was not restored to ${target}`)
   }
+}
+
+/** Where a restore makes the new database, before that gets its place. */
+const copyFor = (target: string): string => `${target}.restoring`
+
+/** Refuses to go on where a restore was killed at its last step: the tokens and numbers in use would be unknown. */
+function checkNothingIsSetAside(target: string): void {
+  const copy = copyFor(target)
+  if (existsSync(target) || !existsSync(copy)) return
+  const former = setAside(target)
+  if (former === undefined) return
+  throw new AppError(
+    "unavailable",
+    `a restore was killed before the backup was in its place: ${wayBack(target, former)}, and restore again; to go on without that database, delete ${copy}`,
+  )
 }
 
 /** Whether two paths lead to one file, also through links. */
@@ -103,7 +120,7 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
   mkdirSync(dirname(target), { recursive: true })
   const wasLockThere = existsSync(`${target}.lock`)
   const lock = new Lock(target)
-  const copy = `${target}.restoring`
+  const copy = copyFor(target)
   let isDone = false
   try {
     remove(copy)
