@@ -106,7 +106,10 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
               summary: "Claim an item",
               about:
                 "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 within a second, with the header `Drain: true`: it is to stop. After a backup was restored, an item that was being rendered waits a minute for the worker that shows its former lease; others are refused until then.",
-              headers: { Lease: "the token of the lease that the worker lost, to claim its item again" },
+              headers: {
+                Lease:
+                  "the token of the lease that the worker lost, to go on with its item; the length of the attempt is not learned",
+              },
               successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
               refusals: ["not_found", "gone", "leased", "illegal_move"],
             }),

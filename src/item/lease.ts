@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts"
+import { goesOnFrom } from "./estimate/follow-attempt.ts"
 import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
@@ -60,7 +61,10 @@ export interface Taker {
   readonly leaseMs: number
   /** The ID of the worker's access token; absent if it has none. */
   readonly holder?: number | undefined
-  /** The token of the lease that the worker held before; absent if it held none. */
+  /**
+   * The token of the lease that the worker held before; absent if it held none. The worker goes on with its render, so
+   * the length of this attempt is not learned.
+   */
   readonly former?: string | undefined
   /** The kind of the item, as the worker knows it; used if the item has none. */
   readonly kind?: string | undefined
@@ -109,6 +113,7 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   checkHandOver(stored, by, moment)
   const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
   const lease = { lease_token: by.token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
+  const course = by.former === undefined ? null : goesOnFrom(moment)
   return {
     item: {
       ...taken,
@@ -117,7 +122,7 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
       kind: item.kind || (by.kind ?? ""),
       totals: { ...by.totals, ...item.totals },
     },
-    work: renewed({ ...started(work, moment), ...lease }, moment),
+    work: renewed({ ...started(work, moment), ...lease, course }, moment),
   }
 }
 

@@ -2,7 +2,11 @@ import { expect, test } from "bun:test"
 
 import type { KeptRun } from "../../src/item/estimate/earlier-run.ts"
 import { MAX_RUNS } from "../../src/item/estimate/experience.ts"
+import { withCourse } from "../../src/item/estimate/follow-attempt.ts"
+import { claimed, completed as completedBy } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
+import { reported } from "../../src/item/report.ts"
+import type { Decide } from "../../src/store/contract/items.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
@@ -58,6 +62,28 @@ export function storeRuns(name: string, open: Open): void {
     expect(await store.runs.kinds(9)).toMatchObject([
       { kind: "song", look: "2 steps, Draw", runs: 1, seconds: 61.5, ended_at: time },
     ])
+  })
+
+  test(`${name}: an attempt that goes on with the render of a lost lease leaves no run, and its successor does`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const knowledge = { of: () => undefined, outage: undefined }
+    const rendered = async (seconds: number, former?: string): Promise<void> => {
+      const id = await added(store, { kind: "song" })
+      const decide = (decision: Decide) =>
+        store.change(id, (stored, moment) => withCourse(stored, decision(stored, moment), moment, knowledge))
+      const by = { worker: "box", token: "now", leaseMs: 60_000, former }
+      await decide((stored, moment) => claimed(stored, by, moment))
+      nowMs += 1000
+      await decide((stored, moment) => reported(stored, "now", { progress: 80 }, moment))
+      nowMs += (seconds - 1) * 1000
+      await decide((stored, moment) => completedBy(stored, "now", {}, moment))
+    }
+    await rendered(3, "before")
+    expect(await store.runs.kinds(9)).toEqual([])
+    await rendered(10)
+    expect(await store.runs.kinds(9)).toMatchObject([{ kind: "song", runs: 1, seconds: 10 }])
   })
 
   test(`${name}: a change that is refused leaves no run`, async () => {

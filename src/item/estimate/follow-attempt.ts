@@ -31,6 +31,22 @@ const MAX_UNWATCHED = 1 / 20
 /** The one step of an attempt that reported nothing. */
 const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
 
+const begunAt = ({ steadyMs }: Moment): Course => ({
+  beganMs: steadyMs,
+  trace: NO_TRACE,
+  unwatchedMs: 0,
+  outageEndedMs: 0,
+})
+
+/**
+ * The course of an attempt that a worker claims in the midst of its render. The attempt is shorter than the render, by
+ * an unknown time, so nothing is learned from it.
+ */
+export const goesOnFrom = (moment: Moment): Course => ({
+  ...begunAt(moment),
+  unwatchedMs: Number.MAX_SAFE_INTEGER,
+})
+
 const tenth = (value: number): number => Math.round(value * 10) / 10
 
 /** The course, with the part of the outage that fell into the attempt. */
@@ -60,14 +76,12 @@ const isSilent = ({ progress, current_step, step, unit, media }: Sign): boolean 
   progress === undefined && !current_step && !step && !unit && !media
 
 /** The course of the attempt after a change; null if it began before courses were followed. */
-function courseOf(before: Stored, after: Stored, { steadyMs }: Moment): Course | null {
+function courseOf(before: Stored, after: Stored, moment: Moment): Course | null {
   const isStart = before.item.status !== "processing"
-  const course = isStart
-    ? { beganMs: steadyMs, trace: NO_TRACE, unwatchedMs: 0, outageEndedMs: 0 }
-    : after.work.course
+  const course = after.work.course ?? (isStart ? begunAt(moment) : null)
   const sign = signOf(before, after)
   if (!course || isSilent(sign)) return course
-  const trace = traced(course.trace, sign, (steadyMs - course.beganMs) / 1000)
+  const trace = traced(course.trace, sign, (moment.steadyMs - course.beganMs) / 1000)
   return trace === course.trace ? course : { ...course, trace }
 }
 
