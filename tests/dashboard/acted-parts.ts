@@ -4,8 +4,10 @@ import type { Model } from "../../src/dashboard/model/model.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
 import { Bulk } from "../../src/dashboard/view/bulk.ts"
 import { Filter } from "../../src/dashboard/view/filter.ts"
+import { FindInOutput } from "../../src/dashboard/view/find-in-output.ts"
 import { addSong } from "../../src/dashboard/view/forms.ts"
 import { ItemProgress } from "../../src/dashboard/view/item-progress.ts"
+import { PrintedText } from "../../src/dashboard/view/printed-text.ts"
 import type { NewItem } from "../../src/item/item.ts"
 import { item, time } from "./items.ts"
 import { queueOf } from "./shown-queue.ts"
@@ -110,4 +112,23 @@ export function waits() {
     progress.show(one)
     return [".left", ".elapsed"].map((part) => textOf(progress.element.querySelector(part))).join(", ")
   })
+}
+
+/** The places to which a search in an output of three matches leads: at first, and with the next and the previous. */
+export function placesFound() {
+  const text = new PrintedText()
+  text.append("frame 1\nframe 2\nframe 3\n")
+  document.body.append(text.element)
+  const find = new FindInOutput(text, "Find", () => undefined)
+  const input = find.element.querySelector("input")
+  if (input) input.value = "frame"
+  input?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }))
+  const places = [textOf(find.element.querySelector(".places"))]
+  for (const sign of ["↓", "↑"]) {
+    const button = [...find.element.querySelectorAll("button")].find((one) => textOf(one) === sign)
+    button?.click()
+    places.push(textOf(find.element.querySelector(".places")))
+  }
+  text.element.remove()
+  return places
 }

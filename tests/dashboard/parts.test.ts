@@ -94,6 +94,15 @@ page("a part of the page", () => {
     expect(running[1]).toBe("Video, 1:09:58")
   })
 
+  test("draws another line when progress begins again, and the end of each attempt of very many points", async () => {
+    // At 30, 20, 50 and 40 % of 220 pixels.
+    expect(await shown("lines")).toEqual({ again: ["154.0", "176.0"], many: ["110.0", "132.0"] })
+  })
+
+  test("leads from the last place that was found to the first one, and back", async () => {
+    expect(await shown("placesFound")).toEqual(["3 of 3", "1 of 3", "3 of 3"])
+  })
+
   test("says what each worker does, and hides workers only if there are several to hide", async () => {
     expect(await shown("workers")).toEqual({
       doing: ["idle 1 min", "away 30 s", "#1 at 10%, stopping", "#1 at 10% and 1 more", "#1 completed"],

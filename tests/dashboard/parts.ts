@@ -19,7 +19,7 @@ import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { RESTORED } from "../../src/item/progress-words.ts"
-import { addedTags, changedItem, searches, selection, waits } from "./acted-parts.ts"
+import { addedTags, changedItem, placesFound, searches, selection, waits } from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
 
@@ -187,6 +187,23 @@ function course() {
   }
 }
 
+/** The ends of the lines that are drawn: of progress that begins again, and of an attempt whose end is not known. */
+function lines() {
+  const ends = (of: readonly (readonly [attempt: number, progress: number])[]): (string | undefined)[] => {
+    const plot = new ProgressPlot()
+    const points = of.map(([attempt, progress], i) => ({
+      ...{ ms: 1000 * i, progress, attempt, time: null, stalled: false, running: true },
+    }))
+    plot.draw(points, 1000 * (of.length - 1), null)
+    return [...plot.element.querySelectorAll("svg[preserveAspectRatio] path.line")].map((line) =>
+      line.getAttribute("d")?.split(/[L ]/).at(-1),
+    )
+  }
+  const many = Array.from({ length: 1001 }, (_, i) => [i < 500 ? 1 : 2, i === 499 ? 50 : 40] as const)
+  const again = [10, 30, 5, 20].map((progress) => [1, progress] as const)
+  return { again: ends(again), many: ends(many) }
+}
+
 /** What the strip says of workers. */
 function workers() {
   const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = []): WorkersStrip => {
@@ -317,7 +334,7 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{ addedTags, changedItem, searches, selection, waits },
+  ...{ lines, addedTags, changedItem, placesFound, searches, selection, waits },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

@@ -75,6 +75,13 @@ export const PARTS: readonly Mistake[] = [
       "(other.turn ?? other.id) > item.id",
     ],
   ]),
+  ...of("src/dashboard/view/find-in-output.ts", TESTS, [
+    [
+      "the search does not go round",
+      "(this.#at + step + length) % length",
+      "Math.min(length - 1, Math.max(0, this.#at + step))",
+    ],
+  ]),
   ...of("src/dashboard/view/forms.ts", TESTS, [
     [
       "a tag is added twice",
@@ -138,6 +145,16 @@ export const PARTS: readonly Mistake[] = [
     ],
   ]),
   ...of("src/dashboard/view/progress-plot.ts", TESTS, [
+    [
+      "an attempt that begins again is one line",
+      " && point.progress >= before.progress) run.push",
+      ") run.push",
+    ],
+    [
+      "a plot of many points loses the end of an attempt",
+      "      points[i + 1]?.attempt !== attempt ||\n",
+      "",
+    ],
     ["an attempt ends at 0", "run?.push({ ...point, progress: before.progress })", "run?.push(point)"],
   ]),
   ...of("src/dashboard/view/recent-failures.ts", TESTS, [
