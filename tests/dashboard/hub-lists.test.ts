@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test"
 import { ServerError } from "../../src/client/client.ts"
 import { Hub } from "../../src/dashboard/live/hub.ts"
 import { server } from "../../src/dashboard/live/server.ts"
+import { StreamTrust } from "../../src/dashboard/live/stream-trust.ts"
 import { State } from "../../src/dashboard/model/state.ts"
 import type { Status } from "../../src/item/item.ts"
 import { isFinished } from "../../src/item/moves.ts"
@@ -74,4 +75,11 @@ test("each request for more of a list reads more of it, until all is known", asy
     seen.push(finished())
   }
   expect(seen).toEqual([3, 6, 9, 12])
+})
+
+test("a tab that is seen again and again checks the time once a second all the same", async () => {
+  for (let time = 0; time < 3; time += 1) hub.wake()
+  const { calls } = spyOn(StreamTrust.prototype, "tick").mock
+  jest.advanceTimersByTime(5000)
+  expect(calls.length).toBe(5)
 })

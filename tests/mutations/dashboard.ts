@@ -314,6 +314,11 @@ export const DASHBOARD: readonly Mistake[] = [
         "error instanceof ServerError && error.status === 410",
       ],
       [
+        "a tab that is seen again keeps two timers",
+        "  wake(): void {\n    clearInterval(this.#timer)\n",
+        "  wake(): void {\n",
+      ],
+      [
         "more of a list can be read only once",
         "    } finally {\n      this.#readingOn = null",
         "    } finally {\n      this.#readingOn = meanwhile",
