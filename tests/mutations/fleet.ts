@@ -25,6 +25,7 @@ export const FLEET: readonly Mistake[] = [
         "coalesce(nullif(database_timeline(), 0), h.timeline)",
         "database_timeline()",
       ],
+      ["a token gets a number that was given already", "if (found.length > 0) await", "if (!found) await"],
       ["what an earlier takeover has lost is forgotten", "lost = ${LOST} || ARRAY[", "lost = ARRAY["],
     ],
   ),

@@ -3,6 +3,7 @@ import { and, asc, eq, gt } from "drizzle-orm"
 import { unknownItem } from "../../errors.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { PostgresConnections } from "./connections.ts"
+import type { RolledBackCheck } from "./rolled-back-database.ts"
 import { tickets, tokens } from "./schema.ts"
 
 /** If it is repeated ($3) because its answer was lost, it has the same time ($2), and its answer is the same. */
@@ -34,12 +35,17 @@ export class PostgresAccess implements Access {
   readonly isShared = true
   readonly #link: PostgresConnections
   readonly #history: string
+  readonly #seen: RolledBackCheck
   readonly #now: () => number
 
-  /** `history` is the present one. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresConnections, history: string, now: () => number) {
+  /**
+   * `history` is the present one. `seen` notices if the database has gone back. `now` is the database's clock, in epoch
+   * milliseconds.
+   */
+  constructor(link: PostgresConnections, history: string, seen: RolledBackCheck, now: () => number) {
     this.#link = link
     this.#history = history
+    this.#seen = seen
     this.#now = now
   }
 
@@ -61,7 +67,9 @@ export class PostgresAccess implements Access {
     const [added] = await this.#link.patiently(async () => {
       const stored = isRepeated ? await this.#withHash(draft.hash) : []
       isRepeated = true
-      return stored.length > 0 ? stored : this.#link.db.insert(tokens).values(row).returning()
+      if (stored.length > 0) return stored
+      await this.#seen.beforeNumber(this.#link)
+      return this.#link.db.insert(tokens).values(row).returning()
     })
     if (!added) throw new RangeError("the token has no row")
     return added

@@ -14,6 +14,7 @@ import {
 } from "../contract/deliveries.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { HEAD } from "./history.ts"
+import type { RolledBackCheck } from "./rolled-back-database.ts"
 import { deliveries } from "./schema.ts"
 
 const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
@@ -62,12 +63,17 @@ UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHER
 export class PostgresDeliveries implements Deliveries {
   readonly #link: PostgresConnections
   readonly #instance: string
+  readonly #seen: RolledBackCheck
   readonly #now: () => number
 
-  /** `instance` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: PostgresConnections, instance: string, now: () => number) {
+  /**
+   * `instance` is the id of this server. `seen` notices if the database has gone back. `now` is the database's clock, in
+   * epoch milliseconds.
+   */
+  constructor(link: PostgresConnections, instance: string, seen: RolledBackCheck, now: () => number) {
     this.#link = link
     this.#instance = instance
+    this.#seen = seen
     this.#now = now
   }
 
@@ -88,7 +94,7 @@ export class PostgresDeliveries implements Deliveries {
     upTo: number,
   ): Promise<void> {
     const nowMs = this.#now()
-    await this.#link.run(ADD, [
+    const parameters = [
       notices.map(({ notice }) => notice),
       notices.map(({ update }) => update.id),
       notices.map(({ update }) => update.queue_id),
@@ -96,7 +102,11 @@ export class PostgresDeliveries implements Deliveries {
       nowMs,
       upTo,
       nowMs - KEPT_MS,
-    ])
+    ]
+    await this.#link.patiently(async () => {
+      if (notices.length > 0) await this.#seen.beforeNumber(this.#link)
+      await this.#link.ask(ADD, parameters)
+    })
   }
 
   async standing(): Promise<Readonly<Record<DeliveryStatus, number>>> {

@@ -82,9 +82,9 @@ export class PostgresStore extends PostgresHistory implements Store {
       observed: options,
       measured: own,
     })
-    this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, clock.now)
+    this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, seen, clock.now)
     this.instances = new PostgresInstances(reading, this.#fence.instance, clock.now)
-    this.access = new PostgresAccess(reading, historyId, clock.now)
+    this.access = new PostgresAccess(reading, historyId, seen, clock.now)
     this.upkeep = new PostgresUpkeep(reading, clock.now)
     this.runs = new PostgresRuns(reading)
     this.outputs = new PostgresOutputs(reading, this.#reads)

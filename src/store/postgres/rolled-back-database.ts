@@ -40,6 +40,10 @@ SELECT floor, era, (SELECT count(setval(name::regclass, nextval(name::regclass) 
   FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
 FROM raised`
 
+/** Whether `RAISE` would note anything; takes no turn. */
+const IS_BACK = `SELECT FROM history h WHERE database_timeline() NOT IN (timeline, 0)
+  OR greatest(floor, (SELECT max(id) FROM updates)) < $1::int8`
+
 /**
  * Knows the newest event ID that this instance has seen. If the database has only lower IDs, it has lost
  * acknowledged updates: a backup was restored, or a late standby took over. Then new event IDs begin far
@@ -93,6 +97,15 @@ export class RolledBackCheck {
     if (!row) return
     this.note(row.floor)
     this.begin(row.era)
+  }
+
+  /**
+   * Checks the same before a token or a delivery gets its number, so that none was given before. The statement that
+   * stores items checks this itself.
+   */
+  async beforeNumber(link: PostgresConnections): Promise<void> {
+    const found = await link.ask(IS_BACK, [this.#newest])
+    if (found.length > 0) await this.raise(link)
   }
 
   /** Takes the era of the database: another instance may have noticed that it has gone back. */

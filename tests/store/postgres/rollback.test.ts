@@ -85,6 +85,28 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(row?.is).toBeGreaterThan(1_000_000)
     })
 
+    test("gives no number of a token or a delivery twice, although no item was written since", async () => {
+      await using opened = await takenBack()
+      const { store, other, url } = opened
+      const token = { label: "", role: "viewer", item: null, expires_at: null } as const
+      await store.deliveries.follow(["http://receiver"])
+      await opened.takeBack()
+      const ignorant = await PostgresStore.open(url)
+      const first = await other.access.addToken({ ...token, hash: "1" })
+      expect(first.id).toBeGreaterThan(1_000_000)
+      await using admin = new SQL({ url, max: 1 })
+      const takeOver = "UPDATE history SET timeline = timeline + 1"
+      await admin.unsafe(takeOver)
+      const second = await ignorant.access.addToken({ ...token, hash: "2" })
+      expect(second.id).toBeGreaterThan(first.id + 1_000_000)
+      await admin.unsafe(`${takeOver}; SELECT setval('deliveries_ids', 3)`).simple()
+      const update = { id: 5_000_000, queue_id: 1, song_id: 1, status: "failed", data: "{}" } as const
+      await ignorant.deliveries.add([{ notice: "failed", update }], update.id)
+      const [delivery] = await ignorant.deliveries.take("http://receiver", 1, 1000)
+      expect(delivery?.id).toBeGreaterThan(1_000_000)
+      await ignorant.close()
+    })
+
     test("is decided on as it is now, although an item has the version that another server remembers", async () => {
       await using opened = await takenBack()
       const { store, other, id } = opened
