@@ -157,8 +157,9 @@ export const ITEM: readonly Mistake[] = [
   ),
   ...of(
     "src/item/estimate/step-durations.ts",
-    ["tests/item/estimate/amounts.test.ts"],
+    ["tests/item/estimate/amounts.test.ts", "tests/item/estimate/learned.test.ts"],
     [
+      ["what varies together is trusted as little as what varies alone", "* alike }", "* 0 * alike }"],
       [
         "the size of one step tells that of each other one",
         "return Math.max(0, Math.min(1, together / alone))",

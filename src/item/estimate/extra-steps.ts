@@ -1,5 +1,6 @@
+import { withoutDigits } from "./count-in-words.ts"
 import { type Amounts, lasts, type Part } from "./matching-steps.ts"
-import { STEPS, type StepTrace, withoutDigits } from "./trace.ts"
+import { STEPS, type StepTrace } from "./trace.ts"
 
 /**
  * This many steps whose names are the same, or differ only in a number, are a series. Fewer such steps may be

@@ -1,6 +1,7 @@
+import { withoutDigits } from "./count-in-words.ts"
 import type { Line } from "./line.ts"
 import { type Habit, type Sizes, sizesOf } from "./step-durations.ts"
-import { type Signal, type StepTrace, withoutDigits } from "./trace.ts"
+import { type Signal, type StepTrace } from "./trace.ts"
 
 /** One step of an earlier run. */
 export interface Part {

@@ -1,3 +1,4 @@
+import { withCountInWords, withoutDigits } from "./count-in-words.ts"
 import { GRAIN, type Point } from "./line.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
@@ -102,9 +103,6 @@ const valuesOf = ({ progress, unit, media }: Sign): Values => ({
   unit: unit && unit.total > 0 ? Math.min(1, unit.done / unit.total) : undefined,
   percent: progress !== undefined && progress < HELD_AT ? progress : undefined,
 })
-
-/** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
-export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
 
 const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
   value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
@@ -302,9 +300,10 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
  * preparing; the first named step takes over that time. A report that comes late, goes back or says nothing
  * new adds nothing, and the result is the same trace.
  */
-export function traced(trace: Trace, sign: Sign, at: number): Trace {
-  const values = valuesOf(sign)
+export function traced(trace: Trace, told: Sign, at: number): Trace {
   const last = trace.steps.at(-1)
+  const sign = withCountInWords(told, last)
+  const values = valuesOf(sign)
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
   const goesOn = !fell(trace, last, sign, values) && (last.name === "" || !isOther(last, sign))
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))

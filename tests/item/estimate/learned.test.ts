@@ -98,7 +98,17 @@ test("so are kinds that were made up after what machines do, and after how clien
   const seeds = [41, 42].map((seed) => new Map([...machineKinds(seed, 12), ...reportingKinds(seed, 12)]))
   const scores = (kind: string): Score[] => seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3))
   // Each attempt is the same, however it reports.
-  for (const kind of ["stairs", "tens", "beginnings", "coarse", "shorts", "strangers", "growing", "stems"])
+  for (const kind of [
+    "stairs",
+    "tens",
+    "beginnings",
+    "coarse",
+    "shorts",
+    "strangers",
+    "growing",
+    "stems",
+    "worded",
+  ])
     holds(figuresOf(scores(kind)), 2, 5, 10, 85)
   // They vary, or some steps are there only by chance.
   const varying = ["uploads", "neighbour", "caching", "skipping", "heavy", "again", "blocks", "analysed"]

@@ -19,6 +19,13 @@ const byPut = (whole: Attempt): Attempt => told(whole, ({ step: _step, ...rest }
 const wordless = (whole: Attempt): Attempt =>
   told(byPut(whole), ({ current_step: _words, media: _media, unit: _unit, ...rest }) => rest)
 
+/** As a client tells it that knows nothing but words and counts in them: "Scene 3/10". */
+const inWords = (whole: Attempt): Attempt =>
+  told(whole, ({ at, unit, current_step: words = "" }) => ({
+    at,
+    current_step: unit ? `${words} ${Math.min(unit.total, unit.done + 1)}/${unit.total}` : words,
+  }))
+
 /** Kinds of work that are made up after how clients tell it. */
 export function reportingKinds(seed: number, runs: number): Map<string, Attempt[]> {
   const { about, between, either } = chance(seed)
@@ -118,6 +125,18 @@ export function reportingKinds(seed: number, runs: number): Map<string, Attempt[
         encode("Encode", about(0.5 * size, 0.05), size),
       ])
       return told(whole, (one) => ({ ...one, at: Math.min(whole.seconds, Math.ceil(one.at / 30) * 30) }))
+    },
+    /** Three to twenty scenes, which only the words count. */
+    worded: (item) => {
+      const size = Math.round(between(3, 20))
+      const costs = Array.from({ length: size }, () => about(1, 0.1))
+      const seconds = 8 * costs.reduce((sum, cost) => sum + cost, 0)
+      const whole = make(item, 2, [
+        silent("Loading", about(15, 0.1)),
+        { name: "Scene", seconds, counts: "images", size, costs },
+        silent("Joining", about(2 * size, 0.1)),
+      ])
+      return inWords(whole)
     },
   }
   return new Map(

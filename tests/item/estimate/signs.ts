@@ -3,7 +3,18 @@ import fc from "fast-check"
 import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../../src/item/estimate/trace.ts"
 
-const name = fc.constantFrom("", "Images", "Render", "Render", "frame 1", "frame 2", "Mux")
+const name = fc.constantFrom(
+  "",
+  "Images",
+  "Render",
+  "Render",
+  "frame 1",
+  "frame 2",
+  "Mux",
+  "image 1 of 9",
+  "image 4 of 9",
+  "image 9/9",
+)
 const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.integer({ min: 0, max: 10 }))
 const count = fc.integer({ min: 0, max: 12 })
 

@@ -50,6 +50,32 @@ test("a number that goes up in a step's name makes no step of its own", () => {
   expect(namesOf(trace)).toEqual([["frame 1 of 40", 0]])
 })
 
+test("what the words count is a count, if it begins at its beginning", () => {
+  const worded = (...words: readonly string[]) =>
+    settled(told(...words.map((current_step, i): [number, Sign] => [i * 5, { current_step }])))[0]
+  const scenes = worded("Scene 1/4", "Scene 2/4", "Scene 3/4")
+  expect([scenes?.name, scenes?.unit, scenes?.size]).toEqual(["Scene 1/4", "Scene #/#", 4])
+  expect(scenes?.lines.unit?.at(-1)).toEqual([0.5, 10])
+  // Runs of older databases are found by it.
+  expect(lookOf(told([0, { current_step: "Scene 1/4" }]), 1)).toBe("Scene 1/4")
+  expect(worded("Got 0 of 5 files", "Got 5 of 5 files")?.lines.unit?.at(-1)).toEqual([1, 5])
+  // Songs of an album, seconds, times, dates, and more than there is.
+  for (const words of [
+    ["Song 3 of 12", "Song 3 of 12", "Song 4 of 12"],
+    ["At 0.5/30 s", "At 1.0/30 s"],
+    ["At 0:01/3:40", "At 0:02/3:40"],
+    ["Since 1/11/2026", "Since 2/11/2026"],
+    ["Bar 1 of 0", "Bar 2 of 0"],
+  ])
+    expect([words[0], worded(...words)?.size, worded(...words)?.lines.unit]).toEqual([words[0], 0, undefined])
+  const counted = { current_step: "Scene 1/4", unit: { done: 1, total: 7, name: "frames" } }
+  expect(settled(told([0, counted], [5, { current_step: "Scene 2/4" }]))[0]).toMatchObject({
+    unit: "frames",
+    size: 7,
+    lines: {},
+  })
+})
+
 test("steps that are counted are distinguished by their index, whatever their names", () => {
   const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
   expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
