@@ -62,14 +62,19 @@ function commitsIn(metrics: Metrics): Observed {
       for (const status of commit.statuses) updates.of(status).add()
     },
     onFailure: (code) => metrics.counters("commit_errors_total").of(code).add(),
-    onRolledBack: (eventId) =>
-      log(
-        "error",
-        "the database has gone back, or a standby has taken over: acknowledged updates may be gone",
-        {
-          ids_begin_above: eventId,
-        },
-      ),
+    onRolledBack({ idsBeginAbove, lost }) {
+      const begin = { ids_begin_above: idsBeginAbove }
+      if (lost) {
+        const ids = { first_lost_id: lost.from, last_lost_id: lost.to, ...begin }
+        log("error", "the database has gone back: acknowledged updates are lost", ids)
+      } else {
+        log(
+          "warn",
+          "another database server has taken over: new event IDs begin higher; no update is known to be lost",
+          begin,
+        )
+      }
+    },
   }
 }
 

@@ -9,11 +9,7 @@ export const FLEET: readonly Mistake[] = [
     ["tests/store/postgres/rollback.test.ts"],
     [
       ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
-      [
-        "what is remembered outlives the era in which it was read",
-        "this.#era = era\n    this.#onBack(era)",
-        "this.#era = era",
-      ],
+      ["what is remembered outlives the era in which it was read", "this.#onBack({", "void ({"],
       ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],
       [
         "a standby that has taken over is taken for the former server",
@@ -24,6 +20,11 @@ export const FLEET: readonly Mistake[] = [
         "a server that does not say on which timeline it is counts as another one",
         "coalesce(nullif(database_timeline(), 0), h.timeline)",
         "database_timeline()",
+      ],
+      [
+        "an instance counts only what another one has missed as lost",
+        "Math.max(era - JUMP, this.#newest <= era ? this.#newest : 0)",
+        "era - JUMP",
       ],
       ["a token gets a number that was given already", "if (found.length > 0) await", "if (!found) await"],
       ["what an earlier takeover has lost is forgotten", "lost = ${LOST} || ARRAY[", "lost = ARRAY["],

@@ -107,7 +107,7 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "an instance that enters does not learn that the database has gone back",
-        "if (row) this.#seen.begin(row.era)",
+        "if (row) this.#seen.begin(row)",
         "void row",
       ],
     ],

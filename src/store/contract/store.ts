@@ -47,6 +47,14 @@ export interface Commit {
   readonly statuses: readonly Status[]
 }
 
+/** What is known when the database has gone back, or another server has taken over. */
+export interface RolledBack {
+  /** The event ID above which new ones begin. */
+  readonly idsBeginAbove: number
+  /** The event IDs of the updates that are known to be lost, both included; null if none is. */
+  readonly lost: { readonly from: number; readonly to: number } | null
+}
+
 /** Callbacks for the transactions of a store. */
 export interface Observed {
   /** Called after each commit that changed something; absent for no call. */
@@ -55,11 +63,8 @@ export interface Observed {
    * Called with the database's code when a transaction could not begin or be committed; absent for no call.
    */
   readonly onFailure?: (code: string) => void
-  /**
-   * Called when the database has gone back, or another server has taken over, so that acknowledged updates are or may be
-   * lost. It gets the event ID above which new ones begin. Absent for no call.
-   */
-  readonly onRolledBack?: (eventId: number) => void
+  /** Called when the database has gone back, or another server has taken over. Absent for no call. */
+  readonly onRolledBack?: (back: RolledBack) => void
 }
 
 /**

@@ -3,7 +3,7 @@ import { APPEND, type Appended } from "./append-statement.ts"
 import { type PostgresConnections, withoutChange } from "./connections.ts"
 import type { DatabaseClock } from "./database-clock.ts"
 import { isConnectionLost } from "./faults.ts"
-import type { RolledBackCheck } from "./rolled-back-database.ts"
+import { ERA, type Era, type RolledBackCheck } from "./rolled-back-database.ts"
 
 /** Enters an instance; `$3` is the note that this makes, null for none. */
 const ENTER = `WITH me AS (
@@ -12,7 +12,7 @@ const ENTER = `WITH me AS (
 mark AS (
   INSERT INTO groups (instance, no, kept) SELECT id, $3::int8, '{}' FROM me WHERE $3::int8 IS NOT NULL
   ON CONFLICT DO NOTHING)
-SELECT epoch::float8 AS epoch, (SELECT resumed_id::float8 FROM history) AS era FROM me`
+SELECT epoch::float8 AS epoch, ${ERA} FROM me`
 const COMMITTED =
   "SELECT no::float8 AS no, array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no IN ($2, $3)"
 const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
@@ -127,11 +127,11 @@ export class DoubleWriteFence {
     if (this.#epoch !== undefined) return undefined
     const mark = isOpen ? null : this.#group - 1
     const own = [this.instance, nowMs, mark]
-    const [row] = await this.#link.ask<{ epoch: number; era: number }>(ENTER, own)
+    const [row] = await this.#link.ask<Era & { epoch: number }>(ENTER, own)
     const group = mark === null ? await this.#committed() : undefined
     this.#noted = mark ?? (group ? this.#group : this.#noted)
     // After a failover or a restore the database may know less than was seen.
-    if (row) this.#seen.begin(row.era)
+    if (row) this.#seen.begin(row)
     await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }

@@ -55,9 +55,9 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, era, aliveMs, found } = opened
-    const seen = new RolledBackCheck(era, (newEra) => {
+    const seen = new RolledBackCheck(era, (back) => {
       this.#group.forget()
-      options.onRolledBack?.(newEra)
+      options.onRolledBack?.(back)
     })
     super(reading, historyId, seen)
     const { clock = own, onePerSong = false } = options

@@ -1,3 +1,4 @@
+import type { RolledBack } from "../contract/store.ts"
 import type { PostgresConnections } from "./connections.ts"
 
 /**
@@ -19,6 +20,18 @@ const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
 export const LOST = `CASE WHEN h.resumed_id = coalesce(h.lost[cardinality(h.lost)], 0) THEN h.lost
   ELSE ARRAY[h.restored_id, h.resumed_id] END`
 
+/** The era, which is the last of these event IDs, and the newest one that was not lost when it began, as SQL. */
+export const ERA = `(SELECT h.resumed_id::float8 FROM history h) AS era,
+  (SELECT coalesce(lost[cardinality(lost) - 1], 0)::float8 FROM (SELECT ${LOST} AS lost FROM history h) l) AS kept`
+
+/** A row of `ERA`. */
+export interface Era {
+  /** The last event ID that no update has since the database went back; 0 if it never did. */
+  readonly era: number
+  /** The newest event ID that the database still had when this era began; 0 if it never went back. */
+  readonly kept: number
+}
+
 /**
  * Notes that event IDs were lost if the newest one is below $1. It notes the same if another server has taken over since:
  * the instances that knew what that server lacks may all be gone. Returns the new floor and the new era. It
@@ -35,8 +48,8 @@ raised AS (
     pruned = h.pruned + t.newest + ${JUMP} + 1 - t.head
   FROM (SELECT head, is_other, greatest(head, $1::int8) AS newest FROM turn) t
   WHERE t.is_other OR t.head < $1::int8
-  RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era)
-SELECT floor, era, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
+  RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era, t.head::float8 AS kept)
+SELECT floor, era, kept, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
   FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
 FROM raised`
 
@@ -52,13 +65,13 @@ const IS_BACK = `SELECT FROM history h WHERE database_timeline() NOT IN (timelin
 export class RolledBackCheck {
   #newest = 0
   #era: number
-  readonly #onBack: (era: number) => void
+  readonly #onBack: (back: RolledBack) => void
 
   /**
-   * `onBack` is called with the new era when the database has gone back. Then nothing that is kept of it in
-   * memory is valid any more.
+   * `onBack` is called when the database has gone back, or another server has taken over. Then nothing that is kept of it
+   * in memory is valid any more.
    */
-  constructor(era: number, onBack: (era: number) => void) {
+  constructor(era: number, onBack: (back: RolledBack) => void) {
     this.#era = era
     this.#onBack = onBack
   }
@@ -93,10 +106,10 @@ export class RolledBackCheck {
 
   /** Checks whether the database has gone back. If so, new event IDs begin above all that were seen. */
   async raise(link: PostgresConnections): Promise<void> {
-    const [row] = await link.ask<{ floor: number; era: number }>(RAISE, [this.#newest])
+    const [row] = await link.ask<Era & { floor: number }>(RAISE, [this.#newest])
     if (!row) return
+    this.begin(row)
     this.note(row.floor)
-    this.begin(row.era)
   }
 
   /**
@@ -109,9 +122,11 @@ export class RolledBackCheck {
   }
 
   /** Takes the era of the database: another instance may have noticed that it has gone back. */
-  begin(era: number): void {
+  begin({ era, kept }: Era): void {
     if (era === this.#era) return
     this.#era = era
-    this.#onBack(era)
+    // This instance may have seen more than the one that noticed it, or read updates of the new era already.
+    const to = Math.max(era - JUMP, this.#newest <= era ? this.#newest : 0)
+    this.#onBack({ idsBeginAbove: era, lost: to > kept ? { from: kept + 1, to } : null })
   }
 }

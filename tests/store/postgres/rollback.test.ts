@@ -3,6 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { SQL } from "bun"
 
 import { LocalBus } from "../../../src/bus/bus.ts"
+import type { RolledBack } from "../../../src/store/contract/store.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { Broadcaster } from "../../../src/stream/broadcaster.ts"
 import { isKept } from "../../../src/stream/kept-ids.ts"
@@ -26,8 +27,8 @@ const TAKE_BACK = `DELETE FROM updates WHERE id > 7; DELETE FROM groups;
 async function takenBack() {
   const opened = await openStore()
   const { store, url } = opened
-  const reported: number[] = []
-  const other = await PostgresStore.open(url, { onRolledBack: (eventId) => void reported.push(eventId) })
+  const reported: RolledBack[] = []
+  const other = await PostgresStore.open(url, { onRolledBack: (back) => void reported.push(back) })
   const id = await added(store)
   for (let update = 2; update <= 10; update += 1) await put(store, id, { message: `before ${update}` })
   expect((await other.page({ after: 0, limit: 100 })).updates.length).toBe(10)
@@ -63,7 +64,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(eighth).toBeGreaterThan(1_000_000)
       expect(ninth).toBe(eighth + 1)
       // Once, although it was the other one that noticed it.
-      expect(opened.reported).toEqual([eighth - 2])
+      expect(opened.reported).toEqual([{ idsBeginAbove: eighth - 2, lost: { from: 8, to: 10 } }])
       expect((await store.item(id)).message).toBe("after")
       const lost = { after: 7, upTo: eighth - 2, reason: "rolled_back" }
       for (const one of [store, other]) {
@@ -130,11 +131,11 @@ describe.skipIf(whyNoPostgres !== undefined)(
 
     test("gives no event ID twice after another server has taken over, although no instance is left that knew them", async () => {
       await using opened = await takenBack()
-      const { store, url, id } = opened
+      const { store, other, url, id } = opened
       await opened.takeBack()
-      const reported: number[] = []
+      const reported: RolledBack[] = []
       const ignorant = await PostgresStore.open(url, {
-        onRolledBack: (eventId) => void reported.push(eventId),
+        onRolledBack: (back) => void reported.push(back),
       })
       await put(ignorant, id, { message: "before" })
       await using admin = new SQL({ url, max: 1 })
@@ -142,12 +143,13 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await admin.unsafe("UPDATE history SET timeline = timeline + 1")
       await put(ignorant, id, { message: "after" })
       expect(await ignorant.head()).toBe(1_000_010)
-      expect(reported).toEqual([1_000_008])
+      expect(reported).toEqual([{ idsBeginAbove: 1_000_008, lost: null }])
       const lost = { after: 8, upTo: 1_000_008, reason: "rolled_back" }
       expect(await ignorant.bounds()).toMatchObject({ lost: [lost], stored: 9 })
-      // Once.
-      await put(store, id, { message: "later" })
-      expect(await store.head()).toBe(1_000_011)
+      // Once. The one that has seen more than the one that noticed it knows what is lost.
+      await put(other, id, { message: "later" })
+      expect(await other.head()).toBe(1_000_011)
+      expect(opened.reported).toEqual([{ idsBeginAbove: 1_000_008, lost: { from: 9, to: 10 } }])
       // After the next takeover what was given since the first one is kept: viewers of it resume.
       await admin.unsafe("UPDATE history SET timeline = timeline + 1")
       await Promise.all([put(ignorant, id, { message: "1" }), put(store, id, { message: "2" })])

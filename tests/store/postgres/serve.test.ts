@@ -81,6 +81,29 @@ withPostgres("a server whose statements fail says neither these nor what they ca
   await server.put(id, { message: "as before" })
 })
 
+withPostgres(
+  "the log says which updates a takeover has lost, or warns of one that has lost none",
+  async () => {
+    await using database = await emptyDatabase()
+    await using client = new SQL({ url: database.url, max: 1 })
+    await using server = await start({ database: database.url })
+    const id = await server.add({ song_id: 7 })
+    for (const message of ["2", "3", "4", "5"]) await server.put(id, { message })
+    const takeBack = `DELETE FROM updates WHERE id > 3; DELETE FROM groups;
+    UPDATE queue_items SET version = version - 2, last_update_id = 3`
+    await client.unsafe(takeBack).simple()
+    await server.put(id, { message: "after" })
+    await client.unsafe("UPDATE history SET timeline = timeline + 1")
+    await server.put(id, { message: "after" })
+    while (!server.log.includes("another database server has taken over")) await Bun.sleep(20)
+    const lines = server.log.split("\n").filter((line) => line.includes("ids_begin_above"))
+    expect(lines).toEqual([
+      expect.stringMatching(/"level":"error".*"first_lost_id":4,"last_lost_id":5,"ids_begin_above":1000005/),
+      expect.stringMatching(/"level":"warn".*"ids_begin_above":2000007/),
+    ])
+  },
+)
+
 withPostgres("commands for files are refused for PostgreSQL, and the message names pg_dump", async () => {
   const database = "postgres://track:secret-word@127.0.0.1:1/none"
   const refused = [
