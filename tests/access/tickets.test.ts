@@ -24,6 +24,7 @@ function made() {
       if (row) rows.set(hash, { ...row, used_at: new Date(clock.nowMs).toISOString() })
     },
     ticket: async (hash: string) => rows.get(hash) ?? null,
+    tickets: async () => [...rows.values()],
   }
   const tokens: unknown = { byId: tokenOf }
   let count = 0
@@ -36,7 +37,7 @@ function made() {
         throw error
       },
     })
-  return { clock, tickets: server(), others: server() }
+  return { clock, rows, tickets: server(), others: server() }
 }
 
 test("a path that only begins like that of an ingest counts as one to read", async () => {
@@ -57,4 +58,23 @@ test("a ticket that was used in time at another server stays valid", async () =>
   expect(tickets.find(ticket, use)).toBeUndefined()
   await tickets.learn(ticket)
   expect(tickets.find(ticket, use)?.id).toBe(1)
+})
+
+test("a client that asks for many tickets has those of all clients searched once a second, not each time", async () => {
+  const { clock, rows, tickets } = made()
+  let looks = 0
+  const use_by = new Date(START_MS + 60_000).toISOString()
+  rows.set("another", {
+    ...{ hash: "another", token_id: 2, method: "GET", path: "/api/v1/me", use_by, used_at: null },
+    get expires_at() {
+      looks += 1
+      return use_by
+    },
+  })
+  await tickets.load()
+  for (let asked = 0; asked < 50; asked += 1) await tickets.create(tokenOf(1), "/api/v1/me")
+  expect(looks).toBe(1)
+  clock.nowMs += 1000
+  await tickets.create(tokenOf(1), "/api/v1/me")
+  expect(looks).toBe(2)
 })
