@@ -33,6 +33,11 @@ export const DOCTOR: readonly Mistake[] = [
         'const fault = "not_ours"',
       ],
       [
+        "a keepalive that is not due is lost",
+        "lastMs - headMs <= LATEST_KEEPALIVE_MS",
+        "lastMs <= LATEST_KEEPALIVE_MS",
+      ],
+      [
         "a stream that ended because the server was stopped was cut",
         "if (SHUTDOWN.test(text)) return unknown(about",
         'if (SHUTDOWN.test("")) return unknown(about',
