@@ -6,23 +6,7 @@ import { heldOf } from "../../src/doctor/held-answers.ts"
 import { accountOf, foreignHost, queriesOf, refusalsOf } from "../../src/doctor/requests.ts"
 import { arrivalOf, idlenessOf } from "../../src/doctor/streams.ts"
 import { uploadsOf } from "../../src/doctor/uploads.ts"
-
-const NOW_MS = Date.parse("2026-05-12T10:00:00.000Z")
-
-/** What is found of a server that answers like this, on a machine whose clock shows `NOW_MS`. */
-async function found<T>(
-  answer: (path: string, request: Request) => Response | Promise<Response>,
-  find: (patient: Patient) => Promise<T>,
-): Promise<T> {
-  using server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    maxRequestBodySize: 2e9,
-    fetch: (request) => answer(new URL(request.url).pathname.slice("/api/v1".length), request),
-  })
-  const settings = { token: undefined, patienceMs: 20_000, idleMs: 20_000, now: () => NOW_MS }
-  return await find({ url: server.url, ...settings })
-}
+import { found, NOW_MS, refused } from "./answering.ts"
 
 describe("the clock of a server", () => {
   const clockOf = async (timestamp: unknown) =>
@@ -122,8 +106,6 @@ describe("an answer that waits until an item is finished", () => {
 })
 
 describe("what an answer shows of the way to the server", () => {
-  const refused = (code: string, status: number): Response => Response.json({ error: "no", code }, { status })
-
   test("another host name is refused by all but an open server", async () => {
     expect(await found(() => Response.json({ service: "track-studio" }), foreignHost)).toMatchObject({
       fault: "host_open",

@@ -174,4 +174,112 @@ export const DOCTOR: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/doctor/exchange.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a refusal of the server's own limit is one of a proxy",
+        '503) && refusalIn(answer).code === ""',
+        "503)",
+      ],
+      [
+        "a request that may take less is read for longer",
+        "request.mostMs ?? patient.patienceMs",
+        "patient.patienceMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/sockets.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a WebSocket that a limit refuses is not upgraded",
+        'if (isLimit(answer)) return faulty(about, "limited", says)\n',
+        "",
+      ],
+      [
+        "a WebSocket that is refused is waited for",
+        "socket.onclose = () => end()",
+        "socket.onclose = () => undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/streams.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a busy server holds its streams back",
+        'if (error !== "" || busy !== undefined)',
+        'if (error !== "")',
+      ],
+      [
+        "a page is a stream that is not resumed",
+        'if (!isLive(text)) return unknown("resuming"',
+        'if (isLive("")) return unknown("resuming"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/page.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a page in place of a script is the script",
+        'status === 200 && !type.startsWith("text/html")',
+        "status === 200",
+      ],
+      ["a limit breaks the page", "if (isLimit(answer)) return unknown", "if (status === 1) return unknown"],
+    ],
+  ),
+  ...of(
+    "src/doctor/held-answers.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a finished item is waited for",
+        "item === undefined || item.completed_at !== null",
+        "item === undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/requests.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a server that refuses every change knows strangers",
+        'code === "forbidden" && error !== otherwise',
+        'code === "forbidden"',
+      ],
+      [
+        "a token that does not arrive is refused",
+        'error === "" || error.includes("needs a token")',
+        'error === ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/uploads.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a stream that ended with its server shows a limit on pauses",
+        "if (SHUTDOWN.test(streaming.text)) return unknown",
+        'if (SHUTDOWN.test("")) return unknown',
+      ],
+      [
+        "a limit on requests is another program",
+        "if (isLimit(answer)) return unknown(about, answerWords(answer))\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/answering-server.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [["a proxy that names itself only in Via is none", " || headers.via !== undefined", ""]],
+  ),
 ]

@@ -1,0 +1,164 @@
+import { describe, expect, test } from "bun:test"
+
+import { arrivalAt } from "../../src/doctor/answering-server.ts"
+import { cachesOn } from "../../src/doctor/caches.ts"
+import { examined } from "../../src/doctor/doctor.ts"
+import { exchange, hostOf, isHere, type Patient, saidIn } from "../../src/doctor/exchange.ts"
+import { heldOf } from "../../src/doctor/held-answers.ts"
+import { pageOf } from "../../src/doctor/page.ts"
+import { requestHeadersOf } from "../../src/doctor/request-headers.ts"
+import { accountOf, originsOf, refusalsOf } from "../../src/doctor/requests.ts"
+import { socketOf } from "../../src/doctor/sockets.ts"
+import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "../../src/doctor/streams.ts"
+import { pausesOf, uploadsOf } from "../../src/doctor/uploads.ts"
+import { found, refused } from "./answering.ts"
+
+const page = (status = 200, body = "<p>hello</p>"): Response =>
+  new Response(body, { status, headers: { "content-type": "text/html" } })
+const silent = (): Promise<Response> => new Promise<Response>(() => undefined)
+const soon =
+  <T>(find: (patient: Patient) => Promise<T>) =>
+  (patient: Patient): Promise<T> =>
+    find({ ...patient, patienceMs: 50, idleMs: 200 })
+
+test("an address of this machine is known in all of its forms", () => {
+  expect(
+    ["http://localhost", "http://studio.localhost", "http://[::1]"].map((at) => isHere(new URL(at))),
+  ).toEqual([true, true, true])
+  expect(isHere(new URL("http://localhost.example"))).toBe(false)
+  expect(hostOf(new URL("http://[::1]:80"))).toBe("::1")
+})
+
+test("an answer is read no longer than it may take, and any JSON in it is an object", async () => {
+  const answer = await found(silent, (patient) => exchange(patient, { path: "/queue", mostMs: 50 }))
+  expect(answer).toMatchObject({ status: 0, end: "late" })
+  expect(Object.keys(saidIn({ ...answer, text: "null" }))).toEqual([])
+})
+
+test("a token that would be sent in the clear to another machine is worth a note, before anything is sent", async () => {
+  const first = async (at: string) => {
+    const settings = { token: "tsk_one", patienceMs: 50, idleMs: 0, now: Date.now }
+    for await (const finding of examined({ url: new URL(at), ...settings })) return finding
+    return undefined
+  }
+  expect(await first("http://192.0.2.1")).toMatchObject({ about: "encryption", verdict: "note" })
+  expect(await first("http://127.0.0.1:1")).toMatchObject({ fault: "unreachable" })
+})
+
+test("who answers in place of the server is said, and whether a proxy is in between", async () => {
+  const ours = (headers = {}) => Response.json({ service: "track-studio-orchestrator" }, { headers })
+  expect(await found(() => ours({ via: "1.1 squid" }), arrivalAt)).toMatchObject({ isProxied: true })
+  expect(await found(() => ours(), arrivalAt)).toMatchObject({ isReached: true, isProxied: false })
+  const finding = async (answer: () => Response) => (await found(answer, arrivalAt)).finding
+  expect(await finding(() => page(403))).toMatchObject({ fault: "kept_out" })
+  expect(await finding(() => refused("misdirected", 421))).toMatchObject({ fault: "host_refused" })
+})
+
+test("a token that is missing on arrival was lost, and another refusal is the server's own", async () => {
+  const account = async (answer: Response) =>
+    (
+      await found(
+        () => answer,
+        (patient) => accountOf({ ...patient, token: "tsk_one" }),
+      )
+    ).findings[0]
+  expect(await account(refused("unauthorized", 401, "this needs a token"))).toMatchObject({
+    fault: "token_lost",
+  })
+  expect(await account(refused("unauthorized", 401, "it was revoked"))).toMatchObject({ fault: "not_let_in" })
+  expect(await account(refused("too_many_requests", 429))).toMatchObject({ fault: "not_let_in" })
+})
+
+test("a server that refuses every change alike does not see where a change comes from", async () => {
+  expect(await found(() => refused("forbidden", 403), originsOf)).toMatchObject([
+    { about: "its own page", verdict: "good" },
+    { fault: "origin_open" },
+  ])
+})
+
+test("what is not answered cannot be checked", async () => {
+  expect(await found(silent, soon(refusalsOf))).toMatchObject({
+    verdict: "unknown",
+    says: "POST: there is no answer",
+  })
+  expect(await found(silent, soon(compressionOf))).toMatchObject({ verdict: "unknown" })
+  const nobody = { url: new URL("http://127.0.0.1:1"), token: undefined, patienceMs: 5000, idleMs: 0 }
+  expect((await uploadsOf({ ...nobody, now: Date.now }))[0]).toMatchObject({ verdict: "unknown" })
+})
+
+test("a body that a proxy's limit keeps away says nothing of bodies", async () => {
+  expect((await found(() => page(429), uploadsOf))[0]).toMatchObject({ verdict: "unknown" })
+})
+
+test("a WebSocket that a proxy's limit refuses is limited", async () => {
+  expect(await found(() => page(429), socketOf)).toMatchObject({ fault: "limited" })
+})
+
+describe("of a stream", () => {
+  const stream = (text: string): Response =>
+    new Response(text, { headers: { "content-type": "text/event-stream" } })
+
+  test("a page in its place shows nothing of resuming or idleness", async () => {
+    expect(await found(() => page(), resumptionOf)).toMatchObject({ verdict: "unknown" })
+    const idle = (patient: Patient) => idlenessOf(patient, exchange(patient, { path: "/" }))
+    expect(await found(() => page(), idle)).toMatchObject({ verdict: "unknown" })
+  })
+
+  test("of a busy server the reason is shown, and of one that is held back how much came", async () => {
+    const busy = () => stream("event: busy\ndata: too many streams\n\n")
+    expect(await found(busy, arrivalOf)).toMatchObject([{ verdict: "unknown", says: "too many streams" }])
+    const says = expect.stringMatching(/^only part/)
+    expect(await found(() => stream(": hello\n\n"), arrivalOf)).toMatchObject([{ fault: "buffered", says }])
+    const none = expect.stringMatching(/^no part/)
+    expect(await found(silent, soon(arrivalOf))).toMatchObject([{ fault: "buffered", says: none }])
+  })
+
+  test("one that ends because the server was stopped shows nothing of bodies that pause", async () => {
+    const paused = (get: () => Response) =>
+      found(
+        (_path, { method }) => (method === "POST" ? silent() : get()),
+        soon((patient) => pausesOf(patient, exchange(patient, { path: "/idle", mostMs: 50 }))),
+      )
+    const stopped = () => stream("event: live\n\nevent: shutdown\n\n")
+    expect(await paused(stopped)).toMatchObject({ says: "the server was stopped meanwhile" })
+    expect(await paused(() => page(404))).toMatchObject({ verdict: "unknown", says: "the answer is 404" })
+  })
+})
+
+test("a page is broken without its files or behind a failure, and unknown behind a limit", async () => {
+  expect(await found(() => page(500), pageOf)).toMatchObject({ fault: "page_broken" })
+  expect(await found(() => page(503), pageOf)).toMatchObject({ verdict: "unknown" })
+  const all = () => page(200, '<title>Track Studio</title><script src="./assets/page.js"></script>')
+  expect(await found(all, pageOf)).toMatchObject({
+    fault: "page_broken",
+    says: expect.stringContaining("another page"),
+  })
+})
+
+test("a server that does not show the headers of a request leaves open which of them arrive", async () => {
+  expect(await found(() => Response.json({}), requestHeadersOf)).toMatchObject({ verdict: "unknown" })
+})
+
+test("an item that is finished, or that may not be read, shows nothing of held answers", async () => {
+  const held = (completed_at: string | null, then: Response) =>
+    found((path) => (path === "/queue" ? Response.json({ queue: [{ id: 7, completed_at }] }) : then), heldOf)
+  const says = expect.stringContaining("no item is unfinished")
+  expect(await held("2026-05-12", page(504))).toMatchObject({ verdict: "unknown", says })
+  expect(await held(null, refused("unavailable", 503))).toMatchObject({ verdict: "unknown", says: "no" })
+  expect((await held(null, page(504))).says).toContain("answered with 504")
+})
+
+test("a list that may not be read, and an item that does not exist, show whether answers are kept", async () => {
+  const asked: string[] = []
+  const answer = (queue: Response) => (path: string) => {
+    asked.push(path)
+    if (path === "/progress/stats") return Response.json({ timestamp: crypto.randomUUID() }, { headers })
+    return path === "/queue" ? queue.clone() : refused("not_found", 404)
+  }
+  const headers = { "cache-control": "no-store" }
+  expect(await found(answer(refused("forbidden", 403)), cachesOn)).toMatchObject({ verdict: "unknown" })
+  expect(await found(answer(Response.json({ queue: [] }, { headers })), cachesOn)).toMatchObject({
+    verdict: "good",
+  })
+  expect(asked.at(-1)).toBe("/queue/9007199254740991")
+})
