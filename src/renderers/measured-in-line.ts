@@ -4,8 +4,8 @@ const MEASURED = [
   "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
   "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
-  "crop|fade|pan|tempo|pitch|reverb|hue|tint|exposure|vignette|margin|padding|peak|drift|jitter|growth",
-  "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|reduction|covers|covered|keyframe",
+  "fade|pan|tempo|hue|tint|exposure|margin|padding|peak|drift|jitter|growth",
+  "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|(?<!noise )reduction|covered",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
@@ -23,17 +23,22 @@ const DOES =
   "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
 const ENDS = `${DOES}(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
 /** These are never the object of the work: "encoding speed: 85%", "battery charging: 85%". */
-const NEVER_WORKED = "speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?"
-/** A value is set: "setting volume to 85%", "ducking music to 30%". */
+const NEVER_WORKED =
+  "(?<!\\b(?:check|measur|analy[sz]|chang|compar|evaluat)ing (?:the )?)\\b(?:speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?)"
+/** A value is set: "setting volume to 85%", "ducking music to 30%", but not "progress set to 85%". */
 const SET =
-  "\\b(?:set(?:ting)?|zoom(?:ing)?|fad(?:e|ed|ing)|duck(?:ed|ing)?|dim(?:med|ming)?|seek(?:ing)?|scal(?:e|ed|ing)|resiz(?:e|ed|ing)|stretch(?:ed|ing)?|compress(?:ed|ing)|lower(?:ed|ing)?|rais(?:e|ed|ing)|reduc(?:e|ed|ing)|increas(?:e|ed|ing)|limit(?:ed|ing)?|throttl(?:ed|ing))\\b[^\\d%]{0,30} (?:to|by) ?$"
+  "(?<!progress (?:is |was |has )?)\\b(?:set(?:ting)?|zoom(?:ing)?|fad(?:e|ed|ing)|duck(?:ed|ing)?|dim(?:med|ming)?|seek(?:ing)?|scal(?:e|ed|ing)|resiz(?:e|ed|ing)|stretch(?:ed|ing)?|compress(?:ed|ing)|lower(?:ed|ing)?|rais(?:e|ed|ing)|reduc(?:e|ed|ing)|increas(?:e|ed|ing)|limit(?:ed|ing)?|throttl(?:ed|ing))\\b(?![^\\d%]*progress)[^\\d%]{0,30} (?:to|by) ?$"
 /** What was found, and how likely it is: "detected language: en (97%)". */
-const FOUND = "\\bdetected\\b[^\\d%]{1,30}$"
+const FOUND = "\\bdetected\\b(?![^\\d%]*\\p{L}{3}ing\\b)[^\\d%]{1,30}\\($"
 /** The value of an option: "-q 85%", "--opacity=30%". */
-const OPTION = "(?:^| )-{1,2}[a-z][\\w-]*[ =]$"
+const OPTION = "(?:^| )-{1,2}(?!progress|percent)[a-z][\\w-]*[ =]$"
 /** Time that passes without work, or that a server takes: "Waiting for a GPU... 47%", "polling status (4/60)". */
+const IDLING =
+  "(?:^|[:>\\])-] ?)(?:still )?(?:waiting|poll(?:ing)?|sleeping|timed out|timeout|back(?:ing |-?)off|cooling down|cool-?down|health[ -]?check)\\b"
+/** A part of the work that something else waits for is progress: "polling: processing 45%", "Waiting for frame 3/100". */
 const IDLE =
-  "(?:^|[:>\\])-] ?)(?:still )?(?:waiting|poll(?:ing)?|sleeping|timed out|timeout|back(?:ing |-?)off|cooling down|cool-?down|health[ -]?check)\\b[^\\d%]*$"
+  "(?![^\\d%]*(?:render|encod|export|upload|download|convert|generat|process|progress|complet))[^\\d%]*$"
+const IDLE_COUNT = "[^\\d%]*(?<!\\b(?:frame|image|song|scene|tile|chunk|step)s?:? ?)$"
 /**
  * The size of a file and its part of another, "predicted size 12.3 MB (45%)", "12 MB => 45%" or "12 MB -> 9 MB 45%", or
  * what stands behind a folder's name. Without a unit, only large numbers are sizes: "24 -> 60: 45%" is progress.
@@ -44,15 +49,15 @@ const SIZED = [
   "\\d ?[kmgt]?i?b ={1,2}> ?$",
   "(?:\\d ?[kmgt]?i?b|\\d{5}) -{1,2}> [\\d.,]+,? ?\\(?$",
   "\\d ?(?:bytes|[kmgt]?i?b)? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b),? ?\\(?$",
-  "/ ?[\\d.]+ ?(?:w|kw|rpm|[kmg]?hz|°?c) ?\\(?$",
+  "\\d ?(?:w|kw|rpm|[mg]hz|°?c)? ?/ ?[\\d.]+ ?(?:w|kw|rpm|[mg]hz|°?c) ?\\(?$",
 ].join("|")
 const MEASURED_BEFORE = new RegExp(
-  `${SIZED}|${SET}|${OPTION}|${FOUND}|${IDLE}|\\b(?:${NEVER_WORKED})${ENDS}|${BEGINS}(?:${MEASURED}|level|volume)${ENDS}`,
+  `${SIZED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
   "iu",
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|skipped|clipped|buffered|match|identical|similar|packet loss|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?)\b(?![.\-_]\w| ?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?)(?! than (?:real|usual|expect)))\b(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
   "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|maximum|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
@@ -68,21 +73,21 @@ const TRIED =
  * Things of which there are several at once: "GPU 1/2". The number of one of them says nothing of the work.
  */
 const BESIDE =
-  "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|channels?|displays?|connections?"
+  "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
-  "meter|signature|key|swing|beat|measure|octave|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|preset|bitrate|fps|ref frames|route|spent"
+  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
 const COUNTED_BEFORE = new RegExp(
-  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLE}|${BEGINS}(?:${MEASURED})${ENDS}`,
+  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}`,
   "iu",
 )
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ ){0,2}(?:attempts|retries|tries|failed|missing|dropped|skipped|duplicated|late|black|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
-  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps|bits?|[km]bit|[km]bps|k?hz|db|lu|usd|eur)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|k?hz|db|lu|usd|eur)\b(?![.\-_]\w)/iu
 
 /** The work that a count is about: "Processed 3/10 requests" is progress. */
 const WORKED = /(?:render|encod|convert|export|process|mux|generat|finish|complet)\p{L}*:? ?\(?$/iu
