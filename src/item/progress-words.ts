@@ -135,9 +135,24 @@ export function paceOf(media: Pace | null | undefined, times: "x" | "×" = "x"):
   return parts
 }
 
-/** When an item that waits starts, with its earliest and latest time as they read: `starts about 14:50 (14:47 to 14:54)`. */
-export const startsWords = (about: string, low: string, high: string): string =>
-  low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
+/** When an item that waits starts: the expected, the earliest and the latest time, in epoch milliseconds. */
+interface Starts {
+  readonly aboutMs: number
+  readonly lowMs: number
+  readonly highMs: number
+}
+
+/** "About" a minute says as much as a band that is at most this long, in milliseconds. */
+const LEAST_BAND_MS = 60_000
+
+/**
+ * When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`, or `starts about 14:50` if that is exact to a
+ * minute. `when` gives a time as it reads.
+ */
+export function startsWords({ aboutMs, lowMs, highMs }: Starts, when: (ms: number) => string): string {
+  const band = highMs - lowMs > LEAST_BAND_MS ? ` (${when(lowMs)} to ${when(highMs)})` : ""
+  return `starts about ${when(aboutMs)}${band}`
+}
 
 /**
  * Whether a message has only ffmpeg's own figures. The same figures are shown from `media` in words of ours.

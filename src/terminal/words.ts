@@ -37,8 +37,9 @@ export function startsOf(
   nowMs: number,
   zone: Zone,
 ): string {
-  const when = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
-  return startsWords(when(starts.in), when(starts.low), when(starts.high))
+  const at = (seconds: number): number => nowMs + seconds * 1000
+  const times = { aboutMs: at(starts.in), lowMs: at(starts.low), highMs: at(starts.high) }
+  return startsWords(times, (ms) => zone.when(ms, nowMs))
 }
 
 /** The contents of a gap and its reason: `1 update was missed (slow)`. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { bandWords, leftIn, leftWords, shownOf } from "../../src/item/progress-words.ts"
+import { bandWords, leftIn, leftWords, shownOf, startsWords } from "../../src/item/progress-words.ts"
 
 test("the time left is exact, vague or over, as the band has it", () => {
   const told = (eta_seconds: number, eta_low_seconds?: number, eta_high_seconds?: number) => ({
@@ -33,4 +33,15 @@ test("the shown progress is that in time where it is known, in whole percent", (
   expect(shownOf({ progress: 75 })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: null })).toBe(75)
   expect(shownOf({ progress: 75, time_progress: 41.9 })).toBe(41)
+})
+
+test("when an item starts is said once, with the band only if that is longer than a minute", () => {
+  const when = (ms: number): string => new Date(ms).toISOString().slice(11, 16)
+  const words = (lowS: number, aboutS: number, highS: number): string =>
+    startsWords({ aboutMs: aboutS * 1000, lowMs: lowS * 1000, highMs: highS * 1000 }, when)
+  expect(words(0, 120, 300)).toBe("starts about 00:02 (00:00 to 00:05)")
+  // The minute on the clock changes within this band, or does not.
+  expect(words(50, 80, 110)).toBe("starts about 00:01")
+  expect(words(60, 80, 110)).toBe("starts about 00:01")
+  expect(words(30, 60, 91)).toBe("starts about 00:01 (00:00 to 00:01)")
 })

@@ -70,6 +70,7 @@ export const SERVING: readonly Mistake[] = [
         'typeof low === "number" && typeof high === "number"',
         'typeof low === "number" || typeof high === "number"',
       ],
+      ["a start that is exact to a minute has a band", "highMs - lowMs > LEAST_BAND_MS", "highMs !== lowMs"],
     ],
   ),
   ...of(

@@ -146,9 +146,8 @@ export function restsOn(item: QueueItem): string {
 }
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
-export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number): string {
-  return startsWords(about(aboutMs, nowMs), about(lowMs, nowMs), about(highMs, nowMs))
-}
+export const startsText = (starts: StartsAt, nowMs: number): string =>
+  startsWords(starts, (ms) => about(ms, nowMs))
 
 /**
  * What is counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is done.
