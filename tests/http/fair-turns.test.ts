@@ -105,32 +105,33 @@ test("a request waits behind those of its client that wait already, also in the 
   expect(order).toEqual(["a1", "b1", "a2", "b2", "b3"])
 })
 
-test("a client that is alone waits for nothing, until another client asks or has a stream open", async () => {
+test("a client that is alone has more time in a turn, until another client asks or has a stream open", async () => {
   let nowMs = 0
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   let haveOthers = false
   const turns = new FairTurns(() => haveOthers)
-  /** Whether the second of two requests of a client waits, if the first took this turn's whole time. */
-  const waits = async (): Promise<boolean> => {
+  /** Whether the second of two requests of a client waits, if the first took this long. */
+  const waitsAfter = async (tookMs: number): Promise<boolean> => {
     turns.heard("a")
     await turns.wait("a")
-    nowMs += 2
+    nowMs += tookMs
     turns.heard("a")
     const wait = turns.wait("a")
     await wait
     await turn()
     return wait !== undefined
   }
-  expect(await waits()).toBe(false)
+  expect(await waitsAfter(19)).toBe(false)
+  expect(await waitsAfter(21)).toBe(true)
   turns.heard("b")
-  expect(await waits()).toBe(true)
+  expect(await waitsAfter(2)).toBe(true)
   nowMs += 59_000
-  expect(await waits()).toBe(true)
+  expect(await waitsAfter(2)).toBe(true)
   nowMs += 61_000
-  expect(await waits()).toBe(false)
+  expect(await waitsAfter(19)).toBe(false)
   turns.heard(undefined)
-  expect(await waits()).toBe(true)
+  expect(await waitsAfter(2)).toBe(true)
   nowMs += 61_000
   haveOthers = true
-  expect(await waits()).toBe(true)
+  expect(await waitsAfter(2)).toBe(true)
 })

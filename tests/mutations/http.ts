@@ -210,18 +210,14 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a request overtakes those of its client that wait",
-        "client.waiting.length > 0 || client.spentMs >= MOST_MS",
-        "client.spentMs >= MOST_MS",
+        "client.waiting.length > 0 || client.spentMs >= this.#mostMs",
+        "client.spentMs >= this.#mostMs",
       ],
-      [
-        "a client counts as alone while others have streams open",
-        "return !this.#haveOthers(name)",
-        "return true",
-      ],
+      ["a client counts as alone while others have streams open", " && !this.#haveOthers(name)", ""],
       [
         "a client counts as alone although another one has just asked",
-        "nowMs - this.#sharedMs < ALONE_AFTER_MS",
-        "nowMs < ALONE_AFTER_MS",
+        "nowMs - this.#sharedMs >= ALONE_AFTER_MS",
+        "nowMs >= ALONE_AFTER_MS",
       ],
     ],
   ),
