@@ -118,7 +118,11 @@ page("what is shown", () => {
     await here.server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
     await here.server.add({ song_id: 1, priority: 1_000_000_000 })
     await here.server.add({ song_id: 2, priority: -1_000_000_000 })
-    await here.server.add({ song_id: 3, priority: 10, tags: ["a-tag-that-nobody-offers"] })
+    await here.server.add({
+      song_id: 3,
+      priority: 10,
+      tags: ["a-tag-that-nobody-offers-and-that-is-longer-than-a-phone-is-wide"],
+    })
     await open("/", { phone: true })
     await tab.until(`document.querySelector(".later .since")?.innerText.startsWith("No worker offers a-tag")`)
     await tab.until(`document.querySelectorAll(".row .priority").length === 3`)
@@ -133,6 +137,13 @@ page("what is shown", () => {
       return a.right > b.left && b.right > a.left && a.bottom > b.top + 1 && b.bottom > a.top + 1
     }).length`
     expect(await tab.evaluate<number>(covered)).toBe(0)
+    // Nor is a long reason to wait cut, or below the buttons.
+    const isHidden = `(() => {
+      const [since, actions] = [".since", ".actions"].map((one) => document.querySelector(".later .row " + one))
+      const [text, buttons] = [since, actions].map((one) => one.getBoundingClientRect())
+      return since.scrollWidth > since.clientWidth || text.right > innerWidth || text.top < buttons.bottom
+    })()`
+    expect(await tab.evaluate<boolean>(isHidden)).toBe(false)
   })
 
   test("names each of ffmpeg's figures once", async () => {

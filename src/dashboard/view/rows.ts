@@ -122,8 +122,7 @@ export class WaitingRow implements Row {
       this.#place,
       markBox,
       about,
-      this.#priority,
-      this.#waited,
+      el("div", { class: "when" }, this.#priority, this.#waited),
       actions,
     )
     moveByKeys(this.element, () => this.#item, queue)
