@@ -1,11 +1,9 @@
+import { LateStart } from "./late-start.ts"
+
 /** A fall of at most this fraction is not a new beginning: totals are corrected while they are counted. */
 const SMALL_FALL = 0.05
 /** A bar begins at this fraction or below. */
 export const NEAR_START = 0.1
-/**
- * A percentage that begins above this, on a line without words of work, is a measured value and not progress.
- */
-const LATE_START = 0.1
 /** A bar that is this far is near its end. */
 export const NEAR_END = 0.9
 
@@ -74,8 +72,7 @@ export class BelievedBar {
   /** The bar around this one. */
   parent: BelievedBar | undefined
   #tail: string
-  /** Whether it began too high for a bar, and was not seen at its start since. */
-  #isLate: boolean
+  readonly #start: LateStart
   #rises = 0
   #falls = 0
 
@@ -86,7 +83,7 @@ export class BelievedBar {
     this.begunAt = line
     this.isDrawn = look.isRedrawn || look.hasDrawing
     this.#tail = look.tail
-    this.#isLate = look.isNoun && !look.isHead && fraction > LATE_START
+    this.#start = new LateStart(look.isNoun && !look.isHead, fraction)
   }
 
   /** Whether it looks like a bar, or behaves like one. */
@@ -103,18 +100,14 @@ export class BelievedBar {
     this.#tail = look.tail
     this.isDrawn ||= look.isRedrawn || look.hasDrawing
     this.seenAt = line
-    if (this.#isLate && !this.isDrawn) return this.#wait(fraction)
+    if (!this.isDrawn && this.#start.doubts(fraction)) {
+      this.fraction = fraction
+      return "unproven"
+    }
     if (!isAlike) return "unproven"
     if (fraction === this.fraction) return this.isBelieved ? "same" : "unproven"
     if (fraction > this.fraction) return this.#rise(fraction)
     return this.#fall(fraction, look.isRedrawn, line)
-  }
-
-  /** A percentage that began too high becomes a bar only if it falls to its start. */
-  #wait(fraction: number): Growth {
-    this.#isLate = fraction > NEAR_START
-    this.fraction = fraction
-    return "unproven"
   }
 
   #rise(fraction: number): Growth {

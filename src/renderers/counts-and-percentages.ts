@@ -87,9 +87,12 @@ export class CountsAndPercentages {
         isRedrawn,
         hasDrawing: hasDrawing(text),
         tail: shapeOf(text.slice(percent.end)),
-        isRow: isTableRow(text) && isConfirmed(text) !== true,
+        isRow: isTableRow(text) && isConfirmed(text, percent) !== true,
         isHead: HEAD.test(text),
-        isNoun: isNoun(text.slice(0, MOST_WORDS)) && isConfirmed(text) !== true,
+        // Only the first line of a bar is asked for it.
+        get isNoun() {
+          return isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true
+        },
         isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
       isEnclosed,

@@ -73,13 +73,14 @@ function isDateBetween(before: string, count: string, after: string): boolean {
 
 function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const [n = 0, total = 0] = match.slice(1, 3).map((digits) => Number(digits.replaceAll(",", "")))
+  if (total === 0 || n > total) return undefined
   const before = text.slice(Math.max(0, match.index - MAX_BEFORE), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = isDateBetween(before, match[0], after)
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   // "Frame 3/10 failed" is the third frame, but "3/10 frames failed" are three that failed.
   const isBeside = isCountedBeside(before, named === undefined ? after : "")
-  if (total === 0 || n > total || isDate || isBeside) return undefined
+  if (isDate || isBeside) return undefined
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK

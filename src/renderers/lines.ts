@@ -171,7 +171,7 @@ class Lines implements LineReader {
     const percent = measured ? undefined : (shown ?? this.#drawnIn(piece.text, counts))
     const isBar = piece.isRedrawn || hasDrawing(piece.text)
     // A table of loads: of a graphics card, and of its memory.
-    if (percent && !isBar && isConfirmed(piece.text) === false) return undefined
+    if (percent && !isBar && isConfirmed(piece.text, percent) === false) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
     const isCount = counts.length > 0 && (percentages === 0 || measured)
     return isCount ? this.#tellCounts(piece, counts) : undefined
@@ -229,7 +229,10 @@ class Lines implements LineReader {
       shape: shapeOf(text),
       isDone,
       isProperty: isProperty(text),
-      isNoun: !isRedrawn && !hasDrawing(text) && isNoun(text),
+      // Only the first line of a count is asked for it.
+      get isNoun() {
+        return !isRedrawn && !hasDrawing(text) && isNoun(text, counts[0] ? counts[0].n / counts[0].total : 0)
+      },
       inner: this.#inner.turns.fraction,
       outer: this.#turns.fraction,
     }

@@ -1,6 +1,7 @@
 import type { Unit } from "../item/item.ts"
-import { NEAR_END, NEAR_START } from "./believed-bar.ts"
+import { NEAR_END } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
+import { LateStart } from "./late-start.ts"
 
 /** The distance between the ranks of two nouns. */
 const HALF = 0.5
@@ -23,6 +24,9 @@ interface Circumstances {
   readonly isNew: boolean
   readonly isUnderWay: boolean
 }
+
+/** How far a count is; the first one of several is the start. */
+const fromStart = ({ n, total }: Count): number => (n <= 1 ? 0 : n / total)
 
 /** One counted thing over time. */
 class Counter {
@@ -49,11 +53,10 @@ class Counter {
   #isVaried = false
   #hasZero = false
   #isDone = false
-  /** Whether its line says nothing of work, and it was not seen at its start since. */
-  #isLate: boolean
+  readonly #start: LateStart
 
   constructor(count: Count, rank: number, isEarly: boolean, isNoun: boolean) {
-    this.#isLate = isNoun
+    this.#start = new LateStart(isNoun, fromStart(count))
     this.rank = rank
     this.isEarly = isEarly
     this.#count = count
@@ -100,6 +103,7 @@ class Counter {
   see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
     const before = this.#count
+    const isDoubted = this.#start.doubts(fromStart(count))
     // If several things are under way at once, they come in no order. A count that begins again does so at
     // its start.
     const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
@@ -109,8 +113,7 @@ class Counter {
     this.#count = count
     this.#isDone = isDone
     this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
-    this.#isLate &&= count.n > Math.max(1, NEAR_START * count.total)
-    if (this.#isLate) return "unproven"
+    if (isDoubted) return "unproven"
     // A total that grows with the number is the position in a file that is being read, and not the end.
     if (!isNew && count.total > before.total && count.n > before.n) {
       this.isBelieved = false

@@ -74,11 +74,10 @@ function bytesIn(text: string): Percent | undefined {
   return bytes && fraction <= 1 ? found(text, bytes, fraction) : undefined
 }
 
-/** Whether the bytes in a line say the same as its percentage; undefined if the line lacks either. */
-export function isConfirmed(text: string): boolean | undefined {
-  const [percent, bytes] = [percentIn(text), bytesIn(text)]
-  if (!percent || !bytes || bytes.isMeasured) return undefined
-  return isAlike(percent, bytes)
+/** Whether the bytes in a line say the same as its percentage; undefined if the line has none. */
+export function isConfirmed(text: string, percent: Percent): boolean | undefined {
+  const bytes = bytesIn(text)
+  return bytes && !bytes.isMeasured ? isAlike(percent, bytes) : undefined
 }
 
 const isAlike = (a: Percent, b: Percent): boolean => Math.abs(a.fraction - b.fraction) <= ROUNDING

@@ -194,6 +194,54 @@ describe("a measured value is no progress, even if it grows", () => {
     expect(shownOf(each([0, 20, 45], (n) => `aesthetic ${n}/100\n`)).last).toBe(45)
   })
 
+  test("words of work, and files that work makes, are progress wherever they begin", () => {
+    const names = ["Scanned ", "vocals: ", "Stage 2: ", "INFO ", "track01.flac: ", "cover.png "]
+    const others = [
+      "Berechne ",
+      "Generando ",
+      "Traitement ",
+      "Voltooid ",
+      "Выполнено ",
+      "変換中 ",
+      "转码 ",
+      "변환 중 ",
+    ]
+    for (const name of [...names, ...others])
+      expect([
+        name,
+        shownOf(
+          each([12, 30, 45], (n) => `${name}${n}%\n`),
+          10,
+        ).last,
+      ]).toEqual([name, 45])
+    expect(
+      shownOf(
+        each([12, 30, 45], (n) => `${n}% of 12.3MiB at 1.2MiB/s\n`),
+        10,
+      ).last,
+    ).toBe(45)
+    expect(
+      shownOf(
+        each([12, 30, 45], (n) => `out.mp4 ${n}/100\n`),
+        10,
+      ).last,
+    ).toBe(44)
+  })
+
+  test("what begins late is progress as soon as it has risen four times, by a third, without a fall", () => {
+    const shown = (after: string, values: readonly number[]) =>
+      shownOf(
+        each(values, (n) => `demucs ${n}${after}\n`),
+        10,
+      ).last
+    expect(shown("%", [12, 20, 28, 36])).toBe(0)
+    expect(shown("%", [12, 20, 28, 36, 45])).toBe(0)
+    expect(shown("%", [12, 20, 28, 36, 46])).toBe(46)
+    expect(shown("%", [12, 20, 28, 26, 46, 50, 60, 70])).toBe(0)
+    expect(shown("/100", [12, 20, 28, 36, 46])).toBe(45)
+    expect(shown("/100", [12, 20, 28, 26, 46, 50, 60, 70])).toBe(0)
+  })
+
   test("a percentage beside bytes that say the same, or beside the time left, is progress wherever it begins", () => {
     expect(
       shownOf(
