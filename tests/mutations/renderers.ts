@@ -17,7 +17,7 @@ export const RENDERERS: readonly Mistake[] = [
   ...of(
     "src/renderers/counts-in-line.ts",
     ["tests/renderers/lines.test.ts"],
-    [["a date after a time is taken for a count", "n > total || isDate", "n > total"]],
+    [["a date after a time is taken for a count", "isDate || isBeside", "isBeside"]],
   ),
   ...of(
     "src/renderers/line-cutter.ts",
