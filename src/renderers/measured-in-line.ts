@@ -17,7 +17,9 @@ const MEASURED = [
  */
 const UNWORKED =
   "(?<!\\b(?:to|into|onto|from|via) )(?:(?<=\\b(?:running|remaining) )|(?<!\\p{L}{3}ing (?:the )?))"
-const BEGINS = `(?:^|[^\\p{L}\\p{N}])${UNWORKED}`
+// The letter is looked for first: a drawn bar has many places where a name could begin.
+const NAME = "(?:^|[^\\p{L}\\p{N}])(?=\\p{L})"
+const BEGINS = `${NAME}${UNWORKED}`
 /** What a value does, or the state of what is measured: "CPU now at 85%", "accuracy improved to 81%". */
 const DOES =
   "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
@@ -77,7 +79,7 @@ const BESIDE =
 const RATED =
   "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
 const COUNTED_BEFORE = new RegExp(
-  `(?:^|[^\\p{L}\\p{N}])(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}`,
+  `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}`,
   "iu",
 )
 /** A tag of a song, as programs print it for each file that they read. */
