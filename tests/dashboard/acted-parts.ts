@@ -68,6 +68,36 @@ export async function selection() {
   return { sizes, counts, cancelling, retrying }
 }
 
+/** The notices after 1,001 items were deleted: the server refuses two of them, and does not answer for the last one. */
+export async function halfDone() {
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  Object.assign(server, {
+    batch: async (_act: string, ids: readonly number[]) => {
+      if (ids.length === 1) {
+        setTimeout(resolve)
+        throw new Error("no answer")
+      }
+      const refused = ids.slice(-2).map((id) => ({ id, error: `queue item ${id} is locked` }))
+      return { done: ids.slice(0, -2), refused }
+    },
+  })
+  const items = Array.from({ length: 1001 }, (_, i) => item({ id: i + 1 }))
+  const bulk = new Bulk(
+    () => document.createElement("ul"),
+    (id) => items.find((one) => one.id === id),
+    () => ({ items, isCut: false }),
+  )
+  bulk.toggle.click()
+  const notices = document.querySelector("#notices")
+  notices?.replaceChildren()
+  for (const label of ["Select all", "Delete"])
+    [...bulk.element.querySelectorAll("button")].find((one) => textOf(one) === label)?.click()
+  accept()
+  await ended
+  bulk.toggle.click()
+  return [...(notices?.querySelectorAll("p") ?? [])].map(textOf)
+}
+
 /** The searches that begin when a reader types, and then adds spaces and a word. */
 export function searches() {
   const sought: string[] = []

@@ -157,6 +157,14 @@ page("a part of the page", () => {
     })
   })
 
+  test("says of an act on many items how many were changed, how many were refused, and that the rest got no answer", async () => {
+    expect(await shown("halfDone")).toEqual([
+      "998 items were deleted",
+      "Queue item 999 is locked. 1 other item was refused too",
+      "No answer",
+    ])
+  })
+
   test("begins no other search for spaces around the words", async () => {
     expect(await shown("searches")).toEqual(["tide", "tide lines"])
   })

@@ -19,7 +19,7 @@ import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { RESTORED } from "../../src/item/progress-words.ts"
-import { addedTags, changedItem, placesFound, searches, selection, waits } from "./acted-parts.ts"
+import { addedTags, changedItem, halfDone, placesFound, searches, selection, waits } from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
 
@@ -334,7 +334,7 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{ lines, addedTags, changedItem, placesFound, searches, selection, waits },
+  ...{ lines, addedTags, changedItem, halfDone, placesFound, searches, selection, waits },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

@@ -18,6 +18,11 @@ export const PARTS: readonly Mistake[] = [
   ]),
   ...of("src/dashboard/view/bulk.ts", TESTS, [
     ["more than a thousand items are sent at once", "ids.slice(at, at + AT_ONCE)", "ids.slice(at)"],
+    [
+      "an act on many items hides that some got no answer",
+      "  if (failure !== undefined) notifyFailure(failure)\n",
+      "",
+    ],
     ["what was selected stays when selecting has ended", "      selected.clear()\n", ""],
     [
       "of the selected items those that wait for a retry are left out",

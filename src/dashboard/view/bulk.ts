@@ -67,29 +67,40 @@ const DELETE: Act = {
   act: "delete",
 }
 
-/**
- * Performs the action for all items. Returns for how many it succeeded, and the first reason for a failure.
- */
-async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: number, reason: unknown]> {
+/** What became of an act on many items. */
+interface Outcome {
+  /** For how many items it succeeded. */
+  readonly done: number
+  /** Why the server refused it, for each of the other items that it has answered. */
+  readonly refused: readonly string[]
+  /** Why the rest got no answer; absent if all did. */
+  readonly failure?: unknown
+}
+
+/** Performs the action for all items. */
+async function forAll(ids: readonly number[], act: Act["act"]): Promise<Outcome> {
   let done = 0
-  let reason: unknown
+  const refused: string[] = []
   try {
     for (let at = 0; at < ids.length; at += AT_ONCE) {
       const answer = await server.batch(act, ids.slice(at, at + AT_ONCE))
       done += answer.done.length
-      const [first] = answer.refused
-      if (first) reason ??= new Error(first.error)
+      refused.push(...answer.refused.map(({ error }) => error))
     }
-  } catch (error) {
-    reason ??= error
+  } catch (failure) {
+    return { done, refused, failure }
   }
-  return [done, reason]
+  return { done, refused }
 }
 
-/** Reports the result of an act, and why not all of it succeeded. */
-function report({ done }: Act, many: number, reason: unknown): void {
-  if (many > 0) notify(`${counted(many, "item")} ${done[many === 1 ? 0 : 1]}`)
-  if (reason !== undefined) notifyFailure(reason)
+/** Reports the result of an act: how many items it changed, and how many not, with the first reason. */
+function report(act: Act, { done, refused, failure }: Outcome): void {
+  if (done > 0) notify(`${counted(done, "item")} ${act.done[done === 1 ? 0 : 1]}`)
+  const [first, ...others] = refused
+  const more =
+    others.length > 0 ? `. ${counted(others.length, "other item was", "other items were")} refused too` : ""
+  if (first !== undefined) notifyFailure(new Error(first + more))
+  if (failure !== undefined) notifyFailure(failure)
 }
 
 /** Performs the action for these items, after a question. */
@@ -98,12 +109,12 @@ async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
   const what = `${label} ${counted(items.length, "item")}`
   if (!(await confirm(`${what}?`, text(items), { yes: what, no: "Leave them", danger }))) return
   const ids = items.map(({ id }) => id)
-  report(act, ...(await acting(() => forAll(ids, act.act))))
+  report(act, await acting(() => forAll(ids, act.act)))
 }
 
 /** Cancels items by their IDs, and reports the result. */
 async function cancelThese(ids: readonly number[]): Promise<void> {
-  report(CANCEL, ...(await acting(() => forAll(ids, CANCEL.act))))
+  report(CANCEL, await acting(() => forAll(ids, CANCEL.act)))
 }
 
 /**
