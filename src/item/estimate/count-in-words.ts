@@ -1,3 +1,5 @@
+import type { Point } from "./line.ts"
+
 /** What a report counts: see `Sign`. */
 interface Count {
   readonly done: number
@@ -15,6 +17,9 @@ interface Report {
 
 /** "image 3 of 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30". */
 const COUNT = /(?<!\d[.,:/]?)(\d+) ?(?:of|\/) ?(\d+)(?![.,:/]?\d)/
+
+/** By how much a count goes back at least if it begins again: more than one, though the values are rounded. */
+const ALTERNATING = 1.5
 
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
 export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
@@ -43,4 +48,18 @@ export function withCountInWords<R extends Report>(
   const isOther = goesOn && step.unit !== "" && step.unit !== name
   if (!first || first.nth > 1 || isOther) return sign
   return { ...sign, unit: { done: Math.max(0, now.nth - first.nth), total: now.total, name } }
+}
+
+/**
+ * Whether a count in words that goes back may be a new beginning. While one percentage goes on, "image 1 of 5" only
+ * comes again in each scene; and the words of two images that are made at once alternate, so that a count goes back by
+ * one. `latest` says how far the current step is, its count as a part of `size`.
+ */
+export function mayBeginAgain(
+  { unit }: Report,
+  { size }: { readonly size: number },
+  latest: { readonly unit?: Point | undefined; readonly percent?: Point | undefined },
+): boolean {
+  const [before] = latest.unit ?? [0]
+  return !latest.percent && before * size - (unit?.done ?? 0) > ALTERNATING
 }

@@ -1,4 +1,4 @@
-import { withCountInWords, withoutDigits } from "./count-in-words.ts"
+import { mayBeginAgain, withCountInWords, withoutDigits } from "./count-in-words.ts"
 import { GRAIN, type Point } from "./line.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
@@ -305,7 +305,8 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   const sign = withCountInWords(told, last)
   const values = valuesOf(sign)
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
-  const goesOn = !fell(trace, last, sign, values) && (last.name === "" || !isOther(last, sign))
+  const judged = sign === told || mayBeginAgain(sign, last, trace.latest) ? sign : told
+  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && (last.name === "" || !isOther(last, sign))
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, sign, at)
   if (goesOn || at < last.at) return followed(trace, sign, values, at)

@@ -76,6 +76,25 @@ test("what the words count is a count, if it begins at its beginning", () => {
   })
 })
 
+test("a count in words begins a step again if it falls by more than one, and no percentage goes on", () => {
+  const images = (progress: readonly number[], ...nths: readonly number[]) =>
+    told(
+      ...nths.map((nth, i): [number, Sign] => [
+        i * 5,
+        { current_step: `Image ${nth} of 5`, ...(progress[i] && { progress: progress[i] }) },
+      ]),
+    )
+  expect(namesOf(images([], 1, 3, 5, 1, 2))).toEqual([
+    ["Image 1 of 5", 0],
+    ["Image 1 of 5", 15],
+  ])
+  // Two images that are made at once.
+  expect(namesOf(images([], 1, 2, 1, 2, 3))).toEqual([["Image 1 of 5", 0]])
+  // The images of each scene.
+  expect(namesOf(images([10, 30, 50, 60, 70], 1, 3, 5, 1, 3))).toEqual([["Image 1 of 5", 0]])
+  expect(namesOf(images([10, 50, 90, 10, 50], 1, 3, 5, 1, 3))).toHaveLength(2)
+})
+
 test("steps that are counted are distinguished by their index, whatever their names", () => {
   const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
   expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
