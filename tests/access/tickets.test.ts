@@ -78,3 +78,14 @@ test("a client that asks for many tickets has those of all clients searched once
   await tickets.create(tokenOf(1), "/api/v1/me")
   expect(looks).toBe(2)
 })
+
+test("a client that has waited as long as the answer said gets a ticket, although another client has just asked", async () => {
+  const { clock, tickets } = made()
+  const ask = (id: number): Promise<{ readonly ticket: string }> => tickets.create(tokenOf(id), "/api/v1/me")
+  for (let asked = 0; asked < 1000; asked += 1) await ask(1)
+  await expect(ask(1)).rejects.toMatchObject({ code: "too_many_requests", retryAfterMs: 60_000 })
+  clock.nowMs += 59_500
+  await ask(2)
+  clock.nowMs += 500
+  expect((await ask(1)).ticket).toStartWith("tst_")
+})

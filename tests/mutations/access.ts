@@ -185,8 +185,8 @@ export const ACCESS: readonly Mistake[] = [
     [
       [
         "the tickets of one token use up those of the others",
-        "if (token_id === tokenId) count += 1",
-        "count += 1",
+        "filter(({ token_id }) => token_id === id)",
+        "filter(() => true)",
       ],
     ],
   ),
@@ -198,7 +198,14 @@ export const ACCESS: readonly Mistake[] = [
   ...of(
     "src/access/tickets.ts",
     ["tests/access/tickets.test.ts"],
-    [["a path that begins like an ingest is taken for one", "[a-z]+($|\\?)/", "[a-z]+/"]],
+    [
+      ["a path that begins like an ingest is taken for one", "[a-z]+($|\\?)/", "[a-z]+/"],
+      [
+        "tickets that have ended count until the next search",
+        " || own.filter((row) => !hasEnded(row, this.#options.now())).length < MOST",
+        "",
+      ],
+    ],
   ),
   ...of(
     "src/access/rate-limit.ts",
