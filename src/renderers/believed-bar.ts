@@ -24,8 +24,8 @@ export interface LineLook {
   readonly isHead: boolean
   /** Whether figures stand before it that are not a count, as in a summary: "4 received, 0% lost". */
   readonly isSummary: boolean
-  /** Whether its words only name something and say nothing of work: "health: 45%". */
-  readonly isNoun: boolean
+  /** Whether its words only name something and say nothing of work: "health: 45%". Only a first line is asked. */
+  readonly isNoun: () => boolean
 }
 
 /** The look of a line that shows nothing beside its percentage. */
@@ -36,7 +36,7 @@ export const BARE: LineLook = {
   isRow: false,
   isHead: false,
   isSummary: false,
-  isNoun: false,
+  isNoun: () => false,
 }
 
 /** Whether a bar has just begun. If it is not drawn, it counts as a new one only at 0. */
@@ -83,7 +83,7 @@ export class BelievedBar {
     this.begunAt = line
     this.isDrawn = look.isRedrawn || look.hasDrawing
     this.#tail = look.tail
-    this.#start = new LateStart(look.isNoun && !look.isHead, fraction)
+    this.#start = new LateStart(!look.isHead && look.isNoun(), fraction)
   }
 
   /** Whether it looks like a bar, or behaves like one. */

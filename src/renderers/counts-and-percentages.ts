@@ -89,10 +89,8 @@ export class CountsAndPercentages {
         tail: shapeOf(text.slice(percent.end)),
         isRow: isTableRow(text) && isConfirmed(text, percent) !== true,
         isHead: HEAD.test(text),
-        // Only the first line of a bar is asked for it.
-        get isNoun() {
-          return isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true
-        },
+        isNoun: () =>
+          isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
         isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
       isEnclosed,

@@ -229,10 +229,8 @@ class Lines implements LineReader {
       shape: shapeOf(text),
       isDone,
       isProperty: isProperty(text),
-      // Only the first line of a count is asked for it.
-      get isNoun() {
-        return !isRedrawn && !hasDrawing(text) && isNoun(text, counts[0] ? counts[0].n / counts[0].total : 0)
-      },
+      isNoun: () =>
+        !isRedrawn && !hasDrawing(text) && isNoun(text, counts[0] ? counts[0].n / counts[0].total : 0),
       inner: this.#inner.turns.fraction,
       outer: this.#turns.fraction,
     }

@@ -163,8 +163,8 @@ interface CountedLine {
   readonly isDone: boolean
   /** Whether the line is only a name and its value. */
   readonly isProperty: boolean
-  /** Whether its words only name something and say nothing of work: "score 37/100". */
-  readonly isNoun: boolean
+  /** Whether its words only name something and say nothing of work: "score 37/100". Only a first line is asked. */
+  readonly isNoun: () => boolean
   /** The progress of the part inside the counts, 0 to 1. */
   readonly inner: number
   /** The progress of the whole, 0 to 1. */
@@ -229,7 +229,7 @@ export class NestedCounts {
   }
 
   #newCounter(key: string, count: Count, { label, outer, isNoun }: CountedLine, isAlone: boolean): Counter {
-    const isNamed = isNoun && label !== "" && !count.isHead && !count.isWork
+    const isNamed = label !== "" && !count.isHead && !count.isWork && isNoun()
     const counter = new Counter(count, this.#rankOf(count, isAlone), count.n <= 1 && outer === 0, isNamed)
     this.#known.set(key, counter)
     return counter
