@@ -120,7 +120,7 @@ const WORK = new RegExp(
     "(?<!\\p{L})\\p{L}{3,}(?:ing|ando|iendo|endo)(?!\\p{L})|percent(?!\\p{L})|\\beta\\b|\\d:\\d\\d left|\\d ?[kmgt]?i?b/s",
     "progres|fortschr|avanc|voortgang|ilerle|fertig|erledigt|rendu|kodier|proces|complet|termin|abgeschl|bearbeit|berechn|verarbeit|erstell|schreib|konvert|conversion|esport|codific|salvat|concluíd|voltooid|hotovo|ukończ|postęp|lerleme|tamamla|hecho|traitement|enregistr|écrit",
     "прогресс|рендер|обраб|кодир|готов|заверш|кадр|выполн|виконан|сохран|экспорт|сжат|запис|созда|进度|渲染|处理|编码|导出|生成|完成|合成|進|処理|完了|保存|変換|書き出|出力|作成|转换|转码|轉檔|輸出|写入|レンダ|エンコ|렌더|진행|처리|완료|변환|저장|내보내|인코딩|التقدم|اكتمل",
-    "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total|scann|bounce|master(?:ed|:)|normali[sz]|generat|trimm|merge|joined|split|synth|denois|upscal|interpol|translat|transcri|saved|compressed|packed|checked|verified|hashed|sync|bake|simulat)",
+    "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total|scann|bounce|master(?:ed|:)|normali[sz]|generat|trimm|merge|joined|split|synth|denois|upscal|interpol|translat|transcri|packed|checked|verified|hashed|sync|bake|simulat)",
     "\\b(?:bild|szene|quadro|cuadro|fotogram|imagen|imagem|immagine|klatka|beeld)|帧|フレーム|프레임",
     "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file|stage|phase|part|epoch|segment|clip|track|slide|batch|bucket|audio|vocals|drums|stem|overall|cover|chapter|sentence|word|note|row|block|thumbnail|waveform|spectrogram|subtitle)s?\\b",
   ].join("|"),
