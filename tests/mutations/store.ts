@@ -89,8 +89,8 @@ export const STORE: readonly Mistake[] = [
     [
       [
         "an empty queue is begun beside a database that a killed restore had moved away",
-        "    if (!isThere && setAside(path) !== undefined) refuseGone(`the database ${path} is gone`, path)\n",
-        "",
+        "!isThere && !isFilled && setAside(path) !== undefined",
+        "false",
       ],
     ],
   ),

@@ -14,6 +14,7 @@ import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
+import { setAside } from "../../src/store/sqlite/set-aside.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
@@ -91,6 +92,12 @@ describe("a database that was moved away by a restore, which was killed before t
     expect(await restoreDatabase(database, backup)).toMatchObject({ before: null })
     opened(database)
   })
+})
+
+test("a folder whose names cannot be read has no database that is known to be moved away", () => {
+  using folder = temporaryFolder()
+  // As one that may be written but not read, which root always may.
+  expect(setAside(join(folder.path, "absent", "queue.db"))).toBeUndefined()
 })
 
 test("a damaged lock file that another server holds is left alone", () => {

@@ -309,7 +309,7 @@ export async function moveDown(url: string, file: string, onWaiting?: OnWaiting)
   const lock = new Lock(target)
   let isFree = false
   try {
-    lock.check()
+    lock.check(true)
     isFree = true
     remove(copy)
     const moved = await emptyInto(url, copy, onWaiting)

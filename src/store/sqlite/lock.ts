@@ -193,18 +193,20 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Checks that the file at the path is the database that the last server used.
+   * Checks that the file at the path is the database that the last server used. With `isFilled`, a whole database is put
+   * there next, so it does not matter what a restore moved away.
    * @throws AppError `unavailable` if that is gone, or another one, if a write-ahead log of another file lies there, or
    * if only the database is there that a restore moved away
    */
-  check(): void {
+  check(isFilled = false): void {
     const path = this.#path
     const memory = this.#memory()
     const isThere = sizeOf(path) > 0
     const hasLog = sizeOf(`${path}-wal`) > 0
     if (memory && !isThere) refuseGone(`the database ${path} is gone, and ${path}.lock remembers it`, path)
     if (!isThere && hasLog) refuseGone(`${path}-wal is left over from a database that is gone`, path)
-    if (!isThere && setAside(path) !== undefined) refuseGone(`the database ${path} is gone`, path)
+    if (!isThere && !isFilled && setAside(path) !== undefined)
+      refuseGone(`the database ${path} is gone`, path)
     const text = isThere ? markIn(path, memory, hasLog) : undefined
     if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return

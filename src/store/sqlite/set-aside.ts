@@ -10,10 +10,19 @@ export function setAsideNow(path: string): string {
   return `${path}${PART}${new Date().toISOString().replaceAll(/[-:.]/g, "")}`
 }
 
-/** The database that the latest restore moved away from `path`; undefined if there is none. */
+/** The names in a folder; none if this user may write there, but may not read the names. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** The database that the latest restore moved away from `path`; undefined if there is none, or its name cannot be read. */
 export function setAside(path: string): string | undefined {
   const start = basename(path) + PART
-  const [latest] = readdirSync(dirname(path))
+  const [latest] = namesIn(dirname(path))
     .filter((name) => name.startsWith(start) && TIME.test(name.slice(start.length)))
     .toSorted()
     .toReversed()

@@ -298,7 +298,10 @@ test.skipIf(whyNoPostgres !== undefined)(
     await moving.exited
     expect(existsSync(file)).toBeFalse()
     proxy[Symbol.dispose]()
+    // What an old restore moved away keeps no whole database from its place.
+    const former = "queue.db.before-20200101T000000000Z"
+    writeFileSync(join(folder.path, former), "")
     expect(await moveDown(database.url, file)).toEqual({ items: 1, updates: 1 })
-    expect(readdirSync(folder.path)).toEqual(["queue.db"])
+    expect(readdirSync(folder.path).toSorted()).toEqual(["queue.db", former])
   },
 )
