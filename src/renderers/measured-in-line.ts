@@ -30,8 +30,8 @@ const NEVER_WORKED =
 /** A value is set: "setting volume to 85%", "ducking music to 30%", but not "progress set to 85%". */
 const SET =
   "(?<!progress (?:is |was |has )?)\\b(?:set(?:ting)?|zoom(?:ing)?|fad(?:e|ed|ing)|duck(?:ed|ing)?|dim(?:med|ming)?|seek(?:ing)?|scal(?:e|ed|ing)|resiz(?:e|ed|ing)|stretch(?:ed|ing)?|compress(?:ed|ing)|lower(?:ed|ing)?|rais(?:e|ed|ing)|reduc(?:e|ed|ing)|increas(?:e|ed|ing)|limit(?:ed|ing)?|throttl(?:ed|ing))\\b(?![^\\d%]*progress)[^\\d%]{0,30} (?:to|by) ?$"
-/** What was found, and how likely it is: "detected language: en (97%)". */
-const FOUND = "\\bdetected\\b(?![^\\d%]*\\p{L}{3}ing\\b)[^\\d%]{1,30}\\($"
+/** What was found, and how likely it is: "detected language: en (97%)", but not "beats detected: 97%". */
+const FOUND = "\\bdetected\\b(?![^\\d%]*\\p{L}{3}ing\\b)(?: \\p{L}[^\\d%]{0,30}|[^\\d%]{0,30}\\()$"
 /** The value of an option: "-q 85%", "--opacity=30%". */
 const OPTION = "(?:^| )-{1,2}(?!progress|percent)[a-z][\\w-]*[ =]$"
 /** Time that passes without work, or that a server takes: "Waiting for a GPU... 47%", "polling status (4/60)". */
@@ -59,7 +59,7 @@ const MEASURED_BEFORE = new RegExp(
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?)(?! than (?:real|usual|expect)))\b(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))\b(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
   "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|maximum|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
@@ -86,7 +86,7 @@ const COUNTED_BEFORE = new RegExp(
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
   /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|k?hz|db|lu|usd|eur)\b(?![.\-_]\w)/iu
@@ -120,9 +120,9 @@ const WORK = new RegExp(
     "(?<!\\p{L})\\p{L}{3,}(?:ing|ando|iendo|endo)(?!\\p{L})|percent(?!\\p{L})|\\beta\\b|\\d:\\d\\d left|\\d ?[kmgt]?i?b/s",
     "progres|fortschr|avanc|voortgang|ilerle|fertig|erledigt|rendu|kodier|proces|complet|termin|abgeschl|bearbeit|berechn|verarbeit|erstell|schreib|konvert|conversion|esport|codific|salvat|concluíd|voltooid|hotovo|ukończ|postęp|lerleme|tamamla|hecho|traitement|enregistr|écrit",
     "прогресс|рендер|обраб|кодир|готов|заверш|кадр|выполн|виконан|сохран|экспорт|сжат|запис|созда|进度|渲染|处理|编码|导出|生成|完成|合成|進|処理|完了|保存|変換|書き出|出力|作成|转换|转码|轉檔|輸出|写入|レンダ|エンコ|렌더|진행|처리|완료|변환|저장|내보내|인코딩|التقدم|اكتمل",
-    "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total|scann|bounce|master(?:ed|:)|normali[sz]|generat|trimm|merge|joined|split|synth|denois|upscal|interpol|translat|transcri|packed|checked|verified|hashed|sync|bake|simulat)",
+    "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total|scann|bounce|master(?:ed|:)|normali[sz]|generat|trimm|merge|joined|split|synth|denois|upscal|interpol|translat|transcri|packed|checked|verified|hashed|sync(?:ed|ing|hron)|bake|simulat)",
     "\\b(?:bild|szene|quadro|cuadro|fotogram|imagen|imagem|immagine|klatka|beeld)|帧|フレーム|프레임",
-    "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file|stage|phase|part|epoch|segment|clip|track|slide|batch|bucket|audio|vocals|drums|stem|overall|cover|chapter|sentence|word|note|row|block|thumbnail|waveform|spectrogram|subtitle)s?\\b",
+    "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file|stage|phase|part|epoch|segment|clip|track|slide|batch|bucket|audio|vocals|drums|stem|overall|cover|chapter|sentence|word|block|thumbnail|waveform|spectrogram|subtitle)s?\\b",
   ].join("|"),
   "iu",
 )
