@@ -15,8 +15,8 @@ interface Report {
   readonly media?: unknown
 }
 
-/** "image 3 of 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30". */
-const COUNT = /(?<!\d[.,:/]?)(\d+) ?(?:of|\/) ?(\d+)(?![.,:/]?\d)/
+/** "image 3 of 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30" nor numbers of more than nine digits. */
+const COUNT = /(?<!\d[.,:/]?)(\d{1,9}) ?(?:of|\/) ?(\d{1,9})(?![.,:/]?\d)/
 
 /** By how much a count goes back at least if it begins again: more than one, though the values are rounded. */
 const ALTERNATING = 1.5
