@@ -84,6 +84,12 @@ const ZSH_IDS = `_track_studio_ids() {
   _describe -V item ids
 }`
 
+/** Completes what follows the equals sign of a flag as the value of that flag. */
+const ZSH_INLINE = `  if [[ $words[CURRENT] == --*=* ]]; then
+    flag=\${words[CURRENT]%%=*} offered=""
+    compset -P '*='
+  fi`
+
 /** The commands with what they do, their flags and the values of these, for zsh. */
 function zsh(offers: Offers, commands: Commands): string {
   const described = Object.entries(commands).map(
@@ -104,7 +110,7 @@ ${described.join("\n")}
     _files
     return
   fi
-  local offered flags
+  local offered flags flag=$words[CURRENT-1]
   case $words[2] in
 ${casesOf(offers, "words").replaceAll(") words=", ") offered=")}
   esac
@@ -112,7 +118,8 @@ ${casesOf(offers, "words").replaceAll(") words=", ") offered=")}
 ${casesOf(offers, "flags")}
   esac
   if [[ -z $offered || $words[CURRENT] == -* ]]; then offered=$flags; fi
-  case "$words[2] $words[CURRENT-1]" in
+${ZSH_INLINE}
+  case "$words[2] $flag" in
 ${valueCases(offers).replaceAll(") words=", ") offered=")}
   esac
   case $offered in

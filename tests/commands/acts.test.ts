@@ -222,6 +222,18 @@ test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that 
   const { stdout } = await cli("completion", "zsh")
   const check = Bun.spawnSync(["zsh", "-n"], { stdin: Buffer.from(stdout) })
   expect([check.success, check.stderr.toString()]).toEqual([true, ""])
+  // A value behind "=" is completed as one behind a space is.
+  const stubs =
+    "compdef() { }; compset() { print $2 }; compadd() { print -l -- ${@[2,-1]} }; _files() { print files }"
+  const offered = (word: string): string[] => {
+    const call = `words=(track-studio list ${word}); CURRENT=$#words; _track_studio`
+    const ran = Bun.spawnSync(["zsh", "-c", [stubs, stdout, call].join("\n")])
+    return ran.stdout.toString().trim().split("\n")
+  }
+  expect(offered("--status=f")).toEqual(["*=", ...offered("--status ''")])
+  expect(offered("--status=f")).toContain("failed")
+  expect(offered("--token-file=")).toEqual(["*=", "files"])
+  expect(offered("--json=")).toEqual(["*="])
 })
 
 test("the completions offer the IDs of items where one is to be named", async () => {
