@@ -18,7 +18,8 @@ function charging(some: Partial<Record<keyof AppParts, unknown>>, perSecond = 10
   const caller = { role: "admin", token: undefined, client: "someone", ended: undefined, item }
   const gate: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-  const parts: unknown = { ...known, gate: gate as Gate, limits, ...some }
+  const streams = { count: 0 }
+  const parts: unknown = { ...known, gate: gate as Gate, limits, streams, ...some }
   const app = createApp(parts as AppParts)
   const statuses = async (times: number, path: string, init?: RequestInit): Promise<number[]> => {
     const found: number[] = []
