@@ -5,8 +5,8 @@
 const MOST_MS = 1
 
 /**
- * The requests of a client that is alone may take this long: whoever comes next waits for no more. In it, a client
- * opens some 400 streams.
+ * The requests of a client that is alone may take this long in one turn. Another client that comes meanwhile waits no
+ * longer than that. In this time a client opens some 400 streams.
  */
 const MOST_ALONE_MS = 20
 
