@@ -361,7 +361,6 @@ export const RUNNER: readonly Mistake[] = [
     "src/runner/worker.ts",
     ["tests/runner/worker-refusals.test.ts"],
     [
-      ["a server that denies access is asked again at once", "pause(DENIED_MS, signal)", "pause(0, signal)"],
       [
         "steps that cannot be declared end the item",
         "      if (!(error instanceof ServerError)) throw error\n      toStderr(`queue item ${held.id}: its steps",

@@ -1,4 +1,4 @@
-import { expect, jest, spyOn, test } from "bun:test"
+import { expect, test } from "bun:test"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
@@ -16,36 +16,6 @@ const workerOf = (client: unknown): Worker =>
 
 const untilOver = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
-
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
-}
-
-test("a server that denies access is asked again after ten seconds, as its owner must act first", async () => {
-  let claims = 0
-  const claim = async (): Promise<never> => {
-    claims += 1
-    throw new ServerError(403, "not for this token", { code: "forbidden" })
-  }
-  const stderr = spyOn(process.stderr, "write").mockReturnValue(true)
-  jest.useFakeTimers()
-  try {
-    const worker = workerOf({ claim })
-    const running = worker.run()
-    await settled()
-    jest.advanceTimersByTime(9999)
-    await settled()
-    expect(claims).toBe(1)
-    jest.advanceTimersByTime(1)
-    await settled()
-    expect(claims).toBe(2)
-    worker.signal()
-    await running
-  } finally {
-    jest.useRealTimers()
-    stderr.mockRestore()
-  }
-})
 
 test("an item whose steps the server does not accept is rendered without them", async () => {
   const item = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
