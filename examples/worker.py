@@ -124,11 +124,13 @@ class Attempt:
             self.told.clear()
             at_end, latest = self.at_end.is_set(), self.latest
             if latest and latest != reported:
-                reported = latest
                 try:
                     self.post("progress", latest)
-                except (OSError, Refused):
-                    pass  # The heartbeat hears of it too; the render goes on.
+                    reported = latest
+                except OSError:
+                    pass  # The next line reports it.
+                except Refused:
+                    reported = latest  # The heartbeat hears of it too; the render goes on.
             if at_end:
                 return
             self.at_end.wait(0.25)

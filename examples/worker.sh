@@ -72,13 +72,14 @@ stop() {
 # Passes the command's output on, and reports each percentage in it.
 read_progress() {
   # The command waits for us when we do not read: a server that does not answer must not hold it up for long.
-  local line last="" patience=3
+  local line answer last="" patience=3
   while IFS= read -r line; do
     printf '%s\n' "$line"
     [[ $line =~ (^|[^0-9.])([0-9]|[1-9][0-9]|100)(\.[0-9]+)?[[:space:]]?% ]] || continue
     [[ ${BASH_REMATCH[2]} != "$last" ]] || continue
-    last=${BASH_REMATCH[2]}
-    post "$id/progress" "{\"progress\": $last}" >/dev/null 2>&1
+    # Without an answer, the next line with this percentage reports it.
+    answer=$(post "$id/progress" "{\"progress\": ${BASH_REMATCH[2]}}" 2>/dev/null) || continue
+    [[ ${answer##*$'\n'} == 5* ]] || last=${BASH_REMATCH[2]}
   done
 }
 

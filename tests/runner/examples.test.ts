@@ -105,7 +105,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     await using worker = working(
       server,
       command,
-      `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
+      `echo 19%; while [ ! -e ${go} ]; do echo 20%; sleep 0.05; done`,
     )
     await until(server, first, ({ progress }) => progress === 20)
     worker.kill("SIGTERM")
@@ -133,13 +133,17 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     await using worker = working(
       server,
       command,
-      `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
+      `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done; while [ ! -e ${go}2 ]; do echo 30%; sleep 0.05; done`,
     )
     await until(server, id, ({ progress }) => progress === 20)
     await server.end("SIGKILL")
     await Bun.write(go, "")
+    // One was tried when the next is read.
+    await worker.prints("30%\n30%")
     const port = new URL(server.url).port
     await using back = await start({ args: ["--port", port], database: server.database })
+    await until(back, id, ({ progress }) => progress === 30)
+    await Bun.write(`${go}2`, "")
     expect(await finished(back, id)).toMatchObject({ status: "completed", attempt: 1 })
     expect(faultsOf(await historyOf(back, id))).toEqual([])
     const later = await back.add()
