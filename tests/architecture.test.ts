@@ -15,6 +15,7 @@ const CORE = [
   "errors",
   "health",
   "metrics",
+  "loopback",
   "newest-map",
   "cause",
   "text",
@@ -104,6 +105,7 @@ const LIGHT = [
   "item/progress-words",
   "item/state-in-one-word",
   "item/missing-tags",
+  "loopback",
   "text",
   "token",
 ]

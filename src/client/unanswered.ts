@@ -1,4 +1,4 @@
-const isHere = (hostname: string): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
+import { isLoopback } from "../loopback.ts"
 
 /** The system's code for why a connection failed; empty in browsers, which hide it. Node has it in the cause. */
 function codeOf(error: unknown): string {
@@ -18,7 +18,7 @@ export function unanswered(origin: string, error: unknown): string {
   if (code === "EPROTO") return `no TLS connection to ${origin}; is it http://${host}?`
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET")
     return `no server answers at ${origin}: the connection was closed`
-  return isHere(hostname)
+  return isLoopback(hostname)
     ? `no server answers at ${origin}; start one with "track-studio serve"`
     : `no server answers at ${origin}; does it run, and may this machine reach it?`
 }

@@ -1,7 +1,8 @@
+import { isLoopback } from "../loopback.ts"
 import { arrivalAt } from "./answering-server.ts"
 import { cachesOn } from "./caches.ts"
 import { certificateOf } from "./certificate.ts"
-import { isHere, type Patient } from "./exchange.ts"
+import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { heldOf } from "./held-answers.ts"
 import { pageOf } from "./page.ts"
@@ -53,7 +54,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
     yield certificate
     // The token must not be sent to a program that cannot prove that it is the server.
     if (certificate.verdict === "fault" && certificate.fault !== "certificate_ends") return
-  } else if (patient.token !== undefined && !isHere(patient.url)) {
+  } else if (patient.token !== undefined && !isLoopback(patient.url.hostname)) {
     yield note("encryption", "none: anyone between here and the server can read the token; use https")
   }
   const { finding, isReached, isProxied } = await arrivalAt(patient)

@@ -29,10 +29,6 @@ export interface Patient {
   readonly now: () => number
 }
 
-/** Whether an address belongs to this machine. Then no proxy and no network is in between. */
-export const isHere = ({ hostname }: URL): boolean =>
-  /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
-
 /** One request. */
 export interface Request {
   /** The HTTP method; default GET. */

@@ -1,13 +1,13 @@
 import { lookup } from "node:dns/promises"
 
 import { REFUSALS } from "../errors.ts"
+import { isLoopback } from "../loopback.ts"
 import { printable } from "../text.ts"
 import {
   type Answer,
   answerWords,
   exchange,
   hostOf,
-  isHere,
   isLimit,
   isOurs,
   type Patient,
@@ -124,7 +124,7 @@ const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/
 
 /** Whether an address leads only to this machine, as that of a tunnel does. */
 async function isNear(url: URL): Promise<boolean> {
-  if (isHere(url)) return true
+  if (isLoopback(url.hostname)) return true
   const found = await lookup(hostOf(url), { all: true }).catch(() => [])
   return found.some(({ address }) => LOOPBACK.test(address))
 }
@@ -162,7 +162,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
   if (typeof address !== "string") return unknown(about, "the server does not show them")
-  const aside = isHere(patient.url) ? await seen(ASIDE) : undefined
+  const aside = isLoopback(patient.url.hostname) ? await seen(ASIDE) : undefined
   if (address !== FORGED)
     return address === aside ? hiddenBehind(address) : clientOf(address, await isNear(patient.url))
   // A proxy that adds its own address to the client's statement is right. From the proxy's address, which is

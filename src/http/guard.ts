@@ -1,10 +1,11 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import { isLoopback } from "../loopback.ts"
 import { countedRefusal, type RefusalCounts } from "./access.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"
-import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
+import { type Doors, isRead, notTaken, type Sender } from "./origin.ts"
 import { isAt, pathOf, queryOf } from "./paths.ts"
 
 /** What decides which pages and host names are accepted. */

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts"
+import { isLoopback } from "../loopback.ts"
 
 /** The parts of a request that decide whether it is accepted; null for a header that is absent. */
 export interface Sender {
@@ -51,10 +52,6 @@ const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
 const IPV6 = /^\[[0-9a-f:.]+(?:%[\w.-]+)?\]$/
 const DOTLESS = /^[\w-]*$/
 const BELOW_LOCALHOST = /^[\w.-]+\.localhost$/
-
-/** Whether a host is a loopback address or name, which only this machine can reach. */
-export const isLoopback = (host: string): boolean =>
-  host === "127.0.0.1" || /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/.test(host.toLowerCase())
 
 /** The text, cut to a length that fits in a sentence. */
 const shown = (text: string): string => text.slice(0, 200)

@@ -6,6 +6,7 @@ import { COMMANDS } from "./commands.ts"
 import { CORE } from "./core.ts"
 import { DASHBOARD } from "./dashboard.ts"
 import { DOCTOR } from "./doctor.ts"
+import { ESTIMATE } from "./estimate.ts"
 import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
@@ -41,6 +42,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...QUEUE,
   ...WORKERS,
   ...ITEM,
+  ...ESTIMATE,
   ...LEASE,
   ...STORE,
   ...SQLITE,

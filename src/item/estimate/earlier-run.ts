@@ -210,6 +210,15 @@ export const wholeOf = ({ parts }: EarlierRun, steps: readonly StepTrace[], tota
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
+/** The sizes if nothing was declared. */
+const NONE: Sizes = new Map()
+
+/** The logarithm of how many times as long a run took as another one predicts. */
+export function apart({ run }: EarlierRun, other: EarlierRun): number {
+  const expected = wholeOf(other, run.steps, NONE)
+  return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
+}
+
 /** Adds to `said` what an earlier run says about the steps before the current one. */
 function hearBehind(
   said: RunAnswer,

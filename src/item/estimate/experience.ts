@@ -9,6 +9,7 @@ import {
   wholeOf,
 } from "./earlier-run.ts"
 import type { Part } from "./matching-steps.ts"
+import { slownessOf } from "./slow-workers.ts"
 import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
   between,
@@ -24,6 +25,7 @@ import {
 import { SIGNALS, type StepTrace } from "./trace.ts"
 import { doubtOf, type Extent, extentOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
+import { weightsOf } from "./unusual-runs.ts"
 
 /** This many runs of a kind are asked, the newest ones. */
 export const MAX_RUNS = 8
@@ -59,14 +61,6 @@ export interface Experience {
   readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
-/** How far two runs of one worker usually are from each other; the natural logarithm of the ratio. */
-const USUAL_APART = 0.25
-/** If a worker is this many times as far from the others as its own runs are from each other, the difference is clear. */
-const CLEAR = 2
-/** Two runs are half as near as two equal ones if their times differ this much; the natural logarithm of the ratio. */
-const ODD = 0.4
-/** How much less a run counts if few others are near it: an exponent. With 1, two suspended runs of eight spoil the estimate. */
-const ALONE = 1.5
 /**
  * The usual error of an estimate when little is known of a kind. The second value is added in proportion to
  * how much the course of the steps differs from run to run, the third to how long the kind's steps do not say
@@ -100,93 +94,11 @@ const FURTHER = 1.7
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
-/** The sizes if nothing was declared. */
-const NONE: Sizes = new Map()
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const [low = 0, high = 0] = [
-    sorted[Math.floor((sorted.length - 1) / 2)],
-    sorted[Math.ceil((sorted.length - 1) / 2)],
-  ]
-  return (low + high) / 2
-}
-
 /**
  * The logarithm of an estimate's error. It is limited, because beyond a certain size an error says no more.
  */
 const errorOf = (told: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
-
-/** The logarithm of how many times as long a run took as another one predicts. */
-function apart({ run }: EarlierRun, other: EarlierRun): number {
-  const expected = wholeOf(other, run.steps, NONE)
-  return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
-}
-
-/**
- * How far the runs of one worker are from each other: a standard deviation of the logarithm. Infinity if no worker has
- * two: then a difference may as well be one of the runs.
- */
-function spreadOf(earlierRuns: readonly EarlierRun[]): number {
-  let [squares, pairs] = [0, 0]
-  for (const [i, one] of earlierRuns.entries()) {
-    for (const other of earlierRuns.slice(0, i)) {
-      if (other.run.worker !== one.run.worker) continue
-      squares += apart(one, other) ** 2
-      pairs += 1
-    }
-  }
-  if (pairs === 0) return Number.POSITIVE_INFINITY
-  return Math.sqrt((USUAL_WEIGHT * USUAL_APART ** 2 + squares) / (USUAL_WEIGHT + pairs))
-}
-
-/**
- * By worker: how slow it is beside the others. One run counts for a quarter of the difference that it shows, many runs
- * for half of it; so do few runs if the difference is clear. The other half is the other worker's.
- */
-function slownessOf(earlierRuns: readonly EarlierRun[]): Map<string, number> {
-  const seen = new Map<string, number[]>()
-  for (const one of earlierRuns) {
-    const others = earlierRuns.filter(({ run }) => run.worker !== one.run.worker)
-    if (others.length === 0) continue
-    const off = median(others.map((other) => apart(one, other)))
-    seen.set(one.run.worker, [...(seen.get(one.run.worker) ?? []), off])
-  }
-  const spread = spreadOf(earlierRuns)
-  return new Map(
-    [...seen].map(([worker, off]) => {
-      const slow = median(off)
-      const known = off.length * Math.max(1, (slow / (CLEAR * spread)) ** 2)
-      return [worker, (slow * known) / (known + 1) / 2]
-    }),
-  )
-}
-
-/** How near two runs are to each other, 0 to 1. They are near if one of them predicts the other. */
-function nearness(one: EarlierRun, other: EarlierRun): number {
-  const far = Math.min(Math.abs(apart(one, other)), Math.abs(apart(other, one)))
-  return 1 / (1 + (far / ODD) ** 4)
-}
-
-/**
- * A run counts as much as there are other runs near it, compared with the run that has most of them. So a few that are
- * like each other, as those whose machine was suspended, count little beside the many. With only two different runs it
- * is unknown which one is unusual.
- */
-function weightsOf(earlierRuns: readonly EarlierRun[]): number[] {
-  if (earlierRuns.length < 3) return earlierRuns.map(() => 1)
-  const near = earlierRuns.map(() => 0)
-  for (const [i, one] of earlierRuns.entries()) {
-    for (const [j, other] of earlierRuns.slice(0, i).entries()) {
-      const both = nearness(one, other)
-      near[i] = (near[i] ?? 0) + both
-      near[j] = (near[j] ?? 0) + both
-    }
-  }
-  const most = Math.max(...near)
-  return near.map((each) => (most > 0 ? (each / most) ** ALONE : 1))
-}
 
 /** How much the course of the steps differed from run to run. */
 function variationOf(earlierRuns: readonly EarlierRun[]): number {

@@ -1,3 +1,4 @@
+import { mean } from "./averages.ts"
 import { STEPS, type StepTrace } from "./trace.ts"
 
 /** How much there is to do: the logarithm of the amount, by unit. */
@@ -73,7 +74,6 @@ const MAX_APART = 0.125
 /** If one step is nearly the whole run, it is unknown whether the steps of a run are slow together. */
 const MIN_PAIRS = 0.02
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 const squares = (values: readonly number[]): number => {
   const middle = mean(values)
   return values.reduce((sum, value) => sum + (value - middle) ** 2, 0)

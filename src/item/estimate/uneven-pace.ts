@@ -1,3 +1,4 @@
+import { mean } from "./averages.ts"
 import { type Line, type Point, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
@@ -53,9 +54,6 @@ function timeOn(line: Line, { seconds }: Part, part: number): number {
   return timeAt(line, from + part * (to - from)) / seconds
 }
 
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
-
 /** The finest signal of a step that another run of it has too, as two lines. */
 function inCommon(one: Part, other: Part): readonly [Line, Line] | undefined {
   if (one.seconds <= 0 || other.seconds <= 0) return undefined
@@ -74,7 +72,7 @@ function distance(one: Part, other: Part): number | undefined {
   const lines = inCommon(one, other)
   if (!lines) return undefined
   const [a, b] = lines
-  return meanOf(COMPARED.map((part) => Math.abs(timeOn(a, one, part) - timeOn(b, other, part))))
+  return mean(COMPARED.map((part) => Math.abs(timeOn(a, one, part) - timeOn(b, other, part))))
 }
 
 /**
@@ -88,7 +86,7 @@ function evenedBy(one: Part, other: Part): number | undefined {
   const apart = lines && distance(one, other)
   if (!lines || apart === undefined) return undefined
   const [long, line] = by > 0 ? [other, lines[1]] : [one, lines[0]]
-  const uneven = meanOf(COMPARED.map((part) => Math.abs(timeOn(line, long, part) - part)))
+  const uneven = mean(COMPARED.map((part) => Math.abs(timeOn(line, long, part) - part)))
   return apart > 0 ? apart ** 2 / (apart ** 2 + uneven ** 2) : 0
 }
 
@@ -100,13 +98,13 @@ const sameStep = ({ step: { name, index } }: Part, others: readonly (readonly Pa
 function variationOf(part: Part, others: readonly Part[]): number {
   const far = others.flatMap((other) => distance(part, other) ?? [])
   if (far.length < MIN_OTHERS) return part.roughness
-  return Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * meanOf(far))
+  return Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * mean(far))
 }
 
 /** How much of a step's unevenness does not grow with the work, as runs with more or less to do show: see `Part`. */
 function fixedOf(part: Part, others: readonly Part[]): number {
   const evened = others.flatMap((other) => evenedBy(part, other) ?? [])
-  return evened.length > 0 ? meanOf(evened) : part.fixed
+  return evened.length > 0 ? mean(evened) : part.fixed
 }
 
 /** The parts of all runs, each with how its course differs from the other runs. */

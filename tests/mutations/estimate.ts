@@ -1,0 +1,247 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what earlier runs say about how long an item takes. */
+export const ESTIMATE: readonly Mistake[] = [
+  ...of(
+    "src/item/estimate/follow-attempt.ts",
+    ["tests/item/estimate/follow-attempt.test.ts"],
+    [
+      [
+        "an attempt that nobody watched is learned from",
+        "ms <= 0 || course.unwatchedMs > MAX_UNWATCHED * ms",
+        "ms <= 0",
+      ],
+      [
+        "an attempt begins with the words of the one before",
+        "current_step: isStale ? undefined : item.current_step",
+        "current_step: item.current_step",
+      ],
+      [
+        "an outage before an attempt counts as unwatched time of it",
+        "outage.endedMs - Math.max(course.beganMs, outage.sinceMs)",
+        "outage.endedMs - outage.sinceMs",
+      ],
+      [
+        "what was learned is put on the progress that was reported",
+        "eta_seconds: tenth(said.left),",
+        "eta_seconds: tenth(said.left), progress: Math.round(timeProgress(at, said.left, 0)),",
+      ],
+      [
+        "what stands still has an estimate",
+        "if (item.stalled) return item",
+        "if (item.stalled && at < 0) return item",
+      ],
+      [
+        "the band of an estimate has no lower end",
+        "eta_low_seconds: Math.floor(said.low * 10)",
+        "eta_low_seconds: Math.floor(said.high * 10)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/uncertainty.ts",
+    [
+      "tests/item/estimate/amounts.test.ts",
+      "tests/item/estimate/estimate.test.ts",
+      "tests/item/estimate/learned.test.ts",
+    ],
+    [
+      [
+        "the band does not say that runs differ in what is still to come",
+        "const variance = Math.max(0, squares - mean ** 2)",
+        "const variance = 0 * Math.max(0, squares - mean ** 2)",
+      ],
+      [
+        "the band is as narrow for an amount that no run had",
+        "return rest > 0 ? ((BY_AMOUNT",
+        "return rest < 0 ? ((BY_AMOUNT",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/estimate.ts",
+    ["tests/item/estimate/estimate.test.ts"],
+    [
+      [
+        "the bar of an attempt goes back",
+        "return Math.max(before, Math.min(MAX_SHOWN, now))",
+        "return Math.min(MAX_SHOWN, now)",
+      ],
+      ["the bar says 100 before the end", "const MAX_SHOWN = 99", "const MAX_SHOWN = 100"],
+      ["a bar stands at its end while nothing is left", "Math.max(left, LEAST_LEFT * at)", "left"],
+      [
+        "the band ends before what is left",
+        "high: Math.max(extent.most, whole * spread - place.at)",
+        "high: Math.max(extent.most, whole / spread - place.at)",
+      ],
+      [
+        "a band has a part in seconds",
+        "high: Math.max(extent.most, whole * spread - place.at)",
+        "high: Math.max(extent.most, whole * spread + 2 - place.at)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/experience.ts",
+    ["tests/item/estimate/estimate.test.ts", "tests/item/estimate/learned.test.ts"],
+    [
+      ["the band has no bound, and overflows", "Math.min(MAX_DEVIATION, deviation)", "deviation"],
+      ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
+      [
+        "a machine that is usually slower is expected to be as fast",
+        "const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)",
+        "const expected = own * 0",
+      ],
+      ["more than the newest eight runs count", "runs.slice(-MAX_RUNS)", "runs.slice(-2 * MAX_RUNS)"],
+      [
+        "what was heard at one place is said of all that follow",
+        "const heard = placedHearing(known, place.trace, place.at)\n  const stepAt",
+        "const heard = known\n  const stepAt",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/line.ts",
+    ["tests/item/estimate/learned.test.ts"],
+    [
+      [
+        "a value that was reported is where the line had stood still before it",
+        "if (value === values[i]) return times[i] ?? 0",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/place-in-run.ts",
+    ["tests/item/estimate/estimate.test.ts"],
+    [
+      [
+        "a line is looked up from where the attempt was on another one",
+        "this.#near = 0\n    const { step",
+        "const { step",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/time-left.ts",
+    ["tests/item/estimate/estimate.test.ts"],
+    [
+      [
+        "the time left does not count down between reports",
+        "Math.max(left - (at - movedBy), ",
+        "Math.max(left, ",
+      ],
+      ["what is overdue reaches its end", "leftAt(heard, inStep + gap, at - stepAt, custom), 0)", "0)"],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/run-from-updates.ts",
+    ["tests/item/estimate/run-from-updates.test.ts"],
+    [
+      [
+        "an attempt of before a retry is part of the run that is learned",
+        "i < last && !isOfAttempt(update)",
+        "i < 1 && !isOfAttempt(update)",
+      ],
+      [
+        "an attempt that failed is learned from, as something about it changed later",
+        'end?.status !== "completed"',
+        "!end",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/step-durations.ts",
+    ["tests/item/estimate/amounts.test.ts", "tests/item/estimate/learned.test.ts"],
+    [
+      ["what varies together is trusted as little as what varies alone", "* alike }", "* 0 * alike }"],
+      [
+        "the size of one step tells that of each other one",
+        "return Math.max(0, Math.min(1, together / alone))",
+        "return 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/trace.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [
+      ["a line keeps no point where its pace changes", "Math.abs(at - straight) > BEND * nextAt", "false"],
+      [
+        "a total that grew on the way scales the step",
+        "return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }",
+        "return told",
+      ],
+      ["a total that grows begins a step", "sign.unit.total <= step.size * (1 + GREW) &&", ""],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/start-forecast.ts",
+    ["tests/item/estimate/start-forecast.test.ts"],
+    [
+      [
+        "all is forecast to be done when the last item is, though another takes longer",
+        "doneIn = Math.max(doneIn, filled.at)",
+        "doneIn = filled.at",
+      ],
+      [
+        "an item that is due just when a worker is free is passed by",
+        "if (item.availableIn <= filled.at) return",
+        "if (item.availableIn < filled.at) return",
+      ],
+      [
+        "a worker that waits for a delayed item is free as early as if it had not",
+        "filled.at = at + takes.seconds",
+        "filled.at = filled.at + takes.seconds",
+      ],
+      [
+        "an item is forecast to start before it may",
+        "item: first, at: first.availableIn }",
+        "item: first, at: filled.at }",
+      ],
+      ["an item is forecast twice", "    rest.delete(item.id)\n", ""],
+      [
+        "an item is forecast on a worker that lacks one of its tags",
+        "item.tags.every((tag) => tags.includes(tag))",
+        "item.tags.length === 0 || item.tags.some((tag) => tags.includes(tag))",
+      ],
+      [
+        "a start is forecast without the worker that may be free sooner",
+        "const low = mayBeSooner ? item.availableIn :",
+        "const low =",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/earlier-run.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [["steps of one name are taken for one step", "count === 1 ? name : `${name}\\n${count}`", "name"]],
+  ),
+  ...of(
+    "src/item/estimate/experience.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [
+      [
+        "before the start a slow machine is expected to be as fast as the others",
+        "      own -\n      (slowness",
+        "      0 -\n      (slowness",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/unusual-runs.ts",
+    ["tests/item/estimate/estimate.test.ts", "tests/item/estimate/learned.test.ts"],
+    [
+      [
+        "a run that differs from all others counts as much as they do",
+        "return 1 / (1 + (far / ODD) ** 4)",
+        "return 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/slow-workers.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [["a clear difference counts as any", "Math.max(1, (slow / (CLEAR * spread)) ** 2)", "1"]],
+  ),
+]
