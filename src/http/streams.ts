@@ -19,7 +19,7 @@ import {
   tidy,
   wantedOf,
 } from "./stream-query.ts"
-import { bodyOf, UNBUFFERED } from "./streamed-body.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 /** The headers that other handlers have set on the answer, mostly those of CORS. */
 interface OtherHeaders {
@@ -113,6 +113,8 @@ function respond(
     awaitsItem: !untilFinished && format !== text,
     format,
     client: clientKind(request),
+    // The framework reads the body of some answers to HEAD to its end, which a stream does not have.
+    ...(request.method === "HEAD" && { signal: unread(request) }),
   })
   return stream instanceof Promise
     ? stream.then((opened) => answer(opened, format, set))

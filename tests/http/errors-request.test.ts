@@ -329,6 +329,11 @@ describe("routes and methods", () => {
       const answer = await server.api("HEAD", path)
       expect([answer.status, await answer.text()]).toEqual([200, ""])
     }
+    for (const path of ["/progress/stream", `/progress/stream/${id}`]) {
+      // An address with dots takes another way through the framework.
+      const head = `HEAD /x/../api/v1${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`
+      expect((await raw(server.url, head)).slice(0, 15)).toBe("HTTP/1.1 200 OK")
+    }
     await server.connectedClients(0)
   })
 })
