@@ -27,8 +27,9 @@ export class InheritedLease {
   constructor(heir: HeirOptions, kept: KeptLease, notes: ClaimNotes) {
     this.#heir = heir
     this.#kept = kept
-    const { id, token, attempt, unanswered = 0 } = kept
-    const of = { ...heir, attempt: () => attempt, isOursAfterRetry: false, say: () => undefined }
+    const { id, token, attempt, queued_at, unanswered = 0 } = kept
+    const begun = { attempt, queued_at }
+    const of = { ...heir, begun: () => begun, isOursAfterRetry: false, say: () => undefined }
     this.#lease = new OwnLease({ ...of, ...notes, unanswered }, async () => ({ id, token }))
   }
 

@@ -31,6 +31,8 @@ export const KeptLease = Type.Object({
   token: Type.String({ pattern: LEASE_TOKEN.source }),
   /** The number of the attempt that the lease is for. */
   attempt: Type.Integer({ minimum: 0 }),
+  /** When the item was added, as its server says; absent in files of older versions. */
+  queued_at: Type.Optional(Type.String()),
   /**
    * The text that the command and everything that it started carry in their environment; absent if there is
    * no command. It must be a whole mark, because a part of one would also fit other programs.

@@ -1,9 +1,19 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
+import type { QueueItem } from "../item/item.ts"
 import { isRefused, isUnreachable } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 
 /** A lease that ran out is noticed within this time. */
 const RESCUED_WITHIN_MS = 2000
+
+/** What tells the item of a lease, and its attempt, from others. */
+export interface Begun extends Pick<QueueItem, "attempt"> {
+  /**
+   * When the item was added: in a queue that was begun since, its number may be that of another song. Absent if that is
+   * unknown.
+   */
+  readonly queued_at?: string | undefined
+}
 
 /** Who holds a lease, and how it is claimed again. */
 export interface OwnLeaseOptions {
@@ -13,8 +23,8 @@ export interface OwnLeaseOptions {
   readonly worker: string
   /** Length of the lease in seconds. */
   readonly leaseS: number
-  /** Once the item is there: the number of its attempt. Default: unknown. */
-  readonly attempt?: () => number | undefined
+  /** Once the item is there: which one it is, and the number of its attempt. Default: unknown. */
+  readonly begun?: () => Begun | undefined
   /**
    * Whether the item is still ours if its attempts are counted from the beginning: after a restore, or after a person
    * has retried it. Default true.
@@ -43,7 +53,7 @@ export class OwnLease {
   #held: Held | undefined
   #last: Held | undefined
   #taking: Promise<Held> | undefined
-  #attempt: number | undefined
+  #begun: Begun | undefined
   /** How many claims since the last lease may have been carried out, though their answers were lost. */
   #unanswered: number
   /** How long ago the server was last away: a lease becomes longer by that time. */
@@ -91,8 +101,8 @@ export class OwnLease {
    * was lost. Returns whether it holds the item now.
    */
   takeOver({ item, lease }: Claimed): boolean {
-    if (this.#last?.id !== item.id || !this.#isOurs(item.attempt)) return false
-    this.#attempt = item.attempt
+    if (this.#last?.id !== item.id || this.#isOther(item) || !this.#isOurs(item.attempt)) return false
+    this.#begun = item
     this.#unanswered = 0
     this.#held = this.#last = { id: item.id, token: lease.token }
     this.#options.onClaimedAgain?.({ item, lease })
@@ -111,7 +121,7 @@ export class OwnLease {
 
   async #begin(): Promise<Held> {
     const held = await this.#first()
-    this.#attempt = this.#options.attempt?.()
+    this.#begun = this.#options.begun?.()
     return held
   }
 
@@ -125,7 +135,7 @@ export class OwnLease {
       throw error
     })
     const held = { id, token: claimed.lease.token }
-    await this.#checkNoOther(held, claimed.item.attempt)
+    await this.#checkNoOther(held, claimed.item)
     say(`the lease of queue item ${id} had expired; claimed the item again`)
     this.#options.onClaimedAgain?.(claimed)
     return held
@@ -138,22 +148,33 @@ export class OwnLease {
 
   /**
    * If another attempt has begun and ended meanwhile, it may have written the same file, so that what we render is
-   * worth nothing: the item goes back to the queue.
+   * worth nothing: the item goes back to the queue. So does the item of another song that has its number.
    */
-  async #checkNoOther(held: Held, attempt: number): Promise<void> {
-    const isOurs = this.#isOurs(attempt)
-    this.#attempt = attempt
+  async #checkNoOther(held: Held, item: QueueItem): Promise<void> {
+    const [isOther, isOurs] = [this.#isOther(item), this.#isOurs(item.attempt)]
+    if (!isOther) this.#begun = item
     this.#unanswered = 0
-    if (isOurs) return
+    if (isOurs && !isOther) return
     // If that fails, the lease ends by itself.
     await this.#options.client.release(held).catch(() => undefined)
-    const text = `another attempt of queue item ${held.id} has begun since its lease expired`
+    const { id } = held
+    if (isOther) {
+      const text = `the server has begun a new queue, in which queue item ${id} is another one`
+      throw new ServerError(404, text, { code: "not_found" })
+    }
+    const text = `another attempt of queue item ${id} has begun since its lease expired`
     throw new ServerError(409, text, { code: "illegal_move" })
+  }
+
+  /** Whether an item only has the number of ours: the server has begun a new database. */
+  #isOther({ queued_at }: QueueItem): boolean {
+    const before = this.#begun?.queued_at
+    return before !== undefined && before !== queued_at
   }
 
   /** Whether no other attempt can have begun, if a claim has just begun this one. */
   #isOurs(attempt: number): boolean {
-    const before = this.#attempt
+    const before = this.#begun?.attempt
     if (before === undefined) return true
     const { isOursAfterRetry = true } = this.#options
     return attempt > before ? attempt <= before + 1 + this.#unanswered : isOursAfterRetry

@@ -67,7 +67,7 @@ export class CommandRun {
     this.#reporter = new Reporter(
       {
         ...{ client, worker, leaseS, say: toStderr, onCancel },
-        ...{ isLent: source.isLent, isContinued: source.isContinued, attempt: () => source.item()?.attempt },
+        ...{ isLent: source.isLent, isContinued: source.isContinued, begun: () => source.item() },
       },
       source.first,
     )

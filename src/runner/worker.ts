@@ -255,7 +255,8 @@ export class Worker {
     const { item, lease } = claimed
     const guarded = this.#guard.watch()
     const { mark } = guarded
-    const kept = this.#unreported.hold({ id: item.id, token: lease.token, attempt: item.attempt, mark })
+    const { id, attempt: number, queued_at } = item
+    const kept = this.#unreported.hold({ id, token: lease.token, attempt: number, queued_at, mark })
     const attempt = await this.#start(claimed, kept, guarded)
     this.#attempts.add(attempt)
     toStderr(`queue item ${item.id}: started, attempt ${item.attempt}`)
@@ -287,7 +288,7 @@ export class Worker {
       attempt?.stop({ by: "cancel", reason, isTaken })
     }
     const calls = { say, onCancel, ...kept.notes, onDrain: () => this.#drain() }
-    const of = { client, worker, leaseS, isOuter: true, attempt: () => item.attempt }
+    const of = { client, worker, leaseS, isOuter: true, begun: () => item }
     const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {
       // A signal may have come while we waited for the claim.

@@ -287,6 +287,11 @@ export const WORKING: readonly Mistake[] = [
         "this.#held = this.#last ? await this.#again(this.#last) : await this.#begin()\n    this.#last ??= this.#held",
       ],
       [
+        "a render counts for the item of another song that has its number in a new queue",
+        "before !== undefined && before !== queued_at",
+        "before === undefined && before !== queued_at",
+      ],
+      [
         "a render counts although another one has written its file since",
         "attempt <= before + 1 + this.#unanswered",
         "true",

@@ -24,9 +24,10 @@ function leftIn(folder: string): KeptLease[] {
 }
 
 /** A worker that was killed after it had completed item 7. */
-function leaveCompleted(folder: string): void {
+function leaveCompleted(folder: string, queued_at?: string): void {
   const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
-  killed.hold({ id: 7, token: "seven", attempt: 1 }).onVerdict({ end: "complete", result: {} })
+  const lease = { id: 7, token: "seven", attempt: 1, ...(queued_at !== undefined && { queued_at }) }
+  killed.hold(lease).onVerdict({ end: "complete", result: {} })
   killed.close()
 }
 
@@ -204,22 +205,29 @@ describe("an item that this worker claims while its earlier result is being repo
   })
 })
 
-test.each([1, 3])(
-  "an earlier result does not count for an item that has attempt %d after its claim",
-  async (attempt) => {
+test.each([
+  [1, "a", "another attempt"],
+  [3, "a", "another attempt"],
+  // It is the item of another song, which has the number in a queue that was begun since.
+  [2, "b", "the server has begun a new queue"],
+])(
+  "an earlier result does not count for an item that has attempt %d after its claim and was added at %s",
+  async (attempt, queued_at, why) => {
     using folder = temporaryFolder()
-    leaveCompleted(folder.path)
+    leaveCompleted(folder.path, "a")
     const [said, released]: [string[], string[]] = [[], []]
+    const claimed: unknown = { item: { id: 7, attempt, queued_at }, lease: { token: "second" } }
     const client: unknown = {
       complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
-      take: async () => ({ item: { attempt }, lease: { token: "second" } }),
+      take: async () => claimed,
       release: async ({ token }: Held) => void released.push(token),
     }
     const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
     await kept.inherit()
+    expect(kept.takeOver(claimed as Claimed)).toBe(false)
     kept.close()
     expect(released).toEqual(["second"])
-    expect(said).toEqual([expect.stringContaining("its earlier result does not count: another attempt")])
+    expect(said).toEqual([expect.stringContaining(`its earlier result does not count: ${why}`)])
   },
 )
 
@@ -227,7 +235,7 @@ test.each([2, 3, 4])(
   "an earlier result counts when its item is claimed as attempt %d of at most 3",
   async (attempt) => {
     using folder = temporaryFolder()
-    leaveCompleted(folder.path)
+    leaveCompleted(folder.path, "a")
     const silence = new ServerError(0, "no answer", { code: "unreachable" })
     const reported: string[] = []
     const client: unknown = {
@@ -239,8 +247,12 @@ test.each([2, 3, 4])(
     }
     const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
     await expect(kept.inherit()).rejects.toBe(silence)
-    const claimOf = (id: number): unknown => ({ item: { id, attempt }, lease: { token: "second" } })
+    const claimOf = (id: number, queued_at = "a"): unknown => ({
+      item: { id, attempt, queued_at },
+      lease: { token: "second" },
+    })
     expect(kept.takeOver(claimOf(8) as Claimed)).toBe(false)
+    expect(kept.takeOver(claimOf(7, "b") as Claimed)).toBe(false)
     const isOurs = attempt <= 3
     expect(kept.takeOver(claimOf(7) as Claimed)).toBe(isOurs)
     if (isOurs) await kept.inherit()

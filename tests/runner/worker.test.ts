@@ -308,7 +308,8 @@ test("a result that could not be reported is kept for the next worker", async ()
   const leases = leasesIn(folder.path)
   const [file = ""] = readdirSync(leases).filter((name) => name.endsWith(".json"))
   const kept: unknown = JSON.parse(readFileSync(join(leases, file), "utf8"))
-  expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", verdict: { end: "complete" } }] })
+  const queued_at = "2026-01-02T03:04:05.678Z"
+  expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", queued_at, verdict: { end: "complete" } }] })
 }, 30_000)
 
 test("a worker that is drained while it waits ends, and makes no further claim", async () => {
