@@ -84,3 +84,7 @@ export const unknownItem = (id: number | string): AppError =>
 
 /** The message of anything that was thrown. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The code of anything that was thrown, such as `ENOENT`; empty if it has none. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : ""

@@ -1,9 +1,9 @@
-import { asTyped } from "./commands/as-typed.ts"
+import { adviceAsCommands } from "./commands/advice-as-commands.ts"
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/did-you-mean.ts"
 import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
 import { passProxy } from "./config/proxy.ts"
-import { reasonOf } from "./errors.ts"
+import { codeOf, reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
 import { commit, version } from "./version.ts"
 
@@ -60,8 +60,7 @@ async function help(name: string | undefined): Promise<number> {
 }
 
 /** Wrong usage, whether this program or the server noticed it. */
-const isMisuse = (error: unknown): error is Error =>
-  error instanceof Error && "code" in error && error.code === "invalid"
+const isMisuse = (error: unknown): error is Error => error instanceof Error && codeOf(error) === "invalid"
 
 /** If nobody reads the output: continues if there is other work, and otherwise ends the program. */
 function outliveReaders(isLasting: boolean): void {
@@ -105,7 +104,7 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     return await command.run(given)
   } catch (error) {
     const later = isNamed ? undefined : flags.find((word) => entryOf(word))
-    if (!isMisuse(error)) return fail(asTyped(reasonOf(error)), 1)
+    if (!isMisuse(error)) return fail(adviceAsCommands(reasonOf(error)), 1)
     const meant = later === undefined ? undefined : await entryOf(later)?.load()
     if (!meant) return misused(error.message, usageLine(command.usage))
     return misused(`the command comes first: track-studio ${later} ${flags[0]} ...`, usageLine(meant.usage))

@@ -142,7 +142,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/compact": { own: ["commands", "config", "offline", "text"] },
   "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/move-database": { own: ["commands", "config", "errors", "offline", "text"] },
-  "commands/note-waiting": { own: ["commands", "store/contract/store", "text"] },
+  "commands/note-database-wait": { own: ["commands", "store/contract/store", "text"] },
   "commands/restore": { own: ["commands", "config", "offline", "text"] },
   "commands/token": {
     own: ["access/secret", "commands", "config", "errors", "offline", "store/contract/access", "text"],

@@ -1,10 +1,10 @@
 import type { Client } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { printable } from "../text.ts"
-import { asTyped } from "./as-typed.ts"
+import { adviceAsCommands } from "./advice-as-commands.ts"
 import { clientOf, type Command, say, typedIds } from "./command.ts"
+import { retryWhenLimited } from "./retry-when-limited.ts"
 import type { Arguments, Usage } from "./usage.ts"
-import { whenAllowed } from "./when-allowed.ts"
 
 /** Does one thing to one item, and returns a line about the result. @throws ServerError when the server refuses */
 type Act = (client: Client, id: number, given: Arguments) => Promise<string>
@@ -21,10 +21,10 @@ export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command =>
     let code = 0
     for (const id of ids) {
       try {
-        say(await whenAllowed(() => act(client, id, given)))
+        say(await retryWhenLimited(() => act(client, id, given)))
       } catch (error) {
         code = 1
-        const reason = asTyped(reasonOf(error))
+        const reason = adviceAsCommands(reasonOf(error))
         process.stderr.write(`track-studio: ${printable(reason)}\n`)
       }
     }

@@ -19,8 +19,8 @@ import {
   tagsFlag,
 } from "./command.ts"
 import { KIND_FLAG, totalOf } from "./render-flags.ts"
+import { retryWhenLimited } from "./retry-when-limited.ts"
 import type { Arguments } from "./usage.ts"
-import { whenAllowed } from "./when-allowed.ts"
 
 /** The metadata of the flags, each as `key=value`. @throws AppError `invalid` */
 function metadataFlag({ flags }: Arguments): Record<string, string> {
@@ -169,7 +169,7 @@ the name is the title, and metadata.path holds the whole path. For a folder, nam
     const items = wanted(given)
     const client = clientOf(given)
     for (const one of items) {
-      const item = await whenAllowed(() => client.add(one, textFlag(given.flags, "idempotency-key")))
+      const item = await retryWhenLimited(() => client.add(one, textFlag(given.flags, "idempotency-key")))
       say(given.flags["json"] ? safeJson(item) : sentence(item, pageUrl(given, item.id)))
     }
     return 0

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts"
 import { moveDatabase } from "../offline.ts"
 import { counted } from "../text.ts"
 import { say } from "./command.ts"
-import { noteWaiting } from "./note-waiting.ts"
+import { noteDatabaseWait } from "./note-database-wait.ts"
 import { type Arguments, type Flag, takes } from "./usage.ts"
 
 /** The flags that say which database goes where. */
@@ -27,7 +27,7 @@ export async function moveWholeDatabase(given: Arguments): Promise<void> {
     throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)
   if (given.flags["before"] !== undefined)
     throw new AppError("invalid", "--before moves an item; --from and --to move everything")
-  const { items, updates } = await moveDatabase(from, to, noteWaiting)
+  const { items, updates } = await moveDatabase(from, to, noteDatabaseWait)
   say(
     `Moved ${counted(items, "item")} and ${counted(updates, "update")}. Start the server on the new database.`,
   )

@@ -7,7 +7,7 @@ import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from ".
 import { counted, printable, safeJson } from "../text.ts"
 import { aligned } from "./aligned.ts"
 import { type Command, idFlag, note, say, typedId } from "./command.ts"
-import { noteWaiting } from "./note-waiting.ts"
+import { noteDatabaseWait } from "./note-database-wait.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /** Servers notice within this time that a token was revoked. */
@@ -187,7 +187,7 @@ export const tokenCommand: Command = {
     }
     const database = setting("database", given.flags)
     const action = actionOf(verb, given)
-    const opened = await openAccess(database, verb === "create", noteWaiting)
+    const opened = await openAccess(database, verb === "create", noteDatabaseWait)
     try {
       await action(opened)
     } finally {

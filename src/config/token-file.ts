@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFileSync } from "node:fs"
 
-import { AppError, reasonOf } from "../errors.ts"
+import { AppError, codeOf, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token.ts"
 
 /** More characters than any setting has. A device may have no end. */
@@ -13,8 +13,7 @@ const MAX_BYTES = 64 * 1024
 const PIPE_MS = 2000
 const LOOK_MS = 10
 
-const isNotYet = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "EAGAIN"
+const isNotYet = (error: unknown): boolean => codeOf(error) === "EAGAIN"
 
 /** Reads on. If a pipe has a writer but no data yet, this waits. */
 function readOn(descriptor: number, bytes: Buffer, size: number): number {
@@ -51,7 +50,7 @@ function textOf(file: string): string | undefined {
     throw new AppError("invalid", `the file ${file} has ${MAX_BYTES / 1024} KiB or more; a setting has less`)
   } catch (error) {
     if (error instanceof AppError) throw error
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    if (codeOf(error) === "ENOENT") return undefined
     throw new AppError("unavailable", `the file ${file} cannot be read: ${reasonOf(error)}`)
   }
 }

@@ -25,7 +25,7 @@ export const oneOf =
   }
 
 /** Any text but the empty one. */
-export const text = (texts: readonly string[], name: string): string => {
+const text = (texts: readonly string[], name: string): string => {
   const value = last(texts)
   if (value === "") throw new AppError("invalid", `--${name} is empty`)
   return value

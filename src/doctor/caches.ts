@@ -1,4 +1,4 @@
-import { answerWords, exchange, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
+import { answerWords, exchange, NO_ID, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** Long enough that two answers have different times. */
@@ -49,7 +49,7 @@ async function staleAt(patient: Patient, path: string, isClosed: boolean): Promi
 async function itemPath(patient: Patient): Promise<string> {
   const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
   const id: unknown = Array.isArray(queue) ? queue[0]?.id : undefined
-  return `/queue/${typeof id === "number" ? id : "9007199254740991"}`
+  return `/queue/${typeof id === "number" ? id : NO_ID}`
 }
 
 /** Whether a cache on the way answers in place of the server, or may do so. */

@@ -1,5 +1,6 @@
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
+import { codeOf } from "../errors.ts"
 import { counted, printable } from "../text.ts"
 import { hostOf, type Patient, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
@@ -12,7 +13,7 @@ const RENEWAL_DAYS = 14
 /** The meaning of a failure to connect by TLS. */
 function withoutTls(error: Error): Finding {
   const isPlain = error.message.includes("WRONG_VERSION_NUMBER")
-  const reason = SILENCES["code" in error ? String(error.code) : ""] ?? error.message
+  const reason = SILENCES[codeOf(error)] ?? error.message
   const why = isPlain ? "what listens there speaks plain http" : reason
   return faulty("certificate", isPlain ? "scheme_wrong" : "unreachable", `no TLS connection: ${why}`)
 }
@@ -70,6 +71,6 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 const refusalWords = (refused: Error | string): string => {
-  const code = typeof refused === "string" ? refused : "code" in refused ? String(refused.code) : ""
+  const code = typeof refused === "string" ? refused : codeOf(refused)
   return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
 }

@@ -15,6 +15,9 @@ export const SILENCES: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was cut",
 }
 
+/** The ID of an item that no server has. */
+export const NO_ID = Number.MAX_SAFE_INTEGER
+
 /** The server that is examined, and how. */
 export interface Patient {
   /** The public address of the server; a path in it is the one below which a proxy serves the server. */

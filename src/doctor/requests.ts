@@ -10,6 +10,7 @@ import {
   hostOf,
   isLimit,
   isOurs,
+  NO_ID,
   type Patient,
   refusalIn,
   type Request,
@@ -18,7 +19,7 @@ import {
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 /** No item has the largest possible number, so a request for it changes nothing. */
-const NO_ITEM = "/queue/9007199254740991"
+const NO_ITEM = `/queue/${NO_ID}`
 const NOTHING = `${NO_ITEM}/cancel`
 
 /** A host name that cannot exist. */

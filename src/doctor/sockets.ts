@@ -1,8 +1,8 @@
-import { type Answer, answerWords, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, answerWords, exchange, isLimit, NO_ID, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
 /** A socket that watches an item which is never added, so that nothing is sent. */
-const SOCKET = "/progress/ws?ids=9007199254740991"
+const SOCKET = `/progress/ws?ids=${NO_ID}`
 
 /** Milliseconds until a WebSocket of the server's own page says that it is live; undefined if it never does. */
 function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undefined> {

@@ -1,9 +1,9 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** An idle stream: that of an item that is never added. */
-export const QUIET = "/progress/stream?ids=9007199254740991"
+export const QUIET = `/progress/stream?ids=${NO_ID}`
 
 const LIVE = /^event: live\n/m
 

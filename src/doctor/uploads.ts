@@ -1,9 +1,18 @@
-import { type Answer, answerWords, exchange, isLimit, isOurs, type Patient, refusalIn } from "./exchange.ts"
+import {
+  type Answer,
+  answerWords,
+  exchange,
+  isLimit,
+  isOurs,
+  NO_ID,
+  type Patient,
+  refusalIn,
+} from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 import { QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
-const INGEST = { method: "POST", path: "/queue/9007199254740991/ingest/lines", unfinished: "0 %\n" } as const
+const INGEST = { method: "POST", path: `/queue/${NO_ID}/ingest/lines`, unfinished: "0 %\n" } as const
 
 /** More bytes than any renderer prints. */
 const LARGE_BYTES = 1e9

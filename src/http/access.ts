@@ -9,9 +9,9 @@ import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needed-rights.ts"
 import { isRead } from "./origin.ts"
-import type { Owners } from "./owners.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
+import type { StreamOwners } from "./stream-owners.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
 /**
@@ -31,7 +31,7 @@ export interface Callers {
   /** Lets callers in. */
   readonly access: Admission
   /** Knows which streams belong to which client. */
-  readonly owners: Owners
+  readonly owners: StreamOwners
   /** Limits how many requests callers may send; undefined if there is no limit. */
   readonly limits: Limits | undefined
   /** Shares the turns of the event loop fairly among callers. */

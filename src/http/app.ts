@@ -34,7 +34,6 @@ import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
 import { outputRoutes } from "./output.ts"
-import { Owners } from "./owners.ts"
 import { pageRoutes } from "./page.ts"
 import { queueActionRoutes } from "./queue-actions.ts"
 import { figureRoutes } from "./queue-figures.ts"
@@ -43,6 +42,7 @@ import { collectionRoutes } from "./queue-list.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
+import { StreamOwners } from "./stream-owners.ts"
 import { progressRoutes } from "./streams.ts"
 import { sharedTickets, ticketRoutes } from "./tickets.ts"
 import { webhookRoutes } from "./webhooks.ts"
@@ -160,7 +160,7 @@ export function createApp(parts: AppParts) {
   const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
-  const owners = new Owners(parts.streams)
+  const owners = new StreamOwners(parts.streams)
   const turns = new FairTurns((client) => owners.haveOthers(client))
   const app = new Elysia(OPTIONS)
   const server = () => app.server

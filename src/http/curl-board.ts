@@ -15,9 +15,9 @@ import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/times-of-day.ts"
 import type { Frame } from "../wire/frames.ts"
 import { clientKind } from "./client-kind.ts"
-import type { Owners } from "./owners.ts"
 import { queryInteger } from "./params.ts"
 import { noLongerIn } from "./revoked.ts"
+import type { StreamOwners } from "./stream-owners.ts"
 import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
 
 const FRAME_MS = 200
@@ -146,7 +146,7 @@ const acceptsText = (accept: string | null): boolean =>
  * drawn in place until they leave. Any other program gets the board once, as plain text.
  */
 export const boardFor =
-  ({ streams, forecasts, now }: BoardParts, owners: Owners) =>
+  ({ streams, forecasts, now }: BoardParts, owners: StreamOwners) =>
   async (request: Request, caller: Caller): Promise<Response> => {
     allow(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {

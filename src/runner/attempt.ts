@@ -1,21 +1,14 @@
 import { reasonOf } from "../errors.ts"
-import type { Report, Step } from "../item/item.ts"
-import { type Files, type Span, spanned, stepWords } from "../item/report.ts"
-import { isWhole } from "../renderers/renderer.ts"
-import type { FilesEnd, FileWatch } from "./expected-files.ts"
+import type { Report } from "../item/item.ts"
+import { type Files, type Span, spanned } from "../item/report.ts"
+import type { FileWatch } from "./expected-files.ts"
 import type { Guarded } from "./kill-guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
 import type { Reporter, VerdictDelivery } from "./reporter.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
-import type { Verdict } from "./verdict.ts"
-
-/**
- * Exit codes that mean by convention: wrong usage, wrong input, not executable, not found. Another attempt
- * would end the same way.
- */
-const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
+import { onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
 const TAKEN_GRACE_MS = 1000
@@ -26,14 +19,6 @@ const RESUMED_AT_ONCE_MS = 900
 const ASK_WITHIN_MS = 2000
 const ASK_PAUSE_MS = 10
 
-/** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
-export type Stop =
-  /** The item was cancelled, for this reason; `isTaken`: another worker has it, and writes the same file. */
-  | { readonly by: "cancel"; readonly reason: string; readonly isTaken?: boolean }
-  | { readonly by: "release" }
-  /** We received this signal; it was passed on to the command. */
-  | { readonly by: "signal"; readonly signal: NodeJS.Signals }
-
 /** How an attempt ended. */
 export interface AttemptEnd extends CommandEnd {
   /** How the attempt ended, as the server knows it or will know it. */
@@ -42,56 +27,6 @@ export interface AttemptEnd extends CommandEnd {
   readonly delivery: VerdictDelivery
   /** Why we stopped the command; undefined when it ended by itself. */
   readonly stop: Stop | undefined
-}
-
-const percent = (fraction: number): string => `${Math.floor(fraction * 1000) / 10} %`
-
-function errorMessageOf({ code, signal, reached, lastLines }: CommandEnd, stop: Stop | undefined): string {
-  const after = stop?.by === "signal" ? ` after ${stop.signal}` : ""
-  const at = code === 0 && reached !== null ? ` at ${percent(reached)} of its total` : ""
-  const first =
-    signal === null
-      ? `the command ended with code ${code}${at}${after}`
-      : `the command was ended by ${signal}`
-  return lastLines === "" ? first : `${first}\n${lastLines}`
-}
-
-const failed = (error_message: string, retryable: boolean): Verdict => ({
-  end: "fail",
-  failure: { error_message, retryable },
-})
-
-/**
- * The verdict on a command that ended. An exit code in `releaseCodes` is not the item's fault. `found` says
- * whether the files that the command must write exist and are whole.
- */
-function verdictOf(
-  end: CommandEnd,
-  stop: Stop | undefined,
-  releaseCodes: readonly number[],
-  found: FilesEnd | undefined,
-): Verdict {
-  if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
-  if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
-  const { failure, seen } = end.evidence
-  // A renderer can exit with 0 although it wrote nothing that can be played.
-  if (end.code === 0 && failure !== undefined) return failed(failure, true)
-  // The time that ffmpeg reports can be less than what it wrote, so the file decides.
-  if (end.code !== 0 || !(isWhole(end.reached ?? 1) || found?.isWhole)) {
-    return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
-  }
-  if (found?.failure !== undefined) return failed(found.failure, true)
-  return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
-}
-
-/** The verdict on a step. A failure says which step it was. */
-function onStep(verdict: Verdict, step: Step | undefined): Verdict {
-  if (verdict.end !== "fail" || step === undefined) return verdict
-  const { failure } = verdict
-  return {
-    ...verdict,
-    failure: { ...failure, error_message: `${stepWords(step)}: ${failure.error_message}` },
-  }
 }
 
 /**
@@ -235,7 +170,7 @@ export class Attempt {
         : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
-    const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), span?.step)
+    const verdict = onStep(verdictOn(end, this.#stop, releaseCodes, found), span?.step)
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     await unless("the verdict could not be kept", async () => onVerdict?.(verdict))

@@ -1,11 +1,12 @@
 import { ServerError } from "../client/client.ts"
 import { pause } from "../client/silence.ts"
+import { codeOf } from "../errors.ts"
 import type { Patience } from "./patience.ts"
 
 /** The wait after the server has refused our token, because its owner must correct that. */
 const FORBIDDEN_MS = 10_000
 /** The codes of a connection that was refused, as Bun and the system name it. */
-const REFUSED: readonly unknown[] = ["ConnectionRefused", "ECONNREFUSED"]
+const REFUSED: readonly string[] = ["ConnectionRefused", "ECONNREFUSED"]
 
 /** Whether the answer is not our server's: there was none, it is only for now, or a proxy answered. */
 export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
@@ -14,8 +15,7 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
 /** Whether nothing listens at the server's address, so that the request reached nobody. */
-export const isRefused = ({ cause }: ServerError): boolean =>
-  cause instanceof Error && "code" in cause && REFUSED.includes(cause.code)
+export const isRefused = ({ cause }: ServerError): boolean => REFUSED.includes(codeOf(cause))
 
 const isForbidden = (error: unknown): boolean =>
   error instanceof ServerError && (error.status === 401 || error.status === 403)

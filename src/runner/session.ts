@@ -1,10 +1,10 @@
+import { codeOf } from "../errors.ts"
 import { type Process, processesOf, startOf, type Traces } from "./processes.ts"
 
 const POLL_MS = 50
 const KILLED_WITHIN_MS = 2000
 
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")
+const isGone = (error: unknown): boolean => ["ESRCH", "EPERM"].includes(codeOf(error))
 
 /**
  * Sends a signal to a process, or to a process group if the number is negative. Returns whether the target

@@ -1,8 +1,18 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import type { Client, Held } from "../client/client.ts"
-import { Result } from "../item/item.ts"
+import { Result, type Step } from "../item/item.ts"
+import { stepWords } from "../item/report.ts"
+import { isWhole } from "../renderers/renderer.ts"
 import { FailRequest } from "../wire/requests.ts"
+import type { FilesEnd } from "./expected-files.ts"
+import type { CommandEnd } from "./render.ts"
+
+/**
+ * Exit codes that mean by convention: wrong usage, wrong input, not executable, not found. Another attempt
+ * would end the same way.
+ */
+const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
 /** How a worker ends its lease: the item is completed, its attempt failed, or it goes back to the queue. */
 export const Verdict = Type.Union([
@@ -30,3 +40,61 @@ export async function deliver(client: Client, held: Held, verdict: Verdict): Pro
 /** A verdict in one word. */
 export const wordOf = ({ end }: Verdict): string =>
   ({ complete: "completed", fail: "failed", release: "returned to the queue" })[end]
+
+/** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
+export type Stop =
+  /** The item was cancelled, for this reason; `isTaken`: another worker has it, and writes the same file. */
+  | { readonly by: "cancel"; readonly reason: string; readonly isTaken?: boolean }
+  | { readonly by: "release" }
+  /** We received this signal; it was passed on to the command. */
+  | { readonly by: "signal"; readonly signal: NodeJS.Signals }
+
+const percent = (fraction: number): string => `${Math.floor(fraction * 1000) / 10} %`
+
+function errorMessageOf({ code, signal, reached, lastLines }: CommandEnd, stop: Stop | undefined): string {
+  const after = stop?.by === "signal" ? ` after ${stop.signal}` : ""
+  const at = code === 0 && reached !== null ? ` at ${percent(reached)} of its total` : ""
+  const first =
+    signal === null
+      ? `the command ended with code ${code}${at}${after}`
+      : `the command was ended by ${signal}`
+  return lastLines === "" ? first : `${first}\n${lastLines}`
+}
+
+const failed = (error_message: string, retryable: boolean): Verdict => ({
+  end: "fail",
+  failure: { error_message, retryable },
+})
+
+/**
+ * The verdict on a command that ended. An exit code in `releaseCodes` is not the item's fault. `found` says
+ * whether the files that the command must write exist and are whole.
+ */
+export function verdictOn(
+  end: CommandEnd,
+  stop: Stop | undefined,
+  releaseCodes: readonly number[],
+  found: FilesEnd | undefined,
+): Verdict {
+  if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
+  if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
+  const { failure, seen } = end.evidence
+  // A renderer can exit with 0 although it wrote nothing that can be played.
+  if (end.code === 0 && failure !== undefined) return failed(failure, true)
+  // The time that ffmpeg reports can be less than what it wrote, so the file decides.
+  if (end.code !== 0 || !(isWhole(end.reached ?? 1) || found?.isWhole)) {
+    return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
+  }
+  if (found?.failure !== undefined) return failed(found.failure, true)
+  return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
+}
+
+/** The verdict on a step. A failure says which step it was. */
+export function onStep(verdict: Verdict, step: Step | undefined): Verdict {
+  if (verdict.end !== "fail" || step === undefined) return verdict
+  const { failure } = verdict
+  return {
+    ...verdict,
+    failure: { ...failure, error_message: `${stepWords(step)}: ${failure.error_message}` },
+  }
+}

@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { type Config } from "../config/config.ts"
-import { AppError, reasonOf } from "../errors.ts"
+import { AppError, codeOf, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
@@ -38,11 +38,10 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
   try {
     return listen()
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
     const reason = reasonOf(error)
     throw new AppError(
       "unavailable",
-      code === "EADDRINUSE"
+      codeOf(error) === "EADDRINUSE"
         ? `port ${port} on ${host} is in use; choose another with --port`
         : `cannot listen on ${host}:${port}: ${reason}`,
       { cause: error },

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { boardFor } from "../../src/http/curl-board.ts"
-import { Owners } from "../../src/http/owners.ts"
+import { StreamOwners } from "../../src/http/stream-owners.ts"
 import type { StartForecasts } from "../../src/queue/start-forecasts.ts"
 import type { Streams } from "../../src/stream/streams.ts"
 import { PROGRAM, start, type TestServer, textOf } from "../server.ts"
@@ -211,7 +211,7 @@ test("the time at which all is done is not shown to a caller that may see only o
   }
   const streams: unknown = { open: () => frames() }
   const parts = { streams: streams as Streams, forecasts: forecasts as StartForecasts, now: Date.now }
-  const board = boardFor(parts, new Owners(parts.streams))
+  const board = boardFor(parts, new StreamOwners(parts.streams))
   for (const [item, times] of [
     [7, 0],
     [undefined, 1],

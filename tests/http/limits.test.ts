@@ -4,7 +4,7 @@ import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
-import { Owners } from "../../src/http/owners.ts"
+import { StreamOwners } from "../../src/http/stream-owners.ts"
 import type { Streams } from "../../src/stream/streams.ts"
 import { Output } from "../output.ts"
 import { PROGRAM, start } from "../server.ts"
@@ -291,7 +291,7 @@ test("a message that asks for very many items costs as much as they take", async
 
 test("the count of a client's streams is kept, however many clients come after it", () => {
   const streams: unknown = { dismiss: () => undefined }
-  const owners = new Owners(streams as Streams)
+  const owners = new StreamOwners(streams as Streams)
   const [one, idle] = [owners.of(visitor), owners.of({ ...visitor, client: "idle" })]
   if (one) one.streams = 1
   for (let i = 0; i < 10_000; i += 1) owners.of({ ...visitor, client: `${i}` })
@@ -302,7 +302,7 @@ test("the count of a client's streams is kept, however many clients come after i
 test("a signal that ends several clients dismisses the streams of each, and they may open no others afterwards", () => {
   const dismissed: unknown[] = []
   const streams: unknown = { dismiss: (owner: unknown) => dismissed.push(owner) }
-  const owners = new Owners(streams as Streams)
+  const owners = new StreamOwners(streams as Streams)
   const over = new AbortController()
   const here = { ...EVERYBODY, ended: over.signal }
   const there = { ...visitor, ended: over.signal }

@@ -194,7 +194,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/owners.ts",
+    "src/http/stream-owners.ts",
     ["tests/http/limits.test.ts"],
     [
       [

@@ -19,7 +19,7 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/attempt.ts",
+    "src/runner/verdict.ts",
     ["tests/runner/work.test.ts"],
     [["a command that cannot be found is tried again", "!FINAL_CODES.includes(end.code)", "end.code > 0"]],
   ),

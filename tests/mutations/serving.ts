@@ -96,8 +96,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/reached-at.ts",
-    ["tests/serve/reached-at.test.ts"],
+    "src/serve/address-for-other-servers.ts",
+    ["tests/serve/address-for-other-servers.test.ts"],
     [
       [
         "a server that listens on all addresses of IPv6 is reached at none",

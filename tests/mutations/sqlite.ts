@@ -111,7 +111,7 @@ export const SQLITE: readonly Mistake[] = [
       ],
       [
         "one write that meets a fault of the disk is not noted while others succeed",
-        "      if (fault && !fault.ok) this.#observer.failed(nowMs, codeOf(fault.error))\n",
+        "      if (fault && !fault.ok) this.#observer.failed(nowMs, nameOfFault(fault.error))\n",
         "",
       ],
     ],
@@ -213,7 +213,7 @@ export const SQLITE: readonly Mistake[] = [
       ],
       [
         "a claim that does not wait misses an item whose time has come",
-        "    await this.#ripening.all()\n    const taken",
+        "    await this.#dueItems.release()\n    const taken",
         "    const taken",
       ],
       [

@@ -126,6 +126,27 @@ export const WORKING: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/runner/verdict.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "an ffmpeg that encoded nothing completes its item",
+        "  if (end.code === 0 && failure !== undefined) return failed(failure, true)\n",
+        "",
+      ],
+      [
+        "an item whose command cannot be run here fails",
+        'stop?.by === "release" || releaseCodes.includes(end.code)',
+        'stop?.by === "release"',
+      ],
+      [
+        "a failure does not say in which step it was",
+        "`${stepWords(step)}: ${failure.error_message}`",
+        "failure.error_message",
+      ],
+    ],
+  ),
+  ...of(
     "src/runner/attempt.ts",
     ["tests/runner/attempt.test.ts"],
     [
@@ -137,19 +158,9 @@ export const WORKING: readonly Mistake[] = [
         'if (signal !== "SIGUSR1") this',
       ],
       [
-        "an item whose command cannot be run here fails",
-        'stop?.by === "release" || releaseCodes.includes(end.code)',
-        'stop?.by === "release"',
-      ],
-      [
         "a step ends with the last percentage that its command printed",
         "...this.#last, progress: span.to }",
         "progress: span.to, ...this.#last }",
-      ],
-      [
-        "a failure does not say in which step it was",
-        "`${stepWords(step)}: ${failure.error_message}`",
-        "failure.error_message",
       ],
       [
         "the files of a command that was stopped are looked at",
@@ -160,11 +171,6 @@ export const WORKING: readonly Mistake[] = [
         "the guard kills a command that ended long ago",
         "    guarded[Symbol.dispose]()\n    const found",
         "    const found",
-      ],
-      [
-        "an ffmpeg that encoded nothing completes its item",
-        "  if (end.code === 0 && failure !== undefined) return failed(failure, true)\n",
-        "",
       ],
       [
         "an item whose step cannot be run here keeps its lease",
@@ -315,8 +321,8 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a worker whose command can never start tries for ever",
-        '!(error instanceof Error && "code" in error && SHORTAGES.includes(error.code))',
-        '!(error instanceof Error && "code" in error)',
+        "!SHORTAGES.includes(codeOf(error))",
+        'codeOf(error) === ""',
       ],
       [
         "a result that is refused looks accepted",

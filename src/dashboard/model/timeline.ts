@@ -6,8 +6,6 @@ import { causeLine, type Tone } from "./wording.ts"
 export interface Happening {
   /** Says that this is not a stretch. */
   readonly kind: "happening"
-  /** The event ID of its update. */
-  readonly id: number
   /** When, as the server writes times. */
   readonly time: string
   /** What happened, in a few words. */
@@ -22,8 +20,6 @@ export interface Happening {
 export interface Stretch {
   /** Says that this is not a single event. */
   readonly kind: "stretch"
-  /** The event ID of the first of them. */
-  readonly id: number
   /** The name of the step; empty if it has none. */
   readonly step: string
   /** The reports, in their order. */
@@ -43,8 +39,6 @@ export interface Point {
   readonly time: number | null
   /** The number of the attempt, from 1; 0 before the first. */
   readonly attempt: number
-  /** Whether it was stalled at that time. */
-  readonly stalled: boolean
   /** Whether it was running, or had just completed. */
   readonly running: boolean
 }
@@ -122,16 +116,16 @@ export class Timeline {
     if (before && update.id <= before.id) return
     this.#last = update
     const running = update.status === "processing" || update.status === "completed"
-    const { progress, time_progress: time = null, attempt = 0, stalled = false, timestamp } = update
-    this.points.push({ ms: Date.parse(timestamp), progress, time, attempt, stalled, running })
+    const { progress, time_progress: time = null, attempt = 0, timestamp } = update
+    this.points.push({ ms: Date.parse(timestamp), progress, time, attempt, running })
     const what = happened(before, update)
-    if (what) this.entries.push({ kind: "happening", id: update.id, time: timestamp, ...what })
+    if (what) this.entries.push({ kind: "happening", time: timestamp, ...what })
     else this.#report(update)
   }
 
   #report(update: StreamUpdate): void {
     const open = this.entries.at(-1)
     if (open?.kind === "stretch" && open.step === update.current_step) open.updates.push(update)
-    else this.entries.push({ kind: "stretch", id: update.id, step: update.current_step, updates: [update] })
+    else this.entries.push({ kind: "stretch", step: update.current_step, updates: [update] })
   }
 }

@@ -1,6 +1,8 @@
 import { SQL } from "bun"
 import { DrizzleQueryError } from "drizzle-orm"
 
+import { codeOf } from "../../errors.ts"
+
 /** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
 const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
@@ -88,11 +90,10 @@ function partsOf(error: unknown): Parts {
     return { state, constraint, code: state === "" ? code : "", isEnding: ENDING.includes(severity) }
   }
   if (error instanceof Error && error.cause !== undefined) return partsOf(error.cause)
-  return { state: "", constraint: "", code: codeOf(error), isEnding: false }
+  return { state: "", constraint: "", code: codeOrLate(error), isEnding: false }
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof LateError ? LATE : error instanceof Error && "code" in error ? String(error.code) : ""
+const codeOrLate = (error: unknown): string => (error instanceof LateError ? LATE : codeOf(error))
 
 /**
  * Whether an error comes from Bun's client, or is our own error about it. Errors of its TLS have no class of
@@ -102,7 +103,7 @@ export const isOfDatabase = (error: unknown): boolean =>
   error instanceof SQL.SQLError ||
   error instanceof LateError ||
   error instanceof StatementError ||
-  TLS.test(codeOf(error)) ||
+  TLS.test(codeOrLate(error)) ||
   (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
 
 /** The error that drizzle has wrapped. drizzle's own error contains the statement with its parameters. */

@@ -59,3 +59,6 @@ export function reservePrivately(path: string): void {
     // SQLite gives the reason why the file cannot be made.
   }
 }
+
+/** The size of the file at a path, in bytes; 0 if there is none. */
+export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0

@@ -68,7 +68,7 @@ class Log {
 const SIZE_IN_PAGES = 28
 
 /** Gives the file or link at a path the first number behind its name that is free. */
-function setAside(path: string): void {
+function moveAside(path: string): void {
   const isThere = (at: string): boolean => lstatSync(at, { throwIfNoEntry: false }) !== undefined
   if (!isThere(path)) return
   let number = 1
@@ -153,7 +153,7 @@ export class FileOnDisk {
   rescue(to: string): void {
     const { nlink, size } = fstatSync(this.#descriptor)
     if (nlink > 0 || size > RESCUED_BYTES) return
-    setAside(to)
+    moveAside(to)
     copyFileSync(`/proc/self/fd/${this.#descriptor}`, to, constants.COPYFILE_FICLONE)
     chmodSync(to, 0o600)
   }

@@ -1,6 +1,6 @@
 import { type Database, SQLiteError, type Statement } from "bun:sqlite"
 
-import { AppError } from "../../errors.ts"
+import { AppError, codeOf } from "../../errors.ts"
 
 const BUSY_LIMIT_MS = 5000
 const BUSY_PAUSE_MS = 10
@@ -42,8 +42,7 @@ const unavailable = (cause: unknown): Unavailable =>
  * Whether a commit failed after it was written, but before it was surely on the disk. After a crash, it may
  * be on the disk.
  */
-const isUnsynced = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_IOERR")
+const isUnsynced = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_IOERR")
 
 const unknown = (cause: unknown): Unavailable =>
   new Unavailable(
@@ -52,9 +51,9 @@ const unknown = (cause: unknown): Unavailable =>
   )
 
 /** SQLite's code for an error, or for the one that caused it; the name of one that is not SQLite's. */
-function codeOf(error: unknown): string {
+function nameOfFault(error: unknown): string {
   if (!(error instanceof Error)) return "unknown"
-  if (error instanceof AppError && error.cause !== undefined) return codeOf(error.cause)
+  if (error instanceof AppError && error.cause !== undefined) return nameOfFault(error.cause)
   return error instanceof SQLiteError ? (error.code ?? "SQLITE_ERROR") : error.name
 }
 
@@ -130,7 +129,7 @@ export class GroupCommit {
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
     const jobs = this.#jobs
     this.#jobs = []
-    if (!begun.ok) this.#observer.failed(triedMs, codeOf(begun.error))
+    if (!begun.ok) this.#observer.failed(triedMs, nameOfFault(begun.error))
     const results = begun.ok ? this.#write(jobs, triedMs) : jobs.map(() => begun)
     jobs.forEach((job, i) => job.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
@@ -163,11 +162,11 @@ export class GroupCommit {
       this.#commit.run()
       this.#observer.committed(nowMs, jobs.length, performance.now() - startedMs)
       const fault = results.find((result) => !result.ok && result.error instanceof Unavailable)
-      if (fault && !fault.ok) this.#observer.failed(nowMs, codeOf(fault.error))
+      if (fault && !fault.ok) this.#observer.failed(nowMs, nameOfFault(fault.error))
       return results
     } catch (error) {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
-      this.#observer.failed(triedMs, codeOf(error))
+      this.#observer.failed(triedMs, nameOfFault(error))
       const failure = isCommitting && isUnsynced(error) ? unknown(error) : unavailable(error)
       return jobs.map(() => ({ ok: false, error: failure }))
     }

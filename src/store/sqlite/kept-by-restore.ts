@@ -106,7 +106,7 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
  * Whether the backup belongs to the history of the present database, so that their numbers mean the same. The
  * name of the history shows it. Each restore gives a new name, so the contents may show it, too.
  */
-const isSame = ({ historyId, hasNewest }: Present, { from }: RestoreNames): boolean =>
+const isSameHistory = ({ historyId, hasNewest }: Present, { from }: RestoreNames): boolean =>
   historyId === from || hasNewest
 
 /**
@@ -117,7 +117,7 @@ const isSame = ({ historyId, hasNewest }: Present, { from }: RestoreNames): bool
 export function keepTokens(client: Database, present: Present, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
   replace(client, "tokens", present.tokens)
-  if (!isSame(present, passage)) return
+  if (!isSameHistory(present, passage)) return
   client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, present.historyId)
 }
 
@@ -137,7 +137,7 @@ function giveUp(client: Database, after: number, error: string, time: string): v
 export function keepDeliveries(client: Database, present: Present | null, passage: RestoreNames): void {
   const { lastUpdate, head, time } = passage
   client.query("UPDATE webhooks SET cursor = ?").run(head)
-  if (present === null || !isSame(present, passage)) {
+  if (present === null || !isSameHistory(present, passage)) {
     giveUp(client, 0, "a backup was restored, and it is unknown whether this was delivered", time)
     return
   }

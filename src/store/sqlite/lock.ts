@@ -15,7 +15,7 @@ import {
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
-import { reservePrivately } from "./database-path.ts"
+import { reservePrivately, sizeOf } from "./database-path.ts"
 import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
 import { setAside, wayBack } from "./set-aside.ts"
 
@@ -32,7 +32,6 @@ interface Memory extends Mark {
 /** The first bytes of a write-ahead log. */
 const LOG_MAGIC = 0x377f0682
 
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0
 
 /**

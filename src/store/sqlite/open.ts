@@ -8,7 +8,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
-import { realPathOf, reservePrivately } from "./database-path.ts"
+import { realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { type Mark, markOf, textOfMark } from "./mark.ts"
@@ -225,8 +225,6 @@ function checkKind(path: string): void {
     )
   }
 }
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** Another name in the same folder of a file, if a write-ahead log lies beside that name. */
 function nameWithLog(path: string, { dev, ino }: Stats): string | undefined {

@@ -81,7 +81,7 @@ function putInPlace(copy: string, target: string): string | null {
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
   const target = realPathOf(path)
-  if (isSame(file, target)) {
+  if (isSameFile(file, target)) {
     throw new AppError("unavailable", `${file} is the database itself; name a backup of it`)
   }
   checkNothingIsSetAside(target)
@@ -111,7 +111,7 @@ function checkNothingIsSetAside(target: string): void {
 }
 
 /** Whether two paths lead to one file, also through links. */
-function isSame(one: string, other: string): boolean {
+function isSameFile(one: string, other: string): boolean {
   const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }))
   return a !== undefined && a.ino === b?.ino && a.dev === b.dev
 }

@@ -19,6 +19,7 @@ import { SqliteAccess } from "./access.ts"
 import { deleted_at, isReport } from "./columns.ts"
 import { DatabaseFile } from "./database-file.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
+import { DueItems } from "./due-items.ts"
 import { isDamage } from "./fault-sentences.ts"
 import { SqliteFigures } from "./figures.ts"
 import { firstFitting, needsOf } from "./first-fitting.ts"
@@ -28,7 +29,6 @@ import { SqliteInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
 import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
-import { Ripening } from "./ripening.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { claims, leases, reads, writes } from "./statements.ts"
@@ -62,7 +62,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #writes: ReturnType<typeof writes>
   readonly #claims: ReturnType<typeof claims>
   readonly #leases: ReturnType<typeof leases>
-  readonly #ripening: Ripening
+  readonly #dueItems: DueItems
   /**
    * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
    * after the other for one item, and to read the row is most of their cost.
@@ -107,7 +107,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
     this.#file = new DatabaseFile(opened, this.#group)
-    this.#ripening = new Ripening(this.#claims, this.#group, this.clock.steadyMs)
+    this.#dueItems = new DueItems(this.#claims, this.#group, this.clock.steadyMs)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
@@ -168,7 +168,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
-    await this.#ripening.all()
+    await this.#dueItems.release()
     const taken: number[] = []
     return this.#guarded(taken, () => {
       const first = this.#firstFitting(tags)
@@ -246,7 +246,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       const row = this.#claims.first.get({ now })
       return row ? storedOf(row).item : null
     }
-    await this.#ripening.all()
+    await this.#dueItems.release()
     const first = this.#firstFitting(tags)
     return first && this.#row(first.id).item
   }

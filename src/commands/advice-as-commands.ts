@@ -1,3 +1,3 @@
 /** A server's advice names requests; this replaces them by the commands that a person types. */
-export const asTyped = (reason: string): string =>
+export const adviceAsCommands = (reason: string): string =>
   reason.replace(/\bby POST \/queue\/(\d+)\/(retry|cancel)\b/g, 'with "track-studio $2 $1"')

@@ -1,8 +1,8 @@
 import type { GroupCommit } from "./group.ts"
 import type { claims } from "./statements.ts"
 
-/** Lets items whose time has come be claimed. */
-export class Ripening {
+/** Lets workers claim the items whose `available_at` has come. */
+export class DueItems {
   readonly #claims: Pick<ReturnType<typeof claims>, "ripe" | "ripen">
   readonly #group: GroupCommit
   readonly #steadyMs: () => number
@@ -20,7 +20,7 @@ export class Ripening {
    * Resolves once everything that was due at the call can be claimed. Thousands of items may be due at one time, so
    * others write and read between two transactions.
    */
-  async all(): Promise<void> {
+  async release(): Promise<void> {
     const nowMs = this.#steadyMs()
     while (this.#claims.ripe.get(nowMs)) {
       this.#batch ??= this.#group

@@ -3,7 +3,7 @@ import { printable } from "../text.ts"
 import { note } from "./command.ts"
 
 /** Notes that a command waits for its database, and for how long. */
-export function noteWaiting({ database, seconds, code }: AwaitedDatabase): void {
+export function noteDatabaseWait({ database, seconds, code }: AwaitedDatabase): void {
   const why = code === "" ? "it has not answered yet" : code
   note(`Waiting up to ${seconds} s for the database ${printable(database)} (${why}).`)
 }

@@ -10,7 +10,7 @@ import { checkStillIn } from "./revoked.ts"
 const MOST_OWNERS = 10_000
 
 /** Knows which streams belong to which client, and ends streams whose token is no longer valid. */
-export class Owners {
+export class StreamOwners {
   readonly #streams: Streams
   readonly #owners = new Map<string, { readonly owner: Owner; readonly ended: AbortSignal | undefined }>()
   /** The signals that have a listener already, because many clients can have the same signal. */

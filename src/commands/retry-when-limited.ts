@@ -10,7 +10,7 @@ const MOST_REFUSALS = 60
  * sent again after the time that the server names: a command that names very many items reaches the limit without harm.
  * @throws ServerError any other refusal; the last one if the server goes on refusing, or wants a wait of more than 10 s
  */
-export async function whenAllowed<T>(send: () => Promise<T>): Promise<T> {
+export async function retryWhenLimited<T>(send: () => Promise<T>): Promise<T> {
   for (let refusals = 1; ; refusals += 1) {
     try {
       return await send()

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { reachedAt } from "../../src/serve/reached-at.ts"
+import { reachedAt } from "../../src/serve/address-for-other-servers.ts"
 
 test.each([
   ["http://10.0.0.7:8080/", "http://10.0.0.7:8080"],
