@@ -161,7 +161,9 @@ export function createApp(parts: AppParts) {
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
   const owners = new StreamOwners(parts.streams)
-  const turns = new FairTurns((client) => owners.haveOthers(client))
+  const turns = new FairTurns(
+    (client) => owners.haveOthers(client) || parts.limits?.haveOthers(client) === true,
+  )
   const app = new Elysia(OPTIONS)
   const server = () => app.server
   const admissionOptions = { ...parts, turns, proxies, refusals, refused, server }

@@ -10,8 +10,8 @@ const MOST_MS = 1
  */
 const MOST_ALONE_MS = 20
 
-/** A client is alone if no other client has sent a request for this long, and none has a stream open. */
-const ALONE_AFTER_MS = 60_000
+/** A client is alone if no other client has sent a request for this long, and none has anything open. */
+const ALONE_AFTER_MS = 5000
 
 /** A client that has sent a request in this turn, or whose requests wait. */
 interface Client {
@@ -41,7 +41,7 @@ export class FairTurns {
   #sharedMs = -Infinity
   readonly #haveOthers: (name: string) => boolean
 
-  /** `haveOthers` returns whether other clients than this one have streams open. */
+  /** `haveOthers` returns whether other clients than this one have anything open: a stream, or an answer that is held. */
   constructor(haveOthers: (name: string) => boolean) {
     this.#haveOthers = haveOthers
   }

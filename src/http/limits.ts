@@ -170,10 +170,10 @@ export class Limits {
    */
   hold({ client }: Caller, open: Open = "answer", signal?: AbortSignal): Disposable {
     const { held } = this.#options
-    if (client === undefined || held === 0) return { [Symbol.dispose]: () => undefined }
+    if (client === undefined) return { [Symbol.dispose]: () => undefined }
     const ofKind = this.#held[open]
     const count = ofKind.get(client) ?? 0
-    if (count >= held) {
+    if (held > 0 && count >= held) {
       this.#options.onRefused?.()
       throw new AppError(
         "too_many_requests",
@@ -183,6 +183,11 @@ export class Limits {
     }
     ofKind.set(client, count + 1)
     return place(() => letGo(ofKind, client), signal)
+  }
+
+  /** Whether other clients than this one keep something open. */
+  haveOthers(client: string): boolean {
+    return Object.values(this.#held).some((ofKind) => ofKind.size > (ofKind.has(client) ? 1 : 0))
   }
 
   #refuse(waitMs: number): void {

@@ -187,6 +187,21 @@ test("a place that a client holds is freed once, even if it leaves before its an
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
 })
 
+test("what other clients keep open is known, also where it has no limit", () => {
+  const { limits } = limited({ held: 0 })
+  const other = { ...visitor, client: "10.0.0.2" }
+  const own = limits.hold(visitor)
+  expect(limits.haveOthers("10.0.0.1")).toBe(false)
+  const answer = limits.hold(other)
+  const output = limits.hold(other, "output")
+  answer[Symbol.dispose]()
+  expect(limits.haveOthers("10.0.0.1")).toBe(true)
+  output[Symbol.dispose]()
+  expect(limits.haveOthers("10.0.0.1")).toBe(false)
+  expect(limits.haveOthers("10.0.0.3")).toBe(true)
+  own[Symbol.dispose]()
+})
+
 test("a client may send a limited number of outputs at a time, beside the answers that it waits for", async () => {
   await using server = await start({ args: ["--held-per-client", "2"] })
   const ids = [await server.add(), await server.add(), await server.add()] as const
