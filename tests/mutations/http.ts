@@ -74,8 +74,8 @@ export const HTTP: readonly Mistake[] = [
       ["a lease is sent to Redis as it is", "allowances.take(digest(lease)", "allowances.take(lease"],
       [
         "a refusal is not counted when too many answers are held",
-        "    if (count >= held) {\n      this.#options.onRefused?.()\n",
-        "    if (count >= held) {\n",
+        "    if (held > 0 && count >= held) {\n      this.#options.onRefused?.()\n",
+        "    if (held > 0 && count >= held) {\n",
       ],
     ],
   ),
