@@ -21,6 +21,9 @@ ${Object.entries(COMMANDS)
 "track-studio help COMMAND" explains a command. Without one, the server runs.
 `
 
+/** Words after `help` that name no command: they ask for the help of the program, or of the command beside them. */
+const ABOUT_ALL = new Set(["help", "--help", "-h"])
+
 /** Flags that make a command print something and end. */
 const TOLD = new Set(["--help", "-h", "--version", "-v"])
 
@@ -86,12 +89,11 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0
   }
-  if (name === "help" && rest[1] !== undefined)
-    return misused(
-      `unexpected argument "${rest[1]}"`,
-      "usage: track-studio help [COMMAND] (more: track-studio --help)",
-    )
-  if (name === "help") return help(rest[0])
+  if (name === "help") {
+    const [asked, extra] = rest.filter((word) => !ABOUT_ALL.has(word))
+    const usage = "usage: track-studio help [COMMAND] (more: track-studio --help)"
+    return extra === undefined ? help(asked) : misused(`unexpected argument "${extra}"`, usage)
+  }
   if (!isNamed && (flags.includes("--help") || flags.includes("-h"))) return help(undefined)
   const entry = entryOf(name)
   if (!entry) return unknown(name)

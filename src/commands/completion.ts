@@ -3,8 +3,10 @@ import { shellWord } from "../text.ts"
 import { type Command, type Commands, say } from "./command.ts"
 import { flagsOf, takes, type Usage } from "./usage.ts"
 
-/** In the words of a script, these stand for the items' IDs and for the names of files. */
-const [IDS, FILES] = ["@ids", "@files"]
+/** In the words of a script, these stand for the items' IDs, for the names of files, and for anything, of which nothing is offered. */
+const [IDS, FILES, ANYTHING] = ["@ids", "@files", "@anything"]
+/** The values of flags that are names of files, by their word in the help. */
+const FILE_WORDS = new Set(["FILE", "FOLDER", "DATABASE", "COMMAND"])
 
 /** What a shell offers for a command. */
 interface Offer {
@@ -14,7 +16,7 @@ interface Offer {
    * their place.
    */
   readonly words: readonly string[]
-  /** For each flag that takes a value: what the value may be, as words, `IDS` or `FILES`. */
+  /** For each flag that takes a value: what the value may be, as words, `IDS`, `FILES` or `ANYTHING`. */
   readonly values: Readonly<Record<string, readonly string[]>>
 }
 
@@ -67,6 +69,7 @@ ${valueCases(offers)}
   esac
   case $words in
     ${FILES}) return ;;
+    ${ANYTHING}) compopt +o default; return ;;
     ${IDS}) words=$(_track_studio_ids "\${COMP_WORDS[0]}") ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
@@ -124,6 +127,7 @@ ${valueCases(offers).replaceAll(") words=", ") offered=")}
   esac
   case $offered in
     ${FILES}) _files ;;
+    ${ANYTHING}) ;;
     ${IDS}) _track_studio_ids ;;
     *) compadd -- \${=offered} ;;
   esac
@@ -138,11 +142,14 @@ function wordsOf({ line, choices }: Usage): readonly string[] {
   return /^\[?ID\b/.test(first) ? [IDS] : /^$|^\[?--/.test(first) ? [] : [FILES]
 }
 
+/** What a value with this word in the help may be. */
+const valueOf = (word: string): string => (word === "ID" ? IDS : FILE_WORDS.has(word) ? FILES : ANYTHING)
+
 function offerOf(usage: Usage): Offer {
   const flags = Object.entries(flagsOf(usage)).map(([name, flag]) => [`--${name}`, flag] as const)
   const values = flags
     .filter(([, { type }]) => type === "string")
-    .map(([name, { choices, placeholder }]) => [name, choices ?? [placeholder === "ID" ? IDS : FILES]])
+    .map(([name, { choices, placeholder = "" }]) => [name, choices ?? [valueOf(placeholder)]])
   return { flags: flags.map(([name]) => name), words: wordsOf(usage), values: Object.fromEntries(values) }
 }
 

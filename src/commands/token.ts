@@ -180,6 +180,9 @@ export const tokenCommand: Command = {
   },
   async run(given) {
     const [verb] = given.words
+    const [, label] = given.words
+    if (verb === "create" && label !== undefined)
+      throw new AppError("invalid", `unexpected argument "${label}"; a label is given with --label`)
     takes(given, verb === "revoke" ? 2 : 1)
     if (verb !== "create" && verb !== "list" && verb !== "revoke") {
       const said = verb === undefined ? "missing action" : `unknown action "${verb}"`

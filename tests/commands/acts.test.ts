@@ -192,7 +192,7 @@ test("open prints the address of the page, and gives it to what opens addresses 
 test("the completion for bash offers commands, and the flags of each", async () => {
   const { stdout } = await cli("completion", "bash")
   const offered = (...words: string[]): string[] => {
-    const script = `${stdout}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const script = `compopt() { echo "no files"; }\n${stdout}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`
     const { stdout: said, success } = Bun.spawnSync(["bash", "-c", script])
     expect(success).toBe(true)
     return said.toString().trim().split("\n")
@@ -216,6 +216,13 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "add", "")).toEqual([""])
   expect(offered("track-studio", "list", "--token-file", "")).toEqual([""])
   expect(offered("track-studio", "run", "--item", "7", "--", "ls", "-")).toEqual([""])
+  // Of a name, a number or a text nothing is offered, and no files either.
+  for (const words of [
+    ["workers", "--drain"],
+    ["list", "--limit"],
+    ["add", "--title"],
+  ])
+    expect(offered("track-studio", ...words, "")).toEqual(["no files"])
 })
 
 test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that zsh takes", async () => {
@@ -234,6 +241,7 @@ test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that 
   expect(offered("--status=f")).toContain("failed")
   expect(offered("--token-file=")).toEqual(["*=", "files"])
   expect(offered("--json=")).toEqual(["*="])
+  expect(offered("--limit ''")).toEqual([""])
 })
 
 test("the completions offer the IDs of items where one is to be named", async () => {

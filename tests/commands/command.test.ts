@@ -66,7 +66,12 @@ test("--version and -v are the version and the commit, after every command", asy
 })
 
 test("--help lists the commands", async () => {
-  const said = await Promise.all([printed("--help"), printed("-h"), printed("help")])
+  const said = await Promise.all([
+    printed("--help"),
+    printed("-h"),
+    printed("help"),
+    printed("help", "--help"),
+  ])
   for (const stdout of said) {
     expect(stdout).toBe(said[0])
     expect(stdout).toContain("track-studio [COMMAND] [--help] [--version]")
@@ -90,6 +95,7 @@ test("--help of a command names its arguments, flags, variables and defaults", a
   }
   expect(await printed("add", "-h")).toBe(helps[0] ?? "")
   expect(await printed("help", "add")).toBe(helps[0] ?? "")
+  expect(await printed("help", "add", "-h")).toBe(helps[0] ?? "")
 })
 
 const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = [

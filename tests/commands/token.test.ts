@@ -80,6 +80,7 @@ test.each([
   [["token"], "it is create, list or revoke"],
   [["token", "make"], "it is create, list or revoke"],
   [["token", "create"], "--role is missing"],
+  [["token", "create", "guest"], "a label is given with --label"],
   [["token", "create", "--role", "boss"], "viewer, operator, worker, admin"],
   [["token", "create", "--role", "worker", "--item", "7"], "can only read"],
   [["token", "create", "--role", "viewer", "--expires", "soon"], "90m, 12h, 30d"],
