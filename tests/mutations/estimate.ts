@@ -172,7 +172,20 @@ export const ESTIMATE: readonly Mistake[] = [
         "return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }",
         "return told",
       ],
-      ["a total that grows begins a step", "sign.unit.total <= step.size * (1 + GREW) &&", ""],
+      ["a total that grows begins a step", " && sign.unit.total <= step.size * (1 + GREW)", ""],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/trace.ts",
+    ["tests/item/estimate/trace.test.ts"],
+    [["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""]],
+  ),
+  ...of(
+    "src/item/estimate/count-in-words.ts",
+    ["tests/item/estimate/trace.test.ts"],
+    [
+      ["words beside a step with a name do not count", "|| words === step?.name", "|| step"],
+      ["the load of a machine begins steps", "done < BEGINNING", "true"],
     ],
   ),
   ...of(

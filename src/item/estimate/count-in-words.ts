@@ -10,43 +10,79 @@ interface Count {
 /** A report, as far as it matters here. */
 interface Report {
   readonly current_step?: string | undefined
-  readonly step?: unknown
+  readonly step?: { readonly index: number; readonly name: string } | undefined
   readonly unit?: Count | undefined
   readonly media?: unknown
 }
 
-/** "image 3 of 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30" nor numbers of more than nine digits. */
-const COUNT = /(?<!\d[.,:/]?)(\d{1,9}) ?(?:of|\/) ?(\d{1,9})(?![.,:/]?\d)/
+/** "image 3 of 10", "Bild 3 von 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30" nor numbers of more than nine digits. */
+const COUNT =
+  /(?<!\d[.,:/]?)(\d{1,9})(?: ?(?:\/|of) ?| (?:out of|von|van|sur|de|di|av|af|из) )(\d{1,9})(?![.,:/]?\d)/
+/** "45%", "45.5 %" */
+const PERCENTAGE = /(?<![\d.,:/-])(\d{1,3}(?:[.,]\d{1,9})?) ?%/
+/** The unit of what the words say in percent. It is no amount of work. */
+export const PERCENT = "\npercent"
 
 /** By how much a count goes back at least if it begins again: more than one, though the values are rounded. */
 const ALTERNATING = 1.5
+/** A percentage that falls to more than this is the load of a machine, or of two things that are made at once. */
+const BEGINNING = 10
 
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
-export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
+export const withoutDigits = (text: string): string => text.replace(/\d+(?:[.,]\d+)*/g, "#")
 
-function countIn(words: string): { nth: number; total: number } | undefined {
+interface InWords {
+  readonly nth: number
+  readonly total: number
+  readonly isPercentage: boolean
+}
+
+function countIn(words: string): InWords | undefined {
   const [, nth, total] = COUNT.exec(words)?.map(Number) ?? []
-  return nth !== undefined && total !== undefined && nth <= total ? { nth, total } : undefined
+  if (nth !== undefined && total !== undefined)
+    return nth <= total ? { nth, total, isPercentage: false } : undefined
+  const [, digits] = PERCENTAGE.exec(words) ?? []
+  const percentage = Number(digits?.replace(",", "."))
+  return percentage <= 100 ? { nth: percentage, total: 100, isPercentage: true } : undefined
+}
+
+/** The current step, as far as it matters here. */
+interface Current {
+  /** The step's own name, or otherwise what its first report said. */
+  readonly name: string
+  readonly index: number
+  readonly unit: string
+}
+
+/** What the words counted when the step of this report began; undefined if they did not count there. */
+function firstOf({ step, current_step: words = "" }: Report, now: InWords, current: Current | undefined) {
+  const name = withoutDigits(words)
+  if (step) {
+    // The words of a step with a name of its own are not kept, so they are known to count if they began with 0 or 1.
+    const goesOn = current?.index === step.index && current.unit === name
+    const first = { nth: goesOn ? 1 : now.nth }
+    return withoutDigits(step.name) === name ? undefined : now.isPercentage ? { nth: 0 } : first
+  }
+  return current && withoutDigits(current.name) === name ? countIn(current.name) : now
 }
 
 /**
- * A report with what its words count, as if the client had counted it: many clients say "image 3 of 10" and nothing
- * else. `step` is the current step, whose name is what its first report said. The same report if it names its step or
- * counts something itself. A count that did not begin at 0 or 1 may be the number of a song in its album.
+ * A report with what its words count, as if the client had counted it: many clients say "image 3 of 10" or "45 %" and
+ * nothing else. `current` is the current step. The same report if it counts something itself. A count that did not
+ * begin at 0 or 1 may be the number of a song in its album.
  */
 export function withCountInWords<R extends Report>(
   sign: R,
-  step: { readonly name: string; readonly unit: string } | undefined,
+  current: Current | undefined,
 ): R | (R & { readonly unit: Count }) {
-  const { current_step: words, unit, media } = sign
-  if (!words || sign.step || unit || media) return sign
+  const { current_step: words, unit, media, step } = sign
+  if (!words || unit || media || words === step?.name) return sign
   const now = countIn(words)
-  if (!now) return sign
-  const name = withoutDigits(words)
-  const goesOn = step !== undefined && withoutDigits(step.name) === name
-  const first = goesOn ? countIn(step.name) : now
-  const isOther = goesOn && step.unit !== "" && step.unit !== name
-  if (!first || first.nth > 1 || isOther) return sign
+  const first = now && firstOf(sign, now, current)
+  if (!now || !first || (first.nth > 1 && !now.isPercentage)) return sign
+  const name = now.isPercentage ? PERCENT : withoutDigits(words)
+  const goesOn = step ? current?.index === step.index : first !== now
+  if (goesOn && current?.unit && current.unit !== name) return sign
   return { ...sign, unit: { done: Math.max(0, now.nth - first.nth), total: now.total, name } }
 }
 
@@ -61,5 +97,6 @@ export function mayBeginAgain(
   latest: { readonly unit?: Point | undefined; readonly percent?: Point | undefined },
 ): boolean {
   const [before] = latest.unit ?? [0]
-  return !latest.percent && before * size - (unit?.done ?? 0) > ALTERNATING
+  const { done = 0, name } = unit ?? {}
+  return !latest.percent && (name === PERCENT ? done < BEGINNING : before * size - done > ALTERNATING)
 }

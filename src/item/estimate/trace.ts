@@ -1,4 +1,4 @@
-import { mayBeginAgain, withCountInWords, withoutDigits } from "./count-in-words.ts"
+import { mayBeginAgain, PERCENT, withCountInWords, withoutDigits } from "./count-in-words.ts"
 import { GRAIN, type Point } from "./line.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
@@ -109,12 +109,12 @@ const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
 
 /** Whether the signal of a report has begun again. */
 function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
+  // If there is more to do than was known, the fraction that is done becomes smaller, which is no new beginning.
+  const isSame =
+    sign.unit?.name === PERCENT ||
+    (sign.unit?.name === step.unit && sign.unit.total <= step.size * (1 + GREW))
   return (
-    isBelow(media, latest.media) ||
-    isBelow(percent, latest.percent) ||
-    // If there is more to do than was known, the fraction that is done becomes smaller, which is no new
-    // beginning.
-    (sign.unit?.name === step.unit && sign.unit.total <= step.size * (1 + GREW) && isBelow(unit, latest.unit))
+    isBelow(media, latest.media) || isBelow(percent, latest.percent) || (isSame && isBelow(unit, latest.unit))
   )
 }
 
@@ -144,7 +144,8 @@ const amount = (known: StepTrace, unit: string, size: number): Pick<StepTrace, "
 function sizeOf({ unit, media }: Sign, known: StepTrace): Pick<StepTrace, "unit" | "size"> {
   if (unit?.name === STEPS || known.unit === STEPS) return { unit: STEPS, size: unit?.total ?? known.size }
   if (media?.total) return amount(known, "seconds", media.total)
-  if (unit && unit.total > 0 && known.unit !== "seconds") return amount(known, unit.name, unit.total)
+  if (unit && unit.total > 0 && unit.name !== PERCENT && known.unit !== "seconds")
+    return amount(known, unit.name, unit.total)
   return known
 }
 

@@ -14,6 +14,9 @@ const name = fc.constantFrom(
   "image 1 of 9",
   "image 4 of 9",
   "image 9/9",
+  "Bild 1 von 9",
+  "Mux 5%",
+  "Mux 97,5 %",
 )
 const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.integer({ min: 0, max: 10 }))
 const count = fc.integer({ min: 0, max: 12 })

@@ -77,6 +77,84 @@ test("what the words count is a count, if it begins at its beginning", () => {
   })
 })
 
+test("what the words say in percent, or in another language, or beside a step with a name, counts too", () => {
+  const worded = (words: readonly string[], step?: Sign["step"]) =>
+    settled(
+      told(
+        ...words.map((current_step, i): [number, Sign] => [i * 5, { current_step, ...(step && { step }) }]),
+      ),
+    )
+  for (const words of [
+    ["Bild 1 von 4", "Bild 2 von 4", "Bild 3 von 4"],
+    ["Image 1 sur 4", "Image 2 sur 4", "Image 3 sur 4"],
+    ["Image 1 out of 4", "Image 2 out of 4", "Image 3 out of 4"],
+  ])
+    expect(worded(words)).toMatchObject([
+      {
+        size: 4,
+        lines: {
+          unit: [
+            [0, 0],
+            [0.25, 5],
+            [0.5, 10],
+          ],
+        },
+      },
+    ])
+  // A percentage is no amount of work.
+  expect(worded(["Encoding 0 %", "Encoding 25.5 %", "Encoding 80 %"])).toMatchObject([
+    {
+      unit: "",
+      size: 0,
+      lines: {
+        unit: [
+          [0, 0],
+          [0.255, 5],
+          [0.8, 10],
+        ],
+      },
+    },
+  ])
+  expect(worded(["Pass at 1%", "Pass at 96%", "Pass at 2%", "Pass at 50%"])).toHaveLength(2)
+  for (const words of [
+    ["GPU 97%", "GPU 30%", "GPU 80%"],
+    ["Level -3 %", "Level -1 %"],
+    ["At 120 %", "At 130 %"],
+  ])
+    expect(worded(words)).toHaveLength(1)
+  const step = { index: 2, total: 3, name: "Images" }
+  const named = ["Drawing image 1 of 4", "Drawing image 2 of 4", "Drawing image 4 of 4"]
+  expect(worded(named, step)).toMatchObject([
+    {
+      name: "Images",
+      size: 4,
+      lines: {
+        unit: [
+          [0, 0],
+          [0.25, 5],
+          [0.75, 10],
+        ],
+      },
+    },
+  ])
+  expect(worded(["20 %", "60 %"], step)).toMatchObject([
+    {
+      size: 0,
+      lines: {
+        unit: [
+          [0, 0],
+          [0.6, 5],
+        ],
+      },
+    },
+  ])
+  // A name with digits, a song of an album, and the number of the step itself.
+  expect(worded(["Clip 0af3", "Clip 0af3"])).toMatchObject([{ size: 0, lines: {} }])
+  expect(worded(["Song 3/9", "Song 4/9"], step)).toMatchObject([{ size: 0, lines: {} }])
+  const first = { index: 1, total: 3, name: "Part 1 of 3" }
+  expect(worded(["Part 1 of 3", "Part 1 of 3"], first)).toMatchObject([{ size: 0, lines: {} }])
+})
+
 test("a count in words begins a step again if it falls by more than one, and no percentage goes on", () => {
   const images = (progress: readonly number[], ...nths: readonly number[]) =>
     told(
