@@ -177,7 +177,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 100_000),
   },
   "max-database-mb": {
-    help: "how large the database may grow, in MB, before the oldest finished history is deleted; 0 means no limit",
+    help: "how large the database may grow, in MB: near that, the oldest finished history is deleted; 0 means no limit",
     placeholder: "N",
     fallback: "0",
     read: wholeNumber(0, 100_000_000),

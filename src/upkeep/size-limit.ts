@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts"
 import { BEAT_MS, Repeating } from "../service.ts"
 import type { Items } from "../store/contract/items.ts"
-import type { Upkeep } from "../store/contract/upkeep.ts"
+import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
 import { removeFinished } from "./remove-finished.ts"
 import { restMs } from "./rest-after-step.ts"
@@ -12,6 +12,11 @@ const TURN_MS = 2 * BEAT_MS
  * Above this part of the limit, it reports that the limit is near. When it makes room, it stops at this part.
  */
 const NEAR = 0.9
+/**
+ * From this part of the limit on it makes room. It begins before the limit is reached, because what a deleted item takes
+ * is free only later.
+ */
+const DUE = 0.95
 /** The number of rows that one transaction removes. */
 const BATCH = 256
 /**
@@ -39,7 +44,7 @@ export interface SizeLimitOptions {
 
 /**
  * Keeps the size of the database within a limit: the oldest history of finished items is removed first, then
- * finished items themselves.
+ * finished items themselves, the oldest first and no more than have to go.
  */
 export class SizeLimit extends Repeating {
   readonly #upkeep: Upkeep
@@ -60,14 +65,17 @@ export class SizeLimit extends Repeating {
     if (this.#options.mostBytes > 0) await super.start()
   }
 
-  /** Makes room if the limit is reached. */
+  /** Makes room if the limit is nearly reached. */
   async turn(): Promise<void> {
     const { mostBytes, onLook } = this.#options
     let used = await this.#used()
-    const isDue = used >= mostBytes
+    const isDue = used >= DUE * mostBytes
     while (isDue && used > NEAR * mostBytes && !this.isStopped) {
       const [before, startedMs] = [used, performance.now()]
-      if (!(await this.#makeRoom())) break
+      if (!(await this.#removeHistory())) {
+        if (used >= DUE * mostBytes) await this.#removeItems(used)
+        break
+      }
       onLook(true, false)
       used = await this.#used()
       // Above the limit a rest would let writers add more than is removed.
@@ -85,15 +93,37 @@ export class SizeLimit extends Repeating {
     return (await this.#upkeep.size()).used
   }
 
-  /** Removes some of what may be removed; returns false if there is nothing. */
-  async #makeRoom(): Promise<boolean> {
-    const nowMs = this.#options.now()
-    if ((await this.#upkeep.purge(await endedBefore(this.#upkeep, nowMs, HEARD_MS), BATCH)) > 0) return true
-    // Nothing younger than a day is removed, however full the database is.
-    const finished = await endedBefore(this.#upkeep, nowMs, DAY_MS)
+  /** Removes some of the history that may be removed; returns false if there is none. */
+  async #removeHistory(): Promise<boolean> {
+    const deleted = await endedBefore(this.#upkeep, this.#options.now(), HEARD_MS)
+    if ((await this.#upkeep.purge(deleted, BATCH)) > 0) return true
     const upTo = await newestBefore(this.#upkeep, DAY_MS)
-    const thinning = { finished, perItem: 0, upTo, keepCompleted: 0, limit: BATCH }
-    if ((await this.#upkeep.thin(thinning)) > 0) return true
-    return (await removeFinished(this.#upkeep, this.#items, this.#bus, finished, BATCH)) > 0
+    const thinning = { finished: await this.#old(), perItem: 0, upTo, keepCompleted: 0, limit: BATCH }
+    return (await this.#upkeep.thin(thinning)) > 0
+  }
+
+  /**
+   * Deletes the oldest finished items. Their history is removed only after `HEARD_MS`, so until then nobody sees how
+   * much room that makes. It deletes as large a part of all items as the part of the database that is too much; deleted
+   * items whose history is not removed yet count.
+   */
+  async #removeItems(used: number): Promise<void> {
+    const { mostBytes, sleep } = this.#options
+    const { present, deleted } = await this.#upkeep.items()
+    const finished = await this.#old()
+    let left = Math.ceil((present + deleted) * (1 - (NEAR * mostBytes) / used)) - deleted
+    while (left > 0 && !this.isStopped) {
+      const startedMs = performance.now()
+      const count = Math.min(BATCH, left)
+      const removed = await removeFinished(this.#upkeep, this.#items, this.#bus, finished, count)
+      if (removed === 0) return
+      left -= removed
+      await sleep(restMs(performance.now() - startedMs))
+    }
+  }
+
+  /** When items ended that may go. Nothing younger than a day is removed, however full the database is. */
+  #old(): Promise<readonly Ended[]> {
+    return endedBefore(this.#upkeep, this.#options.now(), DAY_MS)
   }
 }

@@ -129,8 +129,10 @@ export function storeUpkeep(name: string, open: Open): void {
     await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
     const head = await store.head()
     expect(await store.upkeep.purge([until(-1)], 2)).toBe(0)
+    expect(await store.upkeep.items()).toEqual({ present: 1, deleted: 1 })
     nowMs += DAY_MS
     while ((await store.upkeep.purge([until(DAY_MS)], 2)) > 0);
+    expect(await store.upkeep.items()).toEqual({ present: 1, deleted: 0 })
     expect(await kept(store, id)).toEqual([])
     expect(await kept(store, other)).toHaveLength(1)
     expect(await store.head()).toBe(head)

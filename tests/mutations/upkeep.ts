@@ -191,6 +191,7 @@ export const UPKEEP: readonly Mistake[] = [
         "if (!this.isStopped) onLook(",
         "onLook(",
       ],
+      ["finished items go as long as the room of deleted ones is not free", ")) - deleted", "))"],
       ["room is made without rest", "if (used < before || used < mostBytes) await", "if (used < 0) await"],
     ],
   ),

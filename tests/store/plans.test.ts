@@ -161,6 +161,7 @@ async function upkeep(all: Store["upkeep"]): Promise<void> {
     }
   }
   await all.finished(ended, 1)
+  await all.items()
   while ((await all.purge([ended], 1)) > 0);
   await all.size()
   await all.checkpoint()

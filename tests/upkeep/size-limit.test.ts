@@ -112,6 +112,34 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
   expect(looks.at(-1)).toEqual([false, false])
 })
 
+test("where no history is left to remove, only as many finished items go as have to, before the limit is reached", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks } = kit
+  const used = async (): Promise<number> => {
+    await store.upkeep.checkpoint()
+    return (await store.upkeep.size()).used
+  }
+  const all = 104
+  const render = async (): Promise<void> => {
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    await put(store, id, { status: "completed", message: TEXT })
+  }
+  await Promise.all(Array.from({ length: all }, render))
+  expect(await used()).toBeWithin(0.95 * 2_000_000, 2_000_000)
+  clock.nowMs += 2 * DAY_MS
+  await pass(store, 25)
+  // What a deleted item takes is not free at once. Meanwhile no others go.
+  for (let turn = 0; turn < 3; turn += 1) await space.turn()
+  const { present, deleted } = await store.upkeep.items()
+  expect([present + deleted, looks.at(-1)]).toEqual([all, [true, false]])
+  expect(deleted).toBeWithin(5, 11)
+  clock.nowMs += 11 * 60_000
+  await space.turn()
+  expect(await store.upkeep.items()).toEqual({ present, deleted: 0 })
+  expect(await used()).toBeLessThan(0.95 * 2_000_000)
+})
+
 test("a clock that is far ahead makes no room of what is young", async () => {
   await using kit = limited()
   const { store, clock, space, looks } = kit

@@ -81,6 +81,9 @@ export interface Upkeep {
    */
   purge(deleted: readonly Ended[], limit: number): Promise<number>
 
+  /** How many items there are, and how many were deleted whose rest is still stored. */
+  items(): Promise<{ readonly present: number; readonly deleted: number }>
+
   /** Items that finished within this time, the oldest first. */
   finished(ended: Ended, limit: number): Promise<readonly number[]>
 

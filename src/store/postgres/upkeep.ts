@@ -99,6 +99,9 @@ const TOO_MANY = `SELECT i.id::float8 AS id FROM unnest($1::int8[]) i(id) WHERE 
 const LATER = `SELECT u.queue_id::float8 AS id, min(u.id)::float8 AS next FROM updates u
   WHERE u.queue_id = ANY($1::int8[]) AND u.id > $2 GROUP BY u.queue_id`
 
+const ITEMS = `SELECT (SELECT coalesce(sum(c.items), 0) FROM queue_counts c)::float8 AS present,
+  (SELECT count(*) FROM queue_items q WHERE q.deleted_at IS NOT NULL)::float8 AS deleted`
+
 interface Id {
   readonly id: number
 }
@@ -153,6 +156,11 @@ export class PostgresUpkeep implements Upkeep {
       if (row && row.n > 0) return row.n
     }
     return 0
+  }
+
+  async items(): Promise<{ readonly present: number; readonly deleted: number }> {
+    const [row] = await this.#link.run<{ present: number; deleted: number }>(ITEMS)
+    return row ?? { present: 0, deleted: 0 }
   }
 
   async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {

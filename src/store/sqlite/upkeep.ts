@@ -22,6 +22,9 @@ const PASS_HOUR = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} 
 const FROM = `SELECT id, status FROM updates WHERE queue_id = $item AND id >=
     (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from) ORDER BY id LIMIT $limit`
 
+const ITEMS = `SELECT (SELECT coalesce(sum(items), 0) FROM queue_counts) AS present,
+  (SELECT count(*) FROM queue_items WHERE deleted_at IS NOT NULL) AS deleted`
+
 interface Row {
   readonly id: number
 }
@@ -88,6 +91,11 @@ export class SqliteUpkeep implements Upkeep {
 
   purge(deleted: readonly Ended[], limit: number): Promise<number> {
     return this.#group.run(() => deleted.reduce((done, ended) => done || this.#purge(ended, limit), 0))
+  }
+
+  async items(): Promise<{ readonly present: number; readonly deleted: number }> {
+    const row = this.#client.query<{ present: number; deleted: number }, []>(ITEMS).get()
+    return row ?? { present: 0, deleted: 0 }
   }
 
   async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {

@@ -96,6 +96,7 @@ async function used(store: PostgresStore): Promise<void> {
   await store.upkeep.thin(thinning)
   await store.upkeep.purge([ended], 9)
   await store.upkeep.finished(ended, 9)
+  await store.upkeep.items()
   await store.upkeep.newestAgo(9)
 }
 
