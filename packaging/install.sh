@@ -76,12 +76,14 @@ make_user() {
   fi
 }
 
-# folder PATH MODE OWNER: OWNER is empty for the user that installs.
+# folder PATH MODE OWNER: OWNER is empty for the user that installs. The folder gets its name last: if this is cut off, the
+# next time does not take it for one that is as it should be.
 folder() {
   [ ! -d "$DESTDIR$1" ] || return 0
-  mkdir -p "$DESTDIR$1"
-  chmod "$2" "$DESTDIR$1"
-  [ -z "$3" ] || [ "$(id -u)" != 0 ] || chown "$3" "$DESTDIR$1"
+  mkdir -p "$DESTDIR$1.new"
+  chmod "$2" "$DESTDIR$1.new"
+  [ -z "$3" ] || [ "$(id -u)" != 0 ] || chown "$3" "$DESTDIR$1.new"
+  mv "$DESTDIR$1.new" "$DESTDIR$1"
   say "made $1"
   touched=1
 }
@@ -217,22 +219,28 @@ lasts() {
   systemctl is-active --quiet track-studio && [ "$(systemctl show -P NRestarts track-studio)" = "$restarts" ]
 }
 
+# verb UNIT: what runs is restarted if it is not what is installed, perhaps because an installation was cut off, and
+# started otherwise.
+verb() {
+  pid=$(systemctl show -P MainPID "$1")
+  if [ "$stale" = 1 ] || { [ "${pid:-0}" != 0 ] && ! cmp -s "/proc/$pid/exe" "$program"; }; then say restart; else say start; fi
+}
+
 start() {
   if ! rules; then
     [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve$(flag)"
     return 0
   fi
-  # What runs is restarted if it is not what is installed, and started otherwise.
-  verb=start
-  [ "$stale" = 0 ] || verb=restart
+  # A unit that an installation put in its place before it was cut off is not what runs, either.
+  if systemctl show -P NeedDaemonReload track-studio track-studio-worker | grep -q yes; then stale=1; fi
   systemctl daemon-reload
   systemctl enable --quiet track-studio
-  systemctl "$verb" track-studio || fail "the server did not start; journalctl -u track-studio says why"
+  systemctl "$(verb track-studio)" track-studio || fail "the server did not start; journalctl -u track-studio says why"
   lasts || fail "the server starts, and ends again; journalctl -u track-studio says why"
   if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then
     systemctl enable --quiet track-studio-worker
     # It ends the render in hand first, which may take an hour.
-    systemctl --no-block "$verb" track-studio-worker
+    systemctl --no-block "$(verb track-studio-worker)" track-studio-worker
   fi
   say "track-studio is $(systemctl is-active track-studio)"
 }

@@ -1,5 +1,14 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join, resolve } from "node:path"
 
 import { PROGRAM, run, temporaryFolder } from "../server.ts"
@@ -282,6 +291,26 @@ test.each([
   expect(readdirSync(folder.path)).toEqual([])
 })
 
+test("a folder that an installation was cut off at is finished by the next one", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [slow, program] = [join(folder.path, "bin"), programIn(folder.path, "1")]
+  mkdirSync(slow)
+  // The script ends where it would give the folder its rights.
+  writeFileSync(
+    join(slow, "chmod"),
+    '#!/bin/sh\ncase $2 in */srv/videos*) kill -9 $PPID ;; esac\nexec /bin/chmod "$@"\n',
+    {
+      mode: 0o755,
+    },
+  )
+  const variables = { VIDEOS: "/srv/videos" }
+  expect(install(root, [program], { ...variables, PATH: `${slow}:${process.env["PATH"]}` }).code).not.toBe(0)
+  expect(install(root, [program], variables).said).toContain("made /srv/videos")
+  expect(statSync(`${root}/srv/videos`).mode & 0o777).toBe(0o775)
+  expect(readdirSync(`${root}/srv`)).toEqual(["videos"])
+})
+
 /** Runs a command in a copy of this machine whose writes stay in memory and are thrown away. */
 const IN_A_COPY = `set -e
 mount -t tmpfs tmpfs "$1"; mkdir "$1/upper" "$1/work" "$1/root"
@@ -316,5 +345,49 @@ test.skipIf(!copies())(
     expect(`${stdout}`).toContain("made the user track-studio\n")
     expect(`${stdout}`).toContain("systemd does not run here; start it by: /usr/local/bin/track-studio serve")
     expect(existsSync("/usr/lib/sysusers.d/track-studio.conf")).toBeFalse()
+  },
+)
+
+/** Answers like systemctl where systemd rules, and prints what it starts. The unit runs in a process of the test. */
+const SYSTEMCTL = `#!/bin/sh
+case "$*" in
+  "show -P MainPID track-studio") cat /tmp/running ;;
+  "show -P NeedDaemonReload"*) cat /tmp/changed ;;
+  start* | restart*) echo "$*" ;;
+esac`
+
+/** A program that says its version, or runs until it is ended. */
+const RUNNING = `#include <stdio.h>
+#include <unistd.h>
+int main(int count, char **args) { return args[1][0] == 'r' ? pause() : puts("track-studio 1") < 0; }`
+
+test.skipIf(!copies() || Bun.which("gcc") === null)(
+  "what runs is restarted if an installation was cut off before, and then no more",
+  () => {
+    using folder = temporaryFolder()
+    using copy = temporaryFolder()
+    const at = (name: string): string => join(folder.path, name)
+    writeFileSync(at("program.c"), RUNNING)
+    expect(Bun.spawnSync(["gcc", "-o", at("program"), at("program.c")]).exitCode).toBe(0)
+    writeFileSync(at("systemctl"), SYSTEMCTL, { mode: 0o755 })
+    symlinkSync("/bin/true", at("sleep"))
+    const script = `
+    PATH=${folder.path}:$PATH
+    mkdir -p /run/systemd/system; echo 0 >/tmp/running; echo no >/tmp/changed
+    again() { sh ${SCRIPT} ${at("program")} | grep 'start '; }
+    again
+    /bin/sleep 60 & other=$!; echo $other >/tmp/running; again
+    kill $other
+    /usr/local/bin/track-studio r & echo $! >/tmp/running; again
+    echo yes >/tmp/changed; again
+    kill $(cat /tmp/running)`
+    const { exitCode, stdout, stderr } = Bun.spawnSync(
+      ["unshare", "--mount", "bash", "-c", IN_A_COPY, "-", copy.path, ROOT, folder.path, script],
+      { env: { ...process.env, VIDEOS: "", DESTDIR: "", PREFIX: "/usr/local" } },
+    )
+    expect([exitCode, `${stderr}`]).toEqual([0, ""])
+    expect(`${stdout}`.trim().split("\n")).toEqual(
+      ["restart", "restart", "start", "restart"].map((verb) => `${verb} track-studio`),
+    )
   },
 )
