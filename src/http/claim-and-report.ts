@@ -12,9 +12,9 @@ import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
-import { hold } from "./held-answer.ts"
 import { bounded, ItemParams, LEASE, leaseOf, LeaseParams, queryUpTo, requiredLease } from "./params.ts"
 import { checkStillIn } from "./revoked.ts"
+import { hold } from "./time-limit-of-held-answer.ts"
 
 const MAX_HOLD_S = 60
 

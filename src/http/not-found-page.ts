@@ -1,8 +1,6 @@
+import { NOT_FOUND_POLICY } from "./content-policies.ts"
 import { framed } from "./docs/frame.ts"
 import { pathOf } from "./paths.ts"
-
-const POLICY =
-  "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** The wave of the product as a flat line. */
 const FLAT_LINE = `<svg class="flat-line" viewBox="0 0 240 24" aria-hidden="true"><path d="${Array.from(
@@ -25,7 +23,7 @@ export function notFoundPage(request: Request): Response {
     headers: {
       "content-type": "text/html; charset=utf-8",
       "cache-control": "no-store",
-      "content-security-policy": POLICY,
+      "content-security-policy": NOT_FOUND_POLICY,
       vary: "accept",
     },
   })

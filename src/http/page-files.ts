@@ -1,6 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { acceptsGzip } from "./accepts.ts"
+import { PAGE_POLICY } from "./content-policies.ts"
 import type { Limits } from "./limits.ts"
 
 /** One file of the page, ready to be sent. */
@@ -120,24 +121,8 @@ export async function pageFile(name: string): Promise<PageFile> {
   return file
 }
 
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  // The page draws its own icon, which shows the progress.
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  // No text, such as a title, can become code or HTML.
-  "require-trusted-types-for 'script'",
-  "trusted-types track-studio",
-].join("; ")
-
 const SAFE = {
-  "content-security-policy": POLICY,
+  "content-security-policy": PAGE_POLICY,
   "referrer-policy": "no-referrer",
 }
 

@@ -13,10 +13,10 @@ import { jsonBody } from "./body.ts"
 import { compressedJson } from "./compressed-json.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
-import { hold } from "./held-answer.ts"
 import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 import { withoutReadOnly } from "./read-only-keys.ts"
 import { checkStillIn } from "./revoked.ts"
+import { hold } from "./time-limit-of-held-answer.ts"
 
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600

@@ -1,5 +1,5 @@
+import type { Course } from "./estimate/course.ts"
 import type { KeptRun } from "./estimate/earlier-run.ts"
-import type { Course } from "./estimate/trace.ts"
 import type { QueueItem, Status } from "./item.ts"
 
 /** A row of the history: `id` is the event ID, `data` the ProgressUpdate as JSON text, encoded once for ever. */

@@ -2,7 +2,8 @@ import type { Report } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { BlenderFailures } from "./blender-failures.ts"
 import { FrameInHand, FrameRange } from "./blender-frames.ts"
-import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./line-reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./line-reader.ts"
+import { WHOLE } from "./whole.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other
 // programs may write a line without its end, and then their text stands before Blender's.

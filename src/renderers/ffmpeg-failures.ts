@@ -1,4 +1,5 @@
-import { plainLine, WHOLE } from "./line-reader.ts"
+import { plainLine } from "./line-reader.ts"
+import { WHOLE } from "./whole.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =

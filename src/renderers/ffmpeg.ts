@@ -3,14 +3,8 @@ import { BarsInSequence } from "./bars-in-sequence.ts"
 import { FfmpegFailures } from "./ffmpeg-failures.ts"
 import { FfmpegPass } from "./ffmpeg-pass.ts"
 import { isKilled } from "./killed-by-signal.ts"
-import {
-  type Evidence,
-  type Expected,
-  type LineReader,
-  NO_EVIDENCE,
-  plainLine,
-  WHOLE,
-} from "./line-reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
+import { WHOLE } from "./whole.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/

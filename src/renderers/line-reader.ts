@@ -29,12 +29,6 @@ export const NO_EVIDENCE: Evidence = {
   seen: undefined,
 }
 
-/**
- * The least fraction of a total that counts as the whole: containers round, and the last frames may be
- * shorter.
- */
-export const WHOLE = 0.98
-
 /** What is known about an output before it is read. */
 export interface Expected {
   /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */

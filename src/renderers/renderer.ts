@@ -2,13 +2,10 @@ import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { LineCutter } from "./line-cutter.ts"
-import { type Evidence, type Expected, type LineReader, WHOLE } from "./line-reader.ts"
+import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { lines } from "./lines.ts"
 import type { RendererName } from "./names.ts"
 import { hasEnd, worthDecoding } from "./worth-decoding.ts"
-
-/** Whether a render that reached this fraction (0 to 1) of its total has finished. */
-export const isWhole = (fraction: number): boolean => fraction >= WHOLE
 
 /**
  * Reads the output of one run of a renderer. It is pure: it depends only on its input and on the time that it

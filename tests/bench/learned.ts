@@ -1,6 +1,6 @@
+import { courseText, hasGrown } from "../../src/item/estimate/course.ts"
 import { learn } from "../../src/item/estimate/experience.ts"
 import { type Knowledge, withCourse } from "../../src/item/estimate/follow-attempt.ts"
-import { courseText, hasGrown } from "../../src/item/estimate/trace.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test"
 
-import type { KeptRun } from "../../src/item/estimate/earlier-run.ts"
-import { MAX_RUNS } from "../../src/item/estimate/experience.ts"
+import { type KeptRun, MAX_RUNS } from "../../src/item/estimate/earlier-run.ts"
 import { withCourse } from "../../src/item/estimate/follow-attempt.ts"
 import { claimed, completed as completedBy } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { hold } from "../../src/http/held-answer.ts"
+import { hold } from "../../src/http/time-limit-of-held-answer.ts"
 
 const HOUR_MS = 3_600_000
 

@@ -31,7 +31,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/held-answer.ts",
+    "src/http/time-limit-of-held-answer.ts",
     ["tests/http/bound.test.ts"],
     [
       [

@@ -4,7 +4,8 @@ import fc from "fast-check"
 
 import type { Expected } from "../../src/renderers/line-reader.ts"
 import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
-import { isWhole, renderer } from "../../src/renderers/renderer.ts"
+import { renderer } from "../../src/renderers/renderer.ts"
+import { isWhole } from "../../src/renderers/whole.ts"
 
 setDefaultTimeout(30_000)
 

@@ -3,20 +3,18 @@ import { Elysia } from "elysia"
 import type { Caller } from "../../access/gate.ts"
 import { AppError } from "../../errors.ts"
 import type { Callers } from "../access.ts"
+import { REFERENCE_POLICY } from "../content-policies.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
 import { unlisted } from "./words.ts"
 
 import style from "./style.css" with { type: "text" }
-
-const POLICY =
-  "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const sent = (body: string, type: string): Response =>
   new Response(body, {
     headers: {
       "content-type": type,
       "cache-control": "no-cache",
-      "content-security-policy": POLICY,
+      "content-security-policy": REFERENCE_POLICY,
     },
   })
 

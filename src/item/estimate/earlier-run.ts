@@ -5,6 +5,9 @@ import { type Habit, type Habits, type Lasted, SAME, type Sizes, sizesOf } from 
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { unevennessOf } from "./uneven-pace.ts"
 
+/** This many runs of a kind are remembered and asked, the newest ones. */
+export const MAX_RUNS = 8
+
 /** A completed attempt, as it is remembered. */
 export interface Run {
   /** How each of its steps went. */

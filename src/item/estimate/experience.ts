@@ -5,6 +5,7 @@ import {
   type EarlierRun,
   earlierRunOf,
   lastedOf,
+  MAX_RUNS,
   type Run,
   wholeOf,
 } from "./earlier-run.ts"
@@ -26,9 +27,6 @@ import { SIGNALS, type StepTrace } from "./trace.ts"
 import { doubtOf, type Extent, extentOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
 import { weightsOf } from "./unusual-runs.ts"
-
-/** This many runs of a kind are asked, the newest ones. */
-export const MAX_RUNS = 8
 
 /** What the earlier runs said, and the totals for which they said it. */
 interface Remembered {

@@ -2,10 +2,12 @@ import type { QueueItem } from "../item.ts"
 import type { Moment } from "../moment.ts"
 import { UNFORESEEN } from "../moves.ts"
 import type { Change, Stored, Work } from "../stored.ts"
+import type { Course } from "./course.ts"
 import type { KeptRun } from "./earlier-run.ts"
 import { estimate, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
-import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
+import { lookOf } from "./look.ts"
+import { NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
 
 /** A time during which no server watched the attempts, in milliseconds of the steady clock. */
 export interface Outage {

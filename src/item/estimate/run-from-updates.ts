@@ -2,7 +2,8 @@ import type { ProgressUpdate, QueueItem } from "../item.ts"
 import type { StoredUpdate } from "../stored.ts"
 import { updateIn } from "../update.ts"
 import type { KeptRun } from "./earlier-run.ts"
-import { lookOf, NO_TRACE, settled, type Sign, traced } from "./trace.ts"
+import { lookOf } from "./look.ts"
+import { NO_TRACE, settled, type Sign, traced } from "./trace.ts"
 
 /** The part of an update that the one before it did not have: each update repeats earlier values. */
 function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {

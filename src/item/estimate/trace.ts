@@ -88,8 +88,6 @@ const HELD_AT = 99
  * part, the size is unknown.
  */
 const GREW = 0.05
-/** While a step goes on, its course is stored whenever its lines have got this many new points. */
-const STORED_POINTS = 2
 /** If a value falls to this part of its former value, its count has begun again, for another file perhaps. */
 const BEGAN_AGAIN = 0.5
 
@@ -317,79 +315,4 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   const [step] = steps.slice(-1)
   const isCounting = step && steps.length === MAX_STEPS && sign.step && sign.step.total > sign.step.index
   return isCounting ? counted(next, step, sign, at) : followed(next, sign, values, at)
-}
-
-/** How many characters of a look count. More would not fit into an index of PostgreSQL. */
-const LOOK_CHARACTERS = 200
-
-/** The beginning of a look by which attempts are compared. */
-export const shortLook = (look: string): string =>
-  look.length <= LOOK_CHARACTERS ? look : [...look].slice(0, LOOK_CHARACTERS).join("")
-
-/**
- * What similar attempts have in common: the number of steps and the name of the first step, or otherwise the
- * unit that it counts. Empty until something was reported by which attempts can be compared.
- */
-export function lookOf({ steps, latest }: Trace, total: number): string {
-  const [first] = steps
-  const counts = first?.unit || (latest.percent || first?.lines.percent ? "percent" : "")
-  const name = first?.name || counts
-  return shortLook(total > 1 && name !== "" ? `${total} steps, ${name}` : name)
-}
-
-/** The course of the attempt that is under way. */
-export interface Course {
-  /** When the attempt started, in milliseconds of the steady clock. */
-  readonly beganMs: number
-  /** How it went so far. */
-  readonly trace: Trace
-  /** For how many milliseconds of the attempt no server watched. */
-  readonly unwatchedMs: number
-  /**
-   * The end of the last outage that `unwatchedMs` includes, in milliseconds of the steady clock; 0 before the
-   * first outage.
-   */
-  readonly outageEndedMs: number
-}
-
-/** How many points the lines of the current step have on average, in units of `STORED_POINTS`. */
-function settledParts({ lines }: Trace): number {
-  let [points, signals] = [0, 0]
-  for (const signal of SIGNALS) {
-    const line = lines[signal]
-    if (!line) continue
-    points += line.length
-    signals += 1
-  }
-  return signals > 0 ? Math.floor(points / signals / STORED_POINTS) : 0
-}
-
-/**
- * Whether a course has changed so much that it must be stored: by a step, or by some points on each line. If
- * the server ends unexpectedly, points that were not stored are missing, and the line is less fine.
- */
-export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
-  stored?.beganMs !== now?.beganMs ||
-  stored?.unwatchedMs !== now?.unwatchedMs ||
-  stored?.trace.steps !== now?.trace.steps ||
-  (stored?.trace.lines !== now?.trace.lines &&
-    settledParts(stored?.trace ?? NO_TRACE) !== settledParts(now?.trace ?? NO_TRACE))
-
-/** The steps as text. A step that is over does not change any more. */
-const texts = new WeakMap<StepTrace, string>()
-
-function textOf(step: StepTrace): string {
-  const known = texts.get(step)
-  if (known !== undefined) return known
-  const text = JSON.stringify(step)
-  texts.set(step, text)
-  return text
-}
-
-/** A course as JSON. It is stored many times, but the text of a step is made only once. */
-export function courseText({ beganMs, trace, unwatchedMs, outageEndedMs }: Course): string {
-  const { steps, lines, latest, from } = trace
-  const around = JSON.stringify({ beganMs, unwatchedMs, outageEndedMs })
-  const current = JSON.stringify({ lines, latest, from })
-  return `${around.slice(0, -1)},"trace":{"steps":[${steps.map(textOf).join(",")}],${current.slice(1)}}`
 }

@@ -1,6 +1,6 @@
 import { getTableColumns } from "drizzle-orm"
 
-import { MAX_RUNS } from "../../item/estimate/experience.ts"
+import { MAX_RUNS } from "../../item/estimate/earlier-run.ts"
 import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import { isOfNow } from "./database-clock.ts"

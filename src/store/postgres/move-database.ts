@@ -7,7 +7,7 @@ import { getTableName } from "drizzle-orm"
 import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
 
 import { AppError } from "../../errors.ts"
-import { shortLook } from "../../item/estimate/trace.ts"
+import { shortLook } from "../../item/estimate/look.ts"
 import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
 import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"

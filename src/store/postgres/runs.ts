@@ -1,7 +1,6 @@
 import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
-import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
-import { MAX_RUNS } from "../../item/estimate/experience.ts"
+import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
 import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { history, runs } from "./schema.ts"

@@ -12,7 +12,8 @@ import {
   uniqueIndex,
 } from "drizzle-orm/sqlite-core"
 
-import { courseText, type StepTrace } from "../../item/estimate/trace.ts"
+import { courseText } from "../../item/estimate/course.ts"
+import type { StepTrace } from "../../item/estimate/trace.ts"
 import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"

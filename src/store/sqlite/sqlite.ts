@@ -2,7 +2,7 @@ import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, unknownItem } from "../../errors.ts"
-import { hasGrown } from "../../item/estimate/trace.ts"
+import { hasGrown } from "../../item/estimate/course.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"

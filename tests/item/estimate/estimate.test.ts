@@ -2,9 +2,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import type { Run } from "../../../src/item/estimate/earlier-run.ts"
+import { MAX_RUNS, type Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate, outlook, timeProgress } from "../../../src/item/estimate/estimate.ts"
-import { type Experience, learn, MAX_RUNS } from "../../../src/item/estimate/experience.ts"
+import { type Experience, learn } from "../../../src/item/estimate/experience.ts"
 import { NO_TRACE, type Sign, traced } from "../../../src/item/estimate/trace.ts"
 import type { Attempt } from "./histories.ts"
 import { madeKinds } from "./made-kinds.ts"

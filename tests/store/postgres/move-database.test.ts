@@ -5,7 +5,7 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { shortLook } from "../../../src/item/estimate/trace.ts"
+import { shortLook } from "../../../src/item/estimate/look.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { moveDown, moveUp } from "../../../src/store/postgres/move-database.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
