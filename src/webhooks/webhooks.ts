@@ -155,7 +155,10 @@ export class Webhooks implements Service {
   /** Examines a page of the history; returns whether there is more of it. */
   async #read(): Promise<boolean> {
     const { updates, more } = await this.#history.page({ after: this.#cursor, limit: PAGE_UPDATES })
-    const last = updates.at(-1)
+    const [first, last] = [updates[0], updates.at(-1)]
+    // At the head event IDs have no gaps, so a jump can mean that the database lost some updates.
+    const isStrange = first === undefined || first.id > this.#cursor + 1
+    if (isStrange && (await this.#goBack())) return true
     if (!last) return false
     const notices: { notice: Notice; update: StoredUpdate }[] = []
     for (const update of updates) {
@@ -169,6 +172,18 @@ export class Webhooks implements Service {
     }
     this.#cursor = last.id
     return more && !this.#stopped.signal.aborted
+  }
+
+  /**
+   * Goes back to the stored cursor if the database has lost what was stored since, and deliveries with it, as when a
+   * standby that was late has taken over. Returns whether it has.
+   */
+  async #goBack(): Promise<boolean> {
+    const cursor = await this.#deliveries.cursor()
+    if (cursor === null || cursor >= this.#stored) return false
+    this.#cursor = cursor
+    this.#stored = cursor
+    return true
   }
 
   /**

@@ -66,6 +66,11 @@ export const WEBHOOKS: readonly Mistake[] = [
         "} else {",
       ],
       [
+        "a notice that was lost with a part of the database is never sent",
+        "if (cursor === null || cursor >= this.#stored) return false",
+        "if (cursor !== null) return false",
+      ],
+      [
         "without notices the cursor stays, and nothing is ever thinned",
         "if (notices.length > 0 || last.id - this.#stored >= UNSTORED_UPDATES) {",
         "if (notices.length > 0) {",

@@ -37,6 +37,25 @@ test("deliveries that could not be read are read by a later turn", async () => {
   expect(scene.errors).toHaveLength(2)
 })
 
+test("a notice that was stored and then lost with a part of the database is stored again", async () => {
+  const lost = Promise.withResolvers<void>()
+  let adds = 0
+  await using scene = new Scene((deliveries) => ({
+    async add(notices, upTo) {
+      adds += 1
+      if (adds === 1) lost.resolve()
+      else await deliveries.add(notices, upTo)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await lost.promise
+  scene.ring()
+  await scene.receiver.asked(1)
+  await scene.settled(1)
+  expect(await scene.store.deliveries.standing()).toMatchObject({ pending: 0, delivered: 1 })
+})
+
 test("a stop waits until what a receiver has answered is stored", async () => {
   const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   await using scene = new Scene((deliveries) => ({

@@ -9,7 +9,9 @@ import { Broadcaster } from "../../../src/stream/broadcaster.ts"
 import { isKept } from "../../../src/stream/kept-ids.ts"
 import { ndjson } from "../../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../../src/stream/streams.ts"
+import { Webhooks } from "../../../src/webhooks/webhooks.ts"
 import { added, put } from "../../contracts/store.contract.ts"
+import { Receiver } from "../../webhooks/scene.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
@@ -106,6 +108,38 @@ describe.skipIf(whyNoPostgres !== undefined)(
       const [delivery] = await ignorant.deliveries.take("http://receiver", 1, 1000)
       expect(delivery?.id).toBeGreaterThan(1_000_000)
       await ignorant.close()
+    })
+
+    test("calls webhooks for what it has kept, although it has lost their deliveries", async () => {
+      await using opened = await takenBack()
+      const { store, url, id } = opened
+      using receiver = new Receiver()
+      receiver.answer = () => new Response("no", { status: 503 })
+      const bus = new LocalBus()
+      const ignored = (): void => undefined
+      const webhooks = new Webhooks(store, store.deliveries, bus, {
+        ...{
+          urls: [receiver.url],
+          secret: undefined,
+          userAgent: "test",
+          now: store.clock.now,
+          random: () => 0.5,
+        },
+        ...{ onError: ignored, onFailing: ignored, onRecovered: ignored, onGivenUp: ignored },
+      })
+      await webhooks.start()
+      await put(store, id, { status: "failed" })
+      bus.notify()
+      await receiver.asked(1)
+      await using admin = new SQL({ url, max: 1 })
+      const lose =
+        "DELETE FROM deliveries; UPDATE webhooks SET cursor = 10; UPDATE history SET timeline = timeline + 1"
+      await admin.unsafe(lose).simple()
+      await added(store)
+      bus.notify()
+      await receiver.asked(2)
+      expect(receiver.ids).toEqual([expect.stringMatching(/^11-/), receiver.ids[0]])
+      await webhooks.stop()
     })
 
     test("is decided on as it is now, although an item has the version that another server remembers", async () => {
