@@ -125,14 +125,14 @@ export class DoubleWriteFence {
    */
   async #enter(nowMs: number, isOpen: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
+    // After a failover or a restore the database may know less than was seen, also of eras.
+    await this.#seen.raise(this.#link)
     const mark = isOpen ? null : this.#group - 1
     const own = [this.instance, nowMs, mark]
     const [row] = await this.#link.ask<Era & { epoch: number }>(ENTER, own)
     const group = mark === null ? await this.#committed() : undefined
     this.#noted = mark ?? (group ? this.#group : this.#noted)
-    // After a failover or a restore the database may know less than was seen.
     if (row) this.#seen.begin(row)
-    await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }
   }

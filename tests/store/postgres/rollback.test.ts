@@ -110,6 +110,44 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await ignorant.close()
     })
 
+    test("is reported once, with what is lost, although it is a backup that knows nothing of an earlier takeover", async () => {
+      await using opened = await takenBack()
+      const { other, url, id, reported } = opened
+      await using admin = new SQL({ url, max: 1 })
+      await admin.unsafe("UPDATE history SET timeline = timeline + 1")
+      await put(other, id, { message: "after a takeover" })
+      const backup =
+        "UPDATE history SET floor = 0, restored_id = NULL, resumed_id = 0, lost = '{}'; DELETE FROM updates WHERE id > 10"
+      await admin.unsafe(`${backup}; ${TAKE_BACK}`).simple()
+      await put(other, id, { message: "after a backup was put back" })
+      expect(reported).toEqual([
+        { idsBeginAbove: 1_000_010, lost: null },
+        { idsBeginAbove: 2_000_012, lost: { from: 8, to: 1_000_012 } },
+      ])
+    })
+
+    test("has other tokens than before, although it has as many", async () => {
+      await using opened = await takenBack()
+      const { store, url } = opened
+      const { access } = store
+      const token = { label: "", role: "viewer", item: null, expires_at: null } as const
+      await using admin = new SQL({ url, max: 1 })
+      const [kept, lost] = [
+        await access.addToken({ ...token, hash: "0" }),
+        await access.addToken({ ...token, hash: "1" }),
+      ]
+      const versions = [await access.version()]
+      await admin.unsafe("DELETE FROM tokens WHERE id = $1", [lost.id])
+      const other = await access.addToken({ ...token, hash: "2" })
+      versions.push(await access.version())
+      await access.revokeToken(kept.id)
+      versions.push(await access.version())
+      await admin.unsafe("UPDATE tokens SET revoked_at = NULL")
+      await access.revokeToken(other.id)
+      versions.push(await access.version())
+      expect(new Set(versions).size).toBe(4)
+    })
+
     test("calls webhooks for what it has kept, although it has lost their deliveries", async () => {
       await using opened = await takenBack()
       const { store, url, id } = opened
