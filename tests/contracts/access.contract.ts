@@ -90,7 +90,7 @@ export function storeAccess(name: string, open: Open): void {
     expect((await access.tokens()).map(({ last_used_at }) => last_used_at)).toEqual([at(5000), null])
   })
 
-  test(`${name}: a ticket keeps its first use, and is forgotten at its end`, async () => {
+  test(`${name}: a ticket keeps its first use, and is forgotten at its end, or if it was not used in time`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { access } = opened.store
@@ -114,5 +114,7 @@ export function storeAccess(name: string, open: Open): void {
     expect([await access.tickets(), await access.ticket("t1")]).toEqual([[], null])
     await access.addTicket({ ...ticket, hash: "t2", expires_at: at(3 * HOUR_MS) })
     expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t2"])
+    await access.addTicket({ ...ticket, hash: "t3", expires_at: at(3 * HOUR_MS) })
+    expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t3"])
   })
 }

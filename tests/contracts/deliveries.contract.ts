@@ -199,7 +199,7 @@ export function storeDeliveries(name: string, open: Open): void {
     await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     const page = await deliveries.list({ limit: 2 })
     expect([page.deliveries.map(({ id }) => id), page.next]).toEqual([[3, 2], 2])
-    const rest = await deliveries.list({ limit: 2, before: 2 })
+    const rest = await deliveries.list({ limit: 1, before: 2 })
     expect([rest.deliveries.map(({ id }) => id), rest.next]).toEqual([[1], null])
     const pending = await deliveries.list({ limit: 10, status: "pending" })
     expect(pending.deliveries.map(({ id }) => id)).toEqual([3, 2])

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test"
+
+import { Keepalives } from "../../src/stream/keepalives.ts"
+import { Seat, type SeatKind } from "../../src/stream/seat.ts"
+
+const KEEPALIVE_MS = 3000
+const LONG_AGO_MS = -10_000
+
+/** A seat that was silent for long, and waits. */
+function silent(kind: SeatKind): { readonly seat: Seat; readonly woken: Promise<string> } {
+  const seat = new Seat(kind, undefined)
+  seat.saidMs = LONG_AGO_MS
+  return { seat, woken: seat.wait() }
+}
+
+test("all silent streams get a keepalive at one look, however many there are, and no other stream does", async () => {
+  const streams = Array.from({ length: 600 }, (_, i) => silent(i % 2 === 0 ? "global" : "item"))
+  const [held, recent] = [silent("held"), silent("global")]
+  recent.seat.saidMs = performance.now()
+  const all = [...streams, held, recent].map(({ seat }) => seat)
+  const keepalives = new Keepalives(KEEPALIVE_MS, { all: () => all, examined: 7 })
+  keepalives.start()
+  try {
+    const reasons = await Promise.all(streams.map(({ woken }) => woken))
+    expect(new Set(reasons)).toEqual(new Set(["keepalive"]))
+  } finally {
+    keepalives.stop()
+  }
+  expect(new Set(streams.map(({ seat }) => seat.cursor))).toEqual(new Set([7]))
+  const said = new Set(streams.map(({ seat }) => seat.saidMs))
+  expect([said.size, said.has(LONG_AGO_MS)]).toEqual([1, false])
+  expect([held.seat.waiting, recent.seat.waiting]).toEqual([true, true])
+})
