@@ -47,6 +47,7 @@ test("a trusted proxy names the client, and addresses in front of that one are n
   expect(proxies.clientOf("127.0.0.1", headers()).isLocal).toBeTrue()
   expect(proxies.clientOf("9.9.9.9", headers("1.2.3.4")).address).toBe("9.9.9.9")
   expect(proxies.clientOf("10.1.2.3", headers("nonsense")).address).toBe("10.1.2.3")
+  expect(proxies.clientOf("10.1.2.3", headers("5.6.7.8,, 10.9.9.9,")).address).toBe("5.6.7.8")
 })
 
 test("of an IPv6 address the first 64 bits count", () => {

@@ -28,6 +28,11 @@ export const HTTP: readonly Mistake[] = [
         "for (const hop of hops.reverse()) {",
         "for (const hop of hops) {",
       ],
+      [
+        "an empty hop hides the client",
+        '[...hopsIn(headers), peer].filter((hop) => hop !== "")',
+        "[...hopsIn(headers), peer]",
+      ],
     ],
   ),
   ...of(

@@ -10,6 +10,7 @@ import { ESTIMATE } from "./estimate.ts"
 import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
+import { KEEPALIVES } from "./keepalives.ts"
 import { LEASE } from "./lease.ts"
 import type { Mistake } from "./mistake.ts"
 import { NOTICES } from "./notices.ts"
@@ -38,6 +39,7 @@ import { WORKING } from "./working.ts"
 export const MISTAKES: readonly Mistake[] = [
   ...CORE,
   ...STREAM,
+  ...KEEPALIVES,
   ...VIEWERS,
   ...QUEUE,
   ...WORKERS,

@@ -110,4 +110,20 @@ export const STORE: readonly Mistake[] = [
     ["tests/store/check.test.ts"],
     [["check names all faults, though there are thousands", "    .slice(0, MOST_FAULTS)\n", ""]],
   ),
+  ...of(
+    "src/store/sqlite/access.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a ticket that was not used in time is kept",
+        ".where(or(lte(tickets.expires_at, time), isUnused))",
+        ".where(or(lte(tickets.expires_at, time), and(isUnused, lte(tickets.expires_at, time))))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/contract/deliveries.ts",
+    ["tests/store/store.test.ts"],
+    [["the last page of deliveries names a next one", "rows.length > limit ?", "rows.length >= limit ?"]],
+  ),
 ]
