@@ -10,7 +10,7 @@ export const checkCommand: Command = {
   usage: {
     line: "check [FILE]",
     about:
-      "Checks that a database, or a backup in FILE, is whole, and that the history of every item is legal.\nIt only reads, even while a server runs on it. Exits with 1 if something is wrong.",
+      "Checks that a database, or a backup in FILE, is complete and undamaged, and that the history of every item is valid.\nIt only reads, even while a server runs on it. Exits with 1 if something is wrong.",
     settings: ["database"],
     flags: {},
   },

@@ -9,7 +9,7 @@ export const compactCommand: Command = {
   usage: {
     line: "compact",
     about:
-      "Rewrites the database file without its unused space. A server may run on it; its writes wait meanwhile.\nThis is seldom needed: the server gives unused space back by itself, and compacts a database of an older version once.",
+      "Rewrites the database file without its unused space. A server may use it meanwhile; its writes wait.\nThis is seldom needed: the server gives unused space back by itself, and compacts a database of an older version once.",
     settings: ["database"],
     flags: {},
   },

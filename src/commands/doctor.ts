@@ -78,7 +78,7 @@ machine: disk, file descriptors, programs, systemd units. It changes nothing. Ex
       idle: {
         type: "string",
         placeholder: "S",
-        help: `seconds to watch what is silent, more than --keepalive-ms; 0 skips these checks; default ${IDLE_S}`,
+        help: `seconds to watch idle streams and requests, more than --keepalive-ms; 0 skips these checks; default ${IDLE_S}`,
       },
       json: { type: "boolean", help: "print the findings as JSON" },
     },

@@ -9,7 +9,11 @@ import { type Arguments, type Flag, takes } from "./usage.ts"
 /** The flags that say which database goes where. */
 export const DATABASE_FLAGS: Readonly<Record<"from" | "to", Flag>> = {
   from: { type: "string", placeholder: "DATABASE", help: "a SQLite file or postgres://USER@HOST/NAME" },
-  to: { type: "string", placeholder: "DATABASE", help: "the other kind, empty: the database to move to" },
+  to: {
+    type: "string",
+    placeholder: "DATABASE",
+    help: "the database to move to: of the other kind, and empty",
+  },
 }
 
 /** Whether a database is to be moved, and not an item. */

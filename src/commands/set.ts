@@ -37,7 +37,7 @@ async function ended(client: Client, held: Held, { status, ...rest }: ItemChange
 export const setCommand: Command = {
   usage: {
     line: "set ID",
-    about: "Changes an item. What no flag names stays as it is.",
+    about: "Changes an item. Values that no flag names stay as they are.",
     settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", choices: STATUSES, help: eitherOf(STATUSES) },

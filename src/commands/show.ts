@@ -96,7 +96,7 @@ function givenOf({ metadata, ...item }: ReadItem): Facts {
 export const showCommand: Command = {
   usage: {
     line: "show ID",
-    about: "Shows what is known of one item.",
+    about: "Shows everything that is known about one item.",
     settings: ["server", "token-file"],
     flags: {
       all: { type: "boolean", help: "show the whole of a long error" },

@@ -19,7 +19,7 @@ function roleOf({ flags }: Arguments): Role {
   const role = ROLES.find((each) => each === named)
   if (role) return role
   const given = named === undefined ? "--role is missing" : `--role cannot be "${named}"`
-  throw new AppError("invalid", `${given}; it is one of ${ROLES.join(", ")}`)
+  throw new AppError("invalid", `${given}; it must be one of ${ROLES.join(", ")}`)
 }
 
 /**
@@ -186,7 +186,7 @@ export const tokenCommand: Command = {
     takes(given, verb === "revoke" ? 2 : 1)
     if (verb !== "create" && verb !== "list" && verb !== "revoke") {
       const said = verb === undefined ? "missing action" : `unknown action "${verb}"`
-      throw new AppError("invalid", `${said}; it is create, list or revoke`)
+      throw new AppError("invalid", `${said}; it must be create, list or revoke`)
     }
     const database = setting("database", given.flags)
     const action = actionOf(verb, given)

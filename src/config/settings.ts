@@ -77,7 +77,7 @@ export const SERVE_SETTINGS = {
     read: optionalText,
   },
   "trusted-proxy": {
-    help: "address or network of a proxy whose X-Forwarded-For, or else Forwarded, counts; may be repeated",
+    help: "address or network of a proxy whose X-Forwarded-For (or Forwarded) is believed; may be repeated",
     placeholder: "ADDRESS",
     fallback: "",
     repeatable: true,
@@ -91,7 +91,7 @@ export const SERVE_SETTINGS = {
     read: origins,
   },
   "allowed-host": {
-    help: "host name that the server answers to, beside localhost, addresses and this machine's; may be repeated",
+    help: "one more host name that the server answers to; it knows localhost, addresses and this machine's names; may be repeated",
     placeholder: "NAME",
     fallback: "",
     repeatable: true,

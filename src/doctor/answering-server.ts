@@ -21,7 +21,7 @@ function strangerOf(answer: Answer, { url }: Patient): Finding {
   const [about, { status }] = ["server", answer]
   const { error, code } = refusalIn(answer)
   if (code === "not_found") {
-    const says = `it is reached, and does not know ${printable(url.pathname)}: the proxy must take that path away`
+    const says = `the server was reached, but does not know ${printable(url.pathname)}: the proxy must remove that path`
     return faulty(about, "path_kept", says)
   }
   if (code !== "") return faulty(about, "not_let_in", error)
@@ -42,7 +42,11 @@ function redirectOf({ status, headers: { location = "" } }: Answer, { url }: Pat
     return faulty(about, "redirected", `${status}: it redirects to ${printable(there)}`)
   }
   const there = to ? `${to.origin}${to.pathname}` : location
-  return faulty(about, "led_away", `${status}: it leads to ${printable(there)}, where no server of ours is`)
+  return faulty(
+    about,
+    "led_away",
+    `${status}: it leads to ${printable(there)}, where no Track Studio server answers`,
+  )
 }
 
 /** Whether a plain request was sent to what speaks TLS: that cuts the connection, or answers 400. */

@@ -16,7 +16,7 @@ const FAULTS = {
   ],
   kept_out: ["nginx: remove auth_basic, auth_request, allow and deny: the server has tokens of its own"],
   path_kept: [
-    "nginx: proxy_pass http://127.0.0.1:8080/;   # its last slash takes the path of the location away",
+    "nginx: proxy_pass http://127.0.0.1:8080/;   # the slash at its end removes the path of the location",
     "or leave out the path of the URL, if the server is not below one",
   ],
   host_refused: ["start the server with --allowed-host and this name"],

@@ -122,7 +122,7 @@ function textOf(path: string): string {
 export async function* examinedMachine(database: string): AsyncGenerator<Finding, void, undefined> {
   const mounts = textOf("/proc/self/mountinfo")
   if (isPostgres(database)) {
-    const what = `${printable(shownDatabase(database))} is not looked at`
+    const what = `${printable(shownDatabase(database))} was not checked`
     yield note("database", `${what}: a server reports at its start what is wrong with it`)
   } else yield* examinedDisk(database, mounts)
   yield descriptors(textOf("/proc/self/limits"))

@@ -169,11 +169,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
   // A proxy that adds its own address to the client's statement is right. From the proxy's address, which is
   // trusted, this cannot be seen.
   if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")
-  return faulty(
-    about,
-    "address_forgeable",
-    "a client may say that it has any address, and so escape all limits",
-  )
+  return faulty(about, "address_forgeable", "a client can claim any address, and so escape all limits")
 }
 
 /** Whether the token is accepted, and whether the clocks agree. */

@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import { AppError } from "../errors.ts"
 import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
-import { isFinished, retryIt } from "../item/moves.ts"
+import { isFinished, takesNoProgress } from "../item/moves.ts"
 import { spanOf } from "../item/report.ts"
 import type { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
@@ -91,11 +91,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         server?.timeout(request, 0)
         const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
         const before = lease?.item ?? (await queue.get(id))
-        if (isFinished(before.status))
-          throw new AppError(
-            "illegal_move",
-            `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
-          )
+        if (isFinished(before.status)) throw takesNoProgress(before)
         const underWay = before.status === "processing" ? before : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
         // It is loaded at its first use, because the readers of renderers would take a tenth of the start.

@@ -146,7 +146,7 @@ export const queueRoutes = (
           tag: "Queue",
           summary: "Change an item",
           about:
-            "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease. An item may be sent back as it was read: if the body has the `id` of the path, read-only keys are ignored, and keys that are as they were at its `updated_at` change nothing.",
+            "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease. You may send a whole item back as you read it: if the body has the `id` of the path, read-only keys are ignored, and keys that are as they were at its `updated_at` change nothing.",
           successes: [item],
           refusals: ["illegal_move", "leased"],
         }),

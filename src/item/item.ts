@@ -113,7 +113,7 @@ export const Media = Type.Object(
   {
     out_time: about(Amount, "seconds of the medium that are written"),
     total: OrNull(Amount, "seconds in all; null while unknown"),
-    fps: OrNull(Amount, "frames rendered a second; null while unknown"),
+    fps: OrNull(Amount, "frames rendered per second; null while unknown"),
     speed: OrNull(Amount, "times real time; null while unknown"),
   },
   { additionalProperties: false },
@@ -154,7 +154,7 @@ export const Report = Type.Object(
     thumbnail_path: about(Type.Optional(Text), "where the still image is"),
     outer: about(
       Type.Optional(Type.Literal(true)),
-      "from the reader around a command: ignored once the command itself has reported in this attempt",
+      "present if the report comes from the output of a command, and not from the command itself; ignored once the command has reported in this attempt",
     ),
   },
   { additionalProperties: false },

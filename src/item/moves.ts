@@ -21,7 +21,11 @@ export const isFinished = (status: Status): boolean => status === "completed" ||
 export const isWaiting = (status: Status): boolean => status === "queued" || status === "retrying"
 
 /** The way out for a finished item, as the end of a sentence. */
-export const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
+const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
+
+/** The error for a report about a finished item. */
+export const takesNoProgress = ({ id, status }: Pick<QueueItem, "id" | "status">): AppError =>
+  new AppError("illegal_move", `queue item ${id} is ${status}: it accepts no progress; ${retryIt(id)}`)
 
 function refuse({ id, status }: QueueItem, to: Status): never {
   const way = isFinished(status) ? retryIt(id) : `it can become ${MOVES[status].join(", ")}`

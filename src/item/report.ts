@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import type { QueueItem, Report, Step, Steps } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
-import { isFinished, MOVING, retryIt, transition } from "./moves.ts"
+import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
 import { etaOf, movedByCounts, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
 
@@ -54,16 +54,13 @@ function progressIn({ progress, step_progress }: Report, step: Step | null): num
 function checkRight(stored: Stored, token: string | undefined): void {
   if (token !== undefined) holding(stored, token)
   else if (isLeased(stored)) {
-    throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
+    throw new AppError("leased", `queue item ${stored.item.id} is leased: send its lease with the report`)
   }
 }
 
 /** The stored item, or the one that this report starts. @throws AppError `illegal_move` if the item is finished */
 function underWay({ item, work }: Stored, moment: Moment): Stored {
-  if (isFinished(item.status)) {
-    const { id, status } = item
-    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`)
-  }
+  if (isFinished(item.status)) throw takesNoProgress(item)
   if (item.status === "processing") return { item: { ...item, message: "" }, work }
   const change = { status: "processing", message: "Processing started" } as const
   return { item: transition(item, change, moment.time), work: started(work, moment) }

@@ -37,7 +37,7 @@ export const Gap = Type.Object(
       ],
       {
         description:
-          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what was sent of them is no longer true",
+          "they are no longer kept; this database does not know the last event ID; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what was sent of them is no longer true",
       },
     ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),

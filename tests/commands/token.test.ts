@@ -77,8 +77,8 @@ test("a running server knows a token that is created or revoked beside it", asyn
 })
 
 test.each([
-  [["token"], "it is create, list or revoke"],
-  [["token", "make"], "it is create, list or revoke"],
+  [["token"], "it must be create, list or revoke"],
+  [["token", "make"], "it must be create, list or revoke"],
   [["token", "create"], "--role is missing"],
   [["token", "create", "guest"], "a label is given with --label"],
   [["token", "create", "--role", "boss"], "viewer, operator, worker, admin"],

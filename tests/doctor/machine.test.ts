@@ -133,7 +133,7 @@ test.skipIf(process.getuid?.() === 0)("a database that this user may not write i
 test("a database on PostgreSQL is not taken for a file of this machine", async () => {
   const { stdout } = await run(["doctor", "--database", "postgres://track:secret-word@db.studio/track"])
   expect(stdout).toContain(
-    "• database             postgres://track@db.studio/track is not looked at: a server",
+    "• database             postgres://track@db.studio/track was not checked: a server",
   )
   expect(stdout).not.toMatch(/secret-word|can be written|^. disk|^. file system/m)
 })

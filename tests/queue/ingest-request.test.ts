@@ -71,7 +71,7 @@ test("a finished item takes no output, and says so at once", async () => {
     expect(await output.answer).toMatchObject({
       status: 409,
       code: "illegal_move",
-      error: `queue item ${finished} is ${status}: it takes no progress; retry it by POST /queue/${finished}/retry`,
+      error: `queue item ${finished} is ${status}: it accepts no progress; retry it by POST /queue/${finished}/retry`,
     })
     expect(await server.head()).toBe(head)
   }

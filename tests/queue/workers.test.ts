@@ -252,7 +252,7 @@ test("a report without a lease on a finished item is refused, whatever its progr
       expect(answer.status).toBe(409)
       expect(await answer.json()).toMatchObject({
         code: "illegal_move",
-        error: `queue item ${id} is ${status}: it takes no progress; retry it by POST /queue/${id}/retry`,
+        error: `queue item ${id} is ${status}: it accepts no progress; retry it by POST /queue/${id}/retry`,
       })
     }
     expect([await server.item(id), await server.head()]).toEqual([item, head])

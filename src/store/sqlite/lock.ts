@@ -207,7 +207,8 @@ export class Lock implements Disposable {
     if (!isThere && !isFilled && setAside(path) !== undefined)
       refuseGone(`the database ${path} is gone`, path)
     const text = isThere ? markIn(path, memory, hasLog) : undefined
-    if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
+    if (text === BACKUP_MARK)
+      refuse(`${path} is a backup, and a server that starts on it could not tell viewers what it lacks`, path)
     if (!memory) return
     if (!isMarkOf(memory, text)) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
