@@ -124,11 +124,23 @@ function serverOf(path: string): string | undefined {
 }
 
 const APPEND_AT_ONCE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+const READ_AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK
+
+/** Opens a file, created if it does not exist. On a disk that has become read-only it is opened as it is. */
+function opened(path: string): number {
+  try {
+    // If the path is a pipe, opening it like this does not wait for the other end.
+    return openSync(path, APPEND_AT_ONCE, 0o600)
+  } catch (error) {
+    const isReadOnly = error instanceof Error && "code" in error && error.code === "EROFS"
+    if (isReadOnly && existsSync(path)) return openSync(path, READ_AT_ONCE)
+    throw error
+  }
+}
 
 /** Opens a file, created if it does not exist, and locks it; undefined if another process has the lock. */
 function locked(path: string): number | undefined {
-  // If the path is a pipe, opening it like this does not wait for the other end.
-  const descriptor = openSync(path, APPEND_AT_ONCE, 0o600)
+  const descriptor = opened(path)
   try {
     // Between our opening and locking it, another process may have locked and removed the file.
     if (lock(descriptor) && fstatSync(descriptor).ino === statSync(path).ino) return descriptor

@@ -352,6 +352,16 @@ describe("a killed worker whose heir has a full disk", () => {
     heir.close()
     expect(readdirSync(leasesIn(folder.path))).toEqual([])
   })
+
+  test.skipIf(process.getuid?.() !== 0)("or one that is read-only is found; only root can try", () => {
+    using folder = temporaryFolder()
+    const { path } = folder
+    leaveCompleted(path)
+    const readOnly = `mount --bind ${path} ${path} && mount -o remount,bind,ro ${path} && exec "$@"`
+    const script = `console.log(new (require("./src/runner/lease-file.ts").LeaseFile)("${leasesIn(path)}", "${SERVER}").adopt())`
+    const heir = Bun.spawnSync(["unshare", "-m", "sh", "-c", readOnly, "sh", "bun", "-e", script])
+    expect(heir.stdout.toString()).toContain('token: "seven"')
+  })
 })
 
 describe("leases whose folder", () => {
