@@ -38,27 +38,39 @@ export class Ballast extends Repeating {
   readonly #options: BallastOptions
   #isFull = false
 
+  /** If the disk is full already, `onFull` is called at once: the server must not take items before the first turn. */
   constructor(options: BallastOptions) {
     super(BEAT_MS, options.onError)
     this.#options = options
+    try {
+      if (this.#isShort(options.freeBytes())) this.#set(true)
+    } catch (error) {
+      options.onError(error)
+    }
   }
 
   /**
-   * Checks the disk once. The service does not check when it starts, so that a server that is stopped at once
-   * makes no file.
+   * Checks the disk once. The service does not change the file when it starts, so that a server that is stopped at
+   * once makes none.
    */
   async turn(): Promise<void> {
-    const { freeBytes, isRefused, isThere, isEmptied, load, drop, checkpoint } = this.#options
+    const { freeBytes, isThere, load, drop, checkpoint } = this.#options
     const free = freeBytes()
     if (free >= ENOUGH_BYTES) {
       if (!isThere()) await load()
       this.#set(false)
-    } else if (this.#isFull || free < FULL_BYTES || isRefused() || isEmptied()) {
+    } else if (this.#isShort(free)) {
       // Refuse new items before the room is freed; otherwise they would take it.
       this.#set(true)
       drop()
       await checkpoint()
     }
+  }
+
+  /** Whether what is free is not for items. */
+  #isShort(free: number): boolean {
+    const { isRefused, isEmptied } = this.#options
+    return free < ENOUGH_BYTES && (this.#isFull || free < FULL_BYTES || isRefused() || isEmptied())
   }
 
   #set(isFull: boolean): void {

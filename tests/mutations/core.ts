@@ -77,8 +77,13 @@ export const CORE: readonly Mistake[] = [
         "resumed - lastUpdate)",
       ],
       [
+        "a restore that fails at its last step leaves the database under another name",
+        'before === null ? [] : ["-wal", ""]',
+        "[]",
+      ],
+      [
         "a restore removes the log of the database that was there",
-        "  if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)\n",
+        "    if (before !== null) moveIfThere(`${target}-wal`, `${before}-wal`)\n",
         "",
       ],
     ],

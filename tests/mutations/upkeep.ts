@@ -60,6 +60,11 @@ export const UPKEEP: readonly Mistake[] = [
     ["tests/upkeep/ballast.test.ts"],
     [
       [
+        "a server that starts on a full disk takes items until its first turn",
+        "      if (this.#isShort(options.freeBytes())) this.#set(true)\n",
+        "",
+      ],
+      [
         "the file is put back as soon as there is a little room",
         "if (free >= ENOUGH_BYTES)",
         "if (free >= FULL_BYTES)",

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import {
   lstatSync,
   mkdirSync,
@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -266,6 +267,31 @@ test("a restore that fails leaves everything as it was", async () => {
   expect(before).toContain("test.db.lock")
   await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
   expect(files()).toEqual(before)
+})
+
+test("a restore that fails at its last step puts the database back, with its log", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  await store.close()
+  // The restore cannot read it, and so keeps both as they are.
+  await Bun.write(path, "no database")
+  await Bun.write(`${path}-wal`, "its log")
+  rmSync(`${path}-shm`, { force: true })
+  const files = readdirSync(folder.path)
+  // It is called directly before the last step, which cannot remove a folder.
+  using _ = spyOn(SqliteStore.prototype, "sweep").mockImplementation(async () => {
+    rmSync(`${path}-shm`, { force: true })
+    mkdirSync(`${path}-shm`)
+    return 0
+  })
+  await expect(restoreDatabase(path, backup)).rejects.toThrow(`${backup} was not restored to ${path}: `)
+  rmdirSync(`${path}-shm`)
+  expect(readdirSync(folder.path)).toEqual(files)
+  expect(await Bun.file(path).text()).toBe("no database")
+  expect(await Bun.file(`${path}-wal`).text()).toBe("its log")
 })
 
 test("to go back to this version, a backup takes the place of a newer database once that was moved away", async () => {

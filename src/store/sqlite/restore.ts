@@ -54,15 +54,25 @@ function removeBeside(path: string): void {
   for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) remove(`${path}${suffix}`)
 }
 
+function moveIfThere(from: string, to: string): void {
+  if (existsSync(from)) renameSync(from, to)
+}
+
 /** Puts the copy in its place; returns the new name of the database that was there. */
 function putInPlace(copy: string, target: string): string | null {
   const before = existsSync(target) ? setAsideNow(target) : null
-  if (before !== null) renameSync(target, before)
-  // These files belong to the previous database: SQLite would write them into the restored one.
-  if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
-  remove(`${target}-wal`)
-  remove(`${target}-shm`)
-  renameSync(copy, target)
+  try {
+    if (before !== null) renameSync(target, before)
+    // These files belong to the previous database: SQLite would write them into the restored one.
+    if (before !== null) moveIfThere(`${target}-wal`, `${before}-wal`)
+    remove(`${target}-wal`)
+    remove(`${target}-shm`)
+    renameSync(copy, target)
+  } catch (error) {
+    // The log comes first: if this is the last that we can do, no server starts on a database without it.
+    for (const part of before === null ? [] : ["-wal", ""]) moveIfThere(before + part, target + part)
+    throw error
+  }
   sync(dirname(target))
   return before
 }
