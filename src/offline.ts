@@ -27,7 +27,7 @@ export async function openAccess(
   isNewAllowed: boolean,
   onWaiting: (waiting: AwaitedDatabase) => void,
 ): Promise<OpenAccess> {
-  // Loaded here, so that commands that talk to a server do not pay for it.
+  // Loaded only here, because commands that talk to a server do not need it.
   if (isPostgres(database)) {
     const { PostgresStore } = await import("./store/postgres/postgres.ts")
     const store = await PostgresStore.open(database, { onWaiting })

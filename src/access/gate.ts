@@ -84,10 +84,9 @@ export class Gate {
   }
 
   /**
-   * The caller of a route that needs this right.
-   * @throws AppError `unauthorized` without a valid token, ticket or lease; `too_many_requests` after too
-   * many bad ones; `forbidden` if the role has not the right, or if a request to a server without tokens came
-   * through a proxy
+   * The caller of a route that needs this right. @throws AppError `unauthorized` without a valid token, ticket or
+   * lease; `too_many_requests` after too many bad ones; `forbidden` if the role lacks the right, or if a request to a
+   * server without tokens came through a proxy
    */
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)

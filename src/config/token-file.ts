@@ -89,7 +89,7 @@ export function tokenInOrNew(file: string, create: () => string): string {
   const token = create()
   try {
     writeFileSync(file, "", { mode: 0o600 })
-    // A file that exists keeps its mode: others could read what is written to it.
+    // A file that exists keeps its mode, with which others may be able to read the token.
     chmodSync(file, 0o600)
     writeFileSync(file, `${token}\n`, { flush: true })
   } catch (error) {

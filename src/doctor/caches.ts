@@ -14,7 +14,10 @@ async function isProtected(patient: Patient): Promise<boolean> {
   return refusalIn(await exchange(patient, { path, isNamed: false })).code === "unauthorized"
 }
 
-/** What lets nobody use a kept answer without asking the server; some proxies replace the server's own `no-store`. */
+/**
+ * The values of Cache-Control with which a cache must ask the server before it uses a kept answer; some proxies
+ * replace the server's own `no-store` by one of them.
+ */
 const FRESH = /no-store|no-cache|max-age=0/
 
 /** What is wrong with the answers to one path, or why none came; undefined if they are the server's, and are not kept. */

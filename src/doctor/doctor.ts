@@ -31,8 +31,8 @@ function begun(patient: Patient, isIn: boolean): readonly Look[] {
 }
 
 /**
- * The looks that take a moment each. All at once they would meet the limits of proxies, and delay what is
- * timed, so each begins when the one before it is over.
+ * The checks that take a moment each. Together they would reach the limits of proxies and delay the checks that
+ * measure times, so each begins when the one before it has ended.
  */
 const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Look)[] => [
   refusalsOf,

@@ -140,7 +140,10 @@ export function clientOf(seen: string, isNear: boolean): Finding {
   return faulty(about, "client_hidden", `${says}, so ${so}`)
 }
 
-/** What it means that two addresses of this machine are seen as one. Behind a tunnel or a container that is right. */
+/**
+ * The finding if the server sees two addresses of this machine as one. Behind a tunnel or a container this is no
+ * fault.
+ */
 const hiddenBehind = (seen: string): Finding =>
   note(
     "addresses",
@@ -210,7 +213,7 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
   return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
 }
 
-/** As long as the ids of 256 items, the most that a stream may name, with some room for a token. */
+/** As long as an address with the ids of 256 items, the most that a stream may name, and a token. */
 const LONG = "1".repeat(5000)
 
 /** Statuses with which programs refuse an address or headers that are too long for them. */

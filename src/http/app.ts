@@ -72,7 +72,7 @@ export interface AppParts extends GuardOptions {
   readonly tickets?: Tickets
   /** Limits how many requests each caller may send; absent if there is no limit. */
   readonly limits?: Limits
-  /** Proxies whose word about a client's address is believed; absent for none. */
+  /** The proxies whose headers about a client's address are believed; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons

@@ -136,7 +136,7 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
 }
 
 /**
- * The attempt that a lease is or was for, whose output its worker may store: the last words come after the verdict.
+ * The attempt that a lease is or was for. Its worker may store output, the last of which comes after the verdict.
  * @throws AppError `lease_lost`; `illegal_move` if another attempt than `expected` is under way
  */
 export function printing(stored: Stored, token: string, expected?: number): number {

@@ -7,8 +7,8 @@ export interface Clock {
 }
 
 /**
- * The moment of a decision. What is shown is taken from `time`, what is waited for from `steadyMs`: a jump of the
- * machine's clock moves `time` alone, and ends no lease.
+ * The moment of a decision. `time` is for what is shown, `steadyMs` for everything that waits: a jump of the
+ * machine's clock moves only `time`, and so ends no lease.
  */
 export interface Moment {
   /** RFC 3339 UTC. */

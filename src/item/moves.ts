@@ -20,7 +20,7 @@ export const isFinished = (status: Status): boolean => status === "completed" ||
 /** Whether an item with this status waits for a worker. */
 export const isWaiting = (status: Status): boolean => status === "queued" || status === "retrying"
 
-/** The way out for a finished item, as the end of a sentence. */
+/** What to do with a finished item, as the end of a sentence. */
 const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
 
 /** The error for a report about a finished item. */

@@ -20,8 +20,8 @@ export function goesOn(item: QueueItem, expected: AttemptName): void {
 }
 
 /**
- * The number of an attempt whose output is still to be stored: the last words may come after its end.
- * @throws AppError `illegal_move` once another one has begun
+ * The number of an attempt whose output is still stored: the last of it may come after its end. @throws AppError
+ * `illegal_move` once another one has begun
  */
 export function printingOf({ item }: Stored, expected: AttemptName): number {
   if (isSameAttempt(item, expected)) return item.attempt

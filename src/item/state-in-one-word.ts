@@ -1,6 +1,9 @@
 import type { QueueItem, Status } from "./item.ts"
 
-/** The state of an item in one word: its outcome if that says more than its status, and what befalls a running one. */
+/**
+ * The state of an item in one word: its outcome if that says more than its status, and for a running item whether it
+ * is stalled or being cancelled.
+ */
 export type Standing = Status | "cancelling" | "stalled" | "cancelled" | "lost"
 
 /** The standing of an item. */
@@ -15,6 +18,6 @@ export function standingOf({
   return outcome === "cancelled" || outcome === "lost" ? outcome : status
 }
 
-/** Whether an item has failed: a cancelled one has the status `failed` and has not. */
+/** Whether an item has failed. A cancelled item has the status `failed`, too, but did not fail. */
 export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
   status === "failed" && outcome !== "cancelled"

@@ -24,7 +24,7 @@ const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
-/** What is in memory about a kind. */
+/** What is known of a kind in memory. */
 interface InMemory extends Found {
   readonly experience: Experience | undefined
   /** The runs from which it was made. */

@@ -51,7 +51,7 @@ export class OutputWriter {
     this.#from = from
   }
 
-  /** Checks, before anything comes, that it may be stored. @throws AppError the refusal of the store */
+  /** Checks that output may be stored, before any has come. @throws AppError the refusal of the store */
   async begin(): Promise<void> {
     const { end } = await this.#store([])
     if (this.#from === undefined) this.#next = end

@@ -40,7 +40,7 @@ export interface OutputPlace {
 
 const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
 
-/** Whether a place is surely in the item's present attempt, or surely not; undefined if that is not known. */
+/** Whether a place is in the item's present attempt; undefined if that is not known. */
 const isPresent = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean | undefined =>
   attempt === item.attempt && begunMs !== undefined ? begunMs === msOf(item) : undefined
 

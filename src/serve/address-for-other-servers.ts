@@ -1,4 +1,4 @@
-/** What a server listens on that has no address of its own: all addresses of the machine. */
+/** Host names that mean all addresses of the machine. They are the address of no server. */
 const ALL_ADDRESSES: readonly string[] = ["0.0.0.0", "[::]"]
 
 /**

@@ -49,8 +49,8 @@ async function engineOf(url: string): Promise<Engine> {
 }
 
 /**
- * The bus that `--bus` names. Without `--bus` it is the bus of PostgreSQL if the database is one, otherwise
- * the bus within this process. Instances hear each other if they use the same history.
+ * The bus that `--bus` names. Without `--bus` a PostgreSQL database is also the bus, and with SQLite the bus is
+ * within this process. Instances hear each other if they use the same history.
  */
 export async function openBus(
   { bus, database }: Config,

@@ -17,9 +17,8 @@ const LATEST_STOP_S = 3
 const EXIT_MS = 50
 
 /**
- * Resolves with the signal that asks the server to stop: SIGTERM or SIGINT. Later signals change nothing:
- * programs between us and the sender often pass on a signal that we already have, and the stop takes at most
- * `STOP_MS`.
+ * Resolves with the signal that asks the server to stop: SIGTERM or SIGINT. Later signals are ignored: programs
+ * between us and the sender often pass on a signal that we already have, and the stop takes at most `STOP_MS`.
  */
 export const stopSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {

@@ -97,7 +97,7 @@ function webhooksOf(
 
 const NOT_SHARED = "requests could not be counted across the servers: each server applies its limits alone"
 
-/** What only this server counts goes by its own machine: the clock of a PostgreSQL can go back. */
+/** Counts of this server alone use the clock of its machine, because the clock of a PostgreSQL can go back. */
 const steadyMs = (): number => performance.now()
 
 const limitsOf = (config: Config, { metrics, shared }: Pick<Surroundings, "metrics" | "shared">): Limits =>

@@ -27,7 +27,7 @@ import { assembled } from "./parts.ts"
  * not wait for it.
  */
 const FIRST_ANSWERS_MS = 20
-/** After this time the log says that the start waits for its database, unless the store has said more of it. */
+/** After this time the log says that the start waits for its database, unless the store has already logged why. */
 const WAITING_MS = 2000
 
 /** The error that ends the server when its database file is no longer the one that was opened. */

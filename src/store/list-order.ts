@@ -92,7 +92,7 @@ async function found(
     const most = query.limit + 1 - rows.length
     const slice = await slices.rows(query, most, { start, end, words })
     rows.push(...slice.filter((row) => hasWords(row, words)))
-    // A slice that returned as many rows as it may was not searched to its end.
+    // A slice with as many rows as allowed was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
     if (rows.length > query.limit || !next) return rows
     start = next

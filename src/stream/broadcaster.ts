@@ -74,7 +74,7 @@ export class Broadcaster extends EventTarget {
   #examined = 0
   /** The event IDs whose updates were lost. */
   #lost: readonly Lost[] = []
-  /** How often following the history has begun. A read from before belongs to streams that have left. */
+  /** How many times following the history has begun. An older read belongs to streams that have left. */
   #followed = 0
   /** Whether `head` is known, from which the history is followed. */
   #isFollowing = false
@@ -140,8 +140,8 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * The first event ID after the lost ones, if this event ID is among them: then its stream has shown
-   * something that is no longer true. Otherwise undefined.
+   * The first event ID after the lost ones if this event ID is among them, because its stream has then shown
+   * something that is no longer true; otherwise undefined.
    */
   afterLost(eventId: number): number | undefined {
     const loss = lossOf(eventId, this.#lost)

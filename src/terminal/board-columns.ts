@@ -7,7 +7,7 @@ export const DETAILS = ["band", "clock", "time"] as const
 /** One of them. */
 export type Detail = (typeof DETAILS)[number]
 
-/** The space that the rows of a board would like: the widths of the longest texts, 0 for none. */
+/** The space that the rows of a board need: the widths of the longest texts, 0 for none. */
 export interface Wish {
   /** The number and the title. */
   readonly name: number
@@ -66,7 +66,7 @@ export function columnsFor(columns: number, { name: longest, left: lefts, step, 
   const wanted = Math.max(least, Math.min(MAX_BAR, Math.round(columns * 0.25)))
   if (said === 0 || spare < Math.min(said, LEAST_REST)) {
     const bar = least === 0 ? 0 : Math.min(wanted, least + Math.max(0, free))
-    // What is left over belongs to the name; the last column of a terminal stays empty.
+    // The name gets the columns that are left over; the last column of a terminal stays empty.
     const unused = Math.max(0, free - (bar - least) - 1)
     return { ...shown, name: Math.min(longest, name + unused), bar, rest: 0 }
   }

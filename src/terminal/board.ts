@@ -269,7 +269,7 @@ export class Board {
     return bar(shownOf(update), width, view.style, tone, isGuess(update))
   }
 
-  /** How long it still takes, counted down since the update; or that nothing moves. */
+  /** How long the item still takes, counted down since its update, or that it makes no progress. */
   #left(update: ProgressUpdate, nowMs: number, detail: Detail): readonly [string, "warn"?] {
     if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
     const ageOf = (time: string): number => Math.max(0, nowMs - Date.parse(time) - this.#aheadMs)

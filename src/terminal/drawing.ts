@@ -28,7 +28,7 @@ export function foreseeing(
   now: () => number = Date.now,
 ): Disposable {
   const turn = async (): Promise<void> => {
-    // Without an answer there is no forecast; the board says that the server is away.
+    // Without an answer there is no forecast, and the board says that the server is unavailable.
     const seconds = await ask().catch(() => null)
     board.foresee(seconds, now())
   }

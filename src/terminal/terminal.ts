@@ -27,7 +27,7 @@ export type WidthOf = (text: string) => number
 
 let segmenter: Intl.Segmenter | undefined
 
-/** What the eye takes for one character each, such as an emoji of several people. */
+/** The characters as a person sees them, such as an emoji of several people, which is one. */
 const charactersOf = (text: string): Iterable<{ readonly segment: string }> => {
   segmenter ??= new Intl.Segmenter()
   return segmenter.segment(text)

@@ -122,7 +122,10 @@ export class SizeLimit extends Repeating {
     }
   }
 
-  /** When items ended that may go. Nothing younger than a day is removed, however full the database is. */
+  /**
+   * The times within which an item ended that may be deleted. Nothing younger than a day is removed, however full the
+   * database is.
+   */
   #old(): Promise<readonly Ended[]> {
     return endedBefore(this.#upkeep, this.#options.now(), DAY_MS)
   }

@@ -44,11 +44,11 @@ export interface WebhooksOptions {
   /** Called when the database cannot be read or written; the next turn tries again. */
   readonly onError: (error: unknown) => void
   /**
-   * Called after each request to a webhook, with the eight digits that stand for it and the HTTP status, null if no
+   * Called after each request to a webhook, with the eight digits that identify it and the HTTP status, null if no
    * reply came; absent if it is not counted.
    */
   readonly onReply?: (webhook: string, status: number | null) => void
-  /** Called when a webhook fails that did not fail before, with the eight digits that stand for it and the reason. */
+  /** Called when a webhook begins to fail, with the eight digits that identify it and the reason. */
   readonly onFailing: (webhook: string, error: string) => void
   /** Called when a webhook that failed takes a delivery again. */
   readonly onRecovered: (webhook: string) => void

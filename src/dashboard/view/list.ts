@@ -160,7 +160,7 @@ export class ItemList {
     return row
   }
 
-  /** Removes the rows of items that have left. If a place must be kept, a trace keeps it. */
+  /** Removes the rows of items that have left the list. If the place of a row must be kept, an empty trace keeps it. */
   #leave(stay: ReadonlySet<number>, keepMs: number): void {
     for (const [id, { element }] of this.#rows) {
       if (stay.has(id)) continue
@@ -227,8 +227,8 @@ export class ItemList {
   }
 
   /**
-   * Gives the focus back to an element that lost it by being moved, otherwise to the row that took the place
-   * of one that left.
+   * Returns the focus to the element that lost it because it was moved. If its row was removed, the row that is now
+   * in its place gets the focus.
    */
   #refocus(before: Focus | undefined): void {
     if (!before || document.activeElement === before.element) return

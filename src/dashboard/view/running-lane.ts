@@ -58,7 +58,7 @@ export class RunningLane implements Row {
   readonly #percent = el("span", { class: "number" })
   readonly #words = el("span", { class: "time" })
   readonly #band = el("small")
-  /** Says the state where a lane is a line, in which there is no room for both. */
+  /** Shows the state on lanes of one line, which have no room for both. */
   readonly #halt = el("span", { class: "halt" })
   /** Says the step and the message where a lane is a line, as long as no time is known. */
   readonly #doing = el("span", { class: "doing", dir: "auto" })

@@ -44,7 +44,7 @@ export function timeAt(line: Line, value: number, i = pointAt(line, value, 0)): 
   const count = values.length
   if (i >= count) return times[count - 1] ?? 0
   if (i === 0) return 0
-  // It was reported, at the very end of the time in which the line may have stood still.
+  // The value was reported at the very end of the time in which the line may have stood still.
   if (value === values[i]) return times[i] ?? 0
   const [before, since] = [values[i - 1] ?? 0, times[i - 1] ?? 0]
   const span = (values[i] ?? 0) - before

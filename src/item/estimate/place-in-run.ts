@@ -76,7 +76,10 @@ export class PlaceInRun {
    * there is to do now.
    */
   inStep = 0
-  /** How many of these seconds the attempt had behind it with its first report, because it found their work done. */
+  /**
+   * How many of these seconds were behind the attempt at its first report, because it found that part of the work
+   * done.
+   */
   found = 0
   /** Seconds from this place to the earlier run's next report. */
   gap = 0

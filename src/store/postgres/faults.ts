@@ -3,10 +3,10 @@ import { DrizzleQueryError } from "drizzle-orm"
 
 import { codeOf } from "../../errors.ts"
 
-/** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
+/** The codes of Bun's client for a connection that was lost, or that could not be made. */
 const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
-/** Codes that mean: no encrypted connection can be made, or the server's certificate is not accepted. */
+/** The codes for a server that makes no encrypted connection, or whose certificate is not accepted. */
 const TLS = /CERT|VERIFY|ALTNAME|TLS|SSL/
 /** The SQLSTATE of a server that accepts no writes: a standby, to which a name may lead after a failover. */
 export const READ_ONLY = "25006"

@@ -48,7 +48,7 @@ pruned AS (
   FROM (SELECT queue_id, max(id) AS highest FROM old GROUP BY 1) o WHERE q.id = o.queue_id)
 ${noted}`
 
-/** An item is done with once its last update was old enough to be looked at. */
+/** An item needs no further look if its last update was already old enough at the last one. */
 const THINNED = `UPDATE queue_items SET thinned_id = last_update_id WHERE id = ANY($1::int8[]) AND last_update_id <= $2
   RETURNING 1 AS n`
 
