@@ -122,7 +122,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
   client: { own: ["backoff", "errors", "item", "loopback", "wire"] },
   doctor: {
     own: ["errors", "loopback", "text"],
-    packages: ["node:dns/promises", "node:fs", "node:http", "node:https", "node:path", "node:tls"],
+    packages: ["node:dns/promises", "node:http", "node:https", "node:tls"],
+  },
+  "doctor/disk": {
+    own: ["doctor", "store/sqlite/database-path", "text"],
+    packages: ["node:fs", "node:path"],
   },
   "doctor/machine": {
     own: ["doctor", "machine", "store/database-address", "text"],

@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { accessSync, constants, existsSync, lstatSync, realpathSync, statfsSync, statSync } from "node:fs"
+import { dirname } from "node:path"
 
+import { realPathOf } from "../store/sqlite/database-path.ts"
 import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
@@ -82,9 +83,19 @@ const mayUse = (path: string, how: number): boolean => {
 /** The files that SQLite and the server keep beside a database, by what is added to its name. */
 const PARTS = ["", "-wal", "-shm", ".lock"]
 
-/** Whether this user may write the database, and into its folder. */
+/** A link on the way from a folder to a file below it that leads nowhere; undefined if there is none. */
+function deadLink(folder: string, file: string): string | undefined {
+  if (file === folder) return undefined
+  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true && !existsSync(file)
+  return isLink ? file : deadLink(folder, dirname(file))
+}
+
+/** Whether this user may write the database, and into its folder, the nearest one that exists. */
 function writableOf(file: string, folder: string): Finding {
   const unusable = (says: string): Finding => faulty("database", "disk_unusable", says)
+  if (!statSync(folder).isDirectory()) return unusable(`${printable(folder)} is not a folder`)
+  const dead = deadLink(folder, file)
+  if (dead !== undefined) return unusable(`${printable(dead)} is a link that leads nowhere`)
   if (!mayUse(folder, constants.W_OK | constants.X_OK))
     return unusable(`this user may not write into ${printable(folder)}`)
   const parts = PARTS.map((part) => `${file}${part}`).filter((path) => existsSync(path))
@@ -100,10 +111,11 @@ function writableOf(file: string, folder: string): Finding {
  * `/proc/self/mountinfo`.
  */
 export function* examinedDisk(file: string, mounts: string): Generator<Finding, void, undefined> {
-  // The target of a link may be on another disk than the link.
-  const path = existsSync(file) ? realpathSync(file) : resolve(file)
-  const folder = realpathSync(existing(path))
-  yield writableOf(path, folder)
+  // The target of a link may be on another disk than the link, and may not be there yet.
+  const path = realPathOf(file)
+  const named = existing(path)
+  yield writableOf(path, named)
+  const folder = realpathSync(named)
   const { bavail, blocks, bsize } = statfsSync(folder)
   yield roomOf(bavail * bsize, blocks * bsize)
   yield fileSystemOf(folder, mounts)

@@ -123,6 +123,25 @@ test("a database that is no file is a fault, through a link too", () => {
   expect(databaseOf(join(folder.path, "other.db"))?.says).toEndWith("other.db-wal is not a file")
 })
 
+test("of a database that is not there yet, what its links lead to is examined", () => {
+  using folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  mkdirSync(at("disk"))
+  symlinkSync(at("disk/new.db"), at("link.db"))
+  expect(databaseOf(at("link.db"))?.says).toBe(`${at("disk")} can be written`)
+  symlinkSync(at("loop.db"), at("loop.db"))
+  // A disk that is not mounted.
+  symlinkSync(at("elsewhere"), at("queue"))
+  writeFileSync(at("file"), "")
+  const bad = { "loop.db": "loop.db", "queue/track.db": "queue", "queue/more/track.db": "queue" }
+  for (const [file, link] of Object.entries(bad))
+    expect(databaseOf(at(file))).toMatchObject({
+      fault: "disk_unusable",
+      says: `${at(link)} is a link that leads nowhere`,
+    })
+  expect(databaseOf(at("file/track.db"))?.says).toBe(`${at("file")} is not a folder`)
+})
+
 test.skipIf(process.getuid?.() === 0)("a database that this user may not write is a fault", () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "queue.db")
