@@ -71,17 +71,19 @@ export class RateLimit {
 
   #levelOf(client: string, nowMs: number): Level {
     const { perSecond, burst } = this.#rate
-    const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
-    known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
-    known.atMs = nowMs
+    const known = this.#levels.get(client)
+    const level = known ?? { units: burst, atMs: nowMs }
+    level.units = Math.min(burst, level.units + ((nowMs - level.atMs) * perSecond) / 1000)
+    level.atMs = nowMs
     // The order of use is kept only when it may matter, because keeping it is half of the cost of a request
     // here.
-    if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)
-    this.#levels.set(client, known)
+    if (known && this.#levels.size < this.#most / 2) return known
+    this.#levels.delete(client)
+    this.#levels.set(client, level)
     if (this.#levels.size > this.#most) {
       const [oldest] = this.#levels.keys()
       if (oldest !== undefined) this.#levels.delete(oldest)
     }
-    return known
+    return level
   }
 }

@@ -15,6 +15,9 @@ const ALONE_AFTER_MS = 5000
 
 /** A client that has sent a request in this turn, or whose requests wait. */
 interface Client {
+  readonly name: string
+  /** How long its requests may take in this turn, in milliseconds. */
+  mostMs: number
   /** How long the client's requests have taken in this turn, in milliseconds. */
   spentMs: number
   /** How long one of the client's requests takes, as measured so far, in milliseconds. */
@@ -30,10 +33,12 @@ interface Client {
  * seldom waits: each wait costs the server some 10 us, a fifth of what it takes to open a stream.
  */
 export class FairTurns {
-  /** The clients whose requests wait, in the order of their turns. */
+  /** The clients whose requests wait, in the order of their turns, and those with requests in this turn. */
   readonly #clients = new Map<string, Client>()
-  /** The client whose requests continued last, how many of them at once, and when. */
-  #latest: { readonly client: Client; readonly count: number; readonly sinceMs: number } | undefined
+  /** The client whose requests continued last, how many of them at once, and when; undefined once that is counted. */
+  #latest: Client | undefined
+  #latestCount = 0
+  #latestSinceMs = 0
   #isTurnDue = false
   /** The client that sent the latest request; null before the first. */
   #latestName: string | undefined | null = null
@@ -59,13 +64,14 @@ export class FairTurns {
   wait(name: string | undefined): Promise<void> | undefined {
     if (name === undefined) return undefined
     const nowMs = performance.now()
+    // Most requests come from the client of the request before, in the same turn.
+    const client = this.#latest?.name === name ? this.#latest : this.#clientOf(name, nowMs)
     this.#settle(nowMs)
     this.#turnLater()
-    const client = this.#clientOf(name)
-    if (client.waiting.length > 0 || client.spentMs >= this.#mostMs(name, nowMs)) {
+    if (client.waiting.length > 0 || client.spentMs >= client.mostMs) {
       return new Promise((resolve) => void client.waiting.push(resolve))
     }
-    this.#latest = { client, count: 1, sinceMs: nowMs }
+    this.#go(client, 1, nowMs)
     return undefined
   }
 
@@ -74,20 +80,27 @@ export class FairTurns {
     return isAlone ? MOST_ALONE_MS : MOST_MS
   }
 
-  #clientOf(name: string): Client {
+  #clientOf(name: string, nowMs: number): Client {
     const known = this.#clients.get(name)
     if (known) return known
-    const client = { spentMs: 0, eachMs: MOST_MS, waiting: [] }
+    const mostMs = this.#mostMs(name, nowMs)
+    const client = { name, mostMs, spentMs: 0, eachMs: MOST_MS, waiting: [] }
     this.#clients.set(name, client)
     return client
   }
 
+  #go(client: Client, count: number, nowMs: number): void {
+    this.#latest = client
+    this.#latestCount = count
+    this.#latestSinceMs = nowMs
+  }
+
   #settle(nowMs: number): void {
-    if (!this.#latest) return
-    const { client, count, sinceMs } = this.#latest
-    const tookMs = nowMs - sinceMs
+    const client = this.#latest
+    if (!client) return
+    const tookMs = nowMs - this.#latestSinceMs
     client.spentMs += tookMs
-    client.eachMs = (client.eachMs + tookMs / count) / 2
+    client.eachMs = (client.eachMs + tookMs / this.#latestCount) / 2
     this.#latest = undefined
   }
 
@@ -102,19 +115,22 @@ export class FairTurns {
     this.#isTurnDue = false
     const nowMs = performance.now()
     this.#settle(nowMs)
-    let next: string | undefined
+    let next: Client | undefined
     for (const [name, client] of this.#clients) {
+      if (client.waiting.length === 0) {
+        this.#clients.delete(name)
+        continue
+      }
       client.spentMs = 0
-      if (client.waiting.length === 0) this.#clients.delete(name)
-      else next ??= name
+      client.mostMs = this.#mostMs(name, nowMs)
+      next ??= client
     }
-    const client = next === undefined ? undefined : this.#clients.get(next)
-    if (next === undefined || !client) return
+    if (!next) return
     // The client goes to the end of the line.
-    this.#clients.delete(next)
-    this.#clients.set(next, client)
-    const going = client.waiting.splice(0, Math.max(1, Math.floor(this.#mostMs(next, nowMs) / client.eachMs)))
-    this.#latest = { client, count: going.length, sinceMs: nowMs }
+    this.#clients.delete(next.name)
+    this.#clients.set(next.name, next)
+    const going = next.waiting.splice(0, Math.max(1, Math.floor(next.mostMs / next.eachMs)))
+    this.#go(next, going.length, nowMs)
     this.#turnLater()
     for (const go of going) go()
   }

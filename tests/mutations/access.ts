@@ -29,15 +29,15 @@ export const ACCESS: readonly Mistake[] = [
     [
       [
         "a client that was quiet may do without end",
-        "Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)",
-        "known.units + ((nowMs - known.atMs) * perSecond) / 1000",
+        "Math.min(burst, level.units + ((nowMs - level.atMs) * perSecond) / 1000)",
+        "level.units + ((nowMs - level.atMs) * perSecond) / 1000",
       ],
       [
         "a cost above the burst can never be paid",
         "const asked = Math.min(cost, burst)",
         "const asked = cost",
       ],
-      ["a client that asks all the time is never stopped", "    known.atMs = nowMs\n", ""],
+      ["a client that asks all the time is never stopped", "    level.atMs = nowMs\n", ""],
     ],
   ),
   ...of(
@@ -213,8 +213,8 @@ export const ACCESS: readonly Mistake[] = [
     [
       [
         "the client that came first is forgotten, however busy it is",
-        "    if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)\n",
-        "",
+        "if (known && this.#levels.size < this.#most / 2) return known",
+        "if (known) return known",
       ],
     ],
   ),

@@ -25,7 +25,7 @@ export const ANSWERS: readonly Mistake[] = [
     [
       [
         "each of several requests counts as long as all of them",
-        "(client.eachMs + tookMs / count) / 2",
+        "(client.eachMs + tookMs / this.#latestCount) / 2",
         "(client.eachMs + tookMs) / 2",
       ],
     ],

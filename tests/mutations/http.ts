@@ -215,8 +215,8 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a request overtakes those of its client that wait",
-        "client.waiting.length > 0 || client.spentMs >= this.#mostMs",
-        "client.spentMs >= this.#mostMs",
+        "client.waiting.length > 0 || client.spentMs >= client.mostMs",
+        "client.spentMs >= client.mostMs",
       ],
       ["a client counts as alone while others have streams open", " && !this.#haveOthers(name)", ""],
       [
