@@ -181,6 +181,15 @@ export const ESTIMATE: readonly Mistake[] = [
     [["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""]],
   ),
   ...of(
+    "src/item/estimate/steps-at-once.ts",
+    ["tests/item/estimate/trace.test.ts"],
+    [
+      ["a step that is done again goes on beside the other one", "media > (", "media >= 0 * ("],
+      ["an earlier step that begins late ends the later one", "reached < UNDER_WAY", "false"],
+      ["a percentage that stands still tells that steps go on together", "percent > (", "percent >= ("],
+    ],
+  ),
+  ...of(
     "src/item/estimate/count-in-words.ts",
     ["tests/item/estimate/trace.test.ts"],
     [

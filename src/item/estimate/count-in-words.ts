@@ -46,8 +46,8 @@ function countIn(words: string): InWords | undefined {
   return percentage <= 100 ? { nth: percentage, total: 100, isPercentage: true } : undefined
 }
 
-/** The current step, as far as it matters here. */
-interface Current {
+/** A step that has begun, as far as it matters here. */
+interface Step {
   /** The step's own name, or otherwise what its first report said. */
   readonly name: string
   readonly index: number
@@ -55,7 +55,7 @@ interface Current {
 }
 
 /** What the words counted when the step of this report began; undefined if they did not count there. */
-function firstOf({ step, current_step: words = "" }: Report, now: InWords, current: Current | undefined) {
+function firstOf({ step, current_step: words = "" }: Report, now: InWords, current: Step | undefined) {
   const name = withoutDigits(words)
   if (step) {
     // The words of a step with a name of its own are not kept, so they are known to count if they began with 0 or 1.
@@ -63,24 +63,27 @@ function firstOf({ step, current_step: words = "" }: Report, now: InWords, curre
     const first = { nth: goesOn ? 1 : now.nth }
     return withoutDigits(step.name) === name ? undefined : now.isPercentage ? { nth: 0 } : first
   }
-  return current && withoutDigits(current.name) === name ? countIn(current.name) : now
+  return current ? countIn(current.name) : now
 }
 
 /**
  * A report with what its words count, as if the client had counted it: many clients say "image 3 of 10" or "45 %" and
- * nothing else. `current` is the current step. The same report if it counts something itself. A count that did not
+ * nothing else. `steps` are the steps so far. The same report if it counts something itself. A count that did not
  * begin at 0 or 1 may be the number of a song in its album.
  */
 export function withCountInWords<R extends Report>(
   sign: R,
-  current: Current | undefined,
+  steps: readonly Step[],
 ): R | (R & { readonly unit: Count }) {
   const { current_step: words, unit, media, step } = sign
   if (!words || unit || media || words === step?.name) return sign
   const now = countIn(words)
-  const first = now && firstOf(sign, now, current)
-  if (!now || !first || (first.nth > 1 && !now.isPercentage)) return sign
-  const name = now.isPercentage ? PERCENT : withoutDigits(words)
+  if (!now) return sign
+  const alike = withoutDigits(words)
+  const current = step ? steps.at(-1) : steps.findLast(({ name }) => withoutDigits(name) === alike)
+  const first = firstOf(sign, now, current)
+  if (!first || (first.nth > 1 && !now.isPercentage)) return sign
+  const name = now.isPercentage ? PERCENT : alike
   const goesOn = step ? current?.index === step.index : first !== now
   if (goesOn && current?.unit && current.unit !== name) return sign
   return { ...sign, unit: { done: Math.max(0, now.nth - first.nth), total: now.total, name } }

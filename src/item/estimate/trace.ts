@@ -1,5 +1,6 @@
 import { mayBeginAgain, PERCENT, withCountInWords, withoutDigits } from "./count-in-words.ts"
 import { GRAIN, type Point } from "./line.ts"
+import { goesOnBeside } from "./steps-at-once.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
 export type Signal = "media" | "unit" | "percent"
@@ -301,7 +302,7 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
  */
 export function traced(trace: Trace, told: Sign, at: number): Trace {
   const last = trace.steps.at(-1)
-  const sign = withCountInWords(told, last)
+  const sign = withCountInWords(told, trace.steps)
   const values = valuesOf(sign)
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
   const judged = sign === told || mayBeginAgain(sign, last, trace.latest) ? sign : told
@@ -309,6 +310,8 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, sign, at)
   if (goesOn || at < last.at) return followed(trace, sign, values, at)
+  const { progress } = sign
+  if (goesOnBeside(trace, sign, values)) return followed(trace, { progress }, valuesOf({ progress }), at)
   const from = Math.min(HELD_AT, beginsAt(trace, sign))
   const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
   const next: Trace = { ...NO_TRACE, steps, from }

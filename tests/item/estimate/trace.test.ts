@@ -173,6 +173,62 @@ test("a count in words begins a step again if it falls by more than one, and no 
   expect(namesOf(images([10, 50, 90, 10, 50], 1, 3, 5, 1, 3))).toHaveLength(2)
 })
 
+test("steps that go on at the same time are the one that began last, and a step that is done again is another one", () => {
+  const step = (index: number, name: string, out_time: number, progress?: number): Sign => ({
+    step: { index, total: 3, name },
+    media: { out_time, total: 100 },
+    ...(progress !== undefined && { progress }),
+  })
+  const sound = (seconds: number): Sign => step(1, "Sound", seconds)
+  const film = (seconds: number): Sign => step(2, "Film", seconds)
+  const both = told([0, sound(0)], [1, film(0)], [2, sound(9)], [3, film(5)], [4, sound(40)], [5, film(10)])
+  expect(settled(both)).toMatchObject([{ name: "Sound" }, { name: "Film", at: 1 }])
+  expect(settled(both)[1]?.lines.media?.at(-1)).toEqual([0.1, 4])
+  const again = told([0, sound(0)], [5, sound(60)], [6, film(0)], [7, sound(0)], [8, sound(20)])
+  expect(namesOf(again)).toEqual([
+    ["Sound", 0],
+    ["Film", 6],
+    ["Sound", 7],
+  ])
+  const images = (done: number): Sign => ({
+    step: { index: 1, total: 2, name: "Images" },
+    unit: { done, total: 4, name: "images" },
+  })
+  // The later one begins first.
+  const swapped = told([0, film(0)], [1, sound(0)], [2, film(5)], [3, sound(9)])
+  expect(settled(swapped)).toMatchObject([
+    {
+      name: "Film",
+      lines: {
+        media: [
+          [0, 0],
+          [0.05, 2],
+        ],
+      },
+    },
+  ])
+  expect(namesOf(told([0, film(0)], [9, film(98)], [10, sound(0)]))).toHaveLength(2)
+  expect(namesOf(told([0, images(1)], [3, film(0)], [4, images(2)], [5, film(9)]))).toHaveLength(2)
+  // By words alone, with one percentage for all.
+  const words = (current_step: string, progress: number): Sign => ({ current_step, progress })
+  const put = told([0, words("Sound 1", 10)], [2, words("Film", 11)], [4, words("Sound 2", 20)])
+  expect(settled(put)).toMatchObject([
+    { name: "Sound 1" },
+    {
+      name: "Film",
+      lines: {
+        percent: [
+          [11, 0],
+          [20, 2],
+        ],
+      },
+    },
+  ])
+  expect(
+    namesOf(told([0, words("Paint", 10)], [2, words("Judge", 20)], [4, words("Paint", 20)])),
+  ).toHaveLength(3)
+})
+
 test("steps that are counted are distinguished by their index, whatever their names", () => {
   const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
   expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
