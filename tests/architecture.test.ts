@@ -105,6 +105,7 @@ const LIGHT = [
   "item/progress-words",
   "item/state-in-one-word",
   "item/missing-tags",
+  "item/search",
   "loopback",
   "text",
   "token",

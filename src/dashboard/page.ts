@@ -16,7 +16,7 @@ import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
 import { listenForKeys, showKeys } from "./view/keyboard.ts"
 import { closeMenu, closeStrayMenu } from "./view/menu.ts"
-import { announce, notify } from "./view/notices.ts"
+import { announce, notify, withdrawUndo } from "./view/notices.ts"
 import { RightsNote } from "./view/rights-note.ts"
 import type { Screen } from "./view/screen.ts"
 import { watchReader } from "./view/steady-lists.ts"
@@ -87,6 +87,7 @@ class Page {
         this.#home.forget()
         closeMenu()
         closeDialog()
+        withdrawUndo()
       },
       ended: announce,
     }

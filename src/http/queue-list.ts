@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import { AppError, isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
 import { about } from "../item/schema-parts.ts"
-import { hasWords, wordsOf } from "../item/search.ts"
+import { hasWords, LONGEST_SEARCH, wordsOf } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueuePage } from "../wire/answers.ts"
@@ -22,7 +22,7 @@ const ListParams = Type.Object(
     after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
     q: Type.Optional(
       Type.String({
-        maxLength: 200,
+        maxLength: LONGEST_SEARCH,
         description:
           "words that must all occur in an item's number, song, title, error, worker, tags or metadata",
       }),

@@ -1,5 +1,8 @@
 import type { QueueItem } from "./item.ts"
 
+/** A search has at most this many characters. */
+export const LONGEST_SEARCH = 200
+
 /** The words of a search, in lower case, each once; none for an empty one. */
 export const wordsOf = (search: string): string[] => [
   ...new Set(

@@ -8,7 +8,7 @@ import { FindInOutput } from "../../src/dashboard/view/find-in-output.ts"
 import { addSong } from "../../src/dashboard/view/forms.ts"
 import { ItemProgress } from "../../src/dashboard/view/item-progress.ts"
 import { PrintedText } from "../../src/dashboard/view/printed-text.ts"
-import type { NewItem } from "../../src/item/item.ts"
+import type { NewItem, QueueItem } from "../../src/item/item.ts"
 import { item, time } from "./items.ts"
 import { queueOf } from "./shown-queue.ts"
 
@@ -26,6 +26,26 @@ export function changedItem() {
   return shown
 }
 
+/** What is asked before an item that starts in 5 minutes is cancelled; and which title may be typed for one of 300 letters. */
+export function asked() {
+  const answers = (one: QueueItem, name: string): string[] => {
+    choicesOf(one, queueOf([one]))
+      .find(({ label }) => label === name)
+      ?.choose()
+    const dialog = document.querySelector<HTMLDialogElement>("dialog[open]")
+    const seen = [
+      textOf(dialog?.querySelector("p") ?? null),
+      String(dialog?.querySelector("input")?.maxLength),
+    ]
+    dialog?.close()
+    return seen
+  }
+  return {
+    delayed: answers(item({ available_at: time(400) }), "Cancel")[0],
+    longest: ["", "T".repeat(300)].map((title, i) => answers(item({ id: i + 1, title }), "Rename…")[1]),
+  }
+}
+
 /** Selects 1,001 items and deletes them, then selects others. */
 export async function selection() {
   const sizes: number[] = []
@@ -38,11 +58,12 @@ export async function selection() {
     },
   })
   let items = Array.from({ length: 1001 }, (_, i) => item({ id: i + 1 }))
+  let isSearched = false
   const home = document.createElement("ul")
   const bulk = new Bulk(
     () => home,
     (id) => items.find((one) => one.id === id),
-    () => ({ items, isCut: false }),
+    () => ({ items: isSearched ? items.slice(1) : items, isCut: false }),
   )
   const button = (label: string): HTMLButtonElement | undefined =>
     [...bulk.element.querySelectorAll("button")].find((one) => textOf(one) === label)
@@ -64,8 +85,15 @@ export async function selection() {
   const cancelling = offered()
   items = [item({ status: "retrying" })]
   const retrying = offered()
+  // A search for something else hides it.
+  isSearched = true
+  bulk.update()
+  counts.push(selected())
+  button("Retry")?.click()
+  const asked = textOf(document.querySelector("dialog[open] p"))
+  document.querySelector<HTMLDialogElement>("dialog[open]")?.close()
   bulk.toggle.click()
-  return { sizes, counts, cancelling, retrying }
+  return { sizes, counts, cancelling, retrying, asked }
 }
 
 /** The notices after 1,001 items were deleted: the server refuses two of them, and does not answer for the last one. */

@@ -87,17 +87,20 @@ page("safe hands", () => {
     await tab.until(`document.querySelector(".waiting .row")`)
   })
 
-  test("a waiting item that was cancelled is put back by Undo", async () => {
-    const id = await here.server.add({ song_id: 1, title: "Northern Lights", priority: 4 })
-    await here.server.add({ song_id: 2 })
+  test("a waiting item that was cancelled is put back by Undo, at its place", async () => {
+    for (const song_id of [1, 2]) await here.server.add({ song_id })
+    const id = await here.server.add({ song_id: 3, title: "Northern Lights", priority: 4 })
+    await here.server.api("POST", `/queue/${id}/move`, { before: 2 })
     await open()
+    await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
     await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
+    await tab.press("ArrowDown")
     await tab.press("ArrowDown")
     await tab.press("Enter")
     await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
     await tab.click(".notice .undo")
-    await tab.until(`${ITEMS(".waiting .row")} === "1,2"`)
-    expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 4 })
+    await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
+    expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 0 })
   })
 
   test("no button acts within 400 ms of its row having moved", async () => {

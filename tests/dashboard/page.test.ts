@@ -260,8 +260,9 @@ page("an item's page", () => {
   })
 
   test("says that there is no such item, or that it was deleted", async () => {
-    const tab = await here.open("/items/99")
+    const tab = await here.open("/items/99", { bypassPolicy: true })
     await tab.until(`${text(".gone")}.includes("no item 99")`)
+    expect(await tab.objections()).toEqual([])
     // The last one is so large that it cannot be distinguished from its neighbours.
     for (const id of ["abc", "9007199254740993"]) {
       await tab.go(tab.at(`/items/${id}`))

@@ -54,6 +54,8 @@ page("a part of the page", () => {
       stopping: `2 songs wait for a worker. Start one: ${start} --exec ./render.sh`,
       ready: "Nothing is rendering. 1 worker is ready.",
       paused: "The queue is paused, and nothing is rendering.",
+      later: `Nothing is rendering. Start a worker: ${start} --tags gpu --exec ./render.sh`,
+      viewer: ["2 songs wait for a worker.", "Nothing is rendering.", "Songs wait for a worker."],
     })
   })
 
@@ -115,6 +117,7 @@ page("a part of the page", () => {
       first: ["Cancelled A", "D", "E"],
       later: ["Cancelled A", "The disk is full"],
       last: ["The disk is full"],
+      turned: ["The disk is full", "The server is another one"],
       heard: ["Song 1. Song 2. Song 3. Song 4", "Song 1. Song 2. Song 3. and 2 more"],
     })
   })
@@ -127,11 +130,12 @@ page("a part of the page", () => {
     expect(await shown("week")).toEqual([
       "Today 3 completed in 0:08 on average",
       "Today 3 completed in 0:08 on average · This week 9 completed in 0:08 on average",
+      "Today 3 completed in 0:08 on average · This week 3 completed in 0:08 on average, 2 failed",
     ])
   })
 
   test("shows the end of each error until all of it is requested, and one line only once", async () => {
-    expect(await shown("errors")).toEqual(["…", "step 1", "…", ""])
+    expect(await shown("errors")).toEqual(["…", "step 1", "…", "", "frame 1"])
   })
 
   test("keeps as much of an output as it must, and says only what is true of attempts, failures and flags", async () => {
@@ -147,13 +151,21 @@ page("a part of the page", () => {
     expect(await shown("changedItem")).toBe("7")
   })
 
+  test("asks before it cancels what cannot be put back as it was, and takes a long title as it is", async () => {
+    expect(await shown("asked")).toEqual({
+      delayed: "It starts in 5:00. If it is put back later, it starts at once.",
+      longest: ["200", "300"],
+    })
+  })
+
   test("sends at most a thousand items at once, and offers for a selection only what its items allow", async () => {
     expect(await shown("selection")).toEqual({
       sizes: [1000, 1],
       // When selecting ends, nothing stays selected.
-      counts: ["1,001 items selected", "0 items selected"],
+      counts: ["1,001 items selected", "0 items selected", "1 item selected, 1 not in this view"],
       cancelling: [false, false],
       retrying: [true, true],
+      asked: "They go back into the queue as if they were new. 1 of them is not in this view.",
     })
   })
 

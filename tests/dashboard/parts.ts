@@ -3,14 +3,14 @@ import type { Counts } from "../../src/dashboard/model/hub-messages.ts"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import { knownWorkers, type WorkerSeen } from "../../src/dashboard/model/workers.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
-import { Idle } from "../../src/dashboard/view/empty-lists.ts"
+import { Idle, type IdleQueue } from "../../src/dashboard/view/empty-lists.ts"
 import { FailureBox } from "../../src/dashboard/view/failure-box.ts"
 import { FiguresBar } from "../../src/dashboard/view/figures-bar.ts"
 import { askPriority } from "../../src/dashboard/view/forms.ts"
 import { HistoryList } from "../../src/dashboard/view/history.ts"
 import { factsOf } from "../../src/dashboard/view/item-facts.ts"
 import { ItemList } from "../../src/dashboard/view/list.ts"
-import { announce, notify, notifyFailure } from "../../src/dashboard/view/notices.ts"
+import { announce, notify, notifyFailure, withdrawUndo } from "../../src/dashboard/view/notices.ts"
 import { PrintedText } from "../../src/dashboard/view/printed-text.ts"
 import { ProgressPlot } from "../../src/dashboard/view/progress-plot.ts"
 import { recentFailures } from "../../src/dashboard/view/recent-failures.ts"
@@ -19,7 +19,16 @@ import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { RESTORED } from "../../src/item/progress-words.ts"
-import { addedTags, changedItem, halfDone, placesFound, searches, selection, waits } from "./acted-parts.ts"
+import {
+  addedTags,
+  asked,
+  changedItem,
+  halfDone,
+  placesFound,
+  searches,
+  selection,
+  waits,
+} from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
 
@@ -65,14 +74,20 @@ function rows() {
 
 /** What stands in place of running items: for these workers, and in a paused queue. */
 function idle() {
-  const said = (workers: readonly WorkerSeen[], tags: readonly string[], isPaused = false): string => {
+  const said = (
+    workers: readonly WorkerSeen[],
+    tags: readonly string[],
+    changes: Partial<IdleQueue> = {},
+  ): string => {
     const shown = new Idle()
-    shown.update(
-      knownWorkers(workers),
-      2,
-      tags.map((tag, i) => item({ id: i + 1, tags: [tag] })),
-      isPaused,
-    )
+    shown.update({
+      workers: knownWorkers(workers),
+      waiting: 2,
+      first: tags.map((tag, i) => item({ id: i + 1, tags: [tag] })),
+      isPaused: false,
+      mayChange: true,
+      ...changes,
+    })
     const [text, command] = [shown.element.querySelector("p"), shown.element.querySelector("code")]
     return [textOf(text), command?.hidden ? "" : textOf(command)].filter((part) => part !== "").join(" ")
   }
@@ -80,7 +95,10 @@ function idle() {
     none: said([], ["gpu", "4k", "gpu"]).replace(location.origin, "HERE"),
     stopping: said([worker({ draining: true })], []).replace(location.origin, "HERE"),
     ready: said([worker({}), worker({ worker: "gpu-2", draining: true })], []),
-    paused: said([], ["gpu"], true),
+    paused: said([], ["gpu"], { isPaused: true }),
+    later: said([], ["gpu"], { waiting: 0 }).replace(location.origin, "HERE"),
+    // Who may only look is not asked to start one.
+    viewer: [2, 0, null].map((waiting) => said([], ["gpu"], { waiting, mayChange: false })),
   }
 }
 
@@ -249,13 +267,18 @@ function notices() {
   const later = left()
   pass(6000, 10_000)
   const last = left()
+  // The server has another history.
+  notify("Cancelled F", { undo: () => undefined })
+  notify("The server is another one", { undo: () => undefined, stays: true })
+  withdrawUndo()
+  const turned = left()
   const heard = [4, 5].map((many) => {
     for (let i = 1; i <= many; i += 1) announce(`Song ${i}`)
     timers.at(-1)?.act()
     return textOf(document.querySelector("#announcer"))
   })
   Object.assign(globalThis, { setTimeout: real })
-  return { first, later, last, heard }
+  return { first, later, last, turned, heard }
 }
 
 /** The place that the dialog for a priority promises to the eleventh of these items, for several priorities. */
@@ -276,17 +299,17 @@ function places() {
 /** The figures of a day that is the first of its week, and of one that is not. */
 function week() {
   const since = { since: "", failed: 0, cancelled: 0, lost: 0, shortest_seconds: 8, longest_seconds: 8 }
-  const lately = (today: number, all: number): string => {
+  const lately = (today: number, all: number, failed = 0): string => {
     const bar = new FiguresBar()
     const counts: Pick<Counts, "today" | "this_week"> = {
       today: { ...since, completed: today, mean_seconds: 8 },
-      this_week: { ...since, completed: all, mean_seconds: 8 },
+      this_week: { ...since, completed: all, failed, mean_seconds: 8 },
     }
     const none = { running: 0, waiting: 0, stalled: 0, completed: 0, failed: 0, hour: [], done: 0 }
     bar.update(none, true, "", Object.assign(Object.create(null), counts))
     return textOf(bar.lately)
   }
-  return [lately(3, 3), lately(3, 9)]
+  return [lately(3, 3), lately(3, 9), lately(3, 3, 2)]
 }
 
 /** What is shown of the error of an item, then of another error after all of the first was requested. */
@@ -302,7 +325,7 @@ function errors() {
   const first = shown(lines("step", 30))
   box.element.querySelector("button")?.click()
   const whole = shown(lines("step", 30))
-  return [first, whole, shown(lines("part", 30)), shown("out of memory")]
+  return [first, whole, shown(lines("part", 30)), shown("out of memory"), shown("frame 1\rout of memory")]
 }
 
 /** How much is left of a text of blocks when so much must be kept, and the attempts of an item beyond its most. */
@@ -334,7 +357,7 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{ lines, addedTags, changedItem, halfDone, placesFound, searches, selection, waits },
+  ...{ lines, addedTags, asked, changedItem, halfDone, placesFound, searches, selection, waits },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

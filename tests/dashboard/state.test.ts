@@ -160,6 +160,8 @@ test("the address of a query leads back to it, and that of everything has no que
   expect(searchOf({ text: "a & b", which: "failed" })).toBe("?q=a+%26+b&status=failed")
   expect(queryIn("?q=+a+%26+b+&status=failed")).toEqual({ text: "a & b", which: "failed" })
   expect(queryIn("?status=stalled")).toEqual(EVERYTHING)
+  // The server takes no longer text.
+  expect(queryIn(`?q=${"x".repeat(300)}`).text).toHaveLength(200)
 })
 
 describe("the figures", () => {

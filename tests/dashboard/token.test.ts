@@ -130,6 +130,8 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       await tab.until(
         `document.querySelector("#badge").dataset.state === "refused" && !document.querySelector("#rights").hidden`,
       )
+      // What is read aloud as well comes a moment later.
+      await tab.evaluate(`document.querySelector("#announcer").remove()`)
       const said = await tab.evaluate<string>(`document.body.innerText`)
       expect(said.match(/\brole worker\b/g)).toHaveLength(1)
       expect(await acts(tab)).toEqual([])
@@ -224,5 +226,16 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(`${ROWS} === "${mine}"`)
     expect(await tab.evaluate(`document.body.textContent.includes("Secret")`)).toBe(false)
     await tab.close()
+    // Of a link that has expired the page says so, and shows no empty parts of an item.
+    const old = await tokenOf(server, "viewer", { item: mine, expiresAt: "2020-01-01T00:00:00.000Z" })
+    const late = await browser.open(`${addressOf(server)}/items/${mine}#token=${old}`, { bypassPolicy: true })
+    await late.until(ASKS)
+    await late.press("Escape")
+    await late.until(`document.querySelector("#banner").innerText.includes("has expired")`)
+    expect(await late.evaluate<string>(`document.querySelector("main").innerText`)).toMatch(
+      /^Render queue\s+#1\s*$/,
+    )
+    expect(await late.objections()).toEqual([])
+    await late.close()
   })
 })

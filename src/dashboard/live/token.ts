@@ -32,6 +32,13 @@ export function ownToken(): string | undefined {
 }
 
 /**
+ * What makes curl send a token that stands in a variable; empty if the reader has none. The token itself is not
+ * in it, because a command may be shown to others.
+ */
+export const tokenForCurl = (): string =>
+  ownToken() === undefined ? "" : '-H "Authorization: Bearer $TRACK_STUDIO_TOKEN"'
+
+/**
  * Takes the token of a share link out of the address, so that the browser's history does not keep it. A
  * fragment never reaches a server.
  */

@@ -1,4 +1,5 @@
 import type { QueueItem, Status } from "../../item/item.ts"
+import { LONGEST_SEARCH } from "../../item/search.ts"
 import { hasFailed } from "../../item/state-in-one-word.ts"
 
 /** Which items are shown: all, or those of one standing. */
@@ -38,7 +39,8 @@ export function isWanted(item: QueueItem, { which }: Query): boolean {
 export function queryIn(address: string): Query {
   const query = new URLSearchParams(address)
   const status = query.get("status")
-  return { text: (query.get("q") ?? "").trim(), which: WHICH.find((which) => which === status) ?? "all" }
+  const text = (query.get("q") ?? "").trim().slice(0, LONGEST_SEARCH)
+  return { text, which: WHICH.find((which) => which === status) ?? "all" }
 }
 
 /** The part of an address for this query, such as `?q=lights`; empty for everything. */

@@ -3,7 +3,7 @@ import { isFinished, isWaiting } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
 import { duration, shellWord } from "../../text.ts"
 import { BASE, server } from "../live/server.ts"
-import { ownToken } from "../live/token.ts"
+import { tokenForCurl } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
@@ -29,8 +29,15 @@ async function attempt(
   }
 }
 
-const backInQueue = (item: QueueItem): Promise<void> =>
-  attempt(() => server.retry(item.id), `${nameOf(item)} is back in the queue`)
+/** Puts an item back into the queue, before `next` if that is given and still waits. */
+const backInQueue = (item: QueueItem, next?: QueueItem): Promise<void> =>
+  attempt(
+    async () => {
+      const back = await server.retry(item.id)
+      return next ? await server.move(item.id, next.id).catch(() => back) : back
+    },
+    `${nameOf(item)} is back in the queue`,
+  )
 
 async function retry(item: QueueItem): Promise<void> {
   const name = nameOf(item)
@@ -41,17 +48,31 @@ async function retry(item: QueueItem): Promise<void> {
   await backInQueue(item)
 }
 
+/** The item that follows a waiting one which somebody has moved to its place; undefined if none does. */
+function followerOf({ id, priority, turn }: QueueItem, queue: KnownQueue): QueueItem | undefined {
+  const waiting = queue.waiting()
+  const next = waiting[waiting.findIndex((one) => one.id === id) + 1]
+  return turn !== null && next?.priority === priority ? next : undefined
+}
+
 async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   const name = nameOf(item)
+  const inMs = item.status === "queued" ? Date.parse(item.available_at ?? "") - queue.nowMs() : 0
+  const isDelayed = inMs > 0
   if (item.status === "processing") {
     const forSeconds = (queue.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
     const text = `It has been running for ${duration(forSeconds)} and is ${shownOf(item)}% done. The unfinished render will be lost.`
     if (!(await confirm(`Cancel ${name}?`, text, { yes: "Stop rendering", no: "Keep rendering" }))) return
   }
+  if (isDelayed) {
+    const text = `It starts in ${duration(inMs / 1000)}. If it is put back later, it starts at once.`
+    if (!(await confirm(`Cancel ${name}?`, text, { yes: "Cancel it", no: "Keep it" }))) return
+  }
+  const next = followerOf(item, queue)
   const done = ({ status }: QueueItem): string =>
     status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`
   // An item that has not begun loses nothing, and can be put back.
-  const undo = isWaiting(item.status) ? () => void backInQueue(item) : undefined
+  const undo = isWaiting(item.status) && !isDelayed ? () => void backInQueue(item, next) : undefined
   await attempt(() => server.cancel(item.id), done, undo)
 }
 
@@ -98,9 +119,8 @@ function curlOf(item: QueueItem): string {
   const { song_id, title, priority, max_attempts, kind, totals, tags, metadata } = item
   const body = JSON.stringify({ song_id, title, priority, max_attempts, kind, totals, tags, metadata })
   const url = new URL("api/v1/queue", BASE).href
-  // The token itself is not in the command, because the command may be shown to others.
-  const token = ownToken() === undefined ? "" : ` -H "Authorization: Bearer $TRACK_STUDIO_TOKEN"`
-  return `curl -X POST ${shellWord(url)}${token} -H 'Content-Type: application/json' -d ${shellWord(body)}`
+  const parts = ["curl -X POST", shellWord(url), tokenForCurl(), "-H 'Content-Type: application/json'"]
+  return [...parts, "-d", shellWord(body)].filter((part) => part !== "").join(" ")
 }
 
 /** The actions that are under way, by item and action. */

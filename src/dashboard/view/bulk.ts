@@ -103,11 +103,12 @@ function report(act: Act, { done, refused, failure }: Outcome): void {
   if (failure !== undefined) notifyFailure(failure)
 }
 
-/** Performs the action for these items, after a question. */
-async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
+/** Performs the action for these items, after a question that says how many of them are `hidden` now. */
+async function ask(act: Act, items: readonly QueueItem[], hidden: number): Promise<void> {
   const { label, text, danger } = act
   const what = `${label} ${counted(items.length, "item")}`
-  if (!(await confirm(`${what}?`, text(items), { yes: what, no: "Leave them", danger }))) return
+  const apart = hidden === 0 ? "" : ` ${counted(hidden, "of them is", "of them are")} not in this view.`
+  if (!(await confirm(`${what}?`, text(items) + apart, { yes: what, no: "Leave them", danger }))) return
   const ids = items.map(({ id }) => id)
   report(act, await acting(() => forAll(ids, act.act)))
 }
@@ -206,7 +207,9 @@ export class Bulk {
     const items = this.#items()
     const { items: all, isCut } = this.#all()
     say(this.#everything, isCut ? `Select these ${count(all.length)}` : "Select all")
-    say(this.#count, `${counted(items.length, "item")} selected`)
+    const hidden = this.#hidden(items)
+    const apart = hidden === 0 ? "" : `, ${count(hidden)} not in this view`
+    say(this.#count, `${counted(items.length, "item")} selected${apart}`)
     for (const [{ fits }, button] of this.#buttons) button.disabled = !items.some(fits)
   }
 
@@ -232,8 +235,15 @@ export class Bulk {
     this.update()
   }
 
+  /** How many of these are not among the items of the present view: a search hides what was selected before it. */
+  #hidden(items: readonly QueueItem[]): number {
+    const shown = new Set(this.#all().items.map(({ id }) => id))
+    return items.filter(({ id }) => !shown.has(id)).length
+  }
+
   async #do(act: Act): Promise<void> {
-    await ask(act, this.#items().filter(act.fits))
+    const items = this.#items().filter(act.fits)
+    await ask(act, items, this.#hidden(items))
     this.update()
   }
 }

@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { counted, shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
+import { tokenForCurl } from "../live/token.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import type { KnownWorkers } from "../model/workers.ts"
 import { el, mark, say, show, svg } from "./dom.ts"
@@ -83,6 +84,20 @@ const wordsOf = (parts: readonly string[]): (Node | string)[] =>
 const commandLine = (parts: readonly string[]): HTMLElement =>
   el("code", { class: "command", tabindex: 0 }, ...wordsOf(parts))
 
+/** What is known of a queue in which nothing is running. */
+export interface IdleQueue {
+  /** The workers, as far as they are known. */
+  readonly workers: KnownWorkers
+  /** How many items wait for a worker, without those that start later; null if that is not known yet. */
+  readonly waiting: number | null
+  /** The first items that wait or start later: their tags are those that a worker needs. */
+  readonly first: readonly QueueItem[]
+  /** Whether the queue is paused. */
+  readonly isPaused: boolean
+  /** Whether the reader may change the queue: a reader who may only look at it is not asked to start a worker. */
+  readonly mayChange: boolean
+}
+
 /** What the list of running items says when nothing is running. */
 export class Idle {
   readonly #text = el("p")
@@ -90,32 +105,25 @@ export class Idle {
   /** The element that shows the text. */
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
-  /**
-   * Shows how to start a worker that could render something; `waiting` items wait, of which these are the
-   * first. Null means that their number is not known yet.
-   */
-  update(
-    { workers, isKnown }: KnownWorkers,
-    waiting: number | null,
-    first: readonly QueueItem[],
-    isPaused: boolean,
-  ): void {
+  /** Shows how to start a worker that could render something. */
+  update({ workers: { workers, isKnown }, waiting, first, isPaused, mayChange }: IdleQueue): void {
     const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
     const isUnserved = isKnown && ready === 0 && !isPaused
-    const lack =
-      waiting !== 0
-        ? `${waiting === null ? "Songs wait" : counted(waiting, "song waits", "songs wait")} for a worker. Start one:`
-        : "Nothing is rendering. Start a worker:"
+    const songs = waiting === null ? "Songs wait" : counted(waiting, "song waits", "songs wait")
+    const [lack, start] =
+      waiting === 0 ? ["Nothing is rendering.", "Start a worker:"] : [`${songs} for a worker.`, "Start one:"]
     const text = isPaused
       ? "The queue is paused, and nothing is rendering."
       : ready > 0
         ? `Nothing is rendering. ${counted(ready, "worker is", "workers are")} ready.`
-        : isKnown
-          ? lack
-          : "Nothing is rendering."
+        : !isKnown
+          ? "Nothing is rendering."
+          : mayChange
+            ? `${lack} ${start}`
+            : lack
     say(this.#text, text)
     if (isUnserved) this.#type(workCommand(first))
-    show(this.#command, isUnserved)
+    show(this.#command, isUnserved && mayChange)
   }
 
   #type(parts: readonly string[]): void {
@@ -127,7 +135,9 @@ export class Idle {
 export function example(): HTMLElement {
   const url = new URL("api/v1/queue", BASE).href
   const type = '-H "Content-Type: application/json"'
-  const line = commandLine(["curl -X POST", url, type, `-d '{"song_id": 1}'`])
+  const token = tokenForCurl()
+  const own = token === "" ? [] : [token]
+  const line = commandLine(["curl -X POST", url, ...own, type, `-d '{"song_id": 1}'`])
   line.dataset["needs"] = "add"
   return line
 }

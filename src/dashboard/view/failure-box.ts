@@ -45,7 +45,7 @@ export class FailureBox {
   }
 
   #draw(): void {
-    const lines = this.#error.trimEnd().split("\n")
+    const lines = this.#error.trimEnd().split(/\r\n|[\r\n]/)
     const cause = causeLine(this.#error)
     say(this.#cause, cause)
     const shown = this.#isWhole ? lines : lines.slice(-ERROR_LINES)

@@ -118,7 +118,7 @@ export class FiguresBar {
       ? [lately("Today", counts.today), lately("This week", counts.this_week)]
       : ["", ""]
     // On a Monday, or if nothing finished earlier in the week, both are the same.
-    const isSame = counts?.today.completed === counts?.this_week.completed
+    const isSame = counts !== null && lately("", counts.today) === lately("", counts.this_week)
     const past = today === "" && week === "" && counts ? "Nothing finished this week" : today
     const parts = [done === "" ? "" : `All done about ${done}`, past, isSame && today !== "" ? "" : week]
     say(this.lately, parts.filter((part) => part !== "").join(" · "))

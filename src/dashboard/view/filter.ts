@@ -1,3 +1,4 @@
+import { LONGEST_SEARCH } from "../../item/search.ts"
 import { EVERYTHING, type Query, type Which } from "../model/query.ts"
 import { capital } from "../model/wording.ts"
 import { el, mark } from "./dom.ts"
@@ -16,6 +17,7 @@ export class Filter {
     type: "search",
     id: "filter",
     placeholder: "Search",
+    maxlength: LONGEST_SEARCH,
     autocomplete: "off",
     spellcheck: "false",
     "aria-keyshortcuts": "/",

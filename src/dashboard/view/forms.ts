@@ -6,6 +6,9 @@ import { count, nameOf } from "../model/wording.ts"
 import { field, open } from "./dialogs.ts"
 import { el, say } from "./dom.ts"
 
+/** The most characters of a title that is typed here. */
+const LONGEST_TITLE = 200
+
 const ordinal = (n: number): string => {
   const suffix = n % 100 > 10 && n % 100 < 14 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th")
   return `${count(n)}${suffix}`
@@ -66,7 +69,9 @@ export function askPriority(item: QueueItem, queue: KnownQueue, choose: Choose<n
 
 /** Asks for another title. */
 export function askTitle(item: QueueItem, choose: Choose<string>): Promise<void> {
-  const input = el("input", { type: "text", maxlength: 200, autocomplete: "off", value: item.title })
+  // A title that came in another way may be longer, and can be corrected as it is.
+  const maxlength = Math.max(LONGEST_TITLE, item.title.length)
+  const input = el("input", { type: "text", maxlength, autocomplete: "off", value: item.title })
   return open({
     title: `Rename ${nameOf(item)}`,
     content: [field("Title", input, "Shown instead of the song ID. Leave it empty to show the song ID.")],
@@ -111,7 +116,7 @@ const newKey = (): string =>
 /** Asks for a song and adds it to the queue; null when dismissed. */
 export async function addSong(): Promise<QueueItem | null> {
   const song = el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" })
-  const title = el("input", { type: "text", maxlength: 200, autocomplete: "off" })
+  const title = el("input", { type: "text", maxlength: LONGEST_TITLE, autocomplete: "off" })
   const priority = el("input", { type: "number", step: 1, min: -1e9, max: 1e9, value: 0, required: true })
   const attempts = el("input", { type: "number", step: 1, min: 1, max: 100, value: 3, required: true })
   const tags = el("input", { type: "text", autocomplete: "off" })

@@ -277,7 +277,14 @@ export class Home implements Screen {
     this.#figures.update(tallies, loaded, done, counts)
     this.#workersStrip.update(workers)
     this.#pause.update(pausedAt, nowMs)
-    this.#idle.update(workers, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
+    const { waiting, delayed } = this.#model.lists
+    this.#idle.update({
+      workers,
+      waiting: tallies.waiting === null ? null : Math.max(0, tallies.waiting - delayed.length),
+      first: [...waiting, ...delayed].slice(0, ROWS),
+      isPaused: pausedAt !== null,
+      mayChange: this.#model.may("change"),
+    })
   }
 
   /** Computes the order again. With `isNew`, the query has changed. */

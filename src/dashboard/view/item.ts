@@ -61,7 +61,10 @@ export class ItemScreen implements Screen {
   )
   readonly #facts = el("div")
   readonly #body: HTMLElement
+  /** Everything below the head; hidden until the item is known. */
+  readonly #rest: HTMLElement
   readonly #gone = el("div", { class: "empty gone", hidden: true })
+  readonly #why = el("p")
   /** The item, if the model does not keep it. */
   #own: QueueItem | undefined
   /** Updates of the stream that arrive while the item is being read; null if it is not. */
@@ -84,16 +87,17 @@ export class ItemScreen implements Screen {
     this.#now = new ItemProgress(model)
     this.#output = new OutputPanel(id)
     const history = part("history", "History", this.#truncated, this.#history.element, this.#history.more)
-    this.#body = el(
+    this.#rest = el(
       "div",
-      {},
-      this.#head.element,
+      { hidden: true },
       this.#now.element,
       this.#failure.element,
       this.#course,
       this.#output.element,
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
+    this.#body = el("div", {}, this.#head.element, this.#rest)
+    say(this.#head.name, `#${id}`)
     this.element = el("div", { class: "item" }, breadcrumb(), this.#gone, this.#body)
     void this.#past.read()
   }
@@ -183,10 +187,16 @@ export class ItemScreen implements Screen {
     show(this.#gone, isMissing)
     if (item) this.#isForeign = false
     show(this.#body, this.#isDeleted || (!isMissing && !this.#isForeign))
+    show(this.#rest, item !== undefined || this.#isShown)
     if (!isMissing) return
     this.#head.withdraw()
     const text = this.#isDeleted ? "This item was deleted." : `There is no item ${this.#id}.`
-    this.#gone.replaceChildren(el("p", {}, text), el("a", { href: BASE.pathname }, "Back to the queue"))
+    if (this.#why.textContent === text) return
+    say(this.#why, text)
+    // What was shown of a deleted item stays, and has a heading.
+    const heading = this.#isDeleted ? [] : [el("h1", { class: "for-ears", tabindex: -1 }, "No such item")]
+    const back = el("a", { href: BASE.pathname }, "Back to the queue")
+    this.#gone.replaceChildren(...heading, this.#why, back)
   }
 
   #show(item: QueueItem): void {

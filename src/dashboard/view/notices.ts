@@ -32,7 +32,12 @@ export function notify(
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
   const notice = el(
     "div",
-    { class: "notice", "data-tone": failed ? "bad" : "quiet", role: failed ? "alert" : "status" },
+    {
+      class: "notice",
+      "data-tone": failed ? "bad" : "quiet",
+      "data-undo": undo && !stays ? "" : null,
+      role: failed ? "alert" : "status",
+    },
     el("p", {}, text),
     ...(undo ? [undoing(undo, undoes, () => notice.remove())] : []),
     dismiss,
@@ -45,6 +50,11 @@ export function notify(
   for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
   area.append(notice)
   if (!stays) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
+}
+
+/** Takes away what offers to undo something: the item of that number is now another one. */
+export function withdrawUndo(): void {
+  for (const notice of byId("notices", HTMLElement).querySelectorAll("[data-undo]")) notice.remove()
 }
 
 /**
