@@ -22,6 +22,8 @@ export class InheritedLease {
   readonly #heir: HeirOptions
   readonly #kept: KeptLease
   readonly #lease: OwnLease
+  /** Whether the server is known to have no update of our attempt. */
+  #isForgotten = false
 
   /** `notes` keep for the next worker what becomes of the lease, if we are killed before it has ended. */
   constructor(heir: HeirOptions, kept: KeptLease, notes: ClaimNotes) {
@@ -29,7 +31,12 @@ export class InheritedLease {
     this.#kept = kept
     const { id, token, attempt, queued_at, unanswered = 0 } = kept
     const begun = { attempt, queued_at }
-    const of = { ...heir, begun: () => begun, isOursAfterRetry: false, say: () => undefined }
+    const of = {
+      ...heir,
+      begun: () => begun,
+      isOursAfterRetry: () => this.#isForgotten,
+      say: () => undefined,
+    }
     this.#lease = new OwnLease({ ...of, ...notes, unanswered }, async () => ({ id, token }))
   }
 
@@ -63,6 +70,21 @@ export class InheritedLease {
     return this.#kept.verdict?.end === "complete" && this.#lease.takeOver(claimed)
   }
 
+  /**
+   * Whether the server has no update of our attempt, because a backup from before it was restored. After a retry by a
+   * person it has them. @throws ServerError if the server cannot be reached or denies us access
+   */
+  async #isAttemptForgotten(): Promise<boolean> {
+    const { id, attempt } = this.#kept
+    const { client } = this.#heir
+    for (let after = 0; ;) {
+      const { updates, next } = await client.history(id, after)
+      if (updates.some((update) => (update.attempt ?? 0) >= attempt)) return false
+      if (!next || next <= after) return true
+      after = next
+    }
+  }
+
   async #end(verdict: Verdict): Promise<void> {
     const { client } = this.#heir
     const held = await this.#lease.hold()
@@ -71,6 +93,7 @@ export class InheritedLease {
     } catch (error) {
       const isLost = error instanceof ServerError && error.code === "lease_lost"
       if (!isLost || verdict.end !== "complete") throw error
+      this.#isForgotten = await this.#isAttemptForgotten()
       this.#lease.lost(held)
       await deliver(client, await this.#lease.hold(), verdict)
     }

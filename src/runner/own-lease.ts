@@ -27,9 +27,9 @@ export interface OwnLeaseOptions {
   readonly begun?: () => Begun | undefined
   /**
    * Whether the item is still ours if its attempts are counted from the beginning: after a restore, or after a person
-   * has retried it. Default true.
+   * has retried it. Default: it is.
    */
-  readonly isOursAfterRetry?: boolean
+  readonly isOursAfterRetry?: () => boolean
   /** How many claims of an earlier worker may have been carried out, though it read no answer. Default 0. */
   readonly unanswered?: number
   /** Prints a line for the user. */
@@ -176,7 +176,7 @@ export class OwnLease {
   #isOurs(attempt: number): boolean {
     const before = this.#begun?.attempt
     if (before === undefined) return true
-    const { isOursAfterRetry = true } = this.#options
-    return attempt > before ? attempt <= before + 1 + this.#unanswered : isOursAfterRetry
+    if (attempt > before) return attempt <= before + 1 + this.#unanswered
+    return this.#options.isOursAfterRetry?.() ?? true
   }
 }

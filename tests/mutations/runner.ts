@@ -58,12 +58,12 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/inherited-leases.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    ["tests/runner/inherited-leases.test.ts", "tests/runner/unreported-leases.test.ts"],
     [
       [
         "an earlier result counts for an item that was retried since",
-        "isOursAfterRetry: false",
-        "isOursAfterRetry: true",
+        "isOursAfterRetry: () => this.#isForgotten",
+        "isOursAfterRetry: () => true",
       ],
       [
         "an earlier result is given up while its own claim may hold the item",

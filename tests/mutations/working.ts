@@ -192,7 +192,7 @@ export const WORKING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/inherited-leases.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    ["tests/runner/inherited-leases.test.ts"],
     [
       [
         "a completed item that waits for another worker after a restore is forgotten",

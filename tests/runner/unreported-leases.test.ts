@@ -2,34 +2,11 @@ import { describe, expect, spyOn, test } from "bun:test"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-import { type Claimed, Client, type Held, ServerError } from "../../src/client/client.ts"
-import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
-import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
+import { type Claimed, type Held, ServerError } from "../../src/client/client.ts"
+import { LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
 import { temporaryFolder } from "../server.ts"
-
-const SERVER = "http://127.0.0.1:1"
-
-const heirOf = (said: string[]): HeirOptions => ({
-  ...{ client: new Client(SERVER), worker: "box1", leaseS: 60 },
-  say: (text) => void said.push(text),
-})
-
-/** The leases that the next worker takes over. */
-function leftIn(folder: string): KeptLease[] {
-  const next = new LeaseFile(leasesIn(folder), SERVER)
-  const left = next.adopt()
-  next.close()
-  return left
-}
-
-/** A worker that was killed after it had completed item 7. */
-function leaveCompleted(folder: string, queued_at?: string): void {
-  const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
-  const lease = { id: 7, token: "seven", attempt: 1, ...(queued_at !== undefined && { queued_at }) }
-  killed.hold(lease).onVerdict({ end: "complete", result: {} })
-  killed.close()
-}
+import { heirOf, leaveCompleted, leftIn, SERVER } from "./left-leases.ts"
 
 test("a lease that was claimed again is kept by its new token alone", () => {
   using folder = temporaryFolder()
@@ -76,11 +53,11 @@ describe("an earlier result counts although its heir is killed", () => {
       if (answer instanceof Error) throw answer
       return answer
     }
-    const client: unknown = {
+    const client = {
       complete: ({ token }: Held) => (reported.push(token), next(results)),
       take: () => next(claims),
     }
-    const heir = { ...heirOf([]), client: client as Client }
+    const heir = heirOf([], client)
     const killed = new UnreportedLeases(folder.path, SERVER, heir)
     await expect(killed.inherit()).rejects.toBe(silence)
     killed.close()
@@ -100,28 +77,12 @@ test("the item of a killed worker is returned and reported once, also if its hei
     killed.close()
   }
   const [said, released]: string[][] = [[], []]
-  const client: unknown = { release: async ({ token }: Held) => void released?.push(token) }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said ?? []), client: client as Client })
+  const client = { release: async ({ token }: Held) => void released?.push(token) }
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said ?? [], client))
   await kept.inherit()
   await kept.inherit()
   kept.close()
   expect([released, said?.length]).toEqual([["seven"], 1])
-})
-
-test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
-  using folder = temporaryFolder()
-  leaveCompleted(folder.path)
-  const said: string[] = []
-  const answers = ["leased", "leased", "illegal_move"]
-  const client: unknown = {
-    complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
-    take: () => Promise.reject(new ServerError(409, "not now", { code: answers.shift() ?? "" })),
-  }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
-  for (let look = 0; look < 4; look += 1) await kept.inherit()
-  kept.close()
-  expect(answers).toEqual([])
-  expect(said).toEqual(["queue item 7: its earlier result does not count: not now"])
 })
 
 test("an earlier result counts although the answer to the claim, and then to the result, is lost", async () => {
@@ -139,11 +100,11 @@ test("an earlier result counts although the answer to the claim, and then to the
     if (answer instanceof Error) throw answer
     return answer
   }
-  const client: unknown = {
+  const client = {
     complete: ({ token }: Held) => (reported.push(token), next(results)),
     take: () => next(claims),
   }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said, client))
   await expect(kept.inherit()).rejects.toBe(silence)
   await kept.inherit()
   await expect(kept.inherit()).rejects.toBe(silence)
@@ -156,11 +117,11 @@ test("an earlier result counts although the answer to the claim, and then to the
 test("a claim that was refused is not remembered as one that may have been carried out", async () => {
   using folder = temporaryFolder()
   leaveCompleted(folder.path)
-  const client: unknown = {
+  const client = {
     complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
     take: () => Promise.reject(new ServerError(409, "not now", { code: "leased" })),
   }
-  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf([], client))
   await kept.inherit()
   kept.close()
   expect(leftIn(folder.path)).toMatchObject([{ token: "seven", unanswered: 0 }])
@@ -187,7 +148,7 @@ describe("an item that this worker claims while its earlier result is being repo
       },
       async () => claimOf(later.shift() ?? 0, "third"),
     ]
-    const client: unknown = {
+    const client = {
       complete: async ({ token }: Held) => {
         reported.push(token)
         if (token === "seven" || later.length > 0)
@@ -196,7 +157,7 @@ describe("an item that this worker claims while its earlier result is being repo
       take: () => claims.shift()?.(),
       release: async ({ token }: Held) => void released.push(token),
     }
-    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
+    const kept = new UnreportedLeases(folder.path, SERVER, heirOf([], client))
     await expect(kept.inherit()).rejects.toBe(silence)
     await kept.inherit()
     kept.close()
@@ -204,62 +165,6 @@ describe("an item that this worker claims while its earlier result is being repo
     expect(readdirSync(leasesIn(folder.path))).toEqual([])
   })
 })
-
-test.each([
-  [1, "a", "another attempt"],
-  [3, "a", "another attempt"],
-  // It is the item of another song, which has the number in a queue that was begun since.
-  [2, "b", "the server has begun a new queue"],
-])(
-  "an earlier result does not count for an item that has attempt %d after its claim and was added at %s",
-  async (attempt, queued_at, why) => {
-    using folder = temporaryFolder()
-    leaveCompleted(folder.path, "a")
-    const [said, released]: [string[], string[]] = [[], []]
-    const claimed: unknown = { item: { id: 7, attempt, queued_at }, lease: { token: "second" } }
-    const client: unknown = {
-      complete: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
-      take: async () => claimed,
-      release: async ({ token }: Held) => void released.push(token),
-    }
-    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
-    await kept.inherit()
-    expect(kept.takeOver(claimed as Claimed)).toBe(false)
-    kept.close()
-    expect(released).toEqual(["second"])
-    expect(said).toEqual([expect.stringContaining(`its earlier result does not count: ${why}`)])
-  },
-)
-
-test.each([2, 3, 4])(
-  "an earlier result counts when its item is claimed as attempt %d of at most 3",
-  async (attempt) => {
-    using folder = temporaryFolder()
-    leaveCompleted(folder.path, "a")
-    const silence = new ServerError(0, "no answer", { code: "unreachable" })
-    const reported: string[] = []
-    const client: unknown = {
-      complete: async ({ token }: Held) => {
-        reported.push(token)
-        if (token === "seven") throw new ServerError(409, "the lease is lost", { code: "lease_lost" })
-      },
-      take: () => Promise.reject(silence),
-    }
-    const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), client: client as Client })
-    await expect(kept.inherit()).rejects.toBe(silence)
-    const claimOf = (id: number, queued_at = "a"): unknown => ({
-      item: { id, attempt, queued_at },
-      lease: { token: "second" },
-    })
-    expect(kept.takeOver(claimOf(8) as Claimed)).toBe(false)
-    expect(kept.takeOver(claimOf(7, "b") as Claimed)).toBe(false)
-    const isOurs = attempt <= 3
-    expect(kept.takeOver(claimOf(7) as Claimed)).toBe(isOurs)
-    if (isOurs) await kept.inherit()
-    kept.close()
-    expect(reported).toEqual(isOurs ? ["seven", "second"] : ["seven"])
-  },
-)
 
 describe("leases on a disk that is full for a while", () => {
   /** Makes every write of the file fail, as on a full disk. Disposing of the result ends that. */
@@ -336,11 +241,11 @@ describe("a killed worker whose heir has a full disk", () => {
     using folder = temporaryFolder()
     leaveCompleted(folder.path)
     const [said, reported]: [string[], string[]] = [[], []]
-    const client: unknown = { complete: async ({ token }: Held) => void reported.push(token) }
+    const client = { complete: async ({ token }: Held) => void reported.push(token) }
     const name = spyOn(crypto, "randomUUID")
     // No file can have so long a name.
     name.mockReturnValue("0-0-0-0-".padEnd(300, "0") as ReturnType<typeof crypto.randomUUID>)
-    const heir = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said), client: client as Client })
+    const heir = new UnreportedLeases(folder.path, SERVER, heirOf(said, client))
     name.mockRestore()
     await heir.inherit()
     await heir.inherit()
