@@ -49,7 +49,7 @@ const FAULTS = {
   ],
   answers_replaced: [
     "nginx: proxy_intercept_errors off;   # commands and workers read what the server says",
-    "nginx: remove limit_except, which keeps PUT and DELETE away",
+    "nginx: remove limit_except, deny and other locations for paths below /api/v1/, which keep requests away",
   ],
   query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query"],
   address_limited: [
@@ -93,7 +93,8 @@ const FAULTS = {
   ],
   body_cut: [
     "nginx: client_body_timeout 1h;   # a frame may take long, and the renderer is silent meanwhile",
-    "HAProxy: timeout client 1h, timeout server 1h   # Apache: RequestReadTimeout header=20-40,MinRate=500 body=0",
+    "HAProxy: timeout client 1h, timeout server 1h",
+    "Apache: Timeout 3600, RequestReadTimeout header=20-40,MinRate=500 body=0",
   ],
   body_limited: ["nginx: client_max_body_size 0;"],
   answer_cut: [

@@ -38,6 +38,18 @@ const REFUSED: readonly Request[] = [
   { path: "/queue/doctor" },
   { method: "POST", path: "/health" },
   { method: "POST", path: `${NO_ITEM}/heartbeat`, headers: { lease: "doctor" } },
+  // A proxy may keep away what workers send. Nothing is claimed or added: the type of the body is refused.
+  ...["/queue", "/queue/claim"].map((path) => ({
+    method: "POST",
+    path,
+    isNamed: false,
+    headers: { "content-type": "text/plain" },
+  })),
+  ...["progress", "complete", "fail", "release", "output"].map((report) => ({
+    method: "POST",
+    path: `${NO_ITEM}/${report}`,
+    isNamed: false,
+  })),
 ]
 
 /** The status of each code of a refusal. */
@@ -56,12 +68,12 @@ function isWhole(answer: Answer): boolean {
 export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
   for (const request of REFUSED) {
-    const { method = "GET" } = request
+    const { method = "GET", path } = request
     const answer = await exchange(patient, request)
     if (isWhole(answer)) continue
-    if (answer.status === 0) return unknown(about, `${method}: ${answerWords(answer)}`)
-    const what = `${method}: ${answerWords(answer)}, not from the server`
-    return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
+    const what = `${method} ${path.replace(NO_ITEM, "/queue/ID")}: ${answerWords(answer)}`
+    if (answer.status === 0) return unknown(about, what)
+    return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", `${what}, not from the server`)
   }
   return good(about, "come from the server itself, even refusals")
 }

@@ -5,6 +5,9 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 /** An idle stream: that of an item that is never added. */
 export const QUIET = `/progress/stream?ids=${NO_ID}`
 
+/** The stream of such an item alone, which a proxy may treat in another way. */
+const OF_ONE = `/progress/stream/${NO_ID}`
+
 const LIVE = /^event: live\n/m
 
 /** The frame with which a server ends its streams when it stops. */
@@ -15,14 +18,22 @@ const DATA = /^data: .*\n/m
 
 const isLive = (text: string): boolean => LIVE.test(text)
 
-const opened = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
-  exchange(patient, { path: QUIET, headers: { accept: "text/event-stream", ...headers }, until: isLive })
+const opened = (
+  patient: Patient,
+  headers: Readonly<Record<string, string>> = {},
+  path = QUIET,
+): Promise<Answer> =>
+  exchange(patient, { path, headers: { accept: "text/event-stream", ...headers }, until: isLive })
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
 
-/** Whether a stream arrives as it is sent, with its headers. */
+/** Whether streams arrive as they are sent, with their headers: that of all items, and that of one. */
 export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
-  const answer = await opened(patient)
+  const [ofAll, ofOne] = await Promise.all([opened(patient), opened(patient, {}, OF_ONE)])
+  return isLive(ofAll.text) && !isLive(ofOne.text) ? arrived(ofOne, patient) : arrived(ofAll, patient)
+}
+
+function arrived(answer: Answer, patient: Patient): readonly Finding[] {
   const { text, headMs, lastMs, status } = answer
   const { error } = refusalIn(answer)
   const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]

@@ -181,12 +181,16 @@ describe("what an answer shows of the way to the server", () => {
     ["POST", "/health", 405],
     ["PUT", "/queue/9007199254740991", 415],
     ["POST", "/queue/9007199254740991/heartbeat", 409],
+    ["POST", "/queue", 415],
+    ["POST", "/queue/claim", 415],
+    ["POST", "/queue/9007199254740991/fail", 401],
+    ["POST", "/queue/9007199254740991/release", 403],
   ])("a page of a proxy in place of the refusal of %s %s is found", async (method, at, status) => {
     const replaced = (path: string, request: Request) =>
       path === at && request.method === method ? new Response("", { status }) : refused("invalid", 422)
     expect(await found(replaced, refusalsOf)).toMatchObject({
       fault: "answers_replaced",
-      says: `${method}: the answer is ${status}, not from the server`,
+      says: `${method} ${at.replace("9007199254740991", "ID")}: the answer is ${status}, not from the server`,
     })
     expect(await found(() => refused("invalid", 422), refusalsOf)).toMatchObject({ verdict: "good" })
   })

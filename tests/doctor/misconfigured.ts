@@ -202,6 +202,24 @@ export const CASES: readonly Case[] = [
     change: also("proxy_intercept_errors on; error_page 422 /nothing.html;"),
     faults: ["answers_replaced"],
   },
+  ...["claim", "complete", "output"].map((path) => ({
+    name: `what workers send to /${path} is kept away`,
+    change: instead("location / {", `location ~ /${path}$ { deny all; }\n    location / {`),
+    faults: ["answers_replaced" as const],
+  })),
+  {
+    name: "the streams of single items are buffered",
+    change: (config) =>
+      config.replace(
+        "location / {",
+        `location ~ ^/api/v1/progress/stream/ {
+          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
+          proxy_set_header X-Forwarded-For $remote_addr; proxy_ignore_headers X-Accel-Buffering;
+        }
+        location / {`,
+      ),
+    faults: ["buffered"],
+  },
   {
     name: "another program answers for the renderers that report by themselves",
     change: instead("location / {", "location ~ /ingest/ { return 404; }\n    location / {"),

@@ -75,7 +75,7 @@ test("a server that refuses every change alike does not see where a change comes
 test("what is not answered cannot be checked", async () => {
   expect(await found(silent, soon(refusalsOf))).toMatchObject({
     verdict: "unknown",
-    says: "POST: there is no answer",
+    says: "POST /queue/ID/cancel: there is no answer",
   })
   expect(await found(silent, soon(compressionOf))).toMatchObject({ verdict: "unknown" })
   const nobody = { url: new URL("http://127.0.0.1:1"), token: undefined, patienceMs: 5000, idleMs: 0 }
