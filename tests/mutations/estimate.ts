@@ -181,6 +181,11 @@ export const ESTIMATE: readonly Mistake[] = [
     [["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""]],
   ),
   ...of(
+    "src/item/estimate/extra-steps.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [["only one name in turn is a series", "count > most / 2", "count > most / 2 && counts.size < 4"]],
+  ),
+  ...of(
     "src/item/estimate/steps-at-once.ts",
     ["tests/item/estimate/trace.test.ts"],
     [

@@ -8,17 +8,20 @@ import { STEPS, type StepTrace } from "./trace.ts"
  */
 const MIN_SERIES = 3
 
-/** The name that all steps of a series share, of the longest series; undefined if there is none. */
-function seriesIn(parts: readonly Part[]): string | undefined {
+/**
+ * The names that the steps of a series share: of pictures, or of scenes that are painted, animated and voiced in turn.
+ * Empty if there is no series.
+ */
+function seriesIn(parts: readonly Part[]): ReadonlySet<string> {
   const counts = new Map<string, number>()
   for (const { step } of parts) {
     const name = withoutDigits(step.name)
     if (name !== "") counts.set(name, (counts.get(name) ?? 0) + 1)
   }
-  let longest: string | undefined
-  let most = MIN_SERIES - 1
-  for (const [name, count] of counts) if (count > most) [longest, most] = [name, count]
-  return longest
+  const most = Math.max(0, ...counts.values())
+  const names = [...counts].filter(([, count]) => count > 1 && count > most / 2)
+  const steps = names.reduce((sum, [, count]) => sum + count, 0)
+  return new Set(steps >= MIN_SERIES ? names.map(([name]) => name) : [])
 }
 
 /** How many steps these are. The last one may stand for several steps. */
@@ -33,10 +36,11 @@ const countOf = (parts: readonly Part[]): number =>
 export function surplusOf(parts: readonly Part[], from: number, more: number, amounts: Amounts): number {
   if (more === 0) return 0
   const series = seriesIn(parts)
-  if (series === undefined) return 0
-  const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
+  if (series.size === 0) return 0
+  const isOfSeries = ({ step }: Part): boolean => series.has(withoutDigits(step.name))
   const rest = parts.slice(from).filter(isOfSeries)
-  const known = rest.length > 0 ? rest : parts.filter(isOfSeries)
+  // The rest of a round that is under way is not like a whole one.
+  const known = rest.length > 0 && series.size === 1 ? rest : parts.filter(isOfSeries)
   const each = known.reduce((sum, part) => sum + lasts(part, amounts), 0) / countOf(known)
   return Math.max(more, -countOf(rest)) * each
 }

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import type { Attempt, Told } from "./histories.ts"
-import { attempt } from "./made-attempt.ts"
+import { attempt, type MadeStep } from "./made-attempt.ts"
 import { figuresOf, scored } from "./replay.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
@@ -193,5 +193,21 @@ test("a standstill that is as long as the work is known by runs with more and le
   for (const song of [400, 1200]) {
     const { barMean, etaError } = figuresOf([scored(render(song), past)])
     expect([song, barMean < 1, etaError < 5]).toEqual([song, true, true])
+  }
+})
+
+test("scenes that are painted, animated and voiced in turn are a series, whose rounds may be more or fewer", () => {
+  const film = (scenes: number): Attempt => {
+    const step = (name: string, seconds: number): MadeStep => ({ name, seconds, counts: "nothing", size: 0 })
+    const rounds = Array.from({ length: scenes }, (_, i) => [
+      step(`Scene ${i + 1}: paint`, 12),
+      step(`Scene ${i + 1}: animate`, 30),
+      step(`Scene ${i + 1}: voice`, 8),
+    ])
+    return attempt(1, "film", "box", 1, [step("Script", 15), ...rounds.flat(), step("Cut", 10)])
+  }
+  for (const scenes of [2, 3, 7]) {
+    const { barMean, etaError } = figuresOf([scored(film(scenes), [4, 2, 5].map(film))])
+    expect([scenes, barMean < 1, etaError < 2]).toEqual([scenes, true, true])
   }
 })
