@@ -1,7 +1,7 @@
 import type { Report } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { BlenderFailures } from "./blender-failures.ts"
-import { FrameInHand, FrameRange } from "./blender-frames.ts"
+import { FrameInHand, FrameRange } from "./blender-frame-in-hand.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./line-reader.ts"
 import { WHOLE } from "./whole.ts"
 

@@ -53,7 +53,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/blender-frames.ts",
+    "src/renderers/blender-frame-in-hand.ts",
     ["tests/renderers/blender.test.ts"],
     [
       [
@@ -135,7 +135,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/blender-frames.ts",
+    "src/renderers/blender-frame-in-hand.ts",
     ["tests/renderers/blender.test.ts"],
     [
       [
@@ -146,8 +146,8 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/blender-frames.ts",
-    ["tests/renderers/blender-frames.test.ts"],
+    "src/renderers/blender-frame-in-hand.ts",
+    ["tests/renderers/blender-frame-in-hand.test.ts"],
     [
       [
         "a frame with more layers than before is more than done",

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { FrameInHand } from "../../src/renderers/blender-frames.ts"
+import { FrameInHand } from "../../src/renderers/blender-frame-in-hand.ts"
 
 test("a frame with more layers than the ones before is done when all of them are", () => {
   const inHand = new FrameInHand()
