@@ -78,7 +78,7 @@ async function held(
   return client.aborted ? answer : workers.heartbeat(id, token)
 }
 
-const worker = json("stored; the directive says whether to go on", WorkerAnswer)
+const worker = json("stored; the directive says whether to continue", WorkerAnswer)
 
 /** The routes by which workers claim and report. */
 export const workerRoutes = (workers: Workers, streams: Streams, { access, limits }: Callers) =>

@@ -37,12 +37,15 @@ const PrintedParams = Type.Object(
 
 const OutputParams = Type.Object(
   {
-    attempt: queryInteger(1, "an attempt; by default the last one and, followed, those that come after it"),
-    after: queryInteger(0, "the position after which it is wanted: the `to` of an event; 0 by default"),
-    follow: queryBoolean("whether to go on with what is printed from now on; false by default"),
+    attempt: queryInteger(
+      1,
+      "the attempt to read; by default the last one and, with `follow`, all later ones",
+    ),
+    after: queryInteger(0, "the position after which to read: the `to` of an event; 0 by default"),
+    follow: queryBoolean("whether to continue with what is printed from now on; false by default"),
     format: Type.Optional(
       Type.Union([Type.Literal("text"), Type.Literal("sse")], {
-        description: "by default what `Accept` asks for, and otherwise text",
+        description: "by default the format that `Accept` asks for, and otherwise text",
       }),
     ),
   },
@@ -139,7 +142,7 @@ const ABOUT =
 
 const WHOLE = {
   status: 200,
-  about: "the output; followed, it stays open",
+  about: "the output; with `follow` the answer stays open",
   content: {
     "text/plain": { schema: Type.String(), wire: OUTPUT_TEXT },
     "text/event-stream": { schema: OutputPart, wire: OUTPUT_SSE },

@@ -103,7 +103,7 @@ export const collectionRoutes = (
                 "Idempotency-Key":
                   "1 to 255 printable ASCII characters: repeating the request within 24 hours returns the same item and adds nothing",
               },
-              successes: [json("added now, or before with the same key", QueueItem, 201)],
+              successes: [json("added now, or earlier with the same key", QueueItem, 201)],
               refusals: ["idempotency_mismatch"],
             })),
       },

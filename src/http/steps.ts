@@ -48,7 +48,7 @@ export const stepRoutes = (workers: Workers, access: Admission) =>
           about:
             "Declares all steps once, in their order; they are kept with the attempt, and a retry begins without any. Repeating the same list changes nothing; another list replaces it. Renews the lease.",
           headers: LEASE,
-          successes: [json("stored; the directive says whether to go on", WorkerAnswer)],
+          successes: [json("stored; the directive says whether to continue", WorkerAnswer)],
           refusals: ["leased", "lease_lost", "gone", "illegal_move"],
         }),
       },

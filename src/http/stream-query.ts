@@ -47,7 +47,7 @@ const format = {
   format: Type.Optional(
     Type.Union(
       formats.map(({ name }) => Type.Literal(name)),
-      { description: "by default what `Accept` asks for, and otherwise server-sent events" },
+      { description: "by default the format that `Accept` asks for, and otherwise server-sent events" },
     ),
   ),
 }

@@ -20,7 +20,7 @@ export type Update = Static<typeof Update>
 /** A page of the queue. */
 export const QueuePage = Type.Object({
   queue: Type.Array(ReadItem, { description: "the items, in the order described" }),
-  next: OrNull(Type.String({ description: "what to give as `after` for the page that follows" })),
+  next: OrNull(Type.String({ description: "the value of `after` for the next page" })),
 })
 
 export type QueuePage = Static<typeof QueuePage>
@@ -36,7 +36,7 @@ export type NextItem = Static<typeof NextItem>
 /** A page of an item's history. */
 export const HistoryPage = Type.Object({
   updates: Type.Array(Update, { description: "ascending by event ID" }),
-  next: OrNull(Type.Integer({ description: "what to give as `after` for the page that follows" })),
+  next: OrNull(Type.Integer({ description: "the value of `after` for the next page" })),
 })
 
 export type HistoryPage = Static<typeof HistoryPage>
@@ -252,7 +252,7 @@ export type WorkerTaking = Static<typeof WorkerTaking>
 /** What `POST /queue/:id/steps/next` answers. */
 export const StepAnswer = Type.Object({
   ...WorkerAnswer.properties,
-  step: OrNull(Step, "the step that has begun; null if none is left, or none was declared"),
+  step: OrNull(Step, "the step that has begun; null if no step is left, or none was declared"),
 })
 
 export type StepAnswer = Static<typeof StepAnswer>
@@ -299,7 +299,7 @@ export const DeliveriesPage = Type.Object({
       url: Type.String({ description: "the URL, without the part that may be a secret" }),
     }),
   ),
-  next: OrNull(Type.Integer({ description: "what to give as `before` for the page that follows" })),
+  next: OrNull(Type.Integer({ description: "the value of `before` for the next page" })),
 })
 
 export type DeliveriesPage = Static<typeof DeliveriesPage>

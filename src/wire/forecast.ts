@@ -45,7 +45,7 @@ export type QueueForecastAnswer = Static<typeof QueueForecastAnswer>
 export const Kinds = Type.Object({
   kinds: Type.Array(
     Type.Object({
-      kind: Type.String({ description: "the kind as it was given, or else what the work looks like" }),
+      kind: Type.String({ description: "the kind that was given; without one, what the work looks like" }),
       look: Type.String({ description: "what the work looks like: its number of steps, and the first one" }),
       runs: count("how many runs are remembered, the newest"),
       seconds: Type.Number({ minimum: 0, description: "how long they took on average, in tenths" }),

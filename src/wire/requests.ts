@@ -38,7 +38,7 @@ export const ClaimRequest = Type.Object(
         format: "text",
         maxLength: 64,
         description:
-          "another value after each start of the worker: a drained worker takes items again once it was started again",
+          "a value that differs after each start of the worker, so that a drained worker takes items again after a restart",
       }),
     ),
   },

@@ -57,7 +57,7 @@ export const Stats = Type.Object({
   client_headers: Type.Optional(
     Type.Array(Type.String(), {
       description:
-        "with `headers=true`: the names of the headers with which this request arrived, in lower case and in order; what a proxy took out is not among them",
+        "with `headers=true`: the names of the headers of this request as it arrived, in lower case and in order, without those that a proxy removed",
     }),
   ),
   servers: Type.Optional(
@@ -90,11 +90,14 @@ export const Health = Type.Object({
       .join("; "),
   }),
   service: Type.Literal("track-studio-orchestrator", { description: "always the same" }),
-  version: Type.String({ description: "of the program" }),
-  commit: Type.String({ description: "that it was built from; `unknown` if it runs from source" }),
+  version: Type.String({ description: "the version of the program" }),
+  commit: Type.String({ description: "the commit that it was built from; `unknown` if it runs from source" }),
   uptime_seconds: count("seconds since the server started"),
   retention_begins_at: Type.Optional(
-    about(Time, "when removing old updates begins; only on a database of an older version, until then"),
+    about(
+      Time,
+      "when the removal of old updates begins; present only on a database of an older version, before that time",
+    ),
   ),
 })
 
@@ -109,10 +112,10 @@ export const Readiness = Type.Object({
     Type.Object({
       /** The name of the reason, as in `/health`. */
       reason: Reasons,
-      unready: Type.Boolean({ description: "whether the server is not ready while this holds" }),
+      unready: Type.Boolean({ description: "whether this reason makes the server unready" }),
       since: about(Time, "since when it holds"),
       about: Type.String({ description: "what it means, as a sentence" }),
-      detail: Type.String({ description: "what is known beside, such as SQLite's code; may be empty" }),
+      detail: Type.String({ description: "further details, such as SQLite's code; may be empty" }),
     }),
     { description: "what does not work as it should, the oldest first" },
   ),
