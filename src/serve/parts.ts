@@ -95,6 +95,9 @@ function webhooksOf(
   })
 }
 
+/** For how long a request through a proxy that is not trusted is a reason to be degraded. */
+const UNTRUSTED_MS = 10 * 60_000
+
 const NOT_SHARED = "requests could not be counted across the servers: each server applies its limits alone"
 
 /** Counts of this server alone use the clock of its machine, because the clock of a PostgreSQL can go back. */
@@ -255,7 +258,7 @@ export function assembled(
     gate,
     tickets,
     limits: limitsOf(config, surroundings),
-    proxies: new TrustedProxies(config.trustedProxy, () => reasons.set("proxy_untrusted", true)),
+    proxies: new TrustedProxies(config.trustedProxy, () => reasons.hold("proxy_untrusted", UNTRUSTED_MS)),
     webhooks,
     streams,
     areDescriptorsFew: () => descriptors.areFew,
