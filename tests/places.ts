@@ -33,7 +33,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   errors: { own: [] },
   "newest-map": { own: [] },
   loopback: { own: [] },
-  node: { own: [], packages: ["node:crypto", "node:net"] },
+  node: { own: [], packages: ["node:crypto", "node:net", "node:zlib"] },
   health: { own: [] },
   log: { own: ["text"] },
   service: { own: [] },

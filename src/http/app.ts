@@ -194,7 +194,9 @@ export function createApp(parts: AppParts) {
       set.headers["content-type"] = "application/json"
       const json = safeJson(responseValue)
       parts.limits?.charge(caller, json.length)
-      return compressedJson(json, request, set.headers) ?? json
+      const body = compressedJson(json, request, set.headers) ?? json
+      // The framework takes a stream that is no Response for one of events.
+      return body instanceof ReadableStream ? new Response(body) : body
     })
     .use(docsRoutes(() => app.routes, parts.version, callers))
     .use(pageRoutes(board, callers))

@@ -1,9 +1,10 @@
+import { zlib } from "../node.ts"
 import { acceptsGzip } from "./accepts.ts"
 
 /** A shorter answer arrives in the first packets of a connection, so compressing it would save no time. */
 const LEAST_LENGTH = 14_000
-/** A longer answer of random text would hold up all other clients for more than 20 ms. */
-const MOST_LENGTH = 2_000_000
+/** A longer answer of random text would hold up all other clients for more than 20 ms, so another thread compresses it. */
+const MOST_AT_ONCE = 2_000_000
 /** Higher levels make lists hardly smaller, and take twice as long for random text, which anyone may store. */
 const LEVEL = 1
 
@@ -12,20 +13,31 @@ interface Headers {
   [name: string]: string | number | undefined
 }
 
+/** The bytes of a long answer, compressed in another thread. */
+const compressedBeside = (json: string): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    async start(controller) {
+      const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+      zlib().gzip(json, { level: LEVEL }, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+      controller.enqueue(await promise)
+      controller.close()
+    },
+  })
+
 /**
  * A JSON answer compressed, with `content-encoding` and `vary` added to its headers; undefined if it is sent as it is,
- * because it is short or very long, or the client does not accept gzip.
+ * because it is short, or the client does not accept gzip.
  */
 export function compressedJson(
   json: string,
   request: Request,
   headers: Headers,
-): Uint8Array<ArrayBuffer> | undefined {
-  if (json.length < LEAST_LENGTH || json.length > MOST_LENGTH) return undefined
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined {
+  if (json.length < LEAST_LENGTH) return undefined
   const varies = headers["vary"]
   if (varies !== "*")
     headers["vary"] = varies === undefined ? "accept-encoding" : `${varies}, accept-encoding`
   if (!acceptsGzip(request)) return undefined
   headers["content-encoding"] = "gzip"
-  return Bun.gzipSync(json, { level: LEVEL })
+  return json.length > MOST_AT_ONCE ? compressedBeside(json) : Bun.gzipSync(json, { level: LEVEL })
 }

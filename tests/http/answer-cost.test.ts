@@ -79,14 +79,19 @@ test("an answer costs as much if it is compressed, because it is made all the sa
   }
 })
 
-test("an answer that is so long that compressing it would hold up other clients is sent as it is", async () => {
+test("an answer that is so long that compressing it would hold up other clients is compressed in another thread", async () => {
   let count = 199
   const kinds = async () => Array.from({ length: count }, () => ({ message: "x".repeat(9980) }))
   const app = charging({ learned: { kinds } })
   const length = (): Promise<number> => app.lengthOf("/api/v1/kinds", { "accept-encoding": "gzip" })
+  const inThisThread = spyOn(Bun, "gzipSync")
   expect(await length()).toBeLessThan(100_000)
+  expect(inThisThread).toHaveBeenCalledTimes(1)
   count = 201
-  expect(await length()).toBeGreaterThan(2_000_000)
+  expect(await length()).toBeLessThan(100_000)
+  expect(inThisThread).toHaveBeenCalledTimes(1)
+  expect(app.charged()).toBeGreaterThan(4_000_000)
+  inThisThread.mockRestore()
 })
 
 for (const path of ["/openapi.json", "/docs", "/client.js"]) {

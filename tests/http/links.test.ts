@@ -84,6 +84,22 @@ test("a long list is compressed for clients that accept gzip, and says that it d
   expect(bytes.byteLength).toBeLessThan(text.length / 10)
   expect(new TextDecoder().decode(Bun.gunzipSync(bytes))).toBe(text)
   expect(packed.answer.headers.get("content-type")).toBe("application/json")
+  // A very long one, too, with the same headers.
+  const title = "A very long title ".repeat(900)
+  await Promise.all(Array.from({ length: 140 }, () => server.add({ song_id: 4242, title })))
+  const whole = await asSent("/queue?song_id=4242", "identity")
+  const long = await whole.answer.text()
+  expect(long.length).toBeGreaterThan(2_000_000)
+  const { answer, encoding, vary } = await asSent("/queue?song_id=4242", "gzip")
+  expect(new TextDecoder().decode(Bun.gunzipSync(await answer.bytes()))).toBe(long)
+  expect([encoding, vary]).toEqual(["gzip", packed.vary])
+  for (const name of [
+    "content-type",
+    "cache-control",
+    "access-control-allow-origin",
+    "x-content-type-options",
+  ])
+    expect([name, answer.headers.get(name)]).toEqual([name, packed.answer.headers.get(name)])
 })
 
 test("short answers and streams are never compressed", async () => {
