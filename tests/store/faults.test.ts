@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import {
   closeSync,
   openSync,
@@ -12,6 +12,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 
+import { FileOnDisk } from "../../src/store/sqlite/file-on-disk.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -74,6 +75,36 @@ test.each([
     await store.close()
   },
 )
+
+test("the content of files that do not change is not read again, and whatever changes them is noticed", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  let nowMs = 0
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  using marks = spyOn(FileOnDisk.prototype, "isMarked")
+  const store = new SqliteStore(path)
+  const id = await added(store)
+  const looks = (): string[] => {
+    nowMs += 900
+    marks.mockClear()
+    return [...store.faults()]
+  }
+  // The first look also begins to write the mark of this start into the file.
+  looks()
+  await put(store, id, { title: "first" })
+  for (const reads of [1, 1, 0, 0]) {
+    expect(looks()).toEqual([])
+    expect(marks).toHaveBeenCalledTimes(reads)
+  }
+  await put(store, id, { title: "second" })
+  for (const reads of [1, 1, 0]) {
+    expect(looks()).toEqual([])
+    expect(marks).toHaveBeenCalledTimes(reads)
+  }
+  writeFileSync(path, Buffer.alloc(statSync(path).size, 7), { flag: "r+" })
+  for (const _ of [1, 2, 3]) expect(looks()).toEqual(["file_replaced"])
+  await store.close()
+})
 
 test("a database that is not at its path any more takes no write, and says why", async () => {
   using folder = temporaryFolder()

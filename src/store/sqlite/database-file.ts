@@ -15,6 +15,12 @@ import { type Opened, WAL_BYTES } from "./open.ts"
  */
 const PINNED_BYTES = 2 * WAL_BYTES
 
+/**
+ * The kernel notes the time of a change in steps, of 10 ms at most. A file that was read so long after its last known
+ * change shows any later change by another time.
+ */
+const STEP_OF_CHANGES_MS = 100
+
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
 export class DatabaseFile {
   readonly #opened: Opened
@@ -27,6 +33,8 @@ export class DatabaseFile {
   #head = 0
   /** Whether the file was too short at the last check. */
   #wasCut = false
+  /** The state of the files, when it was first seen, and when their content was last read and found right. */
+  #sound: { readonly state: string; readonly seenMs: number; readonly readMs: number } | undefined
 
   constructor(opened: Opened, group: GroupCommit) {
     this.#opened = opened
@@ -38,7 +46,8 @@ export class DatabaseFile {
   /** What is wrong with the file now; see `Life.faults`. */
   faults(): StoreFault[] {
     const { lock, found } = this.#opened
-    const isReplaced = !lock.isInPlace || this.#isOverwritten() || this.#isCut() || this.#isRestored()
+    const { state } = lock
+    const isReplaced = state === undefined || this.#isOther(state)
     if (!this.#isMarkKept && !isReplaced) void this.#keepMark()
     if (isReplaced) this.#group.refuse(replaced(found.path))
     return [
@@ -53,7 +62,7 @@ export class DatabaseFile {
    */
   close(lastWords: () => void): void {
     const { client, lock, mark, found } = this.#opened
-    const isInPlace = lock.isInPlace
+    const isInPlace = lock.state !== undefined
     // A copy that was put in the place of this database must not be taken for it.
     const last = isInPlace ? mark : movedOn(mark)
     if (!lock.isTaken) {
@@ -87,6 +96,18 @@ export class DatabaseFile {
     } catch {
       // Nothing can be written there.
     }
+  }
+
+  /** Whether the files hold something else than was written here. Files that have not changed are not read again. */
+  #isOther(state: string): boolean {
+    const nowMs = performance.now()
+    const known = this.#sound?.state === state ? this.#sound : undefined
+    if (known && known.readMs - known.seenMs >= STEP_OF_CHANGES_MS) return false
+    // A transaction that is under way hides what another program has written.
+    const isOpen = this.#opened.client.inTransaction
+    const isOther = this.#isOverwritten() || this.#isCut() || this.#isRestored()
+    this.#sound = isOther || isOpen ? undefined : { state, seenMs: known?.seenMs ?? nowMs, readMs: nowMs }
+    return isOther
   }
 
   /** Whether another program wrote into the file itself, for example with a plain copy over it. */

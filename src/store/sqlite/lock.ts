@@ -9,6 +9,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   truncateSync,
 } from "node:fs"
@@ -38,10 +39,9 @@ const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false
  * The identity of the file at a path; empty if there is no file. The file is not opened for this, because
  * that would break SQLite's own locks.
  */
-function identityOf(path: string): string {
-  const file = statSync(path, { throwIfNoEntry: false })
-  return file ? `${file.dev}.${file.ino}` : ""
-}
+const identityOf = (path: string): string => identityIn(statSync(path, { throwIfNoEntry: false }))
+
+const identityIn = (file: Stats | undefined): string => (file ? `${file.dev}.${file.ino}` : "")
 
 /** Whether a file is empty, or a write-ahead log that SQLite will read. */
 function isLog(path: string): boolean {
@@ -292,9 +292,18 @@ export class Lock implements Disposable {
     for (const path of paths) this.#opened.set(path, identityOf(path))
   }
 
-  /** Whether the watched files are in their places: none was replaced, moved or deleted. */
-  get isInPlace(): boolean {
-    return [...this.#opened].every(([file, identity]) => identityOf(file) === identity)
+  /**
+   * What each write to a watched file changes: their sizes, and when the kernel last changed them. Undefined unless all
+   * are in their places: one was replaced, moved or deleted.
+   */
+  get state(): string | undefined {
+    let state = ""
+    for (const [path, identity] of this.#opened) {
+      const file = statSync(path, { throwIfNoEntry: false })
+      if (identityIn(file) !== identity) return undefined
+      state += ` ${file?.size}.${file?.ctimeMs}`
+    }
+    return state
   }
 
   /**
