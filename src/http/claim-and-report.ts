@@ -41,7 +41,8 @@ async function claim(
   caller: Caller,
 ): Promise<Claimed | null> {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals, version, instance } = body
-  const former = request.headers.get("lease") ?? undefined
+  // A worker goes on with an item that it names; the lease of an earlier item may be in a client's headers for all requests.
+  const former = (id !== undefined && request.headers.get("lease")) || undefined
   const taker = { worker, leaseMs: lease * 1000, holder: caller.token?.id, former, kind, totals }
   using limit = hold(request.signal, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal

@@ -150,6 +150,26 @@ test("a claim says of what kind an item is that does not say it", async () => {
   expect(other.item).toMatchObject({ kind: "song", totals: { frames: 250, seconds: 99 } })
 })
 
+test("an attempt is learned if its claim shows an empty lease, or that of another item and names none", async () => {
+  const tags = [crypto.randomUUID()]
+  const render = async (shown: string, claim: object): Promise<string> => {
+    const id = await server.add({ song_id: 1, kind: "shy", tags })
+    const claimed = await server.api(
+      "POST",
+      "/queue/claim",
+      { worker: "box", id, ...claim },
+      { lease: shown },
+    )
+    const { lease }: { lease: { token: string } } = await claimed.json()
+    await server.api("POST", `/queue/${id}/complete`, {}, { lease: lease.token })
+    return lease.token
+  }
+  const before = await render("", {})
+  await render(before, { id: undefined, tags })
+  const { kinds }: { kinds: object[] } = await (await server.api("GET", "/kinds")).json()
+  expect(kinds).toContainEqual(expect.objectContaining({ kind: "shy", runs: 2 }))
+})
+
 test("totals are numbers above 0 by unit, and anything else is refused", async () => {
   for (const totals of [
     { seconds: 0 },
