@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
@@ -13,6 +13,8 @@ import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)
+
+const MIGRATIONS = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
@@ -85,9 +87,47 @@ test("both databases have the same tables, with the same columns of the same kin
   expect(fewer.here).not.toEqual(fewer.there)
 })
 
+/** What a migration may do while servers of the version before still run: they know none of what it adds. */
+const ADDS = [
+  /^CREATE (TABLE|INDEX|SEQUENCE|FUNCTION) /,
+  /^INSERT INTO /,
+  /^ALTER TABLE "\w+" ADD COLUMN "\w+" (?!.*(UNIQUE|REFERENCES|GENERATED))(.* )?DEFAULT .*NOT NULL$/,
+  /^ALTER TABLE "\w+" ADD COLUMN "\w+" [\w[\]]+$/,
+]
+
+const notOnlyAdding = (migration: string): string[] =>
+  migration
+    .split("--> statement-breakpoint")
+    .map((statement) =>
+      statement
+        .replace(/^--.*$/gm, "")
+        .trim()
+        .replace(/;$/, ""),
+    )
+    .filter((statement) => !ADDS.some((adds) => adds.test(statement)))
+
+test("after the first two migrations each one only adds, so that servers of the version before go on", () => {
+  const later = readdirSync(MIGRATIONS).filter((name) => /^\d+_.*\.sql$/.test(name) && name > "0002")
+  expect(later.length).toBeGreaterThan(6)
+  for (const name of later) {
+    const migration = readFileSync(join(MIGRATIONS, name), "utf8")
+    expect([name, ...notOnlyAdding(migration)]).toEqual([name])
+  }
+  // The control: what would stop a server of the version before, or what it writes.
+  const wrong = [
+    'ALTER TABLE "runs" ADD COLUMN "must_be_given" text NOT NULL',
+    'ALTER TABLE "runs" ADD COLUMN "once" text UNIQUE',
+    'ALTER TABLE "runs" ALTER COLUMN "worker" SET NOT NULL',
+    'ALTER TABLE "runs" RENAME COLUMN "worker" TO "box"',
+    'CREATE UNIQUE INDEX "one_run" ON "runs" ("queue_id")',
+    "CREATE OR REPLACE FUNCTION take_turn() RETURNS int8 LANGUAGE sql AS 'SELECT 1::int8'",
+    'DROP TABLE "songs"',
+  ]
+  expect(wrong.flatMap(notOnlyAdding)).toEqual(wrong)
+})
+
 test("the database itself refuses the moves that the table of moves does not allow", () => {
-  const folder = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
-  expect(readFileSync(join(folder, "0001_moves.sql"), "utf8")).toStartWith(postgres.movesTrigger())
+  expect(readFileSync(join(MIGRATIONS, "0001_moves.sql"), "utf8")).toStartWith(postgres.movesTrigger())
 })
 
 withPostgres("reports touch no index: they are written where the row is", async () => {
