@@ -102,6 +102,7 @@ const LIGHT = [
   "dashboard",
   "errors",
   "item/moves",
+  "item/own-messages",
   "item/progress-words",
   "item/state-in-one-word",
   "item/missing-tags",

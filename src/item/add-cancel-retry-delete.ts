@@ -4,6 +4,7 @@ import type { Draft, NewItem } from "./item.ts"
 import { cancelledItem, ended, isLeased } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
+import { OWN } from "./own-messages.ts"
 import { type Change, IDLE, type Stored } from "./stored.ts"
 
 /** Creates an item. */
@@ -28,7 +29,10 @@ export function cancelled(stored: Stored, moment: Moment): Change {
   }
   if (!isLeased(stored)) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const { time } = moment
-  return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }
+  return {
+    item: { ...item, cancel_requested_at: time, message: OWN.cancelRequested, updated_at: time },
+    work,
+  }
 }
 
 /**
@@ -48,7 +52,7 @@ export function retried({ item }: Stored, { time }: Moment): Change {
   const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata }
   const files = { video_file_path, video_file_size, thumbnail_path }
   return {
-    item: { id, ...blank(song_id, time), ...kept, ...files, message: "Queued for a retry" },
+    item: { id, ...blank(song_id, time), ...kept, ...files, message: OWN.retried },
     work: IDLE,
   }
 }
@@ -59,7 +63,7 @@ export function retried({ item }: Stored, { time }: Moment): Change {
  */
 export function removed({ item, work }: Stored, moment: Moment): Change {
   const last = isFinished(item.status)
-    ? { ...item, message: "Queue item deleted", updated_at: moment.time }
+    ? { ...item, message: OWN.deleted, updated_at: moment.time }
     : cancelledItem(item, moment)
   return { item: last, work: { ...IDLE, lease_token: work.lease_token }, deleted: true }
 }

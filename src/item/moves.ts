@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { ItemChange, QueueItem, Status } from "./item.ts"
 import type { Foreseen } from "./kind.ts"
+import { OWN } from "./own-messages.ts"
 
 /**
  * The legal moves. The database trigger is generated from this table (`store/sqlite/schema.ts`).
@@ -99,7 +100,7 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
       }
     }
   }
-  const message = "Queue item updated"
+  const message = OWN.updated
   const next = { ...item, ...(moves ? moved(item, to, now) : {}), message, ...change, updated_at: now }
   return to === "completed" ? { ...next, progress: 100 } : next
 }

@@ -159,25 +159,3 @@ export function startsWords({ aboutMs, lowMs, highMs }: Starts, when: (ms: numbe
  */
 export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
   media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
-
-/** The messages that the server itself gives to updates. */
-const ROUTINE = new Set([
-  "Queue item created",
-  "Queue item updated",
-  "Queue item cancelled",
-  "Processing started",
-  "Processing completed successfully",
-  "Processing failed",
-  "Processing failed, another attempt will follow",
-  "Worker lost",
-  "Worker lost, another attempt will follow",
-  "Queued for a retry",
-  "Queue item deleted",
-  "No progress for a while",
-])
-
-/** The message of an item that was being rendered when the backup was made that is now in force. */
-export const RESTORED = "Restored from a backup, another attempt will follow"
-
-/** Whether a message is one of the server's own, and says only what the status says. */
-export const isRoutine = (message: string): boolean => ROUTINE.has(message)

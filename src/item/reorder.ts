@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts"
 import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
 import { isWaiting } from "./moves.ts"
+import { OWN } from "./own-messages.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The place of an item among the waiting ones of its priority. */
@@ -44,5 +45,5 @@ export function placed(
       `there is no more room before queue item ${before.id}; give queue item ${item.id} another priority`,
     )
   }
-  return { item: { ...item, priority, turn, message: "Moved in the queue", updated_at: time }, work }
+  return { item: { ...item, priority, turn, message: OWN.moved, updated_at: time }, work }
 }

@@ -1,6 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
-import { isGuess, isRoutine, leftIn, shownOf } from "../item/progress-words.ts"
+import { isRoutine } from "../item/own-messages.ts"
+import { isGuess, leftIn, shownOf } from "../item/progress-words.ts"
 import { printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { UTC, type Zone } from "./times-of-day.ts"

@@ -1,5 +1,6 @@
 import type { Media, QueueItem, Step } from "../item/item.ts"
-import { bandWords, isPace, isRoutine, type Left, leftWords, startsWords } from "../item/progress-words.ts"
+import { isRoutine } from "../item/own-messages.ts"
+import { bandWords, isPace, type Left, leftWords, startsWords } from "../item/progress-words.ts"
 import { type Standing, standingOf } from "../item/state-in-one-word.ts"
 import { missedUpdates, printable } from "../text.ts"
 import type { Tone } from "./terminal.ts"

@@ -18,7 +18,7 @@ import { FinishedRow, WaitingRow } from "../../src/dashboard/view/rows.ts"
 import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { RESTORED } from "../../src/item/progress-words.ts"
+import { OWN } from "../../src/item/own-messages.ts"
 import {
   addedTags,
   asked,
@@ -62,7 +62,7 @@ function rows() {
       textsOf(waiting({ tags: ["a", "b", "c", "d", "e"].slice(0, many) }), ".tags .chip").join(" "),
     ),
     attempts: [
-      textOf(waiting({ ...retrying, message: RESTORED }).querySelector(".meta")),
+      textOf(waiting({ ...retrying, message: OWN.restored }).querySelector(".meta")),
       textOf(waiting({ ...retrying, message: "boom" }).querySelector(".meta")),
     ],
     errors: [

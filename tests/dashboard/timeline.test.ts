@@ -15,7 +15,7 @@ import {
   unitOf,
 } from "../../src/dashboard/model/wording.ts"
 import { glideOf } from "../../src/dashboard/view/running-lane.ts"
-import { RESTORED } from "../../src/item/progress-words.ts"
+import { OWN } from "../../src/item/own-messages.ts"
 import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 
@@ -60,9 +60,9 @@ describe("the timeline", () => {
 
   test("says of an attempt that a restore interrupted that it was interrupted, and not that it failed", () => {
     const timeline = new Timeline()
-    for (const one of [update(1, { progress: 20 }), update(2, { status: "retrying", message: RESTORED })])
+    for (const one of [update(1, { progress: 20 }), update(2, { status: "retrying", message: OWN.restored })])
       timeline.add(one)
-    expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: RESTORED })
+    expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: OWN.restored })
   })
 
   test("says once that an item is stalled, however many updates say so", () => {

@@ -174,7 +174,7 @@ export const PARTS: readonly Mistake[] = [
     ],
     [
       "an interrupted attempt counts as failed",
-      'item.message === RESTORED ? "interrupted" : "failed"',
+      'item.message === OWN.restored ? "interrupted" : "failed"',
       '"failed"',
     ],
   ]),

@@ -1,4 +1,4 @@
-import { isRoutine, RESTORED } from "../../item/progress-words.ts"
+import { isRoutine, OWN } from "../../item/own-messages.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { causeLine, type Tone } from "./wording.ts"
 
@@ -65,8 +65,8 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
     }
     case "retrying": {
       const attempt = `Attempt ${update.attempt ?? 1}`
-      return update.message === RESTORED
-        ? { what: `${attempt} interrupted`, detail: RESTORED, tone: "quiet" }
+      return update.message === OWN.restored
+        ? { what: `${attempt} interrupted`, detail: OWN.restored, tone: "quiet" }
         : { what: `${attempt} failed, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
     }
     case "queued": {

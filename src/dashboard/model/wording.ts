@@ -1,10 +1,10 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
+import { isRoutine } from "../../item/own-messages.ts"
 import {
   bandWords,
   isGuess,
   isPace,
-  isRoutine,
   type Left,
   leftIn,
   leftWords,

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { RESTORED, tookOf } from "../../item/progress-words.ts"
+import { OWN } from "../../item/own-messages.ts"
+import { tookOf } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
@@ -134,7 +135,7 @@ export class WaitingRow implements Row {
     this.#item = item
     this.#frame.update(item)
     if (place !== undefined) say(this.#place, place === 0 ? "" : count(place))
-    const end = item.message === RESTORED ? "interrupted" : "failed"
+    const end = item.message === OWN.restored ? "interrupted" : "failed"
     const attempts =
       item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} ${end}` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)

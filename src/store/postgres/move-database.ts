@@ -10,7 +10,7 @@ import { AppError } from "../../errors.ts"
 import { shortLook } from "../../item/estimate/look.ts"
 import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
-import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"
+import { giveToOwner, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
 import { needsOf as keyOf } from "../sqlite/first-fitting.ts"
 import { lastNumber, setLastNumber } from "../sqlite/last-numbers.ts"
 import { Lock } from "../sqlite/lock.ts"
@@ -198,7 +198,7 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
  * @throws AppError `unavailable` if a server runs on either database, or the target is not empty
  */
 export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): Promise<Moved> {
-  if (!existsSync(file)) throw new AppError("unavailable", `there is no database ${file}`)
+  refuseMissing(file)
   const { client, lock } = openDatabase(file)
   try {
     return await within(url, onWaiting, async (tx) => {

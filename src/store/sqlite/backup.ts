@@ -15,7 +15,7 @@ import { basename, dirname, join } from "node:path"
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
 import { openToRead, waitForWriters } from "./connect.ts"
-import { realPathOf } from "./database-path.ts"
+import { realPathOf, refuseMissing } from "./database-path.ts"
 import { BACKUP_MARK } from "./mark.ts"
 
 /** Makes sure that a file, or the list of a folder's files, is on the disk. */
@@ -104,7 +104,7 @@ function place(copy: string, file: string, name: string): void {
  */
 export function backupDatabase(path: string, name: string): CheckResult {
   const file = realPathOf(name)
-  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+  refuseMissing(path)
   if (existsSync(file)) throw isThere(name)
   const copy = `${file}.${crypto.randomUUID()}${END}`
   try {

@@ -1,9 +1,9 @@
 import type { Database } from "bun:sqlite"
-import { existsSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { MOVES } from "../../item/moves.ts"
 import { openToRead } from "./connect.ts"
+import { refuseMissing } from "./database-path.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
 
 /** The number of faults that are listed. If a database is broken, the first ones are enough. */
@@ -65,7 +65,7 @@ const count = (client: Database, table: "queue_items" | "updates"): number =>
  * @throws AppError `unavailable` if it is not a database of this program, or cannot be opened
  */
 export function checkDatabase(path: string): CheckResult {
-  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+  refuseMissing(path)
   let client: Database | undefined
   try {
     client = openToRead(path)

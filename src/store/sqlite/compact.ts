@@ -1,8 +1,9 @@
 import { Database } from "bun:sqlite"
-import { existsSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
+import { refuseMissing } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { appliedMigrations } from "./open.ts"
 
@@ -24,7 +25,7 @@ export interface Compacted {
  * @throws AppError `unavailable` if there is no database, it is another program's, or it cannot be written
  */
 export function compactDatabase(path: string): Compacted {
-  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+  refuseMissing(path)
   const before = statSync(path).size
   const client = new Database(path, { readwrite: true })
   try {

@@ -10,6 +10,8 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 
+import { AppError } from "../../errors.ts"
+
 /** The system itself follows this many links, one after the other. */
 const MOST_LINKS = 40
 
@@ -62,3 +64,8 @@ export function reservePrivately(path: string): void {
 
 /** The size of the file at a path, in bytes; 0 if there is none. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** Refuses a path without a database. @throws AppError `unavailable` */
+export function refuseMissing(path: string): void {
+  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+}

@@ -1,0 +1,30 @@
+/** The messages that the server itself gives to updates. */
+export const OWN = {
+  created: "Queue item created",
+  updated: "Queue item updated",
+  cancelled: "Queue item cancelled",
+  deleted: "Queue item deleted",
+  retried: "Queued for a retry",
+  started: "Processing started",
+  completed: "Processing completed successfully",
+  failed: "Processing failed",
+  failedForNow: "Processing failed, another attempt will follow",
+  lost: "Worker lost",
+  lostForNow: "Worker lost, another attempt will follow",
+  stalled: "No progress for a while",
+  moved: "Moved in the queue",
+  cancelRequested: "Cancel requested",
+  released: "Released by its worker",
+  /** The item was being rendered when the backup was made that is now in force. */
+  restored: "Restored from a backup, another attempt will follow",
+} as const
+
+/** Those that say more than the status. */
+const TELLING: readonly string[] = [OWN.moved, OWN.cancelRequested, OWN.released, OWN.restored]
+
+const ROUTINE: ReadonlySet<string> = new Set(
+  Object.values(OWN).filter((message) => !TELLING.includes(message)),
+)
+
+/** Whether a message is one of the server's own, and says only what the status says. */
+export const isRoutine = (message: string): boolean => ROUTINE.has(message)
