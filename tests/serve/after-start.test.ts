@@ -2,18 +2,37 @@ import { expect, jest, test } from "bun:test"
 
 import { AfterStart } from "../../src/serve/after-start.ts"
 
-/** A server that counts what it does after its start. */
-function started(): { readonly afterStart: AfterStart; readonly done: string[] } {
+/** A server that notes what it does after its start. */
+function started() {
   const done: string[] = []
-  const afterStart = new AfterStart({
-    compile: () => void done.push("compile"),
-    shrink: () => void done.push("shrink"),
-  })
-  return { afterStart, done }
+  const clock = { nowMs: 0 }
+  const acts = { compile: () => void done.push("compile"), shrink: () => void done.push("shrink") }
+  const afterStart = new AfterStart(acts, () => clock.nowMs)
+  /** Answers so many requests, at these times. */
+  const answers = (count: number, everyMs: number, route = "PUT /api/v1/queue/:id"): void => {
+    for (let number = 0; number < count; number++) {
+      afterStart.answered({ route })
+      clock.nowMs += everyMs
+    }
+  }
+  return { afterStart, answers, done }
 }
 
-test("code is compiled from the first real request on; asking for health and metrics is none", async () => {
-  const { afterStart, done } = started()
+test("code is compiled once many requests come in a second, or have come in all", () => {
+  const quick = started()
+  quick.answers(49, 1)
+  expect(quick.done).toEqual([])
+  quick.answers(100, 1)
+  expect(quick.done).toEqual(["compile"])
+  const slow = started()
+  slow.answers(999, 30)
+  expect(slow.done).toEqual([])
+  slow.answers(3, 30)
+  expect(slow.done).toEqual(["compile"])
+})
+
+test("questions for health and metrics are no requests for which code is compiled", () => {
+  const { answers, done } = started()
   for (const route of [
     "GET /health",
     "GET /api/v1/health",
@@ -21,11 +40,8 @@ test("code is compiled from the first real request on; asking for health and met
     "GET /health/ready",
     "GET /metrics",
   ])
-    afterStart.answered({ route })
+    answers(1000, 1, route)
   expect(done).toEqual([])
-  afterStart.answered({ route: "GET /api/v1/progress/stream" })
-  afterStart.answered({ route: "PUT /api/v1/queue/:id" })
-  expect(done).toEqual(["compile"])
 })
 
 test("a server at rest frees what its start has left, once; one that is used does not stop for that", async () => {
@@ -33,10 +49,10 @@ test("a server at rest frees what its start has left, once; one that is used doe
   try {
     const [idle, used, stopped] = [started(), started(), started()]
     for (const { afterStart } of [idle, used, stopped]) await afterStart.start()
-    used.afterStart.answered({ route: "GET /" })
+    used.answers(1, 1, "GET /")
     await stopped.afterStart.stop()
     jest.advanceTimersByTime(60_000)
-    expect([idle.done, used.done, stopped.done]).toEqual([["shrink"], ["compile"], []])
+    expect([idle.done, used.done, stopped.done]).toEqual([["shrink"], [], []])
   } finally {
     jest.useRealTimers()
   }
