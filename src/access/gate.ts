@@ -132,7 +132,7 @@ export class Gate {
     throw unauthorized(
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
-        : "the token is unknown, was revoked, or has expired; send Authorization: Bearer and a valid token",
+        : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",
     )
   }
 

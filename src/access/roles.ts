@@ -81,7 +81,7 @@ export function allow(rights: Rights, need: Need, isLocal: () => boolean = () =>
   if (rights.role === "nobody") {
     throw new AppError(
       "unauthorized",
-      "this server needs a token: send Authorization: Bearer tsk_...; create one with track-studio token create",
+      "this server needs a token: send Authorization: Bearer tsk_..., or give it to a command by TRACK_STUDIO_TOKEN or --token-file; create one with track-studio token create",
     )
   }
   throw new AppError(

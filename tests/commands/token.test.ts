@@ -169,6 +169,9 @@ test("commands send the token of the environment or of a file, and programs that
   writeFileSync(file, `${token}\n`)
   const refused = await run(["add", "1", ...to])
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("needs a token")])
+  // What to type, though the server does not know who asks.
+  const unknown = await run(["add", "1", ...to], { TRACK_STUDIO_TOKEN: token.replace(/.$/, "_") })
+  for (const { stderr } of [refused, unknown]) expect(stderr).toContain("TRACK_STUDIO_TOKEN or --token-file")
   expect((await run(["add", "1", ...to], { TRACK_STUDIO_TOKEN: token })).code).toBe(0)
   expect((await run(["add", "1", ...to, "--token-file", file])).code).toBe(0)
   const script = "echo seen:$TRACK_STUDIO_TOKEN:$TRACK_STUDIO_TOKEN_FILE:"
