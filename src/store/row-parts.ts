@@ -53,3 +53,15 @@ export function keptAnswer(
 export const legalMoves = Object.entries(MOVES)
   .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
   .join(", ")
+
+/**
+ * The columns of an item that every store computes from the others, as SQL. The schemas say what they mean (`queueItems`).
+ */
+export const COLUMNS = {
+  section:
+    "CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END",
+  rank: "CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END",
+  place: "CASE WHEN status IN ('queued', 'retrying') THEN coalesce(turn, id) ELSE id END",
+  thin_at:
+    "CASE WHEN deleted_at IS NULL AND status IN ('completed', 'failed') AND thinned_id <> last_update_id THEN completed_at END",
+} as const

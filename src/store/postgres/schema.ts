@@ -17,7 +17,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
-import { legalMoves } from "../row-parts.ts"
+import { COLUMNS, legalMoves } from "../row-parts.ts"
 import { json, long, time } from "./column-types.ts"
 import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"
 
@@ -100,18 +100,10 @@ export const queueItems = pgTable(
       .array()
       .notNull()
       .default(sql`'{}'`),
-    section: integer().generatedAlwaysAs(
-      sql`CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END`,
-    ),
-    rank: long().generatedAlwaysAs(
-      sql`CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END`,
-    ),
-    place: doublePrecision().generatedAlwaysAs(
-      sql`CASE WHEN status IN ('queued', 'retrying') THEN coalesce(turn, id) ELSE id END`,
-    ),
-    thin_at: long().generatedAlwaysAs(
-      sql`CASE WHEN deleted_at IS NULL AND status IN ('completed', 'failed') AND thinned_id <> last_update_id THEN completed_at END`,
-    ),
+    section: integer().generatedAlwaysAs(sql.raw(COLUMNS.section)),
+    rank: long().generatedAlwaysAs(sql.raw(COLUMNS.rank)),
+    place: doublePrecision().generatedAlwaysAs(sql.raw(COLUMNS.place)),
+    thin_at: long().generatedAlwaysAs(sql.raw(COLUMNS.thin_at)),
   },
   (table) => [
     index("queue_items_thin").on(table.thin_at),

@@ -18,7 +18,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
-import { legalMoves } from "../row-parts.ts"
+import { COLUMNS, legalMoves } from "../row-parts.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
@@ -117,22 +117,10 @@ export const queueItems = sqliteTable(
     needs: blob({ mode: "buffer" })
       .notNull()
       .default(sql`x''`),
-    section: integer().generatedAlwaysAs(
-      sql`CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END`,
-      { mode: "virtual" },
-    ),
-    rank: integer().generatedAlwaysAs(
-      sql`CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END`,
-      { mode: "virtual" },
-    ),
-    place: real().generatedAlwaysAs(
-      sql`CASE WHEN status IN ('queued', 'retrying') THEN coalesce(turn, id) ELSE id END`,
-      { mode: "virtual" },
-    ),
-    thin_at: integer().generatedAlwaysAs(
-      sql`CASE WHEN deleted_at IS NULL AND status IN ('completed', 'failed') AND thinned_id <> last_update_id THEN completed_at END`,
-      { mode: "virtual" },
-    ),
+    section: integer().generatedAlwaysAs(sql.raw(COLUMNS.section), { mode: "virtual" }),
+    rank: integer().generatedAlwaysAs(sql.raw(COLUMNS.rank), { mode: "virtual" }),
+    place: real().generatedAlwaysAs(sql.raw(COLUMNS.place), { mode: "virtual" }),
+    thin_at: integer().generatedAlwaysAs(sql.raw(COLUMNS.thin_at), { mode: "virtual" }),
   },
   (table) => [
     index("queue_items_thin").on(table.thin_at),
