@@ -75,6 +75,8 @@ function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
   const giveUp = (): void => {
     if (isTaken) letGo()
     isTaken = false
+    // The signal may depend on that of a token, which would keep it as long as the token is valid.
+    signal?.removeEventListener("abort", giveUp)
   }
   if (signal?.aborted) giveUp()
   signal?.addEventListener("abort", giveUp, { once: true })

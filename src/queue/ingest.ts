@@ -92,15 +92,10 @@ export class Ingest {
    * @throws AppError the refusal of the queue
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder()
     const chunks = body[Symbol.asyncIterator]()
     try {
-      for (;;) {
-        const next = await Promise.race([chunks.next(), this.#over.promise])
-        if (!next || next.done) break
-        this.#take(decoder.decode(next.value, { stream: true }))
-        this.#keep(next.value)
-      }
+      // One race for each piece would keep all pieces in memory until the end.
+      await Promise.race([this.#read(chunks), this.#over.promise])
     } finally {
       clearTimeout(this.#later)
       // The rest is not read, and the cancel is not awaited: the other end may be gone without notice.
@@ -109,6 +104,14 @@ export class Ingest {
     // The last line may end without a line break.
     this.#hear(`${this.#throttle.take()}\n`)
     await this.settle()
+  }
+
+  async #read(chunks: AsyncIterator<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder()
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      this.#take(decoder.decode(next.value, { stream: true }))
+      this.#keep(next.value)
+    }
   }
 
   /** Resolves when everything that was read is stored. @throws AppError the refusal of the queue */

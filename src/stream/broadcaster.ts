@@ -206,6 +206,7 @@ export class Broadcaster extends EventTarget {
     if (seat.owner) seat.owner.streams += 1
     this.#seats.put(seat)
     if (seat.kind !== "held") this.metrics.opened.add()
+    seat.signal = signal
     signal?.addEventListener("abort", seat)
     return this.#ready
   }
@@ -213,6 +214,8 @@ export class Broadcaster extends EventTarget {
   /** Gives a seat up; a second call does nothing. */
   leave(seat: Seat): void {
     if (!this.#seats.remove(seat)) return
+    // The signal may depend on that of a token, which would keep it, and the seat, as long as the token is valid.
+    seat.signal?.removeEventListener("abort", seat)
     if (seat.owner) seat.owner.streams -= 1
     if (seat.kind !== "held") this.metrics.closed.of(seat.leaving).add()
     seat.wake("over")

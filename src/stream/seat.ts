@@ -39,6 +39,8 @@ export class Seat {
   cursor = 0
   /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
+  /** The signal to which the seat listens; undefined for none. */
+  signal: AbortSignal | undefined
   /** The owner of the stream; undefined if nobody may end the stream and no limit of owners applies. */
   readonly owner: Owner | undefined
   /** Counts the beats by which the stream is woken, if it wants few updates. */

@@ -233,3 +233,27 @@ test("an output that breaks off before its renderer has said its end is a failur
   }
   expect(ended).toEqual(["the renderer's output broke off at 100 % of its total", "completed"])
 })
+
+test("what a renderer has printed is not kept in memory until its end", async () => {
+  const standing = async () => {
+    const lease = { expiresAt: null, leaseMs: null, isDraining: false } as const
+    return { directive: "continue", item, ...lease } as const
+  }
+  const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
+  const queue = { update: async () => item }
+  const known = { id: 7, token: "a", total: 60, bars: undefined, span: undefined, underWay: item }
+  const pieces: WeakRef<Uint8Array>[] = []
+  let kept = 0
+  async function* printed(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < 64; i += 1) {
+      const piece = new TextEncoder().encode(`out_time_us=${i}\nprogress=continue\n`)
+      pieces.push(new WeakRef(piece))
+      yield piece
+      await new Promise(setImmediate)
+    }
+    Bun.gc(true)
+    kept = pieces.filter((piece) => piece.deref() !== undefined).length
+  }
+  await new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg" }).listen(printed())
+  expect(kept).toBeLessThan(8)
+})

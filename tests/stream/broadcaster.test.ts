@@ -1,4 +1,5 @@
 import { expect, spyOn, test } from "bun:test"
+import { getEventListeners } from "node:events"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
@@ -97,7 +98,7 @@ test("many notifications of one turn are one read", async () => {
   expect(count("page") - before).toBe(1)
 })
 
-test("a stream that leaves while the head is still being read leaves no one following the history", async () => {
+test("a stream that leaves while the head is still being read leaves no one following the history or its signal", async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const history = new MemoryHistory(async () => promise, 10)
   const bus = new LocalBus()
@@ -107,8 +108,10 @@ test("a stream that leaves while the head is still being read leaves no one foll
   })
   history.append(1, "processing")
   const seat = new Seat("global", undefined)
-  const joined = broadcaster.join(seat, never)
+  const { signal } = new AbortController()
+  const joined = broadcaster.join(seat, signal)
   broadcaster.leave(seat)
+  expect(getEventListeners(signal, "abort")).toEqual([])
   resolve()
   await joined
   history.append(1, "processing")
