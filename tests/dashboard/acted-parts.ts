@@ -8,6 +8,7 @@ import { FindInOutput } from "../../src/dashboard/view/find-in-output.ts"
 import { addSong } from "../../src/dashboard/view/forms.ts"
 import { ItemProgress } from "../../src/dashboard/view/item-progress.ts"
 import { PrintedText } from "../../src/dashboard/view/printed-text.ts"
+import { move } from "../../src/dashboard/view/reorder.ts"
 import type { NewItem, QueueItem } from "../../src/item/item.ts"
 import { item, time } from "./items.ts"
 import { queueOf } from "./shown-queue.ts"
@@ -124,6 +125,25 @@ export async function halfDone() {
   await ended
   bulk.toggle.click()
   return [...(notices?.querySelectorAll("p") ?? [])].map(textOf)
+}
+
+/** The requests that move an item behind the last one, which has the same priority or a lower one. */
+export async function movedDown() {
+  const asked: string[] = []
+  Object.assign(server, {
+    update: async (id: number, { priority }: { readonly priority: number }) =>
+      asked.push(`${id} gets priority ${priority}`),
+    move: async (id: number, before: number) => asked.push(`${id} before ${before}`),
+  })
+  for (const priority of [0, 5]) {
+    const [one, last] = [item({ id: 1, priority }), item({ id: 2 })]
+    let waiting = [one, last]
+    const queue = { ...queueOf([]), waiting: () => waiting }
+    const done = move(one, "down", queue)
+    waiting = [last, one]
+    await done
+  }
+  return asked
 }
 
 /** The searches that begin when a reader types, and then adds spaces and a word. */

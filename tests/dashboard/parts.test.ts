@@ -181,6 +181,10 @@ page("a part of the page", () => {
     expect(await shown("searches")).toEqual(["tide", "tide lines"])
   })
 
+  test("moves an item behind the last one without raising the priority of that one", async () => {
+    expect(await shown("movedDown")).toEqual(["2 before 1", "1 gets priority 0", "2 before 1"])
+  })
+
   test("adds a song with each of its tags once", async () => {
     expect(await shown("addedTags")).toEqual(["gpu", "4k"])
   })

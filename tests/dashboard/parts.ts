@@ -24,6 +24,7 @@ import {
   asked,
   changedItem,
   halfDone,
+  movedDown,
   placesFound,
   searches,
   selection,
@@ -357,7 +358,7 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{ lines, addedTags, asked, changedItem, halfDone, placesFound, searches, selection, waits },
+  ...{ lines, addedTags, asked, movedDown, changedItem, halfDone, placesFound, searches, selection, waits },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

@@ -36,8 +36,12 @@ export async function move(item: QueueItem, direction: Direction, queue: KnownQu
     await acting(async () => {
       if (direction === "up" && above) return await server.move(item.id, above.id)
       if (next) return await server.move(item.id, next.id)
-      // No item follows: the last item is moved in front of this one instead.
-      return below && (await server.move(below.id, item.id))
+      if (!below) return undefined
+      // No item follows: the last item is moved in front of this one instead, and keeps its own priority.
+      const { priority } = below
+      if (priority !== item.priority)
+        await server.update(item.id, { priority, message: `Priority set to ${priority}` })
+      return await server.move(below.id, item.id)
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
     await settled(item.id, at, queue)
