@@ -24,7 +24,8 @@ export interface Outlook {
 export const FOUR_FIFTHS = 1.2816
 /** An attempt that goes on is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
-const MAX_SHOWN = 99
+/** The bar of an attempt that goes on has not reached its end. */
+export const MAX_SHOWN = 99
 /** The usual error of an outlook's logarithm. */
 const USUAL = 0.25
 

@@ -4,7 +4,7 @@ import { UNFORESEEN } from "../moves.ts"
 import type { Change, Stored, Work } from "../stored.ts"
 import type { Course } from "./course.ts"
 import type { KeptRun } from "./earlier-run.ts"
-import { estimate, timeProgress } from "./estimate.ts"
+import { estimate, MAX_SHOWN, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import { lookOf } from "./look.ts"
 import { NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
@@ -87,6 +87,10 @@ function courseOf(before: Stored, after: Stored, moment: Moment): Course | null 
   return trace === course.trace ? course : { ...course, trace }
 }
 
+/** Where a bar is that has left no earlier runs to follow: where the time left says, or as far as the worker says. */
+const unlearned = ({ progress }: QueueItem, shown: number, at: number, left: number | null): number =>
+  left === null ? Math.max(shown, Math.min(MAX_SHOWN, progress)) : tenth(timeProgress(at, left, shown))
+
 /** The item with its estimates from earlier runs, `at` seconds after the start of its attempt. */
 function foreseen(
   before: QueueItem,
@@ -105,12 +109,10 @@ function foreseen(
   const { time_progress: shown, worker, totals } = item
   const said = experience && estimate({ trace, at, worker, totals }, experience)
   if (!said) {
-    // Estimates from runs that were forgotten no longer hold. The bar stays in its place until there are new
-    // estimates.
+    // Estimates no longer hold if their runs were forgotten, or if the first report shows another kind of work.
     const isStale = before.eta_runs > 0 && item.eta_seconds === before.eta_seconds
     const eta_seconds = isStale ? null : item.eta_seconds
-    const isShown = shown !== null && eta_seconds !== null
-    const time_progress = isShown ? tenth(timeProgress(at, eta_seconds, shown)) : shown
+    const time_progress = shown === null ? null : unlearned(item, shown, at, eta_seconds)
     // Most items of which nothing is known have these values already, and copying an item takes time.
     const isSame = item.eta_runs === 0 && item.eta_low_seconds === null && item.eta_high_seconds === null
     if (isSame && eta_seconds === item.eta_seconds && time_progress === shown) return item

@@ -208,6 +208,19 @@ describe("an estimate from earlier runs", () => {
     expect(render.item.time_progress).toBeLessThan(100)
   })
 
+  test("moves as far as the worker says if the first report shows work of which nothing is known", () => {
+    const render = known()
+      .claim()
+      .at(2, (stored) => stored)
+    expect(render.item).toMatchObject({ time_progress: 2, eta_runs: 1 })
+    render.experience = undefined
+    const told = (seconds: number, progress: number) =>
+      render.at(seconds, ({ item, work }) => ({ item: { ...item, progress, eta_seconds: null }, work })).item
+    expect(told(3, 1)).toMatchObject({ time_progress: 2, eta_runs: 0 })
+    expect(told(4, 85)).toMatchObject({ time_progress: 85 })
+    expect(told(5, 99)).toMatchObject({ time_progress: 99 })
+  })
+
   test("stays as it was while the runs are not at hand", () => {
     const render = known().claim().report(20, draw(2))
     render.experience = null
