@@ -1,7 +1,7 @@
 /** The reasons for which the server can be degraded, each with a sentence for people. */
 export const DEGRADED = {
   database_unwritable: "the database cannot be written; requests that change something get 503",
-  database_damaged: "a part of the database cannot be read, so some changes are refused; restore a backup",
+  database_damaged: "a part of the database cannot be read, so some requests fail; restore a backup",
   file_replaced:
     "the database file, or one that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
   wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",

@@ -134,6 +134,7 @@ async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = await opened(config, metrics)
+  errors.onError = (error) => store.noteError(error)
   const replaced = Promise.withResolvers<never>()
   // The promise may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)

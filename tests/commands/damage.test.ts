@@ -17,7 +17,7 @@ import { join } from "node:path"
 
 import { Lock } from "../../src/store/sqlite/lock.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
-import { PROGRAM, temporaryFolder } from "../server.ts"
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
 
 // Each test starts its own servers, and the machine may be busy.
 setDefaultTimeout(60_000)
@@ -140,6 +140,17 @@ test.each(Object.entries(damages))(
     }
   },
 )
+
+test("a part of the database that only a reader meets makes the server degraded, too", async () => {
+  using folder = temporaryFolder()
+  const database = prepare(folder.path)
+  overwrite(database, rootOf(database, "queue_items_song"), PAGE)
+  await using server = await start({ database })
+  const reasons = async (): Promise<string[]> => (await (await fetch(`${server.url}/health`)).json()).reasons
+  expect(await reasons()).toEqual([])
+  expect((await server.api("GET", "/queue?song_id=1")).status).toBe(500)
+  while (!(await reasons()).includes("database_damaged")) await Bun.sleep(20)
+})
 
 test("whatever stands beside a database and is no file is named, and the command does not wait for it", () => {
   for (const part of ["-wal", "-shm", "-journal", ".lock", ".lock-journal"]) {

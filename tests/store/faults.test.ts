@@ -13,6 +13,7 @@ import {
 import { join } from "node:path"
 
 import { FileOnDisk } from "../../src/store/sqlite/file-on-disk.ts"
+import { Lock } from "../../src/store/sqlite/lock.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -183,6 +184,28 @@ test("a file whose end is still in its log, because somebody reads an old state,
   using after = new Database(path)
   expect(after.query("SELECT title FROM queue_items").get()).toEqual({ title: "kept" })
 })
+
+test.each([0, 4152])(
+  "a write-ahead log that another program cuts off at %d bytes takes no more writes, and the next start says so",
+  async (size) => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "test.db")
+    const store = new SqliteStore(path)
+    await added(store)
+    // The first look has the mark of this start written, and the log into the file.
+    expect(store.faults()).toEqual([])
+    for (let item = 0; item < 3; item += 1) await added(store)
+    truncateSync(`${path}-wal`, size)
+    // SQLite writes on at its own place.
+    if (size === 0) await added(store)
+    expect(store.faults()).toEqual([])
+    expect(store.faults()).toEqual(["file_replaced"])
+    expect(await codeOf(added(store))).toBe("unavailable")
+    await store.close()
+    using next = new Lock(path)
+    expect(next.loss).toContain(`${path}-wal is gone or cannot be read`)
+  },
+)
 
 test("a file is taken for cut off only if it is too short at two looks in a row", async () => {
   using folder = temporaryFolder()

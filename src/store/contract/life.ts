@@ -31,6 +31,9 @@ export interface Life {
    */
   faults(): readonly StoreFault[]
 
+  /** Notes an error that a request or a part of the server has met: damage of the database is a fault from then on. */
+  noteError(error: unknown): void
+
   /**
    * The database's code for the failure of the last commit, such as SQLITE_FULL, or for why it is
    * unavailable; otherwise empty.

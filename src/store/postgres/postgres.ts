@@ -230,6 +230,10 @@ export class PostgresStore extends PostgresHistory implements Store {
     return (await this.#reading.run<{ n: number }>(text))[0]?.n ?? 0
   }
 
+  noteError(): void {
+    // The database server has its own log and its own checks.
+  }
+
   get failure(): string {
     return this.#lostBy ?? this.#group.failure
   }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, statSync, truncateSync } from "node:fs"
+import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
@@ -65,11 +65,13 @@ export class DatabaseFile {
     const isInPlace = lock.state !== undefined
     // A copy that was put in the place of this database must not be taken for it.
     const last = isInPlace ? mark : movedOn(mark)
-    if (!lock.isTaken) {
-      if (this.#isOverwritten() || this.#onDisk.isCut) setLogAside(found.path)
-      else this.#writeAll(lastWords, last)
-    }
+    const isForeign =
+      !lock.isTaken && (this.#isOverwritten() || this.#onDisk.isCut || (isInPlace && this.#onDisk.isLogCut))
+    if (isForeign) setLogAside(found.path)
+    else if (!lock.isTaken) this.#writeAll(lastWords, last)
     client.close()
+    // If the log was ours, the next start finds that it is gone, and says that something may be lost.
+    if (isForeign) rmSync(`${found.path}-wal`, { force: true })
     lock.close()
     if (!isInPlace) this.#leaveBehind(last)
     this.#onDisk.close()
@@ -139,12 +141,12 @@ export class DatabaseFile {
   }
 
   /**
-   * Whether the end of the file is missing. Two checks in a row must find this: at one check alone, another
-   * program may be about to make the file longer.
+   * Whether the end of the file is missing, or a part of its log. Two checks in a row must find this: at one check
+   * alone, another program may be about to make the file longer.
    */
   #isCut(): boolean {
     const wasCut = this.#wasCut
-    this.#wasCut = this.#onDisk.isCut
+    this.#wasCut = this.#onDisk.isCut || this.#onDisk.isLogCut
     return wasCut && this.#wasCut
   }
 

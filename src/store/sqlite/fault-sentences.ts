@@ -42,7 +42,7 @@ const ENDED_BY_SQLITE = "cannot rollback - no transaction is active"
 export const isDamage = (code: string): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(code)
 
 /** The SQLite error inside an error; undefined if there is none. */
-function faultOf(error: unknown): SQLiteError | undefined {
+export function faultOf(error: unknown): SQLiteError | undefined {
   if (error instanceof SQLiteError) return error
   return error instanceof Error && error.cause !== undefined ? faultOf(error.cause) : undefined
 }

@@ -9,6 +9,7 @@ import {
   openSync,
   readSync,
   renameSync,
+  statSync,
 } from "node:fs"
 
 import { isDamage } from "./fault-sentences.ts"
@@ -22,6 +23,8 @@ const RESCUED_BYTES = 256 * 1024 * 1024
 
 /** The length of the header of a write-ahead log, and of the header of each frame in it, in bytes. */
 const [LOG_HEADER, FRAME_HEADER] = [32, 24]
+
+const NO_PAGE = 0
 
 /** The write-ahead log of an open database. */
 class Log {
@@ -39,18 +42,39 @@ class Log {
    * read
    */
   has({ from, to }: { readonly from: number; readonly to: number }): boolean {
-    const { log = 0, checkpointed = 0 } =
-      this.#client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(NOOP)").get() ?? {}
+    const { log, checkpointed } = this.#frames
     if (log - checkpointed < to - from + 1) return false
     const missing = new Set(Array.from({ length: to - from + 1 }, (_, at) => from + at))
     for (const page of this.#pages(checkpointed + 1, log)) missing.delete(page)
     return missing.size === 0
   }
 
+  /** Whether another program has emptied the log or cut it off. @throws Error if it cannot be read */
+  get isCut(): boolean {
+    const before = this.#frames.log
+    const { size } = statSync(this.#path)
+    // Where a log was emptied, SQLite writes on at its own place, and what was before it is zeros.
+    const isLacking =
+      size < LOG_HEADER + before * this.#frameBytes || this.#pages(1, 1).next().value === NO_PAGE
+    // Meanwhile another program may have made the log empty in the right way, by SQLite's own means.
+    return isLacking && before > 0 && this.#frames.log >= before
+  }
+
+  /** How many frames the log has, and how many of them are in the file. */
+  get #frames(): { readonly log: number; readonly checkpointed: number } {
+    const query = this.#client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(NOOP)")
+    return query.get() ?? { log: 0, checkpointed: 0 }
+  }
+
+  get #frameBytes(): number {
+    return (
+      FRAME_HEADER + (this.#client.query<{ page_size: number }, []>("PRAGMA page_size").get()?.page_size ?? 0)
+    )
+  }
+
   /** The numbers of the pages that the frames of the log contain. */
   *#pages(from: number, to: number): Generator<number> {
-    const query = this.#client.query<{ page_size: number }, []>("PRAGMA page_size")
-    const frameBytes = FRAME_HEADER + (query.get()?.page_size ?? 0)
+    const frameBytes = this.#frameBytes
     const number = Buffer.alloc(4)
     const descriptor = openSync(this.#path, "r")
     try {
@@ -142,6 +166,15 @@ export class FileOnDisk {
       return there < pages && !this.#log.has({ from: there + 1, to: pages })
     } catch {
       // A read error of the disk does not mean that the file is shorter.
+      return false
+    }
+  }
+
+  /** Whether another program has emptied the write-ahead log or cut it off. */
+  get isLogCut(): boolean {
+    try {
+      return this.#log.isCut
+    } catch {
       return false
     }
   }

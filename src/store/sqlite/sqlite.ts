@@ -20,7 +20,7 @@ import { deleted_at, isReport } from "./columns.ts"
 import { DatabaseFile } from "./database-file.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { DueItems } from "./due-items.ts"
-import { isDamage } from "./fault-sentences.ts"
+import { faultOf, isDamage } from "./fault-sentences.ts"
 import { SqliteFigures } from "./figures.ts"
 import { firstFitting, needsOf } from "./first-fitting.ts"
 import { GroupCommit, type Observer } from "./group.ts"
@@ -263,6 +263,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     const faults: StoreFault[] = this.#isUnwritable ? ["database_unwritable"] : []
     if (this.#isDamaged) faults.push("database_damaged")
     return [...faults, ...this.#file.faults()]
+  }
+
+  noteError(error: unknown): void {
+    this.#isDamaged ||= isDamage(faultOf(error)?.code ?? "")
   }
 
   drain(): void {
