@@ -36,7 +36,7 @@ export function lastOutput(words: readonly string[]): string | undefined {
   const input = words.lastIndexOf("-i")
   const format = words.lastIndexOf("-f")
   const muxer = format > input ? words[format + 1] : undefined
-  if (input === -1 || input >= words.length - 2 || isValue || !isPlain(last)) return undefined
+  if (input === -1 || isValue || !isPlain(last)) return undefined
   if (muxer === undefined ? ENDINGS.has(extname(last).toLowerCase()) : MUXERS.has(muxer)) return undefined
   return last
 }
