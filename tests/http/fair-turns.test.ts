@@ -135,3 +135,16 @@ test("a client that is alone has more time in a turn, until another client asks 
   haveOthers = true
   expect(await waitsAfter(2)).toBe(true)
 })
+
+test("a client that has waited has its whole part of the turn again", async () => {
+  let nowMs = performance.now()
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const turns = new FairTurns(() => true)
+  expect(turns.wait("a")).toBeUndefined()
+  nowMs += 3
+  const waiting = turns.wait("a")
+  expect(waiting).toBeDefined()
+  await waiting
+  nowMs += 0.5
+  expect(turns.wait("a")).toBeUndefined()
+})

@@ -114,15 +114,18 @@ test("a notification that is lost is noticed, and the streams hear of the update
   broadcaster.leave(seat)
 })
 
-test("streams that are behind, but go on, are not deaf: the bell is not rung for them", async () => {
+test("streams that are behind for a moment, or go on, are not deaf: the bell is not rung for them", async () => {
   const reasons = new Reasons()
-  const seen = { head: 10, heard: 5, rings: 0 }
+  const seen = { head: 5, heard: 5, rings: 0 }
   const rings = new MissedRings(reasons, {
     head: async () => seen.head,
     heard: () => seen.heard,
     ring: () => (seen.rings += 1),
     onError,
   })
+  await rings.turn()
+  // An update that is stored just before a turn was not read yet.
+  seen.head = 10
   for (let turn = 0; turn < 4; turn += 1) {
     await rings.turn()
     expect([reasons.current, seen.rings]).toEqual([[], 0])
