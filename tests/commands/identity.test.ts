@@ -227,6 +227,7 @@ test.each(Object.entries(WAYS))(
     const database = join(folder.path, "data", "queue.db")
     mkdirSync(dirname(database))
     writeFileSync(`${database}.rescued`, "older")
+    writeFileSync(`${database}.rescued.1`, "oldest")
     const anHourAgo = Date.now() / 1000 - 3600
     utimesSync(`${database}.rescued`, anHourAgo, anHourAgo)
     const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
@@ -255,8 +256,10 @@ test.each(Object.entries(WAYS))(
     // The files without a name were rescued, with everything that was acknowledged.
     const isRescued = /deleted|replaced/.test(how)
     expect((await said).includes(`what it held is in ${database}.rescued`)).toBe(isRescued)
-    if (!how.includes("folder"))
-      expect(readFileSync(`${database}.rescued${isRescued ? ".1" : ""}`, "utf8")).toBe("older")
+    if (!how.includes("folder")) {
+      expect(readFileSync(`${database}.rescued${isRescued ? ".2" : ""}`, "utf8")).toBe("older")
+      expect(readFileSync(`${database}.rescued.1`, "utf8")).toBe("oldest")
+    }
     if (!isRescued) return
     renameSync(`${database}.rescued`, database)
     expect(foundBy(database)).toBe(1)

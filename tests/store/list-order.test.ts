@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test"
+
+import { blank } from "../../src/item/blank-item.ts"
+import { pageOf, type PlacedItem, type Slices } from "../../src/store/list-order.ts"
+
+/** Waiting items with titles of these lengths. */
+function slices(lengths: readonly number[]): Slices {
+  const rows = lengths.map((length, at): PlacedItem => {
+    const item = { ...blank(1, "2026-01-02T03:04:05.678Z"), id: at + 1, title: "x".repeat(length) }
+    return { ...item, section: 1, rank: 0, place: at + 1 }
+  })
+  return {
+    rows: async (_query, limit, { start }) => rows.filter(({ id }) => id > (start?.id ?? 0)).slice(0, limit),
+    end: async () => undefined,
+  }
+}
+
+const MIB = 1024 * 1024
+
+test("a page has at most some 4 MiB, but at least one item, and the pages have all items", async () => {
+  const all = slices([5 * MIB, 3 * MIB, MIB / 2, MIB, 6 * MIB, 7])
+  const pages: number[][] = []
+  for (let after: string | null | undefined; after !== null;) {
+    const { items, next } = await pageOf({ limit: 100, after }, all)
+    pages.push(items.map(({ id }) => id))
+    after = next
+  }
+  expect(pages).toEqual([[1], [2, 3], [4], [5], [6]])
+})

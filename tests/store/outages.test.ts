@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test"
+
+import { Outages } from "../../src/store/outages.ts"
+
+/** An account in which an outage has ended at this time. */
+function endedAt(endedMs: number): Outages {
+  const outages = new Outages()
+  outages.begin(endedMs - 1000)
+  outages.endingAt(endedMs)
+  outages.end(endedMs)
+  return outages
+}
+
+test("an outage that begins within 5 s after another one counts from the end of that one, a later one from its own beginning", () => {
+  for (const [beganMs, sinceMs] of [
+    [20_001, 20_000],
+    [24_999, 20_000],
+    [25_000, 25_000],
+  ] as const) {
+    const outages = endedAt(20_000)
+    outages.begin(beganMs)
+    expect(outages.endingAt(30_000)).toEqual({ sinceMs, endedMs: 30_000 })
+  }
+})
+
+test("an outage does not end before it has begun", () => {
+  const outages = endedAt(20_000)
+  outages.begin(40_000)
+  expect(outages.endingAt(40_000)).toBeUndefined()
+  expect([outages.isUnderWay, outages.lastMs]).toEqual([true, 1000])
+})
