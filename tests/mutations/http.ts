@@ -258,4 +258,9 @@ export const HTTP: readonly Mistake[] = [
     ["tests/http/answer-cost.test.ts"],
     [["output that was paid for is charged again", "      uncharged = 0\n", ""]],
   ),
+  ...of(
+    "src/http/fair-turns.ts",
+    ["tests/http/fair-turns.test.ts"],
+    [["a client that has waited has used its part of the turn", "      client.spentMs = 0\n", ""]],
+  ),
 ]

@@ -149,4 +149,80 @@ export const STORE: readonly Mistake[] = [
     ["tests/store/store.test.ts"],
     [["the last page of deliveries names a next one", "rows.length > limit ?", "rows.length >= limit ?"]],
   ),
+  ...of(
+    "src/store/outages.ts",
+    ["tests/store/outages.test.ts"],
+    [
+      [
+        "an outage soon after another one counts from its own beginning",
+        "sinceMs < this.#endedMs + SAME_MS",
+        "sinceMs < this.#endedMs",
+      ],
+      [
+        "an outage ends before it has begun",
+        "if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined",
+        "if (this.#sinceMs === undefined) return undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/list-order.ts",
+    ["tests/store/list-order.test.ts"],
+    [
+      [
+        "a page whose first item is very long is empty",
+        "rows.slice(0, Math.max(1, fitting))",
+        "rows.slice(0, fitting)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "a database that was deleted counts as another server's",
+        "identityOf(lock) !== this.#opened.get(lock) && inodeOf(path) === this.#inode",
+        "identityOf(lock) !== this.#opened.get(lock)",
+      ],
+      [
+        "a database that was closed counts as one with losses",
+        "if (memory === null || this.#leftOpen() !== memory.starts || isLog(path)) return undefined",
+        "if (memory === null || isLog(path)) return undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/ids-after-restore.ts",
+    ["tests/store/restored.test.ts"],
+    [
+      [
+        "a restore where no database was jumps far ahead",
+        "isReplaced && present === null ? UNKNOWN_JUMP : 0",
+        "present === null ? UNKNOWN_JUMP : 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/file-on-disk.ts",
+    ["tests/commands/identity.test.ts"],
+    [
+      [
+        "a second rescued file replaces the first",
+        "while (isThere(`${path}.${number}`)) number += 1",
+        "number = 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/upkeep.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an item with too many updates loses more than it must",
+        "this.#removable(id, upTo, Math.min(excess, limit))",
+        "this.#removable(id, upTo, limit)",
+      ],
+    ],
+  ),
 ]

@@ -322,6 +322,7 @@ export const STREAM: readonly Mistake[] = [
         "if (ids.length > MOST_UPDATES) return null",
         "if (ids.length >= MOST_UPDATES) return null",
       ],
+      ["reconnection times differ by twice as much", "/ (2 * RETRY_STEPS)))", "/ RETRY_STEPS))"],
     ],
   ),
   ...of(

@@ -233,4 +233,15 @@ export const UPKEEP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/upkeep/missed-rings.ts",
+    ["tests/upkeep/looking.test.ts"],
+    [
+      [
+        "streams that were behind for a moment count as deaf",
+        "    if (isBehind) this.#behindAt = heard\n",
+        "    this.#behindAt = heard\n",
+      ],
+    ],
+  ),
 ]

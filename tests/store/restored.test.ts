@@ -45,6 +45,22 @@ test("after a restore the updates that are there are counted, not the numbers th
   await restored.close()
 })
 
+test("a backup that is restored where no database was goes on with its own numbers", async () => {
+  using folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  const [path, backup, empty] = [at("test.db"), at("backup.db"), at("empty.db")]
+  const store = new SqliteStore(path)
+  const id = await added(store)
+  const last = await store.head()
+  copyDatabase(path, backup)
+  await store.close()
+  expect(await restoreDatabase(empty, backup)).toMatchObject({ before: null, isKnown: true })
+  const restored = new SqliteStore(empty)
+  expect(await added(restored)).toBe(id + 1)
+  expect(await restored.head()).toBe(last + 2)
+  await restored.close()
+})
+
 const HOOK = "https://one.example/hook"
 
 /** Fails an item, and notes the failure for the webhook. */

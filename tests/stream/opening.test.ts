@@ -6,6 +6,7 @@ import { AppError } from "../../src/errors.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { greetingOf } from "../../src/stream/opening.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import type { StreamRequest } from "../../src/stream/stream-request.ts"
@@ -356,4 +357,10 @@ test("a history that cannot be read while a stream opens after a ring leaves no 
     process.off("unhandledRejection", take)
     leave.abort()
   }
+})
+
+test("clients come back at sixteen different times, from three to five quarters of two seconds later", () => {
+  const times = Array.from({ length: 64 }, (_, i) => greetingOf(i / 64).retryMs)
+  expect(new Set(times).size).toBe(16)
+  expect([Math.min(...times), Math.max(...times)]).toEqual([1500, 2438])
 })
