@@ -6,6 +6,7 @@ import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { figuresOf, median, type Score, scoresOf } from "./replay.ts"
 import { reportingKinds } from "./reporting-kinds.ts"
+import { studioKinds } from "./studio-kinds.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
 /** The seed of the random values in the made-up kinds. */
@@ -46,7 +47,15 @@ for (const runs of [1, 3, 8]) {
   )
 }
 
-for (const kinds of [madeKinds, otherKinds, unseenKinds, machineKinds, reportingKinds, differingKinds]) {
+for (const kinds of [
+  madeKinds,
+  otherKinds,
+  unseenKinds,
+  machineKinds,
+  reportingKinds,
+  differingKinds,
+  studioKinds,
+]) {
   const made = SEEDS.map((seed) => kinds(seed, MADE_ATTEMPTS))
   header()
   for (const kind of made[0]?.keys() ?? []) {

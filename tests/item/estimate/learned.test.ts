@@ -10,6 +10,7 @@ import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { type Figures, figuresOf, median, runOf, type Score, scoresOf } from "./replay.ts"
 import { reportingKinds } from "./reporting-kinds.ts"
+import { studioKinds } from "./studio-kinds.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
 setDefaultTimeout(30_000)
@@ -122,6 +123,24 @@ test("so are kinds that were made up after what machines do, and after how clien
     expect(width(scores(kind))).toBeLessThan(10)
   }
   expect(width(varied.flat())).toBeGreaterThan(20)
+})
+
+test("so are kinds that were made up after what studios do", () => {
+  const seeds = [71, 72].map((seed) => studioKinds(seed, 12))
+  const figures = (kind: string): Figures =>
+    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)))
+  // What the words say, in percent, in another language or beside a step with a name.
+  for (const kind of ["wordpercent", "percentwords", "german", "stepworded"])
+    holds(figures(kind), 2, 6.5, 10, 85)
+  // Two steps at once.
+  for (const kind of ["interleaved", "alternating", "countsatonce"]) holds(figures(kind), 2.2, 5, 10, 88)
+  holds(figures("swapped"), 3, 5.5, 10, 88)
+  for (const kind of ["scenesteps", "stemsep", "anim", "cachedfirst", "bursts", "gpuwait", "tokens"])
+    holds(figures(kind), 2, 6, 10, 88)
+  // Their number or their cost is known late or never.
+  for (const kind of ["perscene", "nested", "still", "retry", "titled", "jumpy", "renditions", "rounds"])
+    holds(figures(kind), 5, 17, 26, 80)
+  for (const kind of ["uploads", "recount"]) expect(figures(kind).bandHolds).toBeGreaterThan(80)
 })
 
 test("if the attempts of a kind differ by factors, the own pace counts soon, and the first bands are wide", () => {
