@@ -57,7 +57,7 @@ export const METRICS = {
   delivery_seconds: {
     type: "histogram",
     buckets: QUICK,
-    help: "From the notification after a commit until a stream that waited has written what is new.",
+    help: "From the notification after a commit until a stream that waited has written what is new; streams that want few updates (thin) are not counted.",
   },
   updates_total: {
     type: "counter",

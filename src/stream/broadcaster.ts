@@ -6,7 +6,7 @@ import { Keepalives } from "./keepalives.ts"
 import { lossOf } from "./kept-ids.ts"
 import { type Pause, QueuePause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
-import { Seats } from "./seats.ts"
+import { Seats, wakeThinned } from "./seats.ts"
 import type { Owner } from "./stream-limits.ts"
 import { StreamMetrics } from "./stream-metrics.ts"
 import { Tail } from "./tail.ts"
@@ -68,7 +68,7 @@ export class Broadcaster extends EventTarget {
   readonly #keepalives: Keepalives
   readonly #wakeSlice: number
   readonly #unlisten: () => void
-  readonly #seats = new Seats((seats) => void this.#wakeAll(seats, 0))
+  readonly #seats = new Seats((seats) => void this.#inSlices(seats, wakeThinned))
   readonly #pauses: QueuePause
   #head = 0
   #examined = 0

@@ -36,8 +36,16 @@ function open(limits: StreamLimits = {}, random = (): number => 0) {
       history.append(1, status)
       bus.notify()
     },
-    async watch(untilFinished = false, owner?: Owner): Promise<Chunks<Uint8Array>> {
-      const watch = { queueId: 1, snapshot: true, untilFinished, format: sse, owner, signal: over.signal }
+    async watch(untilFinished = false, owner?: Owner, thin = 0): Promise<Chunks<Uint8Array>> {
+      const watch = {
+        queueId: 1,
+        snapshot: true,
+        untilFinished,
+        format: sse,
+        owner,
+        thin,
+        signal: over.signal,
+      }
       const stream = await streams.open({ ...watch, awaitsItem: true })
       if (!stream) throw new Error("nothing follows")
       return stream
@@ -73,6 +81,19 @@ test("a stream that ends with its item is counted as finished, with all that it 
   expect(await server.count("sent_bytes_total")).toBe(written.reduce((sum, one) => sum + one.byteLength, 0))
   // The hello, the state, live, two updates and the end.
   expect(await server.count("sent_frames_total")).toBe(6)
+})
+
+test("the time to a stream that wants few updates is not counted, as it waits on purpose", async () => {
+  const server = open()
+  const thin = read(await server.watch(true, undefined, 1))
+  server.say("completed")
+  await thin
+  expect(await server.count("delivery_seconds_count")).toBe(0)
+  const other = read(await server.watch())
+  server.say("processing")
+  while ((await server.count("delivery_seconds_count")) === 0) await Bun.sleep(1)
+  server.over.abort()
+  await other
 })
 
 test("a stream whose client leaves counts as client, and one whose token has ended as revoked", async () => {
