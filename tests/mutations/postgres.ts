@@ -314,7 +314,8 @@ export const POSTGRES: readonly Mistake[] = [
         "super(`${why.join()} ${Bun.inspect(error)}`)",
       ],
       ["a server that lets nobody in is an error", "code === LATE || isEnding ||", "code === LATE ||"],
-      ["a server without room is an error", "const UNABLE = /^53|^42501/", "const UNABLE = /^42501/"],
+      ["a server without room is an error", "const UNABLE = /^53(?!300)|", "const UNABLE = /"],
+      ["a server without a connection is not waited for", "/^53(?!300)|", "/^53|"],
     ],
   ),
   ...of(

@@ -140,7 +140,11 @@ export class DoubleWriteFence {
   async #committed(): Promise<{ readonly kept: string } | undefined> {
     const asked = [this.instance, this.#group, this.#noted]
     const notes = await this.#link.ask<{ no: number; kept: string }>(COMMITTED, asked)
-    if (notes.length === 0) throw new AppError("unavailable", "the notes of this server were removed")
+    if (notes.length === 0) {
+      const message =
+        "the database has no note of this server's last writes: it has gone back, or this server stood still for ten minutes"
+      throw new AppError("unavailable", message)
+    }
     return notes.find(({ no }) => no === this.#group)
   }
 

@@ -81,6 +81,18 @@ withPostgres("a role with three connections writes and reads all the same", asyn
     await client.unsafe("GRANT INSERT ON updates TO limited")
     await store.alive()
     expect(store.faults()).toEqual([])
+    // A server that has no connection left for a while is waited for, like one that is away.
+    await run("ALTER ROLE limited CONNECTION LIMIT 0")
+    await client.unsafe("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'limited'")
+    const waiting = put(store, id, { message: "there is a connection again" })
+    const isRefused = waiting.then(
+      () => false,
+      () => true,
+    )
+    while (store.failure !== "53300") await Bun.sleep(5)
+    await run("ALTER ROLE limited CONNECTION LIMIT 3")
+    expect(await isRefused).toBeFalse()
+    expect((await store.item(id)).message).toBe("there is a connection again")
     await store.close()
     const taken = async (): Promise<number> => {
       const rows: unknown[] = await client.unsafe("SELECT 1 FROM pg_stat_activity WHERE usename = 'limited'")
