@@ -151,11 +151,13 @@ export class Output implements Service {
    * @throws AppError `not_found`
    */
   async lastOfSong(songId: number, only?: number): Promise<number> {
-    const { items } = await this.#items.list({ songId, limit: MAX_SONG_ITEMS })
-    const started = items
-      .filter(({ id, started_at }) => started_at !== null && (only === undefined || id === only))
-      .sort((a, b) => Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? ""))
-    const [last] = started
+    const items =
+      only === undefined
+        ? (await this.#items.list({ songId, limit: MAX_SONG_ITEMS })).items
+        : [await this.#itemOf(only)]
+    const [last] = items
+      .flatMap((item) => (item?.song_id === songId && item.started_at !== null ? [item] : []))
+      .sort((a, b) => msOf(b) - msOf(a))
     if (last) return last.id
     throw new AppError("not_found", `no render of song ${songId} has begun`)
   }

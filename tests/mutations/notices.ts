@@ -150,11 +150,7 @@ export const NOTICES: readonly Mistake[] = [
         "missing = Math.max(0, piece.from - this.#at)",
         "missing = Math.max(0, piece.to - this.#at)",
       ],
-      [
-        "the output of a song is that of its first render by time",
-        'Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? "")',
-        'Date.parse(a.started_at ?? "") - Date.parse(b.started_at ?? "")',
-      ],
+      ["the output of a song is that of its first render by time", "msOf(b) - msOf(a)", "msOf(a) - msOf(b)"],
     ],
   ),
   ...of(

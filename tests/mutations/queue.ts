@@ -126,11 +126,7 @@ export const QUEUE: readonly Mistake[] = [
         "attempt, isKnown ? after : 0)",
         "attempt, after)",
       ],
-      [
-        "the output of a song is that of its first render",
-        'Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? "")',
-        'Date.parse(a.started_at ?? "") - Date.parse(b.started_at ?? "")',
-      ],
+      ["the output of a song is that of its first render", "msOf(b) - msOf(a)", "msOf(a) - msOf(b)"],
     ],
   ),
   ...of(

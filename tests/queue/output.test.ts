@@ -211,8 +211,17 @@ test("the output of a song is that of its item that was started last, or of the 
     started_at: second === null ? null : new Date(second * 1000).toISOString(),
   })
   const all = [started(1, 10), started(2, 30), started(3, 20), started(4, null)]
-  const items: unknown = { list: async () => ({ items: all, next: null }) }
+  const items: unknown = {
+    list: async () => ({ items: all, next: null }),
+    // A song may have more items than are listed.
+    item: async (id: number) => [...all, started(5, 5)].find((one) => one.id === id),
+  }
   const output = new Output(items as Items, {} as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
-  expect([await output.lastOfSong(1), await output.lastOfSong(1, 3)]).toEqual([2, 3])
-  await expect(output.lastOfSong(1, 4)).rejects.toThrow("no render of song 1 has begun")
+  const found = [await output.lastOfSong(1), await output.lastOfSong(1, 3), await output.lastOfSong(1, 5)]
+  expect(found).toEqual([2, 3, 5])
+  for (const [song, only] of [
+    [1, 4],
+    [2, 3],
+  ] as const)
+    await expect(output.lastOfSong(song, only)).rejects.toThrow(`no render of song ${song} has begun`)
 })

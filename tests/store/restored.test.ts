@@ -191,14 +191,19 @@ test("a token for one item shows it after a restore, unless the backup is of ano
   copyDatabase(path, backup)
   await store.access.addToken({ hash: "h", label: "", role: "viewer", item, expires_at: null })
   await store.close()
-  const isOurs = async (): Promise<boolean> => {
-    const restored = new SqliteStore(path)
+  const isOurs = async (at = path): Promise<boolean> => {
+    const restored = new SqliteStore(at)
     const [token] = await restored.access.tokens()
     await restored.close()
     return token?.history === restored.historyId
   }
+  const [copy, elsewhere] = [join(folder.path, "copy.db"), join(folder.path, "elsewhere.db")]
+  copyDatabase(path, copy)
   await restoreDatabase(path, backup)
   expect(await isOurs()).toBe(true)
+  // On another machine, where nothing was before, the tokens are those of the backup.
+  await restoreDatabase(elsewhere, copy)
+  expect(await isOurs(elsewhere)).toBe(true)
   const strange = new SqliteStore(other)
   await added(strange, { song_id: 2 })
   await strange.close()
@@ -234,6 +239,11 @@ test("a ticket from before a restore opens nothing", async () => {
   expect(await restored.access.tokens()).toHaveLength(1)
   expect(await restored.access.tickets()).toEqual([])
   await restored.close()
+  const elsewhere = join(folder.path, "elsewhere.db")
+  await restoreDatabase(elsewhere, backup)
+  const moved = new SqliteStore(elsewhere)
+  expect(await moved.access.tickets()).toEqual([])
+  await moved.close()
 })
 
 test("a write-ahead log that is left of a database which is gone gets into no backup that is put in its place", async () => {

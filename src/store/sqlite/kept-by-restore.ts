@@ -112,13 +112,14 @@ const isSameHistory = ({ historyId, hasNewest }: Present, { from }: RestoreNames
 /**
  * Keeps the present tokens: a token that was revoked since the backup must stay revoked. Tickets end with the
  * history. A token for one item still shows that item if the backup is of the same history. In any other
- * history, the number may belong to another song.
+ * history, the number may belong to another song. If `present` is null, the tokens are those of the backup.
  */
-export function keepTokens(client: Database, present: Present, passage: RestoreNames): void {
+export function keepTokens(client: Database, present: Present | null, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
-  replace(client, "tokens", present.tokens)
-  if (!isSameHistory(present, passage)) return
-  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, present.historyId)
+  if (present) replace(client, "tokens", present.tokens)
+  if (present && !isSameHistory(present, passage)) return
+  const former = present?.historyId ?? passage.from
+  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, former)
 }
 
 /** Ends waiting deliveries that must not be made. */

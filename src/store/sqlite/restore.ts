@@ -37,7 +37,7 @@ function begin(client: Database, present: Present | null, isReplaced: boolean): 
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
       .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)
     keepDeliveries(client, present, passage)
-    if (present) keepTokens(client, present, passage)
+    keepTokens(client, present, passage)
   })()
 }
 
