@@ -3,6 +3,7 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
 import { isWaiting } from "../item/moves.ts"
+import { LONGEST_SEARCH } from "../item/search.ts"
 import { hasFailed } from "../item/state-in-one-word.ts"
 import { eitherOf, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
@@ -39,7 +40,13 @@ function wanted(given: Parameters<Command["run"]>[0]): ListFlags {
   }
   const limit = integerFlag(given, "limit") ?? DEFAULT_LIMIT
   if (limit < 1) throw new AppError("invalid", `--limit must be a positive whole number, not ${limit}`)
-  return { status, song: idFlag(given, "song"), search: textFlag(given.flags, "search"), limit }
+  const search = textFlag(given.flags, "search")
+  if (search !== undefined && search.length > LONGEST_SEARCH)
+    throw new AppError(
+      "invalid",
+      `--search must be text of at most ${LONGEST_SEARCH} characters, not ${search.length}`,
+    )
+  return { status, song: idFlag(given, "song"), search, limit }
 }
 
 /** Items that were read, and whether others follow. */

@@ -23,8 +23,7 @@ const ListParams = Type.Object(
     q: Type.Optional(
       Type.String({
         maxLength: LONGEST_SEARCH,
-        description:
-          "words that must all occur in an item's number, song, title, error, worker, tags or metadata",
+        description: `words, of at most ${LONGEST_SEARCH} characters in all, that must all occur in an item's number, song, title, error, worker, tags or metadata`,
       }),
     ),
   },

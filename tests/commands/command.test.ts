@@ -134,6 +134,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--song", "2"], '--song is for files; "1" is already a song'],
   [["add", "1", "2", "--idempotency-key", "k"], "--idempotency-key is for one song at a time"],
   [["list", "1"], 'unexpected argument "1"'],
+  [["list", "--search", "x".repeat(201)], "--search must be text of at most 200 characters, not 201"],
   [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],
   [["list", "--limit", "0"], "--limit must be a positive whole number, not 0"],
   [
