@@ -19,6 +19,7 @@ import { closeMenu, closeStrayMenu } from "./view/menu.ts"
 import { announce, notify, withdrawUndo } from "./view/notices.ts"
 import { RightsNote } from "./view/rights-note.ts"
 import type { Screen } from "./view/screen.ts"
+import { selected } from "./view/selected-items.ts"
 import { watchReader } from "./view/steady-lists.ts"
 import { type Glance, TabTitle } from "./view/tab-title.ts"
 
@@ -88,6 +89,7 @@ class Page {
         closeMenu()
         closeDialog()
         withdrawUndo()
+        selected.clear()
       },
       ended: announce,
     }
