@@ -4,6 +4,8 @@ import type { Items } from "../store/contract/items.ts"
 /** The part of the server's time that may be used for searching work for waiting claims. */
 const LOOKING_PART = 0.1
 const MAX_PAUSE_MS = 250
+/** A search of many groups lets others have a turn after this time. */
+const TURN_MS = 5
 
 /** Claims that wait for the same items: the tags of their workers, and the function that wakes each. */
 interface Group {
@@ -104,8 +106,13 @@ export class WaitingClaims {
   async #look(): Promise<void> {
     this.#isAsked = false
     const startedMs = performance.now()
+    let turnMs = startedMs
     try {
       for (const { tags, rings } of this.#groups.values()) {
+        if (performance.now() - turnMs > TURN_MS) {
+          await new Promise(setImmediate)
+          turnMs = performance.now()
+        }
         if (await this.#items.nextWaiting(tags)) for (const ring of rings) ring()
       }
     } catch (error) {

@@ -70,3 +70,34 @@ test("after a look that took very long the next one comes within a quarter of a 
     while (looks < count) await Bun.sleep(10)
   }
 })
+
+test("a search for many waiting claims lets others have their turns", async () => {
+  let turns = 0
+  const took: number[] = []
+  const items: unknown = {
+    nextWaiting: async () => {
+      took.push(turns)
+      // A search that takes long does nothing else meanwhile.
+      for (const startedMs = performance.now(); performance.now() - startedMs < 6;);
+      return null
+    },
+  }
+  const looked = Promise.withResolvers<void>()
+  const waiting = new WaitingClaims(items as Items, {
+    onError: looked.reject,
+    onLook: () => looked.resolve(),
+  })
+  const { signal } = new AbortController()
+  for (const tag of ["a", "b", "c", "d"]) waiting.bell([tag], signal)
+  let isOver = false
+  const count = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  waiting.look()
+  await looked.promise
+  isOver = true
+  waiting.ringAll()
+  expect(new Set(took).size).toBe(4)
+})
