@@ -2,7 +2,7 @@ import { missedUpdates } from "../text.ts"
 import { askRights, askStarts, askWorkers } from "./live/periodic-questions.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
-import { changeToken, ownToken, watchShared } from "./live/token.ts"
+import { changeToken, isTokenShared, ownToken, watchShared } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/hub-messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
@@ -132,7 +132,11 @@ class Page {
   /** Asks the reader for a token, once until the page is loaded again. The badge asks again. */
   async #askToken(): Promise<void> {
     this.#isAsking = true
-    const token = await askToken(whyToken(this.#model.connection.needsToken))
+    const { needsToken } = this.#model.connection
+    const token =
+      needsToken && isTokenShared()
+        ? await askToken("This link is not accepted", "Ask for a new link, or enter a token of your own.")
+        : await askToken(whyToken(needsToken))
     if (token !== undefined) changeToken(token)
   }
 

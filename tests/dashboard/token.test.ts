@@ -230,6 +230,9 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     const old = await tokenOf(server, "viewer", { item: mine, expiresAt: "2020-01-01T00:00:00.000Z" })
     const late = await browser.open(`${addressOf(server)}/items/${mine}#token=${old}`, { bypassPolicy: true })
     await late.until(ASKS)
+    expect(await late.evaluate<string>(`document.querySelector("dialog h2").textContent`)).toBe(
+      "This link is not accepted",
+    )
     await late.press("Escape")
     await late.until(`document.querySelector("#banner").innerText.includes("has expired")`)
     expect(await late.evaluate<string>(`document.querySelector("main").innerText`)).toMatch(

@@ -31,6 +31,9 @@ export function ownToken(): string | undefined {
   return taken ?? stored(() => sessionStorage) ?? stored(() => localStorage)
 }
 
+/** Whether the token of this page came with a share link, so that its reader may not know of any token. */
+export const isTokenShared = (): boolean => taken !== undefined || stored(() => sessionStorage) !== undefined
+
 /**
  * What makes curl send a token that stands in a variable; empty if the reader has none. The token itself is not
  * in it, because a command may be shown to others.

@@ -152,8 +152,11 @@ export async function addSong(): Promise<QueueItem | null> {
   return added
 }
 
-/** Asks for an access token, and says in the title why; undefined when dismissed. */
-export async function askToken(title: string): Promise<string | undefined> {
+/** What an access token looks like, and where it comes from. */
+const TOKEN_HINT = "It begins with tsk_. The owner of the server creates it with: track-studio token create"
+
+/** Asks for an access token, and says why in the title and the hint; undefined when dismissed. */
+export async function askToken(title: string, hint = TOKEN_HINT): Promise<string | undefined> {
   let given: string | undefined
   const input = el("input", {
     type: "password",
@@ -164,13 +167,7 @@ export async function askToken(title: string): Promise<string | undefined> {
   })
   await open({
     title,
-    content: [
-      field(
-        "Access token",
-        input,
-        "It begins with tsk_. The owner of the server creates it with: track-studio token create",
-      ),
-    ],
+    content: [field("Access token", input, hint)],
     yes: "Continue",
     no: "Cancel",
     submit: () => void (given = input.value),
