@@ -288,7 +288,7 @@ test("every answer forbids a guess at its type, and no answer of the API is kept
   }
 })
 
-test("while few descriptors are left the health and the figures of the server are answered, and nothing else", async () => {
+test("while few descriptors are left the health and the figures of the server are answered, and any other connection is closed", async () => {
   const counters: unknown = { of: () => ({ add: () => undefined }) }
   const options = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], areDescriptorsFew: () => true }
   const guarded = guard(
@@ -299,14 +299,14 @@ test("while few descriptors are left the health and the figures of the server ar
     () => undefined,
   )
   const app = new Elysia().use(guarded).get("/*", () => "answered")
-  const answered = async (path: string): Promise<boolean> => {
+  const answered = async (path: string): Promise<readonly [boolean, string | null]> => {
     const answer = await app.handle(
       new Request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1" } }),
     )
-    return (await answer.text()) === "answered"
+    return [(await answer.text()) === "answered", answer.headers.get("connection")]
   }
   const spared = ["/health", "/health/live", "/health/ready", "/metrics", "/api/v1/health", "/api/v1/metrics"]
-  for (const path of spared) expect([path, await answered(path)]).toEqual([path, true])
+  for (const path of spared) expect([path, await answered(path)]).toEqual([path, [true, null]])
   for (const path of ["/", "/healthy", "/api/v1/queue"])
-    expect([path, await answered(path)]).toEqual([path, false])
+    expect([path, await answered(path)]).toEqual([path, [false, "close"]])
 })

@@ -263,4 +263,15 @@ export const HTTP: readonly Mistake[] = [
     ["tests/http/fair-turns.test.ts"],
     [["a client that has waited has used its part of the turn", "      client.spentMs = 0\n", ""]],
   ),
+  ...of(
+    "src/http/guard.ts",
+    ["tests/http/guard.test.ts"],
+    [
+      [
+        "a connection is kept although few descriptors are left",
+        '      set.headers["connection"] = "close"\n',
+        "",
+      ],
+    ],
+  ),
 ]

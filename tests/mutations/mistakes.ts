@@ -3,6 +3,7 @@ import { ANSWERS } from "./answers.ts"
 import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
+import { COMMON } from "./common.ts"
 import { CORE } from "./core.ts"
 import { DASHBOARD } from "./dashboard.ts"
 import { DOCTOR } from "./doctor.ts"
@@ -10,7 +11,6 @@ import { ESTIMATE } from "./estimate.ts"
 import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
-import { KEEPALIVES } from "./keepalives.ts"
 import { LEASE } from "./lease.ts"
 import type { Mistake } from "./mistake.ts"
 import { NOTICES } from "./notices.ts"
@@ -39,7 +39,7 @@ import { WORKING } from "./working.ts"
 export const MISTAKES: readonly Mistake[] = [
   ...CORE,
   ...STREAM,
-  ...KEEPALIVES,
+  ...COMMON,
   ...VIEWERS,
   ...QUEUE,
   ...WORKERS,

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what streams share: batches, beats, turns of reading. Those in keepalives are in `keepalives.ts`. */
+/** Mistakes in what streams share: batches, beats, turns of reading. Those in keepalives are in `common.ts`. */
 export const STREAM: readonly Mistake[] = [
   ...of(
     "src/stream/broadcaster.ts",

@@ -1,7 +1,7 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in keepalives. */
-export const KEEPALIVES: readonly Mistake[] = [
+/** Mistakes in what is done for many streams at once: keepalives, and reads that they share. */
+export const COMMON: readonly Mistake[] = [
   ...of(
     "src/stream/keepalives.ts",
     ["tests/stream/stream-limits.test.ts"],
@@ -15,6 +15,17 @@ export const KEEPALIVES: readonly Mistake[] = [
         "only the first silent streams get a keepalive",
         "      if (from + SLICE < silent.length) setImmediate(slice, from + SLICE)\n",
         "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/shared-reads.ts",
+    ["tests/stream/shared-reads.test.ts"],
+    [
+      [
+        "a read that fails late drops what was read after it",
+        "() => isKept() && this.#entries.delete(name)",
+        "() => this.#entries.delete(name)",
       ],
     ],
   ),
