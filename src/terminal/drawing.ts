@@ -12,8 +12,11 @@ export interface TerminalScreen {
   /** The shortest time between two frames, in milliseconds. */
   readonly frameMs: number
   /** Resolves when the screen itself has changed and must be drawn again; absent if it never changes. */
-  readonly changed?: () => Promise<"resized" | "overwritten">
+  readonly changed?: () => Promise<Change>
 }
+
+/** What has changed a screen. */
+type Change = "resized" | "overwritten"
 
 /** How often a board asks when everything is done. */
 const FORESEE_MS = 5000
@@ -45,6 +48,42 @@ function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
   const { promise, resolve } = Promise.withResolvers<"time">()
   const timeout = setTimeout(resolve, ms, "time")
   return { over: promise, [Symbol.dispose]: () => clearTimeout(timeout) }
+}
+
+/**
+ * The changes of a screen, one after the other. A screen may stay as it is for days, so to wait for its next change
+ * must leave nothing in memory.
+ */
+class Changes {
+  readonly #changed: TerminalScreen["changed"]
+  #latest: Change | undefined
+  #tell: (change: Change) => void = () => undefined
+
+  constructor(changed: TerminalScreen["changed"]) {
+    this.#changed = changed
+    this.#listen()
+  }
+
+  /** Resolves with a change that was not seen yet. A promise from an earlier call may never resolve then. */
+  next(): Promise<Change> {
+    const { promise, resolve } = Promise.withResolvers<Change>()
+    this.#tell = resolve
+    if (this.#latest) resolve(this.#latest)
+    return promise
+  }
+
+  /** The latest change was seen. */
+  seen(): void {
+    this.#latest = undefined
+    this.#listen()
+  }
+
+  #listen(): void {
+    void this.#changed?.().then((change) => {
+      this.#latest = change
+      this.#tell(change)
+    })
+  }
 }
 
 /** The frames of one board, each only if it differs from the one before. */
@@ -85,11 +124,11 @@ export async function* drawing<T>(
 ): AsyncGenerator<string, void, undefined> {
   const frames = new Frames(board)
   let next = said.next()
-  let change = changed?.()
+  const changes = new Changes(changed)
   try {
     for (let dueMs = 0, isForced = false; ;) {
       using tick = timer(Math.max(0, dueMs - performance.now()))
-      const got = await Promise.race([next, tick.over, ...(change ? [change] : [])])
+      const got = await Promise.race([next, tick.over, changes.next()])
       if (got === "time") {
         const frame = frames.next(view(), isForced)
         if (frame !== undefined) yield frame
@@ -99,7 +138,7 @@ export async function* drawing<T>(
       }
       if (typeof got === "string") {
         if (got === "overwritten") frames.leave()
-        change = changed?.()
+        changes.seen()
       } else if (got.done) {
         yield frames.next(view(), true) ?? ""
         return

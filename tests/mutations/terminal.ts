@@ -65,7 +65,7 @@ export const TERMINAL: readonly Mistake[] = [
       ],
       [
         "only the first change of the terminal counts",
-        "        change = changed?.()\n      } else",
+        "        changes.seen()\n      } else",
         "      } else",
       ],
       ["after one frame that had to be drawn every second has one", "        isForced = false\n", ""],

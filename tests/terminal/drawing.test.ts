@@ -204,3 +204,23 @@ test("what has happened is printed above a board that looks the same", async () 
   expect(value).toMatch(/one has finished\n.*same\n/)
   await frames.return()
 })
+
+test("what a board was given is not kept in memory until its terminal changes", async () => {
+  const given: WeakRef<object>[] = []
+  let kept = 0
+  async function* said(): AsyncGenerator<object, void, undefined> {
+    for (let i = 0; i < 64; i += 1) {
+      const one = { i }
+      given.push(new WeakRef(one))
+      yield one
+      await new Promise(setImmediate)
+    }
+    Bun.gc(true)
+    kept = given.filter((one) => one.deref() !== undefined).length
+  }
+  const board: unknown = { news: () => [], draw: () => [] }
+  const never = new Promise<"resized">(() => undefined)
+  const screen = { view: () => VIEW, frameMs: 1000, changed: () => never }
+  for await (const _ of drawing(board as Board, said(), () => "shown", screen));
+  expect(kept).toBeLessThan(8)
+})
