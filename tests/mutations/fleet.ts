@@ -20,6 +20,11 @@ export const FLEET: readonly Mistake[] = [
     "src/store/postgres/rolled-back-database.ts",
     ["tests/store/postgres/rollback.test.ts"],
     [
+      [
+        "a server that was cut off knows nothing of its own loss",
+        "newest > after && newest <= upTo)",
+        "newest > after && newest < 0)",
+      ],
       ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
       ["what is remembered outlives the era in which it was read", "this.#onBack({", "void ({"],
       ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],
@@ -35,8 +40,8 @@ export const FLEET: readonly Mistake[] = [
       ],
       [
         "an instance counts only what another one has missed as lost",
-        "Math.max(era - JUMP, this.#newest <= era ? this.#newest : 0)",
-        "era - JUMP",
+        "Math.max(range.upTo - JUMP, newest <= range.upTo ? newest : 0)",
+        "range.upTo - JUMP",
       ],
       ["a token gets a number that was given already", "if (found.length > 0) await", "if (!found) await"],
       ["what an earlier takeover has lost is forgotten", "lost = ${LOST} || ARRAY[", "lost = ARRAY["],

@@ -7,14 +7,13 @@ import {
   type History,
   type Latest,
   type LatestOf,
-  type Lost,
   type Page,
   PAGE_BYTES,
   type PageQuery,
 } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
-import { LOST, type RolledBackCheck } from "./rolled-back-database.ts"
+import { LOST, rangesIn, type RolledBackCheck } from "./rolled-back-database.ts"
 import { queueItems, updates } from "./schema.ts"
 
 /** The newest event ID, as SQL. */
@@ -56,14 +55,6 @@ interface Pruned {
   readonly resumed: number
   readonly head: number
   readonly own: number | null
-}
-
-function rangesIn(json: string): readonly Lost[] {
-  const ends: number[] = JSON.parse(json)
-  return ends.flatMap((after, i) => {
-    const upTo = i % 2 === 0 ? ends[i + 1] : undefined
-    return upTo === undefined ? [] : [{ after, upTo, reason: "rolled_back" }]
-  })
 }
 
 type Counted = StoredUpdate & { readonly total: number }

@@ -1,3 +1,4 @@
+import type { Lost } from "../contract/history.ts"
 import type { RolledBack } from "../contract/store.ts"
 import type { PostgresConnections } from "./connections.ts"
 
@@ -20,16 +21,25 @@ const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
 export const LOST = `CASE WHEN h.resumed_id = coalesce(h.lost[cardinality(h.lost)], 0) THEN h.lost
   ELSE ARRAY[h.restored_id, h.resumed_id] END`
 
-/** The era, which is the last of these event IDs, and the newest one that was not lost when it began, as SQL. */
+/** The era, which is the last of these event IDs, and all of them as JSON, as SQL. */
 export const ERA = `(SELECT h.resumed_id::float8 FROM history h) AS era,
-  (SELECT coalesce(lost[cardinality(lost) - 1], 0)::float8 FROM (SELECT ${LOST} AS lost FROM history h) l) AS kept`
+  (SELECT array_to_json(${LOST})::text FROM history h) AS lost`
 
 /** A row of `ERA`. */
 export interface Era {
   /** The last event ID that no update has since the database went back; 0 if it never did. */
   readonly era: number
-  /** The newest event ID that the database still had when this era began; 0 if it never went back. */
-  readonly kept: number
+  /** See `rangesIn`. */
+  readonly lost: string
+}
+
+/** The ranges of lost event IDs, from `LOST` as JSON. */
+export function rangesIn(json: string): readonly Lost[] {
+  const ends: number[] = JSON.parse(json)
+  return ends.flatMap((after, i) => {
+    const upTo = i % 2 === 0 ? ends[i + 1] : undefined
+    return upTo === undefined ? [] : [{ after, upTo, reason: "rolled_back" }]
+  })
 }
 
 /**
@@ -48,8 +58,8 @@ raised AS (
     pruned = h.pruned + t.newest + ${JUMP} + 1 - t.head
   FROM (SELECT head, is_other, greatest(head, $1::int8) AS newest FROM turn) t
   WHERE t.is_other OR t.head < $1::int8
-  RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era, t.head::float8 AS kept)
-SELECT floor, era, kept, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
+  RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era, array_to_json(h.lost)::text AS lost)
+SELECT floor, era, lost, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
   FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
 FROM raised`
 
@@ -122,11 +132,16 @@ export class RolledBackCheck {
   }
 
   /** Takes the era of the database: another instance may have noticed that it has gone back. */
-  begin({ era, kept }: Era): void {
+  begin({ era, lost }: Era): void {
     if (era === this.#era) return
+    const ranges = rangesIn(lost).filter(({ upTo }) => upTo > this.#era || upTo === era)
     this.#era = era
-    // This instance may have seen more than the one that noticed it, or read updates of the new era already.
-    const to = Math.max(era - JUMP, this.#newest <= era ? this.#newest : 0)
-    this.#onBack({ idsBeginAbove: era, lost: to > kept ? { from: kept + 1, to } : null })
+    const newest = this.#newest
+    // An instance that was cut off meanwhile may have seen what was lost before an earlier era.
+    const range = ranges.find(({ after, upTo }) => newest > after && newest <= upTo) ?? ranges.at(-1)
+    // It may have seen more than the one that noticed it, or read updates of the new era already.
+    const to = range ? Math.max(range.upTo - JUMP, newest <= range.upTo ? newest : 0) : 0
+    const isAnyLost = range !== undefined && to > range.after
+    this.#onBack({ idsBeginAbove: era, lost: isAnyLost ? { from: range.after + 1, to } : null })
   }
 }

@@ -204,6 +204,11 @@ describe.skipIf(whyNoPostgres !== undefined)(
     test("gives no event ID twice after another server has taken over, although no instance is left that knew them", async () => {
       await using opened = await takenBack()
       const { store, other, url, id } = opened
+      const reportedLate: RolledBack[] = []
+      const cutOff = await PostgresStore.open(url, {
+        onRolledBack: (back) => void reportedLate.push(back),
+      })
+      await cutOff.page({ after: 0, limit: 100 })
       await opened.takeBack()
       const reported: RolledBack[] = []
       const ignorant = await PostgresStore.open(url, {
@@ -230,7 +235,10 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(bounds).toMatchObject({ newest: 2_000_014, lost: [lost, next], stored: 12 })
       const kept = [8, 9, 1_000_008, 1_000_009, 1_000_011, 1_000_012].filter((seen) => isKept(seen, bounds))
       expect(kept).toEqual([8, 1_000_009, 1_000_011])
-      await ignorant.close()
+      // One that was cut off all the while knows what the first one has lost.
+      await put(cutOff, id, { message: "at last" })
+      expect(reportedLate).toEqual([{ idsBeginAbove: 2_000_011, lost: { from: 9, to: 10 } }])
+      await Promise.all([ignorant.close(), cutOff.close()])
     })
 
     test("is not suspected while the server does not say on which timeline it is", async () => {
