@@ -1,4 +1,13 @@
-import { answerWords, exchange, NO_ID, type Patient, refusalIn, type Request, saidIn } from "./exchange.ts"
+import {
+  answerWords,
+  exchange,
+  NO_HOST,
+  NO_ID,
+  type Patient,
+  refusalIn,
+  type Request,
+  saidIn,
+} from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** Long enough that two answers have different times. */
@@ -7,11 +16,23 @@ const APART_MS = 20
 /** What differs in each answer of the server itself; undefined if nothing does. */
 const markOf = (said: Readonly<Record<string, unknown>>): unknown => said["timestamp"] ?? said["request_id"]
 
-/** Whether the server lets nobody read a list without a token. A cache has no answer to this query. */
-async function isProtected(patient: Patient): Promise<boolean> {
-  const path = `/queue?limit=1&q=${crypto.randomUUID()}`
-  if (patient.token === undefined) return false
-  return refusalIn(await exchange(patient, { path, isNamed: false })).code === "unauthorized"
+/** What makes of a request one of a stranger: it has no token, and asks for another host. */
+type Strange = Pick<Request, "isNamed" | "headers">
+
+const STRANGE: readonly Strange[] = [
+  { isNamed: false },
+  // Many caches do not care for which host they have kept an answer.
+  { isNamed: false, headers: { host: NO_HOST } },
+]
+
+/** As which stranger nobody may read a list of this server; undefined if strangers may. No cache knows these queries. */
+async function refusedAs(patient: Patient): Promise<Strange | undefined> {
+  for (const strange of STRANGE) {
+    const path = `/queue?limit=1&q=${crypto.randomUUID()}`
+    const { code } = refusalIn(await exchange(patient, { path, ...strange }))
+    if (code === "unauthorized" || code === "misdirected") return strange
+  }
+  return undefined
 }
 
 /**
@@ -21,7 +42,7 @@ async function isProtected(patient: Patient): Promise<boolean> {
 const FRESH = /no-store|no-cache|max-age=0/
 
 /** What is wrong with the answers to one path, or why none came; undefined if they are the server's, and are not kept. */
-async function staleAt(patient: Patient, path: string, isClosed: boolean): Promise<Finding | undefined> {
+async function staleAt(patient: Patient, path: string, strange?: Strange): Promise<Finding | undefined> {
   const ask = (request: Partial<Request> = {}) => exchange(patient, { path, ...request })
   const first = markOf(saidIn(await ask()))
   await new Promise((resolve) => setTimeout(resolve, APART_MS))
@@ -31,13 +52,13 @@ async function staleAt(patient: Patient, path: string, isClosed: boolean): Promi
     return faulty("caches", "cached", `an answer to ${path} came from a cache and was out of date`)
   const { error, code } = refusalIn(second)
   if (second.status !== 200 && code !== "not_found") return unknown("caches", error || answerWords(second))
-  if (
-    isClosed &&
-    mark === undefined &&
-    second.status === 200 &&
-    (await ask({ isNamed: false })).status === 200
-  )
-    return faulty("caches", "cached", `a cache gives the answer to ${path} to everybody, without a token`)
+  const isShown = strange !== undefined && mark === undefined && second.status === 200
+  if (isShown && (await ask(strange)).status === 200)
+    return faulty(
+      "caches",
+      "cached",
+      `a cache gives the answer to ${path} to strangers, whom the server refuses`,
+    )
   const isJson = String(second.headers["content-type"]).startsWith("application/json")
   if (isJson && second.status === 200 && !FRESH.test(String(second.headers["cache-control"])))
     return faulty(
@@ -57,9 +78,9 @@ async function itemPath(patient: Patient): Promise<string> {
 
 /** Whether a cache on the way answers in place of the server, or may do so. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
-  const isClosed = await isProtected(patient)
+  const strange = await refusedAs(patient)
   for (const path of ["/progress/stats", "/queue?limit=1", await itemPath(patient)]) {
-    const stale = await staleAt(patient, path, isClosed)
+    const stale = await staleAt(patient, path, strange)
     if (stale) return stale
   }
   return good("caches", "every answer is up to date")

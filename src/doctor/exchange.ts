@@ -18,6 +18,9 @@ export const SILENCES: Readonly<Record<string, string>> = {
 /** The ID of an item that no server has. */
 export const NO_ID = Number.MAX_SAFE_INTEGER
 
+/** A host name that cannot exist. */
+export const NO_HOST = "doctor.invalid"
+
 /** The server that is examined, and how. */
 export interface Patient {
   /** The public address of the server; a path in it is the one below which a proxy serves the server. */

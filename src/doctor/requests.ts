@@ -10,6 +10,7 @@ import {
   hostOf,
   isLimit,
   isOurs,
+  NO_HOST,
   NO_ID,
   type Patient,
   refusalIn,
@@ -21,9 +22,6 @@ import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 /** No item has the largest possible number, so a request for it changes nothing. */
 const NO_ITEM = `/queue/${NO_ID}`
 const NOTHING = `${NO_ITEM}/cancel`
-
-/** A host name that cannot exist. */
-const FOREIGN = "doctor.invalid"
 
 /** The server's answer to a change that is sent as a browser would send it from a page of this origin. */
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
@@ -85,7 +83,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, {}),
     changed(patient, { origin: url.origin }),
     changed(patient, { origin: url.origin, "sec-fetch-site": "same-origin" }),
-    changed(patient, { origin: `https://${FOREIGN}` }),
+    changed(patient, { origin: `https://${NO_HOST}` }),
   ])
   const foreigner = [unasked, own, same, foreign].find((answer) => !isOurs(answer))
   if (foreigner) return [unknown("strangers", `the server was not asked: ${answerWords(foreigner)}`)]
@@ -121,10 +119,10 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
 export async function foreignHost(patient: Patient): Promise<Finding> {
   // A cache on the way knows no answer to this query, which says nothing to the server.
   const path = `/health?doctor=${crypto.randomUUID()}`
-  const answer = await exchange(patient, { path, isNamed: false, headers: { host: FOREIGN } })
+  const answer = await exchange(patient, { path, isNamed: false, headers: { host: NO_HOST } })
   if (saidIn(answer)["service"] === undefined)
     return good("other names", "requests for other host names are refused")
-  return faulty("other names", "host_open", `it answers to any host name, such as ${FOREIGN}`)
+  return faulty("other names", "host_open", `it answers to any host name, such as ${NO_HOST}`)
 }
 
 /** An address that belongs to no machine. */

@@ -148,7 +148,7 @@ describe("what an answer shows of the way to the server", () => {
   test.each(["/queue", "/queue/7"])("a cache on %s alone gives its answer to strangers", async (path) => {
     const finding = await found(protectedBut(path), named)
     expect(finding.fault).toBe("cached")
-    expect(finding.says).toMatch(new RegExp(`answer to ${path}.* without a token`))
+    expect(finding.says).toMatch(new RegExp(`answer to ${path}.* to strangers, whom the server refuses`))
   })
 
   test("a server that everybody may read, or that lets in nobody without a token, has no cache", async () => {

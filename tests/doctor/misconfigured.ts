@@ -269,6 +269,20 @@ export const CASES: readonly Case[] = [
     faults: ["cached"],
   },
   {
+    name: "lists of a server without tokens are cached",
+    change: (config) =>
+      config.replace(
+        "location / {",
+        `location = /api/v1/queue {
+          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
+          proxy_set_header X-Forwarded-For $remote_addr;
+          proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;
+        }
+        location / {`,
+      ),
+    faults: ["cached"],
+  },
+  {
     name: "all answers are cached",
     change: (config) =>
       config.replace("proxy_buffering off;", "").replace(

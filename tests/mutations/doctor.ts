@@ -136,18 +136,18 @@ export const DOCTOR: readonly Mistake[] = [
     "src/doctor/caches.ts",
     ["tests/doctor/answers.test.ts"],
     [
-      ["a cache that gives answers to strangers is not noticed", "    isClosed &&\n", "    !isClosed &&\n"],
       [
-        "a server that everybody may read has a cache",
-        '.code === "unauthorized"',
-        '.code !== "unauthorized"',
+        "a cache that gives answers to strangers is not noticed",
+        "strange !== undefined &&",
+        "strange === undefined &&",
       ],
+      ["a server that everybody may read has a cache", 'code === "unauthorized"', 'code !== "unauthorized"'],
       [
         "a refusal that was kept is not noticed",
         'said["timestamp"] ?? said["request_id"]',
         'said["timestamp"]',
       ],
-      ["a server that is busy for a moment has a cache", '.code === "unauthorized"', '.code !== ""'],
+      ["a server that is busy for a moment has a cache", 'code === "unauthorized"', 'code !== ""'],
       ["what a browser asks for again is kept", "no-store|no-cache|max-age=0", "no-store"],
       ["the answers to one item are not looked at", ", await itemPath(patient)]", "]"],
     ],
