@@ -100,6 +100,7 @@ async function everything(store: Store): Promise<void> {
   await store.alive()
   await store.isAnyLeased()
   store.faults()
+  store.noteError(new Error("of a reader"))
   await store.wasDeleted(id)
   await store.item(id)
   await store.stored(id)

@@ -106,6 +106,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await store.pausedAt()
   await store.resume()
   store.faults()
+  store.noteError()
   const { update } = await store.latestOfItem(9)
   const { deliveries, runs, access, upkeep } = store
   await deliveries.follow([HOOK])
