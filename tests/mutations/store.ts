@@ -225,4 +225,47 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/mark.ts",
+    ["tests/store/mark.test.ts"],
+    [
+      [
+        "a much later database counts as the remembered one",
+        "return ahead >= 0 && ahead <= MOST_AHEAD",
+        "return ahead >= 0",
+      ],
+      [
+        "a copy of a database counts as the one that was moved away",
+        "starts: mark.starts + MOST_AHEAD + 1 }",
+        "starts: mark.starts + 1 }",
+      ],
+      [
+        "a mark two starts ahead is not found in a cut file",
+        "Array.from({ length: MOST_AHEAD + 1 }",
+        "Array.from({ length: MOST_AHEAD }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/list.ts",
+    ["tests/store/list-order.test.ts"],
+    [
+      [
+        "a list of one status ends behind an earlier section",
+        "(s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`",
+        "(s ?? 0) > SECTIONS[status] ? sql`true` : sql`false`",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/runs.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "runs of different looks are taken for those of an unnamed kind",
+        "newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)",
+        "newest.length >= SURE_RUNS",
+      ],
+    ],
+  ),
 ]

@@ -2,6 +2,8 @@ import { expect, test } from "bun:test"
 
 import { blank } from "../../src/item/blank-item.ts"
 import { pageOf, type PlacedItem, type Slices } from "../../src/store/list-order.ts"
+import { added } from "../contracts/store.contract.ts"
+import { openSqlite } from "./open.ts"
 
 /** Waiting items with titles of these lengths. */
 function slices(lengths: readonly number[]): Slices {
@@ -26,4 +28,15 @@ test("a page has at most some 4 MiB, but at least one item, and the pages have a
     after = next
   }
   expect(pages).toEqual([[1], [2, 3], [4], [5], [6]])
+})
+
+test("a list of one status goes on after the place of any item, in whatever section that is", async () => {
+  await using opened = await openSqlite()
+  const { store } = opened
+  const ids = [await added(store), await added(store)]
+  const after = async (place: string): Promise<number[]> =>
+    (await store.list({ status: "queued", limit: 10, after: place })).items.map(({ id }) => id)
+  expect(await after("0.0.9.9")).toEqual(ids)
+  expect(await after(`1.0.${ids[0]}.${ids[0]}`)).toEqual(ids.slice(1))
+  expect(await after("2.0.1.1")).toEqual([])
 })
