@@ -1,3 +1,4 @@
+import type { Claimed } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { type Files, type Span, spanned } from "../item/report.ts"
@@ -83,6 +84,8 @@ export class Attempt {
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
+  /** Whether the command was stopped, or has ended without a result. */
+  #isInVain = false
   /** How long the command has been suspended; undefined while it is not. */
   #suspendedMs: (() => number) | undefined
   #reportWithinMs: number
@@ -113,8 +116,17 @@ export class Attempt {
   stop(stop: Stop): void {
     if (this.#hasEnded) return this.#reporting.abort()
     this.#stop = stop
+    this.#isInVain = true
     const isTaken = stop.by === "cancel" && stop.isTaken
     this.#stopped = this.#render.stop(isTaken ? TAKEN_GRACE_MS : this.#options.graceMs)
+  }
+
+  /**
+   * Goes on by a claim of its item that was made elsewhere in this program; returns whether it does. It does not if the
+   * item must be rendered again.
+   */
+  takeOver(claimed: Claimed): boolean {
+    return !this.#isInVain && this.#options.reporter.takeOver(claimed)
   }
 
   /** Stops the tries to report the verdict `ms` from now, or from the end of the command if that comes later. */
@@ -171,6 +183,7 @@ export class Attempt {
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const verdict = onStep(verdictOn(end, this.#stop, releaseCodes, found), span?.step)
+    this.#isInVain ||= verdict.end !== "complete"
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     await unless("the verdict could not be kept", async () => onVerdict?.(verdict))

@@ -1,4 +1,4 @@
-import { type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
+import { type Claimed, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import { pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
@@ -118,6 +118,11 @@ export class Reporter {
   /** Whether the lease belongs to the command that started us. */
   get isLent(): boolean {
     return this.#options.isLent ?? false
+  }
+
+  /** Holds our item by a claim that was made elsewhere in this program; returns whether it is ours. */
+  takeOver(claimed: Claimed): boolean {
+    return !this.#hasGivenUp && !this.#isCancelled && this.#lease.takeOver(claimed)
   }
 
   /** Begins to send reports and to renew the lease. */

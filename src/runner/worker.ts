@@ -161,12 +161,22 @@ export class Worker {
       const claimed = await this.#tried(() => this.#claim())
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
-      if (claimed && !this.#unreported.takeOver(claimed) && (await this.#isOurs(claimed, tookMs))) {
+      if (claimed && !this.#isInHand(claimed) && (await this.#isOurs(claimed, tookMs))) {
         await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
       if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
       else await patience.wait(signal)
     }
+  }
+
+  /**
+   * Whether a claimed item is one on which we work already: its lease was lost while we were cut off from the server, or
+   * an earlier worker has completed it. That work goes on by this claim.
+   */
+  #isInHand(claimed: Claimed): boolean {
+    return (
+      [...this.#attempts].some((attempt) => attempt.takeOver(claimed)) || this.#unreported.takeOver(claimed)
+    )
   }
 
   /**
