@@ -23,6 +23,22 @@ async function bundled(): Promise<string[]> {
   return [...new Set(names)].sort()
 }
 
+const END_OF_TERMS = "END OF TERMS AND CONDITIONS"
+
+/**
+ * The terms of the Apache licence, which must go with each copy of a work under it. They are the same in each package, so
+ * they are taken from one that brings them.
+ */
+function apacheTerms(): string {
+  for (const file of new Bun.Glob("node_modules/*/LICENSE*").scanSync(ROOT)) {
+    const text = readFileSync(join(ROOT, file), "utf8")
+    const end = text.indexOf(END_OF_TERMS)
+    if (text.trimStart().startsWith("Apache License") && end > 0)
+      return text.slice(0, end + END_OF_TERMS.length)
+  }
+  throw new Error("no package brings the terms of the Apache licence")
+}
+
 /** What a package says of its licence. @throws Error if it says nothing */
 function noticeOf(name: string): string {
   const folder = join(ROOT, "node_modules", name)
@@ -32,10 +48,9 @@ function noticeOf(name: string): string {
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry))
   if (file === undefined && about.license === undefined) throw new Error(`${name} names no licence`)
   const author = typeof about.author === "object" ? about.author.name : about.author
-  const text =
-    file === undefined
-      ? `Licence: ${about.license}${author === undefined ? "" : `\nCopyright: ${author}`}`
-      : readFileSync(join(folder, file), "utf8").trim()
+  const named = `Licence: ${about.license}${author === undefined ? "" : `\nCopyright: ${author}`}`
+  const terms = file === undefined && about.license === "Apache-2.0" ? `\n\n${apacheTerms()}` : ""
+  const text = file === undefined ? named + terms : readFileSync(join(folder, file), "utf8").trim()
   return `${LINE}\n${name} ${about.version}\n${LINE}\n\n${text}\n`
 }
 

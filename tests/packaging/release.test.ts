@@ -19,6 +19,8 @@ test("the notices name every dependency of the binary with its licence, and Bun 
   }
   expect(said).toContain(`Bun ${Bun.version}, the runtime`)
   expect(said).toContain("JavaScriptCore")
+  // Its package brings no text of its licence, which must go with each copy.
+  expect(said).toMatch(/^drizzle-orm [^]*?Licence: Apache-2\.0\n[^]*?END OF TERMS AND CONDITIONS$/m)
 })
 
 /** The kinds of executables, by their first bytes. */
