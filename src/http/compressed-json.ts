@@ -7,18 +7,28 @@ const LEAST_LENGTH = 14_000
 const MOST_AT_ONCE = 2_000_000
 /** Higher levels make lists hardly smaller, and take twice as long for random text, which anyone may store. */
 const LEVEL = 1
+/** Each answer that is compressed in another thread takes several times its length of memory meanwhile. */
+const MOST_BESIDE = 2
 
 /** The headers of an answer, as far as they are changed here. */
 interface Headers {
   [name: string]: string | number | undefined
 }
 
+/** How many answers are being compressed in another thread. */
+let beside = 0
+
 /** The bytes of a long answer, compressed in another thread. */
 const compressedBeside = (json: string): ReadableStream<Uint8Array> =>
   new ReadableStream({
     async start(controller) {
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-      zlib().gzip(json, { level: LEVEL }, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+      zlib().gzip(json, { level: LEVEL }, (error, bytes) => {
+        beside -= 1
+        if (error) reject(error)
+        else resolve(bytes)
+      })
+      beside += 1
       controller.enqueue(await promise)
       controller.close()
     },
@@ -26,7 +36,7 @@ const compressedBeside = (json: string): ReadableStream<Uint8Array> =>
 
 /**
  * A JSON answer compressed, with `content-encoding` and `vary` added to its headers; undefined if it is sent as it is,
- * because it is short, or the client does not accept gzip.
+ * because it is short, or long while others are compressed, or the client does not accept gzip.
  */
 export function compressedJson(
   json: string,
@@ -37,7 +47,8 @@ export function compressedJson(
   const varies = headers["vary"]
   if (varies !== "*")
     headers["vary"] = varies === undefined ? "accept-encoding" : `${varies}, accept-encoding`
-  if (!acceptsGzip(request)) return undefined
+  const isLong = json.length > MOST_AT_ONCE
+  if (!acceptsGzip(request) || (isLong && beside >= MOST_BESIDE)) return undefined
   headers["content-encoding"] = "gzip"
-  return json.length > MOST_AT_ONCE ? compressedBeside(json) : Bun.gzipSync(json, { level: LEVEL })
+  return isLong ? compressedBeside(json) : Bun.gzipSync(json, { level: LEVEL })
 }

@@ -245,7 +245,7 @@ export function describe(routes: readonly RouteOfApp[], version: string): Json {
       version,
       summary: "A render queue that shows its progress live.",
       description:
-        "JSON in snake_case, times in RFC 3339 UTC. JSON answers from 14 kB on are compressed for clients that accept gzip; streams never are. Every error has the same envelope: a sentence, a code out of a closed set, and the id of the request.",
+        "JSON in snake_case, times in RFC 3339 UTC. JSON answers from 14 kB on are compressed for clients that accept gzip, but of those above 2 MB no more than two at the same time; streams never are. Every error has the same envelope: a sentence, a code out of a closed set, and the id of the request.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/", description: "this server" }],
