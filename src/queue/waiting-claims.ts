@@ -108,12 +108,13 @@ export class WaitingClaims {
     const startedMs = performance.now()
     let turnMs = startedMs
     try {
-      for (const { tags, rings } of this.#groups.values()) {
+      // Claims that wait again meanwhile have the next search: this one must end.
+      for (const { tags, rings } of [...this.#groups.values()]) {
         if (performance.now() - turnMs > TURN_MS) {
           await new Promise(setImmediate)
           turnMs = performance.now()
         }
-        if (await this.#items.nextWaiting(tags)) for (const ring of rings) ring()
+        if (rings.size > 0 && (await this.#items.nextWaiting(tags))) for (const ring of rings) ring()
       }
     } catch (error) {
       this.#onError(error)

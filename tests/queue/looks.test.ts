@@ -101,3 +101,24 @@ test("a search for many waiting claims lets others have their turns", async () =
   waiting.ringAll()
   expect(new Set(took).size).toBe(4)
 })
+
+test("a search ends although the claims that it wakes wait again meanwhile", async () => {
+  let searches = 0
+  const items: unknown = {
+    nextWaiting: async () => {
+      searches += 1
+      for (const startedMs = performance.now(); performance.now() - startedMs < 6;);
+      // Without an end the test could not fail.
+      return searches < 20 ? {} : null
+    },
+  }
+  const looked = Promise.withResolvers<void>()
+  const onLook = (): void => looked.resolve()
+  const waiting = new WaitingClaims(items as Items, { onError: looked.reject, onLook })
+  const { signal } = new AbortController()
+  const wait = (tag: string): void => void waiting.bell([tag], signal)?.rung.then(() => wait(tag))
+  for (const tag of ["a", "b"]) wait(tag)
+  waiting.look()
+  await looked.promise
+  expect(searches).toBe(2)
+})
