@@ -97,7 +97,14 @@ export const WORKERS: readonly Mistake[] = [
   ...of(
     "src/queue/waiting-claims.ts",
     ["tests/queue/looks.test.ts"],
-    [["a look that is asked for during a look is forgotten", "if (this.#isAsked) this.look()", ""]],
+    [
+      ["a look that is asked for during a look is forgotten", "if (this.#isAsked) this.look()", ""],
+      [
+        "a look goes on for as long as claims wait again",
+        "of [...this.#groups.values()])",
+        "of this.#groups.values())",
+      ],
+    ],
   ),
   ...of(
     "src/queue/waiting-claims.ts",

@@ -207,6 +207,30 @@ test.each([0, 4152])(
   },
 )
 
+test("a write-ahead log may be emptied once all of it is in the file", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  await added(store)
+  expect(store.faults()).toEqual([])
+  await added(store)
+  {
+    using other = new Database(path)
+    other.run("PRAGMA wal_checkpoint(FULL)")
+  }
+  truncateSync(`${path}-wal`)
+  for (let look = 0; look < 3; look += 1) expect(store.faults()).toEqual([])
+  await added(store)
+  for (let look = 0; look < 3; look += 1) expect(store.faults()).toEqual([])
+  await store.close()
+  {
+    using next = new Lock(path)
+    expect(next.loss).toBeUndefined()
+  }
+  using after = new Database(path)
+  expect(after.query("SELECT count(*) AS n FROM queue_items").get()).toEqual({ n: 3 })
+})
+
 test("a file is taken for cut off only if it is too short at two looks in a row", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")

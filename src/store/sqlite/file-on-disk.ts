@@ -49,15 +49,20 @@ class Log {
     return missing.size === 0
   }
 
-  /** Whether another program has emptied the log or cut it off. @throws Error if it cannot be read */
+  /**
+   * Whether another program has emptied the log or cut it off, although a part of it is not in the file yet.
+   * @throws Error if it cannot be read
+   */
   get isCut(): boolean {
-    const before = this.#frames.log
+    const { log: before, checkpointed } = this.#frames
+    // SQLite reads nothing of it any more, and begins it again at the next write.
+    if (checkpointed >= before) return false
     const { size } = statSync(this.#path)
     // Where a log was emptied, SQLite writes on at its own place, and what was before it is zeros.
     const isLacking =
       size < LOG_HEADER + before * this.#frameBytes || this.#pages(1, 1).next().value === NO_PAGE
     // Meanwhile another program may have made the log empty in the right way, by SQLite's own means.
-    return isLacking && before > 0 && this.#frames.log >= before
+    return isLacking && this.#frames.log >= before
   }
 
   /** How many frames the log has, and how many of them are in the file. */
@@ -170,7 +175,7 @@ export class FileOnDisk {
     }
   }
 
-  /** Whether another program has emptied the write-ahead log or cut it off. */
+  /** Whether another program has taken something from the write-ahead log that is not in the file yet. */
   get isLogCut(): boolean {
     try {
       return this.#log.isCut
