@@ -258,4 +258,31 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/own-lease.test.ts"],
+    [
+      [
+        "the claims whose answers were lost still count after an item was taken over",
+        "    this.#begun = item\n    this.#unanswered = 0\n    this.#held",
+        "    this.#begun = item\n    this.#held",
+      ],
+      [
+        "the next attempt is taken for another one",
+        "attempt <= before + 1 + this.#unanswered",
+        "attempt <= before + this.#unanswered",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "work that was cancelled takes its item over again",
+        " && !this.#isCancelled && this.#lease",
+        " && this.#lease",
+      ],
+    ],
+  ),
 ]

@@ -279,4 +279,26 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/database-file.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "the mark of a start that could not be written is not tried again",
+        "on the previous mark.\n      this.#isMarkKept = false\n",
+        "on the previous mark.\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/restore.ts",
+    ["tests/store/restored.test.ts"],
+    [
+      [
+        "a restore that fails leaves its lock file behind",
+        "if (isDone || !wasLockThere) remove",
+        "if (isDone) remove",
+      ],
+    ],
+  ),
 ]

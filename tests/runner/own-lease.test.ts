@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
 import { OwnLease } from "../../src/runner/own-lease.ts"
+import { FIRST, ITEM, LEASE } from "./reporting.ts"
 
 test("a claim whose answer was lost may hold the item for the length of its lease and two seconds more", () => {
   let nowMs = 0
@@ -21,4 +22,56 @@ test("a claim whose answer was lost may hold the item for the length of its leas
     [true, false],
     [false, false],
   ])
+})
+
+test("a claim made elsewhere is taken over if it begins the next attempt, or one after claims whose answers were lost", async () => {
+  const client = new Client("http://127.0.0.1:1")
+  const noted: number[] = []
+  const owned = async (unanswered: number, isOursAfterRetry: boolean): Promise<OwnLease> => {
+    const lease = new OwnLease(
+      {
+        ...{ client, worker: "w", leaseS: 60, say: () => undefined, unanswered },
+        begun: () => ({ attempt: 3, queued_at: ITEM.queued_at }),
+        isOursAfterRetry: () => isOursAfterRetry,
+        onClaimedAgain: ({ item }) => void noted.push(item.attempt),
+      },
+      async () => FIRST,
+    )
+    await lease.hold()
+    return lease
+  }
+  const tries = [
+    [0, true, [3, 4, 5, 6]],
+    [2, false, [3, 4, 5, 6, 7]],
+  ] as const
+  const taken: number[][] = []
+  for (const [unanswered, isOurs, attempts] of tries) {
+    const own: number[] = []
+    for (const attempt of attempts) {
+      const lease = await owned(unanswered, isOurs)
+      lease.lost(lease.held)
+      if (!lease.takeOver({ item: { ...ITEM, attempt }, lease: LEASE })) expect(lease.held).toBeUndefined()
+      else own.push(attempt)
+    }
+    taken.push(own)
+  }
+  expect(taken).toEqual([
+    [3, 4],
+    [4, 5, 6],
+  ])
+  expect(noted).toEqual(taken.flat())
+  const lease = await owned(2, true)
+  const claimed = { item: { ...ITEM, attempt: 4 }, lease: LEASE }
+  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, id: 8 } })).toBe(false)
+  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, queued_at: "2025-01-01T00:00:00Z" } })).toBe(
+    false,
+  )
+  expect(lease.held).toEqual(FIRST)
+  expect(lease.takeOver(claimed)).toBe(true)
+  expect([lease.held, lease.last]).toEqual([
+    { id: 7, token: "second" },
+    { id: 7, token: "second" },
+  ])
+  // The lost answers belonged to claims before this one.
+  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, attempt: 6 } })).toBe(false)
 })

@@ -3,7 +3,7 @@ import { blank } from "../../src/item/blank-item.ts"
 import { Reporter, type ReporterOptions } from "../../src/runner/reporter.ts"
 
 /** The item of the worker. */
-export const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
+export const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" } as const
 /** The lease of a second claim. */
 export const LEASE = { token: "second", expires_at: ITEM.queued_at, renew_every: 20 }
 /** The lease of the first claim. */

@@ -16,8 +16,9 @@ import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { setAside } from "../../src/store/sqlite/set-aside.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { added } from "../contracts/store.contract.ts"
+import { added, codeOf } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
+import { Faults } from "./faults.ts"
 
 /** Opens a database as a server does, and closes it. */
 function opened(database: string): void {
@@ -152,8 +153,13 @@ test("a server that died while somebody read an old state is started again, with
 test("a log of a killed server that is gone or cannot be read is reported at the next start", async () => {
   using folder = temporaryFolder()
   const [home, copy] = [join(folder.path, "home"), join(folder.path, "copy")]
+  using faults = new Faults()
   const store = new SqliteStore(join(home, "queue.db"))
-  // With the first check the lock file learns of the start.
+  // With the first check that can write, the lock file learns of the start.
+  faults.break()
+  store.faults()
+  expect(await codeOf(added(store))).toBe("unavailable")
+  faults.mend()
   store.faults()
   await added(store)
   /** What a start says about the files as they are now, after this was done to the log. */

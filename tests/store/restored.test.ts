@@ -293,6 +293,9 @@ test("a restore that fails leaves everything as it was", async () => {
   expect(before).toContain("test.db.lock")
   await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
   expect(files()).toEqual(before)
+  rmSync(`${path}.lock`)
+  await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
+  expect(files()).toEqual(before.filter((name) => name !== "test.db.lock"))
 })
 
 test("a restore that fails at its last step puts the database back, with its log", async () => {
