@@ -72,14 +72,17 @@ stop() {
 # Passes the command's output on, and reports each percentage in it.
 read_progress() {
   # The command waits for us when we do not read: a server that does not answer must not hold it up for long.
-  local line answer last="" patience=3
+  local line answer began last="" patience=3 quiet=0
   while IFS= read -r line; do
     printf '%s\n' "$line"
     [[ $line =~ (^|[^0-9.])([0-9]|[1-9][0-9]|100)(\.[0-9]+)?[[:space:]]?% ]] || continue
     [[ ${BASH_REMATCH[2]} != "$last" ]] || continue
-    # Without an answer, the next line with this percentage reports it.
-    answer=$(post "$id/progress" "{\"progress\": ${BASH_REMATCH[2]}}" 2>/dev/null) || continue
-    [[ ${answer##*$'\n'} == 5* ]] || last=${BASH_REMATCH[2]}
+    ((SECONDS >= quiet)) || continue
+    began=$SECONDS
+    # Without an answer, the next line with this percentage reports it; if that took long, one half a minute later.
+    answer=$(post "$id/progress" "{\"progress\": ${BASH_REMATCH[2]}}" 2>/dev/null)
+    ((SECONDS - began < 2)) || quiet=$((SECONDS + 30))
+    [[ ${answer##*$'\n'} == [1-4]* ]] && last=${BASH_REMATCH[2]}
   done
 }
 

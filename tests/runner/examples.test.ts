@@ -152,6 +152,30 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
   })
 })
 
+test("a server that takes reports and never answers holds the command of worker.sh up once, not for each line", async () => {
+  const answers: Readonly<Record<string, () => Response | Promise<Response>>> = {
+    claim: () => Response.json({ item: { id: 1, song_id: 3, title: "" }, lease: { token: "ab-12" } }),
+    progress: () => new Promise(() => undefined),
+  }
+  let claims = 0
+  await using server = Bun.serve({
+    port: 0,
+    fetch: ({ url }) => {
+      const what = /\w+$/.exec(new URL(url).pathname)?.[0] ?? ""
+      if (what === "claim" && (claims += 1) > 1) return new Promise(() => undefined)
+      return answers[what]?.() ?? Response.json({ directive: "continue" })
+    },
+  })
+  const env = { WORKER_NAME: "example" }
+  const script = "for i in 1 2 3 4 5 6 7 8; do echo 10%; done; echo 11%"
+  const command = ["bash", "examples/worker.sh", "bash", "-c", script]
+  await using worker = new Program(command, server.url.origin, { env })
+  const startedMs = performance.now()
+  await worker.prints("11%")
+  expect(performance.now() - startedMs).toBeLessThan(8000)
+  expect(await stopped(worker)).toBe(0)
+})
+
 const units = readdirSync("packaging").filter((file) => file.endsWith(".service"))
 
 test.skipIf(Bun.which("systemd-analyze") === null)("systemd understands our units", async () => {
