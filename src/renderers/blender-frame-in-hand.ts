@@ -1,4 +1,4 @@
-const SAMPLES = /[|,] (?:Sample|Rendering) (\d{1,9}) ?\/ ?(\d{1,9})\b/
+const SAMPLES = /[|,] (?:(?:Path Tracing )?Sample|Rendering) (\d{1,9}) ?\/ ?(\d{1,9})\b/
 const TILES = /\| (?:Rendered (\d{1,9})\/(\d{1,9}) Tiles|Path Tracing Tile (\d{1,9})\/(\d{1,9}))\b/
 const LAYER_DONE = /\| Finished$/
 

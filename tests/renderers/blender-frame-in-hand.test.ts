@@ -17,3 +17,9 @@ test("a frame with more layers than the ones before is done when all of them are
   inHand.hear(finished)
   expect(inHand.fraction).toBe(0.5)
 })
+
+test("samples of a path tracer that refines the whole frame are counted", () => {
+  const inHand = new FrameInHand()
+  inHand.hear("Fra:1 Mem:12.92M (0.00M, Peak 14.98M) | Scene, RenderLayer | Path Tracing Sample 30/120")
+  expect(inHand.fraction).toBe(0.25)
+})
