@@ -16,7 +16,7 @@ import {
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
-import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
+import { areAllMeasured, isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
 import { Preparation } from "./preparation.ts"
 import { OWN, type Own, RenderersInScripts } from "./renderers-in-scripts.ts"
 import { LOUD } from "./worth-decoding.ts"
@@ -34,7 +34,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|van|de|di|sur|av|из)\s\d|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|из|з)\s\d|第 ?\d|[中중]の? ?\d|["'](?:total|max)|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
@@ -49,7 +49,8 @@ const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
  * log looks different: "[12:33:10] rendering: 45%".
  */
-const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
+const TRANSCRIPT =
+  /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d[\d:.]*s? *-{1,2}> *\d[\d:.]*s?\]|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
 
 /** A line that has only the time of the lines below it, as in subtitles. */
 const CUE = /^(?:\d+:)?\d\d:\d\d[.,]\d{3} --> (?:\d+:)?\d\d:\d\d[.,]\d{3}\b/
@@ -162,7 +163,7 @@ class Lines implements LineReader {
   #tell({ text, isRedrawn }: Shown): Unit | null | undefined {
     const piece = { text: withPlainFigures(text), isRedrawn }
     const percentages = percentagesIn(piece.text)
-    if (percentages > 1) return undefined
+    if (percentages > 1) return this.#tellBesideMeasures(piece)
     const shown = percentIn(piece.text)
     const measured = shown?.isMeasured ? shown : undefined
     const counts = countsIn(piece.text).filter(
@@ -174,6 +175,13 @@ class Lines implements LineReader {
     if (percent && !isBar && isConfirmed(piece.text, percent) === false) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
     const isCount = counts.length > 0 && (percentages === 0 || measured)
+    return isCount ? this.#tellCounts(piece, counts) : undefined
+  }
+
+  /** Loads and the like may stand behind what is counted; several other percentages are a table. */
+  #tellBesideMeasures(piece: Shown): Unit | null | undefined {
+    const counts = countsIn(piece.text).filter(({ isWork, isHead }) => isWork || isHead)
+    const isCount = counts.length > 0 && areAllMeasured(piece.text)
     return isCount ? this.#tellCounts(piece, counts) : undefined
   }
 

@@ -1,6 +1,6 @@
 /** Measured values that are not progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
-  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan\\d*|pwm\\d*|load|util|utili[sz]ation|mfu|usage|used|quota|occupancy",
+  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan\\d*|pwm\\d*|load|util|utili[sz]ation|mfu|usage|use up to|used|quota|occupancy",
   "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
   "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
@@ -8,8 +8,14 @@ const MEASURED = [
   "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|(?<!noise )reduction|covered",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
-  "\\p{L}*auslastung|\\p{L}*speicher|akku|belegt|mémoire|processeur|disque|batterie|memoria|batería|disco",
-  "(?:hit|success|pass|error|drop|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
+  "\\p{L}*auslastung|\\p{L}*speicher|last|akku|belegt|lautstärke|qualität|genauigkeit|temperatur",
+  "mémoire|processeur|disque|batterie|utilisée?|qualité|précision|température|kwaliteit|geheugen",
+  "memoria|batería|disco|usad[ao]|uso(?: d\\p{L}+ \\p{L}+)?|utilizzo|calidad|qualità|qualidade|volumen|temperatura",
+  "память|памяти|процессора?|загрузка (?:процессора|цп|памяти)|точность|качество|громкость|температура|заряд|батарея",
+  "bandwidth|fragmentation|duty cycle|wear|life used|hit|misses|missed|faults|steal|busy|lag|latency|clock|wifi|wlan|rssi",
+  "rms|limiter|wet|crop|velocity|guidance|floor|space saved|shrunk|cache fill|context window|kv[ _]cache|packet loss",
+  "(?:dropped|dup|duplicated?|late|bad|missed|missing|lagged|corrupt(?:ed)?|failed|black) frames",
+  "(?:hit|success|pass|error|drop|dropout|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
 ].join("|")
 /**
  * A name counts only directly before its figure, and only if it is not the object of the work: "CPU
@@ -20,6 +26,9 @@ const UNWORKED =
 // The letter is looked for first: a drawn bar has many places where a name could begin.
 const NAME = "(?:^|[^\\p{L}\\p{N}])(?=\\p{L})"
 const BEGINS = `${NAME}${UNWORKED}`
+/** Where words are not spaced, a name ends a longer word: "CPU使用率", "总内存". */
+const UNSPACED =
+  "(?:使用率|利用率|占用率|温度|音量|品質|质量|音质|画质|メモリ|バッテリー|电池|电量|内存|显存|精度|准确率|置信度|信頼度|메모리|배터리|사용률|정확도|볼륨|온도) ?[:：=]? ?$"
 /** What a value does, or the state of what is measured: "CPU now at 85%", "accuracy improved to 81%". */
 const DOES =
   "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
@@ -54,7 +63,7 @@ const SIZED = [
   "\\d ?(?:w|kw|rpm|[mg]hz|°?c)? ?/ ?[\\d.]+ ?(?:w|kw|rpm|[mg]hz|°?c) ?\\(?$",
 ].join("|")
 const MEASURED_BEFORE = new RegExp(
-  `${SIZED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
+  `${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
   "iu",
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
@@ -77,19 +86,19 @@ const TRIED =
 const BESIDE =
   "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
-  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
+  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
 const COUNTED_BEFORE = new RegExp(
-  `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}`,
+  `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}|${UNSPACED}`,
   "iu",
 )
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied)\b(?![.\-_]\w)/iu
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
-  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|k?hz|db|lu|usd|eur)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|[mgk]?hz|db|lu|usd|eur|k?w|rpm|°?c|volts?|amps?)\b(?![.\-_]\w)/iu
 
 /** The work that a count is about: "Processed 3/10 requests" is progress. */
 const WORKED = /(?:render|encod|convert|export|process|mux|generat|finish|complet)\p{L}*:? ?\(?$/iu

@@ -19,12 +19,18 @@ const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
+const EACH = new RegExp(PERCENT.source, "giu")
 /** "progress: 45", "percentage: 45", "Percentage of rendering done: 45". */
 const WORD =
-  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
+  /\b(?:progress|percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
 /** In JSON, "percent" is as often that of a load: {"cpu":{"percent":45}}. */
-const IN_JSON = /"progress" ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
+const IN_JSON = /(?:"progress"|'progress') ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
+/** A key of two words, which is never a fraction: "percentComplete": 45, completion_percentage=45. */
+const IN_KEY =
+  /(?<![\w-])["']?(?:(?:progress|completion|completed?|done|finished|render(?:ing|ed)?)[ _-]?(?:percent(?:age)?|pct)|percent(?:age)?[ _-]?(?:completed?|done|finished|rendered))["']? ?[:=] ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]| ?[/%])/giu
 const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
+/** What is surely a percentage, and no fraction of 1. */
+const SURE = new RegExp(`%|${IN_KEY.source}|${IN_WORDS.source}`, "iu")
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
@@ -45,16 +51,22 @@ export const percentagesIn = (text: string): number =>
 export function percentIn(text: string): Percent | undefined {
   const percent = text.includes("%")
     ? (PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value)
-    : (WORD.exec(text) ?? onlyOne([...text.matchAll(IN_JSON)]) ?? IN_WORDS.exec(text))
+    : (onlyOne([...text.matchAll(IN_KEY)]) ??
+      WORD.exec(text) ??
+      onlyOne([...text.matchAll(IN_JSON)]) ??
+      IN_WORDS.exec(text))
   if (percent) {
     const value = Number(percent[1]?.replace(",", "."))
-    const isPercentage =
-      value <= 100 && (percent[0].includes("%") || value > 1 || value === 0 || IN_WORDS.test(percent[0]))
+    const isPercentage = value <= 100 && (value > 1 || value === 0 || SURE.test(percent[0]))
     // "progress: 0.45" may be a fraction as well as a percentage, and "progress: 1" then is the end.
     return isPercentage ? namedByBytes(found(text, percent, value / 100), text) : undefined
   }
   return bytesIn(text)
 }
+
+/** Whether every percentage of a line measures something other than progress: "frame 3/10 cpu 45% mem 12%". */
+export const areAllMeasured = (text: string): boolean =>
+  [...text.matchAll(EACH)].every((each) => found(text, each, 0).isMeasured)
 
 /** Two on one line are of two things. */
 const onlyOne = <T>([one, ...more]: readonly T[]): T | undefined => (more.length === 0 ? one : undefined)

@@ -105,6 +105,27 @@ describe("a measured value is no progress, even if it grows", () => {
     ["#5 sha256:a1b2c3 ", ".1MB / 52.0MB"],
     ["Compiling shaders: ", "%"],
     ["offloaded ", "/47 layers to GPU"],
+    ["Dropped frames: ", "/300"],
+    ["lagged frames (", "%)"],
+    ["Cache fill: ", ".12% (512 bytes)"],
+    ["GPU KV cache usage: ", "%"],
+    ["texture cache misses ", "%"],
+    ["dropout rate: ", "%"],
+    ["underruns: ", "/64"],
+    ["peers: ", "/64"],
+    ["open files: ", "/1024"],
+    ["power ", "/350 W"],
+    ["", "/60 slots taken"],
+    ["Redshift can use up to ", " GB / 64 GB"],
+    ["Qualität: ", " %"],
+    ["précision : ", " %"],
+    ["uso de CPU: ", "%"],
+    ["memoria usada: ", "%"],
+    ["загрузка процессора ", "%"],
+    ["CPU使用率: ", "%"],
+    ["メモリ ", "%"],
+    ["准确率：", "%"],
+    ["사용률 ", "%"],
   ])("%j ... %j", (before, after) => {
     const pieces = each([1, 2, 4, 7, 12, 41, 43, 47], (n) => `${before}${n}${after}\n`)
     expect(shownOf(pieces)).toEqual({ last: 0, most: 0, unit: "" })
@@ -162,6 +183,11 @@ describe("a measured value is no progress, even if it grows", () => {
     ["", "/100 rendering late night song"],
     ["", "/100 images done pending upload"],
     ["encoded ", "/100 fps 24"],
+    ["light cache: ", "%"],
+    ["Rendering CPU buffers ", "%"],
+    ["音量調整 ", "%"],
+    ["Frame ", "/100 rms 12% peak 30%"],
+    ["[", "/100] gpu=87% mem=41%"],
   ])("%j ... %j is progress", (before, after) => {
     expect(shownOf(each([10, 20, 45], (n) => `${before}${n}${after}\n`)).last).toBeGreaterThanOrEqual(44)
   })
