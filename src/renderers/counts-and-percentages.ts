@@ -78,7 +78,8 @@ export class CountsAndPercentages {
     const isEnclosed = this.#learns(label, percent, counts)
     const around = this.#around(label, percent, counts)
     const [outermost] = around
-    const beside = all.find((count) => isOf(count, percent)) ?? all.find(({ isWork }) => isWork)
+    const same = all.find((count) => isOf(count, percent))
+    const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
     return {
       key: total === undefined ? label : `${label}/${total}`,
@@ -87,7 +88,7 @@ export class CountsAndPercentages {
         isRedrawn,
         hasDrawing: hasDrawing(text),
         tail: shapeOf(text.slice(percent.end)),
-        isRow: isTableRow(text) && isConfirmed(text, percent) !== true,
+        isRow: isTableRow(text) && !same && isConfirmed(text, percent) !== true,
         isHead: HEAD.test(text),
         isNoun: () =>
           isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
@@ -120,7 +121,9 @@ export class CountsAndPercentages {
     if (!count || counts.length > 1) return percent.fraction
     const isBefore = percent.at > count.end && percent.at - count.end <= CLOSE
     if (isBefore && !isOf(count, percent) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
-    const isStep = count.isHead || this.#behind.has(label)
+    // What stands first on a line counts what the line is about: "3/10 2.3G loss 0.4: 45%".
+    const isFirst = count.at === 0 && percent.at > count.end && !isOf(count, percent)
+    const isStep = count.isHead || isFirst || this.#behind.has(label)
     return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
   }
 

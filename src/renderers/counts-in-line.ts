@@ -1,5 +1,6 @@
 import { hasBar } from "./drawn-in-line.ts"
 import { isCountedBeside } from "./measured-in-line.ts"
+import { type Pair, pairsIn } from "./pairs-in-line.ts"
 
 /** A count as a line shows it: this many of that many. */
 export interface Count {
@@ -40,14 +41,10 @@ const HEAD_RANK = -1
 
 /** The most characters before a count that are searched for its name. */
 const MAX_BEFORE = 40
-/** If a line has more counts than this, it is a table. */
-const MAX_COUNTS = 8
-
-const SLASH =
-  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) ?\/ ?(\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/gu
-const OF =
-  /(?<![\w.,/\\+-]|\d:)(\d{1,3}(?:,\d{3}){1,2}|\d{1,9}) (?:(?:out )?of|von|van|de|di|sur|av|из) (\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
-const BEFORE = new RegExp(`\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
+const BEFORE = new RegExp(
+  `\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)?["']? ?[:=#]? ?$`,
+  "iu",
+)
 /** A line at the start of each step that has its number but no noun: "Rendering 1 of 4". */
 const DOING =
   /(?<!\p{L})(?!using|waiting|sleeping|starting|missing|remaining|during|nothing|string)\p{L}{3,}ing:? ?\(?$/iu
@@ -71,12 +68,11 @@ function isDateBetween(before: string, count: string, after: string): boolean {
   return CLOCK_AFTER.test(after) && /^\d\d?\D+\d\d?$/.test(count) && !hasBar(before)
 }
 
-function countFrom(text: string, match: RegExpExecArray): Count | undefined {
-  const [n = 0, total = 0] = match.slice(1, 3).map((digits) => Number(digits.replaceAll(",", "")))
+function countFrom(text: string, { n, total, text: said, at }: Pair): Count | undefined {
   if (total === 0 || n > total) return undefined
-  const before = text.slice(Math.max(0, match.index - MAX_BEFORE), match.index)
-  const after = text.slice(match.index + match[0].length)
-  const isDate = isDateBetween(before, match[0], after)
+  const before = text.slice(Math.max(0, at - MAX_BEFORE), at)
+  const after = text.slice(at + said.length)
+  const isDate = isDateBetween(before, said, after)
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   // "Frame 3/10 failed" is the third frame, but "3/10 frames failed" are three that failed.
   const isBeside = isCountedBeside(before, named === undefined ? after : "")
@@ -84,7 +80,7 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK
-  const isHead = !isWork && (match.index === 1 ? IN_BRACKETS.test(text) : DOING.test(before))
+  const isHead = !isWork && (at === 1 ? IN_BRACKETS.test(text) : DOING.test(before))
   return {
     n,
     total,
@@ -92,17 +88,15 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
     rank: isHead ? HEAD_RANK : rank,
     isWork,
     isHead,
-    at: match.index,
-    end: match.index + match[0].length,
+    at,
+    end: at + said.length,
   }
 }
 
 /** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */
 export function countsIn(text: string): Count[] {
-  const matches = [...text.matchAll(OF), ...text.matchAll(SLASH)]
-  if (matches.length > MAX_COUNTS) return []
-  return matches
-    .flatMap((match) => countFrom(text, match) ?? [])
+  return pairsIn(text)
+    .flatMap((pair) => countFrom(text, pair) ?? [])
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
 }
 

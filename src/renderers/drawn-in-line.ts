@@ -8,7 +8,8 @@ export interface Shown {
 
 // Escape sequences. \p{Cc} stands for the escape character: a line holds no other control character but tabs.
 const OVERWRITES = /\p{Cc}\[[\d;?]*[A-HJKSTfsu]/u
-const ESCAPES = /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}/gu
+const ESCAPES =
+  /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}[78](?![\d.,%])|\p{Cc}/gu
 
 const plain = (text: string): string => text.replace(ESCAPES, "").replace(/\s+/gu, " ").trim()
 
@@ -25,6 +26,9 @@ export function shownIn(line: string, isRedrawn: boolean): Shown[] {
 
 // What could not be decoded is drawn as U+FFFD.
 const DRAWING = /\ufffd|[^\p{L}\p{N}\p{P}\p{S}\s]|[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]|[#=>*~.·_-]{3,}/gu
+
+/** Other signs of which bars are made: they may also stand alone beside any text. */
+const GLYPHS = /[\p{So}∙⋅•]/gu
 
 // A bar that has only begun consists of spaces, and here these are single: "0%| | 0/5", "[>  ]".
 const EMPTY_BAR = /%\||\[[ #=>.-]{1,4}\]/
@@ -64,6 +68,7 @@ export const shapeOf = (text: string): string =>
   text
     .toLowerCase()
     .replace(DRAWING, " ")
+    .replace(GLYPHS, " ")
     .replace(/(?<![\p{L}\p{N}_])\d+[dhms](?:\d+[hms])*\b/gu, "0")
     // Where words are not spaced, a figure between two of them is no part of a name.
     .replace(/(?<=[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}])\d[\d.,]*/gu, " 0 ")
@@ -80,6 +85,9 @@ const TIMESTAMP =
   /^\[?\d{4}-\d\d-\d\d[T ][\d:.,]+ ?(?:[+-]\d\d:?\d\d|Z)?\]?|[A-Z][a-z]{2} \d\d? \d\d:\d\d:\d\d \d{4}/
 const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 
+/** A duration in several words, which is one figure: "0h 12m 8s". */
+const DURATION = /(?<![\w.])(?:\d+ ?(?:d|h|m|s|hrs?|mins?|secs?) ){1,3}\d+ ?(?:m|s|mins?|secs?)(?!\w)/gi
+
 /** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */
 const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
 
@@ -93,7 +101,7 @@ const LINED = /^\|(?![^|]*(?:%|\d ?\/ ?\d))(?: [^|]+ \|){2,}$/u
 export function isTableRow(text: string): boolean {
   if (LINED.test(text)) return true
   let [run, longest, figures] = [0, 0, 0]
-  const words = text.replace(TIMESTAMP, "").replace(APART, "$1").trim().split(" ")
+  const words = text.replace(TIMESTAMP, "").replace(DURATION, "0s").replace(APART, "$1").trim().split(" ")
   for (const word of words) {
     const isCell = CELL.test(word)
     run = isCell ? run + 1 : 0
