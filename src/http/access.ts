@@ -3,7 +3,7 @@ import { Elysia } from "elysia"
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import { AppError, type ErrorCode } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
-import type { Metrics } from "../metrics/metrics.ts"
+import { bodyTimeLimit } from "./body-time-limit.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
@@ -11,6 +11,7 @@ import { needOf } from "./needed-rights.ts"
 import { isRead } from "./origin.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
+import type { RefusalCounts } from "./request-counts.ts"
 import type { StreamOwners } from "./stream-owners.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
@@ -69,15 +70,14 @@ export interface AdmissionOptions {
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
   readonly refused: RefusalCounts
+  /** Whether the process can open hardly any more files; absent if that is not checked. */
+  readonly areDescriptorsFew?: (() => boolean) | undefined
   /**
    * The server that listens; null before it listens. It is a function because the framework would otherwise
    * define it again for each request.
    */
   readonly server: () => Bun.Server<unknown> | null
 }
-
-/** Counts refusals, by reason. */
-export type RefusalCounts = ReturnType<Metrics["counters"]>
 
 /** Finds out where a request came from, when that is asked. */
 function sources({ proxies, host, server }: AdmissionOptions) {
@@ -147,6 +147,7 @@ export function admission(options: AdmissionOptions) {
     // Routes that read a body call this first. If all routes had a parser of ours, it would also take the
     // body of those routes that read it themselves.
     .decorate("letIn", letIn)
+    .decorate("inTime", bodyTimeLimit(options.areDescriptorsFew, options.refused))
     // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
     // context, the framework would parse the cookies of every request and copy its headers.
     .derive({ as: "global" }, ({ request, query, params, route }) => {

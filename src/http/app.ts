@@ -33,6 +33,7 @@ import type { Limits } from "./limits.ts"
 import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
+import { isRead } from "./origin.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueActionRoutes } from "./queue-actions.ts"
@@ -45,6 +46,7 @@ import { stepRoutes } from "./steps.ts"
 import { StreamOwners } from "./stream-owners.ts"
 import { progressRoutes } from "./streams.ts"
 import { sharedTickets, ticketRoutes } from "./tickets.ts"
+import { announcesBody, hasUnreadBody } from "./unread-body.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerListRoutes } from "./worker-list.ts"
 
@@ -172,8 +174,12 @@ export function createApp(parts: AppParts) {
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts, owners)
   const routed = app
-    // This runs before preflights are answered, so that their answers have the header, too.
-    .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
+    // This runs before preflights are answered, so that their answers have the headers, too.
+    .onRequest(({ request, set }) => {
+      set.headers["x-content-type-options"] = "nosniff"
+      // Nobody reads the body of such a request, and its connection would stay open as long as bytes come.
+      if (isRead(request.method) && announcesBody(request)) set.headers["connection"] = "close"
+    })
     .use(sharedTickets(parts.tickets))
     // The next plugin answers a preflight at once, and no route follows that would count it.
     .onRequest(({ request }) => {
@@ -186,6 +192,7 @@ export function createApp(parts: AppParts) {
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
       counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
+      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
       // A route that returns a Response has set the cache header itself. Checking that would cost an object
       // for each stream.
       if (responseValue instanceof Response) return

@@ -1,3 +1,5 @@
+import { noteEnd } from "./unread-body.ts"
+
 /**
  * A connection is ended after this much silence. A machine that lost its power closes no connections, so each
  * of them would count as open for ever.
@@ -19,15 +21,23 @@ export function limitSilence(giveUp: () => void, mostMs = LONGEST_SILENCE_MS): S
 /**
  * Reads a body piece by piece. Reading ends early if nothing comes for `mostMs`: one day, except in tests.
  */
-export async function* piecesOf(
-  body: ReadableStream<Uint8Array> | null,
-  mostMs?: number,
-): AsyncGenerator<Uint8Array> {
-  if (body === null) return
-  const reader = body.getReader()
-  using limit = limitSilence(() => void reader.cancel().catch(() => undefined), mostMs)
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    limit.restart()
-    yield next.value
+export async function* piecesOf(request: Request, mostMs?: number): AsyncGenerator<Uint8Array> {
+  if (request.body === null) return
+  const reader = request.body.getReader()
+  let isSilent = false
+  const giveUp = (): void => {
+    isSilent = true
+    reader.cancel().catch(() => undefined)
+  }
+  using limit = limitSilence(giveUp, mostMs)
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      limit.restart()
+      yield next.value
+    }
+    if (!isSilent) noteEnd(request)
+  } finally {
+    // What is left may be read after a refusal.
+    reader.releaseLock()
   }
 }

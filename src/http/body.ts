@@ -2,7 +2,10 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { Admission, ChargeBody } from "./access.ts"
+import { piecesOf } from "./body-silence-limit.ts"
+import type { BodyTimeLimit } from "./body-time-limit.ts"
 import { inexactMetadata } from "./exact-numbers.ts"
+import { dropBody, noteEnd } from "./unread-body.ts"
 
 /** The largest JSON body, in bytes. */
 const MAX_BODY_BYTES = 64 * 1024
@@ -16,7 +19,7 @@ const tooLarge = (): AppError =>
 async function readBounded(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of piecesOf(request)) {
     size += chunk.length
     if (size > MAX_BODY_BYTES) throw tooLarge()
     chunks.push(chunk)
@@ -67,7 +70,14 @@ function isDeeper(value: unknown, levels: number): boolean {
   return false
 }
 
-async function jsonOf(request: Request, charge: ChargeBody): Promise<unknown> {
+/** Reads a body whose length is known. */
+async function readKnown(request: Request): Promise<Uint8Array> {
+  const bytes = await request.bytes()
+  noteEnd(request)
+  return bytes
+}
+
+async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase()
   if (type !== "application/json") {
     const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
@@ -75,7 +85,7 @@ async function jsonOf(request: Request, charge: ChargeBody): Promise<unknown> {
   }
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
-  const bytes = length === null ? await readBounded(request) : await request.bytes()
+  const bytes = await inTime(length === null ? readBounded(request) : readKnown(request))
   charge(bytes.length)
   return parsed(bytes)
 }
@@ -89,18 +99,20 @@ async function jsonOf(request: Request, charge: ChargeBody): Promise<unknown> {
 export const jsonBody = (access: Admission) =>
   new Elysia({ name: "json-body" })
     .use(access)
-    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
+    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
       const charge = letIn({ request, query, params, route })
       // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
       // would parse the body itself.
-      return request.method === "DELETE" ? null : jsonOf(request, charge)
+      if (request.method !== "DELETE") return jsonOf(request, charge, inTime)
+      await dropBody(request)
+      return null
     })
 
 /** Like `jsonBody`, but the body is optional. A missing body, or one of length 0, counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)
-    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn }) => {
+    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
       const charge = letIn({ request, query, params, route })
-      return request.body === null ? {} : jsonOf(request, charge)
+      return request.body === null ? {} : jsonOf(request, charge, inTime)
     })

@@ -15,6 +15,7 @@ import { notFoundPage } from "./not-found-page.ts"
 import { leaseOf } from "./params.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 import type { RequestCounts } from "./request-counts.ts"
+import { dropBody, hasUnreadBody } from "./unread-body.ts"
 
 /** The methods for which a path has a route. */
 function methodsOf(routes: readonly Route[], path: string): string[] {
@@ -153,6 +154,9 @@ export function errors(options: ErrorsOptions) {
         // If a route did not let the sender in, only its address is known.
         await Bun.sleep(limits.restMs(caller === EVERYBODY ? senders.of(request) : caller))
       }
+      // While few descriptors are left, nothing is awaited.
+      if (known.code !== "unavailable") await dropBody(request)
+      if (hasUnreadBody(request)) set.headers["connection"] = "close"
       const requestId = crypto.randomUUID()
       if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
       const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs

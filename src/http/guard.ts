@@ -2,11 +2,13 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
-import { countedRefusal, type RefusalCounts } from "./access.ts"
+import { countedRefusal } from "./access.ts"
+import { fewDescriptors } from "./body-time-limit.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"
 import { type Doors, isRead, notTaken, type Sender } from "./origin.ts"
 import { isAt, pathOf, queryOf } from "./paths.ts"
+import type { RefusalCounts } from "./request-counts.ts"
 
 /** What decides which pages and host names are accepted. */
 export interface GuardOptions {
@@ -89,17 +91,12 @@ function refuseEncoded({ headers }: Request): void {
   )
 }
 
-/** The wait for a client that is refused because few descriptors are left. */
-const FEW_RETRY_MS = 5000
-
 /**
  * Requests that are answered even if few descriptors are left: the health of the server, and reports of
  * running renders.
  */
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
-
-const FEW = "the server has almost no file descriptors left; try again in a few seconds"
 
 /**
  * Runs before all routes. It refuses requests from pages of other sites, and requests that can be understood
@@ -134,10 +131,9 @@ export function guard(
   }
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
     if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
-      refused.of("descriptors").add()
       // Few connections are left, so this one is closed.
       set.headers["connection"] = "close"
-      throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
+      throw fewDescriptors(refused)
     }
     try {
       check(request)

@@ -63,7 +63,7 @@ async function listen(ingest: Ingest, request: Request, lengthMs: number | null)
           (error) => ingest.stop(error),
         )
   try {
-    await ingest.listen(piecesOf(request.body))
+    await ingest.listen(piecesOf(request))
   } catch (error) {
     // The renderer has closed its connection. What it had printed before is stored.
     if (!request.signal.aborted || error instanceof AppError) throw error

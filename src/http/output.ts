@@ -131,7 +131,7 @@ async function answer(
 /** Passes the body to a writer as it comes, or the part of it that has come before the client goes away. */
 async function take(request: Request, writer: OutputWriter): Promise<void> {
   try {
-    for await (const bytes of piecesOf(request.body)) writer.push(bytes)
+    for await (const bytes of piecesOf(request)) writer.push(bytes)
   } catch (error) {
     if (!request.signal.aborted || error instanceof AppError) throw error
   }

@@ -2,6 +2,9 @@ import type { Counter, Histogram } from "../metrics/counters.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { needOf } from "./needed-rights.ts"
 
+/** Counts refusals, by reason. */
+export type RefusalCounts = ReturnType<Metrics["counters"]>
+
 /** An answer, as it is logged. */
 export interface Answered {
   /** The ID of the request in an error answer; undefined for any other. */

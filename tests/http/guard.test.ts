@@ -3,8 +3,8 @@ import { hostname } from "node:os"
 
 import { Elysia } from "elysia"
 
-import type { RefusalCounts } from "../../src/http/access.ts"
 import { guard } from "../../src/http/guard.ts"
+import type { RefusalCounts } from "../../src/http/request-counts.ts"
 import { raw } from "../raw.ts"
 import { JSON_TYPE } from "../refusals.ts"
 import { PROGRAM, run, start, type TestServer } from "../server.ts"

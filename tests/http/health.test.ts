@@ -204,4 +204,8 @@ test("while almost no file descriptors are left only probes, metrics and reports
     ["/api/v1/queue/7/heartbeat", lease],
   ] as const)
     expect([path, (await ask(path, more)).status]).not.toEqual([path, 503])
+  const headers = { ...lease.headers, "content-type": "application/json", "content-length": "9" }
+  const body = new ReadableStream({ start: (controller) => controller.enqueue("{") })
+  const unfinished = await ask("/api/v1/queue/7/progress", { method: "POST", headers, body })
+  expect([unfinished.status, unfinished.headers.get("connection")]).toEqual([503, "close"])
 })

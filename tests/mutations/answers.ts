@@ -246,7 +246,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/guard.ts",
+    "src/http/body-time-limit.ts",
     ["tests/http/health.test.ts"],
     [
       [

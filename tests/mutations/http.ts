@@ -122,10 +122,52 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a body that comes slowly is given up after a day",
-        "    limit.restart()\n    yield next.value",
-        "    yield next.value",
+        "      limit.restart()\n      yield next.value",
+        "      yield next.value",
+      ],
+      [
+        "a body that was given up because of its silence counts as read",
+        "    if (!isSilent) noteEnd(request)",
+        "    noteEnd(request)",
       ],
     ],
+  ),
+  ...of(
+    "src/http/errors.ts",
+    ["tests/http/unread-body.test.ts"],
+    [
+      [
+        "a refused request keeps its connection as long as its body comes",
+        '      if (hasUnreadBody(request)) set.headers["connection"] = "close"\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/app.ts",
+    ["tests/http/unread-body.test.ts"],
+    [
+      [
+        "a GET keeps its connection as long as its body comes",
+        '      if (isRead(request.method) && announcesBody(request)) set.headers["connection"] = "close"\n',
+        "",
+      ],
+      [
+        "a DELETE keeps its connection as long as its body comes",
+        '      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/unread-body.ts",
+    ["tests/http/unread-body.test.ts"],
+    [["an unwanted body that does not end counts as read", "if (!isLate) noteEnd", "noteEnd"]],
+  ),
+  ...of(
+    "src/http/body-time-limit.ts",
+    ["tests/http/unread-body.test.ts"],
+    [["a slow body is refused although there are many descriptors", "if (areFew()) ", "if (true) "]],
   ),
   ...of(
     "src/http/gone-websockets.ts",
