@@ -285,4 +285,15 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker-refusals.test.ts"],
+    [
+      [
+        "a worker pauses after a claim that found no item in its whole time",
+        "if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()",
+        "if (claimed) patience.reset()",
+      ],
+    ],
+  ),
 ]

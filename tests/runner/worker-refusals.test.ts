@@ -1,7 +1,8 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
+import { Patience } from "../../src/runner/patience.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 
@@ -44,3 +45,23 @@ test("an item whose steps the server does not accept is rendered without them", 
   await running
   expect(claims).toBeGreaterThan(0)
 }, 30_000)
+
+test("after an answer without an item the next claim comes at once, unless the server answered sooner than it should", async () => {
+  let laterMs = 0
+  const now = Date.now
+  using _clock = spyOn(Date, "now").mockImplementation(() => now() + laterMs)
+  const done: string[] = []
+  using _pauses = spyOn(Patience.prototype, "wait").mockImplementation(async () => void done.push("pause"))
+  const waitsMs = [0, 30_000, 1100, 0]
+  const worker = workerOf({
+    claim: async () => {
+      const waitMs = waitsMs.shift() ?? 0
+      if (waitsMs.length === 0) worker.signal()
+      done.push(`claim ${waitMs}`)
+      laterMs += waitMs
+      return null
+    },
+  })
+  await worker.run()
+  expect(done).toEqual(["claim 0", "pause", "claim 30000", "claim 1100", "claim 0", "pause"])
+})
