@@ -185,6 +185,28 @@ test("a file whose end is still in its log, because somebody reads an old state,
   expect(after.query("SELECT title FROM queue_items").get()).toEqual({ title: "kept" })
 })
 
+test("a file that has lost its end is noticed, although a log that somebody reads shows what that was", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  expect(store.faults()).toEqual([])
+  const id = await added(store)
+  using writer = new Database(path)
+  using reader = new Database(path)
+  writer.run("CREATE TABLE end (said TEXT)")
+  writer.run("INSERT INTO end VALUES (?)", ["x".repeat(3000)])
+  reader.run("BEGIN")
+  reader.query("SELECT count(*) FROM end").get()
+  // Everything up to here is in the file, and stays in the log as long as the reader is there.
+  writer.run("PRAGMA wal_checkpoint(PASSIVE)")
+  await put(store, id, { title: "later" })
+  expect(store.faults()).toEqual([])
+  truncateSync(path, statSync(path).size - 4096)
+  expect(store.faults()).toEqual([])
+  expect(store.faults()).toEqual(["file_replaced"])
+  await store.close()
+})
+
 test.each([0, 4152])(
   "a write-ahead log that another program cuts off at %d bytes takes no more writes, and the next start says so",
   async (size) => {
