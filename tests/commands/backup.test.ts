@@ -49,8 +49,8 @@ test("of several simultaneous backups into one file one is made, and the others 
   const [file, killed, other] = ["copy.db", "copy.db.1-2.unfinished", "copy.db.3-4.unfinished"].map((name) =>
     join(folder.path, name),
   ) as [string, string, string]
-  for (const left of [killed, other]) writeFileSync(left, "")
-  utimesSync(killed, 0, 0)
+  for (const left of [killed, `${killed}-journal`, other]) writeFileSync(left, "")
+  for (const left of [killed, `${killed}-journal`]) utimesSync(left, 0, 0)
   const all = await Promise.all(
     Array.from({ length: 3 }, () => run(["backup", file, "--database", server.database])),
   )

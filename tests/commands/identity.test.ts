@@ -227,7 +227,7 @@ test.each(Object.entries(WAYS))(
     const database = join(folder.path, "data", "queue.db")
     mkdirSync(dirname(database))
     writeFileSync(`${database}.rescued`, "older")
-    writeFileSync(`${database}.rescued.1`, "oldest")
+    for (const number of [1, 2]) writeFileSync(`${database}.rescued.${number}`, "oldest")
     const anHourAgo = Date.now() / 1000 - 3600
     utimesSync(`${database}.rescued`, anHourAgo, anHourAgo)
     const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
@@ -257,8 +257,9 @@ test.each(Object.entries(WAYS))(
     const isRescued = /deleted|replaced/.test(how)
     expect((await said).includes(`what it held is in ${database}.rescued`)).toBe(isRescued)
     if (!how.includes("folder")) {
-      expect(readFileSync(`${database}.rescued${isRescued ? ".2" : ""}`, "utf8")).toBe("older")
-      expect(readFileSync(`${database}.rescued.1`, "utf8")).toBe("oldest")
+      expect(readFileSync(`${database}.rescued${isRescued ? ".3" : ""}`, "utf8")).toBe("older")
+      for (const number of [1, 2])
+        expect(readFileSync(`${database}.rescued.${number}`, "utf8")).toBe("oldest")
     }
     if (!isRescued) return
     renameSync(`${database}.rescued`, database)

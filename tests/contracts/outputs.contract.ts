@@ -103,15 +103,19 @@ export function storeOutputs(name: string, open: Open): void {
     const { store } = opened
     const [id, other] = [await rendering(store), await rendering(store)]
     await add(store, other, piece(0, "other\n"))
+    await add(store, id, piece(0, "first\n"))
+    await put(store, id, { status: "retrying" })
+    await put(store, id, { status: "processing" })
     const text = `${"x".repeat(9_999)}\n`
     for (let at = 0; at < 30; at += 1) await add(store, id, piece(at * 10_000, text))
-    expect(await kept(store, id)).toEqual(
+    expect(await kept(store, id, 2)).toEqual(
       Array.from({ length: 10 }, (_, i) => piece(200_000 + i * 10_000, text)),
     )
-    expect(await store.outputs.end(id, 1)).toBe(300_000)
+    expect(await store.outputs.end(id, 2)).toBe(300_000)
     // A piece that begins before the last bytes and ends among them is kept whole.
     expect((await add(store, id, piece(300_000, "end\n"))).end).toBe(300_004)
-    expect((await kept(store, id))[0]?.from).toBe(200_000)
+    expect((await kept(store, id, 2))[0]?.from).toBe(200_000)
+    expect(await kept(store, id)).toEqual([piece(0, "first\n")])
     expect(await kept(store, other)).toEqual([piece(0, "other\n")])
   })
 

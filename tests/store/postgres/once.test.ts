@@ -5,6 +5,7 @@ import type { SQL } from "bun"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, rescue, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
@@ -169,4 +170,36 @@ withPostgres("waiting reads, however many, do not delay a write", async () => {
   expect([await isHeld, await Promise.race([read, "waits"])]).toEqual(["waits", "waits"])
   await client.unsafe("COMMIT")
   expect(await read).toBe("read")
+})
+
+withPostgres("a server that has gone is shown for a minute, and its webhooks are kept for ten", async () => {
+  await using opened = await together(1)
+  const { client, url } = opened
+  let nowMs = Date.parse("2026-01-02T03:04:05.000Z")
+  const clock = { now: () => nowMs, steadyMs: () => nowMs }
+  const [gone, here] = [await PostgresStore.open(url, { clock }), await PostgresStore.open(url, { clock })]
+  const report = {
+    version: "1",
+    address: "http://box",
+    since: "2026-01-02T03:04:05.000Z",
+    streams: 0,
+    crew: [],
+  }
+  await gone.instances.write({ ...report, name: "gone" })
+  await gone.deliveries.follow(["http://gone"])
+  /** What is known after this time: the servers, and the webhooks. */
+  const after = async (ms: number): Promise<string[][]> => {
+    nowMs += ms
+    await here.instances.write({ ...report, name: "here" })
+    await here.deliveries.follow(["http://here"])
+    const shown = await here.instances.all()
+    const webhooks: { url: string }[] = await client.unsafe("SELECT url FROM webhooks ORDER BY url")
+    return [shown.map(({ name }) => name).sort(), webhooks.map(({ url }) => url)]
+  }
+  const both = ["http://gone", "http://here"]
+  expect(await after(59_999)).toEqual([["gone", "here"], both])
+  expect(await after(1)).toEqual([["here"], both])
+  expect(await after(539_999)).toEqual([["here"], both])
+  expect(await after(1)).toEqual([["here"], ["http://here"]])
+  for (const store of [gone, here]) await store.close()
 })
