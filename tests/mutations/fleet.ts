@@ -228,4 +228,48 @@ export const FLEET: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/instances.ts",
+    ["tests/store/postgres/once.test.ts"],
+    [
+      [
+        "the webhooks of a server are forgotten a minute after it has gone",
+        "nowMs - KEPT_MS, streams",
+        "nowMs - KNOWN_MS, streams",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/deliveries.ts",
+    ["tests/store/postgres/once.test.ts"],
+    [
+      [
+        "the webhooks of a server that has gone stay for ever",
+        "i.seen_at > $4::int8",
+        "i.seen_at > $4::int8 - $2::int8",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/access.ts",
+    ["tests/store/postgres/rollback.test.ts"],
+    [
+      [
+        "it does not matter which token has ended",
+        "sum(id * (1 + coalesce(revoked_at, 0)::numeric))",
+        "sum(id + coalesce(revoked_at, 0)::numeric)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/outputs.ts",
+    ["tests/store/postgres/contracts.test.ts"],
+    [
+      [
+        "the output of earlier attempts goes with the beginning of the present one",
+        "o.attempt = $3::int8 AND o.until <= $7::int8",
+        "o.until <= $7::int8",
+      ],
+    ],
+  ),
 ]

@@ -190,8 +190,8 @@ withPostgres("a server that has gone is shown for a minute, and its webhooks are
   /** What is known after this time: the servers, and the webhooks. */
   const after = async (ms: number): Promise<string[][]> => {
     nowMs += ms
-    await here.instances.write({ ...report, name: "here" })
     await here.deliveries.follow(["http://here"])
+    await here.instances.write({ ...report, name: "here" })
     const shown = await here.instances.all()
     const webhooks: { url: string }[] = await client.unsafe("SELECT url FROM webhooks ORDER BY url")
     return [shown.map(({ name }) => name).sort(), webhooks.map(({ url }) => url)]
