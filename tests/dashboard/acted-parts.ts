@@ -146,6 +146,38 @@ export async function movedDown() {
   return asked
 }
 
+/** The requests that put back a cancelled item which was moved: to its place in the line, or one that no worker could take. */
+export async function putBack() {
+  const asked: string[] = []
+  const [one, first, second] = [item({ id: 3, turn: 1.5 }), item({ id: 1 }), item({ id: 2 })]
+  let acted = Promise.withResolvers<void>()
+  Object.assign(server, {
+    cancel: async () => one,
+    retry: async (id: number) => {
+      asked.push(`retry ${id}`)
+      setTimeout(() => acted.resolve(), 50)
+      return one
+    },
+    move: async (id: number, before: number) => asked.push(`${id} before ${before}`),
+  })
+  for (const waiting of [
+    [first, one, second],
+    [first, second],
+  ]) {
+    acted = Promise.withResolvers<void>()
+    document.querySelector("#notices")?.replaceChildren()
+    choicesOf(one, queueOf(waiting))
+      .find(({ label }) => label === "Cancel")
+      ?.choose()
+    const undo = (): HTMLElement | null => document.querySelector<HTMLElement>(".notice .undo")
+    while (!undo()) await new Promise((resolve) => setTimeout(resolve, 5))
+    undo()?.click()
+    await acted.promise
+  }
+  document.querySelector("#notices")?.replaceChildren()
+  return asked
+}
+
 /** The searches that begin when a reader types, and then adds spaces and a word. */
 export function searches() {
   const sought: string[] = []

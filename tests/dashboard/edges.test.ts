@@ -36,6 +36,12 @@ page("commands of an empty box", () => {
       )
     },
   )
+
+  test("give way to a search that finds nothing, whose word is broken if it is wider than a phone", async () => {
+    await open(`/?q=${"x".repeat(200)}`, { width: 390 })
+    await tab.until(`document.querySelector(".home > .none").checkVisibility()`)
+    expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)
+  })
 })
 
 page("waiting items", () => {

@@ -185,6 +185,10 @@ page("a part of the page", () => {
     expect(await shown("movedDown")).toEqual(["2 before 1", "1 gets priority 0", "2 before 1"])
   })
 
+  test("puts a moved item back at its place, and one that no worker can take before no other", async () => {
+    expect(await shown("putBack")).toEqual(["retry 3", "3 before 2", "retry 3"])
+  })
+
   test("adds a song with each of its tags once", async () => {
     expect(await shown("addedTags")).toEqual(["gpu", "4k"])
   })

@@ -26,6 +26,7 @@ import {
   halfDone,
   movedDown,
   placesFound,
+  putBack,
   searches,
   selection,
   waits,
@@ -358,7 +359,19 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{ lines, addedTags, asked, movedDown, changedItem, halfDone, placesFound, searches, selection, waits },
+  ...{
+    lines,
+    addedTags,
+    asked,
+    movedDown,
+    changedItem,
+    halfDone,
+    placesFound,
+    putBack,
+    searches,
+    selection,
+    waits,
+  },
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

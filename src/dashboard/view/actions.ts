@@ -51,7 +51,8 @@ async function retry(item: QueueItem): Promise<void> {
 /** The item that follows a waiting one which somebody has moved to its place; undefined if none does. */
 function followerOf({ id, priority, turn }: QueueItem, queue: KnownQueue): QueueItem | undefined {
   const waiting = queue.waiting()
-  const next = waiting[waiting.findIndex((one) => one.id === id) + 1]
+  const at = waiting.findIndex((one) => one.id === id)
+  const next = at < 0 ? undefined : waiting[at + 1]
   return turn !== null && next?.priority === priority ? next : undefined
 }
 
