@@ -94,9 +94,10 @@ export function storeFigures(name: string, open: Open): void {
     const { store } = opened
     expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([null, 0])
     const first = await added(store, { queued_at: new Date(now).toISOString() })
-    for (const priority of [5, 0, -5]) {
+    const others: number[] = []
+    for (const priority of [5, 0, -5, 0]) {
       now += 1000
-      await added(store, { priority, queued_at: new Date(now).toISOString() })
+      others.push(await added(store, { priority, queued_at: new Date(now).toISOString() }))
     }
     const at = (ms: number): string => new Date(START_MS + ms).toISOString()
     expect(await store.figures.oldestWaiting()).toBe(at(0))
@@ -108,6 +109,12 @@ export function storeFigures(name: string, open: Open): void {
     }))
     // An item that a person set to processing has no lease.
     expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([at(2000), 1])
+    const [, second = 0, , last = 0] = others
+    await store.place(last, second, ({ item, work }, before) => ({
+      item: { ...item, turn: (before.turn ?? before.id) - 0.5 },
+      work,
+    }))
+    expect(await store.figures.oldestWaiting()).toBe(at(3000))
   })
 
   test(`${name}: while the queue is paused nothing is claimable, and pausing twice is pausing once`, async () => {

@@ -317,4 +317,37 @@ export const STORE: readonly Mistake[] = [
     ["tests/commands/backup.test.ts"],
     [["the journal of a killed backup stays", "[END, `${END}-journal`]", "[END]"]],
   ),
+  ...of(
+    "src/store/sqlite/group.ts",
+    ["tests/store/group.test.ts"],
+    [
+      [
+        "a write that waits for the lock is not refused with the others",
+        "    for (;;) {\n      if (this.#refusal) return { ok: false, error: this.#refusal }\n",
+        "    if (this.#refusal) return { ok: false, error: this.#refusal }\n    for (;;) {\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/figures.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a moved item does not count as the first of its priority",
+        "ORDER BY place, id LIMIT 1)) AS at",
+        "ORDER BY id LIMIT 1)) AS at",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "a start after an older version says that something is lost",
+        "this.#leftOpen() !== memory.starts",
+        "this.#leftOpen() === undefined",
+      ],
+    ],
+  ),
 ]

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
+import { AppError } from "../../src/errors.ts"
 import { GroupCommit } from "../../src/store/sqlite/group.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
@@ -260,4 +261,17 @@ test("a write waits while another program holds the lock, but not once the serve
   other.run("ROLLBACK")
   expect(await group.run(add(4))).toBe(4)
   expect(ids()).toEqual([1, 4])
+})
+
+test("a write that waits for another program's lock is refused as soon as every write is", async () => {
+  using opened = open()
+  const { client, group, add, ids } = opened
+  using other = new Database(client.filename)
+  other.run("BEGIN IMMEDIATE")
+  const waiting = group.run(add(1))
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  group.refuse(new AppError("unavailable", "the file was replaced"))
+  other.run("ROLLBACK")
+  await expect(waiting).rejects.toThrow("the file was replaced")
+  expect(ids()).toEqual([])
 })

@@ -177,6 +177,16 @@ test("a log of a killed server that is gone or cannot be read is reported at the
   const isLost = `${join(copy, "queue.db-wal")} is gone or cannot be read`
   expect(warning((log) => rmSync(log))).toContain(isLost)
   expect(warning((log) => writeFileSync(log, "no log"))).toContain(isLost)
+  // An older version has started and closed it since. It knows only the mark.
+  const isOlder = warning((log) => {
+    rmSync(log)
+    using client = new Database(join(copy, "queue.db"))
+    client.run("UPDATE history SET mark = replace(mark, '.1', '.2')")
+    client.run("PRAGMA journal_mode = DELETE")
+    using lock = new Database(join(copy, "queue.db.lock"))
+    lock.run("UPDATE mark SET starts = starts + 1")
+  })
+  expect(isOlder).toBe("")
   rmSync(copy, { recursive: true })
   Bun.spawnSync(["cp", "-r", home, copy])
   rmSync(join(copy, "queue.db-wal"))
