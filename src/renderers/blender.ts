@@ -8,6 +8,8 @@ import { WHOLE } from "./whole.ts"
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other
 // programs may write a line without its end, and then their text stands before Blender's.
 const CATEGORY = /\brender +\| +/
+/** What a farm or a container puts before each line: "0: STDOUT: Fra:1 Mem:9M", "blender-1  | Fra:1 Mem:9M". */
+export const PREFIX = /^.{0,80}?[\]|:>] +(?=Fra: ?-?\d+ Mem:)/
 const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
 // The words are translated: "Fra:1 Mem:9M", "Fot:1 Mem:42.10M (Pico 43.00M)".
 const FRAME =
@@ -80,8 +82,8 @@ class Blender implements LineReader {
   }
 
   read(line: string): Report | undefined {
-    const category = CATEGORY.exec(line)
-    const said = (category ? line.slice(category.index + category[0].length) : line).trimEnd()
+    const before = CATEGORY.exec(line) ?? PREFIX.exec(line)
+    const said = (before ? line.slice(before.index + before[0].length) : line).trimEnd()
     this.#trouble.hear(said)
     if (USUAL.test(said)) this.#hasSpoken = true
     if (said === "Blender quit") this.#hasQuit = true

@@ -1,5 +1,5 @@
 import type { Report } from "../item/item.ts"
-import { blender, MAX_FILES } from "./blender.ts"
+import { blender, MAX_FILES, PREFIX } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
@@ -40,6 +40,7 @@ const LOG_START =
 const isBlender = (line: string): boolean =>
   BLENDER_START.test(line) ||
   (line.includes("render ") && BLENDER_5.test(line)) ||
+  (line.includes("Fra:") && PREFIX.test(line)) ||
   (line.includes("Saved: '") && BLENDER_SAVED.test(line))
 
 /**

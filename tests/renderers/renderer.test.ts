@@ -214,3 +214,8 @@ test("UTF-16 and Latin-1 are read as far as their letters are ASCII", () => {
     expect(renderer("lines").push(new TextDecoder().decode(bytes)).at(-1)?.progress).toBe(45)
   }
 })
+
+test("Blender's lines are read behind what a farm or a container writes before them", () => {
+  const { last } = listen("blender", 4, "0: STDOUT: Fra:1 Mem:9M (Peak 9M) | Scene | Sample 32/64\n")
+  expect(last).toMatchObject({ progress: 12.5, message: "frame 1 of 4, sample 32 of 64" })
+})
