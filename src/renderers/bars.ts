@@ -131,6 +131,7 @@ export class Bars {
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
+      if (verdict === "grew" && this.#saysTheSame(track, track.parent)) return false
       track.parent = this.#besideOpen(track, before.seenAt)
     }
     if (this.#isSlower(track)) return this.#surround(track)
@@ -181,6 +182,11 @@ export class Bars {
   #outlasts(track: BelievedBar, parent: BelievedBar): boolean {
     const isSure = track.isDrawn || track.isEarly
     return parent === this.#root && isSure && parent.seenAt > track.begunAt && !this.#isOver(track)
+  }
+
+  /** Whether two bars that are near their ends show the same work, as those of two lines of a report. */
+  #saysTheSame(track: BelievedBar, parent: BelievedBar): boolean {
+    return !track.hasRestarted && Math.abs(track.fraction - parent.fraction) <= AT_START
   }
 
   /** A bar that was seen beside the whole and continues after its end contains it. */

@@ -70,7 +70,7 @@ const MEASURED_BEFORE = new RegExp(
 const MEASURED_AFTER =
   /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))\b(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
-  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|maximum|full scale|speed|full|free|available|left|remaining|idle)"
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
 const RESOURCE_AFTER = new RegExp(
   `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,
@@ -107,13 +107,17 @@ const [SAVED_BEFORE, SAVED_AFTER] = [/\d ?[kmgt]?i?b - ?$/iu, /^ ?= ?[\d.]+ ?[km
 /** The code that a percentage begins: "45% { opacity: 0 }". Behind words, '45% {"fps": 24}' is progress. */
 const [CODE_BEFORE, CODE_AFTER] = [/^\s*$/u, /^ ?\{(?:$| ?[a-z-]+ ?:)/iu]
 
+/** A part of all requests, and how long they took at most: "90% in 0.0412 secs", "99.9% <= 3 milliseconds". */
+const WITHIN =
+  /^ ?(?:(?:<=?|≤|within|under|below) ?[\d.]+|in \d\.\d{3,}) ?(?:[nuµm]?s(?:ecs?)?|(?:milli|micro)?seconds)$/iu
+
 /** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
   MEASURED_BEFORE.test(before) ||
   MEASURED_AFTER.test(after) ||
   RESOURCE_AFTER.test(after) ||
   (SAVED_BEFORE.test(before) && SAVED_AFTER.test(after)) ||
-  (CODE_BEFORE.test(before) && CODE_AFTER.test(after))
+  (CODE_BEFORE.test(before) && (CODE_AFTER.test(after) || WITHIN.test(after)))
 
 /** Whether the "n of m" between these two parts of a line counts something other than finished work. */
 export const isCountedBeside = (before: string, after: string): boolean =>

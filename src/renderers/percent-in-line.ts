@@ -19,6 +19,8 @@ const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
+/** "(45.00/100%)" */
+const OF_HUNDRED = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) ?\/ ?100 ?%(?![\w%]|\/s)/u
 const EACH = new RegExp(PERCENT.source, "giu")
 /** "progress: 45", "percentage: 45", "Percentage of rendering done: 45". */
 const WORD =
@@ -50,7 +52,10 @@ export const percentagesIn = (text: string): number =>
 /** The one percentage of a line: "45 %", "45,5 %", "progress: 45", "12.3/45.6 MB"; undefined if there is none. */
 export function percentIn(text: string): Percent | undefined {
   const percent = text.includes("%")
-    ? (PERCENT.exec(text) ?? WORD.exec(text) ?? text.matchAll(SIGN_FIRST).next().value)
+    ? (PERCENT.exec(text) ??
+      OF_HUNDRED.exec(text) ??
+      WORD.exec(text) ??
+      text.matchAll(SIGN_FIRST).next().value)
     : (onlyOne([...text.matchAll(IN_KEY)]) ??
       WORD.exec(text) ??
       onlyOne([...text.matchAll(IN_JSON)]) ??

@@ -4,6 +4,7 @@ import fc from "fast-check"
 
 import { BarsInSequence } from "../../src/renderers/bars-in-sequence.ts"
 import { holds, type Piece, play } from "./played.ts"
+import { lf, read, TENTHS } from "./programs.ts"
 
 setDefaultTimeout(30_000)
 
@@ -231,4 +232,10 @@ describe("bars that follow one another", () => {
       1,
     ])
   })
+})
+
+test("two lines of a report that say the same are one bar, also near its end", () => {
+  const report = TENTHS.flatMap((n) => lf(`Completed: ${n * 10}%, 1 GB/min`, `disk, complete: ${n * 10}%`))
+  expect(read(report.slice(0, 20), 10)).toMatchObject({ last: 90, most: 90 })
+  expect(read(report, 10)).toMatchObject({ last: 100, most: 100 })
 })

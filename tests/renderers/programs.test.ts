@@ -232,6 +232,7 @@ const WHOLE: readonly Program[] = [
     25,
     25,
   ],
+  ["of 100%", each([0, 20, 45], (n) => `    (${n}.00/100%)\r`), 45, 45],
   ["progress without a sign", lf("progress: 10", "progress: 45"), 45, 45],
 ]
 
@@ -318,6 +319,18 @@ const NOTHING: readonly (readonly [string, readonly string[]])[] = [
   ],
   ["a transcript with seconds", each([1, 2, 3], (n) => `[${n}.00s -> ${n}.90s] ${n}0% and ${n} of 9\n`)],
   ["values of JSON that are no work", each([1, 2, 3], (n) => `{"used": ${n}, "total": 9, "max": 9}\n`)],
+  [
+    "Blender's lines behind what a farm or a container writes",
+    ["0: STDOUT: ", "2026-05-12 10:33:22:  0: STDOUT: ", "blender-1  | ", "[0] "].flatMap((prefix) => [
+      ...each(
+        [0, 32, 64],
+        (n) => `${prefix}Fra:1 Mem:9M (Peak 9M) | Time:00:01.20 | Scene | Sample ${n}/64\n`,
+      ),
+      `${prefix}Saved: '/o/0001.png'\n`,
+    ]),
+  ],
+  ["the longest latencies of parts of all requests", each([10, 50, 90], (n) => `  ${n}% in 0.0${n} secs\n`)],
+  ["parts of all requests below a time", each([10, 50, 90], (n) => `${n}.12% <= ${n} milliseconds\n`)],
   ["an address with values", each([1, 2, 3], (n) => `GET /a?p=${n}/10&x=1\n`)],
   ["what is tried again", lf("attempt 1/3 failed", "attempt 2/3 failed", "attempt 3/3 failed")],
   ["what is tried again, in brackets", lf("Retrying (1/4)", "Retrying (2/4)", "Retrying (3/4)")],
