@@ -5,6 +5,7 @@ import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, takesNoProgress } from "../item/moves.ts"
 import { spanOf } from "../item/report.ts"
+import { IngestTurns } from "../queue/ingest-turns.ts"
 import type { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -77,7 +78,13 @@ async function listen(ingest: Ingest, request: Request, lengthMs: number | null)
  * Takes the output of renderers as it comes, for hours: `ffmpeg -progress URL` needs no other program. The
  * output starts a waiting item. With `finish=true` the end of the output ends the item.
  */
-export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access, limits }: Callers) =>
+export const ingestRoutes = (
+  workers: Workers,
+  queue: Queue,
+  output: Output,
+  { access, limits }: Callers,
+  turns: IngestTurns = new IngestTurns(),
+) =>
   api("/queue")
     .use(access)
     .post(
@@ -97,8 +104,8 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         // It is loaded at its first use, because the readers of renderers would take a tenth of the start.
         const { Ingest } = await import("../queue/ingest.ts")
         const ingest = new Ingest(
-          { workers, queue, output },
-          { id, token, renderer: name, underWay, ...wanted },
+          { workers, queue, output, turns },
+          { id, token, renderer: name, underWay, client: caller.client, ...wanted },
         )
         // The lease lets a render go on to its end even if the token is revoked, and even if the render began
         // while the server had no tokens.

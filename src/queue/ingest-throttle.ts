@@ -2,10 +2,12 @@
 const PIECE = 64 * 1024
 const PER_MS = PIECE / 250
 /**
- * How many characters are read at once after a pause, because an output that was kept in a file comes as a
- * whole.
+ * How many characters are read after a pause without a wait, because an output that was kept in a file comes as
+ * a whole.
  */
 const BURST = 16 * PIECE
+/** About how many characters are read at once: other work waits so long. */
+const SLICE = 16 * 1024
 const LINE_END = /[\r\n\b]/
 
 /**
@@ -19,31 +21,45 @@ export class IngestThrottle {
   /** Whether text was skipped up to the middle of a line. */
   #isTorn = false
 
-  /** Whether text is kept for later. */
+  /** Whether text is kept that was not read yet. */
   get isKeeping(): boolean {
     return this.#kept !== ""
   }
 
-  /** Takes text, and returns the text to read now. `nowMs` is a clock that never goes back. */
-  push(text: string, nowMs: number): string {
-    this.#units = Math.min(BURST, this.#units + (nowMs - (this.#atMs ?? nowMs)) * PER_MS)
-    this.#atMs = nowMs
-    const isEnough = this.#units >= PIECE || (!this.isKeeping && text.length <= this.#units)
-    this.#keep(text, isEnough ? this.#units : PIECE)
-    return isEnough ? this.take() : ""
+  /**
+   * Takes text. `nowMs` is a clock that never goes back. `most` is how many characters of a burst may be kept;
+   * a piece always may.
+   */
+  push(text: string, nowMs: number, most: number = BURST): void {
+    this.#earn(nowMs)
+    this.#keep(text, Math.max(PIECE, Math.min(most, this.#units)))
   }
 
-  /** The text that was kept, to read now. */
+  /** After how many milliseconds the next slice may be read. */
+  waitMs(nowMs: number): number {
+    this.#earn(nowMs)
+    return this.#kept.length <= this.#units ? 0 : (PIECE - this.#units) / PER_MS
+  }
+
+  /** The next slice of the text that was kept, to read now. Line ends are where slices end. */
   take(): string {
-    const kept = this.#kept
-    this.#kept = ""
-    this.#units -= kept.length
-    return kept
+    const end = sliceEnd(this.#kept)
+    const slice = this.#kept.slice(0, end)
+    this.#kept = this.#kept.slice(end)
+    this.#units -= slice.length
+    return slice
   }
 
-  /** After how many milliseconds the kept text may be read. */
-  get waitMs(): number {
-    return Math.max(0, (PIECE - this.#units) / PER_MS)
+  /** Notes that so much time has passed, whatever the clock shows by now. */
+  waited(ms: number): void {
+    this.#earn((this.#atMs ?? 0) + ms)
+  }
+
+  #earn(nowMs: number): void {
+    const sinceMs = this.#atMs ?? nowMs
+    if (nowMs < sinceMs) return
+    this.#units = Math.min(BURST, this.#units + (nowMs - sinceMs) * PER_MS)
+    this.#atMs = nowMs
   }
 
   #keep(text: string, most: number): void {
@@ -55,4 +71,13 @@ export class IngestThrottle {
     if (this.#isTorn) this.#kept = ""
     else this.#kept = end ? newest.slice(end.index) : newest
   }
+}
+
+/** Where the next slice of a text ends: after a line end if there is one, else at the end of the text. */
+function sliceEnd(text: string): number {
+  if (text.length <= SLICE) return text.length
+  const before = Math.max(...["\n", "\r", "\b"].map((end) => text.lastIndexOf(end, SLICE - 1)))
+  if (before >= 0) return before + 1
+  const after = text.slice(SLICE).search(LINE_END)
+  return after < 0 ? text.length : SLICE + after + 1
 }

@@ -10,6 +10,7 @@ import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { isWhole } from "../renderers/whole.ts"
 import { longestSilenceMs } from "./ingest-silence.ts"
 import { IngestThrottle } from "./ingest-throttle.ts"
+import { IngestTurns } from "./ingest-turns.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
@@ -17,6 +18,8 @@ import type { LeaseStanding, Workers } from "./workers.ts"
 
 /** Pieces of output that are kept until the attempt has begun. */
 const MAX_EARLY_CHUNKS = 16
+/** About how many characters of bursts are kept for the ingests of one client. */
+const MOST_KEPT = 8 * 1024 * 1024
 
 /** Which output is read, and for which item. */
 export interface IngestOptions {
@@ -34,6 +37,8 @@ export interface IngestOptions {
   readonly span: Span | undefined
   /** The attempt under way; undefined for a waiting item, which the renderer's first words start. */
   readonly underWay: AttemptName | undefined
+  /** The client that sends it; undefined if clients are not told apart. */
+  readonly client?: string | undefined
   /** A clock in milliseconds that never goes back; default: that of the machine. */
   readonly now?: () => number
 }
@@ -46,6 +51,8 @@ export interface IngestParts {
   readonly queue: Pick<Queue, "update">
   /** Stores the output itself; absent if it is not stored. */
   readonly output?: Pick<Output, "writer">
+  /** Shares the reading among all ingests; absent if there is no other. */
+  readonly turns?: IngestTurns
 }
 
 /**
@@ -62,6 +69,8 @@ export class Ingest {
   readonly #now: () => number
   readonly #renderer: Renderer
   readonly #throttle = new IngestThrottle()
+  readonly #turns: IngestTurns
+  #hasAsked = false
   #later: Timer | undefined
   #report: Report | undefined
   #isAlive = false
@@ -79,6 +88,7 @@ export class Ingest {
   constructor(parts: IngestParts, options: IngestOptions) {
     this.#workers = parts.workers
     this.#queue = parts.queue
+    this.#turns = parts.turns ?? new IngestTurns()
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
     this.#heardMs = this.#now()
@@ -100,9 +110,10 @@ export class Ingest {
       clearTimeout(this.#later)
       // The rest is not read, and the cancel is not awaited: the other end may be gone without notice.
       chunks.return?.().catch(() => undefined)
+      await this.#readRest()
     }
     // The last line may end without a line break.
-    this.#hear(`${this.#throttle.take()}\n`)
+    this.#hear("\n")
     await this.settle()
   }
 
@@ -128,13 +139,53 @@ export class Ingest {
   }
 
   #take(text: string): void {
-    this.#hear(this.#throttle.push(text, this.#now()))
-    if (this.#throttle.isKeeping) this.#later ??= setTimeout(() => this.#hearKept(), this.#throttle.waitMs)
+    if (this.#refusal !== undefined) throw this.#refusal
+    const { client } = this.#options
+    // Otherwise many long outputs of one client could fill the memory.
+    const most = MOST_KEPT / Math.max(1, this.#turns.waiting(client))
+    this.#throttle.push(text, this.#now(), most)
+    this.#showLife()
+    this.#readOn()
+    this.#store()
   }
 
-  #hearKept(): void {
-    this.#later = undefined
-    if (this.#refusal === undefined) this.#hear(this.#throttle.take())
+  #readOn(): void {
+    if (this.#hasAsked || !this.#throttle.isKeeping) return
+    const waitMs = this.#throttle.waitMs(this.#now())
+    this.#hasAsked = true
+    const ask = (): void =>
+      this.#turns.take(this.#options.client, () => {
+        this.#hasAsked = false
+        // More text may have come meanwhile.
+        if (this.#throttle.waitMs(this.#now()) === 0) this.#readSlice()
+        this.#readOn()
+      })
+    if (waitMs === 0) return ask()
+    this.#later = setTimeout(() => {
+      this.#throttle.waited(waitMs)
+      ask()
+    }, waitMs)
+  }
+
+  #readSlice(): void {
+    if (this.#refusal !== undefined || !this.#throttle.isKeeping) return
+    try {
+      this.#hear(this.#throttle.take())
+    } catch (error) {
+      this.stop(error)
+    }
+  }
+
+  /** Reads what came and was not read yet. */
+  async #readRest(): Promise<void> {
+    while (this.#refusal === undefined && this.#throttle.isKeeping) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#turns.take(this.#options.client, () => {
+        this.#readSlice()
+        resolve()
+      })
+      await promise
+    }
   }
 
   /**
@@ -162,11 +213,15 @@ export class Ingest {
     return printingOf(stored, this.#current ?? stored.item)
   }
 
+  #showLife(): void {
+    this.#isAlive = true
+    this.#heardMs = this.#now()
+  }
+
   #hear(text: string): void {
     if (this.#refusal !== undefined) throw this.#refusal
     const reports = this.#renderer.push(text)
-    this.#isAlive = true
-    this.#heardMs = this.#now()
+    this.#showLife()
     this.#report = reports.at(-1) ?? this.#report
     if (this.#options.underWay === undefined && !this.#hasSpoken && text.trim() !== "") {
       this.#hasSpoken = true

@@ -216,13 +216,7 @@ export const CORE: readonly Mistake[] = [
   ...of(
     "src/queue/ingest.ts",
     ["tests/queue/ingest-silence.test.ts"],
-    [
-      [
-        "only the first text that is kept of a flood is read later",
-        "    this.#later = undefined\n    if (this.#refusal",
-        "    if (this.#refusal",
-      ],
-    ],
+    [["only the first text that is kept of a flood is read later", "        this.#hasAsked = false\n", ""]],
   ),
   ...of(
     "src/queue/output.ts",

@@ -91,7 +91,20 @@ export const WORKERS: readonly Mistake[] = [
         "this.#isTorn = isCut && end === null",
         "this.#isTorn = false",
       ],
-      ["what was read late does not count", "    this.#units -= kept.length\n", ""],
+      ["what was read late does not count", "    this.#units -= slice.length\n", ""],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest-turns.ts",
+    ["tests/queue/ingest-turns.test.ts"],
+    [
+      ["many slices are read in one turn", "this.#spentMs < TURN_MS && ", ""],
+      ["reading never rests", " && this.#savedMs > 0) {", ") {"],
+      [
+        "a client with many slices goes first again",
+        "this.#lines.delete(client)\n",
+        "if (line.length === 0) this.#lines.delete(client)\n",
+      ],
     ],
   ),
   ...of(
