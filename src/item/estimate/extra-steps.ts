@@ -8,20 +8,38 @@ import { STEPS, type StepTrace } from "./trace.ts"
  */
 const MIN_SERIES = 3
 
+/** How many steps of a run have a name, and the places of the first and the last one. */
+interface Named {
+  readonly name: string
+  readonly count: number
+  readonly first: number
+  readonly last: number
+}
+
+function namedIn(parts: readonly Part[]): readonly Named[] {
+  const all = new Map<string, Named>()
+  for (const [i, { step }] of parts.entries()) {
+    const name = withoutDigits(step.name)
+    const { count, first } = all.get(name) ?? { count: 0, first: i }
+    if (name !== "") all.set(name, { name, count: count + 1, first, last: i })
+  }
+  return [...all.values()]
+}
+
 /**
- * The names that the steps of a series share: of pictures, or of scenes that are painted, animated and voiced in turn.
- * Empty if there is no series.
+ * The names that the steps of a series share: of pictures, or of scenes that are painted, animated and voiced, in turn
+ * or one after the other. Empty if there is no series. The passes of an encoder after the pictures are none.
  */
 function seriesIn(parts: readonly Part[]): ReadonlySet<string> {
-  const counts = new Map<string, number>()
-  for (const { step } of parts) {
-    const name = withoutDigits(step.name)
-    if (name !== "") counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  const most = Math.max(0, ...counts.values())
-  const names = [...counts].filter(([, count]) => count > 1 && count > most / 2)
-  const steps = names.reduce((sum, [, count]) => sum + count, 0)
-  return new Set(steps >= MIN_SERIES ? names.map(([name]) => name) : [])
+  const all = namedIn(parts)
+  const [longest] = all.toSorted((a, b) => b.count - a.count)
+  if (!longest) return new Set()
+  const names = all.filter(({ count, first, last }) => {
+    const isInTurn = count > 1 && count > longest.count / 2 && first < longest.last && last > longest.first
+    return isInTurn || (count === longest.count && count >= MIN_SERIES)
+  })
+  const steps = names.reduce((sum, { count }) => sum + count, 0)
+  return new Set(steps >= MIN_SERIES ? names.map(({ name }) => name) : [])
 }
 
 /** How many steps these are. The last one may stand for several steps. */

@@ -211,3 +211,35 @@ test("scenes that are painted, animated and voiced in turn are a series, whose r
     expect([scenes, barMean < 1, etaError < 2]).toEqual([scenes, true, true])
   }
 })
+
+test("the passes of an encoder are no series, neither beside other passes nor after pictures", () => {
+  const film = (
+    pictures: number,
+    ...passes: readonly (readonly [name: string, seconds: number])[]
+  ): Attempt =>
+    attempt(
+      1,
+      "film",
+      "box",
+      1,
+      [...Array.from({ length: pictures }, (_, i) => [`Picture ${i + 1}`, 8] as const), ...passes].map(
+        ([name, seconds]): MadeStep => ({ name, seconds, counts: "nothing", size: 0 }),
+      ),
+    )
+  const video = [
+    ["Video pass 1", 60],
+    ["Video pass 2", 100],
+  ] as const
+  const audio = [
+    ["Audio pass 1", 30],
+    ["Audio pass 2", 40],
+  ] as const
+  const upload = ["Upload", 4] as const
+  for (const [now, before] of [
+    [film(0, ...video, ...audio, upload), film(0, ...video, ...audio)],
+    [film(6, ...video), film(3, ...video)],
+  ] as const) {
+    const { barMean, etaError } = figuresOf([scored(now, [before])])
+    expect([now.seconds, barMean < 3, etaError < 5]).toEqual([now.seconds, true, true])
+  }
+})
