@@ -183,7 +183,10 @@ export const ESTIMATE: readonly Mistake[] = [
   ...of(
     "src/item/estimate/extra-steps.ts",
     ["tests/item/estimate/amounts.test.ts"],
-    [["only one name in turn is a series", "count > most / 2", "count > most / 2 && counts.size < 4"]],
+    [
+      ["only one name in turn is a series", "count > longest.count / 2", "false"],
+      ["passes after pictures are a series with them", "first < longest.last", "first < parts.length"],
+    ],
   ),
   ...of(
     "src/item/estimate/steps-at-once.ts",
@@ -200,6 +203,14 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       ["words beside a step with a name do not count", "|| words === step?.name", "|| step"],
       ["the load of a machine begins steps", "done < BEGINNING", "true"],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/count-in-words.ts",
+    ["tests/item/estimate/count-in-words.test.ts"],
+    [
+      ["the load of a processor is progress", 'words.replaceAll(LOADS, "")', "words"],
+      ["a number in any order counts", "part < reached / 2", "part < 0"],
     ],
   ),
   ...of(

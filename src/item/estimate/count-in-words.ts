@@ -25,8 +25,17 @@ export const PERCENT = "\npercent"
 
 /** By how much a count goes back at least if it begins again: more than one, though the values are rounded. */
 const ALTERNATING = 1.5
-/** A percentage that falls to more than this is the load of a machine, or of two things that are made at once. */
+/** A percentage begins again if it falls to less than this. */
 const BEGINNING = 10
+/** A percentage, or a count beside a step with a name, begins again only after it has reached this part. */
+const REACHED = 0.5
+/** If it falls by more than this part otherwise, and to less than half, it is not how far the step is. */
+const FALL = 0.2
+/** "CPU 87 %", "GPU load: 30%", "75% RAM" */
+const LOAD = String.raw`(?:CPU|GPU|V?RAM|memory|disk)(?: (?:load|usage))?`
+const LOADS = new RegExp(String.raw`\b${LOAD}[ :=]*[\d.,]+ ?%|% (?:of )?${LOAD}\b`, "gi")
+/** The unit of a step whose words contain numbers that are not how far it is. No worker gives this name to what it counts. */
+export const NO_COUNT = "\nno count"
 
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
 export const withoutDigits = (text: string): string => text.replace(/\d+(?:[.,]\d+)*/g, "#")
@@ -41,7 +50,7 @@ function countIn(words: string): InWords | undefined {
   const [, nth, total] = COUNT.exec(words)?.map(Number) ?? []
   if (nth !== undefined && total !== undefined)
     return nth <= total ? { nth, total, isPercentage: false } : undefined
-  const [, digits] = PERCENTAGE.exec(words) ?? []
+  const [, digits] = PERCENTAGE.exec(words.replaceAll(LOADS, "")) ?? []
   const percentage = Number(digits?.replace(",", "."))
   return percentage <= 100 ? { nth: percentage, total: 100, isPercentage: true } : undefined
 }
@@ -89,17 +98,36 @@ export function withCountInWords<R extends Report>(
   return { ...sign, unit: { done: Math.max(0, now.nth - first.nth), total: now.total, name } }
 }
 
+/** Where a count in words was, as a part of its size. */
+interface Latest {
+  readonly unit?: Point | undefined
+  readonly percent?: Point | undefined
+}
+
 /**
  * Whether a count in words that goes back may be a new beginning. While one percentage goes on, "image 1 of 5" only
  * comes again in each scene; and the words of two images that are made at once alternate, so that a count goes back by
- * one. `latest` says how far the current step is, its count as a part of `size`.
+ * one. A percentage, and a count beside a step with a name, must have come far, and begin with the first.
  */
 export function mayBeginAgain(
-  { unit }: Report,
+  { unit, step }: Report,
   { size }: { readonly size: number },
-  latest: { readonly unit?: Point | undefined; readonly percent?: Point | undefined },
+  { unit: [reached] = [0, 0], percent }: Latest,
 ): boolean {
-  const [before] = latest.unit ?? [0]
   const { done = 0, name } = unit ?? {}
-  return !latest.percent && (name === PERCENT ? done < BEGINNING : before * size - done > ALTERNATING)
+  if (percent) return false
+  if (name === PERCENT) return reached >= REACHED && done < BEGINNING
+  const goesBack = reached * size - done > ALTERNATING
+  return goesBack && (!step || (reached >= REACHED && done <= ALTERNATING))
+}
+
+/**
+ * Whether what the words say, and what does not begin again, goes back so far that it is not how far the step is: it is
+ * a load, or the number of a tile or of a frame, in any order.
+ */
+export function isNoCount({ unit, step }: Report, last: Step, { unit: [reached] = [0, 0] }: Latest): boolean {
+  const isPercentage = unit?.name === PERCENT
+  if (!unit || (!step && !isPercentage) || last.unit !== (isPercentage ? "" : unit.name)) return false
+  const part = unit.done / unit.total
+  return part < reached - FALL && part < reached / 2
 }

@@ -1,4 +1,11 @@
-import { mayBeginAgain, PERCENT, withCountInWords, withoutDigits } from "./count-in-words.ts"
+import {
+  isNoCount,
+  mayBeginAgain,
+  NO_COUNT,
+  PERCENT,
+  withCountInWords,
+  withoutDigits,
+} from "./count-in-words.ts"
 import { GRAIN, type Point } from "./line.ts"
 import { goesOnBeside } from "./steps-at-once.ts"
 
@@ -169,6 +176,14 @@ function setBack(trace: Trace, to: number): Trace {
   return { ...trace, lines, latest, from: to }
 }
 
+/** The trace without what its words seemed to count; nothing that they say later in this step is a count. */
+function uncounted(trace: Trace, { grew: _grew, ...last }: StepTrace): Trace {
+  const { unit: _line, ...lines } = trace.lines
+  const { unit: _point, ...latest } = trace.latest
+  const steps = [...trace.steps.slice(0, -1), { ...last, unit: NO_COUNT, size: 0 }]
+  return { ...trace, steps, lines, latest }
+}
+
 /**
  * Whether a point that is not on the line yet must be kept because the pace changes there: without it, the
  * line would give a clearly different time.
@@ -305,10 +320,13 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   const sign = withCountInWords(told, trace.steps)
   const values = valuesOf(sign)
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
-  const judged = sign === told || mayBeginAgain(sign, last, trace.latest) ? sign : told
+  const isBack = sign !== told && !mayBeginAgain(sign, last, trace.latest)
+  const judged = isBack ? told : sign
   const goesOn = !fell(trace, last, judged, valuesOf(judged)) && (last.name === "" || !isOther(last, sign))
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, sign, at)
+  if (goesOn && isBack && isNoCount(sign, last, trace.latest))
+    return followed(uncounted(trace, last), told, valuesOf(told), at)
   if (goesOn || at < last.at) return followed(trace, sign, values, at)
   const { progress } = sign
   if (goesOnBeside(trace, sign, values)) return followed(trace, { progress }, valuesOf({ progress }), at)

@@ -116,8 +116,8 @@ test("what the words say in percent, or in another language, or beside a step wi
   ])
   expect(worded(["Pass at 1%", "Pass at 96%", "Pass at 2%", "Pass at 50%"])).toHaveLength(2)
   for (const words of [
-    ["GPU 97%", "GPU 30%", "GPU 80%"],
-    ["GPU 2%", "GPU 90%", "GPU 30%"],
+    ["Auslastung 97%", "Auslastung 30%", "Auslastung 80%"],
+    ["Auslastung 2%", "Auslastung 90%", "Auslastung 30%"],
     ["Level -3 %", "Level -1 %"],
     ["At 120 %", "At 130 %"],
   ])
