@@ -50,7 +50,9 @@ test("of several simultaneous backups into one file one is made, and the others 
     join(folder.path, name),
   ) as [string, string, string]
   for (const left of [killed, `${killed}-journal`, other]) writeFileSync(left, "")
-  for (const left of [killed, `${killed}-journal`]) utimesSync(left, 0, 0)
+  const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
+  for (const left of [killed, `${killed}-journal`]) utimesSync(left, minutesAgo(61), minutesAgo(61))
+  utimesSync(other, minutesAgo(50), minutesAgo(50))
   const all = await Promise.all(
     Array.from({ length: 3 }, () => run(["backup", file, "--database", server.database])),
   )

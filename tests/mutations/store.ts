@@ -315,7 +315,14 @@ export const STORE: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/backup.ts",
     ["tests/commands/backup.test.ts"],
-    [["the journal of a killed backup stays", "[END, `${END}-journal`]", "[END]"]],
+    [
+      ["the journal of a killed backup stays", "[END, `${END}-journal`]", "[END]"],
+      [
+        "a backup that another one still writes is removed",
+        "LEFT_BEHIND_MS = 3_600_000",
+        "LEFT_BEHIND_MS = 3600",
+      ],
+    ],
   ),
   ...of(
     "src/store/sqlite/group.ts",
@@ -347,6 +354,28 @@ export const STORE: readonly Mistake[] = [
         "a start after an older version says that something is lost",
         "this.#leftOpen() !== memory.starts",
         "this.#leftOpen() === undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/kept-by-restore.ts",
+    ["tests/store/restored.test.ts"],
+    [
+      [
+        "a restore takes deliveries that were made for failed ones",
+        "WHERE status = 'pending' AND update_id > ?",
+        "WHERE update_id > ?",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/restore.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "what a killed restore has left keeps every later one from its work",
+        "if (existsSync(target) || !existsSync(copy)) return",
+        "if (!existsSync(copy)) return",
       ],
     ],
   ),
