@@ -310,6 +310,11 @@ export const STORE: readonly Mistake[] = [
         "this.#pages(checkpointed + 1, log)",
         "this.#pages(1, log)",
       ],
+      [
+        "a database that was rewritten is taken for another one until that is in its file",
+        "      if (this.#log.has({ from: now, to: now })) return true\n",
+        "",
+      ],
     ],
   ),
   ...of(

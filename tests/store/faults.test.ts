@@ -185,6 +185,35 @@ test("a file whose end is still in its log, because somebody reads an old state,
   expect(after.query("SELECT title FROM queue_items").get()).toEqual({ title: "kept" })
 })
 
+test("a database that was rewritten is known again while that is only in its log, and once it is in the file", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  await new SqliteStore(path).close()
+  using other = new Database(path)
+  const rewritten = (vacuum: "NONE" | "INCREMENTAL"): number => {
+    other.run(`PRAGMA auto_vacuum = ${vacuum}`)
+    other.run("VACUUM")
+    const sql = "SELECT rootpage AS page FROM sqlite_master WHERE name = 'history'"
+    return other.query<{ page: number }, []>(sql).get()?.page ?? 0
+  }
+  const before = rewritten("NONE")
+  const store = new SqliteStore(path)
+  expect(store.faults()).toEqual([])
+  await added(store)
+  expect(rewritten("INCREMENTAL")).not.toBe(before)
+  expect(store.faults()).toEqual([])
+  // Who writes the log into the file has written this page, and not yet the one that has the mark now.
+  const file = openSync(path, "r+")
+  writeSync(file, Buffer.alloc(4096), 0, 4096, (before - 1) * 4096)
+  closeSync(file)
+  for (let looks = 0; looks < 3; looks++) expect(store.faults()).toEqual([])
+  await store.upkeep.checkpoint()
+  for (let looks = 0; looks < 3; looks++) expect(store.faults()).toEqual([])
+  writeFileSync(path, Buffer.alloc(statSync(path).size, 7), { flag: "r+" })
+  expect(store.faults()).toEqual(["file_replaced"])
+  await store.close()
+})
+
 test("a file that has lost its end is noticed, although a log that somebody reads shows what that was", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
