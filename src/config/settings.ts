@@ -171,7 +171,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "max-tag-sets": {
-    help: "how many different sets of tags the waiting claims may have; 0 means no limit",
+    help: "how many different sets of tags the waiting claims of one client may have; 0 means no limit",
     placeholder: "N",
     fallback: "64",
     read: wholeNumber(0, 100_000),

@@ -48,7 +48,7 @@ async function claim(
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
     id === undefined
-      ? await workers.claim({ ...taker, tags, version, instance }, signal)
+      ? await workers.claim({ ...taker, tags, version, instance, client: caller.client }, signal)
       : await workers.take(id, taker)
   // The client is gone and will never get the answer with this lease.
   if (claimed && (request.signal.aborted || caller.ended?.aborted))

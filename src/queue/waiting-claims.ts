@@ -24,8 +24,8 @@ export interface WaitingClaimsOptions {
   /** Called when the database cannot be read; the next search tries again. */
   readonly onError: (error: unknown) => void
   /**
-   * How many different sets of tags waiting claims may have, because each of them is searched; 0 (the
-   * default) for no limit.
+   * How many different sets of tags the waiting claims of one client may have, because each of them is
+   * searched; 0 (the default) for no limit.
    */
   readonly mostTagSets?: number | undefined
   /** Called with the duration of each search, in seconds; absent for no call. */
@@ -45,6 +45,8 @@ export class WaitingClaims {
   readonly #restMs: number
   readonly #onLook: (seconds: number) => void
   readonly #groups = new Map<string, Group>()
+  /** How many claims of each client wait with each set of tags. */
+  readonly #counts = new Map<string | undefined, Map<string, number>>()
   #isAsked = false
   #isLooking = false
   #restUntilMs = 0
@@ -57,15 +59,20 @@ export class WaitingClaims {
     this.#onError = onError
   }
 
-  /** A bell for a claim of a worker with these tags; undefined if too many other sets of tags wait. */
-  bell(tags: readonly string[], signal: AbortSignal): ClaimBell | undefined {
+  /**
+   * A bell for a claim of a worker with these tags; undefined if this client's claims wait with too many other
+   * sets of tags. All claims without a client count as those of one.
+   */
+  bell(tags: readonly string[], signal: AbortSignal, client?: string): ClaimBell | undefined {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
-    const known = this.#groups.get(key)
-    if (!known && this.#mostTagSets > 0 && this.#groups.size >= this.#mostTagSets) return undefined
-    const group = known ?? { tags, rings: new Set() }
+    const counts = this.#counts.get(client)
+    const isNew = counts?.has(key) !== true
+    if (isNew && this.#mostTagSets > 0 && (counts?.size ?? 0) >= this.#mostTagSets) return undefined
+    const group = this.#groups.get(key) ?? { tags, rings: new Set() }
+    this.#count(client, key, 1)
     const ring = (): void => {
-      group.rings.delete(ring)
+      if (group.rings.delete(ring)) this.#count(client, key, -1)
       if (group.rings.size === 0 && this.#groups.get(key) === group) this.#groups.delete(key)
       signal.removeEventListener("abort", ring)
       resolve()
@@ -76,11 +83,20 @@ export class WaitingClaims {
     return { rung: promise, [Symbol.dispose]: ring }
   }
 
+  #count(client: string | undefined, key: string, change: 1 | -1): void {
+    const counts = this.#counts.get(client) ?? new Map<string, number>()
+    this.#counts.set(client, counts)
+    const count = (counts.get(key) ?? 0) + change
+    if (count > 0) counts.set(key, count)
+    else counts.delete(key)
+    if (counts.size === 0) this.#counts.delete(client)
+  }
+
   /** Why a claim cannot wait. */
   get refusal(): AppError {
     return new AppError(
       "unavailable",
-      `claims wait with ${this.#mostTagSets} different sets of tags, which is the limit; claim without wait, or raise --max-tag-sets`,
+      `the claims of this client wait with ${this.#mostTagSets} different sets of tags, which is the limit; claim without wait, or raise --max-tag-sets`,
     )
   }
 

@@ -45,7 +45,10 @@ export interface Lease {
 }
 
 /** What a worker asks for: an item whose tags are all among the worker's. */
-export interface Claim extends Omit<Taker, "token">, Introduction {}
+export interface Claim extends Omit<Taker, "token">, Introduction {
+  /** The client that claims; undefined if clients are not told apart. */
+  readonly client?: string | undefined
+}
 
 /** An item, and the right to write it. */
 export interface Leased {
@@ -80,7 +83,7 @@ export interface WorkersOptions {
   readonly token: () => string
   /** Whether the database has room for reports; default: it always has. */
   readonly room?: DatabaseRoom
-  /** How many different sets of tags waiting claims may have; default: no limit. */
+  /** How many different sets of tags the waiting claims of one client may have; default: no limit. */
   readonly mostTagSets?: number
   /** The shortest time between two searches for waiting claims, in milliseconds; default 0. */
   readonly lookRestMs?: number
@@ -141,12 +144,12 @@ export class Workers implements Service {
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
-    const { tags, version: _version, instance, ...taker } = claim
+    const { tags, version: _version, instance, client, ...taker } = claim
     this.presence.claims(claim)
     for (let isNew = true; ; isNew = false) {
       // The bell must be requested before the search; otherwise an item that is added in between would not
       // wake the claim.
-      using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
+      using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal, client)
       if (this.presence.isDraining(claim.worker, instance)) {
         // A worker of an older version does not know the answer `drain`, and would claim again and again
         // without a pause.

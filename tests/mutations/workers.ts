@@ -130,9 +130,10 @@ export const WORKERS: readonly Mistake[] = [
       ],
       [
         "one set of tags more may wait than is allowed",
-        "this.#groups.size >= this.#mostTagSets",
-        "this.#groups.size > this.#mostTagSets",
+        "(counts?.size ?? 0) >= this.#mostTagSets",
+        "(counts?.size ?? 0) > this.#mostTagSets",
       ],
+      ["a claim that has ended counts", "this.#count(client, key, -1)", "this.#count(client, key, 1)"],
     ],
   ),
   ...of(

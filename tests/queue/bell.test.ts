@@ -20,10 +20,29 @@ test("claims wait with as many sets of tags as they may, and a claim that does n
   const stop = new AbortController()
   const claim = (signal: AbortSignal, ...tags: string[]) =>
     workers.claim({ worker: "w", leaseMs: 60_000, tags }, signal)
+  const others: Promise<unknown>[] = []
   // The same tags in another order are the same set.
   const waiting = [claim(stop.signal, "a", "b"), claim(stop.signal, "b"), claim(stop.signal, "b", "a")]
   await store.items()
   await expect(claim(stop.signal, "c")).rejects.toThrow("2 different sets of tags")
+  // Another client has its own number.
+  const leave = new AbortController()
+  const claimOfOther = (signal: AbortSignal, tag: string) =>
+    workers.claim({ worker: "w", leaseMs: 60_000, tags: [tag], client: "other" }, signal)
+  for (const tag of ["d", "e", "f"]) {
+    const waits = claimOfOther(leave.signal, tag)
+    await store.items()
+    if (tag === "f") await expect(waits).rejects.toThrow("2 different sets of tags")
+    else others.push(waits)
+  }
+  leave.abort()
+  expect(await Promise.all(others)).toEqual([null, null])
+  // A claim that has ended no longer counts.
+  const last = new AbortController()
+  const waits = claimOfOther(last.signal, "f")
+  await store.items()
+  last.abort()
+  expect(await waits).toBeNull()
   expect(await claim(AbortSignal.abort(), "c")).toBeNull()
   const { id } = await queue.add({ song_id: 1, tags: ["c"] })
   // An item that is already there needs no waiting.
