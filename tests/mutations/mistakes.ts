@@ -1,6 +1,7 @@
 import { ACCESS } from "./access.ts"
 import { ANSWERS } from "./answers.ts"
 import { BUS } from "./bus.ts"
+import { CLAIMS } from "./claims.ts"
 import { CLIENT } from "./client.ts"
 import { COMMANDS } from "./commands.ts"
 import { COMMON } from "./common.ts"
@@ -69,4 +70,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...NOTICES,
   ...COMMANDS,
   ...DOCTOR,
+  ...CLAIMS,
 ]

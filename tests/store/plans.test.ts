@@ -8,6 +8,7 @@ import { DELIVERY_STATUSES } from "../../src/item/webhook-notice.ts"
 import type { Deliveries } from "../../src/store/contract/deliveries.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { claims, waitingItems } from "../../src/store/sqlite/statements.ts"
 import { added, draft, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { counted } from "./counted.ts"
@@ -221,6 +222,9 @@ test.each([false, true])(
     using prepared = new Prepared()
     const { used, called, methods } = counted(store)
     await everything(used)
+    // The next items in the queue's order are read only if there are very many sets of tags.
+    using reader = new Database(path)
+    waitingItems(claims(reader, onePerSong)).after({ rank: 0, place: 0, id: 0 })
     await store.close()
     // The store calls the last two itself, within other writes.
     expect(methods.filter((name) => !called.has(name))).toEqual([

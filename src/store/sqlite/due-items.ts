@@ -1,18 +1,26 @@
 import type { GroupCommit } from "./group.ts"
 import type { claims } from "./statements.ts"
+import type { WaitingSets } from "./waiting-sets.ts"
 
 /** Lets workers claim the items whose `available_at` has come. */
 export class DueItems {
   readonly #claims: Pick<ReturnType<typeof claims>, "ripe" | "ripen">
   readonly #group: GroupCommit
+  readonly #sets: WaitingSets
   readonly #steadyMs: () => number
   /** The transaction under way. */
   #batch: Promise<void> | undefined
 
   /** `steadyMs` is the steady clock. */
-  constructor(statements: ReturnType<typeof claims>, group: GroupCommit, steadyMs: () => number) {
+  constructor(
+    statements: ReturnType<typeof claims>,
+    group: GroupCommit,
+    sets: WaitingSets,
+    steadyMs: () => number,
+  ) {
     this.#claims = statements
     this.#group = group
+    this.#sets = sets
     this.#steadyMs = steadyMs
   }
 
@@ -24,7 +32,9 @@ export class DueItems {
     const nowMs = this.#steadyMs()
     while (this.#claims.ripe.get(nowMs)) {
       this.#batch ??= this.#group
-        .run(() => void this.#claims.ripen.run(nowMs))
+        .run(() => {
+          for (const item of this.#claims.ripen.all(nowMs)) this.#sets.noteWaiting(item)
+        })
         .finally(() => (this.#batch = undefined))
       await this.#batch
     }

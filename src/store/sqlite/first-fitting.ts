@@ -10,14 +10,15 @@ const STEPS_A_LOOK = 64
 export const needsOf = (tags: readonly string[]): Buffer => keyOf(sorted(tags))
 
 /** Each tag as its UTF-8 bytes, one character a byte: so texts are in the order of an index. */
-const sorted = (tags: readonly string[]): string[] =>
+export const sorted = (tags: readonly string[]): string[] =>
   [...new Set(tags)].map((tag) => Buffer.from(tag).toString("latin1")).sort()
 
 const keyOf = (tags: readonly string[]): Buffer =>
   Buffer.from(tags.map((tag) => tag + END).join(""), "latin1")
 
-/** The tags of a key, in their order. */
-const tagsOf = (needs: Uint8Array): string[] => Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
+/** The tags of a key, in their order, each as `sorted` writes it. */
+export const tagsOf = (needs: Uint8Array): string[] =>
+  Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
 
 /** A place in the queue's order. */
 export interface Place {
@@ -38,7 +39,7 @@ export interface Candidate extends Place {
   readonly needs: Uint8Array
 }
 
-/** The two ways to find items that wait. */
+/** The two ways to find items that wait, and how long they are searched. */
 export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
@@ -47,6 +48,8 @@ export interface Waiting {
    * none at the end of the queue.
    */
   readonly after: (last: Place) => readonly Found[]
+  /** After how many steps from key to key the search gives up; default: never. */
+  readonly mostSteps?: number
 }
 
 /** An item in the queue's order. */
@@ -56,14 +59,18 @@ export interface Found extends Candidate {
 }
 
 /**
- * The first item in the queue's order that needs only tags of this list; null if there is none.
+ * The first item in the queue's order that needs only tags of this list; null if there is none; undefined if the
+ * search gave up.
  *
  * Items that the worker cannot take cost nothing: one seek passes a key with a foreign tag, together with all
  * keys that begin in the same way. Each key that the worker can take is read, and for a worker with many tags
  * there may be thousands. So the search alternates between the keys and the queue from its beginning: the
  * part that ends first gives the answer.
  */
-export function firstFitting(tags: readonly string[], { seek, after }: Waiting): Candidate | null {
+export function firstFitting(
+  tags: readonly string[],
+  { seek, after, mostSteps = Infinity }: Waiting,
+): Candidate | null | undefined {
   const given = sorted(tags)
   const own = new Set(given)
   const fits = (needed: readonly string[]): boolean => needed.every((tag) => own.has(tag))
@@ -77,6 +84,7 @@ export function firstFitting(tags: readonly string[], { seek, after }: Waiting):
       const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
       if (first || page.length === 0) return first ?? null
     }
+    if (steps === mostSteps) return undefined
     steps += 1
     const found = seek(from)
     if (!found) break
@@ -89,7 +97,8 @@ export function firstFitting(tags: readonly string[], { seek, after }: Waiting):
   return best
 }
 
-const compare = (a: Candidate, b: Candidate): number => a.rank - b.rank || a.place - b.place || a.id - b.id
+/** The queue's order. */
+export const compare = (a: Place, b: Place): number => a.rank - b.rank || a.place - b.place || a.id - b.id
 
 /**
  * The lowest key of given tags that begins with `prefix` and continues above `after`. If there is none, the

@@ -22,7 +22,7 @@ import { SqliteDeliveries } from "./deliveries.ts"
 import { DueItems } from "./due-items.ts"
 import { faultOf, isDamage } from "./fault-sentences.ts"
 import { SqliteFigures } from "./figures.ts"
-import { firstFitting, needsOf } from "./first-fitting.ts"
+import { needsOf } from "./first-fitting.ts"
 import { GroupCommit, type Observer } from "./group.ts"
 import { SqliteHistory } from "./history.ts"
 import { SqliteInstances } from "./instances.ts"
@@ -31,8 +31,9 @@ import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import { claims, leases, reads, writes } from "./statements.ts"
+import { claims, leases, reads, waitingItems, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
+import { WaitingSets } from "./waiting-sets.ts"
 
 /** How a database is used. */
 export interface SqliteOptions extends Observed {
@@ -63,6 +64,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #claims: ReturnType<typeof claims>
   readonly #leases: ReturnType<typeof leases>
   readonly #dueItems: DueItems
+  readonly #sets: WaitingSets
   /**
    * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
    * after the other for one item, and to read the row is most of their cost.
@@ -107,7 +109,8 @@ export class SqliteStore extends SqliteHistory implements Store {
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
     this.#file = new DatabaseFile(opened, this.#group)
-    this.#dueItems = new DueItems(this.#claims, this.#group, this.clock.steadyMs)
+    this.#sets = new WaitingSets(waitingItems(this.#claims))
+    this.#dueItems = new DueItems(this.#claims, this.#group, this.#sets, this.clock.steadyMs)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
@@ -131,6 +134,7 @@ export class SqliteStore extends SqliteHistory implements Store {
         this.#isUnwritable = true
         this.#isDamaged ||= isDamage(code)
         this.#failure = code
+        this.#sets.forget()
         onFailure?.(code)
         this.outages.begin(sinceMs)
       },
@@ -170,12 +174,13 @@ export class SqliteStore extends SqliteHistory implements Store {
   async claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
     await this.#dueItems.release()
     const taken: number[] = []
-    return this.#guarded(taken, () => {
-      const first = this.#firstFitting(tags)
-      if (!first) return null
+    const take = () => {
+      const first = this.#sets.first(tags)
+      if (!first) return first
       taken.push(first.id)
       return this.#decide(this.#row(first.id), decide)
-    })
+    }
+    return this.#sets.loaded(() => this.#guarded(taken, take))
   }
 
   async sweep({ due, by }: Due, decide: Decide): Promise<number> {
@@ -247,8 +252,10 @@ export class SqliteStore extends SqliteHistory implements Store {
       return row ? storedOf(row).item : null
     }
     await this.#dueItems.release()
-    const first = this.#firstFitting(tags)
-    return first && this.#row(first.id).item
+    return this.#sets.loaded(async () => {
+      const first = this.#sets.first(tags)
+      return first && this.#row(first.id).item
+    })
   }
 
   async items(): Promise<number> {
@@ -291,19 +298,15 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#recent.get(id) ?? this.#row(id)
   }
 
-  #firstFitting(tags: readonly string[]) {
-    return firstFitting(tags, {
-      seek: (from) => this.#claims.seek.get(from),
-      after: ({ rank, place, id }) => this.#claims.after.all(rank, place, id),
-    })
-  }
-
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
     this.#statuses = []
-    // The rows in memory are valid only while no other process writes the file.
+    // What is in memory is valid only while no other process writes the file.
     const version = this.#reads.version.get()?.data_version ?? 0
-    if (version !== this.#version) this.#recent.clear()
+    if (version !== this.#version) {
+      this.#recent.clear()
+      this.#sets.forget()
+    }
     this.#version = version
     const outage = this.outages.endingAt(nowMs)
     if (outage) {
@@ -369,6 +372,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** Appends the update and writes the row. `before` is the stored row. */
   #write(change: Change, before: Stored, moment: Moment): void {
     const { item, work, deleted, run } = change
+    if (!deleted) this.#sets.note(item)
     const data = encodeUpdate(change)
     const { lastInsertRowid } = this.#writes.insertUpdate.run(item.id, item.song_id, item.status, data)
     this.#statuses.push(item.status)

@@ -26,6 +26,7 @@ import {
 import type { Candidate, Found } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
+import type { WaitingItems } from "./waiting-sets.ts"
 
 /**
  * Whether no worker has an item of the same song, as SQL. Only a few songs are with workers, and they are
@@ -124,6 +125,10 @@ const ITEMS_A_RIPENING = 500
 export function claims(client: Database, onePerSong: boolean) {
   const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
   const db = drizzle(client)
+  const seek = (isFree: string) =>
+    client.prepare<Candidate, [Uint8Array]>(
+      `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${isFree} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
+    )
   return lazily({
     /** The first row of the queue's order that waits only for a worker. */
     first: () =>
@@ -137,10 +142,9 @@ export function claims(client: Database, onePerSong: boolean) {
         .limit(1)
         .prepare(),
     /** See `firstFitting`. */
-    seek: () =>
-      client.prepare<Candidate, [Uint8Array]>(
-        `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
-      ),
+    seek: () => seek(free),
+    /** See `WaitingSets`. */
+    seekAny: () => seek("true"),
     /** See `firstFitting`. */
     after: () =>
       client.prepare<Found, [number, number, number]>(
@@ -150,11 +154,18 @@ export function claims(client: Database, onePerSong: boolean) {
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
     /** Lets items whose time has come be claimed, some of them at a time: thousands may have been added for one time. */
     ripen: () =>
-      client.prepare<unknown, [number]>(
-        `UPDATE queue_items SET available_ms = NULL WHERE id IN (SELECT id FROM queue_items WHERE available_ms <= ? ORDER BY available_ms LIMIT ${ITEMS_A_RIPENING})`,
+      client.prepare<Candidate, [number]>(
+        `UPDATE queue_items SET available_ms = NULL WHERE id IN (SELECT id FROM queue_items WHERE available_ms <= ? ORDER BY available_ms LIMIT ${ITEMS_A_RIPENING}) RETURNING id, rank, place, needs`,
       ),
   })
 }
+
+/** Finds waiting items by the statements for claims. */
+export const waitingItems = (statements: ReturnType<typeof claims>): WaitingItems => ({
+  seek: (from) => statements.seek.get(from),
+  seekAny: (from) => statements.seekAny.get(from),
+  after: ({ rank, place, id }) => statements.after.all(rank, place, id),
+})
 
 /** Statements for leases, and for items that are being worked on. */
 export function leases(client: Database) {

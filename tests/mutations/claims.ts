@@ -1,0 +1,43 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what is stored, and how it is read back. */
+export const CLAIMS: readonly Mistake[] = [
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/waiting-sets.test.ts"],
+    [
+      [
+        "what a failed commit would have made of the sets of tags is remembered",
+        "        this.#sets.forget()\n        onFailure",
+        "        onFailure",
+      ],
+      ["an item that is written is not in the sets of tags", "    if (!deleted) this.#sets.note(item)\n", ""],
+      [
+        "sets of tags that another program changed are remembered",
+        "      this.#sets.forget()\n    }",
+        "    }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/due-items.ts",
+    ["tests/store/waiting-sets.test.ts"],
+    [["an item whose time has come is not in the sets of tags", "this.#sets.noteWaiting(item)", "void item"]],
+  ),
+  ...of(
+    "src/store/sqlite/waiting-sets.ts",
+    ["tests/store/waiting-sets.test.ts"],
+    [
+      [
+        "a claim looks again at each set that it cannot take",
+        "else this.#keepAt(foreign, set)",
+        "else continue",
+      ],
+      [
+        "an item that comes before the others of its set is missed",
+        "if (compare(first, known.first) < 0) known.first = first",
+        "",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,220 @@
+import { Database } from "bun:sqlite"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
+
+import fc from "fast-check"
+
+import type { QueueItem } from "../../src/item/item.ts"
+import type { Decide } from "../../src/store/contract/items.ts"
+import { type Candidate, needsOf } from "../../src/store/sqlite/first-fitting.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { WaitingSets } from "../../src/store/sqlite/waiting-sets.ts"
+import { added, codeOf, draft, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+import { Faults } from "./faults.ts"
+import { openSqlite } from "./open.ts"
+
+setDefaultTimeout(30_000)
+
+/** Waiting items, as an index finds them, and how many rows were read. */
+function waiting(all: readonly (readonly string[])[]) {
+  const ordered = all.map((tags, i) => ({
+    id: i + 1,
+    rank: 0,
+    place: i + 1,
+    needs: needsOf(tags),
+    isReady: 1,
+  }))
+  const rows = ordered.toSorted((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
+  let read = 0
+  const seek = (from: Uint8Array): Candidate | null => {
+    read += 1
+    let [low, high] = [0, rows.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (Buffer.compare(rows[middle]?.needs ?? from, from) < 0) low = middle + 1
+      else high = middle
+    }
+    return rows[low] ?? null
+  }
+  const after = (last: { readonly id: number }) => {
+    const page = ordered.slice(last.id, last.id + 500)
+    read += page.length
+    return page
+  }
+  return { items: { seek, seekAny: seek, after }, read: () => read }
+}
+
+/** All sets out of some tags, without the empty one. */
+const TAGS = Array.from({ length: 7 }, (_, i) => `tag ${i}`)
+const SETS = Array.from({ length: 127 }, (_, i) => TAGS.filter((_tag, bit) => (((i + 1) >> bit) & 1) === 1))
+
+const search = async (sets: WaitingSets, tags: readonly string[]): Promise<number | undefined> =>
+  (await sets.loaded(async () => sets.first(tags)))?.id
+
+test("claims that find nothing read next to nothing, whatever sets of tags the waiting items need", async () => {
+  const { items, read } = waiting(SETS.flatMap((set) => [0, 1, 2, 3].map((i) => [...set, `zone ${i}`])))
+  const sets = new WaitingSets(items)
+  expect(await search(sets, TAGS)).toBeUndefined()
+  const before = read()
+  {
+    using looks = spyOn(Array.prototype, "find")
+    for (const more of ["a", "b", "zone 9"]) expect(await search(sets, [...TAGS, more])).toBeUndefined()
+    // Nor are the tags of those sets looked at again.
+    expect(looks).not.toHaveBeenCalled()
+  }
+  expect(read() - before).toBe(3)
+  // Those who can take some of them read only what they take.
+  expect(await search(sets, [...TAGS, "zone 2"])).toBe(3)
+  expect(await search(sets, [...TAGS.slice(1), "zone 0", "zone 1"])).toBe(5)
+  expect(read() - before).toBe(9)
+})
+
+test("with more sets than are kept in memory, claims find the same", async () => {
+  const { items, read } = waiting([["foreign"], ...SETS])
+  const sets = new WaitingSets(items, 100)
+  expect(await search(sets, TAGS)).toBe(2)
+  expect(await search(sets, TAGS.slice(1))).toBe(3)
+  // It is not tried again for a while.
+  const before = read()
+  expect(await search(sets, ["none"])).toBeUndefined()
+  expect(read() - before).toBeLessThan(10)
+})
+
+const taking: Decide = ({ item, work }) => ({
+  item: { ...item, status: "processing", attempt: item.attempt + 1 },
+  work: { ...work, lease_expires_at: Number.MAX_SAFE_INTEGER },
+})
+
+const operation = fc.record({
+  name: fc.constantFrom("add", "claim", "claim", "claims", "retry", "move", "remove", "pause", "wait"),
+  tags: fc.subarray(["foreign", ...TAGS]),
+  nth: fc.nat(1000),
+})
+type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never
+
+/** A queue of many sets, and what its claims must find. */
+class Queue {
+  nowMs = START_MS
+  readonly store: SqliteStore
+  #isPaused = false
+  readonly #onePerSong: boolean
+
+  constructor(path: string, onePerSong: boolean) {
+    const now = (): number => this.nowMs
+    this.store = new SqliteStore(path, () => ({ now, steadyMs: now }), { onePerSong })
+    this.#onePerSong = onePerSong
+  }
+
+  async run({ name, tags, nth }: Operation): Promise<void> {
+    const { store } = this
+    const { items } = await store.list({ limit: 1000 })
+    const item = items[nth % items.length]
+    if (name === "claim") await this.#claim(items, [tags])
+    else if (name === "claims") await this.#claim(items, [tags, TAGS, tags])
+    else if (name === "add") {
+      const available_at = nth % 3 === 0 ? new Date(this.nowMs + 1000).toISOString() : null
+      await added(store, { tags, song_id: 1 + (nth % 9), priority: nth % 2, available_at })
+    } else if (name === "wait") this.nowMs += nth
+    else if (name === "pause") {
+      this.#isPaused = nth % 3 === 0
+      await (this.#isPaused ? store.pause() : store.resume())
+    } else if (item) await store.change(item.id, this.#changing(name, nth))
+  }
+
+  #changing(name: string, nth: number): Decide {
+    return ({ item, work }) => {
+      if (name === "remove") return { item, work, deleted: true }
+      if (name === "move" || item.status !== "processing") return { item: { ...item, turn: nth / 7 }, work }
+      const available_at = nth % 2 === 0 ? new Date(this.nowMs + 500).toISOString() : null
+      return {
+        item: { ...item, status: "retrying", available_at },
+        work: { ...work, lease_expires_at: null },
+      }
+    }
+  }
+
+  /** Claims in one turn, and compares what they get. */
+  async #claim(items: readonly QueueItem[], all: readonly (readonly string[])[]): Promise<void> {
+    await this.store.nextWaiting(TAGS)
+    const expected = all.map((tags) => this.#take(items, tags))
+    const got = await Promise.all(all.map((tags) => this.store.claim(tags, taking)))
+    expect(got.map((change) => change?.item.id)).toEqual(expected)
+  }
+
+  readonly #taken = new Set<number>()
+
+  /** The first item, in the order of the list, that a worker may take. */
+  #take(items: readonly QueueItem[], tags: readonly string[]): number | undefined {
+    const busy = items.filter(({ id, status }) => status === "processing" || this.#taken.has(id))
+    const found = items.find(
+      ({ id, status, tags: needed, available_at, song_id }) =>
+        !this.#isPaused &&
+        (status === "queued" || status === "retrying") &&
+        !busy.some((one) => one.id === id || (this.#onePerSong && one.song_id === song_id)) &&
+        (available_at === null || Date.parse(available_at) <= this.nowMs) &&
+        needed.every((tag) => tags.includes(tag)),
+    )
+    if (found) this.#taken.add(found.id)
+    return found?.id
+  }
+
+  /** What was taken may wait again. */
+  forgetTaken(): void {
+    this.#taken.clear()
+  }
+}
+
+test.each([false, true])(
+  "claims from a queue of many sets of tags take the first item that fits, whatever happens to the queue, one item per song: %j",
+  async (onePerSong) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 50, maxLength: 70 }), async (operations) => {
+        using folder = temporaryFolder()
+        const queue = new Queue(`${folder.path}/test.db`, onePerSong)
+        const song = (i: number) => ({ song_id: 1 + (i % 9), priority: i % 2 })
+        await Promise.all(SETS.map((tags, i) => added(queue.store, { tags, ...song(i) })))
+        for (const one of operations) {
+          await queue.run(one)
+          queue.forgetTaken()
+        }
+        await queue.store.close()
+      }),
+      { numRuns: 2, endOnFailure: true },
+    )
+  },
+)
+
+test("an item whose claim could not be committed is found again", async () => {
+  using faults = new Faults()
+  await using opened = await openSqlite()
+  const { store } = opened
+  await Promise.all(
+    [draft({ tags: ["only"] }), ...SETS.map((tags) => draft({ tags }))].map((one) => store.add(() => one)),
+  )
+  const all = ["only", ...TAGS]
+  expect((await store.nextWaiting(all))?.id).toBe(1)
+  faults.break()
+  // The second claim finds that no item needs the set of the first one.
+  const claims = [store.claim(all, taking), store.claim(["only"], taking)]
+  expect(await Promise.all(claims.map(codeOf))).toEqual(["unavailable", "unavailable"])
+  faults.mend()
+  expect((await store.claim(all, taking))?.item.id).toBe(1)
+})
+
+test("an item whose time comes, and one that another program moves, are found", async () => {
+  let nowMs = START_MS
+  await using opened = await openSqlite(() => nowMs)
+  const { store } = opened
+  await Promise.all(SETS.map((tags) => added(store, { tags })))
+  expect((await store.nextWaiting(TAGS))?.id).toBe(1)
+  const available_at = new Date(nowMs + 1000).toISOString()
+  const delayed = await added(store, { tags: ["only"], available_at })
+  expect(await store.nextWaiting(["only"])).toBeNull()
+  nowMs += 2000
+  expect((await store.nextWaiting(["only"]))?.id).toBe(delayed)
+  {
+    using other = new Database(opened.path)
+    other.run("UPDATE queue_items SET priority = 9 WHERE id = 100")
+  }
+  expect((await store.claim(TAGS, taking))?.item.id).toBe(100)
+})
