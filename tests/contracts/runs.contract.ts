@@ -107,6 +107,7 @@ export function storeRuns(name: string, open: Open): void {
     await completed(store, run("film", 100))
     expect(await secondsOf(store, "song")).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
     expect(await secondsOf(store, "film")).toEqual([100])
+    expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["film", "song"])
   })
 
   test(`${name}: a look that is not known yet is estimated by the newest one of its kind`, async () => {

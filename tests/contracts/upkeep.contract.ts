@@ -105,6 +105,28 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(ids).toEqual([1, 2, 15, 16, 17, 18, 19, 20, 21, 22])
   })
 
+  test(`${name}: one call removes no more than it may, updates and output together`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    const pieces = Array.from({ length: 6 }, (_, at) => ({ from: 2 * at, to: 2 * at + 2, text: "a\n" }))
+    await store.outputs.append(id, pieces, 1000, ({ item }) => item.attempt)
+    for (let i = 1; i <= 5; i += 1) await put(store, id, { progress: i })
+    await put(store, id, { status: "completed" })
+    const left = async (): Promise<number[]> => [
+      (await kept(store, id)).length,
+      (await store.outputs.read(id, 1, 0, 100)).pieces.length,
+    ]
+    expect(await left()).toEqual([8, 6])
+    expect(await store.upkeep.thin({ ...ALL, limit: 4 })).toBe(4)
+    expect(await left()).toEqual([4, 6])
+    expect(await store.upkeep.thin({ ...ALL, limit: 4 })).toBe(4)
+    expect(await left()).toEqual([3, 3])
+    await thinned(store, { limit: 4 })
+    expect(await left()).toEqual([3, 0])
+  })
+
   test(`${name}: updates that a webhook has not examined are not removed`, async () => {
     await using opened = await open()
     const { store } = opened

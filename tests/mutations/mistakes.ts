@@ -23,6 +23,7 @@ import { RENDERERS } from "./renderers.ts"
 import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
 import { SERVING } from "./serving.ts"
+import { SQLITE_FILE } from "./sqlite-file.ts"
 import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
 import { STREAM } from "./stream.ts"
@@ -49,6 +50,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...LEASE,
   ...STORE,
   ...SQLITE,
+  ...SQLITE_FILE,
   ...POSTGRES,
   ...FLEET,
   ...ACCESS,

@@ -211,6 +211,12 @@ test("when the disk does not confirm a commit, the answer says that it is not kn
   expect(await codeOf(refused)).toBe("unavailable")
   fails = false
   expect(await group.run(add(2))).toBe(2)
+  // Before the commit nothing can have been stored.
+  const undone = group.run(() => {
+    client.run("ROLLBACK")
+    unsynced()
+  })
+  await expect(undone).rejects.toThrow("nothing was changed")
 })
 
 const quiet = (): void => undefined

@@ -318,12 +318,13 @@ test("a restore that fails at its last step puts the database back, with its log
   rmSync(`${path}-shm`, { force: true })
   const files = readdirSync(folder.path)
   // It is called directly before the last step, which cannot remove a folder.
+  const swept = [100, 1, 0]
   using _ = spyOn(SqliteStore.prototype, "sweep").mockImplementation(async () => {
-    rmSync(`${path}-shm`, { force: true })
-    mkdirSync(`${path}-shm`)
-    return 0
+    mkdirSync(`${path}-shm`, { recursive: true })
+    return swept.shift() ?? 0
   })
   await expect(restoreDatabase(path, backup)).rejects.toThrow(`${backup} was not restored to ${path}: `)
+  expect(swept).toEqual([])
   rmdirSync(`${path}-shm`)
   expect(readdirSync(folder.path)).toEqual(files)
   expect(await Bun.file(path).text()).toBe("no database")
