@@ -16,10 +16,10 @@ import { type Opened, WAL_BYTES } from "./open.ts"
 const PINNED_BYTES = 2 * WAL_BYTES
 
 /**
- * The kernel notes the time of a change in steps, of 10 ms at most. A file that was read so long after its last known
- * change shows any later change by another time.
+ * A file system notes the time of a change in steps: of 10 ms at most on Linux's own, of 2 s on some others. A file that
+ * was read so long after its last known change shows any later change by another time.
  */
-const STEP_OF_CHANGES_MS = 100
+const STEP_OF_CHANGES_MS = 2500
 
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
 export class DatabaseFile {
