@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { renameSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 
+import { compactDatabase } from "../../src/store/sqlite/compact.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Compaction, type CompactionOptions } from "../../src/upkeep/compaction.ts"
 import { added, put } from "../contracts/store.contract.ts"
@@ -143,6 +144,21 @@ test("a server knows its database again after it was compacted, wherever its par
   await added(store)
   await store.close()
   expect((await run(["check", "--database", path])).stdout).toContain("2 items")
+})
+
+test("beside a server a compaction makes the file itself small, where nobody reads an old state", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "queue.db")
+  const store = new SqliteStore(path)
+  using other = new Database(path)
+  other.run("CREATE TABLE large AS SELECT zeroblob(1000000) AS bytes")
+  other.run("DROP TABLE large")
+  await store.upkeep.checkpoint()
+  const { before, after } = compactDatabase(path)
+  expect(before).toBeGreaterThan(1_000_000)
+  expect(after).toBeLessThan(500_000)
+  expect(statSync(path).size).toBe(after)
+  await store.close()
 })
 
 test("a database of another program is not compacted", async () => {
