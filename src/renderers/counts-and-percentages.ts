@@ -37,7 +37,9 @@ interface Pair {
   readonly count: Count
 }
 
-const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
+/** Whether a count and a percentage of a line say the same. */
+export const isOf = ({ n, total }: Count, { fraction }: Percent): boolean =>
+  Math.abs(n / total - fraction) <= 0.01
 
 /** The progress of the whole, if the percentage belongs to the innermost of these counts. */
 const partOf = (counts: readonly Count[], { fraction }: Percent): number =>

@@ -41,6 +41,8 @@ const HEAD_RANK = -1
 
 /** The most characters before a count that are searched for its name. */
 const MAX_BEFORE = 40
+/** The largest difference between a percentage and the count from which it was rounded. */
+const ROUNDING = 0.01
 const BEFORE = new RegExp(
   `\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)?["']? ?[:=#]? ?$`,
   "iu",
@@ -99,6 +101,16 @@ export function countsIn(text: string): Count[] {
     .flatMap((pair) => countFrom(text, pair) ?? [])
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
 }
+
+/**
+ * Whether a fraction (0 to 1) is that of a pair that counts no finished work: "Dropped frames: 12/300 (4%)".
+ * `counts` are those of the line.
+ */
+export const isOfOther = (text: string, fraction: number, counts: readonly Count[]): boolean =>
+  pairsIn(text).some(
+    ({ n, total, at }) =>
+      Math.abs(n / total - fraction) <= ROUNDING && !counts.some((count) => count.at === at),
+  )
 
 /** How far the counts of one line are together, 0 to 1, the outermost first. */
 export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>

@@ -2,8 +2,8 @@ import type { Report, Unit } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
 import { BARE, isAtStart, type LineLook } from "./believed-bar.ts"
-import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
-import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
+import { CountsAndPercentages, isOf, type Measure } from "./counts-and-percentages.ts"
+import { type Count, countsIn, isOfOther, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
 import {
   hasBar,
   hasDrawing,
@@ -165,9 +165,14 @@ class Lines implements LineReader {
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return this.#tellBesideMeasures(piece)
     const shown = percentIn(piece.text)
-    const measured = shown?.isMeasured ? shown : undefined
-    const counts = countsIn(piece.text).filter(
-      ({ at, end }) => !measured || end <= measured.at || at >= measured.end,
+    const all = countsIn(piece.text)
+    const isMeasured = shown && (shown.isMeasured || isOfOther(piece.text, shown.fraction, all))
+    const measured = isMeasured ? shown : undefined
+    // The count from which it was made is measured, too: "accuracy 12% (12/100)".
+    const counts = all.filter(
+      (count) =>
+        !measured ||
+        ((count.end <= measured.at || count.at >= measured.end) && (count.isWork || !isOf(count, measured))),
     )
     const percent = measured ? undefined : (shown ?? this.#drawnIn(piece.text, counts))
     const isBar = piece.isRedrawn || hasDrawing(piece.text)

@@ -1,6 +1,6 @@
 /** Measured values that are not progress: "CPU 45%", "accuracy: 91%", "VRAM 8.1/24 GB". */
 const MEASURED = [
-  "cpu|gpu|ram|vram|mem|memory|swap|disk|battery|charge|fan\\d*|pwm\\d*|load|util|utili[sz]ation|mfu|usage|use up to|used|quota|occupancy",
+  "(?:cpu|gpu|ram|vram|mem|memory|swap|disk)(?:\\d+| \\([^()%]{1,30}\\)| (?:total|user|system|sys|package|encoder|decoder|3d|[a-z]:|/[\\w/]*))?|battery|charge|fan\\d*|pwm\\d*|load|util|utili[sz]ation|mfu|usage|use up to|used|quota|occupancy",
   "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
   "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
@@ -32,7 +32,10 @@ const UNSPACED =
 /** What a value does, or the state of what is measured: "CPU now at 85%", "accuracy improved to 81%". */
 const DOES =
   "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
-const ENDS = `${DOES}(?:\\.{3}|…)? ?(?:[:=#(\\[|]|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
+/** Whose value it is: "usage of GPU 0: 45%", "memory on device 1: 45%". */
+const OWNED =
+  "(?: (?:of|on|to|for) (?!\\P{L}*(?:render|encod|export|upload|convert|process))[\\p{L}\\p{N}][\\p{L}\\p{N} _-]{0,20})?"
+const ENDS = `${OWNED}${DOES}(?:\\.{3}|…|[\\])])? ?(?:["']? ?[:=#(\\[|] ?["']?|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
 /** These are never the object of the work: "encoding speed: 85%", "battery charging: 85%". */
 const NEVER_WORKED =
   "(?<!\\b(?:check|measur|analy[sz]|chang|compar|evaluat)ing (?:the )?)\\b(?:speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?)"
@@ -62,8 +65,10 @@ const SIZED = [
   "\\d ?(?:bytes|[kmgt]?i?b)? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b),? ?\\(?$",
   "\\d ?(?:w|kw|rpm|[mg]hz|°?c)? ?/ ?[\\d.]+ ?(?:w|kw|rpm|[mg]hz|°?c) ?\\(?$",
 ].join("|")
+/** A part of what there is of it: "MEM 12G/64G (18%)". */
+const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?\\(?$"
 const MEASURED_BEFORE = new RegExp(
-  `${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
+  `${BEGINS}(?:${MEASURED})${PAIR}|${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
   "iu",
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */

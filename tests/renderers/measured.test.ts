@@ -117,6 +117,15 @@ describe("a measured value is no progress, even if it grows", () => {
     ["power ", "/350 W"],
     ["", "/60 slots taken"],
     ["Redshift can use up to ", " GB / 64 GB"],
+    ["usage of GPU 0: ", "%"],
+    ["memory on device 1: ", "%"],
+    ["confidence of beat grid ", "%"],
+    ["cpu total ", "%"],
+    ["GPU (RTX 3090): ", "%"],
+    ["GPU0 ", "%"],
+    ["disk C: ", "%"],
+    ["[mem] ", ".1 GiB / 64.0 GiB"],
+    ['{"gpu":"', '%"}'],
     ["Qualität: ", " %"],
     ["précision : ", " %"],
     ["uso de CPU: ", "%"],
@@ -184,6 +193,9 @@ describe("a measured value is no progress, even if it grows", () => {
     ["", "/100 images done pending upload"],
     ["encoded ", "/100 fps 24"],
     ["light cache: ", "%"],
+    ["GPU encode: ", "%"],
+    ["disk copy: ", "%"],
+    ["memory for rendering ", "%"],
     ["Rendering CPU buffers ", "%"],
     ["音量調整 ", "%"],
     ["Frame ", "/100 rms 12% peak 30%"],
@@ -292,6 +304,17 @@ describe("a measured value is no progress, even if it grows", () => {
     expect(shownOf(storage)).toMatchObject({ last: 0, most: 0 })
     const reserved = each([10, 20, 30, 60], (n) => `reserved ${n}.1 GB of 100 GB (${n}%)\n`)
     expect(shownOf(reserved)).toMatchObject({ last: 0, most: 0 })
+  })
+
+  test("neither of a pair and its percentage, if the other is measured", () => {
+    const lines = [
+      (n: number) => `Dropped frames: ${n}/300 (${(n / 3).toFixed(1)}%)\n`,
+      (n: number) => `accuracy ${n}% (${n}/100)\n`,
+      (n: number) => `MEM ${n}G/50G (${n * 2}%)\n`,
+    ]
+    for (const line of lines) expect(shownOf(each([1, 2, 4, 7, 12, 41, 47], line))).toMatchObject({ most: 0 })
+    const beside = TENTHS.flatMap((n) => [`rendering ${n * 10}%\n`, `Dropped frames: ${n}/300 (${n / 3}%)\n`])
+    expect(shownOf(beside.slice(0, 12), 10)).toMatchObject({ last: 50, most: 50 })
   })
 
   test("a count beside a measured value is reported", () => {
