@@ -123,7 +123,8 @@ export class Queue {
    * Puts a finished or retrying item back into the queue as if it were new; its history stays.
    * @throws AppError `not_found`, `illegal_move`, `unavailable`
    */
-  retry(id: number): Promise<QueueItem> {
+  async retry(id: number): Promise<QueueItem> {
+    this.#room.check()
     return this.#change(id, retried)
   }
 
@@ -132,6 +133,7 @@ export class Queue {
    * @throws AppError `invalid`, `not_found`, `illegal_move`, `unavailable`
    */
   async move(id: number, before: number): Promise<QueueItem> {
+    this.#room.check()
     const { item, quiet } = await this.#store.place(id, before, placed)
     if (!quiet) this.#bus.notify()
     return item
@@ -143,6 +145,7 @@ export class Queue {
    * @throws AppError `unavailable`
    */
   async retryFailed(): Promise<number[]> {
+    this.#room.check()
     const ids: number[] = []
     let after: string | undefined
     do {
@@ -198,9 +201,11 @@ export class Queue {
 
   /**
    * Does the same to many items. An item whose change is refused stays as it is, and the others are changed.
+   * @throws AppError `unavailable`
    * @throws Error that is no refusal
    */
   async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<Batch> {
+    if (act === "retry") this.#room.check()
     const decide = { cancel: cancelled, retry: retried, delete: removed }[act]
     const batch: Batch = { done: [], refused: [] }
     for (let at = 0; at < ids.length; at += CHANGED_AT_ONCE) {

@@ -156,6 +156,7 @@ export class Workers implements Service {
         if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
         return null
       }
+      this.#options.room?.checkClaim()
       const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
       const change = await this.#store.claim(tags, this.#learned.follow(decide))
@@ -179,6 +180,7 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
   async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
+    this.#options.room?.checkClaim()
     const by: Taker = { ...taker, token: this.#options.token() }
     const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
@@ -197,10 +199,7 @@ export class Workers implements Service {
     report: Report,
     attempt?: AttemptName,
   ): Promise<LeaseStanding> {
-    const { room } = this.#options
-    // A report for which there is no room still shows that the worker is alive.
-    if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
-    room?.check()
+    await this.#checkRoom(id, token)
     return this.#change(id, token, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)
@@ -211,7 +210,8 @@ export class Workers implements Service {
    * Declares the steps of the attempt that is under way, and renews the lease.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  declareSteps(id: number, token: string | undefined, steps: Steps): Promise<LeaseStanding> {
+  async declareSteps(id: number, token: string | undefined, steps: Steps): Promise<LeaseStanding> {
+    await this.#checkRoom(id, token)
     return this.#change(id, token, (stored, moment) => stepsDeclared(stored, token, steps, moment))
   }
 
@@ -295,6 +295,13 @@ export class Workers implements Service {
   learn(others: readonly WorkerReport[]): void {
     // Waiting claims of workers that were drained at another server are answered.
     if (this.presence.learn(others)) this.#waiting.ringAll()
+  }
+
+  async #checkRoom(id: number, token: string | undefined): Promise<void> {
+    const { room } = this.#options
+    // A report for which there is no room still shows that the worker is alive.
+    if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
+    room?.check()
   }
 
   async #change(id: number, token: string | undefined, decide: Decide): Promise<LeaseStanding> {

@@ -35,8 +35,9 @@ export function sizeLimitOf(
     mostBytes: maxDatabaseMb * 1e6,
     now: store.clock.now,
     sleep: Bun.sleep,
-    onLook(isNear, isFull) {
+    onLook(isNear, isFull, isFarTooLarge) {
       room.isFull = isFull
+      room.isFarTooLarge = isFarTooLarge
       reasons.set("database_filling", isNear && !isFull)
       reasons.set("database_full", isFull)
     },

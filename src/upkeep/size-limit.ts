@@ -17,6 +17,8 @@ const NEAR = 0.9
  * is free only later.
  */
 const DUE = 0.95
+/** From this part of the limit on even claims are refused. Each of them adds to the history of its item for good. */
+const FAR_TOO_LARGE = 1.1
 /** The number of rows that one transaction removes. */
 const BATCH = 256
 /**
@@ -34,10 +36,10 @@ export interface SizeLimitOptions {
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /**
-   * Called after each turn, and after each step in which room was made: whether the limit is near, and
-   * whether it is reached and nothing more can be removed.
+   * Called after each turn, and after each step in which room was made: whether the limit is near, whether it is
+   * reached and nothing more can be removed, and whether it is then exceeded by a tenth.
    */
-  readonly onLook: (isNear: boolean, isFull: boolean) => void
+  readonly onLook: (isNear: boolean, isFull: boolean, isFarTooLarge: boolean) => void
   /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
@@ -76,13 +78,14 @@ export class SizeLimit extends Repeating {
         if (used >= DUE * mostBytes) await this.#removeItems(used)
         break
       }
-      onLook(true, false)
+      onLook(true, false, false)
       used = await this.#used()
       // Above the limit a rest would let writers add more than is removed.
       if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
     // A turn that was ended early does not know whether more could be removed.
-    if (!this.isStopped) onLook(used > NEAR * mostBytes, used >= mostBytes)
+    if (this.isStopped) return
+    onLook(used > NEAR * mostBytes, used >= mostBytes, used >= FAR_TOO_LARGE * mostBytes)
   }
 
   /** The bytes in use. Pages that stand in the log as well are counted once. */

@@ -193,8 +193,13 @@ export const UPKEEP: readonly Mistake[] = [
       ],
       [
         "a stop reports a database as full in which room was being made",
-        "if (!this.isStopped) onLook(",
-        "onLook(",
+        "    if (this.isStopped) return\n    onLook(",
+        "    onLook(",
+      ],
+      [
+        "claims are refused as soon as the limit is reached",
+        "used >= FAR_TOO_LARGE * mostBytes",
+        "used >= mostBytes",
       ],
       ["finished items go as long as the room of deleted ones is not free", ")) - deleted", "))"],
       ["room is made without rest", "if (used < before || used < mostBytes) await", "if (used < 0) await"],

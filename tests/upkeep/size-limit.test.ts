@@ -44,8 +44,8 @@ function limited() {
       restsMs.push(ms)
       return resting.during()
     },
-    onLook(isNear, isFull) {
-      room.isFull = isFull
+    onLook(isNear, isFull, isFarTooLarge) {
+      Object.assign(room, { isFull, isFarTooLarge })
       looks.push([isNear, isFull])
     },
     onError: fail,
@@ -181,6 +181,48 @@ test("while room is made the limit is near and not reached, and a stop on the wa
   resting.during = () => space.stop()
   await space.turn()
   expect(looks).toEqual([[true, false]])
+})
+
+test("a full database grows by a tenth at most, whatever workers and people repeat, and may be rendered empty until then", async () => {
+  await using kit = limited()
+  const { store, bus, room, space, looks } = kit
+  const learned = new LearnedDurations(store, fail)
+  const queue = new Queue(store, bus, learned, room)
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", room, onError: fail })
+  const codeOf = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(
+      () => "none",
+      (error: unknown) => (error instanceof AppError ? error.code : "other"),
+    )
+  const [first, second] = [await added(store), await added(store)]
+  const { id } = await queue.add({ song_id: 1 })
+  const by = { worker: "w", leaseMs: 60_000 }
+  const never = AbortSignal.abort()
+  const used = async (): Promise<number> => {
+    await space.turn()
+    await store.upkeep.checkpoint()
+    return (await store.upkeep.size()).used
+  }
+  while ((await used()) < 2_000_000) {
+    for (let i = 0; i < 10; i += 1) await put(store, first, { message: `${i}${TEXT}` })
+  }
+  expect(looks.at(-1)).toEqual([true, true])
+  expect(await codeOf(queue.move(id, second))).toBe("unavailable")
+  await workers.take(id, by)
+  expect(await codeOf(workers.declareSteps(id, "t", ["a"]))).toBe("unavailable")
+  expect(await codeOf(workers.fail(id, "t", { error_message: "", retryable: false }))).toBe("none")
+  expect(await codeOf(queue.retry(id))).toBe("unavailable")
+  expect(await codeOf(queue.retryFailed())).toBe("unavailable")
+  expect(await codeOf(queue.batch("retry", [id]))).toBe("unavailable")
+  expect(await codeOf(queue.batch("delete", [id]))).toBe("none")
+  // A worker that claims and releases again and again.
+  await workers.take(first, by)
+  await workers.release(first, "t")
+  while ((await used()) < 2_200_000) await put(store, first, { message: TEXT.repeat(2) })
+  expect(await codeOf(workers.claim({ ...by, tags: [] }, never))).toBe("unavailable")
+  expect(await codeOf(workers.take(first, by))).toBe("unavailable")
+  Object.assign(room, { isFull: false, isFarTooLarge: false })
+  expect(await codeOf(workers.claim({ ...by, tags: [] }, never))).toBe("none")
 })
 
 /** When the lease of an item runs out. */
