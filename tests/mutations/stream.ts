@@ -345,6 +345,7 @@ export const STREAM: readonly Mistake[] = [
         "this.#due ??= setTimeout(() => void this.#lookNow(), RETRY_MS)",
         "this.#due ??= setTimeout(() => void this.#lookNow(), 0)",
       ],
+      ["a pause is never read again", "(this.#due)\n    this.#due = undefined", "(this.#due)"],
     ],
   ),
   ...of(
