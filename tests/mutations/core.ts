@@ -234,6 +234,11 @@ export const CORE: readonly Mistake[] = [
     ["tests/stream/selection.test.ts"],
     [
       [
+        "an added item lacks the state of the last update that was examined",
+        "update.id <= cursor",
+        "update.id < cursor",
+      ],
+      [
         "who may know of one item alone can add others",
         "    if (unknown !== undefined) throw unknownItem(unknown)\n",
         "",
