@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-/** Mistakes in what is stored, and how it is read back. */
+/** Mistakes in how a claim finds its item. */
 export const CLAIMS: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/sqlite.ts",

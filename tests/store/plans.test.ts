@@ -224,7 +224,7 @@ test.each([false, true])(
     await everything(used)
     // The next items in the queue's order are read only if there are very many sets of tags.
     using reader = new Database(path)
-    waitingItems(claims(reader, onePerSong)).after({ rank: 0, place: 0, id: 0 })
+    waitingItems(claims(reader, onePerSong)).after({ rank: 0, place: 0, id: 0 }, 1)
     await store.close()
     // The store calls the last two itself, within other writes.
     expect(methods.filter((name) => !called.has(name))).toEqual([

@@ -2,6 +2,9 @@
 const END = "\0"
 /** After this many steps from key to key, it reads the next items in the queue's order. */
 const STEPS_A_LOOK = 64
+/** How many items of the queue's order are read at first, and later at once. */
+const FIRST_ITEMS = 100
+const ITEMS_A_LOOK = 2000
 
 /**
  * The tags that an item needs, as one key: in ascending order, each ended by a zero byte. Keys of sets that begin with
@@ -44,12 +47,11 @@ export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
   /**
-   * The next items in the queue's order after a place in it: only so many that they are read quickly, and
-   * none at the end of the queue.
+   * The next items in the queue's order after a place in it, at most so many, and none at the end of the queue.
    */
-  readonly after: (last: Place) => readonly Found[]
-  /** After how many steps from key to key the search gives up; default: never. */
-  readonly mostSteps?: number
+  readonly after: (last: Place, most: number) => readonly Found[]
+  /** Whether the search gives up after the first items of the queue; default false. */
+  readonly isBrief?: boolean
 }
 
 /** An item in the queue's order. */
@@ -69,7 +71,7 @@ export interface Found extends Candidate {
  */
 export function firstFitting(
   tags: readonly string[],
-  { seek, after, mostSteps = Infinity }: Waiting,
+  { seek, after, isBrief = false }: Waiting,
 ): Candidate | null | undefined {
   const given = sorted(tags)
   const own = new Set(given)
@@ -79,12 +81,12 @@ export function firstFitting(
   let steps = 0
   for (let from: Uint8Array | null = new Uint8Array(); from;) {
     if (steps > 0 && steps % STEPS_A_LOOK === 0) {
-      const page = after(last)
+      const page = after(last, last === BEGINNING ? FIRST_ITEMS : ITEMS_A_LOOK)
       last = page.at(-1) ?? last
       const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
       if (first || page.length === 0) return first ?? null
+      if (isBrief) return undefined
     }
-    if (steps === mostSteps) return undefined
     steps += 1
     const found = seek(from)
     if (!found) break

@@ -115,9 +115,6 @@ export function reads(client: Database) {
   })
 }
 
-/** How many items of the queue's order are read at once for a worker with many tags. */
-const ITEMS_A_LOOK = 2000
-
 /** How many items become claimable in one transaction. */
 const ITEMS_A_RIPENING = 500
 
@@ -147,8 +144,8 @@ export function claims(client: Database, onePerSong: boolean) {
     seekAny: () => seek("true"),
     /** See `firstFitting`. */
     after: () =>
-      client.prepare<Found, [number, number, number]>(
-        `SELECT id, rank, place, needs, (${free} AND available_ms IS NULL) AS isReady FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND (rank, place, id) > (?, ?, ?) ORDER BY rank, place, id LIMIT ${ITEMS_A_LOOK}`,
+      client.prepare<Found, [number, number, number, number]>(
+        `SELECT id, rank, place, needs, (${free} AND available_ms IS NULL) AS isReady FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND (rank, place, id) > (?, ?, ?) ORDER BY rank, place, id LIMIT ?`,
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
@@ -164,7 +161,7 @@ export function claims(client: Database, onePerSong: boolean) {
 export const waitingItems = (statements: ReturnType<typeof claims>): WaitingItems => ({
   seek: (from) => statements.seek.get(from),
   seekAny: (from) => statements.seekAny.get(from),
-  after: ({ rank, place, id }) => statements.after.all(rank, place, id),
+  after: ({ rank, place, id }, most) => statements.after.all(rank, place, id, most),
 })
 
 /** Statements for leases, and for items that are being worked on. */

@@ -15,8 +15,6 @@ const MOST_SETS = 50_000
 const REST_MS = 60_000
 /** Reading the sets lets others have a turn after this time. */
 const TURN_MS = 5
-/** A search that takes more steps than this reads the sets first. */
-const FEW_STEPS = 63
 /** Stands for a tag where a set has none; no tag is empty. */
 const NO_TAG = ""
 
@@ -37,8 +35,8 @@ interface NeededSet {
 }
 
 /**
- * The different sets of tags that waiting items need, in memory. They are read only once a claim cannot find its
- * item in a few steps.
+ * The different sets of tags that waiting items need, in memory. They are read and used only where a claim cannot
+ * find its item in a few steps.
  *
  * Each set is kept at one of its tags, and a claim looks only at the sets that are kept at tags of the worker. A set
  * with a foreign tag is moved to that tag. So what workers of a kind cannot take costs them nothing the next time.
@@ -66,12 +64,11 @@ export class WaitingSets {
    * sets must be loaded first.
    */
   first(tags: readonly string[]): Place | null | undefined {
-    if (this.#state !== "known") {
-      const mostSteps = performance.now() < this.#restUntilMs ? Infinity : FEW_STEPS
-      return firstFitting(tags, { ...this.#items, mostSteps })
-    }
-    // The queue may be paused.
-    if (!this.#items.seek(new Uint8Array())) return null
+    const isKnown = this.#state === "known"
+    const isBrief = isKnown || performance.now() >= this.#restUntilMs
+    // Nearly always this ends at once: few sets fit, or one of the first items does.
+    const near = firstFitting(tags, { ...this.#items, isBrief })
+    if (near !== undefined || !isKnown) return near
     let best: Place | null = null
     for (const set of this.#fitting(tags).sort((a, b) => compare(a.first, b.first))) {
       if (best && compare(best, set.first) < 0) break
