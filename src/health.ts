@@ -59,8 +59,6 @@ type OnChange = (held: HeldReason, holds: boolean, forMs: number) => void
 export class Reasons {
   readonly #held = new Map<Reason, HeldReason>()
   readonly #beganMs = new Map<Reason, number>()
-  /** The ends of those that end by themselves. */
-  readonly #ends = new Map<Reason, Timer>()
   readonly #onChange: OnChange
 
   /** `onChange` is called when a reason begins to hold, and when it no longer does; by default nothing is. */
@@ -77,20 +75,6 @@ export class Reasons {
     if (known && holds) this.#held.set(reason, { ...known, detail })
     else if (holds) this.#begin({ reason, since: new Date().toISOString(), detail })
     else if (known) this.#end(known)
-  }
-
-  /** Records that a reason holds for this many milliseconds from now on; it may be recorded again meanwhile. */
-  hold(reason: Reason, ms: number): void {
-    this.set(reason, true)
-    const known = this.#ends.get(reason)?.refresh()
-    if (known) return
-    const end = setTimeout(() => {
-      this.#ends.delete(reason)
-      this.set(reason, false)
-    }, ms)
-    // A server that has ended does not wait for it.
-    end.unref()
-    this.#ends.set(reason, end)
   }
 
   #begin(held: HeldReason): void {

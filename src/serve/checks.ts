@@ -1,7 +1,7 @@
 import { dirname } from "node:path"
 
 import type { Bus } from "../bus/bus.ts"
-import type { Reasons } from "../health.ts"
+import type { Reason, Reasons } from "../health.ts"
 import { log } from "../log.ts"
 import {
   empty,
@@ -25,6 +25,23 @@ import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
 import { Entrance } from "./entrance.ts"
 import { logged } from "./faults.ts"
+
+/**
+ * Returns a function that records that a reason holds. It no longer does once the function was not called for this many
+ * milliseconds.
+ */
+export function seen(reasons: Reasons, reason: Reason, ms: number): () => void {
+  let end: Timer | undefined
+  const over = (): void => {
+    end = undefined
+    reasons.set(reason, false)
+  }
+  return () => {
+    reasons.set(reason, true)
+    // A server that has ended does not wait for it.
+    end = end?.refresh() ?? setTimeout(over, ms).unref()
+  }
+}
 
 /** What is checked, and what is called when a check finds something. */
 export interface Checks {

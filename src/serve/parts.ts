@@ -34,7 +34,7 @@ import type { Access } from "./access.ts"
 import { reachedAt } from "./address-for-other-servers.ts"
 import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
-import { type Checks, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
+import { type Checks, checksOf, descriptorsOf, eventLoopOf, seen } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
@@ -258,7 +258,7 @@ export function assembled(
     gate,
     tickets,
     limits: limitsOf(config, surroundings),
-    proxies: new TrustedProxies(config.trustedProxy, () => reasons.hold("proxy_untrusted", UNTRUSTED_MS)),
+    proxies: new TrustedProxies(config.trustedProxy, seen(reasons, "proxy_untrusted", UNTRUSTED_MS)),
     webhooks,
     streams,
     areDescriptorsFew: () => descriptors.areFew,
