@@ -111,8 +111,8 @@ interface Repeated {
  * repeats, one line each 10 s says how often. A message that did not come for 10 s counts as new.
  */
 export class ErrorLog {
-  /** Called with each error that is logged, also if it is only counted. */
-  onError: (error: unknown) => void = () => undefined
+  /** Called with each error that is logged, also if it is only counted, and its message. */
+  onError: (error: unknown, msg: string) => void = () => undefined
   readonly #write: typeof log
   readonly #everyMs: number
   readonly #repeated = new Map<string, Repeated>()
@@ -125,7 +125,7 @@ export class ErrorLog {
 
   /** Logs an error under a message. */
   log(msg: string, error: unknown, fields: LogFields = {}): void {
-    this.onError(error)
+    this.onError(error, msg)
     const stack = error instanceof Error ? error.stack : undefined
     this.#say("error", msg, messagesOf(error), stack === undefined ? fields : { ...fields, error: stack })
   }

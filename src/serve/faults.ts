@@ -6,6 +6,9 @@ import { ErrorLog } from "../log.ts"
  */
 export const errors = new ErrorLog()
 
+/** The message of an error for which streams leave out a part of the history; that has a reason of its own in the health. */
+export const HISTORY_UNREAD = "the history could not be read"
+
 /** Returns a function for `onError` that logs one of the server's own errors with this message. */
 export const logged =
   (message: string) =>

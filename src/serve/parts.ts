@@ -36,7 +36,7 @@ import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
 import { type Checks, checksOf, descriptorsOf, eventLoopOf, seen } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
-import { errors, logged } from "./faults.ts"
+import { errors, HISTORY_UNREAD, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
 import { retentionOf, sizeLimitOf } from "./retention-and-size-limit.ts"
 import { roomForStreams } from "./room-for-streams.ts"
@@ -119,7 +119,7 @@ function broadcasterOf(
   store: Store,
   { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
 ): Broadcaster {
-  const onError = logged("the history could not be read")
+  const onError = logged(HISTORY_UNREAD)
   const pausedAt = (): Promise<string | null> => store.pausedAt()
   return new Broadcaster(store, bus, { keepaliveMs, onError, metrics: new StreamMetrics(metrics), pausedAt })
 }
@@ -131,7 +131,7 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
     most: roomForStreams(maxStreams, mostDescriptors()),
     mostOfOwner: streamsPerClient,
     mostReplaysOfOwner: replaysPerClient,
-    onError: logged("the history could not be read"),
+    onError: logged(HISTORY_UNREAD),
     onUnreadable: () => reasons.set("history_unreadable", true),
     random: Math.random,
   })

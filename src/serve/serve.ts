@@ -19,7 +19,7 @@ import { accessOf, protect } from "./access.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
-import { errors, logReason } from "./faults.ts"
+import { errors, HISTORY_UNREAD, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
 
 /**
@@ -134,7 +134,9 @@ async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = await opened(config, metrics)
-  errors.onError = (error) => store.noteError(error)
+  errors.onError = (error, msg) => {
+    if (msg !== HISTORY_UNREAD) store.noteError(error)
+  }
   const replaced = Promise.withResolvers<never>()
   // The promise may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
