@@ -45,10 +45,18 @@ rules() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 # Whether anything was done, and whether what runs is not what is installed.
 touched=0 stale=0
 
+# allow PATH MODE: gives a file its rights, unless it has them.
+allow() {
+  [ "$(stat -Lc %a "$DESTDIR$1")" != "$2" ] || return 0
+  chmod "$2" "$DESTDIR$1"
+  say "corrected the rights of $1"
+  touched=1
+}
+
 # put FROM TO MODE: installs a file unless it is there as it is. It goes into its place at once, so that a program that
 # runs is not disturbed.
 put() {
-  if cmp -s "$1" "$DESTDIR$2"; then return 0; fi
+  if cmp -s "$1" "$DESTDIR$2"; then allow "$2" "$3"; return 0; fi
   mkdir -p "$DESTDIR$(dirname "$2")"
   cp "$1" "$DESTDIR$2.new"
   chmod "$3" "$DESTDIR$2.new"
@@ -72,6 +80,7 @@ make_user() {
     say "made the user track-studio"
   elif [ -z "$DESTDIR" ]; then
     useradd --system --user-group --home-dir "$state" --shell /usr/sbin/nologin track-studio
+    touched=1
     say "made the user track-studio"
   fi
 }
@@ -147,7 +156,7 @@ keep_queue() {
 
 # Replaces the program, if it is another one; the former one stays beside it, for the way back.
 install_program() {
-  if cmp -s "$binary" "$DESTDIR$program"; then return 0; fi
+  if cmp -s "$binary" "$DESTDIR$program"; then allow "$program" 755; return 0; fi
   keep_queue
   fresh=$binary
   if [ -e "$DESTDIR$former" ]; then
@@ -195,7 +204,10 @@ END
 #TRACK_STUDIO_TOKEN=tsk_...
 END
   for each in server worker; do
-    [ -e "$DESTDIR$settings/$each.env" ] || put "$scratch/$each.env" "$settings/$each.env" 600
+    file=$settings/$each.env
+    [ -e "$DESTDIR$file" ] || put "$scratch/$each.env" "$file" 600
+    # Its owner may let a group read it, and nobody else.
+    case $(stat -Lc %a "$DESTDIR$file") in *0) ;; *) allow "$file" 600 ;; esac
   done
 }
 
@@ -226,6 +238,14 @@ verb() {
   if [ "$stale" = 1 ] || { [ "${pid:-0}" != 0 ] && ! cmp -s "/proc/$pid/exe" "$program"; }; then say restart; else say start; fi
 }
 
+# launch UNIT [FLAG]: lets a unit run what is installed, now and after each boot; FLAG is one of systemctl.
+launch() {
+  how=$(verb "$1") is=off
+  if [ "$how" = start ] && systemctl is-active --quiet "$1" && systemctl is-enabled --quiet "$1"; then is=on; fi
+  systemctl enable --quiet "$1" && systemctl ${2:-} "$how" "$1" || return 1
+  [ "$is" = on ] || { say "${how}ed $1" && touched=1; }
+}
+
 start() {
   if ! rules; then
     [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve$(flag)"
@@ -234,13 +254,11 @@ start() {
   # A unit that an installation put in its place before it was cut off is not what runs, either.
   if systemctl show -P NeedDaemonReload track-studio track-studio-worker | grep -q yes; then stale=1; fi
   systemctl daemon-reload
-  systemctl enable --quiet track-studio
-  systemctl "$(verb track-studio)" track-studio || fail "the server did not start; journalctl -u track-studio says why"
+  launch track-studio || fail "the server did not start; journalctl -u track-studio says why"
   lasts || fail "the server starts, and ends again; journalctl -u track-studio says why"
   if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then
-    systemctl enable --quiet track-studio-worker
     # It ends the render in hand first, which may take an hour.
-    systemctl --no-block "$(verb track-studio-worker)" track-studio-worker
+    launch track-studio-worker --no-block
   fi
   say "track-studio is $(systemctl is-active track-studio)"
 }

@@ -81,7 +81,7 @@ const ALL = [
   "/usr/local/share/zsh/site-functions/_track-studio",
 ].sort()
 
-test("it installs everything that is needed, does nothing the second time, and removes everything again", () => {
+test("it installs everything that is needed, corrects what was changed, and removes everything again", () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
   const program = programIn(folder.path, "1")
@@ -94,12 +94,19 @@ test("it installs everything that is needed, does nothing the second time, and r
   for (const file of SETTINGS) expect(statSync(root + file).mode & 0o777).toBe(0o600)
 
   const before = ALL.map((file) => statSync(root + file).ino)
-  const second = install(root, [program])
-  expect(second).toEqual({
+  expect(install(root, [program])).toEqual({
     code: 0,
     said: expect.stringMatching(/^nothing had to be changed\n.* is installed; .*\n$/),
   })
   expect(ALL.map((file) => statSync(root + file).ino)).toEqual(before)
+
+  // Rights that were changed since are corrected. Settings may be read by a group.
+  const changed = { [PROGRAM_PATH]: 0o644, [SETTINGS[0] ?? ""]: 0o604, [SETTINGS[1] ?? ""]: 0o640 }
+  for (const [path, mode] of Object.entries(changed)) chmodSync(root + path, mode)
+  const corrected = `corrected the rights of ${SETTINGS[0]}\ncorrected the rights of ${PROGRAM_PATH}\n`
+  expect(install(root, [program]).said).toStartWith(`${corrected}track-studio 1 is installed`)
+  const modes = Object.keys(changed).map((path) => statSync(root + path).mode & 0o777)
+  expect(modes).toEqual([0o755, 0o600, 0o640])
 
   const gone = install(root, ["--uninstall"])
   expect([gone.code, filesIn(root)]).toEqual([0, SETTINGS])
@@ -300,9 +307,7 @@ test("a folder that an installation was cut off at is finished by the next one",
   writeFileSync(
     join(slow, "chmod"),
     '#!/bin/sh\ncase $2 in */srv/videos*) kill -9 $PPID ;; esac\nexec /bin/chmod "$@"\n',
-    {
-      mode: 0o755,
-    },
+    { mode: 0o755 },
   )
   const variables = { VIDEOS: "/srv/videos" }
   expect(install(root, [program], { ...variables, PATH: `${slow}:${process.env["PATH"]}` }).code).not.toBe(0)
@@ -353,7 +358,8 @@ const SYSTEMCTL = `#!/bin/sh
 case "$*" in
   "show -P MainPID track-studio") cat /tmp/running ;;
   "show -P NeedDaemonReload"*) cat /tmp/changed ;;
-  start* | restart*) echo "$*" ;;
+  is-active*) [ ! -e /tmp/down ] ;;
+  start* | restart*) echo "$*"; rm -f /tmp/down ;;
 esac`
 
 /** A program that says its version, or runs until it is ended. */
@@ -362,7 +368,7 @@ const RUNNING = `#include <stdio.h>
 int main(int count, char **args) { return args[1][0] == 'r' ? pause() : puts("track-studio 1") < 0; }`
 
 test.skipIf(!copies() || Bun.which("gcc") === null)(
-  "what runs is restarted if an installation was cut off before, and then no more",
+  "what runs is restarted if an installation was cut off before, and then no more; what does not run is started",
   () => {
     using folder = temporaryFolder()
     using copy = temporaryFolder()
@@ -374,20 +380,21 @@ test.skipIf(!copies() || Bun.which("gcc") === null)(
     const script = `
     PATH=${folder.path}:$PATH
     mkdir -p /run/systemd/system; echo 0 >/tmp/running; echo no >/tmp/changed
-    again() { sh ${SCRIPT} ${at("program")} | grep 'start '; }
-    again
-    /bin/sleep 60 & other=$!; echo $other >/tmp/running; again
+    again() { sh ${SCRIPT} ${at("program")} | grep -E '^(re)?start|^nothing'; }
+    again; /bin/sleep 60 & other=$!; echo $other >/tmp/running; again
     kill $other
     /usr/local/bin/track-studio r & echo $! >/tmp/running; again
     echo yes >/tmp/changed; again
+    echo no >/tmp/changed; touch /tmp/down; again
     kill $(cat /tmp/running)`
     const { exitCode, stdout, stderr } = Bun.spawnSync(
       ["unshare", "--mount", "bash", "-c", IN_A_COPY, "-", copy.path, ROOT, folder.path, script],
       { env: { ...process.env, VIDEOS: "", DESTDIR: "", PREFIX: "/usr/local" } },
     )
     expect([exitCode, `${stderr}`]).toEqual([0, ""])
-    expect(`${stdout}`.trim().split("\n")).toEqual(
-      ["restart", "restart", "start", "restart"].map((verb) => `${verb} track-studio`),
+    const restarted = "restart track-studio\nrestarted track-studio\n"
+    expect(`${stdout}`).toBe(
+      `${restarted}${restarted}start track-studio\nnothing had to be changed\n${restarted}start track-studio\nstarted track-studio\n`,
     )
   },
 )
