@@ -209,7 +209,13 @@ export const ESTIMATE: readonly Mistake[] = [
     "src/item/estimate/count-in-words.ts",
     ["tests/item/estimate/count-in-words.test.ts"],
     [
-      ["the load of a processor is progress", 'words.replaceAll(LOADS, "")', "words"],
+      ["the load of a processor is progress", 'told.replaceAll(LOADS, "")', "told"],
+      ["a time counts only from its first second on", "isMeasure ? total / 10 : 1", "1"],
+      [
+        "what is done of a scene in percent does not count",
+        "now.nth - before + now.part",
+        "now.nth - before",
+      ],
       ["a number in any order counts", "part < reached / 2", "part < 0"],
     ],
   ),

@@ -15,9 +15,12 @@ interface Report {
   readonly media?: unknown
 }
 
-/** "image 3 of 10", "Bild 3 von 10" and "scene 3/10", but neither "0:12/3:40" nor "1.5/30" nor numbers of more than nine digits. */
-const COUNT =
-  /(?<!\d[.,:/]?)(\d{1,9})(?: ?(?:\/|of) ?| (?:out of|von|van|sur|de|di|av|af|из) )(\d{1,9})(?![.,:/]?\d)/
+/** "3", "1.5" and "12,345", or a time such as "1:02:03.5". */
+const NUMBER = String.raw`(\d{1,9}(?::\d\d){0,2}(?:[.,]\d{1,9})*)`
+const BYTES = String.raw`(?: ?([kmgt]?i?b)\b)?`
+const OF = String.raw`(?: ?(?:\/|of) ?| (?:out of|von|van|sur|de|di|av|af|z|ze|из|з) )`
+/** "image 3 of 10", "Bild 3 von 10", "scene 3/10", "0:12 / 3:40" and "1.5 MB of 30 MB", but neither dates nor numbers of more than nine digits. */
+const COUNT = new RegExp(String.raw`(?<!\d[.,:/]?)${NUMBER}${BYTES}${OF}${NUMBER}${BYTES}(?![.,:/]?\d)`, "i")
 /** "45%", "45.5 %" */
 const PERCENTAGE = /(?<![\d.,:/-])(\d{1,3}(?:[.,]\d{1,9})?) ?%/
 /** The unit of what the words say in percent. It is no amount of work. */
@@ -31,28 +34,61 @@ const BEGINNING = 10
 const REACHED = 0.5
 /** If it falls by more than this part otherwise, and to less than half, it is not how far the step is. */
 const FALL = 0.2
-/** "CPU 87 %", "GPU load: 30%", "75% RAM" */
+/** "CPU 87 %", "GPU load: 30%", "VRAM 8.1/24 GB", "75% RAM", but not "writing to disk: 45%" */
 const LOAD = String.raw`(?:CPU|GPU|V?RAM|memory|disk)(?: (?:load|usage))?`
-const LOADS = new RegExp(String.raw`\b${LOAD}[ :=]*[\d.,]+ ?%|% (?:of )?${LOAD}\b`, "gi")
+const LOADS = new RegExp(
+  String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+ ?%|${NUMBER}${BYTES} ?\/ ?${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})? ?% (?:of )?${LOAD}\b(?![ :=]*\d)`,
+  "gi",
+)
 /** The unit of a step whose words contain numbers that are not how far it is. No worker gives this name to what it counts. */
 export const NO_COUNT = "\nno count"
 
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
-export const withoutDigits = (text: string): string => text.replace(/\d+(?:[.,]\d+)*/g, "#")
+export const withoutDigits = (text: string): string => text.replace(/\d+(?:[.,:]\d+)*/g, "#")
 
+/** How far something is in words, as `nth` of `total`. */
 interface InWords {
   readonly nth: number
   readonly total: number
+  /** How much of the `nth` is done, as a part of it: "scene 3/10: 45 %". */
+  readonly part: number
   readonly isPercentage: boolean
+  /** Whether it is a time or a size, which does not begin with the first but with any small part. */
+  readonly isMeasure: boolean
 }
 
-function countIn(words: string): InWords | undefined {
-  const [, nth, total] = COUNT.exec(words)?.map(Number) ?? []
-  if (nth !== undefined && total !== undefined)
-    return nth <= total ? { nth, total, isPercentage: false } : undefined
-  const [, digits] = PERCENTAGE.exec(words.replaceAll(LOADS, "")) ?? []
+/** The number that a text shows, a time in seconds; NaN if it shows none. */
+function valueOf(text: string): number {
+  const digits = /^\d{1,3}(?:[.,]\d{3})+$/.test(text) ? text.replace(/[.,]/g, "") : text.replace(",", ".")
+  return digits.split(":").reduce((sum, part) => 60 * sum + Number(part), 0)
+}
+
+function percentageIn(words: string): number | undefined {
+  const [, digits] = PERCENTAGE.exec(words) ?? []
   const percentage = Number(digits?.replace(",", "."))
-  return percentage <= 100 ? { nth: percentage, total: 100, isPercentage: true } : undefined
+  return percentage <= 100 ? percentage : undefined
+}
+
+/** How much of the `nth` is done if this part is done, of the `nth` or of all, as long as both may be meant. */
+function partOf(nth: number, total: number, done: number): number {
+  const ofAll = done * total - (nth - 1)
+  return ofAll >= 0 && ofAll <= 1 ? Math.min(ofAll, done) : done
+}
+
+function countIn(told: string): InWords | undefined {
+  const words = told.replaceAll(LOADS, "")
+  const [count, first, bytes, last, ofBytes] = COUNT.exec(words) ?? []
+  const percentage = percentageIn(words.replace(count ?? "", " "))
+  if (!count || !first || !last) {
+    if (percentage === undefined) return undefined
+    return { nth: percentage, total: 100, part: 0, isPercentage: true, isMeasure: false }
+  }
+  const [nth, total] = [valueOf(first), valueOf(last)]
+  const isSameUnit = !bytes || bytes.toLowerCase() === ofBytes?.toLowerCase()
+  if (!(nth <= total) || first.includes(":") !== last.includes(":") || !isSameUnit) return undefined
+  const isMeasure = bytes !== undefined || /[:.,]/.test(first + last)
+  const part = isMeasure ? 0 : partOf(nth, total, (percentage ?? 0) / 100)
+  return { nth, total, part, isPercentage: false, isMeasure }
 }
 
 /** A step that has begun, as far as it matters here. */
@@ -69,11 +105,14 @@ function firstOf({ step, current_step: words = "" }: Report, now: InWords, curre
   if (step) {
     // The words of a step with a name of its own are not kept, so they are known to count if they began with 0 or 1.
     const goesOn = current?.index === step.index && current.unit === name
-    const first = { nth: goesOn ? 1 : now.nth }
+    const first = { nth: !goesOn ? now.nth : now.isMeasure ? 0 : 1 }
     return withoutDigits(step.name) === name ? undefined : now.isPercentage ? { nth: 0 } : first
   }
   return current ? countIn(current.name) : now
 }
+
+/** The most that something is at its beginning: a part of a measure, or the first of many. */
+const beginningOf = ({ total, isMeasure }: InWords): number => (isMeasure ? total / 10 : 1)
 
 /**
  * A report with what its words count, as if the client had counted it: many clients say "image 3 of 10" or "45 %" and
@@ -91,11 +130,12 @@ export function withCountInWords<R extends Report>(
   const alike = withoutDigits(words)
   const current = step ? steps.at(-1) : steps.findLast(({ name }) => withoutDigits(name) === alike)
   const first = firstOf(sign, now, current)
-  if (!first || (first.nth > 1 && !now.isPercentage)) return sign
+  if (!first || (first.nth > beginningOf(now) && !now.isPercentage)) return sign
   const name = now.isPercentage ? PERCENT : alike
   const goesOn = step ? current?.index === step.index : first !== now
   if (goesOn && current?.unit && current.unit !== name) return sign
-  return { ...sign, unit: { done: Math.max(0, now.nth - first.nth), total: now.total, name } }
+  const before = now.isMeasure ? 0 : first.nth
+  return { ...sign, unit: { done: Math.max(0, now.nth - before + now.part), total: now.total, name } }
 }
 
 /** Where a count in words was, as a part of its size. */

@@ -3,6 +3,41 @@ import { expect, test } from "bun:test"
 import { settled, type Sign } from "../../../src/item/estimate/trace.ts"
 import { traceOfSigns } from "./signs.ts"
 
+const lastOf = (words: readonly string[], step?: Sign["step"]) => {
+  const all = words.map((current_step, i): [number, Sign] => [i * 5, { current_step, ...(step && { step }) }])
+  return settled(traceOfSigns(all)).map(({ size, lines }) => [size, lines.unit?.at(-1)?.[0]])
+}
+
+test("a time, a size, a grouped number and a count in another language say how far a step is", () => {
+  const step = { index: 2, total: 3, name: "Encode" }
+  for (const [size, ...words] of [
+    [220, "Encoding 0:00 / 3:40", "Encoding 1:50 / 3:40"],
+    // The shape of the time changes at the hour.
+    [7200, "At 0:09.5 of 2:00:00.0", "At 59:58.0 of 2:00:00.0", "At 1:00:00.0 of 2:00:00.0"],
+    [30, "Uploading 1.5/30 MB", "Uploading 15.0/30 MB"],
+    [40, "Uploading 2 MB of 40 MB", "Uploading 20 MB of 40 MB"],
+    [9000, "Frame 0 of 9,000", "Frame 950 of 9,000", "Frame 4,500 of 9,000"],
+    [4, "Obraz 1 z 4", "Obraz 3 z 4"],
+    [2, "Scene 1/2: 10 %", "Scene 1/2: 100 %"],
+    [0, "Encoding 0 %, CPU 93 %", "Encoding 50 %, CPU 61 %"],
+    [0, "Writing to disk: 0 %", "Writing to disk: 50 %"],
+    [0, "Upscaling on the GPU 0 %", "Upscaling on the GPU 50 %"],
+  ] as const) {
+    expect([words[0], ...lastOf(words)]).toEqual([words[0], [size, 0.5]])
+    expect([words[0], ...lastOf(words, step)]).toEqual([words[0], [size, 0.5]])
+  }
+  // Of all, as long as it may be that: two fifths of the third one.
+  expect(lastOf(["Scene 1/5 (0 % in all)", "Scene 3/5 (48 % in all)"])).toEqual([[5, 0.48]])
+  for (const words of [
+    ["Memory 3.2/24 GB", "Memory 8.1/24 GB"],
+    ["Score 3.1/10", "Score 7.5/10"],
+    ["Got 2 kB of 3 MB", "Got 900 kB of 3 MB"],
+    ["From 0:10 of 90", "From 0:20 of 90"],
+    ["On 1.2.2026/9.9.2026", "On 2.2.2026/9.9.2026"],
+  ])
+    expect([words[0], ...lastOf(words)]).toEqual([words[0], [0, undefined]])
+})
+
 test("a load, and the numbers of tiles in any order, do not say how far a step is", () => {
   const worded = (words: readonly string[], step?: Sign["step"]) =>
     settled(
