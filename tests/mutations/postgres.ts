@@ -379,4 +379,9 @@ export const POSTGRES: readonly Mistake[] = [
     ["tests/store/postgres/connections.test.ts"],
     [["a server that stops waits for its database", "this.#isDraining || performance", "performance"]],
   ),
+  ...of(
+    "src/store/postgres/group-reads.ts",
+    [`${TESTS}/plans.test.ts`],
+    [["a claim reads every set of tags that waiting items need", " AND q.needs >= next.least", ""]],
+  ),
 ]
