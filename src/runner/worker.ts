@@ -86,6 +86,8 @@ export class Worker {
   /** Whether the server is older than we are. */
   #isOlder = false
   #isOffline = false
+  /** Whether the server has answered a claim. */
+  #isAdmitted = false
   #failure: Error | undefined
 
   constructor(options: WorkerOptions) {
@@ -159,6 +161,7 @@ export class Worker {
     while (!signal.aborted) {
       const passedMs = stopwatch()
       const claimed = await this.#tried(() => this.#claim())
+      this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
       if (claimed && !this.#isInHand(claimed) && (await this.#isOurs(claimed, tookMs))) {
@@ -249,7 +252,8 @@ export class Worker {
         return answer
       } catch (error) {
         if (signal.aborted) return undefined
-        if (!(error instanceof ServerError && (isUnreachable(error) || isDenied(error)))) {
+        const mayPass = error instanceof ServerError && (isUnreachable(error) || isDenied(error))
+        if (!mayPass || (await this.#hasWrongRole(error))) {
           this.#fail(error)
           return undefined
         }
@@ -259,6 +263,16 @@ export class Worker {
       }
     }
     return undefined
+  }
+
+  /**
+   * Whether our token never lets us claim. Later it is waited for a better one: the file of the token may be exchanged
+   * while we render.
+   */
+  async #hasWrongRole({ code }: ServerError): Promise<boolean> {
+    if (this.#isAdmitted || code !== "forbidden") return false
+    const me = await this.#options.client.me(this.#stopping.signal).catch(() => undefined)
+    return me !== undefined && !me.may.includes("claim")
   }
 
   async #render(claimed: Claimed): Promise<void> {

@@ -1,4 +1,4 @@
-import { expect, spyOn, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
@@ -64,4 +64,33 @@ test("after an answer without an item the next claim comes at once, unless the s
   })
   await worker.run()
   expect(done).toEqual(["claim 0", "pause", "claim 30000", "claim 1100", "claim 0", "pause"])
+})
+
+describe("a token that may not claim", () => {
+  const refused = new ServerError(403, "the role viewer may not do this", { code: "forbidden" })
+  const me = async () => ({ role: "viewer", item: null, expires_at: null, may: ["read", "figures"] })
+
+  test("ends a worker at its start, with the reason", async () => {
+    const worker = workerOf({ claim: async () => Promise.reject(refused), me })
+    expect(worker.run()).rejects.toThrow("the role viewer may not do this")
+  })
+
+  test("ends no worker that was admitted before, and none while the server answers nobody", async () => {
+    for (const answers of [[null], [] as null[]]) {
+      const tries: string[] = []
+      const isAdmitted = answers.length > 0
+      const worker = workerOf({
+        claim: async () => {
+          const answer = answers.shift()
+          if (answer === null) return null
+          tries.push("claim")
+          setImmediate(() => worker.signal())
+          throw refused
+        },
+        me: () => (isAdmitted ? me() : Promise.reject(refused)),
+      })
+      await worker.run()
+      expect(tries).toEqual(["claim"])
+    }
+  })
 })
