@@ -74,6 +74,8 @@ interface Column {
 }
 
 const [LEAST_TITLE, MIN_TITLE, MAX_TITLE] = [12, 16, 40]
+/** Titles are never wider than this, however wide the terminal is: what follows them must stay near. */
+const WIDEST_TITLE = 80
 /** In a pipe nothing is cut. A text that is wider than this moves the rest of its own line, and no other line. */
 const WIDEST_IN_PIPE = 80
 /** On terminals of at most this width, there is room only for the beginning of a title. */
@@ -198,6 +200,18 @@ function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
   return shown
 }
 
+/** The same columns; titles that are cut get the room that is left over beside them. */
+function withWiderTitles(shown: readonly Cells[], items: readonly ReadItem[], look: Look): readonly Cells[] {
+  const taken = shown.reduce((sum, { width }) => sum + 2 + width, hasBars(look) ? BAR - 1 : -2)
+  const spare = look.columns - taken
+  if (spare <= 0 || !Number.isFinite(spare)) return shown
+  return shown.map((cells) => {
+    if (cells.column.name !== "TITLE") return cells
+    const most = (): number => Math.min(WIDEST_TITLE, cells.width + spare)
+    return cells.width < WIDEST_TITLE ? cellsOf({ ...cells.column, most }, items, look) : cells
+  })
+}
+
 /** A bar for what is rendering, and as much space for everything else. */
 const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
   item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
@@ -252,5 +266,6 @@ export function table(items: readonly ReadItem[], look: Look): string {
   const shown = fitting(items, look)
   const last = Math.min(LEAST_LAST, shown.at(-1)?.width ?? 0)
   const isNarrow = widthOf(shown.slice(0, -1), look) + 2 + last > look.columns
-  return (isNarrow ? stacked(items, look) : linesOf(shown, items, look)).join("\n")
+  const lines = isNarrow ? stacked(items, look) : linesOf(withWiderTitles(shown, items, look), items, look)
+  return lines.join("\n")
 }

@@ -40,6 +40,8 @@ const [MIN_NAME, MAX_BAR, PERCENT, GAP] = [8, 40, 4, 2]
 const LEAST_REST = 12
 /** The width that most steps need: the bar grows only beyond that. */
 const WISHED_REST = 20
+/** The room for the step changes by this many columns at a time. */
+const REST_STEP = 10
 
 /**
  * Divides the columns of a terminal. The least important part gets less room first: the length of the bar,
@@ -72,7 +74,11 @@ export function columnsFor(columns: number, { name: longest, left: lefts, step, 
   }
   const grown = Math.max(0, Math.min(wanted - least, spare - WISHED_REST))
   const bar = least === 0 ? 0 : least + grown
-  return { ...shown, bar, rest: spare - (bar - least) }
+  const rest = spare - (bar - least)
+  // In steps, so that a step whose text grows by a letter does not move everything.
+  const needed = Math.max(WISHED_REST, Math.ceil(said / REST_STEP) * REST_STEP)
+  const wider = Math.max(0, Math.min(longest - name, rest - needed))
+  return { ...shown, name: name + wider, bar, rest: rest - wider }
 }
 
 /** As many of the parts as fit into a width, from the first on. */

@@ -68,6 +68,17 @@ test("the wider the terminal, the more a table shows; outside of a terminal it s
   expect(whole[1]).toContain("A song with a name that is far too long for a table")
 })
 
+test("a title gets the columns that nothing else needs, and no more", () => {
+  const titled = (title: string, columns: number): string => {
+    const look = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
+    return table([item(1, { title }), item(2, { title: "Midnight" })], look).split("\n")[1] ?? ""
+  }
+  expect(titled("x".repeat(30), 100)).toContain(` ${"x".repeat(30)} `)
+  expect(titled("x".repeat(90), 80)).toMatch(/ x{21}… {2}.*$/)
+  expect(Bun.stringWidth(titled("x".repeat(90), 80))).toBe(80)
+  expect(titled("x".repeat(90), 300)).toMatch(/ x{79}… /)
+})
+
 test.each([100, 120, 140])("at %d columns a reason has room before the band of a time left", (columns) => {
   const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }
   const waiting = { ...item(3, {}), starts_in_seconds: 60, starts_low_seconds: 0, starts_high_seconds: 900 }

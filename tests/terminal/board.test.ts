@@ -224,6 +224,8 @@ test("a name gets the columns that nothing else needs", () => {
     drawn(boardOf(update(1, { title, ...more })), { columns })[0]?.split(/ {2,}/)[0]
   expect(nameAt(40)).toBe("#1 The very long and…")
   expect(nameAt(100)).toBe(`#1 ${title}`)
+  const longer = { title: `${title}, and to mine`, current_step: "Mux", eta_seconds: 128 }
+  expect(nameAt(200, longer)).toBe(`#1 ${longer.title}`)
   // The time left goes before the name.
   expect(nameAt(60, { eta_seconds: 128 })).toMatch(/^#1 The very long.*…$/)
 })
