@@ -89,9 +89,6 @@ function wanted(given: Arguments): NewItem[] {
         : `--song is for files, and no file is named; to add the song alone: track-studio add ${song}`,
     )
   }
-  if (given.words.length > 1 && given.flags["idempotency-key"] !== undefined) {
-    throw new AppError("invalid", "--idempotency-key is for one song at a time")
-  }
   const metadata = metadataFlag(given)
   const common = {
     title: textFlag(given.flags, "title"),
@@ -111,6 +108,17 @@ function wanted(given: Arguments): NewItem[] {
   })
 }
 
+/**
+ * The key under which one of the songs is added: the key that was typed, and if several songs are named, with a mark of
+ * this one. Undefined if no key was typed.
+ */
+function keyOf({ flags, words }: Arguments, word = ""): string | undefined {
+  const key = textFlag(flags, "idempotency-key")
+  if (key === undefined || words.length === 1) return key
+  const song = /^\d+$/.test(word) ? String(Number(word)) : resolve(word)
+  return `${key}.${Bun.hash(song).toString(36)}`
+}
+
 function sentence(item: QueueItem, url: string): string {
   const style = wantsColour(process.stdout) ? coloured : colourless
   const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
@@ -123,7 +131,8 @@ export const addCommand: Command = {
   usage: {
     line: "add SONG_ID|FILE...",
     about: `Adds songs to the queue. A file's name begins with the song's number, or --song gives it; the rest of
-the name is the title, and metadata.path holds the whole path. For a folder, name its files: songs/*.wav.`,
+the name is the title, and metadata.path holds the whole path. For a folder, name its files: songs/*.wav. Repeating the command adds the songs again, unless both calls have the same
+--idempotency-key.`,
     settings: ["server", "token-file"],
     flags: {
       priority: { type: "string", placeholder: "N", help: "higher numbers run first; default 0" },
@@ -160,7 +169,7 @@ the name is the title, and metadata.path holds the whole path. For a folder, nam
       "idempotency-key": {
         type: "string",
         placeholder: "KEY",
-        help: "safe to repeat: the same key adds the item once",
+        help: "safe to repeat for 24 hours: the same key adds each song once",
       },
       json: { type: "boolean", help: "print one item per line as JSON" },
     },
@@ -168,8 +177,9 @@ the name is the title, and metadata.path holds the whole path. For a folder, nam
   async run(given) {
     const items = wanted(given)
     const client = clientOf(given)
-    for (const one of items) {
-      const item = await retryWhenLimited(() => client.add(one, textFlag(given.flags, "idempotency-key")))
+    for (const [at, one] of items.entries()) {
+      const key = keyOf(given, given.words[at])
+      const item = await retryWhenLimited(() => client.add(one, key))
       say(given.flags["json"] ? safeJson(item) : sentence(item, pageUrl(given, item.id)))
     }
     return 0

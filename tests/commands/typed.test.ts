@@ -27,14 +27,22 @@ test("a song is added with all given values, and a value that is no song is refu
   expect(asked[0]?.[0]).toEqual({ song_id: 7, available_in: 120, max_attempts: 2, ...more })
   await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k", "--priority", "-3", "--kind", "movie")
   expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600, priority: -3, kind: "movie" }, "k"])
-  for (const wrong of [
-    ["7", "--in", "1d"],
-    ["7", "8", "--idempotency-key", "k"],
-    ["7", "--metadata", "=x"],
-    [],
-  ])
+  for (const wrong of [["7", "--in", "1d"], ["7", "--metadata", "=x"], []])
     expect((await ran(addCommand, ...wrong)).code).toBeString()
   expect(asked).toHaveLength(2)
+})
+
+test("with one key for several songs, each has a key of its own, which is the same at the next call", async () => {
+  using folder = temporaryFolder()
+  for (const name of ["7 a.wav", "7 b.wav"]) writeFileSync(join(folder.path, name), "")
+  const asked = answering("add", async () => item())
+  const words = ["7", "8", join(folder.path, "7 a.wav"), join(folder.path, "7 b.wav")]
+  for (const given of [words, words.toReversed()])
+    await ran(addCommand, ...given, "--idempotency-key", "batch", "--metadata", "path=x")
+  const keys = asked.map(([, key]) => String(key))
+  expect(new Set(keys).size).toBe(4)
+  expect(keys.slice(4)).toEqual(keys.slice(0, 4).toReversed())
+  for (const key of keys) expect(key).toMatch(/^batch\.[0-9a-z]+$/)
 })
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {
