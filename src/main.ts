@@ -1,25 +1,27 @@
 import { adviceAsCommands } from "./commands/advice-as-commands.ts"
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/did-you-mean.ts"
-import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
+import { helpOf, listOf, readArguments, usageLine, wrapped } from "./commands/usage.ts"
 import { passProxy } from "./config/proxy.ts"
 import { codeOf, reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
 import { commit, version } from "./version.ts"
 
 const NAMES = Object.keys(COMMANDS)
-const WIDTH = Math.max(...NAMES.map((name) => name.length)) + 2
 
-const HELP = `track-studio ${version}: a render queue that shows its progress live
-
-  track-studio [COMMAND] [--help] [--version]
-
-${Object.entries(COMMANDS)
-  .map(([name, { about }]) => `  ${name.padEnd(WIDTH)}${about}`)
-  .join("\n")}
-
-"track-studio help COMMAND" explains a command. Without one, the server runs.
-`
+/** The help of the program, in lines of at most `columns` characters. */
+const helpOfAll = (columns: number): string =>
+  [
+    `${wrapped(`track-studio ${version}: a render queue that shows its progress live`, columns).join("\n")}`,
+    "  track-studio [COMMAND] [--help] [--version]",
+    listOf(
+      Object.entries(COMMANDS).map(([name, { about }]) => [name, about]),
+      columns,
+    ),
+    wrapped('"track-studio help COMMAND" explains a command. Without one, the server runs.', columns).join(
+      "\n",
+    ),
+  ].join("\n\n") + "\n"
 
 /** Words after `help` that name no command: they ask for the help of the program, or of the command beside them. */
 const ABOUT_ALL = new Set(["help", "--help", "-h"])
@@ -58,7 +60,7 @@ async function help(name: string | undefined): Promise<number> {
   if (name !== undefined && !entry) return unknown(name)
   const { isTTY, columns } = process.stdout
   const width = isTTY ? columns || 80 : Number.POSITIVE_INFINITY
-  process.stdout.write(entry ? helpOf((await entry.load()).usage, width) : HELP)
+  process.stdout.write(entry ? helpOf((await entry.load()).usage, width) : helpOfAll(width))
   return 0
 }
 

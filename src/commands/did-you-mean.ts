@@ -30,12 +30,19 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
   ["unpause", "resume"],
 ])
 
+/** A shorter beginning of a word could be anything. */
+const LEAST_BEGINNING = 3
+
 /** `; did you mean "list"?` when one of the words is likely to be what was meant, otherwise nothing. */
 export function didYouMean(typed: string, words: readonly string[]): string {
   const near = words
     .map((word) => ({ word, far: distance(typed.toLowerCase(), word) }))
     .filter(({ word, far }) => far <= Math.max(1, Math.floor(lettersOf(word).length / 3)))
     .sort((a, b) => a.far - b.far)
-  const meant = near[0]?.word ?? words.find((word) => lettersOf(word) === OTHER_WORDS.get(lettersOf(typed)))
+  const begun = words.filter((word) => lettersOf(typed).length >= LEAST_BEGINNING && word.startsWith(typed))
+  const meant =
+    near[0]?.word ??
+    (begun.length === 1 ? begun[0] : undefined) ??
+    words.find((word) => lettersOf(word) === OTHER_WORDS.get(lettersOf(typed)))
   return meant === undefined ? "" : `; did you mean "${meant}"?`
 }

@@ -74,8 +74,10 @@ function rendererFlag({ flags }: Arguments): RendererName | undefined {
 
 function workerFlag({ flags }: Arguments): string {
   const name = textFlag(flags, "worker") ?? hostname()
-  if (name !== "" && Buffer.byteLength(name) <= MAX_TEXT_BYTES) return name
-  throw new AppError("invalid", `--worker must be a name of 1 to ${MAX_TEXT_BYTES} bytes`)
+  // An address cannot end with these, so such a worker could not be drained.
+  const isStep = name === "." || name === ".."
+  if (name !== "" && !isStep && Buffer.byteLength(name) <= MAX_TEXT_BYTES) return name
+  throw new AppError("invalid", `--worker must be a name of 1 to ${MAX_TEXT_BYTES} bytes, and not . or ..`)
 }
 
 /** The values of the flags of every command that renders. */

@@ -152,7 +152,7 @@ export const usageLine = ({ line }: Usage): string => {
 }
 
 /** A text in lines of at most this many characters, broken between words; a word that is longer has its own line. */
-function wrapped(text: string, width: number): string[] {
+export function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const last = lines.at(-1)
@@ -162,19 +162,28 @@ function wrapped(text: string, width: number): string[] {
   return lines
 }
 
+/** Names and what each is, in lines of at most `columns` characters. */
+export function listOf(rows: readonly (readonly [name: string, help: string])[], columns: number): string {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows
+    .map(([name, help]) => {
+      const lines = wrapped(help, Math.max(LEAST_HELP, columns - width - 4))
+      return `  ${name.padEnd(width)}  ${lines.join(`\n${" ".repeat(width + 4)}`)}`
+    })
+    .join("\n")
+}
+
 /** The help text of a command, in lines of at most `columns` characters; infinite where lines may be of any length. */
 export function helpOf(usage: Usage, columns: number): string {
-  const rows = Object.entries(flagsOf(usage)).map(([name, { help, short, placeholder }]) => [
-    `${short === undefined ? "" : `-${short}, `}--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-    help,
-  ])
-  const width = Math.max(...rows.map(([flag = ""]) => flag.length))
-  const list = rows.map(([flag = "", help = ""]) => {
-    const lines = wrapped(help, Math.max(LEAST_HELP, columns - width - 4))
-    return `  ${flag.padEnd(width)}  ${lines.join(`\n${" ".repeat(width + 4)}`)}`
-  })
+  const rows = Object.entries(flagsOf(usage)).map(
+    ([name, { help, short, placeholder }]) =>
+      [
+        `${short === undefined ? "" : `-${short}, `}--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+        help,
+      ] as const,
+  )
   const about = Number.isFinite(columns) ? wrapped(usage.about, columns).join("\n") : usage.about
-  return `track-studio ${usage.line}\n\n${about}\n\n${list.join("\n")}\n`
+  return `track-studio ${usage.line}\n\n${about}\n\n${listOf(rows, columns)}\n`
 }
 
 /**

@@ -132,7 +132,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--in", "25h"], '--in must be 24h at most, not "25h"'],
   [["add", "1", "--metadata", "take"], '--metadata must be key=value, not "take"'],
   [["add", "1", "--song", "2"], '--song is for files; "1" is already a song'],
-  [["add", "1", "2", "--idempotency-key", "k"], "--idempotency-key is for one song at a time"],
+  [["add", "1", "--prio", "2"], 'unknown flag --prio; did you mean "--priority"?'],
   [["list", "1"], 'unexpected argument "1"'],
   [["list", "--search", "x".repeat(201)], "--search must be text of at most 200 characters, not 201"],
   [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],

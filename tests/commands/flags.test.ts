@@ -56,12 +56,16 @@ describe("the flags of commands that render", () => {
     })
   })
 
-  test.each(["--lease 0", "--lease 3601", "--report-within 86401", "--renderer nosuch", "--worker="])(
-    "cannot be %p",
-    (text) => {
-      expect(() => renderFlags(typed(text), 60)).toThrow("must be")
-    },
-  )
+  test.each([
+    "--lease 0",
+    "--lease 3601",
+    "--report-within 86401",
+    "--renderer nosuch",
+    "--worker=",
+    "--worker .",
+  ])("cannot be %p", (text) => {
+    expect(() => renderFlags(typed(text), 60)).toThrow("must be")
+  })
 
   test("take a whole number within its bounds, the bounds included", () => {
     const bars = (text: string): number => wholeFlag(typed(text), "bars", { least: 1, most: 5, fallback: 3 })
