@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 
-import { realPathOf } from "../store/sqlite/database-path.ts"
+import { PARTS, realPathOf } from "../store/sqlite/database-path.ts"
 import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
@@ -79,9 +79,6 @@ const mayUse = (path: string, how: number): boolean => {
     return false
   }
 }
-
-/** The files that SQLite and the server keep beside a database, by what is added to its name. */
-const PARTS = ["", "-wal", "-shm", ".lock"]
 
 /** A link on the way from a folder to a file below it that leads nowhere; undefined if there is none. */
 function deadLink(folder: string, file: string): string | undefined {

@@ -89,8 +89,8 @@ export const STORE: readonly Mistake[] = [
     [
       [
         "check asks for no legal moves",
-        "(before, status) NOT IN (VALUES ${LEGAL})",
-        "(before, status) IN (VALUES ${LEGAL})",
+        "(before, status) NOT IN (VALUES ${legalMoves})",
+        "(before, status) IN (VALUES ${legalMoves})",
       ],
     ],
   ),

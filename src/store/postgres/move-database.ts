@@ -10,7 +10,7 @@ import { AppError } from "../../errors.ts"
 import { shortLook } from "../../item/estimate/look.ts"
 import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
-import { giveToOwner, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
+import { giveToOwner, PARTS, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
 import { needsOf as keyOf } from "../sqlite/first-fitting.ts"
 import { lastNumber, setLastNumber } from "../sqlite/last-numbers.ts"
 import { Lock } from "../sqlite/lock.ts"
@@ -291,7 +291,7 @@ async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promi
 }
 
 function remove(database: string): void {
-  for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${database}${suffix}`, { force: true })
+  for (const part of PARTS) rmSync(`${database}${part}`, { force: true })
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import { MOVES } from "../../item/moves.ts"
+import { legalMoves } from "../row-parts.ts"
 import { openToRead } from "./connect.ts"
 import { refuseMissing } from "./database-path.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
@@ -23,15 +23,11 @@ interface Fault {
   readonly fault: string
 }
 
-const LEGAL = Object.entries(MOVES)
-  .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
-  .join(", ")
-
 /** The rules for the history of every item. Each is a query that finds what breaks the rule. */
 const RULES: readonly string[] = [
   `SELECT format('item %d: update %d goes from %s to %s, which is no legal move', queue_id, id, before, status) AS fault
    FROM (SELECT id, queue_id, status, lag(status) OVER (PARTITION BY queue_id ORDER BY id) AS before FROM updates)
-   WHERE before <> status AND (before, status) NOT IN (VALUES ${LEGAL})`,
+   WHERE before <> status AND (before, status) NOT IN (VALUES ${legalMoves})`,
   `SELECT format('item %d: its last update %d is not kept', i.id, i.last_update_id) AS fault
    FROM queue_items AS i LEFT JOIN updates AS u ON u.id = i.last_update_id
    WHERE u.id IS NULL AND i.deleted_at IS NULL`,

@@ -1,5 +1,7 @@
-import { constants, Database, SQLiteError } from "bun:sqlite"
+import { constants, Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
+
+import { codeOf } from "../../errors.ts"
 
 /** How long to wait for another process that writes the database. */
 const BUSY_MS = 5000
@@ -28,7 +30,7 @@ export function openToRead(path: string): Database {
     return client
   } catch (error) {
     client.close()
-    const isUnwritable = error instanceof SQLiteError && error.code === "SQLITE_CANTOPEN"
+    const isUnwritable = codeOf(error) === "SQLITE_CANTOPEN"
     if (!isUnwritable || !existsSync(path) || existsSync(`${path}-wal`)) throw error
     return openAsItIs(path)
   }

@@ -1,7 +1,8 @@
-import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from "node:fs"
+import { copyFileSync, existsSync, rmSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
+import { sizeOf } from "./database-path.ts"
 import { FileOnDisk } from "./file-on-disk.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
@@ -169,7 +170,7 @@ export class DatabaseFile {
 
   #isPinned(): boolean {
     const { client, found } = this.#opened
-    const size = (): number => statSync(`${found.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    const size = (): number => sizeOf(`${found.path}-wal`)
     if (size() <= PINNED_BYTES) return false
     client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     return size() > PINNED_BYTES

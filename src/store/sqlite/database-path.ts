@@ -37,13 +37,16 @@ export function realPathOf(path: string): string {
   return existsSync(named) ? realpathSync(named) : named
 }
 
+/** What is added to the path of a database for each file that is kept there: itself, SQLite's, and the lock. */
+export const PARTS = ["", "-wal", "-shm", ".lock"] as const
+
 /**
  * If root created files of the database at `path` for a service, this gives the files to the owner of their
  * folder, so that the service can use them.
  */
 export function giveToOwner(path: string): void {
   const { uid, gid } = statSync(dirname(path))
-  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
+  for (const file of PARTS.map((part) => path + part)) {
     if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
     if (statSync(file).uid !== uid) chownSync(file, uid, gid)
   }

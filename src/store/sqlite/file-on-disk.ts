@@ -1,4 +1,4 @@
-import { type Database, SQLiteError } from "bun:sqlite"
+import type { Database } from "bun:sqlite"
 import {
   chmodSync,
   closeSync,
@@ -12,6 +12,7 @@ import {
   statSync,
 } from "node:fs"
 
+import { codeOf } from "../../errors.ts"
 import { isDamage } from "./fault-sentences.ts"
 import { textOfMark } from "./mark.ts"
 import type { Opened } from "./open.ts"
@@ -142,7 +143,7 @@ export class FileOnDisk {
       return this.#hasMark()
     } catch (error) {
       // A read error of the disk does not mean that the mark was overwritten.
-      return !isDamage(error instanceof SQLiteError ? (error.code ?? "") : "")
+      return !isDamage(codeOf(error))
     }
   }
 

@@ -142,7 +142,7 @@ export class GroupCommit {
         this.#begin.run()
         return { ok: true, value: undefined }
       } catch (error) {
-        const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY")
+        const busy = codeOf(error).startsWith("SQLITE_BUSY")
         if (!busy || this.#isDraining || performance.now() > deadline)
           return { ok: false, error: unavailable(error) }
         await Bun.sleep(BUSY_PAUSE_MS)

@@ -1,4 +1,4 @@
-import { Database, SQLiteError } from "bun:sqlite"
+import { Database } from "bun:sqlite"
 import {
   chmodSync,
   closeSync,
@@ -15,7 +15,7 @@ import {
 } from "node:fs"
 import { dirname } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, codeOf } from "../../errors.ts"
 import { reservePrivately, sizeOf } from "./database-path.ts"
 import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
 import { setAside, wayBack } from "./set-aside.ts"
@@ -59,8 +59,7 @@ function isLog(path: string): boolean {
 }
 
 /** Whether an error means that a file is not a complete database, or not one of ours. */
-const isUnusable = (error: unknown): boolean =>
-  error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
+const isUnusable = (error: unknown): boolean => /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(codeOf(error))
 
 const refuse = (message: string, path: string): never => {
   throw new AppError(
@@ -175,7 +174,7 @@ export class Lock implements Disposable {
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")
     } catch (error) {
-      if (!(error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY"))) throw error
+      if (!codeOf(error).startsWith("SQLITE_BUSY")) throw error
       // Without SQLite's error as its cause: otherwise the start would explain that error in place of this
       // one.
       throw new AppError(

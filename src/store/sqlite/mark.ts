@@ -25,7 +25,7 @@ export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | 
 }
 
 /** A mark as the database stores it. */
-export const textOfMark = ({ name, starts }: Mark): string => `${name}.${starts}`
+export const textOfMark = ({ name, starts }: Omit<Mark, "tables">): string => `${name}.${starts}`
 
 /**
  * A backup has this text in place of a mark. A restore writes a mark again, and gives its history another
@@ -60,7 +60,9 @@ function foundIn(path: string, { name, starts }: Mark): string | undefined {
   try {
     const beginning = Buffer.alloc(BEGINNING_BYTES)
     const bytes = beginning.subarray(0, readSync(descriptor, beginning, 0, BEGINNING_BYTES, 0))
-    const marks = Array.from({ length: MOST_AHEAD + 1 }, (_, ahead) => `${name}.${starts + ahead}`)
+    const marks = Array.from({ length: MOST_AHEAD + 1 }, (_, ahead) =>
+      textOfMark({ name, starts: starts + ahead }),
+    )
     return marks.find((mark) => bytes.includes(mark))
   } finally {
     closeSync(descriptor)

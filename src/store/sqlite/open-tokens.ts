@@ -25,15 +25,11 @@ function prepare(path: string): void {
   lock.close()
 }
 
-function isCurrent(client: Database): boolean {
-  return appliedMigrations(client) === knownMigrations()
-}
-
 /** Opens a database that exists. Afterwards it is up to date. */
 function opened(path: string): Database {
   let client = new Database(path, { readwrite: true })
   try {
-    if (!isCurrent(client)) {
+    if (appliedMigrations(client) !== knownMigrations()) {
       client.close()
       prepare(path)
       client = new Database(path, { readwrite: true })

@@ -8,7 +8,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
-import { realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
+import { PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { type Mark, markOf, textOfMark } from "./mark.ts"
@@ -129,7 +129,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   lock.remember(before)
   const now = { ...before, starts: before.starts + 1 }
   // The contents of the write-ahead log of an earlier server must be on the disk before the log begins again.
-  const isClean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
+  const isClean = sizeOf(`${path}-wal`) === 0
   if (isClean) client.run("PRAGMA synchronous = OFF")
   client.run("UPDATE history SET mark = ?", [textOfMark(now)])
   client.run("PRAGMA wal_checkpoint(PASSIVE)")
@@ -139,7 +139,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
 
 /** Makes the files private, so that only the owner can read or write them, if they are ours. */
 function keepPrivate(path: string): void {
-  for (const part of ["", "-wal", "-shm", ".lock"]) {
+  for (const part of PARTS) {
     const file = statSync(`${path}${part}`, { throwIfNoEntry: false })
     if (file && file.uid === process.getuid?.() && (file.mode & 0o077) !== 0)
       chmodSync(`${path}${part}`, 0o600)
@@ -194,7 +194,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     // SQLite's own wait would block the event loop of a server. Its group commit waits by timer.
     client.run("PRAGMA busy_timeout = 0")
     keepPrivate(absolute)
-    lock.watch([named, ...["", "-wal", "-shm", ".lock"].map((part) => `${absolute}${part}`)])
+    lock.watch([named, ...PARTS.map((part) => `${absolute}${part}`)])
     const migrated = before.isNew ? 0 : before.newest - before.applied
     const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client), warning }
     return { client, lock, mark: now, found, named }

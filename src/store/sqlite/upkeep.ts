@@ -1,5 +1,4 @@
 import type { Database } from "bun:sqlite"
-import { statSync } from "node:fs"
 
 import {
   type DatabaseSize,
@@ -8,6 +7,7 @@ import {
   type Thinning,
   type Upkeep,
 } from "../contract/upkeep.ts"
+import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 
@@ -110,7 +110,7 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   async size(): Promise<DatabaseSize> {
-    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    const wal = sizeOf(`${this.#path}-wal`)
     const page = this.#pragma("page_size")
     const free = this.#pragma("freelist_count") * page
     return { used: this.#pragma("page_count") * page - free + wal, wal, free }
