@@ -59,3 +59,14 @@ export function etaOf({ done, rate, attempt_at }: Work, { steadyMs }: Moment): n
   const nothing = Math.exp(-windows(elapsedMs))
   return Math.round(((100 - done) / rate) * (1 - nothing) * 10) / 10
 }
+
+/**
+ * The estimate at the pace so far, `eta_seconds`, after a change that may not have moved the attempt: the time since its
+ * last move is over. Null if there is none.
+ */
+export function etaNow(eta_seconds: number | null, work: Work, moment: Moment): number | null {
+  const then = eta_seconds === null ? null : etaOf(work, { ...moment, steadyMs: work.moved_at })
+  if (then === null) return eta_seconds
+  const passed = Math.max(0, moment.steadyMs - work.moved_at) / 1000
+  return Math.max(0, Math.round((then - passed) * 10) / 10)
+}

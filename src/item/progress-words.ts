@@ -83,9 +83,9 @@ function spanOf(left: Left): string {
 /** From this percentage on, an item may end at any moment after its expected time is over. */
 const NEARLY_DONE = 95
 
-/** The words for an item whose expected time is over. */
-export const overdueWords = (item: Parameters<typeof shownOf>[0]): string =>
-  shownOf(item) < NEARLY_DONE ? "longer than expected" : "finishing"
+/** The words for an item whose expected time is over, or ends within a second. */
+export const overdueWords = (item: Parameters<typeof shownOf>[0], { seconds }: Left): string =>
+  seconds <= 0 && shownOf(item) < NEARLY_DONE ? "longer than expected" : "finishing"
 
 /** How many lines of a long error are shown, unless all are requested: the last ones. */
 export const ERROR_LINES = 12

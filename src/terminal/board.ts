@@ -281,7 +281,7 @@ export class Board {
     const left = leftIn(update, ageMs / 1000)
     if (!left) return [""]
     const isOver = left.high !== null && left.high <= 0
-    if (left.seconds < 1 && !isOver) return [overdueWords(update)]
+    if (left.seconds < 1 && !isOver) return [overdueWords(update, left)]
     return [detail === "time" ? leftWords(left) : leftOf(left, nowMs, this.#zone, detail === "band")]
   }
 

@@ -189,6 +189,7 @@ describe("a bar", () => {
     // The end stays where it is while the remaining time counts down.
     expect(leftText(running, Date.parse(time(90)))).toBe(`0:30 left, done at ${clock}`)
     expect(leftText(running, Date.parse(time(500)))).toBe("Longer than expected")
+    expect(leftText(running, Date.parse(time(119)) + 500)).toBe("Finishing")
     expect(leftText({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
     expect(leftText(item(), 0)).toBe("")
     expect(about(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)

@@ -27,6 +27,11 @@ export const ESTIMATE: readonly Mistake[] = [
         "eta_seconds: tenth(said.left), progress: Math.round(timeProgress(at, said.left, 0)),",
       ],
       [
+        "the time left stands while nothing moves",
+        "etaNow(item.eta_seconds, work, moment)",
+        "item.eta_seconds",
+      ],
+      [
         "what stands still has an estimate",
         "if (item.stalled) return item",
         "if (item.stalled && at < 0) return item",

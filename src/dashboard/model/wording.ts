@@ -111,7 +111,7 @@ export function leftText(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   if (left === null) return ""
   if (left.high !== null && left.high <= 0) return capital(leftWords(left))
-  if (left.seconds < 1) return capital(overdueWords(item))
+  if (left.seconds < 1) return capital(overdueWords(item, left))
   return `${leftWords(left)}, ${doneAt(item, nowMs)}`
 }
 

@@ -1,6 +1,7 @@
 import type { QueueItem } from "../item.ts"
 import type { Moment } from "../moment.ts"
 import { UNFORESEEN } from "../moves.ts"
+import { etaNow } from "../pace.ts"
 import type { Change, Stored, Work } from "../stored.ts"
 import type { Course } from "./course.ts"
 import type { KeptRun } from "./earlier-run.ts"
@@ -172,5 +173,8 @@ export function withCourse(before: Stored, change: Change, moment: Moment, known
   const now = watched(course, known.outage)
   const at = (moment.steadyMs - now.beganMs) / 1000
   const isSame = now === work.course
-  return { item: foreseen(before.item, item, now, at, known), work: isSame ? work : { ...work, course: now } }
+  // Without earlier runs, what the item says of its end may be as old as its last move.
+  const eta_seconds = item.eta_runs > 0 ? item.eta_seconds : etaNow(item.eta_seconds, work, moment)
+  const aged = eta_seconds === item.eta_seconds ? item : { ...item, eta_seconds }
+  return { item: foreseen(before.item, aged, now, at, known), work: isSame ? work : { ...work, course: now } }
 }

@@ -249,6 +249,17 @@ describe("an estimate from earlier runs", () => {
     expect(render.claim(50).item).toMatchObject({ time_progress: 0, eta_seconds: 100 })
   })
 
+  test("without earlier runs the time left at the pace so far goes on with each change that moves nothing", () => {
+    const media = { out_time: 5, total: null, fps: null, speed: null }
+    const render = new Render().claim().report(30, { progress: 50 })
+    expect(render.item.eta_seconds).toBe(30)
+    expect(render.report(35, { media }).item.eta_seconds).toBe(25)
+    expect(render.put(38, { title: "New" }).item.eta_seconds).toBe(22)
+    expect(render.report(41.5, { message: "still here" }).item.eta_seconds).toBe(18.5)
+    expect(render.report(90, { media }).item.eta_seconds).toBe(0)
+    expect(render.report(120, { progress: 80 }).item.eta_seconds).toBeWithin(20, 60)
+  })
+
   test("is asked for by the kind and by what is known of the look so far", () => {
     const render = new Render({ kind: "song" }).claim().report(1, draw(1))
     expect(render.asked).toEqual([
