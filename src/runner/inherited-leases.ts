@@ -30,14 +30,8 @@ export class InheritedLease {
     this.#heir = heir
     this.#kept = kept
     const { id, token, attempt, queued_at, unanswered = 0 } = kept
-    const begun = { attempt, queued_at }
-    const of = {
-      ...heir,
-      begun: () => begun,
-      isOursAfterRetry: () => this.#isForgotten,
-      say: () => undefined,
-    }
-    this.#lease = new OwnLease({ ...of, ...notes, unanswered }, async () => ({ id, token }))
+    const of = { ...heir, isOursAfterRetry: () => this.#isForgotten, say: () => undefined }
+    this.#lease = OwnLease.of({ id, token }, { attempt, queued_at }, { ...of, ...notes, unanswered })
   }
 
   /**

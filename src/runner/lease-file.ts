@@ -19,6 +19,7 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { LEASE_TOKEN } from "../client/answer-shapes.ts"
+import type { QueueItem } from "../item/item.ts"
 import { lock } from "../machine/libc.ts"
 import { MARK } from "./process-brand.ts"
 import { Verdict } from "./verdict.ts"
@@ -114,10 +115,10 @@ function read(path: string): Contents | undefined {
   }
 }
 
-/** The server whose leases a file lists; undefined if it cannot be read, as the file may be another user's. */
-function serverOf(path: string): string | undefined {
+/** Like `read`; undefined also if the file cannot be read, as it may be another user's. */
+function contentsOf(path: string): Contents | undefined {
   try {
-    return read(path)?.server
+    return read(path)
   } catch {
     return undefined
   }
@@ -188,7 +189,7 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
   if (!existsSync(folder)) return undefined
   for (const name of readdirSync(folder).filter((each) => each.endsWith(LOCK))) {
     const lockPath = join(folder, name)
-    const of = serverOf(fileOf(lockPath))
+    const of = contentsOf(fileOf(lockPath))?.server
     const isOurs = of !== undefined && addressOf(of) === addressOf(server)
     const lease = isOurs ? keptIn(lockPath, id) : undefined
     if (lease) return lease
@@ -263,9 +264,7 @@ export class LeaseFile {
    */
   adopt(): KeptLease[] {
     const adopted: KeptLease[] = []
-    for (const name of this.#names()) {
-      const path = join(this.#folder, name)
-      if (!name.endsWith(LOCK) || path === this.#lock) continue
+    for (const path of this.#otherLocks()) {
       try {
         adopted.push(...this.#adoptFrom(path))
       } catch {
@@ -274,6 +273,18 @@ export class LeaseFile {
       }
     }
     return adopted
+  }
+
+  /** Whether the file of another process, living or gone, lists a lease of this item as one to be ended. */
+  isListedElsewhere({ id, queued_at }: Pick<QueueItem, "id" | "queued_at">): boolean {
+    return this.#otherLocks().some((lockPath) => {
+      const contents = contentsOf(fileOf(lockPath))
+      if (!contents || addressOf(contents.server) !== addressOf(this.#server)) return false
+      return contents.leases.some(
+        (lease) =>
+          lease.id === id && (lease.queued_at ?? queued_at) === queued_at && lease.kept_until === undefined,
+      )
+    })
   }
 
   /**
@@ -306,10 +317,13 @@ export class LeaseFile {
     return descriptor
   }
 
-  /** The names in the folder; none if it cannot be read, as a write will say. */
-  #names(): string[] {
+  /** The locks in the folder that we do not have; none if the folder cannot be read, as a write will say. */
+  #otherLocks(): string[] {
     try {
-      return readdirSync(this.#folder)
+      const names = readdirSync(this.#folder).filter((name) => name.endsWith(LOCK))
+      return names
+        .map((name) => join(this.#folder, name))
+        .filter((path) => path !== this.#lock && !this.#former.has(path))
     } catch {
       return []
     }

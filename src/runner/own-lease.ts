@@ -66,6 +66,14 @@ export class OwnLease {
     this.#unanswered = options.unanswered ?? 0
   }
 
+  /** A lease that is held already; `begun` is its item. */
+  static of(held: Held, begun: Begun, options: OwnLeaseOptions): OwnLease {
+    const lease = new OwnLease(options, () => Promise.resolve(held))
+    lease.#held = lease.#last = held
+    lease.#begun = begun
+    return lease
+  }
+
   /** The item and its lease; undefined before they are there, and between a lost lease and the next claim. */
   get held(): Held | undefined {
     return this.#held

@@ -3,7 +3,13 @@ import { reasonOf } from "../errors.ts"
 import { type HeirOptions, InheritedLease } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
 import type { ClaimNotes } from "./own-lease.ts"
+import { stopwatch } from "./standstill.ts"
 import type { Verdict } from "./verdict.ts"
+
+/** Within this time a guard has ended its commands, and a living worker has noticed that it lost a lease. */
+const GIVEN_UP_WITHIN_MS = 5000
+/** How often to look whether it has. */
+const LOOK_MS = 50
 
 /** One lease that we hold. */
 export interface UnreportedLease {
@@ -77,13 +83,7 @@ export class UnreportedLeases {
    * @throws ServerError if the server cannot be reached or denies us access
    */
   async inherit(): Promise<void> {
-    for (const lease of this.#file?.adopt() ?? []) {
-      // Two files list a lease if the worker that took it over was killed meanwhile.
-      if (this.#held.has(lease.token)) continue
-      const kept = this.hold(lease)
-      this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
-    }
-    this.#try(() => this.#file?.save())
+    this.#adopt()
     for (const [lease, kept] of this.#pending) {
       if (!(await lease.settle())) continue
       this.#pending.delete(lease)
@@ -93,9 +93,15 @@ export class UnreportedLeases {
 
   /**
    * Whether a claimed item was already completed by an earlier worker, and need not be rendered again: `inherit`
-   * reports that result.
+   * reports that result. While another worker of this user, or the guard of one that was killed, still has the item in
+   * its file, it waits for some seconds: its command may be about to end, and we do not know its result yet.
    */
-  takeOver(claimed: Claimed): boolean {
+  async takeOver(claimed: Claimed): Promise<boolean> {
+    const passedMs = stopwatch()
+    while (this.#file?.isListedElsewhere(claimed.item) && passedMs() < GIVEN_UP_WITHIN_MS) {
+      this.#adopt()
+      await Bun.sleep(LOOK_MS)
+    }
     return [...this.#pending.keys()].some((lease) => lease.takeOver(claimed))
   }
 
@@ -103,6 +109,16 @@ export class UnreportedLeases {
   close(): void {
     this.#try(() => this.#file?.close())
     this.#file = undefined
+  }
+
+  #adopt(): void {
+    for (const lease of this.#file?.adopt() ?? []) {
+      // Two files list a lease if the worker that took it over was killed meanwhile.
+      if (this.#held.has(lease.token)) continue
+      const kept = this.hold(lease)
+      this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
+    }
+    this.#try(() => this.#file?.save())
   }
 
   #set(lease: KeptLease, former = lease.token): void {

@@ -164,7 +164,7 @@ export class Worker {
       this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
-      if (claimed && !this.#isInHand(claimed) && (await this.#isOurs(claimed, tookMs))) {
+      if (claimed && !(await this.#isInHand(claimed)) && (await this.#isOurs(claimed, passedMs()))) {
         await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
       if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
@@ -176,10 +176,9 @@ export class Worker {
    * Whether a claimed item is one on which we work already: its lease was lost while we were cut off from the server, or
    * an earlier worker has completed it. That work goes on by this claim.
    */
-  #isInHand(claimed: Claimed): boolean {
-    return (
-      [...this.#attempts].some((attempt) => attempt.takeOver(claimed)) || this.#unreported.takeOver(claimed)
-    )
+  async #isInHand(claimed: Claimed): Promise<boolean> {
+    if ([...this.#attempts].some((attempt) => attempt.takeOver(claimed))) return true
+    return this.#unreported.takeOver(claimed)
   }
 
   /**

@@ -40,7 +40,7 @@ test.each([
     }
     const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said, client))
     await kept.inherit()
-    expect(kept.takeOver(claimed as Claimed)).toBe(false)
+    expect(await kept.takeOver(claimed as Claimed)).toBe(false)
     kept.close()
     expect(released).toEqual(["second"])
     expect(said).toEqual([expect.stringContaining(`its earlier result does not count: ${why}`)])
@@ -67,10 +67,10 @@ test.each([2, 3, 4])(
       item: { id, attempt, queued_at },
       lease: { token: "second" },
     })
-    expect(kept.takeOver(claimOf(8) as Claimed)).toBe(false)
-    expect(kept.takeOver(claimOf(7, "b") as Claimed)).toBe(false)
+    expect(await kept.takeOver(claimOf(8) as Claimed)).toBe(false)
+    expect(await kept.takeOver(claimOf(7, "b") as Claimed)).toBe(false)
     const isOurs = attempt <= 3
-    expect(kept.takeOver(claimOf(7) as Claimed)).toBe(isOurs)
+    expect(await kept.takeOver(claimOf(7) as Claimed)).toBe(isOurs)
     if (isOurs) await kept.inherit()
     kept.close()
     expect(reported).toEqual(isOurs ? ["seven", "second"] : ["seven"])

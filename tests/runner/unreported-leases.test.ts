@@ -142,8 +142,8 @@ describe("an item that this worker claims while its earlier result is being repo
     })
     const claims = [
       () => Promise.reject(silence),
-      () => {
-        expect(kept.takeOver(claimOf(2, "second") as Claimed)).toBe(true)
+      async () => {
+        expect(await kept.takeOver(claimOf(2, "second") as Claimed)).toBe(true)
         return Promise.reject(new ServerError(409, "it is processing", { code: "illegal_move" }))
       },
       async () => claimOf(later.shift() ?? 0, "third"),
@@ -164,6 +164,30 @@ describe("an item that this worker claims while its earlier result is being repo
     expect([reported, released]).toEqual([reports, gaveBack])
     expect(readdirSync(leasesIn(folder.path))).toEqual([])
   })
+})
+
+test("an item that is claimed while a killed worker's guard still locks its file waits for its result there", async () => {
+  using folder = temporaryFolder()
+  const claimOf = (id: number, queued_at: string): Claimed => {
+    const claimed: unknown = { item: { id, attempt: 2, queued_at }, lease: { token: "second" } }
+    return claimed as Claimed
+  }
+  // The guard keeps the lock until this is closed.
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1, queued_at: "a" })
+  const other = new UnreportedLeases(folder.path, "http://127.0.0.1:2", heirOf([]))
+  other.hold({ id: 8, token: "eight", attempt: 1, queued_at: "a" })
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  for (const free of [claimOf(8, "a"), claimOf(7, "b")]) expect(await kept.takeOver(free)).toBe(false)
+  const isDone = kept.takeOver(claimOf(7, "a"))
+  expect(await Promise.race([isDone, Bun.sleep(100)])).toBeUndefined()
+  killed
+    .hold({ id: 7, token: "seven", attempt: 1, queued_at: "a" })
+    .onVerdict({ end: "complete", result: {} })
+  killed.close()
+  expect(await isDone).toBe(true)
+  for (const each of [other, kept]) each.close()
+  expect(leftIn(folder.path)).toMatchObject([{ token: "second" }])
 })
 
 describe("leases on a disk that is full for a while", () => {
