@@ -113,7 +113,7 @@ export const ingestRoutes = (
           lease || !caller.token ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
         await listen(ingest, request, lease?.leaseMs ?? null)
         // If this server stops, the renderer has not ended. It goes on, but without a viewer.
-        const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
+        const answer = isFinal && !workers.draining ? await ingest.finish() : ingest.leave()
         const item = await queue.get(id)
         return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
       },

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { AppError, isRefusal } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { printing } from "../item/lease.ts"
 import { OWN } from "../item/own-messages.ts"
@@ -20,6 +20,14 @@ import type { LeaseStanding, Workers } from "./workers.ts"
 const MAX_EARLY_CHUNKS = 16
 /** About how many characters of bursts are kept for the ingests of one client. */
 const MOST_KEPT = 8 * 1024 * 1024
+/** How long it waits before it tries again to store what the database did not take. */
+const RETRY_MS = 1000
+
+const pause = (): Promise<void> =>
+  new Promise((resolve) => {
+    // A server that has ended does not wait for it.
+    setTimeout(resolve, RETRY_MS).unref()
+  })
 
 /** Which output is read, and for which item. */
 export interface IngestOptions {
@@ -60,7 +68,8 @@ export interface IngestParts {
  *
  * The output is read as fast as it comes, and the latest report is stored as fast as the database allows. A
  * renderer whose output is not read stands still, and watching it must never cause that. A flood of output is
- * accepted, too, but only its newest part is read, so that it costs others nothing.
+ * accepted, too, but only its newest part is read, so that it costs others nothing. While the database cannot be
+ * written, or is full, the output is read on, because a renderer opens no second connection.
  */
 export class Ingest {
   readonly #workers: IngestParts["workers"]
@@ -78,11 +87,15 @@ export class Ingest {
   #hasSpoken = false
   /** The attempt to which this output belongs, once it has begun. */
   #attempt: AttemptName | undefined
-  readonly #printed: OutputWriter | undefined
+  readonly #newWriter: () => OutputWriter | undefined
+  #printed: OutputWriter | undefined
   /** The output from before the attempt began. */
   readonly #early: Uint8Array[] = []
   #writing: Promise<void> | undefined
   #refusal: unknown
+  /** Why the last report was not stored; undefined if it was. */
+  #unstored: AppError | undefined
+  #hasEnded = false
   readonly #over = Promise.withResolvers<void>()
 
   constructor(parts: IngestParts, options: IngestOptions) {
@@ -93,7 +106,9 @@ export class Ingest {
     this.#now = options.now ?? (() => performance.now())
     this.#heardMs = this.#now()
     this.#renderer = renderer(options.renderer, options)
-    this.#printed = parts.output?.writer(options.id, options.token, (stored) => this.#attemptOf(stored))
+    this.#newWriter = () =>
+      parts.output?.writer(options.id, options.token, (stored) => this.#attemptOf(stored))
+    this.#printed = this.#newWriter()
   }
 
   /**
@@ -108,6 +123,7 @@ export class Ingest {
       await Promise.race([this.#read(chunks), this.#over.promise])
     } finally {
       clearTimeout(this.#later)
+      this.#hasEnded = true
       // The rest is not read, and the cancel is not awaited: the other end may be gone without notice.
       chunks.return?.().catch(() => undefined)
       await this.#readRest()
@@ -197,8 +213,10 @@ export class Ingest {
     if (this.#current === undefined) return
     try {
       for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
-    } catch {
-      // The output was refused before; its writer refuses the rest as well.
+    } catch (error) {
+      // The output was refused before, and its writer refuses the rest as well. If that was for now, what was not stored
+      // is left out.
+      if (isRefusal(error, "unavailable")) this.#printed = this.#newWriter()
     }
   }
 
@@ -260,19 +278,34 @@ export class Ingest {
   }
 
   async #write(): Promise<void> {
-    const { id, token } = this.#options
     try {
       while (this.#hasNews) {
         const report = this.#report
         this.#report = undefined
         this.#isAlive = false
-        if (report) await this.#send(report)
-        else if (token !== undefined) await this.#workers.heartbeat(id, token)
+        await this.#tell(report)
       }
     } catch (error) {
       this.#refusal = error
     } finally {
       this.#writing = undefined
+    }
+  }
+
+  /** Stores a report, or that the renderer lives. If the database does not take it now, it is news again, a little later. */
+  async #tell(report: Report | undefined): Promise<void> {
+    const { id, token } = this.#options
+    try {
+      if (report) await this.#send(report)
+      else if (token !== undefined) await this.#workers.heartbeat(id, token)
+      this.#unstored = undefined
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "unavailable") throw error
+      this.#unstored = error
+      if (this.#hasEnded || this.#refusal !== undefined) return
+      this.#report ??= report
+      this.#isAlive = true
+      await pause()
     }
   }
 
@@ -290,11 +323,27 @@ export class Ingest {
     this.#keep()
   }
 
+  /** Ends without a verdict. @throws AppError `unavailable` if the last report could not be stored */
+  leave(): void {
+    if (this.#unstored) throw this.#unstored
+  }
+
   /**
-   * Completes or fails the item, according to the end of its output. @throws AppError the refusal of the
-   * queue
+   * Completes or fails the item, according to the end of its output. It tries until the database takes that: the renderer
+   * is gone, and nobody else knows how it ended. @throws AppError any other refusal of the queue
    */
   async finish(): Promise<LeaseStanding | undefined> {
+    for (;;) {
+      try {
+        return await this.#end()
+      } catch (error) {
+        if (!isRefusal(error, "unavailable")) throw error
+        await pause()
+      }
+    }
+  }
+
+  async #end(): Promise<LeaseStanding | undefined> {
     const { renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
     const hasEnded = saidSo || !RENDERERS[name].saysEnd

@@ -53,6 +53,23 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/ingest.ts",
+    ["tests/queue/ingest-outage.test.ts"],
+    [
+      ["a report that a full database refuses is not sent again", "      this.#report ??= report\n", ""],
+      [
+        "after an outage nothing more of an output is kept",
+        'if (isRefusal(error, "unavailable")) this.#printed',
+        "if (false) this.#printed",
+      ],
+      [
+        "the verdict of a renderer is lost in an outage",
+        '        if (!isRefusal(error, "unavailable")) throw error\n        await pause()',
+        "        throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
     ["tests/queue/ingest-request.test.ts"],
     [
       [

@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test"
+
+import { AppError } from "../../src/errors.ts"
+import type { QueueItem, Report } from "../../src/item/item.ts"
+import { claimed } from "../../src/item/lease.ts"
+import { IDLE } from "../../src/item/stored.ts"
+import { Ingest, type IngestParts } from "../../src/queue/ingest.ts"
+import type { OutputWriter } from "../../src/queue/output-writer.ts"
+import { draft, START_MS } from "../contracts/store.contract.ts"
+
+const { item } = claimed(
+  { item: { id: 7, ...draft() }, work: IDLE },
+  { worker: "box1", token: "a", leaseMs: 60_000 },
+  { time: new Date(START_MS).toISOString(), steadyMs: START_MS },
+)
+const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
+
+/** An ingest of 10 s of ffmpeg whose database takes nothing while `isAway`, and what that database was given. */
+function reading() {
+  const state = { isAway: false }
+  const stored: (Report | string)[] = []
+  const take = async (what: Report | string): Promise<typeof standing> => {
+    if (state.isAway) throw new AppError("unavailable", "the database is full")
+    stored.push(what)
+    return standing
+  }
+  const workers: IngestParts["workers"] = {
+    report: (_id, _token, report) => take(report),
+    heartbeat: () => take("heartbeat"),
+    complete: () => take("complete"),
+    fail: (_id, _token, { error_message }) => take(error_message),
+  }
+  const queue = { update: async (): Promise<QueueItem> => item }
+  const pieces: string[] = []
+  const writer = (): OutputWriter => {
+    let refusal: AppError | undefined
+    const some: unknown = {
+      push(bytes: Uint8Array) {
+        if (refusal) throw refusal
+        if (state.isAway) refusal = new AppError("unavailable", "the database is full")
+        else pieces.push(new TextDecoder().decode(bytes))
+      },
+      end: async () => undefined,
+    }
+    return some as OutputWriter
+  }
+  const known = { id: 7, token: "a", total: 10, bars: undefined, span: undefined, underWay: item } as const
+  const ingest = new Ingest({ workers, queue, output: { writer } }, { ...known, renderer: "ffmpeg" })
+  const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
+  const to = output.writable.getWriter()
+  const ended = ingest.listen(output.readable)
+  const print = async (seconds: number, end = "continue"): Promise<void> => {
+    const text = `out_time_us=${seconds * 1_000_000}\nspeed=1x\nprogress=${end}\n`
+    await to.write(new TextEncoder().encode(text))
+    await new Promise(setImmediate)
+  }
+  return { ingest, state, stored, pieces, print, close: () => to.close(), ended }
+}
+
+test("a renderer's output is read on while the database takes nothing, and its end is stored afterwards", async () => {
+  const { ingest, state, stored, pieces, print, close, ended } = reading()
+  await print(1)
+  state.isAway = true
+  await print(2)
+  await print(5)
+  state.isAway = false
+  // The newest report of the outage is stored, though the renderer is silent now.
+  while (!stored.some((what) => typeof what === "object" && what.progress === 50)) await Bun.sleep(10)
+  await print(6)
+  expect(pieces.map((text) => /us=(\d+)000000/.exec(text)?.[1])).toEqual(["1", "6"])
+  state.isAway = true
+  await print(10, "end")
+  await close()
+  await ended
+  const finished = ingest.finish()
+  state.isAway = false
+  await finished
+  expect(stored.at(-1)).toBe("complete")
+})
+
+test("the end of an output without a verdict says that its last report was not stored", async () => {
+  const { ingest, state, print, close, ended } = reading()
+  await print(1)
+  ingest.leave()
+  state.isAway = true
+  await close()
+  await ended
+  expect(() => ingest.leave()).toThrow("the database is full")
+})
