@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { eitherOf, printable, safeJson } from "../text.ts"
 import { checkedBody, MARKS } from "./checked-body.ts"
-import { clientOf, type Command, integerFlag, say, typedId } from "./command.ts"
+import { clientOf, type Command, integerFlag, say, secondsFlag, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
 /** Flags that carry text as it is, and the key each sets. */
@@ -47,6 +47,11 @@ export const setCommand: Command = {
       error: { type: "string", placeholder: "TEXT", help: "the error message" },
       title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },
       priority: { type: "string", placeholder: "N", help: "higher numbers run first" },
+      in: {
+        type: "string",
+        placeholder: "TIME",
+        help: "wait before workers may take it: 90s, 10m or 2h; 0 for no wait",
+      },
       flag: { type: "string", placeholder: "FLAG", choices: MARKS, help: eitherOf(MARKS) },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
@@ -65,6 +70,7 @@ export const setCommand: Command = {
     for (const [flag, key] of Object.entries(TEXTS)) change[key] = textFlag(given.flags, flag)
     change["progress"] = integerFlag(given, "progress")
     change["priority"] = integerFlag(given, "priority")
+    change["available_in"] = secondsFlag(given, "in")
     const mark = textFlag(given.flags, "flag")
     change["flag"] = mark === "none" ? null : mark
     const named = Object.entries(change).filter(([, value]) => value !== undefined)

@@ -251,29 +251,35 @@ export const NewItem = Type.Object(
 )
 export type NewItem = Static<typeof NewItem>
 
+const Changeable = Type.Partial(
+  Type.Pick(QueueItem, [
+    "status",
+    "current_step",
+    "progress",
+    "message",
+    "error_message",
+    "song_id",
+    "priority",
+    "title",
+    "video_file_path",
+    "video_file_size",
+    "thumbnail_path",
+    "flag",
+    "kind",
+    "totals",
+    "metadata",
+  ]),
+)
+
 /** What `PUT /queue/:id` takes: a merge, in which an absent key stays as it is. */
-export const ItemChange = Type.Partial(
-  Type.Pick(
-    QueueItem,
-    [
-      "status",
-      "current_step",
-      "progress",
-      "message",
-      "error_message",
-      "song_id",
-      "priority",
-      "title",
-      "video_file_path",
-      "video_file_size",
-      "thumbnail_path",
-      "flag",
-      "kind",
-      "totals",
-      "metadata",
-    ],
-    { additionalProperties: false },
-  ),
+export const ItemChange = Type.Object(
+  {
+    ...Changeable.properties,
+    available_in: about(
+      Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+      "seconds from now before workers get a waiting item by its place in the queue; 0 for at once",
+    ),
+  },
   { additionalProperties: false },
 )
 export type ItemChange = Static<typeof ItemChange>

@@ -83,7 +83,11 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
  * repeat what is stored. `now` is RFC 3339 UTC.
  * @throws AppError `illegal_move`
  */
-export function transition(item: QueueItem, change: ItemChange, now: string): QueueItem {
+export function transition(
+  item: QueueItem,
+  change: Omit<ItemChange, "available_in">,
+  now: string,
+): QueueItem {
   const to = change.status ?? item.status
   const moves = to !== item.status
   if (moves && (isFinished(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)

@@ -1,17 +1,30 @@
 import { AppError } from "../errors.ts"
-import type { ItemChange } from "./item.ts"
+import type { ItemChange, QueueItem } from "./item.ts"
 import { ended, isLeased, started } from "./lease.ts"
-import type { Moment } from "./moment.ts"
-import { MOVING, transition } from "./moves.ts"
+import { later, type Moment } from "./moment.ts"
+import { isWaiting, MOVING, transition } from "./moves.ts"
 import { etaOf, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
+
+/** When workers may take a waiting item by its place, if a change says so. @throws AppError `illegal_move` */
+function availability(
+  { id, status }: QueueItem,
+  inSeconds: number | undefined,
+  moment: Moment,
+): Partial<QueueItem> {
+  if (inSeconds === undefined) return {}
+  if (!isWaiting(status)) {
+    throw new AppError("illegal_move", `queue item ${id} is ${status}; available_in is for a waiting item`)
+  }
+  return { available_at: inSeconds === 0 ? null : later(moment, inSeconds * 1000) }
+}
 
 /**
  * Changes an item by PUT. While a worker holds the lease, only that worker may write the status, the
  * progress, the step and the message.
  * @throws AppError `leased`, `illegal_move`
  */
-export function changed(stored: Stored, change: ItemChange, moment: Moment): Change {
+export function changed(stored: Stored, { available_in, ...change }: ItemChange, moment: Moment): Change {
   const { item: before, work: known } = stored
   const reserved = (["status", "progress", "current_step", "message"] as const).filter((key) => key in change)
   if (isLeased(stored) && reserved.length > 0) {
@@ -20,7 +33,8 @@ export function changed(stored: Stored, change: ItemChange, moment: Moment): Cha
       `queue item ${before.id} is leased to worker "${before.worker}": only its lease may change ${reserved.join(", ")}; cancel it by POST /queue/${before.id}/cancel`,
     )
   }
-  const next = transition(before, change, moment.time)
+  const merged = transition(before, change, moment.time)
+  const next = { ...merged, ...availability(merged, available_in, moment) }
   // Among the items of another priority it has its natural place.
   const item = next.priority === before.priority ? next : { ...next, turn: null }
   if (item.status !== "processing") {

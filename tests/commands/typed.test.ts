@@ -126,6 +126,11 @@ test("set changes the keys that were named, and ends the lease that is named wit
     [7, { current_step: "Images", priority: -3, flag: null }],
     [7, { title: "Lights", flag: "image_issue" }],
   ])
+  for (const time of ["0", "10m"]) await ran(setCommand, "7", "--in", time)
+  expect(asked.slice(2)).toEqual([
+    [7, { available_in: 0 }],
+    [7, { available_in: 600 }],
+  ])
   const [failed, completed] = [
     answering("fail", async () => ({ item: item({ status: "failed" }) })),
     answering("complete", async () => ({ item: item({ status: "completed" }) })),

@@ -123,6 +123,10 @@ page("a waiting item", () => {
     )
     await tab.until(`${ids(".section.waiting .row")} === "${soon},${now}"`, 12_000)
     expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe("3")
+    await act(3, "Start now")
+    await tab.until(`${ids(".section.waiting .row")} === "${soon},${now},3"`)
+    await here.server.put(3, { available_in: 7200 })
+    await tab.until(`${ids(".section.later .row")} === "3"`)
     // If nothing else waits, the queue is still not empty.
     for (const id of [soon, now]) await here.server.api("DELETE", `/queue/${id}`)
     const waiting = `document.querySelector(".section.waiting").innerText`

@@ -6,6 +6,7 @@ import type { Report } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { piecesAfter } from "../../src/item/output-piece.ts"
+import { OWN } from "../../src/item/own-messages.ts"
 import { changed } from "../../src/item/put.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
@@ -84,6 +85,17 @@ test("values that an editor returns unchanged are no change, although updates le
 test("an item that is to wait for seconds is taken no sooner", () => {
   expect(created({ song_id: 3, available_in: 90 }, at(0)).available_at).toBe(at(90_000).time)
   expect(created({ song_id: 3 }, at(0)).available_at).toBeNull()
+  const off = changed(NEW, { available_in: 90 }, at(0))
+  expect(off.item).toEqual({
+    ...NEW.item,
+    available_at: at(90_000).time,
+    message: OWN.updated,
+    updated_at: at(0).time,
+  })
+  expect(changed(off, { title: "x" }, at(1)).item.available_at).toBe(at(90_000).time)
+  expect(changed(off, { available_in: 0 }, at(1)).item.available_at).toBeNull()
+  for (const change of [{ status: "processing" }, { status: "failed" }] as const)
+    expect(() => changed(off, { ...change, available_in: 0 }, at(1))).toThrow("is for a waiting item")
 })
 
 test("an item that is removed has ended: what was under way or waited is cancelled, what had ended stays so", () => {

@@ -79,3 +79,17 @@ test("an item can be added for later, and is claimed by its place in the queue o
   expect(taken?.id).toBe(id)
   expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(available_at ?? ""))
 })
+
+test("an item that waits for its time is taken at once after its wait is taken away, and one that was put off is not", async () => {
+  const [later, off] = [await server.add({ song_id: 1, available_in: 600 }), await server.add({ song_id: 2 })]
+  expect((await server.api("PUT", `/queue/${off}`, { available_in: 600 })).status).toBe(200)
+  expect(await claim(server)).toBeNull()
+  const waiting = claim(server, { wait: 10 })
+  expect(await (await server.api("PUT", `/queue/${later}`, { available_in: 0 })).json()).toMatchObject({
+    available_at: null,
+  })
+  expect((await waiting)?.id).toBe(later)
+  // It is no key of an item, and is for waiting items alone.
+  expect(await server.item(off)).not.toHaveProperty("available_in")
+  expect((await server.api("PUT", `/queue/${later}`, { available_in: 0 })).status).toBe(409)
+})

@@ -56,9 +56,19 @@ function followerOf({ id, priority, turn }: QueueItem, queue: KnownQueue): Queue
   return turn !== null && next?.priority === priority ? next : undefined
 }
 
+/** In how many milliseconds a waiting item may be taken; at most 0 if it may be now. */
+const inMsOf = ({ available_at }: QueueItem, queue: KnownQueue): number =>
+  available_at === null ? 0 : Date.parse(available_at) - queue.nowMs()
+
+const startNow = (item: QueueItem): Promise<void> =>
+  attempt(
+    () => server.update(item.id, { available_in: 0, message: "May start now" }),
+    `${nameOf(item)} may start now`,
+  )
+
 async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   const name = nameOf(item)
-  const inMs = item.status === "queued" ? Date.parse(item.available_at ?? "") - queue.nowMs() : 0
+  const inMs = item.status === "queued" ? inMsOf(item, queue) : 0
   const isDelayed = inMs > 0
   if (item.status === "processing") {
     const forSeconds = (queue.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
@@ -151,6 +161,7 @@ function changesOf(item: QueueItem, queue: KnownQueue, choice: Make, minor: Make
     const at = queue.waiting().findIndex(({ id }) => id === item.id)
     if (at > 0) choices.push(choice("Run next", "up", runNext))
     if (item.status === "retrying") choices.push(choice("Retry now", "retry", retry))
+    else if (inMsOf(item, queue) > 0) choices.push(choice("Start now", "start", startNow))
     choices.push(choice("Set priority…", "order", prioritise))
   }
   if (!isFinished(item.status) && item.cancel_requested_at === null)
