@@ -110,6 +110,10 @@ export function storeAccess(name: string, open: Open): void {
       { ...ticket, hash: "t1", expires_at: at(HOUR_MS), used_at: at(1000) },
       null,
     ])
+    // The time within which it must be used first is over, and it has been used.
+    nowMs += 60_000
+    await access.addTicket({ ...ticket, hash: "t0", use_by: at(90_000), expires_at: at(HOUR_MS) })
+    expect((await access.tickets()).map(({ hash }) => hash).toSorted()).toEqual(["t0", "t1"])
     nowMs += HOUR_MS
     expect([await access.tickets(), await access.ticket("t1")]).toEqual([[], null])
     await access.addTicket({ ...ticket, hash: "t2", expires_at: at(3 * HOUR_MS) })

@@ -100,7 +100,7 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await deliveries.take(ONE, 10, TAKEN_MS)).toEqual([])
     nowMs += 1
     const [again] = await deliveries.take(ONE, 10, TAKEN_MS)
-    expect(again).toMatchObject({ attempts: 1, status: "pending", ...failed })
+    expect(again).toMatchObject({ attempts: 1, status: "pending", finished_at: null, ...failed })
     await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     expect(await deliveries.take(ONE, 10, TAKEN_MS)).toEqual([])
     const { deliveries: all } = await deliveries.list({ limit: 10 })
@@ -161,6 +161,20 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await taken(9)).toEqual([3])
     const [, , one] = (await deliveries.list({ limit: 10 })).deliveries
     expect(one).toMatchObject({ id: 1, status: "delivered", attempts: 1, answer: 200, error: "" })
+  })
+
+  test(`${name}: no more deliveries are taken than were asked for, whatever is taken for another webhook`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE, TWO])
+    const updates = [await failing(store), await failing(store), await failing(store)]
+    await deliveries.add(
+      updates.map((update) => ({ notice: "failed", update }) as const),
+      6,
+    )
+    expect((await deliveries.take(ONE, 3, TAKEN_MS)).length).toBe(3)
+    expect(ids(await deliveries.take(TWO, 1, TAKEN_MS))).toEqual(updates.slice(0, 1).map(({ id }) => id))
   })
 
   test(`${name}: a webhook that is followed no more keeps the record of its deliveries for a week, and gets nothing`, async () => {

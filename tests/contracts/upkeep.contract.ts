@@ -62,6 +62,22 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.count(7, head)).toBe(2)
   })
 
+  test(`${name}: what is removed of older updates later does not bring back those that were removed before`, async () => {
+    let nowMs = START_MS + DAY_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const first = await rendered(store, 3)
+    // By a clock that was set back it ended before.
+    nowMs = START_MS
+    const second = await rendered(store, 3)
+    await thinned(store, { finished: [until(1)] })
+    const { oldest } = await store.bounds()
+    expect(oldest).toBe((await store.bounds(second)).oldest)
+    await thinned(store)
+    expect((await store.bounds(first)).oldest).toBeLessThan(oldest)
+    expect((await store.bounds()).oldest).toBe(oldest)
+  })
+
   test(`${name}: items that are unfinished, too young, or among the newest completed keep every update`, async () => {
     await using opened = await open()
     const { store } = opened

@@ -287,7 +287,7 @@ describe("the file of leases", () => {
     const named = new LeaseFile(home, "http://Box.lan:80/")
     named.set(lease)
     named.close()
-    expect(new LeaseFile(home, "http://box.lan").adopt()).toEqual([lease])
+    expect(new LeaseFile(home, "http://box.lan.").adopt()).toEqual([lease])
   })
 
   test("keeps a lease for the next step of its item: for the same server, once, and not for long", () => {

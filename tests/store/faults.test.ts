@@ -48,9 +48,14 @@ test("a database of which a part is damaged is known as such from the first writ
     writeSync(file, Buffer.alloc(4096, 7), 0, 4096, (page - 1) * 4096)
     closeSync(file)
   }
+  using faults = new Faults()
   const store = new SqliteStore(path)
   expect(store.faults()).toEqual([])
   expect(await codeOf(added(store))).toBe("unavailable")
+  // Nor does another fault take its place.
+  faults.break()
+  expect(await codeOf(store.alive())).toBe("unavailable")
+  faults.mend()
   await store.alive()
   expect(store.faults()).toEqual(["database_damaged"])
   await store.close()

@@ -29,6 +29,8 @@ function open() {
     client,
     /** What the group has reported about its transactions. Its clock counts how often it is read. */
     noted,
+    /** Lets time pass. */
+    pass: (ms: number): void => void (nowMs += ms),
     /** The codes of the failures that it has reported. */
     failures,
     group: new GroupCommit(client, {
@@ -246,7 +248,7 @@ test("of writes that share a commit those that were refused are not counted", as
 
 test("a write waits while another program holds the lock, but not once the server stops", async () => {
   using opened = open()
-  const { client, group, add, ids } = opened
+  const { client, group, add, ids, noted, pass } = opened
   using other = new Database(client.filename)
   const tried = async (): Promise<void> => {
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
@@ -261,9 +263,12 @@ test("a write waits while another program holds the lock, but not once the serve
   const startedMs = performance.now()
   const cut = codeOf(group.run(add(2)))
   await tried()
+  pass(1000)
   group.drain()
   expect([await cut, await codeOf(group.run(add(3)))]).toEqual(["unavailable", "unavailable"])
   expect(performance.now() - startedMs).toBeLessThan(4000)
+  // The first of them has failed since before the wait.
+  expect(noted.slice(3)).toEqual(["failed 3", "failed 1004"])
   other.run("ROLLBACK")
   expect(await group.run(add(4))).toBe(4)
   expect(ids()).toEqual([1, 4])

@@ -44,6 +44,11 @@ test.each([
   opened(database)
   rmSync(database)
   expect(() => opened(database)).toThrow(`${database}.lock remembers it`)
+  writeFileSync(`${database}.lock`, damaged)
+  const { client, lock, found } = openDatabase(database, true)
+  expect(found.isNew).toBeTrue()
+  client.close()
+  lock.close()
 })
 
 describe("a database that was moved away by a restore, which was killed before the backup was in its place", () => {

@@ -89,14 +89,24 @@ test("a sign of life that is asked for is stored at once", async () => {
   const path = join(folder.path, "test.db")
   let nowMs = START_MS
   const now = (): number => nowMs
-  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const alive: number[] = []
+  const store = new SqliteStore(path, (aliveMs) => (alive.push(aliveMs), { now, steadyMs: now }))
   await store.alive()
   nowMs += 5000
   await store.alive()
   const other = new Database(path, { readonly: true })
-  expect(other.query("SELECT alive_at FROM history").get()).toEqual({ alive_at: nowMs })
+  const aliveAt = (): unknown => other.query("SELECT alive_at FROM history").get()
+  expect(aliveAt()).toEqual({ alive_at: nowMs })
+  // A server that starts after a crash must not count an outage that has made the leases longer.
+  store.outages.begin(nowMs)
+  nowMs += 60_000
+  await expect(store.change(1, (stored) => ({ ...stored, quiet: true }))).rejects.toThrow("1")
+  expect(aliveAt()).toEqual({ alive_at: nowMs })
   other.close()
   await store.close()
+  // The clock of the next server does not begin before it.
+  await new SqliteStore(path, (aliveMs) => (alive.push(aliveMs), { now, steadyMs: now })).close()
+  expect(alive).toEqual([0, nowMs])
 })
 
 test("a look at a lease writes nothing, tells whether to go on, and is refused with another lease", async () => {

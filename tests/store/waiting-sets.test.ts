@@ -42,7 +42,14 @@ function waiting(all: readonly (readonly string[])[]) {
     read += page.length
     return page
   }
-  return { items: { seek, seekAny: seek, after }, read: () => read }
+  const take = (id: number): void => {
+    rows.splice(
+      rows.findIndex((row) => row.id === id),
+      1,
+    )
+    for (const row of ordered) if (row.id === id) row.isReady = 0
+  }
+  return { items: { seek, seekAny: seek, after }, read: () => read, take }
 }
 
 /** All sets out of some tags, without the empty one. */
@@ -85,6 +92,15 @@ test("with more sets than are kept in memory, claims find the same", async () =>
   const before = read()
   expect(await search(sets, ["none"])).toBeUndefined()
   expect(read() - before).toBeLessThan(10)
+})
+
+test("a set whose first item was taken is not taken for the first that has one", async () => {
+  const others = Array.from({ length: 130 }, () => ["nobody"])
+  const { items, take } = waiting([...others, ...SETS, ["tag 0"]])
+  const sets = new WaitingSets(items)
+  expect(await search(sets, TAGS)).toBe(131)
+  take(131)
+  expect(await search(sets, TAGS)).toBe(132)
 })
 
 /** Adds an item of each set, behind more items for others than are read at first. Returns the first ID of the sets. */

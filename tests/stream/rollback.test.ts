@@ -79,6 +79,21 @@ test("a stream gets a gap when updates that it has sent are gone, then the curre
   expect(errors).toEqual([])
 })
 
+test("a stream that begins again with more items than fit a page says so once", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  for (let item = 3; item <= 302; item += 1) history.append(item, "processing")
+  history.append(1, "processing")
+  const all = await watching(streams)
+  expect((await all.next()).at(-1)).toBe("live 311")
+  history.rollBack(310, 1000)
+  bus.notify()
+  const frames: string[] = []
+  while (frames.at(-1) !== "live 1001" && frames.length < 1000) frames.push(...(await all.next()))
+  expect(frames.filter((frame) => !/^\d+$/.test(frame))).toEqual(["gap rolled_back 311", "live 1001"])
+  expect(frames.length).toBe(302 + 2)
+})
+
 test("a stream that begins again says that the queue is no longer paused", async () => {
   let pausedAt: string | null = "2026-01-02T03:04:05.678Z"
   const read = async (name: string): Promise<void> => {

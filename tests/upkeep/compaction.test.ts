@@ -74,6 +74,16 @@ test("a stop ends what is under way", async () => {
   await turn
 })
 
+test("a stop while the database is measured keeps the compaction from beginning", async () => {
+  const bytes = Promise.withResolvers<number>()
+  const { compaction, done } = counted({ bytes: () => bytes.promise })
+  const turn = compaction.turn()
+  const stopped = compaction.stop()
+  bytes.resolve(1000)
+  await Promise.all([turn, stopped])
+  expect(done.times).toBe(0)
+})
+
 /** A database as older versions made it: its file cannot shrink, and most of it is unused. */
 async function older(path: string): Promise<void> {
   const store = new SqliteStore(path)

@@ -1,6 +1,5 @@
 import { Database } from "bun:sqlite"
 import {
-  chmodSync,
   closeSync,
   existsSync,
   lstatSync,
@@ -85,7 +84,6 @@ export function leaveWord(path: string, mark: Mark): void {
   const lock = new Lock(path, true)
   lock.remember(mark)
   lock.close()
-  chmodSync(`${path}.lock`, 0o600)
 }
 
 /** The files that SQLite and this program keep beside a database. */
@@ -114,7 +112,6 @@ function checkBeside(path: string): void {
  */
 export class Lock implements Disposable {
   readonly #path: string
-  readonly #isNew: boolean
   #client: Database
   /** The identity of each file as it was opened, by path. */
   readonly #opened = new Map<string, string>()
@@ -128,7 +125,6 @@ export class Lock implements Disposable {
   constructor(path: string, isNewAllowed = false) {
     checkBeside(path)
     this.#path = path
-    this.#isNew = !existsSync(`${path}.lock`)
     this.#client = this.#open()
     try {
       if (this.#isReadable()) return
@@ -319,9 +315,9 @@ export class Lock implements Disposable {
     this.#client.close()
   }
 
-  /** Releases the lock of a start that failed. If this start made the lock file, it is deleted, too. */
+  /** Releases the lock of a start that failed, and deletes a lock file that records nothing. */
   [Symbol.dispose](): void {
-    const isEmpty = this.#isNew && sizeOf(`${this.#path}.lock`) === 0
+    const isEmpty = sizeOf(`${this.#path}.lock`) === 0
     this.close()
     if (isEmpty) rmSync(`${this.#path}.lock`, { force: true })
   }

@@ -281,7 +281,6 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async close(): Promise<void> {
-    this.#group.drain()
     await this.#group.idle()
     // Later requests, for example from a connection that was cut, find no database.
     this.#group.refuse(new AppError("unavailable", "the server has stopped; nothing was changed"))
