@@ -161,6 +161,11 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       ["what varies together is trusted as little as what varies alone", "* alike }", "* 0 * alike }"],
       [
+        "what was declared counts only in steps that tell its unit",
+        "if (!sizes.has(unit)) sizes.set(unit, size)",
+        "if (!sizes.has(unit)) continue",
+      ],
+      [
         "the size of one step tells that of each other one",
         "return Math.max(0, Math.min(1, together / alone))",
         "return 1",

@@ -1,7 +1,15 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
 import { lineThrough, type Point } from "./line.ts"
 import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
-import { type Habit, type Habits, type Lasted, SAME, type Sizes, sizesOf } from "./step-durations.ts"
+import {
+  declaredOf,
+  type Habit,
+  type Habits,
+  type Lasted,
+  SAME,
+  type Sizes,
+  sizesOf,
+} from "./step-durations.ts"
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { unevennessOf } from "./uneven-pace.ts"
 
@@ -213,12 +221,9 @@ export const wholeOf = ({ parts }: EarlierRun, steps: readonly StepTrace[], tota
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
-/** The sizes if nothing was declared. */
-const NONE: Sizes = new Map()
-
 /** The logarithm of how many times as long a run took as another one predicts. */
 export function apart({ run }: EarlierRun, other: EarlierRun): number {
-  const expected = wholeOf(other, run.steps, NONE)
+  const expected = wholeOf(other, run.steps, declaredOf(run.steps[0]?.totals))
   return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
 }
 
@@ -300,7 +305,8 @@ export function askRun(
 export function attemptAt(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)
-  if (!current) return { trace: NO_TRACE, at, worker: run.worker }
+  const totals = run.steps[0]?.totals
+  if (!current) return { trace: NO_TRACE, at, worker: run.worker, totals }
   let [moved, isFollowed] = [0, false]
   const latestOf = (signal: Signal): Point | undefined => {
     const points = current.lines[signal] ?? []
@@ -316,5 +322,6 @@ export function attemptAt(run: Run, at: number): AttemptNow {
   // A run does not keep when its step said how much there is to do: at the latest when its signal moved.
   const isSizeKnown = latest[current.unit === "seconds" ? "media" : "unit"] !== undefined
   const steps = isSizeKnown ? begun : [...begun.slice(0, -1), { ...current, unit: "", size: 0 }]
-  return { trace: { ...NO_TRACE, steps, lines: current.lines, latest, from }, at: now, worker: run.worker }
+  const trace = { ...NO_TRACE, steps, lines: current.lines, latest, from }
+  return { trace, at: now, worker: run.worker, totals }
 }

@@ -8,7 +8,7 @@ import type { KeptRun } from "./earlier-run.ts"
 import { estimate, MAX_SHOWN, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import { lookOf } from "./look.ts"
-import { NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
+import { NO_TRACE, type Sign, stepsOfRun, traced } from "./trace.ts"
 
 /** A time during which no server watched the attempts, in milliseconds of the steady clock. */
 export interface Outage {
@@ -31,8 +31,6 @@ export interface Knowledge {
 
 /** An attempt is not remembered if no server watched it for more than this part of its time. */
 const MAX_UNWATCHED = 1 / 20
-/** The one step of an attempt that reported nothing. */
-const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
 
 const begunAt = ({ steadyMs }: Moment): Course => ({
   beganMs: steadyMs,
@@ -138,14 +136,13 @@ function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefine
   const look = lookOfItem(item, course.trace)
   const kind = item.kind || look
   if (kind === "" || ms <= 0 || course.unwatchedMs > MAX_UNWATCHED * ms) return undefined
-  const steps = settled(course.trace)
   return {
     kind,
     look,
     queue_id: item.id,
     worker: item.worker,
     seconds: ms / 1000,
-    steps: steps.length > 0 ? steps : [WHOLE],
+    steps: stepsOfRun(course.trace, item.totals),
   }
 }
 

@@ -3,7 +3,7 @@ import type { StoredUpdate } from "../stored.ts"
 import { updateIn } from "../update.ts"
 import type { KeptRun } from "./earlier-run.ts"
 import { lookOf } from "./look.ts"
-import { NO_TRACE, settled, type Sign, traced } from "./trace.ts"
+import { NO_TRACE, type Sign, stepsOfRun, traced } from "./trace.ts"
 
 /** The part of an update that the one before it did not have: each update repeats earlier values. */
 function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
@@ -52,7 +52,7 @@ export function pastRun(
     queue_id: item.id,
     worker: end.worker ?? "",
     seconds,
-    steps: settled(trace),
+    steps: stepsOfRun(trace, item.totals),
     ended_at: end.timestamp,
   }
 }

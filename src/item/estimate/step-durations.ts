@@ -80,12 +80,16 @@ const squares = (values: readonly number[]): number => {
 }
 const log = (seconds: number): number => Math.log(Math.max(1e-6, seconds))
 
-/** How much there was to do in a whole run: for each unit the amount of the step that had most of it. */
+/**
+ * How much there was to do in a whole run: for each unit the amount of the step that had most of it, or what was
+ * declared if no step had any.
+ */
 export function sizesOf(steps: readonly StepTrace[]): Map<string, number> {
   const sizes = new Map<string, number>()
   for (const { unit, size } of steps) {
     if (size > 0) sizes.set(unit, Math.max(Math.log(size), sizes.get(unit) ?? Number.NEGATIVE_INFINITY))
   }
+  for (const [unit, size] of declaredOf(steps[0]?.totals)) if (!sizes.has(unit)) sizes.set(unit, size)
   return sizes
 }
 

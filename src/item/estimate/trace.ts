@@ -36,6 +36,8 @@ export interface StepTrace {
   readonly at: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
   readonly lines: Lines
+  /** How much there was to do in the whole run, by unit, as it was declared; absent if nothing was, and in later steps. */
+  readonly totals?: Readonly<Record<string, number>>
 }
 
 /** The latest point of each signal; undefined if the signal has not moved in this step. */
@@ -290,6 +292,18 @@ export function settled(trace: Trace): readonly StepTrace[] {
     if (line) lines[signal] = line
   }
   return [...trace.steps.slice(0, -1), { ...step, lines }]
+}
+
+/** The one step of an attempt that reported nothing. */
+const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
+
+/** The steps of an attempt that has completed, with what was declared before it; at least one. */
+export function stepsOfRun(
+  trace: Trace,
+  totals: Readonly<Record<string, number>>,
+): readonly [StepTrace, ...StepTrace[]] {
+  const [first = WHOLE, ...others] = settled(trace)
+  return [Object.keys(totals).length > 0 ? { ...first, totals } : first, ...others]
 }
 
 /** The trace after a report in the last possible step, which counts the further steps. */

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
 
+import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
+import { stepsOfRun } from "../../../src/item/estimate/trace.ts"
 import type { Attempt, Told } from "./histories.ts"
 import { attempt, type MadeStep } from "./made-attempt.ts"
 import { figuresOf, scored } from "./replay.ts"
@@ -242,4 +244,27 @@ test("the passes of an encoder are no series, neither beside other passes nor af
     const { barMean, etaError } = figuresOf([scored(now, [before])])
     expect([now.seconds, barMean < 3, etaError < 5]).toEqual([now.seconds, true, true])
   }
+})
+
+test("what was declared counts for steps that do not say how much there is to do", () => {
+  const song = (size: number, totals: Record<string, number> = { seconds: size }): Run => ({
+    steps: stepsOfRun(
+      traceOfSigns([
+        [0, { current_step: "Render" }],
+        [size, { current_step: "Upload" }],
+      ]),
+      totals,
+    ),
+    seconds: size + 5,
+    worker: "box",
+  })
+  const known = learn([100, 400, 200].map((size) => song(size)))
+  for (const seconds of [60, 300, 1200]) {
+    const trace = traceOfSigns([[0, { current_step: "Render" }]])
+    const { left = 0 } = estimate({ trace, at: 0, worker: "box", totals: { seconds } }, known) ?? {}
+    expect([seconds, Math.abs(left / (seconds + 5) - 1) < 0.1]).toEqual([seconds, true])
+    expect((outlook(known, "box", { seconds })?.seconds ?? 0) / (seconds + 5)).toBeCloseTo(1, 0)
+  }
+  // Runs of which nothing was declared, as those of older versions.
+  expect(song(9, {}).steps[0]).not.toHaveProperty("totals")
 })

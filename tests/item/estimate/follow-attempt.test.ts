@@ -105,6 +105,11 @@ describe("a completed attempt leaves a run", () => {
     expect(JSON.stringify(RUN.steps).length).toBeLessThan(2048)
   })
 
+  test("with what was declared to be done in it", () => {
+    const render = whole(new Render({ totals: { seconds: 100 } })).complete(100)
+    expect(render.runs[0]?.steps.map(({ totals }) => totals)).toEqual([{ seconds: 100 }, undefined])
+  })
+
   test("under the kind that was said", () => {
     const render = whole(new Render({ kind: "song" })).complete(100)
     expect(render.runs).toMatchObject([{ kind: "song", look: "2 steps, Draw" }])
