@@ -62,6 +62,11 @@ export class Bars {
     return new Map(drawn.map(([key, { fraction }]) => [key, fraction]))
   }
 
+  /** Whether the bar of the whole has begun, is not at its end, and certainly shows work. */
+  get isUnderWay(): boolean {
+    return this.#root !== undefined && !this.#root.isDoubtful && !this.#isOver(this.#root)
+  }
+
   /** The previous bar of this line was a part of the whole that the line shows now. */
   #widen(key: string, track: BelievedBar): boolean {
     const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
@@ -126,7 +131,8 @@ export class Bars {
       track.isLast = this.#isLastInside(track, before.begunAt)
       if (!track.isLast) this.#restart(track, before)
     }
-    if (track.isLast) return false
+    if (track.isLast || this.#isMeasured(track, before.seenAt)) return false
+    if (this.#root?.isDoubtful && !track.isDoubtful && !track.hasRestarted) return this.#surround(track)
     track.parent ??= this.#beside(track, before.seenAt)
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
@@ -163,6 +169,13 @@ export class Bars {
       this.#isOver(root) &&
       root.seenAt > begun
     )
+  }
+
+  /** Whether it only names something, and came beside the bar of the whole since that line. */
+  #isMeasured(track: BelievedBar, since: number): boolean {
+    const root = this.#root
+    if (!root || root === track || root.seenAt <= since || root.hasRestarted) return false
+    return track.isDoubtful && !root.isDoubtful
   }
 
   /** The bar that stands for the whole, if it was seen since that line; undefined otherwise. */

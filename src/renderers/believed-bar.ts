@@ -69,6 +69,8 @@ export class BelievedBar {
   isLast = false
   /** Whether it is drawn as a bar. */
   isDrawn: boolean
+  /** Whether its words only name something, and say nothing of work. */
+  readonly isNamed: boolean
   /** The bar around this one. */
   parent: BelievedBar | undefined
   #tail: string
@@ -83,7 +85,13 @@ export class BelievedBar {
     this.begunAt = line
     this.isDrawn = look.isRedrawn || look.hasDrawing
     this.#tail = look.tail
-    this.#start = new LateStart(!look.isHead && look.isNoun(), fraction)
+    this.isNamed = !look.isHead && look.isNoun()
+    this.#start = new LateStart(this.isNamed, fraction)
+  }
+
+  /** Whether it may be a value that is measured while the work goes on. */
+  get isDoubtful(): boolean {
+    return this.isNamed && !this.isDrawn
   }
 
   /** Whether it looks like a bar, or behaves like one. */

@@ -16,6 +16,8 @@ const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
 /** A count this near before a percentage, as in "1/3: 45%", may be around it. */
 const CLOSE = 3
 const HEAD = /^\[ ?\d+ ?%\]/
+/** What stands directly before the percentage of everything that is counted. */
+const OVERALL = /(?<!\p{L})(?:overall|total|gesamt|toda[ls]?)(?: progress)?[ :=(|[]*$/iu
 
 /** A percentage of a line, with the counts around it. */
 export interface Measure {
@@ -35,6 +37,13 @@ export interface Measure {
 interface Pair {
   readonly fraction: number
   readonly count: Count
+}
+
+/** The bar of the steps of one count. */
+interface Step {
+  readonly key: string
+  /** The number of the last step that was seen. */
+  n: number
 }
 
 /** Whether a count and a percentage of a line say the same. */
@@ -70,6 +79,10 @@ export class CountsAndPercentages {
   /** The kinds of lines whose percentage stands directly behind a count that disagrees with it. */
   readonly #behind = new Set<string>()
   readonly #last = new Map<string, Pair>()
+  /** The steps to which a bar belongs, by the words before its percentage. */
+  readonly #steps = new Map<string, Step>()
+  /** The steps that were seen last, by the words before their count, and what is counted. */
+  readonly #counted = new Map<string, Step>()
 
   /** The progress that a line shows. */
   of({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[]): Measure {
@@ -78,19 +91,23 @@ export class CountsAndPercentages {
     const counts = total === undefined || all.length < 2 ? all : all.filter(({ at }) => at < percent.at)
     const label = labelOf(text, percent, counts)
     const isEnclosed = this.#learns(label, percent, counts)
-    const around = this.#around(label, percent, counts)
+    const around = this.#around(label, percent, counts, OVERALL.test(text.slice(0, percent.at)))
     const [outermost] = around
     const same = all.find((count) => isOf(count, percent))
     const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
     return {
-      key: total === undefined ? label : `${label}/${total}`,
+      key: total === undefined ? this.#keyOf(text, label, outermost) : `${label}/${total}`,
       fraction: around.length > 0 ? partOf(around, percent) : this.#least(label, percent, counts),
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
         tail: shapeOf(text.slice(percent.end)),
-        isRow: isTableRow(text) && !same && isConfirmed(text, percent) !== true,
+        isRow:
+          !all.some(({ isWork }) => isWork) &&
+          isTableRow(text) &&
+          !same &&
+          isConfirmed(text, percent) !== true,
         isHead: HEAD.test(text),
         isNoun: () =>
           isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
@@ -99,6 +116,20 @@ export class CountsAndPercentages {
       isEnclosed,
       unit: told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
     }
+  }
+
+  /** What distinguishes a bar. The steps of one count have one bar, also if each has another name behind its number. */
+  #keyOf(text: string, label: string, count: Count | undefined): string {
+    const known = this.#steps.get(label)
+    if (known && count) known.n = count.n
+    if (known || !count || this.#steps.size >= MAX_KINDS) return known?.key ?? label
+    const counted = `${shapeOf(text.slice(0, count.at))} ${count.name}/${count.total}`
+    const before = this.#counted.get(counted)
+    const step = before?.n === count.n - 1 ? before : { key: label, n: count.n }
+    step.n = count.n
+    this.#steps.set(label, step)
+    this.#counted.set(counted, step)
+    return step.key
   }
 
   /** Whether a line is the first to show that its percentage is a part of its count. */
@@ -133,8 +164,9 @@ export class CountsAndPercentages {
    * The counts of which the percentage is a part. A count that agrees with it by chance on one line disagrees
    * on the next.
    */
-  #around(label: string, percent: Percent, counts: readonly Count[]): Count[] {
+  #around(label: string, percent: Percent, counts: readonly Count[], isOverall: boolean): Count[] {
     if (this.#enclosed.has(label)) return [...counts]
+    if (isOverall) return []
     const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
     if (before.some((count) => !isOf(count, percent)) && this.#nested.size < MAX_KINDS)
       this.#nested.add(label)

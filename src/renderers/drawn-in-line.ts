@@ -7,7 +7,7 @@ export interface Shown {
 }
 
 // Escape sequences. \p{Cc} stands for the escape character: a line holds no other control character but tabs.
-const OVERWRITES = /\p{Cc}\[[\d;?]*[A-HJKSTfsu]/u
+const OVERWRITES = /\p{Cc}(?:\[[\d;?]*[A-HJKSTfsu]|8(?![\d.,%]))/u
 const ESCAPES =
   /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}[78](?![\d.,%])|\p{Cc}/gu
 
@@ -25,7 +25,8 @@ export function shownIn(line: string, isRedrawn: boolean): Shown[] {
 }
 
 // What could not be decoded is drawn as U+FFFD.
-const DRAWING = /\ufffd|[^\p{L}\p{N}\p{P}\p{S}\s]|[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]|[#=>*~.·_-]{3,}/gu
+const DRAWING =
+  /\ufffd|[^\p{L}\p{N}\p{P}\p{S}\s]|[\u2500\u2501\u2504-\u259f\u25a0-\u25ff\u2800-\u28ff]|[#=>*~.·_-]{3,}/gu
 
 /** Other signs of which bars are made: they may also stand alone beside any text. */
 const GLYPHS = /[\p{So}∙⋅•]/gu
@@ -92,7 +93,7 @@ const DURATION = /(?<![\w.])(?:\d+ ?(?:d|h|m|s|hrs?|mins?|secs?) ){1,3}\d+ ?(?:m
 const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
 
 /** A row whose cells have lines between them, as in "| song | 45% | done |". If it begins with its progress, it does not count. */
-const LINED = /^\|(?![^|]*(?:%|\d ?\/ ?\d))(?: [^|]+ \|){2,}$/u
+const LINED = /^[|│┃](?![^|│┃]*(?:%|\d ?\/ ?\d))(?: [^|│┃]+ [|│┃]){2,}$/u
 
 /**
  * Whether the text is a row of a table: three or more figures beside each other, figures without any word, or cells with

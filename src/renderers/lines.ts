@@ -34,7 +34,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|из|з)\s\d|第 ?\d|[中중]の? ?\d|["'](?:total|max)|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|z|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
@@ -78,6 +78,8 @@ class Lines implements LineReader {
   #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
   /** The bars that were seen inside the counted things. */
   readonly #inside = new Set<string>()
+  /** The words of counts that came beside a bar of the work, and are no work themselves. */
+  readonly #beside = new Set<string>()
   /** The bars that were under way when a count went up. */
   #before = new Map<string, number>()
   /** Whether a bar continued while counts went up: then it contains them, and the counts say nothing more. */
@@ -236,6 +238,7 @@ class Lines implements LineReader {
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
     if (this.#isSpanned && this.#turns.fraction < 1) return undefined
+    if (this.#isMeasured(text, label, counts)) return undefined
     const wasEmpty = this.#counters.isEmpty
     const words = {
       label,
@@ -259,6 +262,15 @@ class Lines implements LineReader {
     else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
+  }
+
+  /** Whether these words only name something, and their count came beside a bar of the work. */
+  #isMeasured(text: string, label: string, counts: readonly Count[]): boolean {
+    if (!this.#counters.isEmpty || counts.some(({ isWork, isHead }) => isWork || isHead)) return false
+    if (this.#beside.has(label)) return true
+    const isMeasured = this.#bars.isUnderWay && isNoun(text, 1)
+    if (isMeasured && this.#beside.size < MAX_INSIDE) this.#beside.add(label)
+    return isMeasured
   }
 
   /** The bars so far were inside the counted things. */

@@ -10,8 +10,8 @@ const MEASURED = [
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|last|akku|belegt|lautstärke|qualität|genauigkeit|temperatur",
   "mémoire|processeur|disque|batterie|utilisée?|qualité|précision|température|kwaliteit|geheugen",
-  "memoria|batería|disco|usad[ao]|uso(?: d\\p{L}+ \\p{L}+)?|utilizzo|calidad|qualità|qualidade|volumen|temperatura",
-  "память|памяти|процессора?|загрузка (?:процессора|цп|памяти)|точность|качество|громкость|температура|заряд|батарея",
+  "mem[oó]ria|bater[ií]a|batteri[aj]|disco|usad[ao]|uso(?: d\\p{L}+ \\p{L}+)?|utilizzo|calidad|qualità|qualidade|volumen|temperatura",
+  "память|памяти|процессора?|загрузка (?:процессора|цп|памяти)|точность|качество|громкость|температура|заряд|батаре\\p{L}{1,2}",
   "bandwidth|fragmentation|duty cycle|wear|life used|hit|misses|missed|faults|steal|busy|lag|latency|clock|wifi|wlan|rssi",
   "rms|limiter|wet|crop|velocity|guidance|floor|space saved|shrunk|cache fill|context window|kv[ _]cache|packet loss",
   "(?:dropped|dup|duplicated?|late|bad|missed|missing|lagged|corrupt(?:ed)?|failed|black) frames",
@@ -67,15 +67,17 @@ const SIZED = [
 ].join("|")
 /** A part of what there is of it: "MEM 12G/64G (18%)". */
 const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?\\(?$"
+/** A value, and its part of the most: "memory 3.2 GB (18%)". */
+const VALUE = "[:= ]{1,3}[-+]?[\\d.,]+ ?(?:[kmgt]i?b|°?c|k?w|rpm|[mg]?hz|ms|db\\w{0,2}) ?\\($"
 const MEASURED_BEFORE = new RegExp(
-  `${BEGINS}(?:${MEASURED})${PAIR}|${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
+  `${BEGINS}(?:${MEASURED})(?:${PAIR}|${VALUE})|${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
   "iu",
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))\b(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|belegt|ausgelastet|utilisée?s?|utilizad[oa]s?|usad[oa]s?|ocupad[oa]s?|gebruikt|занято|использовано|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))(?![\p{L}\w])(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
-  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit rate|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|idle)"
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit (?:rate|ratio)|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
 const RESOURCE_AFTER = new RegExp(
   `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,
@@ -140,7 +142,7 @@ const WORK = new RegExp(
     "прогресс|рендер|обраб|кодир|готов|заверш|кадр|выполн|виконан|сохран|экспорт|сжат|запис|созда|进度|渲染|处理|编码|导出|生成|完成|合成|進|処理|完了|保存|変換|書き出|出力|作成|转换|转码|轉檔|輸出|写入|レンダ|エンコ|렌더|진행|처리|완료|변환|저장|내보내|인코딩|التقدم|اكتمل",
     "\\b(?:done|complete|finish|render|transfer|captur|transcod|extract|import|publish|writ|analy[sz]|encod|convert|export|process|build|built|mux|mix|cop(?:y|ied)|upload|sent|install|total|scann|bounce|master(?:ed|:)|normali[sz]|generat|trimm|merge|joined|split|synth|denois|upscal|interpol|translat|transcri|packed|checked|verified|hashed|sync(?:ed|ing|hron)|bake|simulat)",
     "\\b(?:bild|szene|quadro|cuadro|fotogram|imagen|imagem|immagine|klatka|beeld)|帧|フレーム|프레임",
-    "\\b(?:all|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file|stage|phase|part|epoch|segment|clip|track|slide|batch|bucket|audio|vocals|drums|stem|overall|cover|chapter|sentence|word|block|thumbnail|waveform|spectrogram|subtitle)s?\\b",
+    "\\b(?:all|whole|entire|album|movie|film|project|playlist|folder|step|pass|frame|image|song|video|scene|layer|tile|sample|chunk|job|task|item|file|stage|phase|part|epoch|segment|clip|track|slide|batch|bucket|audio|vocals|drums|stem|overall|cover|chapter|sentence|word|block|thumbnail|waveform|spectrogram|subtitle)s?\\b",
   ].join("|"),
   "iu",
 )

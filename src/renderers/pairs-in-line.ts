@@ -18,7 +18,7 @@ const BEGINS = "(?<![\\w.,/\\\\+-]|\\d:)"
 const ENDS = "(?![\\w/\\\\%&-]|[.,:]\\w)"
 const SLASH = new RegExp(`${BEGINS}${NUMBER} ?/ ?${NUMBER}${ENDS}`, "gu")
 const OF = new RegExp(
-  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|из|з) ${NUMBER}${ENDS}`,
+  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|z|из|з) ${NUMBER}${ENDS}`,
   "giu",
 )
 /** "第12帧/共240帧", and the total first: "240フレーム中12フレーム目". */
@@ -26,13 +26,17 @@ const OF_ALL = /第 ?(\d{1,9}) ?\p{L}?[ /,，、]*共 ?(\d{1,9})(?![\d.])/gu
 const TOTAL_FIRST =
   /(?<![\d.,])(\d{1,9}) ?(?:フレーム|コマ|枚|件|個|曲|프레임|개|장) ?[中중]の? ?(\d{1,9})(?![\d.,:%])/gu
 const UNSPACED = /[共中중]/u
-/** Two values of one object: {"frame": 12, "total": 240}, {"current_step": 3, "total_steps": 20}. */
-const KEYED =
-  /(["'](?:current_?)?(?:frame|image|step|item|tile|sample|scene|segment|chunk|current|rendered|completed|processed|done)s?["'] ?: ?)(\d{1,9}),[^{}[\]]{0,60}?["']total_?(?:frame|image|step|item|tile|sample|scene|segment|chunk|count)?s?["'] ?: ?(\d{1,9})(?![\d.])/giu
+/** A key and its number, in JSON or in a log: "frame": 12, totalFrames: 240, frames_done=12. */
+const KEYED = /(?<![\w.-])(["']?)([a-z]\w{0,30})\1 ?[:=] ?(\d{1,9})(?![\w:/%]|\.\d)/giu
+/** Words of a key that say how far the counted things are. */
+const STATES = "current|done|completed?|processed|rendered|finished|encoded|exported|saved|written"
+const STATE = new RegExp(`^(?:${STATES})$`, "u")
+/** What "total" alone may be of. */
+const COUNTED = /^(?:frame|image|step|item|tile|sample|scene|segment|chunk)?$/u
 /** The messages of ComfyUI's server: {"type": "progress", "data": {"value": 5, "max": 20}}. */
 const OF_MOST =
   /(["']progress["'][^}]{0,30}["']value["'] ?: ?)(\d{1,9}), ?["']max["'] ?: ?(\d{1,9})(?![\d.])/giu
-const IN_OBJECT = /["'](?:total|max)/iu
+const IN_OBJECT = /total\w{0,12}["']? ?[:=]|["']max/iu
 
 const numberOf = (digits = ""): number => Number(digits.replaceAll(",", ""))
 
@@ -53,12 +57,46 @@ const pairsBehind = (text: string, pattern: RegExp): Pair[] =>
     at: index + key.length,
   }))
 
+/** The words of a key, in the singular: "framesRendered" is "frame" and "rendered". */
+const wordsOf = (key: string): string[] =>
+  key
+    .replace(/(?<=[a-z])(?=[A-Z])/gu, "_")
+    .toLowerCase()
+    .split("_")
+    .map((word) => word.replace(/s$/u, ""))
+
+/** The keys of a line that count the same as a total in the same object, whichever comes first. */
+function pairsOfKeys(text: string): Pair[] {
+  const all = [...text.matchAll(KEYED)].map(({ 0: said, 2: key = "", 3: digits = "", index }) => {
+    const words = wordsOf(key)
+    const things = words.filter((word) => word !== "total" && !STATE.test(word)).join("_")
+    const at = index + said.length - digits.length
+    return {
+      at,
+      digits,
+      things,
+      isTotal: words.includes("total"),
+      isState: words.some((word) => STATE.test(word)),
+    }
+  })
+  const totals = all.filter(({ isTotal }) => isTotal)
+  return all.flatMap(({ at, digits, things, isTotal, isState }) => {
+    if (isTotal || (!isState && !COUNTED.test(things))) return []
+    const total = totals.find(
+      (each) =>
+        (each.things === things || each.things === "" || (things === "" && COUNTED.test(each.things))) &&
+        !/[{}[\]]/u.test(text.slice(Math.min(at, each.at), Math.max(at, each.at))),
+    )
+    return total ? [{ n: numberOf(digits), total: numberOf(total.digits), text: digits, at }] : []
+  })
+}
+
 const turned = (pair: Pair): Pair => ({ ...pair, n: pair.total, total: pair.n })
 
 /** The pairs of a line, if there are not too many: "3 of 5", "3/5", "12 von 240", {"frame": 12, "total": 240}. */
 export function pairsIn(text: string): Pair[] {
   const pairs = [...pairsOf(text, OF), ...pairsOf(text, SLASH)]
   if (UNSPACED.test(text)) pairs.push(...pairsOf(text, OF_ALL), ...pairsOf(text, TOTAL_FIRST).map(turned))
-  if (IN_OBJECT.test(text)) pairs.push(...pairsBehind(text, KEYED), ...pairsBehind(text, OF_MOST))
+  if (IN_OBJECT.test(text)) pairs.push(...pairsOfKeys(text), ...pairsBehind(text, OF_MOST))
   return pairs.length > MAX_PAIRS ? [] : pairs
 }

@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test"
+
+import { each, lf, type Program, read, TENTHS } from "./programs.ts"
+
+const TO_45 = [0, 5, 12, 20, 31, 38, 45]
+
+/** Outputs of programs that render, as they look in a pipe and in a log. */
+const TOOLS: readonly Program[] = [
+  [
+    "HandBrakeCLI in a pipe: figures beside each other behind a count of tasks are no table",
+    each(TO_45, (n) => `Encoding: task 1 of 1, ${n}.00 % (60.03 fps, avg 58.12 fps, ETA 00h00m${n + 10}s)\n`),
+    45,
+    45,
+  ],
+  [
+    "tasks with other words behind their number",
+    [
+      ...each(TENTHS, (n) => `\rEncoding: task 1 of 3, Searching for start time, ${n * 10}.00 %`),
+      ...each(TENTHS, (n) => `\rEncoding: task 2 of 3, ${n * 10}.00 % (60.03 fps)`),
+      ...each([0, 4], (n) => `\rEncoding: task 3 of 3, ${n * 10}.00 % (60.03 fps)`),
+    ],
+    80,
+    80,
+  ],
+  [
+    "steps with names, and the percentage of each",
+    ["cut", "mix", "draw"]
+      .flatMap((name, i) => each(TENTHS, (n) => `[render] step ${i + 1}/5 "${name}" ${n * 10}%\n`))
+      .slice(0, 28),
+    50,
+    50,
+  ],
+  [
+    "a percentage of everything beside a step",
+    each(TO_45, (n) => `step ${1 + Math.floor(n / 15)}/7 | overall ${n}%\n`),
+    45,
+    45,
+  ],
+  [
+    "Cinema 4D: progress without a sign, behind a word",
+    each(TO_45, (n) => `ALF_PROGRESS ${n}.8333\n`),
+    45,
+    46,
+  ],
+  [
+    "a status line at the bottom, and the log above it",
+    each(TO_45, (n) => `\u001b7\u001b[24;1H\u001b[2KRendering ${n}%\u001b8log line ${n}\n`),
+    45,
+    45,
+  ],
+  ["Polish", each(TO_45, (n) => `Klatka ${n} z 100\n`), 45, 45],
+  [
+    "events in JSON with a fraction and a total",
+    each(
+      TO_45,
+      (n) =>
+        `{"type":"render","progress":${n / 100},"stage":"capture","framesRendered":${n},"totalFrames":100}\n`,
+    ),
+    44,
+    45,
+  ],
+  ["JSON, the total first", each(TO_45, (n) => `{"total":100,"done":${n},"name":"frames"}\n`), 45, 45],
+  [
+    "JSON, the word total last",
+    each(TO_45, (n) => `{"job":7,"frames_done":${n},"frames_total":100}\n`),
+    45,
+    45,
+  ],
+  ["JSON, completed frames", each(TO_45, (n) => `{"completedFrames":${n},"totalFrames":100}\n`), 45, 45],
+  ["an object as Node prints it", each(TO_45, (n) => `{ frame: ${n}, totalFrames: 100, fps: 24 }\n`), 45, 45],
+  ["logfmt", each(TO_45, (n) => `level=info msg="rendered" frame=${n} total=100 elapsed=${n}s\n`), 45, 45],
+  ["logfmt, frames of a total", each(TO_45, (n) => `level=info frame=${n} total_frames=100\n`), 45, 45],
+  ["logfmt, other totals", each(TO_45, (n) => `level=info used=${n} total=100 attempt=${n} max=100\n`), 0, 0],
+  [
+    "a total of something else",
+    each(TO_45, (n) => `{"step":${n},"total_memory":100,"used_memory":${n}}\n`),
+    0,
+    0,
+  ],
+  ["totals of other objects", each(TO_45, (n) => `[{"step":${n}},{"total":100}]\n`), 0, 0],
+  ["a hit ratio", each(TO_45, (n) => `cache: ${n} hits, ${n}% hit ratio\n`), 0, 0],
+  ["a value, and its part of the most", each(TO_45, (n) => `audio drift ${n} ms (${n}%)\n`), 0, 0],
+  [
+    "a table with lines between its cells",
+    each(TO_45, (n) => `│ 0 │ RTX 3090 │ ${n}% │ 81${n}/24576 MiB │\n`),
+    0,
+    0,
+  ],
+  ["a bar between lines", each(TO_45, (n) => `│ Rendering ${"━".repeat(n / 5)} ${n}% 0:00:12 │\n`), 45, 45],
+  ["a battery in Portuguese", each(TO_45, (n) => `Bateria: ${n}%\n`), 0, 0],
+  ["a battery in Russian", each(TO_45, (n) => `Заряд батареи: ${n}%\n`), 0, 0],
+  ["a disk in German", each(TO_45, (n) => `Festplatte zu ${n} % belegt\n`), 0, 0],
+  ["a disk in French", each(TO_45, (n) => `/srv : ${n} % utilisé\n`), 0, 0],
+  ["a disk in Russian", each(TO_45, (n) => `диск ${n}% занято\n`), 0, 0],
+]
+
+test.each(TOOLS)("%s", (_name, pieces, least, most, ever = most) => {
+  const shown = read([...pieces, ...lf("")], 10)
+  expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
+  expect(shown.most).toBeLessThanOrEqual(ever)
+})
