@@ -104,6 +104,16 @@ test("every commit is written through to the disk, in a write-ahead log", () => 
   client.close()
 })
 
+test("a start after a clean stop makes one commit, its mark, which is not synced", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  await new SqliteStore(path).close()
+  const { client, lock } = openDatabase(path)
+  expect(commits(path)).toBe(1)
+  client.close()
+  lock[Symbol.dispose]()
+})
+
 test("a write waits while another program writes the database, and reads go on", async () => {
   await using opened = await openSqlite()
   const { store, path } = opened

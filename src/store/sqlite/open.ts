@@ -17,6 +17,9 @@ import { TABLES } from "./schema.ts"
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
 
+/** SQLite's number for `auto_vacuum = INCREMENTAL`. */
+const INCREMENTAL = 2
+
 const migrationsFolder = join(import.meta.dir, "migrations")
 
 /** How many migrations this binary knows. */
@@ -36,7 +39,7 @@ export function appliedMigrations(client: Database): number {
 
 /** Whether the file records where its pages belong, so that unused ones can be given back. */
 const canShrink = (client: Database): boolean =>
-  client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum !== 0
+  client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum === INCREMENTAL
 
 interface Before {
   readonly isNew: boolean
@@ -72,8 +75,8 @@ function inspect(client: Database, path: string): Before {
 
 function prepare(client: Database, before: Before): void {
   // Before the first write: a file that was written without this setting gives room back only after a
-  // compaction.
-  client.run("PRAGMA auto_vacuum = INCREMENTAL")
+  // compaction. SQLite writes and syncs the setting even if the file has it, and the start would wait for that.
+  if (!canShrink(client)) client.run("PRAGMA auto_vacuum = INCREMENTAL")
   // SQLite also opens a file that is read-only. Then the first write would fail.
   client.run("BEGIN IMMEDIATE")
   client.run("ROLLBACK")
