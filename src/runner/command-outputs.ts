@@ -18,10 +18,6 @@ class ProgressReader {
     this.#renderer = renderer(plan.renderer, plan)
   }
 
-  get reached(): number | null {
-    return this.#renderer.evidence.reached
-  }
-
   get evidence(): Evidence {
     return this.#renderer.evidence
   }
@@ -116,11 +112,6 @@ export class CommandOutputs {
   async drain(quietMs: number): Promise<void> {
     await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
     for (const output of this.#read) this.#reader?.end(output)
-  }
-
-  /** The fraction (0 to 1) of the total that was reached; null when the total or the fraction is unknown. */
-  get reached(): number | null {
-    return this.#reader?.reached ?? null
   }
 
   /** What the output proves about the render. */

@@ -44,11 +44,12 @@ export class InheritedLease {
   async settle(): Promise<boolean> {
     const { id, mark, verdict } = this.#kept
     const { say } = this.#heir
+    const given: Verdict = verdict ?? { end: "release" }
     if (mark !== undefined) await new Session(undefined, mark).stop(0)
     try {
-      await this.#end(verdict ?? { end: "release" })
+      await this.#end(given)
       const why = verdict ? "as its last worker could not report" : "because its worker was killed"
-      say(`queue item ${id}: ${wordOf(verdict ?? { end: "release" })}, ${why}`)
+      say(`queue item ${id}: ${wordOf(given)}, ${why}`)
     } catch (error) {
       if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
       if (error.code === "leased") return false

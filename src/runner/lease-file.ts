@@ -19,6 +19,7 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { LEASE_TOKEN } from "../client/answer-shapes.ts"
+import { codeOf } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
 import { lock } from "../machine/libc.ts"
 import { MARK } from "./process-brand.ts"
@@ -133,8 +134,7 @@ function opened(path: string): number {
     // If the path is a pipe, opening it like this does not wait for the other end.
     return openSync(path, APPEND_AT_ONCE, 0o600)
   } catch (error) {
-    const isReadOnly = error instanceof Error && "code" in error && error.code === "EROFS"
-    if (isReadOnly && existsSync(path)) return openSync(path, READ_AT_ONCE)
+    if (codeOf(error) === "EROFS" && existsSync(path)) return openSync(path, READ_AT_ONCE)
     throw error
   }
 }

@@ -19,11 +19,7 @@ export interface CommandEnd {
   readonly code: number
   /** The signal that ended the command; null if it exited by itself. */
   readonly signal: NodeJS.Signals | null
-  /**
-   * The fraction (0 to 1) of the total that its output reached; null if the total or the fraction is unknown.
-   */
-  readonly reached: number | null
-  /** What else its output proves. */
+  /** What its output proves. */
   readonly evidence: Evidence
   /** The last lines of its standard error; empty if it printed nothing there. */
   readonly lastLines: string
@@ -108,9 +104,9 @@ export class Render {
   async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
     await this.#outputs.drain(QUIET_MS)
-    const { reached, evidence } = this.#outputs
+    const { evidence } = this.#outputs
     const lastLines = this.#outputs.takeLastLines()
     const { signalCode } = this.#child
-    return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, evidence, lastLines }
+    return { code, signal: typeof signalCode === "string" ? signalCode : null, evidence, lastLines }
   }
 }

@@ -3,8 +3,8 @@ import { pause } from "../client/silence.ts"
 import { codeOf } from "../errors.ts"
 import type { Patience } from "./patience.ts"
 
-/** The wait after the server has refused our token, because its owner must correct that. */
-const FORBIDDEN_MS = 10_000
+/** The wait after the server has denied us access, because its owner must correct that. */
+const DENIED_MS = 10_000
 /** The codes of a connection that was refused, as Bun and the system name it. */
 const REFUSED: readonly string[] = ["ConnectionRefused", "ECONNREFUSED"]
 
@@ -17,15 +17,13 @@ export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].in
 /** Whether nothing listens at the server's address, so that the request reached nobody. */
 export const isRefused = ({ cause }: ServerError): boolean => REFUSED.includes(codeOf(cause))
 
-const isForbidden = (error: unknown): boolean =>
-  error instanceof ServerError && (error.status === 401 || error.status === 403)
-
 /** Waits before the next try, at most `mostMs`. */
 export function rest(
   error: unknown,
   patience: Patience,
   signal: AbortSignal,
-  mostMs = FORBIDDEN_MS,
+  mostMs = DENIED_MS,
 ): Promise<void> {
-  return isForbidden(error) ? pause(Math.min(FORBIDDEN_MS, mostMs), signal) : patience.wait(signal)
+  if (error instanceof ServerError && isDenied(error)) return pause(Math.min(DENIED_MS, mostMs), signal)
+  return patience.wait(signal)
 }

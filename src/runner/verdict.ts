@@ -51,9 +51,9 @@ export type Stop =
 
 const percent = (fraction: number): string => `${Math.floor(fraction * 1000) / 10} %`
 
-function errorMessageOf({ code, signal, reached, lastLines }: CommandEnd, stop: Stop | undefined): string {
+function errorMessageOf({ code, signal, evidence, lastLines }: CommandEnd, stop: Stop | undefined): string {
   const after = stop?.by === "signal" ? ` after ${stop.signal}` : ""
-  const at = code === 0 && reached !== null ? ` at ${percent(reached)} of its total` : ""
+  const at = code === 0 && evidence.reached !== null ? ` at ${percent(evidence.reached)} of its total` : ""
   const first =
     signal === null
       ? `the command ended with code ${code}${at}${after}`
@@ -78,11 +78,11 @@ export function verdictOn(
 ): Verdict {
   if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
   if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
-  const { failure, seen } = end.evidence
+  const { failure, reached, seen } = end.evidence
   // A renderer can exit with 0 although it wrote nothing that can be played.
   if (end.code === 0 && failure !== undefined) return failed(failure, true)
   // The time that ffmpeg reports can be less than what it wrote, so the file decides.
-  if (end.code !== 0 || !(isWhole(end.reached ?? 1) || found?.isWhole)) {
+  if (end.code !== 0 || !(isWhole(reached ?? 1) || found?.isWhole)) {
     return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
   }
   if (found?.failure !== undefined) return failed(found.failure, true)

@@ -10,7 +10,7 @@ import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { isDenied, isUnreachable } from "./server-errors.ts"
+import { isDenied, isUnreachable, rest } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
@@ -21,8 +21,6 @@ const CLAIM_WAIT_S = 30
  * If there are no items, a server answers only after the wait. A server that answers sooner is about to stop.
  */
 const EARLY_ANSWER_MS = 1000
-/** The wait after a server has denied us access, because its owner must correct that. */
-const DENIED_MS = 10_000
 /** The exit codes of a shell for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
 /** Errors for too few open files, processes or too little memory. They pass when other programs end. */
@@ -258,7 +256,7 @@ export class Worker {
         }
         if (!this.#isOffline) toStderr(`${error.message}; waiting for the server`)
         this.#isOffline = true
-        await (isDenied(error) ? pause(DENIED_MS, signal) : patience.wait(signal))
+        await rest(error, patience, signal)
       }
     }
     return undefined

@@ -253,8 +253,8 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "a refusal outlasts the time for a result",
-        "pause(Math.min(FORBIDDEN_MS, mostMs), signal)",
-        "pause(FORBIDDEN_MS, signal)",
+        "pause(Math.min(DENIED_MS, mostMs), signal)",
+        "pause(DENIED_MS, signal)",
       ],
     ],
   ),

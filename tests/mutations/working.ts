@@ -278,8 +278,8 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a server that denies access is asked again at once",
-        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 || error.status === 403)",
-        "const isForbidden = (error: unknown): boolean =>\n  error instanceof ServerError && (error.status === 401 && error.status === 403)",
+        "if (error instanceof ServerError && isDenied(error)) return",
+        "if (error instanceof ServerError && !isDenied(error)) return",
       ],
     ],
   ),

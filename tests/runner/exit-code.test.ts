@@ -21,7 +21,7 @@ function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
     files: { paths: [], isGuessed: true, seconds: undefined, isVerified: false },
   })
   return run.exitCode({
-    ...{ code: 0, signal: null, reached: null, evidence: NO_EVIDENCE, lastLines: "", stop: undefined },
+    ...{ code: 0, signal: null, evidence: NO_EVIDENCE, lastLines: "", stop: undefined },
     ...{ verdict: { end: "complete", result: {} }, delivery: "delivered" },
     ...end,
   })
