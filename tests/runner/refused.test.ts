@@ -27,7 +27,10 @@ test.each([
   [["--item", "0", "--", "true"], "--item must be a positive whole number, not 0"],
   [["--song", "0", "--", "true"], "--song must be a positive whole number, not 0"],
   [["--song=-5", "--", "true"], "--song must be a positive whole number, not -5"],
-  [["--song", "1", "--worker", "", "--", "true"], "--worker must be a name of 1 to 16384 bytes"],
+  [
+    ["--song", "1", "--worker", "", "--", "true"],
+    "--worker must be a name of 1 to 16384 bytes, and not . or ..",
+  ],
   [
     ["--song", "1", "ffmpeg", "-i", "x"],
     "-i is no flag of run; if it belongs to ffmpeg, put -- before that: track-studio run ... -- ffmpeg -i ...",

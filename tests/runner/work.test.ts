@@ -171,7 +171,7 @@ describe("a worker", () => {
   test.each([
     [[], "missing command; give it with --exec, as in: track-studio work --exec ./render.sh"],
     [["--exec", "true", "--concurrency", "0"], "--concurrency must be a whole number from 1 to 256, not 0"],
-    [["--exec", "true", "--worker", ""], "--worker must be a name of 1 to 16384 bytes"],
+    [["--exec", "true", "--worker", ""], "--worker must be a name of 1 to 16384 bytes, and not . or .."],
     [["--exec", "true", "now"], 'unexpected argument "now"'],
   ])("that is started with %j is used wrongly", async (args, message) => {
     await using worker = studio("http://127.0.0.1:1", ["work", ...args])
