@@ -57,6 +57,7 @@ type Target = number | "inherit" | "pipe"
  */
 export class CommandOutputs {
   readonly #plan: Plan
+  readonly #outlivesSink: boolean
   readonly #isMerged: boolean
   /** The outputs that we read. If both outputs are merged, 1 also stands for 2. */
   readonly #read: readonly OutputDescriptor[]
@@ -66,8 +67,10 @@ export class CommandOutputs {
   #reader: ProgressReader | undefined
   readonly #taps: Tap[] = []
 
-  constructor(plan: Plan) {
+  /** `outlivesSink`: whether the command may go on when nobody reads our own output any more. */
+  constructor(plan: Plan, outlivesSink: boolean) {
     this.#plan = plan
+    this.#outlivesSink = outlivesSink
     const read = ([1, 2, 3] as const).filter((output) => output === 2 || plan.outputs.includes(output))
     this.#isMerged = read.includes(1) && isOneOutput()
     this.#read = this.#isMerged ? read.filter((output) => output !== 2) : read
@@ -108,9 +111,9 @@ export class CommandOutputs {
     this.#closeTargets()
   }
 
-  /** Reads to the end of all outputs, or until one has been silent for `quietMs`. */
-  async drain(quietMs: number): Promise<void> {
-    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
+  /** Reads to the end of all outputs, or until one has been silent for `quietMs`, or for `mostMs`. */
+  async drain(quietMs: number, mostMs: number): Promise<void> {
+    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs, mostMs)))
     for (const output of this.#read) this.#reader?.end(output)
   }
 
@@ -133,7 +136,7 @@ export class CommandOutputs {
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
     const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
-    this.#taps.push(new Tap(stream, { sink, onBytes, descriptor }))
+    this.#taps.push(new Tap(stream, { sink, outlivesSink: this.#outlivesSink, onBytes, descriptor }))
   }
 
   /** Whether this output carries standard error. */

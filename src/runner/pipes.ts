@@ -35,6 +35,11 @@ export function makePipe(): Pipe | undefined {
 export interface TapOptions {
   /** Where the bytes are passed on unchanged; absent if only we read them. */
   readonly sink?: NodeJS.WritableStream | undefined
+  /**
+   * Whether the output is read on once the sink is closed. Default false: then it is closed as well, so that the command
+   * sees the same as without us.
+   */
+  readonly outlivesSink?: boolean
   /** Called with each piece of the output, which does not change any more. */
   readonly onBytes: (bytes: Uint8Array) => void
   /** The file descriptor of the stream, which is closed at its end; absent if the stream closes it itself. */
@@ -56,11 +61,13 @@ export class Tap {
   }
 
   /**
-   * Reads on until nothing has come for `quietMs`: a process that the command left behind may keep the output
-   * open.
+   * Reads on until nothing has come for `quietMs`, or for `mostMs` (default: no limit): a process that the command left
+   * behind may keep the output open, and print for ever.
    */
-  async drain(quietMs: number): Promise<void> {
+  async drain(quietMs: number, mostMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const untilMs = performance.now() + mostMs
     for (let before = -1; this.#isWriting || before !== this.#chunks;) {
+      if (!this.#isWriting && performance.now() > untilMs) break
       before = this.#chunks
       const quiet = new AbortController()
       const over = sleep(quietMs, false, { signal: quiet.signal }).catch(() => true)
@@ -74,7 +81,7 @@ export class Tap {
   }
 
   async #read(): Promise<void> {
-    const { sink, onBytes, descriptor } = this.#options
+    const { sink, onBytes, descriptor, outlivesSink } = this.#options
     try {
       for (;;) {
         const { value, done } = await this.#reader.read()
@@ -82,12 +89,12 @@ export class Tap {
         this.#chunks += 1
         this.#isWriting = true
         onBytes(value)
-        if (sink) await written(sink, value)
+        if (sink && outlivesSink) await written(sink, value).catch(() => undefined)
+        else if (sink) await written(sink, value)
         this.#isWriting = false
       }
     } catch {
-      // Our own output was closed. The command's output is closed, too, so that the command sees the same as
-      // without us.
+      // Our own output was closed.
       await this.#reader.cancel().catch(() => undefined)
     } finally {
       this.#isWriting = false

@@ -12,6 +12,8 @@ import { Session } from "./session.ts"
 
 const GRACE_MS = 10_000
 const QUIET_MS = 1000
+/** How long a command that has ended is read on while what it left behind prints. */
+const LEFT_BEHIND_MS = 30_000
 
 /** How a command ended. */
 export interface CommandEnd {
@@ -69,7 +71,8 @@ export class Render {
 
   /** Starts a command. @throws Error if it cannot be started */
   static start({ plan, guarded, onReport, onPrinted, input, variables }: RenderOptions): Render {
-    const outputs = new CommandOutputs(plan)
+    // The commands of a worker do not end with the program that reads its log: every item would fail.
+    const outputs = new CommandOutputs(plan, input !== undefined)
     let child: Bun.Subprocess
     try {
       child = branded(guarded.mark, () =>
@@ -103,7 +106,7 @@ export class Render {
 
   async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
-    await this.#outputs.drain(QUIET_MS)
+    await this.#outputs.drain(QUIET_MS, LEFT_BEHIND_MS)
     const { evidence } = this.#outputs
     const lastLines = this.#outputs.takeLastLines()
     const { signalCode } = this.#child

@@ -67,3 +67,36 @@ test("output that goes out slowly is passed on whole, however long nothing new c
   await new Tap(output, { sink, onBytes: () => undefined }).drain(20)
   expect(written.join("")).toBe("one two three")
 })
+
+test("output that nobody takes any more ends the reading, or is read on", async () => {
+  const closed = new Writable({ write: (_chunk, _encoding, done) => done(new Error("closed")) })
+  closed.on("error", () => undefined)
+  const read = async (outlivesSink: boolean): Promise<string> => {
+    const output = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const text of ["one ", "two"]) controller.enqueue(new TextEncoder().encode(text))
+        controller.close()
+      },
+    })
+    let text = ""
+    const onBytes = (bytes: Uint8Array): void => void (text += new TextDecoder().decode(bytes))
+    await new Tap(output, { sink: closed, outlivesSink, onBytes }).drain(20)
+    return text
+  }
+  expect(await Promise.all([read(false), read(true)])).toEqual(["one ", "one two"])
+})
+
+test("a process that a command left behind and that prints for ever is not read for ever", async () => {
+  let chunks = 0
+  const output = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await Bun.sleep(1)
+      chunks += 1
+      controller.enqueue(new Uint8Array(1))
+    },
+  })
+  const startedMs = performance.now()
+  await new Tap(output, { onBytes: () => undefined }).drain(20, 100)
+  expect(performance.now() - startedMs).toBeGreaterThan(99)
+  expect(chunks).toBeGreaterThan(1)
+})

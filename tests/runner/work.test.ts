@@ -11,7 +11,7 @@ import {
   historyOf,
   itemOf,
   processesWith,
-  type Program,
+  Program,
   studio,
   until,
   video,
@@ -96,6 +96,18 @@ describe("a worker", () => {
     expect(await finished(server, id)).toMatchObject({ status: "completed" })
     expect(await stopped(worker)).toBe(0)
     expect((await worker.stdout).toString()).toMatch(/^1\d{5}\nitem: \n$/)
+  })
+
+  test("goes on with its renders when the program that reads its log has ended", async () => {
+    await using server = await start()
+    const ids = [await server.add(), await server.add()]
+    const line = [...PROGRAM, "work", "--exec", "echo 50% >&2; sleep 0.3; echo rendered >&2"].map(
+      (word) => `'${word}'`,
+    )
+    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} 2> >(head -1)`], server.url)
+    const items = await Promise.all(ids.map((id) => finished(server, id)))
+    expect(items.map(({ status, attempt }) => [status, attempt])).toEqual(ids.map(() => ["completed", 1]))
+    expect(await stopped(worker)).toBe(0)
   })
 
   test("takes what it has the tags for, and nothing else", async () => {
