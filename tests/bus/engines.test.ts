@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
+import { RedisClient } from "bun"
+
+import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
 import { postgresBell } from "../../src/bus/postgres.ts"
 import { redisBell } from "../../src/bus/redis.ts"
 import { busContract } from "../contracts/bus.contract.ts"
@@ -112,3 +115,27 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
     })
   })
 }
+
+const redisProgram = found("redis-server")
+
+test.skipIf(redisProgram === null)(
+  "a user of Redis with the rights that the documentation names is enough for bell and limits",
+  async () => {
+    await using engine = await startRedis(redisProgram ?? "")
+    const text = await Bun.file("docs/fleet.md").text()
+    const [, rights = ""] = /`ACL SETUSER studio on >PASSWORD (.*?)`/.exec(text) ?? []
+    const admin = new RedisClient(engine.url)
+    await admin.send("ACL", ["SETUSER", "studio", "on", ">PASSWORD", ...rights.split(" ")])
+    admin.close()
+    const url = engine.url.replace("redis://", "redis://studio:PASSWORD@")
+    const { promise: heard, resolve, reject } = Promise.withResolvers<string>()
+    const bell = redisBell(url, "track_studio_test")
+    await bell.open(resolve, reject)
+    await bell.say("ring")
+    expect(await heard).toBe("ring")
+    bell.close()
+    const buckets = new RedisRateLimit(url, "track_studio_test")
+    expect((await buckets.take("one", 1, { perSecond: 1, burst: 2 })).units).toBe(1)
+    await buckets.stop()
+  },
+)

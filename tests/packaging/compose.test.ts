@@ -24,6 +24,7 @@ interface Service {
   readonly secrets?: readonly string[]
   readonly volumes?: readonly string[]
   readonly depends_on?: readonly string[]
+  readonly networks?: { readonly default: { readonly ipv4_address: string } }
 }
 
 interface Compose {
@@ -61,11 +62,16 @@ test("the fleet has two instances, PostgreSQL, Redis and nginx, and names nothin
 test("its services find each other by their names and ports", () => {
   const { services, networks } = compose
   const { one, two, nginx, postgres, redis } = services
-  expect(two).toEqual(one ?? {})
+  expect({ ...two, networks: one?.networks }).toEqual(one ?? {})
   expect(one?.command).toEqual(["serve"])
   const { TRACK_STUDIO_BUS, TRACK_STUDIO_TRUSTED_PROXY } = one?.environment ?? {}
   expect(TRACK_STUDIO_BUS).toBe("redis://redis:6379")
   expect(TRACK_STUDIO_TRUSTED_PROXY).toBe(networks.default.ipam.config[0]?.subnet ?? "")
+  // nginx looks names up once, so these must not get other addresses later, nor the same one.
+  const addresses = [one, two].map((instance) => instance?.networks?.default.ipv4_address ?? "")
+  const network = TRACK_STUDIO_TRUSTED_PROXY?.replace(".0/24", ".") ?? ""
+  expect(addresses.filter((address) => !address.startsWith(network))).toEqual([])
+  expect(new Set(addresses).size).toBe(2)
   const { port: own } = config({}, { TRACK_STUDIO_DATABASE: "postgres://host/name" })
   expect(
     shipped("nginx-fleet.conf")
