@@ -210,8 +210,12 @@ export const unable = (error: unknown): AppError =>
   new AppError("unavailable", "the database cannot do this now", { cause: new StatementError(error) })
 
 // A change whose answer was lost may be stored, so this does not say that nothing was changed.
-const unreachable = (error: unknown): AppError =>
-  new AppError("unavailable", "the database cannot be reached now", { cause: new StatementError(error) })
+const unreachable = (error: unknown): AppError => {
+  const why = isUndone(error)
+    ? "the database does not get this done: it is too busy, or another program holds a lock on it"
+    : "the database cannot be reached now"
+  return new AppError("unavailable", why, { cause: new StatementError(error) })
+}
 
 /** The error of work that has certainly changed nothing: if it is `unavailable`, its message says so. */
 export const withoutChange = (error: unknown): unknown =>

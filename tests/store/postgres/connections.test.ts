@@ -8,14 +8,17 @@ import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 const READS = 50
 const AWAY_MS = 600
 
+/** The error of a connection that was lost. */
+const GONE = new SQL.PostgresError("gone", { code: "ERR_POSTGRES_CONNECTION_CLOSED" })
+
 /** A pool of connections to a server that may be unavailable, and the number of requests while it was. */
-function pool() {
+function pool(error = GONE) {
   const state = { isAway: true, asked: 0 }
   const fake = {
     async unsafe(text: string): Promise<unknown[]> {
       if (!state.isAway) return text.includes("transaction_read_only") ? [{ is: "off" }] : [{ n: 1 }]
       state.asked += 1
-      throw new SQL.PostgresError("gone", { code: "ERR_POSTGRES_CONNECTION_CLOSED" })
+      throw error
     },
     close: async () => undefined,
   }
@@ -52,6 +55,15 @@ test("while the server is away one probe asks for it, however many reads wait", 
     }
   }
   expect(await askedBy((sql) => () => again(sql))).toBeGreaterThan(3 * READS)
+})
+
+test("a lock that is not given is not called a server that is away", async () => {
+  const { sql } = pool(new SQL.PostgresError("lock", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "55P03" }))
+  const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })
+  const reason = await link.patiently(() => link.ask("SELECT 1 AS n"), 0).catch(reasonOf)
+  expect(reason).toBe(
+    "the database does not get this done: it is too busy, or another program holds a lock on it",
+  )
 })
 
 test("once it drains, nothing waits for a server that is away", async () => {
