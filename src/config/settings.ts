@@ -147,7 +147,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "held-per-client": {
-    help: "how many requests of one token or address may wait for their answer, and how many may stream output; 0 means no limit",
+    help: "how many requests of one token or address may wait for their answer, and how many may stream output; 256 KiB of large answers may be unread for each; 0 means no limit",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),

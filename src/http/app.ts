@@ -20,7 +20,6 @@ import { admission, unknownSenders } from "./access.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
-import { compressedJson } from "./compressed-json.ts"
 import { boardFor } from "./curl-board.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
@@ -29,6 +28,7 @@ import { foreseenRoutes } from "./forecast-and-kinds.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
+import { jsonAnswer } from "./json-answer.ts"
 import type { Limits } from "./limits.ts"
 import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
@@ -200,10 +200,9 @@ export function createApp(parts: AppParts) {
       if (typeof responseValue !== "object" || responseValue === null) return
       set.headers["content-type"] = "application/json"
       const json = safeJson(responseValue)
-      parts.limits?.charge(caller, json.length)
-      const body = compressedJson(json, request, set.headers) ?? json
+      const body = jsonAnswer(json, { request, caller, headers: set.headers, limits: parts.limits })
       // The framework takes a stream that is no Response for one of events.
-      return body instanceof ReadableStream ? new Response(body) : body
+      return typeof body === "string" || body instanceof Uint8Array ? body : new Response(body)
     })
     .use(docsRoutes(() => app.routes, parts.version, callers))
     .use(pageRoutes(board, callers))

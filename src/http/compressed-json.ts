@@ -19,20 +19,16 @@ interface Headers {
 let beside = 0
 
 /** The bytes of a long answer, compressed in another thread. */
-const compressedBeside = (json: string): ReadableStream<Uint8Array> =>
-  new ReadableStream({
-    async start(controller) {
-      const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-      zlib().gzip(json, { level: LEVEL }, (error, bytes) => {
-        beside -= 1
-        if (error) reject(error)
-        else resolve(bytes)
-      })
-      beside += 1
-      controller.enqueue(await promise)
-      controller.close()
-    },
+function compressedBeside(json: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
+  zlib().gzip(json, { level: LEVEL }, (error, bytes) => {
+    beside -= 1
+    if (error) reject(error)
+    else resolve(bytes)
   })
+  beside += 1
+  return promise
+}
 
 /**
  * A JSON answer compressed, with `content-encoding` and `vary` added to its headers; undefined if it is sent as it is,
@@ -42,7 +38,7 @@ export function compressedJson(
   json: string,
   request: Request,
   headers: Headers,
-): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined {
+): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> | undefined {
   if (json.length < LEAST_LENGTH) return undefined
   const varies = headers["vary"]
   if (varies !== "*")

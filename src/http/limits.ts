@@ -20,6 +20,9 @@ const REST_MS = 100
 const REFUSALS = { perSecond: 100, burst: 10 }
 const MOST_REST_MS = 5000
 
+/** For each answer that may be held for a client, so many bytes of large answers may be unread. */
+const UNREAD_BYTES = 256 * 1024
+
 /** What a client can keep open: an answer that is held, or a body that is sent while it is printed. */
 export type Open = "answer" | "output"
 
@@ -59,9 +62,9 @@ const HELD: Readonly<Record<Open, string>> = {
   output: "outputs being sent",
 }
 
-/** Notes that a client has closed one thing. */
-function letGo(open: Map<string, number>, client: string): void {
-  const count = (open.get(client) ?? 1) - 1
+/** Notes that a client has closed one thing, or read so many bytes. */
+function letGo(open: Map<string, number>, client: string, by = 1): void {
+  const count = (open.get(client) ?? by) - by
   if (count > 0) open.set(client, count)
   else open.delete(client)
 }
@@ -91,6 +94,8 @@ export class Limits {
   readonly #byLease: RateLimit
   readonly #refusals = new RateLimit(REFUSALS)
   readonly #held: Readonly<Record<Open, Map<string, number>>> = { answer: new Map(), output: new Map() }
+  /** How many bytes of large answers each client has not read yet. */
+  readonly #unread = new Map<string, number>()
   readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
   constructor(options: LimitsOptions) {
@@ -185,6 +190,27 @@ export class Limits {
     }
     ofKind.set(client, count + 1)
     return place(() => letGo(ofKind, client), signal)
+  }
+
+  /**
+   * Counts the bytes of a large answer, until the result is disposed of or the signal aborts. A client that has read all
+   * others may get one of any length.
+   * @throws AppError `too_many_requests` if too much is unread
+   */
+  holdUnread({ client }: Caller, bytes: number, signal: AbortSignal): Disposable | undefined {
+    const most = this.#options.held * UNREAD_BYTES
+    if (client === undefined || most === 0) return undefined
+    const before = this.#unread.get(client) ?? 0
+    if (before > 0 && before + bytes > most) {
+      this.#options.onRefused?.()
+      throw new AppError(
+        "too_many_requests",
+        `this client has not read ${Math.ceil(before / 1024)} KiB of its answers; read them first, or raise --held-per-client`,
+        { retryAfterMs: HELD_RETRY_MS },
+      )
+    }
+    this.#unread.set(client, before + bytes)
+    return place(() => letGo(this.#unread, client, bytes), signal)
   }
 
   /** Whether other clients than this one keep something open. */

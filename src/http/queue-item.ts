@@ -10,9 +10,9 @@ import { ReadItem } from "../wire/forecast.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
-import { compressedJson } from "./compressed-json.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
+import { jsonAnswer } from "./json-answer.ts"
 import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 import { withoutReadOnly } from "./read-only-keys.ts"
 import { checkStillIn } from "./revoked.ts"
@@ -108,8 +108,7 @@ export const queueRoutes = (
         const next = (more && updates.at(-1)?.id) || null
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         const json = `{"updates":[${rows.join(",")}],"next":${next}}`
-        limits?.charge(caller, json.length)
-        return new Response(compressedJson(json, request, set.headers) ?? json, {
+        return new Response(jsonAnswer(json, { request, caller, headers: set.headers, limits }), {
           headers: { "content-type": "application/json", "cache-control": "no-store" },
         })
       },

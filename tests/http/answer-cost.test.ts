@@ -7,11 +7,16 @@ import type { OutputEvent } from "../../src/queue/output.ts"
 
 /**
  * An app with these parts, the bytes that it charges a client for, and how it answers a path. The client has
- * four units for each of `perSecond`, and gets no more.
+ * four units for each of `perSecond`, and gets no more; for each of `held` it may leave 256 KiB unread.
  */
-function charging(some: Partial<Record<keyof AppParts, unknown>>, perSecond = 1000, item?: number) {
+function charging(
+  some: Partial<Record<keyof AppParts, unknown>>,
+  perSecond = 1000,
+  item?: number,
+  held = 100,
+) {
   const limits = new Limits({
-    ...{ perAddress: perSecond, perToken: 1000, perLease: 1000, held: 1 },
+    ...{ perAddress: perSecond, perToken: 1000, perLease: 1000, held },
     steadyMs: () => 0,
   })
   const charge = spyOn(limits, "charge")
@@ -30,6 +35,8 @@ function charging(some: Partial<Record<keyof AppParts, unknown>>, perSecond = 10
   }
   return {
     statuses,
+    answer: (path: string, init?: RequestInit): Promise<Response> =>
+      app.handle(new Request(`http://127.0.0.1${path}`, init)),
     lengthOf: async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
       (await (await app.handle(new Request(`http://127.0.0.1${path}`, { headers }))).bytes()).length,
     charged: (): number => charge.mock.calls.reduce((sum, [, bytes]) => sum + bytes, 0),
@@ -76,6 +83,40 @@ test("an answer costs as much if it is compressed, because it is made all the sa
     const length = await app.lengthOf(path, { "accept-encoding": "gzip" })
     expect(length).toBeWithin(100, 16_384)
     expect(app.charged() - charged).toBeGreaterThan(20 * 16_384)
+  }
+})
+
+test("a client that leaves large answers unread gets no more of them until it has read them", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(1_600_000)).toBase64()
+  const few = [{ id: 1, data: JSON.stringify({ message: noise.slice(0, 240_000) }) }]
+  const many = [{ id: 1, data: JSON.stringify({ message: noise }) }]
+  for (const [updates, headers, most] of [
+    [few, {}, 4],
+    [many, {}, 1],
+    [few, { "accept-encoding": "gzip" }, 4],
+    [many, { "accept-encoding": "gzip" }, 1],
+  ] as const) {
+    const parts = {
+      queue: { history: async () => ({ updates, more: false }) },
+      learned: { kinds: async () => updates },
+    }
+    const app = charging({ ...parts, onError: console.error }, 1000, undefined, 4)
+    const open: Response[] = []
+    for (const path of ["/api/v1/kinds", "/api/v1/queue/1/updates"]) {
+      for (;;) {
+        const answer = await app.answer(path, { headers })
+        if (answer.status === 429) break
+        open.push(answer)
+      }
+      expect(open).toHaveLength(most)
+    }
+    // A request for the head alone has nothing to read.
+    await open.pop()?.arrayBuffer()
+    expect((await app.answer("/api/v1/kinds", { method: "HEAD" })).status).toBe(200)
+    const next = await app.answer("/api/v1/kinds", { headers })
+    await next.arrayBuffer()
+    await Promise.all(open.map((answer) => answer.arrayBuffer()))
+    expect(await app.statuses(1, "/api/v1/kinds")).toEqual([200])
   }
 })
 

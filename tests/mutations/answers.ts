@@ -128,9 +128,9 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-item.ts",
+    "src/http/json-answer.ts",
     ["tests/http/answer-cost.test.ts"],
-    [["a long history costs no more than a short one", "        limits?.charge(caller, json.length)\n", ""]],
+    [["a long answer costs no more than a short one", "  limits?.charge(caller, json.length)\n", ""]],
   ),
   ...of(
     "src/http/paths.ts",

@@ -316,4 +316,16 @@ export const HTTP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/json-answer.ts",
+    ["tests/http/answer-cost.test.ts"],
+    [
+      [
+        "answers that were compressed to little count as unread for ever",
+        "    place?.[Symbol.dispose]()\n",
+        "",
+      ],
+      ["answers that were read count as unread for ever", "  using _place = place\n", "  void place\n"],
+    ],
+  ),
 ]

@@ -1,0 +1,47 @@
+import type { Caller } from "../access/gate.ts"
+import { compressedJson } from "./compressed-json.ts"
+import type { Limits } from "./limits.ts"
+import { bodyOf, unread } from "./streamed-body.ts"
+
+/** The kernel takes a shorter answer whole, even if its client does not read it. */
+const LARGE_BYTES = 128 * 1024
+const PIECE_BYTES = 64 * 1024
+
+/** The bytes piece by piece, as fast as the client reads them. At their end `place` is free again. */
+async function* piecesOf(
+  bytes: Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
+  place: Disposable | undefined,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  using _place = place
+  const all = await bytes
+  for (let at = 0; at < all.length; at += PIECE_BYTES) yield all.subarray(at, at + PIECE_BYTES)
+}
+
+/** What an answer depends on, beside its text. */
+interface Answering {
+  readonly request: Request
+  readonly caller: Caller
+  /** The headers of the answer; some may be added. */
+  readonly headers: Parameters<typeof compressedJson>[2]
+  readonly limits: Limits | undefined
+}
+
+/**
+ * The body of a JSON answer, which is charged to the caller. It is compressed if that saves time. A large one counts as
+ * unread until it was sent, because the server keeps it until then; so long it counts as if it were not compressed.
+ * @throws AppError `too_many_requests` if the caller does not read its answers
+ */
+export function jsonAnswer(json: string, { request, caller, headers, limits }: Answering) {
+  limits?.charge(caller, json.length)
+  const isLarge = json.length >= LARGE_BYTES
+  // A caller that is refused costs no compression.
+  const place = isLarge ? limits?.holdUnread(caller, json.length, unread(request)) : undefined
+  const body = compressedJson(json, request, headers) ?? json
+  if (!(body instanceof Promise) && body.length < LARGE_BYTES) {
+    place?.[Symbol.dispose]()
+    return body
+  }
+  // A client that leaves before its answer begins never waits for it.
+  if (body instanceof Promise) body.catch(() => undefined)
+  return bodyOf(piecesOf(typeof body === "string" ? Buffer.from(body) : body, place))
+}
