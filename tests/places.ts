@@ -130,7 +130,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   "doctor/machine": {
     own: ["doctor", "machine", "store/database-address", "text"],
-    packages: ["node:child_process", "node:fs"],
+    packages: ["node:child_process"],
   },
   runner: {
     own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "service", "text", "wire"],

@@ -2,7 +2,7 @@ import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
 import { codeOf } from "../errors.ts"
 import { counted, printable } from "../text.ts"
-import { hostOf, type Patient, SILENCES } from "./exchange.ts"
+import { hostOf, type Patient, portOf, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
 const DAY_MS = 86_400_000
@@ -23,8 +23,7 @@ function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
   const host = hostOf(url)
   return new Promise((resolve) => {
     const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
-    const port = Number(url.port || (url.protocol === "https:" ? 443 : 80))
-    const socket = connect({ host, port, rejectUnauthorized: false, ...servername })
+    const socket = connect({ host, port: portOf(url), rejectUnauthorized: false, ...servername })
     socket.setTimeout(patienceMs, () => socket.destroy(new Error("no answer in time")))
     socket.once("secureConnect", () => resolve(socket))
     socket.once("error", resolve)

@@ -81,6 +81,9 @@ export interface Answer {
 /** The host of an address, without the brackets around an IPv6 address. */
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "")
 
+/** The port of an address, also where it is the one that its scheme implies. */
+export const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === "https:" ? 443 : 80))
+
 /** What a program answered that may not be the server. */
 export const answerWords = ({ status }: Answer): string =>
   status === 0 ? "there is no answer" : `the answer is ${status}`
@@ -93,7 +96,7 @@ function requestOf(
   return send({
     agent: false,
     hostname: hostOf(url),
-    port: url.port || (url.protocol === "https:" ? 443 : 80),
+    port: portOf(url),
     method,
     ...(from !== undefined && { localAddress: from }),
     path: `${url.pathname.replace(/\/+$/, "")}${isOfPage ? "" : "/api/v1"}${path}`,

@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process"
-import { readFileSync } from "node:fs"
 
-import { FOR_STREAMS } from "../machine/machine.ts"
+import { FOR_STREAMS, systemText } from "../machine/machine.ts"
 import { isPostgres, shownDatabase } from "../store/database-address.ts"
 import { printable } from "../text.ts"
 import { examinedDisk } from "./disk.ts"
@@ -110,23 +109,15 @@ async function unit(name: string): Promise<Finding> {
   return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
 }
 
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch {
-    return ""
-  }
-}
-
 /** Examines this machine: what a server with this database needs, and what renders need. */
 export async function* examinedMachine(database: string): AsyncGenerator<Finding, void, undefined> {
-  const mounts = textOf("/proc/self/mountinfo")
+  const mounts = systemText("/proc/self/mountinfo")
   if (isPostgres(database)) {
     const what = `${printable(shownDatabase(database))} was not checked`
     yield note("database", `${what}: a server reports at its start what is wrong with it`)
   } else yield* examinedDisk(database, mounts)
-  yield descriptors(textOf("/proc/self/limits"))
-  yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))
+  yield descriptors(systemText("/proc/self/limits"))
+  yield vanishing(systemText("/proc/sys/net/ipv4/tcp_retries2"))
   yield* await programs()
   yield* await units()
 }

@@ -56,7 +56,7 @@ export class SpareDescriptors {
 
 /** How many files this process may have open; undefined if the system does not say. */
 export function mostDescriptors(): number | undefined {
-  const [, soft] = /^Max open files +(\d+)/m.exec(readOr("/proc/self/limits")) ?? []
+  const [, soft] = /^Max open files +(\d+)/m.exec(systemText("/proc/self/limits")) ?? []
   return soft === undefined ? undefined : Number(soft)
 }
 
@@ -108,8 +108,8 @@ export function empty(path: string): void {
   else rmSync(path, { force: true })
 }
 
-/** The text of a file of the system; empty if there is no such file. */
-function readOr(path: string): string {
+/** The text of a file of the system; empty if it cannot be read. */
+export function systemText(path: string): string {
   try {
     return readFileSync(path, "utf8")
   } catch {

@@ -1,32 +1,27 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 
 import { poll, type Polled, portOf } from "../machine/libc.ts"
+import { systemText } from "../machine/machine.ts"
 
 /** The entries for the socket on a port in the poll instances of this process. */
 function polledOn(port: number): readonly Polled[] {
   return readdirSync("/proc/self/fd")
     .filter((descriptor) => linkOf(`/proc/self/fd/${descriptor}`) === "anon_inode:[eventpoll]")
     .flatMap((epoll) =>
-      linesOf(`/proc/self/fdinfo/${epoll}`).flatMap((line): Polled[] => {
-        const [, descriptor, events = "", data = ""] =
-          /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+) /.exec(line) ?? []
-        // The kernel's table of sockets has the same information, but reading it takes 15 ms, and longer on a
-        // busy machine.
-        if (descriptor === undefined || portOf(Number(descriptor)) !== port) return []
-        const bits = Number.parseInt(events, 16)
-        return [
-          { epoll: Number(epoll), descriptor: Number(descriptor), events: bits, data: BigInt(`0x${data}`) },
-        ]
-      }),
+      systemText(`/proc/self/fdinfo/${epoll}`)
+        .split("\n")
+        .flatMap((line): Polled[] => {
+          const [, descriptor, events = "", data = ""] =
+            /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+) /.exec(line) ?? []
+          // The kernel's table of sockets has the same information, but reading it takes 15 ms, and longer on a
+          // busy machine.
+          if (descriptor === undefined || portOf(Number(descriptor)) !== port) return []
+          const bits = Number.parseInt(events, 16)
+          return [
+            { epoll: Number(epoll), descriptor: Number(descriptor), events: bits, data: BigInt(`0x${data}`) },
+          ]
+        }),
     )
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, "utf8").split("\n")
-  } catch {
-    return []
-  }
 }
 
 function linkOf(path: string): string {
