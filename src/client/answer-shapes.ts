@@ -29,8 +29,8 @@ export type Check<T> = (value: unknown) => value is T
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
-/** Any text, even if the type names only some. */
-const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
+/** Whether a value is a text: any, even if the type names only some. */
+export const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
 /** A time. To show one that cannot be read would show nonsense. */
 const isTime = (value: unknown): value is string =>
   typeof value === "string" && !Number.isNaN(Date.parse(value))
@@ -45,7 +45,7 @@ const listOf =
 
 type Checks<T> = { readonly [K in keyof T]?: Check<T[K]> }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Whether the values of an object pass these checks; optional values may be missing. */
@@ -62,8 +62,6 @@ const objectOf =
   <T extends object>(checks: Checks<T>, more: Checks<T> = {}): Check<T> =>
   (value): value is T =>
     isObject(value) && fits(value, checks) && fits(value, more, true)
-
-const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value)
 
 const isStep = objectOf<NonNullable<QueueItem["step"]>>({ index: isNumber, total: isNumber, name: isText })
 const isUnit = objectOf<NonNullable<QueueItem["unit"]>>({ done: isNumber, total: isNumber, name: isText })
@@ -123,7 +121,7 @@ const ITEM = {
   unit: orNull(isUnit),
   media: orNull(isMedia),
   tags: listOf(isText),
-  metadata: isRecord,
+  metadata: isObject,
 } satisfies Required<Checks<ReadItem>>
 
 /**

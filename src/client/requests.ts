@@ -1,6 +1,6 @@
 import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
-import type { Check } from "./answer-shapes.ts"
+import { type Check, isText } from "./answer-shapes.ts"
 import { unanswered } from "./unanswered.ts"
 
 /** The content of an error answer of the server. */
@@ -216,8 +216,6 @@ export function valueOf(text: string): unknown {
     return undefined
   }
 }
-
-const isText = (value: unknown): value is string => typeof value === "string"
 
 function refusal({ status, headers }: Response, said: string): ServerError {
   const waitMs = retryAfterMs(headers)
