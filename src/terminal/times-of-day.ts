@@ -6,7 +6,8 @@ export interface Zone {
   readonly when: (ms: number, nowMs: number) => string
 }
 
-const WEEK_MS = 6 * 24 * 3600 * 1000
+/** For this long the name of a weekday says which day it is. */
+const WEEKDAY_MS = 6 * 24 * 3600 * 1000
 
 /** A moment as it reads in a zone. */
 interface Reading {
@@ -24,7 +25,7 @@ const zone = (read: (ms: number) => Reading, suffix = ""): Zone => ({
     const { weekday, day, clock } = read(ms)
     const shown = `${clock.slice(0, 5)}${suffix}`
     if (day === read(nowMs).day) return shown
-    return `${Math.abs(ms - nowMs) < WEEK_MS ? weekday : day} ${shown}`
+    return `${Math.abs(ms - nowMs) < WEEKDAY_MS ? weekday : day} ${shown}`
   },
 })
 

@@ -16,12 +16,12 @@ const TURN_SLACK_MS = 5000
  * The most minutes that are stored at a time. A start also counts at most this many minutes of the time
  * before it.
  */
-const HOUR = 60
+const HOUR_MINUTES = 60
 /**
  * After this many minutes of service they are stored for the first time: a start is followed by some minutes
  * of rest.
  */
-const FIRST = 5
+const FIRST_MINUTES = 5
 /**
  * The rest of a deleted item stays for this long, so that its worker and its viewers can still learn that it
  * was deleted.
@@ -111,11 +111,11 @@ export class Retention extends Repeating {
   async #countMinute(): Promise<void> {
     const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / TURN_MS) : 0
     this.#counted += 1
-    this.#unstored += 1 + Math.min(away, HOUR - 1)
+    this.#unstored += 1 + Math.min(away, HOUR_MINUTES - 1)
     // Soon after a start it stores often, so that updates grow old even on a machine that runs only for
     // minutes. A server at rest hardly writes.
-    if (this.#counted < FIRST || this.#unstored < Math.min(this.#counted / 2, HOUR)) return
-    const minutes = Math.min(this.#unstored, HOUR)
+    if (this.#counted < FIRST_MINUTES || this.#unstored < Math.min(this.#counted / 2, HOUR_MINUTES)) return
+    const minutes = Math.min(this.#unstored, HOUR_MINUTES)
     await this.#upkeep.passMinutes(minutes)
     this.#unstored -= minutes
   }

@@ -127,8 +127,8 @@ export const TERMINAL: readonly Mistake[] = [
     [
       [
         "a day a week ahead is named like today",
-        "const WEEK_MS = 6 * 24 * 3600 * 1000",
-        "const WEEK_MS = 8 * 24 * 3600 * 1000",
+        "const WEEKDAY_MS = 6 * 24 * 3600 * 1000",
+        "const WEEKDAY_MS = 8 * 24 * 3600 * 1000",
       ],
     ],
   ),
@@ -138,8 +138,8 @@ export const TERMINAL: readonly Mistake[] = [
     [
       [
         "a day long ago is named like one of this week",
-        "Math.abs(ms - nowMs) < WEEK_MS",
-        "ms - nowMs < WEEK_MS",
+        "Math.abs(ms - nowMs) < WEEKDAY_MS",
+        "ms - nowMs < WEEKDAY_MS",
       ],
     ],
   ),
