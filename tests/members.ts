@@ -68,7 +68,7 @@ function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean
 function isDescribed(body: readonly string[], at: number): boolean {
   const end = body.findIndex((line, i) => i > at && depthOf(line) <= depthOf(body[at] ?? ""))
   const property = body.slice(at, end === -1 ? body.length : end).join("\n")
-  return /\bdescription:|\babout\(|\bcount\(\s*"|\bOrNull\([^]*,\s*"|\b(?:queryBoolean|percentage)\(\s*"|\bqueryInteger\(\s*[01],\s*"|\.properties\./.test(
+  return /\bdescription:|\babout\(|\bcount\(\s*"|\bOneOf\([^]*?\],\s*"|\bOrNull\([^]*,\s*"|\b(?:queryBoolean|percentage)\(\s*"|\bqueryInteger\(\s*[01],\s*"|\.properties\./.test(
     property,
   )
 }

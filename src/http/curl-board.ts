@@ -4,6 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import type { Caller } from "../access/gate.ts"
 import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
+import { OneOf } from "../item/schema-parts.ts"
 import { updateIn } from "../item/update.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { asFrames } from "../stream/sse-and-ndjson.ts"
@@ -27,7 +28,7 @@ const BoardParams = Type.Object(
   {
     columns: queryInteger(1, "a positive integer"),
     rows: queryInteger(1, "a positive integer"),
-    color: Type.Optional(Type.Union([Type.Literal("always"), Type.Literal("never")])),
+    color: Type.Optional(OneOf(["always", "never"])),
     tz: Type.Optional(Type.String({ maxLength: 64 })),
   },
   { additionalProperties: false },

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf, stepWords } from "../item/report.ts"
 import type { RendererName } from "../renderers/names.ts"
-import { LeaseParams, queryBoolean, queryInteger } from "./params.ts"
+import { LeaseParams, numberIn, queryBoolean, queryInteger } from "./params.ts"
 
 const percentage = (description: string) =>
   Type.Optional(Type.String({ pattern: "^(100|[0-9]{1,2}(\\.[0-9]{1,6})?)$", description }))
@@ -99,8 +99,8 @@ function spanIn(query: IngestQuery): Span | undefined {
 
 /** What the query says about the output of this renderer. @throws AppError `invalid` */
 export function ingestingOf(name: RendererName, query: IngestQuery): Ingesting {
-  const total = query.total === undefined ? undefined : Number(query.total)
-  const bars = query.bars === undefined ? undefined : Number(query.bars)
+  const total = numberIn(query.total)
+  const bars = numberIn(query.bars)
   const span = spanIn(query)
   const isFinal = query.finish === "true"
   if (isFinal) checkFinish(name, total)

@@ -5,6 +5,7 @@ import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, takesNoProgress } from "../item/moves.ts"
 import { spanOf } from "../item/report.ts"
+import { OneOf } from "../item/schema-parts.ts"
 import { IngestTurns } from "../queue/ingest-turns.ts"
 import type { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
@@ -23,10 +24,7 @@ import { whileIn } from "./revoked.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
-  renderer: Type.Union(
-    RENDERER_NAMES.map((name) => Type.Literal(name)),
-    { description: "whose output it is" },
-  ),
+  renderer: OneOf(RENDERER_NAMES, "whose output it is"),
 })
 
 /** The next declared step; undefined if there is none. */

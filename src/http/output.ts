@@ -3,6 +3,7 @@ import { type Static, Type } from "@sinclair/typebox"
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { printing } from "../item/lease.ts"
+import { OneOf } from "../item/schema-parts.ts"
 import type { OutputWriter } from "../queue/output-writer.ts"
 import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
 import { OutputPart, OutputStored } from "../wire/output.ts"
@@ -16,6 +17,7 @@ import {
   ItemParams,
   LEASE,
   LeaseParams,
+  numberIn,
   queryBoolean,
   queryInteger,
   requiredLease,
@@ -44,9 +46,7 @@ const OutputParams = Type.Object(
     after: queryInteger(0, "the position after which to read: the `to` of an event; 0 by default"),
     follow: queryBoolean("whether to continue with what is printed from now on; false by default"),
     format: Type.Optional(
-      Type.Union([Type.Literal("text"), Type.Literal("sse")], {
-        description: "by default the format that `Accept` asks for, and otherwise text",
-      }),
+      OneOf(["text", "sse"], "by default the format that `Accept` asks for, and otherwise text"),
     ),
   },
   { additionalProperties: false },
@@ -57,7 +57,7 @@ type OutputParams = Static<typeof OutputParams>
 function queryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
   const place = placeIn(request.headers.get("last-event-id"))
   return {
-    attempt: attempt === undefined ? undefined : Number(attempt),
+    attempt: numberIn(attempt),
     from: place ?? { attempt: undefined, after: Number(after) },
     isFollowed: follow === "true",
   }
@@ -158,8 +158,8 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
       async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
         const token = requiredLease(request, query)
         using _place = limits?.hold(caller, "output")
-        const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
-        const from = query.offset === undefined ? undefined : Number(query.offset)
+        const attempt = numberIn(query.attempt)
+        const from = numberIn(query.offset)
         const writer = output.writer(Number(id), token, (stored) => printing(stored, token, attempt), from)
         await writer.begin()
         // The body may be sent while it is printed, and for minutes nothing may be printed.

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
+import { OneOf } from "../item/schema-parts.ts"
 import { queryOf } from "./paths.ts"
 
 const ID = "^[1-9][0-9]{0,15}$"
@@ -21,9 +22,12 @@ export const queryInteger = (from: 0 | 1, description: string) =>
     Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
   )
 
+/** A whole number of a query as a number; undefined if it was left out. */
+export const numberIn = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number(text)
+
 /** A choice in a query: `true` or `false`, as text. */
-export const queryBoolean = (description: string) =>
-  Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")], { description }))
+export const queryBoolean = (description: string) => Type.Optional(OneOf(["true", "false"], description))
 
 /** How many rows a page holds at most; a larger `limit` counts as this. */
 export const MAX_ROWS = 1000

@@ -12,7 +12,7 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
-import { bounded, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
+import { bounded, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
 
 const ListParams = Type.Object(
   {
@@ -118,7 +118,7 @@ export const collectionRoutes = (
         }
         const { items, next } = await queue.list({
           status,
-          songId: song_id === undefined ? undefined : Number(song_id),
+          songId: numberIn(song_id),
           limit: bounded(limit, MAX_ROWS, MAX_ROWS),
           after,
           search: q,

@@ -1,10 +1,11 @@
 import { Type } from "@sinclair/typebox"
 
+import { OneOf } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { NewestMap } from "../newest-map.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
-import { queryBoolean, queryInteger } from "./params.ts"
+import { numberIn, queryBoolean, queryInteger } from "./params.ts"
 
 const common = {
   last_event_id: Type.Optional(
@@ -45,9 +46,9 @@ const until = {
 
 const format = {
   format: Type.Optional(
-    Type.Union(
-      formats.map(({ name }) => Type.Literal(name)),
-      { description: "by default the format that `Accept` asks for, and otherwise server-sent events" },
+    OneOf(
+      formats.map(({ name }) => name),
+      "by default the format that `Accept` asks for, and otherwise server-sent events",
     ),
   ),
 }
@@ -139,7 +140,7 @@ export function wantedOf(songId: string | undefined, ids?: string): Wanted {
   const asked = `${songId} ${ids}`
   const known = choices.get(asked)
   if (known) return known
-  const song = songId === undefined ? undefined : Number(songId)
+  const song = numberIn(songId)
   const items = ids === undefined ? undefined : new Set(idsOf(ids))
   const wanted = (update: StoredUpdate) =>
     (song === undefined || update.song_id === song) && (items === undefined || items.has(update.queue_id))

@@ -6,7 +6,7 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
+import { bounded, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
 
 const DEFAULT_ROWS = 100
 
@@ -27,7 +27,7 @@ export const webhookRoutes = (webhooks: Webhooks) =>
       const page = await webhooks.list({
         status,
         limit: bounded(limit, DEFAULT_ROWS, MAX_ROWS),
-        before: before === undefined ? undefined : Number(before),
+        before: numberIn(before),
       })
       if (page.next !== null) set.headers["link"] = linkToNext(request, "before", page.next)
       return page

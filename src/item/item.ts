@@ -1,7 +1,7 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
 import { Foreseen, KindName, Totals } from "./kind.ts"
-import { about, OrNull, Time } from "./schema-parts.ts"
+import { about, OneOf, OrNull, Time } from "./schema-parts.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
@@ -44,46 +44,30 @@ const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
 
 /** The five states of a queue item. The list is closed for ever: front ends compare with it. */
-export const Status = Type.Union([
-  Type.Literal("queued"),
-  Type.Literal("processing"),
-  Type.Literal("completed"),
-  Type.Literal("failed"),
-  Type.Literal("retrying"),
-])
+export const Status = OneOf(["queued", "processing", "completed", "failed", "retrying"])
 export type Status = Static<typeof Status>
 
 /** All states, in the order of the schema. */
 export const STATUSES: readonly Status[] = Status.anyOf.map((literal) => literal.const)
 
 /** How an attempt ended; `cancelled` and `lost` have the status `failed`. */
-export const Outcome = Type.Union([
-  Type.Literal("completed"),
-  Type.Literal("failed"),
-  Type.Literal("cancelled"),
-  Type.Literal("lost"),
-])
+export const Outcome = OneOf(["completed", "failed", "cancelled", "lost"])
 
 /** A reviewer's mark on a finished video. */
-export const Flag = Type.Union([
-  Type.Literal("image_issue"),
-  Type.Literal("lyrics_issue"),
-  Type.Literal("timing_issue"),
-])
+export const Flag = OneOf(["image_issue", "lyrics_issue", "timing_issue"])
 
 const SongId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const Priority = Type.Integer({ minimum: -1_000_000_000, maximum: 1_000_000_000 })
 const Progress = Type.Integer({ minimum: 0, maximum: 100 })
 const Tags = Type.Array(Type.String({ format: "tag" }), { maxItems: 32, uniqueItems: true })
 
-const Size = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Amount = Type.Number({ minimum: 0, maximum: 1e12 })
 
 /** Where a render of several passes is: the `index`-th of `total` (from 1), and its name. */
 export const Step = Type.Object(
   {
-    index: about(Size, "which step it is, from 1"),
-    total: about(Size, "how many steps there are; 0 while unknown"),
+    index: about(Count, "which step it is, from 1"),
+    total: about(Count, "how many steps there are; 0 while unknown"),
     name: about(Text, "what the step does; empty if unnamed"),
   },
   { additionalProperties: false },
@@ -100,8 +84,8 @@ export type Steps = Static<typeof Steps>
 /** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
 export const Unit = Type.Object(
   {
-    done: about(Size, "how many are done"),
-    total: about(Size, "how many there are; 0 while unknown"),
+    done: about(Count, "how many are done"),
+    total: about(Count, "how many there are; 0 while unknown"),
     name: about(Text, "what is counted, in the plural: images, frames, samples"),
   },
   { additionalProperties: false },
@@ -125,7 +109,7 @@ export type Media = Static<typeof Media>
  * total that the renderer reports), or `declared` (a total, steps or bars that the user gave, or a worker's
  * own word).
  */
-export const Basis = Type.Union([Type.Literal("guess"), Type.Literal("counted"), Type.Literal("declared")])
+export const Basis = OneOf(["guess", "counted", "declared"])
 export type Basis = Static<typeof Basis>
 
 /** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */
@@ -293,7 +277,7 @@ export const Result = Type.Pick(
 export type Result = Static<typeof Result>
 
 /** What an answer asks of a worker: to go on, or to stop. */
-export const Directive = Type.Union([Type.Literal("continue"), Type.Literal("cancel")])
+export const Directive = OneOf(["continue", "cancel"])
 export type Directive = Static<typeof Directive>
 
 /** What viewers receive: one stored change of a queue item. Optional keys are there only when set. */

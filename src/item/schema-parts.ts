@@ -10,5 +10,12 @@ export const about = <T extends TSchema>(schema: T, description: string): T => (
 export const OrNull = <T extends TSchema>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
+/** One of these words. */
+export const OneOf = <const Word extends string>(words: readonly Word[], description?: string) =>
+  Type.Union(
+    words.map((word) => Type.Literal(word)),
+    description === undefined ? {} : { description },
+  )
+
 /** A whole number of things, 0 or more. */
 export const count = (description: string) => Type.Integer({ minimum: 0, description })

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
-import { about, count, OrNull, Time } from "../item/schema-parts.ts"
+import { about, count, OneOf, OrNull, Time } from "../item/schema-parts.ts"
 import { DeliveryStatus, Notice } from "../item/webhook-notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
@@ -206,9 +206,7 @@ export type WorkerAnswer = Static<typeof WorkerAnswer>
 /** A worker that claimed or reported within an hour, or holds an item. */
 export const WorkerSeen = Type.Object({
   worker: Type.String({ description: "its name" }),
-  state: Type.Union([Type.Literal("rendering"), Type.Literal("idle"), Type.Literal("away")], {
-    description: "`away`: it holds no item, and none of its claims waits",
-  }),
+  state: OneOf(["rendering", "idle", "away"], "`away`: it holds no item, and none of its claims waits"),
   items: Type.Array(
     Type.Object({
       id: QueueItem.properties.id,
@@ -341,25 +339,15 @@ export type NewTicket = Static<typeof NewTicket>
 
 /** What the server knows of the caller, and what the caller may do. */
 export const Me = Type.Object({
-  role: Type.Union(
-    [Type.Literal("viewer"), Type.Literal("operator"), Type.Literal("worker"), Type.Literal("admin")],
-    { description: "the role of the token; `admin` on a server without tokens" },
+  role: OneOf(
+    ["viewer", "operator", "worker", "admin"],
+    "the role of the token; `admin` on a server without tokens",
   ),
   item: OrNull(Type.Integer({ minimum: 1 }), "the only queue item that the token shows; null for all"),
   expires_at: OrNull(Time, "when the token expires; null if it never does, and without a token"),
-  may: Type.Array(
-    Type.Union([
-      Type.Literal("read"),
-      Type.Literal("figures"),
-      Type.Literal("add"),
-      Type.Literal("change"),
-      Type.Literal("claim"),
-      Type.Literal("admin"),
-    ]),
-    {
-      description:
-        "what the caller may do. `read`: see items and their streams, or the one `item`; `figures`: see counts, forecasts and workers; `add`: add items; `change`: change, cancel, retry and delete items, pause the queue, drain workers; `claim`: take items to render them; `admin`: everything else",
-    },
-  ),
+  may: Type.Array(OneOf(["read", "figures", "add", "change", "claim", "admin"]), {
+    description:
+      "what the caller may do. `read`: see items and their streams, or the one `item`; `figures`: see counts, forecasts and workers; `add`: add items; `change`: change, cancel, retry and delete items, pause the queue, drain workers; `claim`: take items to render them; `admin`: everything else",
+  }),
 })
 export type Me = Static<typeof Me>

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { Status } from "../item/item.ts"
-import { OrNull, Time } from "../item/schema-parts.ts"
+import { OneOf, OrNull, Time } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
@@ -26,19 +26,9 @@ export const Live = Type.Object(
 export const Gap = Type.Object(
   {
     ...event("gap"),
-    reason: Type.Union(
-      [
-        Type.Literal("expired"),
-        Type.Literal("unknown"),
-        Type.Literal("slow"),
-        Type.Literal("unreadable"),
-        Type.Literal("restored"),
-        Type.Literal("rolled_back"),
-      ],
-      {
-        description:
-          "they are no longer kept; this database does not know the last event ID; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what was sent of them is no longer true",
-      },
+    reason: OneOf(
+      ["expired", "unknown", "slow", "unreadable", "restored", "rolled_back"],
+      "they are no longer kept; this database does not know the last event ID; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what was sent of them is no longer true",
     ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),
     missed: Type.Union([Type.Integer(), Type.Null()], {

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem, Steps } from "../item/item.ts"
 import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
+import { OneOf } from "../item/schema-parts.ts"
 
 /** What `POST /queue/claim` takes: the first item whose tags are all among `tags`, or the item `id` and no other. */
 export const ClaimRequest = Type.Object(
@@ -80,9 +81,7 @@ export type RetryRequest = Static<typeof RetryRequest>
 /** What `POST /queue/batch` takes. */
 export const BatchRequest = Type.Object(
   {
-    act: Type.Union([Type.Literal("cancel"), Type.Literal("retry"), Type.Literal("delete")], {
-      description: "what to do to each item",
-    }),
+    act: OneOf(["cancel", "retry", "delete"], "what to do to each item"),
     ids: Type.Array(QueueItem.properties.id, {
       minItems: 1,
       maxItems: 1000,

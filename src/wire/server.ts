@@ -1,13 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { DEGRADED, type Reason } from "../health.ts"
-import { about, count, OrNull, Time } from "../item/schema-parts.ts"
-
-const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
+import { about, count, OneOf, OrNull, Time } from "../item/schema-parts.ts"
 
 /** An open stream. */
 export const StreamSeen = Type.Object({
-  kind: Type.Union([Type.Literal("global"), Type.Literal("item")], { description: "all items, or one" }),
+  kind: OneOf(["global", "item"], "all items, or one"),
   queue_id: OrNull(Type.Integer(), "the one item that it shows; null for all, or for a choice among them"),
   format: Type.String({
     description: "the `format` of its request, `websocket`, or `board` for the one that is drawn for curl",
@@ -17,8 +15,7 @@ export const StreamSeen = Type.Object({
       "what `User-Agent` says: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other` or `unknown`",
   }),
   since: about(Time, "when it was opened"),
-  /** The last event ID that it has examined. */
-  last_event_id: EventId,
+  last_event_id: count("the last event ID that it has examined"),
   lag: count("how many updates of the history it has still to examine"),
 })
 export type StreamSeen = Static<typeof StreamSeen>
@@ -47,8 +44,8 @@ export const Stats = Type.Object({
   /** The history that is kept. */
   updates: Type.Object({
     stored: count("how many updates"),
-    oldest_id: OrNull(EventId, "the first event ID that is kept; null if none is"),
-    newest_id: OrNull(EventId, "the latest event ID; null if there is none"),
+    oldest_id: OrNull(count("an event ID"), "the first event ID that is kept; null if none is"),
+    newest_id: OrNull(count("an event ID"), "the latest event ID; null if there is none"),
   }),
   uptime_seconds: count("seconds since the server started"),
   client_address: Type.String({
@@ -77,13 +74,11 @@ export type Stats = Static<typeof Stats>
 
 // `Object.keys` returns plain strings, so the type is stated here.
 const reasons = Object.keys(DEGRADED) as Reason[]
-const Reasons = Type.Union(reasons.map((reason) => Type.Literal(reason)))
+const Reasons = OneOf(reasons)
 
 /** Whether the server works, and its name and version. */
 export const Health = Type.Object({
-  status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
-    description: "`degraded` if something does not work as it should",
-  }),
+  status: OneOf(["ok", "degraded"], "`degraded` if something does not work as it should"),
   reasons: Type.Array(Reasons, {
     description: Object.entries(DEGRADED)
       .map(([reason, about]) => `\`${reason}\`: ${about}`)
@@ -105,9 +100,7 @@ export type Health = Static<typeof Health>
 
 /** Check that the server is ready. */
 export const Readiness = Type.Object({
-  status: Type.Union([Type.Literal("ready"), Type.Literal("unready")], {
-    description: "`unready` if one of the reasons says so",
-  }),
+  status: OneOf(["ready", "unready"], "`unready` if one of the reasons says so"),
   reasons: Type.Array(
     Type.Object({
       /** The name of the reason, as in `/health`. */
@@ -125,7 +118,7 @@ export type Readiness = Static<typeof Readiness>
 
 /** Check that the process is alive. */
 export const Liveness = Type.Object({
-  status: Type.Union([Type.Literal("live"), Type.Literal("stuck")], { description: "`stuck` after 60 s" }),
+  status: OneOf(["live", "stuck"], "`stuck` after 60 s"),
   stood_seconds: Type.Number({ description: "for how long no timer of the server has had a turn" }),
 })
 
