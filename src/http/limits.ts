@@ -62,6 +62,12 @@ const HELD: Readonly<Record<Open, string>> = {
   output: "outputs being sent",
 }
 
+/** Leases are shorter. */
+const LONGEST_LEASE = 128
+
+/** The name under which a lease is remembered. Anybody may send one of any length, and many of these would fill the memory. */
+const keyOf = (lease: string): string => (lease.length > LONGEST_LEASE ? digest(lease) : lease)
+
 /** Notes that a client has closed one thing, or read so many bytes. */
 function letGo(open: Map<string, number>, client: string, by = 1): void {
   const count = (open.get(client) ?? by) - by
@@ -122,7 +128,7 @@ export class Limits {
     const nowMs = this.#options.steadyMs()
     // Before it may go on, a token must pay for the made-up leases that it sent.
     const own = this.#bucketsOf(caller).take(client, isByLease(caller, lease) ? 0 : 1, nowMs)
-    this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs)))
+    this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(keyOf(lease), 1, nowMs)))
   }
 
   /**

@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc"
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
@@ -48,6 +49,17 @@ test("an address may ask four seconds' worth at once, and then its rate", () => 
   clock.nowMs += 1000
   expect(passing(100, () => limits.ask(visitor, ""))).toBe(10)
   expect(passing(100, () => limits.ask({ ...visitor, client: "10.0.0.2" }, ""))).toBe(40)
+})
+
+test("made-up leases are told apart, and however long they are they take little memory", () => {
+  const { limits } = limited({ perToken: 0 })
+  const long = (end: number): string => `${"x".repeat(15_000)}${end}`
+  for (const lease of [0, 1]) expect(passing(20, () => limits.ask(worker, long(lease)))).toBe(8)
+  Bun.gc(true)
+  const { heapSize } = heapStats()
+  for (let i = 2; i < 5000; i += 1) limits.ask(worker, long(i))
+  Bun.gc(true)
+  expect(heapStats().heapSize - heapSize).toBeLessThan(20_000_000)
 })
 
 test("a request that changes many items costs as many requests, and one that changes one costs one", async () => {
