@@ -6,7 +6,7 @@ export const DEGRADED = {
     "the database file, or one that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
   wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",
   database_full:
-    "the database has reached --max-database-mb; items and reports are refused, results are stored",
+    "the database has reached --max-database-mb; items, reports and retries are refused, a tenth above it also claims; results are stored",
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history is deleted first",
   disk_full:
