@@ -118,6 +118,11 @@ export const ESTIMATE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/estimate/place-in-run.ts",
+    ["tests/item/estimate/amounts.test.ts"],
+    [["a line that ends early hides one that goes on", "if (endOf(line) < MOST * reached) continue", ""]],
+  ),
+  ...of(
+    "src/item/estimate/place-in-run.ts",
     ["tests/item/estimate/estimate.test.ts"],
     [
       [

@@ -16,6 +16,12 @@ const ELSEWHERE = 0.25
  */
 const FAR = 2
 
+/** A line that ends before this part of the time of another one says nothing of the rest. */
+const MOST = 0.5
+
+/** When a line ends, in seconds since the step began. */
+const endOf = (line: Line | undefined): number => line?.times.at(-1) ?? 0
+
 /** How much the course of a run no longer counts, from 0 to 1, for a step that takes `scale` times as long now. */
 const evennessOf = ({ part, scale }: Hand): number =>
   part.fixed * Math.max(0, Math.min(1, Math.log(scale) / Math.log(FAR) - 1))
@@ -121,17 +127,23 @@ export class PlaceInRun {
     this.#evenness = evennessOf(hand)
   }
 
-  /** Chooses the finest line of the earlier run whose signal the attempt reports, too. */
+  /**
+   * Chooses the finest line of the earlier run whose signal the attempt reports, too. A percentage that stood at its end
+   * after the first of five images does not tell where the fourth one is.
+   */
   #choose({ steps, latest, from }: Trace): void {
     this.#line = undefined
     this.#near = 0
     const { step, lines } = this.#of
     const now = steps.at(-1)
-    for (const signal of SIGNALS) {
-      const line = latest[signal] && lines[signal]
+    const ofPercent = latest.percent && now && stretchOf(step, now, from)
+    const known = SIGNALS.filter((signal) => (signal === "percent" ? ofPercent : latest[signal]))
+    const reached = Math.max(...known.map((signal) => endOf(lines[signal])))
+    for (const signal of known) {
+      const line = lines[signal]
       if (!line || line.values.length <= (this.#line?.values.length ?? 0)) continue
-      const stretch = signal === "percent" ? now && stretchOf(step, now, from) : SAME_STRETCH
-      if (!stretch) continue
+      if (endOf(line) < MOST * reached) continue
+      const stretch = (signal === "percent" && ofPercent) || SAME_STRETCH
       this.#line = line
       this.#signal = signal
       this.#times = stretch.times

@@ -268,3 +268,19 @@ test("what was declared counts for steps that do not say how much there is to do
   // Runs of which nothing was declared, as those of older versions.
   expect(song(9, {}).steps[0]).not.toHaveProperty("totals")
 })
+
+test("a percentage that stands at its end after the first image does not hide the count of the images", () => {
+  const images = (count: number, seconds: number): Attempt => {
+    const whole = 10 + (count - 1) * seconds
+    const reports = Array.from({ length: whole }, (_, at): Told => {
+      const done = at < 10 ? 0 : 1 + Math.floor((at - 10) / seconds)
+      return { at, progress: Math.min(98, 10 * at), unit: { done, total: count, name: "images" } }
+    })
+    return { item: 1, kind: "images", worker: "box", seconds: whole, reports, totals: {} }
+  }
+  const past = [images(5, 12), images(8, 12), images(6, 12)]
+  for (const each of [6, 12, 24]) {
+    const { barMean, etaError } = figuresOf([scored(images(6, each), past)])
+    expect([each, barMean < 8, etaError < 55]).toEqual([each, true, true])
+  }
+})
