@@ -120,6 +120,10 @@ export function storeRuns(name: string, open: Open): void {
     expect(await secondsOf(store, "song", "four")).toEqual([1, 3])
     expect(await secondsOf(store, "song", "")).toEqual([1, 3])
     expect(await secondsOf(store, "film", "two")).toEqual([])
+    // A run without any report, as of a song that was there already, does not stand for all songs.
+    await completed(store, run("song", 4, ""))
+    await completed(store, run("song", 5, "two"))
+    expect(await secondsOf(store, "song", "")).toEqual([1, 3, 5])
   })
 
   test(`${name}: items of no kind are estimated by the newest runs, if three are alike and none is of a kind`, async () => {

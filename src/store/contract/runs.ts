@@ -23,8 +23,8 @@ export interface KnownKind {
  */
 export interface Runs {
   /**
-   * The runs of a kind that have this look, the oldest first. If there are none, those that look like the
-   * newest run of the kind. Without a kind, the newest runs if there are at least three and all look alike;
+   * The runs of a kind that have this look, the oldest first. If there are none, and if the look is empty
+   * because nothing was reported yet, those that look like the newest run of the kind. Without a kind, the newest runs if there are at least three and all look alike;
    * otherwise none.
    */
   alike(kind: string, look: string): Promise<readonly Run[]>

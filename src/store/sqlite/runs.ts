@@ -25,7 +25,7 @@ export class SqliteRuns implements Runs {
       const isSure = newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)
       return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
     }
-    const found = this.#of(kind, look)
+    const found = look === "" ? [] : this.#of(kind, look)
     const [newest] = found.length > 0 ? [] : this.#newest(1, kind)
     return newest ? this.#of(kind, newest.look) : found
   }
