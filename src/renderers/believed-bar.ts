@@ -16,10 +16,10 @@ export interface LineLook {
   readonly isRedrawn: boolean
   /** Whether a bar is drawn in it. */
   readonly hasDrawing: boolean
-  /** The shape of the text after the percentage. */
-  readonly tail: string
-  /** Whether it is a row of figures. */
-  readonly isRow: boolean
+  /** The shape of the text after the percentage. Only a line that is not drawn is asked. */
+  readonly tail: () => string
+  /** Whether it is a row of figures. Only a line that is not drawn is asked. */
+  readonly isRow: () => boolean
   /** Whether the percentage comes first, in brackets: then the text after it changes. */
   readonly isHead: boolean
   /** Whether figures stand before it that are not a count, as in a summary: "4 received, 0% lost". */
@@ -32,8 +32,8 @@ export interface LineLook {
 export const BARE: LineLook = {
   isRedrawn: false,
   hasDrawing: false,
-  tail: "",
-  isRow: false,
+  tail: () => "",
+  isRow: () => false,
   isHead: false,
   isSummary: false,
   isNoun: () => false,
@@ -73,7 +73,7 @@ export class BelievedBar {
   readonly isNamed: boolean
   /** The bar around this one. */
   parent: BelievedBar | undefined
-  #tail: string
+  #tail: () => string
   readonly #start: LateStart
   #rises = 0
   #falls = 0
@@ -102,9 +102,7 @@ export class BelievedBar {
   /** Reads a later line. */
   see(fraction: number, look: LineLook, line: number): Growth {
     if (this.isRejected) return "unproven"
-    // Only a bar goes back to 0, whatever follows on the line.
-    const isLine = !look.isRow && (look.isHead || look.tail === this.#tail || fraction === 0)
-    const isAlike = look.isRedrawn || look.hasDrawing || isLine
+    const isAlike = look.isRedrawn || look.hasDrawing || this.#isLine(fraction, look)
     this.#tail = look.tail
     this.isDrawn ||= look.isRedrawn || look.hasDrawing
     this.seenAt = line
@@ -116,6 +114,11 @@ export class BelievedBar {
     if (fraction === this.fraction) return this.isBelieved ? "same" : "unproven"
     if (fraction > this.fraction) return this.#rise(fraction)
     return this.#fall(fraction, look.isRedrawn, line)
+  }
+
+  /** Whether it is the line that was seen before. Only a bar goes back to 0, whatever follows on the line. */
+  #isLine(fraction: number, { isHead, isRow, tail }: LineLook): boolean {
+    return (isHead || fraction === 0 || tail() === this.#tail()) && !isRow()
   }
 
   #rise(fraction: number): Growth {

@@ -64,6 +64,12 @@ function labelOf(text: string, percent: Percent, counts: readonly Count[]): stri
   return isStep ? "[" : shapeOf(text.slice(0, percent.at))
 }
 
+/** The shape of the text from a place on, found when it is first asked for. */
+function shapeOnce(text: string, from: number): () => string {
+  let shape: string | undefined
+  return () => (shape ??= shapeOf(text.slice(from)))
+}
+
 const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
@@ -102,8 +108,8 @@ export class CountsAndPercentages {
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
-        tail: shapeOf(text.slice(percent.end)),
-        isRow:
+        tail: shapeOnce(text, percent.end),
+        isRow: () =>
           !all.some(({ isWork }) => isWork) &&
           isTableRow(text) &&
           !same &&

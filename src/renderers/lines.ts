@@ -242,7 +242,7 @@ class Lines implements LineReader {
     const wasEmpty = this.#counters.isEmpty
     const words = {
       label,
-      shape: shapeOf(text),
+      shape: () => shapeOf(text),
       isDone,
       isProperty: isProperty(text),
       isNoun: () =>

@@ -92,8 +92,10 @@ class Counter {
   }
 
   /** Stores the words of a line. */
-  hear(shape: string): void {
-    this.#isVaried ||= this.#shape !== "" && shape !== this.#shape
+  hear(shapeOf: () => string): void {
+    if (this.#isVaried) return
+    const shape = shapeOf()
+    this.#isVaried = this.#shape !== "" && shape !== this.#shape
     this.#shape = shape
   }
 
@@ -158,7 +160,7 @@ interface CountedLine {
   /** The words before its counts; they distinguish counts without a noun. */
   readonly label: string
   /** All of its words. */
-  readonly shape: string
+  readonly shape: () => string
   /** Whether they say that the counted thing is done. */
   readonly isDone: boolean
   /** Whether the line is only a name and its value. */
