@@ -1,6 +1,7 @@
 import type { Unit } from "../item/item.ts"
 import { NEAR_END } from "./believed-bar.ts"
 import { type Count, OTHER_RANK } from "./counts-in-line.ts"
+import { DoneInAnyOrder } from "./done-in-any-order.ts"
 import { LateStart } from "./late-start.ts"
 
 /** The distance between the ranks of two nouns. */
@@ -53,6 +54,7 @@ class Counter {
   #isVaried = false
   #hasZero = false
   #isDone = false
+  readonly #order = new DoneInAnyOrder()
   readonly #start: LateStart
 
   constructor(count: Count, rank: number, isEarly: boolean, isNoun: boolean) {
@@ -102,8 +104,10 @@ class Counter {
   /**
    * `isSure`: the line certainly counts work, from its start. `isUnderWay`: no count around it has gone up.
    */
-  see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
+  see(told: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
+    const isGoingOn = isUnderWay && !this.isAtEnd && told.total === this.#count.total
+    const count = isDone ? { ...told, n: this.#order.doneWith(told.n, isGoingOn) } : told
     const before = this.#count
     const isDoubted = this.#start.doubts(fromStart(count))
     // If several things are under way at once, they come in no order. A count that begins again does so at

@@ -56,6 +56,9 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   [[1, 10, 100].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
   // Several at the same time, in no order.
+  [lf(...[2, 1, 4, 3, 6, 5, 8, 9, 7].map((n) => `frame ${n} of 20 done`)), 45, "9/20 frames"],
+  [lf(...[5, 1, 9, 3, 12, 2, 7, 4, 15].map((n) => `frame ${n} of 20 done`)), 45, "9/20 frames"],
+  [lf(...[3, 1, 2, 6, 4, 5, 6, 8, 7, 9].map((n) => `chunk ${n}/20 finished`)), 45, "9/20 chunks"],
   [lf(...[1, 2, 4, 3, 6, 5, 8, 7].map((n) => `frame ${n} of 10`)), 70, "7/10 frames"],
 ]
 

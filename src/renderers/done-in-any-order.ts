@@ -1,0 +1,33 @@
+/** The most numbers that are remembered; of more it is not known in which order they come. */
+const MOST = 10_000
+
+/** Numbered things that are told when they are done. If several are made at once, they are done in any order. */
+export class DoneInAnyOrder {
+  readonly #seen = new Set<number>()
+  #highest = 0
+  /** Whether they have come in another order than that of their numbers. */
+  #isMixed = false
+  #done = 0
+
+  /**
+   * How many are done once this number is: the number itself, as long as they come in order, and never less than
+   * before. `isGoingOn` is whether the earlier ones belong to the same work. If they come in order, a number that
+   * comes again, below another one, begins other work.
+   */
+  doneWith(n: number, isGoingOn: boolean): number {
+    const isBack = n < this.#highest
+    if (isBack && isGoingOn && !this.#seen.has(n)) this.#isMixed = true
+    if (isBack && !(isGoingOn && this.#isMixed)) this.#begin()
+    this.#highest = Math.max(this.#highest, n)
+    if (this.#seen.size < MOST) this.#seen.add(n)
+    this.#done = this.#isMixed ? Math.max(this.#done, this.#seen.size) : n
+    return this.#done
+  }
+
+  #begin(): void {
+    this.#seen.clear()
+    this.#highest = 0
+    this.#isMixed = false
+    this.#done = 0
+  }
+}
