@@ -77,6 +77,10 @@ test("a client that asks for many tickets has those of all clients searched once
   clock.nowMs += 1000
   await tickets.create(tokenOf(1), "/api/v1/me")
   expect(looks).toBe(2)
+  // Nor are they kept until a clock that was ahead is caught up with.
+  clock.nowMs -= 60_000
+  await tickets.create(tokenOf(1), "/api/v1/me")
+  expect(looks).toBe(3)
 })
 
 test("a client that has waited as long as the answer said gets a ticket, although another client has just asked", async () => {

@@ -71,7 +71,8 @@ export function storeOutages(name: string, open: Open): void {
     const { store } = opened
     const id = await working(store, { lease_token: "a", lease_ms: 1000, lease_expires_at: START_MS + 1000 })
     await store.change(id, handedOver)
-    const retried = await working(store)
+    // A worker that has failed is not waited for.
+    const retried = await working(store, { lease_token: "c", verdict: "fail" })
     const until = new Date(START_MS + 60_000).toISOString()
     await store.change(retried, ({ item, work }, { time }) => ({
       item: { ...transition(item, { status: "retrying" }, time), available_at: until },

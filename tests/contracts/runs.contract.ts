@@ -142,6 +142,32 @@ export function storeRuns(name: string, open: Open): void {
     expect(await secondsOf(store, "", "")).toEqual([])
   })
 
+  test(`${name}: of a look that is new, the kind's newest look decides, whatever other kinds have rendered since`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await completed(store, run("song", 1, "two"))
+    await completed(store, run("song", 2, "three"))
+    await completed(store, run("film", 3, "two"))
+    expect(await secondsOf(store, "song", "four")).toEqual([2])
+    expect(await secondsOf(store, "none", "two")).toEqual([])
+  })
+
+  test(`${name}: a run ended when its item was completed`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    nowMs += 60_000
+    await store.change(id, ({ item, work }, { time: now }) => ({
+      item: transition(item, { status: "completed" }, now),
+      work,
+      run: { ...run("song", 60), queue_id: id },
+    }))
+    const ended_at = new Date(nowMs).toISOString()
+    expect(await store.runs.kinds(9)).toMatchObject([{ kind: "song", ended_at }])
+  })
+
   test(`${name}: a kind can be forgotten`, async () => {
     await using opened = await open()
     const { store } = opened

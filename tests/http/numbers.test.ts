@@ -53,7 +53,19 @@ test("numbers that other programs would change are accepted, and a number in a t
 })
 
 test("a number that comes back as the same value is kept, however it was written", async () => {
-  const kept = ["0", "-0", "1.0", "1.50e3", "1E+2", "0.1", "1e300", "9007199254740992", "5e-324", "1e0"]
+  const kept = [
+    "0",
+    "-0",
+    "1.0",
+    "1.50e3",
+    "1E+2",
+    "0.1",
+    "1e300",
+    "9007199254740992",
+    "5e-324",
+    "1e0",
+    "0.10000000000000000",
+  ]
   for (const number of kept) {
     const answer = await send("POST", "/queue", `{"song_id":1,"metadata":{"n":${number}}}`)
     expect([number, answer.status]).toEqual([number, 201])

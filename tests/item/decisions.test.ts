@@ -4,7 +4,7 @@ import { cancelled, created, removed, retried } from "../../src/item/add-cancel-
 import { changesIn } from "../../src/item/edited-keys.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
-import type { Moment } from "../../src/item/moment.ts"
+import { type Moment, systemClock } from "../../src/item/moment.ts"
 import { piecesAfter } from "../../src/item/output-piece.ts"
 import { OWN } from "../../src/item/own-messages.ts"
 import { changed } from "../../src/item/put.ts"
@@ -132,6 +132,10 @@ test("an item whose worker was lost too often ends with the outcome lost", () =>
   expect(standingOf(item)).toBe("retrying")
   expect(standingOf({ ...item, status: "failed", outcome: "lost" })).toBe("lost")
   expect(standingOf({ ...item, status: "failed", outcome: "failed" })).toBe("failed")
+  const cancel_requested_at = "2026-01-01T00:00:00Z"
+  expect(standingOf({ ...item, status: "failed", outcome: "cancelled", cancel_requested_at })).toBe(
+    "cancelled",
+  )
 })
 
 test("a second cancel changes nothing, whether a worker is being asked to stop or the item has ended", () => {
@@ -223,4 +227,10 @@ test("a retry keeps what people gave an item and the files that it made, and beg
     item: { ...NEW.item, ...given, updated_at: at(2000).time, message: "Queued for a retry" },
     work: IDLE,
   })
+})
+
+test("the steady clock does not begin before the time at which a server was last alive", () => {
+  const aliveMs = Date.now() + 3_600_000
+  expect(systemClock(aliveMs).steadyMs() - aliveMs).toBeWithin(0, 60_000)
+  expect(systemClock(0).steadyMs() - Date.now()).toBeWithin(-1, 60_000)
 })

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
 import type { OutputPiece } from "../../src/item/output-piece.ts"
@@ -50,6 +50,15 @@ test("output that comes faster than it is stored loses its oldest part, and one 
   expect(await writer.end()).toEqual({ attempt: 1, end: 100_000 })
   expect(kept.pieces[0]?.from).toBe(99_000)
   expect(kept.calls).toBeLessThanOrEqual(2)
+})
+
+test("the end of an output does not wait until more could have come", async () => {
+  using _timers = spyOn(globalThis, "setTimeout").mockImplementation((() => undefined) as never)
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 1000, 0)
+  writer.push(bytes("one\n"))
+  await Promise.resolve()
+  expect((await writer.end()).end).toBe(4)
 })
 
 test("a refusal reaches the sender, at the next piece or at the end", async () => {

@@ -30,9 +30,15 @@ test("output that is printed between a read and the end of its item is read befo
   const place = { attempt: undefined, after: 0 }
   const query = { attempt: undefined, from: place, isFollowed: true }
   const told: string[] = []
-  for await (const event of await output.read(1, query, new AbortController().signal))
+  const { signal } = new AbortController()
+  using heard = spyOn(signal, "addEventListener")
+  using unheard = spyOn(signal, "removeEventListener")
+  for await (const event of await output.read(1, query, signal))
     told.push(event.type === "piece" ? event.text : event.type)
   expect(told).toEqual(["one\n", "two\n", "end"])
+  // A follower may wait very often.
+  expect(heard.mock.calls.length).toBeGreaterThan(1)
+  expect(unheard.mock.calls.length).toBe(heard.mock.calls.length)
 })
 
 test("a follower waits for a database that is away, and gets all; another reader gets the error", async () => {

@@ -9,6 +9,9 @@ import { KillGuard } from "../../src/runner/kill-guard.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
 import { temporaryFolder } from "../server.ts"
 import { ADDING, attempt, Unheard } from "./attempts.ts"
+import { ITEM, LEASE } from "./reporting.ts"
+
+const CLAIMED = { item: ITEM, lease: LEASE }
 
 // These tests start commands, and the machine may be busy.
 setDefaultTimeout(30_000)
@@ -54,11 +57,14 @@ test("the verdict of a command that is stopped comes once all that it started ha
     }
   }
   const reporter = new Hearing()
+  reporter.takeOver = () => true
   // The child says that it is ready, so that it ignores the signal by then.
   const child = `(trap '' TERM; echo ready; exec >/dev/null 2>&1; sleep 0.4; echo > ${file}) &`
   const one = attempt(reporter, 60_000, `trap 'exit 0' TERM; ${child} wait`)
   await ready.promise
   one.stop({ by: "cancel", reason: "cancelled" })
+  // What is stopped does not go on by another claim.
+  expect(one.takeOver(CLAIMED)).toBe(false)
   while (reporter.asked.length === 0) await Bun.sleep(10)
   expect(existsSync(file)).toBe(true)
   one.reportWithin(1)
@@ -143,11 +149,12 @@ test("a command whose item another worker has gets a second to end, not ten", as
   expect(performance.now() - startedMs).toBeLessThan(8000)
 })
 
-test.each(["ours", "taken"])(
-  "a command that was suspended for long goes on once the item is known to be ours: %s",
+test.each(["ours", "taken", "lent"])(
+  "a command that was suspended for long goes on once the item is known to be ours, unless it is lent: %s",
   async (whose) => {
     const printed = Promise.withResolvers<number>()
     class Asked extends Unheard {
+      override readonly isLent = whose === "lent"
       asks = 0
       confirmations = 0
       ask(): void {
@@ -171,8 +178,9 @@ test.each(["ours", "taken"])(
     one.suspend(false)
     setSystemTime()
     await Bun.sleep(50)
-    expect([reporter.asks, state()]).toEqual([1, "T"])
-    if (whose === "ours") {
+    if (whose === "lent") expect(reporter.asks).toBe(0)
+    else expect([reporter.asks, state()]).toEqual([1, "T"])
+    if (whose !== "taken") {
       reporter.confirmations += 1
       while (Bun.file(file).size === size) await Bun.sleep(1)
     }

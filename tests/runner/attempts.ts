@@ -15,6 +15,9 @@ export class Unheard {
   start(): void {}
   push(): void {}
   print(): void {}
+  takeOver(): boolean {
+    return false
+  }
   async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {
     this.asked.push({ verdict, withinMs })
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))

@@ -1,6 +1,6 @@
 import { expect, spyOn, test } from "bun:test"
 
-import { Client } from "../../src/client/client.ts"
+import { Client, ServerError } from "../../src/client/client.ts"
 import { OwnLease } from "../../src/runner/own-lease.ts"
 import { FIRST, ITEM, LEASE } from "./reporting.ts"
 
@@ -22,6 +22,20 @@ test("a claim whose answer was lost may hold the item for the length of its leas
     [true, false],
     [false, false],
   ])
+})
+
+test("an item that is taken over while it is claimed is held, though that claim is refused", async () => {
+  const client = new Client("http://127.0.0.1:1")
+  const options = { client, worker: "w", leaseS: 60, say: () => undefined, begun: () => ITEM }
+  const lease = new OwnLease(options, async () => FIRST)
+  await lease.hold()
+  lease.lost(lease.held)
+  const refused = Promise.withResolvers<never>()
+  using _claim = spyOn(client, "take").mockReturnValue(refused.promise)
+  const holding = lease.hold()
+  expect(lease.takeOver({ item: { ...ITEM, attempt: ITEM.attempt + 1 }, lease: LEASE })).toBe(true)
+  refused.reject(new ServerError(409, "it is processing", { code: "illegal_move" }))
+  expect(await holding).toEqual({ id: 7, token: "second" })
 })
 
 test("a claim made elsewhere is taken over if it begins the next attempt, or one after claims whose answers were lost", async () => {

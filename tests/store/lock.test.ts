@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test"
 import {
   chmodSync,
   existsSync,
+  linkSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -47,6 +48,30 @@ test.each([
   writeFileSync(`${database}.lock`, damaged)
   const { client, lock, found } = openDatabase(database, true)
   expect(found.isNew).toBeTrue()
+  client.close()
+  lock.close()
+})
+
+test("a database of two names is opened by either, while no log of the other one lies beside it", async () => {
+  using folder = temporaryFolder()
+  const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+  await new SqliteStore(database).close()
+  linkSync(database, other)
+  await new SqliteStore(other).close()
+  writeFileSync(`${other}-wal`, "log")
+  expect(() => opened(database)).toThrow(`is also ${other}, by a hard link`)
+})
+
+test("what lies beside a database that is taken as it is, and belongs to another one, is set aside", () => {
+  using folder = temporaryFolder()
+  const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+  opened(database)
+  opened(other)
+  renameSync(other, database)
+  for (const part of ["-wal", "-shm"]) writeFileSync(`${database}${part}`, "of the former one")
+  const { client, lock } = openDatabase(database, true)
+  for (const part of ["-wal", "-shm"])
+    expect(readFileSync(`${database}${part}.old`, "utf8")).toBe("of the former one")
   client.close()
   lock.close()
 })

@@ -9,7 +9,7 @@ import { getTableColumns } from "drizzle-orm"
 import { AppError } from "../../src/errors.ts"
 import { QueueItem, STATUSES } from "../../src/item/item.ts"
 import { MOVES, transition } from "../../src/item/moves.ts"
-import { openDatabase } from "../../src/store/sqlite/open.ts"
+import { openDatabase, WAL_BYTES } from "../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put, START_MS } from "../contracts/store.contract.ts"
@@ -95,12 +95,15 @@ test("what finished lately is read from its index alone, and the standing counts
 
 test("every commit is written through to the disk, in a write-ahead log", () => {
   using folder = temporaryFolder()
-  const { client } = openDatabase(join(folder.path, "a/b/test.db"))
+  const { client, found } = openDatabase(join(folder.path, "a/b/test.db"))
   const setting = (name: string): unknown => Object.values(client.query(`PRAGMA ${name}`).get() ?? {})[0]
   expect(setting("journal_mode")).toBe("wal")
   expect(setting("synchronous")).toBe(2)
   expect(setting("foreign_keys")).toBe(1)
   expect(setting("busy_timeout")).toBe(0)
+  // A log that a reader made long does not stay long.
+  expect(setting("journal_size_limit")).toBe(WAL_BYTES)
+  expect(found.migrated).toBe(0)
   client.close()
 })
 

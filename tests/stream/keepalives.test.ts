@@ -31,3 +31,13 @@ test("all silent streams get a keepalive at one look, however many there are, an
   expect([said.size, said.has(LONG_AGO_MS)]).toEqual([1, false])
   expect([held.seat.waiting, recent.seat.waiting]).toEqual([true, true])
 })
+
+test("a stream that takes few updates examines what came between two beats by itself", async () => {
+  const [all, few] = [0, 2].map((thin) => new Seat("global", undefined, undefined, thin))
+  for (const seat of [all, few]) {
+    const woken = seat?.wait()
+    seat?.wake("asked", 7)
+    expect(await woken).toBe("asked")
+  }
+  expect([all?.cursor, few?.cursor]).toEqual([7, 0])
+})

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test"
+
+import { transition } from "../../../src/item/moves.ts"
+import { IDLE } from "../../../src/item/stored.ts"
+import { GroupDecisions, type KnownRow } from "../../../src/store/postgres/group-decisions.ts"
+import { draft, START_MS } from "../../contracts/store.contract.ts"
+
+const clock = { now: () => START_MS, steadyMs: () => START_MS }
+
+/** A row of item 7 as it was at this version. */
+const row = (version: number): KnownRow => ({
+  stored: { item: { id: 7, ...draft(), title: `version ${version}` }, work: IDLE },
+  version,
+})
+
+test("of two states of an item that were read the newer one counts, in whatever order they come", () => {
+  for (const versions of [
+    [1, 2],
+    [2, 1],
+  ]) {
+    const sheet = new GroupDecisions(clock)
+    for (const version of versions) sheet.read(row(version), true)
+    expect(sheet.see(7).item.title).toBe("version 2")
+  }
+})
+
+test("a decision that viewers do not see leaves the item as they see it", () => {
+  const sheet = new GroupDecisions(clock)
+  sheet.read(row(1), true)
+  const work = { ...IDLE, rescues: 3 }
+  sheet.decide(7, ({ item }) => ({ item: { ...item, title: "unseen" }, work, quiet: true }))
+  expect([sheet.see(7), sheet.said]).toEqual([{ item: row(1).stored.item, work }, []])
+})
+
+test("a write that is refused after its first decision leaves nothing of it behind", () => {
+  const sheet = new GroupDecisions(clock)
+  sheet.read(row(1), true)
+  const kept = { kind: "song", look: "", worker: "", queue_id: 7, seconds: 1, steps: [] }
+  const { result } = sheet.attempt(() => {
+    sheet.decide(7, ({ item, work }, { time }) => ({
+      item: transition(item, { status: "processing" }, time),
+      work,
+      run: kept,
+    }))
+    throw new RangeError("refused")
+  })
+  expect(result.ok).toBe(false)
+  expect([sheet.changed, sheet.said, sheet.runs]).toEqual([[], [], []])
+  expect(sheet.see(7)).toEqual(row(1).stored)
+})
