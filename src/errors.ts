@@ -88,3 +88,9 @@ export const reasonOf = (error: unknown): string => (error instanceof Error ? er
 /** The code of anything that was thrown, such as `ENOENT`; empty if it has none. */
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : ""
+
+/** Errors for too many open files or processes, or too little memory. */
+const SHORTAGES: readonly string[] = ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]
+
+/** Whether an error passes when other programs end: too many files or processes are there, or too little memory is free. */
+export const isShortage = (error: unknown): boolean => SHORTAGES.includes(codeOf(error))

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process"
 
+import { isShortage } from "../errors.ts"
 import { FOR_STREAMS, systemText } from "../machine/machine.ts"
 import { isPostgres, shownDatabase } from "../store/database-address.ts"
 import { printable } from "../text.ts"
@@ -36,6 +37,10 @@ const brokenOf = ({ code, killed }: Failure): string => {
   if (code === "ENOEXEC") return "it is a program for another kind of machine, or damaged"
   return code === "EACCES" ? "this user may not run it" : `it ended with ${code}`
 }
+
+/** That a program could not be started, for a reason that says nothing about it. */
+const notTried = ({ code }: Failure): string =>
+  `not tried: no other program can be started now (${code}); raise ulimit -n, or end other programs`
 
 /** How many files a process may open. `limits` is the text of `/proc/self/limits`; the server takes the hard limit. */
 export function descriptors(limits: string): Finding {
@@ -79,6 +84,7 @@ const programs = (): Promise<Finding[]> =>
     PROGRAMS.map(async ({ about, args, need }) => {
       const text = await said(about, args)
       if (typeof text !== "string") {
+        if (isShortage(text)) return unknown(about, notTried(text))
         if (text.code === "ENOENT") return note(about, `not found: on a machine that renders, ${need}`)
         return faulty(about, "program_broken", `does not run: ${brokenOf(text)}`)
       }
@@ -98,7 +104,8 @@ async function unit(name: string): Promise<Finding> {
     "--property",
     "LoadState,ActiveState,SubState,UnitFileState",
   ])
-  if (typeof text !== "string") return note(name, "systemd does not run here")
+  if (typeof text !== "string")
+    return isShortage(text) ? unknown(name, notTried(text)) : note(name, "systemd does not run here")
   const stateOf = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? ""
   if (stateOf("LoadState") === "not-found")
     return note(name, "not installed; packaging/install.sh installs it")

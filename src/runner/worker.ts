@@ -1,6 +1,6 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
 import { pause } from "../client/silence.ts"
-import { codeOf, reasonOf } from "../errors.ts"
+import { isShortage, reasonOf } from "../errors.ts"
 import { every, within } from "../service.ts"
 import { counted } from "../text.ts"
 import { Attempt, type AttemptEnd } from "./attempt.ts"
@@ -23,9 +23,7 @@ const CLAIM_WAIT_S = 30
 const EARLY_ANSWER_MS = 1000
 /** The exit codes of a shell for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
-/** Errors for too few open files, processes or too little memory. They pass when other programs end. */
-const SHORTAGES: readonly string[] = ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]
-/** How long to wait after such an error. */
+/** How long to wait after a shortage of files, processes or memory. */
 const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
@@ -207,7 +205,7 @@ export class Worker {
   async #notStarted(id: number, error: unknown): Promise<void> {
     const { signal } = this.#stopping
     if (signal.aborted) return
-    if (!SHORTAGES.includes(codeOf(error))) return this.#fail(error)
+    if (!isShortage(error)) return this.#fail(error)
     toStderr(`queue item ${id}: its command cannot be started now: ${reasonOf(error)}; trying again later`)
     await pause(SHORTAGE_MS, signal)
   }

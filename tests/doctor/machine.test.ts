@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { examinedDisk, fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
 import { descriptors, vanishing } from "../../src/doctor/machine.ts"
-import { run, start, temporaryFolder } from "../server.ts"
+import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
 
@@ -88,6 +88,18 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
   expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh installs it$/m)
   expect(stdout).toEndWith("\n3 faults.\n")
   expect(code).toBe(1)
+})
+
+test("a program that cannot be started because too many files are open is not taken for a broken one", () => {
+  using folder = temporaryFolder()
+  const { stdout } = Bun.spawnSync([
+    ...["bash", "-c", 'ulimit -n 12; exec "$@"', "-", ...PROGRAM],
+    ...["doctor", "--database", join(folder.path, "queue.db")],
+  ])
+  const not = "not tried: no other program can be started now \\(EMFILE\\)"
+  expect(`${stdout}`).toMatch(new RegExp(`^\\? ffmpeg +${not}; raise ulimit -n, or end other programs$`, "m"))
+  expect(`${stdout}`).toMatch(new RegExp(`^\\? track-studio +${not}`, "m"))
+  expect(`${stdout}`).not.toContain("install it again")
 })
 
 test("a unit that is installed and not enabled is no fault, but one that is enabled and does not run is a fault", async () => {

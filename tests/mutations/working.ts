@@ -321,8 +321,8 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a worker whose command can never start tries for ever",
-        "!SHORTAGES.includes(codeOf(error))",
-        'codeOf(error) === ""',
+        "!isShortage(error)",
+        'reasonOf(error) === ""',
       ],
       [
         "a result that is refused looks accepted",
