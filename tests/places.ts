@@ -129,7 +129,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:fs", "node:path"],
   },
   "doctor/machine": {
-    own: ["doctor", "machine", "store/database-address", "text"],
+    own: ["doctor", "errors", "machine", "store/database-address", "text"],
     packages: ["node:child_process"],
   },
   runner: {

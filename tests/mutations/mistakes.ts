@@ -23,9 +23,11 @@ import { RENDERERS } from "./renderers.ts"
 import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
 import { SERVING } from "./serving.ts"
+import { SINGLE_LINES } from "./single-lines.ts"
 import { SQLITE_FILE } from "./sqlite-file.ts"
 import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
+import { STORING } from "./storing.ts"
 import { STREAM } from "./stream.ts"
 import { TERMINAL } from "./terminal.ts"
 import { UPKEEP } from "./upkeep.ts"
@@ -73,4 +75,6 @@ export const MISTAKES: readonly Mistake[] = [
   ...COMMANDS,
   ...DOCTOR,
   ...CLAIMS,
+  ...STORING,
+  ...SINGLE_LINES,
 ]

@@ -97,10 +97,8 @@ test("every commit is written through to the disk, in a write-ahead log", () => 
   using folder = temporaryFolder()
   const { client, found } = openDatabase(join(folder.path, "a/b/test.db"))
   const setting = (name: string): unknown => Object.values(client.query(`PRAGMA ${name}`).get() ?? {})[0]
-  expect(setting("journal_mode")).toBe("wal")
-  expect(setting("synchronous")).toBe(2)
-  expect(setting("foreign_keys")).toBe(1)
-  expect(setting("busy_timeout")).toBe(0)
+  expect([setting("journal_mode"), setting("synchronous")]).toEqual(["wal", 2])
+  expect([setting("foreign_keys"), setting("busy_timeout")]).toEqual([1, 0])
   // A log that a reader made long does not stay long.
   expect(setting("journal_size_limit")).toBe(WAL_BYTES)
   expect(found.migrated).toBe(0)

@@ -1,0 +1,167 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what is stored, in the lock file and in what stores keep in memory. */
+export const STORING: readonly Mistake[] = [
+  ...of(
+    "src/store/postgres/group-decisions.ts",
+    ["tests/store/postgres/group-decisions.test.ts"],
+    [
+      [
+        "a refused decision leaves its runs",
+        "[this.adds, this.keys, this.said, this.runs, this.soleClaims]",
+        "[this.adds, this.keys, this.said, this.soleClaims]",
+      ],
+      [
+        "an older row replaces a newer one",
+        "there.before.version <= known.version",
+        "there.before.version >= known.version",
+      ],
+      ["a quiet change shows its item", "item: quiet ? before.item : item, work", "item, work"],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/access.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a used ticket ends a minute after it was given out",
+        "and(isNull(tickets.used_at), lte(tickets.use_by, time))",
+        "lte(tickets.use_by, time)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/deliveries.ts",
+    ["tests/store/store.test.ts"],
+    [
+      ["more deliveries are taken than asked for", "      .slice(0, limit)\n", ""],
+      [
+        "a delivery that waits has ended",
+        'finished_at: status === "pending" ? null : this.#time()',
+        "finished_at: this.#time()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/group.ts",
+    ["tests/store/group.test.ts"],
+    [
+      [
+        "an outage begins when the wait for the lock ends",
+        "    const triedMs = this.#observer.nowMs()\n    const begun = await this.#beginWithin(BUSY_LIMIT_MS)\n",
+        "    const begun = await this.#beginWithin(BUSY_LIMIT_MS)\n    const triedMs = this.#observer.nowMs()\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "an unreadable lock file without a database is refused though a new one may begin",
+        "if (sizeOf(path) === 0 && !isNewAllowed) {",
+        "if (sizeOf(path) === 0) {",
+      ],
+      [
+        "the shared memory of another file stays when a new database is allowed",
+        'for (const part of ["-wal", "-shm"]) {',
+        'for (const part of ["-wal"]) {',
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/open.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "another name without a log is refused",
+        "&& file.ino === ino && sizeOf(`${other}-wal`) > 0",
+        "&& file.ino === ino",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/open.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a new database was migrated",
+        "const migrated = before.isNew ? 0 : before.newest",
+        "const migrated = before.newest",
+      ],
+      ["a long log stays long", "  client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)\n", ""],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/runs.ts",
+    ["tests/store/store.test.ts"],
+    [["the newest of all kinds decides for one", "this.#newest(1, kind)", "this.#newest(1)"]],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/faults.test.ts"],
+    [
+      [
+        "damage is forgotten at the next failure",
+        "        this.#isDamaged ||= isDamage(code)\n",
+        "        this.#isDamaged = isDamage(code)\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/rest.test.ts"],
+    [
+      [
+        "an outage that was counted is counted again after a crash",
+        "    if (outage) this.#signOfLife(nowMs)\n",
+        "",
+      ],
+      ["the steady clock may start before the last sign of life", "clockOf(aliveMs ?? 0)", "clockOf(0)"],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a run is noted at the time of the report before its end",
+        "this.runs.keep(run, item.updated_at)",
+        "this.runs.keep(run, before.item.updated_at)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/statements.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an outage lengthens the wait after a failure",
+        'AND lease_token IS NOT NULL AND verdict IS NULL"',
+        'AND lease_token IS NOT NULL"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/upkeep.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "the newest removed event ID goes back",
+        "UPDATE history SET pruned_id = max(pruned_id, ?), pruned",
+        "UPDATE history SET pruned_id = ?, pruned",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/waiting-sets.ts",
+    ["tests/store/waiting-sets.test.ts"],
+    [
+      [
+        "the search ends at the first set that has an item",
+        "if (best && compare(best, set.first) < 0) break",
+        "if (best) break",
+      ],
+    ],
+  ),
+]
