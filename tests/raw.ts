@@ -1,5 +1,8 @@
-/** Sends bytes over its own socket and returns everything that comes until the server closes it. */
-export async function raw(url: string, request: string): Promise<string> {
+/**
+ * Sends bytes over its own socket, and `next` after the first bytes that come. Returns everything that comes until the
+ * server closes it.
+ */
+export async function raw(url: string, request: string, next = ""): Promise<string> {
   const { hostname, port } = new URL(url)
   const closed = Promise.withResolvers<string>()
   let text = ""
@@ -8,7 +11,10 @@ export async function raw(url: string, request: string): Promise<string> {
     port: Number(port),
     socket: {
       open: (socket) => void socket.write(request),
-      data: (_socket, bytes) => void (text += bytes.toString()),
+      data(socket, bytes) {
+        if (text === "" && next !== "") socket.write(next)
+        text += bytes.toString()
+      },
       close: () => closed.resolve(text),
       error: (_socket, error) => closed.reject(error),
     },

@@ -42,25 +42,8 @@ test("a connection whose request is answered before its body has ended is closed
   expect(performance.now() - startedMs).toBeLessThan(30_000)
 })
 
-/** Sends a request, and a second one after its answer. Returns everything that comes. */
-async function twoOn(url: string, request: string): Promise<string> {
-  const { hostname, port } = new URL(url)
-  const closed = Promise.withResolvers<string>()
-  let text = ""
-  await Bun.connect({
-    hostname,
-    port: Number(port),
-    socket: {
-      open: (socket) => void socket.write(request),
-      data(socket, bytes) {
-        if (text === "") socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        text += bytes.toString()
-      },
-      close: () => closed.resolve(text),
-    },
-  })
-  return closed.promise
-}
+/** Asks for a last answer on the connection of a request. */
+const LAST = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 test("a connection whose refused request has ended is used again", async () => {
   await using server = await start()
@@ -71,7 +54,7 @@ test("a connection whose refused request has ended is used again", async () => {
     `DELETE /api/v1/queue/999999 HTTP/1.1\r\n${JSON_BODY}Content-Length: 2\r\n\r\n{}`,
     `GET /nowhere HTTP/1.1\r\n${JSON_BODY}Content-Length: 0\r\n\r\n`,
   ]) {
-    const said = await twoOn(server.url, refused)
+    const said = await raw(server.url, refused, LAST)
     expect([refused, said.match(/HTTP\/1.1 4\d\d |HTTP\/1.1 200 /g)?.length]).toEqual([refused, 2])
   }
 })
