@@ -1,11 +1,9 @@
 import { statSync } from "node:fs"
 import { basename, extname, resolve } from "node:path"
 
-import { wantsColour } from "../config/colour-and-motion.ts"
 import { listFlag, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
-import { coloured, colourless } from "../terminal/terminal.ts"
 import { printable, safeJson, shellWord } from "../text.ts"
 import { checkedBody } from "./checked-body.ts"
 import {
@@ -16,6 +14,7 @@ import {
   pageUrl,
   say,
   secondsFlag,
+  styleOn,
   tagsFlag,
 } from "./command.ts"
 import { KIND_FLAG, totalOf } from "./render-flags.ts"
@@ -120,7 +119,7 @@ function keyOf({ flags, words }: Arguments, word = ""): string | undefined {
 }
 
 function sentence(item: QueueItem, url: string): string {
-  const style = wantsColour(process.stdout) ? coloured : colourless
+  const style = styleOn()
   const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
   const shown = style(name, "bold")
   return `queue item ${style(String(item.id), "bold")}: ${shown}, ${item.status}  ${style(printable(url), "dim")}`

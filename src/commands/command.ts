@@ -1,7 +1,9 @@
 import { Client } from "../client/client.ts"
+import { wantsColour } from "../config/colour-and-motion.ts"
 import { setting, textFlag, token } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
+import { coloured, colourless, type Style } from "../terminal/terminal.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
 import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
 
@@ -139,3 +141,7 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 
 /** A line for people, on standard error: standard output has only what a script can take. */
 export const note = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** How text is coloured on an output; by default on standard output. */
+export const styleOn = (output: Parameters<typeof wantsColour>[0] = process.stdout): Style =>
+  wantsColour(output) ? coloured : colourless

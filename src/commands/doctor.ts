@@ -1,12 +1,12 @@
-import { isLively, wantsColour } from "../config/colour-and-motion.ts"
+import { isLively } from "../config/colour-and-motion.ts"
 import { setting, token } from "../config/config.ts"
 import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
-import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
+import { type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
-import { type Command, say } from "./command.ts"
+import { type Command, say, styleOn } from "./command.ts"
 import { wholeFlag } from "./render-flags.ts"
 import { takes } from "./usage.ts"
 
@@ -32,7 +32,7 @@ const WIDTH = "track-studio-worker".length
 
 /** A finding as lines for people: what was seen, and below a fault the lines that fix it. */
 function linesOf({ about, verdict, says, remedy }: Finding): string {
-  const style = wantsColour(process.stdout) ? coloured : colourless
+  const style = styleOn()
   const [mark, tone] = MARKS[verdict]
   const found = `${style(mark, tone)} ${about.padEnd(WIDTH)}  ${says}`
   return [found, ...remedy.map((line) => `${" ".repeat(WIDTH + 4)}${style(line, "bold")}`)].join("\n")

@@ -1,8 +1,7 @@
 import type { Watched } from "../client/client.ts"
-import { wantsColour } from "../config/colour-and-motion.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
 import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
-import { coloured, colourless } from "../terminal/terminal.ts"
+import { styleOn } from "./command.ts"
 
 /** As fast as the eye follows. */
 const FRAME_MS = 100
@@ -42,7 +41,7 @@ export async function drawLive(
 ): Promise<void> {
   const board = new Board(options)
   using _ = options.queueId === undefined ? foreseeing(board, doneIn) : undefined
-  const style = wantsColour(process.stdout) ? coloured : colourless
+  const style = styleOn()
   using disturbance = new Disturbance()
   const screen: TerminalScreen = {
     frameMs: FRAME_MS,

@@ -1,23 +1,13 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
-import { wantsColour } from "../config/colour-and-motion.ts"
 import type { QueueItem } from "../item/item.ts"
 import { isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import {
-  bar,
-  coloured,
-  colourless,
-  cut,
-  cutInMiddle,
-  field,
-  line,
-  type Piece,
-  type Style,
-} from "../terminal/terminal.ts"
+import { bar, cut, cutInMiddle, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import { duration, printable } from "../text.ts"
+import { styleOn } from "./command.ts"
 import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 
 /** How a table is shown. */
@@ -52,7 +42,7 @@ export const columnsOf = (output: Output): number =>
 
 /** How a table looks on an output: on a terminal it fits, and elsewhere every column is whole. */
 export const lookOf = (output: Output, zone: Zone, unserved: Unserved): Look => ({
-  style: wantsColour(output) ? coloured : colourless,
+  style: styleOn(output),
   columns: columnsOf(output),
   zone,
   nowMs: Date.now(),

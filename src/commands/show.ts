@@ -1,14 +1,13 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
-import { wantsColour } from "../config/colour-and-motion.ts"
 import { isWaiting } from "../item/moves.ts"
 import { ERROR_LINES, isGuess, leftIn, paceOf, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
+import { line, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import { counted, printable, safeJson } from "../text.ts"
-import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
 
@@ -112,7 +111,7 @@ export const showCommand: Command = {
       say(safeJson(item))
       return 0
     }
-    const style = wantsColour(process.stdout) ? coloured : colourless
+    const style = styleOn()
     const tone = toneOf(item)
     const standing: Piece = tone ? [standingOf(item), tone] : standingOf(item)
     const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
