@@ -48,15 +48,7 @@ function idempotencyKey(headers: Headers): string | undefined {
 async function onlyItem(
   queue: Queue,
   id: number,
-  {
-    status,
-    songId,
-    search,
-  }: {
-    readonly status: Status | undefined
-    readonly songId: string | undefined
-    readonly search: string | undefined
-  },
+  { status, songId, search }: Parameters<Queue["list"]>[0],
 ): Promise<QueueItem[]> {
   const found = await queue.get(id).catch((error: unknown) => {
     if (isRefusal(error, "not_found")) return undefined
@@ -65,7 +57,7 @@ async function onlyItem(
   const isAsked =
     found !== undefined &&
     (status === undefined || found.status === status) &&
-    (songId === undefined || found.song_id === Number(songId)) &&
+    (songId === undefined || found.song_id === songId) &&
     hasWords(found, wordsOf(search ?? ""))
   return isAsked ? [found] : []
 }
@@ -110,19 +102,10 @@ export const collectionRoutes = (
     .get(
       path,
       async ({ query: { status, song_id, limit, after, q }, caller, request, set }): Promise<QueuePage> => {
-        if (caller.item !== undefined) {
-          return {
-            queue: await onlyItem(queue, caller.item, { status, songId: song_id, search: q }),
-            next: null,
-          }
-        }
-        const { items, next } = await queue.list({
-          status,
-          songId: numberIn(song_id),
-          limit: bounded(limit, MAX_ROWS, MAX_ROWS),
-          after,
-          search: q,
-        })
+        const most = bounded(limit, MAX_ROWS, MAX_ROWS)
+        const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }
+        if (caller.item !== undefined) return { queue: await onlyItem(queue, caller.item, asked), next: null }
+        const { items, next } = await queue.list(asked)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         return { queue: await withStarts(forecasts, items), next }
       },

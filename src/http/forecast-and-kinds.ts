@@ -80,15 +80,17 @@ export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurati
         }),
       },
     )
-    .get("/kinds", async (): Promise<Kinds> => ({ kinds: rounded(await learned.kinds()) }), {
-      ...words({
+    .get(
+      "/kinds",
+      async (): Promise<Kinds> => ({ kinds: rounded(await learned.kinds()) }),
+      words({
         id: "listKinds",
         tag: "Queue",
         summary: "List the kinds of items that are known",
         about: "Of each kind the newest eight runs that look alike are remembered.",
         successes: [json("the kinds, the one with the newest run first", Kinds)],
       }),
-    })
+    )
     .delete(
       "/kinds/:kind/runs",
       async ({ params: { kind } }): Promise<RunsForgotten> => {

@@ -20,14 +20,12 @@ export const meRoute = (access: Admission) =>
           may: rightsOf({ role, item }),
         }
       },
-      {
-        ...words({
-          id: "getMe",
-          tag: "Access",
-          summary: "Get your role and what it may do",
-          about:
-            "On a server without tokens every caller on its machine is an admin. A client can ask this first, to offer only what is allowed.",
-          successes: [json("the role and what it may do", Me)],
-        }),
-      },
+      words({
+        id: "getMe",
+        tag: "Access",
+        summary: "Get your role and what it may do",
+        about:
+          "On a server without tokens every caller on its machine is an admin. A client can ask this first, to offer only what is allowed.",
+        successes: [json("the role and what it may do", Me)],
+      }),
     )

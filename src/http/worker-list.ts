@@ -59,15 +59,17 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
 export const workerListRoutes = (workers: Workers, queue: Queue, access: Admission) =>
   api("/workers")
     .use(access)
-    .get("", async (): Promise<WorkersAnswer> => ({ workers: await workersOf(workers, queue) }), {
-      ...words({
+    .get(
+      "",
+      async (): Promise<WorkersAnswer> => ({ workers: await workersOf(workers, queue) }),
+      words({
         id: "listWorkers",
         tag: "Workers",
         summary: "List the workers",
         about: "A worker is listed while it holds items, and for an hour after its last claim or report.",
         successes: [json("the workers", WorkersAnswer)],
       }),
-    })
+    )
     .post(
       "/:worker/drain",
       async ({ params: { worker } }): Promise<WorkerDrained> => {
