@@ -224,6 +224,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(`document.body.textContent.includes("seen")`)
     await tab.click("#brand")
     await tab.until(`${ROWS} === "${mine}"`)
+    expect(await tab.evaluate(`document.querySelector(".row .place").innerText`)).toBe("")
     expect(await tab.evaluate(`document.body.textContent.includes("Secret")`)).toBe(false)
     await tab.close()
     // Of a link that has expired the page says so, and shows no empty parts of an item.

@@ -134,7 +134,9 @@ export class WaitingRow implements Row {
     if (tags !== this.#item?.tags.join()) this.#tags.replaceChildren(...tagChips(item.tags))
     this.#item = item
     this.#frame.update(item)
-    if (place !== undefined) say(this.#place, place === 0 ? "" : count(place))
+    // A reader who may see only one item does not learn its place in the queue.
+    const isPlaced = place !== 0 && this.#queue.may("figures")
+    if (place !== undefined) say(this.#place, isPlaced ? count(place) : "")
     const end = item.message === OWN.restored ? "interrupted" : "failed"
     const attempts =
       item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} ${end}` : ""
