@@ -4,7 +4,7 @@ import { codeOf } from "../errors.ts"
 import type { Patience } from "./patience.ts"
 
 /** The wait after the server has denied us access, because its owner must correct that. */
-const DENIED_MS = 10_000
+export const DENIED_MS = 10_000
 /** The codes of a connection that was refused, as Bun and the system name it. */
 const REFUSED: readonly string[] = ["ConnectionRefused", "ECONNREFUSED"]
 

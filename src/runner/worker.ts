@@ -10,7 +10,7 @@ import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { isDenied, isUnreachable, rest } from "./server-errors.ts"
+import { DENIED_MS, isDenied, isUnreachable, rest } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
@@ -252,7 +252,8 @@ export class Worker {
           this.#fail(error)
           return undefined
         }
-        if (!this.#isOffline) toStderr(`${error.message}; waiting for the server`)
+        const when = isDenied(error) ? `trying again every ${DENIED_MS / 1000} s` : "waiting for the server"
+        if (!this.#isOffline) toStderr(`${error.message}; ${when}`)
         this.#isOffline = true
         await rest(error, patience, signal)
       }

@@ -168,7 +168,7 @@ test("the commands say which flag lets them in, and give up at once, but for `wo
   let said = ""
   for await (const bytes of work.stderr) {
     said += Buffer.from(bytes).toString()
-    if (said.includes("waiting for the server")) work.kill()
+    if (said.includes("trying again every 10 s")) work.kill()
   }
   expect(said).toContain("--allowed-host queue.example")
   expect(await work.exited).toBe(0)

@@ -175,7 +175,7 @@ describe("a result that could not be reported", () => {
     isDenied = false
     expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
     isDenied = true
-    await worker.prints("not from here; --allowed-host names hosts; waiting for the server")
+    await worker.prints("not from here; --allowed-host names hosts; trying again every 10 s")
     worker.kill("SIGTERM")
     expect(await worker.ends()).toBe(0)
   })
