@@ -65,6 +65,12 @@ function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
   return { fraction: count.n / count.total, at: count.at, end: count.end, isMeasured: false }
 }
 
+/** Whether a value without a sign is a fraction of 1, as a count beside it shows: "percent_done":0.45 of 9/20. */
+const isFractionOf = (shown: Percent | undefined, counts: readonly Count[]): boolean =>
+  shown !== undefined &&
+  shown.fraction > 0 &&
+  counts.some((count) => isOf(count, { ...shown, fraction: shown.fraction * 100 }))
+
 /** Reads the output of any program. */
 class Lines implements LineReader {
   readonly #expected: Expected
@@ -166,8 +172,9 @@ class Lines implements LineReader {
     const piece = { text: withPlainFigures(text), isRedrawn }
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return this.#tellBesideMeasures(piece)
-    const shown = percentIn(piece.text)
     const all = countsIn(piece.text)
+    const found = percentIn(piece.text)
+    const shown = percentages === 0 && isFractionOf(found, all) ? undefined : found
     const isMeasured = shown && (shown.isMeasured || isOfOther(piece.text, shown.fraction, all))
     const measured = isMeasured ? shown : undefined
     // The count from which it was made is measured, too: "accuracy 12% (12/100)".

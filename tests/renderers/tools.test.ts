@@ -59,6 +59,16 @@ const TOOLS: readonly Program[] = [
     44,
     45,
   ],
+  [
+    "a key that says percent, and is a fraction, as the total shows",
+    each(
+      TO_45,
+      (n) =>
+        `{"percent_done":${n / 100},"total_files":40,"total_bytes":1000000,"bytes_done":${n * 10_000}}\n`,
+    ),
+    44,
+    45,
+  ],
   ["JSON, the total first", each(TO_45, (n) => `{"total":100,"done":${n},"name":"frames"}\n`), 45, 45],
   [
     "JSON, the word total last",
