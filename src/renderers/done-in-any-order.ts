@@ -16,8 +16,10 @@ export class DoneInAnyOrder {
    */
   doneWith(n: number, isGoingOn: boolean): number {
     const isBack = n < this.#highest
-    if (isBack && isGoingOn && !this.#seen.has(n)) this.#isMixed = true
-    if (isBack && !(isGoingOn && this.#isMixed)) this.#begin()
+    const isLate = isBack && isGoingOn && !this.#seen.has(n)
+    // Of those that come nearly in order, not each needs a line: their highest number says more than how many came.
+    if (isLate && n <= this.#highest / 2) this.#isMixed = true
+    if (isBack && !isLate && !(isGoingOn && this.#isMixed)) this.#begin()
     this.#highest = Math.max(this.#highest, n)
     if (this.#seen.size < MOST) this.#seen.add(n)
     this.#done = this.#isMixed ? Math.max(this.#done, this.#seen.size) : n

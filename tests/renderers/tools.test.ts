@@ -60,6 +60,12 @@ const TOOLS: readonly Program[] = [
     45,
   ],
   [
+    "blocks nearly in order, of which each twelfth has a line",
+    each([1, 2, 3, 5, 4, 7, 6, 8, 9], (n) => `Block ${n * 12}/240 rendered by GPU ${n % 2}\n`),
+    45,
+    45,
+  ],
+  [
     "a key that says percent, and is a fraction, as the total shows",
     each(
       TO_45,
