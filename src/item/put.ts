@@ -14,7 +14,10 @@ function availability(
 ): Partial<QueueItem> {
   if (inSeconds === undefined) return {}
   if (!isWaiting(status)) {
-    throw new AppError("illegal_move", `queue item ${id} is ${status}; available_in is for a waiting item`)
+    throw new AppError(
+      "illegal_move",
+      `queue item ${id} is ${status}; only for a waiting item can it be said when it may start`,
+    )
   }
   return { available_at: inSeconds === 0 ? null : later(moment, inSeconds * 1000) }
 }

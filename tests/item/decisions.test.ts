@@ -95,7 +95,7 @@ test("an item that is to wait for seconds is taken no sooner", () => {
   expect(changed(off, { title: "x" }, at(1)).item.available_at).toBe(at(90_000).time)
   expect(changed(off, { available_in: 0 }, at(1)).item.available_at).toBeNull()
   for (const change of [{ status: "processing" }, { status: "failed" }] as const)
-    expect(() => changed(off, { ...change, available_in: 0 }, at(1))).toThrow("is for a waiting item")
+    expect(() => changed(off, { ...change, available_in: 0 }, at(1))).toThrow("only for a waiting item")
 })
 
 test("an item that is removed has ended: what was under way or waited is cancelled, what had ended stays so", () => {
