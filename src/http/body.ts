@@ -77,12 +77,16 @@ async function readKnown(request: Request): Promise<Uint8Array> {
   return bytes
 }
 
-async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
+/** @throws AppError `unsupported_media_type` */
+function checkType(request: Request): void {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase()
-  if (type !== "application/json") {
-    const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
-    throw new AppError("unsupported_media_type", `the body must be application/json; ${found}`)
-  }
+  if (type === "application/json") return
+  const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
+  throw new AppError("unsupported_media_type", `the body must be application/json; ${found}`)
+}
+
+async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
+  checkType(request)
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
   const bytes = await inTime(length === null ? readBounded(request) : readKnown(request))
@@ -108,11 +112,21 @@ export const jsonBody = (access: Admission) =>
       return null
     })
 
+/** Like `jsonOf`; a body that is sent in chunks without any content counts as `{}`, whatever its type is. */
+async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
+  if (request.headers.has("content-length")) return jsonOf(request, charge, inTime)
+  const bytes = await inTime(readBounded(request))
+  if (bytes.length === 0) return {}
+  checkType(request)
+  charge(bytes.length)
+  return parsed(bytes)
+}
+
 /** Like `jsonBody`, but the body is optional. A missing body, or one of length 0, counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
       const charge = letIn({ request, query, params, route })
-      return request.body === null ? {} : jsonOf(request, charge, inTime)
+      return request.body === null ? {} : optionalJsonOf(request, charge, inTime)
     })
