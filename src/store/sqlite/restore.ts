@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite"
 import { existsSync, mkdirSync, renameSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
@@ -126,6 +126,19 @@ function isSameFile(one: string, other: string): boolean {
   return a !== undefined && a.ino === b?.ino && a.dev === b.dev
 }
 
+/** @throws AppError `unavailable` that says that the backup is in its place */
+function forgetPrevious(target: string): void {
+  try {
+    remove(`${target}.lock`)
+  } catch (cause) {
+    throw new AppError(
+      "unavailable",
+      `the backup was restored to ${target}, but ${target}.lock, which belongs to the database before, cannot be removed: ${reasonOf(cause)}; remove it before you start a server`,
+      { cause },
+    )
+  }
+}
+
 async function put(file: string, target: string): Promise<Omit<Restored, "items">> {
   mkdirSync(dirname(target), { recursive: true })
   const wasLockThere = existsSync(`${target}.lock`)
@@ -156,7 +169,8 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
   } finally {
     lock.close()
     // The record of the previous database would keep the next server from starting.
-    if (isDone || !wasLockThere) remove(`${target}.lock`)
+    if (isDone) forgetPrevious(target)
+    else if (!wasLockThere) remove(`${target}.lock`)
     remove(copy)
     removeBeside(copy)
   }
