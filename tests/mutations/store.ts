@@ -296,8 +296,8 @@ export const STORE: readonly Mistake[] = [
     [
       [
         "a restore that fails leaves its lock file behind",
-        "if (isDone || !wasLockThere) remove",
-        "if (isDone) remove",
+        "else if (!wasLockThere) remove",
+        "else if (wasLockThere) remove",
       ],
     ],
   ),

@@ -1,18 +1,21 @@
 import { Database } from "bun:sqlite"
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 import {
   chmodSync,
   existsSync,
   linkSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
 
+import { copyDatabase } from "../../src/store/sqlite/backup.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { setAside } from "../../src/store/sqlite/set-aside.ts"
@@ -300,4 +303,27 @@ test("a server that ends leaves alone what another one, which has its database n
   const next = new SqliteStore(path)
   expect([await next.items(), next.found.warning]).toEqual([3, undefined])
   await next.close()
+})
+
+test("a restore that cannot remove the lock file of the database before says that the backup is in its place", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  await added(store)
+  await store.close()
+  // It is called directly before the last step. A folder cannot be removed like a file.
+  using _ = spyOn(SqliteStore.prototype, "sweep").mockImplementation(async () => {
+    rmSync(`${path}.lock`)
+    mkdirSync(`${path}.lock`)
+    return 0
+  })
+  await expect(restoreDatabase(path, backup)).rejects.toThrow(
+    `the backup was restored to ${path}, but ${path}.lock`,
+  )
+  rmdirSync(`${path}.lock`)
+  const restored = new SqliteStore(path)
+  expect(await restored.items()).toBe(1)
+  await restored.close()
 })

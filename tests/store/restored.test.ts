@@ -331,29 +331,6 @@ test("a restore that fails at its last step puts the database back, with its log
   expect(await Bun.file(`${path}-wal`).text()).toBe("its log")
 })
 
-test("a restore that cannot remove the lock file of the database before says that the backup is in its place", async () => {
-  using folder = temporaryFolder()
-  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
-  const store = new SqliteStore(path)
-  await added(store)
-  copyDatabase(path, backup)
-  await added(store)
-  await store.close()
-  // It is called directly before the last step. A folder cannot be removed like a file.
-  using _ = spyOn(SqliteStore.prototype, "sweep").mockImplementation(async () => {
-    rmSync(`${path}.lock`)
-    mkdirSync(`${path}.lock`)
-    return 0
-  })
-  await expect(restoreDatabase(path, backup)).rejects.toThrow(
-    `the backup was restored to ${path}, but ${path}.lock`,
-  )
-  rmdirSync(`${path}.lock`)
-  const restored = new SqliteStore(path)
-  expect(await restored.items()).toBe(1)
-  await restored.close()
-})
-
 test("to go back to this version, a backup takes the place of a newer database once that was moved away", async () => {
   using folder = temporaryFolder()
   const at = (name: string): string => join(folder.path, name)
