@@ -1,6 +1,6 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
-import { type ClaimNotes, OwnLease } from "./own-lease.ts"
+import { type ClaimNotes, type LostClaims, OwnLease } from "./own-lease.ts"
 import { isDenied, isUnreachable } from "./server-errors.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
@@ -13,6 +13,8 @@ export interface HeirOptions {
   readonly worker: string
   /** Length of a lease in seconds. */
   readonly leaseS: number
+  /** The claims by place of the same program. Default: it makes none. */
+  readonly lostClaims?: LostClaims
   /** Prints a line for the user. */
   readonly say: (text: string) => void
 }

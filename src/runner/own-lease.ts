@@ -15,6 +15,28 @@ export interface Begun extends Pick<QueueItem, "attempt"> {
   readonly queued_at?: string | undefined
 }
 
+/** The claims of this program by place whose answers were lost: each of them may hold any item that its tags fit. */
+export class LostClaims {
+  #count = 0
+  #passedMs = stopwatch()
+
+  /** How many there were. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** How long ago the last one was. */
+  get lastMs(): number {
+    return this.#passedMs()
+  }
+
+  /** Notes that a claim got no answer, though it may have been carried out. */
+  add(): void {
+    this.#count += 1
+    this.#passedMs = stopwatch()
+  }
+}
+
 /** Who holds a lease, and how it is claimed again. */
 export interface OwnLeaseOptions {
   /** The server that gives the lease. */
@@ -32,6 +54,8 @@ export interface OwnLeaseOptions {
   readonly isOursAfterRetry?: () => boolean
   /** How many claims of an earlier worker may have been carried out, though it read no answer. Default 0. */
   readonly unanswered?: number
+  /** The claims by place of the same program. Default: it makes none. */
+  readonly lostClaims?: LostClaims
   /** Prints a line for the user. */
   readonly say: (text: string) => void
   /**
@@ -56,6 +80,8 @@ export class OwnLease {
   #begun: Begun | undefined
   /** How many claims since the last lease may have been carried out, though their answers were lost. */
   #unanswered: number
+  /** How many claims by place had got no answer when the lease was last known to be ours. */
+  #lostBefore: number
   /** How long ago the server was last away: a lease becomes longer by that time. */
   #backMs = stopwatch()
 
@@ -64,6 +90,7 @@ export class OwnLease {
     this.#options = options
     this.#first = first
     this.#unanswered = options.unanswered ?? 0
+    this.#lostBefore = this.#lostCount
   }
 
   /** A lease that is held already; `begun` is its item. */
@@ -101,7 +128,15 @@ export class OwnLease {
 
   /** Whether a claim whose answer was lost may hold the item: then it can be claimed once that lease has run out. */
   get isPerhapsOurs(): boolean {
-    return this.#unanswered > 0 && this.#backMs() < this.#options.leaseS * 1000 + RESCUED_WITHIN_MS
+    const { leaseS, lostClaims } = this.#options
+    const mostMs = leaseS * 1000 + RESCUED_WITHIN_MS
+    const isByPlace = this.#lostCount > this.#lostBefore && (lostClaims?.lastMs ?? mostMs) < mostMs
+    return isByPlace || (this.#unanswered > 0 && this.#backMs() < mostMs)
+  }
+
+  /** Notes that the server has just said that the lease is ours. */
+  confirmed(): void {
+    this.#lostBefore = this.#lostCount
   }
 
   /**
@@ -111,7 +146,7 @@ export class OwnLease {
   takeOver({ item, lease }: Claimed): boolean {
     if (this.#last?.id !== item.id || this.#isOther(item) || !this.#isOurs(item.attempt)) return false
     this.#begun = item
-    this.#unanswered = 0
+    this.#answered()
     this.#held = this.#last = { id: item.id, token: lease.token }
     this.#options.onClaimedAgain?.({ item, lease })
     return true
@@ -149,6 +184,16 @@ export class OwnLease {
     return held
   }
 
+  get #lostCount(): number {
+    return this.#options.lostClaims?.count ?? 0
+  }
+
+  /** A claim has told us who holds the item. */
+  #answered(): void {
+    this.#unanswered = 0
+    this.confirmed()
+  }
+
   #unreachable(error: ServerError): void {
     if (!isRefused(error)) this.#unanswered += 1
     this.#backMs = stopwatch()
@@ -161,7 +206,7 @@ export class OwnLease {
   async #checkNoOther(held: Held, item: QueueItem): Promise<void> {
     const [isOther, isOurs] = [this.#isOther(item), this.#isOurs(item.attempt)]
     if (!isOther) this.#begun = item
-    this.#unanswered = 0
+    this.#answered()
     if (isOurs && !isOther) return
     // If that fails, the lease ends by itself.
     await this.#options.client.release(held).catch(() => undefined)
@@ -184,7 +229,8 @@ export class OwnLease {
   #isOurs(attempt: number): boolean {
     const before = this.#begun?.attempt
     if (before === undefined) return true
-    if (attempt > before) return attempt <= before + 1 + this.#unanswered
+    const lost = this.#unanswered + this.#lostCount - this.#lostBefore
+    if (attempt > before) return attempt <= before + 1 + lost
     return this.#options.isOursAfterRetry?.() ?? true
   }
 }

@@ -305,6 +305,7 @@ export class Reporter {
   }
 
   #answered({ directive, item, drain }: WorkerAnswer): void {
+    this.#lease.confirmed()
     if (this.#isOffline) this.#options.say("the server is back")
     this.#isOffline = false
     if (drain) this.#options.onDrain?.()

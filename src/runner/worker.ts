@@ -7,10 +7,11 @@ import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { variablesOf } from "./command-variables.ts"
 import { FileWatch } from "./expected-files.ts"
 import { type Guarded, KillGuard } from "./kill-guard.ts"
+import { LostClaims } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { DENIED_MS, isDenied, isUnreachable, rest } from "./server-errors.ts"
+import { DENIED_MS, isDenied, isRefused, isUnreachable, rest } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
@@ -77,6 +78,7 @@ export class Worker {
   readonly #stopping = new AbortController()
   readonly #unreported: UnreportedLeases
   readonly #guard: KillGuard
+  readonly #lostClaims = new LostClaims()
   /** Distinguishes this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
   /** Whether the server is older than we are. */
@@ -89,7 +91,8 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     const { client, worker, leaseS, server, stateFolder } = options
-    this.#unreported = new UnreportedLeases(stateFolder, server, { client, worker, leaseS, say: toStderr })
+    const heir = { client, worker, leaseS, lostClaims: this.#lostClaims, say: toStderr }
+    this.#unreported = new UnreportedLeases(stateFolder, server, heir)
     this.#guard = new KillGuard(() => this.#unreported.descriptor)
   }
 
@@ -156,7 +159,7 @@ export class Worker {
     const patience = new Patience()
     while (!signal.aborted) {
       const passedMs = stopwatch()
-      const claimed = await this.#tried(() => this.#claim())
+      const claimed = await this.#tried(() => this.#claim().catch((error: unknown) => this.#noteLost(error)))
       this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
@@ -166,6 +169,12 @@ export class Worker {
       if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
       else await patience.wait(signal)
     }
+  }
+
+  /** Notes a claim that may have been carried out although it failed. @throws the error */
+  #noteLost(error: unknown): never {
+    if (error instanceof ServerError && isUnreachable(error) && !isRefused(error)) this.#lostClaims.add()
+    throw error
   }
 
   /**
@@ -308,7 +317,7 @@ export class Worker {
       attempt?.stop({ by: "cancel", reason, isTaken })
     }
     const calls = { say, onCancel, ...kept.notes, onDrain: () => this.#drain() }
-    const of = { client, worker, leaseS, isOuter: true, begun: () => item }
+    const of = { client, worker, leaseS, lostClaims: this.#lostClaims, isOuter: true, begun: () => item }
     const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {
       // A signal may have come while we waited for the claim.

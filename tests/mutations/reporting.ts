@@ -264,13 +264,13 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "the claims whose answers were lost still count after an item was taken over",
-        "    this.#begun = item\n    this.#unanswered = 0\n    this.#held",
+        "    this.#begun = item\n    this.#answered()\n    this.#held",
         "    this.#begun = item\n    this.#held",
       ],
       [
         "the next attempt is taken for another one",
-        "attempt <= before + 1 + this.#unanswered",
-        "attempt <= before + this.#unanswered",
+        "attempt <= before + 1 + lost",
+        "attempt <= before + lost",
       ],
     ],
   ),

@@ -299,7 +299,7 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a render counts although another one has written its file since",
-        "attempt <= before + 1 + this.#unanswered",
+        "attempt <= before + 1 + lost",
         "true",
       ],
     ],
@@ -342,8 +342,8 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a lost claim is believed for milliseconds",
-        "this.#options.leaseS * 1000 + RESCUED_WITHIN_MS",
-        "this.#options.leaseS + RESCUED_WITHIN_MS",
+        "leaseS * 1000 + RESCUED_WITHIN_MS",
+        "leaseS + RESCUED_WITHIN_MS",
       ],
     ],
   ),

@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 
 import { Client, ServerError } from "../../src/client/client.ts"
-import { OwnLease } from "../../src/runner/own-lease.ts"
+import { LostClaims, OwnLease } from "../../src/runner/own-lease.ts"
 import { FIRST, ITEM, LEASE } from "./reporting.ts"
 
 test("a claim whose answer was lost may hold the item for the length of its lease and two seconds more", () => {
@@ -88,4 +88,36 @@ test("a claim made elsewhere is taken over if it begins the next attempt, or one
   ])
   // The lost answers belonged to claims before this one.
   expect(lease.takeOver({ ...claimed, item: { ...claimed.item, attempt: 6 } })).toBe(false)
+})
+
+test("a claim by place of the same program whose answer was lost may hold the item, too, unless the lease was ours since", async () => {
+  let nowMs = 0
+  using _steady = spyOn(performance, "now").mockImplementation(() => nowMs)
+  using _wall = spyOn(Date, "now").mockImplementation(() => nowMs)
+  const client = new Client("http://127.0.0.1:1")
+  const attempts: number[] = []
+  using _take = spyOn(client, "take").mockImplementation(async () => ({
+    item: { ...ITEM, attempt: attempts.shift() ?? 0 },
+    lease: LEASE,
+  }))
+  using release = spyOn(client, "release").mockResolvedValue({ directive: "continue", item: ITEM })
+  const lostClaims = new LostClaims()
+  const options = { client, worker: "w", leaseS: 60, lostClaims, say: () => undefined }
+  const again = async (isConfirmed: boolean, attempt: number): Promise<unknown> => {
+    const lease = OwnLease.of(FIRST, { attempt: 3, queued_at: ITEM.queued_at }, options)
+    lostClaims.add()
+    if (isConfirmed) lease.confirmed()
+    lease.lost(FIRST)
+    nowMs += 61_999
+    const seen = [lease.isPerhapsOurs]
+    nowMs += 1
+    attempts.push(attempt)
+    const held = await lease.hold().catch((error: unknown) => error instanceof ServerError && error.code)
+    return [...seen, lease.isPerhapsOurs, held]
+  }
+  const second = { id: FIRST.id, token: LEASE.token }
+  expect(await again(false, 5)).toEqual([true, false, second])
+  expect(await again(false, 6)).toEqual([true, false, "illegal_move"])
+  expect(await again(true, 5)).toEqual([false, false, "illegal_move"])
+  expect(release).toHaveBeenCalledTimes(2)
 })
