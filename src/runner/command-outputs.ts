@@ -65,6 +65,9 @@ export class CommandOutputs {
   readonly #pipes: readonly (Pipe | undefined)[]
   readonly #lastLines = new LastLines()
   #reader: ProgressReader | undefined
+  /** The latest position that the output gave once the command had ended, and since when it stands still. */
+  #position = ""
+  #stillSinceMs: number | undefined
   readonly #taps: Tap[] = []
 
   /** `outlivesSink`: whether the command may go on when nobody reads our own output any more. */
@@ -92,7 +95,10 @@ export class CommandOutputs {
     onReport: (report: Report) => void,
     onPrinted: (bytes: Uint8Array, output: OutputDescriptor) => void,
   ): void {
-    const reader = new ProgressReader(this.#plan, onReport)
+    const reader = new ProgressReader(this.#plan, (report) => {
+      if (this.#stillSinceMs !== undefined) this.#noteMove(report)
+      onReport(report)
+    })
     this.#reader = reader
     for (const [index, output] of this.#read.entries()) {
       const onBytes = (bytes: Uint8Array): void => {
@@ -111,9 +117,14 @@ export class CommandOutputs {
     this.#closeTargets()
   }
 
-  /** Reads to the end of all outputs, or until one has been silent for `quietMs`, or for `mostMs`. */
-  async drain(quietMs: number, mostMs: number): Promise<void> {
-    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs, mostMs)))
+  /**
+   * Reads each output to its end, or until it has been silent for `quietMs`, or printed for `stillMs` while the progress
+   * stood still.
+   */
+  async drain(quietMs: number, stillMs: number): Promise<void> {
+    this.#stillSinceMs = performance.now()
+    const isEnough = (): boolean => performance.now() - (this.#stillSinceMs ?? 0) > stillMs
+    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs, isEnough)))
     for (const output of this.#read) this.#reader?.end(output)
   }
 
@@ -125,6 +136,12 @@ export class CommandOutputs {
   /** Removes and returns the last lines of standard error; empty when nothing was printed there. */
   takeLastLines(): string {
     return this.#lastLines.take()
+  }
+
+  #noteMove({ progress, step_progress, unit, media }: Report): void {
+    const position = `${progress} ${step_progress} ${unit?.done} ${media?.out_time}`
+    if (position !== this.#position) this.#stillSinceMs = performance.now()
+    this.#position = position
   }
 
   #listenTo(

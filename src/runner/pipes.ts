@@ -61,13 +61,12 @@ export class Tap {
   }
 
   /**
-   * Reads on until nothing has come for `quietMs`, or for `mostMs` (default: no limit): a process that the command left
-   * behind may keep the output open, and print for ever.
+   * Reads on until nothing has come for `quietMs`, or until `isEnough` answers true (default: never): a process that the
+   * command left behind may keep the output open, and print for ever.
    */
-  async drain(quietMs: number, mostMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const untilMs = performance.now() + mostMs
+  async drain(quietMs: number, isEnough = (): boolean => false): Promise<void> {
     for (let before = -1; this.#isWriting || before !== this.#chunks;) {
-      if (!this.#isWriting && performance.now() > untilMs) break
+      if (!this.#isWriting && isEnough()) break
       before = this.#chunks
       const quiet = new AbortController()
       const over = sleep(quietMs, false, { signal: quiet.signal }).catch(() => true)

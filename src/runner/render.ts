@@ -12,7 +12,7 @@ import { Session } from "./session.ts"
 
 const GRACE_MS = 10_000
 const QUIET_MS = 1000
-/** How long a command that has ended is read on while what it left behind prints. */
+/** How long a command that has ended is read on while what it left behind prints, but no progress. */
 const LEFT_BEHIND_MS = 30_000
 
 /** How a command ended. */
