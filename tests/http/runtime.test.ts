@@ -32,6 +32,19 @@ test("a request in absolute form is judged by its Host header, although it names
   expect(await ask("evil.example", "localhost")).toStartWith("HTTP/1.1 200 ")
 })
 
+test("a request that is sent before the answer to the one before ends the connection, although the first is carried out", async () => {
+  await using server = await start()
+  const reader = await Reader.open(`${server.url}/api/v1/progress/stream`)
+  const said = await raw(
+    server.url,
+    "POST /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+      'Content-Length: 13\r\n\r\n{"song_id":7}GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+  )
+  expect(said).toBe("")
+  await reader.until((seen) => seen.some(({ data }) => data["song_id"] === 7))
+  reader.leave()
+})
+
 // Bun has no setting for this: a proxy or a firewall must limit the connections of each address.
 test("a connection that never sends a whole request is ended after 10 s, whether it is silent or trickles", async () => {
   await using server = await start()
