@@ -27,15 +27,18 @@ function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
   ]
 }
 
-/** When an item that waits starts; empty if it is not known, or has started. */
-function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
+/** When an item that waits starts, and until when it is held back; empty if that is not known, or it has started. */
+function startOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { available_at, starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
-  if (!isWaiting(item.status)) return ""
-  if (starts_in_seconds !== undefined) {
-    return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
-  }
+  if (!isWaiting(item.status)) return []
   const dueMs = Date.parse(available_at ?? "")
-  return dueMs > nowMs ? zone.when(dueMs, nowMs) : ""
+  const due = dueMs > nowMs ? zone.when(dueMs, nowMs) : ""
+  if (starts_in_seconds === undefined) return [["starts", due]]
+  const starts = startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
+  return [
+    ["not before", due],
+    ["starts", starts],
+  ]
 }
 
 /** How far the item is, and its message. */
@@ -72,7 +75,7 @@ function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
     ["worker", worker],
     ["attempt", attempt === 0 ? "" : attempts],
     ["queued", when(item.queued_at)],
-    ["starts", startOf(item, zone, nowMs)],
+    ...startOf(item, zone, nowMs),
     ["started", when(started_at)],
     ["finished", completed_at === null ? "" : `${when(completed_at)}${took === "" ? "" : `, took ${took}`}`],
   ]

@@ -11,7 +11,9 @@ export const ClaimRequest = Type.Object(
     worker: Type.String({
       format: "text",
       minLength: 1,
-      description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates`,
+      // The worker is drained at `/workers/NAME/drain`, and a browser removes these from an address.
+      pattern: "^(?!\\.\\.?$)",
+      description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates, and not . or .., which no address can name`,
     }),
     wait: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 60, description: "seconds to wait for an item; 0 by default" }),

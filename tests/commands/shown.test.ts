@@ -163,6 +163,9 @@ test("an item that waits is shown with when it starts, or why no worker takes it
   }
   const starts = { starts_in_seconds: 120, starts_low_seconds: 60, starts_high_seconds: 240 }
   expect(await shownOf(starts)).toMatch(/^ {2}starts +about 12:02 UTC \(12:01 UTC to 12:04 UTC\)$/m)
+  const held = await shownOf({ ...starts, available_at: time(60) })
+  expect(held).toMatch(/^ {2}not before 12:01 UTC\n {2}starts +about 12:02 UTC/m)
+  expect(await shownOf({ ...starts, available_at: time(-60) })).not.toContain("not before")
   expect(await shownOf({ available_at: time(600) })).toMatch(/^ {2}starts +12:10 UTC$/m)
   expect(await shownOf({ available_at: time(-600) })).not.toContain("starts")
   expect(await shownOf({ tags: ["4k", "gpu"] })).toMatch(/^ {2}waits +no worker offers 4k$/m)

@@ -18,3 +18,9 @@ test("no tag counts as missing while no worker is known that takes items", () =>
   expect(missingTags(["gpu"], offersOf(gone))).toEqual([])
   expect(offersOf([...gone, worker(["gpu"])])).toEqual([["gpu"]])
 })
+
+test("no tag counts as missing while a worker renders whose tags are not known, unless it takes no more items", () => {
+  const unknown = worker(null, { state: "rendering" })
+  expect(missingTags(["gpu"], offersOf([worker([]), unknown]))).toEqual([])
+  expect(missingTags(["gpu"], offersOf([worker([]), { ...unknown, draining: true }]))).toEqual(["gpu"])
+})

@@ -13,7 +13,8 @@ const waiting = await server.add({ song_id: 5 })
 const refusals = new Refusals(server, waiting)
 const leased = await attempt(server)
 const ITEM = `/queue/${leased.id}`
-const WORKER = "text of 1 to 16384 bytes, without NUL and lone surrogates"
+const WORKER =
+  "text of 1 to 16384 bytes, without NUL and lone surrogates, and not . or .., which no address can name"
 const TAGS = "a list of at most 32 different values"
 
 refusals.each("POST", "/queue/claim", [
@@ -30,6 +31,8 @@ refusals.each("POST", "/queue/claim", [
   ['{"worker":null}', invalid(`worker must be ${WORKER}, not null`)],
   ['{"worker":"a\\u0000"}', invalid(`worker must be ${WORKER}, not "a\\u0000"`)],
   ['{"worker":""}', invalid(`worker must be ${WORKER}, not ""`)],
+  ['{"worker":"."}', invalid(`worker must be ${WORKER}, not "."`)],
+  ['{"worker":".."}', invalid(`worker must be ${WORKER}, not ".."`)],
   ['{"worker":"a","wait":-1}', invalid("wait must be an integer from 0 to 60, not -1")],
   ['{"worker":"a","wait":61}', invalid("wait must be an integer from 0 to 60, not 61")],
   ['{"worker":"a","wait":1.5}', invalid("wait must be an integer from 0 to 60, not 1.5")],
