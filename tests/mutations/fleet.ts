@@ -234,9 +234,10 @@ export const FLEET: readonly Mistake[] = [
     [
       [
         "the webhooks of a server are forgotten a minute after it has gone",
-        "nowMs - KEPT_MS, streams",
-        "nowMs - KNOWN_MS, streams",
+        "nowMs - KEPT_MS, ...rest",
+        "nowMs - KNOWN_MS, ...rest",
       ],
+      ["a server that stood still for minutes calls its webhooks no more", "[...this.#webhooks()]", "[]"],
     ],
   ),
   ...of(

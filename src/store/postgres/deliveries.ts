@@ -65,6 +65,7 @@ export class PostgresDeliveries implements Deliveries {
   readonly #instance: string
   readonly #seen: RolledBackCheck
   readonly #now: () => number
+  #followed: readonly string[] = []
 
   /**
    * `instance` is the id of this server. `seen` notices if the database has gone back. `now` is the database's clock, in
@@ -77,9 +78,15 @@ export class PostgresDeliveries implements Deliveries {
     this.#now = now
   }
 
+  /** The webhooks that this instance follows; empty before the first `follow`. */
+  get followed(): readonly string[] {
+    return this.#followed
+  }
+
   async follow(urls: readonly string[]): Promise<void> {
     const nowMs = this.#now()
     await this.#link.run(FOLLOW, [[...urls], nowMs, this.#instance, nowMs - FOLLOWING_MS])
+    this.#followed = urls
   }
 
   async cursor(): Promise<number | null> {

@@ -83,7 +83,8 @@ export class PostgresStore extends PostgresHistory implements Store {
       measured: own,
     })
     this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, seen, clock.now)
-    this.instances = new PostgresInstances(reading, this.#fence.instance, clock.now)
+    const webhooks = (): readonly string[] => this.deliveries.followed
+    this.instances = new PostgresInstances(reading, this.#fence.instance, webhooks, clock.now)
     this.access = new PostgresAccess(reading, historyId, seen, clock.now)
     this.upkeep = new PostgresUpkeep(reading, clock.now)
     this.runs = new PostgresRuns(reading)

@@ -172,34 +172,48 @@ withPostgres("waiting reads, however many, do not delay a write", async () => {
   expect(await read).toBe("read")
 })
 
-withPostgres("a server that has gone is shown for a minute, and its webhooks are kept for ten", async () => {
-  await using opened = await together(1)
-  const { client, url } = opened
-  let nowMs = Date.parse("2026-01-02T03:04:05.000Z")
-  const clock = { now: () => nowMs, steadyMs: () => nowMs }
-  const [gone, here] = [await PostgresStore.open(url, { clock }), await PostgresStore.open(url, { clock })]
-  const report = {
-    version: "1",
-    address: "http://box",
-    since: "2026-01-02T03:04:05.000Z",
-    streams: 0,
-    crew: [],
-  }
-  await gone.instances.write({ ...report, name: "gone" })
-  await gone.deliveries.follow(["http://gone"])
-  /** What is known after this time: the servers, and the webhooks. */
-  const after = async (ms: number): Promise<string[][]> => {
-    nowMs += ms
-    await here.deliveries.follow(["http://here"])
+withPostgres(
+  "a gone server is shown for a minute, and its webhooks are kept for ten and if it comes back",
+  async () => {
+    await using opened = await together(1)
+    const { client, url } = opened
+    let nowMs = Date.parse("2026-01-02T03:04:05.000Z")
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const [gone, here] = [await PostgresStore.open(url, { clock }), await PostgresStore.open(url, { clock })]
+    const report = {
+      version: "1",
+      address: "http://box",
+      since: "2026-01-02T03:04:05.000Z",
+      streams: 0,
+      crew: [],
+    }
+    await gone.instances.write({ ...report, name: "gone" })
+    await gone.deliveries.follow(["http://gone"])
+    /** What is known after this time: the servers, and the webhooks. */
+    const after = async (ms: number): Promise<string[][]> => {
+      nowMs += ms
+      await here.deliveries.follow(["http://here"])
+      await here.instances.write({ ...report, name: "here" })
+      const shown = await here.instances.all()
+      return [shown.map(({ name }) => name).sort(), await webhooks()]
+    }
+    const webhooks = async (): Promise<string[]> => {
+      const rows: { url: string }[] = await client.unsafe("SELECT url FROM webhooks ORDER BY url")
+      return rows.map((row) => row.url)
+    }
+    const both = ["http://gone", "http://here"]
+    expect(await after(59_999)).toEqual([["gone", "here"], both])
+    expect(await after(1)).toEqual([["here"], both])
+    expect(await after(539_999)).toEqual([["here"], both])
+    expect(await after(1)).toEqual([["here"], ["http://here"]])
+    // It had only stood still: its webhook, which was forgotten, is followed again.
+    await gone.instances.write({ ...report, name: "gone" })
+    expect(await webhooks()).toEqual(both)
+    // This time another server removes only its row, and forgets webhooks later.
+    nowMs += 600_000
     await here.instances.write({ ...report, name: "here" })
-    const shown = await here.instances.all()
-    const webhooks: { url: string }[] = await client.unsafe("SELECT url FROM webhooks ORDER BY url")
-    return [shown.map(({ name }) => name).sort(), webhooks.map(({ url }) => url)]
-  }
-  const both = ["http://gone", "http://here"]
-  expect(await after(59_999)).toEqual([["gone", "here"], both])
-  expect(await after(1)).toEqual([["here"], both])
-  expect(await after(539_999)).toEqual([["here"], both])
-  expect(await after(1)).toEqual([["here"], ["http://here"]])
-  for (const store of [gone, here]) await store.close()
-})
+    await gone.instances.write({ ...report, name: "gone" })
+    expect(await after(0)).toEqual([["gone", "here"], both])
+    for (const store of [gone, here]) await store.close()
+  },
+)
