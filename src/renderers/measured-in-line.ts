@@ -31,7 +31,7 @@ const UNSPACED =
   "(?:使用率|利用率|占用率|温度|音量|品質|质量|音质|画质|メモリ|バッテリー|电池|电量|内存|显存|精度|准确率|置信度|信頼度|메모리|배터리|사용률|정확도|볼륨|온도) ?[:：=]? ?$"
 /** What a value does, or the state of what is measured: "CPU now at 85%", "accuracy improved to 81%". */
 const DOES =
-  "(?: (?:no\\.?|number|now|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
+  "(?: (?:no\\.?|number|now|current(?:ly)?|improved|rose|fell|dropped|increased|decreased|climbed|grew|up|down|left|right|in use|ready|busy|online|active)){0,2}"
 /** Whose value it is: "usage of GPU 0: 45%", "memory on device 1: 45%". */
 const OWNED =
   "(?: (?:of|on|to|for) (?!\\P{L}*(?:render|encod|export|upload|convert|process))[\\p{L}\\p{N}][\\p{L}\\p{N} _-]{0,20})?"
@@ -102,7 +102,7 @@ const COUNTED_BEFORE = new RegExp(
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
 const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied)\b(?![.\-_]\w)/iu
+  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied)\b(?![.\-_]\w|=)/iu
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
   /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|[mgk]?hz|db|lu|usd|eur|k?w|rpm|°?c|volts?|amps?)\b(?![.\-_]\w)/iu

@@ -26,8 +26,9 @@ const OF_ALL = /第 ?(\d{1,9}) ?\p{L}?[ /,，、]*共 ?(\d{1,9})(?![\d.])/gu
 const TOTAL_FIRST =
   /(?<![\d.,])(\d{1,9}) ?(?:フレーム|コマ|枚|件|個|曲|프레임|개|장) ?[中중]の? ?(\d{1,9})(?![\d.,:%])/gu
 const UNSPACED = /[共中중]/u
-/** A key and its number, in JSON or in a log: "frame": 12, totalFrames: 240, frames_done=12. */
-const KEYED = /(?<![\w.-])(["']?)([a-z]\w{0,30})\1 ?[:=] ?(\d{1,9})(?![\w:/%]|\.\d)/giu
+/** A key and its number, in JSON or in a log: "frame": 12, totalFrames: 240, frames_done=12, but no size or time. */
+const KEYED =
+  /(?<![\w.-])(["']?)([a-z]\w{0,30})\1 ?[:=] ?(\d{1,9})(?![\w:/%]|\.\d| (?:[kmgt]?i?b(?:its?|ytes?|ps)?|[mµn]?s|sec(?:ond)?s?)\b)/giu
 /** Words of a key that say how far the counted things are. */
 const STATES = "current|done|completed?|processed|rendered|finished|encoded|exported|saved|written"
 const STATE = new RegExp(`^(?:${STATES})$`, "u")
