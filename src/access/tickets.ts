@@ -125,12 +125,16 @@ export class Tickets {
     return this.#store.isShared
   }
 
-  /** Reads a ticket that this server has not given out, or that another one may have used first. */
-  async learn(ticket: string): Promise<void> {
+  /**
+   * Reads a ticket that this server has not given out, or that another one may have used first. Before it reads, it
+   * calls `count`, which may throw.
+   */
+  async learn(ticket: string, count: () => void): Promise<void> {
     if (!TICKET.test(ticket)) return
     const hash = this.#options.digest(ticket)
     const known = this.#known.get(hash)
     if (known && (known.used_at !== null || Date.parse(known.use_by) > this.#options.now())) return
+    count()
     const row = await this.#store.ticket(hash)
     if (row) this.#known.set(hash, row)
   }

@@ -180,13 +180,13 @@ export function createApp(parts: AppParts) {
       // Nobody reads the body of such a request, and its connection would stay open as long as bytes come.
       if (isRead(request.method) && announcesBody(request)) set.headers["connection"] = "close"
     })
-    .use(sharedTickets(parts.tickets))
     // The next plugin answers a preflight at once, and no route follows that would count it.
     .onRequest(({ request }) => {
       if (request.method === "OPTIONS") senders.count(request)
     })
     .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals, refused, senders.count))
+    .use(sharedTickets(parts.tickets, senders.count))
     .use(errors({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.

@@ -10,15 +10,18 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
 /**
- * Reads the tickets that other servers gave out before any request uses them. If there is only one server,
- * this costs nothing.
+ * Reads the tickets that other servers gave out before any request uses them. Nothing is known of the sender
+ * before, so `count` counts the request by its address first, and may throw. If there is only one server, this
+ * costs nothing.
  */
-export function sharedTickets(tickets: Tickets | undefined) {
+export function sharedTickets(tickets: Tickets | undefined, count: (request: Request) => void) {
   const plugin = new Elysia({ name: "shared tickets" })
   if (!tickets?.isShared) return plugin
   return plugin.onRequest(async ({ request }) => {
     const [, ticket] = /[?&]ticket=([\w-]+)/.exec(request.url) ?? []
-    if (ticket !== undefined) await tickets.learn(ticket)
+    // If there is a header, the ticket is not used.
+    if (ticket === undefined || request.headers.has("authorization")) return
+    await tickets.learn(ticket, () => count(request))
   })
 }
 

@@ -52,12 +52,32 @@ test("a ticket that was used in time at another server stays valid", async () =>
   const { clock, tickets, others } = made()
   const use = { method: "GET", path: "/api/v1/progress/stream/7" }
   const { ticket } = await tickets.create(tokenOf(1), use.path)
-  await others.learn(ticket)
+  await others.learn(ticket, () => undefined)
   expect(others.find(ticket, use)?.id).toBe(1)
   clock.nowMs += 61_000
   expect(tickets.find(ticket, use)).toBeUndefined()
-  await tickets.learn(ticket)
+  await tickets.learn(ticket, () => undefined)
   expect(tickets.find(ticket, use)?.id).toBe(1)
+})
+
+test("only a ticket that must be read in the database is counted, and none is read that may not be counted", async () => {
+  const { rows, tickets, others } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream/7" }
+  const { ticket } = await tickets.create(tokenOf(1), use.path)
+  let counted = 0
+  const count = (): void => void (counted += 1)
+  for (const given of [ticket, "tst_short", ""]) await tickets.learn(given, count)
+  expect(counted).toBe(0)
+  const refuse = (): never => {
+    throw new Error("too many")
+  }
+  await expect(others.learn(ticket, refuse)).rejects.toThrow("too many")
+  expect(others.find(ticket, use)).toBeUndefined()
+  // It is read once, however often it is used.
+  for (let used = 0; used < 3; used += 1) await others.learn(ticket, count)
+  expect(counted).toBe(1)
+  rows.clear()
+  expect(others.find(ticket, use)?.id).toBe(1)
 })
 
 test("a client that asks for many tickets has those of all clients searched once a second, not each time", async () => {

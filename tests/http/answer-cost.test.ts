@@ -211,3 +211,20 @@ for (const [what, last, most] of [
     expect(tookMs / parsingMs).toBeLessThan(most)
   })
 }
+
+test("a ticket of another server is looked up within the limit of its address, and never in vain", async () => {
+  let reads = 0
+  const learn = async (_ticket: string, count: () => void): Promise<void> => {
+    count()
+    reads += 1
+  }
+  const { statuses } = charging({ tickets: { isShared: true, learn } }, 2)
+  const path = "/api/v1/me?ticket=unknown"
+  expect(await statuses(1, path, { headers: { authorization: "Bearer x" } })).toEqual([200])
+  expect(await statuses(1, path, { method: "OPTIONS" })).toEqual([204])
+  expect(await statuses(1, path, { headers: { host: "evil.example" } })).toEqual([421])
+  expect(reads).toBe(0)
+  // Five of its eight units are left: one for each read, and one for each request.
+  expect(await statuses(5, path)).toEqual([200, 200, 429, 429, 429])
+  expect(reads).toBe(3)
+})

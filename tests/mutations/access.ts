@@ -227,6 +227,18 @@ export const ACCESS: readonly Mistake[] = [
         "if (known && (known.used_at !== null || Date.parse(known.use_by) > this.#options.now())) return",
         "if (known) return",
       ],
+      ["anybody may have the database searched for tickets", "    count()\n", ""],
+    ],
+  ),
+  ...of(
+    "src/http/app.ts",
+    ["tests/http/answer-cost.test.ts"],
+    [
+      [
+        "tickets are looked up for a page of another site",
+        "    .use(guard(parts, () => app.routes, refusals, refused, senders.count))\n    .use(sharedTickets(parts.tickets, senders.count))\n",
+        "    .use(sharedTickets(parts.tickets, senders.count))\n    .use(guard(parts, () => app.routes, refusals, refused, senders.count))\n",
+      ],
     ],
   ),
   ...of(
