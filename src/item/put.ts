@@ -9,14 +9,16 @@ import type { Change, Stored } from "./stored.ts"
 /** When workers may take a waiting item by its place, if a change says so. @throws AppError `illegal_move` */
 function availability(
   { id, status }: QueueItem,
+  before: QueueItem,
   inSeconds: number | undefined,
   moment: Moment,
 ): Partial<QueueItem> {
   if (inSeconds === undefined) return {}
   if (!isWaiting(status)) {
+    const is = status === before.status ? "is" : `is ${before.status} and would be`
     throw new AppError(
       "illegal_move",
-      `queue item ${id} is ${status}; only for a waiting item can it be said when it may start`,
+      `queue item ${id} ${is} ${status}; only for a waiting item can it be said when it may start`,
     )
   }
   return { available_at: inSeconds === 0 ? null : later(moment, inSeconds * 1000) }
@@ -37,7 +39,7 @@ export function changed(stored: Stored, { available_in, ...change }: ItemChange,
     )
   }
   const merged = transition(before, change, moment.time)
-  const next = { ...merged, ...availability(merged, available_in, moment) }
+  const next = { ...merged, ...availability(merged, before, available_in, moment) }
   // Among the items of another priority it has its natural place.
   const item = next.priority === before.priority ? next : { ...next, turn: null }
   if (item.status !== "processing") {

@@ -94,8 +94,12 @@ test("an item that is to wait for seconds is taken no sooner", () => {
   })
   expect(changed(off, { title: "x" }, at(1)).item.available_at).toBe(at(90_000).time)
   expect(changed(off, { available_in: 0 }, at(1)).item.available_at).toBeNull()
-  for (const change of [{ status: "processing" }, { status: "failed" }] as const)
-    expect(() => changed(off, { ...change, available_in: 0 }, at(1))).toThrow("only for a waiting item")
+  for (const status of ["processing", "failed"] as const) {
+    const change = { status, available_in: 0 }
+    expect(() => changed(off, change, at(1))).toThrow(`item 7 is queued and would be ${status}; only for a`)
+    const now = changed(off, { status }, at(1))
+    expect(() => changed(now, { available_in: 0 }, at(2))).toThrow(`item 7 is ${status}; only for a waiting`)
+  }
 })
 
 test("an item that is removed has ended: what was under way or waited is cancelled, what had ended stays so", () => {
