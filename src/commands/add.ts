@@ -108,13 +108,14 @@ function wanted(given: Arguments): NewItem[] {
 }
 
 /**
- * The key under which one of the songs is added: the key that was typed, and if several songs are named, with a mark of
- * this one. Undefined if no key was typed.
+ * The key under which one of the songs is added: the key that was typed, with a mark of the song unless its number alone
+ * is named. A file always has its mark: next time there may be more files in its folder. Undefined if no key was typed.
  */
 function keyOf({ flags, words }: Arguments, word = ""): string | undefined {
   const key = textFlag(flags, "idempotency-key")
-  if (key === undefined || words.length === 1) return key
-  const song = /^\d+$/.test(word) ? String(Number(word)) : resolve(word)
+  const isNumber = /^\d+$/.test(word)
+  if (key === undefined || (isNumber && words.length === 1)) return key
+  const song = isNumber ? String(Number(word)) : resolve(word)
   return `${key}.${Bun.hash(song).toString(36)}`
 }
 
@@ -130,8 +131,8 @@ export const addCommand: Command = {
   usage: {
     line: "add SONG_ID|FILE...",
     about: `Adds songs to the queue. A file's name begins with the song's number, or --song gives it; the rest of
-the name is the title, and metadata.path holds the whole path. For a folder, name its files: songs/*.wav. Repeating the command adds the songs again, unless both calls have the same
---idempotency-key.`,
+the name is the title, and metadata.path holds the whole path. For a folder, name its files: songs/*.wav.
+Repeating the command adds the songs again, unless both calls have the same --idempotency-key.`,
     settings: ["server", "token-file"],
     flags: {
       priority: { type: "string", placeholder: "N", help: "higher numbers run first; default 0" },

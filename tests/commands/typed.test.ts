@@ -43,6 +43,9 @@ test("with one key for several songs, each has a key of its own, which is the sa
   expect(new Set(keys).size).toBe(4)
   expect(keys.slice(4)).toEqual(keys.slice(0, 4).toReversed())
   for (const key of keys) expect(key).toMatch(/^batch\.[0-9a-z]+$/)
+  // A folder may hold one file today, and more tomorrow.
+  await ran(addCommand, join(folder.path, "7 a.wav"), "--idempotency-key", "batch")
+  expect(asked.at(-1)?.[1]).toBe(keys[2])
 })
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {
