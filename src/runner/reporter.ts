@@ -77,7 +77,8 @@ export class Reporter {
   /** Whether we have stood still since the last heartbeat. */
   #isWoken = false
   #confirmations = 0
-  #isOffline = false
+  /** What must happen until the server answers again, as the user has read it; empty while it answers. */
+  #awaited = ""
   /** Whether the server is older than we are. */
   #isOlder = false
   #isCancelled = false
@@ -306,8 +307,8 @@ export class Reporter {
 
   #answered({ directive, item, drain }: WorkerAnswer): void {
     this.#lease.confirmed()
-    if (this.#isOffline) this.#options.say("the server is back")
-    this.#isOffline = false
+    if (this.#awaited !== "") this.#options.say("the server is back")
+    this.#awaited = ""
     if (drain) this.#options.onDrain?.()
     if (directive === "cancel" && !this.#options.isLent)
       this.#cancel(`queue item ${item.id} was cancelled`, false)
@@ -336,8 +337,8 @@ export class Reporter {
   #offline(error: ServerError): void {
     const when = isDenied(error) ? "allows it" : "is back"
     const text = `${error.message}; rendering continues, and progress is reported once the server ${when}`
-    if (!this.#isOffline) this.#options.say(text)
-    this.#isOffline = true
+    if (this.#awaited !== when) this.#options.say(text)
+    this.#awaited = when
   }
 
   #refused(error: ServerError): void {

@@ -83,7 +83,8 @@ export class Worker {
   readonly #instance = crypto.randomUUID()
   /** Whether the server is older than we are. */
   #isOlder = false
-  #isOffline = false
+  /** What is waited for until the server answers again, as the user has read it; empty while it answers. */
+  #awaited = ""
   /** Whether the server has answered a claim. */
   #isAdmitted = false
   #failure: Error | undefined
@@ -251,19 +252,20 @@ export class Worker {
     while (!signal.aborted) {
       try {
         const answer = await ask()
-        if (this.#isOffline) toStderr("the server is back")
-        this.#isOffline = false
+        if (this.#awaited !== "") toStderr("the server is back")
+        this.#awaited = ""
         return answer
       } catch (error) {
-        if (signal.aborted) return undefined
         const mayPass = error instanceof ServerError && (isUnreachable(error) || isDenied(error))
-        if (!mayPass || (await this.#hasWrongRole(error))) {
+        const isFinal = !mayPass || (await this.#hasWrongRole(error))
+        if (signal.aborted) return undefined
+        if (isFinal) {
           this.#fail(error)
           return undefined
         }
         const when = isDenied(error) ? `trying again every ${DENIED_MS / 1000} s` : "waiting for the server"
-        if (!this.#isOffline) toStderr(`${error.message}; ${when}`)
-        this.#isOffline = true
+        if (this.#awaited !== when) toStderr(`${error.message}; ${when}`)
+        this.#awaited = when
         await rest(error, patience, signal)
       }
     }

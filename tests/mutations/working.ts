@@ -23,8 +23,8 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "the server is said to be back with each answer",
-        '    if (this.#isOffline) this.#options.say("the server is back")\n    this.#isOffline = false\n',
-        '    if (this.#isOffline) this.#options.say("the server is back")\n',
+        '    if (this.#awaited !== "") this.#options.say("the server is back")\n    this.#awaited = ""\n',
+        '    if (this.#awaited !== "") this.#options.say("the server is back")\n',
       ],
       [
         "work that was cancelled claims its item again",
@@ -109,8 +109,8 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "nobody learns that the server is back",
-        'if (this.#isOffline) toStderr("the server is back")',
-        'if (!this.#isOffline && this.#failure) toStderr("the server is back")',
+        'if (this.#awaited !== "") toStderr("the server is back")',
+        'if (this.#awaited === "" && this.#failure) toStderr("the server is back")',
       ],
       [
         "a command gets only the number of its item",

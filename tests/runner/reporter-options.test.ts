@@ -14,6 +14,20 @@ test("a server that is away when the work begins is reported at once, and the wo
   expect(scene.reporter.held).toBeUndefined()
 })
 
+test("a server that denies access after it was away is said to do so, and once", async () => {
+  let refusals = 0
+  await using scene = new Scene(({ verb }) => {
+    if (verb !== "progress") return new Promise<Response>(() => undefined)
+    return (refusals += 1) < 3 ? refusal(503, "unavailable") : refusal(403, "forbidden")
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "kept" })
+  await scene.until(() => scene.said.length === 2)
+  expect(refusals).toBe(3)
+  expect(scene.said[1]).toEndWith("once the server allows it")
+})
+
 test("an item that is refused when the work begins is an error", async () => {
   const refused = new ServerError(404, "no such item", { code: "not_found" })
   await using scene = new Scene(ok, () => Promise.reject(refused))

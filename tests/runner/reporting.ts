@@ -66,7 +66,10 @@ export class Scene implements AsyncDisposable {
       client,
       worker: "box1",
       leaseS: 60,
-      say: (text: string) => void this.said.push(text),
+      say: (text: string) => {
+        this.said.push(text)
+        this.#changed()
+      },
       onCancel: (reason: string) => {
         this.cancelled.push(reason)
         this.#changed()

@@ -7,11 +7,11 @@ import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 
 /** A worker with this client, which has the methods that the test needs. */
-const workerOf = (client: unknown): Worker =>
+const workerOf = (client: unknown, concurrency = 1): Worker =>
   new Worker({
     client: client as Client,
     ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 5000 },
-    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: ["Video"], concurrency: 1 },
+    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: ["Video"], concurrency },
     stateFolder: undefined,
   })
 
@@ -70,9 +70,37 @@ describe("a token that may not claim", () => {
   const refused = new ServerError(403, "the role viewer may not do this", { code: "forbidden" })
   const me = async () => ({ role: "viewer", item: null, expires_at: null, may: ["read", "figures"] })
 
-  test("ends a worker at its start, with the reason", async () => {
-    const worker = workerOf({ claim: async () => Promise.reject(refused), me })
-    expect(worker.run()).rejects.toThrow("the role viewer may not do this")
+  test("ends a worker at its start, with the reason, and does not say that it tries again", async () => {
+    using stderr = spyOn(process.stderr, "write").mockImplementation(() => true)
+    let asked = 0
+    const worker = workerOf(
+      {
+        claim: async () => Promise.reject(refused),
+        me: (signal: AbortSignal) => (asked++ === 0 ? me() : untilOver(signal)),
+      },
+      2,
+    )
+    await expect(worker.run()).rejects.toThrow("the role viewer may not do this")
+    expect(stderr.mock.calls).toEqual([])
+  })
+
+  test("is said by a worker that says already that it waits for the server", async () => {
+    using stderr = spyOn(process.stderr, "write").mockImplementation(() => true)
+    using _pauses = spyOn(Patience.prototype, "wait").mockResolvedValue()
+    const away = new ServerError(503, "away", { code: "unavailable" })
+    const errors = [away, away, refused]
+    const worker = workerOf({
+      claim: () => Promise.reject(errors.shift()),
+      me: async () => {
+        setTimeout(() => worker.signal())
+        throw away
+      },
+    })
+    await worker.run()
+    expect(stderr.mock.calls.map(([text]) => String(text).trim())).toEqual([
+      "track-studio: away; waiting for the server",
+      "track-studio: the role viewer may not do this; trying again every 10 s",
+    ])
   })
 
   test("ends no worker that was admitted before, and none while the server answers nobody", async () => {
