@@ -1,7 +1,7 @@
 import { isRefusal } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import type { Bounds } from "../store/contract/history.ts"
-import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
+import { controlFrame, type Frame, type Gap, type UpdateFrame } from "../wire/frames.ts"
 import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
@@ -144,33 +144,49 @@ export class HistoryReader {
     }
   }
 
-  /** The updates with these event IDs, with frames before and after them. */
+  /** Some frames, the updates with these event IDs, and other frames. */
   async *#latest(
     ids: readonly number[],
     before: readonly Frame[],
     after: () => readonly Frame[] = () => [],
   ): Passage {
-    let [first, rest] = [before, ids]
-    do {
-      const asked = rest.slice(0, SNAPSHOT_UPDATES)
-      const { found, more } = await this.#byId(asked)
+    // Pages are lists of their own, which all streams that send the same snapshot share.
+    yield before
+    for (let from = 0; from < ids.length;) {
+      const piece = await this.#inTurn(ids, from)
+      if (!piece) return
+      const { found, more } = piece
       const last = found.at(-1)
-      rest =
-        more && last?.type === "update" ? rest.filter((id) => id > last.update.id) : rest.slice(asked.length)
-      yield [...first, ...this.#examined(found), ...(rest.length > 0 ? [] : after())]
-      first = []
-      if (rest.length > 0) await this.#shared.turns.page()
-    } while (rest.length > 0)
+      from = more && last?.type === "update" ? ids.indexOf(last.update.id) + 1 : from + SNAPSHOT_UPDATES
+      yield this.#examined(found)
+    }
+    yield after()
   }
 
-  async #byId(ids: readonly number[]): Promise<Piece> {
-    const { history, onError } = this.#shared
+  /** A page of the updates with these event IDs, from an index on; undefined if the stream is no longer read. */
+  async #inTurn(ids: readonly number[], from: number): Promise<Piece | undefined> {
+    const { turns, snapshots } = this.#shared
+    const piece = await turns.stint(this.#place.owner, async () => {
+      if (!this.#isWatched) return undefined
+      await turns.page()
+      return this.#byId(ids, from)
+    })
+    // A server at rest keeps no pages.
+    if (turns.isIdle) snapshots.clear()
+    return piece
+  }
+
+  async #byId(ids: readonly number[], from: number): Promise<Piece> {
+    const { history, snapshots, onError } = this.#shared
+    const asked = ids.slice(from, from + SNAPSHOT_UPDATES)
     try {
-      const { updates, more } = await this.#patiently(() => history.updates(ids))
-      return { found: updateFrames(updates), more }
+      const { frames, more } = await snapshots.of(ids, from, () =>
+        this.#patiently(() => history.updates(asked)),
+      )
+      return { found: frames, more }
     } catch (error) {
       onError(error)
-      return { found: await this.#salvage(ids), more: false }
+      return { found: await this.#salvage(asked), more: false }
     }
   }
 

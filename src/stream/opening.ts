@@ -8,7 +8,7 @@ import { type Greeting, SharedLists } from "./shared-lists.ts"
 import { type Knowable, SharedReads } from "./shared-reads.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
-/** An opening with more updates than this is not shared. Each stream then sends it in pages of its own. */
+/** An opening with more updates than this is not shared as a whole. Each stream then sends it in pages. */
 const MOST_UPDATES = 64
 /** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024

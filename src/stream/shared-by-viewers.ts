@@ -3,6 +3,7 @@ import type { Broadcaster } from "./broadcaster.ts"
 import type { Openings } from "./opening.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
 import type { SharedPages } from "./shared-pages.ts"
+import type { SharedSnapshots } from "./shared-snapshots.ts"
 import type { StreamMetrics } from "./stream-metrics.ts"
 
 /** What all viewers of a server share. */
@@ -15,6 +16,8 @@ export interface SharedByViewers {
   readonly openings: Openings
   /** The pages of the history that streams have just read. */
   readonly pages: SharedPages
+  /** The pages of large snapshots that streams have just read. */
+  readonly snapshots: SharedSnapshots
   /** A stream that falls more updates behind than this gets a gap and the latest state; 0 for never. */
   readonly maxLag: number
   /** Random numbers from 0 up to 1, which spread the reconnects. */

@@ -8,6 +8,7 @@ import { ReadingTurns } from "./reading-turns.ts"
 import { Seat, type SeatKind } from "./seat.ts"
 import type { SharedByViewers } from "./shared-by-viewers.ts"
 import { SharedPages } from "./shared-pages.ts"
+import { SharedSnapshots } from "./shared-snapshots.ts"
 import { asFrames } from "./sse-and-ndjson.ts"
 import { checkRoom, type Owner, type StreamLimits } from "./stream-limits.ts"
 import { type Chunks, eventId, type StreamRequest } from "./stream-request.ts"
@@ -60,6 +61,7 @@ export class Streams {
       broadcaster,
       openings,
       pages: new SharedPages(broadcaster),
+      snapshots: new SharedSnapshots(),
       turns: new ReadingTurns(options.mostReplaysOfOwner),
       metrics: broadcaster.metrics,
     }

@@ -333,6 +333,17 @@ export const CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/shared-snapshots.ts",
+    ["tests/stream/shared-snapshots.test.ts"],
+    [
+      [
+        "a stream is sent a page of another snapshot",
+        "page.ids === ids && page.from === from",
+        "page.from === from",
+      ],
+    ],
+  ),
+  ...of(
     "src/stream/shared-pages.ts",
     ["tests/stream/shared-pages.test.ts"],
     [

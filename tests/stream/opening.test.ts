@@ -64,6 +64,19 @@ async function first(streams: Streams, asked: Asked, signal: AbortSignal): Promi
   return next && !next.done ? next.value : []
 }
 
+/** Everything that a stream of all items sends up to `live`. */
+async function opening(streams: Streams, signal: AbortSignal): Promise<readonly Frame[]> {
+  const asked = { snapshot: true, untilFinished: false, format: asFrames, signal }
+  const stream = await streams.open(asked)
+  const frames: Frame[] = []
+  while (lastEventId(frames) === undefined) {
+    const next = await stream?.next()
+    if (!next || next.done) break
+    frames.push(...next.value)
+  }
+  return frames
+}
+
 const eventIds = (frames: readonly Frame[]): number[] =>
   frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
 
@@ -124,12 +137,27 @@ test.each([
   const { streams, sqlite, items, reads } = opened
   await Promise.all(Array.from({ length: count - items.length }, () => added(sqlite)))
   const client = new AbortController()
-  const frames = await first(streams, {}, client.signal)
+  const frames = await opening(streams, client.signal)
   const once = reads()
   for (let time = 0; time < 5; time += 1)
-    expect(eventIds(await first(streams, {}, client.signal))).toEqual(eventIds(frames))
+    expect(eventIds(await opening(streams, client.signal))).toEqual(eventIds(frames))
   expect([eventIds(frames).length, reads() - once]).toEqual([count, 5 * each])
   client.abort()
+})
+
+test("streams that open at once read each page of many open items once for all, though something new comes meanwhile", async () => {
+  await using opened = await open()
+  const { streams, sqlite, items, write, count } = opened
+  await Promise.all(Array.from({ length: 600 - items.length }, () => added(sqlite)))
+  const client = new AbortController()
+  const before = count("updates")
+  const all = Array.from({ length: 100 }, () => opening(streams, client.signal))
+  await write(1)
+  const frames = await Promise.all(all)
+  client.abort()
+  for (const one of frames) expect(eventIds(one)).toHaveLength(600)
+  // Each of the eight that read at the same time may read the first page before it is known.
+  expect(count("updates") - before).toBeLessThan(30)
 })
 
 test("what has been written before a stream opens is in its opening", async () => {
