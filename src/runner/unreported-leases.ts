@@ -94,11 +94,13 @@ export class UnreportedLeases {
   /**
    * Whether a claimed item was already completed by an earlier worker, and need not be rendered again: `inherit`
    * reports that result. While another worker of this user, or the guard of one that was killed, still has the item in
-   * its file, it waits for some seconds: its command may be about to end, and we do not know its result yet.
+   * its file, it waits for some seconds, and no longer than half of the new lease: its command may be about to end, and we do not
+   * know its result yet.
    */
   async takeOver(claimed: Claimed): Promise<boolean> {
     const passedMs = stopwatch()
-    while (this.#file?.isListedElsewhere(claimed.item) && passedMs() < GIVEN_UP_WITHIN_MS) {
+    const mostMs = Math.min(GIVEN_UP_WITHIN_MS, this.#heir.leaseS * 500)
+    while (this.#file?.isListedElsewhere(claimed.item) && passedMs() < mostMs) {
       this.#adopt()
       await Bun.sleep(LOOK_MS)
     }

@@ -179,6 +179,11 @@ test("an item that is claimed while a killed worker's guard still locks its file
   other.hold({ id: 8, token: "eight", attempt: 1, queued_at: "a" })
   const kept = new UnreportedLeases(folder.path, SERVER, heirOf([]))
   for (const free of [claimOf(8, "a"), claimOf(7, "b")]) expect(await kept.takeOver(free)).toBe(false)
+  // Otherwise the lease that was just claimed would end meanwhile, each time.
+  const short = new UnreportedLeases(folder.path, SERVER, { ...heirOf([]), leaseS: 1 })
+  const startedMs = performance.now()
+  expect(await short.takeOver(claimOf(7, "a"))).toBe(false)
+  expect(performance.now() - startedMs).toBeLessThan(1000)
   const isDone = kept.takeOver(claimOf(7, "a"))
   expect(await Promise.race([isDone, Bun.sleep(100)])).toBeUndefined()
   killed
@@ -186,7 +191,7 @@ test("an item that is claimed while a killed worker's guard still locks its file
     .onVerdict({ end: "complete", result: {} })
   killed.close()
   expect(await isDone).toBe(true)
-  for (const each of [other, kept]) each.close()
+  for (const each of [other, short, kept]) each.close()
   expect(leftIn(folder.path)).toMatchObject([{ token: "second" }])
 })
 
