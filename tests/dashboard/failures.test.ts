@@ -94,9 +94,11 @@ page("what has failed", () => {
     await tab.until(
       `document.querySelector("dialog").innerText.includes("Why they failed stays in their histories.")`,
     )
-    await tab.click("dialog [type=submit]")
+    for (const key of ["Tab", "Enter"]) await tab.press(key)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 5`)
     await tab.until(`document.querySelector(".section.failed").hidden`)
+    // The button that had the focus is gone.
+    await tab.until(`document.activeElement.tagName === "H1"`)
     expect(await tab.until<string>(`document.querySelector(".notice p").innerText`)).toBe(
       "5 items are back in the queue",
     )

@@ -101,6 +101,17 @@ page("safe hands", () => {
     await tab.click(".notice .undo")
     await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
     expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 0 })
+    // The keyboard alone would not reach the button in time, behind all rows.
+    await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
+    await tab.until(`document.activeElement?.matches("[role=menuitem]")`)
+    await tab.press("ArrowDown")
+    await tab.press("ArrowDown")
+    await tab.press("Enter")
+    await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
+    await tab.until(`document.querySelector(".notice .undo")`)
+    await tab.send("Input.dispatchKeyEvent", { type: "rawKeyDown", modifiers: 2, key: "z", code: "KeyZ" })
+    await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".notice .undo") === null`)).toBe(true)
   })
 
   test("no button acts within 400 ms of its row having moved", async () => {

@@ -233,8 +233,11 @@ page("an item's page", () => {
     await tab.until(`location.pathname === "/items/${id}"`)
     await tab.until(`${text(".timeline")}?.includes("Attempt 1 started")`)
     expect(await tab.evaluate<string>("document.activeElement.tagName")).toBe("H1")
+    await tab.evaluate(`getSelection().selectAllChildren(document.querySelector(".facts pre"))`)
     await here.server.put(id, { progress: 60, current_step: "Video" })
     await tab.until(`${text(".timeline > li")}.includes("Video")`)
+    // A report takes no facts away from a reader who selects them.
+    expect(await tab.evaluate<string>("String(getSelection())")).toContain("Signal")
     await tab.until(`document.querySelector(".plot .area .line")?.getAttribute("d").split("L").length >= 5`)
     const facts = await tab.evaluate<string>(text(".facts"))
     for (const fact of ["Signal", "song video", "1,212.5 seconds, 5 images"]) expect(facts).toContain(fact)

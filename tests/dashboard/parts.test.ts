@@ -60,7 +60,9 @@ page("a part of the page", () => {
   })
 
   test("shows the latest of a long history first, and earlier entries below them", async () => {
-    const { seen, stretch } = await shown("history")
+    const { seen, focused, stretch } = await shown("history")
+    // The button is gone then.
+    expect(focused).toBe("Note 50")
     expect(seen).toEqual([
       ["Note 250", "Note 151", "Show 100 earlier of 150"],
       ["Note 250", "Note 51", "Show 50 earlier of 50"],

@@ -118,7 +118,11 @@ function history() {
   const seen = [ends()]
   list.more.click()
   seen.push(ends())
-  return { seen, stretch: stretch() }
+  document.body.append(list.element)
+  list.more.click()
+  const focused = textOf(document.activeElement?.querySelector(".detail") ?? null)
+  list.element.remove()
+  return { seen, focused, stretch: stretch() }
 }
 
 function stretch() {

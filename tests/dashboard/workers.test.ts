@@ -83,6 +83,10 @@ page("the strip of workers", () => {
     await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
     await tab.send("Page.printToPDF")
     await tab.until(`${seen} === 12`)
+    await tab.go(tab.at("/"))
+    await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
+    await tab.click(".workers-strip > button")
+    await tab.until(`${seen} === 12 && document.activeElement?.matches("li:nth-child(9) > .worker")`)
     // Names that differ only at their end are cut in their middle.
     void wait("render-node-of-the-studio-1", "gpu")
     void wait("render-node-of-the-studio-2", "gpu")
@@ -105,6 +109,15 @@ page("the queue", () => {
     await tab.click(".paused button")
     await tab.until(`document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
+    // Each button takes the focus of the other, and a notice that is dismissed gives it back.
+    await tab.evaluate(`document.querySelector(".waiting .head button:not(.news)").focus()`)
+    await tab.press("Enter")
+    await tab.until(`document.activeElement?.matches(".paused button")`)
+    await tab.evaluate(`document.querySelector(".notice:last-child [aria-label=Dismiss]").focus()`)
+    await tab.press("Enter")
+    await tab.until(`document.activeElement?.matches(".paused button")`)
+    await client.resume()
+    await tab.until(`document.activeElement?.matches(".waiting .head button:not(.news)")`, 2500)
     const id = await here.server.add({ song_id: 2 })
     // The stream shows changes by others long before the figures are requested again.
     for (let i = 0; i < 2; i += 1) {

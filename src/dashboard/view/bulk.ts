@@ -167,6 +167,7 @@ export class Bulk {
   readonly #count = el("p", { role: "status" })
   readonly #buttons: readonly (readonly [Act, HTMLButtonElement])[]
   readonly #everything = el("button", { type: "button" })
+  readonly #done = el("button", { type: "button", class: "primary" }, "Done")
   readonly #all: () => Selectable
   readonly #home: () => HTMLElement
   readonly #item: (id: number) => QueueItem | undefined
@@ -187,9 +188,13 @@ export class Bulk {
       for (const { id } of all().items) selected.add(id)
       this.update()
     })
-    const done = el("button", { type: "button", class: "primary" }, "Done")
-    done.addEventListener("click", () => this.#set(false))
-    this.element.append(this.#count, this.#everything, ...this.#buttons.map(([, button]) => button), done)
+    this.#done.addEventListener("click", () => this.#set(false))
+    this.element.append(
+      this.#count,
+      this.#everything,
+      ...this.#buttons.map(([, button]) => button),
+      this.#done,
+    )
     this.toggle.addEventListener("click", () => this.#set(!this.#isOn))
     document.addEventListener("keydown", ({ key }) => {
       if (key === "Escape" && this.#isOn && !document.querySelector("dialog, .menu")) this.#set(false)
@@ -210,7 +215,12 @@ export class Bulk {
     const hidden = this.#hidden(items)
     const apart = hidden === 0 ? "" : `, ${count(hidden)} not in this view`
     say(this.#count, `${counted(items.length, "item")} selected${apart}`)
-    for (const [{ fits }, button] of this.#buttons) button.disabled = !items.some(fits)
+    for (const [{ fits }, button] of this.#buttons) {
+      const isUseless = !items.some(fits)
+      // A button that is disabled would lose the focus.
+      if (isUseless && button.matches(":focus-visible")) this.#done.focus()
+      button.disabled = isUseless
+    }
   }
 
   #mark(box: HTMLInputElement): void {

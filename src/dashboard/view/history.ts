@@ -131,6 +131,11 @@ export class HistoryList {
     this.#views = [...views, ...this.#views]
     this.#from = from
     this.#offer()
+    const first = views.at(-1)?.element
+    if (!this.more.hidden || !first) return
+    // The button that had the focus is gone.
+    first.tabIndex = -1
+    first.focus({ preventScroll: true })
   }
 
   #offer(): void {

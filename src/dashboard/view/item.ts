@@ -207,7 +207,9 @@ export class ItemScreen implements Screen {
     this.#now.show(item)
     this.#failure.show(item)
     this.#output.show(item)
-    this.#facts.replaceChildren(factsOf(item))
+    const facts = factsOf(item)
+    // A reader may have selected some of them, or scrolled.
+    if (!this.#facts.firstElementChild?.isEqualNode(facts)) this.#facts.replaceChildren(facts)
   }
 
   #draw(): void {

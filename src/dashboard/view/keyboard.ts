@@ -1,11 +1,13 @@
 import type { Right } from "../model/rights.ts"
 import { open } from "./dialogs.ts"
 import { el } from "./dom.ts"
+import { undoLatest } from "./notices.ts"
 
 const KEYS: readonly (readonly [keys: readonly string[], does: string, needs?: Right])[] = [
   [["/"], "Search the queue"],
   [["Alt", "↑"], "Move the focused waiting item up", "change"],
   [["Alt", "↓"], "Move the focused waiting item down", "change"],
+  [["Ctrl", "Z"], "Undo what you did last, while that is offered", "change"],
   [["Esc"], "Leave the search, a menu, or the selection"],
   [["?"], "Show these keys"],
 ]
@@ -35,10 +37,12 @@ const isTyping = (target: EventTarget | null): boolean =>
 /** Listens for the keys of the page. `search` moves the focus to the search. */
 export function listenForKeys(search: () => void): void {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
-    if (document.querySelector("dialog[open], .menu")) return
-    if (event.key === "/") search()
-    else if (event.key === "?") void showKeys()
+    const { key, ctrlKey, metaKey, altKey, shiftKey, repeat } = event
+    if (altKey || isTyping(event.target) || document.querySelector("dialog[open], .menu")) return
+    if (ctrlKey || metaKey) {
+      if (key !== "z" || shiftKey || repeat || !undoLatest()) return
+    } else if (key === "/") search()
+    else if (key === "?") void showKeys()
     else return
     event.preventDefault()
   })

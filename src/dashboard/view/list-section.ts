@@ -71,6 +71,10 @@ export class ListSection {
     show(this.#none.element, this.isBlank && !isOptional && nothing !== undefined)
     if (nothing) this.#none.say(nothing)
     show(element, !this.isBlank)
-    show(this.element, !(isOptional && this.isBlank))
+    const isHidden = isOptional && this.isBlank
+    // The button that has the focus would lose it.
+    if (isHidden && this.element.querySelector(":focus-visible"))
+      document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true })
+    show(this.element, !isHidden)
   }
 }

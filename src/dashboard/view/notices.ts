@@ -6,6 +6,7 @@ const NOTICE_MS = 6000
 /** How long something can be undone. */
 const UNDO_MS = 10_000
 const MAX_NOTICES = 3
+const UNDO = "Undo"
 /**
  * Texts are read out at most this often, in milliseconds, so that a busy queue does not interrupt its reader.
  */
@@ -23,10 +24,20 @@ interface NoticeOptions {
   readonly stays?: boolean
 }
 
+/** What had the focus before the notices got it. */
+let before: HTMLElement | null = null
+
+/** Takes a notice away. If a key led the reader into it, the focus goes back to where it was. */
+function take(notice: Element): void {
+  const isFocused = notice.querySelector(":focus-visible") !== null
+  notice.remove()
+  if (isFocused) (before?.isConnected === false ? byId("main", HTMLElement) : before)?.focus()
+}
+
 /** A notice in the corner. */
 export function notify(
   text: string,
-  { failed = false, undo, undoes = "Undo", stays = failed }: NoticeOptions = {},
+  { failed = false, undo, undoes = UNDO, stays = failed }: NoticeOptions = {},
 ): void {
   const area = byId("notices", HTMLElement)
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
@@ -39,17 +50,28 @@ export function notify(
       role: failed ? "alert" : "status",
     },
     el("p", {}, text),
-    ...(undo ? [undoing(undo, undoes, () => notice.remove())] : []),
+    ...(undo ? [undoing(undo, undoes, () => take(notice))] : []),
     dismiss,
   )
-  dismiss.addEventListener("click", () => notice.remove())
+  dismiss.addEventListener("click", () => take(notice))
+  notice.addEventListener("focusin", ({ relatedTarget: left }) => {
+    if (!(left instanceof Node && area.contains(left))) before = left instanceof HTMLElement ? left : null
+  })
   // A repeated notice replaces the previous one, unless it offers to undo something else.
   if (!undo || stays) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
   // An undo stays available for the promised time, even if other notices come.
   const others = [...area.children].filter((other) => !other.querySelector(".undo"))
   for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
   area.append(notice)
-  if (!stays) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
+  if (!stays) setTimeout(() => take(notice), undo ? UNDO_MS : NOTICE_MS)
+}
+
+/** Undoes what the reader did last, if that is offered now. Returns whether it is. */
+export function undoLatest(): boolean {
+  const offered = document.querySelectorAll<HTMLElement>("[data-undo] .undo[aria-keyshortcuts]")
+  const latest = [...offered].at(-1)
+  latest?.click()
+  return latest !== undefined
 }
 
 /** Takes away what offers to undo something: the item of that number is now another one. */
@@ -68,7 +90,9 @@ export function notifyFailure(error: unknown): void {
 }
 
 function undoing(undo: () => void, word: string, done: () => void): HTMLElement {
-  const button = el("button", { type: "button", class: "undo" }, word)
+  // Another word is another act, which the key for an undo must not do.
+  const keys = word === UNDO ? "Control+Z Meta+Z" : null
+  const button = el("button", { type: "button", class: "undo", "aria-keyshortcuts": keys }, word)
   button.addEventListener("click", () => {
     done()
     undo()

@@ -2,6 +2,7 @@ import { server } from "../live/server.ts"
 import { about } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
 import { notify, notifyFailure } from "./notices.ts"
+import { refocused } from "./steady-lists.ts"
 
 /** Pauses the queue, says that it is paused, and resumes it. */
 export class Pause {
@@ -28,8 +29,15 @@ export class Pause {
 
   /** Shows since when the queue is paused; null if it is not. */
   update(pausedAt: string | null, nowMs: number): void {
+    const [from, to] = pausedAt === null ? [this.#resume, this.button] : [this.button, this.#resume]
+    const isFocused = from.matches(":focus-visible")
     show(this.element, pausedAt !== null)
     show(this.button, pausedAt === null)
+    if (isFocused) {
+      // A key that is held down must not do the opposite.
+      refocused(to)
+      to.focus()
+    }
     if (pausedAt === null) return
     say(
       this.#text,

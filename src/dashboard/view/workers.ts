@@ -159,7 +159,11 @@ export class WorkersStrip {
   constructor(queue: KnownQueue, changed: () => void) {
     this.#queue = queue
     this.#changed = changed
-    this.#more.addEventListener("click", () => this.#showAll())
+    this.#more.addEventListener("click", () => {
+      const first = this.#list.childElementCount
+      this.#showAll()
+      this.#list.children[first]?.querySelector("button")?.focus()
+    })
     // On paper nobody can ask for the others.
     addEventListener("beforeprint", () => this.#showAll())
   }
