@@ -69,9 +69,38 @@ const SIZED = [
 const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?\\(?$"
 /** A value, and its part of the most: "memory 3.2 GB (18%)". */
 const VALUE = "[:= ]{1,3}[-+]?[\\d.,]+ ?(?:[kmgt]i?b|°?c|k?w|rpm|[mg]?hz|ms|db\\w{0,2}) ?\\($"
-const MEASURED_BEFORE = new RegExp(
-  `${BEGINS}(?:${MEASURED})(?:${PAIR}|${VALUE})|${SIZED}|${UNSPACED}|${SET}|${OPTION}|${FOUND}|${IDLING}${IDLE}|${NEVER_WORKED}${ENDS}|${BEGINS}(?:${MEASURED}|level|volume|keyframe|covers)${ENDS}`,
-  "iu",
+/** The most texts of which it is remembered whether an expression fits. */
+const MOST_REMEMBERED = 64
+/** Digits that no expression names: those that do are "f1" and "3d". */
+const OTHER_DIGITS = /[024-9]/g
+
+/**
+ * Whether one of several expressions fits a text; as one expression, they would take four times as long. Most lines
+ * differ from the one before only in their digits, so answers are remembered.
+ */
+function fits(...sources: string[]): (text: string) => boolean {
+  const expressions = sources.map((source) => new RegExp(source, "iu"))
+  const answers = new Map<string, boolean>()
+  return (text) => {
+    const shape = text.replace(OTHER_DIGITS, "0")
+    const known = answers.get(shape)
+    if (known !== undefined) return known
+    const answer = expressions.some((expression) => expression.test(text))
+    if (answers.size >= MOST_REMEMBERED) answers.clear()
+    answers.set(shape, answer)
+    return answer
+  }
+}
+
+const isMeasuredBefore = fits(
+  `${BEGINS}(?:(?:${MEASURED})(?:${PAIR}|${VALUE}|${ENDS})|(?:level|volume|keyframe|covers)${ENDS})`,
+  SIZED,
+  UNSPACED,
+  SET,
+  OPTION,
+  FOUND,
+  `${IDLING}${IDLE}`,
+  `${NEVER_WORKED}${ENDS}`,
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
@@ -94,9 +123,12 @@ const BESIDE =
   "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
   "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
-const COUNTED_BEFORE = new RegExp(
-  `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}|retrying in [\\d.]+ ?\\w* ?\\(?$|${IDLING}${IDLE_COUNT}|${BEGINS}(?:${MEASURED})${ENDS}|${UNSPACED}`,
-  "iu",
+const isCountedBefore = fits(
+  `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}`,
+  "retrying in [\\d.]+ ?\\w* ?\\(?$",
+  `${IDLING}${IDLE_COUNT}`,
+  `${BEGINS}(?:${MEASURED})${ENDS}`,
+  UNSPACED,
 )
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
@@ -120,7 +152,7 @@ const WITHIN =
 
 /** Whether the figure between these two parts of a line measures something other than progress. */
 export const isMeasured = (before: string, after: string): boolean =>
-  MEASURED_BEFORE.test(before) ||
+  isMeasuredBefore(before) ||
   MEASURED_AFTER.test(after) ||
   RESOURCE_AFTER.test(after) ||
   (SAVED_BEFORE.test(before) && SAVED_AFTER.test(after)) ||
@@ -128,7 +160,7 @@ export const isMeasured = (before: string, after: string): boolean =>
 
 /** Whether the "n of m" between these two parts of a line counts something other than finished work. */
 export const isCountedBeside = (before: string, after: string): boolean =>
-  COUNTED_BEFORE.test(before) ||
+  isCountedBefore(before) ||
   TAG.test(before) ||
   COUNTED_AFTER.test(after) ||
   (USED_AFTER.test(after) && !WORKED.test(before))

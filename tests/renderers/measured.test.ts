@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
+import { isMeasured } from "../../src/renderers/measured-in-line.ts"
 import { each, read, TENTHS } from "./programs.ts"
 
 const shownOf = (pieces: readonly string[], apartS = 0.05) => read([...pieces, "\n"], apartS)
@@ -371,4 +372,27 @@ describe("a count without a noun at the start of a step is around the bars that 
     const blocks = each([1, 30, 60, 95, 1], (n) => `Block ${n}/96 by GPU 0 in 9 ms\n`)
     expect(read(blocks, 0).last).toBeLessThan(50)
   })
+})
+
+test("figures in the words before do not change what is measured, but those in a name do", () => {
+  const shown = [
+    "rendering 4d",
+    "f2 score",
+    "rendering 3d",
+    "gpu 3d",
+    "gpu 4d",
+    "f1",
+    "f2",
+    "f1",
+    "pass 12 cpu",
+    "pass 57 cpu",
+  ]
+  expect(shown.filter((words) => isMeasured(`${words}: `, "%"))).toEqual([
+    "f2 score",
+    "gpu 3d",
+    "f1",
+    "f1",
+    "pass 12 cpu",
+    "pass 57 cpu",
+  ])
 })
