@@ -96,9 +96,9 @@ async function loadPage(): Promise<PageFiles> {
   return files.set("item.html", await fileOf(item))
 }
 
-/** Makes files when they are first needed, and keeps them. After a failure it tries again the next time. */
-function once(load: () => Promise<PageFiles>): () => Promise<PageFiles> {
-  let loaded: Promise<PageFiles> | undefined
+/** Makes something when it is first needed, and keeps it. After a failure it tries again the next time. */
+export function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined
   return () => {
     loaded ??= load().catch((error: unknown) => {
       loaded = undefined

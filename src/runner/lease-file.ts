@@ -31,7 +31,7 @@ export const KeptLease = Type.Object({
   id: Type.Integer({ minimum: 1 }),
   /** The token of the lease. */
   token: Type.String({ pattern: LEASE_TOKEN.source }),
-  /** The number of the attempt that the lease is for. */
+  /** The number of the attempt that the lease is for; of no meaning if the lease is kept for the next step. */
   attempt: Type.Integer({ minimum: 0 }),
   /** When the item was added, as its server says; absent in files of older versions. */
   queued_at: Type.Optional(Type.String()),

@@ -157,13 +157,13 @@ export class CommandRun {
 
   /** Keeps the lease for the next run of this item. */
   #keep(): void {
-    const { server, source, stateFolder, leaseS } = this.#options
+    const { server, stateFolder, leaseS } = this.#options
     const { held } = this.#reporter
     if (!held) return
     try {
       if (stateFolder === undefined) throw new Error("HOME is not set")
       const kept_until = Date.now() + leaseS * 1000
-      keepLease(leasesIn(stateFolder), server, { ...held, attempt: source.item()?.attempt ?? 0, kept_until })
+      keepLease(leasesIn(stateFolder), server, { ...held, attempt: 0, kept_until })
       toStderr(`queue item ${held.id}: continue within ${leaseS} s with the next step: run --item ${held.id}`)
     } catch (error) {
       const reason = reasonOf(error)

@@ -1,5 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
+import { RedisClient } from "bun"
+
 import { FleetRateLimit, type Grant, type SharedBuckets } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
@@ -145,9 +147,14 @@ describe.skipIf(program === null)(
       await buckets.stop()
     })
 
-    test("give a client no more than its burst at once, however long it was quiet", async () => {
+    test("give a client no more than its burst at once, however long it was quiet, and forget it then", async () => {
       await using redis = await startRedis(program ?? "")
       const buckets = new RedisRateLimit(redis.url, "quiet")
+      await buckets.take("forgotten", 20, RATE)
+      const client = new RedisClient(redis.url)
+      // It is full again after two seconds.
+      expect(await client.pttl("quiet forgotten")).toBeWithin(1, 3001)
+      client.close()
       // So fast that the bucket is full again within a millisecond.
       const rate = { perSecond: 1e6, burst: 10 }
       expect((await buckets.take("one", 10, rate)).units).toBe(10)

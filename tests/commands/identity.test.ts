@@ -1,6 +1,7 @@
 import { constants, Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -243,6 +244,8 @@ test.each(Object.entries(WAYS))(
       201,
     )
     while (!isKept(database, 1)) await Bun.sleep(20)
+    // Somebody lets others read it.
+    chmodSync(database, 0o644)
     await replace(database)
     const left = how === "copied over" ? readFileSync(database) : undefined
     expect(await child.exited).toBe(1)
@@ -262,6 +265,7 @@ test.each(Object.entries(WAYS))(
         expect(readFileSync(`${database}.rescued.${number}`, "utf8")).toBe("oldest")
     }
     if (!isRescued) return
+    expect(statSync(`${database}.rescued`).mode & 0o777).toBe(0o600)
     renameSync(`${database}.rescued`, database)
     expect(foundBy(database)).toBe(1)
   },

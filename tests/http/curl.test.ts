@@ -222,3 +222,25 @@ test("the time at which all is done is not shown to a caller that may see only o
     expect([item, asked]).toEqual([item, times])
   }
 })
+
+test("a board is drawn no larger than 1000 columns and rows, whatever its client asks for", async () => {
+  const text = { current_step: "", message: "", progress: 50, title: "x".repeat(2000) }
+  const updates = Array.from({ length: 1200 }, (_, i) => {
+    const row = { id: i + 1, queue_id: i + 1, song_id: 1, status: "processing" }
+    return { type: "update", update: { ...row, data: JSON.stringify({ ...row, ...text }) } }
+  })
+  const live = { type: "control", control: { event: "live", last_event_id: 1200, history: "h" } }
+  async function* frames(): AsyncGenerator<object[]> {
+    yield [...updates, live]
+  }
+  const streams: unknown = { open: () => frames() }
+  const forecasts: unknown = { now: async () => ({ starts: [], doneIn: null }) }
+  const parts = { streams: streams as Streams, forecasts: forecasts as StartForecasts, now: Date.now }
+  const board = boardFor(parts, new StreamOwners(parts.streams))
+  const request = new Request("http://localhost/?columns=99999&rows=99999")
+  const lines = (await (await board(request, { ...EVERYBODY, role: "viewer" })).text())
+    .split("\n")
+    .slice(0, -1)
+  expect(lines).toHaveLength(999)
+  expect(Math.max(...lines.map(({ length }) => length))).toBeWithin(900, 1000)
+})

@@ -137,4 +137,187 @@ export const SINGLE_LINES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/connect.ts",
+    ["tests/store/connect.test.ts"],
+    [["a database is read without what is in its log", " || existsSync(`${path}-wal`)", ""]],
+  ),
+  ...of(
+    "src/store/sqlite/file-on-disk.ts",
+    ["tests/commands/identity.test.ts"],
+    [["everybody can read a rescued database", "    chmodSync(to, 0o600)\n", ""]],
+  ),
+  ...of(
+    "src/store/postgres/history.ts",
+    ["tests/store/postgres/rollback.test.ts"],
+    [
+      [
+        "event IDs that were left out after a failover count as updates",
+        "Math.max(pruned.id, pruned.resumed)",
+        "pruned.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group-decisions.ts",
+    ["tests/store/postgres/group-decisions.test.ts"],
+    [
+      [
+        "an answer names an item that was not stored",
+        "    if (this.adds.some(({ item: { id } }) => id === item.id)) this.#added.add(item.id)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/access.ts",
+    ["tests/store/postgres/way.test.ts"],
+    [
+      [
+        "a token whose answer was lost is refused as one that exists",
+        "isRepeated ? await this.#withHash(draft.hash) : []",
+        "[]",
+      ],
+      [
+        "a revocation whose answer was lost is denied",
+        "      isRepeated = true\n      const [row]",
+        "      const [row]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/upkeep.ts",
+    ["tests/store/postgres/once.test.ts"],
+    [
+      [
+        "each server does the work that one does at a time",
+        "    WHERE timers.due_at <= $2::int8 OR timers.due_at > excluded.due_at RETURNING name",
+        " RETURNING name",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/leaving.test.ts"],
+    [["a keepalive that cannot be written ends the server", "    written.catch(() => undefined)\n", ""]],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/queue-pause.test.ts"],
+    [
+      [
+        "the stream of an item says that the queue is paused",
+        '  if (place.kind !== "global") return NO_PAUSE.opening\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/lease-lock.test.ts"],
+    [
+      [
+        "a lock counts although its file was removed",
+        " && fstatSync(descriptor).ino === statSync(path).ino",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/kill-guard.ts",
+    ["tests/runner/kill-guard.test.ts"],
+    [
+      [
+        "a pipe to a guard that has gone is written to after it was closed",
+        "      closeSync(this.#input)\n      this.#input = undefined\n",
+        "      closeSync(this.#input)\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "a claim that waited is held for another second when its worker is drained",
+        "if (isNew && !signal.aborted)",
+        "if (!signal.aborted)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "each client that ever claimed takes memory",
+        "    if (counts.size === 0) this.#counts.delete(client)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/steps.test.ts"],
+    [
+      [
+        "an output begins at 0 % of its item, whatever its part",
+        "progress: span.from, basis",
+        "progress: 0, basis",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "runs are read from a closed database",
+        "      if (this.#isStopped) return\n      try {",
+        "      try {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/page-files.ts",
+    ["tests/http/page-files.test.ts"],
+    [["after one failure the page is never served", "      loaded = undefined\n", ""]],
+  ),
+  ...of(
+    "src/http/sockets.ts",
+    ["tests/http/sockets.test.ts"],
+    [["pings count for the whole life of a socket", "      this.#pings = 0\n", ""]],
+  ),
+  ...of(
+    "src/http/ingest-query.ts",
+    ["tests/queue/steps.test.ts"],
+    [["the end of a first step completes its item", "  if (isFinal) checkLast(span?.step)\n", ""]],
+  ),
+  ...of(
+    "src/http/curl-board.ts",
+    ["tests/http/curl.test.ts"],
+    [
+      [
+        "a board is as wide as its client says",
+        "Math.min(MAX_COLUMNS, Math.max(20, Number(columns)))",
+        "Math.max(20, Number(columns))",
+      ],
+      [
+        "a board is as high as its client says",
+        "Math.min(MAX_COLUMNS, Math.max(4, Number(rows)))",
+        "Math.max(4, Number(rows))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/redis-rate-limit.ts",
+    ["tests/access/fleet-rate-limit.test.ts"],
+    [
+      [
+        "Redis keeps the bucket of each client for ever",
+        'redis.call("PEXPIRE", KEYS[1], math.ceil((burst - units) * 1000 / perSecond) + 1000)\n',
+        "",
+      ],
+    ],
+  ),
 ]

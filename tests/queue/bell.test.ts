@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test"
+import { heapStats } from "bun:jsc"
+import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
+import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
@@ -93,5 +95,39 @@ test("the bell rings once for each change, and not for one that was made before"
   // Then there is something to claim.
   expect(await rings(() => queue.resume())).toBe(1)
   await workers.stop()
+  await store.close()
+})
+
+test("a claim that waited is answered without a pause when its worker is drained", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const onError = (error: unknown): void => console.error(error)
+  const options = { random: Math.random, token: () => "token", onError }
+  const workers = new Workers(store, new LocalBus(), new LearnedDurations(store, onError), options)
+  const { signal } = new AbortController()
+  const waiting = workers.claim({ worker: "box1", leaseMs: 60_000, tags: [] }, signal)
+  await store.items()
+  using timers = spyOn(globalThis, "setTimeout")
+  workers.drain("box1", true)
+  expect(await waiting).toBeNull()
+  // Only a new claim waits for its answer.
+  expect(timers).not.toHaveBeenCalled()
+  await workers.stop()
+  await store.close()
+})
+
+test("nothing is kept of clients whose claims do not wait any more", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const claims = new WaitingClaims(store, { onError: () => undefined })
+  const { signal } = new AbortController()
+  const maps = (): number => {
+    Bun.gc(true)
+    return heapStats().objectTypeCounts["Map"] ?? 0
+  }
+  const before = maps()
+  for (let client = 0; client < 1000; client += 1) claims.bell([], signal, `${client}`)?.[Symbol.dispose]()
+  expect(maps() - before).toBeLessThan(100)
+  claims.ringAll()
   await store.close()
 })

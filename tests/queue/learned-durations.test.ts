@@ -3,6 +3,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { asked, claim, itemOnce, told } from "../worker.ts"
 
@@ -135,4 +137,16 @@ test("an older database is learned from at the first start", async () => {
   } finally {
     await own.end()
   }
+})
+
+test("after its stop nothing more is read, because the database may be closed by then", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const errors: unknown[] = []
+  const learned = new LearnedDurations(store, (error) => errors.push(error))
+  await learned.stop()
+  await store.close()
+  expect(learned.of("song", "")).toBeNull()
+  await learned.stop()
+  expect(errors).toEqual([])
 })

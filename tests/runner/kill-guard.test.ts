@@ -1,6 +1,8 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { afterAll, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 
+import * as libc from "../../src/machine/libc.ts"
+import { KillGuard } from "../../src/runner/kill-guard.ts"
 import { Session } from "../../src/runner/session.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
@@ -31,7 +33,7 @@ const MEMBERS = 7
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
 /** The processes that guard the commands of one of our programs. */
-const guardsOf = ({ child: { pid } }: Program): number[] =>
+const guardsOf = ({ child: { pid } }: { readonly child: { readonly pid: number } }): number[] =>
   readdirSync("/proc").flatMap((name) => {
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, "latin1")
@@ -233,4 +235,17 @@ test("a command whose environment was emptied ends with its session", async () =
   while (running(seconds).length < 2) await Bun.sleep(10)
   render.kill("SIGKILL")
   await gone(seconds)
+})
+
+test("a command can be watched although its guard was killed, and no other can be started now", async () => {
+  const guard = new KillGuard()
+  const guards = guardsOf({ child: process })
+  for (const pid of guards) process.kill(pid, "SIGKILL")
+  for (const pid of guards) await ended(pid)
+  {
+    using _pipe = spyOn(libc, "pipe").mockReturnValue(undefined)
+    for (let i = 0; i < 2; i += 1) guard.watch()[Symbol.dispose]()
+  }
+  using _watched = guard.watch()
+  expect(guardsOf({ child: process }).length).toBeGreaterThan(0)
 })

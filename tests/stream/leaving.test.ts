@@ -110,3 +110,34 @@ test("replays that are left while they wait for their turn read nothing", async 
   expect((await Promise.all(pages)).map((page) => page?.done)).toEqual(replays.map(() => true))
   expect(reads.count).toBe(8)
 })
+
+test("a keepalive that cannot be written while the history is read ends its stream alone, once it was read", async () => {
+  const held = Promise.withResolvers<void>()
+  let reading: Promise<void> | undefined
+  const history = new MemoryHistory(async () => reading, 1000)
+  // More than one page.
+  for (let update = 0; update < 600; update += 1) history.append(1, "processing")
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => void errors.push(error)
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 10, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const common = { snapshot: true, untilFinished: false, format: asFrames }
+  const stream = await streams.open({ ...common, lastEventId: "0" })
+  await stream?.next()
+  reading = held.promise
+  const gone = new Error("no such socket")
+  const written = Promise.withResolvers<void>()
+  const ended = stream?.next({
+    write() {
+      written.resolve()
+      return Promise.reject(gone)
+    },
+  })
+  await written.promise
+  // A rejection that nobody expects would end the process in this turn.
+  await new Promise(setImmediate)
+  held.resolve()
+  expect(await ended).toEqual({ done: true, value: "failed" })
+  expect(errors).toEqual([gone])
+  broadcaster.drain()
+})

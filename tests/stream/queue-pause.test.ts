@@ -74,6 +74,9 @@ test("a viewer that connects or comes back while the queue is paused gets the pa
     expect(await pauses(reader, 1)).toEqual([since])
     reader.leave()
   }
+  const item = await open(server, `${STREAM}/1`)
+  await item.first("live")
+  expect(names(item.seen)).toEqual(["message", "live"])
   const kept = await open(server)
   await kept.first("live")
   await server.api("POST", "/queue/resume")

@@ -238,10 +238,7 @@ export class Group {
       measured.sample(row.now, askedMs)
       return this.#begin()
     }
-    if (outage) {
-      this.#recent.clear()
-      outages.end(nowMs)
-    }
+    if (outage) outages.end(nowMs)
     this.#aliveMs = nowMs
     if (row) measured.sample(row.now, askedMs)
   }

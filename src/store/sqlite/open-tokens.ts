@@ -72,9 +72,6 @@ export function openAccessBeside(path: string, isNewAllowed = true): AccessBesid
   return {
     access: new SqliteAccess(client, { run }, Date.now),
     created: isThere ? null : absolute,
-    close() {
-      giveToOwner(absolute)
-      client.close()
-    },
+    close: () => client.close(),
   }
 }

@@ -48,3 +48,14 @@ test("a write that is refused after its first decision leaves nothing of it behi
   expect([sheet.changed, sheet.said, sheet.runs]).toEqual([[], [], []])
   expect(sheet.see(7)).toEqual(row(1).stored)
 })
+
+test("an add that is answered by its key depends on the item that an earlier add of its group made", () => {
+  const sheet = new GroupDecisions(clock)
+  sheet.numbers.push(7, 8)
+  const add = () => sheet.add(() => draft(), { key: "once", digest: "d" })
+  for (const isNew of [true, false]) {
+    const { result, added } = sheet.attempt(add)
+    expect(result).toMatchObject({ ok: true, value: { item: { id: 7 }, added: isNew } })
+    expect(added).toEqual(new Set([7]))
+  }
+})

@@ -217,3 +217,28 @@ withPostgres(
     for (const store of [gone, here]) await store.close()
   },
 )
+
+withPostgres(
+  "work that one server at a time must do is done by the first that asks once it is due",
+  async () => {
+    await using opened = await together(1)
+    let nowMs = Date.parse("2026-01-02T03:04:05.000Z")
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const stores = [
+      await PostgresStore.open(opened.url, { clock }),
+      await PostgresStore.open(opened.url, { clock }),
+    ]
+    const turns = async (afterMs: number): Promise<boolean[]> => {
+      nowMs += afterMs
+      const had: boolean[] = []
+      for (const { upkeep } of stores) had.push(await upkeep.turn("retention", 1000))
+      return had
+    }
+    expect([await turns(0), await turns(999), await turns(1)]).toEqual([
+      [true, false],
+      [false, false],
+      [true, false],
+    ])
+    for (const store of stores) await store.close()
+  },
+)

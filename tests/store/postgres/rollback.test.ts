@@ -71,6 +71,8 @@ describe.skipIf(whyNoPostgres !== undefined)(
       const lost = { after: 7, upTo: eighth - 2, reason: "rolled_back" }
       for (const one of [store, other]) {
         expect(await one.bounds()).toMatchObject({ oldest: 1, newest: ninth, lost: [lost], stored: 9 })
+        // The event IDs that are left out are no updates.
+        expect(await one.count(5, ninth)).toBe(4)
       }
     })
 
