@@ -140,6 +140,17 @@ function statusOf(answer: unknown, set: number | string | undefined): number {
   return answer === undefined && status === 200 ? 101 : status
 }
 
+/** The body of an answer that is no Response, with its headers; undefined if it stays as it is. @throws AppError as `jsonAnswer` does */
+function encoded(value: unknown, answering: Parameters<typeof jsonAnswer>[1]) {
+  const { headers } = answering
+  headers["cache-control"] = "no-store"
+  if (typeof value !== "object" || value === null) return undefined
+  headers["content-type"] = "application/json"
+  const body = jsonAnswer(safeJson(value), answering)
+  // The framework takes a stream that is no Response for one of events.
+  return typeof body === "string" || body instanceof Uint8Array ? body : new Response(body)
+}
+
 const OPTIONS = {
   normalize: false,
   websocket: WEBSOCKET,
@@ -191,18 +202,16 @@ export function createApp(parts: AppParts) {
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
-      counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
-      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
       // A route that returns a Response has set the cache header itself. Checking that would cost an object
       // for each stream.
-      if (responseValue instanceof Response) return
-      set.headers["cache-control"] = "no-store"
-      if (typeof responseValue !== "object" || responseValue === null) return
-      set.headers["content-type"] = "application/json"
-      const json = safeJson(responseValue)
-      const body = jsonAnswer(json, { request, caller, headers: set.headers, limits: parts.limits })
-      // The framework takes a stream that is no Response for one of events.
-      return typeof body === "string" || body instanceof Uint8Array ? body : new Response(body)
+      const isResponse = responseValue instanceof Response
+      const { limits } = parts
+      const body = isResponse
+        ? undefined
+        : encoded(responseValue, { request, caller, headers: set.headers, limits })
+      counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
+      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
+      return body
     })
     .use(docsRoutes(() => app.routes, parts.version, callers))
     .use(pageRoutes(board, callers))

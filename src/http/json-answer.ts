@@ -1,6 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import { compressedJson } from "./compressed-json.ts"
 import type { Limits } from "./limits.ts"
+import { isRead } from "./origin.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */
@@ -29,13 +30,15 @@ interface Answering {
 /**
  * The body of a JSON answer, which is charged to the caller. It is compressed if that saves time. A large one counts as
  * unread until it was sent, because the server keeps it until then; so long it counts as if it were not compressed.
+ * The answer to a write does not count.
  * @throws AppError `too_many_requests` if the caller does not read its answers
  */
 export function jsonAnswer(json: string, { request, caller, headers, limits }: Answering) {
   limits?.charge(caller, json.length)
-  const isLarge = json.length >= LARGE_BYTES
+  // What a write did is done, and only its answer says so, such as the lease of a claim.
+  const isCounted = json.length >= LARGE_BYTES && isRead(request.method)
   // A caller that is refused costs no compression.
-  const place = isLarge ? limits?.holdUnread(caller, json.length, unread(request)) : undefined
+  const place = isCounted ? limits?.holdUnread(caller, json.length, unread(request)) : undefined
   const body = compressedJson(json, request, headers) ?? json
   if (!(body instanceof Promise) && body.length < LARGE_BYTES) {
     place?.[Symbol.dispose]()

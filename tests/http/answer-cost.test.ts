@@ -97,9 +97,11 @@ test("a client that leaves large answers unread gets no more of them until it ha
     [many, { "accept-encoding": "gzip" }, 1],
   ] as const) {
     const parts = {
-      queue: { history: async () => ({ updates, more: false }) },
+      queue: { history: async () => ({ updates, more: false }), retry: async () => updates },
       learned: { kinds: async () => updates },
+      onAnswer: ({ status }: { status: number }) => logged.push(status),
     }
+    const logged: number[] = []
     const app = charging({ ...parts, onError: console.error }, 1000, undefined, 4)
     const open: Response[] = []
     for (const path of ["/api/v1/kinds", "/api/v1/queue/1/updates"]) {
@@ -110,6 +112,10 @@ test("a client that leaves large answers unread gets no more of them until it ha
       }
       expect(open).toHaveLength(most)
     }
+    expect(logged.filter((status) => status === 200)).toHaveLength(most)
+    // What a write has done is said.
+    const write = await app.answer("/api/v1/queue/1/retry", { method: "POST" })
+    expect((await write.arrayBuffer()).byteLength).toBeGreaterThan(240_000)
     // A request for the head alone has nothing to read.
     await open.pop()?.arrayBuffer()
     expect((await app.answer("/api/v1/kinds", { method: "HEAD" })).status).toBe(200)

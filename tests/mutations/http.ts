@@ -325,6 +325,7 @@ export const HTTP: readonly Mistake[] = [
         "    place?.[Symbol.dispose]()\n",
         "",
       ],
+      ["a write is done and refused", " && isRead(request.method)", ""],
       ["answers that were read count as unread for ever", "  using _place = place\n", "  void place\n"],
     ],
   ),
