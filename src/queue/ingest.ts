@@ -347,7 +347,8 @@ export class Ingest {
     const { renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
     const hasEnded = saidSo || !RENDERERS[name].saysEnd
-    if (this.#attempt === undefined) await this.#send({})
+    // An attempt under way needs no report to end, and a full database takes none.
+    if (this.#current === undefined) await this.#send({})
     if (failure !== undefined) return this.#fail(failure)
     if (hasEnded && isWhole(reached ?? 0)) return this.#complete()
     const done = `${Math.floor((reached ?? 0) * 100)} % of its total`
@@ -360,7 +361,7 @@ export class Ingest {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.complete(id, token, {})
     const change = { status: "completed", message: OWN.completed } as const
-    await this.#queue.update(id, change, this.#attempt)
+    await this.#queue.update(id, change, this.#current)
     return undefined
   }
 
@@ -369,7 +370,7 @@ export class Ingest {
     const error_message = span?.step ? `${stepWords(span.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
     const change = { status: "failed", message: OWN.failed, error_message } as const
-    await this.#queue.update(id, change, this.#attempt)
+    await this.#queue.update(id, change, this.#current)
     return undefined
   }
 }

@@ -62,6 +62,11 @@ export const QUEUE: readonly Mistake[] = [
         "if (false) this.#printed",
       ],
       [
+        "a result waits until the database takes reports",
+        "if (this.#current === undefined) await this.#send",
+        "if (this.#attempt === undefined) await this.#send",
+      ],
+      [
         "the verdict of a renderer is lost in an outage",
         '        if (!isRefusal(error, "unavailable")) throw error\n        await pause()',
         "        throw error",

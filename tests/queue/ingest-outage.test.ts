@@ -17,10 +17,12 @@ const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, 
 
 /** An ingest of 10 s of ffmpeg whose database takes nothing while `isAway`, and what that database was given. */
 function reading() {
-  const state = { isAway: false }
+  const state = { isAway: false, isFull: false }
   const stored: (Report | string)[] = []
   const take = async (what: Report | string): Promise<typeof standing> => {
-    if (state.isAway) throw new AppError("unavailable", "the database is full")
+    const isNoResult = typeof what === "object"
+    if (state.isAway || (state.isFull && isNoResult))
+      throw new AppError("unavailable", "the database is full")
     stored.push(what)
     return standing
   }
@@ -86,4 +88,14 @@ test("the end of an output without a verdict says that its last report was not s
   await close()
   await ended
   expect(() => ingest.leave()).toThrow("the database is full")
+})
+
+test("the end of a render is stored although the database is full and took none of its reports", async () => {
+  const { ingest, state, stored, print, close, ended } = reading()
+  state.isFull = true
+  await print(10, "end")
+  await close()
+  await ended
+  await ingest.finish()
+  expect(stored).toEqual(["complete"])
 })
