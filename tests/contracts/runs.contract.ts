@@ -122,8 +122,11 @@ export function storeRuns(name: string, open: Open): void {
     expect(await secondsOf(store, "film", "two")).toEqual([])
     // A run without any report, as of a song that was there already, does not stand for all songs.
     await completed(store, run("song", 4, ""))
+    expect(await secondsOf(store, "song", "")).toEqual([1, 3])
     await completed(store, run("song", 5, "two"))
     expect(await secondsOf(store, "song", "")).toEqual([1, 3, 5])
+    for (const seconds of [6, 7, 8]) await completed(store, run("song", seconds, ""))
+    expect(await secondsOf(store, "song", "")).toEqual([4, 6, 7, 8])
   })
 
   test(`${name}: items of no kind are estimated by the newest runs, if three are alike and none is of a kind`, async () => {

@@ -3,6 +3,13 @@ import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
 /** If this many runs without a kind look alike, the next item is expected to look like them. */
 export const SURE_RUNS = 3
 
+/**
+ * The run among the newest ones of a kind, the newest first, that the next item is expected to look like. One without any
+ * report, as of a song that was there already, does not stand for all; undefined if there is no run.
+ */
+export const likely = <R extends Pick<KeptRun, "look">>(newest: readonly R[]): R | undefined =>
+  newest.find(({ look }) => look !== "") ?? newest[0]
+
 /** A summary of the runs of a kind that look alike. */
 export interface KnownKind {
   /** The kind. */
@@ -23,9 +30,10 @@ export interface KnownKind {
  */
 export interface Runs {
   /**
-   * The runs of a kind that have this look, the oldest first. If there are none, and if the look is empty
-   * because nothing was reported yet, those that look like the newest run of the kind. Without a kind, the newest runs if there are at least three and all look alike;
-   * otherwise none.
+   * The runs of a kind that have this look, the oldest first. If there are none, and if the look is empty because
+   * nothing was reported yet, those that look like the newest run of the kind that reported anything; only if the newest
+   * three reported nothing, those that did not either. Without a kind, the newest runs if there are at least three and
+   * all look alike; otherwise none.
    */
   alike(kind: string, look: string): Promise<readonly Run[]>
 

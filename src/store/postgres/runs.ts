@@ -1,7 +1,7 @@
 import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
+import { type KnownKind, likely, type Runs, SURE_RUNS } from "../contract/runs.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { history, runs } from "./schema.ts"
 
@@ -30,8 +30,8 @@ export class PostgresRuns implements Runs {
       return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
     }
     const found = look === "" ? [] : await this.#of(kind, look)
-    const [newest] = found.length > 0 ? [] : await this.#newest(1, kind)
-    return newest ? this.#of(kind, newest.look) : found
+    const like = found.length > 0 ? undefined : likely(await this.#newest(SURE_RUNS, kind))
+    return like ? this.#of(kind, like.look) : found
   }
 
   async kinds(limit: number): Promise<readonly KnownKind[]> {

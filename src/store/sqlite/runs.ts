@@ -4,7 +4,7 @@ import { and, asc, avg, count, desc, eq, max, notInArray } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
+import { type KnownKind, likely, type Runs, SURE_RUNS } from "../contract/runs.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
 
@@ -26,8 +26,8 @@ export class SqliteRuns implements Runs {
       return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
     }
     const found = look === "" ? [] : this.#of(kind, look)
-    const [newest] = found.length > 0 ? [] : this.#newest(1, kind)
-    return newest ? this.#of(kind, newest.look) : found
+    const like = found.length > 0 ? undefined : likely(this.#newest(SURE_RUNS, kind))
+    return like ? this.#of(kind, like.look) : found
   }
 
   async kinds(limit: number): Promise<readonly KnownKind[]> {
