@@ -19,8 +19,14 @@ interface Report {
 const NUMBER = String.raw`(\d{1,9}(?::\d\d){0,2}(?:[.,]\d{1,9})*)`
 const BYTES = String.raw`(?: ?([kmgt]?i?b)\b)?`
 const OF = String.raw`(?: ?(?:\/|of) ?| (?:out of|von|van|sur|de|di|av|af|z|ze|из|з) )`
-/** "image 3 of 10", "Bild 3 von 10", "scene 3/10", "0:12 / 3:40" and "1.5 MB of 30 MB", but neither dates nor numbers of more than nine digits. */
-const COUNT = new RegExp(String.raw`(?<!\d[.,:/]?)${NUMBER}${BYTES}${OF}${NUMBER}${BYTES}(?![.,:/]?\d)`, "i")
+/**
+ * "image 3 of 10", "Bild 3 von 10", "scene 3/10", "0:12 / 3:40" and "1.5 MB of 30 MB", but neither dates, numbers of more
+ * than nine digits, "retry 2 of 5" nor "24/30 fps".
+ */
+const COUNT = new RegExp(
+  String.raw`(?<!\d[.,:/]?|\b(?:retry|attempt) )${NUMBER}${BYTES}${OF}${NUMBER}${BYTES}(?![.,:/]?\d| ?(?:fps|retries|attempts)\b)`,
+  "i",
+)
 /** "45%", "45.5 %" */
 const PERCENTAGE = /(?<![\d.,:/-])(\d{1,3}(?:[.,]\d{1,9})?) ?%/
 /** The unit of what the words say in percent. It is no amount of work. */
@@ -37,7 +43,7 @@ const FALL = 0.2
 /** "CPU 87 %", "GPU load: 30%", "VRAM 8.1/24 GB", "75% RAM", but not "writing to disk: 45%" */
 const LOAD = String.raw`(?:CPU|GPU|V?RAM|memory|disk)(?: (?:load|usage))?`
 const LOADS = new RegExp(
-  String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+ ?%|${NUMBER}${BYTES} ?\/ ?${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})? ?% (?:of )?${LOAD}\b(?![ :=]*\d)`,
+  String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+ ?%|${NUMBER}${BYTES}${OF}${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})? ?% (?:of )?${LOAD}\b(?![ :=]*\d)`,
   "gi",
 )
 /** The unit of a step whose words contain numbers that are not how far it is. No worker gives this name to what it counts. */
@@ -150,15 +156,17 @@ interface Latest {
  * one. A percentage, and a count beside a step with a name, must have come far, and begin with the first.
  */
 export function mayBeginAgain(
-  { unit, step }: Report,
+  { unit, step, current_step: words = "" }: Report,
   { size }: { readonly size: number },
   { unit: [reached] = [0, 0], percent }: Latest,
 ): boolean {
   const { done = 0, name } = unit ?? {}
+  const now = countIn(words)
   if (percent) return false
   if (name === PERCENT) return reached >= REACHED && done < BEGINNING
   const goesBack = reached * size - done > ALTERNATING
-  return goesBack && (!step || (reached >= REACHED && done <= ALTERNATING))
+  const most = now?.isMeasure ? beginningOf(now) : ALTERNATING
+  return goesBack && (!step || (reached >= REACHED && done <= most))
 }
 
 /**

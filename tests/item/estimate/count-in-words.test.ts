@@ -26,6 +26,9 @@ test("a time, a size, a grouped number and a count in another language say how f
     expect([words[0], ...lastOf(words)]).toEqual([words[0], [size, 0.5]])
     expect([words[0], ...lastOf(words, step)]).toEqual([words[0], [size, 0.5]])
   }
+  // The second file of one step.
+  const files = ["File 0:00 / 3:40", "File 3:40 / 3:40", "File 0:03 / 2:00", "File 1:00 / 2:00"]
+  for (const named of [undefined, step]) expect(lastOf(files, named).at(-1)).toEqual([120, 0.5])
   // Of all, as long as it may be that: two fifths of the third one.
   expect(lastOf(["Scene 1/5 (0 % in all)", "Scene 3/5 (48 % in all)"])).toEqual([[5, 0.48]])
   for (const words of [
@@ -53,6 +56,10 @@ test("a load, and the numbers of tiles in any order, do not say how far a step i
     ["CPU 27%", "CPU 61%", "CPU 93%"],
     ["Rendering (GPU load: 27 %)", "Rendering (GPU load: 61 %)", "Rendering (GPU load: 93 %)"],
     ["27% RAM", "61% RAM", "93% RAM"],
+    ["VRAM 1 of 24 GB", "VRAM 12 of 24 GB", "VRAM 20 of 24 GB"],
+    ["At 1.2/30 fps", "At 14.8/30 fps", "At 29.7/30 fps"],
+    ["Retry 1 of 5", "Retry 2 of 5", "Retry 3 of 5"],
+    ["Render, 1/5 retries", "Render, 2/5 retries", "Render, 3/5 retries"],
     ["Auslastung 2%", "Auslastung 45%", "Auslastung 5%"],
     ["Auslastung 20 %", "Auslastung 70 %", "Auslastung 30 %", "Auslastung 95 %"],
   ]) {
