@@ -109,7 +109,7 @@ export const ANSWERS: readonly Mistake[] = [
   ...of(
     "src/http/app.ts",
     ["tests/http/cors.test.ts"],
-    [["a cache keeps what the API answers", '      set.headers["cache-control"] = "no-store"\n', ""]],
+    [["a cache keeps what the API answers", '  headers["cache-control"] = "no-store"\n', ""]],
   ),
   ...of(
     "src/http/app.ts",

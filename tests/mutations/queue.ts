@@ -79,7 +79,7 @@ export const QUEUE: readonly Mistake[] = [
     [
       [
         "the output of an attempt that was cancelled and retried completes the new one",
-        "    await this.#queue.update(id, change, this.#attempt)\n    return undefined\n  }\n\n  async #fail",
+        "    await this.#queue.update(id, change, this.#current)\n    return undefined\n  }\n\n  async #fail",
         "    await this.#queue.update(id, change)\n    return undefined\n  }\n\n  async #fail",
       ],
       ["a renderer whose lease was lost is listened to on and on", "      this.#refusal = error\n", ""],
