@@ -87,7 +87,8 @@ export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurati
         id: "listKinds",
         tag: "Queue",
         summary: "List the kinds of items that are known",
-        about: "Of each kind the newest eight runs that look alike are remembered.",
+        about:
+          "Of each kind the newest eight runs that look alike are remembered, and of all kinds together the newest 10,000.",
         successes: [json("the kinds, the one with the newest run first", Kinds)],
       }),
     )

@@ -29,6 +29,11 @@ const FIRST_MINUTES = 5
 const DELETED_MS = 7 * DAY_MS
 /** The number of newest completed items that stay, because the estimates of others are based on them. */
 const KEEP_COMPLETED = 64
+/**
+ * The number of newest runs that stay, of all kinds together: about 20 MB at most. Those of the thousand kinds that are
+ * listed fit in.
+ */
+const KEEP_RUNS = 10_000
 /** Unused room is given back to the disk in pieces of this size. */
 const SHRINK_BYTES = 256 * 1024
 
@@ -101,6 +106,7 @@ export class Retention extends Repeating {
     await this.#repeat(() => removeFinished(this.#upkeep, this.#items, this.#bus, finished, BATCH))
     await this.#repeat(() => this.#upkeep.thin(thinning))
     await this.#repeat(() => this.#upkeep.purge(deleted, BATCH))
+    await this.#repeat(() => this.#upkeep.forgetRuns(KEEP_RUNS, BATCH))
     await this.#repeat(() => this.#upkeep.shrink(SHRINK_BYTES))
   }
 

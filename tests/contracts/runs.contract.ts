@@ -183,6 +183,24 @@ export function storeRuns(name: string, open: Open): void {
     expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["film"])
   })
 
+  test(`${name}: beyond a number of runs of all kinds together the oldest are forgotten, some at a time`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    for (let i = 1; i <= 3; i += 1) await completed(store, run("song", i))
+    for (let i = 1; i <= 4; i += 1) await completed(store, run(`film ${i}`, i))
+    await completed(store, run("song", 4))
+    const kinds = async (): Promise<string[]> => (await store.runs.kinds(9)).map(({ kind }) => kind)
+    expect(await store.upkeep.forgetRuns(8, 2)).toBe(0)
+    expect(await store.upkeep.forgetRuns(3, 4)).toBe(4)
+    expect([await secondsOf(store, "song"), await kinds()]).toEqual([
+      [4],
+      ["song", "film 4", "film 3", "film 2"],
+    ])
+    expect(await store.upkeep.forgetRuns(3, 4)).toBe(1)
+    expect(await store.upkeep.forgetRuns(3, 4)).toBe(0)
+    expect(await kinds()).toEqual(["song", "film 4", "film 3"])
+  })
+
   test(`${name}: a history is learned from once`, async () => {
     await using opened = await open()
     const { store } = opened

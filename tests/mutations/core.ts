@@ -124,7 +124,14 @@ export const CORE: readonly Mistake[] = [
   ...of(
     "src/upkeep/retention.ts",
     ["tests/upkeep/retention.test.ts"],
-    [["minutes of service beyond an hour are lost", "this.#unstored -= minutes", "this.#unstored = 0"]],
+    [
+      ["minutes of service beyond an hour are lost", "this.#unstored -= minutes", "this.#unstored = 0"],
+      [
+        "runs of ever new kinds are kept for ever",
+        "    await this.#repeat(() => this.#upkeep.forgetRuns(KEEP_RUNS, BATCH))\n",
+        "",
+      ],
+    ],
   ),
   ...of(
     "src/stream/viewer.ts",

@@ -118,19 +118,20 @@ async function everything(store: Store): Promise<void> {
   await lists(store)
   await reads(store, id)
   await deliveries(all, (await store.latestOfItem(id)).update)
-  await runs(store.runs)
+  await runs(store)
   await access(store.access)
   await upkeep(store.upkeep)
   await instances(store.instances)
 }
 
-async function runs(all: Store["runs"]): Promise<void> {
+async function runs({ runs: all, upkeep: kept }: Store): Promise<void> {
   const run = { kind: "song", look: "a look", worker: "w", queue_id: 1, seconds: 9, steps: [] }
   await all.addLearned([{ ...run, ended_at: new Date().toISOString() }])
   await all.hasLearned()
   await all.alike("song", "a look")
   await all.alike("", "a look")
   await all.kinds(9)
+  await kept.forgetRuns(0, 1)
   await all.forget("song")
 }
 

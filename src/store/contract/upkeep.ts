@@ -81,6 +81,12 @@ export interface Upkeep {
    */
   purge(deleted: readonly Ended[], limit: number): Promise<number>
 
+  /**
+   * Forgets the oldest of the runs that are remembered beyond the newest `keep`, at most `limit` of them. Returns how
+   * many, and 0 when nothing is left.
+   */
+  forgetRuns(keep: number, limit: number): Promise<number>
+
   /** How many items there are, and how many were deleted whose rest is still stored. */
   items(): Promise<{ readonly present: number; readonly deleted: number }>
 

@@ -75,6 +75,11 @@ gone AS (
 noted AS (${noted})
 SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
 
+/** A run that a completed attempt of its kind is replacing is left out, so that neither waits for the other. */
+const FORGET_RUNS = `DELETE FROM runs WHERE id = ANY (ARRAY(
+    SELECT r.id FROM runs r WHERE r.id <= (SELECT n.id FROM runs n ORDER BY n.id DESC LIMIT 1 OFFSET $1)
+    ORDER BY r.id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1 AS n`
+
 /**
  * The instance that finds the timer due and moves it on has the turn. One that is due later than it can be was set by a clock
  * that was ahead.
@@ -156,6 +161,10 @@ export class PostgresUpkeep implements Upkeep {
       if (row && row.n > 0) return row.n
     }
     return 0
+  }
+
+  async forgetRuns(keep: number, limit: number): Promise<number> {
+    return (await this.#link.run<Count>(FORGET_RUNS, [keep, limit])).length
   }
 
   async items(): Promise<{ readonly present: number; readonly deleted: number }> {

@@ -93,6 +93,18 @@ export class SqliteUpkeep implements Upkeep {
     return this.#group.run(() => deleted.reduce((done, ended) => done || this.#purge(ended, limit), 0))
   }
 
+  async forgetRuns(keep: number, limit: number): Promise<number> {
+    const sql = "SELECT count(*) AS n FROM (SELECT 1 FROM runs LIMIT ?)"
+    const found = this.#client.query<{ n: number }, [number]>(sql).get(keep + limit)?.n ?? 0
+    if (found <= keep) return 0
+    const oldest = "SELECT id FROM runs WHERE id > 0 ORDER BY id LIMIT ?"
+    return this.#group.run(
+      () =>
+        this.#client.query<unknown, [number]>(`DELETE FROM runs WHERE id IN (${oldest})`).run(found - keep)
+          .changes,
+    )
+  }
+
   async items(): Promise<{ readonly present: number; readonly deleted: number }> {
     const row = this.#client.query<{ present: number; deleted: number }, []>(ITEMS).get()
     return row ?? { present: 0, deleted: 0 }

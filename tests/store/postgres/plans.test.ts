@@ -142,6 +142,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await upkeep.passMinutes(60)
   await upkeep.size()
   await upkeep.checkpoint()
+  await upkeep.forgetRuns(0, 1)
   await upkeep.shrink()
   await store.figures.leases()
   await store.outputs.end(2, 1)
