@@ -51,7 +51,10 @@ const FAULTS = {
     "nginx: proxy_intercept_errors off;   # commands and workers read what the server says",
     "nginx: remove limit_except, deny and other locations for paths below /api/v1/, which keep requests away",
   ],
-  query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query"],
+  query_lost: [
+    "nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query",
+    "nginx: proxy_cache off;   # a proxy_cache_key without $args gives the answer to one query for another",
+  ],
   address_limited: [
     "nginx: large_client_header_buffers 4 16k;   # a stream may name 256 items in its address",
     "Apache: LimitRequestLine 8190",

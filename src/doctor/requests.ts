@@ -35,7 +35,8 @@ const REFUSED: readonly Request[] = [
   { path: NO_ITEM },
   { path: "/queue/doctor" },
   { method: "POST", path: "/health" },
-  { method: "POST", path: `${NO_ITEM}/heartbeat`, headers: { lease: "doctor" } },
+  // A server with tokens refuses a lease alone with another status than an item that is not there.
+  { method: "POST", path: `${NO_ITEM}/heartbeat`, isNamed: false, headers: { lease: "doctor" } },
   // A proxy may keep away what workers send. Nothing is claimed or added: the type of the body is refused.
   ...["/queue", "/queue/claim"].map((path) => ({
     method: "POST",
@@ -194,7 +195,11 @@ export async function accountOf(
   const { status, lastMs } = answer
   const { error } = refusalIn(answer)
   if (status === 200) {
-    const { timestamp } = saidIn(answer)
+    const { timestamp, service } = saidIn(answer)
+    if (service !== undefined) {
+      const says = "an answer to /health comes for /progress/stats: a cache takes one address for another"
+      return { isIn: false, findings: [faulty("access", "cached", says)] }
+    }
     return {
       isIn: true,
       findings: [good("access", "granted"), clocks(Date.parse(String(timestamp)), sentMs, lastMs)],
@@ -231,7 +236,10 @@ const TOO_LONG: readonly number[] = [400, 414, 431, 494]
 
 /** Whether the query of an address arrives: it has filters, tickets, and the place at which to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
-  const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
+  // A cache that does not look at queries may keep lists alone, and has one by now.
+  const ofList = await exchange(patient, { path: "/queue?doctor=1" })
+  const answer =
+    ofList.status === 200 ? ofList : await exchange(patient, { path: "/progress/stats?doctor=1" })
   if (refusalIn(answer).code === "invalid") {
     const long = await exchange(patient, { path: `/progress/stats?doctor=${LONG}` })
     if (TOO_LONG.includes(long.status) && !isOurs(long))

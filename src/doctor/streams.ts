@@ -6,7 +6,7 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 export const QUIET = `/progress/stream?ids=${NO_ID}`
 
 /** The stream of such an item alone, which a proxy may treat in another way. */
-const OF_ONE = `/progress/stream/${NO_ID}`
+export const OF_ONE = `/progress/stream/${NO_ID}`
 
 const LIVE = /^event: live\n/m
 

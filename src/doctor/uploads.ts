@@ -7,9 +7,10 @@ import {
   NO_ID,
   type Patient,
   refusalIn,
+  saidIn,
 } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { QUIET, SHUTDOWN } from "./streams.ts"
+import { OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: `/queue/${NO_ID}/ingest/lines`, unfinished: "0 %\n" } as const
@@ -23,16 +24,47 @@ export async function uploadsOf(patient: Patient): Promise<readonly Finding[]> {
     exchange(patient, INGEST),
     exchange(patient, { ...INGEST, headers: { "content-length": String(LARGE_BYTES) } }),
   ])
-  return [pieces(endless, patient), size(large)]
+  // Of two requests a limit may let through one.
+  const limited = [endless, large].find(isLimit)
+  if (limited && [endless, large].some(isOurs))
+    return [faulty("ingest", "limited", `a second request at once: ${answerWords(limited)}`)]
+  return [await pieces(endless, patient), size(large)]
 }
 
-function pieces(answer: Answer, { patienceMs }: Patient): Finding {
+/** More streams of single items than begin by chance within a second. */
+const WITNESSES = 7
+
+/** The number of the streams of single items that the server has open; not a number if it does not show it. */
+async function streamsOfOne(patient: Patient): Promise<number> {
+  const { streams } = saidIn(await exchange(patient, { path: "/progress/stats" }))
+  return Number(Object(streams).item)
+}
+
+/**
+ * Whether the server gets a request whose body has not ended. Some proxies, such as Varnish, pass on such a body as
+ * it comes, but read no answer before its end; then only the server's number of streams shows it.
+ */
+async function isSeen(patient: Patient): Promise<boolean> {
+  const before = await streamsOfOne(patient)
+  const witnesses = Array.from({ length: WITNESSES }, () =>
+    exchange(patient, { ...STREAMING, path: OF_ONE, mostMs: 2000 }),
+  )
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const during = await streamsOfOne(patient)
+  await Promise.all(witnesses)
+  return during >= before + WITNESSES
+}
+
+async function pieces(answer: Answer, patient: Patient): Promise<Finding> {
   const about = "ingest"
+  const { patienceMs } = patient
   const { status, reason } = answer
   if (isOurs(answer)) return good(about, "request bodies arrive while they are sent")
   if (isLimit(answer)) return unknown(about, answerWords(answer))
   if (status !== 0) return faulty(about, "answers_replaced", `${answerWords(answer)}, not from the server`)
   if (reason !== "") return unknown(about, `the connection broke: ${reason}`)
+  if (await isSeen(patient))
+    return good(about, "request bodies arrive while they are sent, answers after them")
   return faulty(
     about,
     "body_buffered",

@@ -229,6 +229,31 @@ describe("what an answer shows of the way to the server", () => {
     expect([pieces?.fault, size?.verdict]).toEqual(["body_buffered", "unknown"])
   })
 
+  test("a body that arrives is not held back if only its answer waits for its end, as with Varnish", async () => {
+    let streams = 0
+    const before = (isHolding: boolean) => (path: string, request: Request) => {
+      if (path === "/progress/stats") return Response.json({ streams: { item: streams } })
+      if (request.method === "GET" && !isHolding) streams += 1
+      return new Promise<Response>(() => undefined)
+    }
+    const hasty = async (patient: Patient) => uploadsOf({ ...patient, patienceMs: 300 })
+    expect((await found(before(false), hasty))[0]).toMatchObject({ about: "ingest", verdict: "good" })
+    expect((await found(before(true), hasty))[0]).toMatchObject({ fault: "body_buffered" })
+  })
+
+  test("of two bodies at once a limit lets one through", async () => {
+    let asked = 0
+    const limited = () => ((asked += 1) === 1 ? refused("not_found", 404) : new Response("", { status: 429 }))
+    expect(await found(limited, uploadsOf)).toMatchObject([{ about: "ingest", fault: "limited" }])
+  })
+
+  test("a list is given for another query, or health for statistics, by a cache", async () => {
+    const lists = (path: string) => (path === "/queue" ? fresh(path) : refused("invalid", 422))
+    expect(await found(lists, queriesOf)).toMatchObject({ fault: "query_lost" })
+    const health = () => Response.json({ service: "track-studio-orchestrator" })
+    expect(await found(health, accountOf)).toMatchObject({ isIn: false, findings: [{ fault: "cached" }] })
+  })
+
   test("a header that is sent twice is refused by browsers", async () => {
     const stream = (origin: string): Response =>
       new Response("event: live\n\n", {

@@ -9,6 +9,19 @@ const instead =
 const also = (lines: string): ((config: string) => string) =>
   instead("proxy_http_version 1.1;", `proxy_http_version 1.1; ${lines}`)
 
+/** A location of its own for some paths, with other lines. */
+const apart =
+  (paths: string, lines: string) =>
+  (config: string): string =>
+    config.replace(
+      "location / {",
+      `location ${paths} {
+        proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
+        ${lines}
+      }
+      location / {`,
+    )
+
 /** A misconfiguration: what is changed in the shipped configuration, and the faults that must be found. */
 export interface Case {
   readonly name: string
@@ -172,6 +185,11 @@ export const CASES: readonly Case[] = [
     faults: ["not_upgraded"],
   },
   {
+    name: "only the path of WebSockets is not upgraded",
+    change: apart("= /api/v1/progress/ws", "proxy_set_header X-Forwarded-For $remote_addr;"),
+    faults: ["not_upgraded"],
+  },
+  {
     name: "the host is that of the upstream",
     change: instead("proxy_set_header Host $http_host;", ""),
     faults: ["host_changed", "host_changed", "host_open"],
@@ -209,15 +227,10 @@ export const CASES: readonly Case[] = [
   })),
   {
     name: "the streams of single items are buffered",
-    change: (config) =>
-      config.replace(
-        "location / {",
-        `location ~ ^/api/v1/progress/stream/ {
-          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
-          proxy_set_header X-Forwarded-For $remote_addr; proxy_ignore_headers X-Accel-Buffering;
-        }
-        location / {`,
-      ),
+    change: apart(
+      "~ ^/api/v1/progress/stream/",
+      "proxy_set_header X-Forwarded-For $remote_addr; proxy_ignore_headers X-Accel-Buffering;",
+    ),
     faults: ["buffered"],
   },
   {
@@ -227,15 +240,7 @@ export const CASES: readonly Case[] = [
   },
   {
     name: "browsers keep lists",
-    change: (config) =>
-      config.replace(
-        "location / {",
-        `location = /api/v1/queue {
-          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
-          proxy_set_header X-Forwarded-For $remote_addr; expires 1h;
-        }
-        location / {`,
-      ),
+    change: apart("= /api/v1/queue", "proxy_set_header X-Forwarded-For $remote_addr; expires 1h;"),
     faults: ["headers_stripped"],
   },
   { name: "the origin is taken out", change: also(`proxy_set_header Origin "";`), faults: ["origin_open"] },
@@ -257,30 +262,37 @@ export const CASES: readonly Case[] = [
   },
   {
     name: "answers are cached",
-    change: (config) =>
-      config.replace(
-        "location / {",
-        `location = /api/v1/progress/stats {
-          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
-          proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;
-        }
-        location / {`,
-      ),
+    change: apart(
+      "= /api/v1/progress/stats",
+      "proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;",
+    ),
     faults: ["cached"],
   },
   {
     name: "lists of a server without tokens are cached",
-    change: (config) =>
-      config.replace(
-        "location / {",
-        `location = /api/v1/queue {
-          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
-          proxy_set_header X-Forwarded-For $remote_addr;
-          proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;
-        }
-        location / {`,
-      ),
+    change: apart(
+      "= /api/v1/queue",
+      "proxy_set_header X-Forwarded-For $remote_addr; proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;",
+    ),
     faults: ["cached"],
+  },
+  {
+    name: "lists are cached without their queries",
+    change: apart(
+      "= /api/v1/queue",
+      "proxy_set_header X-Forwarded-For $remote_addr; proxy_cache_key $http_host$uri; proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;",
+    ),
+    faults: ["query_lost"],
+  },
+  {
+    name: "one answer is kept for all addresses",
+    change: (config) =>
+      config.replace("proxy_buffering off;", "").replace(
+        "proxy_http_version 1.1;",
+        `proxy_http_version 1.1; proxy_cache kept; proxy_cache_valid 200 1m; proxy_cache_key $server_port;
+          proxy_ignore_headers Cache-Control Vary;`,
+      ),
+    faults: ["answers_replaced", "cached", "host_open"],
   },
   {
     name: "all answers are cached",
@@ -324,6 +336,15 @@ export const CASES: readonly Case[] = [
     change: (config) =>
       `limit_req_zone $binary_remote_addr zone=seldom:1m rate=1r/m;\n${also("limit_req zone=seldom burst=1 nodelay;")(config)}`,
     faults: ["limited", "limited", "limited"],
+  },
+  {
+    name: "renderers that report by themselves may ask seldom",
+    change: (config) =>
+      `limit_req_zone $binary_remote_addr zone=renderers:1m rate=1r/m;\n${apart(
+        "~ /ingest/",
+        "proxy_http_version 1.1; proxy_request_buffering off; limit_req zone=renderers;",
+      )(config)}`,
+    faults: ["limited"],
   },
   {
     name: "the address has moved",

@@ -172,6 +172,16 @@ export const DOCTOR: readonly Mistake[] = [
         "if (isOurs(answer)) return good(about",
         "if (answer.status !== 0) return good(about",
       ],
+      [
+        "a body of which the server shows nothing arrives",
+        "during >= before + WITNESSES",
+        "during >= before",
+      ],
+      [
+        "a limit on one of two bodies is a limit on none",
+        "if (limited && [endless, large].some(isOurs))",
+        "if (limited && [endless, large].every(isOurs))",
+      ],
     ],
   ),
   ...of(
