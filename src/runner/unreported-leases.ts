@@ -94,8 +94,8 @@ export class UnreportedLeases {
   /**
    * Whether a claimed item was already completed by an earlier worker, and need not be rendered again: `inherit`
    * reports that result. While another worker of this user, or the guard of one that was killed, still has the item in
-   * its file, it waits for some seconds, and no longer than half of the new lease: its command may be about to end, and we do not
-   * know its result yet.
+   * its file, it waits for some seconds, and no longer than half of the new lease: its command may be about to end, and
+   * we do not know its result yet.
    */
   async takeOver(claimed: Claimed): Promise<boolean> {
     const passedMs = stopwatch()
