@@ -169,7 +169,9 @@ class Page {
       this.#wasLive = isLive
       this.#rightsNote.update(this.#model.rights, this.#model.connection.needsToken)
       this.#showBadge()
-      if (this.#model.connection.needsToken && !this.#isAsking) void this.#askToken()
+      // A dialog in which the reader types comes first.
+      const isBusy = this.#isAsking || document.querySelector("dialog[open]") !== null
+      if (this.#model.connection.needsToken && !isBusy) void this.#askToken()
     })
   }
 

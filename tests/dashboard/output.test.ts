@@ -89,6 +89,11 @@ page("what the command printed", () => {
     await tab.until(`${atEnd} && ${isFollowing}`)
     await print(work, many(440, 460))
     await tab.until(`${SHOWN}.includes("image 459") && ${atEnd}`)
+    // At the end of the attempt the button goes, and the focus of a reader with a keyboard goes to the text.
+    for (const key of ["Tab", "Tab"]) await tab.press(key)
+    await tab.evaluate(`document.querySelector(".output [aria-pressed]").focus()`)
+    await server.api("POST", `/queue/${work.id}/complete?lease=${work.lease.token}`, {})
+    await tab.until(`document.activeElement === ${BODY}`)
     await tab.close()
   })
 

@@ -90,7 +90,8 @@ page("a part of the page", () => {
   })
 
   test("draws each attempt to where it ended, and the steps of the latest one for as long as they took", async () => {
-    const { ends, ended, running } = await shown("course")
+    const { name, ends, ended, running } = await shown("course")
+    expect(name).toEndWith(", 2 attempts")
     // Both attempts end at 49 % of 220 pixels.
     expect(ends.map((end) => end?.split(" ")[1])).toEqual(["112.2", "112.2"])
     expect(ends[1]).toStartWith("1000.0 ")

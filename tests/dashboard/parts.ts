@@ -205,6 +205,7 @@ function course() {
     return [...bar.element.children].map((step) => step.getAttribute("aria-label") ?? "")
   }
   return {
+    name: plot.element.getAttribute("aria-label"),
     ends: lines.map((line) => line.getAttribute("d")?.split("L").at(-1)),
     ended: steps(timeline),
     running: steps(twice("processing")),

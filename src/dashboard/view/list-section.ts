@@ -25,6 +25,7 @@ export class ListSection {
   /** Its list. */
   readonly list: ItemList
   readonly #name = el("span")
+  readonly #comma = el("span", { class: "for-ears" }, ", ")
   readonly #count = el("span", { class: "count" })
   readonly #news = el("button", { type: "button", class: "news", hidden: true })
   readonly #empty: HTMLElement
@@ -41,8 +42,7 @@ export class ListSection {
     this.list = list
     this.#empty = nothing
     nothing.hidden = true
-    const comma = el("span", { class: "for-ears" }, ", ")
-    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, this.#name, comma, this.#count)
+    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, this.#name, this.#comma, this.#count)
     say(this.#name, name)
     this.#news.addEventListener("click", () => {
       follow()
@@ -65,6 +65,7 @@ export class ListSection {
     const { pending, element } = this.list
     say(this.#name, name)
     say(this.#count, number)
+    show(this.#comma, number !== "")
     show(this.#news, pending > 0)
     say(this.#news, `${count(pending)} new`)
     show(this.#empty, isLoaded && this.isBlank && !isOptional && !nothing)

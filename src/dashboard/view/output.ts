@@ -142,7 +142,10 @@ export class OutputPanel {
     show(this.#find.element, !isEmpty)
     show(this.#copy, !isEmpty)
     show(this.#attempts, this.#last > 1)
-    show(this.#follow, !isEmpty && this.#isRunning && this.#picked === undefined)
+    const isFollowable = !isEmpty && this.#isRunning && this.#picked === undefined
+    // The button that has the focus would lose it.
+    if (!isFollowable && this.#follow.matches(":focus-visible")) this.#body.focus({ preventScroll: true })
+    show(this.#follow, isFollowable)
     const nothing = this.#isRunning && this.#picked === undefined ? "Nothing has been printed yet." : ""
     say(this.#none, nothing || "Nothing was printed, or it is no longer kept.")
   }

@@ -1,4 +1,4 @@
-import { duration } from "../../text.ts"
+import { counted, duration } from "../../text.ts"
 import type { Point } from "../model/timeline.ts"
 import { at } from "../model/wording.ts"
 import { el, mark, say, show, svg } from "./dom.ts"
@@ -135,7 +135,7 @@ export class ProgressPlot {
     mark(
       this.element,
       "aria-label",
-      `Progress over time: ${last.progress}% after ${lasted}, ${points.at(-1)?.attempt ?? 1} attempts`,
+      `Progress over time: ${last.progress}% after ${lasted}, ${counted(points.at(-1)?.attempt ?? 1, "attempt")}`,
     )
     return true
   }
