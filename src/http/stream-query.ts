@@ -31,7 +31,7 @@ const thin = {
     Type.String({
       pattern: "^([1-9]|10)$",
       description:
-        "at most this many updates per item and second, from 1 to 10: the latest update of each item is sent, and every update that ends an item",
+        "at most this many updates per item and second after `live`, from 1 to 10: the latest update of each item is sent, and every update that ends an item",
     }),
   ),
 }
@@ -97,7 +97,7 @@ export interface Asked {
   readonly last_event_id?: string
   /** Whether to begin with the current state; true by default. */
   readonly snapshot?: "true" | "false"
-  /** At most this many updates per item and second; all of them by default. */
+  /** At most this many updates per item and second after `live`; all of them by default. */
   readonly thin?: string
 }
 

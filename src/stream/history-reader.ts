@@ -11,7 +11,7 @@ import type { SharedByViewers } from "./shared-by-viewers.ts"
 import type { FramePage } from "./shared-pages.ts"
 import type { Knowable } from "./shared-reads.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
-import { thinned } from "./thinning.ts"
+import { thinned, thinnedPages } from "./thinning.ts"
 import { type Hole, salvage } from "./unreadable-updates.ts"
 
 /**
@@ -127,7 +127,10 @@ export class HistoryReader {
     } else if (await this.#isTooFar()) {
       yield* this.#skip()
     } else {
-      yield await this.#older(broadcaster.head)
+      const { head } = broadcaster
+      const isDone = (): boolean => this.#place.cursor >= head || !this.#isWatched
+      const next = (): Promise<readonly Frame[]> => this.#older(head)
+      yield await (this.#place.beat ? thinnedPages(next, isDone) : next())
     }
   }
 

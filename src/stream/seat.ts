@@ -18,9 +18,10 @@ export interface Keeper {
   leave(seat: Seat): void
 }
 
-/** A number that only grows. */
-interface Count {
-  readonly count: number
+/** Wakes streams that want few updates, as far as a seat knows it. */
+interface Beat {
+  isDue(tookMs: number): boolean
+  again(): void
 }
 
 /**
@@ -31,7 +32,7 @@ interface Count {
 export class Seat {
   /** What the seat is for. */
   readonly kind: SeatKind
-  /** At most this many updates per item and second are wanted; 0 for all. */
+  /** At most this many updates per item and second are wanted after `live`; 0 for all. */
   readonly thin: number
   /** The ID of the one item that is watched; undefined for all items, or for a selection. */
   queueId: number | undefined
@@ -43,10 +44,10 @@ export class Seat {
   signal: AbortSignal | undefined
   /** The owner of the stream; undefined if nobody may end the stream and no limit of owners applies. */
   readonly owner: Owner | undefined
-  /** Counts the beats by which the stream is woken, if it wants few updates. */
-  beat: Count | undefined
-  /** The number of beats in which the stream has taken something. */
-  beaten = -1
+  /** Wakes the stream, if it wants few updates. */
+  beat: Beat | undefined
+  /** When a stream that wants few updates last took some, in milliseconds of `performance.now()`. */
+  tookMs = -Infinity
   /** When the seat was taken, in milliseconds of `performance.now()`. */
   readonly openedMs = performance.now()
   /** When the stream last said something, in milliseconds of `performance.now()`. */

@@ -17,8 +17,8 @@ export interface StreamRequest<Chunk extends object = object> {
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: Wanted
   /**
-   * At most this many updates per item and second, and always the one that ends the item; 0 or absent for
-   * all.
+   * At most this many updates per item and second after `live`, and always the one that ends the item; 0 or absent
+   * for all.
    */
   readonly thin?: number | undefined
   /**

@@ -19,36 +19,54 @@ export function thinned<One extends Frame>(frames: readonly One[]): readonly One
   return frames.every(isKept) ? frames : frames.filter(isKept)
 }
 
+/** Pages as one list in which each item is shown once (see `thinned`). `next` reads a page, until there is no more. */
+export async function thinnedPages(
+  next: () => Promise<readonly Frame[]>,
+  isDone: () => boolean,
+): Promise<readonly Frame[]> {
+  let frames: readonly Frame[] = []
+  while (!isDone()) frames = thinned([...frames, ...(await next())])
+  return frames
+}
+
+/** Beats are a little slower than the rate: then a stream that took late at one beat may take at the next one. */
+const SLOWER = 1.05
+
 /**
- * Wakes the streams that want few updates, all together, at most this often per second. Each stream then
- * takes the thinned updates since the last beat. The last update is always taken, at the next beat.
+ * Wakes the streams that want few updates, all together, at most this often per second. Each stream for which it is
+ * time then takes the thinned updates since it last took some. The last update is always taken, at a later beat.
  */
 export class ThinningBeat {
   /** The streams that this beat wakes. */
   readonly seats = new Set<Seat>()
-  readonly #everyMs: number
+  readonly #shortestMs: number
   readonly #wake: (seats: readonly Seat[]) => void
-  #count = 0
   #lastMs = -Infinity
   #next: Timer | undefined
 
   /** `perSecond` is how many beats there are per second, at most. `wake` wakes streams. */
   constructor(perSecond: number, wake: (seats: readonly Seat[]) => void) {
-    this.#everyMs = 1000 / perSecond
+    this.#shortestMs = 1000 / perSecond
     this.#wake = wake
   }
 
-  /** How many beats there were. A stream takes updates at most once per beat. */
-  get count(): number {
-    return this.#count
+  /**
+   * Whether a stream that last took updates at `tookMs`, in milliseconds of `performance.now()`, may take some again.
+   */
+  isDue(tookMs: number): boolean {
+    return performance.now() - tookMs >= this.#shortestMs
   }
 
   /** Strikes now or at the next beat, because there is something new. */
   batch(): void {
     if (this.#next) return
-    const waitMs = this.#lastMs + this.#everyMs - performance.now()
-    if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)
+    if (this.#waitMs > 0) this.again()
     else this.#strike()
+  }
+
+  /** Strikes at the next beat, never at once, because the last one came too early for a stream. */
+  again(): void {
+    this.#next ??= setTimeout(() => this.#strike(), Math.max(0, this.#waitMs))
   }
 
   /** Cancels the next beat, because no stream is left. */
@@ -57,10 +75,13 @@ export class ThinningBeat {
     this.#next = undefined
   }
 
+  get #waitMs(): number {
+    return this.#lastMs + this.#shortestMs * SLOWER - performance.now()
+  }
+
   #strike(): void {
     this.#next = undefined
     this.#lastMs = performance.now()
-    this.#count += 1
     this.#wake([...this.seats])
   }
 }

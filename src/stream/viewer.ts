@@ -180,9 +180,11 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     if (this.pause !== broadcaster.pause && this.kind === "global" && this.liveAt === undefined)
       return this.#sayPause()
     if (this.cursor >= broadcaster.head) return this.#hasSeenEnd ? this.#end("finished") : "wait"
+    if (this.beat && this.liveAt === undefined && !this.beat.isDue(this.tookMs)) {
+      this.beat.again()
+      return "wait"
+    }
     if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
-    // The next beat wakes the stream; one is due, because something came after the last beat.
-    if (this.beat?.count === this.beaten) return "wait"
     return this.#taken() ?? this.#next()
   }
 
@@ -237,10 +239,9 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     const { tail } = this.#shared.broadcaster
     const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
     if (!lists) return "read"
-    // It is counted only now, because a page of the history may be only a part of all updates.
-    if (this.beat) this.beaten = this.beat.count
     const chunks: Chunk[] = []
     for (const list of lists) {
+      if (this.beat) this.#noteTaken(list)
       this.#count(list)
       const chunk = wanted ? format.encode(list) : format.shared(list)
       if (chunk) chunks.push(chunk)
@@ -301,9 +302,14 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
 
   /** Streams that want the same get the same list of an opening, or of a page of everything, and so share its bytes. */
   #sharedChunk(frames: readonly Frame[]): Chunk | undefined {
+    if (this.beat) this.#noteTaken(frames)
     if (this.request.selection || this.beat) return this.#encoded(frames)
     this.#count(frames)
     return this.request.format.shared(frames)
+  }
+
+  #noteTaken(frames: readonly Frame[]): void {
+    if (frames.some(({ type }) => type === "update")) this.tookMs = performance.now()
   }
 
   #count({ length }: readonly Frame[]): void {

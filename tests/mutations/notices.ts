@@ -169,4 +169,26 @@ export const NOTICES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/thin.test.ts"],
+    [
+      [
+        "a thinned stream gets more at once after the current state",
+        "if (this.beat) this.#noteTaken(frames)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/thin.test.ts"],
+    [
+      [
+        "a thinned stream that has to read the history gets each item once for each page",
+        "this.#place.beat ? thinnedPages(",
+        "false ? thinnedPages(",
+      ],
+    ],
+  ),
 ]

@@ -157,8 +157,8 @@ export const STREAM: readonly Mistake[] = [
       ["a thinned stream does not tell of every end", "isFinished(frame.update.status) ||", ""],
       [
         "what came last before a pause is not sent",
-        "if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)",
-        "if (waitMs > 0) return",
+        "if (this.#waitMs > 0) this.again()",
+        "if (this.#waitMs > 0) return",
       ],
     ],
   ),

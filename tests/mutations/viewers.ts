@@ -314,11 +314,6 @@ export const VIEWERS: readonly Mistake[] = [
         "        if (this.#blocked) await this.#unblocked()\n",
         "",
       ],
-      [
-        "a thinned stream that has to read the history waits for the next beat in the middle of it",
-        '    if (!lists) return "read"\n    // It is counted only now, because a page of the history may be only a part of all updates.\n    if (this.beat) this.beaten = this.beat.count',
-        '    if (this.beat) this.beaten = this.beat.count\n    if (!lists) return "read"',
-      ],
     ],
   ),
   ...of(

@@ -13,11 +13,12 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const PER_SECOND = 10
 
-function open() {
-  const history = new MemoryHistory(async () => undefined, 1000)
+/** `most` is how many updates a page of the history has. Each keepalive lets a stream look for what is new. */
+function open(most = 1000, keepaliveMs = 20) {
+  const history = new MemoryHistory(async () => undefined, most)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 20, onError: fail })
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
   const write = (queueId: number, status: Status): void => {
     history.append(queueId, status)
@@ -25,7 +26,7 @@ function open() {
   }
   write(1, "processing")
   write(2, "processing")
-  return { history, streams, write, [Symbol.dispose]: () => broadcaster.drain() }
+  return { history, broadcaster, streams, write, [Symbol.dispose]: () => broadcaster.drain() }
 }
 
 const idsOf = (frames: readonly Frame[]): number[] =>
@@ -79,7 +80,7 @@ test("after a pause the first update comes at once, and no keepalive passes over
   using opened = open()
   const { streams, write } = opened
   const reading = readUpTo(streams, 5, { thin: 1 })
-  await Bun.sleep(50)
+  await Bun.sleep(1100)
   const beganMs = performance.now()
   write(1, "processing")
   await Bun.sleep(10)
@@ -88,6 +89,71 @@ test("after a pause the first update comes at once, and no keepalive passes over
   expect(await reading).toEqual([[1, 2], [3], [4, 5]])
   expect(performance.now() - beganMs).toBeGreaterThan(900)
 }, 30_000)
+
+test("a stream gets no more than its rate after the current state, nor after it has stood still", async () => {
+  using opened = open()
+  const { streams, write } = opened
+  const shortestMs = 1000 / PER_SECOND
+  const tookMs: number[] = []
+  const noted: typeof asFrames = {
+    ...asFrames,
+    shared(frames) {
+      if (idsOf(frames).length > 0) tookMs.push(performance.now())
+      return asFrames.shared(frames)
+    },
+    encode(frames) {
+      if (idsOf(frames).length > 0) tookMs.push(performance.now())
+      return asFrames.encode(frames)
+    },
+  }
+  const writing = setInterval(() => write(1, "processing"), 5)
+  const request = { snapshot: true, untilFinished: false, thin: PER_SECOND, format: noted }
+  for await (const _ of (await streams.open(request)) ?? []) {
+    if (tookMs.length === 3) await Bun.sleep(1.5 * shortestMs)
+    if (tookMs.length === 8) break
+  }
+  clearInterval(writing)
+  const betweenMs = tookMs.slice(1).map((ms, i) => ms - (tookMs[i] ?? 0))
+  expect(betweenMs.length).toBe(7)
+  expect(Math.min(...betweenMs)).toBeGreaterThan(shortestMs - 1)
+})
+
+test("an update that comes too early for a stream is sent in time, although nothing else comes", async () => {
+  using opened = open(1000, 20_000)
+  const { streams, write } = opened
+  const chunks: number[][] = []
+  const request = { snapshot: true, untilFinished: false, thin: PER_SECOND, format: asFrames }
+  for await (const frames of (await streams.open(request)) ?? []) {
+    const ids = idsOf(frames)
+    if (ids.length === 0) continue
+    chunks.push(ids)
+    if (ids.includes(4)) break
+    write(1, "processing")
+  }
+  expect(chunks).toEqual([[1, 2], [3], [4]])
+})
+
+test("a stream that is behind what is in memory gets each item once, not once for each page", async () => {
+  using opened = open(1)
+  const { history, broadcaster, streams, write } = opened
+  const chunks: number[][] = []
+  const request = { snapshot: true, untilFinished: false, thin: PER_SECOND, format: asFrames }
+  for await (const frames of (await streams.open(request)) ?? []) {
+    const ids = idsOf(frames)
+    if (ids.length > 0) chunks.push(ids)
+    if (ids.includes(8)) break
+    if (broadcaster.head > 2) continue
+    for (let id = 3; id <= 8; id += 1) {
+      write(1, "processing")
+      const last = history.all.pop()
+      if (last) history.all.push({ ...last, data: "x".repeat(600_000) })
+      while (broadcaster.head < id) await new Promise(setImmediate)
+    }
+    await Bun.sleep(1000 / PER_SECOND)
+  }
+  expect(chunks.at(-1)).toEqual([8])
+  expect(chunks.flat()).toEqual([1, 2, 8])
+})
 
 test("a beat that was stopped is not called any more", async () => {
   let strikes = 0
