@@ -23,8 +23,23 @@ const WorkerParams = Type.Object({
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
+/** The tags that a worker offers. One that claims its items by number takes no others, so it offers none. */
+function offered(
+  known: KnownWorker | undefined,
+  held: readonly QueueItem[],
+  { presence }: Workers,
+): string[] | null {
+  if (known?.isTaking) return [...known.tags]
+  return held.every((item) => presence.afterwards(item) === null) ? [] : null
+}
+
 /** A worker as it is shown. `known` is undefined if it made no claim or report since the server started. */
-function seen(worker: string, known: KnownWorker | undefined, held: readonly QueueItem[]): WorkerSeen {
+function seen(
+  worker: string,
+  known: KnownWorker | undefined,
+  held: readonly QueueItem[],
+  workers: Workers,
+): WorkerSeen {
   return {
     worker,
     state: held.length > 0 ? "rendering" : known?.isThere ? "idle" : "away",
@@ -33,7 +48,7 @@ function seen(worker: string, known: KnownWorker | undefined, held: readonly Que
     })),
     idle_since: held.length > 0 || !known ? null : timeOf(known.idleMs),
     last_heard_at: known ? timeOf(known.heardMs) : null,
-    tags: known?.isTaking ? [...known.tags] : null,
+    tags: offered(known, held, workers),
     version: known?.version ?? "",
     draining: known?.isDraining ?? false,
   }
@@ -52,7 +67,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
   const known = new Map(workers.presence.known.map((one) => [one.worker, one]))
   const taking = [...known.values()].filter(({ isTaking }) => isTaking).map(({ worker }) => worker)
   const names = [...new Set([...held.keys(), ...taking])].sort(byName)
-  return names.map((name) => seen(name, known.get(name), held.get(name) ?? []))
+  return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], workers))
 }
 
 /** The routes that list and drain workers. */

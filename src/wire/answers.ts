@@ -222,7 +222,7 @@ export const WorkerSeen = Type.Object({
   /** The tags that the worker offers. */
   tags: OrNull(
     Type.Array(Type.String()),
-    "the tags that it offers; null if it has not asked for the next item since the server started",
+    "the tags that it offers, none if it claims its items by number; null while that is not known: since the server started, it has claimed nothing",
   ),
   version: Type.String({ description: "the version of its program; empty if it does not say" }),
   draining: Type.Boolean({ description: "whether it takes no more items" }),

@@ -77,7 +77,7 @@ test("a worker whose connection ends is away; one that claims by number is there
 
   const id = await server.add({ song_id: 1, tags: ["crew-2"] })
   const claimed = await client.take(id, { worker: "hand" })
-  expect(await seen("hand")).toMatchObject({ state: "rendering", tags: null })
+  expect(await seen("hand")).toMatchObject({ state: "rendering", tags: [] })
   await client.complete({ id, token: claimed.lease.token })
   expect(await seen("hand")).toBeUndefined()
 })
