@@ -1,8 +1,5 @@
-import { AppError } from "../errors.ts"
 import { QueueItem } from "../item/item.ts"
-import { MOVES } from "../item/moves.ts"
 import { IDLE, type Stored, type Work } from "../item/stored.ts"
-import type { Idempotency } from "./contract/items.ts"
 
 /** How many rows a store keeps in memory, in the form in which they are stored. */
 export const RECENT_ITEMS = 1000
@@ -34,25 +31,6 @@ export function storedOf(row: QueueItem & Work): Stored {
   const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course }
   return { item, work: { ...lease, ...pace } }
 }
-
-/**
- * The item that a repeated `add` answers: the one that the first answered.
- * @throws AppError `idempotency_mismatch` if the key was used with another digest
- */
-export function keptAnswer(
-  { key, digest }: Idempotency,
-  kept: { readonly digest: string; readonly answer: string },
-): QueueItem {
-  if (kept.digest !== digest) {
-    throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
-  }
-  return JSON.parse(kept.answer)
-}
-
-/** The legal moves as rows of SQL, for the trigger that refuses all others: `('queued', 'processing'), ...`. */
-export const legalMoves = Object.entries(MOVES)
-  .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
-  .join(", ")
 
 /**
  * The columns of an item that every store computes from the others, as SQL. The schemas say what they mean (`queueItems`).

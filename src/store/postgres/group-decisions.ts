@@ -6,7 +6,7 @@ import { isWaiting } from "../../item/moves.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Idempotency } from "../contract/items.ts"
-import { keptAnswer } from "../row-parts.ts"
+import { keptAnswer } from "../idempotent-add.ts"
 
 /** A row as it was read. */
 export interface KnownRow {
