@@ -30,8 +30,8 @@ const DELETED_MS = 7 * DAY_MS
 /** The number of newest completed items that stay, because the estimates of others are based on them. */
 const KEEP_COMPLETED = 64
 /**
- * The number of newest runs that stay, of all kinds together: about 20 MB at most. Those of the thousand kinds that are
- * listed fit in.
+ * The number of newest runs that stay, of all kinds together: 10 to 20 MB. Those of the thousand kinds that are listed
+ * fit in.
  */
 const KEEP_RUNS = 10_000
 /** Unused room is given back to the disk in pieces of this size. */
