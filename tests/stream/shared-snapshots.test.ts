@@ -1,6 +1,65 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
 
+import { LocalBus } from "../../src/bus/bus.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { SharedSnapshots } from "../../src/stream/shared-snapshots.ts"
+import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+import { counting } from "./counting.ts"
+
+setDefaultTimeout(30_000)
+
+/** Streams on a new database with 600 waiting items. `reads` is how often updates were read by their event IDs. */
+async function open() {
+  const folder = temporaryFolder()
+  const sqlite = new SqliteStore(join(folder.path, "test.db"))
+  const { store, count } = counting(sqlite)
+  const bus = new LocalBus()
+  const onError = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 50_000, onError })
+  const streams = new Streams(store, broadcaster, { maxLag: 0, random: Math.random, onError })
+  await Promise.all(Array.from({ length: 600 }, () => added(sqlite)))
+  return {
+    streams,
+    reads: () => count("updates"),
+    drain: () => broadcaster.drain(),
+    async write(): Promise<void> {
+      await put(sqlite, 1, {})
+      bus.notify()
+    },
+    async [Symbol.asyncDispose]() {
+      broadcaster.drain()
+      await sqlite.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+const eventIds = (frames: readonly Frame[]): number[] =>
+  frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
+
+const lastEventId = (frames: readonly Frame[]): number | undefined => {
+  const last = frames.at(-1)
+  return last?.type === "control" && last.control.event === "live" ? last.control.last_event_id : undefined
+}
+
+/** Everything that a stream of all items sends up to `live`. */
+async function opening(streams: Streams, signal: AbortSignal): Promise<readonly Frame[]> {
+  const asked = { snapshot: true, untilFinished: false, format: asFrames, signal }
+  const stream = await streams.open(asked)
+  const frames: Frame[] = []
+  while (lastEventId(frames) === undefined) {
+    const next = await stream?.next()
+    if (!next || next.done) break
+    frames.push(...next.value)
+  }
+  return frames
+}
 
 /** Pages of ten updates. `reads` are the first event IDs of the pages that were read. */
 function snapshotsOf() {
@@ -48,4 +107,31 @@ test("pages of another snapshot are others, and only a few pages are kept", asyn
   await read(IDS, 90)
   await read(IDS, 0)
   expect(reads.slice(11)).toEqual([1])
+})
+
+test("streams that open at once read each page of many open items once for all, though something new comes meanwhile", async () => {
+  await using opened = await open()
+  const { streams, write, reads } = opened
+  const client = new AbortController()
+  const all = Array.from({ length: 100 }, () => opening(streams, client.signal))
+  await write()
+  const frames = await Promise.all(all)
+  client.abort()
+  for (const one of frames) expect(eventIds(one)).toHaveLength(600)
+  // Each of the eight that read at the same time may read the first page before it is known.
+  expect(reads()).toBeLessThan(30)
+})
+
+test("streams that wait for a page of their snapshot when the server stops are not live", async () => {
+  await using opened = await open()
+  const { streams, drain } = opened
+  const client = new AbortController()
+  const all = Array.from({ length: 100 }, () => opening(streams, client.signal))
+  await all[0]
+  drain()
+  const frames = await Promise.all(all)
+  const isLive = (one: readonly Frame[]): boolean => lastEventId(one) !== undefined
+  expect(frames.filter((one) => isLive(one) && eventIds(one).length !== 600)).toEqual([])
+  expect(frames.some((one) => !isLive(one))).toBeTrue()
+  client.abort()
 })
