@@ -21,7 +21,6 @@ type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
  */
 export class OutputWriter {
   readonly #store: Store
-  readonly #keepBytes: number
   readonly #recent: UnreadOutput
   readonly #transcript = new Transcript()
   /** The position of the first byte; undefined if the output goes on after what is stored. */
@@ -46,7 +45,6 @@ export class OutputWriter {
    */
   constructor(store: Store, keepBytes: number, from: number | undefined) {
     this.#store = store
-    this.#keepBytes = keepBytes
     this.#recent = new UnreadOutput(Math.min(keepBytes, MOST_WAITING_BYTES))
     this.#from = from
   }
@@ -61,7 +59,6 @@ export class OutputWriter {
   push(bytes: Uint8Array): void {
     if (this.#refusal !== undefined) throw this.#refusal
     this.#bytes += bytes.length
-    if (this.#keepBytes === 0) return
     this.#recent.push({ output: 1, bytes })
     this.#writing ??= this.#writeSoon()
   }

@@ -14,7 +14,7 @@ export class UnreadOutput {
   #bytes = 0
   #dropped = 0
 
-  /** `mostBytes` is how much is kept; the last chunk is kept whatever its size. */
+  /** `mostBytes` is how much is kept; if it is not 0, the last chunk is kept whatever its size. */
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes
   }

@@ -320,4 +320,52 @@ export const SINGLE_LINES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/known-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
+    [
+      [
+        "a worker whose claim waits at another server is away",
+        "isWaiting || heardMs > sinceMs",
+        "heardMs > sinceMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest-throttle.ts",
+    ["tests/queue/ingest-throttle.test.ts"],
+    [["a timer that ran early has to wait again", "    if (nowMs < sinceMs) return\n", ""]],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-outage.test.ts"],
+    [["after an outage the end of an output is always an error", "      this.#unstored = undefined\n", ""]],
+  ),
+  ...of(
+    "src/http/client-address.ts",
+    ["tests/http/client-address.test.ts"],
+    [["one IPv6 network has several names", "Number.parseInt(group, 16).toString(16)", "group"]],
+  ),
+  ...of(
+    "src/store/postgres/group-decisions.ts",
+    ["tests/store/postgres/group-decisions.test.ts"],
+    [
+      [
+        "a decision that changes nothing writes its item",
+        "    if (quiet && work === before.work) return change\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/history.ts",
+    ["tests/store/postgres/rollback.test.ts"],
+    [
+      [
+        "the bounds are those from before the database went back",
+        "const isBack = newest > found.head",
+        "const isBack = newest < 0",
+      ],
+    ],
+  ),
 ]

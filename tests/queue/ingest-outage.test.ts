@@ -99,3 +99,14 @@ test("the end of a render is stored although the database is full and took none 
   await ingest.finish()
   expect(stored).toEqual(["complete"])
 })
+
+test("the end of an output after an outage is no error, if its last report was stored", async () => {
+  const { ingest, state, stored, print, close, ended } = reading()
+  state.isAway = true
+  await print(5)
+  state.isAway = false
+  while (!stored.some((what) => typeof what === "object" && what.progress === 50)) await Bun.sleep(10)
+  await close()
+  await ended
+  ingest.leave()
+})

@@ -98,3 +98,10 @@ test("however text comes, little is read in a time, and every line that is read 
     { numRuns: 50 },
   )
 })
+
+test("a timer that ran before the clock shows its time has waited as long as it had to", () => {
+  const throttle = flooded()
+  expect(read(throttle, "line\n", 0)).toBe("")
+  throttle.waited(throttle.waitMs(0))
+  expect(throttle.waitMs(0)).toBe(0)
+})

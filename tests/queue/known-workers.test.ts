@@ -163,12 +163,17 @@ test("of a worker's many starts the latest are remembered, and its tags are thos
 })
 
 test("of the workers at another server those wait whose claims do", () => {
-  const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
+  const [one, two] = [new KnownWorkers(() => 100_000), new KnownWorkers(() => 1000)]
   two.claims({ worker: "idle", tags: [] })
   two.claims({ worker: "waiting", tags: ["gpu"] })
   using _waits = two.wait({ worker: "waiting", tags: ["gpu"] })
   one.learn(two.crew)
   expect(one.waiting).toMatchObject([{ worker: "waiting", tags: ["gpu"] }])
+  // That server has not reported for a while.
+  expect(one.known.map(({ worker, isThere }) => [worker, isThere])).toEqual([
+    ["idle", false],
+    ["waiting", true],
+  ])
 })
 
 test("a worker that is drained takes no item after the one that it has", () => {

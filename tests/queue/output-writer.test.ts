@@ -86,3 +86,11 @@ test("of an output of which nothing is kept nothing is stored, and all of it cou
   expect(await writer.end()).toEqual({ attempt: 1, end: 4 })
   expect(kept.pieces).toEqual([])
 })
+
+test("an output of which nothing is kept is only counted", async () => {
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 0, 0)
+  writer.push(bytes("one\n"))
+  expect(await writer.end()).toEqual({ attempt: 1, end: 4 })
+  expect(kept.pieces).toEqual([])
+})

@@ -59,3 +59,10 @@ test("an add that is answered by its key depends on the item that an earlier add
     expect(added).toEqual(new Set([7]))
   }
 })
+
+test("a decision that changes nothing writes nothing", () => {
+  const sheet = new GroupDecisions(clock)
+  sheet.read(row(1), true)
+  sheet.decide(7, (stored) => ({ ...stored, quiet: true }))
+  expect([sheet.changed, sheet.said]).toEqual([[], []])
+})

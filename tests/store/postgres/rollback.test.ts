@@ -76,6 +76,13 @@ describe.skipIf(whyNoPostgres !== undefined)(
       }
     })
 
+    test("is noticed by the first question for its bounds", async () => {
+      await using opened = await takenBack()
+      await opened.takeBack()
+      const lost = [{ after: 7, upTo: 1_000_010, reason: "rolled_back" }]
+      expect(await opened.other.bounds()).toMatchObject({ oldest: 1, newest: 1_000_011, lost, stored: 7 })
+    })
+
     test("gives no item number twice, nor that of a token or a delivery, which is its name at the receiver", async () => {
       await using opened = await takenBack()
       const { store, url } = opened
