@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import type { Admission, ChargeBody } from "./access.ts"
+import type { Admission, ChargeBody } from "./admission.ts"
 import { piecesOf } from "./body-silence-limit.ts"
 import type { BodyTimeLimit } from "./body-time-limit.ts"
 import { inexactMetadata } from "./exact-numbers.ts"

@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
-import { countedRefusal } from "./access.ts"
+import { countedRefusal } from "./admission.ts"
 import { fewDescriptors } from "./body-time-limit.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"

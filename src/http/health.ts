@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import { DEGRADED, type Reasons, UNREADY } from "../health.ts"
 import { Health, Liveness, Readiness } from "../wire/server.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { API } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 

@@ -1,7 +1,7 @@
 import { rightsOf } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { Me } from "../wire/answers.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 

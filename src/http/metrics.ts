@@ -3,7 +3,7 @@ import { Elysia } from "elysia"
 
 import type { Metrics } from "../metrics/metrics.ts"
 import { CONTENT_TYPE } from "../metrics/prometheus-text.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { words } from "./docs/words.ts"
 
 /**

@@ -4,7 +4,7 @@ import { Elysia } from "elysia"
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Callers } from "./access.ts"
+import type { Callers } from "./admission.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { pageFile, sent } from "./page-files.ts"
 

@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import type { QueueItem } from "../item/item.ts"
 import type { Overview, Period, QueueTotals } from "../queue/totals.ts"
 import { Counts, Dashboard, type FinishedSince } from "../wire/answers.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 

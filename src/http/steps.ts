@@ -1,7 +1,7 @@
 import type { Workers } from "../queue/workers.ts"
 import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
 import { StepsRequest } from "../wire/requests.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { shown } from "./claim-and-report.ts"

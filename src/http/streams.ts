@@ -3,7 +3,7 @@ import { formats, type HttpFormat, negotiate, text } from "../stream/sse-and-ndj
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
 import { type ServerSeen, Stats } from "../wire/server.ts"
-import type { Callers } from "./access.ts"
+import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"

@@ -6,7 +6,7 @@ import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import { byName } from "../text.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
-import type { Admission } from "./access.ts"
+import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 

@@ -2,7 +2,7 @@ import { type Mistake, of } from "./mistake.ts"
 
 /** Mistakes in the answers to requests, and in how long requests may stay open. */
 export const HTTP: readonly Mistake[] = [
-  ...of("src/http/access.ts", ["tests/http/limits.test.ts"], []),
+  ...of("src/http/admission.ts", ["tests/http/limits.test.ts"], []),
   ...of(
     "src/http/body.ts",
     ["tests/http/errors-request.test.ts"],

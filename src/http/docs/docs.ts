@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import type { Caller } from "../../access/gate.ts"
 import { AppError } from "../../errors.ts"
-import type { Callers } from "../access.ts"
+import type { Callers } from "../admission.ts"
 import { REFERENCE_POLICY } from "../content-policies.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
 import { unlisted } from "./words.ts"
