@@ -368,4 +368,31 @@ export const SINGLE_LINES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [
+      [
+        "a full database does not say where an output ends",
+        "if (pieces.length > 0) room?.check()",
+        "room?.check()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/start-forecasts.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "after the clock went back, the forecast is an old one",
+        "Math.abs(nowMs - this.#madeMs) < FRESH_MS",
+        "nowMs - this.#madeMs < FRESH_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
+    ["tests/queue/history.test.ts"],
+    [["each change of a whole item looks at 500 updates", "      else if (read.length > 0) break\n", ""]],
+  ),
 ]

@@ -122,10 +122,11 @@ test("once enough items without a kind went alike, the next one is expected to, 
 })
 
 test("a forecast that could not be made is made for the next caller", async () => {
-  let failures = 1
+  let [failures, reads, steadyMs] = [1, 0, NOW_MS]
   const store: unknown = {
-    clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },
+    clock: { now: () => NOW_MS, steadyMs: () => steadyMs },
     list: async () => {
+      reads += 1
       if (failures-- > 0) throw new Error("the disk is broken")
       return { items: [], next: null }
     },
@@ -139,6 +140,12 @@ test("a forecast that could not be made is made for the next caller", async () =
   )
   await expect(forecasts.now()).rejects.toThrow("broken")
   expect(await forecasts.now()).toMatchObject({ starts: [], workers: 0 })
+  // The clock of a database can go back.
+  for (const ms of [999, -1, -1000]) {
+    steadyMs = NOW_MS + ms
+    await forecasts.now()
+  }
+  expect(reads).toBe(3)
 })
 
 test("a read that began before a run ended replaces nothing that was read after it", async () => {

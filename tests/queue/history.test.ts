@@ -1,12 +1,13 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { added, put } from "../contracts/store.contract.ts"
+import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+import { openSqlite } from "../store/open.ts"
 
 test("a page of an item's updates ends where it was asked to, and says whether others follow", async () => {
   using folder = temporaryFolder()
@@ -44,4 +45,20 @@ test("a long history comes in pages of some 4 MiB, and whole", async () => {
   // One more than a page of the store has.
   expect(pages[0]).toBeLessThan(5 * 1024 * 1024)
   await store.close()
+})
+
+test("of a long history only the updates since an item was read are looked at", async () => {
+  let nowMs = START_MS
+  await using opened = await openSqlite(() => nowMs)
+  const { store } = opened
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))
+  const id = await added(store)
+  for (let update = 0; update < 20; update += 1) {
+    nowMs += 1000
+    await put(store, id, { message: `${update}` })
+  }
+  const { title, updated_at } = await store.item(id)
+  using looks = spyOn(store, "previous")
+  expect(await queue.changesIn(id, { title, message: "new" }, updated_at)).toEqual({ message: "new" })
+  expect(looks.mock.calls.length).toBeLessThan(3)
 })

@@ -4,6 +4,7 @@ import { AppError } from "../../src/errors.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import type { OutputPiece } from "../../src/item/output-piece.ts"
+import { DatabaseRoom } from "../../src/queue/database-room.ts"
 import { Output } from "../../src/queue/output.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Outputs } from "../../src/store/contract/outputs.ts"
@@ -230,4 +231,19 @@ test("the output of a song is that of its item that was started last, or of the 
     [2, 3],
   ] as const)
     await expect(output.lastOfSong(song, only)).rejects.toThrow(`no render of song ${song} has begun`)
+})
+
+test("while the database is full nothing is stored, and where the output ends is answered", async () => {
+  const items: unknown = {}
+  const outputs: unknown = { append: async () => ({ attempt: 1, end: 7 }) }
+  const room = new DatabaseRoom()
+  room.isFull = true
+  const settings = { keepBytes: 1000, keepaliveMs: 60_000, room }
+  const output = new Output(items as Items, outputs as Outputs, settings)
+  const writer = output.writer(1, undefined, () => 1)
+  await writer.begin()
+  expect(await writer.end()).toEqual({ attempt: 1, end: 7 })
+  const other = output.writer(1, undefined, () => 1)
+  other.push(new TextEncoder().encode("line\n"))
+  await expect(other.end()).rejects.toThrow("delete items")
 })
