@@ -60,20 +60,21 @@ test("a thinned stream tells of each item so often a second, of what came last, 
     write(update % 2 === 0 ? 2 : 1, update === 100 ? "completed" : "processing")
   }
   expect((await all).flat()).toEqual(Array.from({ length: last }, (_, i) => i + 1))
-  const chunks = await one
-  const beats = ((performance.now() - beganMs) / 1000) * PER_SECOND + 1
-  const told = chunks.slice(1)
-  expect(told.length).toBeGreaterThan(1)
-  expect(told.length).toBeLessThanOrEqual(Math.ceil(beats))
-  for (const ids of told) {
-    const items = history.all.filter(({ id, status }) => ids.includes(id) && status !== "completed")
-    expect(new Set(items.map(({ queue_id }) => queue_id)).size).toBe(items.length)
+  // They wait for the same beats, but one of them may be woken too late for one.
+  for (const chunks of [await one, await other]) {
+    const beats = ((performance.now() - beganMs) / 1000) * PER_SECOND + 1
+    const told = chunks.slice(1)
+    expect(told.length).toBeGreaterThan(1)
+    expect(told.length).toBeLessThanOrEqual(Math.ceil(beats))
+    for (const ids of told) {
+      const items = history.all.filter(({ id, status }) => ids.includes(id) && status !== "completed")
+      expect(new Set(items.map(({ queue_id }) => queue_id)).size).toBe(items.length)
+    }
+    const ids = chunks.flat()
+    expect(ids).toContain(100)
+    expect(ids).toContain(last - 1)
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b))
   }
-  const ids = chunks.flat()
-  expect(ids).toContain(100)
-  expect(ids).toContain(last - 1)
-  expect(ids).toEqual(ids.toSorted((a, b) => a - b))
-  expect((await other).slice(1)).toEqual(told)
 }, 30_000)
 
 test("after a pause the first update comes at once, and no keepalive passes over an update that waits", async () => {
