@@ -29,7 +29,7 @@ export type Check<T> = (value: unknown) => value is T
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
-/** Whether a value is a text: any, even if the type names only some. */
+/** Whether a value is a text. `T` may name only some texts; others pass too, because a newer server may send them. */
 export const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
 /** A time. To show one that cannot be read would show nonsense. */
 const isTime = (value: unknown): value is string =>

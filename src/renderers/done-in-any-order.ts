@@ -1,7 +1,7 @@
 /** The most numbers that are remembered; of more it is not known in which order they come. */
 const MOST = 10_000
 
-/** Numbered things that are told when they are done. If several are made at once, they are done in any order. */
+/** Numbered things whose output names each one when it is done. If several are made at once, they may be done in any order. */
 export class DoneInAnyOrder {
   readonly #seen = new Set<number>()
   #highest = 0

@@ -15,6 +15,7 @@ import type { Frame } from "../../src/wire/frames.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
+import { eventIds, lastEventId, opening } from "./up-to-live.ts"
 
 setDefaultTimeout(30_000)
 
@@ -62,27 +63,6 @@ async function first(streams: Streams, asked: Asked, signal: AbortSignal): Promi
   const stream = await streams.open({ ...common, ...asked, format: asFrames })
   const next = await stream?.next()
   return next && !next.done ? next.value : []
-}
-
-/** Everything that a stream of all items sends up to `live`. */
-async function opening(streams: Streams, signal: AbortSignal): Promise<readonly Frame[]> {
-  const asked = { snapshot: true, untilFinished: false, format: asFrames, signal }
-  const stream = await streams.open(asked)
-  const frames: Frame[] = []
-  while (lastEventId(frames) === undefined) {
-    const next = await stream?.next()
-    if (!next || next.done) break
-    frames.push(...next.value)
-  }
-  return frames
-}
-
-const eventIds = (frames: readonly Frame[]): number[] =>
-  frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
-
-const lastEventId = (frames: readonly Frame[]): number | undefined => {
-  const last = frames.at(-1)
-  return last?.type === "control" && last.control.event === "live" ? last.control.last_event_id : undefined
 }
 
 const song = { wanted: ({ song_id }: { song_id: number }) => song_id === 1 }

@@ -5,12 +5,12 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { SharedSnapshots } from "../../src/stream/shared-snapshots.ts"
-import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
+import { eventIds, lastEventId, opening } from "./up-to-live.ts"
 
 setDefaultTimeout(30_000)
 
@@ -38,27 +38,6 @@ async function open() {
       folder[Symbol.dispose]()
     },
   }
-}
-
-const eventIds = (frames: readonly Frame[]): number[] =>
-  frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
-
-const lastEventId = (frames: readonly Frame[]): number | undefined => {
-  const last = frames.at(-1)
-  return last?.type === "control" && last.control.event === "live" ? last.control.last_event_id : undefined
-}
-
-/** Everything that a stream of all items sends up to `live`. */
-async function opening(streams: Streams, signal: AbortSignal): Promise<readonly Frame[]> {
-  const asked = { snapshot: true, untilFinished: false, format: asFrames, signal }
-  const stream = await streams.open(asked)
-  const frames: Frame[] = []
-  while (lastEventId(frames) === undefined) {
-    const next = await stream?.next()
-    if (!next || next.done) break
-    frames.push(...next.value)
-  }
-  return frames
 }
 
 /** Pages of ten updates. `reads` are the first event IDs of the pages that were read. */
