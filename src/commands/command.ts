@@ -94,6 +94,13 @@ export function typedFile(given: Arguments): string {
   return file
 }
 
+/** The name that was typed for a flag; undefined if the flag is absent. @throws AppError `invalid` if the name is empty */
+export function nameFlag({ flags }: Arguments, name: string): string | undefined {
+  const value = textFlag(flags, name)
+  if (value === "") throw new AppError("invalid", `--${name} is empty`)
+  return value
+}
+
 /** As `typedId`, of a flag that may be absent. */
 export function idFlag({ flags }: Arguments, name: string): number | undefined {
   const text = textFlag(flags, name)
