@@ -2,7 +2,7 @@ import { setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { forgetOrphans } from "../runner/orphans.ts"
 import { planned } from "../runner/plan.ts"
-import { takeSignals } from "../runner/signals.ts"
+import { exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
@@ -78,6 +78,7 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     using _orphans = forgetOrphans()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run()
-    return 0
+    // Exit even though a request to a server that never answers may still be open.
+    return exit(0)
   },
 }
