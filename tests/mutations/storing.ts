@@ -174,4 +174,15 @@ export const STORING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/open.ts",
+    ["tests/store/postgres/start.test.ts"],
+    [
+      [
+        "a start ends if PostgreSQL restarts in its middle",
+        "throw isConnectionLost(error) ? error : explained(error, url)",
+        "throw explained(error, url)",
+      ],
+    ],
+  ),
 ]
