@@ -9,8 +9,8 @@ import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/plan.ts
 import { CommandRun, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
-import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf, wholeFlag } from "./render-flags.ts"
+import { clientOf, type Command, idFlag, pageUrl, wholeFlag } from "./command.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf } from "./render-flags.ts"
 import { SPAN_FLAGS, spanFlag } from "./span-flags.ts"
 import type { Arguments } from "./usage.ts"
 

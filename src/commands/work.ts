@@ -6,8 +6,8 @@ import { exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
-import { clientOf, type Command, namesFlag, tagsFlag } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./render-flags.ts"
+import { clientOf, type Command, namesFlag, tagsFlag, wholeFlag } from "./command.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag } from "./render-flags.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
