@@ -12,6 +12,7 @@ import { isRead } from "./origin.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
+import { noLongerIn } from "./revoked.ts"
 import type { StreamOwners } from "./stream-owners.ts"
 import { checkOwnItem } from "./token-for-one-item.ts"
 
@@ -21,8 +22,11 @@ import { checkOwnItem } from "./token-for-one-item.ts"
  */
 const UNIT_BODY_BYTES = 4 * 1024
 
-/** Charges the caller for a body with this many bytes. */
-export type ChargeBody = (bytes: number) => void
+/**
+ * Charges the caller for a body with this many bytes. A promise resolves when a body that takes long to parse may be
+ * parsed: the bodies of one client must not delay the requests of another.
+ */
+export type ChargeBody = (bytes: number) => Promise<void> | undefined
 
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
@@ -128,6 +132,22 @@ function admitting(options: AdmissionOptions) {
   }
 }
 
+const chargingFor =
+  (caller: Caller, { limits, turns }: AdmissionOptions): ChargeBody =>
+  (bytes) => {
+    const units = Math.floor(bytes / UNIT_BODY_BYTES)
+    limits?.chargeUnits(caller, units)
+    return units > 0 ? turns.wait(caller.client) : undefined
+  }
+
+/**
+ * Checks a caller that was let in before its body came: its token may have been revoked since. A lease needs none.
+ * @throws AppError `unauthorized`
+ */
+function checkAfterBody(caller: Caller, matched: Pick<Matched, "request" | "query" | "route">): void {
+  if (caller.ended?.aborted && leaseFor(matched) === "") throw noLongerIn(caller)
+}
+
 /**
  * Lets callers in or refuses them before anything else happens. Routes get the caller as `caller`.
  *
@@ -140,7 +160,7 @@ export function admission(options: AdmissionOptions) {
   const letIn = (matched: Matched): ChargeBody => {
     const caller = admitted(matched)
     before.set(matched.request, caller)
-    return (bytes) => limits?.chargeUnits(caller, Math.floor(bytes / UNIT_BODY_BYTES))
+    return chargingFor(caller, options)
   }
   const app = new Elysia({ name: "access" })
     .decorate("caller", EVERYBODY)
@@ -151,7 +171,9 @@ export function admission(options: AdmissionOptions) {
     // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
     // context, the framework would parse the cookies of every request and copy its headers.
     .derive({ as: "global" }, ({ request, query, params, route }) => {
-      const caller = before.get(request) ?? admitted({ request, query, params, route })
+      const early = before.get(request)
+      if (early) checkAfterBody(early, { request, query, route })
+      const caller = early ?? admitted({ request, query, params, route })
       turns.heard(caller.client)
       return { caller, askedMs: performance.now() }
     })

@@ -90,7 +90,7 @@ async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimi
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
   const bytes = await inTime(length === null ? readBounded(request) : readKnown(request))
-  charge(bytes.length)
+  await charge(bytes.length)
   return parsed(bytes)
 }
 
@@ -118,7 +118,7 @@ async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: Body
   const bytes = await inTime(readBounded(request))
   if (bytes.length === 0) return {}
   checkType(request)
-  charge(bytes.length)
+  await charge(bytes.length)
   return parsed(bytes)
 }
 

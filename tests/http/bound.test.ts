@@ -247,6 +247,32 @@ test("streams, sockets and held requests of a revoked token end within a second"
   await reader?.cancel()
 })
 
+test("a change whose body comes only after its token was revoked is refused", async () => {
+  const operator = await tokenOf(server, "operator")
+  await known(server, operator)
+  const body = '{"song_id":9}'
+  const [head, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const slow = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(Buffer.from(body.slice(0, 4)))
+      head.resolve()
+      await sent.promise
+      controller.enqueue(Buffer.from(body.slice(4)))
+      controller.close()
+    },
+  })
+  const headers = { ...bearer(operator), "content-type": "application/json" }
+  const adding = fetch(`${server.url}/api/v1/queue`, { method: "POST", headers, body: slow })
+  await head.promise
+  const held = server.api("GET", `/queue/${mine}?wait=finished&timeout=60`, undefined, bearer(operator))
+  await revokeLast()
+  expect((await held).status).toBe(401)
+  sent.resolve()
+  const refused = await adding
+  expect(refused.status).toBe(401)
+  expect(await refused.json()).toMatchObject({ error: "the token was revoked or has expired" })
+})
+
 /** ffmpeg's output after this many seconds of its result. */
 const reached = (seconds: number): string => `out_time_us=${seconds * 1e6}\nprogress=continue\n`
 
