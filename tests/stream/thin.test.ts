@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import type { Status } from "../../src/item/item.ts"
@@ -154,6 +154,20 @@ test("a stream that is behind what is in memory gets each item once, not once fo
   }
   expect(chunks.at(-1)).toEqual([8])
   expect(chunks.flat()).toEqual([1, 2, 8])
+})
+
+test("a beat that is overdue is struck once, however much comes in the meantime", async () => {
+  let nowMs = 10_000
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  let strikes = 0
+  const beat = new ThinningBeat(100, () => void (strikes += 1))
+  for (let batch = 0; batch < 3; batch += 1) {
+    beat.batch()
+    nowMs += batch * 1000
+  }
+  expect(strikes).toBe(1)
+  await Bun.sleep(30)
+  expect(strikes).toBe(2)
 })
 
 test("a beat that was stopped is not called any more", async () => {

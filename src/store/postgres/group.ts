@@ -147,7 +147,7 @@ export class Group {
       for (let round = 0; jobs.length > 0; round += 1) {
         jobs =
           round < LOST_ROUNDS
-            ? await this.#round(jobs, untilMs, () => this.#read(jobs, round === 0))
+            ? await this.#round(jobs, untilMs, () => this.#read(jobs))
             : await this.#lockedRound(jobs, untilMs)
       }
       this.#failure = undefined
@@ -242,19 +242,19 @@ export class Group {
   }
 
   async #readLocked(jobs: readonly Job[]): Promise<GroupDecisions> {
-    const sheet = await this.#read(jobs, false, MORE_CLAIMABLE)
+    const sheet = await this.#read(jobs, MORE_CLAIMABLE)
     const ids = jobs.flatMap((job) => job.wanted?.() ?? job.ids)
     for (const row of await this.#options.reads.byIdLocked.execute({ ids })) sheet.read(knownOf(row), true)
     return sheet
   }
 
-  async #read(jobs: readonly Job[], mayRemember: boolean, more = 0): Promise<GroupDecisions> {
+  async #read(jobs: readonly Job[], more = 0): Promise<GroupDecisions> {
     const { link, reads, clock } = this.#options
     const sheet = new GroupDecisions(clock)
     const fresh = new Set(jobs.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
     const missing: number[] = []
     for (const id of new Set(jobs.flatMap(({ ids }) => ids))) {
-      const recent = mayRemember && !fresh.has(id) ? this.#recent.get(id) : undefined
+      const recent = fresh.has(id) ? undefined : this.#recent.get(id)
       if (recent) sheet.read(recent, false)
       else missing.push(id)
     }
