@@ -63,8 +63,8 @@ export class InheritedLease {
   }
 
   /** Whether the result counts for an item that this program has claimed. Then `settle` reports it. */
-  takeOver(claimed: Claimed): boolean {
-    return this.#kept.verdict?.end === "complete" && this.#lease.takeOver(claimed)
+  async takeOver(claimed: Claimed): Promise<boolean> {
+    return this.#kept.verdict?.end === "complete" && (await this.#lease.takeOver(claimed))
   }
 
   /**

@@ -143,8 +143,8 @@ export class OwnLease {
    * Holds the item by a claim that was made elsewhere in this program, unless another attempt has begun since the lease
    * was lost. Returns whether it holds the item now.
    */
-  takeOver({ item, lease }: Claimed): boolean {
-    if (this.#last?.id !== item.id || this.#isOther(item) || !this.#isOurs(item.attempt)) return false
+  async takeOver({ item, lease }: Claimed): Promise<boolean> {
+    if (this.#last?.id !== item.id || this.#isOther(item) || !(await this.#isOurs(item))) return false
     this.#begun = item
     this.#answered()
     this.#held = this.#last = { id: item.id, token: lease.token }
@@ -204,7 +204,7 @@ export class OwnLease {
    * worth nothing: the item goes back to the queue. So does the item of another song that has its number.
    */
   async #checkNoOther(held: Held, item: QueueItem): Promise<void> {
-    const [isOther, isOurs] = [this.#isOther(item), this.#isOurs(item.attempt)]
+    const [isOther, isOurs] = [this.#isOther(item), await this.#isOurs(item)]
     if (!isOther) this.#begun = item
     this.#answered()
     if (isOurs && !isOther) return
@@ -225,12 +225,36 @@ export class OwnLease {
     return before !== undefined && before !== queued_at
   }
 
-  /** Whether no other attempt can have begun, if a claim has just begun this one. */
-  #isOurs(attempt: number): boolean {
+  /** Whether no other attempt has begun, if a claim has just begun this one. */
+  async #isOurs({ id, attempt }: QueueItem): Promise<boolean> {
     const before = this.#begun?.attempt
     if (before === undefined) return true
     const lost = this.#unanswered + this.#lostCount - this.#lostBefore
-    if (attempt > before) return attempt <= before + 1 + lost
-    return this.#options.isOursAfterRetry?.() ?? true
+    if (attempt <= before) return this.#options.isOursAfterRetry?.() ?? true
+    if (attempt === before + 1) return true
+    // In a long outage many claims get no answer, but few or none of them are carried out.
+    return attempt <= before + 1 + lost && !(await this.#wasTaken(id, before, attempt))
+  }
+
+  /**
+   * Whether the history shows that another worker had the item between two attempts. Our own claims whose answers were
+   * lost only began, and lost their leases. False if the history cannot be read.
+   */
+  async #wasTaken(id: number, before: number, until: number): Promise<boolean> {
+    const { client, worker: own } = this.#options
+    try {
+      for (let after = 0; ;) {
+        const { updates, next } = await client.history(id, after)
+        const between = updates.filter(({ attempt = 0 }) => attempt > before && attempt < until)
+        // An item whose worker was lost names no worker.
+        const isOthers = ({ worker = "", status }: (typeof updates)[number]): boolean =>
+          status === "queued" || (worker !== "" && (worker !== own || status !== "processing"))
+        if (between.some(isOthers)) return true
+        if (!next || next <= after) return false
+        after = next
+      }
+    } catch {
+      return false
+    }
   }
 }

@@ -122,8 +122,9 @@ export class Reporter {
   }
 
   /** Holds our item by a claim that was made elsewhere in this program; returns whether it is ours. */
-  takeOver(claimed: Claimed): boolean {
-    return !this.#hasGivenUp && !this.#isCancelled && this.#lease.takeOver(claimed)
+  async takeOver(claimed: Claimed): Promise<boolean> {
+    const isOver = (): boolean => this.#hasGivenUp || this.#isCancelled
+    return !isOver() && (await this.#lease.takeOver(claimed)) && !isOver()
   }
 
   /** Begins to send reports and to renew the lease. */

@@ -104,7 +104,8 @@ export class UnreportedLeases {
       this.#adopt()
       await Bun.sleep(LOOK_MS)
     }
-    return [...this.#pending.keys()].some((lease) => lease.takeOver(claimed))
+    for (const lease of [...this.#pending.keys()]) if (await lease.takeOver(claimed)) return true
+    return false
   }
 
   /** Gives up the file. The next worker takes over what it still lists. */

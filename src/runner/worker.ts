@@ -192,7 +192,7 @@ export class Worker {
    * an earlier worker has completed it. That work goes on by this claim.
    */
   async #isInHand(claimed: Claimed): Promise<boolean> {
-    if ([...this.#attempts].some((attempt) => attempt.takeOver(claimed))) return true
+    for (const attempt of [...this.#attempts]) if (await attempt.takeOver(claimed)) return true
     return this.#unreported.takeOver(claimed)
   }
 

@@ -57,14 +57,14 @@ test("the verdict of a command that is stopped comes once all that it started ha
     }
   }
   const reporter = new Hearing()
-  reporter.takeOver = () => true
+  reporter.takeOver = async () => true
   // The child says that it is ready, so that it ignores the signal by then.
   const child = `(trap '' TERM; echo ready; exec >/dev/null 2>&1; sleep 0.4; echo > ${file}) &`
   const one = attempt(reporter, 60_000, `trap 'exit 0' TERM; ${child} wait`)
   await ready.promise
   one.stop({ by: "cancel", reason: "cancelled" })
   // What is stopped does not go on by another claim.
-  expect(one.takeOver(CLAIMED)).toBe(false)
+  expect(await one.takeOver(CLAIMED)).toBe(false)
   while (reporter.asked.length === 0) await Bun.sleep(10)
   expect(existsSync(file)).toBe(true)
   one.reportWithin(1)

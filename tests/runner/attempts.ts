@@ -15,7 +15,7 @@ export class Unheard {
   start(): void {}
   push(): void {}
   print(): void {}
-  takeOver(): boolean {
+  async takeOver(): Promise<boolean> {
     return false
   }
   async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {

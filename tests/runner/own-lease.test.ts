@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { Client, ServerError } from "../../src/client/client.ts"
 import { LostClaims, OwnLease } from "../../src/runner/own-lease.ts"
+import type { HistoryPage } from "../../src/wire/answers.ts"
 import { FIRST, ITEM, LEASE } from "./reporting.ts"
 
 test("a claim whose answer was lost may hold the item for the length of its lease and two seconds more", () => {
@@ -33,7 +34,7 @@ test("an item that is taken over while it is claimed is held, though that claim 
   const refused = Promise.withResolvers<never>()
   using _claim = spyOn(client, "take").mockReturnValue(refused.promise)
   const holding = lease.hold()
-  expect(lease.takeOver({ item: { ...ITEM, attempt: ITEM.attempt + 1 }, lease: LEASE })).toBe(true)
+  expect(await lease.takeOver({ item: { ...ITEM, attempt: ITEM.attempt + 1 }, lease: LEASE })).toBe(true)
   refused.reject(new ServerError(409, "it is processing", { code: "illegal_move" }))
   expect(await holding).toEqual({ id: 7, token: "second" })
 })
@@ -64,7 +65,8 @@ test("a claim made elsewhere is taken over if it begins the next attempt, or one
     for (const attempt of attempts) {
       const lease = await owned(unanswered, isOurs)
       lease.lost(lease.held)
-      if (!lease.takeOver({ item: { ...ITEM, attempt }, lease: LEASE })) expect(lease.held).toBeUndefined()
+      if (!(await lease.takeOver({ item: { ...ITEM, attempt }, lease: LEASE })))
+        expect(lease.held).toBeUndefined()
       else own.push(attempt)
     }
     taken.push(own)
@@ -76,18 +78,18 @@ test("a claim made elsewhere is taken over if it begins the next attempt, or one
   expect(noted).toEqual(taken.flat())
   const lease = await owned(2, true)
   const claimed = { item: { ...ITEM, attempt: 4 }, lease: LEASE }
-  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, id: 8 } })).toBe(false)
-  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, queued_at: "2025-01-01T00:00:00Z" } })).toBe(
-    false,
-  )
+  expect(await lease.takeOver({ ...claimed, item: { ...claimed.item, id: 8 } })).toBe(false)
+  expect(
+    await lease.takeOver({ ...claimed, item: { ...claimed.item, queued_at: "2025-01-01T00:00:00Z" } }),
+  ).toBe(false)
   expect(lease.held).toEqual(FIRST)
-  expect(lease.takeOver(claimed)).toBe(true)
+  expect(await lease.takeOver(claimed)).toBe(true)
   expect([lease.held, lease.last]).toEqual([
     { id: 7, token: "second" },
     { id: 7, token: "second" },
   ])
   // The lost answers belonged to claims before this one.
-  expect(lease.takeOver({ ...claimed, item: { ...claimed.item, attempt: 6 } })).toBe(false)
+  expect(await lease.takeOver({ ...claimed, item: { ...claimed.item, attempt: 6 } })).toBe(false)
 })
 
 test("a claim by place of the same program whose answer was lost may hold the item, too, unless the lease was ours since", async () => {
@@ -121,3 +123,26 @@ test("a claim by place of the same program whose answer was lost may hold the it
   expect(await again(true, 5)).toEqual([false, false, "illegal_move"])
   expect(release).toHaveBeenCalledTimes(2)
 })
+
+test.each([
+  ["another worker", { status: "processing", worker: "other" }, false],
+  ["a worker of our name that gave the item back", { status: "queued" }, false],
+  ["a worker of our name that failed", { status: "retrying", worker: "w" }, false],
+  ["our own claim, whose lease was lost", { status: "retrying" }, true],
+])(
+  "however many claims got no answer, the history shows whether an attempt meanwhile was that of %s",
+  async (_who, update, isOurs) => {
+    const client = new Client("http://127.0.0.1:1")
+    const updates: unknown[] = [
+      { attempt: 3, status: "retrying", worker: "w" },
+      { attempt: 4, status: "processing", worker: "w" },
+      { attempt: 4, ...update },
+      { attempt: 5, status: "processing", worker: "other" },
+    ]
+    using _history = spyOn(client, "history").mockResolvedValue({ updates, next: null } as HistoryPage)
+    const options = { client, worker: "w", leaseS: 60, say: () => undefined, unanswered: 100 }
+    const lease = OwnLease.of(FIRST, { attempt: 3, queued_at: ITEM.queued_at }, options)
+    lease.lost(FIRST)
+    expect(await lease.takeOver({ item: { ...ITEM, attempt: 5 }, lease: LEASE })).toBe(isOurs)
+  },
+)
