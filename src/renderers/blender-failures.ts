@@ -3,6 +3,8 @@ import { plainLine } from "./line-reader.ts"
 const ERROR = /\berror\b/i
 const OUT_OF = /out[ _]?of/i
 const MEMORY = /memory/i
+/** Blender's own words when the machine has no memory left. */
+const NO_BLOCK = /^(?:Malloc|Calloc|Realloc)\w* returns null: len=/
 const NOT_SAVED = /\bcannot save: '/i
 const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
@@ -14,6 +16,7 @@ const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
  * "error: ".
  */
 function isOutOfMemory(line: string): boolean {
+  if (NO_BLOCK.test(line)) return true
   const error = line.search(ERROR)
   if (error < 0) return false
   const colon = line.indexOf(": ", error)

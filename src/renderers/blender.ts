@@ -13,7 +13,7 @@ export const PREFIX = /^.{0,80}?[\]|:>] +(?=Fra: ?-?\d+ Mem:)/
 const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
 // The words are translated: "Fra:1 Mem:9M", "Fot:1 Mem:42.10M (Pico 43.00M)".
 const FRAME =
-  /^(?:Fra: ?|Rendering frame |\p{L}{2,12}: ?(?=-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]))(-?\d{1,9})\b/u
+  /^(?:Fra: ?|Rendering frame |(?:\p{L}{2,12}|\p{sc=Han}): ?(?=-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]))(-?\d{1,9})\b/u
 const SAVED = /(?:^Saved: |Saved: '|\b(?:Append|Video append) frame \d)/
 const SAVED_FILE = /Saved: '(.*)'/
 const SKIPPED = /skipping existing frame "[^"]*"$/i

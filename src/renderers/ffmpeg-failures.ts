@@ -3,9 +3,16 @@ import { WHOLE } from "./whole.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b|\bNothing was written into output file\b|^\[concat @ \w+\] Impossible to open ''/
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
-const GIVEN_UP = /^Conversion failed\b/
+const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed!$/
+/**
+ * An input that could not be read to its end. Data that is not valid is not meant: it may be what follows the end of a
+ * song.
+ */
+const CUT = /^(?:\[in#\d+\/.* @ \w+\] Error during demuxing|(.+)): (?!Invalid data)(?:[A-Z][a-z]+\b.*)$/
+/** The name for outputs that are thrown away. */
+const NULL_MUXER = "null"
 const INPUT = /^Input #0, .*, from '(.*)':$/
 /** An input with a length: not a picture, and not an input that ffmpeg generates. */
 const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
@@ -22,7 +29,7 @@ const QUOTED = /'[^']*'/g
 
 function failureIn(line: string): string | undefined {
   // Most lines match none of these, so ask the cheap question first.
-  if (!/rror|Unable|av_/.test(line)) return undefined
+  if (!/rror|Unable|av_|Nothing was|Impossible/.test(line)) return undefined
   // An indented line is the tag of a file, and a quoted text is its name: a song can have any name.
   if (/^\s/.test(line)) return undefined
   const plain = plainLine(line)
@@ -44,7 +51,7 @@ export class FfmpegFailures {
   #lengths: number[] = []
   #isLong = false
   #output: string | undefined
-  #isPicture = false
+  #muxer = ""
   #before = ""
 
   /** Reads a line that is not part of a block. */
@@ -53,6 +60,7 @@ export class FfmpegFailures {
     if (failure !== undefined) this.#fail(failure)
     else if (GIVEN_UP.test(line)) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line))
     else if (SUM.test(line)) this.#end()
+    else if (this.#isCut(line)) this.#fail(plainLine(line))
     else this.#enter(line)
     this.#before = plainLine(line)
   }
@@ -80,6 +88,11 @@ export class FfmpegFailures {
   /** Why an output is not whole; undefined if no failure was reported. */
   get failure(): string | undefined {
     return [...this.#unfinished.values()].find((failure) => failure !== undefined)
+  }
+
+  /** Whether the last run wrote to nowhere, only to look at its input. */
+  get isToNowhere(): boolean {
+    return this.#muxer === NULL_MUXER
   }
 
   /** The output that was begun last and is not finished; undefined if there is none. */
@@ -110,10 +123,17 @@ export class FfmpegFailures {
     const [, muxer, output] = OUTPUT.exec(line) ?? []
     if (output === undefined) return
     this.#output = output
-    this.#isPicture = muxer === "image2"
+    this.#muxer = muxer ?? ""
     // The output is written again, and may now become whole.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
+  }
+
+  /** Whether an input with an end was not read to its end. A stream from elsewhere often ends with an error. */
+  #isCut(line: string): boolean {
+    if (this.#open === undefined || !(Math.max(...this.#lengths) > 0)) return false
+    const cut = CUT.exec(line)
+    return cut !== null && (cut[1] === undefined || cut[1] === this.#input)
   }
 
   /** Reads the length of an input. */
@@ -137,6 +157,6 @@ export class FfmpegFailures {
     if (open !== undefined) this.#unfinished.delete(open)
     // An earlier failure with this input no longer counts, because another run succeeded; but a picture of it
     // does not replace a video.
-    if (open !== undefined && !this.#isPicture) this.#unfinished.delete(this.#input)
+    if (open !== undefined && this.#muxer !== "image2") this.#unfinished.delete(this.#input)
   }
 }

@@ -14,7 +14,7 @@ const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed
 const BY_KEY = /^\[q\] command received/
 const BY_SIGNAL = /^Exiting normally, received signal \d/
 /** ffmpeg's message for an empty output. After it, ffmpeg exits with 0. */
-const EMPTY = /^Output file is empty, nothing was encoded\b/
+const EMPTY = /^(?:\[out#\d+\/.* @ \w+\] )?(?:\[\w+\] )?Output file is empty, nothing was encoded/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
 
 type Key = (typeof KEYS)[number]
@@ -144,7 +144,7 @@ class Ffmpeg implements LineReader {
     if (BY_SIGNAL.test(line)) this.#runs.stop(line, this.#pass.seconds)
     if (isKilled(line, "ffmpeg")) this.#runs.kill(line, this.#isWriting)
     else this.#runs.hear(line)
-    if (EMPTY.test(line)) this.#emptiness = plainLine(line)
+    if (EMPTY.test(line) && !this.#runs.isToNowhere) this.#emptiness = plainLine(line)
     if (line.includes("muxing overhead")) this.#sum(line)
     return undefined
   }

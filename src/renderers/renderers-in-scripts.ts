@@ -3,6 +3,7 @@ import { blender, MAX_FILES, PREFIX } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
+import { LogPrefix } from "./log-prefix.ts"
 
 /** The message of ffmpeg or Blender in other output. */
 export interface Own {
@@ -22,7 +23,7 @@ export const OWN =
   /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
 
 const BLENDER_START =
-  /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
+  /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|(?:\p{L}{2,12}|\p{sc=Han}): ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
 const BLENDER_5 = /(?:^|\d +)render +\| /
 const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
 const READ = /\bRead blend: "?(.+?)"?$/
@@ -31,7 +32,7 @@ const BEGINS = /^Blender \d+\.\d/
 const CRASHED = /^Writing: .+\.crash\.txt$/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
-  /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
+  /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress(?== *(?:continue|end)\b))= *\S+ *$/
 const STATS = /(?:^| )L?size=\s*\S+ time=(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?) bitrate=/
 const LOG_START =
   /^(?:\[[\w#:./ -]{1,60} @ 0x[\da-f]+\]| {2,}(?:Metadata:|Stream #|Duration: )|(?:Input|Output) #\d|Stream mapping:|Press \[q\]| {2}(?:built with|configuration:|lib\w+ )|ffmpeg version )/
@@ -75,6 +76,7 @@ function blockOf(line: string): string[] | undefined {
  */
 export class RenderersInScripts {
   readonly #expected: Expected
+  readonly #prefix = new LogPrefix()
   readonly #ffmpeg: LineReader
   #blender: LineReader
   /** Whether Blender has printed anything since it last quit. */
@@ -116,7 +118,8 @@ export class RenderersInScripts {
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
-  read(line: string): Own | undefined {
+  read(raw: string): Own | undefined {
+    const line = this.#prefix.strip(raw)
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""

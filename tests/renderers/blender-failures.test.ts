@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { BlenderFailures } from "../../src/renderers/blender-failures.ts"
+import { renderer } from "../../src/renderers/renderer.ts"
+import { lf } from "./programs.ts"
 
 test.each([
   "Error: the memory of the last frame could not be kept",
@@ -11,4 +13,20 @@ test.each([
   const trouble = new BlenderFailures()
   trouble.hear(line)
   expect([trouble.failure(0), trouble.failure(1)]).toEqual([undefined, undefined])
+})
+
+test.each([
+  "Malloc returns null: len=1073741824 in imb_addrectImBuf, total 16123456789",
+  "Calloc returns null: len=5",
+])("memory that the machine did not give fails every frame: %s", (line) => {
+  const trouble = new BlenderFailures()
+  trouble.hear(line)
+  expect(trouble.failure(1)).toBe(line)
+})
+
+test("what a container writes before each line of a Blender in a script hides no failure", () => {
+  const failed = ["Blender 4.1.1 (hash e1743a0317bc)", "Error: System is out of GPU memory", "Blender quit"]
+  const listener = renderer("lines")
+  listener.push(lf(...failed.map((line) => `blender-1  | ${line}`)).join(""))
+  expect(listener.evidence.failure).toBe("Error: System is out of GPU memory")
 })

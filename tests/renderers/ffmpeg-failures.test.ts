@@ -130,3 +130,77 @@ test.each([
 ])("%j says of no ffmpeg that it was killed", (line) => {
   expect(isKilled(line, "ffmpeg")).toBe(false)
 })
+
+describe("of an ffmpeg in a script that exits with 0", () => {
+  const COPYRIGHT = "ffmpeg version 7.1 Copyright (c) 2000-2024 the FFmpeg developers"
+
+  test.each([
+    ["a container's", "encoder-1  | ", "encoder-1  | "],
+    ["a farm's", "2026-03-12 10:11:12:  0: STDOUT: ", "2026-03-12 10:11:59:  0: STDERR: "],
+    ["a cluster's", "2026-03-12T10:11:12.123456789Z stdout F ", "2026-03-12T10:12:45.9Z stderr F "],
+    ["ffmpeg's own weight of a line", "[info] ", "[fatal] "],
+    ["ffmpeg's own date", "2026-03-12 10:11:12.123 [info] ", "2026-03-12 10:11:13.9 [fatal] "],
+  ])("%s text before each line hides no failure and no end", (_name, first, later) => {
+    const begun = [first + COPYRIGHT, first + input("a.wav"), first + output("a.mp4")]
+    expect(proven(...begun, later + FULL).failure).toBe(FULL)
+    expect(proven(...begun, later + GIVEN_UP).failure).toBe(GIVEN_UP)
+    expect(proven(...begun, first + SUM)).toEqual(WHOLE)
+  })
+
+  test("colours hide no failure", () => {
+    expect(proven(input("a.wav"), `\u001b[0m\u001b[4;31m${GIVEN_UP}`, "\u001b[0mnext").failure).toBe(GIVEN_UP)
+  })
+
+  test("the words of another program, or of a song, are no failure", () => {
+    const whole = [input("a.wav"), output("a.mp4"), STATS, SUM]
+    expect(proven(...whole, "now playing: Conversion failed!", "Conversion failed, but I try")).toEqual(WHOLE)
+    const tags = [`  title : ${input("b")}`, `  title : ${GIVEN_UP}`]
+    expect(proven(input("a.wav"), ...tags, ...whole)).toEqual(WHOLE)
+  })
+
+  const NO_DATA = "Output file is empty, nothing was encoded(check -ss / -t / -frames parameters if used)"
+
+  test("an output without any data fails it, however ffmpeg names it, but not a look at an input", () => {
+    const empty = `[out#0/mp4 @ 0x55d5] ${NO_DATA}`
+    expect(proven(input("a.wav"), output("a.mp4"), empty).failure).toBe(empty)
+    const looked = [input("a.wav"), "Output #0, null, to 'pipe:':"]
+    expect(proven(...looked, SUM, NO_DATA)).toEqual(WHOLE)
+    expect(proven(...looked, SUM, NO_DATA.replace(/^/, "[out#0/null @ 0x55d5] "))).toEqual(WHOLE)
+    const nothing = "Nothing was written into output file 0 (a.mp4), because one stream received no packets."
+    expect(proven(input("a.wav"), output("a.mp4"), nothing, SUM).failure).toBe(nothing)
+  })
+
+  test.each([
+    "[in#0/mov,mp4 @ 0x55] Error during demuxing: Input/output error",
+    "a.mp3: Input/output error",
+    "[concat @ 0x55e0] Impossible to open 'b.mp4'",
+  ])("an input that was not read to its end fails it, unless it was done again: %s", (cut) => {
+    const song = [SONG[0]?.replace("#1", "#0") ?? "", SONG[1] ?? ""]
+    expect(proven(...song, output("a.mp4"), STATS, cut, SUM).failure).toBe(cut)
+    expect(proven(...song, output("a.mp4"), STATS, cut, SUM, output("a.mp4"), SUM)).toEqual(WHOLE)
+  })
+
+  test("the end of a stream from elsewhere, or what follows the end of a song, is no failure", () => {
+    const cut = "[in#0/flv @ 0x55] Error during demuxing: Input/output error"
+    const stream = ["Input #0, flv, from 'rtmp://a/b':", "  Duration: N/A, start: 0.000000, bitrate: N/A"]
+    expect(proven(...stream, output("a.mp4"), STATS, cut, SUM)).toEqual(WHOLE)
+    const junk = "[in#0/mp3 @ 0x55] Error during demuxing: Invalid data found when processing input"
+    expect(proven(...SONG, output("a.mp4"), STATS, junk, SUM)).toEqual(WHOLE)
+  })
+
+  test.each([
+    "render.sh: Zeile 4:  4711 Getötet                 ffmpeg -i a.wav a.mp4",
+    "./r.sh : ligne 4 :  4711 Processus arrêté      ffmpeg -i a.wav a.mp4",
+    "./r.sh: línea 4: 14711 Violación de segmento  (`core' generado) ffmpeg -i a.wav a.mp4",
+    "render.sh:行4:  4711 已杀死               ffmpeg -i a.wav a.mp4",
+    "r.sh: line 4:  4711 File size limit exceeded(core dumped) ffmpeg -i a.wav a.mp4",
+    "./r.zsh:4: killed     ffmpeg -i a.wav a.mp4",
+    "fish: Job 1, 'ffmpeg -i a.wav a.mp4' terminated by signal SIGKILL (Forced quit)",
+    "subprocess.CalledProcessError: Command '['ffmpeg', 'a.mp4']' died with <Signals.SIGKILL: 9>.",
+  ])("every shell's words for a signal fail it: %s", (line) => {
+    expect(proven(input("a.wav"), output("a.mp4"), STATS, line).failure).toBe(line)
+    expect(proven(input("a.wav"), output("a.mp4"), STATS, line.replaceAll("ffmpeg", "wget")).failure).toBe(
+      undefined,
+    )
+  })
+})
