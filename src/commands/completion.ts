@@ -139,9 +139,7 @@ compdef _track_studio track-studio`
 function wordsOf({ line, choices }: Usage): readonly string[] {
   if (choices) return choices
   const [, first = ""] = line.split(" ")
-  if (/^\[?ID\b/.test(first)) return [IDS]
-  if (first.includes("FILE")) return [FILES]
-  return /^$|^\[?--/.test(first) ? [] : [ANYTHING]
+  return /^\[?ID\b/.test(first) ? [IDS] : /^$|^\[?--/.test(first) ? [] : [FILES]
 }
 
 /** What a value with this word in the help may be. */

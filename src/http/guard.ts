@@ -34,13 +34,8 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
   }
 }
 
-/** Whether a request asks for a WebSocket. */
-export const asksForWebSocket = ({ headers }: Request): boolean =>
-  headers.get("upgrade")?.toLowerCase() === "websocket"
-
-function senderOf(request: Request): Sender {
-  const { method, headers } = request
-  const isUpgrade = method === "GET" && asksForWebSocket(request)
+function senderOf({ method, headers }: Request): Sender {
+  const isUpgrade = method === "GET" && headers.get("upgrade")?.toLowerCase() === "websocket"
   const host = headers.get("host")
   // Reading headers takes most of the time here, and thousands of streams may open at once.
   if (isRead(method) && !isUpgrade) {

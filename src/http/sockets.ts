@@ -13,7 +13,6 @@ import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
 import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
-import { asksForWebSocket } from "./guard.ts"
 import { ItemParams } from "./params.ts"
 import { noLongerIn } from "./revoked.ts"
 import {
@@ -255,7 +254,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
     query: Asked,
     shown: Shown,
   ): Promise<Response | undefined> => {
-    if (!asksForWebSocket(request)) {
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       throw new AppError(
         "upgrade_required",
         "this endpoint needs a WebSocket upgrade; /progress/stream is the HTTP equivalent",

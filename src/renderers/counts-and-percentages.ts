@@ -4,6 +4,7 @@ import type { Count } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
+import { SideBySide } from "./side-by-side.ts"
 
 /** If there are more kinds of lines than this, they are not progress. */
 const MAX_KINDS = 200
@@ -85,6 +86,7 @@ export class CountsAndPercentages {
   /** The kinds of lines whose percentage stands directly behind a count that disagrees with it. */
   readonly #behind = new Set<string>()
   readonly #last = new Map<string, Pair>()
+  readonly #sideBySide = new SideBySide()
   /** The steps to which a bar belongs, by the words before its percentage. */
   readonly #steps = new Map<string, Step>()
   /** The steps that were seen last, by the words before their count, and what is counted. */
@@ -102,8 +104,10 @@ export class CountsAndPercentages {
     const same = all.find((count) => isOf(count, percent))
     const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
+    const name =
+      around.length > 0 ? label : this.#sideBySide.keyOf(label, text.slice(0, percent.at), percent.fraction)
     return {
-      key: total === undefined ? this.#keyOf(text, label, outermost) : `${label}/${total}`,
+      key: total === undefined ? this.#keyOf(text, name, outermost) : `${name}/${total}`,
       fraction: around.length > 0 ? partOf(around, percent) : this.#least(label, percent, counts),
       look: {
         isRedrawn,

@@ -27,7 +27,7 @@ const NOUNS: readonly string[] = [
   "job|task|item",
   "song|video|movie|album",
   "track|clip|file|page|slide|document|model|epoch",
-  "scene|shot|verse|section|segment|chunk|part|pass|phase|stage|round",
+  "scene|shot|verse|chapter|sentence|paragraph|section|segment|chunk|part|pass|phase|stage|round",
   "image|img|picture|photo|frame|batch",
   "view|layer|object|node",
   "step|iteration",
@@ -44,7 +44,7 @@ const MAX_BEFORE = 40
 /** The largest difference between a percentage and the count from which it was rounded. */
 const ROUNDING = 0.01
 const BEFORE = new RegExp(
-  `\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)?["']? ?[:=#]? ?$`,
+  `\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)?["']? ?[:=#]? ?(?:\\d+ \\()?$`,
   "iu",
 )
 /** A line at the start of each step that has its number but no noun: "Rendering 1 of 4". */
@@ -70,14 +70,16 @@ function isDateBetween(before: string, count: string, after: string): boolean {
   return CLOCK_AFTER.test(after) && /^\d\d?\D+\d\d?$/.test(count) && !hasBar(before)
 }
 
-function countFrom(text: string, { n, total, text: said, at }: Pair): Count | undefined {
+function countFrom(text: string, { n, total, text: said, at, from }: Pair): Count | undefined {
   if (total === 0 || n > total) return undefined
   const before = text.slice(Math.max(0, at - MAX_BEFORE), at)
   const after = text.slice(at + said.length)
   const isDate = isDateBetween(before, said, after)
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   // "Frame 3/10 failed" is the third frame, but "3/10 frames failed" are three that failed.
-  const isBeside = isCountedBeside(before, named === undefined ? after : "")
+  const isBeside =
+    isCountedBeside(before, named === undefined ? after : "") ||
+    (from !== undefined && isCountedBeside(text.slice(Math.max(0, from - MAX_BEFORE), from), ""))
   if (isDate || isBeside) return undefined
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)

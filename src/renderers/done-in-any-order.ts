@@ -12,9 +12,11 @@ export class DoneInAnyOrder {
   /**
    * How many are done once this number is: the number itself, as long as they come in order, and never less than
    * before. `isGoingOn` is whether the earlier ones belong to the same work. If they come in order, a number that
-   * comes again, below another one, begins other work.
+   * comes again, below another one, begins other work. If it is more than half of the `total` ahead of all others, the
+   * next number decides: they may be made from both ends.
    */
-  doneWith(n: number, isGoingOn: boolean): number {
+  doneWith(n: number, total: number, isGoingOn: boolean): number {
+    const isAhead = this.#highest > 0 && n - this.#highest > total / 2
     const isBack = n < this.#highest
     const isLate = isBack && isGoingOn && !this.#seen.has(n)
     // Of those that come nearly in order, not each needs a line: their highest number says more than how many came.
@@ -22,7 +24,7 @@ export class DoneInAnyOrder {
     if (isBack && !isLate && !(isGoingOn && this.#isMixed)) this.#begin()
     this.#highest = Math.max(this.#highest, n)
     if (this.#seen.size < MOST) this.#seen.add(n)
-    this.#done = this.#isMixed ? Math.max(this.#done, this.#seen.size) : n
+    this.#done = this.#isMixed || isAhead ? Math.max(this.#done, this.#seen.size) : n
     return this.#done
   }
 

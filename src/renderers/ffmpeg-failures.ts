@@ -5,7 +5,7 @@ import { WHOLE } from "./whole.ts"
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b|\bNothing was written into output file\b|^\[concat @ \w+\] Impossible to open ''/
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
-const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed!$/
+const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed[!]$/
 /**
  * An input that could not be read to its end. Data that is not valid is not meant: it may be what follows the end of a
  * song.

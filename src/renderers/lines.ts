@@ -34,7 +34,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?[kmgt]i?b ?\/ ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|z|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?[kmgt]i?b ?(?:\/|of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|z|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
@@ -202,7 +202,13 @@ class Lines implements LineReader {
   /** A bar drawn beside a count, unless its count is followed already: its first lines may show no bar. */
   #drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
     const drawn = drawnIn(text, counts)
-    return drawn && !this.#counters.isCounting(shapeOf(text.slice(0, drawn.at))) ? drawn : undefined
+    const [count] = counts
+    if (!drawn || !count) return undefined
+    const label = shapeOf(text.slice(0, drawn.at))
+    if (this.#counters.isCounting(label)) return undefined
+    // The noun of a count stood directly before it, as long as its bar was empty.
+    if (this.#counters.isOnly(label, count.total)) this.#counters.clear()
+    return drawn
   }
 
   #tellPercent({ key, fraction, look, unit, isEnclosed }: Measure): Unit | null | undefined {

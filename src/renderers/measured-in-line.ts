@@ -69,6 +69,9 @@ const SIZED = [
 const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?\\(?$"
 /** A value, and its part of the most: "memory 3.2 GB (18%)". */
 const VALUE = "[:= ]{1,3}[-+]?[\\d.,]+ ?(?:[kmgt]i?b|°?c|k?w|rpm|[mg]?hz|ms|db\\w{0,2}) ?\\($"
+/** What is left to do, in some languages: "noch 5 von 20", "remaining frames: 5/20", "reste 45 %". */
+const LEFT_BEFORE =
+  "(?<!\\p{L})(?:remaining|left|to go|pending|outstanding|still to \\p{L}+|noch|verbleiben\\p{L}*|reste(?:nt)?|quedan?|faltan?|restam?|rimangono|осталось|осталис[ья]|залишилось|剩余|残り|남은)(?: \\p{L}+)? ?[:=：]? ?$"
 /** The most texts of which it is remembered whether an expression fits. */
 const MOST_REMEMBERED = 64
 /** Digits that no expression names: those that do are "f1" and "3d". */
@@ -99,6 +102,7 @@ const isMeasuredBefore = fits(
   SET,
   OPTION,
   FOUND,
+  LEFT_BEFORE,
   `${IDLING}${IDLE}`,
   `${NEVER_WORKED}${ENDS}`,
 )
@@ -106,7 +110,7 @@ const isMeasuredBefore = fits(
 const MEASURED_AFTER =
   /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|belegt|ausgelastet|utilisée?s?|utilizad[oa]s?|usad[oa]s?|ocupad[oa]s?|gebruikt|занято|использовано|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))(?![\p{L}\w])(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
-  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit (?:rate|ratio)|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|idle)"
+  "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit (?:rate|ratio)|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|to go|verbleibend|übrig|restante?s?|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
 const RESOURCE_AFTER = new RegExp(
   `^ ?[)\\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?${RESOURCE}\\b|${RESOURCE} ?(?:$|[,;)\\]|]))`,
@@ -123,18 +127,25 @@ const BESIDE =
   "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
   "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
+/** The states of things of which there are several at once: "3/9 nodes online", "nodes online: 3/9". */
+const STATES =
+  "ignored|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied"
 const isCountedBefore = fits(
   `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}`,
   "retrying in [\\d.]+ ?\\w* ?\\(?$",
   `${IDLING}${IDLE_COUNT}`,
   `${BEGINS}(?:${MEASURED})${ENDS}`,
+  `${NAME}(?:${STATES})["']? ?[:=] ?$`,
+  LEFT_BEFORE,
   UNSPACED,
 )
 /** A tag of a song, as programs print it for each file that they read. */
 const TAG =
   /\btrack ?(?:number|no\.?|num)? ?[:=] ?\(?$|\btracknumber=$|\btrck\b.*[:=] ?$|\bposition(?: in set)?\)? ?: ?$|\(#$/iu
-const COUNTED_AFTER =
-  /^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|are|were|still) )?(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|ignored|hits?|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied)\b(?![.\-_]\w|=)/iu
+const COUNTED_AFTER = new RegExp(
+  `^ (?:[a-z]+ )?(?:(?:nodes|machines|servers|workers|hosts|gpus|slots|cores|replicas|pods|are|were|still) ){0,2}(?:attempts|retries|tries|failed|missing|dropped|skipped(?! ?[:=]? ?\\d)|duplicated|(?<=(?:frames|are|were) )(?:late|black)|hits?|to go|restants?|restantes|${STATES})\\b(?![.\\-_]\\w|=)`,
+  "iu",
+)
 /** Things that are used, and measures: "3/10 credits", "24/32 bits". */
 const USED_AFTER =
   /^ (?:[a-z]+ )?(?:requests|credits|points|stars|votes|gpus|devices|workers|threads|cores|hosts|replicas|pods|containers|context|inch(?:es)?|mm|cm|px|fps(?! ?[:=]? ?\d)|bits?|[km]bit|[km]bps|[mgk]?hz|db|lu|usd|eur|k?w|rpm|°?c|volts?|amps?)\b(?![.\-_]\w)/iu
@@ -183,6 +194,9 @@ const WORK = new RegExp(
 const FILE =
   /[\p{L}\p{N}_]\.(?:mp[34]|m4[av]|mkv|mov|webm|avi|wav|flac|ogg|opus|png|jpe?g|webp|gif|exr|blend)(?!\w)/iu
 const MOST_OF_FILE = 1 / 3
+
+/** Whether a text has a word of work. */
+export const saysWork = (text: string): boolean => WORK.test(text)
 
 /** Whether the words of a line name something, and say nothing of work. `fraction` is its figure, 0 to 1. */
 export const isNoun = (text: string, fraction: number): boolean =>

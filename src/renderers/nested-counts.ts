@@ -32,6 +32,8 @@ const fromStart = ({ n, total }: Count): number => (n <= 1 ? 0 : n / total)
 /** One counted thing over time. */
 class Counter {
   readonly rank: number
+  /** The words before it when it was first seen. */
+  readonly label: string
   /** Whether it is believed: it was first seen at its start, or it has grown. */
   isBelieved = false
   /** How many times another count of its rank came since it was seen. */
@@ -44,6 +46,10 @@ class Counter {
   isBeside = false
   /** Whether it has begun again. */
   hasRestarted = false
+  /** How often the counts of work had moved when it was seen last. */
+  moves = 0
+  /** Whether it goes on when a count around it moves: then it is not inside of that, and counts something else. */
+  isElsewhere = false
   /** Whether it was first seen at its start, when nothing else had come far. */
   readonly isEarly: boolean
   #count: Count
@@ -57,7 +63,8 @@ class Counter {
   readonly #order = new DoneInAnyOrder()
   readonly #start: LateStart
 
-  constructor(count: Count, rank: number, isEarly: boolean, isNoun: boolean) {
+  constructor(count: Count, rank: number, label: string, isEarly: boolean, isNoun: boolean) {
+    this.label = label
     this.#start = new LateStart(isNoun, fromStart(count))
     this.rank = rank
     this.isEarly = isEarly
@@ -107,7 +114,7 @@ class Counter {
   see(told: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
     const isGoingOn = isUnderWay && !this.isAtEnd && told.total === this.#count.total
-    const count = isDone ? { ...told, n: this.#order.doneWith(told.n, isGoingOn) } : told
+    const count = isDone ? { ...told, n: this.#order.doneWith(told.n, told.total, isGoingOn) } : told
     const before = this.#count
     const isDoubted = this.#start.doubts(fromStart(count))
     // If several things are under way at once, they come in no order. A count that begins again does so at
@@ -192,6 +199,8 @@ function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone:
 export class NestedCounts {
   readonly #known = new Map<string, Counter>()
   #nested: Counter[] = []
+  /** How often a count of work has moved. */
+  #moves = 0
 
   /** Reads the counts of a line, the outermost first. */
   see(counts: readonly Count[], line: CountedLine): Counted {
@@ -209,7 +218,7 @@ export class NestedCounts {
       const isSure = isNamed && isSureOf(count, isTold, isDone && isLast)
       const isUnderWay = this.#nested.includes(counter)
       const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
-      if (seen === "unproven") {
+      if (seen === "unproven" || this.#isElsewhere(counter, count, seen)) {
         this.#nested = this.#nested.filter((each) => each !== counter)
         if (count.isWork) unproven.push(counter)
         continue
@@ -234,9 +243,26 @@ export class NestedCounts {
     return { isTold, isNext: isNext && !isLonger, isLonger, isInner, isOn }
   }
 
+  /** Whether a count without a noun of work goes on from its value when the work moves: it counts something else. */
+  #isElsewhere(counter: Counter, { isWork, isHead }: Count, seen: Seen): boolean {
+    if (isWork && seen === "moved") this.#moves += 1
+    if (isWork || isHead) return false
+    const isInside = this.#nested.some(({ rank }) => rank < counter.rank)
+    const hasPassed = seen === "moved" && !counter.hasRestarted && counter.moves < this.#moves
+    counter.isElsewhere ||= isInside && hasPassed
+    counter.moves = this.#moves
+    return counter.isElsewhere
+  }
+
   #newCounter(key: string, count: Count, { label, outer, isNoun }: CountedLine, isAlone: boolean): Counter {
     const isNamed = label !== "" && !count.isHead && !count.isWork && isNoun()
-    const counter = new Counter(count, this.#rankOf(count, isAlone), count.n <= 1 && outer === 0, isNamed)
+    const counter = new Counter(
+      count,
+      this.#rankOf(count, isAlone),
+      label,
+      count.n <= 1 && outer === 0,
+      isNamed,
+    )
     this.#known.set(key, counter)
     return counter
   }
@@ -292,6 +318,12 @@ export class NestedCounts {
   isCounting(label: string): boolean {
     const counter = this.#known.get(keyOf(label, 0))
     return counter !== undefined && this.#nested.includes(counter)
+  }
+
+  /** Whether the only count is of so many things after these words. */
+  isOnly(label: string, total: number): boolean {
+    const [only, ...more] = this.#nested
+    return only !== undefined && more.length === 0 && only.label === label && only.unit.total === total
   }
 
   /** Whether the outermost count was told before any bar began, so that all bars are inside of it. */

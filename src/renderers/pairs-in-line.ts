@@ -1,3 +1,5 @@
+import { isNoun, saysWork } from "./measured-in-line.ts"
+
 /** Two numbers of a line, as in "3 of 5". */
 export interface Pair {
   /** The first one: which, or how many. */
@@ -8,13 +10,15 @@ export interface Pair {
   readonly text: string
   /** Where they begin in the line. */
   readonly at: number
+  /** Where the key of the first one begins; undefined if it has none. */
+  readonly from?: number
 }
 
 /** The most pairs of a line; if it has more, it is a table. */
 const MAX_PAIRS = 8
 
 const NUMBER = "(\\d{1,3}(?:,\\d{3}){1,2}|\\d{1,9})"
-const BEGINS = "(?<![\\w.,/\\\\+-]|\\d:)"
+const BEGINS = "(?<![\\w.,/\\\\+*-]|\\d:)"
 const ENDS = "(?![\\w/\\\\%&-]|[.,:]\\w)"
 const SLASH = new RegExp(`${BEGINS}${NUMBER} ?/ ?${NUMBER}${ENDS}`, "gu")
 const OF = new RegExp(
@@ -37,6 +41,8 @@ const COUNTED = /^(?:frame|image|step|item|tile|sample|scene|segment|chunk)?$/u
 /** The messages of ComfyUI's server: {"type": "progress", "data": {"value": 5, "max": 20}}. */
 const OF_MOST =
   /(["']progress["'][^}]{0,30}["']value["'] ?: ?)(\d{1,9}), ?["']max["'] ?: ?(\d{1,9})(?![\d.])/giu
+/** The keys of a line. What is left are its values, and words that belong to no key. */
+const KEYS = /[a-z]\w*=|["'][a-z]\w*["'] ?:/giu
 const IN_OBJECT = /total\w{0,12}["']? ?[:=]|["']max/iu
 
 const numberOf = (digits = ""): number => Number(digits.replaceAll(",", ""))
@@ -66,14 +72,33 @@ const wordsOf = (key: string): string[] =>
     .split("_")
     .map((word) => word.replace(/s$/u, ""))
 
+/** A key of a line, and its number. */
+interface Key {
+  readonly at: number
+  readonly from: number
+  readonly digits: string
+  /** What it counts; empty if it does not say so. */
+  readonly things: string
+  readonly isTotal: boolean
+  /** Whether it says how far the things are. */
+  readonly isState: boolean
+  /** Whether it says only which one is current. */
+  readonly isCurrent: boolean
+  /** Whether it stands in quotes, as in JSON. */
+  readonly isQuoted: boolean
+}
+
 /** The keys of a line that count the same as a total in the same object, whichever comes first. */
 function pairsOfKeys(text: string): Pair[] {
-  const all = [...text.matchAll(KEYED)].map(({ 0: said, 2: key = "", 3: digits = "", index }) => {
+  const all = [...text.matchAll(KEYED)].map(({ 0: said, 1: quote, 2: key = "", 3: digits = "", index }) => {
     const words = wordsOf(key)
     const things = words.filter((word) => word !== "total" && !STATE.test(word)).join("_")
     const at = index + said.length - digits.length
     return {
       at,
+      from: index,
+      isQuoted: quote !== "",
+      isCurrent: words.includes("current"),
       digits,
       things,
       isTotal: words.includes("total"),
@@ -81,15 +106,25 @@ function pairsOfKeys(text: string): Pair[] {
     }
   })
   const totals = all.filter(({ isTotal }) => isTotal)
-  return all.flatMap(({ at, digits, things, isTotal, isState }) => {
+  return all.flatMap((key) => {
+    const { at, from, digits, things, isTotal, isState } = key
     if (isTotal || (!isState && !COUNTED.test(things))) return []
     const total = totals.find(
       (each) =>
         (each.things === things || each.things === "" || (things === "" && COUNTED.test(each.things))) &&
         !/[{}[\]]/u.test(text.slice(Math.min(at, each.at), Math.max(at, each.at))),
     )
-    return total ? [{ n: numberOf(digits), total: numberOf(total.digits), text: digits, at }] : []
+    if (!total || (total.things === "" && !isOfWork(text, key))) return []
+    return [{ n: numberOf(digits), total: numberOf(total.digits), text: digits, at, from }]
   })
+}
+
+/** Whether a key and a total that says nothing of what it is count work, as the words beside their keys show. */
+function isOfWork(text: string, key: Pick<Key, "isQuoted" | "isCurrent" | "isState">): boolean {
+  const { isQuoted, isCurrent, isState } = key
+  if (isQuoted && !isCurrent) return true
+  const rest = text.replace(KEYS, " ")
+  return isQuoted || (isState && !isCurrent) ? !isNoun(rest, 1) : saysWork(rest)
 }
 
 const turned = (pair: Pair): Pair => ({ ...pair, n: pair.total, total: pair.n })

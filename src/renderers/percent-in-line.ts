@@ -34,7 +34,7 @@ const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
 /** What is surely a percentage, and no fraction of 1. */
 const SURE = new RegExp(`%|${IN_KEY.source}|${IN_WORDS.source}`, "iu")
 const BYTES =
-  /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of) ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
+  /(?<![\w.,/\\+-])(\d{1,9}(?:[.,]\d{1,2}|\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of|von|de|di|sur|z|из) ?(\d{1,9}(?:[.,]\d{1,2}|\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
 /** The most characters beside a figure that are searched for its name. */
 const MAX_NAME = 40
@@ -82,12 +82,14 @@ function namedByBytes(percent: Percent, text: string): Percent {
   return bytes?.isMeasured && isAlike(percent, bytes) ? { ...percent, isMeasured: true } : percent
 }
 
+const numberOf = (text = ""): number => Number(text.replace(",", "."))
+
 /** A number of bytes and its total: "12.3/45.6 MB", "900 kB / 1.2 GB". */
 function bytesIn(text: string): Percent | undefined {
   const bytes = BYTES.exec(text)
   const [, done, unit, all, unitOfAll = ""] = bytes ?? []
   const [power, most] = [unit ?? unitOfAll, unitOfAll].map((each) => UNITS.indexOf(each.toLowerCase()))
-  const fraction = (Number(done) / Number(all)) * 1024 ** ((power ?? 0) - (most ?? 0))
+  const fraction = (numberOf(done) / numberOf(all)) * 1024 ** ((power ?? 0) - (most ?? 0))
   return bytes && fraction <= 1 ? found(text, bytes, fraction) : undefined
 }
 

@@ -112,6 +112,50 @@ const TOOLS: readonly Program[] = [
   ["a battery in Russian", each(TO_45, (n) => `Заряд батареи: ${n}%\n`), 0, 0],
   ["a disk in German", each(TO_45, (n) => `Festplatte zu ${n} % belegt\n`), 0, 0],
   ["a disk in French", each(TO_45, (n) => `/srv : ${n} % utilisé\n`), 0, 0],
+  ...["45 of 100 left", "45% to go", "remaining: 45/100", "frames left: 45 of 100", "still to render: 45/100"]
+    .concat("noch 45 von 100 Bildern", "45 % verbleibend", "reste 45 %", "quedan 45 de 100", "осталось 45%")
+    .map((left): Program => [
+      `what is left: ${left}`,
+      each(TO_45, (n) => `${left.replace("45", String(n))}\n`),
+      0,
+      0,
+    ]),
+  ["how many are online", each(TO_45, (n) => `nodes online: ${n}/100\n`), 0, 0],
+  ["keys that say nothing of work", each(TO_45, (n) => `samples=${n} total=100\n`), 0, 0],
+  ["a measured value with its total", each(TO_45, (n) => `bitrate: current=${n} total=100\n`), 0, 0],
+  ["keys of a cache", each(TO_45, (n) => `cache: processed=${n} total=100\n`), 0, 0],
+  ["keys beside a word of work", each(TO_45, (n) => `status=rendering current=${n} total=100\n`), 45, 45],
+  ["a command that a shell repeats", each(TO_45, (n) => `ffmpeg -vf scale=iw*${n}/100:-1 b.mp4\n`), 0, 0],
+  ["progress as a key", each(TO_45, (n) => `progress=${n}\n`), 45, 45],
+  ["kilobytes of megabytes", each(TO_45, (n) => `Uploaded ${n * 10} kB of 1 MB\n`), 43, 45],
+  ["bytes with a comma", each(TO_45, (n) => `${n},5 MB von 101,0 MB geschrieben\n`), 45, 45],
+  [
+    "a bar that is drawn behind its count once it has begun",
+    each([0, 1, 5, 9], (n) => `Rendering frames ${"━".repeat(n)} ${n}/20\n`),
+    45,
+    45,
+  ],
+  [
+    "frames in brackets behind their number, around bars",
+    [1, 2].flatMap((k) => [
+      `Rendering frame ${k + 99} (${k} of 4)\n`,
+      ...each([0, 40, k * 50], (n) => `\rimage ${n}%`),
+    ]),
+    49,
+    50,
+  ],
+  [
+    "frames from both ends",
+    each([1, 2, 3, 4], (n) => `frame ${n}/20 done\nframe ${21 - n}/20 done\n`),
+    35,
+    40,
+  ],
+  ...["hot spots 7/64", "queue position 7/9", "GET /a 206 7/9"].map((beside): Program => [
+    `frames beside ${beside}, which goes on over them`,
+    each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], (n) => `frame ${n + 1} of 20\n${beside.replace("7/", `${n}/`)}\n`),
+    45,
+    45,
+  ]),
   ["a disk in Russian", each(TO_45, (n) => `диск ${n}% занято\n`), 0, 0],
 ]
 

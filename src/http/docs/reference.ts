@@ -89,15 +89,12 @@ function curlOf(method: string, path: string, { requestBody, parameters, respons
   if (object(responses)["101"] !== undefined || !path.startsWith("/")) return ""
   const [[type, content] = ["", {}]] = Object.entries(object(object(requestBody)["content"]))
   const { example } = object(content)
-  const isStream = path === "/" || "text/event-stream" in object(object(object(responses)["200"])["content"])
-  // A claim gets a lease; only a worker that lost one sends it there.
-  const isLeased = path.includes("{id}") && list(parameters).some(({ name }) => name === "Lease")
+  const isStream = "text/event-stream" in object(object(object(responses)["200"])["content"])
   const url = SERVER + path.replace(/\{(\w+)\}/g, (_all, name: string) => SAMPLES[name] ?? name)
-  // Unlike --data-binary, -T sends what comes at once.
-  const data = type === "text/plain" ? "-T -" : ""
+  const data = type === "text/plain" ? "--data-binary @-" : ""
   return [
     `curl ${isStream ? "-N " : ""}${method === "get" ? "" : `-X ${method.toUpperCase()} `}${url}`,
-    ...(isLeased ? ["-H 'Lease: TOKEN'"] : []),
+    ...(list(parameters).some(({ name }) => name === "Lease") ? ["-H 'Lease: TOKEN'"] : []),
     ...(example === undefined
       ? []
       : ["-H 'Content-Type: application/json'", `-d ${shellWord(JSON.stringify(example))}`]),

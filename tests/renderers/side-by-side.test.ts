@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test"
+
+import { each, type Program, read, TENTHS, tqdm } from "./programs.ts"
+
+const TWENTY = Array.from({ length: 21 }, (_, n) => n)
+const quick = (n: number): number => Math.min(100, n * 20)
+
+/** Bars of which only a number differs. One is full early, and the other one is at 20 % in the end. */
+const PROGRAMS: readonly Program[] = [
+  ["workers", each(TWENTY, (n) => `worker 1: ${quick(n)}%\nworker 2: ${n}%\n`), 0, 60, 80],
+  ["jobs at work", each(TWENTY, (n) => `job 1: rendering ${quick(n)}%\njob 2: rendering ${n}%\n`), 0, 60, 80],
+  ["processes", each(TWENTY, (n) => `[4711] progress ${quick(n)}%\n[4712] progress ${n}%\n`), 0, 60, 80],
+  ["containers", each(TWENTY, (n) => `a-1  | progress ${quick(n)}%\na-2  | progress ${n}%\n`), 0, 60, 80],
+  [
+    "bars that are redrawn above one another",
+    each(TWENTY, (n) => `\u001b[2Afile 1 ━━━ ${quick(n)}%\nfile 2 ━━ ${n}%\n`),
+    0,
+    60,
+    80,
+  ],
+  [
+    "bars of processes",
+    each(TWENTY, (n) =>
+      [0, 1, 2].map((rank) => `${tqdm(Math.min(100, n * 5 ** rank), 100, `[rank ${rank}] `)}\n`).join(""),
+    ),
+    0,
+    74,
+    89,
+  ],
+  [
+    "workers one after the other, which are parts of the whole",
+    [1, 2, 3].flatMap((k) =>
+      each(TENTHS.slice(0, k === 3 ? 6 : 11), (n) => `worker ${k}: rendering ${n * 10}%\n`),
+    ),
+    50,
+    89,
+    100,
+  ],
+  [
+    "a bar beside a number that changes",
+    each([0, 9, 20, 31, 45], (n) => `[${1200 + (n % 2)} MB] [${7 + (n % 2)}] rendering ${n}%\n`),
+    45,
+    45,
+  ],
+]
+
+test.each(PROGRAMS)("%s", (_name, pieces, least, most, ever = most) => {
+  const shown = read(pieces, 10)
+  expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
+  expect(shown.most).toBeLessThanOrEqual(ever)
+})
