@@ -1,3 +1,4 @@
+import { isObject } from "../is-object.ts"
 import type { ProgressUpdate, QueueItem } from "../item/item.ts"
 import type {
   BatchAnswer,
@@ -44,9 +45,6 @@ const listOf =
     Array.isArray(value) && value.every(check)
 
 type Checks<T> = { readonly [K in keyof T]?: Check<T[K]> }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Whether the values of an object pass these checks; optional values may be missing. */
 const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOptional = false): boolean => {

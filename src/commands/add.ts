@@ -4,6 +4,7 @@ import { basename, extname, resolve } from "node:path"
 import { listFlag, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
+import { heldBackWords } from "../item/progress-words.ts"
 import { printable, safeJson, shellWord } from "../text.ts"
 import { checkedBody } from "./checked-body.ts"
 import {
@@ -108,22 +109,21 @@ function wanted(given: Arguments): NewItem[] {
 }
 
 /**
- * The key under which one of the songs is added: the key that was typed, with a mark of the song unless its number alone
- * is named. A file always has its mark: next time there may be more files in its folder. Undefined if no key was typed.
+ * The key under which a song or a file is added: the key that was typed, and a mark of the song or the file, so that
+ * it is the same whatever else is added with it. Undefined if no key was typed.
  */
-function keyOf({ flags, words }: Arguments, word = ""): string | undefined {
+function keyOf({ flags }: Arguments, word = ""): string | undefined {
   const key = textFlag(flags, "idempotency-key")
-  const isNumber = /^\d+$/.test(word)
-  if (key === undefined || (isNumber && words.length === 1)) return key
-  const song = isNumber ? String(Number(word)) : resolve(word)
-  return `${key}.${Bun.hash(song).toString(36)}`
+  const song = /^\d+$/.test(word) ? String(Number(word)) : resolve(word)
+  return key === undefined ? undefined : `${key}.${Bun.hash(song).toString(36)}`
 }
 
 function sentence(item: QueueItem, url: string): string {
   const style = styleOn()
   const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
   const shown = style(name, "bold")
-  return `queue item ${style(String(item.id), "bold")}: ${shown}, ${item.status}  ${style(printable(url), "dim")}`
+  const standing = [item.status, ...heldBackWords(item, Date.now())].join(", ")
+  return `queue item ${style(String(item.id), "bold")}: ${shown}, ${standing}  ${style(printable(url), "dim")}`
 }
 
 /** Adds queue items. */

@@ -19,6 +19,7 @@ export const checkCommand: Command = {
     if (given.words.length > 0 && given.flags["database"] !== undefined) {
       throw new AppError("invalid", "use either FILE or --database, not both")
     }
+    if (given.words[0] === "") throw new AppError("invalid", "FILE is empty")
     const file = given.words[0] ?? setting("database", given.flags)
     const { items, updates, faults } = await check(file)
     for (const fault of faults) say(fault)

@@ -94,6 +94,13 @@ export function typedFile(given: Arguments): string {
   return file
 }
 
+/** The name that was typed for a flag; undefined if the flag is absent. @throws AppError `invalid` if the name is empty */
+export function nameFlag({ flags }: Arguments, name: string): string | undefined {
+  const value = textFlag(flags, name)
+  if (value === "") throw new AppError("invalid", `--${name} is empty`)
+  return value
+}
+
 /** As `typedId`, of a flag that may be absent. */
 export function idFlag({ flags }: Arguments, name: string): number | undefined {
   const text = textFlag(flags, name)
@@ -113,6 +120,17 @@ export function secondsFlag({ flags }: Arguments, name: string): number | undefi
   const ms = msIn(/\d$/.test(text) ? `${text}s` : text, "smh")
   if (ms !== undefined) return ms / 1000
   throw new AppError("invalid", `--${name} must be a time such as 90s, 10m or 2h, not "${text}"`)
+}
+
+/** A whole-number flag within bounds, or its default. @throws AppError `invalid` */
+export function wholeFlag(
+  given: Arguments,
+  name: string,
+  { least, most, fallback }: { readonly least: number; readonly most: number; readonly fallback: number },
+): number {
+  const value = integerFlag(given, name) ?? fallback
+  if (value >= least && value <= most) return value
+  throw new AppError("invalid", `--${name} must be a whole number from ${least} to ${most}, not ${value}`)
 }
 
 /** The words of a flag that are separated by commas; undefined if it was not given. */
@@ -135,6 +153,13 @@ export const UTC_FLAG = {
 
 /** The zone in which a command shows times. */
 export const zoneFlag = ({ flags }: Arguments): Zone => (flags["utc"] ? UTC : LOCAL)
+
+/** Aborts at the first SIGINT or SIGTERM; a second one ends the program. */
+export function interrupted(): AbortSignal {
+  const stop = new AbortController()
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort())
+  return stop.signal
+}
 
 /** Writes one line to standard output. */
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)

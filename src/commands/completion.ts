@@ -139,7 +139,9 @@ compdef _track_studio track-studio`
 function wordsOf({ line, choices }: Usage): readonly string[] {
   if (choices) return choices
   const [, first = ""] = line.split(" ")
-  return /^\[?ID\b/.test(first) ? [IDS] : /^$|^\[?--/.test(first) ? [] : [FILES]
+  if (/^\[?ID\b/.test(first)) return [IDS]
+  if (first.includes("FILE")) return [FILES]
+  return /^$|^\[?--/.test(first) ? [] : [ANYTHING]
 }
 
 /** What a value with this word in the help may be. */

@@ -6,8 +6,7 @@ import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
 import { type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
-import { type Command, say, styleOn } from "./command.ts"
-import { wholeFlag } from "./render-flags.ts"
+import { type Command, say, styleOn, wholeFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 
 /** The longest time for an answer that should come at once, in milliseconds. */

@@ -1,7 +1,6 @@
 import type { Kinds } from "../client/client.ts"
-import { textFlag } from "../config/config.ts"
 import { counted, printable, safeJson, tookWords } from "../text.ts"
-import { clientOf, type Command, say } from "./command.ts"
+import { clientOf, type Command, nameFlag, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
 const NOTHING =
@@ -22,7 +21,7 @@ they took on average. Its estimates are based on them.`,
   async run(given) {
     takes(given, 0)
     const client = clientOf(given)
-    const forgotten = textFlag(given.flags, "forget")
+    const forgotten = nameFlag(given, "forget")
     if (forgotten !== undefined) {
       const runs = await client.forgetRuns(forgotten)
       say(`${counted(runs, "run")} of "${printable(forgotten)}" forgotten.`)

@@ -1,7 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
-import { isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
+import { heldBackWords, isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, cut, cutInMiddle, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
@@ -85,7 +85,7 @@ const since = (time: string | null, nowMs: number): number => (nowMs - Date.pars
 /** How long it takes, took, or waits. */
 function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
-  const { status, started_at, completed_at, available_at, updated_at } = item
+  const { status, started_at, completed_at, updated_at } = item
   if (status === "processing" && item.stalled_since !== null) {
     return `stalled ${times === "short" ? "" : "for "}${duration(since(item.stalled_since, nowMs))}`
   }
@@ -102,9 +102,8 @@ function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
     if (times === "clock") return `starts about ${at(starts_in_seconds)}`
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
   }
-  const waitS = -since(available_at, nowMs)
-  const verb = status === "retrying" ? "retries" : "starts"
-  return waitS > 0 ? `${verb} in ${duration(waitS)}` : `waits ${duration(since(item.queued_at, nowMs))}`
+  const [heldBack = `waits ${duration(since(item.queued_at, nowMs))}`] = heldBackWords(item, nowMs)
+  return heldBack
 }
 
 /** When the item got its present status. */

@@ -2,7 +2,7 @@ import { type OutputOptions, type Printed, ServerError } from "../client/client.
 import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output.ts"
 import { printable } from "../text.ts"
-import { clientOf, type Command, idFlag, typedId } from "./command.ts"
+import { clientOf, type Command, idFlag, interrupted, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /**
@@ -40,12 +40,9 @@ overwritten. With --follow it continues with new output until the item is finish
   },
   async run(given) {
     const isFollowed = given.flags["follow"] === true
-    const stop = new AbortController()
-    process.once("SIGINT", () => stop.abort())
-    process.once("SIGTERM", () => stop.abort())
     const text = new OutputText()
     let hasPrinted = false
-    const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: stop.signal }
+    const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: interrupted() }
     for await (const said of printedOf(given, options)) {
       if (said.type === "piece") process.stdout.write(text.next(said))
       hasPrinted ||= said.type === "piece"

@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
-import { integerFlag } from "./command.ts"
+import { wholeFlag } from "./command.ts"
 import type { Arguments, Flag } from "./usage.ts"
 
 const MAX_REPORT_WITHIN_S = 86_400
@@ -52,17 +52,6 @@ export const reportWithinFlag = (defaultS: number): Flag => ({
   placeholder: "S",
   help: `seconds to keep trying to report the result; default ${defaultS}`,
 })
-
-/** A whole-number flag within bounds, or its default. @throws AppError `invalid` */
-export function wholeFlag(
-  given: Arguments,
-  name: string,
-  { least, most, fallback }: { readonly least: number; readonly most: number; readonly fallback: number },
-): number {
-  const value = integerFlag(given, name) ?? fallback
-  if (value >= least && value <= most) return value
-  throw new AppError("invalid", `--${name} must be a whole number from ${least} to ${most}, not ${value}`)
-}
 
 function rendererFlag({ flags }: Arguments): RendererName | undefined {
   const name = textFlag(flags, "renderer")

@@ -9,8 +9,8 @@ import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/plan.ts
 import { CommandRun, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
-import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf, wholeFlag } from "./render-flags.ts"
+import { clientOf, type Command, idFlag, pageUrl, wholeFlag } from "./command.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf } from "./render-flags.ts"
 import { SPAN_FLAGS, spanFlag } from "./span-flags.ts"
 import type { Arguments } from "./usage.ts"
 
@@ -110,9 +110,13 @@ function barsFlag(given: Arguments): number | undefined {
     : wholeFlag(given, "bars", { least: 1, most: MAX_BARS, fallback: 1 })
 }
 
-/** The files that the command must write: those that the user named, otherwise a file that can be guessed. */
+/**
+ * The files that the command must write: those that the user named, otherwise a file that can be guessed.
+ * @throws AppError `invalid`
+ */
 function expectedFiles(given: Arguments, { file, renderer, total }: Plan): ExpectedFiles {
   const named = listFlag(given.flags, "output")
+  if (named.includes("")) throw new AppError("invalid", "--output is empty")
   const guessed = file === undefined ? [] : [file]
   const isGuessed = named.length === 0
   const paths = isGuessed ? guessed : named
@@ -123,7 +127,7 @@ function expectedFiles(given: Arguments, { file, renderer, total }: Plan): Expec
 
 /** @throws AppError `invalid` */
 function runOptions(given: Arguments): RunOptions {
-  if (given.words.length === 0) {
+  if (!given.words[0]) {
     const example = "-- ffmpeg -i song.wav song.mp4"
     throw new AppError("invalid", `missing command; put it after --, for example: ${example}`)
   }

@@ -4,6 +4,8 @@ import type { Client, Held } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
+import { heldBackWords } from "../item/progress-words.ts"
+import { standingOf } from "../item/state-in-one-word.ts"
 import { eitherOf, printable, safeJson } from "../text.ts"
 import { checkedBody, MARKS } from "./checked-body.ts"
 import { clientOf, type Command, integerFlag, say, secondsFlag, typedId } from "./command.ts"
@@ -31,6 +33,12 @@ async function ended(client: Client, held: Held, { status, ...rest }: ItemChange
     "invalid",
     "--lease takes --status completed with --step, --message, --video-file and --thumbnail, or --status failed with --error",
   )
+}
+
+function sentence(item: QueueItem): string {
+  const step = item.current_step === "" ? [] : [printable(item.current_step)]
+  const parts = [standingOf(item), `${item.progress}%`, ...heldBackWords(item, Date.now()), ...step]
+  return `queue item ${item.id}: ${parts.join(", ")}`
 }
 
 /** Changes a queue item. */
@@ -81,12 +89,7 @@ export const setCommand: Command = {
     const token = textFlag(given.flags, "lease")
     const client = clientOf(given)
     const item = token === undefined ? await client.update(id, set) : await ended(client, { id, token }, set)
-    const step = item.current_step === "" ? "" : `, ${printable(item.current_step)}`
-    say(
-      given.flags["json"]
-        ? safeJson(item)
-        : `queue item ${item.id}: ${item.status}, ${item.progress}%${step}`,
-    )
+    say(given.flags["json"] ? safeJson(item) : sentence(item))
     return 0
   },
 }

@@ -6,7 +6,7 @@ import type { Status } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, interrupted, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
 import { takes } from "./usage.ts"
 
@@ -50,13 +50,10 @@ async function checkExists(client: Client, id: number, signal: AbortSignal): Pro
 
 /** Watches until interrupted, or until the item is finished; the exit code. */
 async function watch(client: Client, { queueId, isJudged }: WatchFlags, show: Show): Promise<number> {
-  const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once("SIGINT", interrupt)
-  process.once("SIGTERM", interrupt)
-  if (queueId !== undefined) await checkExists(client, queueId, stop.signal)
+  const signal = interrupted()
+  if (queueId !== undefined) await checkExists(client, queueId, signal)
   let status: Status | undefined
-  const stream = client.watch({ queueId, untilFinished: queueId !== undefined, signal: stop.signal })
+  const stream = client.watch({ queueId, untilFinished: queueId !== undefined, signal })
   async function* heard(): AsyncGenerator<Watched, void, undefined> {
     for await (const said of stream) {
       if (said.type === "update") status = said.update.status

@@ -2,12 +2,12 @@ import { setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { forgetOrphans } from "../runner/orphans.ts"
 import { planned } from "../runner/plan.ts"
-import { takeSignals } from "../runner/signals.ts"
+import { exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
-import { clientOf, type Command, namesFlag, tagsFlag } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./render-flags.ts"
+import { clientOf, type Command, namesFlag, tagsFlag, wholeFlag } from "./command.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag } from "./render-flags.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
@@ -78,6 +78,7 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     using _orphans = forgetOrphans()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run()
-    return 0
+    // Exit even though a request to a server that never answers may still be open.
+    return exit(0)
   },
 }

@@ -1,11 +1,10 @@
 import type { WorkerSeen } from "../client/client.ts"
-import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { shownOf } from "../item/progress-words.ts"
 import { cut, cutInMiddle, field } from "../terminal/terminal.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson } from "../text.ts"
-import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, nameFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { columnsOf } from "./list-table.ts"
 import { takes } from "./usage.ts"
 
@@ -85,7 +84,7 @@ A drained worker finishes what it renders and takes no more items.`,
   async run(given) {
     takes(given, 0)
     const client = clientOf(given)
-    const [drained, undrained] = [textFlag(given.flags, "drain"), textFlag(given.flags, "undrain")]
+    const [drained, undrained] = [nameFlag(given, "drain"), nameFlag(given, "undrain")]
     if (drained !== undefined && undrained !== undefined)
       throw new AppError("invalid", "use either --drain or --undrain")
     if (drained !== undefined) {

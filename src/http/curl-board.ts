@@ -6,6 +6,7 @@ import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import { updateIn } from "../item/update.ts"
+import { unknownZone } from "../queue/calendar.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { asFrames } from "../stream/sse-and-ndjson.ts"
 import type { Chunks } from "../stream/stream-request.ts"
@@ -42,7 +43,7 @@ function zoneAsked(name: string): Zone {
   try {
     return zoneNamed(name)
   } catch {
-    throw new AppError("invalid", `tz must be the name of a time zone, such as Europe/Berlin, not "${name}"`)
+    throw unknownZone(name)
   }
 }
 

@@ -34,8 +34,13 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
   }
 }
 
-function senderOf({ method, headers }: Request): Sender {
-  const isUpgrade = method === "GET" && headers.get("upgrade")?.toLowerCase() === "websocket"
+/** Whether a request asks for a WebSocket. */
+export const asksForWebSocket = ({ headers }: Request): boolean =>
+  headers.get("upgrade")?.toLowerCase() === "websocket"
+
+function senderOf(request: Request): Sender {
+  const { method, headers } = request
+  const isUpgrade = method === "GET" && asksForWebSocket(request)
   const host = headers.get("host")
   // Reading headers takes most of the time here, and thousands of streams may open at once.
   if (isRead(method) && !isUpgrade) {

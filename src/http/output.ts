@@ -118,8 +118,7 @@ async function answer(
   const events = await output.read(id, asked, signal)
   // A text cannot carry keepalives while nothing is printed, so its connection has no time limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place =
-    asked.isFollowed && request.method !== "HEAD" ? limits?.hold(caller, "answer", signal) : undefined
+  const place = asked.isFollowed ? limits?.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
   const bytes = bytesOf(events, format, charge, {
     place,

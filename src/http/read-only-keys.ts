@@ -1,11 +1,9 @@
 import { AppError } from "../errors.ts"
+import { isObject } from "../is-object.ts"
 import { ItemChange } from "../item/item.ts"
 import { ReadItem } from "../wire/forecast.ts"
 
 const READ_ONLY = Object.keys(ReadItem.properties).filter((key) => !(key in ItemChange.properties))
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * Removes the read-only keys from a body that is a whole item, as it was read: the body has the `id` of the

@@ -13,6 +13,7 @@ import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
 import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
+import { asksForWebSocket } from "./guard.ts"
 import { ItemParams } from "./params.ts"
 import { noLongerIn } from "./revoked.ts"
 import {
@@ -254,7 +255,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
     query: Asked,
     shown: Shown,
   ): Promise<Response | undefined> => {
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    if (!asksForWebSocket(request)) {
       throw new AppError(
         "upgrade_required",
         "this endpoint needs a WebSocket upgrade; /progress/stream is the HTTP equivalent",

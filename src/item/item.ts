@@ -1,5 +1,6 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
+import { isObject } from "../is-object.ts"
 import { Foreseen, KindName, Totals } from "./kind.ts"
 import { about, OneOf, OrNull, Time } from "./schema-parts.ts"
 
@@ -30,11 +31,7 @@ FormatRegistry.Set("text", isText)
 FormatRegistry.Set("tag", (value) => value !== "" && [...value].length <= MAX_TAG_CHARACTERS && isText(value))
 TypeRegistry.Set(
   "Metadata",
-  (_schema: TSchema, value) =>
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    isPlain(value, MAX_METADATA_DEPTH),
+  (_schema: TSchema, value) => isObject(value) && isPlain(value, MAX_METADATA_DEPTH),
 )
 
 const Text = Type.String({ format: "text" })

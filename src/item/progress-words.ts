@@ -1,4 +1,6 @@
 import { duration, tookWords } from "../text.ts"
+import type { Status } from "./item.ts"
+import { isWaiting } from "./moves.ts"
 
 /** When the last attempt of an item began and ended; null if it has not. */
 interface Rendered {
@@ -9,6 +11,19 @@ interface Rendered {
 /** How long a finished item was rendered, in words; empty if it was never begun, or has not ended. */
 export const tookOf = ({ started_at, completed_at }: Rendered): string =>
   started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
+
+/** What holds an item back: until when no worker may take it; null for nothing. */
+interface HeldBack {
+  readonly status: Status
+  readonly available_at: string | null
+}
+
+/** In how long workers may take a waiting item, as `starts in 9:59` or `retries in 0:18`; nothing if they may take it now. */
+export function heldBackWords({ status, available_at }: HeldBack, nowMs: number): string[] {
+  const seconds = Math.round((Date.parse(available_at ?? "") - nowMs) / 1000)
+  if (!isWaiting(status) || !(seconds > 0)) return []
+  return [`${status === "retrying" ? "retries" : "starts"} in ${duration(seconds)}`]
+}
 
 /** How long something still takes, in seconds that count down; the band is null while unknown. */
 export interface Left {

@@ -1,5 +1,11 @@
+import { AppError } from "../errors.ts"
+
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 const DAY_MS = 86_400_000
+
+/** The refusal of a time zone that is not known. */
+export const unknownZone = (name: string): AppError =>
+  new AppError("invalid", `tz must be the name of a time zone, such as Europe/Berlin, not "${name}"`)
 
 /** The time of day and the day of the week in a zone; Monday is 0. */
 function readingOf(

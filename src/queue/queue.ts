@@ -1,5 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError, isRefusal } from "../errors.ts"
+import { isObject } from "../is-object.ts"
 import { cancelled, created, removed, retried } from "../item/add-cancel-retry-delete.ts"
 import { changesIn } from "../item/edited-keys.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
@@ -28,9 +29,7 @@ const HISTORY_SIZE = 4 * 1024 * 1024
  */
 async function digest(body: NewItem): Promise<string> {
   const sorted = JSON.stringify(body, (_key, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   )
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sorted))
   return new Uint8Array(bytes).toHex()

@@ -1,10 +1,9 @@
-import { AppError } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
 import { hasFailed } from "../item/state-in-one-word.ts"
 import type { Figures, Finished, Standings } from "../store/contract/figures.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
-import { startOfDay, startOfWeek, startOfYear } from "./calendar.ts"
+import { startOfDay, startOfWeek, startOfYear, unknownZone } from "./calendar.ts"
 
 const HOUR_MS = 3_600_000
 /** How many of the latest items an overview shows. */
@@ -38,10 +37,7 @@ function inZone<T>(timeZone: string, read: () => T): T {
   try {
     return read()
   } catch {
-    throw new AppError(
-      "invalid",
-      `tz must be the name of a time zone, such as Europe/Berlin, not "${timeZone}"`,
-    )
+    throw unknownZone(timeZone)
   }
 }
 

@@ -24,8 +24,10 @@ export class OutputSender {
   readonly #spool = new OutputSpool()
   /** The lease to which the positions belong. */
   #token: string | undefined
-  /** The position of our first byte in the attempt's output. */
+  /** What to add to a position of ours to get the one in the attempt's output. */
   #shift = 0
+  /** Our position behind the last text that the server took. */
+  #sentTo = 0
   #isRefused = false
   readonly #over: AbortSignal
   readonly #loop = new Wake()
@@ -74,11 +76,13 @@ export class OutputSender {
     try {
       if (held.token !== this.#token) {
         const isBegun = this.#token === undefined && this.#isContinued()
-        this.#shift = (isBegun ? await this.#endOf(held, signal) : 0) - next.at
+        // Not `next.at`: what was lost before it counts as missing in the output.
+        this.#shift = (isBegun ? await this.#endOf(held, signal) : 0) - this.#sentTo
         this.#token = held.token
       }
       await this.#client.print(held, next.bytes, next.at + this.#shift, signal)
-      this.#spool.stored(next.at + next.bytes.length)
+      this.#sentTo = next.at + next.bytes.length
+      this.#spool.stored(this.#sentTo)
       return Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)
     } catch (error) {
       if (!(error instanceof ServerError) || isPassing(error)) throw error

@@ -28,6 +28,8 @@ const RELEASE_CODES = [126, 127]
 const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
+/** How long a worker that stops waits for what it is telling the server of them; the next worker tells it again. */
+const INHERIT_WITHIN_MS = 1500
 /**
  * How long a worker that stops tries to report a verdict, if the verdict is stored for the next worker
  * anyway.
@@ -102,7 +104,10 @@ export class Worker {
    * @throws Error if the worker cannot go on
    */
   async run(): Promise<void> {
-    await this.#tried(() => this.#unreported.inherit())
+    const { signal } = this.#stopping
+    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
+    const first = this.#tried(() => this.#unreported.inherit())
+    await Promise.race([first, stopped])
     // If this fails, it is tried again at the next turn.
     const inheriting = every(
       INHERIT_EVERY_MS,
@@ -110,7 +115,11 @@ export class Worker {
       () => undefined,
     )
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#slot()))
-    await within(LEAVE_WITHIN_MS, inheriting.stop())
+    const inherited = Promise.all([first, inheriting.stop()])
+    await within(
+      INHERIT_WITHIN_MS,
+      inherited.then(() => undefined),
+    )
     this.#unreported.close()
     if (this.#failure) throw this.#failure
   }

@@ -30,7 +30,6 @@ import { Fleet } from "../upkeep/fleet.ts"
 import type { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
-import type { Access } from "./access.ts"
 import { reachedAt } from "./address-for-other-servers.ts"
 import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
@@ -38,6 +37,7 @@ import { type Checks, checksOf, descriptorsOf, eventLoopOf, seen } from "./check
 import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, HISTORY_UNREAD, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
+import type { Protection } from "./protection.ts"
 import { retentionOf, sizeLimitOf } from "./retention-and-size-limit.ts"
 import { roomForStreams } from "./room-for-streams.ts"
 
@@ -66,9 +66,9 @@ function webhooksOf(
   bus: Bus,
   { reasons, metrics }: Pick<Surroundings, "reasons" | "metrics">,
 ): Webhooks {
-  const failing = new Set<string>()
-  const note = (): void => reasons.set("webhooks_failing", failing.size > 0, [...failing].join(", "))
-  return new Webhooks(store, store.deliveries, bus, {
+  const note = (): void =>
+    reasons.set("webhooks_failing", webhooks.failing.length > 0, webhooks.failing.join(", "))
+  const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: config.webhook,
     secret: config.webhookSecret,
     userAgent: `track-studio/${version}`,
@@ -83,16 +83,15 @@ function webhooksOf(
         .of(webhook, status === null ? "none" : String(status))
         .add(),
     onFailing(webhook, error) {
-      failing.add(webhook)
       note()
       errors.warn("a webhook fails; it is tried again", `${webhook}: ${error}`)
     },
     onRecovered(webhook) {
-      failing.delete(webhook)
       note()
       errors.info("a webhook takes deliveries again", webhook)
     },
   })
+  return webhooks
 }
 
 /** For how long a request through a proxy that is not trusted is a reason to be degraded. */
@@ -238,7 +237,7 @@ const settingsOfApp = (
 export function assembled(
   config: Config,
   store: Store,
-  { tokens, tickets, gate }: Access,
+  { tokens, tickets, gate }: Protection,
   surroundings: Surroundings,
 ): Parts {
   const { bus, reasons, metrics } = surroundings

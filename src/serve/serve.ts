@@ -15,12 +15,12 @@ import { explained } from "../store/sqlite/fault-sentences.ts"
 import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
-import { accessOf, protect } from "./access.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
 import { errors, HISTORY_UNREAD, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
+import { protect, protectionOf } from "./protection.ts"
 
 /**
  * The background timers start after this delay, because their start takes 8 ms and the first requests must
@@ -141,13 +141,13 @@ async function served(config: Config): Promise<void> {
   // The promise may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
   const asked = stopSignal()
-  const access = accessOf(config, store)
+  const protection = protectionOf(config, store)
   const reasons = new Reasons(logReason)
   const busParts = await openBus(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(REPLACED)
-  const parts = assembled(config, store, access, { ...busParts, reasons, metrics, onReplaced })
+  const parts = assembled(config, store, protection, { ...busParts, reasons, metrics, onReplaced })
   const run = async (): Promise<void> => {
-    const isFirst = await protect(config, store, access)
+    const isFirst = await protect(config, store, protection)
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await service.start()

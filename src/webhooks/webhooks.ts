@@ -115,6 +115,11 @@ export class Webhooks implements Service {
     this.#options = options
   }
 
+  /** The webhooks whose last delivery failed, each by the eight digits that identify it. */
+  get failing(): readonly string[] {
+    return [...this.#failing].map(urlId)
+  }
+
   /** Continues from the stored cursors. A new URL is called for events from now on. */
   async start(): Promise<void> {
     await this.#deliveries.follow(this.#options.urls)

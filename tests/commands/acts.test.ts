@@ -218,6 +218,8 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "run", "--item", "7", "--", "ls", "-")).toEqual([""])
   // Of a name, a number or a text nothing is offered, and no files either.
   for (const words of [
+    ["steps"],
+    ["doctor"],
     ["workers", "--drain"],
     ["list", "--limit"],
     ["add", "--title"],

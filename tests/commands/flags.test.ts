@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 
+import { wholeFlag } from "../../src/commands/command.ts"
 import { didYouMean } from "../../src/commands/did-you-mean.ts"
-import { RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "../../src/commands/render-flags.ts"
+import { RENDER_FLAGS, renderFlags, reportWithinFlag } from "../../src/commands/render-flags.ts"
 import { SPAN_FLAGS, spanFlag } from "../../src/commands/span-flags.ts"
 import { readArguments, type Usage } from "../../src/commands/usage.ts"
 

@@ -5,9 +5,13 @@ import { join } from "node:path"
 import { type ReadItem, ServerError } from "../../src/client/client.ts"
 import { addCommand } from "../../src/commands/add.ts"
 import { cancelCommand } from "../../src/commands/cancel.ts"
+import { checkCommand } from "../../src/commands/check.ts"
 import { kindsCommand } from "../../src/commands/kinds.ts"
 import { moveCommand } from "../../src/commands/move.ts"
+import { runCommand } from "../../src/commands/run.ts"
 import { setCommand } from "../../src/commands/set.ts"
+import { workersCommand } from "../../src/commands/workers.ts"
+import { time } from "../dashboard/items.ts"
 import { temporaryFolder } from "../server.ts"
 import { answering, inThisProcess, item, type Ran, ran } from "./in-process.ts"
 
@@ -26,13 +30,14 @@ test("a song is added with all given values, and a value that is no song is refu
   const more = { tags: ["4k", "gpu"], totals: { seconds: 212.5, images: 5 }, metadata: { a: "b=c", d: "" } }
   expect(asked[0]?.[0]).toEqual({ song_id: 7, available_in: 120, max_attempts: 2, ...more })
   await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k", "--priority", "-3", "--kind", "movie")
-  expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600, priority: -3, kind: "movie" }, "k"])
+  const key = expect.stringMatching(/^k\.[0-9a-z]+$/)
+  expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600, priority: -3, kind: "movie" }, key])
   for (const wrong of [["7", "--in", "1d"], ["7", "--metadata", "=x"], []])
     expect((await ran(addCommand, ...wrong)).code).toBeString()
   expect(asked).toHaveLength(2)
 })
 
-test("with one key for several songs, each has a key of its own, which is the same at the next call", async () => {
+test("with one key for several songs, each has a key of its own, which is the same at each call and alone", async () => {
   using folder = temporaryFolder()
   for (const name of ["7 a.wav", "7 b.wav"]) writeFileSync(join(folder.path, name), "")
   const asked = answering("add", async () => item())
@@ -43,9 +48,11 @@ test("with one key for several songs, each has a key of its own, which is the sa
   expect(new Set(keys).size).toBe(4)
   expect(keys.slice(4)).toEqual(keys.slice(0, 4).toReversed())
   for (const key of keys) expect(key).toMatch(/^batch\.[0-9a-z]+$/)
-  // A folder may hold one file today, and more tomorrow.
-  await ran(addCommand, join(folder.path, "7 a.wav"), "--idempotency-key", "batch")
-  expect(asked.at(-1)?.[1]).toBe(keys[2])
+  // A folder may hold one file today, and more tomorrow; a song may be added again with others.
+  for (const at of [0, 2]) {
+    await ran(addCommand, words[at] ?? "", "--idempotency-key", "batch")
+    expect(asked.at(-1)?.[1]).toBe(keys[at])
+  }
 })
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {
@@ -153,6 +160,34 @@ test("set changes the keys that were named, and ends the lease that is named wit
   expect((await ran(setCommand, "7", "--progress", "101")).code).toBe(
     "--progress must be a whole number from 0 to 100, not 101",
   )
+})
+
+test("set and add say when an item may start, and set shows a cancelled item as cancelled", async () => {
+  const delayed = item({ available_at: time(600) })
+  answering("update", async () => delayed)
+  expect((await ran(setCommand, "7", "--in", "10m")).out).toBe("queue item 7: queued, 0%, starts in 10:00\n")
+  answering("add", async () => delayed)
+  expect((await ran(addCommand, "7", "--in", "10m")).out).toContain(", queued, starts in 10:00  http")
+  for (const [shown, change] of [
+    ["retrying, 0%, retries in 0:18", { status: "retrying", available_at: time(18) }],
+    ["queued, 0%", { available_at: time(0) }],
+    ["cancelled, 0%", { status: "failed", outcome: "cancelled", available_at: time(600) }],
+  ] as const) {
+    answering("update", async () => item(change))
+    expect((await ran(setCommand, "7", "--title", "Lights")).out).toBe(`queue item 7: ${shown}\n`)
+  }
+})
+
+test("a flag that names something is wrong usage if it is empty", async () => {
+  for (const [command, flag, ...more] of [
+    [workersCommand, "--drain"],
+    [workersCommand, "--undrain"],
+    [kindsCommand, "--forget"],
+    [runCommand, "--output", "--song", "7", "--", "true"],
+  ] as const)
+    expect((await ran(command, flag, "", ...more)).code).toBe(`${flag} is empty`)
+  expect((await ran(checkCommand, "")).code).toBe("FILE is empty")
+  expect((await ran(runCommand, "--song", "7", "--", "")).code).toStartWith("missing command")
 })
 
 test("kinds are listed with their runs, and forgotten by name; an item is moved before another", async () => {

@@ -289,6 +289,24 @@ export function storeWrites(name: string, open: Open): void {
     })
   })
 
+  test(`${name}: a move learns which item is before the other one, the moved one left out`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const [first = 0, second = 0, third = 0] = await Promise.all(from1(3).map(() => added(store)))
+    /** The turn before `before`, as the move of `id` learns it. */
+    const aheadOf = async (id: number, before: number): Promise<number | null | undefined> => {
+      let found: number | null | undefined
+      await store.place(id, before, (stored, _before, ahead) => {
+        found = ahead
+        return { ...stored, quiet: true }
+      })
+      return found
+    }
+    expect(await aheadOf(first, third)).toBe(second)
+    expect(await aheadOf(second, third)).toBe(first)
+    expect(await aheadOf(third, first)).toBeNull()
+  })
+
   test(`${name}: an idempotency key answers the first answer again for 24 hours, and adds nothing`, async () => {
     let now = START_MS
     await using opened = await open(() => now)

@@ -1,4 +1,4 @@
-import { expect, spyOn, test } from "bun:test"
+import { expect, jest, spyOn, test } from "bun:test"
 
 import type { Gate } from "../../src/access/gate.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
@@ -55,6 +55,42 @@ test("output that is read costs as much as it is long, each byte once", async ()
   const length = await lengthOf("/api/v1/queue/1/output")
   expect(length).toBeGreaterThan(20 * 16_384 - 1)
   expect(charged()).toBeWithin(length - 65_536, length + 1)
+})
+
+test("an output that is followed ends after a day without a piece, and each piece begins it again", async () => {
+  const HOUR_MS = 3_600_000
+  let signal = AbortSignal.abort()
+  let printed = Promise.withResolvers<void>()
+  async function* pieces(): AsyncGenerator<OutputEvent> {
+    for (;;) {
+      await printed.promise
+      printed = Promise.withResolvers<void>()
+      yield { type: "piece", attempt: 1, missing: 0, from: 0, to: 4, text: "one\n" }
+    }
+  }
+  const read = async (_id: number, _query: unknown, left: AbortSignal) => {
+    signal = left
+    return pieces()
+  }
+  const { answer } = charging({ output: { read } })
+  const path = "/api/v1/queue/1/output?follow=true&format=sse"
+  jest.useFakeTimers()
+  try {
+    const reader = (await answer(path)).body?.getReader()
+    await reader?.read()
+    for (let piece = 0; piece < 3; piece += 1) {
+      printed.resolve()
+      await reader?.read()
+      jest.advanceTimersByTime(23 * HOUR_MS)
+      expect(signal.aborted).toBe(false)
+    }
+    jest.advanceTimersByTime(HOUR_MS)
+    expect(signal.aborted).toBe(true)
+    printed.resolve()
+    await reader?.cancel()
+  } finally {
+    jest.useRealTimers()
+  }
 })
 
 test("a page of updates costs as much as it is long, and so does any other answer", async () => {
@@ -178,7 +214,15 @@ test("a body costs one more for each 4 KiB, whether it is accepted or not", asyn
     headers: { "content-type": "application/json", lease: "made-up" },
     body: JSON.stringify({ message }),
   }
-  expect(await charging({}, 10).statuses(4, "/api/v1/queue/1/progress", large)).toEqual([422, 422, 422, 429])
+  const path = "/api/v1/queue/1/progress"
+  expect(await charging({}, 10).statuses(4, path, large)).toEqual([422, 422, 422, 429])
+  // A body that is sent in chunks, to a route that needs none, is charged too.
+  const cancel = "/api/v1/queue/1/cancel"
+  const inChunks = (): RequestInit => ({ ...large, body: new Blob([large.body]).stream() })
+  const app = charging({ queue: { cancel: async () => ({}) } }, 10)
+  const statuses: number[] = []
+  for (let i = 0; i < 4; i += 1) statuses.push(...(await app.statuses(1, cancel, inChunks())))
+  expect(statuses).toEqual([200, 200, 200, 429])
 })
 
 test("a query of very many names costs no more than its length", async () => {

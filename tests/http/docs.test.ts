@@ -268,6 +268,11 @@ test("every operation has an example for curl, whose body is one that the route 
   const { html } = await pageAt(`${server.url}/docs/queue`)
   const example = `curl -X POST ${server.url}/api/v1/queue \\\n  -H 'Content-Type`
   expect(html.includes(example)).toBe(true)
+  const { html: workers } = await pageAt(`${server.url}/docs/workers`)
+  const api = `${server.url}/api/v1/queue`
+  // A first claim has no lease; and what a renderer prints is sent as it comes.
+  expect(workers).toContain(`curl -X POST ${api}/claim \\\n  -H 'Content-Type`)
+  expect(workers).toContain(`curl -X POST ${api}/7/ingest/ffmpeg \\\n  -H 'Lease: TOKEN' \\\n  -T -</pre>`)
 })
 
 test("the examples ask the server at the address by which the reader came", async () => {

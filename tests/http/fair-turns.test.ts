@@ -148,3 +148,27 @@ test("a client that has waited has its whole part of the turn again", async () =
   nowMs += 0.5
   expect(turns.wait("a")).toBeUndefined()
 })
+
+test("a client that was alone has the short time of a turn as soon as another one asks", async () => {
+  let nowMs = 10_000
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const turns = new FairTurns(() => false)
+  let gone = 0
+  const ask = async (): Promise<void> => {
+    await turns.wait("a")
+    gone += 1
+    nowMs += 0.5
+  }
+  turns.heard("a")
+  const all: Promise<void>[] = []
+  for (let i = 0; i < 80; i += 1) {
+    all.push(ask())
+    await settled()
+  }
+  expect(gone).toBe(40)
+  turns.heard("b")
+  await turn()
+  await settled()
+  expect(gone).toBeWithin(41, 44)
+  await Promise.all(all)
+})

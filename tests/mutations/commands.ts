@@ -146,6 +146,18 @@ export const COMMANDS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/progress-words.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "an item that is to be tried again is said to start",
+        'status === "retrying" ? "retries" : "starts"',
+        '"starts"',
+      ],
+      ["a finished item is said to start", "!isWaiting(status) || ", ""],
+    ],
+  ),
+  ...of(
     "src/commands/list-table.ts",
     ["tests/commands/list-table.test.ts"],
     [
@@ -153,11 +165,6 @@ export const COMMANDS: readonly Mistake[] = [
         "an item that was cancelled before it began took some time",
         'return started_at === null ? "" : `took',
         "return `took",
-      ],
-      [
-        "an item that is to be tried again is said to start",
-        'status === "retrying" ? "retries" : "starts"',
-        '"starts"',
       ],
       [
         "an item that waits again is as old as its last attempt",
@@ -238,6 +245,11 @@ export const COMMANDS: readonly Mistake[] = [
     "src/commands/add.ts",
     ["tests/commands/typed.test.ts"],
     [
+      [
+        "a song that is added alone has another key than with others",
+        "return key === undefined ? undefined",
+        'return key === undefined || !word.includes("/") ? key',
+      ],
       [
         "a file's title ends at its first dot",
         "basename(word, extname(word))",

@@ -45,8 +45,8 @@ export const PARTS: readonly Mistake[] = [
   ...of("src/dashboard/view/empty-lists.ts", TESTS, [
     [
       "a worker on another port than 8080 is told no server",
-      '"[::1]"].includes(BASE.hostname) && BASE.port === "8080"',
-      '"[::1]"].includes(BASE.hostname) || BASE.port === "8080"',
+      'isLoopback(BASE.hostname) && BASE.port === "8080"',
+      'isLoopback(BASE.hostname) || BASE.port === "8080"',
     ],
     [
       "the same tag is named twice",

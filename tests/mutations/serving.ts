@@ -30,8 +30,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/access.ts",
-    ["tests/serve/access.test.ts"],
+    "src/serve/protection.ts",
+    ["tests/serve/protection.test.ts"],
     [
       [
         "a second first token is made beside those that are there",
@@ -90,8 +90,8 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "webhooks that take deliveries again still count as failing",
-        "      failing.delete(webhook)\n      note()\n",
-        "      failing.delete(webhook)\n",
+        "    onRecovered(webhook) {\n      note()\n",
+        "    onRecovered(webhook) {\n",
       ],
     ],
   ),
@@ -201,8 +201,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/access.ts",
-    ["tests/serve/access.test.ts"],
+    "src/serve/protection.ts",
+    ["tests/serve/protection.test.ts"],
     [["tickets end when the server is started again", "  await tickets.load()\n", ""]],
   ),
   ...of(

@@ -7,6 +7,16 @@ export const STORING: readonly Mistake[] = [
     ["tests/store/postgres/group-decisions.test.ts"],
     [
       [
+        "a lease that was renewed in the same moment is taken back",
+        "ids.filter((id) => this.#isDue(id, due))",
+        "ids",
+      ],
+      [
+        "an item that was delayed in the same moment is claimed",
+        "isWaiting(row.now.item.status) && !isLater",
+        "isWaiting(row.now.item.status)",
+      ],
+      [
         "a refused decision leaves its runs",
         "[this.adds, this.keys, this.said, this.runs, this.soleClaims]",
         "[this.adds, this.keys, this.said, this.soleClaims]",
@@ -161,6 +171,17 @@ export const STORING: readonly Mistake[] = [
         "the search ends at the first set that has an item",
         "if (best && compare(best, set.first) < 0) break",
         "if (best) break",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    ["tests/store/postgres/start.test.ts"],
+    [
+      [
+        "a start ends if PostgreSQL restarts in its middle",
+        "throw isConnectionLost(error) ? error : explained(error, url)",
+        "throw explained(error, url)",
       ],
     ],
   ),

@@ -43,6 +43,11 @@ export const WORKING: readonly Mistake[] = [
         "this.#isContinued()",
       ],
       [
+        "text that was dropped before the first request is not counted as missing",
+        " - this.#sentTo\n",
+        " - next.at\n",
+      ],
+      [
         "output that is refused keeps the result from the server",
         "if (!(error instanceof ServerError) || error.status === 0) throw error",
         "throw error",

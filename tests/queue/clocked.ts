@@ -5,8 +5,8 @@ import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/health.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
-import { accessOf } from "../../src/serve/access.ts"
 import { assembled } from "../../src/serve/parts.ts"
+import { protectionOf } from "../../src/serve/protection.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import { START_MS } from "../contracts/store.contract.ts"
@@ -62,7 +62,7 @@ export class ClockedServer implements AsyncDisposable {
     const settings = config({ database, ...this.#limits }, {})
     const bus = new LocalBus()
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
-    const { app } = assembled(settings, store, accessOf(settings, store), {
+    const { app } = assembled(settings, store, protectionOf(settings, store), {
       ...surroundings,
       onReplaced: () => undefined,
     })

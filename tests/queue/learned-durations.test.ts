@@ -150,3 +150,16 @@ test("after its stop nothing more is read, because the database may be closed by
   await learned.stop()
   expect(errors).toEqual([])
 })
+
+test("what another server has learned since is found by a look that differs only in numbers", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const here = new LearnedDurations(store, console.error, 0)
+  await here.start()
+  const run = { kind: "Image 3", look: "Image 3", worker: "w", queue_id: 1, seconds: 60, steps: [] }
+  await store.runs.addLearned([{ ...run, ended_at: "2026-01-02T03:04:05.000Z" }])
+  while (here.of("", "Image 4") === null) await Bun.sleep(1)
+  expect(here.of("", "Image 4")).toBeDefined()
+  await here.stop()
+  await store.close()
+})

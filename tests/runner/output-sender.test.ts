@@ -59,6 +59,18 @@ test("output follows what others have printed in the attempt, and begins at 0 in
   expect(places).toEqual([undefined, 10, 19, 0])
 })
 
+test.each([
+  ["the attempt's first output", false, 0],
+  ["output after what others have printed", true, 10],
+])("text that was dropped before it could be sent is missing in %s", async (_, isContinued, begin) => {
+  const { one, printed, places } = sender([], isContinued)
+  for (const kB of [100, 300]) one.push(new TextEncoder().encode(`${"x".repeat(999)}\n`.repeat(kB)), 1)
+  await one.finish(HELD)
+  const [text = ""] = printed
+  expect(text.length).toBeLessThanOrEqual(256 * 1024)
+  expect(places.at(-1)).toBe(begin + "the last\n".length + 400_000 - text.length)
+})
+
 test("the more is sent at once, the longer is the wait before the next time", async () => {
   const { one, places } = sender([])
   one.push(new TextEncoder().encode(`${"x".repeat(1023)}\n`.repeat(200)), 1)

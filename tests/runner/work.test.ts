@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
+import { LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import {
   faultsOf,
@@ -230,6 +231,35 @@ describe("SIGTERM", () => {
       })
       expect(faultsOf(await historyOf(server, id))).toEqual([])
     }
+  })
+
+  test("ends a worker soon whose server never answers, and leaves what it took over to the next one", async () => {
+    using state = temporaryFolder()
+    const asked = Promise.withResolvers<void>()
+    using mute = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { data: (): void => asked.resolve() },
+    })
+    const url = `http://127.0.0.1:${mute.port}`
+    const leases = leasesIn(join(state.path, "track-studio"))
+    const killed = new LeaseFile(leases, url)
+    killed.set({ id: 7, token: crypto.randomUUID(), attempt: 1 })
+    killed.close()
+    await using worker = new Program([...PROGRAM, "work", "--exec", "true"], url, {
+      env: { XDG_STATE_HOME: state.path },
+    })
+    await asked.promise
+    const stoppedMs = performance.now()
+    expect(await stopped(worker)).toBe(0)
+    // The request itself would be waited for as long as 10 s.
+    expect(performance.now() - stoppedMs).toBeLessThan(5000)
+    const next = new LeaseFile(leases, url)
+    let left = next.adopt()
+    // The worker's guard may hold the lock for a moment longer.
+    for (; left.length === 0; left = next.adopt()) await Bun.sleep(10)
+    next.close()
+    expect(left).toMatchObject([{ id: 7 }])
   })
 
   test("ends a worker that waits for an item at once", async () => {

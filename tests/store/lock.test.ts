@@ -55,6 +55,19 @@ test.each([
   lock.close()
 })
 
+test("a first start that could not name the database, as on a full disk, keeps no later one from starting", () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  opened(database)
+  rmSync(`${database}.lock`)
+  using client = new Database(database)
+  client.run("UPDATE history SET mark = NULL")
+  client.run("CREATE TRIGGER full BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'no room'); END")
+  expect(() => opened(database)).toThrow("no room")
+  client.run("DROP TRIGGER full")
+  opened(database)
+})
+
 test("a database of two names is opened by either, while no log of the other one lies beside it", async () => {
   using folder = temporaryFolder()
   const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]

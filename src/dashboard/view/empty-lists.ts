@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import { isLoopback } from "../../loopback.ts"
 import { counted, shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import { tokenForCurl } from "../live/token.ts"
@@ -69,7 +70,7 @@ const MAX_TAGS = 8
  * belong together.
  */
 function workCommand(items: readonly QueueItem[]): string[] {
-  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
+  const isHere = isLoopback(BASE.hostname) && BASE.port === "8080"
   const server = isHere ? [] : [`--server ${BASE.href.replace(/\/$/, "")}`]
   const needed = [...new Set(items.flatMap((item) => item.tags))].slice(0, MAX_TAGS).join()
   const tags = needed === "" ? [] : [`--tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`]

@@ -89,12 +89,15 @@ function curlOf(method: string, path: string, { requestBody, parameters, respons
   if (object(responses)["101"] !== undefined || !path.startsWith("/")) return ""
   const [[type, content] = ["", {}]] = Object.entries(object(object(requestBody)["content"]))
   const { example } = object(content)
-  const isStream = "text/event-stream" in object(object(object(responses)["200"])["content"])
+  const isStream = path === "/" || "text/event-stream" in object(object(object(responses)["200"])["content"])
+  // A claim gets a lease; only a worker that lost one sends it there.
+  const isLeased = path.includes("{id}") && list(parameters).some(({ name }) => name === "Lease")
   const url = SERVER + path.replace(/\{(\w+)\}/g, (_all, name: string) => SAMPLES[name] ?? name)
-  const data = type === "text/plain" ? "--data-binary @-" : ""
+  // Unlike --data-binary, -T sends what comes at once.
+  const data = type === "text/plain" ? "-T -" : ""
   return [
     `curl ${isStream ? "-N " : ""}${method === "get" ? "" : `-X ${method.toUpperCase()} `}${url}`,
-    ...(list(parameters).some(({ name }) => name === "Lease") ? ["-H 'Lease: TOKEN'"] : []),
+    ...(isLeased ? ["-H 'Lease: TOKEN'"] : []),
     ...(example === undefined
       ? []
       : ["-H 'Content-Type: application/json'", `-d ${shellWord(JSON.stringify(example))}`]),

@@ -30,7 +30,7 @@ export interface KnownKind {
  */
 export interface Runs {
   /**
-   * The runs of a kind that have this look, the oldest first. If there are none, and if the look is empty because
+   * The runs of a kind that have this look, the oldest first. If there are none, or if the look is empty because
    * nothing was reported yet, those that look like the newest run of the kind that reported anything; only if the newest
    * three reported nothing, those that did not either. Without a kind, the newest runs if there are at least three and
    * all look alike; otherwise none.

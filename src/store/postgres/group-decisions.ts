@@ -5,7 +5,7 @@ import { type Clock, momentOf, steadyOf } from "../../item/moment.ts"
 import { isWaiting } from "../../item/moves.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type { Create, Decide, Idempotency } from "../contract/items.ts"
+import type { Create, Decide, Due, Idempotency } from "../contract/items.ts"
 import { keptAnswer } from "../idempotent-add.ts"
 
 /** A row as it was read. */
@@ -158,10 +158,12 @@ export class GroupDecisions {
     return first
   }
 
-  /** Whether an item still waits after the decisions so far. */
+  /** Whether an item that could be claimed when it was read can still be claimed after the decisions so far. */
   #isWaiting(id: number): boolean {
     const row = this.rows.get(id)
-    return row !== undefined && isWaiting(row.now.item.status)
+    if (!row || row.change?.deleted) return false
+    const isLater = row.availableMs !== null && row.availableMs > this.#clock.steadyMs()
+    return isWaiting(row.now.item.status) && !isLater
   }
 
   /**
@@ -200,6 +202,25 @@ export class GroupDecisions {
     if (!quiet) this.#say(change)
     if (run) this.runs.push({ ...run, ended_at: item.updated_at })
     return change
+  }
+
+  /**
+   * Decides on those of these items that are still due after the decisions so far: an earlier write of the group may have
+   * renewed a lease or ended an attempt. Returns how many they are. @throws whatever `decide` throws
+   */
+  sweep(ids: readonly number[], due: Due, decide: Decide): number {
+    const left = ids.filter((id) => this.#isDue(id, due))
+    for (const id of left) this.decide(id, decide)
+    return left.length
+  }
+
+  #isDue(id: number, { due, by }: Due): boolean {
+    const row = this.rows.get(id)
+    if (!row || row.change?.deleted) return false
+    const { item, work } = row.now
+    if (item.status !== "processing") return false
+    if (due === "stall") return !item.stalled && work.moved_at <= by
+    return work.lease_expires_at !== null && work.lease_expires_at <= by
   }
 
   /** Adds an item, unless its key was used before. @throws AppError `idempotency_mismatch` */

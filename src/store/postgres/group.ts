@@ -76,8 +76,8 @@ export class Group {
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()
   #aliveMs = Number.NEGATIVE_INFINITY
-  #isUnwritable = false
-  #failure = ""
+  /** Why the last group could not be stored; undefined if it was. */
+  #failure: string | undefined
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -85,12 +85,12 @@ export class Group {
 
   /** Whether the last group could not be stored. */
   get isUnwritable(): boolean {
-    return this.#isUnwritable
+    return this.#failure !== undefined
   }
 
   /** Why the last group could not be stored: the SQLSTATE, or the code of Bun's client; empty if it was. */
   get failure(): string {
-    return this.#failure
+    return this.#failure ?? ""
   }
 
   /** Whether a sign of life must be stored. */
@@ -150,8 +150,7 @@ export class Group {
             ? await this.#round(jobs, untilMs, () => this.#read(jobs))
             : await this.#lockedRound(jobs, untilMs)
       }
-      this.#isUnwritable = false
-      this.#failure = ""
+      this.#failure = undefined
     } catch (error) {
       this.#recent.clear()
       if (isRefused(error) && jobs.length > 1) {
@@ -160,7 +159,6 @@ export class Group {
         return
       }
       if (!isRefused(error)) {
-        this.#isUnwritable = true
         this.#failure = new StatementError(error).code
         observed.onFailure?.(this.#failure)
         outages.begin(triedMs)
@@ -202,7 +200,7 @@ export class Group {
     const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
     let kept: ReadonlySet<number> = new Set()
     // A sign of life can be stored while updates cannot: whether they can is found out by an empty group.
-    if (sheet.changed.length > 0 || sheet.adds.length > 0 || this.#isUnwritable) {
+    if (sheet.changed.length > 0 || sheet.adds.length > 0 || this.isUnwritable) {
       const nowMs = clock.now()
       const askedMs = performance.now()
       const parameters = parametersOf(sheet, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
@@ -271,8 +269,8 @@ export class Group {
 
   #remember({ now, before, change }: DecidedRow, kept: ReadonlySet<number>): void {
     const { id } = now.item
-    if (!kept.has(id) || change?.deleted) this.#recent.delete(id)
-    else this.#recent.set(id, { stored: now, version: before.version + 1 })
+    if (change?.deleted) this.#recent.delete(id)
+    else if (kept.has(id)) this.#recent.set(id, { stored: now, version: before.version + 1 })
   }
 }
 

@@ -99,9 +99,25 @@ export async function openPostgres(
     () => onWaiting({ database, seconds: START_MS / 1000, code: writing.lostBy ?? "" }),
     SAID_MS,
   )
+  const untilMs = performance.now() + START_MS
   try {
-    const free = await checkServer(writing, url).finally(() => clearTimeout(waiting))
-    const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
+    const free = await checkServer(writing, url, untilMs).finally(() => clearTimeout(waiting))
+    // The server may restart at this moment, too.
+    const ready = await writing.patiently(() => prepared(writing, url), untilMs)
+    return { ...ready, writing, reading, found: { ...ready.found, warning: tooFew(free) } }
+  } catch (error) {
+    await Promise.all([writing.close(), reading.close()])
+    throw explained(error, url)
+  }
+}
+
+/** Brings the database up to date, checks the rights of this user, and reads its history. */
+async function prepared(
+  writing: PostgresConnections,
+  url: string,
+): Promise<Omit<Opened, "writing" | "reading">> {
+  try {
+    const found = await migrated(url, writing)
     await checkRights(writing)
     const askedMs = performance.now()
     const [row] = await writing.ask<{ id: string; era: number; alive: number | null; now: number }>(
@@ -109,10 +125,10 @@ export async function openPostgres(
     )
     if (!row) throw new AppError("unavailable", `the database ${shownDatabase(url)} has no history`)
     const time = { serverMs: row.now, askedMs }
-    return { writing, reading, historyId: row.id, era: row.era, aliveMs: row.alive, time, found }
+    return { historyId: row.id, era: row.era, aliveMs: row.alive, time, found }
   } catch (error) {
-    await Promise.all([writing.close(), reading.close()])
-    throw explained(error, url)
+    // Waiting helps only if the connection was lost.
+    throw isConnectionLost(error) ? error : explained(error, url)
   }
 }
 
@@ -125,7 +141,7 @@ const tooFew = (free: number): string | undefined =>
  * Returns how many connections are left. Waits for a server that is unavailable or accepts no writes, but not
  * for one that denies this program access, because a person must correct that.
  */
-async function checkServer(link: PostgresConnections, url: string): Promise<number> {
+async function checkServer(link: PostgresConnections, url: string, untilMs: number): Promise<number> {
   const look = async (): Promise<Server> => {
     const [server] = await link.ask<Server>(SERVER).catch((error: unknown) => {
       throw FINAL.includes(stateOf(error)) || isOfTls(error) ? explained(error, url) : error
@@ -133,13 +149,7 @@ async function checkServer(link: PostgresConnections, url: string): Promise<numb
     if (server?.read_only === "off") return server
     throw serverError(READ_ONLY)
   }
-  const {
-    version,
-    encoding,
-    timeout,
-    is_replica: isReplica,
-    free,
-  } = await link.patiently(look, performance.now() + START_MS)
+  const { version, encoding, timeout, is_replica: isReplica, free } = await link.patiently(look, untilMs)
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
     throw new AppError("unavailable", message)

@@ -155,15 +155,12 @@ export class PostgresStore extends PostgresHistory implements Store {
     if (rows.length === 0) return 0
     const askedMs = this.clock.steadyMs()
     // By a clock that has gone back since then, what was due need not be.
-    const by = (): number => due.by - Math.max(0, askedMs - this.clock.steadyMs())
+    const dueNow = (): Due => ({ ...due, by: due.by - Math.max(0, askedMs - this.clock.steadyMs()) })
     let ids: readonly number[] = []
     return this.#group.run({
       ids: [],
-      look: async (look) => (ids = await look.due({ ...due, by: by() })),
-      decide: (sheet) => {
-        for (const id of ids) sheet.decide(id, decide)
-        return ids.length
-      },
+      look: async (look) => (ids = await look.due(dueNow())),
+      decide: (sheet) => sheet.sweep(ids, dueNow(), decide),
     })
   }
 

@@ -128,8 +128,9 @@ const damaged = (path: string, reason: string): AppError =>
 function mark(client: Database, lock: Lock, path: string, tables: number): Mark {
   const row = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()
   if (!row) throw damaged(path, "the name of its history is missing")
-  const before = { ...(markOf(row.mark) ?? { name: crypto.randomUUID(), starts: 0 }), tables }
-  lock.remember(before)
+  const known = markOf(row.mark)
+  const before = { ...(known ?? { name: crypto.randomUUID(), starts: 0 }), tables }
+  if (known) lock.remember(before)
   const now = { ...before, starts: before.starts + 1 }
   // The contents of the write-ahead log of an earlier server must be on the disk before the log begins again.
   const isClean = sizeOf(`${path}-wal`) === 0
@@ -137,6 +138,8 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   client.run("UPDATE history SET mark = ?", [textOfMark(now)])
   client.run("PRAGMA wal_checkpoint(PASSIVE)")
   client.run("PRAGMA synchronous = FULL")
+  // The lock must not know a name that the file does not carry: on a full disk the writes above can fail.
+  if (!known) lock.remember(before)
   return now
 }
 

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { transition } from "../../../src/item/moves.ts"
-import { IDLE } from "../../../src/item/stored.ts"
+import { type Change, IDLE } from "../../../src/item/stored.ts"
+import type { Due } from "../../../src/store/contract/items.ts"
 import { GroupDecisions, type KnownRow } from "../../../src/store/postgres/group-decisions.ts"
 import { draft, START_MS } from "../../contracts/store.contract.ts"
 
@@ -65,4 +66,48 @@ test("a decision that changes nothing writes nothing", () => {
   sheet.read(row(1), true)
   sheet.decide(7, (stored) => ({ ...stored, quiet: true }))
   expect([sheet.changed, sheet.said]).toEqual([[], []])
+})
+
+const claimable = (sheet: GroupDecisions) => sheet.attempt(() => sheet.firstWaiting([7])).result
+
+test("an item that an earlier write of the group has delayed or deleted is not claimed by a later one", () => {
+  const changes: ((change: Change) => Change)[] = [
+    ({ item, work }) => ({ item: { ...item, available_at: new Date(START_MS + 1).toISOString() }, work }),
+    (change) => ({ ...change, deleted: true }),
+  ]
+  for (const change of changes) {
+    const sheet = new GroupDecisions(clock)
+    sheet.read(row(1), true)
+    expect(claimable(sheet)).toEqual({ ok: true, value: 7 })
+    sheet.decide(7, change)
+    expect(claimable(sheet)).toEqual({ ok: true, value: undefined })
+  }
+})
+
+test("a sweep leaves alone what an earlier write of the group has renewed, moved, ended or deleted", () => {
+  const by = START_MS
+  const late = { ...IDLE, lease_token: "t", lease_expires_at: by, moved_at: by }
+  const item = transition(row(1).stored.item, { status: "processing" }, new Date(by).toISOString())
+  const swept = (due: Due["due"], before: (change: Change) => Change): number => {
+    const sheet = new GroupDecisions(clock)
+    sheet.read({ stored: { item, work: late }, version: 1 }, true)
+    sheet.decide(7, before)
+    return sheet.sweep([7], { due, by }, ({ item: { title }, work }) => ({ item: { ...item, title }, work }))
+  }
+  const unchanged = (change: Change): Change => ({ ...change, item: { ...item, title: "another" } })
+  const ending = ({ item: { id } }: Change): Change => ({
+    item: { ...transition(item, { status: "completed" }, new Date(by).toISOString()), id },
+    work: late,
+  })
+  for (const due of ["lease", "stall"] as const) {
+    expect(swept(due, unchanged)).toBe(1)
+    expect(swept(due, ending)).toBe(0)
+    expect(swept(due, (change) => ({ ...change, deleted: true }))).toBe(0)
+  }
+  const renewed = { ...late, lease_expires_at: by + 1 }
+  const moved = { ...late, moved_at: by + 1 }
+  expect(swept("lease", (change) => ({ ...change, work: renewed, quiet: true }))).toBe(0)
+  expect(swept("lease", (change) => ({ ...change, work: { ...late, lease_expires_at: null } }))).toBe(0)
+  expect(swept("stall", (change) => ({ ...change, work: moved }))).toBe(0)
+  expect(swept("stall", (change) => ({ ...change, item: { ...item, stalled: true } }))).toBe(0)
 })

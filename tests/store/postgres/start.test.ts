@@ -9,6 +9,7 @@ import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
+import { Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)
@@ -102,4 +103,24 @@ withPostgres("a start waits for a server that takes writes: a standby may be abo
   const store = await opening
   expect(await added(store)).toBe(1)
   await store.close()
+})
+
+withPostgres("a start goes on if its connection is lost after the server has let it in", async () => {
+  const { url } = await newDatabase()
+  await (await PostgresStore.open(url)).close()
+  const { port } = await postgres()
+  for (const asked of ["__drizzle_migrations", "has_table_privilege", "alive_at"]) {
+    using proxy = new Proxy(port)
+    const address = new URL(url)
+    address.port = String(proxy.port)
+    let cut = 0
+    proxy.decide = (bytes) => {
+      if (cut > 0 || !bytes.includes(asked)) return "pass"
+      cut += 1
+      return "cut"
+    }
+    const store = await PostgresStore.open(address.href)
+    expect([asked, cut]).toEqual([asked, 1])
+    await store.close()
+  }
 })

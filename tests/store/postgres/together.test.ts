@@ -199,6 +199,30 @@ withPostgres(
   },
 )
 
+withPostgres(
+  "a remembered row that was old is decided on once, and that of a deleted item never",
+  async () => {
+    await using opened = await together(2)
+    const { one, two } = opened
+    const id = await added(one)
+    await put(one, id, { status: "processing" })
+    await put(two, id, { status: "completed" })
+    /** How often a change that is refused is decided. */
+    const decided = async (): Promise<number> => {
+      let count = 0
+      const refusal = one.change(id, () => {
+        count += 1
+        throw new AppError("illegal_move", "refused by the test")
+      })
+      await expect(refusal).rejects.toThrow()
+      return count
+    }
+    expect([await decided(), await decided()]).toEqual([2, 1])
+    await one.change(id, (stored) => ({ ...stored, deleted: true }))
+    expect(await decided()).toBe(0)
+  },
+)
+
 withPostgres("storing output does not make a decision on its item run twice", async () => {
   await using opened = await together(2)
   const { one, two } = opened

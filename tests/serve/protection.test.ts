@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { config } from "../../src/config/config.ts"
-import { accessOf, protect } from "../../src/serve/access.ts"
+import { protect, protectionOf } from "../../src/serve/protection.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { isToken } from "../../src/token.ts"
 import { temporaryFolder } from "../server.ts"
@@ -14,7 +14,7 @@ test("a token is made for a server that has none, and no other while there is on
   const store = new SqliteStore(database)
   const protectWith = async (file: string): Promise<boolean> => {
     const settings = config({ database, "token-file": file }, {})
-    const access = accessOf(settings, store)
+    const access = protectionOf(settings, store)
     const isFirst = await protect(settings, store, access)
     await access.tokens.stop()
     return isFirst
@@ -33,7 +33,7 @@ test("a server knows the tickets that it gave out before its last start", async 
   const settings = config({ database, "token-file": join(folder.path, "token") }, {})
   const store = new SqliteStore(database)
   const started = async () => {
-    const access = accessOf(settings, store)
+    const access = protectionOf(settings, store)
     await protect(settings, store, access)
     await access.tokens.stop()
     return access

@@ -11,7 +11,7 @@ import { shownDatabase } from "../store/database-address.ts"
 import { logged } from "./faults.ts"
 
 /** What decides which callers are let in. */
-export interface Access {
+export interface Protection {
   /** The tokens in force. */
   readonly tokens: Tokens
   /** The tickets that were given out. */
@@ -21,7 +21,7 @@ export interface Access {
 }
 
 /** Makes tokens, tickets and gate for a store. Call `protect` before any caller is let in. */
-export function accessOf({ open }: Config, store: Store): Access {
+export function protectionOf({ open }: Config, store: Store): Protection {
   const { access, clock, historyId } = store
   const onError = logged("the tokens could not be read or written")
   const tokens = new Tokens(access, { history: historyId, now: clock.now, digest, onError })
@@ -56,7 +56,11 @@ async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean>
  * Reads the tokens before any caller is let in. Returns whether it created the first token.
  * @throws AppError `invalid` if other machines could reach a server without tokens
  */
-export async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {
+export async function protect(
+  config: Config,
+  store: Store,
+  { tokens, tickets }: Protection,
+): Promise<boolean> {
   const isFirst = await firstToken(config, store)
   await tokens.start()
   await tickets.load()
