@@ -1,4 +1,4 @@
-import { expect, jest, test } from "bun:test"
+import { expect, jest, spyOn, test } from "bun:test"
 
 import { GoneWebsockets } from "../../src/http/gone-websockets.ts"
 import { PROVE } from "../proof.ts"
@@ -54,11 +54,21 @@ test("a peer that answers stays, and one that stops answering is cut", async () 
 })
 
 test("after all peers have left the next one is asked and cut as well", async () => {
-  const peers = new GoneWebsockets({ askAfterMs: 4, cutAfterMs: 12 })
-  peer(peers, 0).leave()
-  const next = peer(peers, 0)
-  await next.wasCut
-  expect(next.asked()).toBeGreaterThan(0)
+  jest.useFakeTimers()
+  let nowMs = 0
+  const clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  try {
+    const peers = new GoneWebsockets({ askAfterMs: 4, cutAfterMs: 12 })
+    peer(peers, 0).leave()
+    const next = peer(peers, 0)
+    for (; nowMs < 12; nowMs += 1) jest.advanceTimersByTime(1)
+    expect(next.asked()).toBeGreaterThan(0)
+    jest.advanceTimersByTime(1)
+    await next.wasCut
+  } finally {
+    clock.mockRestore()
+    jest.useRealTimers()
+  }
 })
 
 const HANDSHAKE = [
