@@ -91,7 +91,7 @@ export const SERVE_SETTINGS = {
     read: origins,
   },
   "allowed-host": {
-    help: "one more host name that the server answers to; it knows localhost, addresses and this machine's names; may be repeated",
+    help: "one more host name that the server answers to; it knows localhost, addresses, names without a dot and this machine's names; may be repeated",
     placeholder: "NAME",
     fallback: "",
     repeatable: true,
