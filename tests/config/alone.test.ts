@@ -63,7 +63,7 @@ test.each([
   ["watch", ["--until", "finished"], "--until finished needs the ID of an item"],
   [
     "serve",
-    ["--database", "postgres://127.0.0.1:1/x", "--new-database"],
+    ["--port", "0", "--database", "postgres://127.0.0.1:1/x", "--new-database"],
     "--new-database is for a SQLite file",
   ],
 ] as const)("%s %j is wrong usage: a flag would have no effect", async (name, argv, message) => {
