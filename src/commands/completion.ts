@@ -79,12 +79,13 @@ complete -o default -F _track_studio track-studio`
 
 /** Offers the IDs of items with the lines that `list` has for them, in its order. */
 const ZSH_IDS = `_track_studio_ids() {
-  local -a ids=()
-  local id rest
-  \${~words[1]} list 2>/dev/null </dev/null | while read -r id rest; do
-    [[ $id == <-> ]] && ids+=("$id:$rest")
+  local -a ids=() lines=()
+  local line id rest
+  \${~words[1]} list 2>/dev/null </dev/null | while IFS= read -r line; do
+    read -r id rest <<<"$line"
+    [[ $id == <-> ]] && ids+=("$id") lines+=("\${line[1,COLUMNS-1]}")
   done
-  _describe -V item ids
+  compadd -l -V items -d lines -a -- ids
 }`
 
 /** Completes what follows the equals sign of a flag as the value of that flag. */

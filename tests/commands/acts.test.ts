@@ -269,14 +269,17 @@ test("the completions offer the IDs of items where one is to be named", async ()
     const bash = said("bash", bashScript.stdout, line, `_track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`)
     expect(bash).toEqual(expect.arrayContaining(all))
     if (Bun.which("zsh") === null) continue
-    const stubs = 'compdef() { }; _describe() { print -l -- "${(@P)argv[-1]}" }'
+    const stubs = 'compdef() { }; compadd() { print -l -- "$@" "$lines[@]" "${(@P)argv[-1]}" }'
     const zsh = said(
       "zsh",
       stubs,
       zshScript.stdout,
       `words=(${program} ${words}); CURRENT=$#words; _track_studio`,
     )
-    for (const id of all) expect(zsh.join("\n")).toMatch(new RegExp(`^${id}: *\\d+ +queued`, "m"))
+    for (const id of all) expect(zsh.join("\n")).toMatch(new RegExp(`^ *${id} +\\d+ +queued`, "m"))
+    // In the order of the list: in that of names, 10 comes before 9.
+    expect(zsh.slice(0, 6).join(" ")).toBe("-l -V items -d lines -a")
+    expect(zsh.filter((text) => all.includes(text))).toEqual(all)
   }
 })
 
