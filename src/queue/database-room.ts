@@ -15,18 +15,34 @@ export class DatabaseRoom {
 
   /** @throws AppError `unavailable` if the database or the disk is full */
   check(): void {
-    if (this.isDiskFull) {
-      throw new AppError(
-        "unavailable",
-        "the disk of the database is full; free some of it. Results of renders are still stored",
-      )
-    }
+    this.#checkDisk()
     if (this.isFull) throw tooLarge("as large as")
   }
 
-  /** @throws AppError `unavailable` if the database is far larger than is allowed */
+  /**
+   * Checks whether workers may get new items. On a full disk they would use the room that is kept for results.
+   * @throws AppError `unavailable` if the disk is full, or the database is far larger than is allowed
+   */
   checkClaim(): void {
+    this.#checkDisk()
+    this.checkTake()
+  }
+
+  /**
+   * Checks whether an item may be claimed by its number. This is allowed on a full disk: a worker that has lost its lease
+   * claims its item again before it stores the result.
+   * @throws AppError `unavailable` if the database is far larger than is allowed
+   */
+  checkTake(): void {
     if (this.isFarTooLarge) throw tooLarge("a tenth larger than")
+  }
+
+  #checkDisk(): void {
+    if (!this.isDiskFull) return
+    throw new AppError(
+      "unavailable",
+      "the disk of the database is full; free some of it. Results of renders are still stored",
+    )
   }
 }
 

@@ -180,7 +180,7 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
   async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
-    this.#options.room?.checkClaim()
+    this.#options.room?.checkTake()
     const by: Taker = { ...taker, token: this.#options.token() }
     const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
