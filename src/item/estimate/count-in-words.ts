@@ -15,8 +15,10 @@ interface Report {
   readonly media?: unknown
 }
 
+/** What stands between groups of three digits and nowhere else: "12'345", also with spaces that do not break a line. */
+const GROUPED = String.raw`['’_\u00a0\u2009\u202f]`
 /** "3", "1.5" and "12,345", or a time such as "1:02:03.5". */
-const NUMBER = String.raw`(\d{1,9}(?::\d\d){0,2}(?:[.,]\d{1,9})*)`
+const NUMBER = String.raw`(\d{1,9}(?::\d\d){0,2}(?:[.,]\d{1,9}|${GROUPED}\d{3})*)`
 const BYTES = String.raw`(?: ?([kmgt]?i?b)\b)?`
 const OF = String.raw`(?: ?(?:\/|of) ?| (?:out of|von|van|sur|de|di|av|af|z|ze|из|з) )`
 /**
@@ -27,8 +29,9 @@ const COUNT = new RegExp(
   String.raw`(?<!\d[.,:/]?|\b(?:retry|attempt) )${NUMBER}${BYTES}${OF}${NUMBER}${BYTES}(?![.,:/]?\d| ?(?:fps|retries|attempts)\b)`,
   "i",
 )
-/** "45%", "45.5 %" */
-const PERCENTAGE = /(?<![\d.,:/-])(\d{1,3}(?:[.,]\d{1,9})?) ?%/
+const PERCENT_SIGN = String.raw` ?(?:%|per ?cent\b)`
+/** "45%", "45.5 %", "45 percent" */
+const PERCENTAGE = new RegExp(String.raw`(?<![\d.,:/-])(\d{1,3}(?:[.,]\d{1,9})?)${PERCENT_SIGN}`, "i")
 /** The unit of what the words say in percent. It is no amount of work. */
 export const PERCENT = "\npercent"
 
@@ -43,14 +46,17 @@ const FALL = 0.2
 /** "CPU 87 %", "GPU load: 30%", "VRAM 8.1/24 GB", "75% RAM", but not "writing to disk: 45%" */
 const LOAD = String.raw`(?:CPU|GPU|V?RAM|memory|disk)(?: (?:load|usage))?`
 const LOADS = new RegExp(
-  String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+ ?%|${NUMBER}${BYTES}${OF}${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})? ?% (?:of )?${LOAD}\b(?![ :=]*\d)`,
+  String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+${PERCENT_SIGN}|${NUMBER}${BYTES}${OF}${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})?${PERCENT_SIGN} (?:of )?${LOAD}\b(?![ :=]*\d)`,
   "gi",
 )
 /** The unit of a step whose words contain numbers that are not how far it is. No worker gives this name to what it counts. */
 export const NO_COUNT = "\nno count"
 
+const GROUPS = new RegExp(GROUPED, "g")
+const DIGITS = new RegExp(String.raw`\d+(?:[.,:]\d+|${GROUPED}\d{3})*`, "g")
+
 /** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
-export const withoutDigits = (text: string): string => text.replace(/\d+(?:[.,:]\d+)*/g, "#")
+export const withoutDigits = (text: string): string => text.replace(DIGITS, "#")
 
 /** How far something is in words, as `nth` of `total`. */
 interface InWords {
@@ -65,7 +71,8 @@ interface InWords {
 
 /** The number that a text shows, a time in seconds; NaN if it shows none. */
 function valueOf(text: string): number {
-  const digits = /^\d{1,3}(?:[.,]\d{3})+$/.test(text) ? text.replace(/[.,]/g, "") : text.replace(",", ".")
+  const plain = text.replaceAll(GROUPS, "")
+  const digits = /^\d{1,3}(?:[.,]\d{3})+$/.test(plain) ? plain.replace(/[.,]/g, "") : plain.replace(",", ".")
   return digits.split(":").reduce((sum, part) => 60 * sum + Number(part), 0)
 }
 

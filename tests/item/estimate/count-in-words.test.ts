@@ -16,6 +16,7 @@ test("a time, a size, a grouped number and a count in another language say how f
     [7200, "At 0:09.5 of 2:00:00.0", "At 59:58.0 of 2:00:00.0", "At 1:00:00.0 of 2:00:00.0"],
     [30, "Uploading 1.5/30 MB", "Uploading 15.0/30 MB"],
     [40, "Uploading 2 MB of 40 MB", "Uploading 20 MB of 40 MB"],
+    [0, "Encoding: 0 percent, CPU 93 percent", "Encoding: 50 percent, CPU 3 percent"],
     [9000, "Frame 0 of 9,000", "Frame 950 of 9,000", "Frame 4,500 of 9,000"],
     [4, "Obraz 1 z 4", "Obraz 3 z 4"],
     [2, "Scene 1/2: 10 %", "Scene 1/2: 100 %"],
@@ -25,6 +26,10 @@ test("a time, a size, a grouped number and a count in another language say how f
   ] as const) {
     expect([words[0], ...lastOf(words)]).toEqual([words[0], [size, 0.5]])
     expect([words[0], ...lastOf(words, step)]).toEqual([words[0], [size, 0.5]])
+  }
+  for (const between of ["'", "’", "_", "\u00a0", "\u2009", "\u202f"]) {
+    const frames = ["0", "950", `4${between}500`].map((nth) => `Frame ${nth} / 9${between}000`)
+    expect([between, ...lastOf(frames)]).toEqual([between, [9000, 0.5]])
   }
   // The second file of one step.
   const files = ["File 0:00 / 3:40", "File 3:40 / 3:40", "File 0:03 / 2:00", "File 1:00 / 2:00"]
