@@ -138,10 +138,21 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       [
         "the time left does not count down between reports",
-        "Math.max(left - (at - movedBy), ",
-        "Math.max(left, ",
+        "Math.max(left - waited + later, ",
+        "Math.max(left + later, ",
       ],
       ["what is overdue reaches its end", "leftAt(heard, inStep + gap, at - stepAt, custom), 0)", "0)"],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/time-left.ts",
+    ["tests/item/estimate/learned.test.ts"],
+    [
+      [
+        "a silent step of any length ends when it is expected to",
+        "silentFor(expected, waited, spread) - expected : 0",
+        "0 : 0",
+      ],
     ],
   ),
   ...of(

@@ -8,12 +8,14 @@ export const shortLook = (look: string): string =>
   look.length <= LOOK_CHARACTERS ? look : [...look].slice(0, LOOK_CHARACTERS).join("")
 
 /**
- * What similar attempts have in common: the number of steps and the name of the first step, or otherwise the
+ * What similar attempts have in common: the number of steps, and the name of the first step or otherwise the
  * unit that it counts. Empty until something was reported by which attempts can be compared.
  */
 export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps
   const counts = first?.unit || (latest.percent || first?.lines.percent ? "percent" : "")
   const name = first?.name || counts
-  return shortLook(total > 1 && name !== "" ? `${total} steps, ${name}` : name)
+  const isNumbered = first?.total !== undefined && first.total > 1
+  if (name === "") return isNumbered ? `${first.total} steps` : ""
+  return shortLook(total > 1 ? `${total} steps, ${name}` : name)
 }

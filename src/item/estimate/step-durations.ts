@@ -48,6 +48,8 @@ export interface Habits {
  */
 const OWN_UNIT = { own: 0.84, partly: 0.08, none: 0.05, others: 0.03 }
 const NO_UNIT = { own: 0, partly: 0, none: 0.45, others: 0.55 }
+/** The same for a step without a size if an amount was declared that no step counts: it was declared because it matters. */
+const DECLARED = { own: 0, partly: 0.1, none: 0.2, others: 0.7 }
 /** The powers for a step of which one part, such as loading a model, always takes the same time. */
 const PARTLY: readonly number[] = [0.75, 0.5, 0.25]
 /** How much the logarithm of a step's time usually varies, and how many runs this usual value counts as. */
@@ -113,11 +115,11 @@ const sizeFor = ({ step, sizes }: Lasted, unit: string): number =>
 /**
  * On which amounts the time of a step depends. Each unit that all runs know is one hypothesis, and "no unit"
  * is another. The weight of a hypothesis is its prior weight times how well the runs agree if it is true.
+ * `counted` are the units that any step counts; the others were declared.
  */
-function powersOf(all: readonly Lasted[]): Map<string, number> {
+function powersOf(all: readonly Lasted[], counted: ReadonlySet<string>): Map<string, number> {
   const own = all.findLast(({ step }) => step.size > 0)?.step.unit ?? ""
   if (own === STEPS) return new Map([[own, 1]])
-  const prior = own === "" ? NO_UNIT : OWN_UNIT
   const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
   // The number of steps says nothing about how long one step takes.
   const others = units.filter((unit) => unit !== own && unit !== STEPS)
@@ -126,10 +128,17 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
     const spread = squares(rates) + USUAL_STEP_RUNS * USUAL_STEP ** 2
     return { unit, power, weight: before * spread ** (-(all.length - 1) / 2) }
   }
-  const partly = PARTLY.map((power) => weigh(own, power, prior.partly / PARTLY.length))
+  const isCounted = units.includes(own)
+  const declared = own === "" ? units.filter((unit) => !counted.has(unit)) : []
+  const prior = own !== "" ? OWN_UNIT : declared.length > 0 ? DECLARED : NO_UNIT
+  const growing = isCounted ? [own] : declared
+  const partly = PARTLY.flatMap((power) =>
+    growing.map((unit) => weigh(unit, power, prior.partly / PARTLY.length / growing.length)),
+  )
   const guesses = [
     weigh("", 0, prior.none),
-    ...(units.includes(own) ? [weigh(own, 1, prior.own), ...partly] : []),
+    ...(isCounted ? [weigh(own, 1, prior.own)] : []),
+    ...partly,
     ...others.map((unit) => weigh(unit, 1, prior.others / others.length)),
   ]
   const whole = guesses.reduce((sum, { weight }) => sum + weight, 0)
@@ -192,8 +201,13 @@ function followsOf(key: string, unit: string, runs: readonly (readonly Lasted[])
   return Math.max(0, Math.min(1, together / alone))
 }
 
-function partOf(all: readonly Lasted[], seconds: number, runs: readonly (readonly Lasted[])[]): Part {
-  const powers = powersOf(all)
+function partOf(
+  all: readonly Lasted[],
+  seconds: number,
+  runs: readonly (readonly Lasted[])[],
+  counted: ReadonlySet<string>,
+): Part {
+  const powers = powersOf(all, counted)
   const errors = errorsOf(all, powers)
   const spread = squares(errors) + USUAL_STEP_RUNS * USUAL_STEP ** 2
   const variance = spread / (USUAL_STEP_RUNS + all.length - 1)
@@ -270,9 +284,10 @@ function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number 
 export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
   const all = runs.flat()
   const seconds = all.reduce((sum, one) => sum + one.seconds, 0) || 1
+  const counted = new Set(all.flatMap(({ step: { unit, size } }) => (size > 0 ? [unit] : [])))
   const alone = [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => ({
     key,
-    ...partOf(of, seconds, runs),
+    ...partOf(of, seconds, runs, counted),
   }))
   const byRun = errorsByRun(alone)
   const each = alone.map((part) => ({ ...part, habit: trusted(part, byRun) }))

@@ -59,6 +59,11 @@ const MAX_ROUGH_INERTIA = 2
  */
 const ROUGHLY = 35
 
+/** The deviation of a logistic distribution whose scale is 1. */
+const LOGISTIC = Math.PI / Math.sqrt(3)
+/** A step whose time varies by this much more than usual says nothing about how long it takes: a standard deviation. */
+const MAX_VARIED = 1
+
 /** The value after a part of the attempt, between the values that are known at `PARTS`. */
 export function between(values: readonly number[], part: number): number {
   let after = 0
@@ -204,13 +209,30 @@ function leftAt({ said, expected }: Hearing, place: number, secondsInStep: numbe
 }
 
 /**
+ * How long a step takes that says nothing, was expected to take `expected` seconds, and has taken `waited`: the middle
+ * of what is still possible, if its times vary like that (`spread`, see `Habit`) in a logistic distribution of their
+ * logarithms. If they vary much, the step still takes the longer, the longer it has taken.
+ */
+function silentFor(expected: number, waited: number, spread: number): number {
+  const varied = Math.min(MAX_VARIED, spread - USUAL_STEP)
+  if (varied <= 0) return expected
+  const power = LOGISTIC / varied
+  return waited > expected
+    ? waited * (2 + (expected / waited) ** power) ** (1 / power)
+    : expected * (1 + 2 * (waited / expected) ** power) ** (1 / power)
+}
+
+/**
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
  * the time counts down. If a report is overdue, the pace is taken to be slower.
  */
 export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
-  const { inStep, gap, movedAt } = heard.said
+  const { step, inStep, gap, after, movedAt, spread } = heard.said
   const movedBy = Math.min(at, movedAt)
   const left = leftAt(heard, inStep, movedBy - stepAt, custom)
   if (at === movedBy) return left
-  return Math.max(left - (at - movedBy), leftAt(heard, inStep + gap, at - stepAt, custom), 0)
+  const waited = at - movedBy
+  const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0
+  const later = expected > 0 ? silentFor(expected, waited, spread) - expected : 0
+  return Math.max(left - waited + later, leftAt(heard, inStep + gap, at - stepAt, custom), 0)
 }

@@ -132,8 +132,10 @@ function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }
 
-/** Whether a report names another step than the current one. */
+/** Whether a report names another step than the current one, or only its number. */
 function isOther(step: StepTrace, sign: Sign): boolean {
+  // Until a step is named, the attempt is preparing.
+  if (step.name === "") return sign.step?.name === "" && sign.step.index !== step.index
   if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
   // "frame 17 of 240" and "frame 18 of 240" are the same step.
   const name = sign.current_step || step.name
@@ -336,7 +338,7 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
   const isBack = sign !== told && !mayBeginAgain(sign, last, trace.latest)
   const judged = isBack ? told : sign
-  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && (last.name === "" || !isOther(last, sign))
+  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && !isOther(last, sign)
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, sign, at)
   if (goesOn && isBack && isNoCount(sign, last, trace.latest))

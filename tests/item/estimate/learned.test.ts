@@ -10,6 +10,7 @@ import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { type Figures, figuresOf, median, runOf, type Score, scoresOf } from "./replay.ts"
 import { reportingKinds } from "./reporting-kinds.ts"
+import { silentKinds } from "./silent-kinds.ts"
 import { studioKinds } from "./studio-kinds.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
@@ -172,6 +173,20 @@ test("if everything in one song takes longer than in another, more runs do not m
   holds(figures("hourly", 3), 6, 15, 25, 85)
   // Two steps that vary much, though not alike, say nothing of a third one.
   holds(figures("warmstep", 3), 2, 6, 4, 88)
+})
+
+test("steps that say nothing are estimated by their names or numbers, and by what was declared", () => {
+  const seeds = [81, 82, 83].map((seed) => silentKinds(seed, 14))
+  const figures = (kind: string, runs: number): Figures =>
+    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs, kind.endsWith("ed"))))
+  // Their length is not told, and only shows while they go on.
+  holds(figures("named", 3), 9.2, 18, 47, 85)
+  holds(figures("named", 8), 8.2, 21, 58, 95)
+  holds(figures("numbered", 3), 11, 23, 58, 86)
+  holds(figures("numbered", 8), 10, 21, 50, 95)
+  holds(figures("declared", 1), 17, 34, 78, 92)
+  for (const runs of [3, 8]) holds(figures("declared", runs), 3, 6, 12, 90)
+  holds(figures("started", 8), 4.5, 9, 20, 85)
 })
 
 test("the first reports do not widen the band, though their pace says nothing yet", () => {

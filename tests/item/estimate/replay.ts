@@ -1,7 +1,7 @@
 import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { type Estimate, estimate, timeProgress } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
-import { NO_TRACE, settled, type Trace, traced } from "../../../src/item/estimate/trace.ts"
+import { NO_TRACE, settled, stepsOfRun, type Trace, traced } from "../../../src/item/estimate/trace.ts"
 import type { Attempt } from "./histories.ts"
 
 /** An attempt according to its reports up to a time. */
@@ -13,6 +13,12 @@ export const runOf = (attempt: Attempt): Run => ({
   steps: settled(traceOf(attempt)),
   seconds: attempt.seconds,
   worker: attempt.worker,
+})
+
+/** The same, if what there is to do was declared before it. */
+const declaredRunOf = (attempt: Attempt): Run => ({
+  ...runOf(attempt),
+  steps: stepsOfRun(traceOf(attempt), attempt.totals),
 })
 
 /** How right the display was, in percent; checked after each half percent of the attempt. */
@@ -39,13 +45,14 @@ interface Told extends Estimate {
   readonly at: number
 }
 
-/** What is shown after each report of an attempt if this many runs are known. */
-function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
-  const experience = learn(past.map(runOf))
+/** What is shown after each report of an attempt if these runs are known. */
+function followed(attempt: Attempt, past: readonly Attempt[], isDeclared: boolean): Told[] {
+  const experience = learn(past.map(isDeclared ? declaredRunOf : runOf))
+  const totals = isDeclared ? attempt.totals : undefined
   let trace = NO_TRACE
   return attempt.reports.flatMap((told) => {
     trace = traced(trace, told, told.at)
-    const said = estimate({ trace, at: told.at, worker: attempt.worker }, experience)
+    const said = estimate({ trace, at: told.at, worker: attempt.worker, totals }, experience)
     return said ? [{ at: told.at, ...said }] : []
   })
 }
@@ -81,16 +88,16 @@ export function scoreOf(seconds: number, said: readonly Told[]): Score {
   }
 }
 
-/** Plays an attempt to a viewer. */
-export const scored = (attempt: Attempt, past: readonly Attempt[]): Score =>
-  scoreOf(attempt.seconds, followed(attempt, past))
+/** Plays an attempt to a viewer. If `isDeclared`, it was declared how much there is to do, also in the runs before. */
+export const scored = (attempt: Attempt, past: readonly Attempt[], isDeclared = false): Score =>
+  scoreOf(attempt.seconds, followed(attempt, past, isDeclared))
 
 /**
  * The scores of all attempts of a kind that have at least this many before them, with exactly this many
  * known.
  */
-export const scoresOf = (attempts: readonly Attempt[], runs: number): Score[] =>
-  attempts.slice(runs).map((attempt, i) => scored(attempt, attempts.slice(i, i + runs)))
+export const scoresOf = (attempts: readonly Attempt[], runs: number, isDeclared = false): Score[] =>
+  attempts.slice(runs).map((attempt, i) => scored(attempt, attempts.slice(i, i + runs), isDeclared))
 
 /** The middle one of some values. */
 export function median(values: readonly number[]): number {

@@ -339,6 +339,8 @@ test("attempts look alike by the number of their steps, and the first one's name
   expect(lookOf(images(0, 3), 5)).toBe("5 steps, Images")
   expect(lookOf(images(0, 3, ""), 1)).toBe("images")
   expect(lookOf(told([0, media(1)]), 1)).toBe("seconds")
+  const nth = (index: number): Sign => ({ step: { index, total: 4, name: "" } })
+  expect([lookOf(told([0, nth(1)]), 4), told([0, nth(1)], [5, nth(2)]).steps.length]).toEqual(["4 steps", 2])
   expect(lookOf(told([0, {}], [1, { progress: 5 }]), 1)).toBe("percent")
   expect(lookOf(told([0, {}]), 1)).toBe("")
   // What is left of a long name is well-formed, and fits into an index.

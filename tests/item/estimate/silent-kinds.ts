@@ -1,0 +1,51 @@
+import { chance } from "./chance.ts"
+import type { Attempt } from "./histories.ts"
+import { attempt, type MadeStep } from "./made-attempt.ts"
+
+const silent = (name: string, seconds: number): MadeStep => ({ name, seconds, counts: "nothing", size: 0 })
+
+/** Kinds whose steps do not say how far they are, nor how much there is to do. */
+export function silentKinds(seed: number, runs: number): Map<string, Attempt[]> {
+  const { about, between } = chance(seed)
+  const lengthOf = (low: number, high: number): number => Math.exp(between(Math.log(low), Math.log(high)))
+  const make = (item: number, steps: readonly MadeStep[], totals: Attempt["totals"] = {}): Attempt => {
+    const made = attempt(item, "silent", "box", 2, steps)
+    return {
+      ...made,
+      reports: made.reports.map(({ at, current_step, step }) => ({ at, current_step, step })),
+      totals,
+    }
+  }
+  const songOf = (size: number): MadeStep[] => [
+    silent("Script", about(9, 0.1)),
+    silent("Storyboard", about(0.2 * size, 0.07)),
+    silent("Render", about(0.6 * size, 0.06)),
+    silent("Package", about(3 + 0.03 * size, 0.1)),
+  ]
+  const makers: Record<string, (item: number) => Attempt> = {
+    /** Songs of 1 to 10 minutes, of which only the names of their steps are told. */
+    named: (item) => make(item, songOf(lengthOf(60, 600))),
+    /** The same, and the steps have only numbers. */
+    numbered: (item) => {
+      const made = make(item, songOf(lengthOf(60, 600)))
+      const reports = made.reports.map(({ at, step }) => ({
+        at,
+        ...(step && { step: { ...step, name: "" } }),
+      }))
+      return { ...made, reports }
+    },
+    /** One step whose length is declared, of films of which one is a hundred times as long as another. */
+    declared: (item) => {
+      const size = lengthOf(20, 2000)
+      return make(item, [silent("Render", about(0.5 * size, 0.06))], { seconds: size })
+    },
+    /** The same, with a start that always takes the same time. */
+    started: (item) => {
+      const size = lengthOf(20, 2000)
+      return make(item, [silent("Render", about(30 + 0.3 * size, 0.05))], { seconds: size })
+    },
+  }
+  return new Map(
+    Object.entries(makers).map(([kind, one]) => [kind, Array.from({ length: runs }, (_, i) => one(i))]),
+  )
+}
