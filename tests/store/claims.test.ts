@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/first-fitting.ts"
+import { type Candidate, firstFitting, needsOf, type Waiting } from "../../src/store/sqlite/first-fitting.ts"
 
 /**
  * Waiting items, as an index would find them, and how often the index was used. The first `early` items may
@@ -20,7 +20,7 @@ function index(waiting: readonly (readonly string[])[], early = 0) {
   let seeks = 0
   return {
     first: (tags: readonly string[]): number | undefined =>
-      firstFitting(tags, {
+      foundBy(tags, {
         seek: (from) => {
           seeks += 1
           return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
@@ -31,6 +31,12 @@ function index(waiting: readonly (readonly string[])[], early = 0) {
       return seeks
     },
   }
+}
+
+/** The result of a whole search. */
+function foundBy(tags: readonly string[], waiting: Waiting): Candidate | null {
+  const parts = firstFitting(tags, waiting)
+  for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value
 }
 
 const numbered = (count: number, of: (i: number) => string[]): string[][] =>
@@ -88,7 +94,7 @@ test("a worker gets the first item that it has the tags for, by rank, then by pl
         needs: needsOf(tags),
       }))
       const indexed = all.toSorted((a, b) => Buffer.compare(a.needs, b.needs) || inTurn(a, b))
-      const found = firstFitting(offered, {
+      const found = foundBy(offered, {
         seek: (from) => indexed.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null,
         after: () => [],
       })

@@ -57,7 +57,7 @@ const TAGS = Array.from({ length: 7 }, (_, i) => `tag ${i}`)
 const SETS = Array.from({ length: 127 }, (_, i) => TAGS.filter((_tag, bit) => (((i + 1) >> bit) & 1) === 1))
 
 const search = async (sets: WaitingSets, tags: readonly string[]): Promise<number | undefined> =>
-  (await sets.loaded(async () => sets.first(tags)))?.id
+  (await sets.found(tags, async (set) => sets.first(tags, set)))?.id
 
 test("claims that find nothing read next to nothing, whatever sets of tags the waiting items need", async () => {
   const zones = Array.from({ length: 40 }, (_, i) => `zone ${i}`)
@@ -92,6 +92,33 @@ test("with more sets than are kept in memory, claims find the same", async () =>
   const before = read()
   expect(await search(sets, ["none"])).toBeUndefined()
   expect(read() - before).toBeLessThan(10)
+})
+
+test("claims from more sets than are kept in memory find the same and let others have turns", async () => {
+  const zones = Array.from({ length: 100 }, (_, i) => `zone ${i}`)
+  const { items } = waiting(zones.flatMap((zone) => SETS.map((set) => [...set, zone])))
+  let [pages, most, isOver] = [0, 0, false]
+  const after: typeof items.after = (...asked) => {
+    pages += 1
+    // Longer than a turn may take.
+    for (const untilMs = performance.now() + 6; performance.now() < untilMs;);
+    return items.after(...asked)
+  }
+  const sets = new WaitingSets({ ...items, after }, 100)
+  // From now on it is known that they are too many.
+  expect(await search(sets, ["zone 99", ...TAGS.slice(1)])).toBe(99 * 127 + 2)
+  const turns = (async () => {
+    for (; !isOver; pages = 0) {
+      await new Promise(setImmediate)
+      most = Math.max(most, pages)
+    }
+  })()
+  const found = Array.from({ length: 8 }, (_, i) => search(sets, [...TAGS, `zone ${90 + i}`]))
+  expect(await Promise.all(found)).toEqual(Array.from({ length: 8 }, (_, i) => (90 + i) * 127 + 1))
+  isOver = true
+  await turns
+  // Each begins at once with one page, and all together need hundreds.
+  expect(most).toBeLessThan(30)
 })
 
 test("a set whose first item was taken is not taken for the first that has one", async () => {

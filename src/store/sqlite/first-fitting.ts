@@ -42,7 +42,7 @@ export interface Candidate extends Place {
   readonly needs: Uint8Array
 }
 
-/** The two ways to find items that wait, and how long they are searched. */
+/** The two ways to find items that wait. */
 export interface Waiting {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
@@ -50,8 +50,6 @@ export interface Waiting {
    * The next items in the queue's order after a place in it, at most so many, and none at the end of the queue.
    */
   readonly after: (last: Place, most: number) => readonly Found[]
-  /** Whether the search gives up after the first items of the queue; default false. */
-  readonly isBrief?: boolean
 }
 
 /** An item in the queue's order. */
@@ -61,18 +59,18 @@ export interface Found extends Candidate {
 }
 
 /**
- * The first item in the queue's order that needs only tags of this list; null if there is none; undefined if the
- * search gave up.
+ * The first item in the queue's order that needs only tags of this list; null if there is none. It yields after each
+ * part of the search, which takes a few milliseconds at most.
  *
  * Items that the worker cannot take cost nothing: one seek passes a key with a foreign tag, together with all
  * keys that begin in the same way. Each key that the worker can take is read, and for a worker with many tags
  * there may be thousands. So the search alternates between the keys and the queue from its beginning: the
  * part that ends first gives the answer.
  */
-export function firstFitting(
+export function* firstFitting(
   tags: readonly string[],
-  { seek, after, isBrief = false }: Waiting,
-): Candidate | null | undefined {
+  { seek, after }: Waiting,
+): Generator<void, Candidate | null, void> {
   const given = sorted(tags)
   const own = new Set(given)
   const fits = (needed: readonly string[]): boolean => needed.every((tag) => own.has(tag))
@@ -85,7 +83,7 @@ export function firstFitting(
       last = page.at(-1) ?? last
       const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
       if (first || page.length === 0) return first ?? null
-      if (isBrief) return undefined
+      yield
     }
     steps += 1
     const found = seek(from)

@@ -23,7 +23,7 @@ import { SqliteDeliveries } from "./deliveries.ts"
 import { DueItems } from "./due-items.ts"
 import { faultOf, isDamage } from "./fault-sentences.ts"
 import { SqliteFigures } from "./figures.ts"
-import { needsOf } from "./first-fitting.ts"
+import { type Candidate, needsOf } from "./first-fitting.ts"
 import { GroupCommit, type Observer } from "./group.ts"
 import { SqliteHistory } from "./history.ts"
 import { SqliteInstances } from "./instances.ts"
@@ -175,13 +175,13 @@ export class SqliteStore extends SqliteHistory implements Store {
   async claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
     await this.#dueItems.release()
     const taken: number[] = []
-    const take = () => {
-      const first = this.#sets.first(tags)
+    const take = (set?: Candidate) => {
+      const first = this.#sets.first(tags, set)
       if (!first) return first
       taken.push(first.id)
       return this.#decide(this.#row(first.id), decide)
     }
-    return this.#sets.loaded(() => this.#guarded(taken, take))
+    return this.#sets.found(tags, (set) => this.#guarded(taken, () => take(set)))
   }
 
   async sweep({ due, by }: Due, decide: Decide): Promise<number> {
@@ -253,8 +253,8 @@ export class SqliteStore extends SqliteHistory implements Store {
       return row ? storedOf(row).item : null
     }
     await this.#dueItems.release()
-    return this.#sets.loaded(async () => {
-      const first = this.#sets.first(tags)
+    return this.#sets.found(tags, async (set) => {
+      const first = this.#sets.first(tags, set)
       return first && this.#row(first.id).item
     })
   }

@@ -51,6 +51,7 @@ export class WaitingSets {
   readonly #mostSets: number
   #state: "unknown" | "loading" | "known" = "unknown"
   #loading: Promise<void> | undefined
+  #searching: Promise<Candidate | null> = Promise.resolve(null)
   #restUntilMs = 0
 
   /** `mostSets` is how many sets are kept at most. */
@@ -60,37 +61,68 @@ export class WaitingSets {
   }
 
   /**
-   * The first item in the queue's order that needs only tags of this list; null if there is none; undefined if the
-   * sets must be loaded first.
+   * The first item in the queue's order that needs only tags of this list; null if there is none; undefined if that
+   * takes long to find out: see `found`. With `set`, the first item that needs the same tags as that one.
    */
-  first(tags: readonly string[]): Place | null | undefined {
-    const isKnown = this.#state === "known"
-    const isBrief = isKnown || performance.now() >= this.#restUntilMs
+  first(tags: readonly string[], set?: Candidate): Place | null | undefined {
+    if (set) return this.#of(set.needs, this.#items.seek) ?? undefined
     // Nearly always this ends at once: few sets fit, or one of the first items does.
-    const near = firstFitting(tags, { ...this.#items, isBrief })
-    if (near !== undefined || !isKnown) return near
+    const near = firstFitting(tags, this.#items).next()
+    if (near.done === true) return near.value
+    return this.#state === "known" ? this.#firstOfSets(tags) : undefined
+  }
+
+  #firstOfSets(tags: readonly string[]): Place | null {
     let best: Place | null = null
     for (const set of this.#fitting(tags).sort((a, b) => compare(a.first, b.first))) {
       if (best && compare(best, set.first) < 0) break
-      const earliest = this.#of(set, this.#items.seekAny)
+      const earliest = this.#of(set.key, this.#items.seekAny)
       if (!earliest) {
         this.#remove(set)
         continue
       }
       set.first = earliest
-      const found = this.#of(set, this.#items.seek)
+      const found = this.#of(set.key, this.#items.seek)
       if (found && (!best || compare(found, best) < 0)) best = found
     }
     return best
   }
 
-  /** Runs a search by `first`, and once more after the sets were loaded if it returns undefined. Others have turns. */
-  async loaded<T>(search: () => Promise<T | undefined>): Promise<T> {
+  /**
+   * Runs a search by `first`. If it returns undefined, it is run again after the sets were loaded, or, if they are too
+   * many, with an item that was found meanwhile; if there is none, the result is null. Others have turns.
+   */
+  async found<T>(
+    tags: readonly string[],
+    search: (set?: Candidate) => Promise<T | undefined>,
+  ): Promise<T | null> {
+    let set: Candidate | undefined
     for (;;) {
-      const found = await search()
+      const found = await search(set)
       if (found !== undefined) return found
+      set = undefined
+      if (performance.now() < this.#restUntilMs) {
+        this.#searching = this.#searching.catch(() => null).then(() => this.#slowly(tags))
+        const slow = await this.#searching
+        if (!slow) return null
+        set = slow
+        continue
+      }
       this.#loading ??= this.#load().finally(() => (this.#loading = undefined))
       await this.#loading
+    }
+  }
+
+  /** Searches without the memory. One claim does this at a time, or many of them would hold up all others together. */
+  async #slowly(tags: readonly string[]): Promise<Candidate | null> {
+    const parts = firstFitting(tags, this.#items)
+    for (let turnMs = performance.now(); ;) {
+      const part = parts.next()
+      if (part.done === true) return part.value
+      if (performance.now() - turnMs > TURN_MS) {
+        await new Promise(setImmediate)
+        turnMs = performance.now()
+      }
     }
   }
 
@@ -164,7 +196,7 @@ export class WaitingSets {
     return fitting
   }
 
-  #of({ key }: NeededSet, seek: Waiting["seek"]): Place | null {
+  #of(key: Uint8Array, seek: Waiting["seek"]): Place | null {
     const found = seek(key)
     if (!found || Buffer.compare(found.needs, key) !== 0) return null
     return { rank: found.rank, place: found.place, id: found.id }
