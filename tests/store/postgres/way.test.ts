@@ -267,7 +267,8 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   proxy.cut()
   expect((await put(store, id, { message: "goes on" })).message).toBe("goes on")
   expect((await store.item(id)).message).toBe("goes on")
-  expect(store.faults()).toEqual([])
+  // The probe of another connection may still be under way.
+  while (store.faults().length > 0) await store.item(id)
   await store.change(id, ({ item }) => ({ item, work: IDLE }))
 })
 
