@@ -1,7 +1,7 @@
 import { type OutputOptions, type Printed, ServerError } from "../client/client.ts"
 import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output.ts"
-import { printable } from "../text.ts"
+import { offlineLine } from "../terminal/words.ts"
 import { clientOf, type Command, idFlag, interrupted, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
@@ -48,7 +48,7 @@ overwritten. With --follow it continues with new output until the item is finish
       hasPrinted ||= said.type === "piece"
       if (said.type !== "offline") continue
       if (!isFollowed) throw new ServerError(said.status, said.reason, { code: said.code })
-      process.stderr.write(`# ${printable(said.reason)}; retrying in ${said.retryMs} ms\n`)
+      process.stderr.write(`${offlineLine(said)}\n`)
     }
     process.stdout.write(text.end)
     if (!hasPrinted) process.stderr.write("# nothing was printed, or it is no longer kept\n")

@@ -5,7 +5,8 @@ import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
-import { printable, safeJson } from "../text.ts"
+import { offlineLine } from "../terminal/words.ts"
+import { safeJson } from "../text.ts"
 import { clientOf, type Command, interrupted, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
 import { takes } from "./usage.ts"
@@ -13,7 +14,7 @@ import { takes } from "./usage.ts"
 /** A line for people. */
 function line(said: Watched, zone: Zone): string {
   if (said.type === "update") return readable(said.update, zone)
-  if (said.type === "offline") return `# ${printable(said.reason)}; retrying in ${said.retryMs} ms`
+  if (said.type === "offline") return offlineLine(said)
   return said.control.event === "live" ? "# live" : readableControl(said.control)
 }
 

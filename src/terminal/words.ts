@@ -52,6 +52,15 @@ export const gapOf = ({
   readonly reason: string
 }): string => `${missedUpdates(missed)} (${printable(reason)})`
 
+/** A line that says that a stream has broken, and why: `# the stream ended; retrying in 1.7 s`. */
+export const offlineLine = ({
+  reason,
+  retryMs,
+}: {
+  readonly reason: string
+  readonly retryMs: number
+}): string => `# ${printable(reason)}; retrying in ${(retryMs / 1000).toFixed(1)} s`
+
 const TONES: Readonly<Record<Standing, Tone | undefined>> = {
   queued: undefined,
   processing: "bar",

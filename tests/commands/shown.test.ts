@@ -241,7 +241,7 @@ test("output is printed as it comes; without --follow a broken connection is an 
   expect(await ran(logsCommand, "7", "--follow", "--attempt", "2")).toEqual({
     code: 0,
     out: "one\ntwo\n",
-    err: "# the stream ended; retrying in 250 ms\n",
+    err: "# the stream ended; retrying in 0.3 s\n",
   })
   expect(asked[0]).toMatchObject([7, { attempt: 2, isFollowed: true }])
   expect(await ran(logsCommand, "7")).toMatchObject({ code: "the stream ended", out: "one\n" })
@@ -269,7 +269,7 @@ test("an item is watched until it is finished, and its end is the exit code if t
     }
     const asked = answering("watch", () => said(offline, before, end(status)))
     const { code, out: shown } = await ran(watchCommand, "7", "--until", "finished", "--utc")
-    expect([code, shown.split("\n")[0]]).toEqual([judged, "# away; retrying in 250 ms"])
+    expect([code, shown.split("\n")[0]]).toEqual([judged, "# away; retrying in 0.3 s"])
     expect(asked[0]).toMatchObject([{ queueId: 7, untilFinished: true }])
     expect((await ran(watchCommand, "7")).code).toBe(0)
   }
