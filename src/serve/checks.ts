@@ -23,6 +23,7 @@ import { Descriptors } from "../upkeep/descriptors.ts"
 import { DiskRoom } from "../upkeep/disk-room.ts"
 import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
+import { ballastFileOf } from "./database.ts"
 import { Entrance } from "./entrance.ts"
 import { logged } from "./faults.ts"
 
@@ -97,7 +98,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors 
 /** Keeps room for results on a disk that is full. */
 function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
   const { path } = store.found
-  const file = `${path}.ballast`
+  const file = ballastFileOf(path)
   return new Ballast({
     freeBytes: () => freeBytes(dirname(path)),
     isRefused: () => store.failure === "SQLITE_FULL" && store.faults().includes("database_unwritable"),

@@ -1,13 +1,35 @@
+import { dirname } from "node:path"
+
 import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { empty, freeBytes, sizeOf } from "../machine/machine.ts"
 import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
+import { realPathOf } from "../store/sqlite/database-path.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
+import { FULL_BYTES } from "../upkeep/ballast.ts"
 
 /** What is called while a database is opened and used. */
 interface ObservedOpening extends Observed {
   /** Called once if a PostgreSQL is still unavailable after a second. */
   readonly onWaiting: (waiting: AwaitedDatabase) => void
+}
+
+/** The file that keeps room for results beside a database; `path` is the database's real path. */
+export const ballastFileOf = (path: string): string => `${path}.ballast`
+
+/**
+ * Empties the ballast of a database if its disk is full. A start needs some room itself, and a server that was killed may
+ * not have come to that. `freeOf` returns the free bytes on the disk of a folder.
+ */
+export function makeRoomToStart(database: string, freeOf = freeBytes): void {
+  try {
+    const path = realPathOf(database)
+    const file = ballastFileOf(path)
+    if (sizeOf(file) > 0 && freeOf(dirname(path)) < FULL_BYTES) empty(file)
+  } catch {
+    // The start says what is wrong with the disk or the path.
+  }
 }
 
 /**
@@ -19,6 +41,7 @@ interface ObservedOpening extends Observed {
 export async function openStore(config: Config, observed: ObservedOpening): Promise<Store> {
   const { database, newDatabase: isNewAllowed, onePerSong } = config
   if (!isPostgres(database)) {
+    makeRoomToStart(database)
     return new SqliteStore(database, undefined, { isNewAllowed, onePerSong, ...observed })
   }
   if (config.backupDir !== undefined) {

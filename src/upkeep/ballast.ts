@@ -3,7 +3,7 @@ import { BEAT_MS, Repeating } from "../service.ts"
 /** The size of the file in bytes: room for the results of thousands of renders. */
 export const BALLAST_BYTES = 8 * 1024 * 1024
 /** With less free room than this, the disk is full: a single transaction can need it. */
-const FULL_BYTES = 1024 * 1024
+export const FULL_BYTES = 1024 * 1024
 /** The file is made again when twice its size is free. Then its size stays free beside it. */
 const ENOUGH_BYTES = 2 * BALLAST_BYTES
 
