@@ -156,6 +156,11 @@ export const ESTIMATE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/estimate/trace.ts",
+    ["tests/item/estimate/learned.test.ts"],
+    [["tracks that only the words count are no series", "...(index > 1 && seriesInWords(sign)),", ""]],
+  ),
+  ...of(
     "src/item/estimate/run-from-updates.ts",
     ["tests/item/estimate/run-from-updates.test.ts"],
     [

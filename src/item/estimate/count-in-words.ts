@@ -151,6 +151,19 @@ export function withCountInWords<R extends Report>(
   return { ...sign, unit: { done: Math.max(0, now.nth - before + now.part), total: now.total, name } }
 }
 
+/**
+ * The number of a step in its series, and how many there are, if only the words say it: "Track 3 of 9" beside the medium
+ * of that track. Undefined for the first one, because "frame 1 of 240" begins a step, too.
+ */
+export function seriesInWords({
+  step,
+  current_step: words = "",
+}: Report): { index: number; total: number } | undefined {
+  const now = step ? undefined : countIn(words)
+  if (!now || now.isPercentage || now.isMeasure || now.nth < 2) return undefined
+  return { index: now.nth, total: now.total }
+}
+
 /** Where a count in words was, as a part of its size. */
 interface Latest {
   readonly unit?: Point | undefined

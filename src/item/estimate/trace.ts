@@ -3,6 +3,7 @@ import {
   mayBeginAgain,
   NO_COUNT,
   PERCENT,
+  seriesInWords,
   withCountInWords,
   withoutDigits,
 } from "./count-in-words.ts"
@@ -320,6 +321,7 @@ function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Tra
 const begun = (sign: Sign, name: string, index: number, at: number): StepTrace => ({
   name: sign.step?.name || sign.current_step || name,
   index: sign.step?.index ?? index,
+  ...(index > 1 && seriesInWords(sign)),
   unit: "",
   size: 0,
   at,

@@ -175,10 +175,10 @@ test("if everything in one song takes longer than in another, more runs do not m
   holds(figures("warmstep", 3), 2, 6, 4, 88)
 })
 
-test("steps that say nothing are estimated by their names or numbers, and by what was declared", () => {
+test("steps that say little are estimated by their names or numbers, by what was declared, and by their series", () => {
   const seeds = [81, 82, 83].map((seed) => silentKinds(seed, 14))
   const figures = (kind: string, runs: number): Figures =>
-    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs, kind.endsWith("ed"))))
+    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs, true)))
   // Their length is not told, and only shows while they go on.
   holds(figures("named", 3), 9.2, 18, 47, 85)
   holds(figures("named", 8), 8.2, 21, 58, 95)
@@ -187,6 +187,8 @@ test("steps that say nothing are estimated by their names or numbers, and by wha
   holds(figures("declared", 1), 17, 34, 78, 92)
   for (const runs of [3, 8]) holds(figures("declared", runs), 3, 6, 12, 90)
   holds(figures("started", 8), 4.5, 9, 20, 85)
+  holds(figures("album", 1), 4.5, 14, 22, 78)
+  holds(figures("album", 3), 3.3, 10, 17, 88)
 })
 
 test("the first reports do not widen the band, though their pace says nothing yet", () => {

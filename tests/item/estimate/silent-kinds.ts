@@ -2,9 +2,15 @@ import { chance } from "./chance.ts"
 import type { Attempt } from "./histories.ts"
 import { attempt, type MadeStep } from "./made-attempt.ts"
 
+const encode = (name: string, seconds: number, size: number): MadeStep => ({
+  name,
+  seconds,
+  counts: "seconds",
+  size,
+})
 const silent = (name: string, seconds: number): MadeStep => ({ name, seconds, counts: "nothing", size: 0 })
 
-/** Kinds whose steps do not say how far they are, nor how much there is to do. */
+/** Kinds whose steps do not say how far they are or how much there is to do, and one whose words say how many there are. */
 export function silentKinds(seed: number, runs: number): Map<string, Attempt[]> {
   const { about, between } = chance(seed)
   const lengthOf = (low: number, high: number): number => Math.exp(between(Math.log(low), Math.log(high)))
@@ -12,7 +18,7 @@ export function silentKinds(seed: number, runs: number): Map<string, Attempt[]> 
     const made = attempt(item, "silent", "box", 2, steps)
     return {
       ...made,
-      reports: made.reports.map(({ at, current_step, step }) => ({ at, current_step, step })),
+      reports: made.reports.map(({ at, current_step, step, media }) => ({ at, current_step, step, media })),
       totals,
     }
   }
@@ -43,6 +49,19 @@ export function silentKinds(seed: number, runs: number): Map<string, Attempt[]> 
     started: (item) => {
       const size = lengthOf(20, 2000)
       return make(item, [silent("Render", about(30 + 0.3 * size, 0.05))], { seconds: size })
+    },
+    /** Six to fourteen tracks, each with its medium; only the words say how many. */
+    album: (item) => {
+      const count = Math.round(between(6, 14))
+      const tracks = Array.from({ length: count }, (_, i): MadeStep => {
+        const size = between(120, 300)
+        return encode(`Track ${i + 1} of ${count}`, about(0.2 * size, 0.06), size)
+      })
+      const made = make(item, tracks)
+      return {
+        ...made,
+        reports: made.reports.map(({ at, current_step, media }) => ({ at, current_step, media })),
+      }
     },
   }
   return new Map(
