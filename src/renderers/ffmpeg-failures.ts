@@ -3,16 +3,21 @@ import { WHOLE } from "./whole.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b|\bNothing was written into output file\b|^\[concat @ \w+\] Impossible to open ''/
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b|^\[concat @ \w+\] Impossible to open ''/
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
 const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed[!]$/
 /**
  * An input that could not be read to its end. Data that is not valid is not meant: it may be what follows the end of a
  * song.
  */
-const CUT = /^(?:\[in#\d+\/.* @ \w+\] Error during demuxing|(.+)): (?!Invalid data)(?:[A-Z][a-z]+\b.*)$/
+const CUT =
+  /^(?:\[in#\d+\/.* @ \w+\] Error during demuxing|(.+)): (?!Invalid data|Immediate exit|End of file)(?:[A-Z][a-z]+\b.*)$/
+/** An output that was never begun. ffmpeg 4 can still exit with 0. */
+const NEVER_BEGUN = /^(?:\[out#\d+\/\w+ @ \w+\] )?(?:\[error\] )?Nothing was written into output file\b/
 /** The name for outputs that are thrown away. */
 const NULL_MUXER = "null"
+/** The kind of an output, in the messages about it. */
+const KIND = /^\[out#\d+\/(\w+) @ /
 const INPUT = /^Input #0, .*, from '(.*)':$/
 /** An input with a length: not a picture, and not an input that ffmpeg generates. */
 const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
@@ -29,7 +34,7 @@ const QUOTED = /'[^']*'/g
 
 function failureIn(line: string): string | undefined {
   // Most lines match none of these, so ask the cheap question first.
-  if (!/rror|Unable|av_|Nothing was|Impossible/.test(line)) return undefined
+  if (!/rror|Unable|av_|Impossible/.test(line)) return undefined
   // An indented line is the tag of a file, and a quoted text is its name: a song can have any name.
   if (/^\s/.test(line)) return undefined
   const plain = plainLine(line)
@@ -56,11 +61,12 @@ export class FfmpegFailures {
 
   /** Reads a line that is not part of a block. */
   hear(line: string): void {
+    this.#muxer = KIND.exec(line)?.[1] ?? this.#muxer
     const failure = failureIn(line)
     if (failure !== undefined) this.#fail(failure)
     else if (GIVEN_UP.test(line)) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line))
     else if (SUM.test(line)) this.#end()
-    else if (this.#isCut(line)) this.#fail(plainLine(line))
+    else if (this.#isCut(line) || this.#isNeverBegun(line)) this.#fail(plainLine(line))
     else this.#enter(line)
     this.#before = plainLine(line)
   }
@@ -117,6 +123,7 @@ export class FfmpegFailures {
     if (input !== undefined) {
       this.#input = input
       this.#output = undefined
+      this.#muxer = ""
       this.#lengths = []
     }
     this.#measure(line)
@@ -136,6 +143,14 @@ export class FfmpegFailures {
     return cut !== null && (cut[1] === undefined || cut[1] === this.#input)
   }
 
+  /**
+   * Whether an output was never begun. If ffmpeg is so quiet that it names no input, another ffmpeg may have written
+   * it after all, as quietly.
+   */
+  #isNeverBegun(line: string): boolean {
+    return this.#input !== "" && NEVER_BEGUN.test(line)
+  }
+
   /** Reads the length of an input. */
   #measure(line: string): void {
     if (ANY_INPUT.test(line)) {
@@ -148,6 +163,8 @@ export class FfmpegFailures {
   }
 
   #fail(failure: string): void {
+    // To nowhere, an encoder is tried or an input is measured.
+    if (this.isToNowhere) return
     const name = this.#output ?? this.#input
     this.#unfinished.set(name, this.#unfinished.get(name) ?? failure)
   }

@@ -42,8 +42,8 @@ const MAX_INSIDE = 64
 const ESCAPE = "\u001b"
 /** Up to this fraction, nothing may be drawn in a bar yet. */
 const MOST_EMPTY = 0.05
-/** Lines of subtitles, and words that a picture or a song is made of. */
-const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
+/** Lines of subtitles, words that a picture or a song is made of, and commands that a shell repeats. */
+const WORDS_OF = /^(?:(?:dialogue|comment|(?:negative )?prompt|lyrics): ?|\+{1,4} [\w./-]+ )/i
 
 /**
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a

@@ -71,7 +71,7 @@ const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?
 const VALUE = "[:= ]{1,3}[-+]?[\\d.,]+ ?(?:[kmgt]i?b|°?c|k?w|rpm|[mg]?hz|ms|db\\w{0,2}) ?\\($"
 /** What is left to do, in some languages: "noch 5 von 20", "remaining frames: 5/20", "reste 45 %". */
 const LEFT_BEFORE =
-  "(?<!\\p{L})(?:remaining|left|to go|pending|outstanding|still to \\p{L}+|noch|verbleiben\\p{L}*|reste(?:nt)?|quedan?|faltan?|restam?|rimangono|осталось|осталис[ья]|залишилось|剩余|残り|남은)(?: \\p{L}+)? ?[:=：]? ?$"
+  "(?<!\\p{L}|\\d[\\d:.]* ?\\p{L}{0,9} )(?:remaining|left|to go|pending|outstanding|still to \\p{L}+|noch|verbleiben\\p{L}*|reste(?:nt)?|quedan?|faltan?|restam?|rimangono|осталось|осталис[ья]|залишилось|剩余|残り|남은)(?: \\p{L}+)? ?[:=：]? ?$"
 /** The most texts of which it is remembered whether an expression fits. */
 const MOST_REMEMBERED = 64
 /** Digits that no expression names: those that do are "f1" and "3d". */

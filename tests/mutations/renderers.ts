@@ -118,8 +118,8 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "inputs of an earlier ffmpeg count for the next",
-        "      this.#output = undefined\n      this.#lengths = []\n",
-        "      this.#output = undefined\n",
+        '      this.#muxer = ""\n      this.#lengths = []\n',
+        '      this.#muxer = ""\n',
       ],
     ],
   ),

@@ -167,7 +167,20 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     expect(proven(...looked, SUM, NO_DATA)).toEqual(WHOLE)
     expect(proven(...looked, SUM, NO_DATA.replace(/^/, "[out#0/null @ 0x55d5] "))).toEqual(WHOLE)
     const nothing = "Nothing was written into output file 0 (a.mp4), because one stream received no packets."
-    expect(proven(input("a.wav"), output("a.mp4"), nothing, SUM).failure).toBe(nothing)
+    expect(proven(input("a.wav"), nothing).failure).toBe(nothing)
+    expect(proven(input("a.wav"), nothing, input("a.wav"), output("a.mp4"), SUM)).toEqual(WHOLE)
+    // So quiet, a second ffmpeg that writes it after all would say nothing.
+    expect(proven(nothing)).toEqual(WHOLE)
+  })
+
+  test("an encoder that is tried without an output fails nothing, before the render or after it", () => {
+    const lost =
+      "[out#0/null @ 0x55d5] Nothing was written into output file, because a stream received no packets."
+    const tried = ["Input #0, lavfi, from 'nullsrc':", lost, GIVEN_UP]
+    const whole = [input("a.wav"), output("a.mp4"), STATS, SUM]
+    expect(proven(...tried, ...whole)).toEqual(WHOLE)
+    expect(proven(...whole, ...tried)).toEqual(WHOLE)
+    expect(proven(...tried, input("a.wav"), output("a.mp4"), FULL, SUM).failure).toBe(FULL)
   })
 
   test.each([
@@ -184,8 +197,10 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     const cut = "[in#0/flv @ 0x55] Error during demuxing: Input/output error"
     const stream = ["Input #0, flv, from 'rtmp://a/b':", "  Duration: N/A, start: 0.000000, bitrate: N/A"]
     expect(proven(...stream, output("a.mp4"), STATS, cut, SUM)).toEqual(WHOLE)
-    const junk = "[in#0/mp3 @ 0x55] Error during demuxing: Invalid data found when processing input"
-    expect(proven(...SONG, output("a.mp4"), STATS, junk, SUM)).toEqual(WHOLE)
+    for (const end of ["Invalid data found when processing input", "Immediate exit requested"]) {
+      const junk = `[in#0/mp3 @ 0x55] Error during demuxing: ${end}`
+      expect(proven(...SONG, output("a.mp4"), STATS, junk, SUM)).toEqual(WHOLE)
+    }
   })
 
   test.each([

@@ -120,6 +120,8 @@ const TOOLS: readonly Program[] = [
       0,
       0,
     ]),
+  ["time that is left, before it", each(TO_45, (n) => `${50 - n} min left ${n}%\n`), 45, 45],
+  ["commands that a shell repeats", each(TO_45, (n) => `+ magick a.png -crop ${n}% b.png\n`), 0, 0],
   ["how many are online", each(TO_45, (n) => `nodes online: ${n}/100\n`), 0, 0],
   ["keys that say nothing of work", each(TO_45, (n) => `samples=${n} total=100\n`), 0, 0],
   ["a measured value with its total", each(TO_45, (n) => `bitrate: current=${n} total=100\n`), 0, 0],
