@@ -243,6 +243,36 @@ page("at a hand-over between two items", () => {
     expect(height < 70).toBe(workers >= 7)
   })
 
+  test("a lane stays as high as it is, whatever it says", async () => {
+    await run(await here.server.add({ song_id: 1, title: "One" }))
+    await open()
+    await tab.until(`document.querySelector(".lane")`)
+    const heights = `[undefined, "one", "many"].map((crowd) => {
+      const [home, lane] = [document.querySelector(".home"), document.querySelector(".lane")]
+      if (crowd) home.dataset.crowd = crowd
+      else delete home.dataset.crowd
+      const heights = new Set()
+      const says = (part, text) => (lane.querySelector(part).textContent = text)
+      for (const title of ["One", "A title of many words, which needs two lines on a phone"])
+        for (const [step, unit, message] of [["", "", ""], ["Video", "3 of 5 images", "Image 3 "], ["A step ".repeat(20), "3 of 5 images", "A message ".repeat(40)]])
+          for (const [time, band, halt] of [["", "", ""], ["0:42 left, done at 14:32", "0:30 to 1:00", ""], ["", "", "No progress for 12 min"]]) {
+            says(".name", title)
+            says(".step", step)
+            says(".unit", unit)
+            says(".message", message)
+            says(".time", time)
+            says("small", band)
+            says(".halt", halt)
+            heights.add(lane.offsetHeight)
+          }
+      return heights.size
+    })`
+    for (const width of [1280, 820, 390]) {
+      await tab.resize(width)
+      expect(await tab.evaluate<number[]>(heights)).toEqual([1, 1, 1])
+    }
+  })
+
   test("the lanes grow once a single item has been running for a while", async () => {
     for (const song_id of [1, 2]) await run(await here.server.add({ song_id }))
     await open()

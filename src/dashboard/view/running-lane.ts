@@ -102,7 +102,12 @@ export class RunningLane implements Row {
       this.#figures,
       actions,
       this.#wave.element,
-      el("div", { class: "foot" }, el("p", {}, this.#step, this.#unit, this.#message), this.#elapsed),
+      el(
+        "div",
+        { class: "foot" },
+        el("p", {}, this.#step, " ", this.#unit, " ", this.#message),
+        this.#elapsed,
+      ),
     )
   }
 
