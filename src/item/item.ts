@@ -1,7 +1,7 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
 import { isObject } from "../is-object.ts"
-import { Foreseen, KindName, Totals } from "./kind.ts"
+import { Foreseen, GivenKind, KindName, Totals } from "./kind.ts"
 import { about, OneOf, OrNull, Time } from "./schema-parts.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
@@ -223,7 +223,8 @@ export const NewItem = Type.Object(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "seconds before workers get it by its place in the queue; 0 by default",
     ),
-    kind: Type.Optional(QueueItem.properties.kind),
+    /** The kind of renders that it is like; none by default. */
+    kind: Type.Optional(GivenKind),
     totals: Type.Optional(QueueItem.properties.totals),
     tags: Type.Optional(QueueItem.properties.tags),
     metadata: Type.Optional(QueueItem.properties.metadata),
@@ -256,6 +257,8 @@ const Changeable = Type.Partial(
 export const ItemChange = Type.Object(
   {
     ...Changeable.properties,
+    /** The kind of renders that it is like; by default it stays as it is. */
+    kind: Type.Optional(GivenKind),
     available_in: about(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "seconds from now before workers get a waiting item by its place in the queue; 0 for at once",

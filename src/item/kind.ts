@@ -8,6 +8,15 @@ const NO_NAME = "\\u0000-\\u001f\\u007f\\ud800-\\udfff"
 /** The name of items that render alike, given by their owner; empty if none was given. */
 export const KindName = Type.String({ format: "text", maxLength: 64 })
 
+/** A kind as a request gives it. Its runs are forgotten at `/kinds/KIND/runs`, and no address can name . and .. */
+export const GivenKind = Type.String({
+  format: "text",
+  maxLength: 64,
+  pattern: "^(?!\\.\\.?$)",
+  description:
+    "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset, and not . or .., which no address can name",
+})
+
 /** What there is to do in an item, by unit: `{"seconds": 212.5, "images": 5}`. */
 export const Totals = Type.Record(
   Type.String({ pattern: `^[^${NO_NAME}]{1,64}$` }),

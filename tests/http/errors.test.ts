@@ -76,7 +76,12 @@ describe("song_id", () => {
 })
 
 describe("kind and totals", () => {
+  // Its runs could not be forgotten.
+  const unnamed = invalid(/^kind must be .*, and not \. or \.\., which no address can name, not "\.\."$/)
+  refusals.each("PUT", ITEM, [['{"kind":".."}', unnamed]])
+  refusals.each("POST", "/queue/claim", [['{"worker":"a","kind":".."}', unnamed]])
   refusals.each("POST", "/queue", [
+    ['{"song_id":1,"kind":".."}', unnamed],
     [
       `{"song_id":1,"kind":"${"x".repeat(65)}"}`,
       invalid(/^kind must be a name of at most 64 characters for items that render alike, /),
