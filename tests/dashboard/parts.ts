@@ -253,6 +253,11 @@ function workers() {
       doing({ state: "rendering", items: [run(1)] }, [ended({ status: "completed", outcome: "completed" })]),
     ],
     many: [8, 9, 10, 11].map(many),
+    joined: (() => {
+      const strip = shown([worker({ worker: "w-2" }), worker({ worker: "w-10" })])
+      strip.update(knownWorkers(["w-1", "w-2", "w-3", "w-10"].map((name) => worker({ worker: name }))))
+      return textsOf(strip.element, ".worker .cut-name")
+    })(),
   }
 }
 

@@ -50,8 +50,20 @@ page("the strip of workers", () => {
     await tab.click(".worker")
     const facts = await tab.until<string>(text(".workers-strip .stream-facts dl"))
     for (const fact of [`#${id} Northern Lights, 54%`, "gpu", "1.2.3"]) expect(facts).toContain(fact)
+    // It follows the worker while it is open, and the focus stays on the link.
+    await tab.evaluate(`document.querySelector(".workers-strip .stream-facts a").focus()`)
+    await client.report(held, { progress: 60 })
+    await tab.until(`${text(".workers-strip .stream-facts dl")}.includes("#${id} Northern Lights, 60%")`)
+    expect(await tab.evaluate<boolean>(`document.activeElement.matches(".stream-facts a")`)).toBe(true)
+    await client.drain("gpu-1")
+    const act = text(".workers-strip .stream-facts .buttons button")
+    await tab.until(`${act} === "Take items again"`)
+    await client.undrain("gpu-1")
+    await tab.until(`${act} === "Finish, then stop"`)
+    // Another button that appears beneath the finger does nothing for a moment.
+    await Bun.sleep(450)
     await tab.click(".workers-strip .stream-facts .buttons button")
-    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 54%, stopping"`)
+    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 60%, stopping"`)
     await tab.evaluate(`(() => {
       window.said = new Set()
       const note = () => window.said.add(document.querySelector(".worker .meta").textContent)

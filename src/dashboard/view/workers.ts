@@ -1,18 +1,14 @@
 import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
-import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, inFull, line, nameOf, roughly, standing } from "../model/wording.ts"
+import { count, line, roughly, standing } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { CutName } from "./cut-name.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices.ts"
-import { hrefOf } from "./rows.ts"
+import { el, mark, say, show } from "./dom.ts"
+import { WorkerPanel } from "./worker-panel.ts"
 
 /** How many workers are shown at first. */
 const FEW = 8
-
-const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
 
 /** What a worker renders: `#12 at 54%`; `#12 completed` until it is known what comes next; empty for nothing. */
 function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
@@ -35,43 +31,6 @@ function doing(worker: WorkerSeen, queue: KnownQueue): string {
   return draining ? `${what}, stopping` : what
 }
 
-function rowsOf({
-  state,
-  items,
-  idle_since,
-  last_heard_at,
-  tags,
-  version,
-  draining,
-}: WorkerSeen): HTMLElement[] {
-  const links = items.flatMap((item) => [
-    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOf(item)}, ${shownOf(item)}%`),
-    el("br"),
-  ])
-  const facts: readonly (readonly [string, readonly (Node | string)[]])[] = [
-    ["State", [draining ? `${NAMES[state]}, takes no more items` : NAMES[state]]],
-    ["Renders", links],
-    ["Idle since", idle_since === null || state !== "idle" ? [] : [inFull(idle_since)]],
-    ["Last contact", last_heard_at === null ? [] : [inFull(last_heard_at)]],
-    ["Tags", tags === null || tags.length === 0 ? [] : [tags.map(line).join(", ")]],
-    ["Version", version === "" ? [] : [line(version)]],
-  ]
-  return facts
-    .filter(([, value]) => value.length > 0)
-    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, ...value)))
-}
-
-async function drain({ worker, draining }: WorkerSeen, changed: () => void): Promise<void> {
-  try {
-    await (draining ? server.undrain(worker) : server.drain(worker))
-    const what = draining ? "takes items" : "finishes what it renders, and takes no more items"
-    notify(`${line(worker)} ${what}`)
-    changed()
-  } catch (error) {
-    notifyFailure(error)
-  }
-}
-
 /** One worker: its name, what it does, and more of it on a click. */
 class Pill {
   readonly #name = new CutName()
@@ -85,54 +44,38 @@ class Pill {
     this.#doing,
   )
   readonly element = el("li", {}, this.#button)
+  readonly #queue: KnownQueue
   readonly #changed: () => void
   #worker: WorkerSeen | undefined
+  #panel: WorkerPanel | undefined
 
-  constructor(changed: () => void) {
+  constructor(queue: KnownQueue, changed: () => void) {
+    this.#queue = queue
     this.#changed = changed
     this.#button.addEventListener("click", () => this.#open())
   }
 
-  update(worker: WorkerSeen, queue: KnownQueue): void {
+  update(worker: WorkerSeen): void {
     if (!this.#worker) this.#name.show(line(worker.worker))
     this.#worker = worker
-    say(this.#doing, doing(worker, queue))
+    say(this.#doing, doing(worker, this.#queue))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
+    this.#panel?.update(worker)
   }
 
   #open(): void {
-    const worker = this.#worker
-    if (!worker) return
-    const [label, name] = worker.draining ? ["Take items again", "start"] : ["Finish, then stop", "cancel"]
-    const act = el("button", { type: "button" }, icon(name), label)
-    const panel = el(
-      "div",
-      {
-        class: "stream-facts",
-        popover: "auto",
-        role: "dialog",
-        "aria-label": `Worker ${line(worker.worker)}`,
-      },
-      el("h2", { dir: "auto" }, line(worker.worker)),
-      el("dl", {}, ...rowsOf(worker)),
-      ...(worker.state === "away" && !worker.draining
-        ? []
-        : [el("div", { class: "buttons", "data-needs": "change" }, act)]),
-    )
-    act.addEventListener("click", () => {
-      panel.hidePopover()
-      void drain(worker, this.#changed)
-    })
-    panel.addEventListener("toggle", ({ newState }) => {
+    if (!this.#worker) return
+    const panel = new WorkerPanel(this.#queue, this.#changed)
+    panel.update(this.#worker)
+    panel.element.addEventListener("toggle", ({ newState }) => {
       mark(this.#button, "aria-expanded", String(newState === "open"))
-      if (newState === "closed") panel.remove()
+      if (newState === "open") return
+      panel.element.remove()
+      this.#panel = undefined
     })
-    this.element.append(panel)
-    panel.showPopover()
-    const { bottom, left } = this.#button.getBoundingClientRect()
-    const below = innerHeight - bottom > panel.offsetHeight + 16
-    panel.style.top = `${below ? bottom + 8 : Math.max(8, bottom - panel.offsetHeight - 48)}px`
-    panel.style.left = `${Math.max(8, Math.min(left, innerWidth - panel.offsetWidth - 8))}px`
+    this.#panel = panel
+    this.element.append(panel.element)
+    panel.openAt(this.#button)
   }
 }
 
@@ -188,13 +131,18 @@ export class WorkersStrip {
       element.remove()
       this.#pills.delete(name)
     }
+    let before: Element | null = null
     for (const worker of seen) {
       const shown = this.#pills.get(worker.worker)
-      const pill = shown ?? new Pill(this.#changed)
-      pill.update(worker, this.#queue)
-      if (shown) continue
-      this.#pills.set(worker.worker, pill)
-      this.#list.append(pill.element)
+      const pill: Pill = shown ?? new Pill(this.#queue, this.#changed)
+      pill.update(worker)
+      if (!shown) {
+        this.#pills.set(worker.worker, pill)
+        // The others stay where they are in the document: one that is moved would close its panel.
+        if (before) before.after(pill.element)
+        else this.#list.prepend(pill.element)
+      }
+      before = pill.element
     }
   }
 }
