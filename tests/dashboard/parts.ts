@@ -358,7 +358,7 @@ function rest() {
   return {
     isEnough: text.length >= 20_000 && text.length < 40_000,
     attempts: [fact({ attempt: 2, max_attempts: 3 }), fact({ attempt: 4, max_attempts: 3 })],
-    recent: recentFailures([failed(1, 1), failed(23, 2), failed(25, 3)], NOW_MS).map(({ id }) => id),
+    recent: recentFailures([failed(23, 2), failed(25, 3), failed(1, 1)], NOW_MS).map(({ id }) => id),
     flags: [
       labels(ended({ status: "failed", flag: "image_issue" })).includes("Flag…"),
       labels(ended({ status: "failed" })).includes("Flag…"),

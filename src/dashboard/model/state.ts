@@ -125,7 +125,9 @@ const text = (a: string | null, b: string | null): number => (a === b ? 0 : (a ?
 const byStart = (a: QueueItem, b: QueueItem): number => text(a.started_at, b.started_at) || a.id - b.id
 const byTurn = (a: QueueItem, b: QueueItem): number =>
   b.priority - a.priority || (a.turn ?? a.id) - (b.turn ?? b.id) || a.id - b.id
-const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.completed_at) || b.id - a.id
+/** The order of finished items, the newest first. */
+export const byEnd = (a: QueueItem, b: QueueItem): number =>
+  text(b.completed_at, a.completed_at) || b.id - a.id
 
 /** The order in which the server gives each list. */
 export const ORDERS: Readonly<Record<ListName, (a: QueueItem, b: QueueItem) => number>> = {

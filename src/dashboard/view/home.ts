@@ -316,8 +316,7 @@ export class Home implements Screen {
     // If the reader may see only one item, the page does not say that there are no others.
     const isOptional = !isAll || !this.#model.may("figures")
     const how = (section: ListSection) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
-    if (isFree)
-      this.#showFailures(how(this.#failed), isAll ? recentFailures(all.finished, this.#model.nowMs()) : [])
+    if (isFree) this.#showFailures(how(this.#failed), isAll)
     const { running, waiting, delayed, finished } = this.#lists()
     this.#running.show({ ...how(this.#running), name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
@@ -343,7 +342,8 @@ export class Home implements Screen {
   }
 
   /** Shows the latest failures, and how many there are in the whole queue. */
-  #showFailures(how: Pick<ShownSection, "isLoaded" | "isNew" | "isHeld">, items: readonly QueueItem[]): void {
+  #showFailures(how: Pick<ShownSection, "isLoaded" | "isNew" | "isHeld">, isAll: boolean): void {
+    const items = isAll ? recentFailures(this.#model.state.items.values(), this.#model.nowMs()) : []
     const total = Math.max(items.length, this.#failedCount())
     const number = this.#model.counts ? count(total) : this.#known("finished", items)
     this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: number })

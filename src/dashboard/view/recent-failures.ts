@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { hasFailed } from "../../item/state-in-one-word.ts"
 import type { KnownQueue } from "../model/queue.ts"
+import { byEnd } from "../model/state.ts"
 import { causeLine, inFull, roughly } from "../model/wording.ts"
 import { retryAllFailed } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
@@ -9,14 +10,22 @@ import { RowParts } from "./rows.ts"
 
 /** Failures older than this are only among the finished items. */
 const RECENT_MS = 86_400_000
+/** How many the strip has at most; a link leads to the others. */
+const MOST = 40
 
 /** Whether an item has finished within a day. */
 const isRecent = ({ completed_at }: Pick<QueueItem, "completed_at">, nowMs: number): boolean =>
   nowMs - Date.parse(completed_at ?? "") < RECENT_MS
 
-/** The items that have failed within a day. */
-export const recentFailures = (finished: readonly QueueItem[], nowMs: number): readonly QueueItem[] =>
-  finished.filter((item) => hasFailed(item) && isRecent(item, nowMs))
+/**
+ * The items that have failed within a day, the newest first, also those that are further back than the list
+ * of all that has finished is known.
+ */
+export const recentFailures = (items: Iterable<QueueItem>, nowMs: number): readonly QueueItem[] =>
+  [...items]
+    .filter((item) => hasFailed(item) && isRecent(item, nowMs))
+    .sort(byEnd)
+    .slice(0, MOST)
 
 /** A failed item, with its cause in front. */
 export class FailureRow implements Row {
