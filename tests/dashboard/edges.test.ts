@@ -150,6 +150,12 @@ page("what is shown", () => {
       return since.scrollWidth > since.clientWidth || text.right > innerWidth || text.top < buttons.bottom
     })()`
     expect(await tab.evaluate<boolean>(isHidden)).toBe(false)
+    // On a wider screen it is beside the title, and leaves room for that and for the buttons.
+    await tab.resize(820)
+    const room = `[".about", ".since", ".actions"].map((one) => document.querySelector(".later .row " + one).getBoundingClientRect())`
+    await tab.until(
+      `(([title, since, buttons]) => title.width > 200 && title.right <= since.left && since.right <= buttons.left)(${room})`,
+    )
   })
 
   test("names each of ffmpeg's figures once", async () => {
