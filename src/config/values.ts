@@ -152,12 +152,12 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
   return [...new Set(urls)]
 }
 
-/** The URL of a server; null for none, and for one whose user, password or path cannot be decoded. */
+/** The URL of a server; null for none, for one with several hosts, and if its user, password or path cannot be decoded. */
 function urlOf(given: string): URL | null {
   const url = URL.parse(given)
   try {
     decodeURIComponent(`${url?.username}${url?.password}${url?.pathname}`)
-    return url
+    return url?.hostname.includes(",") ? null : url
   } catch {
     return null
   }

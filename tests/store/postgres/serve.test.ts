@@ -127,6 +127,7 @@ test("a URL of anything but one PostgreSQL server is not taken for a file", asyn
   const given = [
     ["serve", "--port", "0", "--database", "mysql://track:secret-word@db/track"],
     ["serve", "--port", "0", "--database", "postgres://track:secret-word@one:5432,two:5432/track"],
+    ["serve", "--port", "0", "--database", "postgres://track:secret-word@one,two/track"],
     ["token", "list", "--database", "sqlite:///track.db"],
     ["serve", "--port", "0", "--database", "postgres://track:100%secret-word@db/track"],
     ["move", "--from", join(folder.path, "queue.db"), "--to", "http://track:secret-word@db/track"],
