@@ -109,6 +109,8 @@ test("wget gets the board too; other programs get it once, as plain text; a clie
   expect(await once.text()).toBe("#1 Hello  ██████████░░░░░░░░░░  50%\nlive · 1 running · 0 waiting\n")
   const json = await fetch(server.url, { headers: { accept: "application/json" } })
   expect([json.status, (await json.json()).code]).toEqual([404, "not_found"])
+  const page = await fetch(`${server.url}/items/1`, { headers: { accept: "application/json" } })
+  expect([page.status, page.headers.get("vary")]).toEqual([404, "accept"])
   const head = await fetch(server.url, { method: "HEAD", headers: { "user-agent": "curl/8" } })
   expect([head.status, await head.text()]).toEqual([200, ""])
   await wget.interrupt()

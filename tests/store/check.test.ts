@@ -92,3 +92,11 @@ test("check finds nothing in a database whose old updates and deleted items are 
   expect(checkDatabase(path)).toMatchObject({ items: 1, faults: [] })
   expect(checkDatabase(path).updates).toBeLessThan(kept - 8)
 })
+
+test("a database of a newer version is not checked, because its rules are not known", async () => {
+  const newer = "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9e15)"
+  await faultsAfter(newer, (path) => {
+    expect(() => checkDatabase(path)).toThrow("was made by a newer version; check it with that one")
+    return []
+  })
+})

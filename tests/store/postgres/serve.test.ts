@@ -111,14 +111,14 @@ withPostgres("commands for files are refused for PostgreSQL, and the message nam
     ["restore", "copy.db", "--database", database],
     ["check", "--database", database],
     ["compact", "--database", database],
-    ["serve", "--database", database, "--backup-dir", "backups"],
+    ["serve", "--port", "0", "--database", database, "--backup-dir", "backups"],
   ]
   for (const args of refused) {
     const { code, stderr } = await run(args)
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("pg_dump") })
     expect(stderr).not.toContain("secret-word")
   }
-  const limited = await run(["serve", "--database", database, "--max-database-mb", "9"])
+  const limited = await run(["serve", "--port", "0", "--database", database, "--max-database-mb", "9"])
   expect(limited).toMatchObject({ code: 2, stderr: expect.stringContaining("--retain-updates") })
 })
 
