@@ -50,6 +50,12 @@ test("output that comes faster than it is stored loses its oldest part, and one 
   expect(await writer.end()).toEqual({ attempt: 1, end: 100_000 })
   expect(kept.pieces[0]?.from).toBe(99_000)
   expect(kept.calls).toBeLessThanOrEqual(2)
+  // A single byte that was dropped counts as well.
+  const small = new Kept()
+  const few = new OutputWriter(small.store, 4, 0)
+  for (const text of ["x", "one\n"]) few.push(bytes(text))
+  expect(await few.end()).toEqual({ attempt: 1, end: 5 })
+  expect(small.pieces).toEqual([{ from: 1, to: 5, text: "one\n" }])
 })
 
 test("the end of an output does not wait until more could have come", async () => {

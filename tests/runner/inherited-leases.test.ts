@@ -77,6 +77,21 @@ test.each([2, 3, 4])(
   },
 )
 
+test("an earlier failure whose lease is lost is left alone, and its item is not claimed for it", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path, "a", { end: "fail", failure: { error_message: "no room", retryable: true } })
+  const [said, taken]: [string[], number[]] = [[], []]
+  const client = {
+    fail: () => Promise.reject(new ServerError(409, "the lease is lost", { code: "lease_lost" })),
+    take: async ({ id }: { id: number }) => void taken.push(id),
+  }
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said, client))
+  await kept.inherit()
+  kept.close()
+  expect(taken).toEqual([])
+  expect(said).toEqual(["queue item 7: its earlier result does not count: the lease is lost"])
+})
+
 test("an earlier result counts although a backup from before its claim was restored, once the server is back", async () => {
   using folder = temporaryFolder()
   leaveCompleted(folder.path, "a")

@@ -2,6 +2,7 @@ import type { Client } from "../../src/client/client.ts"
 import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
+import type { Verdict } from "../../src/runner/verdict.ts"
 
 export const SERVER = "http://127.0.0.1:1"
 
@@ -25,10 +26,14 @@ export function leftIn(folder: string): KeptLease[] {
   return left
 }
 
-/** A worker that was killed after it had completed item 7. */
-export function leaveCompleted(folder: string, queued_at?: string): void {
+/** A worker that was killed after it had completed item 7, or had come to another verdict on it. */
+export function leaveCompleted(
+  folder: string,
+  queued_at?: string,
+  verdict: Verdict = { end: "complete", result: {} },
+): void {
   const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
   const lease = { id: 7, token: "seven", attempt: 1, ...(queued_at !== undefined && { queued_at }) }
-  killed.hold(lease).onVerdict({ end: "complete", result: {} })
+  killed.hold(lease).onVerdict(verdict)
   killed.close()
 }
