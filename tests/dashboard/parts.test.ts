@@ -101,7 +101,11 @@ page("a part of the page", () => {
 
   test("draws another line when progress begins again, and the end of each attempt of very many points", async () => {
     // At 30, 20, 50 and 40 % of 220 pixels.
-    expect(await shown("lines")).toEqual({ again: ["154.0", "176.0"], many: ["110.0", "132.0"] })
+    expect(await shown("lines")).toEqual({
+      ...{ again: ["154.0", "176.0"], many: ["110.0", "132.0"] },
+      // The last time ends where the plot does, at the latest.
+      last: ["+20:00", 0],
+    })
   })
 
   test("leads from the last place that was found to the first one, and back", async () => {

@@ -226,7 +226,12 @@ function lines() {
   }
   const many = Array.from({ length: 1001 }, (_, i) => [i < 500 ? 1 : 2, i === 499 ? 50 : 40] as const)
   const again = [10, 30, 5, 20].map((progress) => [1, progress] as const)
-  return { again: ends(again), many: ends(many) }
+  const plot = new ProgressPlot()
+  plot.draw(twice("processing").points, Date.parse(time(1240)), null)
+  const marks = [...plot.element.querySelectorAll<HTMLElement>(".marks span")].map((one) => [
+    ...[textOf(one), Math.round(parseFloat(one.style.left) + parseFloat(one.style.translate))],
+  ])
+  return { again: ends(again), many: ends(many), last: marks.at(-1) }
 }
 
 /** What the strip says of workers. */

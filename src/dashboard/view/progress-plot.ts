@@ -196,7 +196,10 @@ export class ProgressPlot {
     const labels: HTMLElement[] = []
     for (let s = 0; s <= seconds * 0.97; s += step) {
       const label = el("span", {}, s === 0 ? at(this.#fromMs, Date.now()) : `+${duration(s)}`)
-      label.style.left = `${(s / seconds) * 100}%`
+      const place = (s / seconds) * 100
+      label.style.left = `${place}%`
+      // The last one stays within the plot.
+      label.style.translate = `-${place}%`
       labels.push(label)
     }
     this.#marks.replaceChildren(...labels)
