@@ -23,6 +23,11 @@ const START_WITHIN_MS = 3000
  */
 const LENT_GRACE_MS = 8000
 const NOT_EXECUTABLE = 126
+/**
+ * How long a lease is kept on the disk for the next step. The server alone knows when it ends: an outage makes it longer,
+ * and the clock of this machine may jump.
+ */
+const KEPT_MS = 24 * 3_600_000
 
 /** What a run renders, and which server gets the reports. */
 export interface RunOptions {
@@ -162,7 +167,7 @@ export class CommandRun {
     if (!held) return
     try {
       if (stateFolder === undefined) throw new Error("HOME is not set")
-      const kept_until = Date.now() + leaseS * 1000
+      const kept_until = Date.now() + KEPT_MS
       keepLease(leasesIn(stateFolder), server, { ...held, attempt: 0, kept_until })
       toStderr(`queue item ${held.id}: continue within ${leaseS} s with the next step: run --item ${held.id}`)
     } catch (error) {
