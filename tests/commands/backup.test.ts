@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 
 import { Reader } from "../reader.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -46,12 +46,13 @@ test("a backup of a running server is a whole database that only its owner can r
 test("of several simultaneous backups into one file one is made, and the others say that it exists", async () => {
   await using server = await start()
   using folder = temporaryFolder()
-  const [file, killed, other] = ["copy.db", "copy.db.1-2.unfinished", "copy.db.3-4.unfinished"].map((name) =>
-    join(folder.path, name),
-  ) as [string, string, string]
-  for (const left of [killed, `${killed}-journal`, other]) writeFileSync(left, "")
+  const at = (name: string): string => join(folder.path, name)
+  // Each backup may have a name of its own, such as that of the day.
+  const [file, killed] = [at("copy.db"), at(`earlier.db.${crypto.randomUUID()}.unfinished`)]
+  const [other, mine] = [at(`copy.db.${crypto.randomUUID()}.unfinished`), at("mine.unfinished")]
+  for (const left of [killed, `${killed}-journal`, other, mine]) writeFileSync(left, "")
   const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
-  for (const left of [killed, `${killed}-journal`]) utimesSync(left, minutesAgo(61), minutesAgo(61))
+  for (const left of [killed, `${killed}-journal`, mine]) utimesSync(left, minutesAgo(61), minutesAgo(61))
   utimesSync(other, minutesAgo(50), minutesAgo(50))
   const all = await Promise.all(
     Array.from({ length: 3 }, () => run(["backup", file, "--database", server.database])),
@@ -61,7 +62,7 @@ test("of several simultaneous backups into one file one is made, and the others 
     expect(stderr).toContain(`${file} exists; name a new file for the backup`)
   }
   // What a killed backup left goes; what may still be written stays.
-  expect(readdirSync(folder.path).sort()).toEqual(["copy.db", "copy.db.3-4.unfinished"])
+  expect(readdirSync(folder.path).sort()).toEqual(["copy.db", basename(other), "mine.unfinished"])
   expect((await run(["check", file])).stdout).toContain(" is whole: ")
 })
 

@@ -10,7 +10,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { dirname, join } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
@@ -68,13 +68,14 @@ function markAsBackup(file: string): void {
 /** If nothing was written to an unfinished copy for this time, its backup was killed. */
 const LEFT_BEHIND_MS = 3_600_000
 const END = ".unfinished"
+/** The end of the name of an unfinished copy, which no other program gives. */
+const COPY = /\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.unfinished(?:-journal)?$/
 
-/** Removes the unfinished copies that killed backups into `file` left behind. */
-function removeLeftBehind(file: string): void {
-  const begin = `${basename(file)}.`
-  for (const name of readdirSync(dirname(file))) {
-    if (!name.startsWith(begin) || ![END, `${END}-journal`].some((end) => name.endsWith(end))) continue
-    const path = join(dirname(file), name)
+/** Removes the unfinished copies that killed backups left behind in a folder: the next one may have another name. */
+function removeLeftBehind(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!COPY.test(name)) continue
+    const path = join(folder, name)
     const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {}
     if (mtimeMs !== undefined && mtimeMs < Date.now() - LEFT_BEHIND_MS) remove(path)
   }
@@ -108,7 +109,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
   if (existsSync(file)) throw isThere(name)
   const copy = `${file}.${crypto.randomUUID()}${END}`
   try {
-    removeLeftBehind(file)
+    removeLeftBehind(dirname(file))
     copyDatabase(path, copy)
     markAsBackup(copy)
     const checked = checkDatabase(copy)
