@@ -23,6 +23,7 @@ import { RENDERERS } from "./renderers.ts"
 import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
 import { SERVING } from "./serving.ts"
+import { LINES_OF_GROUPS } from "./single-lines-of-groups.ts"
 import { SINGLE_LINES } from "./single-lines.ts"
 import { SQLITE_FILE } from "./sqlite-file.ts"
 import { SQLITE } from "./sqlite.ts"
@@ -77,4 +78,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...CLAIMS,
   ...STORING,
   ...SINGLE_LINES,
+  ...LINES_OF_GROUPS,
 ]

@@ -1,4 +1,6 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { statSync } from "node:fs"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
@@ -14,6 +16,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
+import { openSqlite } from "../store/open.ts"
 import { pass } from "./hours.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
@@ -294,3 +297,17 @@ test("a server that has reached its limit says so in its health", async () => {
     expect.objectContaining({ error: expect.stringContaining("--max-database-mb") }),
   ])
 }, 30_000)
+
+test("the room that a database takes is that of its file without free pages, and of the log beside it", async () => {
+  await using opened = await openSqlite()
+  const { store, path } = opened
+  await added(store, { title: "x".repeat(100_000) })
+  const { used, wal, free } = await store.upkeep.size()
+  expect(wal).toBe(statSync(`${path}-wal`).size)
+  expect(wal).toBeGreaterThan(100_000)
+  using client = new Database(path, { readonly: true })
+  const row = client.query<{ bytes: number }, []>(
+    "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
+  )
+  expect(used + free).toBe((row.get()?.bytes ?? 0) + wal)
+})

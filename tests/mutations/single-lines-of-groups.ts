@@ -1,0 +1,111 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in lines that no test needed for long: bodies, turns, outputs, what was learned, and PostgreSQL's groups. */
+export const LINES_OF_GROUPS: readonly Mistake[] = [
+  ...of(
+    "src/http/body.ts",
+    ["tests/http/answer-cost.test.ts"],
+    [
+      [
+        "a body that comes in chunks costs nothing",
+        "  if (bytes.length === 0) return {}\n  checkType(request)\n  await charge(bytes.length)\n",
+        "  if (bytes.length === 0) return {}\n  checkType(request)\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/fair-turns.ts",
+    ["tests/http/fair-turns.test.ts"],
+    [
+      [
+        "a client that is no longer alone keeps its long turns",
+        "      client.mostMs = this.#mostMs(name, nowMs)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/output.ts",
+    ["tests/http/answer-cost.test.ts"],
+    [["an output that is followed ends after a day, whatever is printed", "    silence.restart()\n", ""]],
+  ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "a look that another server has learned is not found by one that is nearly the same",
+        "    if (this.#isOld(this.#kindsReadMs)) await this.#readKinds()\n    const isExact",
+        "    const isExact",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output-writer.ts",
+    ["tests/queue/output-writer.test.ts"],
+    [["a single byte that was dropped shifts all that follows", "dropped > 0 ?", "dropped > 1 ?"]],
+  ),
+  ...of(
+    "src/runner/inherited-leases.ts",
+    ["tests/runner/inherited-leases.test.ts"],
+    [["an item is claimed again to fail it", ' || verdict.end !== "complete"', ""]],
+  ),
+  ...of(
+    "src/stream/thinning.ts",
+    ["tests/stream/thin.test.ts"],
+    [["a beat that is overdue is struck twice", "    if (this.#next) return\n", ""]],
+  ),
+  ...of(
+    "src/store/sqlite/check.ts",
+    ["tests/store/check.test.ts"],
+    [
+      [
+        "a newer database is judged by old rules",
+        "applied > knownMigrations()",
+        "applied > knownMigrations() + 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/upkeep.ts",
+    ["tests/upkeep/size-limit.test.ts"],
+    [["the log beside the file takes no room", "- free + wal, wal", "- free, wal"]],
+  ),
+  ...of(
+    "src/store/postgres/double-write-fence.ts",
+    ["tests/store/postgres/double-write-fence.test.ts"],
+    [["a transaction that has failed is not ended before the next", "    await this.rollBack()\n", ""]],
+  ),
+  ...of(
+    "src/store/postgres/double-write-fence.ts",
+    ["tests/store/postgres/once.test.ts"],
+    [["each group removes the notes of earlier ones", "    this.#forgotten = this.#group\n", ""]],
+  ),
+  ...of(
+    "src/store/postgres/group-reads.ts",
+    ["tests/store/postgres/contracts.test.ts"],
+    [
+      [
+        "an item that is moved to where it is has itself before it",
+        "AND q.id <> $2 ORDER",
+        "AND q.id <> -$2 ORDER",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group.ts",
+    ["tests/store/postgres/together.test.ts"],
+    [
+      [
+        "a row that was old is decided on again and again",
+        "      for (const id of attempt.seen) this.#recent.delete(id)\n",
+        "",
+      ],
+      [
+        "a deleted item is decided on",
+        "    if (change?.deleted) this.#recent.delete(id)\n    else if (kept",
+        "    if (kept",
+      ],
+    ],
+  ),
+]
