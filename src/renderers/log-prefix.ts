@@ -1,7 +1,7 @@
 const ESCAPE = "\u001b"
 const COLOUR = /\p{Cc}\[[\d;]*m/gu
 /** Parts of the first lines of ffmpeg and Blender. Every line is searched for them, so they are plain texts. */
-const FIRST = ["Input #0, ", "ffmpeg version ", "Blender "]
+const FIRST = /Input #0, |ffmpeg version |Blender /
 /** These lines are certainly theirs, whatever stands before them. The tag of a song is indented. */
 const SURE =
   /^(\S.{0,80}?[\]|:>\dZF] +)(?:Input #0, \S+ from '|ffmpeg version \S+ Copyright|Blender \d+\.\d+)/
@@ -26,7 +26,7 @@ export class LogPrefix {
   /** The line without what stands before it. */
   strip(line: string): string {
     const plain = line.includes(ESCAPE) ? line.replace(COLOUR, "") : line
-    if (FIRST.some((text) => plain.includes(text))) {
+    if (FIRST.test(plain)) {
       const prefix = SURE.exec(plain)?.[1]
       if (prefix !== undefined) {
         this.#prefix = new RegExp(`^${prefix.split(VARIES).map(partOf).join("")}`)

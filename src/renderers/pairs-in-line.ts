@@ -10,8 +10,8 @@ export interface Pair {
   readonly text: string
   /** Where they begin in the line. */
   readonly at: number
-  /** Where the key of the first one begins; undefined if it has none. */
-  readonly from?: number
+  /** Where the key of the first one begins, if it does not say what it counts; undefined otherwise. */
+  readonly from?: number | undefined
 }
 
 /** The most pairs of a line; if it has more, it is a table. */
@@ -75,7 +75,8 @@ const wordsOf = (key: string): string[] =>
 /** A key of a line, and its number. */
 interface Key {
   readonly at: number
-  readonly from: number
+  /** Where it begins, if it does not say what it counts; undefined otherwise. */
+  readonly from: number | undefined
   readonly digits: string
   /** What it counts; empty if it does not say so. */
   readonly things: string
@@ -96,7 +97,7 @@ function pairsOfKeys(text: string): Pair[] {
     const at = index + said.length - digits.length
     return {
       at,
-      from: index,
+      from: things === "" ? index : undefined,
       isQuoted: quote !== "",
       isCurrent: words.includes("current"),
       digits,
