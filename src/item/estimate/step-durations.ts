@@ -61,7 +61,9 @@ const USUAL_STEP_RUNS = 2
 const USUAL_RUN = 0.1
 const USUAL_RUN_RUNS = 2
 const MIN_TRUST = 0.05
-const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
+/** At least this part of how much the steps vary is regarded as their own. */
+const LEAST_NOISE = 0.1
+const [MIN_INERTIA, MAX_INERTIA] = [0.05, 4]
 /**
  * Until more is known, the sizes of different steps are expected to grow together by this much, as a
  * logarithm.
@@ -291,10 +293,16 @@ export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
   }))
   const byRun = errorsByRun(alone)
   const each = alone.map((part) => ({ ...part, habit: trusted(part, byRun) }))
-  const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * variance, 0)
+  const paceVariance = paceVarianceOf(
+    each,
+    runs.flatMap(([first]) => (first ? [first.sizes] : [])),
+  )
+  // What all steps of a run have in common is no reason to doubt its pace.
+  const common = Math.max(0, paceVariance - USUAL_RUN ** 2)
+  const noiseOf = (variance: number): number => Math.max(LEAST_NOISE * variance, variance - common)
+  const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * noiseOf(variance), 0)
   const concentration = each.reduce((sum, { fraction }) => sum + fraction ** 2, 0)
-  const sizes = runs.flatMap(([first]) => (first ? [first.sizes] : []))
-  const inertia = (Math.min(noise, 2 * USUAL_STEP ** 2) * concentration) / paceVarianceOf(each, sizes)
+  const inertia = (Math.min(noise, 2 * USUAL_STEP ** 2) * concentration) / paceVariance
   return {
     steps: new Map(each.map(({ key, habit }) => [key, habit])),
     inertia: Math.max(MIN_INERTIA, Math.min(MAX_INERTIA, inertia)),

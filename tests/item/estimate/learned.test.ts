@@ -187,6 +187,7 @@ test("steps that say little are estimated by their names or numbers, by what was
   holds(figures("declared", 1), 17, 34, 78, 92)
   for (const runs of [3, 8]) holds(figures("declared", runs), 3, 6, 12, 90)
   holds(figures("started", 8), 4.5, 9, 20, 85)
+  for (const runs of [3, 8]) holds(figures("percents", runs), 1.4, 3.7, 8, 90)
   holds(figures("album", 1), 4.5, 14, 22, 78)
   holds(figures("album", 3), 3.3, 10, 17, 88)
 })

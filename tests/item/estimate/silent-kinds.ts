@@ -63,6 +63,14 @@ export function silentKinds(seed: number, runs: number): Map<string, Attempt[]> 
         reports: made.reports.map(({ at, current_step, media }) => ({ at, current_step, media })),
       }
     },
+    /** Steps that each count from 0 to 99 %, of songs of 1 to 7 minutes. */
+    percents: (item) => {
+      const size = lengthOf(60, 400)
+      const bar = (name: string, part: number): MadeStep => {
+        return { name, seconds: about(part * size, 0.07), counts: "percent", size: 0, from: 0, to: 99 }
+      }
+      return attempt(item, "percents", "box", 2, [bar("Split", 0.1), bar("Paint", 0.6), bar("Glue", 0.15)])
+    },
   }
   return new Map(
     Object.entries(makers).map(([kind, one]) => [kind, Array.from({ length: runs }, (_, i) => one(i))]),
