@@ -41,6 +41,17 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "of claims with the same tags only the last one hears the bell",
+        "this.#groups.get(key) ?? { tags",
+        "{ tags",
+      ],
+    ],
+  ),
+  ...of(
     "src/queue/output-writer.ts",
     ["tests/queue/output-writer.test.ts"],
     [["a single byte that was dropped shifts all that follows", "dropped > 0 ?", "dropped > 1 ?"]],

@@ -131,3 +131,17 @@ test("nothing is kept of clients whose claims do not wait any more", async () =>
   claims.ringAll()
   await store.close()
 })
+
+test("all claims that wait with the same tags hear the bell, whichever of them came first", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const claims = new WaitingClaims(store, { onError: () => undefined })
+  const { signal } = new AbortController()
+  const bells = [["a", "b"], ["b", "a"], []].map((tags) => claims.bell(tags, signal))
+  let heard = 0
+  for (const bell of bells) void bell?.rung.then(() => (heard += 1))
+  claims.ringAll()
+  await store.items()
+  expect(heard).toBe(3)
+  await store.close()
+})
