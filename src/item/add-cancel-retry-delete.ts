@@ -5,6 +5,7 @@ import { cancelledItem, ended, isLeased } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 import { type Change, IDLE, type Stored } from "./stored.ts"
 
 /** Creates an item. */
@@ -24,7 +25,7 @@ export function cancelled(stored: Stored, moment: Moment): Change {
   if (isFinished(item.status)) {
     throw new AppError(
       "illegal_move",
-      `queue item ${item.id} is ${item.status}: it can no longer be cancelled`,
+      `queue item ${item.id} is ${endOrStatus(item)}: it can no longer be cancelled`,
     )
   }
   if (!isLeased(stored)) return { item: cancelledItem(item, moment), work: ended(work, null) }

@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts"
 import type { ItemChange, QueueItem, Status } from "./item.ts"
 import type { Foreseen } from "./kind.ts"
 import { OWN } from "./own-messages.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 
 /**
  * The legal moves. The database trigger is generated from this table (`store/sqlite/schema.ts`).
@@ -25,12 +26,19 @@ export const isWaiting = (status: Status): boolean => status === "queued" || sta
 const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
 
 /** The error for a report about a finished item. */
-export const takesNoProgress = ({ id, status }: Pick<QueueItem, "id" | "status">): AppError =>
-  new AppError("illegal_move", `queue item ${id} is ${status}: it accepts no progress; ${retryIt(id)}`)
+export const takesNoProgress = (item: Pick<QueueItem, "id" | "status" | "outcome">): AppError =>
+  new AppError(
+    "illegal_move",
+    `queue item ${item.id} is ${endOrStatus(item)}: it accepts no progress; ${retryIt(item.id)}`,
+  )
 
-function refuse({ id, status }: QueueItem, to: Status): never {
+function refuse(item: QueueItem, to: Status): never {
+  const { id, status } = item
   const way = isFinished(status) ? retryIt(id) : `it can become ${MOVES[status].join(", ")}`
-  throw new AppError("illegal_move", `queue item ${id} is ${status} and cannot become ${to}; ${way}`)
+  throw new AppError(
+    "illegal_move",
+    `queue item ${id} is ${endOrStatus(item)} and cannot become ${to}; ${way}`,
+  )
 }
 
 /** The keys of an item for which no end is estimated. */
@@ -99,7 +107,7 @@ export function transition(
       if (change[key] !== undefined && change[key] !== item[key]) {
         throw new AppError(
           "illegal_move",
-          `queue item ${item.id} is ${item.status}: its ${key} can no longer change; ${retryIt(item.id)}`,
+          `queue item ${item.id} is ${endOrStatus(item)}: its ${key} can no longer change; ${retryIt(item.id)}`,
         )
       }
     }

@@ -4,21 +4,22 @@ import { ended, isLeased, started } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isWaiting, MOVING, transition } from "./moves.ts"
 import { etaOf, paced } from "./pace.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** When workers may take a waiting item by its place, if a change says so. @throws AppError `illegal_move` */
 function availability(
-  { id, status }: QueueItem,
+  next: QueueItem,
   before: QueueItem,
   inSeconds: number | undefined,
   moment: Moment,
 ): Partial<QueueItem> {
   if (inSeconds === undefined) return {}
-  if (!isWaiting(status)) {
-    const is = status === before.status ? "is" : `is ${before.status} and would be`
+  if (!isWaiting(next.status)) {
+    const is = next.status === before.status ? "is" : `is ${before.status} and would be`
     throw new AppError(
       "illegal_move",
-      `queue item ${id} ${is} ${status}; only for a waiting item can it be said when it may start`,
+      `queue item ${next.id} ${is} ${endOrStatus(next)}; only for a waiting item can it be said when it may start`,
     )
   }
   return { available_at: inSeconds === 0 ? null : later(moment, inSeconds * 1000) }

@@ -3,16 +3,17 @@ import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
 import { isWaiting } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The place of an item among the waiting ones of its priority. */
 const turnOf = ({ turn, id }: QueueItem): number => turn ?? id
 
-const mustWait = ({ id, status }: QueueItem): void => {
-  if (isWaiting(status)) return
+const mustWait = (item: QueueItem): void => {
+  if (isWaiting(item.status)) return
   throw new AppError(
     "illegal_move",
-    `queue item ${id} is ${status}; only a waiting item has a place in the queue`,
+    `queue item ${item.id} is ${endOrStatus(item)}; only a waiting item has a place in the queue`,
   )
 }
 

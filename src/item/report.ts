@@ -5,6 +5,7 @@ import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
 import { etaOf, movedByCounts, paced } from "./pace.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The part of a report that names files. */
@@ -147,11 +148,11 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
 }
 
 /** @throws AppError `illegal_move` unless an attempt is under way */
-function checkAttempt({ id, status }: QueueItem): void {
-  if (status === "processing") return
+function checkAttempt(item: QueueItem): void {
+  if (item.status === "processing") return
   throw new AppError(
     "illegal_move",
-    `queue item ${id} is ${status}: steps belong to an attempt; claim it first`,
+    `queue item ${item.id} is ${endOrStatus(item)}: steps belong to an attempt; claim it first`,
   )
 }
 

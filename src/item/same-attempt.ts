@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "./item.ts"
+import { endOrStatus } from "./state-in-one-word.ts"
 import type { Stored } from "./stored.ts"
 
 /** What distinguishes an attempt from all others of its item: after a retry its number alone comes again. */
@@ -14,9 +15,8 @@ export const isSameAttempt = (one: AttemptName, other: AttemptName): boolean =>
  * @throws AppError `illegal_move` if it is not
  */
 export function goesOn(item: QueueItem, expected: AttemptName): void {
-  const { id, status } = item
-  if (status === "processing" && isSameAttempt(item, expected)) return
-  throw new AppError("illegal_move", `${hasEnded(id, expected)}: the item is ${status}`)
+  if (item.status === "processing" && isSameAttempt(item, expected)) return
+  throw new AppError("illegal_move", `${hasEnded(item.id, expected)}: the item is ${endOrStatus(item)}`)
 }
 
 /**

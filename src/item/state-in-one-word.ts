@@ -1,5 +1,9 @@
 import type { QueueItem, Status } from "./item.ts"
 
+/** The outcome of an item if it says more than its status: a cancelled or lost item has the status `failed`. */
+export const endOrStatus = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">) =>
+  outcome === "cancelled" || outcome === "lost" ? outcome : status
+
 /**
  * The state of an item in one word: its outcome if that says more than its status, and for a running item whether it
  * is stalled or being cancelled.
@@ -15,7 +19,7 @@ export function standingOf({
 }: Pick<QueueItem, "status" | "outcome" | "cancel_requested_at" | "stalled">): Standing {
   if (status === "processing" && cancel_requested_at !== null) return "cancelling"
   if (status === "processing" && stalled) return "stalled"
-  return outcome === "cancelled" || outcome === "lost" ? outcome : status
+  return endOrStatus({ status, outcome })
 }
 
 /** Whether an item has failed. A cancelled item has the status `failed`, too, but did not fail. */

@@ -11,7 +11,7 @@ import { changed } from "../../src/item/put.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
 import { goesOn } from "../../src/item/same-attempt.ts"
-import { standingOf } from "../../src/item/state-in-one-word.ts"
+import { endOrStatus, standingOf } from "../../src/item/state-in-one-word.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { updateOf } from "../../src/item/update.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
@@ -94,11 +94,14 @@ test("an item that is to wait for seconds is taken no sooner", () => {
   })
   expect(changed(off, { title: "x" }, at(1)).item.available_at).toBe(at(90_000).time)
   expect(changed(off, { available_in: 0 }, at(1)).item.available_at).toBeNull()
-  for (const status of ["processing", "failed"] as const) {
+  for (const [status, shown] of [
+    ["processing", "processing"],
+    ["failed", "cancelled"],
+  ] as const) {
     const change = { status, available_in: 0 }
-    expect(() => changed(off, change, at(1))).toThrow(`item 7 is queued and would be ${status}; only for a`)
+    expect(() => changed(off, change, at(1))).toThrow(`item 7 is queued and would be ${shown}; only for a`)
     const now = changed(off, { status }, at(1))
-    expect(() => changed(now, { available_in: 0 }, at(2))).toThrow(`item 7 is ${status}; only for a waiting`)
+    expect(() => changed(now, { available_in: 0 }, at(2))).toThrow(`item 7 is ${shown}; only for a waiting`)
   }
 })
 
@@ -188,7 +191,7 @@ test("an item that a worker gave back or lost names no worker, and says why it w
 test("neither an item that is being rendered nor a finished one is moved, nor is another moved before it", () => {
   const taken = claimed(NEW, BY, at(0))
   for (const { item, work } of [taken, completed(taken, "a", {}, at(1)), cancelled(NEW, at(1))]) {
-    const refused = `is ${item.status}; only a waiting item has a place`
+    const refused = `is ${endOrStatus(item)}; only a waiting item has a place`
     expect(() => placed({ item, work }, { ...NEW.item, id: 3 }, null, at(2))).toThrow(refused)
     expect(() => placed({ ...NEW, item: { ...NEW.item, id: 3 } }, item, null, at(2))).toThrow(refused)
   }

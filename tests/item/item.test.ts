@@ -15,6 +15,7 @@ import {
   STATUSES,
 } from "../../src/item/item.ts"
 import { isFinished, MOVES, transition } from "../../src/item/moves.ts"
+import { endOrStatus } from "../../src/item/state-in-one-word.ts"
 import { updateOf } from "../../src/item/update.ts"
 
 const BEFORE = "2026-01-02T22:30:15.000Z"
@@ -109,7 +110,7 @@ test("a refusal is an illegal move whose sentence names the item, its status, an
   during((before, wanted, after) => {
     if (!(after instanceof AppError)) return
     expect(after.code).toBe("illegal_move")
-    expect(after.message).toStartWith(`queue item 7 is ${before.status}`)
+    expect(after.message).toStartWith(`queue item 7 is ${endOrStatus(before)}`)
     const allowed = ALLOWED[before.status]
     if (wanted.status === undefined || wanted.status === before.status) {
       expect(after.message).toMatch(

@@ -136,6 +136,16 @@ test("progress may go down without a lease", async () => {
   for (const progress of [90, 10, 0, 100, 50]) expect(await put(id, { progress })).toMatchObject({ progress })
 })
 
+test("a refusal calls a cancelled item cancelled, not failed", async () => {
+  const id = await server.add({ song_id: 9 })
+  await server.api("POST", `/queue/${id}/cancel`)
+  const way = `retry it by POST /queue/${id}/retry`
+  const cannot = `queue item ${id} is cancelled and cannot become processing; ${way}`
+  expect(await refused(id, { status: "processing" })).toBe(cannot)
+  const stays = `queue item ${id} is cancelled: its progress can no longer change; ${way}`
+  expect(await refused(id, { progress: 50 })).toBe(stays)
+})
+
 test("the progress and the step of a finished item can no longer change", async () => {
   for (const status of ["completed", "failed"] as const) {
     const id = await itemIn(status)
