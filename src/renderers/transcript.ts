@@ -35,10 +35,15 @@ function withoutBackspaces(text: string): string {
   return shown.join("")
 }
 
+/** A text without escape sequences, with a carriage return where a line begins again. */
+const unescaped = (text: string): string => text.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")
+
 /** The final look of a line on a terminal, after everything that was drawn over it. */
 function shownOf(line: string): string {
-  const text = line.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")
-  const last = text.split("\r").findLast((drawn) => drawn !== "") ?? ""
+  const last =
+    unescaped(line)
+      .split("\r")
+      .findLast((drawn) => drawn !== "") ?? ""
   return withoutBackspaces(last).replace(UNPRINTABLE, "\ufffd")
 }
 
@@ -50,7 +55,7 @@ const linesShown = (text: string): string =>
     .join("\n")
 
 /** Whether the first line of a text is drawn over the text that stood there before. */
-const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(text)
+const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(unescaped(text))
 
 /** The text of bytes; undefined if they are data. A terminal skips NUL bytes, so a text may have them. */
 function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
@@ -118,11 +123,24 @@ export class Transcript {
   #nextEnd(): number {
     const end = this.#rest.subarray(0, MAX_PIECE_BYTES).lastIndexOf(NEW_LINE) + 1
     if (end > 0) return end
-    // If a line is drawn over, only the last version will be shown. A carriage return at the end may end the
-    // line.
-    const drawn = this.#rest.subarray(0, -1).lastIndexOf(RETURN)
-    if (drawn > 0) this.#pass(drawn)
+    // If a line is drawn over, only the last version will be shown.
+    this.#pass(this.#drawnFrom())
     return this.#rest.length > MAX_PIECE_BYTES ? cutOf(this.#rest) : 0
+  }
+
+  /**
+   * Where the last version of the open line begins that shows anything: what follows the last carriage return may be
+   * only a colour, or the end of the line. 0 if nothing is drawn over.
+   */
+  #drawnFrom(): number {
+    let end = this.#rest.length
+    for (;;) {
+      const start = this.#rest.subarray(0, end).lastIndexOf(RETURN)
+      if (start <= 0) return 0
+      const text = this.#decoder.decode(this.#rest.subarray(start + 1, end))
+      if (/[^\r\0]/.test(unescaped(text))) return start
+      end = start
+    }
   }
 
   #take(end: number): OutputPiece[] {

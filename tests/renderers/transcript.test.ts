@@ -49,6 +49,16 @@ test("a line is given once it has ended, and one that is drawn over only then", 
   expect(told.rest()).toEqual([])
 })
 
+test.each([
+  ["10%\r20%\r\u001b[31m", "20%\n"],
+  ["10%\r20%\r\u001b[2K\r", "20%\n"],
+  ["10%\r20%\r\r", "20%\n"],
+  ["10%\r20%\r\0", "20%\n"],
+])("of %j, before its line ends, nothing is lost that draws over nothing", (printed, shown) => {
+  expect(transcript(...printed, "\n")).toBe(shown)
+  expect(transcript(`${printed}\n`)).toBe(shown)
+})
+
 test("a line that was given before it had ended goes on, or is followed by what is drawn over it", () => {
   const told = new Transcript()
   told.push(bytes("Loading"))
@@ -57,6 +67,9 @@ test("a line that was given before it had ended goes on, or is followed by what 
   told.push(bytes("10%"))
   told.rest()
   expect(told.push(bytes("\r20%\n"))[0]?.text).toBe("\n20%\n")
+  told.push(bytes("20%"))
+  told.rest()
+  expect(told.push(bytes(" of 9\r\u001b[31m\n"))[0]?.text).toBe(" of 9\n")
 })
 
 test("a NUL among lines of text takes none of them away", () => {
