@@ -5,6 +5,7 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   statSync,
   symlinkSync,
@@ -51,8 +52,12 @@ test("of several simultaneous backups into one file one is made, and the others 
   const [file, killed] = [at("copy.db"), at(`earlier.db.${crypto.randomUUID()}.unfinished`)]
   const [other, mine] = [at(`copy.db.${crypto.randomUUID()}.unfinished`), at("mine.unfinished")]
   for (const left of [killed, `${killed}-journal`, other, mine]) writeFileSync(left, "")
+  // It cannot be removed, as what another user's backup left.
+  const foreign = at(`other.db.${crypto.randomUUID()}.unfinished`)
+  mkdirSync(foreign)
   const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
-  for (const left of [killed, `${killed}-journal`, mine]) utimesSync(left, minutesAgo(61), minutesAgo(61))
+  for (const left of [killed, `${killed}-journal`, mine, foreign])
+    utimesSync(left, minutesAgo(61), minutesAgo(61))
   utimesSync(other, minutesAgo(50), minutesAgo(50))
   const all = await Promise.all(
     Array.from({ length: 3 }, () => run(["backup", file, "--database", server.database])),
@@ -62,7 +67,9 @@ test("of several simultaneous backups into one file one is made, and the others 
     expect(stderr).toContain(`${file} exists; name a new file for the backup`)
   }
   // What a killed backup left goes; what may still be written stays.
-  expect(readdirSync(folder.path).sort()).toEqual(["copy.db", basename(other), "mine.unfinished"])
+  expect(readdirSync(folder.path).sort()).toEqual(
+    ["copy.db", basename(other), "mine.unfinished", basename(foreign)].sort(),
+  )
   expect((await run(["check", file])).stdout).toContain(" is whole: ")
 })
 

@@ -76,8 +76,11 @@ function removeLeftBehind(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (!COPY.test(name)) continue
     const path = join(folder, name)
-    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {}
-    if (mtimeMs !== undefined && mtimeMs < Date.now() - LEFT_BEHIND_MS) remove(path)
+    try {
+      if (statSync(path).mtimeMs < Date.now() - LEFT_BEHIND_MS) remove(path)
+    } catch {
+      // It is another user's, or it was removed meanwhile. This backup can be made anyway.
+    }
   }
 }
 
