@@ -12,6 +12,7 @@ import {
   type Command,
   idFlag,
   integerFlag,
+  nameFlag,
   pageUrl,
   say,
   secondsFlag,
@@ -112,8 +113,8 @@ function wanted(given: Arguments): NewItem[] {
  * The key under which a song or a file is added: the key that was typed, and a mark of the song or the file, so that
  * it is the same whatever else is added with it. Undefined if no key was typed.
  */
-function keyOf({ flags }: Arguments, word = ""): string | undefined {
-  const key = textFlag(flags, "idempotency-key")
+function keyOf(given: Arguments, word = ""): string | undefined {
+  const key = nameFlag(given, "idempotency-key")
   const song = /^\d+$/.test(word) ? String(Number(word)) : resolve(word)
   return key === undefined ? undefined : `${key}.${Bun.hash(song).toString(36)}`
 }

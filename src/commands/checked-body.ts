@@ -20,7 +20,7 @@ const KEYS: Readonly<Record<string, readonly [flag: string, allowed: string]>> =
   max_attempts: ["attempts", "a whole number from 1 to 100"],
   available_in: ["in", "24h at most"],
   tags: ["tags", "at most 32 tags of at most 64 characters"],
-  kind: ["kind", "text of at most 64 characters"],
+  kind: ["kind", "text of at most 64 characters, and not . or .."],
   totals: ["totals", "at most 16 units of at most 64 characters"],
   metadata: ["metadata", `key=value, each ${TEXT}`],
   status: ["status", eitherOf(STATUSES)],

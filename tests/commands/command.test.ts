@@ -130,6 +130,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--attempts", "0"], "--attempts must be a whole number from 1 to 100, not 0"],
   [["add", "1", "--in", "soon"], '--in must be a time such as 90s, 10m or 2h, not "soon"'],
   [["add", "1", "--in", "25h"], '--in must be 24h at most, not "25h"'],
+  [["add", "1", "--kind", ".."], '--kind must be text of at most 64 characters, and not . or .., not ".."'],
   [["add", "1", "--metadata", "take"], '--metadata must be key=value, not "take"'],
   [["add", "1", "--song", "2"], '--song is for files; "1" is already a song'],
   [["add", "1", "--prio", "2"], 'unknown flag --prio; did you mean "--priority"?'],

@@ -184,6 +184,7 @@ test("a flag that names something is wrong usage if it is empty", async () => {
     [workersCommand, "--undrain"],
     [kindsCommand, "--forget"],
     [runCommand, "--output", "--song", "7", "--", "true"],
+    [addCommand, "--idempotency-key", "7"],
   ] as const)
     expect((await ran(command, flag, "", ...more)).code).toBe(`${flag} is empty`)
   expect((await ran(checkCommand, "")).code).toBe("FILE is empty")
