@@ -125,8 +125,8 @@ export class Attempt {
    * Goes on by a claim of its item that was made elsewhere in this program; returns whether it does. It does not if the
    * item must be rendered again.
    */
-  async takeOver(claimed: Claimed): Promise<boolean> {
-    return !this.#isInVain && (await this.#options.reporter.takeOver(claimed)) && !this.#isInVain
+  takeOver(claimed: Claimed): Promise<boolean> {
+    return this.#options.reporter.takeOver(claimed, () => !this.#isInVain)
   }
 
   /** Stops the tries to report the verdict `ms` from now, or from the end of the command if that comes later. */

@@ -78,6 +78,8 @@ export class OwnLease {
   #last: Held | undefined
   #taking: Promise<Held> | undefined
   #begun: Begun | undefined
+  /** Whether the last claim that was made elsewhere is ours. */
+  #isTakenOver: Promise<boolean> = Promise.resolve(false)
   /** How many claims since the last lease may have been carried out, though their answers were lost. */
   #unanswered: number
   /** How many claims by place had got no answer when the lease was last known to be ours. */
@@ -115,8 +117,9 @@ export class OwnLease {
   hold(): Promise<Held> {
     if (this.#held) return Promise.resolve(this.#held)
     this.#taking ??= this.#take()
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         // The item may have been taken over meanwhile, so that our claim was refused.
+        await this.#isTakenOver
         if (this.#held) return this.#held
         throw error
       })
@@ -141,10 +144,18 @@ export class OwnLease {
 
   /**
    * Holds the item by a claim that was made elsewhere in this program, unless another attempt has begun since the lease
-   * was lost. Returns whether it holds the item now.
+   * was lost. It does not if `isWanted` returns false once that is known; default: it returns true. Returns whether it
+   * holds the item now.
    */
-  async takeOver({ item, lease }: Claimed): Promise<boolean> {
-    if (this.#last?.id !== item.id || this.#isOther(item) || !(await this.#isOurs(item))) return false
+  takeOver(claimed: Claimed, isWanted = (): boolean => true): Promise<boolean> {
+    return (this.#isTakenOver = this.#goesOnBy(claimed, isWanted))
+  }
+
+  async #goesOnBy({ item, lease }: Claimed, isWanted: () => boolean): Promise<boolean> {
+    const last = this.#last
+    if (last?.id !== item.id || this.#isOther(item) || !(await this.#isOurs(item))) return false
+    // A lease that we have got meanwhile is newer than this one.
+    if (this.#last !== last || !isWanted()) return false
     this.#begun = item
     this.#answered()
     this.#held = this.#last = { id: item.id, token: lease.token }

@@ -121,10 +121,13 @@ export class Reporter {
     return this.#options.isLent ?? false
   }
 
-  /** Holds our item by a claim that was made elsewhere in this program; returns whether it is ours. */
-  async takeOver(claimed: Claimed): Promise<boolean> {
-    const isOver = (): boolean => this.#hasGivenUp || this.#isCancelled
-    return !isOver() && (await this.#lease.takeOver(claimed)) && !isOver()
+  /**
+   * Holds our item by a claim that was made elsewhere in this program, if `isWanted` still returns true once it is known
+   * to be ours. Returns whether it holds the item now.
+   */
+  async takeOver(claimed: Claimed, isWanted: () => boolean): Promise<boolean> {
+    const isOn = (): boolean => !this.#hasGivenUp && !this.#isCancelled && isWanted()
+    return isOn() && this.#lease.takeOver(claimed, isOn)
   }
 
   /** Begins to send reports and to renew the lease. */

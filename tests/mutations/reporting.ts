@@ -280,8 +280,8 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "work that was cancelled takes its item over again",
-        "this.#hasGivenUp || this.#isCancelled",
-        "this.#hasGivenUp",
+        "!this.#hasGivenUp && !this.#isCancelled",
+        "!this.#hasGivenUp",
       ],
     ],
   ),

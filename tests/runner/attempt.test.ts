@@ -57,7 +57,7 @@ test("the verdict of a command that is stopped comes once all that it started ha
     }
   }
   const reporter = new Hearing()
-  reporter.takeOver = async () => true
+  reporter.takeOver = async (_claimed, isWanted) => isWanted()
   // The child says that it is ready, so that it ignores the signal by then.
   const child = `(trap '' TERM; echo ready; exec >/dev/null 2>&1; sleep 0.4; echo > ${file}) &`
   const one = attempt(reporter, 60_000, `trap 'exit 0' TERM; ${child} wait`)

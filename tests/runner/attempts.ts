@@ -1,3 +1,4 @@
+import type { Claimed } from "../../src/client/client.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { FileWatch } from "../../src/runner/expected-files.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
@@ -15,7 +16,7 @@ export class Unheard {
   start(): void {}
   push(): void {}
   print(): void {}
-  async takeOver(): Promise<boolean> {
+  async takeOver(_claimed: Claimed, _isWanted: () => boolean): Promise<boolean> {
     return false
   }
   async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {

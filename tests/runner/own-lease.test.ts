@@ -1,6 +1,6 @@
 import { expect, spyOn, test } from "bun:test"
 
-import { Client, ServerError } from "../../src/client/client.ts"
+import { type Claimed, Client, ServerError } from "../../src/client/client.ts"
 import { LostClaims, OwnLease } from "../../src/runner/own-lease.ts"
 import type { HistoryPage } from "../../src/wire/answers.ts"
 import { FIRST, ITEM, LEASE } from "./reporting.ts"
@@ -146,3 +146,33 @@ test.each([
     expect(await lease.takeOver({ item: { ...ITEM, attempt: 5 }, lease: LEASE })).toBe(isOurs)
   },
 )
+
+test("a claim made elsewhere is not taken over by work that ends, or gets a newer lease, while the history is read", async () => {
+  const client = new Client("http://127.0.0.1:1")
+  const again = { item: { ...ITEM, attempt: 5 }, lease: LEASE }
+  const noted: string[] = []
+  const options = {
+    ...{ client, worker: "w", leaseS: 60, say: () => undefined, unanswered: 2 },
+    onClaimedAgain: ({ lease }: Claimed) => void noted.push(lease.token),
+  }
+  const [read, claim] = [Promise.withResolvers<HistoryPage>(), Promise.withResolvers<Claimed>()]
+  using _history = spyOn(client, "history").mockReturnValue(read.promise)
+  using _claim = spyOn(client, "take").mockReturnValue(claim.promise)
+  const leases = Array.from({ length: 3 }, () => OwnLease.of(FIRST, { attempt: 3 }, options))
+  for (const lease of leases) lease.lost(FIRST)
+  const [ended, newer, refused] = leases as [OwnLease, OwnLease, OwnLease]
+  const taken = [ended.takeOver(again, () => false), newer.takeOver(again), refused.takeOver(again)]
+  const newest = newer.hold()
+  claim.resolve({ item: { ...ITEM, attempt: 4 }, lease: { ...LEASE, token: "third" } })
+  expect(await newest).toEqual({ id: 7, token: "third" })
+  using _refused = spyOn(client, "take").mockRejectedValue(
+    new ServerError(409, "it is processing", { code: "illegal_move" }),
+  )
+  const holding = refused.hold()
+  // The refusal comes before the history.
+  setImmediate(() => read.resolve({ updates: [], next: null } as unknown as HistoryPage))
+  expect(await Promise.all(taken)).toEqual([false, false, true])
+  expect(await holding).toEqual({ id: 7, token: "second" })
+  expect([ended.held, newer.held?.token]).toEqual([undefined, "third"])
+  expect(noted).toEqual(["third", "second"])
+})

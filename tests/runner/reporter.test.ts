@@ -153,7 +153,7 @@ test("a cancel is acted on once, however often the server says it", async () => 
   await scene.until(() => scene.of("heartbeat").length === 1)
   scene.reporter.push({ message: "still here" })
   await scene.until(() => scene.of("progress").length === 1 && scene.cancelled.length > 0)
-  expect(await scene.reporter.takeOver({ item: ITEM, lease: LEASE })).toBe(false)
+  expect(await scene.reporter.takeOver({ item: ITEM, lease: LEASE }, () => true)).toBe(false)
   await scene.reporter.finish({ end: "release" }, 1000, AbortSignal.abort())
   expect(scene.cancelled).toEqual(["queue item 7 was cancelled"])
 })
