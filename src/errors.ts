@@ -26,7 +26,7 @@ export const REFUSALS = {
   },
   leased: { status: 409, reason: "a worker holds the item, and only its lease may change this" },
   lease_lost: { status: 409, reason: "the caller no longer holds the lease: the worker must stop" },
-  gone: { status: 410, reason: "the item was deleted: its worker must stop" },
+  gone: { status: 410, reason: "the item was deleted, or the lease was revoked: its worker must stop" },
   too_large: { status: 413, reason: "the body is larger than allowed" },
   unsupported_media_type: { status: 415, reason: "the body is not `application/json`, or is compressed" },
   misdirected: {

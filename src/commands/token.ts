@@ -112,7 +112,9 @@ async function revoke(id: number, isWithLeases: boolean, access: Access): Promis
   // A server that does not know of this yet may still have given it an item.
   await Bun.sleep(NOTICED_MS)
   ended += await access.endLeases(id)
-  say(`${counted(ended, "lease")} that it claimed ended; the renders are stopped and tried again.`)
+  say(
+    `${counted(ended, "lease")} that it claimed ended; the renders are stopped, and tried again after half a minute.`,
+  )
 }
 
 /** The flags of each action. */

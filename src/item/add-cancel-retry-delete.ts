@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank-item.ts"
 import type { Draft, NewItem } from "./item.ts"
-import { cancelledItem, ended, isLeased } from "./lease.ts"
+import { cancelledItem, ended, isLeased, shownToken } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
@@ -66,5 +66,5 @@ export function removed({ item, work }: Stored, moment: Moment): Change {
   const last = isFinished(item.status)
     ? { ...item, message: OWN.deleted, updated_at: moment.time }
     : cancelledItem(item, moment)
-  return { item: last, work: { ...IDLE, lease_token: work.lease_token }, deleted: true }
+  return { item: last, work: { ...IDLE, lease_token: shownToken(work) }, deleted: true }
 }

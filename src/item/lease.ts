@@ -23,10 +23,30 @@ export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !==
 export const lost = (id: number): AppError =>
   new AppError("lease_lost", `the lease of queue item ${id} is no longer yours; stop the work`)
 
-/** @throws AppError `lease_lost` unless the token is that of the lease that is held */
+/** What stands before the stored token of a lease that was revoked. The token that its worker has does not fit then. */
+export const REVOKED = "revoked "
+
+/** Whether a lease was revoked, if there is one. An older version left no token then. */
+export const isRevoked = ({ lease_token }: Work): boolean => lease_token?.startsWith(REVOKED) ?? true
+
+/** The token of an item's last lease, as its worker has it; null if there is none. */
+export const shownToken = ({ lease_token }: Work): string | null =>
+  lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0) ?? null
+
+/** Whether a worker shows the token of the item's last lease, and that was not revoked. */
+const isOfLast = (work: Work, token: string): boolean => work.lease_token === token && !isRevoked(work)
+
+/**
+ * @throws AppError `lease_lost` unless the token is that of the lease that is held; `gone` if that lease was revoked: its
+ * worker must stop, and can claim nothing
+ */
 export function holding(stored: Stored, token: string): void {
-  if (isLeased(stored) && stored.work.lease_token === token) return
-  throw lost(stored.item.id)
+  const { item, work } = stored
+  if (isLeased(stored) && isOfLast(work, token)) return
+  if (work.lease_token === REVOKED + token) {
+    throw new AppError("gone", `the lease of queue item ${item.id} was revoked; stop the work`)
+  }
+  throw lost(item.id)
 }
 
 /** Renews a lease: from now on it lasts its whole length again. */
@@ -38,7 +58,7 @@ export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
 /** What is stored beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
 export const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   ...IDLE,
-  lease_token: verdict === null ? null : work.lease_token,
+  lease_token: verdict === null && !isRevoked(work) ? null : work.lease_token,
   verdict,
   rescues: work.rescues,
 })
@@ -72,6 +92,9 @@ export interface Taker {
   readonly totals?: Totals | undefined
 }
 
+/** How long an item waits after its lease was revoked: the worker, which learns of it by its heartbeat, has stopped then. */
+const REVOKED_REST_MS = 30_000
+
 /** How long an item waits, after a restore, for the worker that was rendering it; others may claim it then. */
 const HAND_OVER_MS = 60_000
 
@@ -89,7 +112,7 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
 
 /** @throws AppError `leased` while the item waits, after a restore, for another worker */
 function checkHandOver({ item, work }: Stored, { former }: Taker, { time }: Moment): void {
-  const isHandedOver = work.lease_token !== null && work.verdict === null && !isLeased({ item, work })
+  const isHandedOver = !isRevoked(work) && work.verdict === null && !isLeased({ item, work })
   if (!isHandedOver || former === work.lease_token) return
   const waitMs = Date.parse(item.available_at ?? time) - Date.parse(time)
   if (waitMs <= 0) return
@@ -141,7 +164,7 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
  */
 export function printing(stored: Stored, token: string, expected?: number): number {
   const { item, work } = stored
-  if (work.lease_token !== token) holding(stored, token)
+  if (!isOfLast(work, token)) holding(stored, token)
   if (expected === undefined || expected === item.attempt) return item.attempt
   throw new AppError(
     "illegal_move",
@@ -228,23 +251,23 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
 }
 
 /**
- * The lease ran out: the item is taken back. It is marked lost if this has happened more than `maxRescues` times; 0
- * means no limit.
+ * The lease ran out, or was revoked: the item is taken back. It is marked lost if this has happened more than
+ * `maxRescues` times; 0 means no limit.
  */
 export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
   const rest = { ...ended(work, null), rescues }
-  const error_message =
-    work.lease_token === null
-      ? `the token by which worker "${item.worker}" had claimed the item was revoked`
-      : `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
+  const error_message = isRevoked(work)
+    ? `the token by which worker "${item.worker}" had claimed the item was revoked`
+    : `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
   if (maxRescues > 0 && rescues > maxRescues) {
     const given = transition(item, { status: "failed", message: OWN.lost, error_message }, moment.time)
     return { item: { ...given, outcome: "lost" }, work: rest }
   }
   const message = OWN.lostForNow
-  const next = transition(item, { status: "retrying", message, error_message }, moment.time)
+  const freed = transition(item, { status: "retrying", message, error_message }, moment.time)
+  const next = isRevoked(work) ? { ...freed, available_at: later(moment, REVOKED_REST_MS) } : freed
   // The worker failed, not the item: this does not count as one of its retries.
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
 }

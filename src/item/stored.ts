@@ -23,7 +23,8 @@ export interface StoredUpdate {
  */
 export interface Work {
   /**
-   * The token of the lease that is held, or that a worker has ended by a verdict; null if there is neither.
+   * The token of the lease that is held, that a worker has ended by a verdict, or, marked, that was revoked; null if
+   * there is none.
    */
   readonly lease_token: string | null
   /**

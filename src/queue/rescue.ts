@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts"
-import { rescued } from "../item/lease.ts"
+import { isRevoked, rescued } from "../item/lease.ts"
 import { stalled } from "../item/stalled.ts"
 import { BEAT_MS, Repeating } from "../service.ts"
 import type { Decide, Due, Items } from "../store/contract/items.ts"
@@ -68,7 +68,7 @@ export class Rescue extends Repeating {
     // By item, because a decision may be made more than once.
     const taken = new Map<number, "silent" | "revoked">()
     await this.#sweep(due, (stored, moment) => {
-      taken.set(stored.item.id, stored.work.lease_token === null ? "revoked" : "silent")
+      taken.set(stored.item.id, isRevoked(stored.work) ? "revoked" : "silent")
       return rescued(stored, maxRescues, moment)
     })
     for (const why of taken.values()) this.#options.onRescued?.(why)

@@ -213,8 +213,8 @@ test("revoke also ends the renders that a token claimed, if that is asked for", 
     { lease: lease.token },
   )
   expect([report.status, await report.json()]).toEqual([
-    409,
-    expect.objectContaining({ directive: "cancel" }),
+    410,
+    expect.objectContaining({ code: "gone", directive: "cancel" }),
   ])
   // The new token may be known a moment later.
   const { stdout: viewer } = await run(["token", "create", "--role", "viewer", "--database", server.database])

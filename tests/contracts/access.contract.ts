@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { removed } from "../../src/item/add-cancel-retry-delete.ts"
-import { claimed, heartbeat, rescued } from "../../src/item/lease.ts"
+import { cancelled as cancelRequested, removed } from "../../src/item/add-cancel-retry-delete.ts"
+import { claimed, heartbeat, rescued, REVOKED } from "../../src/item/lease.ts"
 import type { TokenDraft } from "../../src/store/contract/access.ts"
 import type { Decide } from "../../src/store/contract/items.ts"
 import { added, codeOf, type Open, START_MS } from "./store.contract.ts"
@@ -68,15 +68,27 @@ export function storeAccess(name: string, open: Open): void {
       return id
     }
     const [mine, other] = [await claim(one), await claim(two)]
-    expect(await store.access.endLeases(one)).toBe(1)
-    expect(await store.access.endLeases(one)).toBe(1)
-    const renew = (id: number): Promise<unknown> =>
-      store.change(id, (stored, moment) => heartbeat(stored, `lease of ${id}`, moment))
-    expect(await codeOf(renew(mine))).toBe("lease_lost")
+    const cancelled = await claim(one)
+    await store.change(cancelled, (stored, moment) => cancelRequested(stored, moment))
+    expect(await store.access.endLeases(one)).toBe(2)
+    expect(await store.access.endLeases(one)).toBe(0)
+    const renew = (id: number, lease = `lease of ${id}`): Promise<unknown> =>
+      store.change(id, (stored, moment) => heartbeat(stored, lease, moment))
+    const isOver = async (): Promise<void> => {
+      for (const id of [mine, cancelled]) expect(await codeOf(renew(id))).toBe("gone")
+      expect(await codeOf(renew(mine, REVOKED + `lease of ${mine}`))).toBe("lease_lost")
+      expect(await codeOf(renew(mine, "invented"))).toBe("lease_lost")
+    }
+    await isOver()
     expect(await codeOf(renew(other))).toBe("none")
     const rescue: Decide = (stored, moment) => rescued(stored, 5, moment)
-    expect(await store.sweep({ due: "lease", by: START_MS }, rescue)).toBe(1)
-    expect((await store.item(mine)).status).toBe("retrying")
+    expect(await store.sweep({ due: "lease", by: START_MS }, rescue)).toBe(2)
+    // The worker must have stopped before another one writes the same file.
+    expect(await store.item(mine)).toMatchObject({ status: "retrying", available_at: at(30_000) })
+    expect(await store.item(cancelled)).toMatchObject({ outcome: "cancelled" })
+    await isOver()
+    await store.change(mine, (stored, moment) => removed(stored, moment))
+    expect(await store.wasDeleted(mine, `lease of ${mine}`)).toBeTrue()
   })
 
   test(`${name}: a use is remembered with its time`, async () => {

@@ -29,8 +29,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a deleted item stays",
-        "lease_token: work.lease_token }, deleted: true }",
-        "lease_token: work.lease_token } }",
+        "lease_token: shownToken(work) }, deleted: true }",
+        "lease_token: shownToken(work) } }",
       ],
     ],
   ),
@@ -83,7 +83,7 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "an item that lost its worker is kept for it, as after a restore",
-        "lease_token: verdict === null ? null : work.lease_token,",
+        "lease_token: verdict === null && !isRevoked(work) ? null : work.lease_token,",
         "lease_token: work.lease_token,",
       ],
       [
@@ -140,7 +140,7 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "any token of a leased item will do",
-        "if (isLeased(stored) && stored.work.lease_token === token) return",
+        "if (isLeased(stored) && isOfLast(work, token)) return",
         "if (isLeased(stored)) return",
       ],
       [
@@ -176,7 +176,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "the last words after the verdict are refused",
-        "if (work.lease_token !== token) holding(stored, token)",
+        "if (!isOfLast(work, token)) holding(stored, token)",
         "holding(stored, token)",
       ],
       [
@@ -225,8 +225,29 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "a worker whose token was revoked is said to be silent",
-        "work.lease_token === null\n      ?",
-        'work.lease_token === ""\n      ?',
+        "const error_message = isRevoked(work)",
+        'const error_message = work.lease_token === ""',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a worker whose lease was revoked does not learn that it must stop",
+        "if (work.lease_token === REVOKED + token) {",
+        "if (work.lease_token === null) {",
+      ],
+      [
+        "an item is given to another worker before the one whose lease was revoked has stopped",
+        "isRevoked(work) ? { ...freed, available_at: later(moment, REVOKED_REST_MS) } : freed",
+        "freed",
+      ],
+      [
+        "the token of a revoked lease still fits as it is stored",
+        "work.lease_token === token && !isRevoked(work)",
+        "work.lease_token === token",
       ],
     ],
   ),

@@ -72,8 +72,8 @@ export const WORKERS: readonly Mistake[] = [
     [
       [
         "a rescue is counted with the wrong reason",
-        'stored.work.lease_token === null ? "revoked" : "silent"',
-        'stored.work.lease_token !== null ? "revoked" : "silent"',
+        'isRevoked(stored.work) ? "revoked" : "silent"',
+        '!isRevoked(stored.work) ? "revoked" : "silent"',
       ],
       [
         "without a leased item the end of an outage is not noticed",

@@ -76,8 +76,8 @@ export interface Access {
   revokeToken(id: number): Promise<boolean>
 
   /**
-   * Ends the leases that were claimed with a token. Their workers are refused from then on, and the items are
-   * taken back as if their workers were lost. Returns how many leases there were.
+   * Revokes the leases that were claimed with a token. Their workers are refused from then on, and learn that they must
+   * stop; the items are taken back. Returns how many leases there were; 0 the second time.
    */
   endLeases(id: number): Promise<number>
 

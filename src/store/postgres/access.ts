@@ -1,6 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
+import { REVOKED } from "../../item/lease.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { PostgresConnections } from "./connections.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
@@ -22,9 +23,10 @@ const VERSION = `SELECT (coalesce(sum(id * (1 + coalesce(revoked_at, 0)::numeric
 /** A lease that ran out long ago, with no token that a worker could show. */
 const END_LEASES = `WITH held AS MATERIALIZED (
   SELECT id FROM queue_items WHERE section = 0 AND lease_holder = $1 AND lease_expires_at IS NOT NULL
+    AND lease_token NOT LIKE '${REVOKED}%'
   ORDER BY id FOR NO KEY UPDATE),
 ended AS (
-  UPDATE queue_items q SET lease_token = NULL, lease_expires_at = 0, version = q.version + 1
+  UPDATE queue_items q SET lease_token = '${REVOKED}' || q.lease_token, lease_expires_at = 0, version = q.version + 1
   FROM held WHERE q.id = held.id RETURNING q.id)
 SELECT count(*)::int AS n FROM ended`
 

@@ -1,9 +1,10 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or } from "drizzle-orm"
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, notLike, or, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { unknownItem } from "../../errors.ts"
+import { REVOKED } from "../../item/lease.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
@@ -68,12 +69,13 @@ export class SqliteAccess implements Access {
 
   endLeases(id: number): Promise<number> {
     return this.#group.run(() => {
-      const { section, lease_holder, lease_expires_at } = queueItems
+      const { section, lease_holder, lease_token, lease_expires_at } = queueItems
+      const isInForce = notLike(lease_token, `${REVOKED}%`)
       const ended = this.#db
         .update(queueItems)
         // The lease ran out long ago, and no worker has a token for it.
-        .set({ lease_token: null, lease_expires_at: 0 })
-        .where(and(eq(section, 0), eq(lease_holder, id), isNotNull(lease_expires_at)))
+        .set({ lease_token: sql`${REVOKED} || ${lease_token}`, lease_expires_at: 0 })
+        .where(and(eq(section, 0), eq(lease_holder, id), isNotNull(lease_expires_at), isInForce))
         .returning({ id: queueItems.id })
         .all()
       for (const item of ended) this.#onItem(item.id)
