@@ -20,8 +20,11 @@ import type { LeaseStanding, Workers } from "./workers.ts"
 const MAX_EARLY_CHUNKS = 16
 /** About how many characters of bursts are kept for the ingests of one client. */
 const MOST_KEPT = 8 * 1024 * 1024
-/** How long it waits before it tries again to store what the database did not take. */
-const RETRY_MS = 1000
+/**
+ * How long it waits before it tries again to store what the database did not take. A server that stops answers within
+ * 900 ms.
+ */
+const RETRY_MS = 500
 
 const pause = (): Promise<void> =>
   new Promise((resolve) => {
@@ -53,8 +56,9 @@ export interface IngestOptions {
 
 /** What an ingest needs of the queue. */
 export interface IngestParts {
-  /** Takes the reports, and the verdict under a lease. */
-  readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
+  /** Takes the reports, and the verdict under a lease; default: it is never full, and the server never stops. */
+  readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail"> &
+    Partial<Pick<Workers, "isFull" | "draining">>
   /** Takes the verdict on an item that no worker holds. */
   readonly queue: Pick<Queue, "update">
   /** Stores the output itself; absent if it is not stored. */
@@ -330,14 +334,17 @@ export class Ingest {
 
   /**
    * Completes or fails the item, according to the end of its output. It tries until the database takes that: the renderer
-   * is gone, and nobody else knows how it ended. @throws AppError any other refusal of the queue
+   * is gone, and nobody else knows how it ended.
+   * @throws AppError any other refusal of the queue; `unavailable` if the server stops, or if the item has not begun and
+   * the database is full
    */
   async finish(): Promise<LeaseStanding | undefined> {
     for (;;) {
       try {
         return await this.#end()
       } catch (error) {
-        if (!isRefusal(error, "unavailable")) throw error
+        const isInVain = this.#current === undefined && this.#workers.isFull
+        if (!isRefusal(error, "unavailable") || isInVain || this.#workers.draining) throw error
         await pause()
       }
     }

@@ -133,6 +133,12 @@ export class Workers implements Service {
     await this.#turns?.stop()
   }
 
+  /** Whether the database has no room for reports, and none can be expected soon. */
+  get isFull(): boolean {
+    const { room } = this.#options
+    return room !== undefined && (room.isFull || room.isDiskFull)
+  }
+
   /** Whether the server is about to stop. */
   get draining(): boolean {
     return this.#draining
@@ -298,10 +304,9 @@ export class Workers implements Service {
   }
 
   async #checkRoom(id: number, token: string | undefined): Promise<void> {
-    const { room } = this.#options
     // A report for which there is no room still shows that the worker is alive.
-    if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
-    room?.check()
+    if (token !== undefined && this.isFull) await this.heartbeat(id, token)
+    this.#options.room?.check()
   }
 
   async #change(id: number, token: string | undefined, decide: Decide): Promise<LeaseStanding> {

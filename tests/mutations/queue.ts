@@ -68,8 +68,18 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "the verdict of a renderer is lost in an outage",
-        '        if (!isRefusal(error, "unavailable")) throw error\n        await pause()',
-        "        throw error",
+        'if (!isRefusal(error, "unavailable") || isInVain || this.#workers.draining) throw error',
+        "throw error",
+      ],
+      [
+        "a result for which there is no room keeps its sender waiting",
+        "|| isInVain || this.#workers.draining",
+        "|| this.#workers.draining",
+      ],
+      [
+        "a server that stops cuts a sender whose result waits for the database",
+        "|| isInVain || this.#workers.draining",
+        "|| isInVain",
       ],
     ],
   ),

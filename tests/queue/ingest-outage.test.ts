@@ -16,8 +16,9 @@ const { item } = claimed(
 const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, isDraining: false } as const
 
 /** An ingest of 10 s of ffmpeg whose database takes nothing while `isAway`, and what that database was given. */
-function reading() {
-  const state = { isAway: false, isFull: false }
+function reading(before: QueueItem | null = item) {
+  const underWay = before ?? undefined
+  const state = { isAway: false, isFull: false, isStopping: false }
   const stored: (Report | string)[] = []
   const take = async (what: Report | string): Promise<typeof standing> => {
     const isNoResult = typeof what === "object"
@@ -31,6 +32,12 @@ function reading() {
     heartbeat: () => take("heartbeat"),
     complete: () => take("complete"),
     fail: (_id, _token, { error_message }) => take(error_message),
+    get isFull() {
+      return state.isFull
+    },
+    get draining() {
+      return state.isStopping
+    },
   }
   const queue = { update: async (): Promise<QueueItem> => item }
   const pieces: string[] = []
@@ -46,7 +53,7 @@ function reading() {
     }
     return some as OutputWriter
   }
-  const known = { id: 7, token: "a", total: 10, bars: undefined, span: undefined, underWay: item } as const
+  const known = { id: 7, token: "a", total: 10, bars: undefined, span: undefined, underWay } as const
   const ingest = new Ingest({ workers, queue, output: { writer } }, { ...known, renderer: "ffmpeg" })
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const to = output.writable.getWriter()
@@ -98,6 +105,20 @@ test("the end of a render is stored although the database is full and took none 
   await ended
   await ingest.finish()
   expect(stored).toEqual(["complete"])
+})
+
+test("a render whose item has not begun is refused at once by a full database, and during an outage by a server that stops", async () => {
+  const { ingest, state, print, close, ended } = reading(null)
+  state.isFull = true
+  await print(10, "end")
+  await close()
+  await ended
+  await expect(ingest.finish()).rejects.toThrow("the database is full")
+  state.isFull = false
+  state.isAway = true
+  const finished = ingest.finish()
+  state.isStopping = true
+  await expect(finished).rejects.toThrow("the database is full")
 })
 
 test("the end of an output after an outage is no error, if its last report was stored", async () => {
