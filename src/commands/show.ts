@@ -5,7 +5,7 @@ import { ERROR_LINES, isGuess, leftIn, paceOf, shownOf, tookOf } from "../item/p
 import { standingOf } from "../item/state-in-one-word.ts"
 import { line, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
-import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
+import { countAndSpoken, leftOf, nameOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import { counted, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -43,7 +43,8 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
 
 /** How far the item is, and its message. */
 function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
-  const { unit, totals, eta_runs } = item
+  const { totals, eta_runs } = item
+  const [count, spoken] = countAndSpoken(item)
   const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
   const isRunning = item.status === "processing"
   const amounts = Object.entries(totals).map(([name, total]) => `${total} ${name}`)
@@ -59,9 +60,9 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
     ["kind", item.kind],
     ["totals", amounts.join(", ")],
     ["step", stepOf(item)],
-    ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
+    ["unit", count],
     ["pace", paceOf(item.media).join(", ")],
-    ["message", spokenOf(item.message, item.media)],
+    ["message", spoken],
   ]
 }
 

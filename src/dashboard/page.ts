@@ -7,7 +7,7 @@ import type { Gap, StreamUpdate } from "./model/hub-messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
 import { unknownRights } from "./model/rights.ts"
-import { capital, count, nameOf, runningTitle } from "./model/wording.ts"
+import { capital, count, doneName, nameOf, runningTitle } from "./model/wording.ts"
 import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
@@ -203,13 +203,14 @@ class Page {
   #seen(): Glance {
     const { running, done } = this.#model.tallies
     const isLive = this.#model.isLive()
-    const [first] = this.#model.lists.running
+    const all = this.#model.lists.running
+    const [first] = all
     const own = this.#screen.title()
     const what =
       running === 1 && first
-        ? runningTitle(first, this.#model.nowMs())
+        ? runningTitle(doneName(first), all, this.#model.nowMs())
         : running !== null && running > 1
-          ? `${Math.round(done)}% of ${count(running)}`
+          ? runningTitle(`${Math.round(done)}% of ${count(running)}`, all, this.#model.nowMs())
           : ""
     const said = own !== "" ? own : what
     const words = [

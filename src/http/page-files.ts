@@ -32,7 +32,8 @@ async function fileOf(content: Blob): Promise<PageFile> {
   const bytes = new Uint8Array(await content.arrayBuffer())
   return {
     bytes,
-    gzipped: Bun.gzipSync(bytes, { level: 9 }),
+    // This takes 15 ms longer than zlib, once, and saves each reader 2 kB.
+    gzipped: Bun.gzipSync(bytes, { library: "libdeflate", level: 10 }),
     contentType: content.type,
     etag: `W/"${Bun.hash(bytes).toString(36)}"`,
   }

@@ -174,3 +174,20 @@ export function startsWords({ aboutMs, lowMs, highMs }: Starts, when: (ms: numbe
  */
 export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
   media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
+
+/**
+ * How a message says what is counted, in a notation of its own: `only` that (`frame 15/120` for 14 or 15 of 120 frames),
+ * among other things (`also`), or not. The one in hand may be counted.
+ */
+export function countIn(
+  message: string,
+  unit: { readonly done: number; readonly total: number; readonly name: string } | null | undefined,
+): "only" | "also" | undefined {
+  if (!unit) return undefined
+  const { done, total, name } = unit
+  const count = new RegExp(`(?<![\\d.])(?:${done}|${done + 1})\\s*(?:/|of)\\s*${total}(?![\\d.])`)
+  const text = message.replaceAll(",", "")
+  if (!count.test(text)) return undefined
+  const rest = text.replace(count, "").replace(/[^\p{L}\d]+/gu, "")
+  return name.toLowerCase().startsWith(rest.toLowerCase()) ? "only" : "also"
+}

@@ -17,7 +17,7 @@ import {
   type WidthOf,
 } from "./terminal.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
-import { gapOf, leftOf, nameOf, spokenOf, stepOf } from "./words.ts"
+import { countAndSpoken, gapOf, leftOf, nameOf, spokenOf, stepOf } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
@@ -289,16 +289,17 @@ export class Board {
   #one(view: View): Piece[][] {
     const update = this.#only
     if (!update) return []
-    const { status, outcome, attempt, worker, unit, media, message, error_message } = update
+    const { status, outcome, attempt, worker, media, error_message } = update
     const width = widthIn(view)
     const texts = DETAILS.map((detail) => this.#left(update, view.nowMs, detail))
     const [left, tone] = texts.find(([text]) => view.widthOf(text) + MIN_BAR + AROUND_BAR <= width) ?? [""]
     const barWidth = Math.min(60, Math.max(MIN_BAR, width - AROUND_BAR - view.widthOf(left)))
     const lines = (parts: readonly string[], separator: string): string[] =>
       wrapped(parts.filter(Boolean), separator, { width, most: MOST_LINES, widthOf: view.widthOf })
+    const [amount, spoken] = countAndSpoken(update)
     const facts = [
       stepOf(update),
-      unit ? `${unit.done} of ${unit.total} ${printable(unit.name)}` : "",
+      amount,
       ...paceOf(media),
       worker === undefined ? "" : `on ${printable(worker)}`,
       attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : "",
@@ -309,7 +310,7 @@ export class Board {
     const percent = isGuess(update)
       ? ` about ${shownOf(update)}%`
       : ` ${String(shownOf(update)).padStart(3)}%`
-    const said = spokenOf(message, media).split(" ")
+    const said = spoken.split(" ")
     const cause = error_message === undefined ? [] : printable(causeOf(error_message)).split(" ")
     return [
       [[cut(titled(update), width - standing.length - 2, view.widthOf), "bold"], "  ", [standing, colour]],

@@ -1,6 +1,6 @@
-import type { Media, QueueItem, Step } from "../item/item.ts"
+import type { Media, QueueItem, Step, Unit } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
-import { bandWords, isPace, type Left, leftWords, startsWords } from "../item/progress-words.ts"
+import { bandWords, countIn, isPace, type Left, leftWords, startsWords } from "../item/progress-words.ts"
 import { type Standing, standingOf } from "../item/state-in-one-word.ts"
 import { missedUpdates, printable } from "../text.ts"
 import type { Tone } from "./terminal.ts"
@@ -14,6 +14,21 @@ export const nameOf = (id: number, title: string | undefined, songId: number): s
 export function stepOf(item: { readonly step?: Step | null; readonly current_step: string }): string {
   const { step, current_step } = item
   return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
+}
+
+/** What is counted, and the message that a worker or a person sent: no figure stands in both. */
+export function countAndSpoken({
+  unit,
+  message,
+  media,
+}: {
+  readonly unit?: Unit | null | undefined
+  readonly message: string
+  readonly media?: Media | null | undefined
+}): readonly [count: string, spoken: string] {
+  const said = countIn(message, unit)
+  const count = unit && said !== "also" ? printable(`${unit.done} of ${unit.total} ${unit.name}`) : ""
+  return [count, said === "only" ? "" : spokenOf(message, media)]
 }
 
 /** The message that a worker or a person sent; empty if it is one of the server's own, or ffmpeg's figures. */

@@ -1,4 +1,5 @@
 /** What parts of the page do when a reader acts on them. This file runs in the browser. */
+import { ServerError } from "../../src/client/client.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import type { Model } from "../../src/dashboard/model/model.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
@@ -14,6 +15,15 @@ import { item, time } from "./items.ts"
 import { queueOf } from "./shown-queue.ts"
 
 const textOf = (element: Element | null): string => element?.textContent ?? ""
+
+/** The text of the next notice, which is then taken away. */
+async function noticed(): Promise<string> {
+  const notice = (): Element | null => document.querySelector("#notices p")
+  while (!notice()) await new Promise((resolve) => setTimeout(resolve, 5))
+  const text = textOf(notice())
+  document.querySelector("#notices")?.replaceChildren()
+  return text
+}
 
 const accept = (): void => document.querySelector<HTMLElement>("dialog[open] [type=submit]")?.click()
 
@@ -144,6 +154,71 @@ export async function movedDown() {
     await done
   }
   return asked
+}
+
+/**
+ * What is requested and said when workers took the first two of four waiting items, which the page does not know yet:
+ * the last one is to run next, then it is taken as well; and when a retry comes after another one.
+ */
+export async function late() {
+  const asked: string[] = []
+  const refused = (): never => {
+    throw new ServerError(409, "queue item 9 is processing", { code: "illegal_move" })
+  }
+  let taken = [1]
+  Object.assign(server, {
+    get: async (id: number) => {
+      if (id === 2) throw new ServerError(404, "queue item 2 does not exist", { code: "not_found" })
+      return item({ id, status: taken.includes(id) ? "processing" : "queued" })
+    },
+    move: async (id: number, before: number) => {
+      asked.push(`${id} before ${before}`)
+      return before === 3 && taken[0] === 1 ? item({ id }) : refused()
+    },
+    retry: async (id: number) => {
+      asked.push(`retry ${id}`)
+      return refused()
+    },
+  })
+  const waiting = [1, 2, 3, 9].map((id) => item({ id }))
+  document.querySelector("#notices")?.replaceChildren()
+  const notices: string[] = []
+  for (const [label, one] of [
+    ["Run next", item({ id: 9 })],
+    ["Run next", item({ id: 9 })],
+    ["Retry", item({ id: 9, status: "failed" })],
+  ] as const) {
+    choicesOf(one, queueOf(waiting, [one]))
+      .find((choice) => choice.label === label)
+      ?.choose()
+    notices.push(await noticed())
+    taken = [9]
+  }
+  return { asked, notices }
+}
+
+/** The notices after an item that waits was cancelled, and after one that renders. */
+export async function cancelled() {
+  Object.assign(server, {
+    batch: async (_act: string, ids: readonly number[]) => ({ done: ids, refused: [] }),
+  })
+  const notices: string[] = []
+  for (const status of ["queued", "processing"] as const) {
+    const one = item({ status })
+    const home = document.createElement("ul")
+    const bulk = new Bulk(
+      () => home,
+      () => one,
+      () => ({ items: [one], isCut: false }),
+    )
+    bulk.toggle.click()
+    for (const label of ["Select all", "Cancel"])
+      [...bulk.element.querySelectorAll("button")].find((button) => textOf(button) === label)?.click()
+    accept()
+    notices.push(await noticed())
+    bulk.toggle.click()
+  }
+  return notices
 }
 
 /** The requests that put back a cancelled item which was moved: to its place in the line, or one that no worker could take. */

@@ -106,7 +106,7 @@ page("what has failed", () => {
       "Cancel them",
     )
     await tab.click(".notice .undo")
-    await tab.until(`document.querySelector(".notice p").innerText === "5 items are being cancelled"`)
+    await tab.until(`document.querySelector(".notice p").innerText === "5 items were cancelled"`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 0`)
   })
 

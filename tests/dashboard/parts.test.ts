@@ -103,6 +103,7 @@ page("a part of the page", () => {
     // At 30, 20, 50 and 40 % of 220 pixels.
     expect(await shown("lines")).toEqual({
       ...{ again: ["154.0", "176.0"], many: ["110.0", "132.0"] },
+      names: ["Reported by the worker", "Earlier progress"],
       // The last time ends where the plot does, at the latest.
       last: ["+20:00", 0],
     })
@@ -183,6 +184,17 @@ page("a part of the page", () => {
       "Queue item 999 is locked. 1 other item was refused too",
       "No answer",
     ])
+  })
+
+  test("does what the reader wants although others were faster, and says no failure", async () => {
+    expect(await shown("late")).toEqual({
+      asked: ["9 before 1", "9 before 2", "9 before 3", "9 before 1", "retry 9"],
+      notices: ["Song 1 is next", "Queue item 9 is processing", "Song 1 is back in the queue"],
+    })
+  })
+
+  test("says of items that none of them renders any more after a cancel, or that they are being cancelled", async () => {
+    expect(await shown("cancelled")).toEqual(["1 item was cancelled", "1 item is being cancelled"])
   })
 
   test("begins no other search for spaces around the words", async () => {

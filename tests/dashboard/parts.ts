@@ -22,8 +22,10 @@ import { OWN } from "../../src/item/own-messages.ts"
 import {
   addedTags,
   asked,
+  cancelled,
   changedItem,
   halfDone,
+  late,
   movedDown,
   placesFound,
   putBack,
@@ -214,8 +216,8 @@ function course() {
 
 /** The ends of the lines that are drawn: of progress that begins again, and of an attempt whose end is not known. */
 function lines() {
+  const plot = new ProgressPlot()
   const ends = (of: readonly (readonly [attempt: number, progress: number])[]): (string | undefined)[] => {
-    const plot = new ProgressPlot()
     const points = of.map(([attempt, progress], i) => ({
       ...{ ms: 1000 * i, progress, attempt, time: null, stalled: false, running: true },
     }))
@@ -225,13 +227,13 @@ function lines() {
     )
   }
   const many = Array.from({ length: 1001 }, (_, i) => [i < 500 ? 1 : 2, i === 499 ? 50 : 40] as const)
-  const again = [10, 30, 5, 20].map((progress) => [1, progress] as const)
-  const plot = new ProgressPlot()
+  const again = ends([10, 30, 5, 20].map((progress) => [1, progress] as const))
+  const names = textsOf(plot.element, ".legend > span:not([hidden])")
   plot.draw(twice("processing").points, Date.parse(time(1240)), null)
   const marks = [...plot.element.querySelectorAll<HTMLElement>(".marks span")].map((one) => [
     ...[textOf(one), Math.round(parseFloat(one.style.left) + parseFloat(one.style.translate))],
   ])
-  return { again: ends(again), many: ends(many), last: marks.at(-1) }
+  return { again, names, last: marks.at(-1), many: ends(many) }
 }
 
 /** What the strip says of workers. */
@@ -379,8 +381,10 @@ const parts = {
     addedTags,
     asked,
     movedDown,
+    cancelled,
     changedItem,
     halfDone,
+    late,
     placesFound,
     putBack,
     searches,

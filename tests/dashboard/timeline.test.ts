@@ -4,6 +4,7 @@ import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import {
   about,
   bandText,
+  doneName,
   doneOf,
   leftOf,
   leftText,
@@ -15,6 +16,7 @@ import {
   unitOf,
 } from "../../src/dashboard/model/wording.ts"
 import { glideOf } from "../../src/dashboard/view/running-lane.ts"
+import type { Unit } from "../../src/item/item.ts"
 import { OWN } from "../../src/item/own-messages.ts"
 import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
@@ -128,6 +130,19 @@ describe("words", () => {
     expect(unitOf({ unit, message: "" })).toBe("3 of 5 images")
     expect(unitOf({ unit, message: "Creating image 3 of 5" })).toBe("")
     expect(unitOf({ unit: { ...unit, done: 5 }, message: "" })).toBe("")
+    const both = (message: string, counted: Unit = unit): string[] => [
+      ...[unitOf({ unit: counted, message }), messageOf({ message, current_step: "", unit: counted })],
+    ]
+    // In one notation, also if the message counts the one in hand.
+    for (const message of ["image 4/5", "[3 / 5]", "3/5 images", "Image 4 of 5:"])
+      expect(both(message)).toEqual(["3 of 5 images", ""])
+    for (const message of ["Drawing image 4/5", "image 3/5: cover.png", "image 3/5 (60%)"])
+      expect(both(message)).toEqual(["", message])
+    for (const message of ["image 3/50", "pass 2/5", "13/5", "image 3.5/5", "Drawing"])
+      expect(both(message)).toEqual(["3 of 5 images", message])
+    const many = { done: 1200, total: 2000, name: "frames" }
+    expect(both("frame 1,200/2,000", many)).toEqual(["1,200 of 2,000 frames", ""])
+    expect(both("image 5/5", { ...unit, done: 5 })).toEqual(["", "image 5/5"])
   })
 })
 
@@ -193,9 +208,17 @@ describe("a bar", () => {
     expect(leftText({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
     expect(leftText(item(), 0)).toBe("")
     expect(about(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)
-    expect(runningTitle({ ...running, title: "Tidelines" }, Date.parse(time(0)))).toBe(
+    const titled = { ...running, title: "Tidelines" }
+    expect(runningTitle(doneName(titled), [titled], Date.parse(time(0)))).toBe(
       `40% Tidelines, done at ${clock}`,
     )
+    // Several are done when the last of them is; if nobody knows that of one, of all.
+    const sooner = { ...running, eta_seconds: 30 }
+    expect(runningTitle("40% of 2", [running, sooner], Date.parse(time(0)))).toBe(
+      `40% of 2, done at ${clock}`,
+    )
+    const unknown = { ...running, eta_seconds: null }
+    expect(runningTitle("40% of 2", [running, unknown], Date.parse(time(0)))).toBe("40% of 2")
   })
 
   test("the times between which it ends are shown until the expected time is over", () => {

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { paceOf } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
-import { gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
+import { countAndSpoken, gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.
@@ -37,6 +37,14 @@ test("the pace has no more digits than people read", () => {
   expect(spokenOf("1.0 s of 80.0 s, 49 fps, 1.98x", media)).toBe("")
   expect(spokenOf("1.0 s of 80.0 s", null)).toBe("1.0 s of 80.0 s")
   expect(paceOf(null)).toEqual([])
+})
+
+test("what is counted is said once", () => {
+  const unit = { done: 14, total: 120, name: "frames" }
+  expect(countAndSpoken({ unit, message: "frame 15/120" })).toEqual(["14 of 120 frames", ""])
+  expect(countAndSpoken({ unit, message: "frame 15/120, 4 fps" })).toEqual(["", "frame 15/120, 4 fps"])
+  expect(countAndSpoken({ unit, message: "" })).toEqual(["14 of 120 frames", ""])
+  expect(countAndSpoken({ message: "frame 15/120" })).toEqual(["", "frame 15/120"])
 })
 
 test("a gap counts one update, several, or none that it knows", () => {

@@ -3,6 +3,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isRoutine } from "../../item/own-messages.ts"
 import {
   bandWords,
+  countIn,
   isGuess,
   isPace,
   type Left,
@@ -96,15 +97,21 @@ export function leftOf(item: QueueItem, nowMs: number): Left | null {
   return item.status === "processing" ? leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000) : null
 }
 
-/** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; otherwise empty. */
-function doneAt(item: QueueItem, nowMs: number): string {
-  const left = leftOf(item, nowMs)
-  return left === null || left.seconds < 1 ? "" : `done at ${about(nowMs + left.seconds * 1000, nowMs)}`
+/** When the last of them is done by the reader's clock: `done at 14:32`; empty if that is unknown of one. */
+function doneAt(items: readonly QueueItem[], nowMs: number): string {
+  const seconds = Math.max(...items.map((item) => leftOf(item, nowMs)?.seconds ?? Infinity))
+  return seconds < 1 || seconds === Infinity ? "" : `done at ${about(nowMs + seconds * 1000, nowMs)}`
 }
 
-/** A running item in the title of a browser tab: `22% Northern Lights, done at 14:32`. */
-export const runningTitle = (item: QueueItem, nowMs: number): string =>
-  [`${shownOf(item)}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
+/** How far an item is, and its name: `22% Northern Lights`. */
+export const doneName = (item: QueueItem): string => `${shownOf(item)}% ${nameOf(item)}`
+
+/**
+ * Running items in the title of a browser tab, and when the last of them is done: `22% Northern Lights, done at 14:32`,
+ * `47% of 3, done at 14:40`.
+ */
+export const runningTitle = (words: string, items: readonly QueueItem[], nowMs: number): string =>
+  [words, doneAt(items, nowMs)].filter((part) => part !== "").join(", ")
 
 /** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
 export function leftText(item: QueueItem, nowMs: number): string {
@@ -112,7 +119,7 @@ export function leftText(item: QueueItem, nowMs: number): string {
   if (left === null) return ""
   if (left.high !== null && left.high <= 0) return capital(leftWords(left))
   if (left.seconds < 1) return capital(overdueWords(item, left))
-  return `${leftWords(left)}, ${doneAt(item, nowMs)}`
+  return `${leftWords(left)}, ${doneAt([item], nowMs)}`
 }
 
 /**
@@ -154,19 +161,21 @@ export const startsText = (starts: StartsAt, nowMs: number): string =>
  */
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
-  const done = `${count(unit.done)} of ${count(unit.total)}`
-  return message.includes(done) ? "" : `${done} ${line(unit.name)}`.trim()
+  if (countIn(message, unit) === "also") return ""
+  return `${count(unit.done)} of ${count(unit.total)} ${line(unit.name)}`.trim()
 }
 
 /** The current pass of a render with several passes: `2 of 5`. */
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
 
-type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: QueueItem["media"] | undefined }
+type Told = Pick<QueueItem, "message" | "current_step"> & Partial<Pick<QueueItem, "media" | "unit">>
 
 /** The message that a worker or a person gave; empty if there is none, or if something else shown says the same. */
-export function messageOf({ message, current_step, media }: Told): string {
-  return isRoutine(message) || message === current_step || isPace(message, media) ? "" : line(message)
+export function messageOf({ message, current_step, media, unit = null }: Told): string {
+  const isSaid = message === current_step || isPace(message, media)
+  const isCounted = unitOf({ unit, message }) !== "" && countIn(message, unit) === "only"
+  return isRoutine(message) || isSaid || isCounted ? "" : line(message)
 }
 
 /** How fast a medium is being written: `0:53 of 4:00 · 48 fps · 1.9×`; empty while that is unknown. */

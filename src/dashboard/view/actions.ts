@@ -1,3 +1,4 @@
+import { ServerError } from "../../client/client.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
@@ -11,7 +12,7 @@ import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
 import type { Choice } from "./menu.ts"
 import { notify, notifyFailure } from "./notices.ts"
-import { canMove, move } from "./reorder.ts"
+import { canMove, move, moveBefore } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
 
 /** Performs the action, and reports the result or the reason for a failure. `undo` reverses it. */
@@ -29,12 +30,17 @@ async function attempt(
   }
 }
 
+/** That an item is back in the queue already, which the page may not know yet, is no failure of a retry. */
+function unlessBack(error: unknown): void {
+  if (!(error instanceof ServerError && error.code === "illegal_move")) throw error
+}
+
 /** Puts an item back into the queue, before `next` if that is given and still waits. */
 const backInQueue = (item: QueueItem, next?: QueueItem): Promise<void> =>
   attempt(
     async () => {
-      const back = await server.retry(item.id)
-      return next ? await server.move(item.id, next.id).catch(() => back) : back
+      await server.retry(item.id).catch(unlessBack)
+      if (next) await server.move(item.id, next.id).catch(() => undefined)
     },
     `${nameOf(item)} is back in the queue`,
   )
@@ -104,9 +110,11 @@ function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
 }
 
 async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
-  const [first] = queue.waiting()
-  if (!first || first.id === item.id) return notify(`${nameOf(item)} is already next`)
-  await attempt(() => server.move(item.id, first.id), `${nameOf(item)} is next`)
+  const waiting = queue.waiting()
+  const at = waiting.findIndex(({ id }) => id === item.id)
+  const ahead = waiting.slice(0, at < 0 ? undefined : at)
+  if (ahead.length === 0) return notify(`${nameOf(item)} is already next`)
+  await attempt(() => moveBefore(item.id, ahead), `${nameOf(item)} is next`)
 }
 
 function rename(item: QueueItem): Promise<void> {

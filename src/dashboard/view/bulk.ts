@@ -3,6 +3,7 @@ import { isFinished, isWaiting } from "../../item/moves.ts"
 import { hasFailed } from "../../item/state-in-one-word.ts"
 import { counted } from "../../text.ts"
 import { server } from "../live/server.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -20,6 +21,8 @@ interface Act {
   readonly icon: string
   /** The result for one item, and for several: `is back in the queue`. */
   readonly done: readonly [one: string, several: string]
+  /** The result instead, as long as one of the items still renders. */
+  readonly begun?: readonly [one: string, several: string]
   /** What the reader should know about these items before they agree. */
   readonly text: (items: readonly QueueItem[]) => string
   readonly danger: boolean
@@ -48,7 +51,8 @@ const RETRY: Act = {
 const CANCEL: Act = {
   label: "Cancel",
   icon: "cancel",
-  done: ["is being cancelled", "are being cancelled"],
+  done: ["was cancelled", "were cancelled"],
+  begun: ["is being cancelled", "are being cancelled"],
   text: (items) =>
     items.every(({ status }) => isWaiting(status))
       ? "None of them is rendering: nothing is lost."
@@ -93,9 +97,14 @@ async function forAll(ids: readonly number[], act: Act["act"]): Promise<Outcome>
   return { done, refused }
 }
 
-/** Reports the result of an act: how many items it changed, and how many not, with the first reason. */
-function report(act: Act, { done, refused, failure }: Outcome): void {
-  if (done > 0) notify(`${counted(done, "item")} ${act.done[done === 1 ? 0 : 1]}`)
+/**
+ * Performs the action for all items, and reports the result: how many it changed, and how many not, with the first
+ * reason.
+ */
+async function perform(act: Act, ids: readonly number[], queue: Pick<KnownQueue, "item">): Promise<void> {
+  const { done, refused, failure } = await acting(() => forAll(ids, act.act))
+  const words = (ids.some((id) => queue.item(id)?.status === "processing") && act.begun) || act.done
+  if (done > 0) notify(`${counted(done, "item")} ${words[done === 1 ? 0 : 1]}`)
   const [first, ...others] = refused
   const more =
     others.length > 0 ? `. ${counted(others.length, "other item was", "other items were")} refused too` : ""
@@ -103,19 +112,12 @@ function report(act: Act, { done, refused, failure }: Outcome): void {
   if (failure !== undefined) notifyFailure(failure)
 }
 
-/** Performs the action for these items, after a question that says how many of them are `hidden` now. */
-async function ask(act: Act, items: readonly QueueItem[], hidden: number): Promise<void> {
+/** Whether the reader wants the action for these items; the question says how many of them are `hidden` now. */
+async function isWanted(act: Act, items: readonly QueueItem[], hidden: number): Promise<boolean> {
   const { label, text, danger } = act
   const what = `${label} ${counted(items.length, "item")}`
   const apart = hidden === 0 ? "" : ` ${counted(hidden, "of them is", "of them are")} not in this view.`
-  if (!(await confirm(`${what}?`, text(items) + apart, { yes: what, no: "Leave them", danger }))) return
-  const ids = items.map(({ id }) => id)
-  report(act, await acting(() => forAll(ids, act.act)))
-}
-
-/** Cancels items by their IDs, and reports the result. */
-async function cancelThese(ids: readonly number[]): Promise<void> {
-  report(CANCEL, await acting(() => forAll(ids, CANCEL.act)))
+  return await confirm(`${what}?`, text(items) + apart, { yes: what, no: "Leave them", danger })
 }
 
 /**
@@ -123,7 +125,7 @@ async function cancelThese(ids: readonly number[]): Promise<void> {
  * number. Their errors are then only in their histories. For 10 s, and no longer, the items can be cancelled
  * again: that is no failure again, and the button says so.
  */
-export async function retryAllFailed(): Promise<void> {
+export async function retryAllFailed(queue: KnownQueue): Promise<void> {
   const { label, done } = RETRY
   try {
     const { outcome } = await server.counts()
@@ -131,7 +133,8 @@ export async function retryAllFailed(): Promise<void> {
     if (!(await confirm(`${what}?`, `${AS_NEW} ${KEPT}`, { yes: what, no: "Leave them", danger: false })))
       return
     const ids = await acting(() => server.retryFailed())
-    const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
+    const undo =
+      ids.length === 0 ? {} : { undo: () => void perform(CANCEL, ids, queue), undoes: "Cancel them" }
     notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)
   } catch (error) {
     notifyFailure(error)
@@ -170,11 +173,11 @@ export class Bulk {
   readonly #done = el("button", { type: "button", class: "primary" }, "Done")
   readonly #all: () => Selectable
   readonly #home: () => HTMLElement
-  readonly #item: (id: number) => QueueItem | undefined
+  readonly #item: KnownQueue["item"]
   #isOn = false
 
   /** `home` is where the rows are, `item` knows an item by its ID, and `all` are those that can be selected. */
-  constructor(home: () => HTMLElement, item: (id: number) => QueueItem | undefined, all: () => Selectable) {
+  constructor(home: () => HTMLElement, item: KnownQueue["item"], all: () => Selectable) {
     this.#home = home
     this.#all = all
     this.#item = item
@@ -253,7 +256,8 @@ export class Bulk {
 
   async #do(act: Act): Promise<void> {
     const items = this.#items().filter(act.fits)
-    await ask(act, items, this.#hidden(items))
+    const ids = items.map(({ id }) => id)
+    if (await isWanted(act, items, this.#hidden(items))) await perform(act, ids, { item: this.#item })
     this.update()
   }
 }

@@ -54,7 +54,7 @@ function summaryOf({ updates }: Stretch): string {
   if (!first || !last) return ""
   const isStill = first.progress === last.progress
   const done = isStill ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
-  if (updates.length === 1) return [done, messageOf(last)].filter(Boolean).join(" · ")
+  if (updates.length === 1) return [done, messageOf({ ...last, unit: null })].filter(Boolean).join(" · ")
   const tookS = (Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000
   return `${done} · ${count(updates.length)} updates in ${tookWords(tookS)}`
 }

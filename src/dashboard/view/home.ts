@@ -60,7 +60,7 @@ export class Home implements Screen {
   readonly #finished: ListSection
   readonly #sections: readonly ListSection[]
   readonly #laneSize = new LaneSize()
-  readonly #retryEvery = retryAllButton()
+  readonly #retryEvery: HTMLElement
   /** Leads to all failures, if the strip does not have all of them. */
   readonly #allFailures = el("a", {
     class: "all",
@@ -88,18 +88,18 @@ export class Home implements Screen {
   constructor(model: Model, options: HomeOptions) {
     this.#model = model
     this.#options = options
+    this.#retryEvery = retryAllButton(model)
     this.#filter = new Filter(options.seek)
     this.#workersStrip = new WorkersStrip(model, options.recount)
     this.#pause = new Pause(options.recount)
-    const again = (): void => this.#rearrange()
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): ListSection =>
-      new ListSection(name, list, nothing, again, ...tools)
+      new ListSection(name, list, nothing, () => this.#rearrange(), ...tools)
     const none = empty("The queue is empty. Added songs appear here.", this.#example)
     const nothingYet = empty("Finished renders appear here, with the reason for any failure.")
     const lanes = this.#list("running", LANES, () => new RunningLane(model), HANDOVER_MS)
     const failures = this.#list("finished", FAILURES, () => new FailureRow(model))
     const finished = this.#list("finished", ROWS, () => new FinishedRow(model))
-    this.#failed = section("Failed", failures, el("p"), this.#allFailures, retryAllButton())
+    this.#failed = section("Failed", failures, el("p"), this.#allFailures, retryAllButton(model))
     this.#running = section("Running", lanes, this.#idle.element)
     const rows = (): ItemList => this.#list("waiting", ROWS, () => new WaitingRow(model))
     this.#waiting = section("Waiting", rows(), none, this.#pause.button)

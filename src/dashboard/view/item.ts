@@ -6,7 +6,7 @@ import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
-import { doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/wording.ts"
+import { doneName, doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/wording.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { FailureBox } from "./failure-box.ts"
 import { HistoryList } from "./history.ts"
@@ -106,7 +106,7 @@ export class ItemScreen implements Screen {
     const item = this.#item()
     if (!item) return `#${this.#id}`
     return item.status === "processing"
-      ? runningTitle(item, this.#model.nowMs())
+      ? runningTitle(doneName(item), [item], this.#model.nowMs())
       : `${standing(item)}: ${nameOf(item)}`
   }
 

@@ -44,7 +44,7 @@ function runsOf(points: readonly Point[]): readonly (readonly Point[])[] {
 /** What the lines are, by their class. */
 const LINES = [
   ["line latest", "Reported by the worker"],
-  ["line earlier", "Earlier attempts"],
+  ["line earlier", "Earlier progress"],
   ["time", "Estimated from earlier runs"],
   ["hope", "Expected"],
 ] as const

@@ -60,9 +60,9 @@ export class FailureRow implements Row {
 }
 
 /** A button that retries all that have failed in the whole queue. */
-export function retryAllButton(): HTMLButtonElement {
+export function retryAllButton(queue: KnownQueue): HTMLButtonElement {
   const attributes = { type: "button", class: "retry-all", "data-needs": "change" }
   const button = el("button", attributes, icon("retry"), "Retry all failed")
-  button.addEventListener("click", () => void retryAllFailed())
+  button.addEventListener("click", () => void retryAllFailed(queue))
   return button
 }

@@ -1,4 +1,6 @@
+import { ServerError } from "../../client/client.ts"
 import type { QueueItem } from "../../item/item.ts"
+import { isWaiting } from "../../item/moves.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/wording.ts"
@@ -26,6 +28,29 @@ async function settled(id: number, before: number, queue: KnownQueue): Promise<v
     await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
+/** Whether an item waits no longer: a worker has taken it, or it was cancelled or deleted. */
+async function hasLeft(id: number): Promise<boolean> {
+  try {
+    return !isWaiting((await server.get(id)).status)
+  } catch (error) {
+    return error instanceof ServerError && error.code === "not_found"
+  }
+}
+
+/**
+ * Moves an item before the first of `others` that still waits: the page may not know yet that a worker has taken one of
+ * them. Nothing is moved if none waits.
+ */
+export async function moveBefore(id: number, others: readonly QueueItem[]): Promise<void> {
+  for (const other of others) {
+    try {
+      return void (await server.move(id, other.id))
+    } catch (error) {
+      if (!(await hasLeft(other.id))) throw error
+    }
+  }
+}
+
 /** Moves a waiting item by one place; at the end of the queue it does nothing. */
 export async function move(item: QueueItem, direction: Direction, queue: KnownQueue): Promise<void> {
   if (!canMove(item, direction, queue)) return
@@ -34,7 +59,7 @@ export async function move(item: QueueItem, direction: Direction, queue: KnownQu
   const [above, below, next] = [waiting[at - 1], waiting[at + 1], waiting[at + 2]]
   try {
     await acting(async () => {
-      if (direction === "up" && above) return await server.move(item.id, above.id)
+      if (direction === "up" && above) return await moveBefore(item.id, [above])
       if (next) return await server.move(item.id, next.id)
       if (!below) return undefined
       // No item follows: the last item is moved in front of this one instead, and keeps its own priority.
