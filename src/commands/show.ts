@@ -1,12 +1,12 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { isWaiting } from "../item/moves.ts"
-import { ERROR_LINES, isGuess, leftIn, paceOf, shownOf, tookOf } from "../item/progress-words.ts"
+import { ERROR_LINES, isGuess, leftIn, paceOf, restsOnRuns, shownOf, tookOf } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { line, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { countAndSpoken, leftOf, nameOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
-import { counted, printable, safeJson } from "../text.ts"
+import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
@@ -43,7 +43,7 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
 
 /** How far the item is, and its message. */
 function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
-  const { totals, eta_runs } = item
+  const { totals } = item
   const [count, spoken] = countAndSpoken(item)
   const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
   const isRunning = item.status === "processing"
@@ -53,10 +53,7 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
       "done",
       `${isGuess(item) ? "about " : ""}${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`,
     ],
-    [
-      "known",
-      eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${item.progress}%` : "",
-    ],
+    ["known", restsOnRuns(item)],
     ["kind", item.kind],
     ["totals", amounts.join(", ")],
     ["step", stepOf(item)],

@@ -93,12 +93,6 @@ export const COMMANDS: readonly Mistake[] = [
         "lines.slice(isCut ? -ERROR_LINES : 0)",
         "lines.slice(0, isCut ? ERROR_LINES : undefined)",
       ],
-      ["a time that rests on one run seems to rest on none", "eta_runs > 0 ? `from", "eta_runs > 1 ? `from"],
-      [
-        "what is done and what there is to do are swapped",
-        '["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""]',
-        '["unit", unit ? `${unit.total} of ${unit.done} ${unit.name}` : ""]',
-      ],
     ],
   ),
   ...of(
@@ -156,6 +150,34 @@ export const COMMANDS: readonly Mistake[] = [
       ],
       ["a finished item is said to start", "!isWaiting(status) || ", ""],
     ],
+  ),
+  ...of(
+    "src/item/progress-words.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      ["a time that rests on one run seems to rest on none", "eta_runs > 0) return", "eta_runs > 1) return"],
+      [
+        "an ended item names two percentages as if they were one",
+        "return shownOf(item) === Math.floor(progress)",
+        "return true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/terminal/words.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "what is done and what there is to do are swapped",
+        "`${unit.done} of ${unit.total} ${unit.name}`",
+        "`${unit.total} of ${unit.done} ${unit.name}`",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/progress-words.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [["a count of the one in hand is shown again", "(?:${done}|${done + 1})", "(?:${done})"]],
   ),
   ...of(
     "src/commands/list-table.ts",

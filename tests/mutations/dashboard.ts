@@ -299,8 +299,8 @@ export const DASHBOARD: readonly Mistake[] = [
     [
       [
         "a message repeats the name of the step",
-        "isRoutine(message) || message === current_step ||",
-        "isRoutine(message) ||",
+        "const isSaid = message === current_step ||",
+        "const isSaid =",
       ],
     ],
   ),

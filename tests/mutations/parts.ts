@@ -15,6 +15,19 @@ export const PARTS: readonly Mistake[] = [
       "act(queue.item(item.id) ?? item, queue)",
       "act(item, queue)",
     ],
+    ["a retry that another one has done is a failure", ".catch(unlessBack)", ""],
+  ]),
+  ...of("src/dashboard/view/reorder.ts", TESTS, [
+    [
+      "an item that was deleted meanwhile keeps another from running next",
+      'error.code === "not_found"',
+      "false",
+    ],
+    [
+      "an item that a worker has taken keeps another from running next",
+      "return !isWaiting((await server.get(id)).status)",
+      "return false",
+    ],
   ]),
   ...of("src/dashboard/view/bulk.ts", TESTS, [
     ["more than a thousand items are sent at once", "ids.slice(at, at + AT_ONCE)", "ids.slice(at)"],
@@ -22,6 +35,11 @@ export const PARTS: readonly Mistake[] = [
       "an act on many items hides that some got no answer",
       "  if (failure !== undefined) notifyFailure(failure)\n",
       "",
+    ],
+    [
+      "items that wait are being cancelled for ever",
+      'ids.some((id) => queue.item(id)?.status === "processing") && act.begun',
+      "act.begun",
     ],
     ["what was selected stays when selecting has ended", "      selected.clear()\n", ""],
     [

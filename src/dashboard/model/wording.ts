@@ -11,11 +11,11 @@ import {
   leftWords,
   overdueWords,
   paceOf,
+  restsOnRuns,
   shownOf,
   startsWords,
 } from "../../item/progress-words.ts"
 import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
-import { counted } from "../../text.ts"
 import type { StartsAt } from "./start-forecast.ts"
 
 const number = new Intl.NumberFormat("en")
@@ -146,10 +146,8 @@ export const progressLabel = (item: QueueItem): string =>
  * otherwise empty.
  */
 export function restsOn(item: QueueItem): string {
-  const { eta_runs, time_progress, progress } = item
   if (isGuess(item)) return "a guess, from a progress bar that may not be the whole"
-  if (time_progress === null || eta_runs === 0) return ""
-  return `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
+  return item.time_progress === null ? "" : restsOnRuns(item)
 }
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */

@@ -61,7 +61,10 @@ export class ItemProgress {
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
-    say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
+    // After the end, a reason for a failure may name the reported progress.
+    const basis = isFinished(item.status) ? restsOn(item) : ""
+    const told = new Set([...where, messageOf(item), basis])
+    say(this.#told, [...told].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }
 
