@@ -155,7 +155,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["access/secret", "commands", "config", "errors", "offline", "store/contract/access", "text"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
-  "dashboard/model": { own: ["cause", "item", "text", "wire"] },
+  "dashboard/model": { own: ["cause", "item", "wire"] },
   "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text", "token"] },
   "dashboard/view": {
     own: ["client", "dashboard/live", "dashboard/model", "item", "loopback", "text", "token"],
