@@ -10,7 +10,7 @@ export const DEGRADED = {
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history is deleted first",
   disk_full:
-    "the disk of the database is full; items and reports are refused, results are stored until 8 MiB are used up",
+    "the disk of the database is full; new items, reports and claims of new work are refused, results are stored until 8 MiB are used up",
   disk_low: "the disk of the database has less than 256 MiB left",
   proxy_untrusted:
     "requests came through a proxy that --trusted-proxy does not name, within the last 10 minutes, so all of its clients count as one",
