@@ -3,26 +3,40 @@ import { WHOLE } from "./whole.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b|^\[concat @ \w+\] Impossible to open ''/
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+/** A failure of what is done before anything is written, also to nowhere. */
+const BEFORE_WRITING = /\bcomplex filter/
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
 const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed[!]$/
 /**
  * An input that could not be read to its end. Data that is not valid is not meant: it may be what follows the end of a
- * song.
+ * song, which some formats call not permitted.
  */
 const CUT =
-  /^(?:\[in#\d+\/.* @ \w+\] Error during demuxing|(.+)): (?!Invalid data|Immediate exit|End of file)(?:[A-Z][a-z]+\b.*)$/
+  /^\[in#\d+\/.* @ \w+\] Error during demuxing: (?!Invalid data|Immediate exit|End of file|Operation not permitted)[A-Z]/
+/** The same before ffmpeg 6, behind the name of the input: the words of a system for a file or a connection. */
+const CUT_BY_NAME =
+  /^(.+): (?:(?:Input\/output|Remote I\/O|Protocol) error|(?:Connection|Operation) \w+(?: by peer| out)?|Cannot allocate memory|Stale file handle|Network is unreachable|No route to host|Permission denied|Bad file descriptor|Server returned .+|Error number -?\d+ occurred)$/
+/** A part of a list that is missing. */
+const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
+/** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
+const PIPE_CLOSED = /: Broken pipe$/
 /** An output that was never begun. ffmpeg 4 can still exit with 0. */
 const NEVER_BEGUN = /^(?:\[out#\d+\/\w+ @ \w+\] )?(?:\[error\] )?Nothing was written into output file\b/
 /** The name for outputs that are thrown away. */
 const NULL_MUXER = "null"
-/** The kind of an output, in the messages about it. */
-const KIND = /^\[out#\d+\/(\w+) @ /
-const INPUT = /^Input #0, .*, from '(.*)':$/
+/** The number and the kind of an output, in the messages about it. */
+const KIND = /^(?:\[out|Output )#(\d+)(?:\/|, )(\S+)(?: @ |, to ')/
+const INPUT = /^Input #(\d+), (.*), from '(.*)':$/
 /** An input with a length: not a picture, and not an input that ffmpeg generates. */
 const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
-const ANY_INPUT = /^Input #\d+, /
-const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
+/** A failed try of an encoder, if the input is generated. */
+const TRY = /encoder|^Error opening output file/i
+/** Sources that are only good to try something. */
+const TEST_SOURCE = /^a?(?:nullsrc|testsrc|smpte)/
+/** The name for tries of encoders. */
+const TRIED = "an encoder that is tried"
+const OUTPUT = /^Output #0, \S+, to '(.*)':$/
 const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
 /** The most outputs that are named as unfinished. */
 const MOST_UNFINISHED = 8
@@ -36,7 +50,7 @@ function failureIn(line: string): string | undefined {
   // Most lines match none of these, so ask the cheap question first.
   if (!/rror|Unable|av_|Impossible/.test(line)) return undefined
   // An indented line is the tag of a file, and a quoted text is its name: a song can have any name.
-  if (/^\s/.test(line)) return undefined
+  if (/^(?:\[\w+\] )?\s/.test(line)) return undefined
   const plain = plainLine(line)
   return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
 }
@@ -51,22 +65,35 @@ export class FfmpegFailures {
    * named its output, the name of its input is used.
    */
   readonly #unfinished = new Map<string, string | undefined>()
+  /** The first input with a length, otherwise the first one: several songs can have the same picture. */
   #input = ""
-  /** The lengths of the current run's inputs that have one, in seconds; `NaN` while a length is unknown. */
+  /** The names of the current run's inputs, and their formats. */
+  #inputs: { readonly name: string; readonly format: string }[] = []
+  /** The lengths of those that have one, in seconds; `NaN` while a length is unknown. */
   #lengths: number[] = []
   #isLong = false
+  /** Why its inputs were not read to their end, if that is known before its output is. */
+  #lost: string | undefined
   #output: string | undefined
   #muxer = ""
+  #hasPiped = false
+  /** Whether a pipe was closed, because of which ffmpeg will give up. */
+  #isPipeClosed = false
+  #hasEnded = false
+  /** The output whose ffmpeg was killed, as a line says. */
+  #killed: string | undefined
   #before = ""
 
   /** Reads a line that is not part of a block. */
   hear(line: string): void {
-    this.#muxer = KIND.exec(line)?.[1] ?? this.#muxer
+    this.#nameKind(line)
     const failure = failureIn(line)
-    if (failure !== undefined) this.#fail(failure)
-    else if (GIVEN_UP.test(line)) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line))
+    if (this.#hasPiped && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
+    else if (failure !== undefined) this.#fail(failure, !BEFORE_WRITING.test(failure))
+    else if (GIVEN_UP.test(line)) this.#giveUp(line)
     else if (SUM.test(line)) this.#end()
-    else if (this.#isCut(line) || this.#isNeverBegun(line)) this.#fail(plainLine(line))
+    else if (this.#isCut(line)) this.#lose(plainLine(line))
+    else if (this.#isNeverBegun(line)) this.#fail(plainLine(line), false)
     else this.#enter(line)
     this.#before = plainLine(line)
   }
@@ -78,6 +105,7 @@ export class FfmpegFailures {
   kill(line: string, isWriting: boolean): void {
     const name = this.#open ?? (isWriting ? "" : undefined)
     if (name !== undefined) this.#unfinished.set(name, plainLine(line))
+    this.#killed = name
   }
 
   /**
@@ -93,7 +121,10 @@ export class FfmpegFailures {
 
   /** Why an output is not whole; undefined if no failure was reported. */
   get failure(): string | undefined {
-    return [...this.#unfinished.values()].find((failure) => failure !== undefined)
+    const failed = [...this.#unfinished].find(
+      ([name, failure]) => failure && !(this.#hasEnded && name === TRIED),
+    )
+    return failed?.[1]
   }
 
   /** Whether the last run wrote to nowhere, only to look at its input. */
@@ -118,29 +149,42 @@ export class FfmpegFailures {
     return open === undefined ? undefined : `ffmpeg was not seen to end ${open}`
   }
 
+  /** Reads which kind of output is written. If there are several, one that is not thrown away counts. */
+  #nameKind(line: string): void {
+    const [, number, kind] = KIND.exec(line) ?? []
+    if (kind !== undefined && (number === "0" || this.isToNowhere)) this.#muxer = kind
+  }
+
+  #giveUp(line: string): void {
+    if (!this.#isPipeClosed) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line), false)
+    this.#isPipeClosed = false
+  }
+
   #enter(line: string): void {
-    const input = INPUT.exec(line)?.[1]
-    if (input !== undefined) {
-      this.#input = input
-      this.#output = undefined
-      this.#muxer = ""
-      this.#lengths = []
-    }
-    this.#measure(line)
-    const [, muxer, output] = OUTPUT.exec(line) ?? []
+    this.#enterInput(line)
+    const output = OUTPUT.exec(line)?.[1]
     if (output === undefined) return
     this.#output = output
-    this.#muxer = muxer ?? ""
+    this.#hasPiped ||= output.startsWith("pipe:")
     // The output is written again, and may now become whole.
     this.#unfinished.delete(output)
-    if (FILE.test(output)) this.#unfinished.set(output, undefined)
+    if (FILE.test(output)) this.#unfinished.set(output, this.#lost)
   }
 
   /** Whether an input with an end was not read to its end. A stream from elsewhere often ends with an error. */
   #isCut(line: string): boolean {
-    if (this.#open === undefined || !(Math.max(...this.#lengths) > 0)) return false
-    const cut = CUT.exec(line)
-    return cut !== null && (cut[1] === undefined || cut[1] === this.#input)
+    const inputs = this.#inputs
+    if (PART_MISSING.test(line))
+      return this.#open !== undefined || inputs.some(({ format }) => format === "concat")
+    if (!(Math.max(...this.#lengths) > 0)) return false
+    const name = CUT_BY_NAME.exec(line)?.[1]
+    return CUT.test(line) || (name !== undefined && inputs.some((input) => input.name === name))
+  }
+
+  /** A part of the current input is lost. The input may be read before the output is named. */
+  #lose(failure: string): void {
+    if (this.#output === undefined) this.#lost ??= failure
+    else if (this.#open !== undefined) this.#fail(failure, false)
   }
 
   /**
@@ -151,10 +195,19 @@ export class FfmpegFailures {
     return this.#input !== "" && NEVER_BEGUN.test(line)
   }
 
-  /** Reads the length of an input. */
-  #measure(line: string): void {
-    if (ANY_INPUT.test(line)) {
+  /** Reads an input and its length. */
+  #enterInput(line: string): void {
+    const [, number, format = "", name] = INPUT.exec(line) ?? []
+    if (number === "0") {
+      this.#output = this.#lost = undefined
+      this.#muxer = ""
+      this.#inputs = []
+      this.#lengths = []
+    }
+    if (name !== undefined) {
       this.#isLong = LONG_INPUT.test(line)
+      if (number === "0" || (this.#isLong && this.#lengths.length === 0)) this.#input = name
+      this.#inputs.push({ name, format })
       if (this.#isLong) this.#lengths.push(Number.NaN)
     }
     const [found, hours, minutes, seconds] = DURATION.exec(line) ?? []
@@ -162,18 +215,30 @@ export class FfmpegFailures {
     this.#lengths[this.#lengths.length - 1] = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
   }
 
-  #fail(failure: string): void {
+  /** `isWriting` says that something was written, and therefore to somewhere. */
+  #fail(failure: string, isWriting: boolean): void {
     // To nowhere, an encoder is tried or an input is measured.
-    if (this.isToNowhere) return
-    const name = this.#output ?? this.#input
+    if (this.isToNowhere && !isWriting) return
+    const output = this.isToNowhere ? undefined : this.#output
+    const name = output ?? (this.#isTry(failure) ? TRIED : this.#input)
     this.#unfinished.set(name, this.#unfinished.get(name) ?? failure)
   }
 
+  /** Whether a run that failed before its output was named tried only whether an encoder works. */
+  #isTry(failure: string): boolean {
+    const isGenerated = this.#input !== "" && this.#inputs.every(({ format }) => format === "lavfi")
+    return isGenerated && (TRY.test(failure) || TEST_SOURCE.test(this.#input))
+  }
+
   #end(): void {
-    const open = this.#open
-    if (open !== undefined) this.#unfinished.delete(open)
+    // Only an ffmpeg that lives can say what it wrote.
+    const open = this.#open ?? (this.#killed === this.#output ? this.#output : undefined)
+    if (open === undefined) return
+    this.#hasEnded = true
+    this.#killed = undefined
+    this.#unfinished.delete(open)
     // An earlier failure with this input no longer counts, because another run succeeded; but a picture of it
     // does not replace a video.
-    if (open !== undefined && this.#muxer !== "image2") this.#unfinished.delete(this.#input)
+    if (this.#muxer !== "image2") this.#unfinished.delete(this.#input)
   }
 }

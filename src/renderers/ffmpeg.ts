@@ -151,7 +151,7 @@ class Ffmpeg implements LineReader {
 
   #sum(line: string): void {
     this.#pass.isSummed = true
-    this.#hasWritten ||= WRITTEN.test(line)
+    this.#hasWritten ||= WRITTEN.test(line) && !this.#runs.isToNowhere
   }
 
   #take(isEnd: boolean): Report {
@@ -162,10 +162,11 @@ class Ffmpeg implements LineReader {
     if (this.#pass.isOver(told)) this.#leave()
     this.#pass.hear(told, isEnd)
     if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()
-    this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
+    const { isToNowhere } = this.#runs
+    this.#hasWritten ||= !isToNowhere && (this.#pass.frames > 0 || this.#pass.seconds > 0)
     // A container without a frame is not empty, so ffmpeg does not warn about it.
     const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0 && !seconds
-    if (isEnd && isEmpty) this.#emptiness ??= "ffmpeg encoded nothing"
+    if (isEnd && isEmpty && !isToNowhere) this.#emptiness ??= "ffmpeg encoded nothing"
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     const { total } = this.#expected
     const media: Media = {

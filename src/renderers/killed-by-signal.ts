@@ -8,7 +8,7 @@ const KILLED =
 /** Messages that name the command. */
 const NAMED = [
   // bash in any language, and for any signal: "r.sh: Zeile 4:  4711 Getötet      ffmpeg -i a.wav b.mp4".
-  /^[^|]{1,200}?\d[^|\d]{0,9}[:：] *\d+ \p{L}.*?(?: {2,}| ?\([^()]+\) )(\S.*)$/u,
+  /^[^|]{1,200}?[:：] ?(?:\p{L}{1,12} ?\d+|\d+\.? ?\p{L}[\p{L} ]{0,12}) ?[:：] *\d+ \p{L}.*?(?: {2,}| ?\([^()]+\) )(\S.* .*)$/u,
   // zsh: "r.sh:4: killed     ffmpeg -i a.wav b.mp4".
   /^\S+:(?:\d+:)? (?:killed|terminated|abort|segmentation fault|bus error|illegal hardware instruction) .*? {2,}(\S.*)$/,
   // fish, and Python.

@@ -80,7 +80,7 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "what failed first and was then written again counts as failed",
-        "    this.#unfinished.delete(output)\n    if (FILE.test(output)) this.#unfinished.set(output, undefined)",
+        "    this.#unfinished.delete(output)\n    if (FILE.test(output)) this.#unfinished.set(output, this.#lost)",
         "    if (FILE.test(output)) this.#unfinished.set(output, this.#unfinished.get(output))",
       ],
     ],
@@ -118,8 +118,8 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "inputs of an earlier ffmpeg count for the next",
-        '      this.#muxer = ""\n      this.#lengths = []\n',
-        '      this.#muxer = ""\n',
+        "      this.#inputs = []\n      this.#lengths = []\n",
+        "      this.#inputs = []\n",
       ],
     ],
   ),

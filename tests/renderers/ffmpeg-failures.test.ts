@@ -183,6 +183,91 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     expect(proven(...tried, input("a.wav"), output("a.mp4"), FULL, SUM).failure).toBe(FULL)
   })
 
+  test("an encoder that is tried by an ffmpeg that names no output fails nothing, if something was written", () => {
+    const refused = "Error while processing the decoded data for stream #0:0"
+    const whole = [input("a.wav"), output("a.mp4"), STATS, SUM]
+    const [color, test] = ["color=black:s=64x64", "testsrc=s=64x64"].map(
+      (made) => `Input #0, lavfi, from '${made}':`,
+    )
+    for (const tried of [
+      [color ?? "", LOST, GIVEN_UP],
+      [test ?? "", refused, GIVEN_UP],
+    ]) {
+      expect(proven(...tried, ...whole)).toEqual(WHOLE)
+      expect(proven(...whole, ...tried)).toEqual(WHOLE)
+      expect(proven(...tried).failure).toBe(tried[1])
+    }
+    // An intro that is made of a colour.
+    expect(proven(color ?? "", refused, GIVEN_UP, ...whole).failure).toBe(refused)
+  })
+
+  test("what is written beside or after a look at an input is no look, and counts", () => {
+    const looked = [...SONG.map((line) => line.replace("#1", "#0")), "Output #0, null, to 'pipe:':"]
+    expect(proven(...looked, "Output #1, mp4, to 'a.mp4':", FULL, SUM, GIVEN_UP).failure).toBe(FULL)
+    expect(proven(...looked, "Output #1, mp4, to 'a.mp4':", LOST, GIVEN_UP).failure).toBe(LOST)
+    // A quiet ffmpeg names neither its input nor its output.
+    expect(proven(...looked, SUM, FULL, GIVEN_UP).failure).toBe(FULL)
+    expect(proven(...looked, SUM, input("a.wav"), output("a.mp3"), NO_DATA).failure).toBe(NO_DATA)
+    const none = STATS.replace("size=", "Lsize=").replace("  11", "   0").replace(":01.00", ":00.00")
+    expect(proven(...looked, none, SUM)).toEqual(WHOLE)
+  })
+
+  test("a picture that several songs have does not stand for them", () => {
+    const second = SONG.map((line) => line.replace("a.mp3", "b.mp3"))
+    const lost = [...PICTURE, ...SONG, LOST, GIVEN_UP]
+    expect(proven(...lost, ...PICTURE, ...second, output("b.mp4"), SUM).failure).toBe(LOST)
+    const turned = [...SONG, ...PICTURE].map((line) =>
+      line.replace("#1", "#2").replace("#0", "#1").replace("#2", "#0"),
+    )
+    expect(proven(...lost, ...turned, output("a.mp4"), SUM)).toEqual(WHOLE)
+    expect(proven(...lost.with(0, input("c.wav")), input("c.wav"), output("a.mp4"), SUM)).toEqual(WHOLE)
+    const cut = "a.mp3: Input/output error"
+    expect(proven(...PICTURE, ...SONG, output("a.mp4"), STATS, cut, SUM).failure).toBe(cut)
+  })
+
+  test("a list whose first part is missing was not begun, and another part fails it also before the output is named", () => {
+    const missing = "[concat @ 0x55e0] Impossible to open 'b.wav'"
+    const other = [input("a.wav"), output("b.mp3"), STATS, SUM]
+    expect(proven(missing, "list.txt: No such file or directory", ...other)).toEqual(WHOLE)
+    expect(proven(...other, missing, "list.txt: No such file or directory", ...other)).toEqual(WHOLE)
+    const list = "Input #0, concat, from 'list.txt':"
+    expect(proven(list, missing, output("a.mp3"), STATS, SUM).failure).toBe(missing)
+    const flood = "a line of output, longer than most\n".repeat(30_000)
+    expect(proven(flood, list, output("a.mp3"), missing, SUM).failure).toBe(missing)
+    expect(proven(list, missing, output("a.mp3"), SUM, ...other, list, output("a.mp3"), SUM)).toEqual(WHOLE)
+  })
+
+  test("the reader of a pipe may close it when it has enough", () => {
+    const closed = [
+      "av_interleaved_write_frame(): Broken pipe",
+      "Error writing trailer of pipe:: Broken pipe",
+    ]
+    const piped = [
+      input("a.wav"),
+      output("pipe:"),
+      STATS,
+      ...closed,
+      SUM,
+      "Error closing file pipe:: Broken pipe",
+    ]
+    expect(proven(...piped, GIVEN_UP)).toEqual(WHOLE)
+    expect(proven(...piped, GIVEN_UP, input("a.wav"), LOST, GIVEN_UP).failure).toBe(LOST)
+    const [broken = ""] = closed
+    expect(proven(input("a.wav"), output("rtmp://example.org/live"), STATS, broken).failure).toBe(broken)
+  })
+
+  test.each([
+    "a.wav: Encoding 25 %",
+    "a.wav: Audio file with ID3 version 2.4.0",
+    "2026-03-12 10:11:12: 4711 INFO  ffmpeg is at work",
+    "Encoding song 3: 120 frames (5 s) with ffmpeg",
+  ])("what another program says meanwhile fails nothing: %s", (line) => {
+    const song = [input("a.wav"), "  Duration: 00:00:04.00, bitrate: 705 kb/s", output("a.mp4"), STATS]
+    expect(proven(...song, line, SUM)).toEqual(WHOLE)
+    // If it looks like a signal, but ffmpeg sums up, it lives.
+    expect(proven(...song, "Killed", SUM)).toEqual(WHOLE)
+  })
+
   test.each([
     "[in#0/mov,mp4 @ 0x55] Error during demuxing: Input/output error",
     "a.mp3: Input/output error",
