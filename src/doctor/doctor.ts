@@ -11,6 +11,7 @@ import { accountOf, addressOf, foreignHost, originsOf, queriesOf, refusalsOf } f
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
+import { wholeBodiesOf } from "./whole-bodies.ts"
 
 type Look = Promise<Finding | readonly Finding[]>
 
@@ -36,6 +37,7 @@ function begun(patient: Patient, isIn: boolean): readonly Look[] {
  */
 const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Look)[] => [
   refusalsOf,
+  wholeBodiesOf,
   originsOf,
   foreignHost,
   (patient) => addressOf(patient, isProxied),

@@ -54,6 +54,8 @@ export interface Request {
   readonly isNamed?: boolean
   /** The beginning of a body whose end never comes; default no body. */
   readonly unfinished?: string
+  /** A whole body; default none. */
+  readonly body?: string
   /** Whether the text so far is enough; default: never, so that the answer is read to its end. */
   readonly until?: (text: string) => boolean
   /** How long to read, in milliseconds; default: `patienceMs`. */
@@ -136,7 +138,7 @@ class Exchange {
         this.#end("whole")
       })
       .on("error", (error) => this.#end("broken", codeOf(error)))
-    if (request.unfinished === undefined) this.#request.end()
+    if (request.unfinished === undefined) this.#request.end(request.body)
     else this.#request.write(request.unfinished)
   }
 

@@ -89,6 +89,10 @@ const FAULTS = {
     "nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default",
     "HAProxy: timeout server 1h, timeout tunnel 1h   # Apache: ProxyTimeout 3600",
   ],
+  body_lost: [
+    "Apache: remove ping=... from ProxyPass: the server does not send the 100 Continue that it waits for",
+    "nginx: remove proxy_pass_request_body off, proxy_set_body and proxy_method",
+  ],
   body_buffered: [
     "nginx: proxy_request_buffering off; proxy_http_version 1.1;",
     "HAProxy: remove option http-buffer-request",

@@ -49,6 +49,15 @@ const REFUSED: readonly Request[] = [
     path: `${NO_ITEM}/${report}`,
     isNamed: false,
   })),
+  // Workers send these again and again, and a proxy may limit them alone.
+  ...["heartbeat", "progress"].flatMap((report) =>
+    Array.from({ length: 3 }, () => ({
+      method: "POST",
+      path: `${NO_ITEM}/${report}`,
+      isNamed: false,
+      headers: { lease: "doctor" },
+    })),
+  ),
 ]
 
 /** The status of each code of a refusal. */
@@ -77,6 +86,12 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   return good(about, "come from the server itself, even refusals")
 }
 
+/** A page of a proxy may be its own refusal of strangers; an answer of the server to another request was put there. */
+const notWhole = (answer: Answer): Finding =>
+  isOurs(answer)
+    ? faulty("strangers", "answers_replaced", `${answerWords(answer)}, with the text of another`)
+    : unknown("strangers", `${answerWords(answer)}, not from the server`)
+
 /** Whether the right pages may change things: the server's own pages, and no others. */
 export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
   const { url } = patient
@@ -86,8 +101,8 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, { origin: url.origin, "sec-fetch-site": "same-origin" }),
     changed(patient, { origin: `https://${NO_HOST}` }),
   ])
-  const foreigner = [unasked, own, same, foreign].find((answer) => !isOurs(answer))
-  if (foreigner) return [unknown("strangers", `the server was not asked: ${answerWords(foreigner)}`)]
+  const strange = [unasked, own, same, foreign].find((answer) => !isWhole(answer))
+  if (strange) return [notWhole(strange)]
   // A server may refuse the change for other reasons as well.
   const { error: otherwise } = refusalIn(unasked)
   const isRefused = (answer: Answer): boolean => {

@@ -8,7 +8,12 @@ const SOCKET = `/progress/ws?ids=${NO_ID}`
 function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undefined> {
   const startedMs = performance.now()
   const address = `${url.href.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1${SOCKET}`
-  const headers = { origin: url.origin, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
+  // Some proxies refuse a request that does not say which program sent it.
+  const headers = {
+    origin: url.origin,
+    "user-agent": "track-studio doctor",
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  }
   // Bun takes headers; the types of the DOM, which the page needs, do not have them.
   const socket = new WebSocket(address, { headers } as unknown as string[])
   return new Promise((resolve) => {

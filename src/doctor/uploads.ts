@@ -18,6 +18,9 @@ const INGEST = { method: "POST", path: `/queue/${NO_ID}/ingest/lines`, unfinishe
 /** More bytes than any renderer prints. */
 const LARGE_BYTES = 1e9
 
+/** "Request Timeout": with it Apache refuses a body that pauses. */
+const TIMEOUT = 408
+
 /** Whether the output of a renderer, which may last for hours, reaches the server while it is sent. */
 export async function uploadsOf(patient: Patient): Promise<readonly Finding[]> {
   const [endless, large] = await Promise.all([
@@ -61,6 +64,8 @@ async function pieces(answer: Answer, patient: Patient): Promise<Finding> {
   const { status, reason } = answer
   if (isOurs(answer)) return good(about, "request bodies arrive while they are sent")
   if (isLimit(answer)) return unknown(about, answerWords(answer))
+  if (status === TIMEOUT)
+    return faulty(about, "body_cut", `${answerWords(answer)}: a request body that pauses is cut`)
   if (status !== 0) return faulty(about, "answers_replaced", `${answerWords(answer)}, not from the server`)
   if (reason !== "") return unknown(about, `the connection broke: ${reason}`)
   if (await isSeen(patient))
@@ -106,7 +111,7 @@ const TOGETHER_MS = 500
  * Answers that are given in place of the server to a request that is ended early: nothing, "Request Timeout",
  * "Gateway Timeout".
  */
-const TIMEOUTS: readonly number[] = [0, 408, 504]
+const TIMEOUTS: readonly number[] = [0, TIMEOUT, 504]
 
 /** Whether a proxy has ended a request early, or its stream. */
 const isCut = (answer: Answer): boolean =>

@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test"
 import { cachesOn } from "../../src/doctor/caches.ts"
 import type { Answer, Patient } from "../../src/doctor/exchange.ts"
 import { heldOf } from "../../src/doctor/held-answers.ts"
-import { accountOf, foreignHost, queriesOf, refusalsOf } from "../../src/doctor/requests.ts"
+import { accountOf, foreignHost, originsOf, queriesOf, refusalsOf } from "../../src/doctor/requests.ts"
 import { arrivalOf, idlenessOf } from "../../src/doctor/streams.ts"
 import { uploadsOf } from "../../src/doctor/uploads.ts"
+import { wholeBodiesOf } from "../../src/doctor/whole-bodies.ts"
 import { found, NOW_MS, refused } from "./answering.ts"
 
 describe("the clock of a server", () => {
@@ -205,6 +206,37 @@ describe("what an answer shows of the way to the server", () => {
   test("a body that another program answers does not reach the server", async () => {
     const [pieces, size] = await found(() => new Response("", { status: 404 }), uploadsOf)
     expect([pieces?.fault, size?.verdict]).toEqual(["answers_replaced", "unknown"])
+  })
+
+  test.each(["heartbeat", "progress"])("a limit on /%s alone is found", async (report) => {
+    let asked = 0
+    const limited = (path: string) =>
+      path.endsWith(`/${report}`) && (asked += 1) > 3
+        ? new Response("", { status: 503 })
+        : refused("invalid", 422)
+    expect(await found(limited, refusalsOf)).toMatchObject({ fault: "limited" })
+  })
+
+  test("a refusal of a foreign page that was replaced by another one is no open server", async () => {
+    const replaced = (_path: string, { headers }: Request) =>
+      headers.get("origin")?.includes("doctor") ? refused("not_found", 403) : refused("not_found", 404)
+    expect(await found(replaced, originsOf)).toMatchObject([{ fault: "answers_replaced" }])
+  })
+
+  test("a request with a body that is answered late, never, or without its body is a fault, and a limit is not", async () => {
+    const whole = (answer: () => Response | Promise<Response>) =>
+      found(answer, (patient) => wholeBodiesOf({ ...patient, patienceMs: 600 }))
+    const late = (status: number) => Bun.sleep(1050).then(() => new Response("", { status }))
+    expect(await whole(() => late(503))).toMatchObject({ fault: "body_lost" })
+    expect(await whole(() => new Promise<Response>(() => undefined))).toMatchObject({ fault: "body_lost" })
+    expect(await whole(() => refused("malformed_json", 400))).toMatchObject({ fault: "body_lost" })
+    expect(await whole(() => new Response("", { status: 503 }))).toMatchObject({ verdict: "unknown" })
+    expect(await whole(() => refused("invalid", 422))).toMatchObject({ verdict: "good" })
+  })
+
+  test("a body that pauses and is answered with 408, as Apache does, is cut", async () => {
+    const [pieces] = await found(() => new Response("", { status: 408 }), uploadsOf)
+    expect(pieces).toMatchObject({ fault: "body_cut" })
   })
 
   test("a query that arrives is refused, one that is lost is not", async () => {

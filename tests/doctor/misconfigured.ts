@@ -47,6 +47,7 @@ export const CASES: readonly Case[] = [
     // Over HTTP/1.1 nginx passes on what it "buffers"; over HTTP/1.0, its default, it does not.
     change: (config) =>
       config
+        .replace("keepalive 32;", "")
         .replace("proxy_buffering off;", "proxy_ignore_headers X-Accel-Buffering;")
         .replace("proxy_http_version 1.1;", ""),
     faults: ["body_buffered", "buffered"],
@@ -96,7 +97,7 @@ export const CASES: readonly Case[] = [
     faults: ["headers_lost"],
   },
   {
-    name: "the type of bodies is taken out",
+    name: "types are taken out",
     change: also(`proxy_set_header Content-Type "";`),
     faults: ["headers_lost"],
   },
@@ -157,6 +158,11 @@ export const CASES: readonly Case[] = [
     name: "bodies are buffered",
     change: instead("proxy_request_buffering off;", ""),
     faults: ["body_buffered"],
+  },
+  {
+    name: "bodies are taken out",
+    change: also(`proxy_pass_request_body off; proxy_set_header Content-Length "";`),
+    faults: ["body_buffered", "body_lost"],
   },
   {
     name: "bodies may not pause",

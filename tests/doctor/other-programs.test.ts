@@ -91,6 +91,16 @@ test("a WebSocket that a proxy's limit refuses is limited", async () => {
   // It is not waited for until all patience is over.
 }, 15_000)
 
+test("a WebSocket says which program opens it, as proxies refuse those that do not", async () => {
+  const agents: (string | null)[] = []
+  const noted = (_path: string, { headers }: Request) => {
+    agents.push(headers.get("user-agent"))
+    return page(429)
+  }
+  await found(noted, socketOf)
+  expect(agents).toEqual(["track-studio doctor", "track-studio doctor"])
+}, 15_000)
+
 describe("of a stream", () => {
   const stream = (text: string): Response =>
     new Response(text, { headers: { "content-type": "text/event-stream" } })

@@ -56,9 +56,26 @@ export const DOCTOR: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/doctor/whole-bodies.ts",
+    ["tests/doctor/answers.test.ts"],
+    [
+      ["a body that is lost arrives", 'code === "malformed_json"', 'code === "malformed"'],
+      [
+        "a proxy that waits in vain is a limit",
+        "(answer.headMs ?? mostMs) < AT_ONCE_MS",
+        "answer.status === 503",
+      ],
+    ],
+  ),
+  ...of(
     "src/doctor/uploads.ts",
     ["tests/doctor/answers.test.ts"],
     [
+      [
+        "a pause that is cut with 408 was answered by another program",
+        "const TIMEOUT = 408",
+        "const TIMEOUT = 409",
+      ],
       ["a limit on bodies is no fault", "if (answer.status === 413)", "if (answer.status === 414)"],
       [
         "a body that is not answered was answered by another program",
