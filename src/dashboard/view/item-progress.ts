@@ -6,6 +6,7 @@ import type { Model } from "../model/model.ts"
 import {
   at,
   bandText,
+  capital,
   count,
   leftText,
   line,
@@ -62,7 +63,7 @@ export class ItemProgress {
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
     // After the end, a reason for a failure may name the reported progress.
-    const basis = isFinished(item.status) ? restsOn(item) : ""
+    const basis = isFinished(item.status) && item.time_progress !== null ? capital(restsOn(item)) : ""
     const told = new Set([...where, messageOf(item), basis])
     say(this.#told, [...told].filter((part) => part !== "").join(" · "))
     this.tick(item)
