@@ -257,9 +257,9 @@ export class OwnLease {
       for (let after = 0; ;) {
         const { updates, next } = await client.history(id, after)
         const between = updates.filter(({ attempt = 0 }) => attempt > before && attempt < until)
-        // An item whose worker was lost names no worker.
+        // An item whose worker was lost names no worker; neither does one that is rendered without a lease.
         const isOthers = ({ worker = "", status }: (typeof updates)[number]): boolean =>
-          status === "queued" || (worker !== "" && (worker !== own || status !== "processing"))
+          status === "processing" ? worker !== own : status === "queued" || worker !== ""
         if (between.some(isOthers)) return true
         if (!next || next <= after) return false
         after = next

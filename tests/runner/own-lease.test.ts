@@ -126,6 +126,7 @@ test("a claim by place of the same program whose answer was lost may hold the it
 
 test.each([
   ["another worker", { status: "processing", worker: "other" }, false],
+  ["a renderer without a lease", { status: "processing" }, false],
   ["a worker of our name that gave the item back", { status: "queued" }, false],
   ["a worker of our name that failed", { status: "retrying", worker: "w" }, false],
   ["our own claim, whose lease was lost", { status: "retrying" }, true],
