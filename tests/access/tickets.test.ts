@@ -48,6 +48,28 @@ test("a path that only begins like that of an ingest counts as one to read", asy
   expect(tickets.find(ticket, { method: "POST", path })).toBeUndefined()
 })
 
+test("a ticket must be used within 60 s, and is then good for 12 h, also after a restart", async () => {
+  const { clock, tickets, others } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream/7" }
+  const [unused, used] = [
+    await tickets.create(tokenOf(1), use.path),
+    await tickets.create(tokenOf(1), use.path),
+  ]
+  expect(Date.parse(used.expires_at)).toBe(START_MS + 12 * 3_600_000)
+  clock.nowMs = START_MS + 59_999
+  expect(tickets.find(used.ticket, use)?.id).toBe(1)
+  clock.nowMs = START_MS + 60_000
+  expect(tickets.find(unused.ticket, use)).toBeUndefined()
+  await others.load()
+  for (const server of [tickets, others]) {
+    clock.nowMs = START_MS + 12 * 3_600_000 - 1
+    expect(server.find(used.ticket, use)?.id).toBe(1)
+    expect(server.find(unused.ticket, use)).toBeUndefined()
+    clock.nowMs += 1
+    expect(server.find(used.ticket, use)).toBeUndefined()
+  }
+})
+
 test("a ticket that was used in time at another server stays valid", async () => {
   const { clock, tickets, others } = made()
   const use = { method: "GET", path: "/api/v1/progress/stream/7" }

@@ -17,6 +17,11 @@ export const ESTIMATE: readonly Mistake[] = [
         "current_step: item.current_step",
       ],
       [
+        "what was rendered before an item was lost is learned as a render of a moment",
+        "if (work.rescues > 0 && course.trace.steps.length === 0) return undefined",
+        "",
+      ],
+      [
         "an outage before an attempt counts as unwatched time of it",
         "outage.endedMs - Math.max(course.beganMs, outage.sinceMs)",
         "outage.endedMs - outage.sinceMs",

@@ -133,6 +133,8 @@ function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefine
   const { course } = work
   if (!course) return undefined
   const ms = steadyMs - course.beganMs
+  // A worker that was cut off may have claimed its lost item by its place, with the render already done.
+  if (work.rescues > 0 && course.trace.steps.length === 0) return undefined
   const look = lookOfItem(item, course.trace)
   const kind = item.kind || look
   if (kind === "" || ms <= 0 || course.unwatchedMs > MAX_UNWATCHED * ms) return undefined

@@ -145,6 +145,13 @@ describe("a completed attempt leaves a run", () => {
     ])
   })
 
+  test("but not when it reported nothing after the item was lost: its worker may have rendered it before", () => {
+    const lost = (): Render =>
+      new Render({ kind: "song" }).claim().at(70, (stored, moment) => rescued(stored, 5, moment))
+    expect(lost().claim(80).complete(80.1).runs).toEqual([])
+    expect(lost().claim(80).report(100, draw(2)).complete(120).runs).toMatchObject([{ seconds: 40 }])
+  })
+
   test("a failed, lost or cancelled attempt leaves none, and the next one begins with nothing", () => {
     const failure = { error_message: "", retryable: true, retryInMs: 0 }
     const render = whole().at(99, (stored, moment) => failed(stored, "a", failure, moment))
