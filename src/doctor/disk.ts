@@ -91,10 +91,11 @@ function deadLink(folder: string, file: string): string | undefined {
 function writableOf(file: string, folder: string): Finding {
   const unusable = (says: string): Finding => faulty("database", "disk_unusable", says)
   if (!statSync(folder).isDirectory()) return unusable(`${printable(folder)} is not a folder`)
-  const dead = deadLink(folder, file)
-  if (dead !== undefined) return unusable(`${printable(dead)} is a link that leads nowhere`)
+  // What is in a folder that this user may not look into cannot be examined.
   if (!mayUse(folder, constants.W_OK | constants.X_OK))
     return unusable(`this user may not write into ${printable(folder)}`)
+  const dead = deadLink(folder, file)
+  if (dead !== undefined) return unusable(`${printable(dead)} is a link that leads nowhere`)
   const parts = PARTS.map((part) => `${file}${part}`).filter((path) => existsSync(path))
   const strange = parts.find((path) => !statSync(path).isFile())
   if (strange !== undefined) return unusable(`${printable(strange)} is not a file`)

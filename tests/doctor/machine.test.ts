@@ -161,6 +161,35 @@ test.skipIf(process.getuid?.() === 0)("a database that this user may not write i
   expect(databaseOf(file)?.says).toBe(`this user may not read and write ${file}`)
 })
 
+/** Root may look into every folder, unless it gives that up. */
+const withoutRights =
+  process.getuid?.() === 0
+    ? ["setpriv", ...["--bounding-set", "--inh-caps"].map((set) => `${set}=-dac_override,-dac_read_search`)]
+    : []
+
+test.skipIf(withoutRights.length > 0 && Bun.which("setpriv") === null)(
+  "a folder that this user may not look into is said, and not taken for one without a database",
+  () => {
+    using folder = temporaryFolder()
+    const locked = join(folder.path, "locked")
+    const file = join(locked, "queue.db")
+    mkdirSync(locked)
+    writeFileSync(file, "")
+    chmodSync(locked, 0)
+    const tried = (...args: string[]): string => {
+      const { stdout, stderr } = Bun.spawnSync([...withoutRights, ...PROGRAM, ...args])
+      return `${stdout}${stderr}`
+    }
+    expect(tried("doctor", "--database", file)).toContain(`this user may not write into ${locked}\n`)
+    for (const args of [
+      ["check", file],
+      ["token", "list", "--database", file],
+    ])
+      expect(tried(...args)).toContain(`this user may not look for a database at ${file}: run this with sudo`)
+    chmodSync(locked, 0o755)
+  },
+)
+
 test("a database on PostgreSQL is not taken for a file of this machine", async () => {
   const { stdout } = await run(["doctor", "--database", "postgres://track:secret-word@db.studio/track"])
   expect(stdout).toContain(

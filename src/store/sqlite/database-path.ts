@@ -10,7 +10,7 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, codeOf } from "../../errors.ts"
 
 /** The system itself follows this many links, one after the other. */
 const MOST_LINKS = 40
@@ -68,7 +68,25 @@ export function reservePrivately(path: string): void {
 /** The size of the file at a path, in bytes; 0 if there is none. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
-/** Refuses a path without a database. @throws AppError `unavailable` */
-export function refuseMissing(path: string): void {
-  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+/** Whether this user may not see what is at a path. */
+function isHidden(path: string): boolean {
+  try {
+    statSync(path, { throwIfNoEntry: false })
+    return false
+  } catch (error) {
+    return codeOf(error) === "EACCES"
+  }
+}
+
+/**
+ * Refuses a path without a database, or whose folder this user may not look into. `wayOut` ends the sentence of the
+ * first; default nothing.
+ * @throws AppError `unavailable`
+ */
+export function refuseMissing(path: string, wayOut = ""): void {
+  if (existsSync(path)) return
+  const says = isHidden(path)
+    ? `this user may not look for a database at ${path}: run this with sudo, or as the user of the server`
+    : `there is no database at ${path}${wayOut}`
+  throw new AppError("unavailable", says)
 }

@@ -1,10 +1,9 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
-import { AppError } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { waitForWriters } from "./connect.ts"
-import { giveToOwner, realPathOf } from "./database-path.ts"
+import { giveToOwner, realPathOf, refuseMissing } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
 
@@ -61,11 +60,9 @@ export function openAccessBeside(path: string, isNewAllowed = true): AccessBesid
     }
   }
   const isThere = existsSync(absolute)
-  if (!isThere && !isNewAllowed) {
-    // If the path is mistyped, an empty database would be taken for a queue without tokens, which serves only
-    // this machine.
-    throw new AppError("unavailable", `there is no database at ${path}; name the server's with --database`)
-  }
+  // If the path is mistyped, an empty database would be taken for a queue without tokens, which serves only
+  // this machine.
+  if (!isNewAllowed) refuseMissing(path, "; name the server's with --database")
   if (!isThere) said(() => prepare(absolute))
   const client = said(() => opened(absolute))
   const run = async <T>(work: () => T): Promise<T> => said(() => client.transaction(work).immediate())
