@@ -272,6 +272,18 @@ export const REPORTING: readonly Mistake[] = [
         "attempt <= before + 1 + lost",
         "attempt <= before + lost",
       ],
+      [
+        "work that ended while the history was read takes its item over",
+        "this.#last !== last || !isWanted()",
+        "this.#last !== last",
+      ],
+      ["an older lease takes the place of a newer one", "this.#last !== last || !isWanted()", "!isWanted()"],
+      ["a refused claim does not wait for a take-over", "        await this.#isTakenOver\n", ""],
+      [
+        "a render without a lease is taken for our own attempt",
+        'status === "processing" ? worker !== own :',
+        'status === "processing" && worker !== "" ? worker !== own :',
+      ],
     ],
   ),
   ...of(
