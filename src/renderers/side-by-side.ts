@@ -3,41 +3,77 @@ const MOST = 64
 /** Numbers that may name one of several bars: no times, sizes or fractions. */
 const NUMBER = /(?<![\p{L}\d.,:/])\d{1,6}(?![\p{L}\d/%]|[.,:]\d)/gu
 
-/** The bars of one kind of line, each with the number that stands before its percentage. */
+/** The bars of one kind of line, each with a number that stands before its percentage. */
 interface Numbered {
-  /** How far each was last, 0 to 1, by its numbers. */
-  readonly fractions: Map<string, number>
-  /** The numbers of the line before. */
+  /** The numbers of the first line. */
+  readonly first: readonly string[]
+  /** Which of the numbers names a bar: the first one that ever differed from that line. */
+  at: number
+  /** How far each was last, 0 to 1, by its number. */
+  fractions: Map<string, number>
+  /** The number of the line before. */
   last: string
+  /** The numbers that had higher values when another one went on, since any value fell. */
+  left: Set<string>
+  /** Whether a value has grown since then. */
+  hasGrown: boolean
   /** Whether several go on at the same time. */
   isSideBySide: boolean
 }
 
+const begun = (first: readonly string[]): Numbered => ({
+  first,
+  at: Number.POSITIVE_INFINITY,
+  fractions: new Map(),
+  last: "",
+  left: new Set(),
+  hasGrown: false,
+  isSideBySide: false,
+})
+
 /**
  * Tells bars apart of which only the numbers differ: "worker 1: 45%", "worker 2: 12%". Mostly one follows the other,
  * and then they are one kind of bar. They go on side by side if a lower value belongs to a number that came before, and
- * continues from there.
+ * continues from there, and if the higher one then goes on as well. A bar that begins again for the next song may have
+ * the same numbers, but none of them grows, or some fall.
  */
 export class SideBySide {
   readonly #kinds = new Map<string, Numbered>()
 
-  /** What distinguishes this bar: its label, or its label and numbers. `before` is the text before its percentage. */
+  /** What distinguishes this bar: its label, or its label and number. `before` is the text before its percentage. */
   keyOf(label: string, before: string, fraction: number): string {
     if (!label.includes("0")) return label
-    const numbers = before.match(NUMBER)?.join(" ")
-    if (numbers === undefined) return label
-    const kind = this.#kinds.get(label) ?? {
-      fractions: new Map<string, number>(),
-      last: "",
-      isSideBySide: false,
-    }
-    const own = kind.fractions.get(numbers)
-    const other = kind.fractions.get(kind.last)
-    const isBack = own !== undefined && numbers !== kind.last && fraction >= own
-    kind.isSideBySide ||= isBack && other !== undefined && fraction < other
-    kind.last = numbers
-    if (own !== undefined || kind.fractions.size < MOST) kind.fractions.set(numbers, fraction)
+    const numbers: readonly string[] | null = before.match(NUMBER)
+    if (numbers === null) return label
+    const kind = this.#kinds.get(label) ?? begun(numbers)
     if (this.#kinds.size < MOST) this.#kinds.set(label, kind)
-    return kind.isSideBySide ? `${label} ${numbers}` : label
+    const differs = numbers.findIndex((number, i) => number !== kind.first[i])
+    if (differs >= 0 && differs < kind.at && !kind.isSideBySide) this.#nameBy(kind, differs)
+    const name = numbers[kind.at] ?? ""
+    const own = kind.fractions.get(name)
+    if (own !== undefined) this.#follow(kind, name, own, fraction)
+    kind.last = name
+    if (own !== undefined || kind.fractions.size < MOST) kind.fractions.set(name, fraction)
+    return kind.isSideBySide ? `${label} ${name}` : label
+  }
+
+  /** From now on this number names a bar. It was the same in all lines so far, which were one bar. */
+  #nameBy(kind: Numbered, at: number): void {
+    const name = kind.first[at] ?? ""
+    const fractions = new Map([[name, kind.fractions.get(kind.last) ?? 0]])
+    Object.assign(kind, { ...begun(kind.first), at, fractions, last: name })
+  }
+
+  /** Follows a number that came before, with its value then and now. */
+  #follow(kind: Numbered, name: string, own: number, fraction: number): void {
+    if (fraction < own) {
+      kind.left.clear()
+      kind.hasGrown = false
+      return
+    }
+    kind.hasGrown ||= fraction > own && kind.left.size > 0
+    kind.isSideBySide ||= kind.hasGrown && kind.left.has(name)
+    const other = kind.fractions.get(kind.last)
+    if (name !== kind.last && other !== undefined && fraction < other) kind.left.add(kind.last)
   }
 }

@@ -37,6 +37,22 @@ const PROGRAMS: readonly Program[] = [
     100,
   ],
   [
+    "workers whose lines have other numbers as well",
+    each(TWENTY, (n) => `worker 1: ${24 + (n % 3)} fps ${quick(n)}%\nworker 2: ${20 + (n % 5)} fps ${n}%\n`),
+    0,
+    60,
+    80,
+  ],
+  ...["rendering frame N0 -", "[N s] rendering", "[N fps] rendering"].map((said): Program => [
+    `one bar for each of three songs, with the same numbers: ${said}`,
+    [1, 2].flatMap((k) =>
+      each(TENTHS.slice(0, k === 2 ? 7 : 11), (n) => `${said.replace("N", String(n))} ${n * 10}%\n`),
+    ),
+    30,
+    66,
+    100,
+  ]),
+  [
     "a bar beside a number that changes",
     each([0, 9, 20, 31, 45], (n) => `[${1200 + (n % 2)} MB] [${7 + (n % 2)}] rendering ${n}%\n`),
     45,
