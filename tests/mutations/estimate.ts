@@ -208,7 +208,8 @@ export const ESTIMATE: readonly Mistake[] = [
         "return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }",
         "return told",
       ],
-      ["a total that grows begins a step", " && sign.unit.total <= step.size * (1 + GREW)", ""],
+      ["a total that grows begins a step", "isMore ? done / step.size : unit", "unit"],
+      ["a count that begins again with more to do is no step", "isMore ? done / step.size", "isMore ? 1"],
     ],
   ),
   ...of(
@@ -220,6 +221,8 @@ export const ESTIMATE: readonly Mistake[] = [
     "src/item/estimate/extra-steps.ts",
     ["tests/item/estimate/amounts.test.ts"],
     [
+      ["more steps than are to come may be fewer", ", -lastingOf(rest))", ", -Infinity)"],
+      ["numbers without names are no series", " || isNumbered(step)", ""],
       ["only one name in turn is a series", "count > longest.count / 2", "false"],
       ["passes after pictures are a series with them", "first < longest.last", "first < parts.length"],
     ],

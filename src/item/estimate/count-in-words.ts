@@ -153,15 +153,19 @@ export function withCountInWords<R extends Report>(
 
 /**
  * The number of a step in its series, and how many there are, if only the words say it: "Track 3 of 9" beside the medium
- * of that track. Undefined for the first one, because "frame 1 of 240" begins a step, too.
+ * of that track. The first one only has its number, because "frame 1 of 240" begins a step, too; and not even that if
+ * nothing else is counted, because then it is this step that the words count.
  */
 export function seriesInWords({
   step,
   current_step: words = "",
-}: Report): { index: number; total: number } | undefined {
+  unit,
+  media,
+}: Report): { index: number; total?: number } | undefined {
   const now = step ? undefined : countIn(words)
-  if (!now || now.isPercentage || now.isMeasure || now.nth < 2) return undefined
-  return { index: now.nth, total: now.total }
+  if (!now || now.isPercentage || now.isMeasure) return undefined
+  if (now.nth > 1) return { index: now.nth, total: now.total }
+  return now.nth === 1 && (unit || media) ? { index: 1 } : undefined
 }
 
 /** Where a count in words was, as a part of its size. */

@@ -8,7 +8,10 @@ import { STEPS, type StepTrace } from "./trace.ts"
  */
 const MIN_SERIES = 3
 
-/** How many steps of a run have a name, and the places of the first and the last one. */
+/** Whether a step has a number, and no name. */
+const isNumbered = ({ name, total = 1 }: StepTrace): boolean => name === "" && total > 1
+
+/** How many steps of a run have a name, or only numbers, and the places of the first and the last one. */
 interface Named {
   readonly name: string
   readonly count: number
@@ -21,7 +24,7 @@ function namedIn(parts: readonly Part[]): readonly Named[] {
   for (const [i, { step }] of parts.entries()) {
     const name = withoutDigits(step.name)
     const { count, first } = all.get(name) ?? { count: 0, first: i }
-    if (name !== "") all.set(name, { name, count: count + 1, first, last: i })
+    if (name !== "" || isNumbered(step)) all.set(name, { name, count: count + 1, first, last: i })
   }
   return [...all.values()]
 }
@@ -59,8 +62,10 @@ export function surplusOf(parts: readonly Part[], from: number, more: number, am
   const rest = parts.slice(from).filter(isOfSeries)
   // The rest of a round that is under way is not like a whole one.
   const known = rest.length > 0 && series.size === 1 ? rest : parts.filter(isOfSeries)
-  const each = known.reduce((sum, part) => sum + lasts(part, amounts), 0) / countOf(known)
-  return Math.max(more, -countOf(rest)) * each
+  const lastingOf = (some: readonly Part[]): number =>
+    some.reduce((sum, part) => sum + lasts(part, amounts), 0)
+  // Fewer steps spare at most the time of those that were to come.
+  return Math.max((more * lastingOf(known)) / countOf(known), -lastingOf(rest))
 }
 
 /**

@@ -75,12 +75,12 @@ export interface Amounts {
 const MAX_GROWTH = Math.log(10_000)
 
 /**
- * The part of the same series, whose names differ only in numbers: the part with the same index, otherwise
+ * The part of the same series, whose names differ only in numbers or are missing: the part with the same index, otherwise
  * the last part of the series.
  */
-function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
+function alike({ name, index, total = 1 }: StepTrace, parts: readonly Part[]): number {
   const series = withoutDigits(name)
-  if (series === "") return -1
+  if (series === "" && total === 1) return -1
   const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
   const there = parts.findIndex((part) => part.step.index === index && isOfSeries(part))
   return there >= 0 ? there : parts.findLastIndex(isOfSeries)

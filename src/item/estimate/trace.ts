@@ -118,12 +118,15 @@ const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
 
 /** Whether the signal of a report has begun again. */
 function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
-  // If there is more to do than was known, the fraction that is done becomes smaller, which is no new beginning.
-  const isSame =
-    sign.unit?.name === PERCENT ||
-    (sign.unit?.name === step.unit && sign.unit.total <= step.size * (1 + GREW))
+  const { name, done = 0, total = 0 } = sign.unit ?? {}
+  const isPercentage = name === PERCENT
+  // If there is more to do than was known, the fraction that is done becomes smaller; what is done does not.
+  const isMore = !isPercentage && total > step.size * (1 + GREW)
+  const isCounted = isPercentage || (name === step.unit && step.size > 0)
   return (
-    isBelow(media, latest.media) || isBelow(percent, latest.percent) || (isSame && isBelow(unit, latest.unit))
+    isBelow(media, latest.media) ||
+    isBelow(percent, latest.percent) ||
+    (isCounted && isBelow(isMore ? done / step.size : unit, latest.unit))
   )
 }
 
@@ -349,7 +352,7 @@ export function traced(trace: Trace, told: Sign, at: number): Trace {
   const { progress } = sign
   if (goesOnBeside(trace, sign, values)) return followed(trace, { progress }, valuesOf({ progress }), at)
   const from = Math.min(HELD_AT, beginsAt(trace, sign))
-  const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
+  const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000))]
   const next: Trace = { ...NO_TRACE, steps, from }
   const [step] = steps.slice(-1)
   const isCounting = step && steps.length === MAX_STEPS && sign.step && sign.step.total > sign.step.index

@@ -3,10 +3,10 @@ import { expect, test } from "bun:test"
 import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
-import { stepsOfRun } from "../../../src/item/estimate/trace.ts"
+import { type Sign, stepsOfRun } from "../../../src/item/estimate/trace.ts"
 import type { Attempt, Told } from "./histories.ts"
 import { attempt, type MadeStep } from "./made-attempt.ts"
-import { figuresOf, scored } from "./replay.ts"
+import { figuresOf, runOf, scored, traceOf } from "./replay.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
 test("a worker whose first report comes sooner or later than usual is not taken to be faster or slower", () => {
@@ -78,6 +78,44 @@ test("a total that grows while things are found scales nothing, and no step begi
     const left = estimate({ trace: traceOfSigns(now), at, worker: "" }, experience)?.left ?? 0
     expect(Math.abs((at + left) / 300 - 1)).toBeLessThan(0.25)
   }
+})
+
+test("a count that begins again is of another step, also if that has more to do", () => {
+  const scenes = (...sizes: readonly number[]): Signs =>
+    sizes.flatMap((total, i): Signs[number][] => {
+      const current_step = `Scene ${i + 1} of ${sizes.length}`
+      const told = (done: number): Signs[number] => [
+        100 * i + done,
+        { current_step, unit: { done, total, name: "frames" } },
+      ]
+      return [told(0), told(Math.floor(total / 2)), told(total - 1)]
+    })
+  for (const sizes of [
+    [40, 20, 30],
+    [20, 25, 90],
+  ])
+    expect(traceOfSigns(scenes(...sizes)).steps.map(({ size }) => size)).toEqual(sizes)
+})
+
+test("a second series that only the words number begins at its own first step", () => {
+  const album = (tracks: number): Signs =>
+    ["Decode", "Encode"].flatMap((what, part) =>
+      Array.from({ length: tracks }, (_, i): Signs[number][] => {
+        const at = (part === 0 ? 10 * i : 10 * tracks + 40 * i) + 1
+        const current_step = `${what} ${i + 1} of ${tracks}`
+        const told = (out_time: number): Sign => ({ current_step, media: { out_time, total: 200 } })
+        return [
+          [at, told(0)],
+          [at + 9, told(190)],
+        ]
+      }).flat(),
+    )
+  expect(traceOfSigns(album(3)).steps.map(({ index }) => index)).toEqual([1, 2, 3, 1, 2, 3])
+  const run = { ...runOfSigns(album(4), ""), seconds: 200 }
+  const now = album(6).slice(0, 13)
+  const left = estimate({ trace: traceOfSigns(now), at: 61, worker: "" }, learn([run]))?.left ?? 0
+  // Three of the four are still to come in the run, and no fewer.
+  expect(left).toBeGreaterThan(140)
 })
 
 test("the band is wider where there is more to do than there ever was", () => {
@@ -211,6 +249,44 @@ test("scenes that are painted, animated and voiced in turn are a series, whose r
   for (const scenes of [2, 3, 7]) {
     const { barMean, etaError } = figuresOf([scored(film(scenes), [4, 2, 5].map(film))])
     expect([scenes, barMean < 1, etaError < 2]).toEqual([scenes, true, true])
+  }
+})
+
+test("a run that had more steps of several names leaves no time below 0", () => {
+  const album = (tracks: number): Attempt => {
+    const track = (i: number): MadeStep => ({
+      name: `Track ${i + 1}: ${["Moon", "River", "Ash"][i % 3]}`,
+      seconds: i < 3 ? 90 : 10,
+      counts: "nothing",
+      size: 0,
+    })
+    return attempt(
+      1,
+      "album",
+      "box",
+      1,
+      Array.from({ length: tracks }, (_, i) => track(i)),
+    )
+  }
+  const experience = learn([runOf(album(9))])
+  const now = album(5)
+  for (const { at } of now.reports) {
+    const said = estimate({ trace: traceOf(now, at), at, worker: "box" }, experience)
+    expect(said?.left).toBeGreaterThanOrEqual(0)
+  }
+})
+
+test("numbered steps without names are a series, which may be longer or shorter than it ever was", () => {
+  const film = (parts: number): Signs =>
+    Array.from({ length: parts }, (_, i) => [10 * i, { step: { index: i + 1, total: parts, name: "" } }])
+  const experience = learn(
+    [film(4), film(6)].map((one) => ({ ...runOfSigns(one, ""), seconds: 10 * one.length })),
+  )
+  for (const parts of [3, 5, 12]) {
+    for (const [i, [at]] of film(parts).entries()) {
+      const trace = traceOfSigns(film(parts).slice(0, i + 1))
+      expect(estimate({ trace, at, worker: "" }, experience)?.left).toBeCloseTo(10 * parts - at, 0)
+    }
   }
 })
 
