@@ -67,11 +67,18 @@ const refuse = (message: string, path: string): never => {
   )
 }
 
-/** Refuses because the database is gone; names the one that a killed restore may have moved away. */
+/** What a server saved of a database that was deleted under it, in words; empty if there is none. */
+function savedOf(path: string): string {
+  const saved = `${path}.rescued`
+  const time = statSync(saved, { throwIfNoEntry: false })?.mtime.toISOString()
+  return time === undefined ? "" : `; what a server saved of one that was deleted, at ${time}, is in ${saved}`
+}
+
+/** Refuses because the database is gone; names what was saved, and the one that a killed restore may have moved away. */
 function refuseGone(message: string, path: string): never {
   const former = setAside(path)
   const hint = former === undefined ? "" : `; if a restore was killed, ${wayBack(path, former)}`
-  return refuse(message + hint, path)
+  return refuse(message + hint + savedOf(path), path)
 }
 
 /**
