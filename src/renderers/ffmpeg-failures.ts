@@ -16,13 +16,14 @@ const CUT =
   /^\[in#\d+\/.* @ \w+\] Error during demuxing: (?!Invalid data|Immediate exit|End of file|Operation not permitted)[A-Z]/
 /** The same before ffmpeg 6, behind the name of the input: the words of a system for a file or a connection. */
 const CUT_BY_NAME =
-  /^(.+): (?:(?:Input\/output|Remote I\/O|Protocol) error|(?:Connection|Operation) \w+(?: by peer| out)?|Cannot allocate memory|Stale file handle|Network is unreachable|No route to host|Permission denied|Bad file descriptor|Server returned .+|Error number -?\d+ occurred)$/
+  /^(.+): (?:(?:Input\/output|Remote I\/O|Protocol) error|Connection (?:reset by peer|refused|timed out)|Operation timed out|Cannot allocate memory|Stale file handle|Network is unreachable|No route to host|Bad file descriptor|Server returned .+|Error number -?\d+ occurred)$/
 /** A part of a list that is missing. */
 const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
 /** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
 const PIPE_CLOSED = /: Broken pipe$/
 /** An output that was never begun. ffmpeg 4 can still exit with 0. */
-const NEVER_BEGUN = /^(?:\[out#\d+\/\w+ @ \w+\] )?(?:\[error\] )?Nothing was written into output file\b/
+const NEVER_BEGUN =
+  /^(?:\[out#\d+\/\w+ @ \w+\] )?(?:\[error\] )?Nothing was written into output file(?: \d+ \(.*\))?, because\b/
 /** The name for outputs that are thrown away. */
 const NULL_MUXER = "null"
 /** The number and the kind of an output, in the messages about it. */

@@ -71,7 +71,7 @@ const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?
 const VALUE = "[:= ]{1,3}[-+]?[\\d.,]+ ?(?:[kmgt]i?b|°?c|k?w|rpm|[mg]?hz|ms|db\\w{0,2}) ?\\($"
 /** What is left to do, in some languages: "noch 5 von 20", "remaining frames: 5/20", "reste 45 %". */
 const LEFT =
-  "remaining|left|to go|pending|outstanding|still to \\p{L}+|noch|verbleiben\\p{L}*|reste(?:nt)?|quedan?|faltan?|restam?|rimangono|осталось|осталис[ья]|залишилось|剩余|残り|남은"
+  "remaining|left(?! (?:eye|view|camera|image|side|half|channel)(?!\\p{L}))|to go|pending|outstanding|still to \\p{L}+|noch|verbleiben\\p{L}*|reste(?:nt)?|quedan?|faltan?|restam?|rimangono|осталось|осталис[ья]|залишилось|剩余|残り|남은"
 /** But in "12 min left 45%" it is a time. The words are looked for first: what stands before them is slow to look at. */
 const LEFT_BEFORE = `(?=${LEFT})(?<!\\p{L}|\\d[\\d:.]* ?\\p{L}{0,9} )(?:${LEFT})(?: \\p{L}+)? ?[:=：]? ?$`
 /** The most texts of which it is remembered whether an expression fits. */

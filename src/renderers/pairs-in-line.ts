@@ -38,6 +38,8 @@ const STATES = "current|done|completed?|processed|rendered|finished|encoded|expo
 const STATE = new RegExp(`^(?:${STATES})$`, "u")
 /** What "total" alone may be of. */
 const COUNTED = /^(?:frame|image|step|item|tile|sample|scene|segment|chunk)?$/u
+/** Things that are rendered, and not only measured. */
+const RENDERED = /^(?:frame|image|tile|scene)$/u
 /** The messages of ComfyUI's server: {"type": "progress", "data": {"value": 5, "max": 20}}. */
 const OF_MOST =
   /(["']progress["'][^}]{0,30}["']value["'] ?: ?)(\d{1,9}), ?["']max["'] ?: ?(\d{1,9})(?![\d.])/giu
@@ -121,11 +123,11 @@ function pairsOfKeys(text: string): Pair[] {
 }
 
 /** Whether a key and a total that says nothing of what it is count work, as the words beside their keys show. */
-function isOfWork(text: string, key: Pick<Key, "isQuoted" | "isCurrent" | "isState">): boolean {
-  const { isQuoted, isCurrent, isState } = key
+function isOfWork(text: string, key: Pick<Key, "things" | "isQuoted" | "isCurrent" | "isState">): boolean {
+  const { things, isQuoted, isCurrent, isState } = key
   if (isQuoted && !isCurrent) return true
   const rest = text.replace(KEYS, " ")
-  return isQuoted || (isState && !isCurrent) ? !isNoun(rest, 1) : saysWork(rest)
+  return isQuoted || RENDERED.test(things) || (isState && !isCurrent) ? !isNoun(rest, 1) : saysWork(rest)
 }
 
 const turned = (pair: Pair): Pair => ({ ...pair, n: pair.total, total: pair.n })

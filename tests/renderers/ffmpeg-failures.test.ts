@@ -261,6 +261,8 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     "a.wav: Audio file with ID3 version 2.4.0",
     "2026-03-12 10:11:12: 4711 INFO  ffmpeg is at work",
     "Encoding song 3: 120 frames (5 s) with ffmpeg",
+    "a.wav: Connection to the server is slow",
+    "Nothing was written into output file yet",
   ])("what another program says meanwhile fails nothing: %s", (line) => {
     const song = [input("a.wav"), "  Duration: 00:00:04.00, bitrate: 705 kb/s", output("a.mp4"), STATS]
     expect(proven(...song, line, SUM)).toEqual(WHOLE)
