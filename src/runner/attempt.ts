@@ -129,6 +129,13 @@ export class Attempt {
     return this.#options.reporter.takeOver(claimed, () => !this.#isInVain)
   }
 
+  /** If this is a claim of our item, stops the command, which must not write beside the next one; resolves once it has ended. */
+  async giveWay(claimed: Claimed): Promise<void> {
+    if (!this.#options.reporter.giveWay(claimed)) return
+    await this.#render.ended
+    await this.#stopped
+  }
+
   /** Stops the tries to report the verdict `ms` from now, or from the end of the command if that comes later. */
   reportWithin(ms: number): void {
     this.#reportWithinMs = Math.min(this.#reportWithinMs, ms)

@@ -153,7 +153,7 @@ export class OwnLease {
 
   async #goesOnBy({ item, lease }: Claimed, isWanted: () => boolean): Promise<boolean> {
     const last = this.#last
-    if (last?.id !== item.id || this.#isOther(item) || !(await this.#isOurs(item))) return false
+    if (!this.isFor(item) || !(await this.#isOurs(item))) return false
     // A lease that we have got meanwhile is newer than this one.
     if (this.#last !== last || !isWanted()) return false
     this.#begun = item
@@ -161,6 +161,11 @@ export class OwnLease {
     this.#held = this.#last = { id: item.id, token: lease.token }
     this.#options.onClaimedAgain?.({ item, lease })
     return true
+  }
+
+  /** Whether this is our item, and not another one with its number. */
+  isFor(item: QueueItem): boolean {
+    return this.#last?.id === item.id && !this.#isOther(item)
   }
 
   /** This lease was lost. If it is still the one that we hold, we hold none any more. */

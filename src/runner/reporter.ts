@@ -130,6 +130,17 @@ export class Reporter {
     return isOn() && this.#lease.takeOver(claimed, isOn)
   }
 
+  /**
+   * Gives our item up if this is a claim of it, because another attempt of it begins in this program: the work must stop.
+   * Returns whether it is our item.
+   */
+  giveWay({ item }: Claimed): boolean {
+    if (!this.#lease.isFor(item)) return false
+    const text = `another attempt of queue item ${item.id} has begun since its lease expired`
+    this.#giveUp(new ServerError(409, text, { code: "illegal_move" }))
+    return true
+  }
+
   /** Begins to send reports and to renew the lease. */
   start(): void {
     this.#loops.push(this.#sending())

@@ -189,11 +189,13 @@ export class Worker {
 
   /**
    * Whether a claimed item is one on which we work already: its lease was lost while we were cut off from the server, or
-   * an earlier worker has completed it. That work goes on by this claim.
+   * an earlier worker has completed it. That work goes on by this claim. If it cannot, it has ended.
    */
   async #isInHand(claimed: Claimed): Promise<boolean> {
     for (const attempt of [...this.#attempts]) if (await attempt.takeOver(claimed)) return true
-    return this.#unreported.takeOver(claimed)
+    if (await this.#unreported.takeOver(claimed)) return true
+    await Promise.all([...this.#attempts].map((attempt) => attempt.giveWay(claimed)))
+    return false
   }
 
   /**

@@ -299,6 +299,17 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/worker.ts",
+    ["tests/runner/worker-in-hand.test.ts"],
+    [
+      [
+        "the work on an item and a new attempt of it write the same file",
+        "    await Promise.all([...this.#attempts].map((attempt) => attempt.giveWay(claimed)))\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
     ["tests/runner/worker-refusals.test.ts"],
     [
       [

@@ -333,7 +333,13 @@ export const RUNNER: readonly Mistake[] = [
   ...of(
     "src/runner/attempt.ts",
     ["tests/runner/attempt.test.ts"],
-    [["a result is told while something of the command still runs", "    await this.#stopped\n", ""]],
+    [
+      [
+        "a result is told while something of the command still runs",
+        "    await this.#stopped\n    const",
+        "    const",
+      ],
+    ],
   ),
   ...of(
     "src/runner/expected-files.ts",
