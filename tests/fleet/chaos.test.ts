@@ -34,11 +34,19 @@ async function adding(client: Client, isOver: () => boolean): Promise<number> {
   return added
 }
 
+/** Whether every item is finished: a list begins with those that are not. */
+async function isAllDone(client: Client): Promise<boolean> {
+  const { body } = await client.ask("GET", "/queue?limit=1")
+  const { queue } = body as { readonly queue: readonly { readonly completed_at: string | null }[] }
+  return queue.every(({ completed_at }) => completed_at !== null)
+}
+
 /** Renders one item after the other until none is left and `isOver`. Returns how many it completed. */
 async function working(client: Client, name: string, isOver: () => boolean): Promise<number> {
   for (let completed = 0; ;) {
     const claim = await client.ask("POST", "/queue/claim", { worker: name, wait: 1, lease: LEASE_S })
-    if (claim.status === 204 && isOver()) return completed
+    // An item whose claim was never answered waits for the end of its lease.
+    if (claim.status === 204 && isOver() && (await isAllDone(client))) return completed
     if (claim.status !== 200) continue
     const { item, lease } = claim.body as Claimed
     const path = `/queue/${item.id}`
