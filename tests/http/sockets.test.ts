@@ -190,7 +190,7 @@ test("no update is lost or doubled while items are chosen and left under load", 
       const at = history.indexOf(spell[0] ?? 0)
       expect(spell).toEqual(history.slice(at, at + spell.length))
     }
-    if (id !== 1) expect(spells.filter(({ length }) => length > 0).length).toBeGreaterThan(10)
+    if (id !== 1) expect(spells.filter(({ length }) => length > 0).length).toBeGreaterThan(3)
   }
 }, 30_000)
 
