@@ -297,7 +297,7 @@ export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
     each,
     runs.flatMap(([first]) => (first ? [first.sizes] : [])),
   )
-  // What all steps of a run have in common is no reason to doubt its pace.
+  // If all steps of a run are slower or faster alike, the pace of its first steps tells the rest, so this is not noise.
   const common = Math.max(0, paceVariance - USUAL_RUN ** 2)
   const noiseOf = (variance: number): number => Math.max(LEAST_NOISE * variance, variance - common)
   const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * noiseOf(variance), 0)
