@@ -1,29 +1,27 @@
 import { type Client, ServerError } from "../client/client.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
-import { duration, printable, safeJson, tookWords } from "../text.ts"
+import { duration, printable, safeJson, thousands, tookWords } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/server.ts"
 import { aligned } from "./aligned.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
 
-const number = (value: number): string => value.toLocaleString("en")
-
 /** What finished in a period: `12 completed in 0:40 to 12:03, mean 4:10; 1 failed`. */
 function finishedOf(finished: FinishedSince): string {
   const { completed, failed, cancelled, lost } = finished
   const { shortest_seconds, longest_seconds, mean_seconds } = finished
   const others = [
-    ...(failed > 0 ? [`${number(failed)} failed`] : []),
-    ...(cancelled > 0 ? [`${number(cancelled)} cancelled`] : []),
-    ...(lost > 0 ? [`${number(lost)} lost`] : []),
+    ...(failed > 0 ? [`${thousands(failed)} failed`] : []),
+    ...(cancelled > 0 ? [`${thousands(cancelled)} cancelled`] : []),
+    ...(lost > 0 ? [`${thousands(lost)} lost`] : []),
   ].join(", ")
   const took = (): string => {
     if (shortest_seconds === null || longest_seconds === null || mean_seconds === null) return ""
     const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(tookWords)
     return from === to ? ` in ${mean}` : ` in ${from} to ${to}, mean ${mean}`
   }
-  return `${number(completed)} completed${took()}${others === "" ? "" : `; ${others}`}`
+  return `${thousands(completed)} completed${took()}${others === "" ? "" : `; ${others}`}`
 }
 
 /** The figures by name, in the order in which they are shown. */
@@ -31,17 +29,17 @@ function figuresOf(counts: Counts, { streams, updates, uptime_seconds }: Stats, 
   const { status, outcome } = counts
   return [
     ["queue", pausedAt === "" ? "" : `paused since ${pausedAt}`],
-    ["running", number(status.processing)],
-    ["waiting", number(status.queued + status.retrying)],
+    ["running", thousands(status.processing)],
+    ["waiting", thousands(status.queued + status.retrying)],
     [
       "finished",
-      `${number(outcome.completed)} completed, ${number(outcome.failed)} failed, ${number(outcome.cancelled)} cancelled, ${number(outcome.lost)} lost`,
+      `${thousands(outcome.completed)} completed, ${thousands(outcome.failed)} failed, ${thousands(outcome.cancelled)} cancelled, ${thousands(outcome.lost)} lost`,
     ],
     ["last hour", finishedOf(counts.last_hour)],
     ["today", finishedOf(counts.today)],
     ["this week", finishedOf(counts.this_week)],
-    ["streams", `${number(streams.global)} of all items, ${number(streams.item)} of one item`],
-    ["updates", `${number(updates.stored)} kept, newest ${updates.newest_id ?? "none"}`],
+    ["streams", `${thousands(streams.global)} of all items, ${thousands(streams.item)} of one item`],
+    ["updates", `${thousands(updates.stored)} kept, newest ${updates.newest_id ?? "none"}`],
     ["uptime", duration(uptime_seconds)],
   ] as const
 }

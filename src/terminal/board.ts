@@ -2,7 +2,7 @@ import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { isGuess, leftIn, leftWords, overdueWords, paceOf, shownOf } from "../item/progress-words.ts"
-import { duration, printable } from "../text.ts"
+import { duration, printable, thousands } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./board-columns.ts"
 import {
@@ -81,7 +81,7 @@ const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(
 
 const momentOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
 
-const count = (n: number, word: string): string => `${n.toLocaleString("en")} ${word}`
+const count = (n: number, word: string): string => `${thousands(n)} ${word}`
 
 /**
  * The items that are being rendered, for a terminal: a line with a bar for each running item, and a summary.
