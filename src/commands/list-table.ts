@@ -118,11 +118,15 @@ const stepText = (item: QueueItem): string => (item.completed_at === null ? step
 const whyText = (item: ReadItem, { unserved }: Look): string =>
   unservedText(unserved(item)) || causeOf(item.error_message)
 
+/** After the end what was reported, because the reason for a failure names that. */
+const doneOf = (item: ReadItem): string =>
+  `${isGuess(item) ? "~" : ""}${item.completed_at === null ? shownOf(item) : Math.floor(item.progress)}%`
+
 const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },
   { name: "SONG", text: ({ song_id }) => String(song_id), isNumber: true, dropped: 4 },
   { name: "STATUS", text: standingOf },
-  { name: "DONE", text: (item) => `${isGuess(item) ? "~" : ""}${shownOf(item)}%`, isNumber: true },
+  { name: "DONE", text: doneOf, isNumber: true },
   { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
   {
     name: "TITLE",

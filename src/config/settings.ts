@@ -2,7 +2,7 @@ import { LEVELS } from "../log.ts"
 import {
   busUrl,
   databaseName,
-  duration,
+  durationFrom,
   hostNames,
   isOn,
   listenAddress,
@@ -186,7 +186,7 @@ export const SERVE_SETTINGS = {
     help: "how long a finished item keeps all of its updates, at least 1d; 0 means for ever",
     placeholder: "TIME",
     fallback: "7d",
-    read: duration,
+    read: durationFrom("1d"),
   },
   "retain-per-item": {
     help: "how many updates an item keeps before its oldest are deleted; 0 means no limit",
@@ -198,7 +198,7 @@ export const SERVE_SETTINGS = {
     help: "how long finished items are kept, such as 90d; 0 means for ever",
     placeholder: "TIME",
     fallback: "0",
-    read: duration,
+    read: durationFrom("1s"),
   },
   "keep-output-kb": {
     help: "how much of each attempt's output is kept, in kB, counted from its end; 0 keeps nothing",
@@ -217,7 +217,7 @@ export const SERVE_SETTINGS = {
     placeholder: "TIME",
     fallback: "24h",
     needs: "backup-dir",
-    read: duration,
+    read: durationFrom("1s"),
   },
   "backup-keep": {
     help: "how many such backups are kept before the oldest is deleted",

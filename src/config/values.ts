@@ -58,17 +58,20 @@ export function msIn(text: string, units: string): number | undefined {
   return count !== undefined && units.includes(unit) ? Number(count) * (UNITS_MS[unit] ?? 0) : undefined
 }
 
-/** A time such as 7d, 12h, 30m or 90s, in milliseconds; 0 is none. */
-export const duration: Read<number> = (texts, name) => {
-  const given = text(texts, name)
-  if (given === "0") return 0
-  const ms = msIn(given, "smhd")
-  if (ms) return ms
-  throw new AppError(
-    "invalid",
-    `--${name} (or ${variableOf(name)}) must be a time such as 7d, 12h, 30m or 90s, or 0, not "${given}"`,
-  )
-}
+/** A time such as 7d, 12h, 30m or 90s, in milliseconds, and not shorter than `least`; 0 is none. */
+export const durationFrom =
+  (least: "1s" | "1d"): Read<number> =>
+  (texts, name) => {
+    const given = text(texts, name)
+    if (given === "0") return 0
+    const ms = msIn(given, "smhd")
+    if (ms && ms >= (msIn(least, "smhd") ?? 0)) return ms
+    const wanted = ms ? `at least ${least}` : "a time such as 7d, 12h, 30m or 90s"
+    throw new AppError(
+      "invalid",
+      `--${name} (or ${variableOf(name)}) must be ${wanted}, or 0, not "${given}"`,
+    )
+  }
 
 /** A switch: on if its flag is given, or if its variable is 1 or true. */
 export const isOn: Read<boolean> = (texts, name) => {

@@ -21,8 +21,8 @@ const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]
 /** A text without any of these is shown as it is. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
-/** Control characters, except those that divide text. */
-const UNUSUAL = /(?![\t\n\r])\p{Cc}/gu
+/** Control characters, except those that divide text, and what was no UTF-8. */
+const UNUSUAL = /(?![\t\n\r])[\p{Cc}\ufffd]/gu
 
 /** A text in which each backspace has removed the character before it. */
 function withoutBackspaces(text: string): string {
@@ -61,8 +61,8 @@ const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(unes
 function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
   const text = decoder.decode(bytes)
   if (!bytes.includes(0)) return text
-  const isData = text.includes("\ufffd") || text.replace(UNUSUAL, "").length * 3 < text.length * 2
-  return isData ? undefined : text.replaceAll("\0", "")
+  const isText = text.replace(UNUSUAL, "").length * 3 > text.length * 2
+  return isText ? text.replaceAll("\0", "") : undefined
 }
 
 /** Where to cut a line that is too long: between two characters. */

@@ -48,11 +48,17 @@ describe("a time", () => {
     ["7d", 604_800_000],
     ["999999d", 86_399_913_600_000],
   ])("of %s is %d ms", (text, ms) => {
-    expect(read("retain-updates", text)).toBe(ms)
+    expect(read("retain-items", text)).toBe(ms)
   })
 
   test.each(["1000000d", "7", "0s", "07d", "7 d", "-7d", "1.5h", "7w", "d"])("may not be %j", (text) => {
-    expect(() => read("retain-updates", text)).toThrow("must be a time such as 7d")
+    expect(() => read("retain-items", text)).toThrow("must be a time such as 7d")
+  })
+
+  test("that is shorter than the shortest one that has an effect is refused", () => {
+    expect([read("retain-updates", "0"), read("retain-updates", "24h")]).toEqual([0, 86_400_000])
+    for (const short of ["1h", "23h", "86399s"])
+      expect(() => read("retain-updates", short)).toThrow(`must be at least 1d, or 0, not "${short}"`)
   })
 })
 

@@ -74,6 +74,9 @@ test("a line that was given before it had ended goes on, or is followed by what 
 
 test("a NUL among lines of text takes none of them away", () => {
   expect(transcript("one\nError: no such file\0\nlast\n")).toBe("one\nError: no such file\nlast\n")
+  // Nor does a name in another encoding beside it.
+  const latin1 = new Uint8Array([...bytes("caf"), 0xe9, ...bytes(".wav: not found\0\nlast\n")])
+  expect(transcript(latin1)).toBe("caf\ufffd.wav: not found\nlast\n")
   // Text of two bytes a character, and what is no UTF-8, are data.
   expect(transcript("o\0n\0e\0\n\0", new Uint8Array([0xff, 0x41, 0x41, 0x41, 0, 10]))).toBe("")
 })
