@@ -3,7 +3,7 @@
 #
 #   packaging/install.sh [BINARY]            default: the binary beside this folder, or dist/track-studio
 #   packaging/install.sh --uninstall         keeps settings, queue and videos
-#   packaging/install.sh --uninstall --purge keeps the videos alone
+#   packaging/install.sh --uninstall --purge keeps only the videos
 #
 # Variables:
 #   PREFIX   where the program goes; default: as at the last time, and /usr/local at first
@@ -100,11 +100,16 @@ folder() {
 install_videos() {
   [ -n "${VIDEOS:-}" ] || return 0
   {
-    echo '# Where workers may write videos, as VIDEOS said to install.sh.'
+    echo '# The folders that VIDEOS named when install.sh ran: workers may write there.'
     echo '[Service]'
     for each in $VIDEOS; do echo "ReadWritePaths=-$each"; done
   } >"$scratch/videos.conf"
-  for each in $VIDEOS; do folder "$each" 0775 "$(owner)"; done
+  for each in $VIDEOS; do
+    folder "$each" 0775 "$(owner)"
+    # The rights of a folder that was there before are not ours to change.
+    [ -n "$DESTDIR" ] || su -s /bin/sh track-studio -c "test -w $each" 2>/dev/null ||
+      say "the user track-studio may not write to $each yet: change its owner, or its rights"
+  done
   put "$scratch/videos.conf" "$dropin" 644
 }
 
@@ -152,6 +157,10 @@ keep_queue() {
   esac
   [ -z "$(owner)" ] || [ "$(id -u)" != 0 ] || chown "$(owner)" "$DESTDIR$copy"
   say "copied the queue to $copy"
+  # Three, as it may take some time until somebody notices that an upgrade did harm. Their names are in order of time.
+  printf '%s\n' "$DESTDIR$state/backups"/before-upgrade-*.db | sort -r | tail -n +4 | while IFS= read -r copy; do
+    remove "${copy#"$DESTDIR"}"
+  done
 }
 
 # Replaces the program, if it is another one; the former one stays beside it, for the way back.
@@ -303,22 +312,23 @@ uninstall() {
   if rules; then systemctl disable --quiet --now track-studio track-studio-worker 2>/dev/null || true; fi
   remove_program "$PREFIX"
   [ "${last:-$PREFIX}" = "$PREFIX" ] || remove_program "$last"
-  remove "$units/track-studio.service" "$units/track-studio-worker.service" "$dropin" \
-    /usr/lib/sysusers.d/track-studio.conf
-  rmdir "$DESTDIR$(dirname "$dropin")" 2>/dev/null || true
+  remove "$units/track-studio.service" "$units/track-studio-worker.service" /usr/lib/sysusers.d/track-studio.conf
   if rules; then systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then
-    for each in "$settings" "$state" "$state-worker"; do
+    # Renders write videos beside what the worker keeps.
+    for each in "$dropin" "$settings" "$state" "$state-worker/.state"; do
       [ ! -e "$DESTDIR$each" ] || { rm -rf "$DESTDIR$each" && say "removed $each" && touched=1; }
     done
+    rmdir "$DESTDIR$(dirname "$dropin")" "$DESTDIR$state-worker" 2>/dev/null || true
     [ -n "$DESTDIR" ] || [ -z "$(owner)" ] || { userdel track-studio 2>/dev/null && say "removed the user track-studio" && touched=1; }
   fi
   [ "$touched" = 1 ] || say "nothing had to be removed"
   kept=""
-  for each in "$settings" "$state" "$state-worker"; do
+  for each in "$dropin" "$settings" "$state" "$state-worker/.state"; do
     [ ! -e "$DESTDIR$each" ] || kept="$kept${kept:+, }$each"
   done
   [ -z "$kept" ] || say "kept $kept; --uninstall --purge removes them, too"
+  [ ! -e "$DESTDIR$state-worker" ] || say "kept $state-worker, in which renders may have written videos"
   case $queue in *://* | "$state"/*) ;; *) [ ! -e "$DESTDIR$queue" ] || say "kept the queue $queue, which is not in $state" ;; esac
 }
 

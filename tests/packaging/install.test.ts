@@ -9,57 +9,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 
-import { PROGRAM, run, temporaryFolder } from "../server.ts"
+import { run, temporaryFolder } from "../server.ts"
+import { install, programIn, ROOT, SCRIPT } from "./installing.ts"
 
 setDefaultTimeout(60_000)
-
-const ROOT = join(import.meta.dir, "../..")
-const SCRIPT = join(ROOT, "packaging/install.sh")
-
-/**
- * A program that answers at once what the installation asks, and otherwise runs the tested program. Each
- * label makes a different file, as each version is a different file.
- */
-function programIn(folder: string, label: string): string {
-  const file = join(folder, `track-studio-${label}`)
-  const tested = PROGRAM.map((word) => (word === "bun" ? process.execPath : resolve(ROOT, word)))
-  writeFileSync(
-    file,
-    `#!/bin/sh
-    case $1 in
-      --version) echo "track-studio ${label}" ;;
-      completion) echo "# $2" ;;
-      *) exec ${tested.join(" ")} "$@" ;;
-    esac`,
-  )
-  chmodSync(file, 0o755)
-  return file
-}
-
-interface Installed {
-  readonly code: number
-  readonly said: string
-}
-
-/** Runs the script in a folder, by default this one, as a user whose new files nobody else may read. */
-function install(
-  root: string,
-  args: readonly string[],
-  variables: Record<string, string> = {},
-  cwd = ".",
-): Installed {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(
-    ["sh", "-c", 'umask 077; exec sh "$0" "$@"', SCRIPT, ...args],
-    {
-      env: { ...process.env, DESTDIR: root, PREFIX: "/usr/local", VIDEOS: "", ...variables },
-      stdin: "ignore",
-      cwd,
-    },
-  )
-  return { code: exitCode, said: `${stdout}${stderr}` }
-}
 
 /** All files below a folder, by their paths, except those of systemd-sysusers. */
 const filesIn = (root: string): string[] =>
@@ -138,6 +93,13 @@ test("an upgrade keeps settings, the queue as it was, and the former program", a
   expect(readFileSync(settings, "utf8")).toBe("TRACK_STUDIO_PORT=9000\n")
   expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(next, "utf8"))
   expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(old, "utf8"))
+
+  // Copies of many upgrades would fill the disk.
+  const copies = `${root}/var/lib/track-studio/backups`
+  const times = [1, 2, 3].map((month) => `before-upgrade-20260${month}01T000000Z.db`)
+  for (const name of [...times, "mine.db"]) writeFileSync(join(copies, name), "")
+  expect(install(root, [old]).said).toContain(`removed /var/lib/track-studio/backups/${times[1]}\n`)
+  expect(readdirSync(copies).sort()).toEqual([times[2], backup, expect.any(String), "mine.db"])
 })
 
 test("an upgrade copies the queue that the settings name, wherever it is", async () => {
@@ -281,10 +243,17 @@ test("VIDEOS names folders that workers may write, and is remembered", () => {
   expect(text).toContain("[Service]\nReadWritePaths=-/srv/videos\nReadWritePaths=-/srv/more\n")
   expect(existsSync(`${root}/srv/videos`)).toBeTrue()
   expect(install(root, [program]).said).toContain("nothing had to be changed")
+  expect(install(root, ["--uninstall"]).said).toContain("track-studio-worker.service.d/videos.conf, ")
+  expect(install(root, [program]).code).toBe(0)
   expect(readFileSync(dropin, "utf8")).toBe(text)
-  writeFileSync(`${root}/srv/videos/song.mp4`, "")
-  expect(install(root, ["--uninstall", "--purge"]).code).toBe(0)
-  expect(filesIn(root)).toEqual(["/srv/videos/song.mp4"])
+  // A command that names no folder writes its videos into that of the worker.
+  const own = "/var/lib/track-studio-worker"
+  mkdirSync(`${root}${own}/.state`, { recursive: true })
+  const videos = ["/srv/videos/song.mp4", `${own}/song.mp4`]
+  for (const file of [...videos, `${own}/.state/lease`]) writeFileSync(root + file, "")
+  const gone = install(root, ["--uninstall", "--purge"])
+  expect(gone).toEqual({ code: 0, said: expect.stringContaining(`kept ${own}, in which `) })
+  expect(filesIn(root)).toEqual(videos)
 })
 
 test.each([
@@ -339,6 +308,7 @@ test.skipIf(!copies())(
     sh ${SCRIPT} ${program}
     sh ${SCRIPT} ${program} | grep -q 'nothing had to be changed'
     track-studio --version
+    mkdir -m 700 /srv/mine; VIDEOS="/srv/mine /srv/ours" sh ${SCRIPT} ${program} | grep 'may not write'
     stat -c '%U %a' /var/lib/track-studio
     sh ${SCRIPT} --uninstall --purge
     ! getent passwd track-studio && ! test -e /var/lib/track-studio && ! test -e /usr/local/bin/track-studio`
@@ -348,6 +318,9 @@ test.skipIf(!copies())(
     )
     expect([exitCode, `${stdout}${stderr}`]).toEqual([0, expect.stringContaining("track-studio 750\n")])
     expect(`${stdout}`).toContain("made the user track-studio\n")
+    expect(`${stdout}`.match(/.* may not write .*/g)).toEqual([
+      "the user track-studio may not write to /srv/mine yet: change its owner, or its rights",
+    ])
     expect(`${stdout}`).toContain("systemd does not run here; start it by: /usr/local/bin/track-studio serve")
     expect(existsSync("/usr/lib/sysusers.d/track-studio.conf")).toBeFalse()
   },
