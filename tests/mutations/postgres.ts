@@ -316,6 +316,7 @@ export const POSTGRES: readonly Mistake[] = [
       ["a server that lets nobody in is an error", "code === LATE || isEnding ||", "code === LATE ||"],
       ["a server without room is an error", "const UNABLE = /^53(?!300)|", "const UNABLE = /"],
       ["a server without a connection is not waited for", "/^53(?!300)|", "/^53|"],
+      ["a database without tables is an error", "42(501|P01)/", "42(501)/"],
     ],
   ),
   ...of(

@@ -29,9 +29,9 @@ const NO_TRANSACTION = "25P01"
 const ENDING = ["FATAL", "PANIC"]
 /**
  * The beginnings of SQLSTATEs of a server that cannot do the work now: no room on its disk or in its memory,
- * or no right to a table. One that has no connection left (53300) is waited for.
+ * no right to a table, or no such table. One that has no connection left (53300) is waited for.
  */
-const UNABLE = /^53(?!300)|^42501/
+const UNABLE = /^53(?!300)|^42(501|P01)/
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
 const UNDONE = ["40001", "40P01", "55P03", "57014"]
 /**

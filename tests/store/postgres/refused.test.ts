@@ -114,32 +114,36 @@ withPostgres("a role with three connections writes and reads all the same", asyn
   }
 })
 
-withPostgres(
-  "what the database is not able to store is answered as such, and nothing is changed",
-  async () => {
-    await using opened = await openStore()
-    await using client = new SQL({ url: opened.url, max: 1 })
-    const { store } = opened
-    const id = await added(store)
-    // No room on the disk, no right to a table, and a disk that cannot be written.
-    for (const state of ["53100", "42501", "58030"]) {
-      await client
-        .unsafe(
-          `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$;
+withPostgres("what the database is not able to do is answered as such, and nothing is changed", async () => {
+  await using opened = await openStore()
+  await using client = new SQL({ url: opened.url, max: 1 })
+  const { store } = opened
+  const id = await added(store)
+  // No room on the disk, no right to a table, and a disk that cannot be written.
+  for (const state of ["53100", "42501", "58030"]) {
+    await client
+      .unsafe(
+        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${state}'; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON updates EXECUTE FUNCTION refuse()`,
-        )
-        .simple()
-      const error: unknown = await put(store, id, { message: "none" }).catch((reason: unknown) => reason)
-      expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("nothing was") })
-      expect(stateOf(error)).toBe(state)
-      expect([store.faults(), store.failure]).toEqual([["database_unwritable"], state])
-      await client.unsafe("DROP FUNCTION refuse CASCADE").simple()
-      expect((await put(store, id, { message: state })).message).toBe(state)
-      expect(store.faults()).toEqual([])
-    }
-    expect(await store.head()).toBe(4)
-  },
-)
+      )
+      .simple()
+    const error: unknown = await put(store, id, { message: "none" }).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("nothing was") })
+    expect(stateOf(error)).toBe(state)
+    expect([store.faults(), store.failure]).toEqual([["database_unwritable"], state])
+    await client.unsafe("DROP FUNCTION refuse CASCADE").simple()
+    expect((await put(store, id, { message: state })).message).toBe(state)
+    expect(store.faults()).toEqual([])
+  }
+  expect(await store.head()).toBe(4)
+  // No such table: the database was dropped and created again, and no server has prepared it yet.
+  await client.unsafe("ALTER SCHEMA public RENAME TO gone").simple()
+  await expect(store.item(id)).rejects.toMatchObject({ code: "unavailable" })
+  await expect(put(store, id, { message: "none" })).rejects.toThrow("nothing was changed")
+  expect(store.failure).toBe("42P01")
+  await client.unsafe("ALTER SCHEMA gone RENAME TO public").simple()
+  expect((await put(store, id, { message: "again" })).message).toBe("again")
+})
 
 withPostgres("a server that lets nobody in for a while delays reads and writes, and loses none", async () => {
   const { run } = await postgres()
