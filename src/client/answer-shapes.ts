@@ -2,22 +2,19 @@ import { isObject } from "../is-object.ts"
 import type { ProgressUpdate, QueueItem } from "../item/item.ts"
 import type {
   BatchAnswer,
-  Claimed,
   Counts,
   FinishedSince,
   HistoryPage,
   ItemsRetried,
   Me,
   QueuePage,
-  StepAnswer,
   Update,
-  WorkerAnswer,
   WorkersAnswer,
 } from "../wire/answers.ts"
-import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/forecast.ts"
+import type { QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
-import type { OutputPart, OutputStored } from "../wire/output.ts"
-import type { Health, Stats, StreamSeen } from "../wire/server.ts"
+import type { OutputPart } from "../wire/output.ts"
+import type { Health, Stats } from "../wire/server.ts"
 
 /*
  * What this client needs in an answer: some keys must be there, and the others that it uses must have the right type if
@@ -28,18 +25,21 @@ import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 /** Whether a value is what its type says, as far as the client relies on it. */
 export type Check<T> = (value: unknown) => value is T
 
-const isNumber = (value: unknown): value is number => Number.isFinite(value)
+/** Whether a value is a finite number. */
+export const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 /** Whether a value is a text. `T` may name only some texts; others pass too, because a newer server may send them. */
 export const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
 /** A time. To show one that cannot be read would show nonsense. */
-const isTime = (value: unknown): value is string =>
+export const isTime = (value: unknown): value is string =>
   typeof value === "string" && !Number.isNaN(Date.parse(value))
-const orNull =
+/** Accepts what the check accepts, and null. */
+export const orNull =
   <T>(check: Check<T>): Check<T | null> =>
   (value): value is T | null =>
     value === null || check(value)
-const listOf =
+/** Accepts a list of which the check accepts every value. */
+export const listOf =
   <T>(check: Check<T>): Check<T[]> =>
   (value): value is T[] =>
     Array.isArray(value) && value.every(check)
@@ -56,12 +56,17 @@ const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOption
  * Accepts an object that has the keys of `checks`. A key of `more` may be missing; if it is there, its value
  * must fit.
  */
-const objectOf =
+export const objectOf =
   <T extends object>(checks: Checks<T>, more: Checks<T> = {}): Check<T> =>
   (value): value is T =>
     isObject(value) && fits(value, checks) && fits(value, more, true)
 
-const isStep = objectOf<NonNullable<QueueItem["step"]>>({ index: isNumber, total: isNumber, name: isText })
+/** Whether a value says which of its steps an attempt is in. */
+export const isStep = objectOf<NonNullable<QueueItem["step"]>>({
+  index: isNumber,
+  total: isNumber,
+  name: isText,
+})
 const isUnit = objectOf<NonNullable<QueueItem["unit"]>>({ done: isNumber, total: isNumber, name: isText })
 const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
   out_time: isNumber,
@@ -153,7 +158,7 @@ const isItemOfAnyAge = objectOf<ReadItem>(
 )
 
 /** Whether a value is an item. Keys that only an older server leaves out are added to it. */
-const isItem: Check<ReadItem> = (value): value is ReadItem => {
+export const isItem: Check<ReadItem> = (value): value is ReadItem => {
   if (!isItemOfAnyAge(value)) return false
   Object.assign(value, { ...LATER, ...value })
   return true
@@ -218,16 +223,6 @@ export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
 export const isControl: Check<StreamControl> = (value): value is StreamControl =>
   isObject(value) && CONTROLS.get(value["event"])?.(value) === true
 
-/** The form of a lease token: what a header can carry and servers accept. */
-export const LEASE_TOKEN = /^[\x21-\x7e]{1,128}$/
-
-const isLeaseToken = (value: unknown): value is string => isText(value) && LEASE_TOKEN.test(value)
-
-const isClaimed = objectOf<Claimed>({
-  item: isItem,
-  lease: objectOf<Claimed["lease"]>({ token: isLeaseToken, expires_at: isTime, renew_every: isNumber }),
-})
-
 /** Whether a value is a piece of what a command printed. */
 export const isOutputPart: Check<OutputPart> = objectOf<OutputPart>({
   attempt: isNumber,
@@ -254,7 +249,7 @@ const isFinished = objectOf<FinishedSince>({
   longest_seconds: orNull(isNumber),
 })
 
-/** The answers of the routes that the client uses. */
+/** The answers of the routes that every client uses. */
 export const SHAPES = {
   counts: objectOf<Counts>({
     status: objectOf<Counts["status"]>({
@@ -283,9 +278,6 @@ export const SHAPES = {
   item: isItem,
   page: objectOf<QueuePage>({ queue: listOf(isItem), next: orNull(isText) }),
   history: objectOf<HistoryPage>({ updates: listOf(isStored) }),
-  claim: orNull(isClaimed),
-  claimed: isClaimed,
-  work: objectOf<WorkerAnswer>({ directive: isText, item: isItem }),
   workers: objectOf<WorkersAnswer>({
     workers: listOf(
       objectOf<WorkersAnswer["workers"][number]>({
@@ -300,8 +292,6 @@ export const SHAPES = {
       }),
     ),
   }),
-  printed: objectOf<OutputStored>({ attempt: isNumber, end: isNumber }),
-  step: objectOf<StepAnswer>({ directive: isText, item: isItem, step: orNull(isStep) }),
   done: objectOf<{ message: string }>({ message: isText }),
   stats: objectOf<Stats>({
     connected_clients: isNumber,
@@ -309,37 +299,12 @@ export const SHAPES = {
     updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
     uptime_seconds: isNumber,
   }),
-  openStreams: objectOf<{ open_streams: StreamSeen[] }>({
-    open_streams: listOf(
-      objectOf<StreamSeen>({
-        kind: isText,
-        queue_id: orNull(isNumber),
-        format: isText,
-        client: isText,
-        since: isTime,
-        last_event_id: isNumber,
-        lag: isNumber,
-      }),
-    ),
-  }),
   forecast: objectOf<QueueForecastAnswer>({
     forecast: listOf(
       objectOf<QueueForecastAnswer["forecast"][number]>({ id: isNumber, starts_in_seconds: isNumber }),
     ),
     done_in_seconds: orNull(isNumber),
   }),
-  kinds: objectOf<Kinds>({
-    kinds: listOf(
-      objectOf<Kinds["kinds"][number]>({
-        kind: isText,
-        look: isText,
-        runs: isNumber,
-        seconds: isNumber,
-        ended_at: isTime,
-      }),
-    ),
-  }),
-  forgotten: objectOf<RunsForgotten>({ runs: isNumber }),
   me: objectOf<Me>({
     role: isText,
     item: orNull(isNumber),

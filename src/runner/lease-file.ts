@@ -18,7 +18,7 @@ import { join } from "node:path"
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import { LEASE_TOKEN } from "../client/answer-shapes.ts"
+import { LEASE_TOKEN } from "../client/work-shapes.ts"
 import { codeOf } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
 import { lock } from "../machine/libc.ts"

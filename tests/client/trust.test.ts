@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path"
 
 import { Client, type Held, ServerError } from "../../src/client/client.ts"
+import { QueueClient } from "../../src/client/queue-client.ts"
 import { ReadItem } from "../../src/wire/forecast.ts"
 import { start, type TestServer } from "../server.ts"
 import { endless, impostor, json, notOurs } from "./impostor.ts"
@@ -54,7 +55,9 @@ const NAMES = Object.keys(REQUESTS)
 const STREAMS = ["watch", "output", "songOutput"]
 
 test("every method of the client is tried here", () => {
-  const methods = Object.getOwnPropertyNames(Client.prototype).filter((name) => name !== "constructor")
+  const methods = [Client, QueueClient]
+    .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+    .filter((name) => name !== "constructor")
   expect(methods.filter((name) => !STREAMS.includes(name)).sort()).toEqual(NAMES.toSorted())
 })
 

@@ -324,12 +324,6 @@ export class Tab {
     await this.clickAgain()
   }
 
-  /** Clicks an element at once, even while it moves. */
-  async clickNow(selector: string): Promise<void> {
-    this.#pointer = await this.#placeOf(selector)
-    await this.clickAgain()
-  }
-
   /**
    * Clicks an element until an expression is truthy: the page ignores a second click that comes soon after
    * the first.

@@ -1,4 +1,4 @@
-import { ServerError } from "../../client/client.ts"
+import { ServerError } from "../../client/requests.ts"
 import { pause } from "../../client/silence.ts"
 import { isWaiting } from "../../item/moves.ts"
 import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"

@@ -1,4 +1,4 @@
-import { ServerError } from "../../client/client.ts"
+import { ServerError } from "../../client/requests.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import { Timeline } from "../model/timeline.ts"
 import { server } from "./server.ts"

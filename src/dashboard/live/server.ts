@@ -1,4 +1,5 @@
-import { Client, ServerError } from "../../client/client.ts"
+import { QueueClient } from "../../client/queue-client.ts"
+import { ServerError } from "../../client/requests.ts"
 import { reasonOf } from "../../errors.ts"
 import { capital } from "../model/wording.ts"
 import { ownToken, takeShared } from "./token.ts"
@@ -10,7 +11,7 @@ if (typeof document !== "undefined") takeShared()
 export const BASE = new URL("../", import.meta.url)
 
 /** The server that this page came from. */
-export const server = new Client(BASE.href, { token: ownToken() })
+export const server = new QueueClient(BASE.href, { token: ownToken() })
 
 /** What went wrong, as a sentence for a reader of the page, without its full stop. */
 export function sentenceOf(error: unknown): string {

@@ -1,4 +1,6 @@
-import { type Client, ServerError, type Stats, type Watched } from "../../client/client.ts"
+import type { Stats, Watched } from "../../client/client.ts"
+import type { QueueClient } from "../../client/queue-client.ts"
+import { ServerError } from "../../client/requests.ts"
 import { CONNECTING, type Connection, type Gap, type StreamUpdate } from "../model/hub-messages.ts"
 import { sentenceOf } from "./server.ts"
 
@@ -34,7 +36,7 @@ interface Listener {
  * claims only what is certain: bytes, or a probe of the server every few seconds, confirm `live`.
  */
 export class StreamTrust {
-  readonly #client: Client
+  readonly #client: QueueClient
   readonly #to: Listener
   #now = CONNECTING
   #lastEventId: number | undefined
@@ -57,7 +59,7 @@ export class StreamTrust {
   #isPaused = false
   #isClosed = false
 
-  constructor(client: Client, to: Listener) {
+  constructor(client: QueueClient, to: Listener) {
     this.#client = client
     this.#to = to
   }

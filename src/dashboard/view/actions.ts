@@ -1,4 +1,4 @@
-import { ServerError } from "../../client/client.ts"
+import { ServerError } from "../../client/requests.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"

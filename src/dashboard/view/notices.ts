@@ -1,4 +1,4 @@
-import { ServerError } from "../../client/client.ts"
+import { ServerError } from "../../client/requests.ts"
 import { sentenceOf } from "../live/server.ts"
 import { byId, el, icon } from "./dom.ts"
 
