@@ -56,11 +56,6 @@ export const SQLITE_FILE: readonly Mistake[] = [
     ["tests/store/store.test.ts"],
     [
       [
-        "a run without any report stands for all of its kind",
-        'look === "" ? [] : this.#of(kind, look)',
-        "this.#of(kind, look)",
-      ],
-      [
         "the kind with the most runs is named first",
         ".orderBy(desc(max(runs.id)))",
         ".orderBy(desc(count()))",

@@ -190,11 +190,6 @@ export const SQLITE: readonly Mistake[] = [
         "and(alike, notInArray(runs.id, newest))",
         "notInArray(runs.id, newest)",
       ],
-      [
-        "one item without a kind is expected to be like the one before",
-        "newest.length >= SURE_RUNS && newest.every",
-        "newest.every",
-      ],
     ],
   ),
   ...of(

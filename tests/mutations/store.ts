@@ -269,14 +269,25 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/runs.ts",
+    "src/store/alike-runs.ts",
     ["tests/store/store.test.ts"],
     [
       [
         "runs of different looks are taken for those of an unnamed kind",
-        "newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)",
-        "newest.length >= SURE_RUNS",
+        "all.length >= SURE_RUNS && all.every((run) => run.look === first?.look)",
+        "all.length >= SURE_RUNS",
       ],
+      [
+        "one item without a kind is expected to be like the one before",
+        "all.length >= SURE_RUNS && all.every",
+        "all.every",
+      ],
+      [
+        "a run without any report stands for all of its kind",
+        'look === "" ? [] : await of(kind, look)',
+        "await of(kind, look)",
+      ],
+      ["the newest of all kinds decides for one", "newest(SURE_RUNS, kind)", "newest(SURE_RUNS)"],
     ],
   ),
   ...of(

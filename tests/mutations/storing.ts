@@ -103,11 +103,6 @@ export const STORING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/runs.ts",
-    ["tests/store/store.test.ts"],
-    [["the newest of all kinds decides for one", "this.#newest(SURE_RUNS, kind)", "this.#newest(SURE_RUNS)"]],
-  ),
-  ...of(
     "src/store/sqlite/sqlite.ts",
     ["tests/store/faults.test.ts"],
     [

@@ -1,15 +1,5 @@
 import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
 
-/** If this many runs without a kind look alike, the next item is expected to look like them. */
-export const SURE_RUNS = 3
-
-/**
- * The run among the newest ones of a kind, the newest first, that the next item is expected to look like. One without any
- * report, as of a song that was there already, does not stand for all; undefined if there is no run.
- */
-export const likely = <R extends Pick<KeptRun, "look">>(newest: readonly R[]): R | undefined =>
-  newest.find(({ look }) => look !== "") ?? newest[0]
-
 /** A summary of the runs of a kind that look alike. */
 export interface KnownKind {
   /** The kind. */

@@ -1,7 +1,8 @@
 import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { type KnownKind, likely, type Runs, SURE_RUNS } from "../contract/runs.ts"
+import { alikeRuns, type RunReads } from "../alike-runs.ts"
+import type { KnownKind, Runs } from "../contract/runs.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { history, runs } from "./schema.ts"
 
@@ -16,22 +17,18 @@ SELECT kind, look, worker, queue_id, seconds, steps, ended_at FROM given WHERE n
 /** The Runs on PostgreSQL. They are written with the change that completes the item; see `APPEND`. */
 export class PostgresRuns implements Runs {
   readonly #link: PostgresConnections
+  readonly #reads: RunReads = {
+    newest: (limit, kind) => this.#newest(limit, kind),
+    of: (kind, look) => this.#of(kind, look),
+  }
 
   /** Reads and writes on `link`. */
   constructor(link: PostgresConnections) {
     this.#link = link
   }
 
-  async alike(kind: string, look: string): Promise<readonly Run[]> {
-    if (kind === "") {
-      const newest = await this.#newest(MAX_RUNS)
-      const [first] = newest
-      const isSure = newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)
-      return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
-    }
-    const found = look === "" ? [] : await this.#of(kind, look)
-    const like = found.length > 0 ? undefined : likely(await this.#newest(SURE_RUNS, kind))
-    return like ? this.#of(kind, like.look) : found
+  alike(kind: string, look: string): Promise<readonly Run[]> {
+    return alikeRuns(this.#reads, kind, look)
   }
 
   async kinds(limit: number): Promise<readonly KnownKind[]> {
@@ -48,7 +45,7 @@ export class PostgresRuns implements Runs {
       .groupBy(runs.kind, runs.look)
       .orderBy(desc(max(runs.id)))
       .limit(limit)
-    return (await this.#link.get(kinds)).map((row) => ({ ...row, ended_at: row.ended_at ?? "" }))
+    return this.#link.get(kinds)
   }
 
   async forget(kind: string): Promise<number> {

@@ -4,7 +4,8 @@ import { and, asc, avg, count, desc, eq, max, notInArray } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { type KnownKind, likely, type Runs, SURE_RUNS } from "../contract/runs.ts"
+import { alikeRuns, type RunReads } from "../alike-runs.ts"
+import type { KnownKind, Runs } from "../contract/runs.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
 
@@ -12,22 +13,18 @@ import { history, runs } from "./schema.ts"
 export class SqliteRuns implements Runs {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
+  readonly #reads: RunReads = {
+    newest: async (limit, kind) => this.#newest(limit, kind),
+    of: async (kind, look) => this.#of(kind, look),
+  }
 
   constructor(client: Database, group: GroupCommit) {
     this.#db = drizzle(client)
     this.#group = group
   }
 
-  async alike(kind: string, look: string): Promise<readonly Run[]> {
-    if (kind === "") {
-      const newest = this.#newest(MAX_RUNS)
-      const [first] = newest
-      const isSure = newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)
-      return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
-    }
-    const found = look === "" ? [] : this.#of(kind, look)
-    const like = found.length > 0 ? undefined : likely(this.#newest(SURE_RUNS, kind))
-    return like ? this.#of(kind, like.look) : found
+  alike(kind: string, look: string): Promise<readonly Run[]> {
+    return alikeRuns(this.#reads, kind, look)
   }
 
   async kinds(limit: number): Promise<readonly KnownKind[]> {
@@ -45,7 +42,6 @@ export class SqliteRuns implements Runs {
       .orderBy(desc(max(runs.id)))
       .limit(limit)
       .all()
-      .map((row) => ({ ...row, ended_at: row.ended_at ?? "" }))
   }
 
   forget(kind: string): Promise<number> {

@@ -1,0 +1,32 @@
+import { type KeptRun, MAX_RUNS, type Run } from "../item/estimate/earlier-run.ts"
+
+/** If this many runs without a kind look alike, the next item is expected to look like them. */
+const SURE_RUNS = 3
+
+/** How a store reads its runs. */
+export interface RunReads {
+  /** The newest runs, the newest first; of all kinds if none is named. */
+  readonly newest: (limit: number, kind?: string) => Promise<readonly Pick<KeptRun, "kind" | "look">[]>
+  /** The runs of a kind that have this look, the oldest first. */
+  readonly of: (kind: string, look: string) => Promise<readonly Run[]>
+}
+
+/** The runs that the next item is expected to resemble; see `alike` in the contract. */
+export async function alikeRuns(
+  { newest, of }: RunReads,
+  kind: string,
+  look: string,
+): Promise<readonly Run[]> {
+  if (kind === "") {
+    const all = await newest(MAX_RUNS)
+    const [first] = all
+    const isSure = all.length >= SURE_RUNS && all.every((run) => run.look === first?.look)
+    return first && isSure && first.kind === first.look ? of(first.kind, first.look) : []
+  }
+  const found = look === "" ? [] : await of(kind, look)
+  if (found.length > 0) return found
+  const latest = await newest(SURE_RUNS, kind)
+  // A run without any report, as of a song that was there already, does not stand for all.
+  const like = latest.find((run) => run.look !== "") ?? latest[0]
+  return like ? of(kind, like.look) : []
+}
