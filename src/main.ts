@@ -12,7 +12,7 @@ const NAMES = Object.keys(COMMANDS)
 /** The help of the program, in lines of at most `columns` characters. */
 const helpOfAll = (columns: number): string =>
   [
-    `${wrapped(`track-studio ${version}: a render queue that shows its progress live`, columns).join("\n")}`,
+    wrapped(`track-studio ${version}: a render queue that shows its progress live`, columns).join("\n"),
     "  track-studio [COMMAND] [--help] [--version]",
     listOf(
       Object.entries(COMMANDS).map(([name, { about }]) => [name, about]),

@@ -198,7 +198,7 @@ export class KnownWorkers {
   afterwards({ id, worker, tags }: QueueItem): Present | null {
     const taken = this.#taken.get(id)
     if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
-    if (taken) return { worker, tags: taken.tags ?? tags }
+    if (taken) return { worker, tags: taken.tags }
     // The worker took the item from another server, or before this one started.
     const others = this.#others.filter((other) => other.worker === worker)
     const own = this.#workers.get(worker)

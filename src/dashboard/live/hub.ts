@@ -202,7 +202,7 @@ export class Hub {
       this.#counts = this.#pausedAt === undefined ? counts : { ...counts, paused_at: this.#pausedAt }
       this.#send({ type: "counts", counts: this.#counts })
     } catch {
-      // The next update or the next half minute asks again; the badge says what is wrong.
+      // The next update asks again, or a tick; the badge says what is wrong.
     } finally {
       this.#isCountDue = false
     }

@@ -67,9 +67,9 @@ export class ItemList {
   readonly more = el("button", { type: "button", class: "more", hidden: true })
   readonly #options: ItemListOptions
   #cap: number
-  #rows = new Map<number, Row>()
+  readonly #rows = new Map<number, Row>()
   /** The places of items that have left, and until when they are kept. */
-  #traces = new Map<Element, number>()
+  readonly #traces = new Map<Element, number>()
   #listed: Listed = { items: [] }
   #pending = 0
   #timer: ReturnType<typeof setTimeout> | undefined

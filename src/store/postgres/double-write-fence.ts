@@ -19,21 +19,10 @@ const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
 /** The notes of earlier groups are removed whenever there are this many. */
 const KEPT_GROUPS = 500
 
-/** What is known of a group that was sent. */
-export interface SentGroup {
-  /** The items that were stored. */
-  readonly kept: ReadonlySet<number>
-  /** What the statement answered; undefined if its answer was lost. */
-  readonly answer: Appended | undefined
-}
-
 /**
  * Nothing was written: this instance was shut out, or the group was decided on rows that are no longer valid.
  */
 const SHUT_OUT = Symbol("shut out")
-
-/** What is known of a group that was not stored. */
-const NOTHING: SentGroup = { kept: new Set(), answer: undefined }
 
 const idsOf = (json: string): ReadonlySet<number> => {
   const ids: number[] = JSON.parse(json)
@@ -70,27 +59,27 @@ export class DoubleWriteFence {
 
   /**
    * Stores a group; `parameters` are the parameters of the statement after the first four. It tries again
-   * until `untilMs` on the clock of `performance.now()`. If nothing of a group was stored, the group must be
-   * decided again.
+   * until `untilMs` on the clock of `performance.now()`. Returns the IDs of the items that were stored; the
+   * others must be decided again.
    * @throws AppError `unavailable` if it is unknown whether it was stored; StatementError if a row was
    * refused
    */
-  async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
+  async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<ReadonlySet<number>> {
     this.#group += 1
     let isOpen = false
-    const work = async (): Promise<SentGroup> => {
+    const work = async (): Promise<ReadonlySet<number>> => {
       const before = await this.#enter(nowMs, isOpen)
       if (before) return before
       isOpen = false
       try {
-        const outcome = await this.#append(parameters)
-        if (outcome !== SHUT_OUT) return outcome
+        const kept = await this.#append(parameters)
+        if (kept !== SHUT_OUT) return kept
       } catch (error) {
         // Any other error is an answer: nothing was stored.
         isOpen = isConnectionLost(error)
         throw error
       }
-      return (await this.#enter(nowMs, isOpen)) ?? NOTHING
+      return (await this.#enter(nowMs, isOpen)) ?? new Set()
     }
     try {
       return await this.#link.patiently(work, untilMs)
@@ -123,7 +112,7 @@ export class DoubleWriteFence {
    * stored, returns what was stored of it, or undefined if nothing was.
    * @throws AppError `unavailable` if this can no longer be found out
    */
-  async #enter(nowMs: number, isOpen: boolean): Promise<SentGroup | undefined> {
+  async #enter(nowMs: number, isOpen: boolean): Promise<ReadonlySet<number> | undefined> {
     if (this.#epoch !== undefined) return undefined
     // After a failover or a restore the database may know less than was seen, also of eras.
     await this.#seen.raise(this.#link)
@@ -134,7 +123,7 @@ export class DoubleWriteFence {
     this.#noted = mark ?? (group ? this.#group : this.#noted)
     if (row) this.#seen.begin(row)
     this.#epoch = row?.epoch
-    return group && { kept: idsOf(group.kept), answer: undefined }
+    return group && idsOf(group.kept)
   }
 
   async #committed(): Promise<{ readonly kept: string } | undefined> {
@@ -148,7 +137,7 @@ export class DoubleWriteFence {
     return notes.find(({ no }) => no === this.#group)
   }
 
-  async #append(parameters: readonly unknown[]): Promise<SentGroup | typeof SHUT_OUT> {
+  async #append(parameters: readonly unknown[]): Promise<ReadonlySet<number> | typeof SHUT_OUT> {
     try {
       const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
       const askedMs = performance.now()
@@ -164,7 +153,7 @@ export class DoubleWriteFence {
       this.#noted = this.#group
       this.#seen.note(answer.head)
       this.#forget()
-      return { kept: idsOf(answer.kept), answer }
+      return idsOf(answer.kept)
     } catch (error) {
       if (isConnectionLost(error)) this.#epoch = undefined
       throw error

@@ -204,8 +204,7 @@ export class Group {
       const nowMs = clock.now()
       const askedMs = performance.now()
       const parameters = parametersOf(sheet, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
-      const outcome = await fence.send(parameters, nowMs, untilMs)
-      kept = outcome.kept
+      kept = await fence.send(parameters, nowMs, untilMs)
       const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
       const seconds = (performance.now() - askedMs) / 1000
       this.#options.observed.onCommit?.({ writes: jobs.length, seconds, statuses })

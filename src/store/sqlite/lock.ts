@@ -119,7 +119,7 @@ function checkBeside(path: string): void {
  */
 export class Lock implements Disposable {
   readonly #path: string
-  #client: Database
+  readonly #client: Database
   /** The identity of each file as it was opened, by path. */
   readonly #opened = new Map<string, string>()
   #inode: number | undefined
