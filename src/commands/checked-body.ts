@@ -14,7 +14,7 @@ const MAX_SHOWN = 60
 const TEXT = `text of at most ${MAX_TEXT_BYTES} bytes`
 
 /** The flag that gives a key of an item, and what it takes. */
-const KEYS: Readonly<Record<string, readonly [flag: string, allowed: string]>> = {
+export const KEYS = {
   priority: ["priority", "a whole number from -1000000000 to 1000000000"],
   progress: ["progress", "a whole number from 0 to 100"],
   max_attempts: ["attempts", "a whole number from 1 to 100"],
@@ -31,7 +31,7 @@ const KEYS: Readonly<Record<string, readonly [flag: string, allowed: string]>> =
   error_message: ["error", TEXT],
   video_file_path: ["video-file", TEXT],
   thumbnail_path: ["thumbnail", TEXT],
-}
+} as const satisfies Readonly<Record<string, readonly [flag: string, allowed: string]>>
 
 const quoted = (text: string): string => {
   if (/^-?\d+$/.test(text)) return text
@@ -40,7 +40,8 @@ const quoted = (text: string): string => {
 
 /** What is wrong with the value of a key: its flag, what that takes, and what was typed. */
 function refusal({ flags, words }: Arguments, key: string): string {
-  const [flag, allowed] = KEYS[key] ?? []
+  const all = Object.entries<readonly [flag: string, allowed: string]>(KEYS)
+  const [, [flag, allowed] = []] = all.find(([one]) => one === key) ?? []
   if (flag !== undefined)
     return `--${flag} must be ${allowed}, not ${listFlag(flags, flag).map(quoted).join(" ")}`
   // The song is the only key that no flag gives.

@@ -7,20 +7,20 @@ import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { heldBackWords } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { eitherOf, printable, safeJson } from "../text.ts"
-import { checkedBody, MARKS } from "./checked-body.ts"
+import { checkedBody, KEYS, MARKS } from "./checked-body.ts"
 import { clientOf, type Command, integerFlag, say, secondsFlag, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
-/** Flags that carry text as it is, and the key each sets. */
-const TEXTS = {
-  status: "status",
-  step: "current_step",
-  message: "message",
-  error: "error_message",
-  title: "title",
-  "video-file": "video_file_path",
-  thumbnail: "thumbnail_path",
-} as const
+/** The keys that a flag sets to its text as it is. */
+const TEXTS = [
+  "status",
+  "current_step",
+  "message",
+  "error_message",
+  "title",
+  "video_file_path",
+  "thumbnail_path",
+] as const
 
 /** Ends the lease of an item for its worker. @throws AppError `invalid`; ServerError */
 async function ended(client: Client, held: Held, { status, ...rest }: ItemChange): Promise<QueueItem> {
@@ -75,7 +75,7 @@ export const setCommand: Command = {
     takes(given, 1)
     const id = typedId(given.words[0], "ID")
     const change: Record<string, unknown> = {}
-    for (const [flag, key] of Object.entries(TEXTS)) change[key] = textFlag(given.flags, flag)
+    for (const key of TEXTS) change[key] = textFlag(given.flags, KEYS[key][0])
     change["progress"] = integerFlag(given, "progress")
     change["priority"] = integerFlag(given, "priority")
     change["available_in"] = secondsFlag(given, "in")
