@@ -90,6 +90,7 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
       },
     })
   } catch (error) {
+    if (error instanceof AppError && error.code === "invalid") throw error
     // If a second server is started by mistake, its port is in use, too, and the message about the port says
     // more.
     const { host: hostname, port } = config

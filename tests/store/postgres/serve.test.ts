@@ -106,12 +106,14 @@ withPostgres(
 
 withPostgres("commands for files are refused for PostgreSQL, and the message names pg_dump", async () => {
   const database = "postgres://track:secret-word@127.0.0.1:1/none"
+  // Wrong usage is named first, also if the port is in use.
+  using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
   const refused = [
     ["backup", "copy.db", "--database", database],
     ["restore", "copy.db", "--database", database],
     ["check", "--database", database],
     ["compact", "--database", database],
-    ["serve", "--port", "0", "--database", database, "--backup-dir", "backups"],
+    ["serve", "--port", String(taken.port), "--database", database, "--backup-dir", "backups"],
   ]
   for (const args of refused) {
     const { code, stderr } = await run(args)
