@@ -75,7 +75,7 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "whether a group was stored is not looked up",
-        "return group && { kept: idsOf(group.kept), answer: undefined }",
+        "return group && idsOf(group.kept)",
         "return undefined",
       ],
       [
