@@ -168,7 +168,7 @@ export const FLEET: readonly Mistake[] = [
     [
       [
         "after a pause of this process nobody asks whether a write was stored",
-        "const hasStood = this.#stoodUntilMs > startedMs",
+        "const hasStood = this.#stoodUntilMs > sinceMs",
         "const hasStood = false",
       ],
     ],
@@ -203,6 +203,11 @@ export const FLEET: readonly Mistake[] = [
         "an instance that is far from the database never stores what others change often",
         "const LOST_ROUNDS = 3",
         "const LOST_ROUNDS = 1e9",
+      ],
+      [
+        "a write that has waited for another one waits as long again",
+        "sinceMs + PATIENCE_MS",
+        "performance.now() + PATIENCE_MS",
       ],
     ],
   ),

@@ -51,7 +51,8 @@ export class PostgresConnections {
   readonly #options: ConnectionsOptions
   #sql: SQL
   #probing: Promise<void> | undefined
-  #lostBy = ""
+  /** Why the server is unavailable, while a probe is under way. */
+  #lost = new StatementError(undefined)
   /** When it was last noticed that this process had stood still, on the clock of `performance.now()`. */
   #stoodUntilMs = Number.NEGATIVE_INFINITY
   #isClosed = false
@@ -69,7 +70,7 @@ export class PostgresConnections {
    * Why the server is unavailable: the SQLSTATE, or the code of Bun's client; undefined if it is available.
    */
   get lostBy(): string | undefined {
-    return this.#probing && this.#lostBy
+    return this.#probing && this.#lost.code
   }
 
   /**
@@ -110,8 +111,10 @@ export class PostgresConnections {
    * StatementError for a refused statement, and the errors of the work
    */
   async patiently<T>(work: () => Promise<T>, endMs = performance.now() + PATIENCE_MS): Promise<T> {
-    const startedMs = performance.now()
+    const sinceMs = Math.min(performance.now(), endMs - PATIENCE_MS)
     for (let tries = 0; ; tries += 1) {
+      // Work that has waited for other work as long as it may is not tried at an unavailable server.
+      if (this.#probing && performance.now() >= this.#untilMs(sinceMs, endMs)) throw unreachable(this.#lost)
       try {
         return await work()
       } catch (error) {
@@ -119,13 +122,17 @@ export class PostgresConnections {
         if (isUnable(error)) throw unable(error)
         if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
         if (isReadOnly(error)) this.#renew(this.#sql)
-        const hasStood = this.#stoodUntilMs > startedMs
-        const untilMs = hasStood ? Math.max(endMs, this.#stoodUntilMs + PATIENCE_MS) : endMs
+        const untilMs = this.#untilMs(sinceMs, endMs)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
         if (isConnectionLost(error)) await this.#found(untilMs, error)
         else await Bun.sleep(backoff(RETRY, tries))
       }
     }
+  }
+
+  #untilMs(sinceMs: number, endMs: number): number {
+    const hasStood = this.#stoodUntilMs > sinceMs
+    return hasStood ? Math.max(endMs, this.#stoodUntilMs + PATIENCE_MS) : endMs
   }
 
   /** From now on nothing waits for an unavailable server. */
@@ -170,7 +177,7 @@ export class PostgresConnections {
 
   /** Waits for the one probe, but not beyond a time. @throws AppError `unavailable` */
   async #found(untilMs: number, error: unknown): Promise<void> {
-    if (!this.#probing) this.#lostBy = new StatementError(error).code
+    if (!this.#probing) this.#lost = new StatementError(error)
     this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(unreachable(error)), Math.max(0, untilMs - performance.now()))
@@ -193,7 +200,7 @@ export class PostgresConnections {
         this.#renew(this.#sql)
       } catch (error) {
         if (!isConnectionLost(error)) return
-        this.#lostBy = new StatementError(error).code
+        this.#lost = new StatementError(error)
       }
     }
   }

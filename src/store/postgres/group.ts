@@ -38,6 +38,8 @@ export interface Write<T> {
 }
 
 interface Job extends Write<unknown> {
+  /** When it came, on the clock of `performance.now()`. */
+  readonly sinceMs: number
   readonly settle: (result: Decision<unknown>["result"]) => void
 }
 
@@ -110,7 +112,7 @@ export class Group {
       const settle: Job["settle"] = (result) =>
         // The value was returned by `decide` of this same write.
         result.ok ? resolve(result.value as T) : reject(result.error)
-      this.#jobs.push({ ...write, settle })
+      this.#jobs.push({ ...write, sinceMs: performance.now(), settle })
       if (!this.#isFlushing) this.#flushing = this.#flush()
     })
   }
@@ -126,7 +128,10 @@ export class Group {
       // It waits for two turns, because after one turn only about half of the clients that were just answered
       // have sent their next request.
       await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
-      await this.#store(this.#taken(), performance.now() + PATIENCE_MS)
+      const jobs = this.#taken()
+      // The first one may have waited for the group before as long as a write may wait.
+      const sinceMs = jobs[0]?.sinceMs ?? performance.now()
+      await this.#store(jobs, sinceMs + PATIENCE_MS)
     }
     this.#isFlushing = false
   }

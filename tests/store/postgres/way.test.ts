@@ -254,7 +254,10 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   ])
   await Bun.sleep(1000)
   expect(store.faults()).toEqual([])
+  // It waits for the write that is under way, and then for the server, together as long as any other.
+  const next = codeOf(put(store, id, { message: "next" }))
   expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable", "unavailable"])
+  expect(await next).toBe("unavailable")
   expect(performance.now() - startedMs).toBeLessThan(12_000)
   // They were sent, and may have been stored.
   await expect(writing).rejects.toThrow("it is not known whether this change was stored")
