@@ -19,8 +19,14 @@ export function postgresBell(url: string, channel: string): Bell {
     max: 1,
     connectionTimeout: CONNECT_S,
     idleTimeout: 0,
-    // A listener is idle for hours, and a server may be configured to end idle sessions.
-    connection: { application_name: "track-studio", idle_session_timeout: "0" },
+    // A listener is idle for hours, and a server may be configured to end idle sessions, or what takes long: how long an
+    // echo may take is for the bus to say.
+    connection: {
+      application_name: "track-studio",
+      idle_session_timeout: "0",
+      statement_timeout: "0",
+      lock_timeout: "0",
+    },
     onclose: (error) => onClose(error),
   })
   return {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { RedisClient } from "bun"
+import { RedisClient, SQL } from "bun"
 
 import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
 import { postgresBell } from "../../src/bus/postgres.ts"
@@ -50,6 +50,24 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       await using one = await open()
       await Bun.sleep(1000)
       expect(one.told).toEqual([])
+    })
+
+    test.skipIf(scheme !== "postgres")("rings although the user may do nothing that takes long", async () => {
+      await using client = new SQL({ url: engine?.url ?? "", max: 1 })
+      await client
+        .unsafe(
+          `CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql
+            AS 'SELECT pg_sleep(0.1); SELECT pg_catalog.pg_notify($1, $2)';
+          ALTER ROLE CURRENT_USER SET search_path = public, pg_catalog;
+          ALTER ROLE CURRENT_USER SET statement_timeout = '20ms'`,
+        )
+        .simple()
+      try {
+        await using one = await open()
+        expect(one.told).toEqual([])
+      } finally {
+        await client.unsafe("ALTER ROLE CURRENT_USER RESET ALL; DROP FUNCTION public.pg_notify").simple()
+      }
     })
 
     test("is named in the health and the log of a server while it is not heard", async () => {

@@ -72,6 +72,7 @@ export const BUS: readonly Mistake[] = [
         "      onClose = lost\n",
         "",
       ],
+      ["the time limit of the user ends what a bell says", '      statement_timeout: "0",\n', ""],
     ],
   ),
 ]
