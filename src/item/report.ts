@@ -70,6 +70,7 @@ function underWay({ item, work }: Stored, moment: Moment): Stored {
 
 /** How far an attempt is after a report. */
 interface Moved {
+  readonly told: number | undefined
   readonly done: number
   readonly progress: number
   readonly basis: QueueItem["basis"]
@@ -90,6 +91,7 @@ function moved({ item, work }: Stored, report: Report): Moved {
   const isNews = said !== undefined && said >= done
   const kept = isBack ? null : item.basis
   return {
+    told: said,
     done,
     progress: isBack ? shown : Math.max(item.progress, shown),
     basis: isNews ? (report.basis ?? "declared") : kept,
@@ -116,7 +118,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const before = underWay(stored, moment)
   const kept = token === undefined ? before.work : renewed(before.work, moment)
   if (report.outer && before.work.has_inner) return { item: stored.item, work: kept, quiet: true }
-  const { done, progress, basis, isBack } = moved(before, report)
+  const { told, done, progress, basis, isBack } = moved(before, report)
   const { current_step = before.item.current_step, message = before.item.message } = report
   const step = report.step ?? before.item.step
   const isSameStep = step?.index === before.item.step?.index
@@ -144,6 +146,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
       has_inner: work.has_inner || report.outer === undefined,
       steps_begun: Math.max(work.steps_begun, report.step?.index ?? 0),
     },
+    ...(told !== undefined && { told }),
   }
 }
 

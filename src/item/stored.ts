@@ -95,4 +95,9 @@ export interface Change {
   readonly deleted?: boolean
   /** The run that is remembered with this change; absent if none is. */
   readonly run?: KeptRun
+  /**
+   * How much of the attempt a report says is done, in percent; absent if it says nothing of it. It may be less than
+   * `Work.done`, which never goes down: a second program counts from 0 again.
+   */
+  readonly told?: number
 }

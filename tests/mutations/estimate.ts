@@ -12,6 +12,16 @@ export const ESTIMATE: readonly Mistake[] = [
         "ms <= 0",
       ],
       [
+        "a percentage that comes late begins a step",
+        "reached >= CAME_FAR && told <= BEGINNING",
+        "told < reached",
+      ],
+      [
+        "a second program that counts from 0 is not followed",
+        "beginsAgain || (hasBegunAgain && told > reached)",
+        "beginsAgain",
+      ],
+      [
         "an attempt begins with the words of the one before",
         "current_step: isStale ? undefined : item.current_step",
         "current_step: item.current_step",

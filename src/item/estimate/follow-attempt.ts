@@ -8,7 +8,7 @@ import type { KeptRun } from "./earlier-run.ts"
 import { estimate, MAX_SHOWN, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import { lookOf } from "./look.ts"
-import { NO_TRACE, type Sign, stepsOfRun, traced } from "./trace.ts"
+import { NO_TRACE, type Sign, stepsOfRun, type Trace, traced } from "./trace.ts"
 
 /** A time during which no server watched the attempts, in milliseconds of the steady clock. */
 export interface Outage {
@@ -60,12 +60,33 @@ function watched(course: Course, outage: Outage | undefined): Course {
 const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string =>
   lookOf(trace, steps?.length ?? step?.total ?? 1)
 
+/** A percentage begins again if it falls from at least the first to at most the second of these. */
+const [CAME_FAR, BEGINNING] = [75, 10]
+
+/**
+ * How far the attempt is in percent, if a change says it. The percentage of a second program begins again, and is
+ * followed from there; any other one that is lower than before came late, or is that of something else.
+ */
+function percentIn(
+  before: Stored,
+  { work, told }: Change,
+  { steps, latest, from }: Trace,
+): number | undefined {
+  if (work.done !== before.work.done) return work.done
+  if (told === undefined) return undefined
+  const reached = latest.percent?.[0] ?? from
+  const beginsAgain = reached >= CAME_FAR && told <= BEGINNING
+  const hasBegunAgain = steps.length > 1 && from <= BEGINNING
+  return beginsAgain || (hasBegunAgain && told > reached) ? told : undefined
+}
+
 /** What the item says about its progress after a change. */
-function signOf(before: Stored, { item, work }: Stored): Sign {
+function signOf(before: Stored, change: Change, trace: Trace): Sign {
+  const { item } = change
   // At a start the item still has the text of the attempt before.
   const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
   return {
-    progress: work.done === before.work.done ? undefined : work.done,
+    progress: percentIn(before, change, trace),
     current_step: isStale ? undefined : item.current_step,
     step: item.step ?? undefined,
     unit: item.unit ?? undefined,
@@ -77,10 +98,10 @@ const isSilent = ({ progress, current_step, step, unit, media }: Sign): boolean 
   progress === undefined && !current_step && !step && !unit && !media
 
 /** The course of the attempt after a change; null if it began before courses were followed. */
-function courseOf(before: Stored, after: Stored, moment: Moment): Course | null {
+function courseOf(before: Stored, after: Change, moment: Moment): Course | null {
   const isStart = before.item.status !== "processing"
   const course = after.work.course ?? (isStart ? begunAt(moment) : null)
-  const sign = signOf(before, after)
+  const sign = signOf(before, after, course?.trace ?? NO_TRACE)
   if (!course || isSilent(sign)) return course
   const trace = traced(course.trace, sign, (moment.steadyMs - course.beganMs) / 1000)
   return trace === course.trace ? course : { ...course, trace }

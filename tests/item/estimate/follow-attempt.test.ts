@@ -85,6 +85,22 @@ function whole(render = new Render()): Render {
   return render
 }
 
+/** Three programs in turn, of 20, 60 and 8 seconds, each of which counts from 0 to 98 %. */
+function inTurn(render = new Render(), see: (seconds: number) => void = () => {}): Render {
+  render.claim()
+  for (const [began, lasts] of [
+    [0, 20],
+    [20, 60],
+    [80, 8],
+  ] as const) {
+    for (let s = 0; s < lasts; s += 1) {
+      render.report(began + s, { progress: Math.floor((98 * s) / lasts) })
+      see(began + s)
+    }
+  }
+  return render
+}
+
 const RUN = whole().complete(100).runs[0]
 if (!RUN) throw new Error("nothing was learned")
 const known = (): Render => Object.assign(new Render(), { experience: learn([RUN]) })
@@ -290,4 +306,35 @@ describe("an estimate from earlier runs", () => {
     expect(render.item).toMatchObject({ status: "completed", time_progress: null })
     expect(render.runs).toEqual([])
   })
+})
+
+test("the percentages of programs that count from 0 in turn are steps, though the progress never goes down", () => {
+  const { runs } = inTurn().complete(88)
+  expect(runs[0]?.steps.map(({ at }) => at)).toEqual([0, 20, 80])
+  const render = Object.assign(new Render(), { experience: learn(runs) })
+  inTurn(render, (seconds) => {
+    expect(Math.abs((render.item.time_progress ?? 0) - (seconds / 88) * 100)).toBeLessThan(2)
+    expect(render.item.progress).toBeGreaterThanOrEqual(seconds < 20 ? 0 : 93)
+  })
+})
+
+test("a percentage that only comes late, or is that of something else, begins no step", () => {
+  const render = new Render().claim()
+  for (const [seconds, progress] of [
+    [10, 40],
+    [20, 5],
+    [30, 60],
+    [40, 55],
+    [50, 97],
+    [51, 90],
+  ] as const)
+    render.report(seconds, { progress })
+  const [step, ...others] = render.complete(60).runs[0]?.steps ?? []
+  expect(step?.lines.percent).toEqual([
+    [0, 0],
+    [40, 10],
+    [60, 30],
+    [97, 50],
+  ])
+  expect(others).toEqual([])
 })
