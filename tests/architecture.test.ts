@@ -263,7 +263,9 @@ test("each file that the map names is in the folder that it is named for", () =>
   const map = read("docs/ARCHITECTURE.md")
   const between = (start: string, end: string): string =>
     map.slice(map.indexOf(`## ${start}`), map.indexOf(`## ${end}`))
-  const rows = [...between("The map", "What each table holds").matchAll(/^- `src\/([\w/]+)\/`: (.*)$/gm)]
+  const rows = [
+    ...between("The map", "What each table holds").matchAll(/^- `src\/([\w/]+)\/`: (.*(?:\n {2}- .*)*)$/gm),
+  ]
   expect(rows.length).toBeGreaterThan(15)
   const described = [
     ...rows.map(([, folder = "", text = ""]) => ({ folder, text })),
