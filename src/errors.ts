@@ -17,8 +17,12 @@ export const REFUSALS = {
     status: 401,
     reason: "a token is missing or not valid; the error says how to send one",
   },
-  forbidden: { status: 403, reason: "pages of this origin may not change anything, nor open a WebSocket" },
-  not_found: { status: 404, reason: "there is no such item, or nothing at this path" },
+  forbidden: {
+    status: 403,
+    reason:
+      "the role of the token does not allow it, or pages of this origin may neither change anything nor open a WebSocket",
+  },
+  not_found: { status: 404, reason: "what the path names does not exist" },
   method_not_allowed: { status: 405, reason: "the path takes other methods; `Allow` names them" },
   illegal_move: {
     status: 409,
