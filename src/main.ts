@@ -5,6 +5,7 @@ import { helpOf, listOf, readArguments, usageLine, wrapped } from "./commands/us
 import { passProxy } from "./config/proxy.ts"
 import { codeOf, reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
+import { withoutSecrets } from "./token.ts"
 import { commit, version } from "./version.ts"
 
 const NAMES = Object.keys(COMMANDS)
@@ -32,9 +33,11 @@ const TOLD = new Set(["--help", "-h", "--version", "-v"])
 /** Commands whose work continues even if nobody reads their output any more. */
 const LASTING = new Set(["run", "work"])
 
-/** Prints a message of one line; commands to paste may follow below it, indented. */
+/** Prints a message of one line without secrets; commands to paste may follow below it, indented. */
 function fail(message: string, code: number): number {
-  const lines = message.split(/\n(?= {2}track-studio )/).map(printable)
+  const lines = withoutSecrets(message)
+    .split(/\n(?= {2}track-studio )/)
+    .map(printable)
   process.stderr.write(`track-studio: ${lines.join("\n")}\n`)
   return code
 }

@@ -11,3 +11,6 @@ export const isToken = (text: string): boolean => TOKEN.test(text)
 
 /** The text of a new token, from 43 random characters. */
 export const tokenText = (random: string): string => `tsk_${random}`
+
+/** The text with its tokens and tickets cut short, because a user may have put one in a wrong place. */
+export const withoutSecrets = (text: string): string => text.replace(/\b(ts[kt]_)[\w-]{8,}/g, "$1...")

@@ -111,6 +111,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "stream",
       "terminal",
       "text",
+      "token",
       "webhooks",
       "wire",
     ],
@@ -161,7 +162,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["client", "dashboard/live", "dashboard/model", "item", "loopback", "text", "token"],
   },
   dashboard: { own: ["text"] },
-  main: { own: ["commands", "config/proxy", "errors", "text", "version"] },
+  main: { own: ["commands", "config/proxy", "errors", "text", "token", "version"] },
   serve: {
     own: [
       "access",

@@ -14,8 +14,8 @@ import { eitherOf } from "../text.ts"
  * - `files`: as `change`; a worker may too, for the keys that `WORKER_KEYS` names.
  * - `claim`: taking an item to work on it.
  * - `report`: a worker's route of one item. The lease of that item suffices, without any token.
- * - `operations`: metrics and readiness. From this machine, a viewer may.
- * - `admin`: tokens, backups, lists of streams.
+ * - `operations`: metrics, readiness and lists of streams. From this machine, a viewer may.
+ * - `admin`: tokens, backups, the servers of a fleet.
  */
 export type Need =
   | "nothing"

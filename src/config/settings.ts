@@ -12,6 +12,7 @@ import {
   origins,
   type Read,
   serverUrl,
+  tokenFile,
   webhookUrls,
   wholeNumber,
 } from "./values.ts"
@@ -74,7 +75,7 @@ export const SERVE_SETTINGS = {
     help: "file with the token to send; serve creates an admin token in it if no token exists",
     placeholder: "FILE",
     fallback: "",
-    read: optionalText,
+    read: tokenFile,
   },
   "trusted-proxy": {
     help: "address or network of a proxy whose X-Forwarded-For (or Forwarded) is believed; may be repeated",

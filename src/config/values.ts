@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts"
 import { net } from "../node.ts"
+import { isToken } from "../token.ts"
 
 /**
  * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
@@ -33,6 +34,13 @@ const text = (texts: readonly string[], name: string): string => {
 
 /** Any text; undefined for the empty one. */
 export const optionalText: Read<string | undefined> = (texts) => last(texts) || undefined
+
+/** The path of a file with a token; undefined for the empty text. A token in its place would become the name of a file. */
+export const tokenFile: Read<string | undefined> = (texts, name) => {
+  const given = last(texts)
+  if (!isToken(given)) return given || undefined
+  throw new AppError("invalid", `--${name} must be a file that holds the token, not the token itself`)
+}
 
 /** A whole number within bounds. */
 export const wholeNumber =

@@ -1,10 +1,10 @@
 import { Elysia, ValidationError } from "elysia"
 
 import { type Caller, EVERYBODY } from "../access/gate.ts"
-import { withoutSecrets } from "../access/secret.ts"
 import { AppError, type ErrorCode, REFUSALS } from "../errors.ts"
 import { lost } from "../item/lease.ts"
 import { safeJson } from "../text.ts"
+import { withoutSecrets } from "../token.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import type { Admission, UnknownSenders } from "./admission.ts"

@@ -2,8 +2,8 @@ import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import type { Caller } from "../access/gate.ts"
-import { AppError } from "../errors.ts"
-import { MAX_CHOSEN, type Question, Selection } from "../stream/selection.ts"
+import { AppError, unknownItem } from "../errors.ts"
+import { MAX_CHOSEN, type Only, type Question, Selection } from "../stream/selection.ts"
 import { messages } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, Ending } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -222,6 +222,23 @@ class ProgressSocket implements Peer {
   }
 }
 
+/** The refusal for an item that the path of a ticket does not name. */
+const beyondTicket = (id: number): AppError =>
+  new AppError(
+    "forbidden",
+    `the ticket of this socket does not name queue item ${id}; get a ticket for /api/v1/progress/ws`,
+  )
+
+/** The only items that a socket may select: that of a share link, or those that the path of a ticket names. */
+function onlyOf(
+  { request, caller: { item, token } }: Pick<Upgrading, "request" | "caller">,
+  named: readonly number[] | undefined,
+): Only | undefined {
+  if (item !== undefined) return { ids: new Set([item]), refusal: unknownItem }
+  const isByTicket = token !== undefined && !request.headers.has("authorization")
+  return isByTicket && named ? { ids: new Set(named), refusal: beyondTicket } : undefined
+}
+
 /** What a socket shows: one item, or the global stream narrowed. */
 interface Shown {
   readonly queueId?: number
@@ -238,7 +255,7 @@ interface Upgrading {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages or pings, or the token has ended, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. A socket that was opened with a ticket can add only items that the path of the ticket names, if it names any. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages or pings, or the token has ended, 1011 the stream broke off.'
 
 /** The parts that all routes of WebSockets share. */
 const UPGRADE = {
@@ -289,7 +306,8 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
         const { item } = caller
         const ids = idsOf(query.ids)
         const seen = item === undefined ? ids : [item].filter((id) => ids?.includes(id) ?? true)
-        const selection = new Selection(seen, { among: wantedOf(query.song_id), only: item })
+        const only = onlyOf({ request, caller }, ids)
+        const selection = new Selection(seen, { among: wantedOf(query.song_id), only })
         return upgrade({ request, server, caller }, query, {
           ...(item !== undefined && { queueId: item }),
           isBound: item !== undefined,
@@ -313,7 +331,8 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
       "/ws/:id",
       async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
-        const selection = new Selection([Number(id)], { isFixed: untilFinished, only: caller.item })
+        const only = onlyOf({ request, caller }, [Number(id)])
+        const selection = new Selection([Number(id)], { isFixed: untilFinished, only })
         const isBound = caller.item !== undefined
         const shown = { queueId: Number(id), isBound, selection, untilFinished }
         return upgrade({ request, server, caller }, query, shown)

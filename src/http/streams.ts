@@ -194,7 +194,9 @@ export const progressRoutes = (
       async ({ request, server, query, caller }): Promise<Stats> => {
         const isListed = query.streams === "true"
         const isOfAll = query.all === "true"
-        if (isListed || isOfAll) allow(caller, "admin")
+        const from = proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
+        if (isListed) allow(caller, "operations", () => from.isLocal)
+        if (isOfAll) allow(caller, "admin")
         const { open, bounds } = await streams.stats()
         const { oldest, newest, stored } = bounds
         const servers = isOfAll ? await serversOf() : undefined
@@ -205,8 +207,7 @@ export const progressRoutes = (
           streams: open,
           updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
-          client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
-            .address,
+          client_address: from.address,
           ...(query.headers === "true" && { client_headers: [...request.headers.keys()].sort() }),
           ...(servers && { servers: [...servers] }),
           ...(isListed && { open_streams: streams.list(MOST_LISTED).map((one) => shown(one, now())) }),
@@ -220,7 +221,7 @@ export const progressRoutes = (
           tag: "Streams",
           summary: "Current figures",
           about:
-            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`. With `headers=true` the headers of the request are named, as `track-studio doctor` asks for.",
+            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`, but on the machine itself a viewer may list the streams, too. With `headers=true` the headers of the request are named, as `track-studio doctor` asks for.",
           successes: [json("the current figures", Stats)],
           refusals: ["method_not_allowed"],
         }),

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
+import { AppError, type ErrorCode } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/contract/history.ts"
 import { controlFrame, type Frame, updateFrames } from "../wire/frames.ts"
@@ -27,8 +27,16 @@ interface Choosing {
   readonly among?: Wanted
   /** Whether every change of the selection is refused; default false. */
   readonly isFixed?: boolean
-  /** The ID of the only item that the viewer may know of; default: all items. */
-  readonly only?: number | undefined
+  /** The only items that the viewer may select; default: all items. */
+  readonly only?: Only | undefined
+}
+
+/** The only items that a viewer may select. */
+export interface Only {
+  /** The IDs of the items. */
+  readonly ids: ReadonlySet<number>
+  /** The refusal for any other item. */
+  readonly refusal: (id: number) => AppError
 }
 
 /**
@@ -43,7 +51,7 @@ export class Selection {
   wanted: Wanted
   readonly #among: Wanted
   readonly #isFixed: boolean
-  readonly #only: number | undefined
+  readonly #only: Only | undefined
   readonly #asked: Question[] = []
   #ids: Set<number> | undefined
   #viewer: { asked(): void } | undefined
@@ -101,8 +109,9 @@ export class Selection {
 
   async #subscribe(ids: readonly number[], history: History): Promise<StoredUpdate[]> {
     this.#mayChange()
-    const unknown = ids.find((id) => this.#only !== undefined && id !== this.#only)
-    if (unknown !== undefined) throw unknownItem(unknown)
+    const only = this.#only
+    const other = ids.find((id) => only?.ids.has(id) === false)
+    if (only && other !== undefined) throw only.refusal(other)
     const chosen = new Set([...(this.#ids ?? []), ...ids])
     if (chosen.size > MAX_CHOSEN) {
       throw new AppError(

@@ -179,6 +179,12 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
     /^--keepalive-ms .+ must be a whole number from 10 to 52000, not "52001"$/,
   ],
   [["serve", "--database", ""], "--database is empty"],
+  [["list", `tsk_${"a-B_3".repeat(9).slice(0, 43)}`], 'unexpected argument "tsk_..."'],
+  [["show", `tsk_${"x".repeat(43)}`], 'ID must be a whole number, not "tsk_..."'],
+  [
+    ["serve", "--token-file", `tsk_${"x".repeat(43)}`],
+    "--token-file must be a file that holds the token, not the token itself",
+  ],
 ]
 for (const [args, said] of WRONG_USAGE) {
   test(`wrong usage is one line, the usage and exit 2: ${JSON.stringify(args.join(" ")).slice(0, 60)}`, () =>

@@ -86,18 +86,25 @@ test("a client may ask which of its headers have arrived", async () => {
   expect(unasked.client_headers).toBeUndefined()
 })
 
-test("only an admin sees the list, and the servers of a fleet", async () => {
+test("an admin sees the list and the servers of a fleet, and on the machine itself a viewer sees the list", async () => {
   await using server = await start({ args: ["--requests-per-address", "0"] })
   const id = await server.add()
   const admin = await tokenOf(server, "admin")
   await known(server, admin)
   expect(await listed(server, bearer(admin))).toEqual([])
+  const viaProxy = { via: "1.1 proxy" }
   for (const role of ["viewer", "operator", "worker"] as const) {
     const secret = await tokenOf(server, role)
     await known(server, secret)
-    for (const query of ["streams", "all"]) {
-      const answer = await server.api("GET", `/progress/stats?${query}=true`, undefined, bearer(secret))
-      expect([role, query, answer.status]).toEqual([role, query, 403])
+    const headers = bearer(secret)
+    for (const [query, more, status] of [
+      ["streams", {}, role === "viewer" ? 200 : 403],
+      ["streams", viaProxy, 403],
+      ["all", {}, 403],
+    ] as const) {
+      const asked = { ...headers, ...more }
+      const answer = await server.api("GET", `/progress/stats?${query}=true`, undefined, asked)
+      expect([role, query, more, answer.status]).toEqual([role, query, more, status])
     }
   }
   const bound = await tokenOf(server, "viewer", { item: id })

@@ -19,6 +19,7 @@ async function ticketFor(server: TestServer, secret: string, path: string): Prom
 test("a client that can send no header gets in with a ticket, only for its path and while its token is valid", async () => {
   await using server = await start()
   const id = await server.add()
+  const admin = await tokenOf(server, "admin")
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)
   const path = `/api/v1/progress/stream/${id}`
@@ -36,6 +37,24 @@ test("a client that can send no header gets in with a ticket, only for its path 
   const forSocket = await ticketFor(server, secret, socketPath)
   const socket = await WebSocketReader.open(server.url, `/progress/ws?ticket=${forSocket}`)
   await socket.until(() => socket.seen.some(({ event }) => event === "live"))
+  // A socket can be asked for more items: a ticket for one item opens no other, and one for all opens each.
+  const second = Number((await (await server.api("POST", "/queue", { song_id: 2 }, bearer(admin))).json()).id)
+  for (const [asked, isMore] of [
+    [`${socketPath}/${id}`, false],
+    [`${socketPath}?ids=${id}`, false],
+    [socketPath, true],
+  ] as const) {
+    const narrow = await ticketFor(server, secret, asked)
+    const address = `${asked.slice("/api/v1".length)}${asked.includes("?") ? "&" : "?"}ticket=${narrow}`
+    const viewer = await WebSocketReader.open(server.url, address)
+    viewer.say({ subscribe: [id, second] })
+    await viewer.control(isMore ? "watching" : "refused", 1)
+    viewer.say({ subscribe: [id] })
+    await viewer.control("watching", isMore ? 2 : 1)
+    const shown = viewer.seen.some(({ queue_id }) => queue_id === second)
+    expect([asked, shown]).toEqual([asked, isMore])
+    viewer.leave()
+  }
   const beside = openAccessBeside(server.database)
   await beside.access.revokeToken((await beside.access.tokens()).at(-1)?.id ?? 0)
   beside.close()

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { unknownItem } from "../../src/errors.ts"
 import { MAX_CHOSEN, Selection } from "../../src/stream/selection.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
@@ -64,7 +65,7 @@ test("an item is added by choice, and shown only if nothing narrows the choice t
 })
 
 test("who may know of one item alone can add no other one", async () => {
-  const selection = new Selection([1], { only: 1 })
+  const selection = new Selection([1], { only: { ids: new Set([1]), refusal: unknownItem } })
   selection.ask({ do: "subscribe", ids: [1, 2] })
   expect(await selection.answer(historyOf(2), 2)).toMatchObject([
     { control: { event: "refused", code: "not_found" } },
