@@ -291,6 +291,6 @@ export const ANSWERS: readonly Mistake[] = [
   ...of(
     "src/http/streams.ts",
     ["tests/http/stream-list.test.ts"],
-    [["a viewer sees the servers of the fleet", "if (isListed || isOfAll) allow", "if (isListed) allow"]],
+    [["a viewer sees the servers of the fleet", 'if (isOfAll) allow(caller, "admin")', ""]],
   ),
 ]

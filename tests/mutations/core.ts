@@ -247,7 +247,7 @@ export const CORE: readonly Mistake[] = [
       ],
       [
         "who may know of one item alone can add others",
-        "    if (unknown !== undefined) throw unknownItem(unknown)\n",
+        "    if (only && other !== undefined) throw only.refusal(other)\n",
         "",
       ],
     ],
