@@ -58,6 +58,18 @@ export const REFUSALS = {
 /** The code of a refusal. */
 export type ErrorCode = keyof typeof REFUSALS
 
+/** Refusals that the server gives when it is asked for them, so that a client sees whether they arrive whole. */
+export const ASKED_REFUSALS = [
+  "unauthorized",
+  "illegal_move",
+  "gone",
+  "too_large",
+  "too_many_requests",
+] as const satisfies readonly ErrorCode[]
+
+/** The code of such a refusal. */
+export type AskedRefusal = (typeof ASKED_REFUSALS)[number]
+
 /**
  * The one error that is meant to be read by a user.
  *

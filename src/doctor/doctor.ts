@@ -1,5 +1,6 @@
 import { isLoopback } from "../loopback.ts"
 import { arrivalAt } from "./answering-server.ts"
+import { askedRefusalsOf } from "./asked-refusals.ts"
 import { cachesOn } from "./caches.ts"
 import { certificateOf } from "./certificate.ts"
 import type { Patient } from "./exchange.ts"
@@ -42,7 +43,7 @@ const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) 
   foreignHost,
   (patient) => addressOf(patient, isProxied),
   pageOf,
-  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf] : []),
+  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, askedRefusalsOf] : []),
 ]
 
 /**

@@ -27,6 +27,9 @@ const NOTHING = `${NO_ITEM}/cancel`
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
+/** The largest body that the server takes. A proxy may refuse it. */
+const LARGEST = " ".repeat(64 * 1024)
+
 /** Requests that the server refuses: with each method that changes something, and with different statuses. */
 const REFUSED: readonly Request[] = [
   { method: "POST", path: NOTHING, isNamed: false },
@@ -43,11 +46,13 @@ const REFUSED: readonly Request[] = [
     path,
     isNamed: false,
     headers: { "content-type": "text/plain" },
+    body: LARGEST,
   })),
   ...["progress", "complete", "fail", "release", "output"].map((report) => ({
     method: "POST",
     path: `${NO_ITEM}/${report}`,
     isNamed: false,
+    body: LARGEST,
   })),
   // Workers send these again and again, and a proxy may limit them alone.
   ...["heartbeat", "progress"].flatMap((report) =>
@@ -67,7 +72,7 @@ const STATUSES = new Map<string, number>(Object.entries(REFUSALS).map(([code, { 
  * Whether a refusal is the server's, with the status of its code. A proxy may have replaced the answer by one to
  * another request. A server of another version may have other codes.
  */
-function isWhole(answer: Answer): boolean {
+export function isWhole(answer: Answer): boolean {
   const { code } = refusalIn(answer)
   return code !== "" && (STATUSES.get(code) ?? answer.status) === answer.status
 }
@@ -81,6 +86,12 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
     if (isWhole(answer)) continue
     const what = `${method} ${path.replace(NO_ITEM, "/queue/ID")}: ${answerWords(answer)}`
     if (answer.status === 0) return unknown(about, what)
+    if (answer.status === 413 && !isOurs(answer))
+      return faulty(
+        about,
+        "body_limited",
+        `${what}: a body of ${LARGEST.length / 1024} kB is refused on its way`,
+      )
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", `${what}, not from the server`)
   }
   return good(about, "come from the server itself, even refusals")

@@ -1,46 +1,9 @@
-import type { Fault } from "../../src/doctor/finding.ts"
-
-const instead =
-  (line: string, other: string) =>
-  (config: string): string =>
-    config.replace(line, other)
-
-/** More lines in the location. */
-const also = (lines: string): ((config: string) => string) =>
-  instead("proxy_http_version 1.1;", `proxy_http_version 1.1; ${lines}`)
-
-/** A location of its own for some paths, with other lines. */
-const apart =
-  (paths: string, lines: string) =>
-  (config: string): string =>
-    config.replace(
-      "location / {",
-      `location ${paths} {
-        proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
-        ${lines}
-      }
-      location / {`,
-    )
-
-/** A misconfiguration: what is changed in the shipped configuration, and the faults that must be found. */
-export interface Case {
-  readonly name: string
-  readonly change?: (config: string) => string
-  readonly faults: readonly Fault[]
-  /** The server behind it; default: one that everybody may use. */
-  readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages" | "empty"
-  /** The path of the URL; default: none. */
-  readonly path?: string
-  /** How long an idle stream is watched, in milliseconds; default 12,000. */
-  readonly idleMs?: number
-  /** What cannot be judged. Default: nothing, or, if there are faults, anything. */
-  readonly unknown?: readonly string[]
-  /** The time of this machine's clock; default: the right time. */
-  readonly now?: () => number
-}
+import { also, apart, type Case, instead } from "./case.ts"
+import { REPLACED } from "./replaced.ts"
 
 /** All cases. */
 export const CASES: readonly Case[] = [
+  ...REPLACED,
   { name: "as it is shipped", faults: [] },
   {
     name: "streams are buffered",
@@ -78,7 +41,7 @@ export const CASES: readonly Case[] = [
     name: "comments are taken out",
     change: also(`sub_filter_types *; sub_filter_once off; sub_filter ": keepalive\\n\\n" "";`),
     faults: ["keepalive_lost"],
-    idleMs: 22_000,
+    idleMs: 24_000,
   },
   {
     name: "no keepalive was due yet",
@@ -222,16 +185,6 @@ export const CASES: readonly Case[] = [
     unknown: ["addresses"],
   },
   {
-    name: "only the refusals of values are replaced by pages of the proxy",
-    change: also("proxy_intercept_errors on; error_page 422 /nothing.html;"),
-    faults: ["answers_replaced"],
-  },
-  ...["claim", "complete", "output"].map((path) => ({
-    name: `what workers send to /${path} is kept away`,
-    change: instead("location / {", `location ~ /${path}$ { deny all; }\n    location / {`),
-    faults: ["answers_replaced" as const],
-  })),
-  {
     name: "the streams of single items are buffered",
     change: apart(
       "~ ^/api/v1/progress/stream/",
@@ -314,22 +267,7 @@ export const CASES: readonly Case[] = [
     name: "queries are lost",
     change: (config) => config.replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1$uri;"),
     faults: ["query_lost"],
-    unknown: ["request headers", "held answers"],
-  },
-  {
-    name: "refusals are replaced by pages of the proxy",
-    change: also("proxy_intercept_errors on; error_page 404 =404 /nothing.html;"),
-    faults: ["answers_replaced", "answers_replaced"],
-  },
-  {
-    name: "changes are kept away",
-    change: also("limit_except GET POST { deny all; }"),
-    faults: ["answers_replaced"],
-  },
-  {
-    name: "only reading is let through",
-    change: also("limit_except GET { deny all; }"),
-    faults: ["answers_replaced", "answers_replaced"],
+    unknown: ["request headers", "refusals", "held answers"],
   },
   {
     name: "the header for other pages comes twice",
@@ -341,7 +279,7 @@ export const CASES: readonly Case[] = [
     name: "a client may ask seldom",
     change: (config) =>
       `limit_req_zone $binary_remote_addr zone=seldom:1m rate=1r/m;\n${also("limit_req zone=seldom burst=1 nodelay;")(config)}`,
-    faults: ["limited", "limited", "limited"],
+    faults: ["limited", "limited", "limited", "limited"],
   },
   {
     name: "renderers that report by themselves may ask seldom",

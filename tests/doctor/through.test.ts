@@ -6,7 +6,8 @@ import { clientOf } from "../../src/doctor/requests.ts"
 import { Nginx, nginxOrWhy, SHIPPED_CONFIGS, type Site } from "../nginx.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"
-import { type Case, CASES } from "./misconfigured.ts"
+import type { Case } from "./case.ts"
+import { CASES } from "./misconfigured.ts"
 
 setDefaultTimeout(60_000)
 

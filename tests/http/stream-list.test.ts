@@ -86,6 +86,20 @@ test("a client may ask which of its headers have arrived", async () => {
   expect(unasked.client_headers).toBeUndefined()
 })
 
+test("a client may ask for a refusal, to see whether it arrives whole", async () => {
+  await using server = await start()
+  const path = "/progress/stats?refuse="
+  const revoked = await server.api("GET", `${path}unauthorized`)
+  expect([revoked.status, revoked.headers.get("www-authenticate")]).toEqual([401, "Bearer"])
+  const limited = await server.api("GET", `${path}too_many_requests`)
+  expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "1"])
+  expect(await limited.json()).toMatchObject({
+    code: "too_many_requests",
+    error: "this refusal was asked for",
+  })
+  expect((await server.api("GET", `${path}unavailable`)).status).toBe(422)
+})
+
 test("an admin sees the list and the servers of a fleet, and on the machine itself a viewer sees the list", async () => {
   await using server = await start({ args: ["--requests-per-address", "0"] })
   const id = await server.add()
