@@ -138,7 +138,7 @@ export class BelievedBar {
     }
     this.#falls += 1
     const isRare = this.#falls * (isRedrawn ? 2 : 10) <= this.#rises
-    if (fall <= SMALL_FALL && isRare) return this.isBelieved ? "same" : "unproven"
+    if (fall <= SMALL_FALL && isRare) return "same"
     const wasBelieved = this.isBelieved
     this.isRejected = true
     this.isBelieved = false
@@ -147,7 +147,7 @@ export class BelievedBar {
 
   #isRestart(fraction: number, isRedrawn: boolean): boolean {
     const fall = this.fraction - fraction
-    if (fall <= SMALL_FALL) return fraction === 0 && this.fraction > 0
+    if (fall <= SMALL_FALL) return fraction === 0
     if (fraction <= NEAR_START || this.fraction >= 0.99) return true
     return isRedrawn && fraction <= this.fraction / 2
   }
