@@ -46,6 +46,7 @@ test.each<[fault: string, sql: string]>([
     "UPDATE queue_items SET last_update_id = 2, status = 'processing' WHERE id = 1",
   ],
   ["update 4 belongs to no item", "PRAGMA foreign_keys = OFF; DELETE FROM queue_items WHERE id = 2"],
+  ["it has no runs.id", "DROP TABLE runs"],
 ])("check finds: %s", async (fault, sql) => {
   expect(await faultsAfter(sql)).toEqual([fault])
 })

@@ -4,7 +4,7 @@ import { AppError, reasonOf } from "../../errors.ts"
 import { legalMoves } from "../legal-moves.ts"
 import { openToRead } from "./connect.ts"
 import { refuseMissing } from "./database-path.ts"
-import { appliedMigrations, knownMigrations } from "./open.ts"
+import { appliedMigrations, knownMigrations, missingColumn } from "./open.ts"
 
 /** The number of faults that are listed. If a database is broken, the first ones are enough. */
 const MOST_FAULTS = 20
@@ -71,10 +71,12 @@ export function checkDatabase(path: string): CheckResult {
     if (applied > knownMigrations()) {
       throw new AppError("unavailable", `${path} was made by a newer version; check it with that one`)
     }
+    // What a database of an older version lacks is made when a server starts on it.
+    const missing = applied === knownMigrations() ? missingColumn(client) : undefined
     return {
       items: count(client, "queue_items"),
       updates: count(client, "updates"),
-      faults: faultsOf(client),
+      faults: missing === undefined ? faultsOf(client) : [`it has no ${missing}`],
     }
   } catch (error) {
     if (error instanceof AppError) throw error

@@ -95,8 +95,8 @@ function prepare(client: Database, before: Before): void {
   migrate(drizzle(client), { migrationsFolder })
 }
 
-/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
-function checkTables(client: Database, path: string): void {
+/** The first column that this binary needs and the database does not have, with its table; undefined if it has all. */
+export function missingColumn(client: Database): string | undefined {
   const sql = "SELECT m.name AS name, x.name AS column FROM sqlite_master m, pragma_table_xinfo(m.name) x"
   const found = new Set(
     client
@@ -104,12 +104,16 @@ function checkTables(client: Database, path: string): void {
       .all()
       .map(({ name, column }) => `${name}.${column}`),
   )
-  for (const table of TABLES) {
-    for (const { name } of Object.values(getTableColumns(table))) {
-      const column = `${getTableName(table)}.${name}`
-      if (!found.has(column)) throw damaged(path, `it has no ${column}`)
-    }
-  }
+  const needed = TABLES.flatMap((table) =>
+    Object.values(getTableColumns(table)).map(({ name }) => `${getTableName(table)}.${name}`),
+  )
+  return needed.find((column) => !found.has(column))
+}
+
+/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
+function checkTables(client: Database, path: string): void {
+  const missing = missingColumn(client)
+  if (missing !== undefined) throw damaged(path, `it has no ${missing}`)
 }
 
 const schemaVersion = (client: Database): number =>
