@@ -3,6 +3,7 @@ import { pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { within } from "../service.ts"
+import { OlderServer } from "./older-server.ts"
 import { OutputSender } from "./output-sender.ts"
 import { OwnLease, type OwnLeaseOptions } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
@@ -79,8 +80,7 @@ export class Reporter {
   #confirmations = 0
   /** What must happen until the server answers again, as the user has read it; empty while it answers. */
   #awaited = ""
-  /** Whether the server is older than we are. */
-  #isOlder = false
+  readonly #server = new OlderServer()
   #isCancelled = false
   #isRefused = false
   #hasGivenUp = false
@@ -303,17 +303,13 @@ export class Reporter {
   }
 
   /** Sends a report. A server that does not know all keys gets only those that every version knows. */
-  async #report(held: Held, report: Report): Promise<WorkerAnswer> {
+  #report(held: Held, report: Report): Promise<WorkerAnswer> {
     const { client } = this.#options
-    if (this.#isOlder) return client.report(held, olderOf(report))
-    try {
-      return await client.report(held, report)
-    } catch (error) {
-      if (!(error instanceof ServerError) || error.status !== 422) throw error
-    }
-    const answer = await client.report(held, olderOf(report))
-    this.#isOlder = true
-    return answer
+    const send = (what: Report): Promise<WorkerAnswer> => client.report(held, what)
+    return this.#server.ask(
+      () => send(report),
+      () => send(olderOf(report)),
+    )
   }
 
   async #flush(held: Held): Promise<void> {
@@ -342,8 +338,8 @@ export class Reporter {
     const canClaim = !this.#options.isLent && !this.#isCancelled
     if (error.code === "lease_lost" && canClaim) return this.#lease.lost(held)
     // Our own claim may hold the item, because its answer was lost. That lease expires soon.
-    if (error.code === "illegal_move" && this.#lease.last === undefined) return this.#refused(error)
-    if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return this.#refused(error)
+    const isPerhapsOurs = this.#lease.last === undefined || this.#lease.isPerhapsOurs
+    if (error.code === "illegal_move" && isPerhapsOurs) return this.#refused(error)
     // After a restore the item waits one minute for the worker that held it at the time of the backup.
     if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)

@@ -7,6 +7,7 @@ import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { variablesOf } from "./command-variables.ts"
 import { FileWatch } from "./expected-files.ts"
 import { type Guarded, KillGuard } from "./kill-guard.ts"
+import { OlderServer } from "./older-server.ts"
 import { LostClaims } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
@@ -83,8 +84,7 @@ export class Worker {
   readonly #lostClaims = new LostClaims()
   /** Distinguishes this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
-  /** Whether the server is older than we are. */
-  #isOlder = false
+  readonly #server = new OlderServer()
   /** What is waited for until the server answers again, as the user has read it; empty while it answers. */
   #awaited = ""
   /** Whether the server has answered a claim. */
@@ -232,7 +232,7 @@ export class Worker {
   }
 
   /** Claims an item. A server that does not know all keys gets only those that every version knows. */
-  async #claim(): Promise<Claimed | "drain" | null> {
+  #claim(): Promise<Claimed | "drain" | null> {
     const { client, worker, tags, leaseS, kind, version } = this.#options
     const { signal } = this.#stopping
     const older = {
@@ -242,15 +242,10 @@ export class Worker {
       wait: CLAIM_WAIT_S,
       ...(kind !== undefined && { kind }),
     }
-    if (this.#isOlder) return client.claim(older, signal)
-    try {
-      return await client.claim({ ...older, version, instance: this.#instance }, signal)
-    } catch (error) {
-      if (!(error instanceof ServerError) || error.status !== 422) throw error
-    }
-    const claimed = await client.claim(older, signal)
-    this.#isOlder = true
-    return claimed
+    return this.#server.ask(
+      () => client.claim({ ...older, version, instance: this.#instance }, signal),
+      () => client.claim(older, signal),
+    )
   }
 
   /**

@@ -164,11 +164,6 @@ export const CORE: readonly Mistake[] = [
         "      this.#isWoken = false\n      try",
         "      try",
       ],
-      [
-        "after one report that it cannot read a server counts as an older one",
-        "    const answer = await client.report(held, olderOf(report))\n    this.#isOlder = true\n",
-        "    this.#isOlder = true\n    const answer = await client.report(held, olderOf(report))\n",
-      ],
     ],
   ),
   ...of(

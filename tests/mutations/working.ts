@@ -100,17 +100,11 @@ export const WORKING: readonly Mistake[] = [
         '      if (claimed === "drain") return this.#drain()\n',
         '      if (claimed === "drain") continue\n',
       ],
-      ["an older server is asked with each claim what it does not know", "    this.#isOlder = true\n", ""],
       ["a worker waits for renders that are over", "    this.#attempts.delete(attempt)\n", ""],
       [
         "the second signal has the items of a worker fail",
         'attempt.stop({ by: "release" })',
         'attempt.signal("SIGTERM")',
-      ],
-      [
-        "each refusal of a claim is asked for twice",
-        "error.status !== 422) throw error",
-        "error.status < 400) throw error",
       ],
       [
         "nobody learns that the server is back",
@@ -349,6 +343,23 @@ export const WORKING: readonly Mistake[] = [
         "a lost claim is believed for milliseconds",
         "leaseS * 1000 + RESCUED_WITHIN_MS",
         "leaseS + RESCUED_WITHIN_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/older-server.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/worker.test.ts", "tests/runner/worker-refusals.test.ts"],
+    [
+      [
+        "after one report that it cannot read a server counts as an older one",
+        "    const answer = await askOlder()\n    this.#isOlder = true\n",
+        "    this.#isOlder = true\n    const answer = await askOlder()\n",
+      ],
+      ["an older server is asked twice for each report", "this.#isOlder = true\n", ""],
+      [
+        "each refusal of a claim is asked for twice",
+        "error.status !== 422) throw error",
+        "error.status < 400) throw error",
       ],
     ],
   ),
