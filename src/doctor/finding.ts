@@ -103,7 +103,7 @@ const FAULTS = {
     "HAProxy: timeout client 1h, timeout server 1h",
     "Apache: Timeout 3600, RequestReadTimeout header=20-40,MinRate=500 body=0",
   ],
-  body_limited: ["nginx: client_max_body_size 0;"],
+  body_limited: ["nginx: client_max_body_size 0;", "Caddy: remove request_body { max_size ... }"],
   answer_cut: [
     "nginx: proxy_read_timeout 1h;   # GET /queue/7?wait=finished may wait for an hour",
     "HAProxy: timeout server 1h   # Apache: ProxyTimeout 3600",

@@ -86,7 +86,9 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
     if (isWhole(answer)) continue
     const what = `${method} ${path.replace(NO_ITEM, "/queue/ID")}: ${answerWords(answer)}`
     if (answer.status === 0) return unknown(about, what)
-    if (answer.status === 413 && !isOurs(answer))
+    const { body, ...bare } = request
+    // Programs refuse a body that is too long for them with different statuses.
+    if (body !== undefined && !isLimit(answer) && isWhole(await exchange(patient, bare)))
       return faulty(
         about,
         "body_limited",

@@ -84,7 +84,10 @@ function size(answer: Answer): Finding {
     return faulty(about, "body_limited", "large request bodies are refused, so a long render would break off")
   if (answer.status === 0) return unknown(about, "a large request body got no answer")
   if (!isOurs(answer)) return unknown(about, `${answerWords(answer)}, not from the server`)
-  return good(about, "request bodies may have any size")
+  return good(
+    about,
+    "a request may announce a body of 1 GB; a limit that counts what comes (Caddy's request_body) is not seen",
+  )
 }
 
 /** A request that the server waits for: the rest of its body never comes, so it changes nothing. */

@@ -82,6 +82,18 @@ test("what is not answered cannot be checked", async () => {
   expect((await uploadsOf({ ...nobody, now: Date.now }))[0]).toMatchObject({ verdict: "unknown" })
 })
 
+test("a refusal of the proxy that comes only with a body is a limit on bodies, whatever its status", async () => {
+  const limited = async (path: string, request: Request) => {
+    if ((await request.text()).length > 1000) return page(502)
+    if (path === "/queue/doctor") return refused("invalid", 422)
+    return refused("not_found", 404)
+  }
+  expect(await found(limited, refusalsOf)).toMatchObject({
+    fault: "body_limited",
+    says: "POST /queue: the answer is 502: a body of 64 kB is refused on its way",
+  })
+})
+
 test("a body that a proxy's limit keeps away says nothing of bodies", async () => {
   expect((await found(() => page(429), uploadsOf))[0]).toMatchObject({ verdict: "unknown" })
 })
