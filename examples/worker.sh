@@ -46,16 +46,18 @@ post_surely() {
   say "the server does not answer: $1 is lost"
 }
 
-# Says that we live, and hears of a cancel the moment it is requested. Ends with 1 when the work is to stop.
+# Says that we live, and hears of a cancel the moment it is requested. Ends with 1 when the work is to stop, and
+# when the worker was killed.
 heartbeat() {
   local answer
-  while true; do
+  while kill -0 "$$" 2>/dev/null; do
     if answer=$(post "$id/heartbeat?wait=20" 2>/dev/null); then
       [[ $answer == '{"directive":"cancel"'* || $answer == *'"directive":"cancel"}'$'\n4'?? ]] && return 1
     else
       sleep 1
     fi
   done
+  return 1
 }
 
 # stop PID: the whole group, in 10 s by force.
@@ -69,21 +71,31 @@ stop() {
   kill -KILL -- "-$1" 2>/dev/null
 }
 
-# Passes the command's output on, and reports each percentage in it.
+# Reports the percentages that it reads: the latest, when the last report has got its answer.
+report() {
+  local latest next answer told="" patience=3
+  while read -r latest; do
+    while read -r -t 0.01 next; do latest=$next; done
+    [[ $latest != "$told" ]] || continue
+    # Without an answer, the next line with this percentage reports it.
+    answer=$(post "$id/progress" "{\"progress\": $latest}" 2>/dev/null)
+    [[ ${answer##*$'\n'} == [1-4]* ]] && told=$latest
+  done
+}
+
+# Passes the command's output on, and the percentages in it to `report`, which must not hold the command up.
 read_progress() {
-  # The command waits for us when we do not read: a server that does not answer must not hold it up for long.
-  local line answer began last="" patience=3 quiet=0
+  local line percentages
+  # Ctrl-C, and a TERM to our whole group, must not end us before the command.
+  trap '' TERM INT HUP
+  exec {percentages}> >(report)
   while IFS= read -r line; do
     printf '%s\n' "$line"
     [[ $line =~ (^|[^0-9.])([0-9]|[1-9][0-9]|100)(\.[0-9]+)?[[:space:]]?% ]] || continue
-    [[ ${BASH_REMATCH[2]} != "$last" ]] || continue
-    ((SECONDS >= quiet)) || continue
-    began=$SECONDS
-    # Without an answer, the next line with this percentage reports it; if that took long, one half a minute later.
-    answer=$(post "$id/progress" "{\"progress\": ${BASH_REMATCH[2]}}" 2>/dev/null)
-    ((SECONDS - began < 2)) || quiet=$((SECONDS + 30))
-    [[ ${answer##*$'\n'} == [1-4]* ]] && last=${BASH_REMATCH[2]}
+    printf '%s\n' "${BASH_REMATCH[2]}" >&"$percentages"
   done
+  exec {percentages}>&-
+  wait "$!"
 }
 
 # render COMMAND...: one item, from its start to its end.
@@ -98,7 +110,9 @@ render() {
   exec {output}>&-
   { heartbeat || stop "$job"; } &
   beat=$!
-  # A signal to us ends the wait, not the job, and bash keeps the job's code for the next wait.
+  # Not `wait`, while it runs: if a signal comes as it ends, bash may lose that it has ended, and wait for ever.
+  while kill -0 "$job" 2>/dev/null; do IFS= read -r -t 0.1 <&"$silence"; done
+  # A signal to us ends the wait, and bash keeps the job's code for the next one.
   while true; do
     signals=$stopping
     wait "$job"
@@ -144,6 +158,9 @@ claim() {
   return 2
 }
 
+# Nothing ever comes from this socket. To read from it for a moment is to sleep without a process, to which a
+# terminal would send Ctrl-C instead of us.
+exec {silence}<>/dev/udp/127.0.0.1/9
 # One character for each signal.
 stopping=""
 trap 'stopping+=.' TERM INT HUP

@@ -152,29 +152,85 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
   })
 })
 
-test("a server that takes reports and never answers holds the command of worker.sh up once, not for each line", async () => {
-  const answers: Readonly<Record<string, () => Response | Promise<Response>>> = {
-    claim: () => Response.json({ item: { id: 1, song_id: 3, title: "" }, lease: { token: "ab-12" } }),
-    progress: () => new Promise(() => undefined),
-  }
+/** A server with one item that answers reports of progress as we say, and hears that a worker of it lives. */
+const serverOfOne = (progress: () => Response | Promise<Response>, lives: () => void = () => undefined) => {
   let claims = 0
-  await using server = Bun.serve({
+  const item = Response.json({ item: { id: 1, song_id: 3, title: "" }, lease: { token: "ab-12" } })
+  return Bun.serve({
     port: 0,
     fetch: ({ url }) => {
       const what = /\w+$/.exec(new URL(url).pathname)?.[0] ?? ""
-      if (what === "claim" && (claims += 1) > 1) return new Promise(() => undefined)
-      return answers[what]?.() ?? Response.json({ directive: "continue" })
+      if (what === "claim") return (claims += 1) > 1 ? new Promise(() => undefined) : item
+      if (what === "progress") return progress()
+      if (what === "heartbeat") lives()
+      return Bun.sleep(50).then(() => Response.json({ directive: "continue" }))
     },
   })
-  const env = { WORKER_NAME: "example" }
-  const script = "for i in 1 2 3 4 5 6 7 8; do echo 10%; done; echo 11%"
-  const command = ["bash", "examples/worker.sh", "bash", "-c", script]
-  await using worker = new Program(command, server.url.origin, { env })
-  const startedMs = performance.now()
-  await worker.prints("11%")
-  expect(performance.now() - startedMs).toBeLessThan(8000)
+}
+
+const BASH_WORKER = ["bash", "examples/worker.sh", "bash", "-c"]
+
+test("a report that gets no answer does not hold the command of worker.sh up, and then the latest is reported", async () => {
+  const answered = Promise.withResolvers<undefined>()
+  const go = join(folder.path, "reported-go")
+  let reports = 0
+  await using server = serverOfOne(async () => {
+    writeFileSync(go, "")
+    reports += 1
+    await answered.promise
+    return Response.json({ directive: "continue" })
+  })
+  const script = `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; for i in {11..90}; do echo $i%; done`
+  await using worker = new Program([...BASH_WORKER, script], server.url.origin)
+  await worker.prints("90%")
+  expect(reports).toBe(1)
+  answered.resolve(undefined)
+  await worker.prints("ended with code 0")
+  expect(reports).toBe(2)
   expect(await stopped(worker)).toBe(0)
 })
+
+test("the command of worker.sh ends when worker.sh was killed", async () => {
+  const alive = Promise.withResolvers<undefined>()
+  await using server = serverOfOne(
+    () => Response.json({ directive: "continue" }),
+    () => alive.resolve(undefined),
+  )
+  const mark = `67${process.pid}`
+  await using worker = new Program([...BASH_WORKER, `sleep ${mark}; true`], server.url.origin)
+  await alive.promise
+  worker.kill("SIGKILL")
+  // What it started holds its output until it ends.
+  await worker.ends()
+  expect(processesWith(`sleep ${mark}`)).toEqual([])
+})
+
+test("worker.sh ends also if it is asked to in the moment in which its command ends", async () => {
+  await using server = await start()
+  const ids = await Promise.all([1, 2, 3, 4, 5].map((song) => server.add({ song_id: song })))
+  // Signals all around the moment: bash may lose the end of a process that it waits for.
+  const script = "(for i in {1..200}; do kill -TERM $PPID; done) 2>/dev/null & true"
+  const workers = ids.map(() => new Program([...BASH_WORKER, script], server.url))
+  expect(await Promise.all(workers.map((worker) => worker.ends()))).toEqual(ids.map(() => 0))
+  for (const id of ids) expect(await itemOf(server, id)).toMatchObject({ status: "completed" })
+})
+
+test.skipIf(Bun.which("setsid") === null)(
+  "Ctrl-C lets worker.sh and its command finish the item, with all that the command prints",
+  async () => {
+    await using server = await start()
+    const id = await server.add({ song_id: 3 })
+    const go = join(folder.path, "ctrl-c-go")
+    const script = `echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 30% && echo late`
+    await using worker = new Program(["setsid", ...BASH_WORKER, script], server.url)
+    await until(server, id, ({ progress }) => progress === 20)
+    process.kill(-worker.child.pid, "SIGINT")
+    await Bun.write(go, "")
+    expect(await worker.ends()).toBe(0)
+    expect((await worker.stdout).toString()).toBe("20%\n30%\nlate\n")
+    expect(await itemOf(server, id)).toMatchObject({ status: "completed" })
+  },
+)
 
 const units = readdirSync("packaging").filter((file) => file.endsWith(".service"))
 
