@@ -288,6 +288,29 @@ export async function addedTags() {
   return tags
 }
 
+/** What was stored, and said before, when an item was renamed that somebody else had renamed meanwhile. */
+export async function renamedTwice() {
+  const said: string[] = []
+  const others = item({ title: "Theirs" })
+  Object.assign(server, {
+    get: async () => others,
+    update: async (_id: number, { title = "" }: Partial<QueueItem>) => void said.push(title),
+  })
+  const one = item({ title: "As it was" })
+  choicesOf(one, queueOf([one]))
+    .find(({ label }) => label === "Rename…")
+    ?.choose()
+  const input = document.querySelector<HTMLInputElement>("dialog[open] input")
+  if (input) input.value = "Mine"
+  accept()
+  const problem = (): string => textOf(document.querySelector("dialog[open] .problem"))
+  while (problem() === "") await new Promise((resolve) => setTimeout(resolve, 5))
+  said.push(problem())
+  accept()
+  await noticed()
+  return said
+}
+
 /** What the page of a failed item says of its percentage: of one that earlier runs tell, and of a guess. */
 export function rests() {
   const failed = { status: "failed", outcome: "failed", progress: 10 } as const

@@ -213,6 +213,13 @@ page("a part of the page", () => {
     expect(await shown("addedTags")).toEqual(["gpu", "4k"])
   })
 
+  test("does not replace a title that somebody else has just given, unless the reader insists", async () => {
+    expect(await shown("renamedTwice")).toEqual([
+      "It was renamed to “Theirs” meanwhile. Press again to replace that",
+      "Mine",
+    ])
+  })
+
   test("says of a failed item what its percentage rests on, if the reason for the failure may name another one", async () => {
     expect(await shown("rests")).toEqual(["From earlier runs; the worker said 10%", ""])
   })

@@ -19,21 +19,7 @@ import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { OWN } from "../../src/item/own-messages.ts"
-import {
-  addedTags,
-  asked,
-  cancelled,
-  changedItem,
-  halfDone,
-  late,
-  movedDown,
-  placesFound,
-  putBack,
-  rests,
-  searches,
-  selection,
-  waits,
-} from "./acted-parts.ts"
+import * as acted from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
 
@@ -377,22 +363,8 @@ function rest() {
 /** What each part shows, by its name. */
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
-  ...{
-    lines,
-    addedTags,
-    asked,
-    movedDown,
-    cancelled,
-    changedItem,
-    halfDone,
-    late,
-    placesFound,
-    putBack,
-    rests,
-    searches,
-    selection,
-    waits,
-  },
+  ...acted,
+  lines,
   lists: () => [list(false), list(true)],
 }
 export type Parts = typeof parts

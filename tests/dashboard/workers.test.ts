@@ -52,7 +52,14 @@ page("the strip of workers", () => {
     for (const fact of [`#${id} Northern Lights, 54%`, "gpu", "1.2.3"]) expect(facts).toContain(fact)
     // It follows the worker while it is open, and the focus stays on the link.
     await tab.evaluate(`document.querySelector(".workers-strip .stream-facts a").focus()`)
+    // It says the same as the item's lane, at any moment.
+    await tab.evaluate(`void (window.together = new Promise((resolve) => {
+      const lane = document.querySelector(".lane .number")
+      const told = () => resolve(document.querySelector(".worker .meta").textContent + ", lane " + lane.textContent)
+      new MutationObserver(told).observe(lane, { childList: true })
+    }))`)
     await client.report(held, { progress: 60 })
+    expect(await tab.evaluate<string>("window.together")).toBe(`#${id} at 60%, lane 60`)
     await tab.until(`${text(".workers-strip .stream-facts dl")}.includes("#${id} Northern Lights, 60%")`)
     expect(await tab.evaluate<boolean>(`document.activeElement.matches(".stream-facts a")`)).toBe(true)
     await client.drain("gpu-1")

@@ -101,12 +101,39 @@ async function remove(item: QueueItem): Promise<void> {
     await attempt(() => server.remove(item.id), `Deleted ${name}`)
 }
 
+/**
+ * What a dialog does with the chosen value: nothing if the item has it already. If somebody else has changed the value
+ * since the dialog was opened, the reader learns that first, and may choose again.
+ */
+function unlessChanged<T>(
+  item: QueueItem,
+  valueOf: (item: QueueItem) => T,
+  told: (now: T) => string,
+  set: (chosen: T) => Promise<void>,
+): (chosen: T) => Promise<void> {
+  let known = valueOf(item)
+  return async (chosen) => {
+    const now = valueOf(await server.get(item.id))
+    if (chosen === now) return
+    if (now !== known) {
+      known = now
+      throw new Error(`${told(now)} meanwhile. Press again to replace that`)
+    }
+    await set(chosen)
+  }
+}
+
 function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
-  return askPriority(item, queue, async (priority) => {
-    if (priority === item.priority) return
+  const told = (now: number): string => `The priority was set to ${now}`
+  const set = async (priority: number): Promise<void> => {
     await acting(() => server.update(item.id, { priority, message: `Priority set to ${priority}` }))
     notify(`Priority of ${nameOf(item)} set to ${count(priority)}`)
-  })
+  }
+  return askPriority(
+    item,
+    queue,
+    unlessChanged(item, ({ priority }) => priority, told, set),
+  )
 }
 
 async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
@@ -118,19 +145,27 @@ async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
 }
 
 function rename(item: QueueItem): Promise<void> {
-  return askTitle(item, async (title) => {
-    if (title === item.title) return
+  const told = (now: string): string => `It was renamed to “${now}”`
+  const set = async (title: string): Promise<void> => {
     await acting(() => server.update(item.id, { title, message: "Renamed" }))
     notify(`Renamed to ${title === "" ? `Song ${item.song_id}` : title}`)
-  })
+  }
+  return askTitle(
+    item,
+    unlessChanged(item, ({ title }) => title, told, set),
+  )
 }
 
 function flag(item: QueueItem): Promise<void> {
-  return askFlag(item, async (chosen) => {
-    if (chosen === item.flag) return
+  const told = (now: QueueItem["flag"]): string => (now ? "Another flag was set" : "The flag was removed")
+  const set = async (chosen: QueueItem["flag"]): Promise<void> => {
     await acting(() => server.flag(item.id, chosen))
     notify(chosen === null ? `Flag of ${nameOf(item)} removed` : `Flagged ${nameOf(item)}`)
-  })
+  }
+  return askFlag(
+    item,
+    unlessChanged(item, (one) => one.flag, told, set),
+  )
 }
 
 /** The command that adds an item with the same values. */

@@ -167,6 +167,8 @@ export class Home implements Screen {
       }
     }
     if (lists || all) this.#count()
+    // A worker and its lane say the same percentage.
+    else this.#workersStrip.update(this.#model.workers)
   }
 
   tick(): void {
