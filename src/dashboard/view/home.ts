@@ -160,14 +160,12 @@ export class Home implements Screen {
   frame({ ids, lists, all }: Changes): void {
     if (all) this.#sought?.refresh()
     if (lists || all || this.#isStale || this.#isUnordered) this.#arrange(all || this.#isStale)
-    else {
+    else
       for (const id of ids) {
         const item = this.#item(id)
         if (item) for (const { list } of this.#sections) list.update(item)
       }
-    }
     if (lists || all) this.#count()
-    // A worker and its lane say the same percentage.
     else this.#workersStrip.update(this.#model.workers)
   }
 
