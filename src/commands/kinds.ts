@@ -4,7 +4,7 @@ import { clientOf, type Command, nameFlag, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
 const NOTHING =
-  "Nothing was learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
+  "Nothing has been learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
 
 /** Lists what is learned from, or forgets a kind. */
 export const kindsCommand: Command = {

@@ -99,7 +99,7 @@ export function uselessTotal({ command, renderer, outputs, total }: Plan): strin
   if (total === undefined) return undefined
   if (outputs.length === 0) return "this ffmpeg has a -progress of its own, which is not read"
   if (renderer !== "lines" || ffmpegIn(command)) return undefined
-  return "this is neither ffmpeg nor Blender, so the total counts only for an ffmpeg that it runs. If it is one of them, say so with --renderer"
+  return "the command is neither ffmpeg nor Blender, so the total counts only for an ffmpeg that the command runs. If it is one of the two by another name, say so with --renderer"
 }
 
 /**

@@ -202,7 +202,7 @@ test("kinds are listed with their runs, and forgotten by name; an item is moved 
   answering("kinds", async () => ({ kinds: [] }))
   // Items may have completed without a kind or a report: nothing is said of them.
   expect((await ran(kindsCommand)).out).toBe(
-    "Nothing was learned yet: the server learns from items that complete and have a kind, or whose workers report progress.\n",
+    "Nothing has been learned yet: the server learns from items that complete and have a kind, or whose workers report progress.\n",
   )
   const forgotten = answering("forgetRuns", async () => 3)
   expect((await ran(kindsCommand, "--forget", "movie")).out).toBe('3 runs of "movie" forgotten.\n')

@@ -234,7 +234,7 @@ describe("a --total that measures nothing", () => {
       await using render = run("--song", "30", "--total", "10", "--", "sh", "-c", script)
       expect(await render.ends()).toBe(0)
       expect((await render.stderr).toString()).toStartWith(
-        "track-studio: --total ignored: this is neither ffmpeg nor Blender,",
+        "track-studio: --total ignored: the command is neither ffmpeg nor Blender,",
       )
       expect(await itemOf(server, await added(30))).toMatchObject({ status: "completed" })
     },
