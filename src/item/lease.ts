@@ -29,21 +29,33 @@ export const REVOKED = "revoked "
 /** Whether a lease was revoked, if there is one. An older version left no token then. */
 export const isRevoked = ({ lease_token }: Work): boolean => lease_token?.startsWith(REVOKED) ?? true
 
+/**
+ * What stands between the stored token of a lease and that of a revoked lease before it, whose worker may have been
+ * offline: it must still learn that it has to stop.
+ */
+const AFTER = " after "
+
 /** The token of an item's last lease, as its worker has it; null if there is none. */
 export const shownToken = ({ lease_token }: Work): string | null =>
-  lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0) ?? null
+  lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0).split(AFTER, 1)[0] ?? null
+
+/** The token of the last lease that was revoked; undefined if it is not known. */
+const revokedToken = (work: Work): string | undefined =>
+  work.lease_token?.startsWith(REVOKED)
+    ? (shownToken(work) ?? undefined)
+    : work.lease_token?.split(AFTER, 2)[1]
 
 /** Whether a worker shows the token of the item's last lease, and that was not revoked. */
-const isOfLast = (work: Work, token: string): boolean => work.lease_token === token && !isRevoked(work)
+const isOfLast = (work: Work, token: string): boolean => shownToken(work) === token && !isRevoked(work)
 
 /**
- * @throws AppError `lease_lost` unless the token is that of the lease that is held; `gone` if that lease was revoked: its
- * worker must stop, and can claim nothing
+ * @throws AppError `lease_lost` unless the token is that of the lease that is held; `gone` if it is that of the lease
+ * that was revoked last, even if others have held the item since: its worker must stop, and can claim nothing
  */
 export function holding(stored: Stored, token: string): void {
   const { item, work } = stored
   if (isLeased(stored) && isOfLast(work, token)) return
-  if (work.lease_token === REVOKED + token) {
+  if (revokedToken(work) === token) {
     throw new AppError("gone", `the lease of queue item ${item.id} was revoked; stop the work`)
   }
   throw lost(item.id)
@@ -113,7 +125,7 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
 /** @throws AppError `leased` while the item waits, after a restore, for another worker */
 function checkHandOver({ item, work }: Stored, { former }: Taker, { time }: Moment): void {
   const isHandedOver = !isRevoked(work) && work.verdict === null && !isLeased({ item, work })
-  if (!isHandedOver || former === work.lease_token) return
+  if (!isHandedOver || former === shownToken(work)) return
   const waitMs = Date.parse(item.available_at ?? time) - Date.parse(time)
   if (waitMs <= 0) return
   throw new AppError(
@@ -135,7 +147,9 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   }
   checkHandOver(stored, by, moment)
   const taken = transition(item, { status: "processing", message: OWN.started }, moment.time)
-  const lease = { lease_token: by.token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
+  const revoked = revokedToken(work)
+  const lease_token = revoked === undefined ? by.token : by.token + AFTER + revoked
+  const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   const course = by.former === undefined ? null : goesOnFrom(moment)
   return {
     item: {
@@ -175,7 +189,7 @@ export function printing(stored: Stored, token: string, expected?: number): numb
 /** The unchanged item if this verdict was given before; undefined if the verdict is new. */
 function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {
   const { work, item } = stored
-  if (isLeased(stored) || work.lease_token !== token || work.verdict === null) return undefined
+  if (isLeased(stored) || shownToken(work) !== token || work.verdict === null) return undefined
   if (work.verdict === verdict) return { item, work, quiet: true }
   throw new AppError(
     "lease_lost",

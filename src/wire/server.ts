@@ -44,7 +44,10 @@ export const Stats = Type.Object({
   /** The history that is kept. */
   updates: Type.Object({
     stored: count("how many updates"),
-    oldest_id: OrNull(count("an event ID"), "the first event ID that is kept; null if none is"),
+    oldest_id: OrNull(
+      count("an event ID"),
+      "from this event ID on every update is kept; null if none is kept",
+    ),
     newest_id: OrNull(count("an event ID"), "the latest event ID; null if there is none"),
   }),
   uptime_seconds: count("seconds since the server started"),

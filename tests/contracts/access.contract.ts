@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { cancelled as cancelRequested, removed } from "../../src/item/add-cancel-retry-delete.ts"
-import { claimed, heartbeat, rescued, REVOKED } from "../../src/item/lease.ts"
+import { claimed, heartbeat, released, rescued, REVOKED } from "../../src/item/lease.ts"
 import type { TokenDraft } from "../../src/store/contract/access.ts"
 import type { Decide } from "../../src/store/contract/items.ts"
 import { added, codeOf, type Open, START_MS } from "./store.contract.ts"
@@ -89,6 +89,40 @@ export function storeAccess(name: string, open: Open): void {
     await isOver()
     await store.change(mine, (stored, moment) => removed(stored, moment))
     expect(await store.wasDeleted(mine, `lease of ${mine}`)).toBeTrue()
+  })
+
+  test(`${name}: the worker of a revoked lease learns it even after others have had the item`, async () => {
+    await using opened = await open(() => START_MS)
+    const { store } = opened
+    const { id: holder } = await store.access.addToken(draft("aa"))
+    const id = await added(store)
+    const claim = (token: string): Promise<unknown> =>
+      store.change(id, (stored, moment) =>
+        claimed(stored, { worker: "w", token, leaseMs: 60_000, holder }, moment),
+      )
+    const renew = (token: string): Promise<string> =>
+      codeOf(store.change(id, (stored, moment) => heartbeat(stored, token, moment)))
+    const rescue: Decide = (stored, moment) => rescued(stored, 5, moment)
+    for (const token of ["first", "next"]) {
+      await claim(token)
+      await store.access.endLeases(holder)
+      await store.sweep({ due: "lease", by: START_MS }, rescue)
+    }
+    for (const token of ["second", "third"]) {
+      await claim(token)
+      expect([await renew(token), await renew("next")]).toEqual(["none", "gone"])
+      // A repeated verdict gives the same answer.
+      for (let sent = 0; sent < 2; sent += 1)
+        expect(await codeOf(store.change(id, (stored, moment) => released(stored, token, moment)))).toBe(
+          "none",
+        )
+      expect(await renew("next")).toBe("gone")
+    }
+    for (const token of ["", "first", " after ", "third after next", "after next", REVOKED + "next"])
+      expect([token, await renew(token)]).toEqual([token, "lease_lost"])
+    await claim("last")
+    await store.change(id, (stored, moment) => removed(stored, moment))
+    expect(await store.wasDeleted(id, "last")).toBeTrue()
   })
 
   test(`${name}: a use is remembered with its time`, async () => {

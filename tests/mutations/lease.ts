@@ -113,7 +113,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "after a restore the worker that rendered the item is refused, too",
-        "if (!isHandedOver || former === work.lease_token) return",
+        "if (!isHandedOver || former === shownToken(work)) return",
         "if (!isHandedOver) return",
       ],
     ],
@@ -181,7 +181,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "after a restore any former lease opens the item",
-        "former === work.lease_token) return",
+        "former === shownToken(work)) return",
         "former !== undefined) return",
       ],
       [
@@ -236,7 +236,7 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "a worker whose lease was revoked does not learn that it must stop",
-        "if (work.lease_token === REVOKED + token) {",
+        "if (revokedToken(work) === token) {",
         "if (work.lease_token === null) {",
       ],
       [
@@ -245,9 +245,14 @@ export const LEASE: readonly Mistake[] = [
         "freed",
       ],
       [
+        "a worker whose lease was revoked does not learn that it must stop once another has the item",
+        "revoked === undefined ? by.token :",
+        "revoked !== null ? by.token :",
+      ],
+      [
         "the token of a revoked lease still fits as it is stored",
-        "work.lease_token === token && !isRevoked(work)",
-        "work.lease_token === token",
+        "shownToken(work) === token && !isRevoked(work)",
+        "shownToken(work) === token",
       ],
     ],
   ),
