@@ -246,6 +246,10 @@ const ADVICE: Readonly<Record<string, string>> = {
     "takes no writes: it is a standby, or default_transaction_read_only is on for the database or the user",
   [NO_LOCK]:
     "cannot be brought up to date while another program uses it, for example a backup; start again when that has ended",
+  "3F000":
+    "has no schema public; make one with CREATE SCHEMA public, or name another database with --database",
+  "42P01":
+    "has lost its tables; put a backup back, or drop it and create it again (without a backup the queue is empty)",
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
