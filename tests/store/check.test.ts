@@ -47,6 +47,7 @@ test.each<[fault: string, sql: string]>([
   ],
   ["update 4 belongs to no item", "PRAGMA foreign_keys = OFF; DELETE FROM queue_items WHERE id = 2"],
   ["it has no runs.id", "DROP TABLE runs"],
+  ["the name of its history is missing", "DELETE FROM history"],
 ])("check finds: %s", async (fault, sql) => {
   expect(await faultsAfter(sql)).toEqual([fault])
 })

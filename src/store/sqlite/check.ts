@@ -23,7 +23,7 @@ interface Fault {
   readonly fault: string
 }
 
-/** The rules for the history of every item. Each is a query that finds what breaks the rule. */
+/** The rules for the history and for that of every item. Each is a query that finds what breaks the rule. */
 const RULES: readonly string[] = [
   `SELECT format('item %d: update %d goes from %s to %s, which is no legal move', queue_id, id, before, status) AS fault
    FROM (SELECT id, queue_id, status, lag(status) OVER (PARTITION BY queue_id ORDER BY id) AS before FROM updates)
@@ -38,6 +38,7 @@ const RULES: readonly string[] = [
    FROM updates AS u JOIN queue_items AS i ON i.id = u.queue_id WHERE u.id > i.last_update_id`,
   `SELECT format('update %d belongs to no item', u.id) AS fault
    FROM updates AS u LEFT JOIN queue_items AS i ON i.id = u.queue_id WHERE i.id IS NULL`,
+  "SELECT 'the name of its history is missing' AS fault WHERE NOT EXISTS (SELECT 1 FROM history)",
 ]
 
 function faultsOf(client: Database): string[] {
