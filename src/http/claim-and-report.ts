@@ -132,7 +132,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
           tag: "Workers",
           summary: "Report progress",
           about:
-            "Renews the lease. `progress` is a percentage, with decimals if there are any: what viewers see is rounded down, at most 99, and never goes down within an attempt. Without a lease, no worker may hold the item; it is started.",
+            "Renews the lease. `progress` is a percentage, with decimals if there are any: what viewers see is rounded down, at most 99, and never goes down within an attempt. Without a lease it is accepted only while no worker holds the item, and it starts an item that waits.",
           headers: LEASE,
           successes: [worker],
           refusals: ["leased", "lease_lost", "gone", "illegal_move"],

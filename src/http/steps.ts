@@ -25,7 +25,7 @@ export const stepRoutes = (workers: Workers, access: Admission) =>
           tag: "Workers",
           summary: "Begin the next step",
           about:
-            "Begins the first declared step that has not begun, and answers it; `step` is null, and nothing changes, if no step is left or none was declared. Renews the lease.",
+            "Begins the first declared step that has not begun, and answers with it; `step` is null, and nothing changes, if no step is left or none was declared. Renews the lease.",
           headers: LEASE,
           successes: [json("the step that has begun", StepAnswer)],
           refusals: ["leased", "lease_lost", "gone", "illegal_move"],

@@ -48,7 +48,7 @@ export const Kinds = Type.Object({
       kind: Type.String({ description: "the kind that was given; without one, what the work looks like" }),
       look: Type.String({ description: "what the work looks like: its number of steps, and the first one" }),
       runs: count("how many runs are remembered, the newest"),
-      seconds: Type.Number({ minimum: 0, description: "how long they took on average, in tenths" }),
+      seconds: Type.Number({ minimum: 0, description: "how long they took on average, to a tenth" }),
       ended_at: about(Time, "when the newest one ended"),
     }),
     { description: "the one with the newest run first" },
