@@ -73,7 +73,7 @@ export class SideBySide {
     }
     kind.hasGrown ||= fraction > own && kind.left.size > 0
     kind.isSideBySide ||= kind.hasGrown && kind.left.has(name)
-    const other = kind.fractions.get(kind.last)
-    if (name !== kind.last && other !== undefined && fraction < other) kind.left.add(kind.last)
+    const latest = kind.fractions.get(kind.last) ?? 0
+    if (fraction < latest) kind.left.add(kind.last)
   }
 }

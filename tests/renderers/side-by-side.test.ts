@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { SideBySide } from "../../src/renderers/side-by-side.ts"
 import { each, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
 const TWENTY = Array.from({ length: 21 }, (_, n) => n)
@@ -64,4 +65,54 @@ test.each(PROGRAMS)("%s", (_name, pieces, least, most, ever = most) => {
   const shown = read(pieces, 10)
   expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
   expect(shown.most).toBeLessThanOrEqual(ever)
+})
+
+/** The bar to which the last of these lines belongs, each with the numbers of its line and how far it is. */
+function barOf(
+  lines: readonly (readonly [number: number | string, fraction: number])[],
+  label = "worker 0: ",
+): string {
+  const bars = new SideBySide()
+  return lines.map(([number, fraction]) => bars.keyOf(label, `worker ${number}: `, fraction)).at(-1) ?? ""
+}
+
+test("bars are told apart by their numbers once both of them go on", () => {
+  const both = [
+    [1, 0.2],
+    [2, 0.1],
+    [1, 0.4],
+    [2, 0.2],
+  ] as const
+  const one = "worker 0: "
+  expect(barOf([...both, [1, 0.6]])).toBe("worker 0:  1")
+  expect(barOf([...both, [1, 0.4]])).toBe(one)
+  expect(barOf([...both, [2, 0.3]])).toBe(one)
+  expect(barOf([...both, [2, 0.05], [1, 0.6]])).toBe(one)
+  expect(barOf([...both, [1, 0.6], [2, 0.3], ["1, pass 2", 0.1]])).toBe("worker 0:  1")
+  expect(barOf([...both, [1, 0.6]], "worker: ")).toBe("worker: ")
+})
+
+test("bars that repeat their values are not told apart", () => {
+  const once = [
+    [1, 0.2],
+    [2, 0.1],
+  ] as const
+  expect(barOf([...once, ...once, ...once])).toBe("worker 0: ")
+})
+
+test("bars that are known are followed however many come", () => {
+  const many = Array.from({ length: 80 }, (_, i) => [i + 1, 0.1] as const)
+  expect(barOf([...many, [1, 0.4], [2, 0.2], [1, 0.6]])).toBe("worker 0:  1")
+})
+
+test("the number that names the bars that are told apart stays the same", () => {
+  const lines = [
+    ["1 of 1", 0.2],
+    ["1 of 2", 0.1],
+    ["1 of 1", 0.4],
+    ["1 of 2", 0.2],
+    ["1 of 1", 0.6],
+    ["7 of 1", 0.7],
+  ] as const
+  expect(barOf(lines)).toBe("worker 0:  1")
 })
