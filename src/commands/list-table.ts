@@ -71,7 +71,7 @@ const WIDEST_IN_PIPE = 80
 /** On terminals of at most this width, there is room only for the beginning of a title. */
 const NARROW_COLUMNS = 64
 const BAR = 12
-const BARS_FROM_COLUMNS = 140
+const BARS_FROM_COLUMNS = 160
 /** The least width at which the last columns are worth showing. */
 const LEAST_REST = 28
 /** The least width of a last column. If there is less room, its text stands below each item. */
@@ -118,6 +118,9 @@ const stepText = (item: QueueItem): string => (item.completed_at === null ? step
 const whyText = (item: ReadItem, { unserved }: Look): string =>
   unservedText(unserved(item)) || causeOf(item.error_message)
 
+/** When the worker is left out: after the priority and the song, and before the time and the step. */
+const DROPPED_WORKER = 3
+
 /** After the end what was reported, because the reason for a failure names that. */
 const doneOf = (item: ReadItem): string =>
   `${isGuess(item) ? "~" : ""}${item.completed_at === null ? shownOf(item) : Math.floor(item.progress)}%`
@@ -139,7 +142,13 @@ const COLUMNS: readonly Column[] = [
   },
   { name: "WHEN", text: whenOf, dropped: 2 },
   { name: "TIME", text: timeOf },
-  { name: "WORKER", text: ({ worker }) => worker, most: () => 16, cuts: cutInMiddle, dropped: 3 },
+  {
+    name: "WORKER",
+    text: ({ worker }) => worker,
+    most: () => 16,
+    cuts: cutInMiddle,
+    dropped: DROPPED_WORKER,
+  },
   { name: "STEP", text: stepText, most: () => 30, dropped: 1 },
   { name: "WHY", text: whyText },
 ]
@@ -178,9 +187,14 @@ function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
     COLUMNS.map((column) => cellsOf(column, items, { ...look, times }))
   if (!Number.isFinite(look.columns)) return cellsIn("band")
   const all = TIMES.map((times) => cellsIn(times).filter(({ isEmpty }) => !isEmpty))
-  const least = (cells: readonly Cells[]): Cells[] => cells.filter(({ column }) => !column.dropped)
-  // The reason for a failure matters more than the times between which a render ends.
-  let shown = all.find((cells) => widthOf(least(cells), look) <= look.columns) ?? all.at(-1) ?? []
+  const fits = (cells: readonly Cells[], most: number): boolean =>
+    widthOf(
+      cells.filter(({ column: { dropped = 0 } }) => dropped <= most),
+      look,
+    ) <= look.columns
+  // The worker, and the reason for a failure, matter more than the times between which a render ends.
+  const told = all.slice(0, -1).find((cells) => fits(cells, DROPPED_WORKER))
+  let shown = told ?? all.find((cells) => fits(cells, 0)) ?? all.at(-1) ?? []
   while (widthOf(shown, look) > look.columns) {
     const [last] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
     if (!last?.column.dropped) return shown

@@ -101,6 +101,19 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
 })
 
+test("at 150 columns a worker has room before the band of a time left", () => {
+  const running = { status: "processing", eta_seconds: 130, worker: "gpu-box-1" } as const
+  const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }
+  const items = [
+    { ...item(1, { title: "x".repeat(50), ...running }), ...foreseen },
+    item(4, { status: "failed", completed_at: at(0), error_message: "CUDA out of memory on device 0" }),
+  ]
+  const look = { style: colourless, columns: 150, zone: UTC, nowMs: NOW, unserved: () => [] }
+  const lines = table(items, look).split("\n")
+  expect(lines[1]).toMatch(/ left, done at 14:32 UTC +gpu-box-1/)
+  expect(lines[2]).toContain("CUDA out of memory on devi")
+})
+
 test.each([30, 40, 50])(
   "in %d columns an item takes two lines, and nothing is cut to a few letters",
   (columns) => {
