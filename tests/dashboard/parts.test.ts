@@ -81,9 +81,10 @@ page("a part of the page", () => {
         [50, "Show 10 more", 0],
         [60, "", 0],
       ],
+      // How many there are in all is not known.
       [
-        [10, "Show 40 more of 50", 0],
-        [50, "Show 10 more of 10", 0],
+        [10, "Show 40 more", 0],
+        [50, "Show 10 more", 0],
         [60, "Show more", 1],
       ],
     ])

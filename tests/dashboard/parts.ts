@@ -148,7 +148,7 @@ function list(isCut: boolean) {
   const options = { step: 10, make, fateOf: () => "", keepMs: 0, changed: () => undefined, readOn }
   const made = new ItemList(options)
   const items = Array.from({ length: 60 }, (_, i) => item({ id: i + 1 }))
-  made.show({ items, isCut })
+  made.show({ items, isCut, ...(!isCut && { total: items.length }) })
   const seen = (): [number, string, number] => [
     made.element.childElementCount,
     made.more.hidden ? "" : textOf(made.more),

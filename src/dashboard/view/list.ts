@@ -37,7 +37,7 @@ export interface Listed {
   readonly items: readonly QueueItem[]
   /** Whether others follow that are not known here; default false. */
   readonly isCut?: boolean
-  /** How many there are in all, if that is known; default: the number of the given items. */
+  /** How many there are in all; absent if that is not known. */
   readonly total?: number | undefined
   /** The places of the items by their numbers; default: their places in this list. */
   readonly places?: ReadonlyMap<number, number>
@@ -122,8 +122,8 @@ export class ItemList {
     const rest = (total ?? items.length) - seen
     show(this.more, rest > 0 || isCut)
     const next = Math.min(rest, this.#options.step * 4)
-    const isAll = next === rest && !isCut
-    say(this.more, rest > 0 ? `Show ${count(next)} more${isAll ? "" : ` of ${count(rest)}`}` : "Show more")
+    const of = total === undefined || next === rest ? "" : ` of ${count(rest)}`
+    say(this.more, rest > 0 ? `Show ${count(next)} more${of}` : "Show more")
   }
 
   /** Requests more items if more must be shown than are known. */
