@@ -82,6 +82,12 @@ page("what has failed", () => {
       expect(await tab.evaluate<number>(hidden)).toBe(0)
       expect(tab.complaints).toEqual([])
     }
+    // So does the view of all that have failed.
+    const tab = await here.open("/?status=failed", { phone: true })
+    const errors = `[...document.querySelectorAll(".finished .row .error")]`
+    await tab.until(`${errors}.length === 3`)
+    const cut = `${errors}.filter((error) => error.scrollHeight > error.clientHeight + 1).length`
+    expect(await tab.evaluate<number>(cut)).toBe(0)
   })
 
   test("is retried all at once, after a question", async () => {
