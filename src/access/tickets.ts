@@ -80,6 +80,8 @@ export class Tickets {
   readonly #tokens: Tokens
   readonly #options: TicketsOptions
   readonly #known = new Map<string, TicketRow>()
+  /** Tickets whose first use is not stored, because the database was unavailable. The next use stores it. */
+  readonly #unstored = new WeakSet<TicketRow>()
   /** When the tickets were last searched for those that have ended, in epoch milliseconds. */
   #searchedMs = Number.NEGATIVE_INFINITY
 
@@ -147,9 +149,13 @@ export class Tickets {
     const nowMs = this.#options.now()
     if (hasEnded(row, nowMs)) return undefined
     const token = this.#tokens.byId(row.token_id)
-    if (token && row.used_at === null) {
-      this.#known.set(row.hash, { ...row, used_at: new Date(nowMs).toISOString() })
-      this.#store.useTicket(row.hash).catch(this.#options.onError)
+    const used = row.used_at === null ? { ...row, used_at: new Date(nowMs).toISOString() } : row
+    if (token && (used !== row || this.#unstored.delete(used))) {
+      this.#known.set(row.hash, used)
+      this.#store.useTicket(row.hash).catch((error: unknown) => {
+        this.#unstored.add(used)
+        this.#options.onError(error)
+      })
     }
     return token
   }

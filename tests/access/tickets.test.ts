@@ -4,6 +4,7 @@ import { Tickets } from "../../src/access/tickets.ts"
 import type { Tokens } from "../../src/access/tokens.ts"
 import type { Access, TicketRow, TokenRow } from "../../src/store/contract/access.ts"
 
+const AWAY = new Error("the database cannot be reached now")
 const START_MS = Date.UTC(2026, 0, 2)
 
 /** The token with this id. */
@@ -15,11 +16,13 @@ function tokenOf(id: number): TokenRow {
 /** The tickets of two servers with one store in memory, with a clock that is moved by hand. */
 function made() {
   const clock = { nowMs: START_MS }
+  const database = { isAway: false }
   const rows = new Map<string, TicketRow>()
   const store: unknown = {
     isShared: true,
     addTicket: async (row: TicketRow) => void rows.set(row.hash, { ...row, used_at: null }),
     async useTicket(hash: string) {
+      if (database.isAway) throw AWAY
       const row = rows.get(hash)
       if (row) rows.set(hash, { ...row, used_at: new Date(clock.nowMs).toISOString() })
     },
@@ -34,10 +37,10 @@ function made() {
       digest: (text) => text,
       random: () => String((count += 1)).padStart(43, "x"),
       onError: (error) => {
-        throw error
+        if (error !== AWAY) throw error
       },
     })
-  return { clock, rows, tickets: server(), others: server() }
+  return { clock, database, rows, tickets: server(), others: server() }
 }
 
 test("a path that only begins like that of an ingest counts as one to read", async () => {
@@ -134,4 +137,20 @@ test("a client that has waited as long as the answer said gets a ticket, althoug
   await ask(2)
   clock.nowMs += 500
   expect((await ask(1)).ticket).toStartWith("tst_")
+})
+
+test("a first use that the database did not store is stored with the next one, so that other servers know it", async () => {
+  const { clock, database, tickets, others } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream" }
+  const { ticket } = await tickets.create(tokenOf(1), use.path)
+  database.isAway = true
+  for (let i = 0; i < 2; i += 1) {
+    expect(tickets.find(ticket, use)?.id).toBe(1)
+    await Promise.resolve()
+  }
+  database.isAway = false
+  expect(tickets.find(ticket, use)?.id).toBe(1)
+  clock.nowMs += 3_600_000
+  await others.learn(ticket, () => undefined)
+  expect(others.find(ticket, use)?.id).toBe(1)
 })

@@ -228,6 +228,7 @@ export const ACCESS: readonly Mistake[] = [
         "if (known) return",
       ],
       ["anybody may have the database searched for tickets", "    count()\n", ""],
+      ["a first use that could not be stored is never stored", "        this.#unstored.add(used)\n", ""],
     ],
   ),
   ...of(
