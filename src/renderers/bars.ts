@@ -137,7 +137,7 @@ export class Bars {
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
-      if (verdict === "grew" && this.#saysTheSame(track, track.parent)) return false
+      if (verdict !== "restarted" && this.#saysTheSame(track, track.parent)) return false
       track.parent = this.#besideOpen(track, before.seenAt)
     }
     if (this.#isSlower(track)) return this.#surround(track)
@@ -197,9 +197,13 @@ export class Bars {
     return parent === this.#root && isSure && parent.seenAt > track.begunAt && !this.#isOver(track)
   }
 
-  /** Whether two bars that are near their ends show the same work, as those of two lines of a report. */
+  /**
+   * Whether two bars that are near their ends show the same work: as those of two lines of a report do, or the last
+   * part of the whole.
+   */
   #saysTheSame(track: BelievedBar, parent: BelievedBar): boolean {
-    return !track.hasRestarted && Math.abs(track.fraction - parent.fraction) <= AT_START
+    const isLastPart = this.#isOver(track) && parent.seenAt > track.begunAt
+    return isLastPart || (!track.hasRestarted && Math.abs(track.fraction - parent.fraction) <= AT_START)
   }
 
   /** A bar that was seen beside the whole and continues after its end contains it. */

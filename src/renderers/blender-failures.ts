@@ -6,7 +6,9 @@ const MEMORY = /memory/i
 /** Blender's own words when the machine has no memory left. */
 const NO_BLOCK = /^(?:Malloc|Calloc|Realloc)\w* returns null: len=/
 const NOT_SAVED = /\bcannot save: '/i
-const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
+/** What was to be rendered is not there. */
+const NOTHING_THERE =
+  /\bcannot render, no camera\b|\bno camera found\b|^Error: Cannot read file (?:'.+\.blend'|".+\.blend"): /i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 
@@ -44,7 +46,7 @@ export class BlenderFailures {
       // The last line of a traceback names the failure. If there are several tracebacks, the last one counts.
       this.#isInTraceback = false
       this.#other = plainLine(line)
-    } else if (NO_CAMERA.test(line)) this.#other = plainLine(line)
+    } else if (NOTHING_THERE.test(line)) this.#other = plainLine(line)
   }
 
   /** The line because of which the render failed, if it has this many frames; undefined if there is none. */

@@ -97,10 +97,15 @@ function countFrom(text: string, { n, total, text: said, at, from }: Pair): Coun
   }
 }
 
+/** Whether two counts are one place in a grid, "[1/4, 2/4]": nothing says which of them contains the other. */
+const isOfGrid = (text: string, a: Count, b: Count): boolean =>
+  !a.isWork && !b.isWork && text.slice(Math.min(a.end, b.end), Math.max(a.at, b.at)) === ", "
+
 /** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */
 export function countsIn(text: string): Count[] {
   return pairsIn(text)
     .flatMap((pair) => countFrom(text, pair) ?? [])
+    .filter((count, _i, all) => all.length === 1 || !all.some((other) => isOfGrid(text, count, other)))
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
 }
 

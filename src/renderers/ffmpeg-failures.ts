@@ -3,9 +3,21 @@ import { WHOLE } from "./whole.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing (?:complex filter|output stream\b)|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 /** A failure of what is done before anything is written, also to nowhere. */
-const BEFORE_WRITING = /\bcomplex filter/
+const BEFORE_WRITING = /\bcomplex filter|\boutput stream/
+/** An ffmpeg that refused its command, or has no input: it did not begin. */
+const NOT_BEGUN =
+  /^(?:\[\w+\] )?Error (?:opening input file |splitting the argument list: |parsing global options: (?:Filter|Option) not found$)/
+/** An output of which ffmpeg was told to keep the file that is there. */
+const KEPT = /^File '.*' already exists\. Exiting\.$/
+/**
+ * ffmpeg's words for an empty output. A bracket follows, except in the first of two passes. ffmpeg 6 and later name the
+ * kind of the output.
+ */
+const EMPTY = /^(?:\[out#\d+\/(\S+) @ \w+\] )?(?:\[\w+\] )?Output file is empty, nothing was encoded ?\(/
+/** The kind of a picture. One of a time after the end of a video is empty. */
+const PICTURE = "image2"
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
 const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed[!]$/
 /**
@@ -37,6 +49,8 @@ const TRY = /encoder|^Error opening output file/i
 const TEST_SOURCE = /^a?(?:nullsrc|testsrc|smpte)/
 /** The name for tries of encoders. */
 const TRIED = "an encoder that is tried"
+/** The name for the outputs of an ffmpeg that did not begin. */
+const UNKNOWN = "an output that was not named"
 const OUTPUT = /^Output #0, \S+, to '(.*)':$/
 const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
 /** The most outputs that are named as unfinished. */
@@ -53,7 +67,7 @@ function failureIn(line: string): string | undefined {
   // An indented line is the tag of a file, and a quoted text is its name: a song can have any name.
   if (/^(?:\[\w+\] )?\s/.test(line)) return undefined
   const plain = plainLine(line)
-  return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
+  return FAILURE.test(plain.replace(QUOTED, "''")) || NOT_BEGUN.test(plain) ? plain : undefined
 }
 
 /**
@@ -73,6 +87,8 @@ export class FfmpegFailures {
   /** The lengths of those that have one, in seconds; `NaN` while a length is unknown. */
   #lengths: number[] = []
   #isLong = false
+  /** Whether an ffmpeg said more than its failure. */
+  #isLoud = false
   /** Why its inputs were not read to their end, if that is known before its output is. */
   #lost: string | undefined
   #output: string | undefined
@@ -90,9 +106,12 @@ export class FfmpegFailures {
     this.#nameKind(line)
     const failure = failureIn(line)
     if (this.#hasPiped && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
-    else if (failure !== undefined) this.#fail(failure, !BEFORE_WRITING.test(failure))
+    else if (failure !== undefined && NOT_BEGUN.test(failure)) this.#refuse(failure)
+    else if (failure !== undefined && !KEPT.test(this.#before))
+      this.#fail(failure, !BEFORE_WRITING.test(failure))
     else if (GIVEN_UP.test(line)) this.#giveUp(line)
     else if (SUM.test(line)) this.#end()
+    else if (this.#isEmpty(line)) this.#fail(plainLine(line), true)
     else if (this.#isCut(line)) this.#lose(plainLine(line))
     else if (this.#isNeverBegun(line)) this.#fail(plainLine(line), false)
     else this.#enter(line)
@@ -162,6 +181,7 @@ export class FfmpegFailures {
   }
 
   #enter(line: string): void {
+    this.#isLoud ||= line.startsWith("ffmpeg version ")
     this.#enterInput(line)
     const output = OUTPUT.exec(line)?.[1]
     if (output === undefined) return
@@ -196,6 +216,18 @@ export class FfmpegFailures {
     return this.#input !== "" && NEVER_BEGUN.test(line)
   }
 
+  /** Whether an output has nothing in it although it is a file, and no picture. */
+  #isEmpty(line: string): boolean {
+    const empty = EMPTY.exec(line)
+    const kind = empty?.[1] ?? this.#muxer
+    return empty !== null && kind !== PICTURE && this.#output !== undefined && FILE.test(this.#output)
+  }
+
+  /** An ffmpeg did not begin. If it is quiet, another one may have written its output as quietly. */
+  #refuse(failure: string): void {
+    if (this.#isLoud) this.#unfinished.set(UNKNOWN, failure)
+  }
+
   /** Reads an input and its length. */
   #enterInput(line: string): void {
     const [, number, format = "", name] = INPUT.exec(line) ?? []
@@ -206,6 +238,7 @@ export class FfmpegFailures {
       this.#lengths = []
     }
     if (name !== undefined) {
+      this.#isLoud = true
       this.#isLong = LONG_INPUT.test(line)
       if (number === "0" || (this.#isLong && this.#lengths.length === 0)) this.#input = name
       this.#inputs.push({ name, format })
@@ -238,8 +271,10 @@ export class FfmpegFailures {
     this.#hasEnded = true
     this.#killed = undefined
     this.#unfinished.delete(open)
+    // What did not begin may have been tried with another input.
+    this.#unfinished.delete(UNKNOWN)
     // An earlier failure with this input no longer counts, because another run succeeded; but a picture of it
     // does not replace a video.
-    if (this.#muxer !== "image2") this.#unfinished.delete(this.#input)
+    if (this.#muxer !== PICTURE) this.#unfinished.delete(this.#input)
   }
 }

@@ -4,6 +4,7 @@ import { Bars } from "./bars.ts"
 import { BARE, isAtStart, type LineLook } from "./believed-bar.ts"
 import { CountsAndPercentages, isOf, type Measure } from "./counts-and-percentages.ts"
 import { type Count, countsIn, isOfOther, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
+import { CountsSideBySide } from "./counts-side-by-side.ts"
 import {
   hasBar,
   hasDrawing,
@@ -79,6 +80,7 @@ class Lines implements LineReader {
   readonly #bars: Bars
   readonly #measures = new CountsAndPercentages()
   readonly #counters = new NestedCounts()
+  readonly #sideBySide = new CountsSideBySide()
   readonly #preparation = new Preparation()
   /** Bars inside the counted things. */
   #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
@@ -250,6 +252,8 @@ class Lines implements LineReader {
       const look = { ...BARE, isRedrawn, hasDrawing: hasDrawing(text) }
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
+    const lowest = this.#sideBySide.lowest(label, text.slice(0, at), counts)
+    if (lowest !== undefined) return this.#tellSideBySide(lowest)
     if (this.#isSpanned && this.#turns.fraction < 1) return undefined
     if (this.#isMeasured(text, label, counts)) return undefined
     const wasEmpty = this.#counters.isEmpty
@@ -275,6 +279,16 @@ class Lines implements LineReader {
     else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
+  }
+
+  /** Several go on at the same time, and none of them is the whole: the one that is behind counts. */
+  #tellSideBySide(lowest: number): null {
+    if (!this.#counters.isEmpty) {
+      this.#counters.clear()
+      this.#turns.enclose(lowest)
+    }
+    this.#turns.move(lowest, true)
+    return null
   }
 
   /** Whether these words only name something, and their count came beside a bar of the work. */

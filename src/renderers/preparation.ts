@@ -1,5 +1,5 @@
 /** Bars and counts with these words say nothing about the render. */
-const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b/i
+const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b|^\(\d+\/\d+\): .*b\/s \|/i
 /**
  * These words also say nothing, unless a word of the work is beside them: models are fetched, packages and
  * sources installed.
@@ -12,6 +12,8 @@ const USUALLY = new RegExp(
     "\\bcompiling (?:\\S+ ){0,2}(?:shaders?|kernels?|pipelines?)\\b|\\bbuilding (?:\\S+ )?bvh\\b|\\boffload(?:ed|ing)\\b|\\bsha256:[\\da-f]",
     "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b",
     "\\bbuilding dependency tree",
+    // The packages of dnf, one after the other.
+    "^(?:preparing|verifying|cleanup|erasing|removing|running scriptlet) *: .*\\d\\/\\d+$",
     "^\\d+% \\[(?:working|waiting|connecting|\\d+ )|^[\\da-f]{12}: ",
     // tqdm shows bytes a second only for downloads and uploads.
     "\\| ?[\\d.]+[kmgt]?/[\\d.]+[kmgt]? \\[[^\\]]*b/s\\b",

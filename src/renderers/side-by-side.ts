@@ -3,6 +3,9 @@ const MOST = 64
 /** Numbers that may name one of several bars: no times, sizes or fractions. */
 const NUMBER = /(?<![\p{L}\d.,:/])\d{1,6}(?![\p{L}\d/%]|[.,:]\d)/gu
 
+/** The numbers of a text that may name one of several. */
+export const numbersIn = (text: string): readonly string[] => text.match(NUMBER) ?? []
+
 /** The bars of one kind of line, each with a number that stands before its percentage. */
 interface Numbered {
   /** The numbers of the first line. */
@@ -43,8 +46,8 @@ export class SideBySide {
   /** What distinguishes this bar: its label, or its label and number. `before` is the text before its percentage. */
   keyOf(label: string, before: string, fraction: number): string {
     if (!label.includes("0")) return label
-    const numbers: readonly string[] | null = before.match(NUMBER)
-    if (numbers === null) return label
+    const numbers = numbersIn(before)
+    if (numbers.length === 0) return label
     const kind = this.#kinds.get(label) ?? begun(numbers)
     if (this.#kinds.size < MOST) this.#kinds.set(label, kind)
     const differs = numbers.findIndex((number, i) => number !== kind.first[i])

@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { BarsInSequence } from "../../src/renderers/bars-in-sequence.ts"
 import { holds, type Piece, play } from "./played.ts"
-import { lf, read, TENTHS } from "./programs.ts"
+import { lf, read, TENTHS, tqdm } from "./programs.ts"
 
 setDefaultTimeout(30_000)
 
@@ -238,4 +238,13 @@ test("two lines of a report that say the same are one bar, also near its end", (
   const report = TENTHS.flatMap((n) => lf(`Completed: ${n * 10}%, 1 GB/min`, `disk, complete: ${n * 10}%`))
   expect(read(report.slice(0, 20), 10)).toMatchObject({ last: 90, most: 90 })
   expect(read(report, 10)).toMatchObject({ last: 100, most: 100 })
+})
+
+test("the last redraw of a part, after that of the whole, begins no other bar", () => {
+  const songs = Array.from({ length: 12 }, (_, n) => {
+    const whole = tqdm(n + 1, 12, "Total progress: ")
+    return [`\n${whole}\u001b[A`, tqdm((n % 4) + 1, 4), ...(n % 4 === 3 && n < 11 ? [tqdm(0, 4)] : [])]
+  })
+  const full = [tqdm(4, 4), "\n", tqdm(12, 12, "Total progress: "), "\n"]
+  expect(read([...songs.flat(), ...full], 10)).toMatchObject({ last: 100, most: 100 })
 })

@@ -30,3 +30,16 @@ test("what a container writes before each line of a Blender in a script hides no
   listener.push(lf(...failed.map((line) => `blender-1  | ${line}`)).join(""))
   expect(listener.evidence.failure).toBe("Error: System is out of GPU memory")
 })
+
+test.each([
+  "Error: Cannot read file '/srv/a.blend': No such file or directory",
+  'Error: Cannot read file "/srv/a.blend": No such file or directory',
+])("a Blender in a script whose file is missing has failed, unless it rendered another one: %s", (line) => {
+  const proven = (...said: string[]) => {
+    const listener = renderer("lines")
+    listener.push(lf("Blender 4.1.1 (hash e1743a0317bc)", line, ...said, "Blender quit").join(""))
+    return listener.evidence.failure
+  }
+  expect(proven()).toBe(line)
+  expect(proven("Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'", " Time: 00:01.00")).toBeUndefined()
+})

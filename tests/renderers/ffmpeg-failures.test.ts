@@ -173,6 +173,50 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     expect(proven(nothing)).toEqual(WHOLE)
   })
 
+  test("an empty output beside a whole one fails it, unless it is a picture", () => {
+    const two = [input("a.wav"), output("a.mp4"), "Output #1, mp4, to 'b.mp4':", STATS]
+    const empty = `[out#1/mp4 @ 0x55d5] ${NO_DATA}`
+    const whole = "[out#0/mp4 @ 0x55d0] video:33KiB audio:0KiB subtitle:0KiB muxing overhead: 1.2%"
+    expect(proven(...two, whole, empty).failure).toBe(empty)
+    expect(proven(...two, empty, whole).failure).toBe(empty)
+    expect(proven(...two, whole, empty, ...two, whole)).toEqual(WHOLE)
+    expect(proven(...two, whole, empty.replace("mp4", "image2"))).toEqual(WHOLE)
+    // ffmpeg 5 names no output.
+    const later = [input("a.wav"), output("b.mp4"), STATS, SUM, NO_DATA]
+    expect(proven(...two, SUM, ...later).failure).toBe(NO_DATA)
+    expect(proven(...two, SUM, ...later.with(1, "Output #0, image2, to 'b.jpg':"))).toEqual(WHOLE)
+    // The first of two passes writes nothing.
+    const first = later.slice(0, -1)
+    expect(proven(...first, "Output file is empty, nothing was encoded")).toEqual(WHOLE)
+  })
+
+  test("one whose header could not be written fails it, also before it was under way", () => {
+    const full = "Error initializing output stream 0:1 -- "
+    expect(proven(input("a.wav"), full).failure).toBe(full.trim())
+    expect(proven(input("a.wav"), full, input("a.wav"), output("a.mp4"), SUM)).toEqual(WHOLE)
+  })
+
+  test.each([
+    "Error opening input file b.wav.",
+    "[fatal] Error opening input file b.wav.",
+    "Error splitting the argument list: Option not found",
+    "Error parsing global options: Filter not found",
+  ])("one that did not begin fails it, unless another one wrote something after it: %s", (line) => {
+    const whole = [input("a.wav"), output("a.mp4"), STATS, SUM]
+    const banner = "ffmpeg version 7.0.2 Copyright (c) 2000-2024 the FFmpeg developers"
+    expect(proven(banner, line).failure).toBe(line)
+    expect(proven(...whole, line).failure).toBe(line)
+    expect(proven(banner, line, ...whole)).toEqual(WHOLE)
+    // So quiet, a second ffmpeg that finds its input would say nothing.
+    expect(proven(line)).toEqual(WHOLE)
+  })
+
+  test("one that was told to keep a file that is there fails nothing", () => {
+    const refused = "Error opening output file a.mp4."
+    expect(proven(input("a.wav"), "File 'a.mp4' already exists. Exiting.", refused)).toEqual(WHOLE)
+    expect(proven(input("a.wav"), refused).failure).toBe(refused)
+  })
+
   test("an encoder that is tried without an output fails nothing, before the render or after it", () => {
     const lost =
       "[out#0/null @ 0x55d5] Nothing was written into output file, because a stream received no packets."

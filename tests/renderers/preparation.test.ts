@@ -77,6 +77,16 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
     "the parts of a model are read",
     each(TENTHS, (n) => `\r  |${"=".repeat(n)}>${" ".repeat(10 - n)}| ${n}0/100 - 1.2${n}GB/s`),
   ],
+  [
+    "packages of dnf are fetched",
+    each([1, 2, 3, 4], (n) => `(${n}/4): a${n}.rpm  12 MB/s | ${n}.4 MB  00:0${n}\n`),
+  ],
+  [
+    "packages of dnf are installed",
+    ["Preparing        :", "Installing       : a", "Running scriptlet: b", "Verifying        : a"].flatMap(
+      (said) => each([1, 2, 3, 4], (n) => `  ${said}${n}-6.1.fc40.x86_64    ${n}/4\n`),
+    ),
+  ],
   ["textures are loaded", each(TENTHS, (n) => `Loaded ${n}/10 textures\n`)],
 ]
 

@@ -116,3 +116,20 @@ test("the number that names the bars that are told apart stays the same", () => 
   ] as const
   expect(barOf(lines)).toBe("worker 0:  1")
 })
+
+test("counts of which only a number before them differs are told apart when they go on at the same time", () => {
+  const two = (n: number) => `[worker 0] ${Math.min(20, n * 2)}/20 frames\n[worker 1] ${n}/20 frames\n`
+  // The one that is behind counts.
+  expect(read(each(TWENTY.slice(1, 9), two), 10)).toMatchObject({ last: 40, most: 40 })
+  // Workers that share one count come to each number once.
+  const shared = each(TWENTY.slice(1), (n) => `worker ${n % 3}: frame ${n + (n % 2) * 2}/30 saved\n`)
+  expect(read(shared, 10)).toMatchObject({ last: 70, most: 70 })
+  const inTurn = [1, 2].flatMap((song) => each(TWENTY, (n) => `song ${song}: frame ${n}/20\n`))
+  expect(read(inTurn, 10).last).toBeGreaterThan(50)
+})
+
+test("two counts in one bracket are a place in a grid, and no progress", () => {
+  const blocks = each(TWENTY, (n) => `Matching block [${1 + (n >> 2)}/6, ${1 + (n % 4)}/4] in 1.2s\n`)
+  expect(read(blocks, 10)).toMatchObject({ last: 0, most: 0 })
+  expect(read(["Scene [1/4]: [3/10]\n", "Scene [2/4]: [5/10]\n"], 10).last).toBeGreaterThan(0)
+})
