@@ -1,5 +1,6 @@
-/** Bars and counts with these words say nothing about the render. */
-const ALWAYS = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b|^\(\d+\/\d+\): .*b\/s \|/i
+/** Bars and counts with these words say nothing about the render; nor do the packages of dnf and apk. */
+const ALWAYS =
+  /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b|^\(\d+\/\d+\)(?:: .*b\/s \|| (?:installing|upgrading|purging) \S+ \(\S+\)$)/i
 /**
  * These words also say nothing, unless a word of the work is beside them: models are fetched, packages and
  * sources installed.
@@ -27,8 +28,8 @@ const WORK =
 /** A line that names what the bar below it fetches or installs. */
 const ANNOUNCES =
   /(?:^(?:\p{Cc}\[[\d;?]*[a-z]|[^\p{L}\p{N}[(])*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing (?:to unpack|packages)|setting up|get:\d+)\b|saving to: )/iu
-/** A bar of bytes, or that of apt. */
-const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]/i
+/** A bar of bytes, or that of apt or curl. */
+const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]|^#+ [\d.]+%$/i
 const WORD = /\p{L}{2}/u
 /** A step of a script, which may install something. */
 const STEP = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))(?!.*%)/

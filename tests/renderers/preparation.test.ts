@@ -81,6 +81,14 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
     "packages of dnf are fetched",
     each([1, 2, 3, 4], (n) => `(${n}/4): a${n}.rpm  12 MB/s | ${n}.4 MB  00:0${n}\n`),
   ],
+  ["packages of apk are installed", each([1, 2, 3, 4], (n) => `(${n}/4) Installing a${n} (1.${n}-r0)\n`)],
+  [
+    "curl fetches what the line above says",
+    [
+      "==> Downloading https://example.org/a.tar.gz\n",
+      ...each(TENTHS, (n) => `\r${"#".repeat(n * 5)}   ${n * 10}.0%`),
+    ],
+  ],
   [
     "packages of dnf are installed",
     ["Preparing        :", "Installing       : a", "Running scriptlet: b", "Verifying        : a"].flatMap(
