@@ -96,7 +96,7 @@ class Lines implements LineReader {
   #isEnclosing = false
   /** How many lines may still be those of a subtitle. */
   #saidLines = 0
-  /** The line that was told last. */
+  /** The line that was reported last. */
   #text = ""
   #lines = 0
   #secondMs: number

@@ -326,7 +326,7 @@ export class NestedCounts {
     return only !== undefined && more.length === 0 && only.label === label && only.unit.total === total
   }
 
-  /** Whether the outermost count was told before any bar began, so that all bars are inside of it. */
+  /** Whether the outermost count was reported before any bar began, so that all bars are inside of it. */
   get isAround(): boolean {
     return this.#nested[0]?.isEarly ?? false
   }

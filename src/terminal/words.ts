@@ -37,7 +37,7 @@ export const spokenOf = (message: string, media: Media | null | undefined): stri
 
 /**
  * How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`; without the band
- * where there is no room for it.
+ * if there is no room for it.
  */
 export function leftOf(left: Left, nowMs: number, zone: Zone, hasBand = true): string {
   const band = hasBand ? bandWords(left) : ""
