@@ -73,9 +73,11 @@ stop() {
 
 # Reports the percentages that it reads: the latest, when the last report has got its answer.
 report() {
-  local latest next answer told="" patience=3
+  local latest next began answer told="" patience=3
   while read -r latest; do
-    while read -r -t 0.01 next; do latest=$next; done
+    # A command that never stops printing is reported, too.
+    began=$SECONDS
+    while ((SECONDS - began < 2)) && read -r -t 0.01 next; do latest=$next; done
     [[ $latest != "$told" ]] || continue
     # Without an answer, the next line with this percentage reports it.
     answer=$(post "$id/progress" "{\"progress\": $latest}" 2>/dev/null)

@@ -190,6 +190,18 @@ test("a report that gets no answer does not hold the command of worker.sh up, an
   expect(await stopped(worker)).toBe(0)
 })
 
+test("worker.sh reports a command that never stops printing percentages", async () => {
+  const go = join(folder.path, "flood-go")
+  await using server = serverOfOne(() => {
+    writeFileSync(go, "")
+    return Response.json({ directive: "continue" })
+  })
+  const script = `while [ ! -e ${go} ]; do echo 10%; done`
+  await using worker = new Program([...BASH_WORKER, script], server.url.origin)
+  await worker.prints("ended with code 0")
+  expect(await stopped(worker)).toBe(0)
+})
+
 test("the command of worker.sh ends when worker.sh was killed", async () => {
   const alive = Promise.withResolvers<undefined>()
   await using server = serverOfOne(
