@@ -32,8 +32,7 @@ const said = (program: string, args: readonly string[]): Promise<string | Failur
   })
 
 /** Why a program that was found does not run. */
-const brokenOf = ({ code, killed }: Failure): string => {
-  if (killed) return `it printed no version within ${ANSWER_MS / 1000} s`
+const brokenOf = ({ code }: Failure): string => {
   if (code === "ENOEXEC") return "it is a program for another kind of machine, or damaged"
   return code === "EACCES" ? "this user may not run it" : `it ended with ${code}`
 }
@@ -78,16 +77,25 @@ const PROGRAMS = [
   { about: "blender", args: ["--version"], need: "renders that use it fail" },
 ] as const
 
+/** What it means that a program printed no version; `need` says what needs it. */
+export function silentProgram(about: string, need: string, failure: Failure): Finding {
+  if (isShortage(failure)) return unknown(about, notTried(failure))
+  // A large program takes as long to start where other programs keep processors and disk busy.
+  if (failure.killed)
+    return unknown(
+      about,
+      `printed no version within ${ANSWER_MS / 1000} s: it hangs, or this machine is very busy`,
+    )
+  if (failure.code === "ENOENT") return note(about, `not found: on a machine that renders, ${need}`)
+  return faulty(about, "program_broken", `does not run: ${brokenOf(failure)}`)
+}
+
 /** Which of the programs are installed, and in which version. */
 const programs = (): Promise<Finding[]> =>
   Promise.all(
     PROGRAMS.map(async ({ about, args, need }) => {
       const text = await said(about, args)
-      if (typeof text !== "string") {
-        if (isShortage(text)) return unknown(about, notTried(text))
-        if (text.code === "ENOENT") return note(about, `not found: on a machine that renders, ${need}`)
-        return faulty(about, "program_broken", `does not run: ${brokenOf(text)}`)
-      }
+      if (typeof text !== "string") return silentProgram(about, need, text)
       return good(about, printable(/\d[\w.+~:-]*/.exec(text)?.[0] ?? "found"))
     }),
   )

@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { examinedDisk, fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
-import { descriptors, vanishing } from "../../src/doctor/machine.ts"
+import { descriptors, silentProgram, vanishing } from "../../src/doctor/machine.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -100,6 +100,14 @@ test("a program that cannot be started because too many files are open is not ta
   expect(`${stdout}`).toMatch(new RegExp(`^\\? ffmpeg +${not}; raise ulimit -n, or end other programs$`, "m"))
   expect(`${stdout}`).toMatch(new RegExp(`^\\? track-studio +${not}`, "m"))
   expect(`${stdout}`).not.toContain("install it again")
+})
+
+test("a program that does not start in time is not taken for a broken one: the machine may be busy", () => {
+  const killed = { code: null, killed: true }
+  expect(silentProgram("blender", "renders fail", killed)).toMatchObject({
+    verdict: "unknown",
+    says: "printed no version within 10 s: it hangs, or this machine is very busy",
+  })
 })
 
 test("a unit that is installed and not enabled is no fault, but one that is enabled and does not run is a fault", async () => {
