@@ -316,8 +316,8 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       [
         "before the start a slow machine is expected to be as fast as the others",
-        "      own -\n      (slowness",
-        "      0 -\n      (slowness",
+        "return Math.max(1e-3, wholeOf(earlierRun, [], totals) * pace)",
+        "return Math.max(1e-3, wholeOf(earlierRun, [], totals))",
       ],
     ],
   ),

@@ -63,16 +63,15 @@ export function outlook(
   totals: Readonly<Record<string, number>> = {},
 ): Outlook | undefined {
   const { weights } = experience
-  const logs = wholes(experience, worker, declaredOf(totals))
-  if (logs.length === 0) return undefined
-  const weighted = (value: (log: number) => number): number => {
+  const all = wholes(experience, worker, declaredOf(totals))
+  if (all.length === 0) return undefined
+  const weighted = (value: (seconds: number) => number): number => {
     const whole = weights.reduce((sum, weight) => sum + weight, 0)
-    return logs.reduce((sum, log, i) => sum + value(log) * (weights[i] ?? 1), 0) / whole
+    return all.reduce((sum, seconds, i) => sum + value(seconds) * (weights[i] ?? 1), 0) / whole
   }
-  const middle = weighted((log) => log)
-  const seen = weighted((log) => (log - middle) ** 2)
+  const seconds = weighted((one) => one)
+  const seen = weighted((one) => (one / seconds - 1) ** 2)
   // The mean of few is uncertain itself, and they are nearer to it than the next one will be.
-  const ofNext = (logs.length + 1) / Math.max(1, logs.length - 1)
-  const deviation = Math.exp(middle) * blended(USUAL, seen * ofNext, logs.length)
-  return { seconds: Math.exp(middle), deviation }
+  const ofNext = (all.length + 1) / Math.max(1, all.length - 1)
+  return { seconds, deviation: seconds * blended(USUAL, seen * ofNext, all.length) }
 }

@@ -267,14 +267,11 @@ export function ask(
   return { left, deviation: Math.min(MAX_DEVIATION, deviation), extent: extentOf(heard, told) }
 }
 
-/** For each earlier run, the logarithm of how long a whole attempt would take on this worker. */
-export function wholes(experience: Experience, worker: string, totals: Sizes): number[] {
-  const { earlierRuns, slowness } = experience
+/** For each earlier run, how many seconds a whole attempt would take on this worker. */
+export function wholes({ earlierRuns, slowness }: Experience, worker: string, totals: Sizes): number[] {
   const own = slowness.get(worker) ?? 0
-  return earlierRuns.map(
-    (earlierRun) =>
-      Math.log(Math.max(1e-3, wholeOf(earlierRun, [], totals))) +
-      own -
-      (slowness.get(earlierRun.run.worker) ?? 0),
-  )
+  return earlierRuns.map((earlierRun) => {
+    const pace = Math.exp(own - (slowness.get(earlierRun.run.worker) ?? 0))
+    return Math.max(1e-3, wholeOf(earlierRun, [], totals) * pace)
+  })
 }

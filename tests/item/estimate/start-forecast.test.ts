@@ -8,6 +8,7 @@ import { forecast, type Slot, type Waiting } from "../../../src/item/estimate/st
 import { dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { median, runOf, traceOf } from "./replay.ts"
+import { runOfSigns } from "./signs.ts"
 
 // The machine may be busy.
 setDefaultTimeout(30_000)
@@ -64,6 +65,16 @@ test("all is done when the last item is; that is unknown if one of them is unkno
   expect(forecast([slot(10)], [item(1, 5)], 10).doneIn).toBe(15)
   expect(forecast([slot(10)], [item(1, undefined)], 10).doneIn).toBeUndefined()
   expect(forecast([slot(10)], [item(1, 5), item(2, 5)], 1).doneIn).toBeUndefined()
+})
+
+test("items of very different lengths take their mean each, so that many of them take what they take together", () => {
+  const runs = [100, 900, 100, 900].map((seconds) => ({
+    ...runOfSigns([[0, { current_step: "Render" }]], ""),
+    seconds,
+  }))
+  const takes = () => outlook(learn(runs), "")
+  const waiting = Array.from({ length: 21 }, (_, i) => item(i + 1, 0, { takes }))
+  expect(startsOf([slot(0)], waiting)[21]).toBeCloseTo(20 * 500)
 })
 
 test("each waiting item is forecast once, in its band, never before it may start, never to whom it cannot go", () => {
