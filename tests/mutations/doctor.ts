@@ -118,7 +118,7 @@ export const DOCTOR: readonly Mistake[] = [
       [
         "a program that may not be run is said to be missing",
         'if (failure.code === "ENOENT") return note',
-        'if (failure.code === "ENOENT" || text.code === "EACCES") return note',
+        'if (failure.code === "ENOENT" || failure.code === "EACCES") return note',
       ],
       [
         "a unit that is enabled and does not run is not in use",
