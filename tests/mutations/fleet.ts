@@ -206,8 +206,13 @@ export const FLEET: readonly Mistake[] = [
       ],
       [
         "a write that has waited for another one waits as long again",
-        "sinceMs + PATIENCE_MS",
-        "performance.now() + PATIENCE_MS",
+        "sinceMs + PATIENCE_MS)",
+        "performance.now() + PATIENCE_MS)",
+      ],
+      [
+        "a write that came later is refused together with the first one of its group",
+        "nowMs + TOGETHER_MS",
+        "nowMs + PATIENCE_MS",
       ],
     ],
   ),

@@ -105,16 +105,21 @@ export class PostgresConnections {
   }
 
   /**
-   * Repeats work as long as the connection is lost, or the server has undone the work, until `endMs` on the
-   * clock of `performance.now()`, or for 8 s after this process stood still. Doing the work twice must have the same result.
+   * Repeats work as long as the connection is lost, or the server has undone the work, for 8 s, also after this process
+   * stood still. With `endMs`, on the clock of `performance.now()`, until then; such work is not even tried while the probe
+   * has not reached the server. Doing the work twice must have the same result.
    * @throws AppError `unavailable` after that time, or at once if the server cannot do the work,
    * StatementError for a refused statement, and the errors of the work
    */
-  async patiently<T>(work: () => Promise<T>, endMs = performance.now() + PATIENCE_MS): Promise<T> {
-    const sinceMs = Math.min(performance.now(), endMs - PATIENCE_MS)
+  async patiently<T>(work: () => Promise<T>, endMs?: number): Promise<T> {
+    const startedMs = performance.now()
+    const lastMs = endMs ?? startedMs + PATIENCE_MS
+    const sinceMs = Math.min(startedMs, lastMs - PATIENCE_MS)
+    if (endMs !== undefined && this.#probing) {
+      if (this.#isDraining) throw unreachable(this.#lost)
+      await this.#found(this.#untilMs(sinceMs, lastMs), this.#lost)
+    }
     for (let tries = 0; ; tries += 1) {
-      // Work that has waited for other work as long as it may is not tried at an unavailable server.
-      if (this.#probing && performance.now() >= this.#untilMs(sinceMs, endMs)) throw unreachable(this.#lost)
       try {
         return await work()
       } catch (error) {
@@ -122,7 +127,7 @@ export class PostgresConnections {
         if (isUnable(error)) throw unable(error)
         if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
         if (isReadOnly(error)) this.#renew(this.#sql)
-        const untilMs = this.#untilMs(sinceMs, endMs)
+        const untilMs = this.#untilMs(sinceMs, lastMs)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
         if (isConnectionLost(error)) await this.#found(untilMs, error)
         else await Bun.sleep(backoff(RETRY, tries))
@@ -224,8 +229,11 @@ const unreachable = (error: unknown): AppError => {
   return new AppError("unavailable", why, { cause: new StatementError(error) })
 }
 
+/** The database was unavailable for work that has certainly changed nothing. */
+export class UnchangedError extends AppError {}
+
 /** The error of work that has certainly changed nothing: if it is `unavailable`, its message says so. */
 export const withoutChange = (error: unknown): unknown =>
   error instanceof AppError && error.code === "unavailable"
-    ? new AppError("unavailable", `${error.message}; nothing was changed`, { cause: error.cause })
+    ? new UnchangedError("unavailable", `${error.message}; nothing was changed`, { cause: error.cause })
     : error

@@ -7,7 +7,13 @@ import type { Observed } from "../contract/store.ts"
 import type { Outages } from "../outages.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
-import { PATIENCE_MS, type PostgresConnections, unable, withoutChange } from "./connections.ts"
+import {
+  PATIENCE_MS,
+  type PostgresConnections,
+  unable,
+  UnchangedError,
+  withoutChange,
+} from "./connections.ts"
 import type { DatabaseClock } from "./database-clock.ts"
 import type { DoubleWriteFence } from "./double-write-fence.ts"
 import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
@@ -20,6 +26,8 @@ import { ALIVE } from "./sign-of-life.ts"
 const LOST_ROUNDS = 3
 /** As many more claimable items are then read, because others may claim the first ones until these are locked. */
 const MORE_CLAIMABLE = 50
+/** Writes that have waited for PostgreSQL as long as they may, or nearly, are refused together. */
+const TOGETHER_MS = 250
 
 /** A write. */
 export interface Write<T> {
@@ -129,8 +137,8 @@ export class Group {
       // have sent their next request.
       await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
       const jobs = this.#taken()
-      // The first one may have waited for the group before as long as a write may wait.
-      const sinceMs = jobs[0]?.sinceMs ?? performance.now()
+      // They may have waited for the group before.
+      const sinceMs = jobs.reduce((first, job) => Math.min(first, job.sinceMs), performance.now())
       await this.#store(jobs, sinceMs + PATIENCE_MS)
     }
     this.#isFlushing = false
@@ -169,8 +177,12 @@ export class Group {
         outages.begin(triedMs)
       }
       const isOfServer = isOfDatabase(error) && !isRefused(error) && !(error instanceof AppError)
+      const later = error instanceof UnchangedError ? comeLater(jobs, untilMs) : []
+      this.#jobs = [...later, ...this.#jobs]
+      const waiting = new Set(later)
       for (const job of jobs)
-        job.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
+        if (!waiting.has(job))
+          job.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
     }
   }
 
@@ -276,6 +288,13 @@ export class Group {
     if (change?.deleted) this.#recent.delete(id)
     else if (kept.has(id)) this.#recent.set(id, { stored: now, version: before.version + 1 })
   }
+}
+
+/** Those of a group that ran out of time that came so much later than its first write that they may wait on. */
+function comeLater(jobs: readonly Job[], untilMs: number): readonly Job[] {
+  const nowMs = performance.now()
+  if (nowMs < untilMs) return []
+  return jobs.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > nowMs + TOGETHER_MS)
 }
 
 /** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */

@@ -256,6 +256,8 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   expect(store.faults()).toEqual([])
   // It waits for the write that is under way, and then for the server, together as long as any other.
   const next = codeOf(put(store, id, { message: "next" }))
+  // Although it waits together with that one, it may wait as long, too.
+  const later = Bun.sleep(4000).then(() => put(store, id, { message: "later" }))
   expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable", "unavailable"])
   expect(await next).toBe("unavailable")
   expect(performance.now() - startedMs).toBeLessThan(12_000)
@@ -268,6 +270,7 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   expect(store.faults()).toEqual(["database_unwritable"])
   proxy.isFrozen = false
   proxy.cut()
+  expect((await later).message).toBe("later")
   expect((await put(store, id, { message: "goes on" })).message).toBe("goes on")
   expect((await store.item(id)).message).toBe("goes on")
   // The probe of another connection may still be under way.
