@@ -114,9 +114,9 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       ["more than the newest eight runs count", "runs.slice(-MAX_RUNS)", "runs.slice(-2 * MAX_RUNS)"],
       [
-        "what was heard at one place is said of all that follow",
-        "const heard = placedHearing(known, place.trace, place.at)\n  const stepAt",
-        "const heard = known\n  const stepAt",
+        "the answer for one place stands for all that follow",
+        "const joint = placedIn(known, place.trace, place.at)\n  const stepAt",
+        "const joint = known\n  const stepAt",
       ],
     ],
   ),
@@ -156,7 +156,7 @@ export const ESTIMATE: readonly Mistake[] = [
         "Math.max(left - waited + later, ",
         "Math.max(left + later, ",
       ],
-      ["what is overdue reaches its end", "leftAt(heard, inStep + gap, at - stepAt, custom), 0)", "0)"],
+      ["what is overdue reaches its end", "leftAt(joint, inStep + gap, at - stepAt, custom), 0)", "0)"],
     ],
   ),
   ...of(

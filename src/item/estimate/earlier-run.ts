@@ -101,7 +101,7 @@ export interface RunAnswer {
   variation: number
 }
 
-const silent = (): RunAnswer => ({
+const noAnswer = (): RunAnswer => ({
   behind: 0,
   trusted: 0,
   trustedPace: 0,
@@ -227,9 +227,9 @@ export function apart({ run }: EarlierRun, other: EarlierRun): number {
   return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
 }
 
-/** Adds to `said` what an earlier run says about the steps before the current one. */
-function hearBehind(
-  said: RunAnswer,
+/** Adds to `answer` what an earlier run says about the steps before the current one. */
+function addStepsBehind(
+  answer: RunAnswer,
   live: readonly StepTrace[],
   parts: readonly Part[],
   matches: readonly number[],
@@ -240,11 +240,11 @@ function hearBehind(
     const expected = part ? lasts(part, amounts, live[i]) : 0
     if (!part || expected <= 0) continue
     const pace = paceOf((live[i + 1]?.at ?? 0) - (live[i]?.at ?? 0), expected)
-    said.behind += expected
-    said.trusted += part.habit.trust * expected
-    said.trustedPace += part.habit.trust * expected * pace
-    said.previous = expected
-    said.previousPace = expected * pace
+    answer.behind += expected
+    answer.trusted += part.habit.trust * expected
+    answer.trustedPace += part.habit.trust * expected * pace
+    answer.previous = expected
+    answer.previousPace = expected * pace
   }
 }
 
@@ -269,33 +269,33 @@ export function askRun(
   steps: readonly StepTrace[],
   totals: Sizes,
   { parts }: EarlierRun,
-): { readonly said: RunAnswer; readonly hand: Hand | undefined } {
+): { readonly answer: RunAnswer; readonly hand: Hand | undefined } {
   // An attempt that has reported nothing yet is in its first step.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
   const amounts = amountsOf(parts, steps, matches, totals)
-  const said = silent()
-  hearBehind(said, steps, parts, matches, amounts)
+  const answer = noAnswer()
+  addStepsBehind(answer, steps, parts, matches, amounts)
   let last = -1
   for (const i of matches) last = Math.max(last, i)
   for (let i = last + 1; i < parts.length; i += 1) {
     const part = parts[i]
     if (!part) continue
     const seconds = lasts(part, amounts)
-    said.after += seconds
-    said.stretched += stretchOf(part, seconds)
+    answer.after += seconds
+    answer.stretched += stretchOf(part, seconds)
   }
-  said.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts)
+  answer.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts)
   const part = parts[matches.at(-1) ?? -1]
-  if (!part) return { said, hand: undefined }
+  if (!part) return { answer, hand: undefined }
   const current = steps.at(-1)
-  said.step = lasts(part, amounts, current)
-  said.stretched += stretchOf(part, said.step)
-  said.gap = said.step
-  said.movedAt = current?.at ?? 0
-  said.trust = part.habit.trust
-  said.spread = part.habit.spread
-  said.variation = part.variation
-  return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
+  answer.step = lasts(part, amounts, current)
+  answer.stretched += stretchOf(part, answer.step)
+  answer.gap = answer.step
+  answer.movedAt = current?.at ?? 0
+  answer.trust = part.habit.trust
+  answer.spread = part.habit.spread
+  answer.variation = part.variation
+  return { answer, hand: { part, scale: part.seconds > 0 ? answer.step / part.seconds : 1 } }
 }
 
 /**

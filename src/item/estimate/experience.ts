@@ -13,15 +13,15 @@ import type { Part } from "./matching-steps.ts"
 import { slownessOf } from "./slow-workers.ts"
 import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
+  type AnswerOfRun,
   between,
   type Custom,
-  type Heard,
-  type Hearing,
-  hearing,
+  type JointAnswer,
+  jointOf,
   leftOf,
   offBy,
   PARTS,
-  placedHearing,
+  placedIn,
 } from "./time-left.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
 import { doubtOf, type Extent, extentOf } from "./uncertainty.ts"
@@ -31,7 +31,7 @@ import { weightsOf } from "./unusual-runs.ts"
 /** What the earlier runs said, and the totals for which they said it. */
 interface Remembered {
   readonly totals: AttemptNow["totals"]
-  readonly hearing: Hearing
+  readonly joint: JointAnswer
 }
 
 /**
@@ -56,7 +56,7 @@ export interface Experience {
    * What the earlier runs said about an attempt, kept as long as its steps are the same: most reports change
    * only the latest point.
    */
-  readonly heard: WeakMap<readonly StepTrace[], Remembered>
+  readonly remembered: WeakMap<readonly StepTrace[], Remembered>
 }
 
 /**
@@ -95,8 +95,8 @@ const MAX_DEVIATION = 1.5
 /**
  * The logarithm of an estimate's error. It is limited, because beyond a certain size an error says no more.
  */
-const errorOf = (told: number, truth: number): number =>
-  truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
+const errorOf = (expected: number, truth: number): number =>
+  truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, expected / truth))) : 0
 
 /** How much the course of the steps differed from run to run. */
 function variationOf(earlierRuns: readonly EarlierRun[]): number {
@@ -164,15 +164,19 @@ type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
  * What each earlier run says about an attempt as long as its steps are the same; the run `except` is not
  * asked.
  */
-function hear(place: AttemptNow, { earlierRuns, weights, slowness }: Known, except?: EarlierRun): Heard[] {
+function answersOf(
+  place: AttemptNow,
+  { earlierRuns, weights, slowness }: Known,
+  except?: EarlierRun,
+): AnswerOfRun[] {
   const totals = declaredOf(place.totals)
   const own = slowness.get(place.worker) ?? 0
-  const all: Heard[] = []
+  const all: AnswerOfRun[] = []
   for (const [i, earlierRun] of earlierRuns.entries()) {
     if (earlierRun === except) continue
     const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)
-    const { said, hand } = askRun(place.trace.steps, totals, earlierRun)
-    all.push({ said, hand, expected, weight: weights[i] ?? 1 })
+    const { answer, hand } = askRun(place.trace.steps, totals, earlierRun)
+    all.push({ answer, hand, expected, weight: weights[i] ?? 1 })
   }
   return all
 }
@@ -183,8 +187,8 @@ interface Trial {
   readonly at: number
   readonly stepAt: number
   /** What each of the other runs predicts, and what all of them predict together. */
-  readonly each: readonly Hearing[]
-  readonly heard: Hearing
+  readonly each: readonly JointAnswer[]
+  readonly joint: JointAnswer
 }
 
 function trialsOf(known: Known, part: number): Trial[] {
@@ -193,15 +197,15 @@ function trialsOf(known: Known, part: number): Trial[] {
     const { run } = earlierRun
     const place = attemptAt(run, run.seconds * part)
     const { at } = place
-    const all = hear(place, known, earlierRun)
-    const together = hearing(all)
+    const all = answersOf(place, known, earlierRun)
+    const together = jointOf(all)
     if (!together) return []
     const each = all.flatMap((one) => {
-      const alone = hearing([one])
-      return alone ? placedHearing(alone, place.trace, at) : []
+      const alone = jointOf([one])
+      return alone ? placedIn(alone, place.trace, at) : []
     })
     const stepAt = place.trace.steps.at(-1)?.at ?? 0
-    return [{ run, at, stepAt, each, heard: placedHearing(together, place.trace, at) }]
+    return [{ run, at, stepAt, each, joint: placedIn(together, place.trace, at) }]
   })
 }
 
@@ -232,14 +236,14 @@ export function learn(runs: readonly Run[]): Experience {
   const settled = SETTLED * (1 - silence)
   const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
   const errors = trials.map((all) => {
-    const found = all.map(({ run, heard, at, stepAt }) => {
-      const left = leftOf(heard, at, stepAt, custom)
-      const doubt = doubtOf(heard, { at, left, stepAt }, custom, n - 1)
+    const found = all.map(({ run, joint, at, stepAt }) => {
+      const left = leftOf(joint, at, stepAt, custom)
+      const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
       return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
     })
     return FURTHER * deviationOf(found, n, 1)
   })
-  return { ...known, custom, usual: usualErrors, errors, heard: new WeakMap() }
+  return { ...known, custom, usual: usualErrors, errors, remembered: new WeakMap() }
 }
 
 /**
@@ -251,20 +255,20 @@ export function ask(
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Extent } | undefined {
   const { steps } = place.trace
-  const remembered = experience.heard.get(steps)
+  const remembered = experience.remembered.get(steps)
   const isSame = remembered !== undefined && remembered.totals === place.totals
-  const known = isSame ? remembered.hearing : hearing(hear(place, experience))
+  const known = isSame ? remembered.joint : jointOf(answersOf(place, experience))
   if (!known) return undefined
   // Attempts that have reported nothing have the same trace, so nothing is kept for it.
-  if (!isSame && steps.length > 0) experience.heard.set(steps, { totals: place.totals, hearing: known })
-  const heard = placedHearing(known, place.trace, place.at)
+  if (!isSame && steps.length > 0) experience.remembered.set(steps, { totals: place.totals, joint: known })
+  const joint = placedIn(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
-  const left = leftOf(heard, place.at, stepAt, experience.custom)
+  const left = leftOf(joint, place.at, stepAt, experience.custom)
   const { custom, earlierRuns, usual, errors } = experience
-  const told = { at: place.at, left, stepAt }
-  const doubt = doubtOf(heard, told, custom, earlierRuns.length)
+  const timing = { at: place.at, left, stepAt }
+  const doubt = doubtOf(joint, timing, custom, earlierRuns.length)
   const deviation = expectedError(usual, place.at, left, doubt) * between(errors, partOf(place.at, left))
-  return { left, deviation: Math.min(MAX_DEVIATION, deviation), extent: extentOf(heard, told) }
+  return { left, deviation: Math.min(MAX_DEVIATION, deviation), extent: extentOf(joint, timing) }
 }
 
 /** For each earlier run, how many seconds a whole attempt would take on this worker. */

@@ -4,9 +4,9 @@ import { USUAL_STEP } from "./step-durations.ts"
 import type { Trace } from "./trace.ts"
 
 /** The answer of one earlier run, and its weight. */
-export interface Heard {
+export interface AnswerOfRun {
   /** What the earlier run says. */
-  readonly said: RunAnswer
+  readonly answer: RunAnswer
   /** The current step in the earlier run; undefined if the earlier run never had it. */
   readonly hand: Hand | undefined
   /**
@@ -19,9 +19,9 @@ export interface Heard {
 }
 
 /** What all earlier runs say together. */
-export interface Hearing {
+export interface JointAnswer {
   /** The mean of their answers. */
-  readonly said: RunAnswer
+  readonly answer: RunAnswer
   /** The mean of the expected paces. */
   readonly expected: number
   /** The attempt's place in each earlier run that had the current step. */
@@ -79,37 +79,37 @@ export function between(values: readonly number[], part: number): number {
  * What all earlier runs say together. If some of them had the current step, only these count. Undefined if
  * there is no answer.
  */
-export function hearing(all: readonly Heard[]): Hearing | undefined {
+export function jointOf(all: readonly AnswerOfRun[]): JointAnswer | undefined {
   const isKnown = all.some(({ hand }) => hand !== undefined)
   const counting = all.filter(({ hand, weight }) => (hand !== undefined) === isKnown && weight > 0)
   const [first] = counting
   if (!first) return undefined
-  const said = { ...first.said }
+  const answer = { ...first.answer }
   let [expected, whole] = [0, 0]
   for (const one of counting) {
     whole += one.weight
     expected += ((one.expected - expected) * one.weight) / whole
-    mix(said, one.said, one.weight / whole)
+    mix(answer, one.answer, one.weight / whole)
   }
   const places: PlaceInRun[] = []
   for (const {
     hand,
     weight,
-    said: { behind, after },
+    answer: { behind, after },
     expected: own,
   } of counting) {
     const pace = Math.exp(own - expected)
     if (hand) places.push(new PlaceInRun({ hand, part: weight / whole, behind, after, pace }))
   }
-  return { said, expected, places }
+  return { answer, expected, places }
 }
 
 /**
  * The same answer with the attempt's place in its step. If no earlier run had the step, the attempt counts as
- * being `at` seconds after its start. All answers that come from one `heard` share the same `places`.
+ * being `at` seconds after its start. All answers that come from one `joint` share the same `places`.
  */
-export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing {
-  const { said, expected, places } = heard
+export function placedIn(joint: JointAnswer, trace: Trace, at: number): JointAnswer {
+  const { answer, expected, places } = joint
   const size = trace.steps.at(-1)?.size ?? 0
   const moved = movedSignals(trace)
   let [inStep, found, gap, movedAfter] = [0, 0, 0, 0]
@@ -120,23 +120,23 @@ export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing
     gap += place.part * place.gap
     movedAfter += place.part * place.movedAfter
   }
-  const movedAt = places.length > 0 ? said.movedAt + movedAfter : at
-  return { said: { ...said, inStep, found, gap, movedAt }, expected, places }
+  const movedAt = places.length > 0 ? answer.movedAt + movedAfter : at
+  return { answer: { ...answer, inStep, found, gap, movedAt }, expected, places }
 }
 
 /** Moves an answer towards another one by a part of the difference. */
-function mix(said: RunAnswer, other: RunAnswer, part: number): void {
-  said.behind += (other.behind - said.behind) * part
-  said.trusted += (other.trusted - said.trusted) * part
-  said.trustedPace += (other.trustedPace - said.trustedPace) * part
-  said.previous += (other.previous - said.previous) * part
-  said.previousPace += (other.previousPace - said.previousPace) * part
-  said.step += (other.step - said.step) * part
-  said.after += (other.after - said.after) * part
-  said.stretched += (other.stretched - said.stretched) * part
-  said.trust += (other.trust - said.trust) * part
-  said.spread += (other.spread - said.spread) * part
-  said.variation += (other.variation - said.variation) * part
+function mix(answer: RunAnswer, other: RunAnswer, part: number): void {
+  answer.behind += (other.behind - answer.behind) * part
+  answer.trusted += (other.trusted - answer.trusted) * part
+  answer.trustedPace += (other.trustedPace - answer.trustedPace) * part
+  answer.previous += (other.previous - answer.previous) * part
+  answer.previousPace += (other.previousPace - answer.previousPace) * part
+  answer.step += (other.step - answer.step) * part
+  answer.after += (other.after - answer.after) * part
+  answer.stretched += (other.stretched - answer.stretched) * part
+  answer.trust += (other.trust - answer.trust) * part
+  answer.spread += (other.spread - answer.spread) * part
+  answer.variation += (other.variation - answer.variation) * part
 }
 
 /** The pace so far: over all, in the latest part, and in the current step. */
@@ -147,24 +147,24 @@ interface Paces {
 }
 
 /** The paces of an attempt that took `secondsInStep` for what took the earlier runs `placeInStep` seconds. */
-export function pacesOf(said: RunAnswer, placeInStep: number, secondsInStep: number): Paces {
-  const inStep = placeInStep - said.found
+export function pacesOf(answer: RunAnswer, placeInStep: number, secondsInStep: number): Paces {
+  const inStep = placeInStep - answer.found
   const step = paceOf(secondsInStep, inStep)
-  const trusted = said.trusted + said.trust * inStep
-  const all = trusted > 0 ? (said.trustedPace + said.trust * inStep * step) / trusted : 0
-  const wanted = Math.max(0, LATEST * (said.behind + said.step + said.after) - inStep)
-  const part = said.previous > 0 ? Math.min(1, wanted / said.previous) : 0
-  const lately = inStep + said.previous * part
-  return { all, latest: lately > 0 ? (inStep * step + said.previousPace * part) / lately : 0, step }
+  const trusted = answer.trusted + answer.trust * inStep
+  const all = trusted > 0 ? (answer.trustedPace + answer.trust * inStep * step) / trusted : 0
+  const wanted = Math.max(0, LATEST * (answer.behind + answer.step + answer.after) - inStep)
+  const part = answer.previous > 0 ? Math.min(1, wanted / answer.previous) : 0
+  const lately = inStep + answer.previous * part
+  return { all, latest: lately > 0 ? (inStep * step + answer.previousPace * part) / lately : 0, step }
 }
 
 /**
  * How far the overall pace was from the expected pace when the attempt reached its place; undefined at the
  * start.
  */
-export function offBy({ said, expected }: Hearing, stepAt: number): number | undefined {
-  if (said.behind + said.inStep <= 0) return undefined
-  return pacesOf(said, said.inStep, said.movedAt - stepAt).all - expected
+export function offBy({ answer, expected }: JointAnswer, stepAt: number): number | undefined {
+  if (answer.behind + answer.inStep <= 0) return undefined
+  return pacesOf(answer, answer.inStep, answer.movedAt - stepAt).all - expected
 }
 
 /**
@@ -185,11 +185,16 @@ function stepInertiaOf({ spread, variation }: RunAnswer, alarm: number): number 
  * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `place` seconds of
  * the current step.
  */
-function leftAt({ said, expected }: Hearing, place: number, secondsInStep: number, custom: Custom): number {
-  const whole = said.behind + said.step + said.after
-  const inStep = place - said.found
-  const done = said.behind + inStep
-  const paces = pacesOf(said, place, secondsInStep)
+function leftAt(
+  { answer, expected }: JointAnswer,
+  place: number,
+  secondsInStep: number,
+  custom: Custom,
+): number {
+  const whole = answer.behind + answer.step + answer.after
+  const inStep = place - answer.found
+  const done = answer.behind + inStep
+  const paces = pacesOf(answer, place, secondsInStep)
   const off = done > 0 ? paces.all - expected : 0
   const offLately = paces.latest - expected
   const isOff = off * offLately > 0
@@ -200,12 +205,12 @@ function leftAt({ said, expected }: Hearing, place: number, secondsInStep: numbe
   const usual = custom.inertia * whole
   // A step that has hardly begun is no reason for an alarm.
   const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm)
-  const trusted = said.trusted + said.trust * inStep
+  const trusted = answer.trusted + answer.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
-  const ofStep = inStep + stepInertiaOf(said, alarm) * said.step
-  const ownPace = paceOf(secondsInStep, inStep, said.spread)
+  const ofStep = inStep + stepInertiaOf(answer, alarm) * answer.step
+  const ownPace = paceOf(secondsInStep, inStep, answer.spread)
   const inThisStep = ofStep > 0 ? pace + ((ownPace - pace) * inStep) / ofStep : pace
-  return (said.step - place) * Math.exp(inThisStep) + said.after * Math.exp(pace)
+  return (answer.step - place) * Math.exp(inThisStep) + answer.after * Math.exp(pace)
 }
 
 /**
@@ -226,13 +231,13 @@ function silentFor(expected: number, waited: number, spread: number): number {
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
  * the time counts down. If a report is overdue, the pace is taken to be slower.
  */
-export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
-  const { step, inStep, gap, after, movedAt, spread } = heard.said
+export function leftOf(joint: JointAnswer, at: number, stepAt: number, custom: Custom): number {
+  const { step, inStep, gap, after, movedAt, spread } = joint.answer
   const movedBy = Math.min(at, movedAt)
-  const left = leftAt(heard, inStep, movedBy - stepAt, custom)
+  const left = leftAt(joint, inStep, movedBy - stepAt, custom)
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0
   const later = expected > 0 ? silentFor(expected, waited, spread) - expected : 0
-  return Math.max(left - waited + later, leftAt(heard, inStep + gap, at - stepAt, custom), 0)
+  return Math.max(left - waited + later, leftAt(joint, inStep + gap, at - stepAt, custom), 0)
 }

@@ -1,4 +1,4 @@
-import { type Custom, type Hearing, LATEST, pacesOf } from "./time-left.ts"
+import { type Custom, type JointAnswer, LATEST, pacesOf } from "./time-left.ts"
 
 /**
  * How much it adds to the uncertainty if the latest pace differs from the pace that is expected for the rest.
@@ -16,10 +16,10 @@ const BY_FEW_RUNS = 1
 const MAX_PACE = 3
 
 /** Until this part of its time, the pace of an attempt says little. */
-const UNTOLD = 0.1
+const EARLY = 0.1
 
 /** Where an attempt is, and how long it takes according to the earlier runs. */
-export interface Told {
+export interface Timing {
   /** Seconds since its start. */
   readonly at: number
   /** Seconds to its end. */
@@ -31,22 +31,22 @@ export interface Told {
 /**
  * How far the latest pace is from the pace that is expected for the rest, in proportion to the whole time.
  */
-function byPace({ said }: Hearing, { at, left, stepAt }: Told): number {
-  const done = said.behind + said.inStep
-  const rest = said.step - said.inStep + said.after
+function byPace({ answer }: JointAnswer, { at, left, stepAt }: Timing): number {
+  const done = answer.behind + answer.inStep
+  const rest = answer.step - answer.inStep + answer.after
   if (rest <= 0 || done <= 0) return 0
-  const { latest } = pacesOf(said, said.inStep, said.movedAt - stepAt)
+  const { latest } = pacesOf(answer, answer.inStep, answer.movedAt - stepAt)
   // While nothing is reported, the time left becomes shorter, and the rest stays as it is.
-  const expected = Math.log((left + Math.max(0, at - said.movedAt)) / rest)
+  const expected = Math.log((left + Math.max(0, at - answer.movedAt)) / rest)
   // The pace of the first moments is mostly chance.
   const known = Math.min(1, done / (LATEST * (done + rest)))
   return (BY_PACE * known * Math.abs(latest - expected) * left) / (at + left)
 }
 
 /** How much more or less there is to do than in any run, in proportion to the whole time. */
-function byAmount({ said }: Hearing, { at, left }: Told, runs: number): number {
-  const rest = said.step + said.after
-  return rest > 0 ? ((BY_AMOUNT * Math.abs(said.stretched)) / rest / runs) * (left / (at + left)) : 0
+function byAmount({ answer }: JointAnswer, { at, left }: Timing, runs: number): number {
+  const rest = answer.step + answer.after
+  return rest > 0 ? ((BY_AMOUNT * Math.abs(answer.stretched)) / rest / runs) * (left / (at + left)) : 0
 }
 
 /**
@@ -54,10 +54,10 @@ function byAmount({ said }: Hearing, { at, left }: Told, runs: number): number {
  * earlier run was slower or faster up to this place, it is expected to continue like that, as far as an
  * attempt's own pace is believed.
  */
-function byRuns({ said, places }: Hearing, { inertia }: Custom): number {
+function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
   if (places.length < 2) return 0
-  const done = said.behind + said.inStep
-  const whole = said.behind + said.step + said.after
+  const done = answer.behind + answer.inStep
+  const whole = answer.behind + answer.step + answer.after
   const belief = done / (done + inertia * whole)
   let [mean, squares] = [0, 0]
   for (const place of places) {
@@ -82,10 +82,10 @@ export interface Extent {
  * What each earlier run says by itself, however unusual it was: of up to eight runs, the next one resembles any with a
  * chance of more than a tenth. The pace of the attempt soon tells more, and then the extent shrinks to what is expected.
  */
-export function extentOf({ said, places }: Hearing, { at, left }: Told): Extent {
-  const whole = said.behind + said.step + said.after
-  const done = Math.max(at, said.behind + said.inStep)
-  const unknown = Math.max(0, Math.min(1, 1 - (done / whole - UNTOLD) / UNTOLD))
+export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Extent {
+  const whole = answer.behind + answer.step + answer.after
+  const done = Math.max(at, answer.behind + answer.inStep)
+  const unknown = Math.max(0, Math.min(1, 1 - (done / whole - EARLY) / EARLY))
   let [least, most] = [left, left]
   for (const { rest } of places) {
     least = Math.min(least, rest)
@@ -98,7 +98,7 @@ export function extentOf({ said, places }: Hearing, { at, left }: Told): Extent 
  * What makes an estimate less certain than is usual for this kind: a standard deviation of the logarithm of
  * the whole time. `runs` is how many runs are known.
  */
-export function doubtOf(heard: Hearing, told: Told, custom: Custom, runs: number): number {
-  if (told.left <= 0) return 0
-  return Math.hypot(byPace(heard, told), byAmount(heard, told, runs), byRuns(heard, custom))
+export function doubtOf(joint: JointAnswer, timing: Timing, custom: Custom, runs: number): number {
+  if (timing.left <= 0) return 0
+  return Math.hypot(byPace(joint, timing), byAmount(joint, timing, runs), byRuns(joint, custom))
 }

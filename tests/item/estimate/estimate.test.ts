@@ -76,7 +76,7 @@ describe("an estimate at a place does not depend on the estimates that were made
     for (const [at, sign] of now) {
       trace = traced(trace, sign, at)
       const place = { trace, at, worker: "box-a" }
-      expect(estimate(place, asked)).toEqual(estimate(place, { ...asked, heard: new WeakMap() }))
+      expect(estimate(place, asked)).toEqual(estimate(place, { ...asked, remembered: new WeakMap() }))
     }
   }
 
