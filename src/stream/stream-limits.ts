@@ -58,7 +58,9 @@ export function checkRoom(
       { retryAfterMs },
     )
   }
-  throw new AppError("unavailable", `the server has ${most} streams open, which is the limit`, {
-    retryAfterMs,
-  })
+  throw new AppError(
+    "unavailable",
+    `the server has ${most} streams open, which is the limit; close one, or raise --max-streams, which allows at most 80 % of the files that the server may open`,
+    { retryAfterMs },
+  )
 }

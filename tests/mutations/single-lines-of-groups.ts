@@ -75,6 +75,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
         "applied > knownMigrations()",
         "applied > knownMigrations() + 1",
       ],
+      ["a trigger that was changed passes the check", "found.get(name) !== sql", "!found.has(name)"],
     ],
   ),
   ...of(

@@ -22,11 +22,12 @@ async function faultsAfter(
   await added(store)
   {
     using client = new Database(path)
-    for (const { name } of client
-      .query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-      .all())
-      client.run(`DROP TRIGGER ${name}`)
+    const triggers = client
+      .query<{ name: string; sql: string }, []>("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+      .all()
+    for (const { name } of triggers) client.run(`DROP TRIGGER ${name}`)
     client.run(sql)
+    for (const trigger of triggers) client.run(trigger.sql)
   }
   return find(path)
 }
@@ -47,9 +48,22 @@ test.each<[fault: string, sql: string]>([
   ],
   ["update 4 belongs to no item", "PRAGMA foreign_keys = OFF; DELETE FROM queue_items WHERE id = 2"],
   ["it has no runs.id", "DROP TABLE runs"],
+  ["it has no index updates_item", "DROP INDEX updates_item"],
   ["the name of its history is missing", "DELETE FROM history"],
 ])("check finds: %s", async (fault, sql) => {
   expect(await faultsAfter(sql)).toEqual([fault])
+})
+
+test("check finds that a database has no trigger against moves that are not legal, or another one", async () => {
+  await using opened = await openSqlite()
+  const { path } = opened
+  using client = new Database(path)
+  client.run("CREATE TABLE _litestream_seq (id integer PRIMARY KEY, seq integer)")
+  expect(checkDatabase(path).faults).toEqual([])
+  client.run("DROP TRIGGER queue_items_moves")
+  expect(checkDatabase(path).faults).toEqual(["it has no trigger queue_items_moves"])
+  client.run("CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items BEGIN SELECT 1; END")
+  expect(checkDatabase(path).faults).toEqual(["its trigger queue_items_moves is not that of this version"])
 })
 
 test("no backup of a database with a fault is made, and no part of one is left", async () => {

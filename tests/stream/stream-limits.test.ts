@@ -4,7 +4,8 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
-import { Owner } from "../../src/stream/stream-limits.ts"
+import { checkRoom, Owner } from "../../src/stream/stream-limits.ts"
+import { StreamMetrics } from "../../src/stream/stream-metrics.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
@@ -43,6 +44,11 @@ test("a stream that has ended makes room for another one of its owner", async ()
     leave.abort()
     await stream?.next()
   }
+})
+
+test("the refusal of a server that is full names the flag that allows more streams", () => {
+  const open = { seats: 2, metrics: new StreamMetrics(), random: () => 0.5 }
+  expect(() => checkRoom({ most: 2 }, undefined, open)).toThrow("raise --max-streams")
 })
 
 test("an owner to whom no limit applies has as many streams as it opens", async () => {

@@ -22,12 +22,23 @@ const INCREMENTAL = 2
 
 const migrationsFolder = join(import.meta.dir, "migrations")
 
-/** How many migrations this binary knows. */
-export function knownMigrations(): number {
-  const journal: { entries: unknown[] } = JSON.parse(
+/** The names of the migrations that this binary knows, in their order. */
+function migrationNames(): string[] {
+  const journal: { entries: { tag: string }[] } = JSON.parse(
     readFileSync(join(migrationsFolder, "meta/_journal.json"), "utf8"),
   )
-  return journal.entries.length
+  return journal.entries.map(({ tag }) => tag)
+}
+
+/** How many migrations this binary knows. */
+export const knownMigrations = (): number => migrationNames().length
+
+/** A database in memory without items, as the first `count` migrations make it. */
+export function databaseLike(count: number): Database {
+  const client = new Database(":memory:")
+  for (const name of migrationNames().slice(0, count))
+    client.run(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"))
+  return client
 }
 
 /** How many migrations a database has seen. */
@@ -95,8 +106,8 @@ function prepare(client: Database, before: Before): void {
   migrate(drizzle(client), { migrationsFolder })
 }
 
-/** The first column that this binary needs and the database does not have, with its table; undefined if it has all. */
-export function missingColumn(client: Database): string | undefined {
+/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
+function checkTables(client: Database, path: string): void {
   const sql = "SELECT m.name AS name, x.name AS column FROM sqlite_master m, pragma_table_xinfo(m.name) x"
   const found = new Set(
     client
@@ -107,12 +118,7 @@ export function missingColumn(client: Database): string | undefined {
   const needed = TABLES.flatMap((table) =>
     Object.values(getTableColumns(table)).map(({ name }) => `${getTableName(table)}.${name}`),
   )
-  return needed.find((column) => !found.has(column))
-}
-
-/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
-function checkTables(client: Database, path: string): void {
-  const missing = missingColumn(client)
+  const missing = needed.find((column) => !found.has(column))
   if (missing !== undefined) throw damaged(path, `it has no ${missing}`)
 }
 
