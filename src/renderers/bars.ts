@@ -137,13 +137,13 @@ export class Bars {
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
-      if (verdict !== "restarted" && this.#saysTheSame(track, track.parent)) return false
+      if (this.#saysTheSame(track, track.parent)) return false
       track.parent = this.#besideOpen(track, before.seenAt)
     }
     if (this.#isSlower(track)) return this.#surround(track)
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
-    else if (verdict === "grew" && this.#innerAt > 0) this.#isOuter = true
+    else if (this.#innerAt > 0) this.#isOuter = true
     this.#turns.move(track.fraction, this.#isOuter)
     return true
   }
@@ -156,7 +156,7 @@ export class Bars {
     const root = this.#root
     if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
       return false
-    return track.isBelieved && track.fraction < root.fraction * BEHIND
+    return track.fraction < root.fraction * BEHIND
   }
 
   /** Whether a bar that was inside the whole begins once more after the end of the whole: an evaluation, perhaps. */

@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test"
+
+import { BarsInSequence } from "../../src/renderers/bars-in-sequence.ts"
+import { Bars } from "../../src/renderers/bars.ts"
+import { BARE, type LineLook } from "../../src/renderers/believed-bar.ts"
+
+const DRAWN: LineLook = { ...BARE, hasDrawing: true }
+/** A percentage whose words say nothing of work. */
+const NOUN: LineLook = { ...BARE, isNoun: () => true }
+
+type Line = readonly [name: string, percent: number, look?: LineLook]
+
+/** What all these lines make of the whole, in percent, after the last one, which may say that it contains what came. */
+function shown(lines: readonly Line[], isEnclosed = false) {
+  const turns = new BarsInSequence({ bars: undefined, countsQuick: true, now: () => 0 })
+  const bars = new Bars(turns, () => 0)
+  const told = lines.map(([name, percent, look = DRAWN], i) =>
+    bars.see(name, percent / 100, look, isEnclosed && i === lines.length - 1),
+  )
+  const percent = Math.round(turns.fraction * 100)
+  return { percent, isTold: told.at(-1), underWay: [...bars.underWay().keys()], isUnderWay: bars.isUnderWay }
+}
+
+/** A bar that has grown to these values. */
+const grown = (name: string, look: LineLook, ...values: readonly number[]): Line[] =>
+  [0, ...values].map((percent) => [name, percent, look])
+
+test("a drawn bar is under way after its start and before its end, once it has grown", () => {
+  expect(shown(grown("a", DRAWN, 50)).underWay).toEqual(["a"])
+  expect(shown([["a", 50]]).underWay).toEqual([])
+  for (const percent of [5, 95]) expect(shown(grown("a", DRAWN, 1, percent)).underWay).toEqual([])
+  expect(shown(grown("a", BARE, 50)).underWay).toEqual([])
+})
+
+test("the whole is under way until its end, if its bar certainly shows work", () => {
+  expect(shown([]).isUnderWay).toBe(false)
+  expect(shown(grown("a", BARE, 50)).isUnderWay).toBe(true)
+  expect(shown(grown("a", BARE, 50, 95)).isUnderWay).toBe(false)
+  expect(shown(grown("a", NOUN, 50)).isUnderWay).toBe(false)
+})
+
+test("a line that contains its earlier bar is the whole at once, unless another bar is the whole", () => {
+  const line: Line = ["a", 30, BARE]
+  expect(shown([["a", 10, BARE], line], true)).toMatchObject({ isTold: true })
+  expect(shown([...grown("b", DRAWN, 50), line], true)).toMatchObject({ isTold: false, percent: 50 })
+  expect(shown([...grown("a", DRAWN, 50), line], true)).toMatchObject({ isTold: true, percent: 30 })
+})
+
+/** Two bars that begin together. */
+const BOTH: readonly Line[] = [
+  ["a", 0],
+  ["b", 0],
+  ["a", 50],
+]
+
+test("a bar beside the whole counts nothing while the whole goes on, and contains it if it outlasts it", () => {
+  expect(shown([...BOTH, ["b", 40], ["a", 80], ["b", 70]])).toMatchObject({ isTold: false, percent: 80 })
+  const ended: Line[] = [...BOTH, ["b", 60], ["a", 100]]
+  expect(shown([...ended, ["b", 70]])).toMatchObject({ isTold: true, percent: 70 })
+  expect(shown([...ended, ["b", 99]])).toMatchObject({ isTold: false, percent: 100 })
+})
+
+test("a bar that begins again after the end of the whole follows it", () => {
+  expect(shown([...BOTH, ["b", 50], ["a", 100], ["b", 0]])).toMatchObject({ isTold: true, percent: 33 })
+})
+
+test("two bars that show the same near their ends are one", () => {
+  const lines = [10, 50, 90].flatMap((n): Line[] => [
+    ["a", n, BARE],
+    ["b", n - 1, BARE],
+  ])
+  expect(shown(lines)).toMatchObject({ isTold: false, percent: 90 })
+})
+
+test("a bar that began with the whole and is far behind contains it", () => {
+  expect(shown([...BOTH, ["b", 10]])).toMatchObject({ isTold: true, percent: 10 })
+  expect(shown([...BOTH, ["b", 30]])).toMatchObject({ isTold: false, percent: 50 })
+  const later: Line[] = [
+    ["a", 0],
+    ["a", 50],
+    ["b", 0],
+    ["a", 60],
+  ]
+  expect(shown([...later, ["b", 10]])).toMatchObject({ isTold: false, percent: 60 })
+  const again: Line[] = [...BOTH, ["b", 45], ["a", 60], ["b", 0]]
+  expect(shown([...again, ["b", 10]])).toMatchObject({ isTold: false, percent: 60 })
+  const second: Line[] = [["a", 0], ["a", 100], ...BOTH]
+  expect(shown([...second, ["b", 10]])).toMatchObject({ isTold: false })
+})
+
+test("a bar inside the whole that begins once more after the end of the whole adds nothing", () => {
+  const inside: Line[] = [
+    ["a", 0],
+    ...grown("b", DRAWN, 100),
+    ["a", 50],
+    ...grown("b", DRAWN, 100),
+    ["a", 100],
+  ]
+  expect(shown([...inside, ["b", 0], ["b", 50]])).toMatchObject({ isTold: false, percent: 100 })
+  expect(shown([...inside, ["b", 0], ["b", 50], ["b", 0]]).isTold).toBe(true)
+})
