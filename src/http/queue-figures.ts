@@ -104,7 +104,7 @@ export const figureRoutes = (totals: QueueTotals, access: Admission) =>
           tag: "Queue",
           summary: "Count the items",
           about: "The figures of the whole queue, not of a page only. A week begins on Monday.",
-          successes: [json("the figures of now", Counts)],
+          successes: [json("the current figures", Counts)],
         }),
       },
     )
@@ -119,7 +119,7 @@ export const figureRoutes = (totals: QueueTotals, access: Admission) =>
           summary: "The queue at a glance",
           about:
             "The keys are those that Track Studio's web application reads. A year begins on the first of January.",
-          successes: [json("the figures of now", Dashboard)],
+          successes: [json("the current figures", Dashboard)],
         }),
       },
     )

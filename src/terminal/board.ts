@@ -79,7 +79,7 @@ const widthIn = ({ columns }: View): number => Math.max(MIN_COLUMNS, columns) - 
 
 const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(queue_id, title, song_id)
 
-const momentOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
+const epochMsOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
 
 const count = (n: number, word: string): string => `${thousands(n)} ${word}`
 
@@ -125,7 +125,7 @@ export class Board {
     else if (said.type === "offline") this.#offline(said.reason, said.retryMs, nowMs)
     else if (said.control.event === "live") this.#live(nowMs)
     else if (said.control.event === "gap") this.#gap(said.control, nowMs)
-    else if (said.control.event === "queue") this.#pausedMs = momentOf(said.control.paused_at)
+    else if (said.control.event === "queue") this.#pausedMs = epochMsOf(said.control.paused_at)
   }
 
   #update(update: ProgressUpdate, nowMs: number): void {

@@ -5,8 +5,6 @@ import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
-import { StreamOwners } from "../../src/http/stream-owners.ts"
-import type { Streams } from "../../src/stream/streams.ts"
 import { Output } from "../output.ts"
 import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
@@ -314,32 +312,6 @@ test("a message that asks for very many items costs as much as they take", async
   await expect(asking()).rejects.toThrow("closed")
   // Each costs five of forty units, and ten units come back per second.
   expect(asked).toBeWithin(5, 20)
-})
-
-test("the count of a client's streams is kept, however many clients come after it", () => {
-  const streams: unknown = { dismiss: () => undefined }
-  const owners = new StreamOwners(streams as Streams)
-  const [one, idle] = [owners.of(visitor), owners.of({ ...visitor, client: "idle" })]
-  if (one) one.streams = 1
-  for (let i = 0; i < 10_000; i += 1) owners.of({ ...visitor, client: `${i}` })
-  expect(owners.of(visitor)).toBe(one)
-  expect(owners.of({ ...visitor, client: "idle" })).not.toBe(idle)
-})
-
-test("a signal that ends several clients dismisses the streams of each, and they may open no others afterwards", () => {
-  const dismissed: unknown[] = []
-  const streams: unknown = { dismiss: (owner: unknown) => dismissed.push(owner) }
-  const owners = new StreamOwners(streams as Streams)
-  const over = new AbortController()
-  const here = { ...EVERYBODY, ended: over.signal }
-  const there = { ...visitor, ended: over.signal }
-  const all = [owners.of(here), owners.of(there)]
-  expect(all.map((owner) => owner?.isLimited)).toEqual([false, true])
-  const other = owners.of({ ...visitor, client: "other" })
-  over.abort()
-  expect(dismissed).toEqual(all)
-  expect(() => owners.of(here)).toThrow("needs a token")
-  expect(owners.of({ ...visitor, client: "other" })).toBe(other)
 })
 
 test("an EventSource for which there is no room gets the time at which to come back", async () => {

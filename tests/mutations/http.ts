@@ -242,8 +242,18 @@ export const HTTP: readonly Mistake[] = [
   ),
   ...of(
     "src/http/stream-owners.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/stream-owners.test.ts"],
     [
+      [
+        "callers without a limit have an owner of their streams",
+        "    if (client === undefined && ended === undefined) return undefined\n",
+        "",
+      ],
+      [
+        "a client gets the owner whose streams were ended",
+        "      this.#owners.delete(key)\n      this.#streams",
+        "      this.#streams",
+      ],
       [
         "among very many clients the streams of one are not counted any more",
         "if (owner.streams === 0) this.#owners.delete(key)",

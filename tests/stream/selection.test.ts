@@ -78,4 +78,5 @@ test("32 questions may wait for their answers, and one that is answered makes ro
   expect(Array.from({ length: 34 }, ask)).toEqual(Array.from({ length: 34 }, (_, at) => at < 32))
   await selection.answer(historyOf(1), 1)
   expect([ask(), ask()]).toEqual([true, false])
+  expect(await new Selection([1]).answer(historyOf(1), 1)).toEqual([])
 })
