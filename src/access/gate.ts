@@ -111,7 +111,9 @@ export class Gate {
   #unprotected({ from }: Credentials, need: Need): Caller {
     const { isLocal, key } = from()
     if (isLocal) return this.#everybody
-    if (this.#options.isOpen || need === "nothing") return { ...this.#everybody, client: key }
+    if (this.#options.isOpen) return { ...this.#everybody, client: key }
+    // Such a route may answer with more if the caller has rights.
+    if (need === "nothing") return nobody(key)
     throw new AppError(
       "forbidden",
       "this server has no tokens, so it serves this machine alone, but the request came through a proxy or from another machine; create a token with track-studio token create, or start the server with --open",

@@ -143,6 +143,8 @@ test("without tokens on loopback the seed's session works as before, and not thr
     const answer = await server.api("GET", "/queue", undefined, { [header]: "for=1.2.3.4" })
     expect(answer.status).toBe(403)
     expect(await answer.json()).toMatchObject({ error: expect.stringContaining("--open") })
+    // The path of the page, which needs no right, is a board of the queue for a terminal.
+    expect((await fetch(server.url, { headers: { [header]: "for=1.2.3.4" } })).status).toBe(401)
   }
 })
 

@@ -62,7 +62,12 @@ export const ACCESS: readonly Mistake[] = [
       ],
       [
         "a stranger on an open server has no limit",
-        'need === "nothing") return { ...this.#everybody, client: key }',
+        "isOpen) return { ...this.#everybody, client: key }",
+        "isOpen) return this.#everybody",
+      ],
+      [
+        "who comes through a proxy has the rights of this machine on routes for everybody",
+        'need === "nothing") return nobody(key)',
         'need === "nothing") return this.#everybody',
       ],
       ["what was open without a token goes on after the first one", "this.#protection.abort()", "void 0"],
