@@ -121,15 +121,11 @@ const whyText = (item: ReadItem, { unserved }: Look): string =>
 /** When the worker is left out: after the priority and the song, and before the time and the step. */
 const DROPPED_WORKER = 3
 
-/** After the end what was reported, because the reason for a failure names that. */
-const doneOf = (item: ReadItem): string =>
-  `${isGuess(item) ? "~" : ""}${item.completed_at === null ? shownOf(item) : Math.floor(item.progress)}%`
-
 const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },
   { name: "SONG", text: ({ song_id }) => String(song_id), isNumber: true, dropped: 4 },
   { name: "STATUS", text: standingOf },
-  { name: "DONE", text: doneOf, isNumber: true },
+  { name: "DONE", text: (item) => `${isGuess(item) ? "~" : ""}${shownOf(item)}%`, isNumber: true },
   { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
   {
     name: "TITLE",

@@ -40,7 +40,7 @@ export const Foreseen = Type.Object({
   ),
   time_progress: OrNull(
     Type.Number({ minimum: 0, maximum: 100 }),
-    "how much of the attempt's time is over, in percent; null while unknown",
+    "how much of the attempt's time is over, in percent; null while unknown, and after a failure",
   ),
 })
 export type Foreseen = Static<typeof Foreseen>

@@ -74,6 +74,8 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
       return {
         completed_at: now,
         ...UNKNOWN_PACE,
+        // How much of its time would be over is unknown now.
+        time_progress,
         outcome: item.status === "processing" ? "failed" : "cancelled",
       }
     case "retrying":

@@ -65,17 +65,16 @@ export const shownOf = (item: {
 
 /**
  * What the percentage of an item rests on, if that is not what the worker reports: `from 5 earlier runs; the worker says
- * 75%`, or `from earlier runs; the worker said 10%` after the end; otherwise empty.
+ * 75%`; otherwise empty.
  */
-export function restsOnRuns(item: {
+export const restsOnRuns = ({
+  progress,
+  eta_runs,
+}: {
   readonly progress: number
-  readonly time_progress: number | null
   readonly eta_runs: number
-}): string {
-  const { progress, eta_runs } = item
-  if (eta_runs > 0) return `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
-  return shownOf(item) === Math.floor(progress) ? "" : `from earlier runs; the worker said ${progress}%`
-}
+}): string =>
+  eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%` : ""
 
 /** Whether the progress of an item is a guess: it comes from a bar that may not be the whole, and not from earlier runs. */
 export const isGuess = (item: {

@@ -68,13 +68,6 @@ test("the wider the terminal, the more a table shows; outside of a terminal it s
   expect(whole[1]).toContain("A song with a name that is far too long for a table")
 })
 
-test("a failed item is listed with the percentage that the reason for its failure names", () => {
-  const ended = { status: "failed", completed_at: at(0), error_message: "exit code 1 at 10 %" } as const
-  const look = { style: colourless, columns: 100, zone: UTC, nowMs: NOW, unserved: () => [] }
-  const listed = table([{ ...item(1, { ...ended, progress: 10 }), time_progress: 29.6 }], look)
-  expect(listed).toMatch(/ failed +10% .* 10 %$/m)
-})
-
 test("a title gets the columns that nothing else needs, and no more", () => {
   const titled = (title: string, columns: number): string => {
     const look = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }

@@ -309,13 +309,6 @@ test("show says from how many runs the time of an item is known", async () => {
   const { out: shown } = await ran(showCommand, "7")
   expect(shown).toMatch(/^ {2}done +55%$/m)
   expect(shown).toMatch(/^ {2}known +from 1 earlier run; the worker says 40%$/m)
-  // A reason for a failure may name the other figure: "ended with code 0 at 10 % of its total".
-  answering("get", async () => item({ status: "failed", progress: 10, time_progress: 29.6 }))
-  const { out: ended } = await ran(showCommand, "7")
-  expect(ended).toMatch(/^ {2}done +29%$/m)
-  expect(ended).toMatch(/^ {2}known +from earlier runs; the worker said 10%$/m)
-  answering("get", async () => item({ status: "failed", progress: 10, time_progress: 10.4 }))
-  expect((await ran(showCommand, "7")).out).not.toContain("known")
 })
 
 test("show says what an item counts, its pace and its message, and workers shows a single tag", async () => {

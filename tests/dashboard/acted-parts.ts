@@ -311,17 +311,6 @@ export async function renamedTwice() {
   return said
 }
 
-/** What the page of a failed item says of its percentage: of one that earlier runs tell, and of a guess. */
-export function rests() {
-  const failed = { status: "failed", outcome: "failed", progress: 10 } as const
-  return [{ time_progress: 29.6 }, { basis: "guess" } as const].map((known) => {
-    const model: unknown = queueOf([])
-    const progress = new ItemProgress(model as Model)
-    progress.show(item({ ...failed, ...known }))
-    return textOf(progress.element.querySelector(".told"))
-  })
-}
-
 /** What the page of an item that waits says: while the queue runs, and while it is paused. */
 export function waits() {
   const one = item()

@@ -221,10 +221,6 @@ page("a part of the page", () => {
     ])
   })
 
-  test("says of a failed item what its percentage rests on, if the reason for the failure may name another one", async () => {
-    expect(await shown("rests")).toEqual(["From earlier runs; the worker said 10%", ""])
-  })
-
   test("says of an item that waits how long it has, unless the queue is paused", async () => {
     expect(await shown("waits")).toEqual([
       "1 of 1 in the queue, waiting 1 min",

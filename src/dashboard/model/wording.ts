@@ -145,10 +145,8 @@ export const progressLabel = (item: QueueItem): string =>
  * The basis of a bar, if it is not the reported progress: `from 5 earlier runs; the worker says 75%`;
  * otherwise empty.
  */
-export function restsOn(item: QueueItem): string {
-  if (isGuess(item)) return "a guess, from a progress bar that may not be the whole"
-  return item.time_progress === null ? "" : restsOnRuns(item)
-}
+export const restsOn = (item: QueueItem): string =>
+  isGuess(item) ? "a guess, from a progress bar that may not be the whole" : restsOnRuns(item)
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
 export const startsText = (starts: StartsAt, nowMs: number): string =>

@@ -6,7 +6,6 @@ import type { Model } from "../model/model.ts"
 import {
   at,
   bandText,
-  capital,
   count,
   leftText,
   line,
@@ -62,9 +61,7 @@ export class ItemProgress {
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
-    // After the end, a reason for a failure may name the reported progress.
-    const basis = isFinished(item.status) && item.time_progress !== null ? capital(restsOn(item)) : ""
-    const told = new Set([...where, messageOf(item), basis])
+    const told = new Set([...where, messageOf(item)])
     say(this.#told, [...told].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }

@@ -268,6 +268,15 @@ describe("an estimate from earlier runs", () => {
     expect(render.report(201, draw(3)).item.eta_runs).toBe(1)
   })
 
+  test("is gone after a failure, so that everyone names the percentage that was reported", () => {
+    const failure = { error_message: "exit code 1 at 10 %", retryable: false, retryInMs: 0 }
+    const { item } = known()
+      .claim()
+      .report(20, { ...draw(2), progress: 10 })
+      .at(30, (stored, moment) => failed(stored, "a", failure, moment))
+    expect(item).toMatchObject({ status: "failed", progress: 10, time_progress: null })
+  })
+
   test("begins again with the next attempt", () => {
     const render = known()
       .claim()
