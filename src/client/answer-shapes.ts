@@ -96,6 +96,7 @@ const ITEM = {
   thumbnail_path: isText,
   flag: orNull<NonNullable<QueueItem["flag"]>>(isText),
   queued_at: isTime,
+  requeued_at: orNull(isTime),
   started_at: orNull(isTime),
   completed_at: orNull(isTime),
   updated_at: isTime,
@@ -132,6 +133,7 @@ const ITEM = {
  * them.
  */
 const LATER = {
+  requeued_at: null,
   turn: null,
   basis: null,
   eta_low_seconds: null,

@@ -1,7 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
-import { heldBackWords, isGuess, leftIn, shownOf, tookOf } from "../item/progress-words.ts"
+import { heldBackWords, isGuess, leftIn, shownOf, tookOf, waitsSince } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, cut, cutInMiddle, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
@@ -102,14 +102,14 @@ function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
     if (times === "clock") return `starts about ${at(starts_in_seconds)}`
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
   }
-  const [heldBack = `waits ${duration(since(item.queued_at, nowMs))}`] = heldBackWords(item, nowMs)
+  const [heldBack = `waits ${duration(since(waitsSince(item), nowMs))}`] = heldBackWords(item, nowMs)
   return heldBack
 }
 
 /** When the item got its present status. */
 function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
   const started = item.status === "processing" ? item.started_at : null
-  return zone.when(Date.parse(item.completed_at ?? started ?? item.queued_at), nowMs)
+  return zone.when(Date.parse(item.completed_at ?? started ?? waitsSince(item)), nowMs)
 }
 
 /** The step of an item that is not finished. */

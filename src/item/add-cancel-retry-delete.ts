@@ -53,7 +53,7 @@ export function retried({ item }: Stored, { time }: Moment): Change {
   const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata }
   const files = { video_file_path, video_file_size, thumbnail_path }
   return {
-    item: { id, ...blank(song_id, time), ...kept, ...files, message: OWN.retried },
+    item: { id, ...blank(song_id, time), ...kept, ...files, requeued_at: time, message: OWN.retried },
     work: IDLE,
   }
 }

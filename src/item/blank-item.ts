@@ -18,6 +18,7 @@ export const blank = (song_id: number, time: string): Draft => ({
   thumbnail_path: "",
   flag: null,
   queued_at: time,
+  requeued_at: null,
   started_at: null,
   completed_at: null,
   updated_at: time,

@@ -166,6 +166,7 @@ export const QueueItem = Type.Object(
     thumbnail_path: about(Text, "where its still image is; empty if unset"),
     flag: OrNull(Flag, "a reviewer's mark; null if there is none"),
     queued_at: about(Time, "when it was added"),
+    requeued_at: OrNull(Time, "when it last came back into the queue; null if it never did"),
     started_at: OrNull(Time, "when the latest attempt started; null before the first"),
     completed_at: OrNull(Time, "when it was finished; null until then"),
     updated_at: about(Time, "when it last changed"),

@@ -79,9 +79,9 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
         outcome: item.status === "processing" ? "failed" : "cancelled",
       }
     case "retrying":
-      return { retry_count: item.retry_count + 1, ...BEGINNING }
+      return { retry_count: item.retry_count + 1, requeued_at: now, ...BEGINNING }
     case "queued":
-      return { available_at: null, ...BEGINNING }
+      return { available_at: null, requeued_at: now, ...BEGINNING }
   }
 }
 

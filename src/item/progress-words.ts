@@ -12,6 +12,15 @@ interface Rendered {
 export const tookOf = ({ started_at, completed_at }: Rendered): string =>
   started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
 
+/** Since when a waiting item waits: since it was added, or came back into the queue. */
+export const waitsSince = ({
+  queued_at,
+  requeued_at,
+}: {
+  readonly queued_at: string
+  readonly requeued_at: string | null
+}): string => requeued_at ?? queued_at
+
 /** What holds an item back: until when no worker may take it; null for nothing. */
 interface HeldBack {
   readonly status: Status
@@ -73,8 +82,7 @@ export const restsOnRuns = ({
 }: {
   readonly progress: number
   readonly eta_runs: number
-}): string =>
-  eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%` : ""
+}): string => (eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%` : "")
 
 /** Whether the progress of an item is a guess: it comes from a bar that may not be the whole, and not from earlier runs. */
 export const isGuess = (item: {

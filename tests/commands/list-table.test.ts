@@ -165,6 +165,7 @@ test("each item says how long it takes, took or waits, and since when", () => {
     item(5, { status: "retrying", available_at: at(-90) }),
     item(6, { status: "queued", started_at: null, available_at: at(-90) }),
     item(7, { status: "retrying", available_at: at(90) }),
+    item(8, { status: "queued", started_at: null, requeued_at: at(90) }),
   ]
   const look = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
   const lines = table(items, { ...look, unserved: () => [] }).split("\n")
@@ -184,10 +185,11 @@ test("each item says how long it takes, took or waits, and since when", () => {
     "retries in 1:30",
     "starts in 1:30",
     "waits 10:00",
+    "waits 1:30",
   ])
-  // A waiting item has waited since it was queued, even if an attempt has begun since.
+  // A waiting item has waited since it was added, or came back into the queue.
   const [began, queued] = ["14:29 UTC", "14:20 UTC"]
-  expect(column("WHEN")).toEqual([began, began, began, began, queued, queued, queued])
+  expect(column("WHEN")).toEqual([began, began, began, began, queued, queued, queued, "14:28 UTC"])
 })
 
 test("outside of a terminal a very long title moves the rest of its own line alone", () => {

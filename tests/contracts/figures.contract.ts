@@ -109,12 +109,15 @@ export function storeFigures(name: string, open: Open): void {
     }))
     // An item that a person set to processing has no lease.
     expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([at(2000), 1])
-    const [, second = 0, , last = 0] = others
+    const [, second = 0, third = 0, last = 0] = others
     await store.place(last, second, ({ item, work }, before) => ({
       item: { ...item, turn: (before.turn ?? before.id) - 0.5 },
       work,
     }))
     expect(await store.figures.oldestWaiting()).toBe(at(3000))
+    // An item waits since it came back into the queue.
+    await store.change(third, ({ item, work }) => ({ item: { ...item, requeued_at: at(9000) }, work }))
+    expect(await store.figures.oldestWaiting()).toBe(at(4000))
   })
 
   test(`${name}: while the queue is paused nothing is claimable, and pausing twice is pausing once`, async () => {

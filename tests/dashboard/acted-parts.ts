@@ -311,9 +311,9 @@ export async function renamedTwice() {
   return said
 }
 
-/** What the page of an item that waits says: while the queue runs, and while it is paused. */
+/** What the page of an item that was put back says: while the queue runs, and while it is paused. */
 export function waits() {
-  const one = item()
+  const one = item({ queued_at: time(-3600), requeued_at: time(0) })
   return [null, time(50)].map((paused_at) => {
     const model: unknown = { ...queueOf([one]), lists: { waiting: [one] }, counts: { paused_at } }
     const progress = new ItemProgress(model as Model)

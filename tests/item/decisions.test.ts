@@ -181,7 +181,11 @@ test("an item for which there is no room between two others is not moved, and ta
 
 test("an item that a worker gave back or lost names no worker, and says why it was taken back", () => {
   const taken = claimed(NEW, BY, at(0))
-  expect(released(taken, "a", at(1)).item).toMatchObject({ status: "queued", worker: "" })
+  expect(released(taken, "a", at(1)).item).toMatchObject({
+    status: "queued",
+    worker: "",
+    requeued_at: at(1).time,
+  })
   const silent = rescued(taken, 5, at(1)).item
   expect(silent).toMatchObject({ worker: "", error_message: 'worker "box1" gave no sign of life for 60 s' })
   const revoked = rescued({ ...taken, work: { ...taken.work, lease_token: null } }, 5, at(1)).item
@@ -231,7 +235,13 @@ test("a retry keeps what people gave an item and the files that it made, and beg
   const begun = claimed({ ...NEW, item: { ...NEW.item, ...given } }, BY, at(0))
   const over = failed(begun, "a", { ...failure, retryable: false }, at(1000))
   expect(retried(over, at(2000))).toEqual({
-    item: { ...NEW.item, ...given, updated_at: at(2000).time, message: "Queued for a retry" },
+    item: {
+      ...NEW.item,
+      ...given,
+      requeued_at: at(2000).time,
+      updated_at: at(2000).time,
+      message: "Queued for a retry",
+    },
     work: IDLE,
   })
 })

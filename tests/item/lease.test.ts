@@ -297,7 +297,7 @@ test("failures and releases in between do not hide rescues, and a retry forgets 
   expect(back.item.retry_count).toBe(1)
   const again = released(claimed(back, BY, at(600_000)), "a", at(601_000))
   const fifth = rescued(claimed(again, BY, at(700_000)), MAX_RESCUES, at(800_000))
-  expect(fifth.item).toMatchObject({ status: "retrying", retry_count: 1 })
+  expect(fifth.item).toMatchObject({ status: "retrying", retry_count: 1, requeued_at: at(800_000).time })
   const sixth = rescued(claimed(fifth, BY, at(900_000)), MAX_RESCUES, at(990_000))
   expect(sixth.item.outcome).toBe("lost")
   const clean = retried(sixth, at(1_000_000))

@@ -154,9 +154,7 @@ export const COMMANDS: readonly Mistake[] = [
   ...of(
     "src/item/progress-words.ts",
     ["tests/commands/shown.test.ts"],
-    [
-      ["a time that rests on one run seems to rest on none", "eta_runs > 0 ? `from", "eta_runs > 1 ? `from"],
-    ],
+    [["a time that rests on one run seems to rest on none", "eta_runs > 0 ? `from", "eta_runs > 1 ? `from"]],
   ),
   ...of(
     "src/terminal/words.ts",

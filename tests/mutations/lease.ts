@@ -203,9 +203,14 @@ export const LEASE: readonly Mistake[] = [
       ],
       ["a failed item may go on", 'failed: ["queued"],\n}', 'failed: ["queued", "processing"],\n}'],
       [
+        "an item that its worker gave up seems to have waited meanwhile",
+        "retry_count + 1, requeued_at: now,",
+        "retry_count + 1,",
+      ],
+      [
         "a queued item waits for its old delay",
-        "return { available_at: null, ...BEGINNING }",
-        "return BEGINNING",
+        "return { available_at: null, requeued_at: now, ...BEGINNING }",
+        "return { requeued_at: now, ...BEGINNING }",
       ],
       [
         "an item that nobody worked on has failed",

@@ -10,7 +10,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 /** Every key of a queue item, in the order of the answer, which an existing front end reads. */
 const KEYS = (
   "id song_id title status priority current_step progress message error_message retry_count video_file_path " +
-  "video_file_size thumbnail_path flag queued_at started_at completed_at updated_at attempt max_attempts outcome " +
+  "video_file_size thumbnail_path flag queued_at requeued_at started_at completed_at updated_at attempt max_attempts outcome " +
   "worker available_at turn cancel_requested_at eta_seconds eta_low_seconds eta_high_seconds eta_runs time_progress stalled stalled_since " +
   "basis steps step unit media kind totals tags metadata"
 ).split(" ")
@@ -60,6 +60,7 @@ test("a new item has every key, empty where nothing is known", async () => {
     video_file_size: 0,
     thumbnail_path: "",
     flag: null,
+    requeued_at: null,
     started_at: null,
     completed_at: null,
     attempt: 0,

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
-import { isGuess, shownOf, tookOf } from "../../item/progress-words.ts"
+import { isGuess, shownOf, tookOf, waitsSince } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import {
@@ -107,10 +107,11 @@ export class ItemProgress {
     if (this.#model.counts?.paused_at) return [where, "The queue is paused"]
     const start = this.#model.startOf(item.id)
     if (start) return [where, startsText(start, nowMs)]
-    const { available_at, queued_at, status } = item
+    const { available_at, status } = item
     const isRetry = status === "retrying"
     if (available_at !== null && Date.parse(available_at) > nowMs)
       return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
-    return [where, isRetry ? "ready to retry" : `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
+    if (isRetry) return [where, "ready to retry"]
+    return [where, `waiting ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`]
   }
 }

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { OWN } from "../../item/own-messages.ts"
-import { tookOf } from "../../item/progress-words.ts"
+import { tookOf, waitsSince } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
@@ -166,7 +166,7 @@ export class WaitingRow implements Row {
     const isRetry = item.status === "retrying"
     if (againMs > 0)
       return say(this.#waited, `${isRetry ? "Retries" : "Starts"} in ${duration(againMs / 1000)}`)
-    const forMs = nowMs - Date.parse(item.queued_at)
+    const forMs = nowMs - Date.parse(waitsSince(item))
     say(this.#waited, isRetry ? "Ready to retry" : `waiting ${roughly(forMs / 1000)}`)
   }
 }

@@ -17,7 +17,7 @@ const SONGS = `WITH RECURSIVE song(at) AS (SELECT min(song_id) FROM queue_items
 const OLDEST = `WITH RECURSIVE ranks(rank, n) AS (SELECT min(rank), 1 FROM queue_items WHERE section = 1
     UNION ALL SELECT (SELECT min(rank) FROM queue_items WHERE section = 1 AND rank > ranks.rank), n + 1 FROM ranks
     WHERE ranks.rank IS NOT NULL AND n < 64)
-  SELECT min((SELECT queued_at FROM queue_items WHERE section = 1 AND rank = ranks.rank ORDER BY place, id LIMIT 1))::float8 AS at
+  SELECT min((SELECT coalesce(requeued_at, queued_at) FROM queue_items WHERE section = 1 AND rank = ranks.rank ORDER BY place, id LIMIT 1))::float8 AS at
   FROM ranks WHERE ranks.rank IS NOT NULL`
 
 const LEASES =

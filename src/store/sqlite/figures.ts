@@ -46,7 +46,7 @@ export class SqliteFigures implements Figures {
         `WITH RECURSIVE ranks(rank) AS (SELECT min(rank) FROM queue_items WHERE section = 1
           UNION ALL SELECT (SELECT min(rank) FROM queue_items WHERE section = 1 AND rank > ranks.rank) FROM ranks
             WHERE ranks.rank IS NOT NULL LIMIT 64)
-        SELECT min((SELECT queued_at FROM queue_items WHERE section = 1 AND rank = ranks.rank ORDER BY place, id LIMIT 1)) AS at
+        SELECT min((SELECT coalesce(requeued_at, queued_at) FROM queue_items WHERE section = 1 AND rank = ranks.rank ORDER BY place, id LIMIT 1)) AS at
         FROM ranks WHERE ranks.rank IS NOT NULL`,
       )
       .get()

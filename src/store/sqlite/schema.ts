@@ -70,6 +70,7 @@ export const queueItems = sqliteTable(
     thumbnail_path: text().notNull(),
     flag: text({ enum: ["image_issue", "lyrics_issue", "timing_issue"] }),
     queued_at: time().notNull(),
+    requeued_at: time(),
     started_at: time(),
     completed_at: time(),
     updated_at: time().notNull(),

@@ -1,0 +1,1 @@
+ALTER TABLE `queue_items` ADD `requeued_at` integer;
