@@ -37,7 +37,7 @@ export type {
   WorkerAnswer,
   WorkerSeen,
 }
-export { ServerError }
+export { QueueClient, ServerError }
 
 /** The right to write one item. */
 export interface Held {

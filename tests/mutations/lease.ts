@@ -219,8 +219,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a retrying item keeps its progress",
-        "retry_count: item.retry_count + 1, ...BEGINNING }",
-        "retry_count: item.retry_count + 1 }",
+        'requeued_at: now, ...BEGINNING }\n    case "queued"',
+        'requeued_at: now }\n    case "queued"',
       ],
     ],
   ),
