@@ -101,7 +101,7 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
   const file = ballastFileOf(path)
   return new Ballast({
     freeBytes: () => freeBytes(dirname(path)),
-    isRefused: () => store.failure === "SQLITE_FULL" && store.faults().includes("database_unwritable"),
+    isRefused: () => store.failure === "SQLITE_FULL",
     isThere: () => sizeOf(file) === BALLAST_BYTES,
     isEmptied: () => isEmptied(file),
     load: () => reserve(file, BALLAST_BYTES),

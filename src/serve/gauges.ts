@@ -32,7 +32,7 @@ export interface Sources {
 const byKey = (record: Readonly<Record<string, number>>) =>
   Object.entries(record).map(([key, value]) => ({ labels: [key], value }))
 
-function ofStore(metrics: Metrics, { store, database, reasons }: Sources): void {
+function ofStore(metrics: Metrics, { store, database }: Sources): void {
   const { figures, deliveries, upkeep, clock } = store
   metrics.read("queue_items", async () => byKey(await figures.standing()))
   metrics.read("queue_oldest_waiting_seconds", async () => {
@@ -44,7 +44,7 @@ function ofStore(metrics: Metrics, { store, database, reasons }: Sources): void 
   metrics.read("database_bytes", async () => (await upkeep.size()).used)
   metrics.read("wal_bytes", async () => (await upkeep.size()).wal)
   metrics.read("database_free_bytes", async () => (await upkeep.size()).free)
-  metrics.read("database_writable", () => (reasons.current.includes("database_unwritable") ? 0 : 1))
+  metrics.read("database_writable", () => (store.failure === "" ? 1 : 0))
   metrics.read("disk_free_bytes", () => (isPostgres(database) ? [] : freeBytes(dirname(database))))
 }
 

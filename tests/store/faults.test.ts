@@ -160,6 +160,8 @@ test("why a commit failed is known by SQLite's own code", async () => {
   expect([store.faults(), store.failure]).toEqual([["database_unwritable"], "SQLITE_BUSY"])
   expect(failures).toEqual(["SQLITE_BUSY"])
   other.close()
+  await added(store)
+  expect([store.faults(), store.failure]).toEqual([[], ""])
   await store.close()
 })
 

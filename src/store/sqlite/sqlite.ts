@@ -78,8 +78,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   #hasChanged = false
   /** The statuses in the updates of the transaction under way. */
   #statuses: Status[] = []
-  #isUnwritable = false
   #isDamaged = false
+  /** SQLite's code for why the last commit failed; empty if it did not. */
   #failure = ""
   /** When a server was last known to be alive, in milliseconds of the steady clock. */
   #aliveMs = Number.NEGATIVE_INFINITY
@@ -127,12 +127,11 @@ export class SqliteStore extends SqliteHistory implements Store {
       begun: (nowMs) => this.#begun(nowMs),
       ending: (nowMs) => this.#ending(nowMs),
       committed: (nowMs, writes, tookMs) => {
-        this.#isUnwritable = false
+        this.#failure = ""
         this.outages.end(nowMs)
         if (this.#hasChanged) onCommit?.({ writes, seconds: tookMs / 1000, statuses: this.#statuses })
       },
       failed: (sinceMs, code) => {
-        this.#isUnwritable = true
         this.#isDamaged ||= isDamage(code)
         this.#failure = code
         this.#sets.forget()
@@ -268,7 +267,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   faults(): readonly StoreFault[] {
-    const faults: StoreFault[] = this.#isUnwritable ? ["database_unwritable"] : []
+    const faults: StoreFault[] = this.#failure === "" ? [] : ["database_unwritable"]
     if (this.#isDamaged) faults.push("database_damaged")
     return [...faults, ...this.#file.faults()]
   }
