@@ -184,9 +184,11 @@ export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Whether the server or a proxy has too much to do for this request now, so that its answer says nothing else. */
+export const isBusy = ({ status }: Answer): boolean => status === 429 || status === 503
+
 /** Whether a proxy on the way, and not the server, limits the requests. */
-export const isLimit = (answer: Answer): boolean =>
-  (answer.status === 429 || answer.status === 503) && refusalIn(answer).code === ""
+export const isLimit = (answer: Answer): boolean => isBusy(answer) && refusalIn(answer).code === ""
 
 /** The sentence and the code of a refusal; empty if another program answered. */
 export function refusalIn(answer: Answer): { readonly error: string; readonly code: string } {

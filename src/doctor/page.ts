@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, answerWords, exchange, isLimit, type Patient } from "./exchange.ts"
+import { type Answer, answerWords, exchange, isBusy, type Patient } from "./exchange.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 const TITLE = "<title>Track Studio</title>"
@@ -28,7 +28,7 @@ export async function pageOf(patient: Patient): Promise<Finding> {
   const about = "page"
   const answer = await exchange(patient, { ...ofPage, path: "/", headers: { accept: "text/html" } })
   const { status, headers, text } = answer
-  if (isLimit(answer)) return unknown(about, answerWords(answer))
+  if (isBusy(answer)) return unknown(about, answerWords(answer))
   if (status === 0 || status >= 500)
     return faulty(about, "page_broken", `it does not arrive: ${answerWords(answer)}`)
   if (status !== 200 || !text.includes(TITLE)) {
@@ -36,7 +36,9 @@ export async function pageOf(patient: Patient): Promise<Finding> {
     return note(about, `the server's own page is not at this address: ${what}`)
   }
   for (const [, path = ""] of text.matchAll(FILES)) {
-    const instead = insteadOf(await fileAt(patient, path))
+    const file = await fileAt(patient, path)
+    if (isBusy(file)) return unknown(about, `${printable(path)}: ${answerWords(file)}`)
+    const instead = insteadOf(file)
     if (instead !== undefined)
       return faulty(about, "page_broken", `it cannot work: ${printable(path)} is answered with ${instead}`)
   }

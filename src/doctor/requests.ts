@@ -8,6 +8,7 @@ import {
   answerWords,
   exchange,
   hostOf,
+  isBusy,
   isLimit,
   isOurs,
   NO_HOST,
@@ -114,8 +115,11 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, { origin: url.origin, "sec-fetch-site": "same-origin" }),
     changed(patient, { origin: `https://${NO_HOST}` }),
   ])
-  const strange = [unasked, own, same, foreign].find((answer) => !isWhole(answer))
+  const answers = [unasked, own, same, foreign]
+  const strange = answers.find((answer) => !isWhole(answer))
   if (strange) return [notWhole(strange)]
+  const busy = answers.find(isBusy)
+  if (busy) return [unknown("strangers", refusalIn(busy).error)]
   // A server may refuse the change for other reasons as well.
   const { error: otherwise } = refusalIn(unasked)
   const isRefused = (answer: Answer): boolean => {

@@ -1,5 +1,14 @@
-import { type Answer, answerWords, exchange, isLimit, NO_ID, type Patient, refusalIn } from "./exchange.ts"
-import { faulty, type Finding, good } from "./finding.ts"
+import {
+  type Answer,
+  answerWords,
+  exchange,
+  isBusy,
+  isLimit,
+  NO_ID,
+  type Patient,
+  refusalIn,
+} from "./exchange.ts"
+import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** A socket that watches an item which is never added, so that nothing is sent. */
 const SOCKET = `/progress/ws?ids=${NO_ID}`
@@ -56,6 +65,7 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   const { error, code } = refusalIn(answer)
   const says = `do not open: ${error || answerWords(answer)}`
   if (isLimit(answer)) return faulty(about, "limited", says)
+  if (isBusy(answer)) return unknown(about, says)
   if (code !== "forbidden") return faulty(about, "not_upgraded", says)
   // A caller who may watch is refused if the server sees another host or another scheme than the page has.
   const same = await asked(patient, { "sec-fetch-site": "same-origin" })

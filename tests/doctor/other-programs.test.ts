@@ -154,6 +154,17 @@ test("a page is broken without its files or behind a failure, and unknown behind
   })
 })
 
+test("a server that gets too many requests has no fault for that", async () => {
+  const busy = () => refused("too_many_requests", 429, "too many requests")
+  const expected = { verdict: "unknown", says: expect.stringMatching(/too many requests|429/) }
+  expect(await found(busy, pageOf)).toMatchObject(expected)
+  expect(await found(busy, originsOf)).toMatchObject([expected])
+  expect(await found(busy, socketOf)).toMatchObject(expected)
+  const text = '<title>Track Studio</title><script src="./assets/page.js"></script>'
+  const forFiles = (_path: string, { url }: Request) => (url.includes("/assets/") ? busy() : page(200, text))
+  expect(await found(forFiles, pageOf)).toMatchObject(expected)
+})
+
 test("a server that does not show the headers of a request leaves open which of them arrive", async () => {
   expect(await found(() => Response.json({}), requestHeadersOf)).toMatchObject({ verdict: "unknown" })
 })
