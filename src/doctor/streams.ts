@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** An idle stream: that of an item that is never added. */
@@ -12,6 +12,9 @@ const LIVE = /^event: live\n/m
 
 /** The frame with which a server ends its streams when it stops. */
 export const SHUTDOWN = /^event: shutdown$/m
+
+/** The frame that comes in place of a stream if the server has too many of them, with its data. */
+export const BUSY = /^event: busy\n(?:retry: .*\n)?data: (.*)$/m
 
 /** The data of a whole frame. */
 const DATA = /^data: .*\n/m
@@ -36,8 +39,10 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
 function arrived(answer: Answer, patient: Patient): readonly Finding[] {
   const { text, headMs, lastMs, status } = answer
   const { error } = refusalIn(answer)
-  const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]
-  if (error !== "" || busy !== undefined) return [unknown("streams", error || printable(busy ?? ""))]
+  const busy = BUSY.exec(text)?.[1]
+  if (busy !== undefined)
+    return [unknown("streams", printable(String(saidIn({ ...answer, text: busy })["error"])))]
+  if (error !== "") return [unknown("streams", error)]
   if (headMs !== undefined && status !== 200) {
     const fault = isLimit(answer) ? "limited" : "not_ours"
     return [faulty("streams", fault, `the answer is ${status}, not a stream`)]

@@ -10,7 +10,7 @@ import {
   saidIn,
 } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
+import { BUSY, OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: `/queue/${NO_ID}/ingest/lines`, unfinished: "0 %\n" } as const
@@ -139,6 +139,7 @@ export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefin
   ])
   if (SHUTDOWN.test(streaming.text)) return unknown(about, "the server was stopped meanwhile")
   const cut = isCut(waiting) ? waiting : streaming
+  if (cut === streaming && BUSY.test(cut.text)) return unknown(about, "the request got no stream")
   const seconds = Math.round(cut.lastMs / 1000)
   if (cut.end === "late") return good(about, `bodies may pause; watched for ${seconds} s`)
   if (!isCut(cut)) return unknown(about, refusalIn(cut).error || `the answer is ${cut.status}`)

@@ -11,6 +11,7 @@ import { accountOf, originsOf, refusalsOf } from "../../src/doctor/requests.ts"
 import { socketOf } from "../../src/doctor/sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "../../src/doctor/streams.ts"
 import { pausesOf, uploadsOf } from "../../src/doctor/uploads.ts"
+import { busy } from "../../src/http/busy-event-source.ts"
 import { found, refused } from "./answering.ts"
 
 const page = (status = 200, body = "<p>hello</p>"): Response =>
@@ -124,8 +125,11 @@ describe("of a stream", () => {
   })
 
   test("of a busy server the reason is shown, and of one that is held back how much came", async () => {
-    const busy = () => stream("event: busy\ndata: too many streams\n\n")
-    expect(await found(busy, arrivalOf)).toMatchObject([{ verdict: "unknown", says: "too many streams" }])
+    const full = () => busy("too many streams", 1000)
+    expect(await found(full, arrivalOf)).toMatchObject([{ verdict: "unknown", says: "too many streams" }])
+    const pauses = (patient: Patient) => pausesOf(patient, exchange(patient, { path: "/idle" }))
+    const waiting = (_path: string, { method }: Request) => (method === "POST" ? page(500) : full())
+    expect(await found(waiting, pauses)).toMatchObject({ says: "the request got no stream" })
     const says = expect.stringMatching(/^only part/)
     expect(await found(() => stream(": hello\n\n"), arrivalOf)).toMatchObject([{ fault: "buffered", says }])
     const none = expect.stringMatching(/^no part/)
@@ -155,13 +159,14 @@ test("a page is broken without its files or behind a failure, and unknown behind
 })
 
 test("a server that gets too many requests has no fault for that", async () => {
-  const busy = () => refused("too_many_requests", 429, "too many requests")
+  const limited = () => refused("too_many_requests", 429, "too many requests")
   const expected = { verdict: "unknown", says: expect.stringMatching(/too many requests|429/) }
-  expect(await found(busy, pageOf)).toMatchObject(expected)
-  expect(await found(busy, originsOf)).toMatchObject([expected])
-  expect(await found(busy, socketOf)).toMatchObject(expected)
+  expect(await found(limited, pageOf)).toMatchObject(expected)
+  expect(await found(limited, originsOf)).toMatchObject([expected])
+  expect(await found(limited, socketOf)).toMatchObject(expected)
   const text = '<title>Track Studio</title><script src="./assets/page.js"></script>'
-  const forFiles = (_path: string, { url }: Request) => (url.includes("/assets/") ? busy() : page(200, text))
+  const forFiles = (_path: string, { url }: Request) =>
+    url.includes("/assets/") ? limited() : page(200, text)
   expect(await found(forFiles, pageOf)).toMatchObject(expected)
 })
 
