@@ -207,8 +207,8 @@ export const DOCTOR: readonly Mistake[] = [
     [
       [
         "a refusal of the server's own limit is one of a proxy",
-        '503) && refusalIn(answer).code === ""',
-        "503)",
+        'isBusy(answer) && refusalIn(answer).code === ""',
+        "isBusy(answer)",
       ],
       [
         "a request that may take less is read for longer",
@@ -237,11 +237,7 @@ export const DOCTOR: readonly Mistake[] = [
     "src/doctor/streams.ts",
     ["tests/doctor/other-programs.test.ts"],
     [
-      [
-        "a busy server holds its streams back",
-        'if (error !== "" || busy !== undefined)',
-        'if (error !== "")',
-      ],
+      ["a busy server holds its streams back", "if (busy !== undefined)", 'if (busy === "")'],
       [
         "a page is a stream that is not resumed",
         'if (!isLive(text)) return unknown("resuming"',
@@ -258,7 +254,7 @@ export const DOCTOR: readonly Mistake[] = [
         'status === 200 && !type.startsWith("text/html")',
         "status === 200",
       ],
-      ["a limit breaks the page", "if (isLimit(answer)) return unknown", "if (status === 1) return unknown"],
+      ["a limit breaks the page", "if (isBusy(answer)) return unknown", "if (status === 1) return unknown"],
     ],
   ),
   ...of(
