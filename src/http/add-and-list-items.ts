@@ -7,7 +7,7 @@ import { hasWords, LONGEST_SEARCH, wordsOf } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueuePage } from "../wire/answers.ts"
-import type { Admission } from "./admission.ts"
+import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
@@ -70,7 +70,7 @@ export const collectionRoutes = (
   path: "" | "/",
   queue: Queue,
   forecasts: StartForecasts,
-  access: Admission,
+  { access, limits }: Pick<Callers, "access" | "limits">,
 ) =>
   api("/queue")
     .use(access)
@@ -105,7 +105,8 @@ export const collectionRoutes = (
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }
         if (caller.item !== undefined) return { queue: await onlyItem(queue, caller.item, asked), next: null }
-        const { items, next } = await queue.list(asked)
+        const { items, next, slices } = await queue.list(asked)
+        if (slices > 1) limits?.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         return { queue: await withStarts(forecasts, items), next }
       },

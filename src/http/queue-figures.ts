@@ -1,9 +1,10 @@
 import { Type } from "@sinclair/typebox"
 
+import type { Caller } from "../access/gate.ts"
 import type { QueueItem } from "../item/item.ts"
 import type { Overview, Period, QueueTotals } from "../queue/totals.ts"
 import { Counts, Dashboard, type FinishedSince } from "../wire/answers.ts"
-import type { Admission } from "./admission.ts"
+import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
@@ -79,14 +80,25 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
   }
 }
 
+/** Counting so many finished items costs one unit, in addition to the unit for the request. */
+const UNIT_ITEMS = 10_000
+
+const counted = ({ completed, failed, cancelled, lost }: Period): number =>
+  completed + failed + cancelled + lost
+
 /** The figures of the queue: for the page and `stats`, and a summary for Track Studio's web application. */
-export const figureRoutes = (totals: QueueTotals, access: Admission) =>
-  api("")
+export function figureRoutes(totals: QueueTotals, { access, limits }: Pick<Callers, "access" | "limits">) {
+  const charge = (caller: Caller, periods: readonly Period[]): void => {
+    const items = periods.reduce((sum, period) => sum + counted(period), 0)
+    limits?.chargeUnits(caller, Math.floor(items / UNIT_ITEMS))
+  }
+  return api("")
     .use(access)
     .get(
       "/queue/counts",
-      async ({ query: { tz = "UTC" } }): Promise<Counts> => {
+      async ({ query: { tz = "UTC" }, caller }): Promise<Counts> => {
         const { standing, pausedAt, lastHour, today, thisWeek } = await totals.counts(tz)
+        charge(caller, [lastHour, today, thisWeek])
         const { queued, processing, retrying, completed, failed, cancelled, lost } = standing
         return {
           status: { queued, processing, completed, failed: failed + cancelled + lost, retrying },
@@ -110,7 +122,11 @@ export const figureRoutes = (totals: QueueTotals, access: Admission) =>
     )
     .get(
       "/dashboard",
-      async ({ query: { tz = "UTC" } }): Promise<Dashboard> => shown(await totals.overview(tz)),
+      async ({ query: { tz = "UTC" }, caller }): Promise<Dashboard> => {
+        const overview = await totals.overview(tz)
+        charge(caller, [overview.today, overview.thisYear])
+        return shown(overview)
+      },
       {
         query: ZoneParams,
         ...words({
@@ -123,3 +139,4 @@ export const figureRoutes = (totals: QueueTotals, access: Admission) =>
         }),
       },
     )
+}

@@ -11,7 +11,7 @@ import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
-import type { Decide, Idempotency, Items, ListQuery } from "../store/contract/items.ts"
+import type { Decide, Idempotency, Items, ListPage, ListQuery } from "../store/contract/items.ts"
 import { DatabaseRoom } from "./database-room.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
 
@@ -236,7 +236,7 @@ export class Queue {
    * One page of the queue in its order; `next` is the cursor of the page after, or null.
    * @throws AppError `invalid` for an unknown cursor
    */
-  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+  list(query: ListQuery): Promise<ListPage> {
     return this.#store.list(query)
   }
 

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
 import { hasWords, wordsOf } from "../item/search.ts"
-import type { ListQuery } from "./contract/items.ts"
+import type { ListPage, ListQuery } from "./contract/items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
 
@@ -79,37 +79,33 @@ function shown(rows: readonly PlacedItem[], limit: number): { items: QueueItem[]
   return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
 }
 
-/** One more item than the page holds, or all items that have the words if they are fewer. */
+/** One more item than the page holds, or all items that have the words if they are fewer; and how many slices were read. */
 async function found(
   query: ListQuery,
   slices: Slices,
   words: readonly string[],
   from: Place | undefined,
-): Promise<PlacedItem[]> {
+): Promise<{ rows: PlacedItem[]; read: number }> {
   const rows: PlacedItem[] = []
-  for (let start = from; ;) {
+  for (let start = from, read = 1; ; read += 1) {
     const end = await slices.end(query, start)
     const most = query.limit + 1 - rows.length
     const slice = await slices.rows(query, most, { start, end, words })
     rows.push(...slice.filter((row) => hasWords(row, words)))
     // A slice with as many rows as allowed was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
-    if (rows.length > query.limit || !next) return rows
+    if (rows.length > query.limit || !next) return { rows, read }
     start = next
   }
 }
 
 /** One page of the queue; see `Items.list`. @throws AppError `invalid` (rejects) */
-export async function pageOf(
-  query: ListQuery,
-  slices: Slices,
-): Promise<{ items: QueueItem[]; next: string | null }> {
+export async function pageOf(query: ListQuery, slices: Slices): Promise<ListPage> {
   const { limit, after, search } = query
   const start = after === undefined ? undefined : placeOf(after)
   const words = wordsOf(search ?? "")
-  const rows =
-    words.length === 0
-      ? await slices.rows(query, limit + 1, { start })
-      : await found(query, slices, words, start)
-  return shown(rows, limit)
+  if (words.length === 0)
+    return { ...shown(await slices.rows(query, limit + 1, { start }), limit), slices: 0 }
+  const { rows, read } = await found(query, slices, words, start)
+  return { ...shown(rows, limit), slices: read }
 }

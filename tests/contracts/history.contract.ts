@@ -47,7 +47,7 @@ export function storeReads(name: string, open: Open): void {
     expect(await store.updates([])).toEqual({ updates: [], more: false })
     expect(await store.updates([5])).toEqual({ updates: [], more: false })
     expect(await store.nextWaiting()).toBeNull()
-    expect(await store.list({ limit: 10 })).toEqual({ items: [], next: null })
+    expect(await store.list({ limit: 10 })).toEqual({ items: [], next: null, slices: 0 })
     expect(await store.items()).toBe(0)
   })
 
@@ -219,7 +219,7 @@ export function storeReads(name: string, open: Open): void {
     expect((await store.list({ status: "queued", songId: 2, limit: 9 })).items.map(({ id }) => id)).toEqual([
       b,
     ])
-    expect(await store.list({ status: "failed", limit: 9 })).toEqual({ items: [], next: null })
+    expect(await store.list({ status: "failed", limit: 9 })).toMatchObject({ items: [], next: null })
   })
 
   test(`${name}: a place in the list that no page gave is invalid`, async () => {

@@ -191,6 +191,32 @@ for (const path of ["/openapi.json", "/docs", "/client.js"]) {
   })
 }
 
+test("figures cost as much as the items that they count, and a search as much as it reads", async () => {
+  const period = (completed: number) => ({ since: "", completed, failed: 0, cancelled: 0, lost: 0 })
+  const few = period(4999)
+  const [standing, completed, failed] = [{}, [], []]
+  const counts = async () => ({
+    standing,
+    pausedAt: null,
+    lastHour: few,
+    today: few,
+    thisWeek: period(20_002),
+  })
+  const overview = async () => ({ standing, today: few, thisYear: period(25_001), completed, failed })
+  let slices = 4
+  const app = () =>
+    charging(
+      {
+        ...{ totals: { counts, overview }, forecasts: { of: async () => new Map() } },
+        queue: { list: async () => ({ items: [], next: null, slices }) },
+      },
+      1,
+    )
+  for (const path of ["/queue/counts", "/dashboard", "/queue?q=nothing", "/queue/?q=nothing"])
+    expect([path, await app().statuses(2, `/api/v1${path}`)]).toEqual([path, [200, 429]])
+  for (slices of [0, 1]) expect(await app().statuses(5, "/api/v1/queue")).toEqual([200, 200, 200, 200, 429])
+})
+
 test("a request that no route takes counts like any other", async () => {
   expect(await charging({}, 1).statuses(5, "/nothing")).toEqual([404, 404, 404, 404, 429])
   const foreign = { method: "POST", headers: { origin: "https://evil.example" } }

@@ -33,6 +33,16 @@ export interface ListQuery {
   readonly search?: string | undefined
 }
 
+/** One page of the queue. */
+export interface ListPage {
+  /** The items, in the order of the queue. */
+  readonly items: QueueItem[]
+  /** What leads to the next page as `after`; null on the last page. */
+  readonly next: string | null
+  /** How many slices of the queue a search read; 0 without a search. */
+  readonly slices: number
+}
+
 /**
  * Which processing items are due: those whose lease ran out before `by`, or those that have not moved since
  * `by` and are not yet marked as stalled. `by` is in milliseconds of the steady clock.
@@ -110,7 +120,7 @@ export interface Items {
    * slices, each of which is its own transaction.
    * @throws AppError `invalid` for an `after` that is not the `next` of a page
    */
-  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
+  list(query: ListQuery): Promise<ListPage>
 
   /**
    * Pauses the queue until `resume`, also over restarts: no item is claimable. Returns since when it is

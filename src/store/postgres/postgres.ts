@@ -2,7 +2,7 @@ import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change, Stored } from "../../item/stored.ts"
-import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../contract/items.ts"
+import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
@@ -189,7 +189,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     return knownOf(row).stored
   }
 
-  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+  list(query: ListQuery): Promise<ListPage> {
     return pageOf(query, this.#listing)
   }
 

@@ -8,7 +8,7 @@ import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import { NewestMap } from "../../newest-map.ts"
-import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../contract/items.ts"
+import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
@@ -221,7 +221,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#row(id)
   }
 
-  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+  list(query: ListQuery): Promise<ListPage> {
     return pageOf(query, this.#listing)
   }
 
