@@ -3,7 +3,7 @@ export const DEGRADED = {
   database_unwritable: "the database cannot be written; requests that change something get 503",
   database_damaged: "a part of the database cannot be read, so some requests fail; restore a backup",
   file_replaced:
-    "the database file, or one that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
+    "the database, or a file that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
   wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",
   database_full:
     "the database has reached --max-database-mb; items, reports and retries are refused, a tenth above it also claims; results are stored",

@@ -1,6 +1,6 @@
 /** Work in the background, with a beginning and an end. */
 export interface Service {
-  /** Begins the work. If it rejects, `stop` must be called anyway. */
+  /** Begins the work. If it rejects, it may be called again, and `stop` must be called anyway. */
   start(): Promise<void>
   /** Ends the work; resolves once nothing of it runs any more. It may be called again, and before `start`. */
   stop(): Promise<void>

@@ -58,7 +58,7 @@ export interface Checks {
   readonly bus: Bus
   /** Looks at file descriptors. */
   readonly descriptors: Descriptors
-  /** Called when the database file is no longer the one that was opened. */
+  /** Called when the database is no longer the one that was opened. */
   readonly onReplaced: () => void
 }
 

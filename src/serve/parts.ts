@@ -173,7 +173,7 @@ interface Surroundings extends BusParts {
   readonly reasons: Reasons
   /** What is counted. */
   readonly metrics: Metrics
-  /** Called when the database file is no longer the one that was opened. */
+  /** Called when the database is no longer the one that was opened. */
   readonly onReplaced: () => void
 }
 

@@ -10,7 +10,7 @@ import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { failureOf } from "../service.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
-import { shownDatabase, shownUrl } from "../store/database-address.ts"
+import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
 import { explained } from "../store/sqlite/fault-sentences.ts"
 import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
@@ -21,6 +21,7 @@ import { stop, stopSignal } from "./drain.ts"
 import { errors, HISTORY_UNREAD, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
 import { protect, protectionOf } from "./protection.ts"
+import { type StartPatience, waitingForDatabase } from "./start-patience.ts"
 
 /**
  * The background timers start after this delay, because their start takes 8 ms and the first requests must
@@ -29,6 +30,8 @@ import { protect, protectionOf } from "./protection.ts"
 const FIRST_ANSWERS_MS = 20
 /** After this time the log says that the start waits for its database, unless the store has already logged why. */
 const WAITING_MS = 2000
+/** How long a start waits for a PostgreSQL that is unavailable, from its beginning until the server listens. */
+const START_MS = 30_000
 
 /** The error that ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")
@@ -101,6 +104,20 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
   }
 }
 
+/** How long the parts of a start wait for a PostgreSQL. */
+const patienceOf = (
+  { database }: Config,
+  store: Store,
+  asked: Promise<unknown>,
+  untilMs: number,
+): StartPatience => ({
+  untilMs,
+  asked,
+  isAway: () => isPostgres(database) && store.faults().includes("database_unwritable"),
+  onWaiting: () =>
+    log("warn", "waiting for the database", { database: shownDatabase(database), code: store.failure }),
+})
+
 function listening(app: ReturnType<typeof createApp>, config: Config): string {
   const { host, port } = config
   onPort(config, () => app.listen({ hostname: host, port }))
@@ -134,6 +151,7 @@ async function announce(
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
+  const untilMs = performance.now() + START_MS
   const store = await opened(config, metrics)
   errors.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)
@@ -147,12 +165,13 @@ async function served(config: Config): Promise<void> {
   const busParts = await openBus(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(REPLACED)
   const parts = assembled(config, store, protection, { ...busParts, reasons, metrics, onReplaced })
+  const patience = patienceOf(config, store, asked, untilMs)
   const run = async (): Promise<void> => {
-    const isFirst = await protect(config, store, protection)
+    const isFirst = await waitingForDatabase(() => protect(config, store, protection), patience)
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
-    for (const service of parts.services) await service.start()
-    await announce(url, config.bus, store, parts.retention)
+    for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
+    await waitingForDatabase(() => announce(url, config.bus, store, parts.retention), patience)
     if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
@@ -181,6 +200,10 @@ export async function serve(config: Config): Promise<void> {
 
 /** The error after the database was replaced. Call this when the database is closed. */
 function goneFrom(path: string): AppError {
+  if (isPostgres(path)) {
+    const message = `the database ${path} was replaced while the server ran: its history has another name; start again to serve it, or put back the one that was there`
+    return new AppError("unavailable", message)
+  }
   const rescued = `${path}.rescued`
   // There may be one of an earlier server, which is out of date.
   const isOurs = (statSync(rescued, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= performance.timeOrigin

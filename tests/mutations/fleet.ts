@@ -217,6 +217,31 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/postgres/append-statement.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "a claim is stored after the queue was paused",
+        "(c.id <> ALL($23::int8[]) OR ${RUNNING})",
+        "$23::int8[] IS NOT NULL",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/postgres.ts",
+    [`${TESTS}/serve.test.ts`],
+    [["a server goes on with the history of another one", "row.history !== this.historyId", "false"]],
+  ),
+  ...of(
+    "src/serve/start-patience.ts",
+    ["tests/serve/start-patience.test.ts"],
+    [
+      ["a start never gives up", "performance.now() >= untilMs", "false"],
+      ["a start waits although nothing will change", "!isAway()", "false"],
+      ["a start does not stop when it is asked to", "if (isStopping)", "if (false)"],
+    ],
+  ),
+  ...of(
     "src/access/redis-rate-limit.ts",
     ["tests/access/fleet-rate-limit.test.ts"],
     [

@@ -18,8 +18,8 @@ export const STORING: readonly Mistake[] = [
       ],
       [
         "a refused decision leaves its runs",
-        "[this.adds, this.keys, this.said, this.runs, this.soleClaims]",
-        "[this.adds, this.keys, this.said, this.soleClaims]",
+        "[this.adds, this.keys, this.said, this.runs, this.claims, this.soleClaims]",
+        "[this.adds, this.keys, this.said, this.claims, this.soleClaims]",
       ],
       [
         "an older row replaces a newer one",

@@ -26,8 +26,8 @@ export interface Life {
   alive(): Promise<void>
 
   /**
-   * The present faults of the database. When it is found that the database is no longer at its path, every
-   * write is refused with AppError `unavailable`.
+   * The present faults of the database. When it is found that the file is no longer at its path, every write is refused
+   * with AppError `unavailable`. On PostgreSQL `file_replaced` means that the database has the history of another one.
    */
   faults(): readonly StoreFault[]
 

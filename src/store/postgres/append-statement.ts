@@ -5,6 +5,7 @@ import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import { isOfNow } from "./database-clock.ts"
 import type { Added, DecidedRow, GroupDecisions } from "./group-decisions.ts"
+import { RUNNING } from "./group-reads.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
 
@@ -23,8 +24,8 @@ const value = (name: string): string =>
 
 /**
  * One group of writes in one statement, which is one transaction. It stores every item as it was decided, or
- * leaves it out if it was changed in the meantime; it also stores new items whose key is ours, their updates,
- * and the note that the group was committed.
+ * leaves it out if it was changed in the meantime, or is claimed while the queue is paused now; it also stores new items
+ * whose key is ours, their updates, and the note that the group was committed.
  *
  * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
  * event IDs are given in the order of commits and without gaps, and the turn is never held while the program
@@ -35,7 +36,7 @@ export const APPEND = `
 WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
     AND EXISTS (SELECT FROM history WHERE resumed_id = $22::int8 AND database_timeline() IN (timeline, 0))
-    AND ${isOfNow("$23")} FOR NO KEY UPDATE),
+    AND ${isOfNow("$24")} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (
@@ -46,6 +47,7 @@ sole AS MATERIALIZED (
 held AS MATERIALIZED (
   SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
   WHERE q.deleted_at IS NULL AND (c.id <> ALL($21::int8[]) OR c.song_id IN (SELECT song_id FROM sole))
+    AND (c.id <> ALL($23::int8[]) OR ${RUNNING})
   ORDER BY q.id FOR NO KEY UPDATE OF q),
 keys AS MATERIALIZED (
   INSERT INTO idempotency_keys (key, digest, answer, created_at)
@@ -169,5 +171,6 @@ export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: De
     soleClaims.map(({ version }) => version),
     soleClaims.map(({ id }) => id),
     era,
+    sheet.claims,
   ]
 }

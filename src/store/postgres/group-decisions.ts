@@ -90,6 +90,8 @@ export class GroupDecisions {
   readonly songVersions = new Map<number, number>()
   /** Claims that are valid only if no other claim of their song is. */
   readonly soleClaims: { readonly id: number; readonly song_id: number; readonly version: number }[] = []
+  /** The items that were claimed. A claim is valid only if the queue is not paused. */
+  readonly claims: number[] = []
   /** The runs that are to be remembered, with the time at which they ended. */
   readonly runs: (KeptRun & { readonly ended_at: string })[] = []
   readonly #clock: Clock
@@ -124,7 +126,7 @@ export class GroupDecisions {
 
   /** Makes one decision. If it throws, it leaves nothing behind. */
   attempt<T>(work: () => T): Decision<T> {
-    const lists = [this.adds, this.keys, this.said, this.runs, this.soleClaims]
+    const lists = [this.adds, this.keys, this.said, this.runs, this.claims, this.soleClaims]
     const lengths = lists.map(({ length }) => length)
     this.#isOpen = false
     this.#seen = new Set()
@@ -149,12 +151,13 @@ export class GroupDecisions {
   }
 
   /**
-   * The first of these items that still waits. Undefined if there is none; another read may find one, if another
+   * Takes the first of these items that still waits. Undefined if there is none; another read may find one, if another
    * instance has taken one of these.
    */
-  firstWaiting(ids: readonly number[]): number | undefined {
+  takeFirst(ids: readonly number[]): number | undefined {
     const first = ids.find((id) => this.#isWaiting(id))
     if (first === undefined) this.#isOpen = ids.some((id) => this.rows.get(id)?.change === undefined)
+    else this.claims.push(first)
     return first
   }
 
@@ -179,8 +182,10 @@ export class GroupDecisions {
     const songOf = (id: number): number => this.rows.get(id)?.now.item.song_id ?? 0
     const first = ids.find((id) => this.#isWaiting(id) && !leased.has(songOf(id)))
     if (first === undefined) this.#isOpen = ids.length > 0
-    else
+    else {
+      this.claims.push(first)
       this.soleClaims.push({ id: first, song_id: songOf(first), version: this.songVersions.get(first) ?? 0 })
+    }
     return first
   }
 

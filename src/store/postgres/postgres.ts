@@ -33,6 +33,10 @@ export interface PostgresOptions extends Observed, Pick<OpeningOptions, "onWaiti
   readonly onePerSong?: boolean
 }
 
+/** Servers ask this every second, so it also says which history the database has. */
+const IS_ANY_LEASED = `SELECT EXISTS (SELECT FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL) AS any,
+  (SELECT id FROM history) AS history`
+
 /** The Store on PostgreSQL. Any number of instances use one database, and no instance leads the others. */
 export class PostgresStore extends PostgresHistory implements Store {
   readonly found: FoundDatabase
@@ -52,6 +56,8 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly #group: Group
   readonly #listing: Listing
   readonly #reads: ReturnType<typeof itemReads>
+  /** Whether the database has a history of another name: it was made again, and another server has prepared it. */
+  #isOther = false
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, era, aliveMs, found } = opened
@@ -142,7 +148,7 @@ export class PostgresStore extends PostgresHistory implements Store {
       look: async (look) => (candidates = await look.claimable(tags)),
       wanted: () => candidates,
       decide: (sheet) => {
-        const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.firstWaiting(candidates)
+        const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.takeFirst(candidates)
         return first === undefined ? null : sheet.decide(first, decide)
       },
     })
@@ -169,8 +175,9 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   async isAnyLeased(): Promise<boolean> {
-    const text = "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1"
-    return (await this.#reading.run(text)).length > 0
+    const [row] = await this.#reading.run<{ any: boolean; history: string | null }>(IS_ANY_LEASED)
+    this.#isOther = typeof row?.history === "string" && row.history !== this.historyId
+    return row?.any === true
   }
 
   async wasDeleted(id: number, lease?: string): Promise<boolean> {
@@ -241,7 +248,11 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   faults(): readonly StoreFault[] {
-    return this.#group.isUnwritable || this.#lostBy !== undefined ? ["database_unwritable"] : []
+    const isUnwritable = this.#group.isUnwritable || this.#lostBy !== undefined
+    return [
+      ...(isUnwritable ? (["database_unwritable"] as const) : []),
+      ...(this.#isOther ? (["file_replaced"] as const) : []),
+    ]
   }
 
   drain(): void {

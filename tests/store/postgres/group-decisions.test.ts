@@ -68,7 +68,7 @@ test("a decision that changes nothing writes nothing", () => {
   expect([sheet.changed, sheet.said]).toEqual([[], []])
 })
 
-const claimable = (sheet: GroupDecisions) => sheet.attempt(() => sheet.firstWaiting([7])).result
+const claimable = (sheet: GroupDecisions) => sheet.attempt(() => sheet.takeFirst([7])).result
 
 test("an item that an earlier write of the group has delayed or deleted is not claimed by a later one", () => {
   const changes: ((change: Change) => Change)[] = [

@@ -54,6 +54,16 @@ withPostgres("two servers on one database show the same queue, and tokens are ma
   }
 })
 
+withPostgres("a server ends once its database has the history of another one", async () => {
+  await using database = await emptyDatabase()
+  await using client = new SQL({ url: database.url, max: 1 })
+  await using server = await start({ database: database.url })
+  // As after the database was dropped, created again, and prepared by another server.
+  await client.unsafe("UPDATE history SET id = 'another'")
+  expect(await server.child.exited).toBe(1)
+  expect(server.log).toContain("file_replaced")
+})
+
 withPostgres("a server whose statements fail says neither these nor what they carry", async () => {
   await using database = await emptyDatabase()
   await using client = new SQL({ url: database.url, max: 1 })

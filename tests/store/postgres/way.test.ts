@@ -139,6 +139,25 @@ withPostgres(
   },
 )
 
+withPostgres("a claim that was decided before a pause is not stored after it", async () => {
+  await using opened = await distant()
+  const { store, proxy, url } = opened
+  const near = await PostgresStore.open(url)
+  await added(store)
+  let pausing: Promise<void> | undefined
+  proxy.decide = (bytes) => {
+    if (pausing || !bytes.includes('"claimed"')) return "pass"
+    pausing = near.pause().then(() => proxy.release())
+    return "hold"
+  }
+  expect(await store.claim([], taking("claimed"))).toBeNull()
+  await pausing
+  expect([pausing !== undefined, await store.head()]).toEqual([true, 1])
+  await near.resume()
+  expect((await store.claim([], taking("claimed")))?.item.worker).toBe("claimed")
+  await near.close()
+})
+
 withPostgres(
   "a commit is sent with the statement before it, and fails on a connection that did not begin",
   async () => {
