@@ -337,6 +337,12 @@ export const QUEUE: readonly Mistake[] = [
     ["tests/queue/learned-durations.test.ts"],
     [
       [
+        "a stop waits until all items of an older database are read",
+        "      if (this.#isStopped) return\n      const run",
+        "      const run",
+      ],
+      ["more runs of similar looks are read than count", "if (found.length < MAX_RUNS) found", "found"],
+      [
         "what was learned of an older database foretells nothing until another run",
         "    this.#hasRuns ||= learned.length > 0\n",
         "",

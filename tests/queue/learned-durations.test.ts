@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
@@ -149,6 +149,56 @@ test("after its stop nothing more is read, because the database may be closed by
   expect(learned.of("song", "")).toBeNull()
   await learned.stop()
   expect(errors).toEqual([])
+})
+
+test("a stop in the middle of an older database's items keeps nothing, so that the next start learns from all", async () => {
+  const begun = Promise.withResolvers<void>()
+  const read: number[] = []
+  const kept: unknown[] = []
+  const items = [3, 2, 1].map((id) => ({ id }))
+  const unfinished: unknown = {
+    runs: {
+      kinds: async () => [],
+      hasLearned: async () => false,
+      addLearned: async (runs: unknown) => void kept.push(runs),
+    },
+    list: async () => ({ items }),
+    page: async ({ queueId }: { readonly queueId: number }) => {
+      read.push(queueId)
+      begun.resolve()
+      return { updates: [], more: false }
+    },
+  }
+  const learned = new LearnedDurations(unfinished as SqliteStore, console.error)
+  await learned.start()
+  await begun.promise
+  await learned.stop()
+  expect([read, kept]).toEqual([[1], []])
+})
+
+test("an attempt whose look is new is compared with as many runs of similar ones as count, the newest", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const here = new LearnedDurations(store, console.error)
+  const of = (n: number) => ({
+    kind: "song",
+    look: `Image ${n}`,
+    worker: "w",
+    queue_id: n,
+    seconds: n,
+    steps: [],
+  })
+  const runs = Array.from({ length: 12 }, (_, i) => ({ ...of(i + 1), ended_at: "2026-01-02T03:04:05.000Z" }))
+  await store.runs.addLearned(runs)
+  await here.start()
+  using alike = spyOn(store.runs, "alike")
+  while (here.of("song", "Image 99") === null) await Bun.sleep(1)
+  expect(here.of("song", "Image 99")?.earlierRuns.map(({ run }) => run.seconds)).toEqual([
+    5, 6, 7, 8, 9, 10, 11, 12,
+  ])
+  expect(alike).toHaveBeenCalledTimes(8)
+  await here.stop()
+  await store.close()
 })
 
 test("what another server has learned since is found by a look that differs only in numbers", async () => {
