@@ -25,8 +25,8 @@ export class Bars {
   #root: BelievedBar | undefined
   #isOuter = false
   #line = 0
-  /** The number of the line in which a bar inside the root began again. */
-  #innerAt = 0
+  /** Whether a bar inside the root has begun again. */
+  #hasInner = false
 
   constructor(turns: BarsInSequence, now: () => number) {
     this.#turns = turns
@@ -143,7 +143,7 @@ export class Bars {
     if (this.#isSlower(track)) return this.#surround(track)
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
-    else if (this.#innerAt > 0) this.#isOuter = true
+    else if (this.#hasInner) this.#isOuter = true
     this.#turns.move(track.fraction, this.#isOuter)
     return true
   }
@@ -163,8 +163,8 @@ export class Bars {
   #isLastInside(track: BelievedBar, begun: number): boolean {
     const root = this.#root
     return (
+      root !== undefined &&
       track.parent === root &&
-      root?.seenAt !== undefined &&
       this.#isOuter &&
       this.#isOver(root) &&
       root.seenAt > begun
@@ -174,7 +174,7 @@ export class Bars {
   /** Whether it only names something, and came beside the bar of the whole since that line. */
   #isMeasured(track: BelievedBar, since: number): boolean {
     const root = this.#root
-    if (!root || root === track || root.seenAt <= since || root.hasRestarted) return false
+    if (!root || root.seenAt <= since || root.hasRestarted) return false
     return track.isDoubtful && !root.isDoubtful
   }
 
@@ -202,8 +202,7 @@ export class Bars {
    * part of the whole.
    */
   #saysTheSame(track: BelievedBar, parent: BelievedBar): boolean {
-    const isLastPart = this.#isOver(track) && parent.seenAt > track.begunAt
-    return isLastPart || (!track.hasRestarted && Math.abs(track.fraction - parent.fraction) <= AT_START)
+    return this.#isOver(track) || Math.abs(track.fraction - parent.fraction) <= AT_START
   }
 
   /** A bar that was seen beside the whole and continues after its end contains it. */
@@ -212,7 +211,6 @@ export class Bars {
     outer.parent = undefined
     this.#enclose(outer)
     this.#isOuter = true
-    this.#innerAt = this.#line
     return true
   }
 
@@ -240,7 +238,7 @@ export class Bars {
       return
     }
     if (around.parent === undefined && around !== this.#root && !wasInside) this.#enclose(around)
-    this.#innerAt = this.#line
+    this.#hasInner = true
   }
 
   /**
@@ -270,6 +268,6 @@ export class Bars {
   #begin(track: BelievedBar): void {
     this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
     this.#isOuter = false
-    this.#innerAt = 0
+    this.#hasInner = false
   }
 }

@@ -3,6 +3,32 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in understanding what renderers print. */
 export const RENDERERS: readonly Mistake[] = [
   ...of(
+    "src/renderers/bars.ts",
+    ["tests/renderers/bars-together.test.ts"],
+    [
+      ["any percentage is a drawn bar that is under way", "isDrawn && isBelieved && fraction", "fraction"],
+      ["a bar far behind contains the whole, whenever it began", " || !track.isEarly ||", " ||"],
+      [
+        "a bar that outlasts the whole follows it",
+        "      if (this.#outlasts(track, track.parent)) return this.#surround(track)\n",
+        "",
+      ],
+      [
+        "two lines that show the same are two bars near their ends",
+        "      if (this.#saysTheSame(track, track.parent)) return false\n",
+        "",
+      ],
+      [
+        "an inner bar stays inside a part that has ended",
+        "root && !this.#isOver(root) ? root : undefined",
+        "root",
+      ],
+      ["a gauge contains bars", "track.isBar && !track.isRejected", "track.isBar"],
+      ["what only names something is measured beside the like", " && !root.isDoubtful\n", "\n"],
+      ["the bars inside a gauge never count", "if (each.parent === track) each.parent = undefined", ""],
+    ],
+  ),
+  ...of(
     "src/renderers/blender.ts",
     ["tests/renderers/blender.test.ts"],
     [

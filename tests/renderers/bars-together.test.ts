@@ -10,12 +10,12 @@ const NOUN: LineLook = { ...BARE, isNoun: () => true }
 
 type Line = readonly [name: string, percent: number, look?: LineLook]
 
-/** What all these lines make of the whole, in percent, after the last one, which may say that it contains what came. */
-function shown(lines: readonly Line[], isEnclosed = false) {
+/** What all these lines make of the whole, in percent; the line at this index contains its earlier bar. */
+function shown(lines: readonly Line[], enclosedAt?: number) {
   const turns = new BarsInSequence({ bars: undefined, countsQuick: true, now: () => 0 })
   const bars = new Bars(turns, () => 0)
   const told = lines.map(([name, percent, look = DRAWN], i) =>
-    bars.see(name, percent / 100, look, isEnclosed && i === lines.length - 1),
+    bars.see(name, percent / 100, look, i === enclosedAt),
   )
   const percent = Math.round(turns.fraction * 100)
   return { percent, isTold: told.at(-1), underWay: [...bars.underWay().keys()], isUnderWay: bars.isUnderWay }
@@ -41,9 +41,10 @@ test("the whole is under way until its end, if its bar certainly shows work", ()
 
 test("a line that contains its earlier bar is the whole at once, unless another bar is the whole", () => {
   const line: Line = ["a", 30, BARE]
-  expect(shown([["a", 10, BARE], line], true)).toMatchObject({ isTold: true })
-  expect(shown([...grown("b", DRAWN, 50), line], true)).toMatchObject({ isTold: false, percent: 50 })
-  expect(shown([...grown("a", DRAWN, 50), line], true)).toMatchObject({ isTold: true, percent: 30 })
+  expect(shown([["a", 10, BARE], line], 1)).toMatchObject({ isTold: true })
+  expect(shown([["a", 10, BARE], line, line], 1)).toMatchObject({ isTold: true, percent: 30 })
+  expect(shown([...grown("b", DRAWN, 50), line], 2)).toMatchObject({ isTold: false, percent: 50 })
+  expect(shown([...grown("a", DRAWN, 50), line], 2)).toMatchObject({ isTold: true, percent: 30 })
 })
 
 /** Two bars that begin together. */
@@ -98,4 +99,88 @@ test("a bar inside the whole that begins once more after the end of the whole ad
   ]
   expect(shown([...inside, ["b", 0], ["b", 50]])).toMatchObject({ isTold: false, percent: 100 })
   expect(shown([...inside, ["b", 0], ["b", 50], ["b", 0]]).isTold).toBe(true)
+})
+
+test("a bar outlasts the whole if it is drawn or began with it, whatever its words", () => {
+  const bare = [...BOTH, ["b", 60], ["a", 100], ["b", 70]].map(([name, n]): Line => [
+    `${name}`,
+    Number(n),
+    BARE,
+  ])
+  expect(shown(bare)).toMatchObject({ isTold: true, percent: 70 })
+  const later: Line[] = [
+    ["a", 0],
+    ["a", 50],
+    ["b", 5],
+    ["b", 60],
+    ["a", 100],
+  ]
+  expect(shown([...later, ["b", 70]])).toMatchObject({ isTold: true, percent: 70 })
+})
+
+test("a bar inside a part of the whole is inside the whole once that part has ended, and follows if all have", () => {
+  const nested: Line[] = [
+    ["a", 0],
+    ["a", 30],
+    ["b", 0],
+    ["b", 50],
+    ["c", 0],
+    ["c", 10],
+    ["b", 100],
+  ]
+  expect(shown([...nested, ["a", 40], ["c", 50]])).toMatchObject({ isTold: false, percent: 40 })
+  expect(shown([...nested, ["a", 100], ["c", 50]]).isTold).toBe(true)
+  const three: Line[] = [
+    ["a", 0],
+    ["b", 0],
+    ["c", 0],
+    ["a", 50],
+    ["b", 40],
+  ]
+  expect(shown([...three, ["c", 10]])).toMatchObject({ isTold: false, percent: 50 })
+})
+
+test("a part that begins again before the end of the whole may outlast it", () => {
+  const inside: Line[] = [
+    ["a", 0],
+    ...grown("b", DRAWN, 100),
+    ["a", 50],
+    ...grown("b", DRAWN, 100),
+    ["a", 60],
+  ]
+  expect(shown([...inside, ["b", 0], ["a", 100], ["b", 70]])).toMatchObject({ isTold: true, percent: 70 })
+})
+
+test("a bar that was not seen again before the one inside it began again was left at its start", () => {
+  expect(shown([["a", 0], ["a", 30], ...grown("b", DRAWN, 100), ["b", 0]]).isTold).toBe(true)
+})
+
+test("a name is measured beside a bar of the work, unless that has ended, began again or only names something", () => {
+  const named: Line = ["n", 5, NOUN]
+  const last: Line = ["n", 30, NOUN]
+  const work = grown("a", BARE, 50)
+  expect(shown([...work, named, ["a", 95, BARE], last]).isTold).toBe(false)
+  expect(shown([...work, ["a", 95, BARE], named, last]).isTold).toBe(true)
+  const again = grown("a", BARE, 100)
+  expect(shown([...again, ...work, named, ["a", 95, BARE], last]).isTold).toBe(true)
+  expect(shown([...grown("m", NOUN, 50), named, ["m", 95, NOUN], last]).isTold).toBe(true)
+})
+
+test("after the end of the whole a drawn bar follows it at its start, contains it further on, and says nothing at its end", () => {
+  const ended = grown("a", DRAWN, 100)
+  expect(shown([...ended, ["b", 8]])).toMatchObject({ isTold: true, percent: 36 })
+  expect(shown([...ended, ["b", 50]])).toMatchObject({ isTold: true, percent: 50 })
+  expect(shown([...ended, ["b", 95]])).toMatchObject({ isTold: false, percent: 100 })
+  expect(shown([...ended, ["b", 50, BARE]])).toMatchObject({ isTold: false, percent: 100 })
+})
+
+test("a gauge contains no bar, and the bars beside it count once it is known as one", () => {
+  expect(shown([...grown("g", DRAWN, 60, 40), ...grown("b", DRAWN, 50)]).isTold).toBe(true)
+  expect(shown([...grown("g", DRAWN, 60), ...grown("b", DRAWN, 30), ["g", 40], ["b", 35]]).isTold).toBe(true)
+})
+
+test("more than 64 bars are forgotten", () => {
+  const many = Array.from({ length: 65 }, (_, i): Line => [`${i}`, 10, BARE])
+  expect(shown([...many.slice(0, 64), ["0", 20, BARE]]).isTold).toBe(true)
+  expect(shown([...many, ["0", 20, BARE]]).isTold).toBe(false)
 })
