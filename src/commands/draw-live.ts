@@ -1,6 +1,6 @@
 import type { Watched } from "../client/client.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
-import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
+import { drawing, type TerminalScreen } from "../terminal/drawing.ts"
 import { styleOn } from "./command.ts"
 
 /** As fast as the eye follows. */
@@ -32,15 +32,15 @@ class Disturbance implements Disposable {
 
 /**
  * Draws the stream's contents on this terminal until the stream ends, and leaves the last state there.
- * `doneIn` returns in how many seconds everything is done; on a board of all items it is called every 5 s.
+ * `foreseen` gives the board what no stream sends, until it is disposed.
  */
 export async function drawLive(
   said: AsyncGenerator<Watched, void, undefined>,
   options: BoardOptions,
-  doneIn: () => Promise<number | null>,
+  foreseen: (board: Board) => Disposable,
 ): Promise<void> {
   const board = new Board(options)
-  using _ = options.queueId === undefined ? foreseeing(board, doneIn) : undefined
+  using _ = foreseen(board)
   const style = styleOn()
   using disturbance = new Disturbance()
   const screen: TerminalScreen = {

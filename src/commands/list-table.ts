@@ -83,7 +83,7 @@ const LEAST_PART = 8
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
-function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
+export function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, updated_at } = item
   if (status === "processing" && item.stalled_since !== null) {

@@ -3,13 +3,18 @@ import { isLively } from "../config/colour-and-motion.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
+import { isWaiting } from "../item/moves.ts"
+import type { Board } from "../terminal/board.ts"
+import { foreseeing } from "../terminal/drawing.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import type { Zone } from "../terminal/times-of-day.ts"
 import { offlineLine } from "../terminal/words.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, interrupted, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
+import { lookOf, timeOf } from "./list-table.ts"
 import { takes } from "./usage.ts"
+import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
 
 /** A line for people. */
 function line(said: Watched, zone: Zone): string {
@@ -48,6 +53,29 @@ async function checkExists(client: Client, id: number, signal: AbortSignal): Pro
     // The server may be away: the stream waits for it.
   }
 }
+
+/** When an item starts or why it waits, in the words of `list`; empty if it does not wait. */
+async function waitOf(client: Client, id: number, zone: Zone): Promise<string> {
+  const item = await client.get(id)
+  if (!isWaiting(item.status)) return ""
+  const unserved = unservedBy(await workersFor(client, [item]))
+  const time = timeOf(item, lookOf(process.stdout, zone, unserved))
+  return [time, unservedText(unserved(item))].filter((part) => part !== "").join(" · ")
+}
+
+/** Gives a board when everything is done; a board of one item when that starts. */
+const foreseen =
+  (client: Client, { queueId, zone }: { readonly queueId: number | undefined; readonly zone: Zone }) =>
+  (board: Board): Disposable =>
+    queueId === undefined
+      ? foreseeing(
+          async () => (await client.forecast(1)).done_in_seconds,
+          (seconds) => board.foresee(seconds, Date.now()),
+        )
+      : foreseeing(
+          () => waitOf(client, queueId, zone),
+          (words) => board.waits(words ?? ""),
+        )
 
 /** Watches until interrupted, or until the item is finished; the exit code. */
 async function watch(client: Client, { queueId, isJudged }: WatchFlags, show: Show): Promise<number> {
@@ -107,7 +135,11 @@ a terminal, otherwise one line per update.`,
     if (given.flags["json"]) return watch(client, wanted, printing(jsonLine))
     const isDrawn = !given.flags["lines"] && isLively(process.stdout)
     const lines = printing((said) => line(said, zone))
-    const doneIn = async (): Promise<number | null> => (await client.forecast(1)).done_in_seconds
-    return watch(client, wanted, isDrawn ? (stream) => drawLive(stream, { queueId, zone }, doneIn) : lines)
+    const shown = { queueId, zone }
+    return watch(
+      client,
+      wanted,
+      isDrawn ? (stream) => drawLive(stream, shown, foreseen(client, shown)) : lines,
+    )
   },
 }

@@ -96,7 +96,7 @@ async function* drawn(
   why: () => string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const board = new Board({ zone })
-  using _ = foreseeing(board, doneIn, now)
+  using _ = foreseeing(doneIn, (seconds) => board.foresee(seconds, now()))
   async function* said(): AsyncGenerator<readonly Frame[], void, undefined> {
     yield* stream
     board.ended(why(), now())

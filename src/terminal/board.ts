@@ -1,6 +1,6 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
-import { isFinished } from "../item/moves.ts"
+import { isFinished, isWaiting } from "../item/moves.ts"
 import { isGuess, leftIn, leftWords, overdueWords, paceOf, shownOf } from "../item/progress-words.ts"
 import { duration, printable, thousands } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
@@ -113,6 +113,7 @@ export class Board {
   #pausedMs: number | undefined
   /** When everything is done, in epoch milliseconds; undefined while that is unknown. */
   #doneMs: number | undefined
+  #wait = ""
 
   constructor({ queueId, zone = UTC }: BoardOptions = {}) {
     this.#queueId = queueId
@@ -174,6 +175,11 @@ export class Board {
   /** In how many seconds everything that waits or runs is done; null while that is unknown. */
   foresee(doneInSeconds: number | null, nowMs: number): void {
     this.#doneMs = doneInSeconds === null ? undefined : nowMs + doneInSeconds * 1000
+  }
+
+  /** When the only item starts, or why it waits; empty while that is unknown. */
+  waits(words: string): void {
+    this.#wait = words
   }
 
   /** What has happened since the last call, to be printed above the board for good. */
@@ -298,6 +304,7 @@ export class Board {
       wrapped(parts.filter(Boolean), separator, { width, most: MOST_LINES, widthOf: view.widthOf })
     const [amount, spoken] = countAndSpoken(update)
     const facts = [
+      isWaiting(status) ? printable(this.#wait) : "",
       stepOf(update),
       amount,
       ...paceOf(media),

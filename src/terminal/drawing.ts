@@ -18,25 +18,18 @@ export interface TerminalScreen {
 /** What has changed a screen. */
 type Change = "resized" | "overwritten"
 
-/** How often a board asks when everything is done. */
-const FORESEE_MS = 5000
+/** How often a board asks for what no stream sends. */
+const ASK_MS = 5000
 
 /**
- * Gives a board the time at which everything is done, now and every 5 s until it is disposed. `ask` returns
- * the seconds until then. `now` is in epoch milliseconds, by default the machine's.
+ * Gives a board what no stream sends, such as the time at which everything is done: now, and every 5 s until it is
+ * disposed. `tell` takes each answer of `ask`; null if there was none.
  */
-export function foreseeing(
-  board: Board,
-  ask: () => Promise<number | null>,
-  now: () => number = Date.now,
-): Disposable {
-  const turn = async (): Promise<void> => {
-    // Without an answer there is no forecast, and the board says that the server is unavailable.
-    const seconds = await ask().catch(() => null)
-    board.foresee(seconds, now())
-  }
+export function foreseeing<T>(ask: () => Promise<T>, tell: (answer: T | null) => void): Disposable {
+  // Without an answer nothing is known, and the board says that the server is unavailable.
+  const turn = async (): Promise<void> => tell(await ask().catch(() => null))
   void turn()
-  const turns = every(FORESEE_MS, turn, () => undefined)
+  const turns = every(ASK_MS, turn, () => undefined)
   return { [Symbol.dispose]: () => void turns.stop() }
 }
 

@@ -55,6 +55,17 @@ export const TERMINAL: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/terminal/board.ts",
+    ["tests/terminal/board.test.ts"],
+    [
+      [
+        "an item that runs is still said to start",
+        'isWaiting(status) ? printable(this.#wait) : ""',
+        "this.#wait",
+      ],
+    ],
+  ),
+  ...of(
     "src/terminal/drawing.ts",
     ["tests/terminal/drawing.test.ts"],
     [

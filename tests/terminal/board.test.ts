@@ -264,6 +264,16 @@ test("a step has more room than the band of the time left, and is cut before the
   expect(drawn(board, { columns: 70 })[0]).toEndWith("2:08 left, done at 03:06 UTC")
 })
 
+test("the board of one item says when it starts, until that has begun", () => {
+  const board = new Board({ queueId: 1 })
+  goLive(board, NOW)
+  board.waits("starts about 14:50")
+  saw(board, update(1, { status: "queued", progress: 0 }), NOW)
+  expect(drawn(board)[2]).toBe("starts about 14:50")
+  saw(board, update(1, { status: "processing" }), NOW)
+  expect(drawn(board).join("\n")).not.toContain("starts")
+})
+
 test("the board of one item shows its worker, its state and its error whole, in lines of their own", () => {
   const worker = "render-node-07.studio.internal"
   const board = new Board({ queueId: 1 })

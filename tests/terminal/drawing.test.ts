@@ -130,9 +130,8 @@ test("after a terminal was written over the next frame begins below, and each su
 
 test("a board is given the time of the end, and none where the server does not know it", async () => {
   const given: (number | null)[] = []
-  const board: unknown = { foresee: (seconds: number | null) => given.push(seconds) }
   for (const ask of [() => Promise.resolve(60), () => Promise.reject(new Error("away"))]) {
-    using _foreseeing = foreseeing(board as Board, ask)
+    using _foreseeing = foreseeing<number>(ask, (seconds) => given.push(seconds))
     for (const { length } = given; given.length === length;) await new Promise(setImmediate)
   }
   expect(given).toEqual([60, null])
