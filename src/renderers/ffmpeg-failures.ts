@@ -5,19 +5,20 @@ import { WHOLE } from "./whole.ts"
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing (?:complex filter|output stream\b)|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 /** A failure of what is done before anything is written, also to nowhere. */
-const BEFORE_WRITING = /\bcomplex filter|\boutput stream/
+const BEFORE_WRITING = /\bcomplex filter|\boutput stream|\bopening output file/
 /** An ffmpeg that refused its command, or has no input: it did not begin. */
 const NOT_BEGUN =
   /^(?:\[\w+\] )?Error (?:opening input file |splitting the argument list: |parsing global options: (?:Filter|Option) not found$)/
-/** An output of which ffmpeg was told to keep the file that is there. */
-const KEPT = /^File '.*' already exists\. Exiting\.$/
+/** An output whose file is there and is kept, or for which the input has nothing, as a song without a picture. */
+const NEEDLESS =
+  /^File '.*' already exists\. (?:Exiting\.|.* Not overwriting - exiting)$|\bOutput file does not contain any stream$/
 /**
  * ffmpeg's words for an empty output. A bracket follows, except in the first of two passes. ffmpeg 6 and later name the
  * kind of the output.
  */
 const EMPTY = /^(?:\[out#\d+\/(\S+) @ \w+\] )?(?:\[\w+\] )?Output file is empty, nothing was encoded ?\(/
-/** The kind of a picture. One of a time after the end of a video is empty. */
-const PICTURE = "image2"
+/** The kinds of pictures. One of a time after the end of a video is empty. */
+const PICTURE = /^(?:image2|mjpeg|gif|webp|apng|avif)/
 /** The last line of an ffmpeg that failed. A script can continue after it, and exit with 0. */
 const GIVEN_UP = /^(?:\[(?:error|fatal)\] )?Conversion failed[!]$/
 /**
@@ -47,16 +48,16 @@ const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
 const TRY = /encoder|^Error opening output file/i
 /** Sources that are only good to try something. */
 const TEST_SOURCE = /^a?(?:nullsrc|testsrc|smpte)/
-/** The name for tries of encoders. */
-const TRIED = "an encoder that is tried"
-/** The name for the outputs of an ffmpeg that did not begin. */
-const UNKNOWN = "an output that was not named"
+/** The name for tries of encoders, and for an ffmpeg that did not begin. */
+const TRIED = "what was tried"
 const OUTPUT = /^Output #0, \S+, to '(.*)':$/
 const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
 /** The most outputs that are named as unfinished. */
 const MOST_UNFINISHED = 8
 /** ffmpeg's summary line: one for each output file, in earlier versions one for all. */
 const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
+/** The summary of an output that is empty. */
+const SUM_OF_NOTHING = /^video:0k\w+ audio:0k.*\bmuxing overhead\b/
 /** An output that can be left unfinished: a file, and not a pipe, an address or a device. */
 const FILE = /^(?![a-z][a-z0-9+.-]*:|\/dev\/)./i
 const QUOTED = /'[^']*'/g
@@ -87,7 +88,7 @@ export class FfmpegFailures {
   /** The lengths of those that have one, in seconds; `NaN` while a length is unknown. */
   #lengths: number[] = []
   #isLong = false
-  /** Whether an ffmpeg said more than its failure. */
+  /** Whether the current ffmpeg said more than its failure. */
   #isLoud = false
   /** Why its inputs were not read to their end, if that is known before its output is. */
   #lost: string | undefined
@@ -97,6 +98,8 @@ export class FfmpegFailures {
   /** Whether a pipe was closed, because of which ffmpeg will give up. */
   #isPipeClosed = false
   #hasEnded = false
+  /** The output that was empty last. */
+  #empty: string | undefined
   /** The output whose ffmpeg was killed, as a line says. */
   #killed: string | undefined
   #before = ""
@@ -106,12 +109,10 @@ export class FfmpegFailures {
     this.#nameKind(line)
     const failure = failureIn(line)
     if (this.#hasPiped && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
-    else if (failure !== undefined && NOT_BEGUN.test(failure)) this.#refuse(failure)
-    else if (failure !== undefined && !KEPT.test(this.#before))
-      this.#fail(failure, !BEFORE_WRITING.test(failure))
+    else if (failure !== undefined) this.#hearFailure(failure)
     else if (GIVEN_UP.test(line)) this.#giveUp(line)
     else if (SUM.test(line)) this.#end()
-    else if (this.#isEmpty(line)) this.#fail(plainLine(line), true)
+    else if (this.#isEmpty(line)) this.#empty = this.#fail(plainLine(line), true)
     else if (this.#isCut(line)) this.#lose(plainLine(line))
     else if (this.#isNeverBegun(line)) this.#fail(plainLine(line), false)
     else this.#enter(line)
@@ -175,13 +176,26 @@ export class FfmpegFailures {
     if (kind !== undefined && (number === "0" || this.isToNowhere)) this.#muxer = kind
   }
 
+  #hearFailure(failure: string): void {
+    if (NEEDLESS.test(this.#before) || this.#isPipeClosed) return
+    const hasBegun = !NOT_BEGUN.test(failure)
+    const isWriting = hasBegun && !BEFORE_WRITING.test(failure)
+    // If ffmpeg is quiet, another one may have written its output as quietly.
+    if (!isWriting && !this.#isLoud) return
+    if (hasBegun) this.#fail(failure, isWriting)
+    else this.#unfinished.set(TRIED, failure)
+    this.#isLoud &&= isWriting
+  }
+
   #giveUp(line: string): void {
     if (!this.#isPipeClosed) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line), false)
-    this.#isPipeClosed = false
+    this.#isPipeClosed = this.#isLoud = false
   }
 
   #enter(line: string): void {
-    this.#isLoud ||= line.startsWith("ffmpeg version ")
+    // A mere `ffmpeg -version` does not indent this line, and one that only looks at a file writes nothing.
+    if (line.startsWith("  built with ")) this.#isLoud = true
+    if (line.startsWith("At least one output file")) this.#isLoud = false
     this.#enterInput(line)
     const output = OUTPUT.exec(line)?.[1]
     if (output === undefined) return
@@ -216,16 +230,16 @@ export class FfmpegFailures {
     return this.#input !== "" && NEVER_BEGUN.test(line)
   }
 
-  /** Whether an output has nothing in it although it is a file, and no picture. */
+  /**
+   * Whether an output has nothing in it although it is a file, and no picture. Before ffmpeg 6, only its summary shows
+   * that this line is about the output that was named last.
+   */
   #isEmpty(line: string): boolean {
     const empty = EMPTY.exec(line)
-    const kind = empty?.[1] ?? this.#muxer
-    return empty !== null && kind !== PICTURE && this.#output !== undefined && FILE.test(this.#output)
-  }
-
-  /** An ffmpeg did not begin. If it is quiet, another one may have written its output as quietly. */
-  #refuse(failure: string): void {
-    if (this.#isLoud) this.#unfinished.set(UNKNOWN, failure)
+    if (empty === null || this.#output === undefined || !FILE.test(this.#output)) return false
+    return (
+      !PICTURE.test(empty[1] ?? this.#muxer) && (empty[1] !== undefined || SUM_OF_NOTHING.test(this.#before))
+    )
   }
 
   /** Reads an input and its length. */
@@ -234,6 +248,7 @@ export class FfmpegFailures {
     if (number === "0") {
       this.#output = this.#lost = undefined
       this.#muxer = ""
+      this.#isPipeClosed = false
       this.#inputs = []
       this.#lengths = []
     }
@@ -249,13 +264,14 @@ export class FfmpegFailures {
     this.#lengths[this.#lengths.length - 1] = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
   }
 
-  /** `isWriting` says that something was written, and therefore to somewhere. */
-  #fail(failure: string, isWriting: boolean): void {
+  /** `isWriting` says that something was written, and therefore to somewhere. Returns the name of what failed. */
+  #fail(failure: string, isWriting: boolean): string | undefined {
     // To nowhere, an encoder is tried or an input is measured.
-    if (this.isToNowhere && !isWriting) return
+    if (this.isToNowhere && !isWriting) return undefined
     const output = this.isToNowhere ? undefined : this.#output
     const name = output ?? (this.#isTry(failure) ? TRIED : this.#input)
     this.#unfinished.set(name, this.#unfinished.get(name) ?? failure)
+    return name
   }
 
   /** Whether a run that failed before its output was named tried only whether an encoder works. */
@@ -265,16 +281,17 @@ export class FfmpegFailures {
   }
 
   #end(): void {
+    this.#isLoud = false
     // Only an ffmpeg that lives can say what it wrote.
     const open = this.#open ?? (this.#killed === this.#output ? this.#output : undefined)
     if (open === undefined) return
     this.#hasEnded = true
     this.#killed = undefined
     this.#unfinished.delete(open)
-    // What did not begin may have been tried with another input.
-    this.#unfinished.delete(UNKNOWN)
+    // What was empty before another output was whole may have been a part of it, such as silence.
+    if (this.#empty !== undefined && this.#empty !== this.#output) this.#unfinished.delete(this.#empty)
     // An earlier failure with this input no longer counts, because another run succeeded; but a picture of it
     // does not replace a video.
-    if (this.#muxer !== PICTURE) this.#unfinished.delete(this.#input)
+    if (!PICTURE.test(this.#muxer)) this.#unfinished.delete(this.#input)
   }
 }

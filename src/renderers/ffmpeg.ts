@@ -13,8 +13,8 @@ const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed
 /** ffmpeg's messages when a key or a signal stopped it. */
 const BY_KEY = /^\[q\] command received/
 const BY_SIGNAL = /^Exiting normally, received signal \d/
-/** ffmpeg's message for an empty output. After it, ffmpeg exits with 0. */
-const EMPTY = /^(?:\[out#\d+\/.* @ \w+\] )?(?:\[\w+\] )?Output file is empty, nothing was encoded/
+/** ffmpeg's message for an empty output, other than a picture of a time after the end. After it, ffmpeg exits with 0. */
+const EMPTY = /^(?:\[out#\d+\/(?!image2).* @ \w+\] )?(?:\[\w+\] )?Output file is empty, nothing was encoded/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
 
 type Key = (typeof KEYS)[number]
