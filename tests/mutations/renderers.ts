@@ -3,6 +3,23 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in understanding what renderers print. */
 export const RENDERERS: readonly Mistake[] = [
   ...of(
+    "src/renderers/bars-in-sequence.ts",
+    ["tests/renderers/bars-in-sequence.test.ts"],
+    [
+      ["a bar that never moved counts", "before.fraction > 0 && ", ""],
+      [
+        "progress is taken back though the bars are known",
+        " || this.#options.bars !== undefined) return",
+        ") return",
+      ],
+      [
+        "a bar around another one counts from the fraction of that one",
+        "      this.#turn.fraction = fraction\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
     "src/renderers/bars.ts",
     ["tests/renderers/bars-together.test.ts"],
     [
