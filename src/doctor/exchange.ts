@@ -60,6 +60,8 @@ export interface Request {
   readonly until?: (text: string) => boolean
   /** How long to read, in milliseconds; default: `patienceMs`. */
   readonly mostMs?: number
+  /** How long to read once the answer has begun, in milliseconds; default: until `mostMs` is over. */
+  readonly watchMs?: number
 }
 
 /** What came back. */
@@ -123,13 +125,15 @@ class Exchange {
   readonly #startedMs = performance.now()
   readonly #until: (text: string) => boolean
   readonly #request: ClientRequest
-  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #watchMs: number | undefined
+  #timer: ReturnType<typeof setTimeout>
   #answer: IncomingMessage | undefined
   #headMs: number | undefined
   #text = ""
 
   constructor(patient: Patient, request: Request) {
     this.#until = request.until ?? (() => false)
+    this.#watchMs = request.watchMs
     this.#timer = setTimeout(() => this.#end("late"), request.mostMs ?? patient.patienceMs)
     this.#request = requestOf(patient, request)
       .on("response", (answer) => this.#begin(answer))
@@ -145,6 +149,10 @@ class Exchange {
   #begin(answer: IncomingMessage): void {
     this.#answer = answer
     this.#headMs = performance.now() - this.#startedMs
+    if (this.#watchMs !== undefined) {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#end("late"), this.#watchMs)
+    }
     answer.on("data", (bytes: Buffer) => this.#take(bytes))
     answer.on("end", () => this.#end("whole"))
     answer.on("error", (error) => this.#end("broken", codeOf(error)))

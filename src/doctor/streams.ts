@@ -110,11 +110,19 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
  */
 const LATEST_KEEPALIVE_MS = 20_000
 
-/** An idle stream, watched until it ends or its time is over. With 0 seconds, none is opened. */
+/**
+ * An idle stream, watched until it ends or its time is over, which is counted from its beginning: what a busy machine
+ * takes to open it is not time in which a keepalive is due. With 0 seconds, none is opened.
+ */
 export const idleStream = (patient: Patient): Promise<Answer> | undefined =>
   patient.idleMs === 0
     ? undefined
-    : exchange(patient, { path: QUIET, headers: { accept: "text/event-stream" }, mostMs: patient.idleMs })
+    : exchange(patient, {
+        path: QUIET,
+        headers: { accept: "text/event-stream" },
+        mostMs: patient.idleMs,
+        watchMs: patient.idleMs,
+      })
 
 /** Whether an idle stream stays open, with its keepalives. */
 export async function idlenessOf({ idleMs }: Patient, idle: Promise<Answer> | undefined): Promise<Finding> {

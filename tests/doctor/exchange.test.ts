@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { exchange } from "../../src/doctor/exchange.ts"
+import { found } from "./answering.ts"
 
 test("an answer without an end is read no further than the longest expected answer", async () => {
   const piece = new Uint8Array(1024 * 1024).fill(32)
@@ -16,4 +17,16 @@ test("an answer without an end is read no further than the longest expected answ
   )
   expect(answer).toMatchObject({ status: 200, end: "enough" })
   expect(answer.text.length).toBeLessThan(10 * 1024 * 1024)
+}, 30_000)
+
+test("an idle stream is watched from its beginning, however late that comes", async () => {
+  const begun = async (): Promise<Response> => {
+    await Bun.sleep(300)
+    return new Response(new ReadableStream({ start: (controller) => controller.enqueue(": hello\n\n") }))
+  }
+  const answer = await found(begun, (patient) =>
+    exchange(patient, { path: "/progress/stream", mostMs: 20_000, watchMs: 200 }),
+  )
+  expect(answer).toMatchObject({ status: 200, end: "late" })
+  expect(answer.lastMs - (answer.headMs ?? answer.lastMs)).toBeWithin(190, 10_000)
 }, 30_000)

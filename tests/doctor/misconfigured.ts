@@ -41,7 +41,7 @@ export const CASES: readonly Case[] = [
     name: "comments are taken out",
     change: also(`sub_filter_types *; sub_filter_once off; sub_filter ": keepalive\\n\\n" "";`),
     faults: ["keepalive_lost"],
-    idleMs: 24_000,
+    idleMs: 21_000,
   },
   {
     name: "no keepalive was due yet",
