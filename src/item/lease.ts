@@ -68,12 +68,11 @@ export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
 })
 
 /** What is stored beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
-export const ended = (work: Work, verdict: Work["verdict"]): Work => ({
-  ...IDLE,
-  lease_token: verdict === null && !isRevoked(work) ? null : work.lease_token,
-  verdict,
-  rescues: work.rescues,
-})
+export function ended(work: Work, verdict: Work["verdict"]): Work {
+  const revoked = revokedToken(work)
+  const last = revoked === undefined ? null : REVOKED + revoked
+  return { ...IDLE, lease_token: verdict === null ? last : work.lease_token, verdict, rescues: work.rescues }
+}
 
 /** What is stored beside an item whose attempt begins. */
 export const started = (work: Work, { steadyMs }: Moment): Work => ({

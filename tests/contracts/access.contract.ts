@@ -118,6 +118,9 @@ export function storeAccess(name: string, open: Open): void {
         )
       expect(await renew("next")).toBe("gone")
     }
+    await claim("silent")
+    await store.sweep({ due: "lease", by: START_MS + 60_000 }, rescue)
+    expect([await renew("next"), await renew("silent")]).toEqual(["gone", "lease_lost"])
     for (const token of ["", "first", " after ", "third after next", "after next", REVOKED + "next"])
       expect([token, await renew(token)]).toEqual([token, "lease_lost"])
     await claim("last")

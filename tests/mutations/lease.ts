@@ -83,7 +83,7 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "an item that lost its worker is kept for it, as after a restore",
-        "lease_token: verdict === null && !isRevoked(work) ? null : work.lease_token,",
+        "lease_token: verdict === null ? last : work.lease_token,",
         "lease_token: work.lease_token,",
       ],
       [
