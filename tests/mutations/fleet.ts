@@ -211,8 +211,8 @@ export const FLEET: readonly Mistake[] = [
       ],
       [
         "a write that came later is refused together with the first one of its group",
-        "nowMs + TOGETHER_MS",
-        "nowMs + PATIENCE_MS",
+        "sinceMs + PATIENCE_MS > ofNowMs",
+        "sinceMs > ofNowMs",
       ],
     ],
   ),

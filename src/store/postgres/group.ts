@@ -292,9 +292,9 @@ export class Group {
 
 /** Those of a group that ran out of time that came so much later than its first write that they may wait on. */
 function comeLater(jobs: readonly Job[], untilMs: number): readonly Job[] {
-  const nowMs = performance.now()
-  if (nowMs < untilMs) return []
-  return jobs.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > nowMs + TOGETHER_MS)
+  // A timer may ring a little early.
+  const ofNowMs = performance.now() + TOGETHER_MS
+  return ofNowMs < untilMs ? [] : jobs.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > ofNowMs)
 }
 
 /** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */
