@@ -27,6 +27,8 @@ const BLENDER_START =
 const BLENDER_5 = /(?:^|\d +)render +\| /
 const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
 const READ = /\bRead blend: "?(.+?)"?$/
+/** The name of a file that Blender did not find. */
+const MISSING = "a missing file"
 const BEGINS = /^Blender \d+\.\d/
 /** Blender's last words when it crashes. */
 const CRASHED = /^Writing: .+\.crash\.txt$/
@@ -99,8 +101,11 @@ export class RenderersInScripts {
   /** What the lines prove: the part of a given total that ffmpeg reached, and the failures of both. */
   get evidence(): Evidence {
     const { reached, failure, seen, unfinished } = this.#ffmpeg.evidence
-    const [before] = this.#failures.values()
     const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
+    // A file may be tried before another one.
+    const [before] = [...this.#failures].flatMap(([blend, why]) =>
+      blend === MISSING && saved.length > 0 ? [] : [why],
+    )
     const now = this.#isBlender ? this.#blender.evidence.failure : undefined
     return {
       ...NO_EVIDENCE,
@@ -123,6 +128,7 @@ export class RenderersInScripts {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
+    if (this.#blend === "" && line.startsWith("Error: Cannot read file ")) this.#blend = MISSING
     // What another program said before Blender began is not a failure of Blender.
     if (!this.#isBlender && BEGINS.test(line)) {
       this.#blender = blender(this.#expected)

@@ -34,12 +34,24 @@ test("what a container writes before each line of a Blender in a script hides no
 test.each([
   "Error: Cannot read file '/srv/a.blend': No such file or directory",
   'Error: Cannot read file "/srv/a.blend": No such file or directory',
-])("a Blender in a script whose file is missing has failed, unless it rendered another one: %s", (line) => {
-  const proven = (...said: string[]) => {
-    const listener = renderer("lines")
-    listener.push(lf("Blender 4.1.1 (hash e1743a0317bc)", line, ...said, "Blender quit").join(""))
-    return listener.evidence.failure
-  }
-  expect(proven()).toBe(line)
-  expect(proven("Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'", " Time: 00:01.00")).toBeUndefined()
-})
+])(
+  "a Blender in a script whose file is missing has failed, unless it or another one rendered: %s",
+  (line) => {
+    const proven = (...said: string[]) => {
+      const listener = renderer("lines")
+      listener.push(lf("Blender 4.1.1 (hash e1743a0317bc)", line, ...said, "Blender quit").join(""))
+      return listener.evidence.failure
+    }
+    expect(proven()).toBe(line)
+    const frame = ["Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'", " Time: 00:01.00"]
+    expect(proven(...frame)).toBeUndefined()
+    const other = ["Blender quit", "Blender 4.1.1 (hash e1743a0317bc)", 'Read blend: "/srv/b.blend"']
+    expect(proven(...other, ...frame)).toBeUndefined()
+    expect(proven(...other)).toBe(line)
+    const traceback = ["Traceback (most recent call last):", "ValueError: no song"]
+    expect(proven(...other, ...traceback, ...other, ...frame)).toBeUndefined()
+    expect(proven(...other, ...traceback, ...other.with(2, 'Read blend: "/srv/c.blend"'), ...frame)).toBe(
+      "ValueError: no song",
+    )
+  },
+)
