@@ -80,3 +80,27 @@ test("32 questions may wait for their answers, and one that is answered makes ro
   expect([ask(), ask()]).toEqual([true, false])
   expect(await new Selection([1]).answer(historyOf(1), 1)).toEqual([])
 })
+
+test("each question wakes the viewer, and an item is wanted from the answer on", async () => {
+  const selection = new Selection([1])
+  let woken = 0
+  selection.attach({ asked: () => void (woken += 1) })
+  selection.ask({ do: "subscribe", ids: [2] })
+  expect([woken, historyOf(3).all.map((update) => selection.wanted?.(update))]).toEqual([
+    1,
+    [true, false, false],
+  ])
+  await selection.answer(historyOf(3), 3)
+  expect(historyOf(3).all.map((update) => selection.wanted?.(update))).toEqual([true, true, false])
+})
+
+test("a message that was not understood is refused, and so is leaving items while all are watched", async () => {
+  const selection = new Selection(undefined)
+  selection.ask({ do: "refuse", code: "malformed_json", error: "the message is not valid JSON" })
+  selection.ask({ do: "unsubscribe", ids: [1] })
+  expect(await selection.answer(historyOf(1), 1)).toMatchObject([
+    { control: { event: "refused", code: "malformed_json", error: "the message is not valid JSON" } },
+  ])
+  expect(await selection.answer(historyOf(1), 1)).toMatchObject([{ control: { code: "invalid" } }])
+  expect(selection.wanted).toBeUndefined()
+})
