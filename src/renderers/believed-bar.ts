@@ -139,10 +139,9 @@ export class BelievedBar {
     this.#falls += 1
     const isRare = this.#falls * (isRedrawn ? 2 : 10) <= this.#rises
     if (fall <= SMALL_FALL && isRare) return "same"
-    const wasBelieved = this.isBelieved
     this.isRejected = true
     this.isBelieved = false
-    return wasBelieved ? "rejected" : "unproven"
+    return "rejected"
   }
 
   #isRestart(fraction: number, isRedrawn: boolean): boolean {

@@ -179,6 +179,11 @@ test("a gauge contains no bar, and the bars beside it count once it is known as 
   expect(shown([...grown("g", DRAWN, 60), ...grown("b", DRAWN, 30), ["g", 40], ["b", 35]]).isTold).toBe(true)
 })
 
+test("a drawn gauge that seemed to follow the whole is no bar that came", () => {
+  const gauge: Line[] = [...grown("a", DRAWN, 100), ["g", 8], ["g", 5]]
+  expect(shown([...gauge, ...grown("b", DRAWN, 50)])).toMatchObject({ isTold: true, percent: 50 })
+})
+
 test("more than 64 bars are forgotten", () => {
   const many = Array.from({ length: 65 }, (_, i): Line => [`${i}`, 10, BARE])
   expect(shown([...many.slice(0, 64), ["0", 20, BARE]]).isTold).toBe(true)
