@@ -197,10 +197,7 @@ function leftAt(
   const paces = pacesOf(answer, place, secondsInStep)
   const off = done > 0 ? paces.all - expected : 0
   const offLately = paces.latest - expected
-  const isOff = off * offLately > 0
-  const surprise = isOff
-    ? Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
-    : 0
+  const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
   const alarm = 1 + (surprise / ALARM) ** 4
   const usual = custom.inertia * whole
   // A step that has hardly begun is no reason for an alarm.
