@@ -230,7 +230,10 @@ export const ESTIMATE: readonly Mistake[] = [
   ...of(
     "src/item/estimate/trace.ts",
     ["tests/item/estimate/trace.test.ts"],
-    [["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""]],
+    [
+      ["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""],
+      ["a percentage that was corrected stands", "isBack ? setBack(trace, percent) : trace", "trace"],
+    ],
   ),
   ...of(
     "src/item/estimate/extra-steps.ts",

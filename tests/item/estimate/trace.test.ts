@@ -348,7 +348,7 @@ test("attempts look alike by the number of their steps, and the first one's name
 })
 
 test("a percentage that is corrected downwards is drawn again from there", () => {
-  const trace = told([0, { progress: 60 }], [4, { progress: 40 }], [9, { progress: 55 }])
+  const trace = told([1, { progress: 60 }], [4, { progress: 40 }], [9, { progress: 55 }])
   expect(settled(trace).map(({ lines }) => lines.percent?.at(-1))).toEqual([[55, 9]])
 })
 
