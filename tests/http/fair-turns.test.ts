@@ -136,7 +136,7 @@ test("a client that is alone has more time in a turn, until another client asks 
   expect(await waitsAfter(2)).toBe(true)
 })
 
-test("a client that has waited has its whole part of the turn again", async () => {
+test("a client that has waited has its whole part of the turn again, and no more", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => true)
@@ -147,6 +147,8 @@ test("a client that has waited has its whole part of the turn again", async () =
   await waiting
   nowMs += 0.5
   expect(turns.wait("a")).toBeUndefined()
+  nowMs += 0.6
+  expect(turns.wait("a")).toBeDefined()
 })
 
 test("a client that was alone has the short time of a turn as soon as another one asks", async () => {
