@@ -1,11 +1,18 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
-import { isGuess, leftIn, shownOf } from "../item/progress-words.ts"
+import { countIn, isGuess, isPace, leftIn, paceOf, shownOf } from "../item/progress-words.ts"
 import { printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
-import { gapOf, leftOf } from "./words.ts"
+import { countAndSpoken, gapOf, leftOf } from "./words.ts"
+
+/** The message, with a renderer's own figures in the notation in which the others are. */
+function messageOf(update: ProgressUpdate): string {
+  const { message, media, unit } = update
+  if (isPace(message, media)) return paceOf(media).join(", ")
+  return countIn(message, unit) === "only" ? countAndSpoken(update)[0] : message
+}
 
 /**
  * One update as a line for people: time, item, status, percent done, time left, step and message. Times are UTC by
@@ -16,7 +23,8 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
   const isSpoken = (part: string | undefined): part is string => part !== undefined && part !== ""
   // A message of the server's own adds nothing to a step or an error.
-  const spoken = isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : message
+  const spoken =
+    isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : messageOf(update)
   const cause = isSpoken(error_message) ? causeOf(error_message) : undefined
   const said = [current_step, spoken, cause].filter(isSpoken)
   const done = isGuess(update) ? `about ${shownOf(update)}%` : `${shownOf(update)}%`.padStart(4)

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { paceOf } from "../../src/item/progress-words.ts"
+import { readable } from "../../src/terminal/plain.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { countAndSpoken, gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
@@ -62,4 +63,22 @@ test("a command shows the time of this machine, or UTC when it is asked to", asy
   const queuedMs = Date.parse((await server.item(1)).queued_at)
   expect(await shown("--utc")).toBe(UTC.when(queuedMs, queuedMs))
   expect(await shown()).toBe(zoneNamed("Asia/Kolkata").when(queuedMs, queuedMs))
+})
+
+test("a line of an update has the figures of ffmpeg and Blender in the notation of the board", () => {
+  const told = {
+    queue_id: 1,
+    song_id: 1,
+    status: "processing",
+    current_step: "",
+    progress: 12,
+    timestamp: "2026-01-02T03:04:05.678Z",
+  } as const
+  const media = { out_time: 18.3, total: 80, fps: 90, speed: 2.8 }
+  expect(readable({ ...told, media, message: "18.3 s, 90 fps, 2.8x" })).toEndWith(
+    "  0:18 of 1:20, 90 fps, 2.8x",
+  )
+  const unit = { done: 15, total: 120, name: "frames" }
+  expect(readable({ ...told, unit, message: "frame 15/120" })).toEndWith("  15 of 120 frames")
+  expect(readable({ ...told, unit, message: "frame 15/120, Light" })).toEndWith("  frame 15/120, Light")
 })
