@@ -188,3 +188,9 @@ test("if the rest of what was read together cannot be read, each update of it is
     { update: { id: 3 } },
   ])
 })
+
+test("if the database goes away while updates are read one by one, none of them is called unreadable", async () => {
+  const read = (ids: readonly number[]): Promise<Page> =>
+    Promise.reject(ids.length > 1 ? new Error("the page is damaged") : new AppError("unavailable", "away"))
+  expect(salvage(read, [1, 2, 3])).rejects.toMatchObject({ code: "unavailable" })
+})
