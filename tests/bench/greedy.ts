@@ -83,6 +83,8 @@ async function beside(target: Target, greed: Greed | undefined): Promise<Publish
     method: "GET",
     path: paths.item,
     body: "",
+    // The greedy client runs on the same CPU of this machine; elsewhere it would have its own.
+    isFirst: true,
   } as const
   const published = await write(target, load)
   stop.abort()

@@ -148,6 +148,8 @@ export interface WriteLoad {
   method?: "GET" | "POST" | "PUT"
   path?: string
   body?: string
+  /** Whether the client goes before the others on their CPU. */
+  isFirst?: boolean
 }
 
 /** Sends requests until the load is through. */
@@ -157,7 +159,7 @@ export async function write(target: Target, load: WriteLoad): Promise<Published>
   argv.push("-c", `${load.connections}`, "-r", `${load.perSecond ?? 0}`, "-d", `${load.seconds ?? 120}`)
   argv.push("-n", `${load.requests ?? 0}`, "-k", `${load.items ?? 1}`, "-o", `${load.offset ?? 0}`)
   for (const header of target.headers) argv.push("-h", header)
-  const process = Process.start("ssepub", argv, { on: "client", pipe: true })
+  const process = Process.start("ssepub", argv, { on: "client", pipe: true, isFirst: load.isFirst ?? false })
   for await (const line of process.lines()) return JSON.parse(line) as Published
   throw new Error(`the publisher got no connection to ${target.name}`)
 }
