@@ -197,6 +197,14 @@ test("a place that a client holds is freed once, even if it leaves before its an
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
 })
 
+test("without a limit of what is held, a client may leave any number of large answers unread", () => {
+  const { limits } = limited({ held: 0 })
+  const never = new AbortController().signal
+  expect(passing(3, () => limits.holdUnread(visitor, 4 * 1024 * 1024, never))).toBe(3)
+  const limit = limited({ held: 2 }).limits
+  expect(passing(3, () => limit.holdUnread(visitor, 256 * 1024, never))).toBe(2)
+})
+
 test("what other clients keep open is known, also where it has no limit", () => {
   const { limits } = limited({ held: 0 })
   const other = { ...visitor, client: "10.0.0.2" }
