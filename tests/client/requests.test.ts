@@ -1,10 +1,12 @@
-import { afterEach, expect, spyOn, test } from "bun:test"
+import { afterAll, afterEach, expect, spyOn, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
 
 const HELD = { id: 7, token: "secret" }
 const timers = spyOn(globalThis, "setTimeout")
 afterEach(() => void timers.mockClear())
+// The files that follow run in the same process.
+afterAll(() => timers.mockRestore())
 
 /** A server that answers 204 to everything, and the paths that it was asked for, as they came. */
 function server() {
