@@ -9,6 +9,7 @@ import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { failureOf } from "../service.ts"
+import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
 import { explained } from "../store/sqlite/fault-sentences.ts"
@@ -30,8 +31,6 @@ import { type StartPatience, waitingForDatabase } from "./start-patience.ts"
 const FIRST_ANSWERS_MS = 20
 /** After this time the log says that the start waits for its database, unless the store has already logged why. */
 const WAITING_MS = 2000
-/** How long a start waits for a PostgreSQL that is unavailable, from its beginning until the server listens. */
-const START_MS = 30_000
 
 /** The error that ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")

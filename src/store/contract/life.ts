@@ -4,6 +4,9 @@ import type { Outages } from "../outages.ts"
 /** A write stores a new sign of life if the last one is older than this. */
 export const ALIVE_MS = 1000
 
+/** How long a start waits for a database on another machine, from its beginning until the server listens, in milliseconds. */
+export const START_MS = 30_000
+
 /** What can be wrong with a database while a server uses it; `/health` says what each fault means. */
 export const FAULTS = ["database_unwritable", "database_damaged", "file_replaced", "wal_pinned"] as const
 

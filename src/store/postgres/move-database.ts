@@ -193,8 +193,8 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
 
 /**
  * Moves a SQLite database to an empty PostgreSQL database in one transaction, byte for byte, with the name of
- * the history and all numbers, so that viewers resume where they were. The file is opened as a server opens it, which brings it up to date; nothing
- * that it holds is removed or changed. `onWaiting` is called if PostgreSQL is unavailable.
+ * the history and all numbers, so that viewers resume where they were. The file is brought up to date, as by the
+ * start of a server; nothing that it holds is removed or changed. `onWaiting` is called if PostgreSQL is unavailable.
  * @throws AppError `unavailable` if a server runs on either database, or the target is not empty
  */
 export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): Promise<Moved> {
@@ -296,8 +296,8 @@ function remove(database: string): void {
 
 /**
  * Moves a PostgreSQL database to a new SQLite file, like `moveUp` in the other direction. The database is
- * brought up to date, and otherwise does not change. The file appears only when it is complete, so an interrupted move leaves nothing that a server
- * would use as its queue.
+ * brought up to date, and otherwise does not change. The file appears only when it is complete, so an interrupted
+ * move leaves nothing that a server would use as its queue.
  * @throws AppError `unavailable` if a server runs on it, or the file exists
  */
 export async function moveDown(url: string, file: string, onWaiting?: OnWaiting): Promise<Moved> {

@@ -5,6 +5,7 @@ import { SQL } from "bun"
 import { getTableName } from "drizzle-orm"
 
 import { AppError } from "../../errors.ts"
+import { START_MS } from "../contract/life.ts"
 import type { AwaitedDatabase, FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
 import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
@@ -12,8 +13,6 @@ import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from ".
 import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 import { TABLES } from "./schema.ts"
 
-/** How long a start waits for an unavailable server. */
-const START_MS = 30_000
 /** After this time a start says that it waits. */
 const SAID_MS = 1000
 const OLDEST_SERVER = 15
