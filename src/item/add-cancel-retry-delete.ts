@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank-item.ts"
 import type { Draft, NewItem } from "./item.ts"
-import { cancelledItem, ended, isLeased, shownToken } from "./lease.ts"
+import { cancelledItem, ended, fresh, isLeased, shownToken } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
@@ -41,7 +41,7 @@ export function cancelled(stored: Stored, moment: Moment): Change {
  * stays.
  * @throws AppError `illegal_move`
  */
-export function retried({ item }: Stored, { time }: Moment): Change {
+export function retried({ item, work }: Stored, { time }: Moment): Change {
   if (!isFinished(item.status) && item.status !== "retrying") {
     throw new AppError(
       "illegal_move",
@@ -54,7 +54,7 @@ export function retried({ item }: Stored, { time }: Moment): Change {
   const files = { video_file_path, video_file_size, thumbnail_path }
   return {
     item: { id, ...blank(song_id, time), ...kept, ...files, requeued_at: time, message: OWN.retried },
-    work: IDLE,
+    work: fresh(work),
   }
 }
 

@@ -67,16 +67,22 @@ export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   lease_expires_at: steadyMs + work.lease_ms,
 })
 
+/** What is stored beside an item that begins again: of all leases before, only the one that was revoked last. */
+export function fresh(work: Work): Work {
+  const revoked = revokedToken(work)
+  return { ...IDLE, lease_token: revoked === undefined ? null : REVOKED + revoked }
+}
+
 /** What is stored beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
 export function ended(work: Work, verdict: Work["verdict"]): Work {
-  const revoked = revokedToken(work)
-  const last = revoked === undefined ? null : REVOKED + revoked
-  return { ...IDLE, lease_token: verdict === null ? last : work.lease_token, verdict, rescues: work.rescues }
+  const { rescues, lease_token } = work
+  const rest = { ...fresh(work), rescues }
+  return verdict === null ? rest : { ...rest, lease_token, verdict }
 }
 
 /** What is stored beside an item whose attempt begins. */
 export const started = (work: Work, { steadyMs }: Moment): Work => ({
-  ...IDLE,
+  ...fresh(work),
   rescues: work.rescues,
   attempt_at: steadyMs,
   moved_at: steadyMs,

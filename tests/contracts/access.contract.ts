@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 
-import { cancelled as cancelRequested, removed } from "../../src/item/add-cancel-retry-delete.ts"
+import { cancelled as cancelRequested, removed, retried } from "../../src/item/add-cancel-retry-delete.ts"
 import { claimed, heartbeat, released, rescued, REVOKED } from "../../src/item/lease.ts"
+import { changed } from "../../src/item/put.ts"
 import type { TokenDraft } from "../../src/store/contract/access.ts"
 import type { Decide } from "../../src/store/contract/items.ts"
 import { added, codeOf, type Open, START_MS } from "./store.contract.ts"
@@ -121,6 +122,16 @@ export function storeAccess(name: string, open: Open): void {
     await claim("silent")
     await store.sweep({ due: "lease", by: START_MS + 60_000 }, rescue)
     expect([await renew("next"), await renew("silent")]).toEqual(["gone", "lease_lost"])
+    // A person takes the item over.
+    const acts: readonly Decide[] = [
+      (stored, moment) => retried(stored, moment),
+      (stored, moment) => changed(stored, { status: "processing" }, moment),
+      (stored, moment) => changed(stored, { status: "queued" }, moment),
+    ]
+    for (const act of acts) {
+      await store.change(id, act)
+      expect(await renew("next")).toBe("gone")
+    }
     for (const token of ["", "first", " after ", "third after next", "after next", REVOKED + "next"])
       expect([token, await renew(token)]).toEqual([token, "lease_lost"])
     await claim("last")

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { handedOver } from "../../src/item/lease.ts"
+import { handedOver, REVOKED } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
 import { type Open, START_MS } from "./store.contract.ts"
 import { idOf, storedOf, taking, takingBack, working } from "./work.contract.ts"
@@ -78,10 +78,18 @@ export function storeOutages(name: string, open: Open): void {
       item: { ...transition(item, { status: "retrying" }, time), available_at: until },
       work,
     }))
+    // A person has said when this one may start; that its lease was revoked before is still known.
+    const later = await working(store, { lease_token: `${REVOKED}d` })
+    const wanted = new Date(START_MS + 500_000).toISOString()
+    await store.change(later, ({ item, work }, { time }) => ({
+      item: { ...transition(item, { status: "queued" }, time), available_at: wanted },
+      work,
+    }))
     store.outages.begin(START_MS)
     now += 50_000
     expect(await store.claim([], taking("b"))).toBeNull()
     expect((await store.item(id)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
+    expect((await store.item(later)).available_at).toBe(wanted)
     now += 59_999
     expect(await idOf(store.claim([], taking("b")))).toBe(retried)
     expect(await store.claim([], taking("b"))).toBeNull()

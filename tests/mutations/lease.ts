@@ -83,8 +83,8 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "an item that lost its worker is kept for it, as after a restore",
-        "lease_token: verdict === null ? last : work.lease_token,",
-        "lease_token: work.lease_token,",
+        "return verdict === null ? rest : { ...rest, lease_token, verdict }",
+        "return { ...rest, lease_token, verdict }",
       ],
       [
         "a restore counts as a retry of the items that were rendered",
@@ -103,8 +103,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "an item may lose its workers without an end, as each attempt counts anew",
-        "  ...IDLE,\n  rescues: work.rescues,\n  attempt_at",
-        "  ...IDLE,\n  attempt_at",
+        "  rescues: work.rescues,\n  attempt_at",
+        "  attempt_at",
       ],
       [
         "a restore lets an item go on whose cancel was requested",

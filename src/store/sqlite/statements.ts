@@ -188,7 +188,7 @@ export function leases(client: Database) {
     /** Like `lengthen`, for the time in which items wait for their workers after a restore. */
     wait: () =>
       client.prepare<unknown, [number]>(
-        "UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND lease_token IS NOT NULL AND verdict IS NULL",
+        "UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND status = 'retrying' AND lease_token IS NOT NULL AND verdict IS NULL",
       ),
     isLeaseDue: () =>
       client.prepare<unknown, [number]>(
