@@ -210,6 +210,6 @@ the exit code is 1.`,
     if (run.earlySignal) await dieOf(run.earlySignal)
     const code = typeof end === "number" ? end : await run.exitCode(end)
     // Exit even though a request to a server that never answers may still be open.
-    return exit(code)
+    return exit(code, typeof end !== "number" && end.stop !== undefined)
   },
 }

@@ -79,6 +79,6 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run()
     // Exit even though a request to a server that never answers may still be open.
-    return exit(0)
+    return exit(0, true)
   },
 }

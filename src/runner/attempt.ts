@@ -107,9 +107,16 @@ export class Attempt {
 
   /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
     // Programs use these two signals for any purpose, so they do not explain why the command ended.
-    if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this.#stop ??= { by: "signal", signal }
+    const isEnding = signal !== "SIGUSR1" && signal !== "SIGUSR2"
+    if (isEnding) this.hurry()
+    if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
+    if (isEnding) this.#stop ??= { by: "signal", signal }
+  }
+
+  /** From now on the command and its end no longer wait for a program that does not read our output. */
+  hurry(): void {
+    this.#render.hurry()
   }
 
   /** Stops the command and every process that it started. */

@@ -128,6 +128,11 @@ export class CommandOutputs {
     for (const output of this.#read) this.#reader?.end(output)
   }
 
+  /** From now on does without our own outputs as soon as one has taken nothing for a second. */
+  hurry(): void {
+    for (const tap of this.#taps) tap.hurry()
+  }
+
   /** What the output proves about the render. */
   get evidence(): Evidence {
     return this.#reader?.evidence ?? NO_EVIDENCE

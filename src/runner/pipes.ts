@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 import { pipe } from "../machine/libc.ts"
 
+/** How long our own output is waited for once we were asked to stop. */
+const SINK_WITHIN_MS = 1000
+
 /** Both ends of a pipe, as file descriptors of this process. */
 export interface Pipe {
   /** The end that we read; it does not block. */
@@ -51,6 +54,10 @@ export class Tap {
   readonly #ended: Promise<void>
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #options: TapOptions
+  #isHurried = false
+  #isSinkStuck = false
+  /** The write to the sink that is under way; undefined if there is none. */
+  #write: PromiseWithResolvers<void> | undefined
   #chunks = 0
   #isWriting = false
 
@@ -58,6 +65,12 @@ export class Tap {
     this.#reader = stream.getReader()
     this.#options = options
     this.#ended = this.#read()
+  }
+
+  /** From now on reads on without the sink as soon as that has taken nothing for a second: its reader may stand still. */
+  hurry(): void {
+    this.#isHurried = true
+    this.#limitWrite()
   }
 
   /**
@@ -80,7 +93,7 @@ export class Tap {
   }
 
   async #read(): Promise<void> {
-    const { sink, onBytes, descriptor, outlivesSink } = this.#options
+    const { onBytes, descriptor } = this.#options
     try {
       for (;;) {
         const { value, done } = await this.#reader.read()
@@ -88,8 +101,7 @@ export class Tap {
         this.#chunks += 1
         this.#isWriting = true
         onBytes(value)
-        if (sink && outlivesSink) await written(sink, value).catch(() => undefined)
-        else if (sink) await written(sink, value)
+        await this.#pass(value)
         this.#isWriting = false
       }
     } catch {
@@ -100,9 +112,27 @@ export class Tap {
       if (descriptor !== undefined) closeSync(descriptor)
     }
   }
-}
 
-const written = (sink: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> =>
-  new Promise((resolve, reject) => {
-    sink.write(chunk, (error) => (error ? reject(error) : resolve()))
-  })
+  /** Resolves once the sink has taken the bytes, or is no longer waited for. @throws if the sink is closed */
+  async #pass(bytes: Uint8Array): Promise<void> {
+    const { sink, outlivesSink } = this.#options
+    if (!sink || this.#isSinkStuck) return
+    const write = Promise.withResolvers<void>()
+    this.#write = write
+    sink.write(bytes, (error) => (error && !outlivesSink ? write.reject(error) : write.resolve()))
+    if (this.#isHurried) this.#limitWrite()
+    await write.promise
+    this.#write = undefined
+  }
+
+  /** Ends the wait for the write under way in a second. */
+  #limitWrite(): void {
+    const write = this.#write
+    if (!write) return
+    const late = (): void => {
+      this.#isSinkStuck ||= this.#write === write
+      write.resolve()
+    }
+    setTimeout(late, SINK_WITHIN_MS).unref()
+  }
+}

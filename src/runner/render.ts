@@ -95,11 +95,17 @@ export class Render {
     return new Render(child, outputs, guarded.mark)
   }
 
+  /** From now on the command and its end no longer wait for a program that does not read our output. */
+  hurry(): void {
+    this.#outputs.hurry()
+  }
+
   /**
    * Sends SIGTERM, and SIGKILL after `graceMs` (default 10 s) to processes that still run. Resolves when all
    * have ended.
    */
   async stop(graceMs = GRACE_MS): Promise<void> {
+    this.hurry()
     await this.session.stop(graceMs)
     await this.ended
   }

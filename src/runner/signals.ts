@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
+import { within } from "../service.ts"
+
+/** How long a program that ends early waits until its output is read, in milliseconds. */
+const HURRIED_MS = 1000
+
 /** The signals by which others end a program. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const
 
@@ -47,13 +52,16 @@ export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
  */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
   if (!ENDING.some((each) => each === signal)) return
-  await flushed()
+  await within(HURRIED_MS, flushed())
   process.kill(process.pid, signal)
 }
 
-/** Ends this process at once, even while a request still waits for its answer. */
-export async function exit(code: number): Promise<never> {
-  await flushed()
+/**
+ * Ends this process at once, even while a request still waits for its answer. `isHurried`: also while nobody reads our
+ * output; a stop must not wait for that.
+ */
+export async function exit(code: number, isHurried: boolean): Promise<never> {
+  await (isHurried ? within(HURRIED_MS, flushed()) : flushed())
   process.exit(code)
 }
 

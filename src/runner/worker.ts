@@ -154,8 +154,10 @@ export class Worker {
 
   #stop(): void {
     this.#stopping.abort()
-    if (!this.#unreported.isKept) return
-    for (const attempt of this.#attempts) attempt.reportWithin(LEAVE_WITHIN_MS)
+    for (const attempt of this.#attempts) {
+      attempt.hurry()
+      if (this.#unreported.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)
+    }
   }
 
   #fail(error: unknown): void {

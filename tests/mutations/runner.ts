@@ -316,6 +316,11 @@ export const RUNNER: readonly Mistake[] = [
         "this.#isWriting || before !== this.#chunks",
         "before !== this.#chunks",
       ],
+      [
+        "a command that is to end waits for a reader that stands still",
+        "    this.#isHurried = true\n    this.#limitWrite()\n",
+        "    this.#isHurried = true\n",
+      ],
     ],
   ),
   ...of(

@@ -92,7 +92,7 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a worker that is to stop tries for a day to report",
-        "    for (const attempt of this.#attempts) attempt.reportWithin(LEAVE_WITHIN_MS)\n",
+        "      if (this.#unreported.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)\n",
         "",
       ],
       [
@@ -153,8 +153,8 @@ export const WORKING: readonly Mistake[] = [
       ["a signal after a cancel has the item tried again", "this.#stop ??= { by", "this.#stop = { by"],
       [
         "a signal that means nothing explains why a command ended",
-        'if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this',
-        'if (signal !== "SIGUSR1") this',
+        'signal !== "SIGUSR1" && signal !== "SIGUSR2"',
+        'signal !== "SIGUSR1"',
       ],
       [
         "a step ends with the last percentage that its command printed",

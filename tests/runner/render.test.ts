@@ -87,6 +87,26 @@ test("output that nobody takes any more ends the reading, or is read on", async 
   expect(await Promise.all([read(false), read(true)])).toEqual(["one ", "one two"])
 })
 
+test("once the command is to end, output that nobody takes for a second is read on without its reader", async () => {
+  const stuck = new Writable({ write: () => undefined })
+  const output = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const text of ["one ", "two ", "three"]) controller.enqueue(new TextEncoder().encode(text))
+      controller.close()
+    },
+  })
+  let text = ""
+  const tap = new Tap(output, {
+    sink: stuck,
+    onBytes: (bytes) => void (text += new TextDecoder().decode(bytes)),
+  })
+  await Bun.sleep(0)
+  expect(text).toBe("one ")
+  tap.hurry()
+  await tap.drain(20)
+  expect(text).toBe("one two three")
+})
+
 test("a process that a command left behind and that prints for ever is not read for ever", async () => {
   let chunks = 0
   const output = new ReadableStream<Uint8Array>({

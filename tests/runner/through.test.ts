@@ -201,6 +201,18 @@ describe("the output", () => {
     expect(item).toMatchObject({ status: "failed", outcome: "failed" })
   })
 
+  test("that nobody reads for the moment does not hold up the end after a signal", async () => {
+    const id = await server.add()
+    const args = ["run", "--item", String(id), "--", "sh", "-c", "echo 9%; echo 10%; exec yes"]
+    const line = [...PROGRAM, ...args].map((word) => `'${word}'`).join(" ")
+    const reader = "exec sleep 30 >/dev/null 2>&1"
+    await using render = new Program(["bash", "-c", `exec ${line} > >(${reader})`], server.url)
+    await until(server, id, ({ progress }) => progress === 10)
+    render.kill("SIGTERM")
+    await render.ends()
+    expect(render.child.signalCode).toBe("SIGTERM")
+  })
+
   test("of a command without end or line end stops nothing", async () => {
     await using render = shell(
       12,

@@ -111,6 +111,19 @@ describe("a worker", () => {
     expect(await stopped(worker)).toBe(0)
   })
 
+  test("ends at one SIGTERM, once its item is done, while the program that reads its output stands still", async () => {
+    await using server = await start()
+    const id = await server.add()
+    const line = [...PROGRAM, "work", "--exec", "echo 9%; echo 10%; yes | head -c 500000"].map(
+      (word) => `'${word}'`,
+    )
+    const reader = "exec sleep 30 >/dev/null 2>&1"
+    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > >(${reader})`], server.url)
+    await until(server, id, ({ progress }) => progress === 10)
+    expect(await stopped(worker)).toBe(0)
+    expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+  })
+
   test("takes what it has the tags for, and nothing else", async () => {
     await using server = await start()
     const [needy, plain] = [
