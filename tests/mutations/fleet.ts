@@ -222,8 +222,13 @@ export const FLEET: readonly Mistake[] = [
     [
       [
         "a claim is stored after the queue was paused",
-        "(c.id <> ALL($23::int8[]) OR ${RUNNING})",
+        "(c.id <> ALL($23::int8[]) OR EXISTS (SELECT FROM running))",
         "$23::int8[] IS NOT NULL",
+      ],
+      [
+        "a pause is answered although a claim before it is stored after it",
+        "WHERE paused_at IS NULL FOR KEY SHARE",
+        "WHERE paused_at IS NULL",
       ],
     ],
   ),

@@ -5,7 +5,6 @@ import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import { isOfNow } from "./database-clock.ts"
 import type { Added, DecidedRow, GroupDecisions } from "./group-decisions.ts"
-import { RUNNING } from "./group-reads.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
 
@@ -30,7 +29,8 @@ const value = (name: string): string =>
  * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
  * event IDs are given in the order of commits and without gaps, and the turn is never held while the program
  * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the turn. Only a group
- * that locks its items before it decides has these first.
+ * that locks its items before it decides has these first. A claim also locks the row of the history, but only against a
+ * pause, which takes no other lock: a pause waits for the claims that it comes too late for.
  */
 export const APPEND = `
 WITH me AS MATERIALIZED (
@@ -44,10 +44,12 @@ sole AS MATERIALIZED (
   WHERE EXISTS (SELECT FROM me) ORDER BY s.song_id
   ON CONFLICT (song_id) DO UPDATE SET version = excluded.version WHERE songs.version = excluded.version - 1
   RETURNING song_id),
+running AS MATERIALIZED (
+  SELECT id FROM history WHERE paused_at IS NULL FOR KEY SHARE),
 held AS MATERIALIZED (
   SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
   WHERE q.deleted_at IS NULL AND (c.id <> ALL($21::int8[]) OR c.song_id IN (SELECT song_id FROM sole))
-    AND (c.id <> ALL($23::int8[]) OR ${RUNNING})
+    AND (c.id <> ALL($23::int8[]) OR EXISTS (SELECT FROM running))
   ORDER BY q.id FOR NO KEY UPDATE OF q),
 keys AS MATERIALIZED (
   INSERT INTO idempotency_keys (key, digest, answer, created_at)

@@ -9,7 +9,7 @@ import type { GroupDecisions, KnownRow } from "./group-decisions.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"
 
 /** Whether the queue is not paused, as SQL. */
-export const RUNNING = "NOT EXISTS (SELECT FROM history WHERE paused_at IS NOT NULL)"
+const RUNNING = "NOT EXISTS (SELECT FROM history WHERE paused_at IS NOT NULL)"
 /** Whether no worker has another item of the same song, as SQL. */
 const SONG_IS_FREE =
   "NOT EXISTS (SELECT FROM queue_items other WHERE other.song_id = q.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"

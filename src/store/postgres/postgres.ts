@@ -33,6 +33,10 @@ export interface PostgresOptions extends Observed, Pick<OpeningOptions, "onWaiti
   readonly onePerSong?: boolean
 }
 
+/** Waits until the claims under way are stored; see `APPEND`. */
+const PAUSE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR UPDATE)
+UPDATE history h SET paused_at = coalesce(h.paused_at, $1) FROM held WHERE h.id = held.id RETURNING h.paused_at::float8 AS at`
+
 /** Servers ask this every second, so it also says which history the database has. */
 const IS_ANY_LEASED = `SELECT EXISTS (SELECT FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL) AS any,
   (SELECT id FROM history) AS history`
@@ -202,10 +206,7 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   async pause(): Promise<string> {
     const nowMs = this.clock.now()
-    const [row] = await this.#reading.run<{ at: number }>(
-      "UPDATE history SET paused_at = coalesce(paused_at, $1) RETURNING paused_at::float8 AS at",
-      [nowMs],
-    )
+    const [row] = await this.#reading.run<{ at: number }>(PAUSE, [nowMs])
     return new Date(row?.at ?? nowMs).toISOString()
   }
 

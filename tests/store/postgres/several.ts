@@ -50,14 +50,30 @@ export async function together(count: number, onePerSong = false) {
 const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
   AND application_name = 'track-studio'`
 
+const HOLD = "SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)"
+const LET_GO = "SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)"
+
+/** Holds the turn of all writers while `meanwhile` runs; it is given how many writers wait for a lock. */
+export async function withTurnHeld<T>(
+  client: SQL,
+  meanwhile: (waiting: () => Promise<number>) => Promise<T>,
+): Promise<T> {
+  await client.unsafe(HOLD)
+  try {
+    return await meanwhile(async () => (await client.unsafe(WAITING)).length)
+  } finally {
+    await client.unsafe(LET_GO)
+  }
+}
+
 /**
  * Holds the turn of all writers while `begin` starts some, until `count` of them wait. Returns their results.
  */
 export async function atOnce<T>(client: SQL, count: number, begin: () => Promise<T>): Promise<T> {
-  await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
+  await client.unsafe(HOLD)
   const begun = begin()
   while ((await client.unsafe(WAITING)).length < count);
-  await client.unsafe("SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)")
+  await client.unsafe(LET_GO)
   return begun
 }
 
@@ -66,11 +82,11 @@ export async function atOnce<T>(client: SQL, count: number, begin: () => Promise
  * `atOnce`.
  */
 export async function killedOnce<T>(client: SQL, begin: () => Promise<T>): Promise<T> {
-  await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
+  await client.unsafe(HOLD)
   const begun = begin()
   while ((await client.unsafe(WAITING)).length < 1);
   await client.unsafe(`SELECT pg_terminate_backend(pid) FROM (${WAITING}) waiting`)
-  await client.unsafe("SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)")
+  await client.unsafe(LET_GO)
   return begun
 }
 

@@ -15,7 +15,7 @@ import { PROGRAM, textOf } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { type Fate, Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
-import { taking } from "./several.ts"
+import { taking, together, withTurnHeld } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
@@ -156,6 +156,25 @@ withPostgres("a claim that was decided before a pause is not stored after it", a
   await near.resume()
   expect((await store.claim([], taking("claimed")))?.item.worker).toBe("claimed")
   await near.close()
+})
+
+withPostgres("a pause is answered once the claims that were decided before it are stored", async () => {
+  await using opened = await together(2)
+  const { one, two, client } = opened
+  await added(one)
+  let claiming: Promise<unknown> = Promise.resolve()
+  let pausing: Promise<unknown> = Promise.resolve()
+  const isAnswered = await withTurnHeld(client, async (waiting) => {
+    claiming = one.claim([], taking("claimed"))
+    while ((await waiting()) < 1);
+    let isPaused = false
+    pausing = two.pause().then(() => (isPaused = true))
+    while (!isPaused && (await waiting()) < 2);
+    return isPaused
+  })
+  await Promise.all([claiming, pausing])
+  expect([isAnswered, await one.head()]).toEqual([false, 2])
+  expect(await one.claim([], taking("later"))).toBeNull()
 })
 
 withPostgres(
