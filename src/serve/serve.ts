@@ -171,7 +171,7 @@ async function served(config: Config): Promise<void> {
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
     await waitingForDatabase(() => announce(url, config.bus, store, parts.retention), patience)
-    if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
+    if (isFirst) log("info", "added the admin token that this file holds", { file: config.tokenFile ?? "" })
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })

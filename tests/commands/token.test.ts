@@ -149,7 +149,7 @@ test("the first start creates an admin token in the file that is named, and late
     await using first = await start({ database, env })
     expect(await statusWith(first, readFileSync(file, "utf8").trim())).toBe(200)
     expect(first.log).not.toContain("tsk_")
-    expect(first.log).toContain(`"msg":"created an admin token","file":"${file}"`)
+    expect(first.log).toContain(`"msg":"added the admin token that this file holds","file":"${file}"`)
   }
   expect(readFileSync(file, "utf8")).toMatch(TOKEN)
   expect(statSync(file).mode & 0o777).toBe(0o600)

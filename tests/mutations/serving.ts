@@ -291,7 +291,7 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "nobody learns where the first token is",
-        '    if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })\n',
+        '    if (isFirst) log("info", "added the admin token that this file holds", { file: config.tokenFile ?? "" })\n',
         "",
       ],
     ],
