@@ -45,7 +45,8 @@ export function backupsOf(
       now: Date.now,
       async names() {
         await mkdir(backupDir, { recursive: true, mode: 0o700 })
-        return readdir(backupDir)
+        const found = await readdir(backupDir, { withFileTypes: true })
+        return found.filter((one) => one.isFile()).map(({ name }) => name)
       },
       copy: (name, signal) => runAside(["backup", join(backupDir, name), "--database", path], signal),
       remove: (name) => unlink(join(backupDir, name)),

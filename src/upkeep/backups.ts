@@ -14,7 +14,7 @@ export interface BackupsOptions {
   readonly keep: number
   /** The time, in epoch milliseconds. */
   readonly now: () => number
-  /** The names of the files in the folder of the backups. */
+  /** The names of the files in the folder of the backups, without folders and links. */
   readonly names: () => Promise<readonly string[]>
   /** Makes a backup with this name. An abort of the signal ends it. */
   readonly copy: (name: string, signal: AbortSignal) => Promise<void>
@@ -78,7 +78,11 @@ export class Backups extends Repeating {
       throw failure.error
     }
     onResult(false)
-    for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
+    let failed: Awaited<ReturnType<typeof failureOf>>
+    for (const name of (await this.#made()).slice(0, -keep))
+      failed = (await failureOf(() => remove(name))) ?? failed
+    // One that cannot be removed must not keep the others.
+    if (failed) throw failed.error
   }
 
   /** Stores when the latest backup was made; returns whether there is one. */

@@ -196,6 +196,23 @@ test.skipIf(!isRoot).each([
   expect(said).toMatch(/^track-studio: the database \/.+\/queue\.db .+ disk.+free some.+start again/)
 })
 
+test.skipIf(!isRoot)("a backup for which there is no room leaves nothing; only root can try", async () => {
+  using folder = temporaryFolder()
+  using disk = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  copyFileSync(filled, database)
+  // SQLite writes a journal only for a copy that does not fit into its memory.
+  change(database, "CREATE TABLE filler AS SELECT zeroblob(8000000)")
+  const backup = [...PROGRAM, "backup", join(disk.path, "copy.db"), "--database", database].join(" ")
+  const steps = `mount -t tmpfs -o size=1m tmpfs ${disk.path} && ! ${backup} && ls -A ${disk.path}`
+  const child = Bun.spawn(["unshare", "-m", "sh", "-c", steps], { stdout: "pipe", stderr: "pipe" })
+  const [said, left] = await Promise.all([
+    new Response(child.stderr).text(),
+    new Response(child.stdout).text(),
+  ])
+  expect([said, left]).toEqual([expect.stringContaining("disk is full"), ""])
+})
+
 test("while another program holds the write lock the server stops in time, and so does one that cannot start", async () => {
   using folder = temporaryFolder()
   const database = prepare(folder.path)

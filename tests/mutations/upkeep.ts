@@ -42,7 +42,7 @@ export const UPKEEP: readonly Mistake[] = [
         "    for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)\n",
         "    await names()\n",
       ],
-      ["one backup more is kept than is wanted", ".slice(0, -keep))", ".slice(0, -keep - 1))"],
+      ["one backup more is kept than is wanted", ".slice(0, -keep))\n", ".slice(0, -keep - 1))\n"],
       [
         "a backup that was ended by the stop counts as made",
         "    if (!signal.aborted) this.#latestMs = nowMs",

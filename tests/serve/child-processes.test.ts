@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { statSync } from "node:fs"
+import { mkdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { config } from "../../src/config/config.ts"
@@ -20,6 +20,9 @@ test("a backup that another process could not make is a failure, and the folder 
   await expect(turn).rejects.toThrow("outside of the test runner")
   expect(reasons.current).toEqual(["backup_failed"])
   expect(statSync(backupDir).mode & 0o777).toBe(0o700)
+  // What is no file is no backup, whatever its name is.
+  mkdirSync(join(backupDir, `track-studio-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.db`))
+  await expect(backupsOf(settings, store, reasons)[0]?.turn()).rejects.toThrow("outside of the test runner")
   // A folder alone makes no backups once they are off.
   const off = config({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
   expect(backupsOf(off, store, reasons)).toEqual([])

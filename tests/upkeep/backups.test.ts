@@ -48,6 +48,25 @@ test("the newest are kept, and other files are left alone", async () => {
   ])
 })
 
+test("one that cannot be removed keeps no other", async () => {
+  const files = ["track-studio-20250101T000000Z.db", "track-studio-20250102T000000Z.db"]
+  const { backups, results } = kept(
+    {
+      keep: 1,
+      async remove(name) {
+        if (name === files[0]) throw new Error("not yours")
+        files.splice(files.indexOf(name), 1)
+      },
+    },
+    files,
+  )
+  await expect(backups.turn()).rejects.toThrow("not yours")
+  expect([files, results]).toEqual([
+    ["track-studio-20250101T000000Z.db", "track-studio-20260102T030405Z.db"],
+    [false],
+  ])
+})
+
 test("a restart does not make a backup before its time", async () => {
   const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
   await backups.turn()

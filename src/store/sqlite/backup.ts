@@ -123,6 +123,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
     return checked
   } catch (error) {
     remove(copy)
+    remove(`${copy}-journal`)
     if (error instanceof AppError) throw error
     const reason = reasonOf(error)
     throw new AppError("unavailable", `no backup of ${path} was made in ${name}: ${reason}`, { cause: error })
