@@ -202,3 +202,21 @@ test("if nothing has the wanted standing, the server is asked whether other item
   expect([asked.length, search.isElsewhere]).toEqual([2, false])
   search.end()
 })
+
+test("a page of a list that was read before the search was asked again is left out", async () => {
+  items = many(1300, "queued", 1)
+  const search = new Search(EVERYTHING, () => undefined)
+  await settled()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  held = promise
+  const late = search.more("waiting")
+  held = undefined
+  items = many(3, "queued", 1)
+  search.forget()
+  jest.advanceTimersByTime(1000)
+  await settled()
+  resolve()
+  await late
+  expect(search.state.items.size).toBe(3)
+  search.end()
+})

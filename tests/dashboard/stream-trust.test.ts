@@ -135,6 +135,18 @@ test("a stream that is silent for ten seconds although there are updates is cut;
   expect(scene.begun).toEqual([undefined, 29])
 })
 
+test("a stream that has caught up is not cut before the figures are asked for again", async () => {
+  scene.newest = 6
+  await scene.link.probe()
+  await scene.say(scene.update(6))
+  scene.link.tick()
+  for (let second = 0; second < 15; second += 1) {
+    jest.advanceTimersByTime(1000)
+    scene.link.tick()
+  }
+  expect([scene.begun, scene.link.connection.state]).toEqual([[undefined], "live"])
+})
+
 test("a gap is reported once, and everything is read again once the stream is live", async () => {
   expect(scene.told).toEqual(["reload"])
   await scene.say(OFFLINE, gap("expired"), LIVE)
@@ -327,6 +339,9 @@ test("before the first stream the page is connecting, and stale once that takes 
   expect(fresh.link.connection.state).toBe("connecting")
   jest.advanceTimersByTime(11_000)
   fresh.link.tick()
+  expect(fresh.link.connection.state).toBe("stale")
+  // A further attempt that fails changes nothing about that.
+  await fresh.say(OFFLINE)
   expect(fresh.link.connection.state).toBe("stale")
   fresh.link.close()
 })

@@ -247,27 +247,32 @@ test("streams, sockets and held requests of a revoked token end within a second"
   await reader?.cancel()
 })
 
-test("a change whose body comes only after its token was revoked is refused", async () => {
-  const operator = await tokenOf(server, "operator")
-  await known(server, operator)
-  const body = '{"song_id":9}'
-  const [head, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const slow = new ReadableStream<Uint8Array>({
+/** A body whose rest comes once `send` is called; `begun` resolves when its beginning was read. */
+function inTwo(text: string) {
+  const [begun, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const body = new ReadableStream<Uint8Array>({
     async start(controller) {
-      controller.enqueue(Buffer.from(body.slice(0, 4)))
-      head.resolve()
+      controller.enqueue(Buffer.from(text.slice(0, 4)))
+      begun.resolve()
       await sent.promise
-      controller.enqueue(Buffer.from(body.slice(4)))
+      controller.enqueue(Buffer.from(text.slice(4)))
       controller.close()
     },
   })
+  return { body, begun: begun.promise, send: sent.resolve }
+}
+
+test("a change whose body comes only after its token was revoked is refused", async () => {
+  const operator = await tokenOf(server, "operator")
+  await known(server, operator)
+  const { body, begun, send } = inTwo('{"song_id":9}')
   const headers = { ...bearer(operator), "content-type": "application/json" }
-  const adding = fetch(`${server.url}/api/v1/queue`, { method: "POST", headers, body: slow })
-  await head.promise
+  const adding = fetch(`${server.url}/api/v1/queue`, { method: "POST", headers, body })
+  await begun
   const held = server.api("GET", `/queue/${mine}?wait=finished&timeout=60`, undefined, bearer(operator))
   await revokeLast()
   expect((await held).status).toBe(401)
-  sent.resolve()
+  send()
   const refused = await adding
   expect(refused.status).toBe(401)
   expect(await refused.json()).toMatchObject({ error: "the token was revoked or has expired" })
@@ -339,11 +344,16 @@ test("a render whose token is revoked goes on to its verdict by its lease", asyn
   const id: number = (await (await server.api("POST", "/queue", { song_id: 3 }, bearer(worker))).json()).id
   const claim = await server.api("POST", "/queue/claim", { worker: "w", id }, bearer(worker))
   const { lease }: { lease: { token: string } } = await claim.json()
+  // As `work` does it: with the token that it still has, too.
+  const headers = { lease: lease.token, ...bearer(worker), "content-type": "application/json" }
+  const { body, begun, send } = inTwo('{"progress":20}')
+  const late = fetch(`${server.url}/api/v1/queue/${id}/progress`, { method: "POST", headers, body })
+  await begun
   const held = server.api("GET", `/queue/${id}?wait=finished&timeout=60`, undefined, bearer(worker))
   await revokeLast()
   expect((await held).status).toBe(401)
-  // As `work` does it: with the token that it still has, too.
-  const headers = { lease: lease.token, ...bearer(worker) }
+  send()
+  expect((await late).status).toBe(200)
   expect((await server.api("POST", `/queue/${id}/progress`, { progress: 50 }, headers)).status).toBe(200)
   expect((await server.api("POST", `/queue/${id}/complete`, {}, headers)).status).toBe(200)
   const claimAgain = await server.api("POST", "/queue/claim", { worker: "w" }, bearer(worker))

@@ -129,8 +129,8 @@ test("without a token, a made-up lease gets the same answer for an item that exi
   }
 })
 
-test("with a token, requests with an invalid lease count against the token", async () => {
-  await using server = await start({ args: ["--requests-per-token", "5"] })
+test("with a token, requests with an invalid lease count against the token, and with a bad token against the address", async () => {
+  await using server = await start({ args: ["--requests-per-token", "5", "--requests-per-address", "1"] })
   const id = await server.add()
   const secret = await tokenOf(server, "worker")
   await known(server, secret)
@@ -142,6 +142,11 @@ test("with a token, requests with an invalid lease count against the token", asy
   const statuses: number[] = []
   for (let i = 0; i < 40; i += 1) statuses.push(await ask())
   expect(new Set(statuses)).toEqual(new Set([409, 429]))
+  const asBad = async (): Promise<number> =>
+    (await server.api("GET", "/queue", undefined, bearer("tsk_bad"))).status
+  // Far fewer than the bad tokens that one address may send for being limited by their number alone.
+  const refusals = await Promise.all(Array.from({ length: 20 }, asBad))
+  expect(new Set(refusals)).toEqual(new Set([401, 429]))
 })
 
 test("a large answer delays the next request, and small ones do not", () => {

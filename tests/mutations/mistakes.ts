@@ -13,6 +13,7 @@ import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
+import { MISSED } from "./missed.ts"
 import type { Mistake } from "./mistake.ts"
 import { NOTICES } from "./notices.ts"
 import { PAGE } from "./page.ts"
@@ -43,6 +44,7 @@ import { WORKING } from "./working.ts"
  */
 export const MISTAKES: readonly Mistake[] = [
   ...CORE,
+  ...MISSED,
   ...STREAM,
   ...COMMON,
   ...VIEWERS,

@@ -203,6 +203,14 @@ test("a held heartbeat is answered as soon as the cancel of its item is requeste
   expect(Math.max(...latenciesMs)).toBeLessThan(500)
 })
 
+test("a heartbeat is held for half of its lease at most, so that the lease lives on", async () => {
+  const taken = await attempt(server, {}, { lease: 2 })
+  const [said, ms] = await timed(taken.say("heartbeat", undefined, "?wait=20"))
+  expect(said).toMatchObject({ status: 200, directive: "continue" })
+  expect(ms).toBeWithin(900, 2000)
+  await user("DELETE", `/queue/${taken.id}`)
+})
+
 test("a held heartbeat is answered as soon as its item is deleted", async () => {
   const taken = await attempt(server)
   const held = taken.say("heartbeat", undefined, "?wait=20")

@@ -96,6 +96,10 @@ test("completed is 100 percent, whatever was reported, and has its time and outc
   expect(done).toMatchObject({ progress: 100, outcome: "completed", video_file_path: "/v.mp4", attempt: 1 })
   expect(done.completed_at).toBe(done.updated_at)
   expect(done.started_at).not.toBeNull()
+  // A client that got no answer sends the same again.
+  expect(await put(id, { status: "completed", progress: 97 })).toMatchObject({
+    ...{ progress: 100, completed_at: done.completed_at },
+  })
 })
 
 test("failed keeps the progress it got to, with its time, error message and outcome", async () => {

@@ -69,6 +69,7 @@ test("after a standstill the lease is asked for once and at once, though an answ
     setSystemTime()
   }
   expect(waits).toEqual(["20", "0", "20"])
+  expect(scene.reporter.confirmations).toBe(1)
   expect(scene.cancelled).toEqual([])
   expect(scene.said).toEqual([])
 })

@@ -182,6 +182,28 @@ test("streams that resume at hundreds of places each get what they lack", async 
   client.abort()
 })
 
+test("an opening that is remembered for a place grows no longer than 64 updates", async () => {
+  await using opened = await open()
+  const { streams, write } = opened
+  const client = new AbortController()
+  const lengths: number[] = []
+  for (const count of [40, 24, 20, 20]) {
+    await Promise.all(Array.from({ length: count }, () => write(1)))
+    lengths.push(eventIds(await first(streams, { lastEventId: "10" }, client.signal)).length)
+  }
+  expect(lengths).toEqual([40, 64, 64, 64])
+  client.abort()
+})
+
+test("a stream whose place cannot be found out leaves no one following", async () => {
+  await using opened = await open()
+  const { streams, fail } = opened
+  const { signal } = new AbortController()
+  fail("bounds", new Error("disk on fire"))
+  await expect(Promise.resolve(first(streams, {}, signal))).rejects.toMatchObject({ code: "unavailable" })
+  expect(streams.count).toBe(0)
+})
+
 /** Reads a stream until its `live`. Returns the event IDs that came, and the event ID of `live`. */
 async function untilLive(streams: Streams, asked: Asked, signal: AbortSignal) {
   const stream = await streams.open({

@@ -158,6 +158,17 @@ test("a receiver that asks for a wait of a week is asked again after an hour", a
   expect(Date.parse(nextAttemptAt ?? "") - START_MS).toBe(HOUR_MS)
 })
 
+test("a receiver that asks for no more than a second each time is asked later each time as well", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Response("", { status: 503, headers: { "retry-after": "1" } })
+  await scene.start()
+  await scene.fail()
+  await scene.settled(1)
+  scene.pass(1000)
+  const { nextAttemptAt } = await scene.settled(2)
+  expect(Date.parse(nextAttemptAt ?? "") - START_MS - 1000).toBe(2000)
+})
+
 test("a receiver that answers with a redirect has failed, and the address it names is not asked", async () => {
   await using scene = new Scene()
   scene.receiver.answer = () => Response.redirect(`${scene.receiver.url}/elsewhere`, 307)

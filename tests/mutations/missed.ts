@@ -1,0 +1,147 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes that were written from the source alone, all over the core, and that no test had noticed. */
+export const MISSED: readonly Mistake[] = [
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "an opening that is remembered grows with each update",
+        "MOST_UPDATES - base.updates.length",
+        "MOST_UPDATES",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/opening.test.ts"],
+    [["a stream that could not begin counts as open for ever", "      broadcaster.leave(viewer)\n", ""]],
+  ),
+  ...of(
+    "src/http/admission.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "bad tokens do not count against their address",
+        `limits.ask({ role: "nobody", token: undefined, client: from().key, ended: undefined }, "")`,
+        "void from",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/admission.ts",
+    ["tests/http/bound.test.ts"],
+    [
+      [
+        "a report whose token ends while its body comes is refused",
+        `caller.ended?.aborted && leaseFor(matched) === ""`,
+        "caller.ended?.aborted",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/admission.ts",
+    ["tests/http/metrics.test.ts"],
+    [["refusals are counted by the reason of others", `? "origin" : "host"`, `? "host" : "origin"`]],
+  ),
+  ...of(
+    "src/http/body-time-limit.ts",
+    ["tests/http/unread-body.test.ts"],
+    [["each body that was read keeps a timer", "      clearTimeout(timer)\n", ""]],
+  ),
+  ...of(
+    "src/http/claim-and-report.ts",
+    ["tests/queue/cancel.test.ts"],
+    [["a heartbeat is held until its lease is over", "(answer.leaseMs ?? 0) / 2", "answer.leaseMs ?? 0"]],
+  ),
+  ...of(
+    "src/item/moves.ts",
+    ["tests/queue/moves.test.ts"],
+    [
+      [
+        "an end that is said again as it was is refused",
+        `change.status === "completed" ? (["current_step"] as const)`,
+        `change.status === "queued" ? (["current_step"] as const)`,
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "a command that is suspended twice counts as away since the second time",
+        "this.#suspendedMs ??= stopwatch()",
+        "this.#suspendedMs = stopwatch()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/lease-file-listed.test.ts"],
+    [
+      [
+        "a lease that an older version kept is not found in another file",
+        "(lease.queued_at ?? queued_at) === queued_at",
+        "lease.queued_at === queued_at",
+      ],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "a receiver that asks for a short wait is asked that often for a day",
+        "Math.max(Math.min(waitMs, RETRY.mostMs), backoff(RETRY, attempts, random))",
+        "Math.min(waitMs, RETRY.mostMs) || backoff(RETRY, attempts, random)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/bus/bell-or-polling.ts",
+    ["tests/bus/bell-or-polling.test.ts"],
+    [
+      [
+        "a bell that was just heard is tested again at each turn",
+        "    this.heardMs = performance.now()\n    this.#awaitedMs",
+        "    this.#awaitedMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/stream-trust.ts",
+    ["tests/dashboard/stream-trust.test.ts"],
+    [
+      [
+        "a page that was stale before its first stream is connecting again after each attempt",
+        "confirmedMs === null && !isStale",
+        "confirmedMs === null",
+      ],
+      ["a stream that has caught up is cut", "this.#ahead.id <= seen", "this.#ahead.id < seen"],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/tabs.ts",
+    ["tests/dashboard/tabs.test.ts"],
+    [
+      [
+        "a tab that is shown again loses its stream",
+        "    send: (message) => {\n      clearTimeout(timer)\n",
+        "    send: (message) => {\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/search.ts",
+    ["tests/dashboard/search.test.ts"],
+    [
+      [
+        "a late page of a former search is shown among the results",
+        "    if (reading !== this.#reading) return\n",
+        "",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LeaseFile } from "../../src/runner/lease-file.ts"
+import { temporaryFolder } from "../server.ts"
+
+const SERVER = "http://localhost:8080"
+
+test("a lease is found in the file of another worker by the item, also in one of a version that did not note when the item was added", () => {
+  using folder = temporaryFolder()
+  const state = join(folder.path, "leases")
+  const [own, other] = [new LeaseFile(state, SERVER), new LeaseFile(state, SERVER)]
+  const token = (letter: string): string => `tsl_${letter.repeat(43)}`
+  const lease = (id: number, letter: string) => ({ id, token: token(letter), attempt: 1 })
+  other.set(lease(1, "a"))
+  other.set({ ...lease(2, "b"), queued_at: "2026-01-02" })
+  other.set({ ...lease(3, "c"), queued_at: "2026-01-02", kept_until: Date.now() + 60_000 })
+  own.set({ ...lease(4, "d"), queued_at: "2026-01-02" })
+  const isListed = (id: number, queued_at = "2026-01-02"): boolean => own.isListedElsewhere({ id, queued_at })
+  expect([1, 2, 3, 4].map((id) => isListed(id))).toEqual([true, true, false, false])
+  // The item of a new queue that has the same number.
+  expect(isListed(2, "2026-01-03")).toBe(false)
+  own.close()
+  other.close()
+})
