@@ -19,9 +19,8 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
   const { status } = REFUSALS[code]
   const about = "refusals"
   const came = refusalIn(answer)
-  // Without the query, the server answers with its figures.
-  if (answer.status === 0 || answer.status === 200) return unknown(about, answerWords(answer))
-  // A server of an older version does not know the parameter.
+  if (answer.status === 0) return unknown(about, answerWords(answer))
+  // A server of an older version does not know the route.
   if (isWhole(answer) && came.code !== code) return unknown(about, came.error)
   if (!isWhole(answer)) {
     const fault = isLimit(answer) && answer.status !== status ? "limited" : "answers_replaced"
@@ -40,7 +39,7 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
  */
 export async function askedRefusalsOf(patient: Patient): Promise<Finding> {
   for (const code of ASKED_REFUSALS) {
-    const answer = await exchange(patient, { path: `/progress/stats?refuse=${code}` })
+    const answer = await exchange(patient, { path: `/refusals/${code}` })
     const change = changeOf(answer, code)
     if (change) return change
   }

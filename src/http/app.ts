@@ -18,6 +18,7 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/server.ts"
 import { collectionRoutes } from "./add-and-list-items.ts"
 import { admission, unknownSenders } from "./admission.ts"
+import { askedRefusalRoute } from "./asked-refusals.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
@@ -236,6 +237,7 @@ export function createApp(parts: AppParts) {
     .use(webhookRoutes(parts.webhooks))
     .use(ticketRoutes(parts.tickets, access))
     .use(meRoute(access))
+    .use(askedRefusalRoute(access))
   checkNeeds(routed.routes)
   return routed
 }

@@ -63,6 +63,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/webhooks/deliveries`]: "admin",
   [`POST ${API}/tickets`]: "item",
   [`GET ${API}/me`]: "item",
+  [`GET ${API}/refusals/:code`]: "figures",
   [`GET ${API}/workers`]: "figures",
   [`POST ${API}/workers/:worker/drain`]: "change",
   [`DELETE ${API}/workers/:worker/drain`]: "change",

@@ -1,6 +1,5 @@
 import { Type } from "@sinclair/typebox"
 
-import { ASKED_REFUSALS } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { NewestMap } from "../newest-map.ts"
@@ -78,8 +77,6 @@ export const StatsParams = Type.Object(
     streams: queryBoolean("whether to list the open streams; false by default"),
     all: queryBoolean("whether to list the servers of the fleet; false by default"),
     headers: queryBoolean("whether to name the headers of the request; false by default"),
-    /** The refusal to answer with; none by default. */
-    refuse: Type.Optional(OneOf(ASKED_REFUSALS, "the refusal to answer with; none by default")),
   },
   { additionalProperties: false },
 )

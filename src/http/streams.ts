@@ -1,5 +1,4 @@
 import { allow } from "../access/roles.ts"
-import { AppError, ASKED_REFUSALS } from "../errors.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
@@ -193,8 +192,6 @@ export const progressRoutes = (
     .get(
       "/stats",
       async ({ request, server, query, caller }): Promise<Stats> => {
-        if (query.refuse)
-          throw new AppError(query.refuse, "this refusal was asked for", { retryAfterMs: 1000 })
         const isListed = query.streams === "true"
         const isOfAll = query.all === "true"
         const from = proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
@@ -224,9 +221,9 @@ export const progressRoutes = (
           tag: "Streams",
           summary: "Current figures",
           about:
-            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`, but on the machine itself a viewer may list the streams, too. With `headers=true` the headers of the request are named, and with `refuse=gone` the answer is that refusal, as `track-studio doctor` asks for.",
+            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`, but on the machine itself a viewer may list the streams, too. With `headers=true` the headers of the request are named.",
           successes: [json("the current figures", Stats)],
-          refusals: ["method_not_allowed", ...ASKED_REFUSALS],
+          refusals: ["method_not_allowed"],
         }),
       },
     )

@@ -267,7 +267,7 @@ export const CASES: readonly Case[] = [
     name: "queries are lost",
     change: (config) => config.replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1$uri;"),
     faults: ["query_lost"],
-    unknown: ["request headers", "refusals", "held answers"],
+    unknown: ["request headers", "held answers"],
   },
   {
     name: "the header for other pages comes twice",

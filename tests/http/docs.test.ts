@@ -94,7 +94,8 @@ test("every parameter says what it means", async () => {
 test("every route says in its own words what it does and answers, or that it is no part of the API", () => {
   const silent = routes.filter(({ method, hooks: { detail } }) => {
     const own = wordsOf(detail)
-    const isSaid = own && /^[A-Z].*[^.]$/.test(own.summary) && own.successes.length > 0
+    const isSaid =
+      own && /^[A-Z].*[^.]$/.test(own.summary) && [...own.successes, ...(own.refusals ?? [])].length > 0
     return method !== "OPTIONS" && !isSaid && detail !== unlisted.detail
   })
   expect(silent.map(({ method, path }) => `${method} ${path}`)).toEqual([])

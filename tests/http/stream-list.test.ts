@@ -88,7 +88,7 @@ test("a client may ask which of its headers have arrived", async () => {
 
 test("a client may ask for a refusal, to see whether it arrives whole", async () => {
   await using server = await start()
-  const path = "/progress/stats?refuse="
+  const path = "/refusals/"
   const revoked = await server.api("GET", `${path}unauthorized`)
   expect([revoked.status, revoked.headers.get("www-authenticate")]).toEqual([401, "Bearer"])
   const limited = await server.api("GET", `${path}too_many_requests`)

@@ -199,8 +199,8 @@ function operationOf(route: RouteOfApp, described: RouteWords): Json {
     responses: {
       ...Object.fromEntries(described.successes.map(successOf)),
       ...refusalAnswers(refusalsOf(route, described)),
-      // OpenAPI requires an HTTP answer, and 101 is none.
-      ...(described.successes[0]?.status === 101 && { default: refusalAnswers(["internal"])["500"] }),
+      // OpenAPI requires an HTTP answer that is no refusal, and 101 is none.
+      ...(described.successes.every(({ status }) => status === 101) && { default: refusalAnswers(["internal"])["500"] }),
     },
   }
 }

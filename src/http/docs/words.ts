@@ -34,7 +34,7 @@ export interface RouteWords {
   readonly about?: string
   /** Request headers that it reads, and what they mean; absent for none. */
   readonly headers?: Readonly<Record<string, string>>
-  /** The answers if it succeeds; at least one. */
+  /** The answers if it succeeds; none if it always refuses. */
   readonly successes: readonly Success[]
   /**
    * Codes of the refusals that only this route has; default none. The refusals that every request with such a
