@@ -29,14 +29,3 @@ export class Batch {
     return this.#byItem
   }
 }
-
-/** Carries a batch to the listeners of the broadcaster. */
-export class BatchEvent extends Event {
-  /** What is new. */
-  readonly batch: Batch
-
-  constructor(batch: Batch) {
-    super("batch")
-    this.batch = batch
-  }
-}

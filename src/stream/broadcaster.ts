@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/contract/history.ts"
-import { Batch, BatchEvent } from "./batch.ts"
+import { Batch } from "./batch.ts"
 import { Keepalives } from "./keepalives.ts"
 import { lossOf } from "./kept-ids.ts"
 import { type Pause, QueuePause } from "./queue-pause.ts"
@@ -54,11 +54,11 @@ export interface BroadcasterOptions {
 /**
  * Wakes all open streams when there is something new.
  *
- * When the bell rings it reads the history once for all of them, as one batch, keeps a bounded tail of batches, and
- * dispatches one `batch` event. Its one listener wakes the streams concerned: those that watch everything, and those
- * that watch an item of the batch. While no stream is open nothing is read.
+ * When the bell rings it reads the history once for all of them, as one batch, keeps a bounded tail of batches, and wakes
+ * the streams concerned: those that watch everything, and those that watch an item of the batch. While no stream is open
+ * nothing is read.
  */
-export class Broadcaster extends EventTarget {
+export class Broadcaster {
   /** The newest updates, for streams that are a little behind. */
   readonly tail = new Tail()
   /** The metrics of streams. */
@@ -96,14 +96,11 @@ export class Broadcaster extends EventTarget {
   #read: PromiseWithResolvers<void> | undefined
   /** Resolves when the next read has ended. */
   #nextRead: PromiseWithResolvers<void> | undefined
-  /** Resolves when all streams that the latest batch concerns are awake. */
-  #waking: Promise<void> = Promise.resolve()
   #dispatchedMs = 0
   #pauseUntilMs = 0
   #draining = false
 
   constructor(history: History, bus: Bus, options: BroadcasterOptions) {
-    super()
     const { keepaliveMs, onError, metrics = new StreamMetrics(), pausedAt = async () => null } = options
     this.metrics = metrics
     this.#wakeSlice = options.wakeSlice ?? WAKE_SLICE
@@ -112,12 +109,6 @@ export class Broadcaster extends EventTarget {
     this.#keepalives = new Keepalives(keepaliveMs, this)
     this.#pauses = new QueuePause(pausedAt, () => this.#sayPause(), onError)
     this.#unlisten = bus.listen(() => this.#ring())
-    this.addEventListener("batch", (event) => {
-      if (!(event instanceof BatchEvent)) return
-      const { batch } = event
-      this.#waking = this.#wakeAll([...this.#seats.concerned(batch)], batch.previous)
-      for (const beat of this.#seats.beats()) beat.batch()
-    })
   }
 
   /** The newest event ID that was read for all streams. */
@@ -365,8 +356,9 @@ export class Broadcaster extends EventTarget {
     this.#head = last.id
     this.tail.push(batch)
     this.#dispatchedMs = performance.now()
-    this.dispatchEvent(new BatchEvent(batch))
-    await this.#waking
+    const waking = this.#wakeAll([...this.#seats.concerned(batch)], previous)
+    for (const beat of this.#seats.beats()) beat.batch()
+    await waking
     this.#examined = last.id
     return more
   }

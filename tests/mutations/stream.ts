@@ -29,8 +29,8 @@ export const STREAM: readonly Mistake[] = [
     [
       [
         "what is announced counts as examined at once",
-        "await this.#waking\n    this.#examined = last.id",
-        "this.#examined = last.id\n    await this.#waking",
+        "await waking\n    this.#examined = last.id",
+        "this.#examined = last.id\n    await waking",
       ],
       ["a ring during a turn is lost", "if (this.#isRung) this.#ring()\n    })", "})"],
       ["lost updates are not noticed", "if (isStrange && (await this.#hasLost(previous))) return true", ""],
