@@ -78,9 +78,6 @@ export function freeBytes(folder: string): number {
   return bavail * bsize
 }
 
-/** The size of a file in bytes; 0 if it does not exist. */
-export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
-
 /**
  * Writes a private file that takes this many bytes of the disk. It is written in small pieces, so that other
  * requests do not wait.

@@ -9,13 +9,13 @@ import {
   isEmptied,
   mostDescriptors,
   reserve,
-  sizeOf,
   SpareDescriptors,
 } from "../machine/machine.ts"
 import type { DatabaseRoom } from "../queue/database-room.ts"
 import type { Service } from "../service.ts"
 import type { Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
+import { sizeOf } from "../store/sqlite/database-path.ts"
 import type { Broadcaster } from "../stream/broadcaster.ts"
 import { Ballast, BALLAST_BYTES } from "../upkeep/ballast.ts"
 import { DatabaseCheck } from "../upkeep/database-check.ts"

@@ -2,10 +2,10 @@ import { dirname } from "node:path"
 
 import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { empty, freeBytes, sizeOf } from "../machine/machine.ts"
+import { empty, freeBytes } from "../machine/machine.ts"
 import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
-import { realPathOf } from "../store/sqlite/database-path.ts"
+import { realPathOf, sizeOf } from "../store/sqlite/database-path.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
 import { FULL_BYTES } from "../upkeep/ballast.ts"
 

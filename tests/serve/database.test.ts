@@ -2,8 +2,9 @@ import { expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { isEmptied, sizeOf } from "../../src/machine/machine.ts"
+import { isEmptied } from "../../src/machine/machine.ts"
 import { makeRoomToStart } from "../../src/serve/database.ts"
+import { sizeOf } from "../../src/store/sqlite/database-path.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 
 test("a start on a full disk frees the room that is kept for results, which a killed server had not freed yet", () => {

@@ -49,7 +49,7 @@ export function appliedMigrations(client: Database): number {
 }
 
 /** Whether the file records where its pages belong, so that unused ones can be given back. */
-const canShrink = (client: Database): boolean =>
+export const canShrink = (client: Database): boolean =>
   client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum === INCREMENTAL
 
 interface Before {

@@ -10,9 +10,7 @@ import {
 import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
-
-/** The `auto_vacuum` of a file that gives room back in pieces. */
-const INCREMENTAL = 2
+import { canShrink } from "./open.ts"
 
 const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
@@ -134,8 +132,8 @@ export class SqliteUpkeep implements Upkeep {
 
   async shrink(bytes: number): Promise<number> {
     const page = this.#pragma("page_size")
-    // A file that was made without this cannot shrink; see `compactDatabase`.
-    if (this.#pragma("auto_vacuum") !== INCREMENTAL || this.#pragma("freelist_count") === 0) return 0
+    // See `compactDatabase` for a file that cannot.
+    if (!canShrink(this.#client) || this.#pragma("freelist_count") === 0) return 0
     return this.#group.run(() => {
       // Each step of the statement gives back one page: all steps must be taken.
       this.#client.query(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / page))})`).all()
