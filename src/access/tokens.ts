@@ -81,9 +81,8 @@ export class Tokens implements Service {
    * Calls `ended` with the IDs of tokens that were revoked or have expired, at most a second late. When the
    * first token is created it is called with no IDs.
    */
-  listen(ended: (ids: ReadonlySet<number>) => void): () => void {
+  listen(ended: (ids: ReadonlySet<number>) => void): void {
     this.#onEnded.add(ended)
-    return () => void this.#onEnded.delete(ended)
   }
 
   /** Reads the tokens if they may have changed, and reports those that have ended. */
