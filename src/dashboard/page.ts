@@ -3,7 +3,7 @@ import { askRights, askStarts, askWorkers } from "./live/periodic-questions.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, isTokenShared, ownToken, watchShared } from "./live/token.ts"
-import type { Gap, StreamUpdate } from "./model/hub-messages.ts"
+import type { MissedUpdates, StreamUpdate } from "./model/hub-messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
 import { unknownRights } from "./model/rights.ts"
@@ -288,7 +288,7 @@ function nowhere(): Screen {
   }
 }
 
-function gapNotice({ reason, missed }: Gap): void {
+function gapNotice({ reason, missed }: MissedUpdates): void {
   if (reason === "history")
     return notify("The server now uses a different database. The page has been reloaded.")
   notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)

@@ -1,7 +1,7 @@
 import { ServerError } from "../../client/requests.ts"
 import { pause } from "../../client/silence.ts"
 import { isWaiting } from "../../item/moves.ts"
-import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
+import type { Counts, FromHub, MissedUpdates, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
 import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
@@ -247,7 +247,7 @@ export class Hub {
     if (waiting < FEW_WAITING) void this.#more("waiting")
   }
 
-  #gap(gap: Gap): void {
+  #gap(gap: MissedUpdates): void {
     if (this.#loaded) this.#send({ type: "gap", gap })
   }
 

@@ -1,7 +1,7 @@
 import type { Stats, Watched } from "../../client/client.ts"
 import type { QueueClient } from "../../client/queue-client.ts"
 import { ServerError } from "../../client/requests.ts"
-import { CONNECTING, type Connection, type Gap, type StreamUpdate } from "../model/hub-messages.ts"
+import { CONNECTING, type Connection, type MissedUpdates, type StreamUpdate } from "../model/hub-messages.ts"
 import { sentenceOf } from "./server.ts"
 
 type Control = Extract<Watched, { type: "control" }>["control"]
@@ -26,7 +26,7 @@ interface Listener {
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. Called when the stream becomes live, and at each change. */
   readonly paused: (at: string | null) => void
   /** Updates were left out. */
-  readonly gap: (gap: Gap) => void
+  readonly gap: (gap: MissedUpdates) => void
   /** Something in `connection` has changed. */
   readonly changed: () => void
 }
@@ -44,7 +44,7 @@ export class StreamTrust {
   /** The next `live` begins a new state. */
   #isFresh = true
   /** A gap that was reported before `live`. Only `live` shows whether the history is another one. */
-  #gap: Gap | undefined
+  #gap: MissedUpdates | undefined
   /** The updates in the bytes that are being read. */
   #updates: StreamUpdate[] = []
   /** Since when the queue is paused, as the stream has said; null if it has said nothing of it. */
@@ -252,7 +252,7 @@ export class StreamTrust {
 
   #live(lastEventId: number, history: string): void {
     const isOther = this.#history !== undefined && this.#history !== history
-    const gap: Gap | undefined = isOther ? { reason: "history", missed: null } : this.#gap
+    const gap: MissedUpdates | undefined = isOther ? { reason: "history", missed: null } : this.#gap
     const isFresh = this.#isFresh || isOther
     this.#history = history
     this.#lastEventId = lastEventId

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { Counts, Update } from "../../wire/answers.ts"
-import type { Gap as StreamGap } from "../../wire/frames.ts"
+import type { Gap } from "../../wire/frames.ts"
 import type { Stats } from "../../wire/server.ts"
 import type { Ends, ListName } from "./lists.ts"
 
@@ -46,9 +46,9 @@ export interface Connection {
 }
 
 /** Updates that were left out. Everything is loaded again after it, so what is shown is right anyway. */
-export interface Gap {
+export interface MissedUpdates {
   /** The reason; `history` if the server has another database. */
-  readonly reason: StreamGap["reason"] | "history"
+  readonly reason: Gap["reason"] | "history"
   /** How many updates were left out; null if that cannot be known. */
   readonly missed: number | null
 }
@@ -84,7 +84,7 @@ export type FromHub =
   /** The figures of the streams, read again. */
   | { readonly type: "stats"; readonly stats: Stats }
   /** Updates were left out, and everything was read again. */
-  | { readonly type: "gap"; readonly gap: Gap }
+  | { readonly type: "gap"; readonly gap: MissedUpdates }
 
 /** What a tab sends to the hub. */
 export type ToHub =

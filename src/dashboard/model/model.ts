@@ -6,7 +6,7 @@ import {
   type Connection,
   type Counts,
   type FromHub,
-  type Gap,
+  type MissedUpdates,
   type Stats,
   type StreamUpdate,
 } from "./hub-messages.ts"
@@ -43,7 +43,7 @@ interface Ears {
   readonly updates: (updates: readonly StreamUpdate[]) => void
   /** Items were read again. */
   readonly items: (items: readonly QueueItem[], removed: readonly number[]) => void
-  readonly gap: (gap: Gap) => void
+  readonly gap: (gap: MissedUpdates) => void
   /** The server has another history: an action that was begun on an item would now act on another one. */
   readonly turned: () => void
   /** An item has finished while the reader was looking. */
