@@ -8,7 +8,7 @@ import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needed-rights.ts"
-import { isRead } from "./origin.ts"
+import { isReadMethod } from "./origin.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
@@ -179,7 +179,7 @@ export function admission(options: AdmissionOptions) {
     })
   // Writes of one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
-    if (!isRead(request.method)) return undefined
+    if (!isReadMethod(request.method)) return undefined
     return turns.wait(caller.client)
   })
   // A server without a fleet never waits here.

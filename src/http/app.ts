@@ -35,7 +35,7 @@ import type { Limits } from "./limits.ts"
 import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
-import { isRead } from "./origin.ts"
+import { isReadMethod } from "./origin.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueActionRoutes } from "./queue-actions.ts"
@@ -190,7 +190,7 @@ export function createApp(parts: AppParts) {
     .onRequest(({ request, set }) => {
       set.headers["x-content-type-options"] = "nosniff"
       // Nobody reads the body of such a request, and its connection would stay open as long as bytes come.
-      if (isRead(request.method) && announcesBody(request)) set.headers["connection"] = "close"
+      if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"
     })
     // The next plugin answers a preflight at once, and no route follows that would count it.
     .onRequest(({ request }) => {
@@ -211,7 +211,7 @@ export function createApp(parts: AppParts) {
         ? undefined
         : encoded(responseValue, { request, caller, headers: set.headers, limits })
       counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
-      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
+      if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
       return body
     })
     .use(docsRoutes(() => app.routes, parts.version, callers))

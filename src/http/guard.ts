@@ -6,7 +6,7 @@ import { countedRefusal } from "./admission.ts"
 import { fewDescriptors } from "./body-time-limit.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"
-import { type Doors, isRead, notTaken, type Sender } from "./origin.ts"
+import { type Doors, isReadMethod, notTaken, type Sender } from "./origin.ts"
 import { isAt, pathOf, queryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
 
@@ -43,7 +43,7 @@ function senderOf(request: Request): Sender {
   const isUpgrade = method === "GET" && asksForWebSocket(request)
   const host = headers.get("host")
   // Reading headers takes most of the time here, and thousands of streams may open at once.
-  if (isRead(method) && !isUpgrade) {
+  if (isReadMethod(method) && !isUpgrade) {
     return { method, isUpgrade, host, origin: null, fetchSite: null, forwardedProto: null }
   }
   return {

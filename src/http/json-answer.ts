@@ -1,7 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import { compressedJson } from "./compressed-json.ts"
 import type { Limits } from "./limits.ts"
-import { isRead } from "./origin.ts"
+import { isReadMethod } from "./origin.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */
@@ -36,7 +36,7 @@ interface Answering {
 export function jsonAnswer(json: string, { request, caller, headers, limits }: Answering) {
   limits?.charge(caller, json.length)
   // What a write did is done, and only its answer says so, such as the lease of a claim.
-  const isCounted = json.length >= LARGE_BYTES && isRead(request.method)
+  const isCounted = json.length >= LARGE_BYTES && isReadMethod(request.method)
   // A caller that is refused costs no compression.
   const place = isCounted ? limits?.holdUnread(caller, json.length, unread(request)) : undefined
   const body = compressedJson(json, request, headers) ?? json

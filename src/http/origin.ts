@@ -42,7 +42,7 @@ export interface NotTaken {
 }
 
 /** Whether a method only reads. For such a method only the host is checked. */
-export const isRead = (method: string): boolean =>
+export const isReadMethod = (method: string): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS"
 
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/
@@ -89,7 +89,7 @@ const OWN_SITES: ReadonlySet<string | null> = new Set([null, "same-origin", "non
 
 function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
   const { method, isUpgrade, origin, fetchSite } = sender
-  if (isRead(method) && !isUpgrade) return undefined
+  if (isReadMethod(method) && !isUpgrade) return undefined
   const refused = (who: string, flag: string): NotTaken => ({
     code: "forbidden",
     error: `${who} may not ${isUpgrade ? "open a WebSocket" : "change anything"} here; if they should, start the server with --cors-origin ${flag}`,

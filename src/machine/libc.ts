@@ -133,7 +133,7 @@ const ADDRESS_BYTES = 28
 const PORT_AT = 2
 
 /** The port on which a descriptor of this process takes connections; undefined if it takes none. */
-export function portOf(descriptor: number): number | undefined {
+export function listeningPortOf(descriptor: number): number | undefined {
   const [isListening, size] = [new Int32Array(1), new Int32Array([4])]
   const failed = libc()?.getsockopt(descriptor, SOCKET_OPTIONS, IS_LISTENING, ptr(isListening), ptr(size))
   if (failed !== 0 || isListening[0] !== 1) return undefined

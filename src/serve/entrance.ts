@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs"
 
-import { poll, type Polled, portOf } from "../machine/libc.ts"
+import { poll, type Polled, listeningPortOf } from "../machine/libc.ts"
 import { systemText } from "../machine/machine.ts"
 
 /** The entries for the socket on a port in the poll instances of this process. */
@@ -15,7 +15,7 @@ function polledOn(port: number): readonly Polled[] {
             /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+) /.exec(line) ?? []
           // The kernel's table of sockets has the same information, but reading it takes 15 ms, and longer on a
           // busy machine.
-          if (descriptor === undefined || portOf(Number(descriptor)) !== port) return []
+          if (descriptor === undefined || listeningPortOf(Number(descriptor)) !== port) return []
           const bits = Number.parseInt(events, 16)
           return [
             { epoll: Number(epoll), descriptor: Number(descriptor), events: bits, data: BigInt(`0x${data}`) },

@@ -149,12 +149,12 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a GET keeps its connection as long as its body comes",
-        '      if (isRead(request.method) && announcesBody(request)) set.headers["connection"] = "close"\n',
+        '      if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"\n',
         "",
       ],
       [
         "a DELETE keeps its connection as long as its body comes",
-        '      if (!isRead(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"\n',
+        '      if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"\n',
         "",
       ],
     ],
@@ -335,7 +335,7 @@ export const HTTP: readonly Mistake[] = [
         "    place?.[Symbol.dispose]()\n",
         "",
       ],
-      ["a write is done and refused", " && isRead(request.method)", ""],
+      ["a write is done and refused", " && isReadMethod(request.method)", ""],
       ["answers that were read count as unread for ever", "  using _place = place\n", "  void place\n"],
     ],
   ),

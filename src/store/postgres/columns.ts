@@ -12,11 +12,11 @@ export const itemColumns = itemOf(columns)
 export const rowColumns = { ...itemColumns, ...workOf(columns) }
 export const { deleted_at, last_update_id, place, rank, section, version } = columns
 
-/** A row as it is sent in JSON: the names and values of the database. */
+/** A row as it is sentRow in JSON: the names and values of the database. */
 export type SentRow = Readonly<Record<string, unknown>>
 
 /** Values by the keys of their columns, as the database wants them in JSON. Keys without a column are left out. */
-export const sent = (columns: Readonly<Record<string, PgColumn>>, values: object): SentRow =>
+export const sentRow = (columns: Readonly<Record<string, PgColumn>>, values: object): SentRow =>
   Object.fromEntries(
     Object.entries(values).flatMap(([key, value]) => {
       const column = columns[key]
@@ -37,5 +37,5 @@ const tagKey = (tag: string): string =>
 export const needsOf = (tags: readonly string[]): string[] => [...new Set(tags.map(tagKey))].sort()
 
 /** The tags that a worker offers. Items of earlier versions have long tags as they are. */
-export const offersOf = (tags: readonly string[]): string[] =>
+export const offeredKeysOf = (tags: readonly string[]): string[] =>
   [...new Set([...tags, ...tags.map(tagKey)])].sort()

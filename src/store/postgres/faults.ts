@@ -131,7 +131,7 @@ export const isReadOnly = (error: unknown): boolean => partsOf(error).state === 
 export const isUndone = (error: unknown): boolean => UNDONE.includes(partsOf(error).state)
 
 /** Whether a value or a row was refused, so that one write is to blame, and neither the server nor the way to it. */
-export const isRefused = (error: unknown): boolean => OF_ONE_WRITE.test(partsOf(error).state)
+export const isOfOneWrite = (error: unknown): boolean => OF_ONE_WRITE.test(partsOf(error).state)
 
 /** The SQLSTATE of an error; empty if it has none. */
 export const stateOf = (error: unknown): string => partsOf(error).state

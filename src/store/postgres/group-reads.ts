@@ -3,7 +3,7 @@ import { and, asc, isNull, sql } from "drizzle-orm"
 import type { Clock } from "../../item/moment.ts"
 import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../contract/items.ts"
 import { storedOf } from "../row-parts.ts"
-import { deleted_at, offersOf, place, rank, rowColumns, version } from "./columns.ts"
+import { deleted_at, offeredKeysOf, place, rank, rowColumns, version } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
 import type { GroupDecisions, KnownRow } from "./group-decisions.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"
@@ -150,7 +150,7 @@ export class GroupReads {
 
   /** As many items that can be claimed with these tags as the group may need, in the queue's order. */
   claimable(tags: readonly string[]): Promise<number[]> {
-    const own = offersOf(tags)
+    const own = offeredKeysOf(tags)
     const key = JSON.stringify(own)
     const asked = this.#claimable.get(key) ?? this.#ripeFor(own)
     this.#claimable.set(key, asked)

@@ -16,7 +16,7 @@ import {
 } from "./connections.ts"
 import type { DatabaseClock } from "./database-clock.ts"
 import type { DoubleWriteFence } from "./double-write-fence.ts"
-import { isOfDatabase, isRefused, StatementError } from "./faults.ts"
+import { isOfDatabase, isOfOneWrite, StatementError } from "./faults.ts"
 import { type DecidedRow, type Decision, GroupDecisions, type KnownRow } from "./group-decisions.ts"
 import { GroupReads, type itemReads, knownOf } from "./group-reads.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
@@ -166,17 +166,17 @@ export class Group {
       this.#failure = undefined
     } catch (error) {
       this.#recent.clear()
-      if (isRefused(error) && jobs.length > 1) {
+      if (isOfOneWrite(error) && jobs.length > 1) {
         // One of them is to blame, so each write is now stored on its own.
         for (const job of jobs) await this.#store([job], untilMs)
         return
       }
-      if (!isRefused(error)) {
+      if (!isOfOneWrite(error)) {
         this.#failure = new StatementError(error).code
         observed.onFailure?.(this.#failure)
         outages.begin(triedMs)
       }
-      const isOfServer = isOfDatabase(error) && !isRefused(error) && !(error instanceof AppError)
+      const isOfServer = isOfDatabase(error) && !isOfOneWrite(error) && !(error instanceof AppError)
       const later = error instanceof UnchangedError ? comeLater(jobs, untilMs) : []
       this.#jobs = [...later, ...this.#jobs]
       const waiting = new Set(later)

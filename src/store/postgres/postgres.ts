@@ -8,7 +8,7 @@ import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { PostgresAccess } from "./access.ts"
-import { offersOf } from "./columns.ts"
+import { offeredKeysOf } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { DatabaseClock } from "./database-clock.ts"
 import { PostgresDeliveries } from "./deliveries.ts"
@@ -227,7 +227,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     const [row] =
       tags === undefined
         ? await this.#reading.get(first, { now: this.clock.steadyMs() })
-        : await this.#reading.get(claimable, { tags: offersOf(tags), limit: 1 })
+        : await this.#reading.get(claimable, { tags: offeredKeysOf(tags), limit: 1 })
     return row ? knownOf(row).stored.item : null
   }
 
