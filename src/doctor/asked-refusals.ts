@@ -1,7 +1,7 @@
 import { ASKED_REFUSALS, type AskedRefusal, REFUSALS } from "../errors.ts"
 import { type Answer, answerWords, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { isWhole } from "./requests.ts"
+import { isWholeRefusal } from "./requests.ts"
 
 /** What each of these refusals has beside its text. Clients come back later, or stop, because of it. */
 const HEADERS = { "retry-after": "1", "access-control-expose-headers": "retry-after" }
@@ -21,8 +21,8 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
   const came = refusalIn(answer)
   if (answer.status === 0) return unknown(about, answerWords(answer))
   // A server of an older version does not know the route.
-  if (isWhole(answer) && came.code !== code) return unknown(about, came.error)
-  if (!isWhole(answer)) {
+  if (isWholeRefusal(answer) && came.code !== code) return unknown(about, came.error)
+  if (!isWholeRefusal(answer)) {
     const fault = isLimit(answer) && answer.status !== status ? "limited" : "answers_replaced"
     return faulty(about, fault, `one with ${status}: ${answerWords(answer)}, not from the server`)
   }

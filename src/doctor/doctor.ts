@@ -6,7 +6,7 @@ import { certificateOf } from "./certificate.ts"
 import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { heldOf } from "./held-answers.ts"
-import { pageOf } from "./page.ts"
+import { pageFinding } from "./page.ts"
 import { requestHeadersOf } from "./request-headers.ts"
 import { accountOf, addressOf, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
@@ -42,7 +42,7 @@ const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) 
   originsOf,
   foreignHost,
   (patient) => addressOf(patient, isProxied),
-  pageOf,
+  pageFinding,
   ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, askedRefusalsOf] : []),
 ]
 

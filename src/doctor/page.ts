@@ -24,7 +24,7 @@ function insteadOf({ status, headers }: Answer): string | undefined {
 }
 
 /** Whether browsers get the page of the server, with all that it needs. */
-export async function pageOf(patient: Patient): Promise<Finding> {
+export async function pageFinding(patient: Patient): Promise<Finding> {
   const about = "page"
   const answer = await exchange(patient, { ...ofPage, path: "/", headers: { accept: "text/html" } })
   const { status, headers, text } = answer

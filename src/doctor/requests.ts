@@ -73,7 +73,7 @@ const STATUSES = new Map<string, number>(Object.entries(REFUSALS).map(([code, { 
  * Whether a refusal is the server's, with the status of its code. A proxy may have replaced the answer by one to
  * another request. A server of another version may have other codes.
  */
-export function isWhole(answer: Answer): boolean {
+export function isWholeRefusal(answer: Answer): boolean {
   const { code } = refusalIn(answer)
   return code !== "" && (STATUSES.get(code) ?? answer.status) === answer.status
 }
@@ -84,12 +84,12 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   for (const request of REFUSED) {
     const { method = "GET", path } = request
     const answer = await exchange(patient, request)
-    if (isWhole(answer)) continue
+    if (isWholeRefusal(answer)) continue
     const what = `${method} ${path.replace(NO_ITEM, "/queue/ID")}: ${answerWords(answer)}`
     if (answer.status === 0) return unknown(about, what)
     const { body, ...bare } = request
     // Programs refuse a body that is too long for them with different statuses.
-    if (body !== undefined && !isLimit(answer) && isWhole(await exchange(patient, bare)))
+    if (body !== undefined && !isLimit(answer) && isWholeRefusal(await exchange(patient, bare)))
       return faulty(
         about,
         "body_limited",
@@ -116,7 +116,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, { origin: `https://${NO_HOST}` }),
   ])
   const answers = [unasked, own, same, foreign]
-  const strange = answers.find((answer) => !isWhole(answer))
+  const strange = answers.find((answer) => !isWholeRefusal(answer))
   if (strange) return [notWhole(strange)]
   const busy = answers.find(isBusy)
   if (busy) return [unknown("strangers", refusalIn(busy).error)]
@@ -174,7 +174,7 @@ async function isNear(url: URL): Promise<boolean> {
 }
 
 /** Whether the address that the server sees can be that of this machine. */
-export function clientOf(seen: string, isNear: boolean): Finding {
+export function seenAs(seen: string, isNear: boolean): Finding {
   const about = "addresses"
   const says = `this machine is seen as ${printable(seen)}`
   if (isNear || !LOOPBACK.test(seen)) return good(about, says)
@@ -211,7 +211,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
   if (typeof address !== "string") return unknown(about, "the server does not show them")
   const aside = isLoopback(patient.url.hostname) ? await seen(ASIDE) : undefined
   if (address !== FORGED)
-    return address === aside ? hiddenBehind(address) : clientOf(address, await isNear(patient.url))
+    return address === aside ? hiddenBehind(address) : seenAs(address, await isNear(patient.url))
   // A proxy that adds its own address to the client's statement is right. From the proxy's address, which is
   // trusted, this cannot be seen.
   if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")

@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox"
 import { AppError, isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
 import { about } from "../item/schema-parts.ts"
-import { hasWords, LONGEST_SEARCH, wordsOf } from "../item/search.ts"
+import { hasWords, LONGEST_SEARCH, searchWords } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueuePage } from "../wire/answers.ts"
@@ -58,7 +58,7 @@ async function onlyItem(
     found !== undefined &&
     (status === undefined || found.status === status) &&
     (songId === undefined || found.song_id === songId) &&
-    hasWords(found, wordsOf(search ?? ""))
+    hasWords(found, searchWords(search ?? ""))
   return isAsked ? [found] : []
 }
 

@@ -4,7 +4,7 @@ import type { QueueItem } from "./item.ts"
 export const LONGEST_SEARCH = 200
 
 /** The words of a search, in lower case, each once; none for an empty one. */
-export const wordsOf = (search: string): string[] => [
+export const searchWords = (search: string): string[] => [
   ...new Set(
     search
       .toLowerCase()

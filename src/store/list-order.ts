@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
-import { hasWords, wordsOf } from "../item/search.ts"
+import { hasWords, searchWords } from "../item/search.ts"
 import type { ListPage, ListQuery } from "./contract/items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
@@ -103,7 +103,7 @@ async function found(
 export async function pageOf(query: ListQuery, slices: Slices): Promise<ListPage> {
   const { limit, after, search } = query
   const start = after === undefined ? undefined : placeOf(after)
-  const words = wordsOf(search ?? "")
+  const words = searchWords(search ?? "")
   if (words.length === 0)
     return { ...shown(await slices.rows(query, limit + 1, { start }), limit), slices: 0 }
   const { rows, read } = await found(query, slices, words, start)

@@ -5,7 +5,7 @@ import { cachesOn } from "../../src/doctor/caches.ts"
 import { examined } from "../../src/doctor/doctor.ts"
 import { exchange, hostOf, type Patient, saidIn } from "../../src/doctor/exchange.ts"
 import { heldOf } from "../../src/doctor/held-answers.ts"
-import { pageOf } from "../../src/doctor/page.ts"
+import { pageFinding } from "../../src/doctor/page.ts"
 import { requestHeadersOf } from "../../src/doctor/request-headers.ts"
 import { accountOf, originsOf, refusalsOf } from "../../src/doctor/requests.ts"
 import { socketOf } from "../../src/doctor/sockets.ts"
@@ -149,10 +149,10 @@ describe("of a stream", () => {
 })
 
 test("a page is broken without its files or behind a failure, and unknown behind a limit", async () => {
-  expect(await found(() => page(500), pageOf)).toMatchObject({ fault: "page_broken" })
-  expect(await found(() => page(503), pageOf)).toMatchObject({ verdict: "unknown" })
+  expect(await found(() => page(500), pageFinding)).toMatchObject({ fault: "page_broken" })
+  expect(await found(() => page(503), pageFinding)).toMatchObject({ verdict: "unknown" })
   const all = () => page(200, '<title>Track Studio</title><script src="./assets/page.js"></script>')
-  expect(await found(all, pageOf)).toMatchObject({
+  expect(await found(all, pageFinding)).toMatchObject({
     fault: "page_broken",
     says: expect.stringContaining("another page"),
   })
@@ -161,13 +161,13 @@ test("a page is broken without its files or behind a failure, and unknown behind
 test("a server that gets too many requests has no fault for that", async () => {
   const limited = () => refused("too_many_requests", 429, "too many requests")
   const expected = { verdict: "unknown", says: expect.stringMatching(/too many requests|429/) }
-  expect(await found(limited, pageOf)).toMatchObject(expected)
+  expect(await found(limited, pageFinding)).toMatchObject(expected)
   expect(await found(limited, originsOf)).toMatchObject([expected])
   expect(await found(limited, socketOf)).toMatchObject(expected)
   const text = '<title>Track Studio</title><script src="./assets/page.js"></script>'
   const forFiles = (_path: string, { url }: Request) =>
     url.includes("/assets/") ? limited() : page(200, text)
-  expect(await found(forFiles, pageOf)).toMatchObject(expected)
+  expect(await found(forFiles, pageFinding)).toMatchObject(expected)
 })
 
 test("a server that does not show the headers of a request leaves open which of them arrive", async () => {

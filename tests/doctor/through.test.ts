@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 
 import { examined } from "../../src/doctor/doctor.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
-import { clientOf } from "../../src/doctor/requests.ts"
+import { seenAs } from "../../src/doctor/requests.ts"
 import { Nginx, nginxOrWhy, SHIPPED_CONFIGS, type Site } from "../nginx.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"
@@ -12,10 +12,10 @@ import { CASES } from "./misconfigured.ts"
 setDefaultTimeout(60_000)
 
 test("a client elsewhere that is seen as this machine itself is hidden by a proxy", () => {
-  expect(clientOf("127.0.0.1", false)).toMatchObject({ verdict: "fault", fault: "client_hidden" })
-  expect(clientOf("::1", false)).toMatchObject({ fault: "client_hidden" })
-  expect(clientOf("192.0.2.7", false)).toMatchObject({ verdict: "good" })
-  expect(clientOf("127.0.0.1", true)).toMatchObject({ verdict: "good" })
+  expect(seenAs("127.0.0.1", false)).toMatchObject({ verdict: "fault", fault: "client_hidden" })
+  expect(seenAs("::1", false)).toMatchObject({ fault: "client_hidden" })
+  expect(seenAs("192.0.2.7", false)).toMatchObject({ verdict: "good" })
+  expect(seenAs("127.0.0.1", true)).toMatchObject({ verdict: "good" })
 })
 
 test("silent connections are watched for longer than the minute after which proxies end them by default", async () => {
