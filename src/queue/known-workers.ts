@@ -4,7 +4,7 @@ import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
 
 /** A worker and its tags: it takes items whose tags are all among these. */
-export interface Present {
+export interface PresentWorker {
   /** Its name. */
   readonly worker: string
   /** Its tags. */
@@ -12,7 +12,7 @@ export interface Present {
 }
 
 /** What a worker says about itself when it claims. */
-export interface Introduction extends Present {
+export interface Introduction extends PresentWorker {
   /** The version of its program; undefined if it does not send it. */
   readonly version?: string | undefined
   /** Different after each start of the worker; undefined if the worker does not send it. */
@@ -20,7 +20,7 @@ export interface Introduction extends Present {
 }
 
 /** What is known of a worker from its claims and reports. */
-export interface KnownWorker extends Present {
+export interface KnownWorker extends PresentWorker {
   /** The version of its program; empty if it did not send it. */
   readonly version: string
   /** Whether it takes items by their place; a worker that has only claimed by number takes no other items. */
@@ -69,7 +69,7 @@ const THERE_MS = 30_000
  */
 export class KnownWorkers {
   readonly #nowMs: () => number
-  readonly #waiting = new Set<Present>()
+  readonly #waiting = new Set<PresentWorker>()
   readonly #taken = new NewestMap<number, Taken>(MANY)
   readonly #workers = new Map<string, Entry>()
   readonly #drained = new DrainedWorkers()
@@ -81,7 +81,7 @@ export class KnownWorkers {
   }
 
   /** The workers whose claims wait now, one for each claim; at another server one for all of its claims. */
-  get waiting(): readonly Present[] {
+  get waiting(): readonly PresentWorker[] {
     return [...this.#waiting, ...this.#others.filter(({ isWaiting }) => isWaiting)]
   }
 
@@ -142,7 +142,7 @@ export class KnownWorkers {
   }
 
   /** Notes that a worker's claim waits, until it is disposed of. */
-  wait({ worker, tags }: Present): Disposable {
+  wait({ worker, tags }: PresentWorker): Disposable {
     // One worker may wait with several claims.
     const present = { worker, tags }
     this.#waiting.add(present)
@@ -195,7 +195,7 @@ export class KnownWorkers {
    * The worker that takes the next item when this one is done. Null if none does: a worker that claimed an
    * item by its number, or is drained, takes no other item.
    */
-  afterwards({ id, worker, tags }: QueueItem): Present | null {
+  afterwards({ id, worker, tags }: QueueItem): PresentWorker | null {
     const taken = this.#taken.get(id)
     if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
     if (taken) return { worker, tags: taken.tags }

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs"
 
-import { poll, type Polled, listeningPortOf } from "../machine/libc.ts"
+import { listeningPortOf, poll, type Polled } from "../machine/libc.ts"
 import { systemText } from "../machine/machine.ts"
 
 /** The entries for the socket on a port in the poll instances of this process. */

@@ -4,7 +4,7 @@ import { ErrorLog } from "../log.ts"
 /**
  * The server's own errors in its log. An error that comes again is counted, and logged only once in a while.
  */
-export const errors = new ErrorLog()
+export const errorLog = new ErrorLog()
 
 /** The message of an error for which streams leave out a part of the history; that has a reason of its own in the health. */
 export const HISTORY_UNREAD = "the history could not be read"
@@ -13,7 +13,7 @@ export const HISTORY_UNREAD = "the history could not be read"
 export const logged =
   (message: string) =>
   (error: unknown): void =>
-    errors.log(message, error)
+    errorLog.log(message, error)
 
 /**
  * Logs that a reason for which the server is degraded holds now, or no longer holds. A drain has its own log
@@ -21,8 +21,8 @@ export const logged =
  */
 export function logReason({ reason, detail }: HeldReason, holds: boolean, forMs: number): void {
   if (reason === "draining") return
-  if (!holds) return errors.info("no longer degraded", reason, { seconds: Math.round(forMs / 1000) })
+  if (!holds) return errorLog.info("no longer degraded", reason, { seconds: Math.round(forMs / 1000) })
   const fields = { about: DEGRADED[reason], ...(detail !== "" && { detail }) }
-  if (UNREADY.includes(reason)) errors.log("degraded", reason, fields)
-  else errors.warn("degraded", reason, fields)
+  if (UNREADY.includes(reason)) errorLog.log("degraded", reason, fields)
+  else errorLog.warn("degraded", reason, fields)
 }

@@ -35,7 +35,7 @@ import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
 import { type Checks, checksOf, descriptorsOf, eventLoopOf, seen } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
-import { errors, HISTORY_UNREAD, logged } from "./faults.ts"
+import { errorLog, HISTORY_UNREAD, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
 import type { Protection } from "./protection.ts"
 import { retentionOf, sizeLimitOf } from "./retention-and-size-limit.ts"
@@ -76,7 +76,7 @@ function webhooksOf(
     random: Math.random,
     onError: logged("deliveries to webhooks could not be read or stored"),
     onGivenUp: ({ id, update_id, notice }, error) =>
-      errors.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice }),
+      errorLog.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice }),
     onReply: (webhook, status) =>
       metrics
         .counters("webhook_attempts_total")
@@ -84,11 +84,11 @@ function webhooksOf(
         .add(),
     onFailing(webhook, error) {
       note()
-      errors.warn("a webhook fails; it is tried again", `${webhook}: ${error}`)
+      errorLog.warn("a webhook fails; it is tried again", `${webhook}: ${error}`)
     },
     onRecovered(webhook) {
       note()
-      errors.info("a webhook takes deliveries again", webhook)
+      errorLog.info("a webhook takes deliveries again", webhook)
     },
   })
   return webhooks
@@ -268,7 +268,7 @@ export function assembled(
     retentionBeginsAtMs: () => retention.beginsAtMs,
     version,
     commit,
-    onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
+    onError: (request_id, error) => errorLog.log("a request failed", error, { request_id }),
   })
   const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
   const services = [...servicesOf(config, store, surroundings, made), afterStart]

@@ -19,7 +19,7 @@ import { commit, version } from "../version.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
-import { errors, HISTORY_UNREAD, logReason } from "./faults.ts"
+import { errorLog, HISTORY_UNREAD, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
 import { protect, protectionOf } from "./protection.ts"
 import { type StartPatience, waitingForDatabase } from "./start-patience.ts"
@@ -152,7 +152,7 @@ async function served(config: Config): Promise<void> {
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const store = await opened(config, metrics)
-  errors.onError = (error, msg) => {
+  errorLog.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)
   }
   const replaced = Promise.withResolvers<never>()
@@ -178,7 +178,7 @@ async function served(config: Config): Promise<void> {
   }
   const failure = await failureOf(run)
   const failureToEnd = await failureOf(() => stop(parts, store))
-  errors.end()
+  errorLog.end()
   if (failure) throw failure.error === REPLACED ? goneFrom(store.found.path) : failure.error
   if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")

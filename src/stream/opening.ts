@@ -1,5 +1,5 @@
 import { isRefusal } from "../errors.ts"
-import type { Bounds, History, Latest, Page } from "../store/contract/history.ts"
+import type { Bounds, History, LatestIds, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"
@@ -75,7 +75,7 @@ export class Openings {
   /** Openings by the way in which streams open; null for those that each stream reads by itself. */
   readonly #ways: SharedReads<string, Opening | null>
   readonly #bounds: SharedReads<number | undefined, Bounds>
-  readonly #open: SharedReads<undefined, Latest>
+  readonly #open: SharedReads<undefined, LatestIds>
 
   constructor(history: History, broadcaster: Broadcaster) {
     this.#history = history
@@ -160,7 +160,7 @@ export class Openings {
   }
 
   /** The latest updates of all open items. */
-  latestOpen(): Knowable<Latest> {
+  latestOpen(): Knowable<LatestIds> {
     return this.#open.of(
       undefined,
       () => this.#history.latest({ of: "open" }),

@@ -280,7 +280,7 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "a delivery that was given up is not in the log",
-        'errors.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice })',
+        'errorLog.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice })',
         "undefined",
       ],
     ],

@@ -2,7 +2,12 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { type Candidate, firstFitting, needsOf, type Waiting } from "../../src/store/sqlite/first-fitting.ts"
+import {
+  type Candidate,
+  firstFitting,
+  needsOf,
+  type WaitingIndex,
+} from "../../src/store/sqlite/first-fitting.ts"
 
 /**
  * Waiting items, as an index would find them, and how often the index was used. The first `early` items may
@@ -34,7 +39,7 @@ function index(waiting: readonly (readonly string[])[], early = 0) {
 }
 
 /** The result of a whole search. */
-function foundBy(tags: readonly string[], waiting: Waiting): Candidate | null {
+function foundBy(tags: readonly string[], waiting: WaitingIndex): Candidate | null {
   const parts = firstFitting(tags, waiting)
   for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value
 }

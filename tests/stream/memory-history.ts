@@ -4,7 +4,7 @@ import type { StoredUpdate } from "../../src/item/stored.ts"
 import type {
   Bounds,
   History,
-  Latest,
+  LatestIds,
   LatestOf,
   Lost,
   Page,
@@ -68,7 +68,7 @@ export class MemoryHistory implements History {
     return { updates: updates.slice(0, most), more: updates.length >= most }
   }
 
-  async latest(which: LatestOf): Promise<Latest> {
+  async latest(which: LatestOf): Promise<LatestIds> {
     await this.#read("latest")
     const isMeant = ({ id, queue_id, status }: StoredUpdate): boolean =>
       which.of === "open"

@@ -200,7 +200,9 @@ function operationOf(route: RouteOfApp, described: RouteWords): Json {
       ...Object.fromEntries(described.successes.map(successOf)),
       ...refusalAnswers(refusalsOf(route, described)),
       // OpenAPI requires an HTTP answer that is no refusal, and 101 is none.
-      ...(described.successes.every(({ status }) => status === 101) && { default: refusalAnswers(["internal"])["500"] }),
+      ...(described.successes.every(({ status }) => status === 101) && {
+        default: refusalAnswers(["internal"])["500"],
+      }),
     },
   }
 }

@@ -31,7 +31,7 @@ export type LatestOf =
   | { readonly of: "changed"; readonly after: number; readonly queueId?: number | undefined }
 
 /** The event IDs of latest updates, and the newest event ID, both at the same moment. */
-export interface Latest {
+export interface LatestIds {
   /** The event IDs, ascending. */
   readonly ids: readonly number[]
   /** The newest event ID of the history. */
@@ -79,7 +79,7 @@ export interface History {
   page(query: PageQuery): Promise<Page>
 
   /** The event IDs of the updates that make up a snapshot. */
-  latest(which: LatestOf): Promise<Latest>
+  latest(which: LatestOf): Promise<LatestIds>
 
   /**
    * The latest update of one item and the newest event ID of the history, both of one moment.

@@ -2,7 +2,7 @@ import { getTableColumns } from "drizzle-orm"
 
 import { MAX_RUNS } from "../../item/estimate/earlier-run.ts"
 import { IDLE } from "../../item/stored.ts"
-import { needsOf, rowColumns, sentRow, type SentRow } from "./columns.ts"
+import { needsOf, rowColumns, type SentRow, sentRow } from "./columns.ts"
 import { isOfNow } from "./database-clock.ts"
 import type { Added, DecidedRow, GroupDecisions } from "./group-decisions.ts"
 import { HEAD } from "./history.ts"
@@ -10,12 +10,12 @@ import { runs } from "./schema.ts"
 
 const { id: _id, ...writable } = rowColumns
 const WRITTEN = Object.values(writable).map(({ name }) => name)
-/** Columns with long texts, which are sentRow when they have changed. */
+/** Columns with long texts, which are sent when they have changed. */
 const LONG = ["steps", "totals", "tags", "metadata", "course"] as const
 const NULL_TEXT = "null"
 
 /**
- * A column of a changed row. A long column that was not sentRow stays as it is, and the text `null` stands for
+ * A column of a changed row. A long column that was not sent stays as it is, and the text `null` stands for
  * null.
  */
 const value = (name: string): string =>

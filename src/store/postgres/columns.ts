@@ -12,7 +12,7 @@ export const itemColumns = itemOf(columns)
 export const rowColumns = { ...itemColumns, ...workOf(columns) }
 export const { deleted_at, last_update_id, place, rank, section, version } = columns
 
-/** A row as it is sentRow in JSON: the names and values of the database. */
+/** A row as it is sent in JSON: the names and values of the database. */
 export type SentRow = Readonly<Record<string, unknown>>
 
 /** Values by the keys of their columns, as the database wants them in JSON. Keys without a column are left out. */

@@ -5,7 +5,7 @@ import type { StoredUpdate } from "../../item/stored.ts"
 import {
   type Bounds,
   type History,
-  type Latest,
+  type LatestIds,
   type LatestOf,
   type Page,
   PAGE_BYTES,
@@ -101,7 +101,7 @@ export class PostgresHistory implements History {
       : this.#page(ITEM_PAGE, [after, limit, queueId], limit)
   }
 
-  async latest(which: LatestOf): Promise<Latest> {
+  async latest(which: LatestOf): Promise<LatestIds> {
     const [text, parameters] =
       which.of === "open"
         ? [OPEN, []]

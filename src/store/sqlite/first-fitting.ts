@@ -24,7 +24,7 @@ export const tagsOf = (needs: Uint8Array): string[] =>
   Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
 
 /** A place in the queue's order. */
-export interface Place {
+export interface WaitingPlace {
   /** The id of the item. */
   readonly id: number
   /** Its priority, negative: lower comes first. */
@@ -34,22 +34,22 @@ export interface Place {
 }
 
 /** Comes before every item. */
-const BEGINNING: Place = { rank: Number.MIN_SAFE_INTEGER, place: 0, id: 0 }
+const BEGINNING: WaitingPlace = { rank: Number.MIN_SAFE_INTEGER, place: 0, id: 0 }
 
 /** An item that waits, and what it needs. */
-export interface Candidate extends Place {
+export interface Candidate extends WaitingPlace {
   /** The key of its tags, as `needsOf` makes it. */
   readonly needs: Uint8Array
 }
 
 /** The two ways to find items that wait. */
-export interface Waiting {
+export interface WaitingIndex {
   /** The first item, by key, then by place, whose key is not below the given one. */
   readonly seek: (from: Uint8Array) => Candidate | null
   /**
    * The next items in the queue's order after a place in it, at most so many, and none at the end of the queue.
    */
-  readonly after: (last: Place, most: number) => readonly Found[]
+  readonly after: (last: WaitingPlace, most: number) => readonly Found[]
 }
 
 /** An item in the queue's order. */
@@ -69,7 +69,7 @@ export interface Found extends Candidate {
  */
 export function* firstFitting(
   tags: readonly string[],
-  { seek, after }: Waiting,
+  { seek, after }: WaitingIndex,
 ): Generator<void, Candidate | null, void> {
   const given = sorted(tags)
   const own = new Set(given)
@@ -98,7 +98,8 @@ export function* firstFitting(
 }
 
 /** The queue's order. */
-export const compare = (a: Place, b: Place): number => a.rank - b.rank || a.place - b.place || a.id - b.id
+export const compare = (a: WaitingPlace, b: WaitingPlace): number =>
+  a.rank - b.rank || a.place - b.place || a.id - b.id
 
 /**
  * The lowest key of given tags that begins with `prefix` and continues above `after`. If there is none, the

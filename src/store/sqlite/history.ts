@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../contract/history.ts"
+import type { Bounds, History, LatestIds, LatestOf, Page, PageQuery } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import { cutPage } from "./cut-page.ts"
 import { lazily } from "./prepared.ts"
@@ -103,7 +103,7 @@ export class SqliteHistory implements History {
     )
   }
 
-  async latest(which: LatestOf): Promise<Latest> {
+  async latest(which: LatestOf): Promise<LatestIds> {
     const { open, changed, changedItem } = this.#ids
     const row =
       which.of === "open"

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite"
 
-import type { Present } from "./kept-by-restore.ts"
+import type { PresentDatabase } from "./kept-by-restore.ts"
 import { lastNumber, setLastNumber } from "./last-numbers.ts"
 
 /**
@@ -25,7 +25,7 @@ export interface IdsAfterRestore {
  */
 export function idsAfterRestore(
   client: Database,
-  present: Present | null,
+  present: PresentDatabase | null,
   isReplaced: boolean,
 ): IdsAfterRestore {
   const [lastUpdate, lastItem] = [lastNumber(client, "updates"), lastNumber(client, "queue_items")]

@@ -10,7 +10,7 @@ import { appliedMigrations, knownMigrations } from "./open.ts"
 type Row = Record<string, string | number | null>
 
 /** The part of the present database that a restore keeps. */
-export interface Present {
+export interface PresentDatabase {
   /** The name of its history. */
   readonly historyId: string
   /**
@@ -65,7 +65,7 @@ const newer = (path: string): AppError =>
  * is the newest update of the backup.
  * @throws AppError `unavailable` if the present database was made by a newer version
  */
-export function presentOf(path: string, newest: Newest | null): Present | null {
+export function presentOf(path: string, newest: Newest | null): PresentDatabase | null {
   if (!existsSync(path)) return null
   let client: Database | undefined
   try {
@@ -106,7 +106,7 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
  * Whether the backup belongs to the history of the present database, so that their numbers mean the same. The
  * name of the history shows it. Each restore gives a new name, so the contents may show it, too.
  */
-const isSameHistory = ({ historyId, hasNewest }: Present, { from }: RestoreNames): boolean =>
+const isSameHistory = ({ historyId, hasNewest }: PresentDatabase, { from }: RestoreNames): boolean =>
   historyId === from || hasNewest
 
 /**
@@ -114,7 +114,7 @@ const isSameHistory = ({ historyId, hasNewest }: Present, { from }: RestoreNames
  * history. A token for one item still shows that item if the backup is of the same history. In any other
  * history, the number may belong to another song. If `present` is null, the tokens are those of the backup.
  */
-export function keepTokens(client: Database, present: Present | null, passage: RestoreNames): void {
+export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
   if (present) replace(client, "tokens", present.tokens)
   if (present && !isSameHistory(present, passage)) return
@@ -135,7 +135,11 @@ function giveUp(client: Database, after: number, error: string, time: string): v
  * Calls no webhook twice for the same update, and calls none for a lost update. It calls a webhook for the
  * updates that the webhook has not received yet, as far as that is known.
  */
-export function keepDeliveries(client: Database, present: Present | null, passage: RestoreNames): void {
+export function keepDeliveries(
+  client: Database,
+  present: PresentDatabase | null,
+  passage: RestoreNames,
+): void {
   const { lastUpdate, head, time } = passage
   client.query("UPDATE webhooks SET cursor = ?").run(head)
   if (present === null || !isSameHistory(present, passage)) {

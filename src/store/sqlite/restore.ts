@@ -10,7 +10,7 @@ import { giveToOwner, realPathOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
-import { keepDeliveries, keepTokens, newestOf, type Present, presentOf } from "./kept-by-restore.ts"
+import { keepDeliveries, keepTokens, newestOf, type PresentDatabase, presentOf } from "./kept-by-restore.ts"
 import { Lock } from "./lock.ts"
 import { setAside, setAsideNow, wayBack } from "./set-aside.ts"
 import { SqliteStore } from "./sqlite.ts"
@@ -26,7 +26,7 @@ export interface Restored {
 }
 
 /** Gives the copy its own history. Its numbers continue above all numbers that were ever given. */
-function begin(client: Database, present: Present | null, isReplaced: boolean): void {
+function begin(client: Database, present: PresentDatabase | null, isReplaced: boolean): void {
   const ids = idsAfterRestore(client, present, isReplaced)
   const { lastUpdate, resumed } = ids
   const [from, to] = [historyIdOf(client), crypto.randomUUID()]
@@ -153,7 +153,7 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     const isReplaced = existsSync(target) || lock.tables !== undefined
     // To open a backup migrates it to this version, and removes the mark that says it is a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
-    let present: Present | null
+    let present: PresentDatabase | null
     {
       using client = new Database(copy, { readwrite: true })
       present = presentOf(target, newestOf(client))

@@ -4,10 +4,10 @@ import {
   compare,
   firstFitting,
   needsOf,
-  type Place,
   sorted,
   tagsOf,
-  type Waiting,
+  type WaitingIndex,
+  type WaitingPlace,
 } from "./first-fitting.ts"
 
 /** With more sets, claims are searched without this memory, and it is tried again after a while. */
@@ -19,7 +19,7 @@ const TURN_MS = 5
 const NO_TAG = ""
 
 /** How items that wait are found. */
-export interface WaitingItems extends Waiting {
+export interface WaitingItems extends WaitingIndex {
   /** Like `seek`, also while the queue is paused, and for items whose song another worker has. */
   readonly seekAny: (from: Uint8Array) => Candidate | null
 }
@@ -29,7 +29,7 @@ interface NeededSet {
   readonly key: Buffer
   readonly tags: readonly string[]
   /** No item of the set comes before this place. */
-  first: Place
+  first: WaitingPlace
   /** The tag at which the set is kept. */
   tag: string
 }
@@ -64,7 +64,7 @@ export class WaitingSets {
    * The first item in the queue's order that needs only tags of this list; null if there is none; undefined if that
    * takes long to find out: see `found`. With `set`, the first item that needs the same tags as that one.
    */
-  first(tags: readonly string[], set?: Candidate): Place | null | undefined {
+  first(tags: readonly string[], set?: Candidate): WaitingPlace | null | undefined {
     if (set) return this.#of(set.needs, this.#items.seek) ?? undefined
     // Nearly always this ends at once: few sets fit, or one of the first items does.
     const near = firstFitting(tags, this.#items).next()
@@ -72,8 +72,8 @@ export class WaitingSets {
     return this.#state === "known" ? this.#firstOfSets(tags) : undefined
   }
 
-  #firstOfSets(tags: readonly string[]): Place | null {
-    let best: Place | null = null
+  #firstOfSets(tags: readonly string[]): WaitingPlace | null {
+    let best: WaitingPlace | null = null
     for (const set of this.#fitting(tags).sort((a, b) => compare(a.first, b.first))) {
       if (best && compare(best, set.first) < 0) break
       const earliest = this.#of(set.key, this.#items.seekAny)
@@ -196,7 +196,7 @@ export class WaitingSets {
     return fitting
   }
 
-  #of(key: Uint8Array, seek: Waiting["seek"]): Place | null {
+  #of(key: Uint8Array, seek: WaitingIndex["seek"]): WaitingPlace | null {
     const found = seek(key)
     if (!found || Buffer.compare(found.needs, key) !== 0) return null
     return { rank: found.rank, place: found.place, id: found.id }
