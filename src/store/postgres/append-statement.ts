@@ -138,7 +138,7 @@ function changedRow({ now, before, change, availableMs }: DecidedRow): SentRow {
     return [key, isSame ? null : row[key] === null ? NULL_TEXT : JSON.stringify(row[key])] as const
   })
   return {
-    ...sent(rowColumns, row),
+    ...sentRow(rowColumns, row),
     ...Object.fromEntries(longs),
     version: before.version,
     deleted_at: change?.deleted ? Date.parse(item.updated_at) : null,
@@ -150,7 +150,7 @@ function changedRow({ now, before, change, availableMs }: DecidedRow): SentRow {
 export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
   const { adds, keys, said, changed, soleClaims } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({
-    ...sent(rowColumns, { ...item, ...IDLE }),
+    ...sentRow(rowColumns, { ...item, ...IDLE }),
     needs: needsOf(item.tags),
     available_ms: availableMs,
   })
