@@ -119,8 +119,8 @@ export const STORING: readonly Mistake[] = [
     [
       [
         "an outage that was counted is counted again after a crash",
-        "    if (outage) this.#signOfLife(nowMs)\n",
-        "",
+        "      this.#signOfLife(nowMs)\n    }\n    this.#changes",
+        "    }\n    this.#changes",
       ],
       ["the steady clock may start before the last sign of life", "clockOf(aliveMs ?? 0)", "clockOf(0)"],
     ],
