@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import { isWaiting } from "../../item/moves.ts"
 import {
   type Candidate,
   compare,
@@ -128,7 +129,7 @@ export class WaitingSets {
 
   /** Notes an item that was written. */
   note({ id, status, tags, priority, turn }: QueueItem): void {
-    if (this.#state === "unknown" || (status !== "queued" && status !== "retrying")) return
+    if (this.#state === "unknown" || !isWaiting(status)) return
     this.noteWaiting({ id, rank: -priority, place: turn ?? id, needs: needsOf(tags) })
   }
 
