@@ -1,21 +1,11 @@
 import { AppError } from "./errors.ts"
-import type { Access } from "./store/contract/access.ts"
+import type { OpenAccess } from "./store/contract/access.ts"
 import type { AwaitedDatabase } from "./store/contract/store.ts"
 import { isPostgres, shownDatabase } from "./store/database-address.ts"
 import type { Moved } from "./store/postgres/move-database.ts"
 import type { CheckResult } from "./store/sqlite/check.ts"
 import type { Compacted } from "./store/sqlite/compact.ts"
 import type { Restored } from "./store/sqlite/restore.ts"
-
-/** The tokens of a database. */
-export interface OpenAccess {
-  /** The tokens themselves. */
-  readonly access: Access
-  /** The path of the database if it was created now; null if it existed. */
-  readonly created: string | null
-  /** Closes the database. */
-  close(): void | Promise<void>
-}
 
 /**
  * Opens the tokens of a database for a command, beside a server that may be running on it. A file that does not exist is

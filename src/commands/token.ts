@@ -2,8 +2,15 @@ import { digest, newToken } from "../access/secret.ts"
 import { setting, textFlag } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
-import { type OpenAccess, openAccess } from "../offline.ts"
-import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/contract/access.ts"
+import { openAccess } from "../offline.ts"
+import {
+  type Access,
+  type OpenAccess,
+  type Role,
+  ROLES,
+  type TokenDraft,
+  type TokenRow,
+} from "../store/contract/access.ts"
 import { counted, printable, safeJson } from "../text.ts"
 import { aligned } from "./aligned.ts"
 import { type Command, idFlag, note, say, typedId } from "./command.ts"

@@ -99,3 +99,13 @@ export interface Access {
   /** Notes that the ticket with this hash was used for the first time now. */
   useTicket(hash: string): Promise<void>
 }
+
+/** The tokens of a database that a command has opened. */
+export interface OpenAccess {
+  /** The tokens themselves. */
+  readonly access: Access
+  /** The path of the database if it was created now; null if it existed. */
+  readonly created: string | null
+  /** Closes the database. */
+  close(): void | Promise<void>
+}

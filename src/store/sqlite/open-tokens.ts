@@ -1,21 +1,12 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
+import type { OpenAccess } from "../contract/access.ts"
 import { SqliteAccess } from "./access.ts"
 import { waitForWriters } from "./connect.ts"
 import { giveToOwner, realPathOf, refuseMissing } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
-
-/** The tokens of a database, while a server may run on it. */
-export interface AccessBeside {
-  /** The tokens themselves. */
-  readonly access: SqliteAccess
-  /** The path of the database if it was created now; null if it existed. */
-  readonly created: string | null
-  /** Closes the database. */
-  close(): void
-}
 
 /** Creates the database, or migrates it to this version. This is only possible while no server runs on it. */
 function prepare(path: string): void {
@@ -50,7 +41,7 @@ function opened(path: string): Database {
  * @throws AppError `unavailable` when it does not exist or cannot be opened, or a server of another version runs on it; the methods of
  * `access` throw it when it cannot be written
  */
-export function openAccessBeside(path: string, isNewAllowed = true): AccessBeside {
+export function openAccessBeside(path: string, isNewAllowed = true): OpenAccess {
   const absolute = realPathOf(path)
   const said = <T>(work: () => T): T => {
     try {
