@@ -8,7 +8,7 @@ import { type Zone } from "../terminal/times-of-day.ts"
 import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
 import { duration, printable } from "../text.ts"
 import { styleOn } from "./command.ts"
-import { type Unserved, unservedText } from "./waiting-without-worker.ts"
+import { type Unserved, unservedText } from "./why-it-waits.ts"
 
 /** How a table is shown. */
 interface Look {
@@ -83,7 +83,10 @@ const LEAST_PART = 8
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
-export function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
+export function timeOf(
+  item: ReadItem,
+  { zone, nowMs, times = "band" }: Pick<Look, "zone" | "nowMs" | "times">,
+): string {
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, updated_at } = item
   if (status === "processing" && item.stalled_since !== null) {

@@ -9,7 +9,7 @@ import { eitherOf, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./list-table.ts"
 import { takes } from "./usage.ts"
-import { type Unserved, unservedBy, workersFor } from "./waiting-without-worker.ts"
+import { pausedAt, type Unserved, unservedBy, workersFor } from "./why-it-waits.ts"
 
 const DEFAULT_LIMIT = 100
 /** The most items that the server gives at once. */
@@ -108,15 +108,6 @@ async function listedInTurn(
     if (limit < PAGE && more && last && isWaiting(last.status) && items.some(isPutOff)) continue
     const ordered = items.toSorted((one, other) => (rank.get(one) ?? 0) - (rank.get(other) ?? 0))
     return { items: ordered.slice(0, asked.limit), more: more || items.length > asked.limit, workers }
-  }
-}
-
-/** Since when the queue is paused; null if it is not, or if this caller may not know. */
-async function pausedAt(client: Client): Promise<string | null> {
-  try {
-    return (await client.counts()).paused_at
-  } catch {
-    return null
   }
 }
 

@@ -9,7 +9,7 @@ import { countAndSpoken, leftOf, nameOf, startsOf, stepOf, toneOf } from "../ter
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
-import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
+import { reasonsToWait } from "./why-it-waits.ts"
 
 /** What is known of an item, by name; a value that is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
@@ -118,12 +118,12 @@ export const showCommand: Command = {
     const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
     say(line(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
-    const missing = unservedBy(await workersFor(client, [item]))(item)
+    const reasons = await reasonsToWait(client, item, zone)
     const facts: Facts = [
       ...progressOf(item, zone, nowMs),
       ...errorOf(item, given.flags["all"] === true),
       ...courseOf(item, zone, nowMs),
-      ["waits", unservedText(missing)],
+      ["waits", reasons.join("; ")],
       ...givenOf(item),
       ["page", pageUrl(given, item.id)],
     ]

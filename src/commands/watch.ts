@@ -12,9 +12,9 @@ import { offlineLine } from "../terminal/words.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, interrupted, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
-import { lookOf, timeOf } from "./list-table.ts"
+import { timeOf } from "./list-table.ts"
 import { takes } from "./usage.ts"
-import { unservedBy, unservedText, workersFor } from "./waiting-without-worker.ts"
+import { reasonsToWait } from "./why-it-waits.ts"
 
 /** A line for people. */
 function line(said: Watched, zone: Zone): string {
@@ -58,9 +58,8 @@ async function checkExists(client: Client, id: number, signal: AbortSignal): Pro
 async function waitOf(client: Client, id: number, zone: Zone): Promise<string> {
   const item = await client.get(id)
   if (!isWaiting(item.status)) return ""
-  const unserved = unservedBy(await workersFor(client, [item]))
-  const time = timeOf(item, lookOf(process.stdout, zone, unserved))
-  return [time, unservedText(unserved(item))].filter((part) => part !== "").join(" · ")
+  const time = timeOf(item, { zone, nowMs: Date.now() })
+  return [time, ...(await reasonsToWait(client, item, zone))].filter((part) => part !== "").join(" · ")
 }
 
 /** Gives a board when everything is done; a board of one item when that starts. */

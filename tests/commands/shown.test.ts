@@ -169,7 +169,12 @@ test("an item that waits is shown with when it starts, or why no worker takes it
   expect(await shownOf({ available_at: time(600) })).toMatch(/^ {2}starts +12:10 UTC$/m)
   expect(await shownOf({ available_at: time(-600) })).not.toContain("starts")
   expect(await shownOf({ tags: ["4k", "gpu"] })).toMatch(/^ {2}waits +no worker offers 4k$/m)
-  expect(await shownOf({ tags: ["gpu"] })).not.toContain("no worker")
+  expect(await shownOf({ tags: ["gpu"] })).not.toContain("waits")
+  answering("counts", async () => ({ ...COUNTS, paused_at: time(-600) }))
+  expect(await shownOf({ tags: ["4k"] })).toMatch(
+    /^ {2}waits +queue paused since 11:50 UTC; no worker offers 4k$/m,
+  )
+  expect(await shownOf({ status: "processing" })).not.toContain("paused")
 })
 
 const FINISHED = { completed: 12, failed: 1, cancelled: 0, lost: 2 }

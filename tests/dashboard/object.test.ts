@@ -65,6 +65,12 @@ page("an item on the page", () => {
     await tab.click(".buttons [aria-haspopup]")
     await choose("Flag…")
     await tab.click("dialog .radio:nth-child(3) input")
+    // Somebody else is faster.
+    await here.server.api("PUT", `/queue/${id}/flag`, { flag: "image_issue" })
+    await tab.click("dialog [type=submit]")
+    await tab.until(
+      `document.querySelector("dialog .problem").innerText.startsWith("It was flagged “image issue” meanwhile.")`,
+    )
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelector(".facts").innerText.includes("lyrics issue")`)
     expect((await here.server.item(id)).flag).toBe("lyrics_issue")

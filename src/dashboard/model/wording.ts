@@ -30,6 +30,9 @@ export const count = (value: number): string => number.format(value)
 /** The text with a capital letter, for the beginning of a sentence. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
+/** An item's flag: `lyrics issue`; empty without one. */
+export const flagWords = (flag: QueueItem["flag"]): string => (flag ?? "").replace("_", " ")
+
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
 export function roughly(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))

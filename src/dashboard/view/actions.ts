@@ -6,7 +6,7 @@ import { duration, shellWord } from "../../text.ts"
 import { BASE, server } from "../live/server.ts"
 import { tokenForCurl } from "../live/token.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, nameOf } from "../model/wording.ts"
+import { count, flagWords, nameOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
@@ -157,7 +157,8 @@ function rename(item: QueueItem): Promise<void> {
 }
 
 function flag(item: QueueItem): Promise<void> {
-  const told = (now: QueueItem["flag"]): string => (now ? "Another flag was set" : "The flag was removed")
+  const told = (now: QueueItem["flag"]): string =>
+    now ? `It was flagged “${flagWords(now)}”` : "The flag was removed"
   const set = async (chosen: QueueItem["flag"]): Promise<void> => {
     await acting(() => server.flag(item.id, chosen))
     notify(chosen === null ? `Flag of ${nameOf(item)} removed` : `Flagged ${nameOf(item)}`)

@@ -2,7 +2,7 @@ import type { NewItem, QueueItem } from "../../item/item.ts"
 import { TOKEN_PATTERN, TOKEN_WORDS } from "../../token.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, nameOf } from "../model/wording.ts"
+import { capital, count, flagWords, nameOf } from "../model/wording.ts"
 import { field, open } from "./dialogs.ts"
 import { el, say } from "./dom.ts"
 
@@ -81,25 +81,21 @@ export function askTitle(item: QueueItem, choose: Choose<string>): Promise<void>
   })
 }
 
-const FLAGS: readonly (readonly [QueueItem["flag"], string])[] = [
-  [null, "No problem"],
-  ["image_issue", "Problem with the images"],
-  ["lyrics_issue", "Problem with the lyrics"],
-  ["timing_issue", "Problem with the timing"],
-]
+const FLAGS: readonly QueueItem["flag"][] = [null, "image_issue", "lyrics_issue", "timing_issue"]
 
 /** Asks what is wrong with an item's video; null for nothing. */
 export function askFlag(item: QueueItem, choose: Choose<QueueItem["flag"]>): Promise<void> {
-  const choices = FLAGS.map(([flag, text]) => {
+  const choices = FLAGS.map((flag) => {
     const input = el("input", { type: "radio", name: "flag", checked: flag === item.flag })
-    return { flag, input, label: el("label", { class: "radio" }, input, text) }
+    const words = capital(flagWords(flag)) || "No issue"
+    return { flag, input, label: el("label", { class: "radio" }, input, words) }
   })
   return open({
     title: `Flag ${nameOf(item)}`,
     content: [
       el(
         "div",
-        { class: "field", role: "radiogroup", "aria-label": "Problem" },
+        { class: "field", role: "radiogroup", "aria-label": "Issue" },
         ...choices.map(({ label }) => label),
       ),
     ],

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { tookOf } from "../../item/progress-words.ts"
 import { sizeWords } from "../../text.ts"
-import { count, inFull, line, plain } from "../model/wording.ts"
+import { count, flagWords, inFull, line, plain } from "../model/wording.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -24,7 +24,7 @@ function all(item: QueueItem): readonly Fact[] {
     ["Not before", time(item.available_at)],
     ["Kind", line(item.kind)],
     ["Totals", amounts.join(", ")],
-    ["Flag", (item.flag ?? "").replace("_", " ")],
+    ["Flag", flagWords(item.flag)],
     ["Video", plain(item.video_file_path)],
     ["Size", item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""],
     ["Thumbnail", plain(item.thumbnail_path)],

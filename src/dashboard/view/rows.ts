@@ -7,6 +7,7 @@ import type { KnownQueue } from "../model/queue.ts"
 import {
   causeLine,
   count,
+  flagWords,
   inFull,
   line,
   nameOf,
@@ -212,7 +213,7 @@ export class FinishedRow implements Row {
     const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
     say(this.#meta, `#${item.id}${took === "" ? "" : ` · took ${took}`}${attempts}`)
     show(this.#flag, item.flag !== null)
-    say(this.#flag, (item.flag ?? "").replace("_", " "))
+    say(this.#flag, flagWords(item.flag))
     show(this.#error, item.error_message !== "" && item.status === "failed")
     mark(this.#error, "data-tone", tone)
     say(this.#error, causeLine(item.error_message))
