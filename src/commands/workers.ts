@@ -61,10 +61,14 @@ function lineOf(worker: WorkerSeen, look: Look): string {
     const rest = [doingOf(worker, look, mostTitle), ...more].filter((part) => part !== "").join("; ")
     return `${look.nameOf(printable(worker.worker))}  ${printable(rest)}`
   }
-  const whole = within(Number.POSITIVE_INFINITY)
-  if (Bun.stringWidth(whole) <= look.columns) return whole
-  const spare = Math.max(0, look.columns - Bun.stringWidth(within(LEAST_TITLE)))
-  return cut(within(LEAST_TITLE + spare), look.columns, Bun.stringWidth)
+  let mostTitle = look.columns
+  // A title may stay a column narrower than it could be, where a wide character has no room.
+  while (mostTitle > LEAST_TITLE) {
+    const over = Bun.stringWidth(within(mostTitle)) - look.columns
+    if (over <= 0) break
+    mostTitle -= Math.max(1, Math.floor(over / Math.max(1, worker.items.length)))
+  }
+  return cut(within(Math.max(LEAST_TITLE, mostTitle)), look.columns, Bun.stringWidth)
 }
 
 /** Lists the workers, or drains one. */
