@@ -1,4 +1,4 @@
-import { FOUR_FIFTHS, type Outlook } from "../item/estimate/estimate.ts"
+import type { Outlook } from "../item/estimate/estimate.ts"
 import {
   type Forecast,
   forecast,
@@ -17,8 +17,9 @@ import type { LearnedDurations } from "./learned-durations.ts"
 const MOST_ITEMS = 1000
 /** How long a forecast is reused. */
 const FRESH_MS = 1000
-/** The uncertainty of a time that comes only from the pace of one attempt, as a part of it. */
-const PACE_ALONE = 0.3
+/** How far the end reaches to both sides if only the pace of one attempt tells it, as a part of the time left. */
+const PACE_ALONE = 0.4
+const NOW: Outlook = { seconds: 0, low: 0, high: 0 }
 
 /** When the waiting items start, and the number of workers on which the forecast is based. */
 export interface QueueForecast extends Forecast {
@@ -87,10 +88,7 @@ export class StartForecasts {
         const present = this.#presence.afterwards(item)
         return present ? [{ ...present, free: freeIn(item, nowMs) }] : []
       })
-    const idle = this.#presence.waiting.map((present): Slot => ({
-      ...present,
-      free: { seconds: 0, deviation: 0 },
-    }))
+    const idle = this.#presence.waiting.map((present): Slot => ({ ...present, free: NOW }))
     return [...busy, ...idle]
   }
 }
@@ -102,12 +100,12 @@ const secondsTo = (time: string | null, nowMs: number): number =>
 
 /** When a running item is done; undefined if it is unknown, and when it takes longer than its band. */
 function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {
-  const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high, updated_at, cancel_requested_at } = item
-  if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }
-  if (eta_seconds === null) return undefined
-  const isBand = low !== null && high !== null
-  const deviation = isBand ? (high - low) / 2 / FOUR_FIFTHS : eta_seconds * PACE_ALONE
-  const left = eta_seconds + secondsTo(updated_at, nowMs)
-  const isOverdue = left < eta_seconds - (high ?? eta_seconds + FOUR_FIFTHS * deviation)
-  return isOverdue ? undefined : { seconds: Math.max(0, left), deviation }
+  const { eta_seconds: eta, eta_low_seconds, eta_high_seconds, updated_at, cancel_requested_at } = item
+  if (cancel_requested_at !== null) return NOW
+  if (eta === null) return undefined
+  const reported = secondsTo(updated_at, nowMs)
+  const high = reported + (eta_high_seconds ?? eta * (1 + PACE_ALONE))
+  if (high < 0) return undefined
+  const low = Math.max(0, reported + (eta_low_seconds ?? eta * (1 - PACE_ALONE)))
+  return { seconds: Math.max(0, reported + eta), low, high }
 }

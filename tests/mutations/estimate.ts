@@ -96,13 +96,13 @@ export const ESTIMATE: readonly Mistake[] = [
       ["a bar stands at its end while nothing is left", "Math.max(left, LEAST_LEFT * at)", "left"],
       [
         "the band ends before what is left",
-        "high: Math.max(extent.most, whole * spread - place.at)",
-        "high: Math.max(extent.most, whole / spread - place.at)",
+        "high: Math.max(extent.high, whole * spread - place.at)",
+        "high: Math.max(extent.high, whole / spread - place.at)",
       ],
       [
         "a band has a part in seconds",
-        "high: Math.max(extent.most, whole * spread - place.at)",
-        "high: Math.max(extent.most, whole * spread + 2 - place.at)",
+        "high: Math.max(extent.high, whole * spread - place.at)",
+        "high: Math.max(extent.high, whole * spread + 2 - place.at)",
       ],
     ],
   ),
@@ -277,6 +277,11 @@ export const ESTIMATE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/estimate/range-of-next.ts",
+    ["tests/item/estimate/start-forecast.test.ts"],
+    [["a few runs are believed to show how much all of them vary", " / (1 - STUDENT / freedom)", " / 2"]],
+  ),
+  ...of(
     "src/item/estimate/start-forecast.ts",
     ["tests/item/estimate/start-forecast.test.ts"],
     [
@@ -292,8 +297,8 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "a worker that waits for a delayed item is free as early as if it had not",
-        "filled.at = at + takes.seconds",
-        "filled.at = filled.at + takes.seconds",
+        "filled.at = at + seconds",
+        "filled.at += seconds",
       ],
       [
         "an item is forecast to start before it may",

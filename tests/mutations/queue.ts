@@ -19,13 +19,13 @@ export const QUEUE: readonly Mistake[] = [
     [
       [
         "an item that is being cancelled keeps its worker busy in the forecast",
-        "  if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }\n",
+        "  if (cancel_requested_at !== null) return NOW\n",
         "",
       ],
       [
         "the time that has passed since the last report is not taken off a forecast",
-        "const left = eta_seconds + secondsTo(updated_at, nowMs)",
-        "const left = eta_seconds",
+        "const reported = secondsTo(updated_at, nowMs)",
+        "const reported = 0",
       ],
       [
         "a forecast that failed is answered for a second",

@@ -29,7 +29,7 @@ function foreseen(items: readonly QueueItem[], next: string | null = null): Prom
   }
   const learned: unknown = {
     isAnythingKnown: async () => true,
-    outlookOf: async () => () => ({ seconds: 100, deviation: 0 }),
+    outlookOf: async () => () => ({ seconds: 100, low: 100, high: 100 }),
   }
   const presence = new KnownWorkers(() => NOW_MS)
   presence.took(1, [])

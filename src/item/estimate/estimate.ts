@@ -1,5 +1,6 @@
 import type { AttemptNow } from "./earlier-run.ts"
-import { ask, blended, type Experience, wholes } from "./experience.ts"
+import { ask, type Experience, wholes } from "./experience.ts"
+import { FOUR_FIFTHS, rangeOfNext } from "./range-of-next.ts"
 import { declaredOf } from "./step-durations.ts"
 
 /** How long an attempt will still take. */
@@ -12,22 +13,20 @@ export interface Estimate {
   readonly high: number
 }
 
-/** How long an attempt that has not begun will take. */
+/** How long an attempt that has not begun will take, or how long a worker is still busy. */
 export interface Outlook {
   /** How long it is expected to take, in seconds. */
   readonly seconds: number
-  /** The standard deviation of that, in seconds. */
-  readonly deviation: number
+  /** It takes between `low` and `high` with a chance of four in five: seconds, at most `seconds`. */
+  readonly low: number
+  /** Seconds, at least `seconds`. */
+  readonly high: number
 }
 
-/** This many standard deviations to both sides hold four fifths of a normal distribution. */
-export const FOUR_FIFTHS = 1.2816
 /** An attempt that goes on is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
 /** The bar of an attempt that goes on has not reached its end. */
 export const MAX_SHOWN = 99
-/** The usual error of an outlook's logarithm. */
-const USUAL = 0.25
 
 /** How long the attempt will still take; null if no run resembles it. */
 export function estimate(place: AttemptNow, experience: Experience): Estimate | null {
@@ -38,8 +37,8 @@ export function estimate(place: AttemptNow, experience: Experience): Estimate | 
   const spread = Math.exp(FOUR_FIFTHS * deviation)
   return {
     left,
-    low: Math.max(0, Math.min(left, extent.least, whole / spread - place.at)),
-    high: Math.max(extent.most, whole * spread - place.at),
+    low: Math.max(0, Math.min(left, extent.low, whole / spread - place.at)),
+    high: Math.max(extent.high, whole * spread - place.at),
   }
 }
 
@@ -65,13 +64,9 @@ export function outlook(
   const { weights } = experience
   const all = wholes(experience, worker, declaredOf(totals))
   if (all.length === 0) return undefined
-  const weighted = (value: (seconds: number) => number): number => {
-    const whole = weights.reduce((sum, weight) => sum + weight, 0)
-    return all.reduce((sum, seconds, i) => sum + value(seconds) * (weights[i] ?? 1), 0) / whole
-  }
-  const seconds = weighted((one) => one)
-  const seen = weighted((one) => (one / seconds - 1) ** 2)
-  // The mean of few is uncertain itself, and they are nearer to it than the next one will be.
-  const ofNext = (all.length + 1) / Math.max(1, all.length - 1)
-  return { seconds, deviation: seconds * blended(USUAL, seen * ofNext, all.length) }
+  // Many such attempts take the mean each. How much one of them varies is shown by the unusual runs, too.
+  const whole = weights.reduce((sum, weight) => sum + weight, 0)
+  const seconds = all.reduce((sum, one, i) => sum + one * (weights[i] ?? 1), 0) / whole
+  const { low, high } = rangeOfNext(all)
+  return { seconds, low: Math.min(seconds, low), high: Math.max(seconds, high) }
 }

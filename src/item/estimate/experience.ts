@@ -10,6 +10,7 @@ import {
   wholeOf,
 } from "./earlier-run.ts"
 import type { Part } from "./matching-steps.ts"
+import type { Range } from "./range-of-next.ts"
 import { slownessOf } from "./slow-workers.ts"
 import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
@@ -24,7 +25,7 @@ import {
   placedIn,
 } from "./time-left.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
-import { doubtOf, type Extent, extentOf } from "./uncertainty.ts"
+import { doubtOf, extentOf } from "./uncertainty.ts"
 import { compared } from "./uneven-pace.ts"
 import { weightsOf } from "./unusual-runs.ts"
 
@@ -131,22 +132,15 @@ function silenceOf(earlierRuns: readonly EarlierRun[]): number {
 }
 
 /**
- * A standard deviation, made from the errors of this many runs and from the error that is usual after a part
- * of the attempt.
+ * A standard deviation between the one that is usual after a part of the attempt, and the one that is seen in the errors
+ * of this many runs. The first run does not count. The logarithms are averaged, because kinds differ by factors in how
+ * certain they are.
  */
 function deviationOf(errors: readonly number[], runs: number, usual: number): number {
-  const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
-  return blended(usual, seen, errors.length > 0 ? runs : 1)
-}
-
-/**
- * A standard deviation between the usual one and the one that was seen in `runs` runs. The first run does not
- * count. The logarithms are averaged, because kinds differ by factors in how certain they are.
- */
-export function blended(usual: number, seen: number, runs: number): number {
-  const weight = RUN_WEIGHT * (runs - 1)
+  const seen = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length))
+  const weight = errors.length > 0 ? RUN_WEIGHT * (runs - 1) : 0
   const known = USUAL_WEIGHT + weight
-  const logOfSeen = Math.log(Math.max(LEAST_SEEN * usual, Math.sqrt(seen)))
+  const logOfSeen = Math.log(Math.max(LEAST_SEEN * usual, seen))
   const middle = (USUAL_WEIGHT * Math.log(usual) + weight * logOfSeen) / known
   return Math.exp(middle) * (1 + WIDER / known)
 }
@@ -253,7 +247,7 @@ export function learn(runs: readonly Run[]): Experience {
 export function ask(
   place: AttemptNow,
   experience: Experience,
-): { readonly left: number; readonly deviation: number; readonly extent: Extent } | undefined {
+): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
   const { steps } = place.trace
   const remembered = experience.remembered.get(steps)
   const isSame = remembered !== undefined && remembered.totals === place.totals

@@ -1,4 +1,4 @@
-import { FOUR_FIFTHS, type Outlook } from "./estimate.ts"
+import type { Outlook } from "./estimate.ts"
 
 /** A place where one item at a time is worked on: a worker with an item, or one that waits for an item. */
 export interface Slot {
@@ -6,10 +6,7 @@ export interface Slot {
   readonly worker: string
   /** The worker's tags: it takes items whose tags are all among these. */
   readonly tags: readonly string[]
-  /**
-   * When it can take its next item, in seconds from now, with the standard deviation; undefined if that is
-   * unknown.
-   */
+  /** When it can take its next item, from now on; undefined if that is unknown. */
   readonly free: Outlook | undefined
 }
 
@@ -56,14 +53,28 @@ export interface Forecast {
  */
 const ALIKE = 0.3
 
+/** How far the times in a slot reach to one side of what is expected, in seconds. */
+interface Reach {
+  /** The sum of how far each of them reaches, and of the squares. */
+  sum: number
+  squares: number
+}
+
+const reachOf = ({ sum, squares }: Reach): number => Math.sqrt((1 - ALIKE) * squares + ALIKE * sum ** 2)
+
+function reachFurther(reach: Reach, by: number): void {
+  reach.sum += by
+  reach.squares += by ** 2
+}
+
 /** A slot with the items that it has taken so far. */
 interface Filled {
   readonly slot: Slot
   /** When it is free, in seconds from now. */
   at: number
-  /** The sum of the variances, and of the deviations, of everything in the slot. */
-  variance: number
-  deviation: number
+  /** How much sooner, and how much later, that may be. */
+  readonly sooner: Reach
+  readonly later: Reach
 }
 
 /** The next claim that gets an item: which item, when, and by which slot. */
@@ -90,23 +101,25 @@ function claimOf(filled: Filled, waiting: Iterable<Waiting>): NextClaim | undefi
 }
 
 function startOf({ filled, item, at }: NextClaim, takes: Outlook | undefined, mayBeSooner: boolean): Start {
-  const spread = FOUR_FIFTHS * Math.sqrt((1 - ALIKE) * filled.variance + ALIKE * filled.deviation ** 2)
-  const low = mayBeSooner ? item.availableIn : Math.max(0, item.availableIn, at - spread)
-  return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
+  const low = mayBeSooner ? item.availableIn : Math.max(0, item.availableIn, at - reachOf(filled.sooner))
+  const high = at + reachOf(filled.later)
+  return { id: item.id, startsIn: at, low: Math.min(low, at), high, takes: takes?.seconds }
+}
+
+/** Fills a slot with what keeps it busy until this much later than `at`. */
+function fill(filled: Filled, at: number, { seconds, low, high }: Outlook): void {
+  filled.at = at + seconds
+  reachFurther(filled.sooner, seconds - low)
+  reachFurther(filled.later, high - seconds)
 }
 
 /** A slot before any claim; empty if it is unknown when the slot is free. */
-const filledOf = (slot: Slot): Filled[] =>
-  slot.free
-    ? [
-        {
-          slot,
-          at: slot.free.seconds,
-          variance: slot.free.deviation ** 2,
-          deviation: slot.free.deviation,
-        },
-      ]
-    : []
+function filledOf(slot: Slot): Filled[] {
+  if (!slot.free) return []
+  const filled: Filled = { slot, at: 0, sooner: { sum: 0, squares: 0 }, later: { sum: 0, squares: 0 } }
+  fill(filled, 0, slot.free)
+  return [filled]
+}
 
 /** The earliest of all claims that the slots can make. */
 function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): NextClaim | undefined {
@@ -149,9 +162,7 @@ export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], li
       unknown.push(filled.slot)
       continue
     }
-    filled.at = at + takes.seconds
-    filled.variance += takes.deviation ** 2
-    filled.deviation += takes.deviation
+    fill(filled, at, takes)
     doneIn = Math.max(doneIn, filled.at)
   }
   return { starts, doneIn: unknown.length === 0 && rest.size === 0 ? doneIn : undefined }

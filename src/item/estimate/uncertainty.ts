@@ -1,3 +1,4 @@
+import { type Range, rangeOfNext } from "./range-of-next.ts"
 import { type Custom, type JointAnswer, LATEST, pacesOf } from "./time-left.ts"
 
 /**
@@ -70,28 +71,22 @@ function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
   return (BY_RUNS * (1 + BY_FEW_RUNS / (places.length - 1)) * Math.sqrt(variance)) / whole
 }
 
-/** The least and the most that is left, in seconds. */
-export interface Extent {
-  /** Seconds; the estimate or less. */
-  readonly least: number
-  /** Seconds; the estimate or more. */
-  readonly most: number
-}
-
 /**
- * What each earlier run says by itself, however unusual it was: of up to eight runs, the next one resembles any with a
- * chance of more than a tenth. The pace of the attempt soon tells more, and then the extent shrinks to what is expected.
+ * Between what the time left lies according to what each earlier run says by itself, however unusual it was. The pace of
+ * the attempt soon tells more, and then both ends become the estimate.
  */
-export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Extent {
+export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Range {
   const whole = answer.behind + answer.step + answer.after
   const done = Math.max(at, answer.behind + answer.inStep)
-  const unknown = Math.max(0, Math.min(1, 1 - (done / whole - EARLY) / EARLY))
-  let [least, most] = [left, left]
-  for (const { rest } of places) {
-    least = Math.min(least, rest)
-    most = Math.max(most, rest)
+  const unknown = Math.min(1, 1 - (done / whole - EARLY) / EARLY)
+  const rests = places.map(({ rest }) => rest).filter((rest) => rest > 0)
+  if (!(unknown > 0) || rests.length === 0) return { low: left, high: left }
+  const { low, high } = rangeOfNext(rests)
+  const since = Math.max(0, at - answer.movedAt)
+  return {
+    low: left + Math.min(0, low - since - left) * unknown,
+    high: left + Math.max(0, high - since - left) * unknown,
   }
-  return { least: left + (least - left) * unknown, most: left + (most - left) * unknown }
 }
 
 /**

@@ -4,8 +4,9 @@ import fc from "fast-check"
 
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { type Experience, learn } from "../../../src/item/estimate/experience.ts"
+import { rangeOfNext } from "../../../src/item/estimate/range-of-next.ts"
 import { forecast, type Slot, type Waiting } from "../../../src/item/estimate/start-forecast.ts"
-import { dice } from "./chance.ts"
+import { chance, dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { median, runOf, traceOf } from "./replay.ts"
 import { runOfSigns } from "./signs.ts"
@@ -13,7 +14,7 @@ import { runOfSigns } from "./signs.ts"
 // The machine may be busy.
 setDefaultTimeout(30_000)
 
-const free = (seconds: number, deviation = 0): Slot["free"] => ({ seconds, deviation })
+const free = (seconds: number): Slot["free"] => ({ seconds, low: seconds, high: seconds })
 const slot = (seconds: number, tags: readonly string[] = []): Slot => ({
   worker: "box",
   tags,
@@ -23,7 +24,7 @@ const item = (id: number, takes: number | undefined, more: Partial<Waiting> = {}
   id,
   tags: [],
   availableIn: 0,
-  takes: () => (takes === undefined ? undefined : { seconds: takes, deviation: 1 }),
+  takes: () => (takes === undefined ? undefined : { seconds: takes, low: 0.8 * takes, high: 1.3 * takes }),
   ...more,
 })
 const startsOf = (slots: readonly Slot[], waiting: readonly Waiting[]): Record<number, number> =>
@@ -77,10 +78,56 @@ test("items of very different lengths take their mean each, so that many of them
   expect(startsOf([slot(0)], waiting)[21]).toBeCloseTo(20 * 500)
 })
 
+test.each([1, 3, 8])(
+  "whether lengths vary little or by factors, four of five starts are in their band after %d runs",
+  (known) => {
+    const held = Array.from({ length: 4 }, (): boolean[] => [])
+    const { about } = chance(known)
+    for (const spread of [0.15, 0.4, 0.6]) {
+      for (let round = 0; round < 300; round += 1) {
+        const lengths = Array.from({ length: known }, () => about(100, spread))
+        const seconds = lengths.reduce((sum, one) => sum + one, 0) / known
+        const takes = () => ({ seconds, ...rangeOfNext(lengths) })
+        const waiting = Array.from({ length: 5 }, (_, i) => item(i, 0, { takes }))
+        let truth = 0
+        for (const [i, { low, high }] of forecast([slot(0)], waiting, 10)
+          .starts.slice(1)
+          .entries()) {
+          truth += about(100, spread)
+          held[i]?.push(truth >= low && truth <= high)
+        }
+      }
+    }
+    for (const at of held) {
+      const part = at.filter(Boolean).length / at.length
+      expect(part).toBeGreaterThan(0.75)
+      expect(part).toBeLessThan(0.95)
+    }
+  },
+)
+
+test("an unusual run counts little for how long an item takes, and fully for how long it may take", () => {
+  const run = runOfSigns([[0, { current_step: "Render" }]], "")
+  const after = (...lengths: readonly number[]) =>
+    outlook(learn(lengths.map((seconds) => ({ ...run, seconds }))), "")
+  const [usual, unusual] = [after(100, 101, 102, 103), after(100, 101, 102, 1000)]
+  expect(usual?.high).toBeLessThan(150)
+  expect(unusual?.seconds).toBeLessThan(150)
+  expect(unusual?.high).toBeGreaterThan(500)
+})
+
+test("a worker that may be busy far longer than expected, but hardly shorter, delays an item like that", () => {
+  const busy: Slot = { ...slot(0), free: { seconds: 60, low: 50, high: 200 } }
+  expect(forecast([busy], [item(1, 5)], 10).starts).toMatchObject([{ startsIn: 60, low: 50, high: 200 }])
+})
+
 test("each waiting item is forecast once, in its band, never before it may start, never to whom it cannot go", () => {
   const tags = fc.subarray(["gpu", "fast"])
   const seconds = fc.double({ min: 0, max: 1e6, noNaN: true })
-  const known = fc.record({ seconds, deviation: seconds })
+  const known = fc
+    .array(seconds, { minLength: 3, maxLength: 3 })
+    .map((three) => three.toSorted((a, b) => a - b))
+    .map(([low = 0, expected = 0, high = 0]) => ({ seconds: expected, low, high }))
   const slots = fc.array(
     fc.record({ worker: fc.string(), tags, free: fc.option(known, { nil: undefined }) }),
     {
@@ -139,7 +186,7 @@ describe("queues of real renders, three runs of each kind known, totals declared
     const experience = experiences.get(attempt.kind) ?? learn([])
     const place = { trace: traceOf(attempt, at), at, worker: attempt.worker, totals: attempt.totals }
     const said = estimate(place, experience)
-    return said ? { seconds: said.left, deviation: (said.high - said.low) / 2.56 } : undefined
+    return said ? { seconds: said.left, low: said.low, high: said.high } : undefined
   }
 
   /** By place in the queue, how wrong the starts are that were forecast at one moment. */
