@@ -141,6 +141,26 @@ test.each(Object.entries(damages))(
   },
 )
 
+test("a database that lacks an index or a trigger is refused, and one that has more than is needed is taken", () => {
+  const opened = (...statements: string[]): void => {
+    using folder = temporaryFolder()
+    const database = prepare(folder.path)
+    change(database, ...statements)
+    const { client, lock } = openDatabase(database)
+    client.close()
+    lock[Symbol.dispose]()
+  }
+  opened("CREATE TABLE _litestream_seq (id integer PRIMARY KEY)", "CREATE INDEX mine ON queue_items (title)")
+  expect(() => opened("DROP INDEX updates_item")).toThrow("is damaged: it has no index updates_item; put")
+  const moves = "its trigger queue_items_moves is not that of this version; put a backup in its place"
+  expect(() =>
+    opened(
+      "DROP TRIGGER queue_items_moves",
+      "CREATE TRIGGER queue_items_moves BEFORE UPDATE ON queue_items BEGIN SELECT 1; END",
+    ),
+  ).toThrow(moves)
+})
+
 test("a part of the database that only a reader meets makes the server degraded, too", async () => {
   using folder = temporaryFolder()
   const database = prepare(folder.path)

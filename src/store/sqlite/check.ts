@@ -4,7 +4,8 @@ import { AppError, reasonOf } from "../../errors.ts"
 import { legalMoves } from "../legal-moves.ts"
 import { openToRead } from "./connect.ts"
 import { refuseMissing } from "./database-path.ts"
-import { appliedMigrations, databaseLike, knownMigrations } from "./open.ts"
+import { appliedMigrations } from "./open.ts"
+import { faultOfSchema, knownMigrations } from "./schema-of-version.ts"
 
 /** The number of faults that are listed. If a database is broken, the first ones are enough. */
 const MOST_FAULTS = 20
@@ -51,31 +52,6 @@ function faultsOf(client: Database): string[] {
   return RULES.flatMap((rule) => client.query<Fault, [number]>(`${rule} LIMIT ?`).all(MOST_FAULTS))
     .map(({ fault }) => fault)
     .slice(0, MOST_FAULTS)
-}
-
-/** The columns, indexes and triggers of a database, by name, with the SQL that makes an index or a trigger. */
-const partsOf = (client: Database): Map<string, string> =>
-  new Map(
-    client
-      .query<{ name: string; sql: string }, []>(
-        `SELECT m.name || '.' || x.name AS name, '' AS sql FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x
-          WHERE m.type = 'table'
-        UNION ALL SELECT type || ' ' || name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL`,
-      )
-      .all()
-      .map(({ name, sql }) => [name, sql]),
-  )
-
-/**
- * The first part that a new database of the same version has, and this one does not; undefined if it has all. It may
- * have more: Litestream adds tables.
- */
-function faultOfSchema(client: Database, applied: number): string | undefined {
-  using like = databaseLike(applied)
-  const found = partsOf(client)
-  const [name] = [...partsOf(like)].find(([name, sql]) => found.get(name) !== sql) ?? []
-  if (name === undefined) return undefined
-  return found.has(name) ? `its ${name} is not that of this version` : `it has no ${name}`
 }
 
 const count = (client: Database, table: "queue_items" | "updates"): number =>

@@ -5,7 +5,8 @@ import { AppError } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
 import { historyIdOf } from "./history.ts"
 import { lastNumber } from "./last-numbers.ts"
-import { appliedMigrations, knownMigrations } from "./open.ts"
+import { appliedMigrations } from "./open.ts"
+import { knownMigrations } from "./schema-of-version.ts"
 
 type Row = Record<string, string | number | null>
 

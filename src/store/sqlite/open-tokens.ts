@@ -6,7 +6,8 @@ import { SqliteAccess } from "./access.ts"
 import { waitForWriters } from "./connect.ts"
 import { giveToOwner, realPathOf, refuseMissing } from "./database-path.ts"
 import { explained } from "./fault-sentences.ts"
-import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
+import { appliedMigrations, openDatabase } from "./open.ts"
+import { knownMigrations } from "./schema-of-version.ts"
 
 /** Creates the database, or migrates it to this version. This is only possible while no server runs on it. */
 function prepare(path: string): void {

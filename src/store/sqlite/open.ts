@@ -1,8 +1,7 @@
 import { Database } from "bun:sqlite"
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, type Stats, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
-import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
@@ -12,34 +11,13 @@ import { PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { type Mark, markOf, textOfMark } from "./mark.ts"
-import { TABLES } from "./schema.ts"
+import { faultOfSchema, knownMigrations, migrationsFolder } from "./schema-of-version.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
 
 /** SQLite's number for `auto_vacuum = INCREMENTAL`. */
 const INCREMENTAL = 2
-
-const migrationsFolder = join(import.meta.dir, "migrations")
-
-/** The names of the migrations that this binary knows, in their order. */
-function migrationNames(): string[] {
-  const journal: { entries: { tag: string }[] } = JSON.parse(
-    readFileSync(join(migrationsFolder, "meta/_journal.json"), "utf8"),
-  )
-  return journal.entries.map(({ tag }) => tag)
-}
-
-/** How many migrations this binary knows. */
-export const knownMigrations = (): number => migrationNames().length
-
-/** A database in memory without items, as the first `count` migrations make it. */
-export function databaseLike(count: number): Database {
-  const client = new Database(":memory:")
-  for (const name of migrationNames().slice(0, count))
-    client.run(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"))
-  return client
-}
 
 /** How many migrations a database has seen. */
 export function appliedMigrations(client: Database): number {
@@ -104,22 +82,6 @@ function prepare(client: Database, before: Before): void {
     migrate,
   }: typeof import("drizzle-orm/bun-sqlite/migrator") = require("drizzle-orm/bun-sqlite/migrator")
   migrate(drizzle(client), { migrationsFolder })
-}
-
-/** @throws AppError `unavailable` if a table or a column is missing that this binary needs */
-function checkTables(client: Database, path: string): void {
-  const sql = "SELECT m.name AS name, x.name AS column FROM sqlite_master m, pragma_table_xinfo(m.name) x"
-  const found = new Set(
-    client
-      .query<{ name: string; column: string }, []>(`${sql} WHERE m.type = 'table'`)
-      .all()
-      .map(({ name, column }) => `${name}.${column}`),
-  )
-  const needed = TABLES.flatMap((table) =>
-    Object.values(getTableColumns(table)).map(({ name }) => `${getTableName(table)}.${name}`),
-  )
-  const missing = needed.find((column) => !found.has(column))
-  if (missing !== undefined) throw damaged(path, `it has no ${missing}`)
 }
 
 const schemaVersion = (client: Database): number =>
@@ -205,7 +167,9 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     keepPrivate(absolute)
     prepare(client, before)
     const tables = schemaVersion(client)
-    if (lock.tables !== tables) checkTables(client, absolute)
+    // The tables of a start that left the same number were checked then.
+    const fault = lock.tables === tables ? undefined : faultOfSchema(client, before.newest)
+    if (fault !== undefined) throw damaged(absolute, fault)
     const now = mark(client, lock, absolute, tables)
     // SQLite's own wait would block the event loop of a server. Its group commit waits by timer.
     client.run("PRAGMA busy_timeout = 0")
