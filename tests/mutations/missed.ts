@@ -16,7 +16,19 @@ export const MISSED: readonly Mistake[] = [
   ...of(
     "src/stream/streams.ts",
     ["tests/stream/opening.test.ts"],
-    [["a stream that could not begin counts as open for ever", "      broadcaster.leave(viewer)\n", ""]],
+    [
+      ["a stream that could not begin counts as open for ever", "      broadcaster.leave(viewer)\n", ""],
+      [
+        "what waited for changes of an item counts as open for ever",
+        "    } finally {\n      broadcaster.leave(seat)\n",
+        "    } finally {\n",
+      ],
+      [
+        "a client that has seen an end before this server waits for it",
+        "if (isAhead(request, item)) item = await openings.itemNow(queueId)",
+        "void openings",
+      ],
+    ],
   ),
   ...of(
     "src/http/admission.ts",
@@ -74,6 +86,17 @@ export const MISSED: readonly Mistake[] = [
         "a command that is suspended twice counts as away since the second time",
         "this.#suspendedMs ??= stopwatch()",
         "this.#suspendedMs = stopwatch()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/own-lease.test.ts"],
+    [
+      [
+        "a claim that reached no server may hold the item",
+        "if (!isRefused(error)) this.#unanswered += 1",
+        "this.#unanswered += 1",
       ],
     ],
   ),

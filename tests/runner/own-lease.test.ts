@@ -25,6 +25,22 @@ test("a claim whose answer was lost may hold the item for the length of its leas
   ])
 })
 
+test("a claim that reached no server cannot hold the item, and one whose answer was lost may", async () => {
+  // Nobody listens there.
+  const client = new Client("http://127.0.0.1:1")
+  const options = { client, worker: "w", leaseS: 60, say: () => undefined }
+  const lease = new OwnLease(options, async () => FIRST)
+  await lease.hold()
+  lease.lost(lease.held)
+  await expect(lease.hold()).rejects.toMatchObject({ code: "unreachable" })
+  expect(lease.isPerhapsOurs).toBe(false)
+  using _claim = spyOn(client, "take").mockRejectedValue(
+    new ServerError(0, "no answer", { code: "unreachable" }),
+  )
+  await expect(lease.hold()).rejects.toMatchObject({ message: "no answer" })
+  expect(lease.isPerhapsOurs).toBe(true)
+})
+
 test("an item that is taken over while it is claimed is held, though that claim is refused", async () => {
   const client = new Client("http://127.0.0.1:1")
   const options = { client, worker: "w", leaseS: 60, say: () => undefined, begun: () => ITEM }

@@ -204,6 +204,24 @@ test("a stream whose place cannot be found out leaves no one following", async (
   expect(streams.count).toBe(0)
 })
 
+test("what waits for changes of an item and stops leaves no one following", async () => {
+  await using opened = await open()
+  for await (const _ of opened.streams.changes(1, new AbortController().signal)) break
+  expect(opened.streams.count).toBe(0)
+})
+
+test("a client that has seen an end of which nobody has rung here yet does not wait for it", async () => {
+  await using opened = await open()
+  const { streams, sqlite } = opened
+  const client = new AbortController()
+  const { signal } = client
+  await first(streams, { queueId: 1 }, signal)
+  for (const status of ["processing", "completed"] as const) await put(sqlite, 1, { status })
+  const asked = { queueId: 1, lastEventId: "12", snapshot: true, untilFinished: true, signal }
+  expect(await streams.open({ ...asked, format: asFrames })).toBeNull()
+  client.abort()
+})
+
 /** Reads a stream until its `live`. Returns the event IDs that came, and the event ID of `live`. */
 async function untilLive(streams: Streams, asked: Asked, signal: AbortSignal) {
   const stream = await streams.open({
