@@ -85,6 +85,12 @@ class Attempt:
             # A session of its own can be stopped with all that the command started.
             start_new_session=True,
         )
+        # If we are killed, what it reads from us ends, and it ends the command: the next attempt writes the same file.
+        self.guard = subprocess.Popen(
+            ["sh", "-c", 'read -r _; kill -s KILL -- "-$0"', str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def post(self, verb, body=None, timeout=15):
         return post(f"{self.item['id']}/{verb}", body, self.token, timeout)
@@ -93,6 +99,8 @@ class Attempt:
         threading.Thread(target=self.heartbeat, daemon=True).start()
         self.read_progress()
         code = self.process.wait()
+        self.guard.kill()
+        self.guard.communicate()
         self.ended.set()
         if code == 0:
             self.post_surely("complete")

@@ -135,10 +135,17 @@ async function render({ item, lease }: Claimed, command: readonly string[]): Pro
     stderr: "inherit",
     detached: true,
   })
+  // If we are killed, what it reads from us ends, and it ends the command: the next attempt writes the same file.
+  const guard = Bun.spawn(["sh", "-c", 'read -r _; kill -s KILL -- "-$0"', String(child.pid)], {
+    stdin: "pipe",
+    stdout: "ignore",
+    detached: true,
+  })
   const ended = new AbortController()
   const beating = heartbeat(held, child, ended.signal)
   await readProgress(held, child)
   const code = await child.exited
+  guard.kill("SIGKILL")
   ended.abort()
   await beating
   // If the item was cancelled meanwhile, the server records that instead of the failure.

@@ -217,6 +217,19 @@ test("the command of worker.sh ends when worker.sh was killed", async () => {
   expect(processesWith(`sleep ${mark}`)).toEqual([])
 })
 
+test.each(["worker.py", "worker.ts"])("the command of %s ends when it was killed", async (name) => {
+  const [program = "", ...args] = EXAMPLES[name] ?? []
+  if (Bun.which(program) === null) return
+  await using server = await start()
+  const id = await server.add()
+  const mark = `68${process.pid}`
+  await using worker = working(server, [program, ...args], `echo 19%; echo 20%; sleep ${mark}; true`)
+  await until(server, id, ({ progress }) => progress === 20)
+  expect(processesWith(`sleep ${mark}`)).not.toEqual([])
+  worker.kill("SIGKILL")
+  while (processesWith(`sleep ${mark}`).length > 0) await Bun.sleep(20)
+})
+
 test("worker.sh ends also if it is asked to in the moment in which its command ends", async () => {
   await using server = await start()
   const ids = await Promise.all([1, 2, 3, 4, 5].map((song) => server.add({ song_id: song })))
