@@ -6,7 +6,7 @@ import { countedRefusal } from "./admission.ts"
 import { fewDescriptors } from "./body-time-limit.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { ownNames } from "./machine-host-names.ts"
-import { type Doors, isReadMethod, notTaken, type Sender } from "./origin.ts"
+import { type Doors, isReadMethod, notTaken, type Sender } from "./host-and-origin.ts"
 import { isAt, pathOf, queryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
 

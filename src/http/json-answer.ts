@@ -1,7 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import { compressedJson } from "./compressed-json.ts"
 import type { Limits } from "./limits.ts"
-import { isReadMethod } from "./origin.ts"
+import { isReadMethod } from "./host-and-origin.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */

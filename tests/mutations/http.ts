@@ -95,8 +95,8 @@ export const HTTP: readonly Mistake[] = [
     [["an event ID without the begin of its attempt is refused", "(?:-(\\d{1,15}))?$/", "-(\\d{1,15})$/"]],
   ),
   ...of(
-    "src/http/origin.ts",
-    ["tests/http/origin.test.ts"],
+    "src/http/host-and-origin.ts",
+    ["tests/http/host-and-origin.test.ts"],
     [
       [
         "a host name with a dot at its end is refused",

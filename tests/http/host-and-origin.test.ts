@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { type Doors, notTaken, type Sender } from "../../src/http/origin.ts"
+import { type Doors, notTaken, type Sender } from "../../src/http/host-and-origin.ts"
 
 const LAN = "http://studio-pc.lan:3000"
 const PUBLIC = "https://evil.example"
