@@ -106,7 +106,7 @@ class ProgressSocket implements Peer {
   readonly #stream: Messages | null
   readonly #selection: Selection
   readonly #over: AbortController
-  readonly #silentPeers: GoneWebsockets
+  readonly #goneWebsockets: GoneWebsockets
   readonly #asker: Asker
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
@@ -119,11 +119,11 @@ class ProgressSocket implements Peer {
     stream: Messages | null,
     selection: Selection,
     over: AbortController,
-    silentPeers: GoneWebsockets,
+    goneWebsockets: GoneWebsockets,
     asker: Asker,
   ) {
     this.#asker = asker
-    this.#silentPeers = silentPeers
+    this.#goneWebsockets = goneWebsockets
     this.#stream = stream
     this.#selection = selection
     this.#over = over
@@ -131,7 +131,7 @@ class ProgressSocket implements Peer {
 
   open(ws: Bun.ServerWebSocket<ProgressSocket>): void {
     this.#ws = ws
-    this.#silentPeers.heard(this)
+    this.#goneWebsockets.heard(this)
     void this.#pump(ws)
   }
 
@@ -146,7 +146,7 @@ class ProgressSocket implements Peer {
 
   /** A ping has come. The runtime answers it. */
   ping(ws: Bun.ServerWebSocket<ProgressSocket>): void {
-    this.#silentPeers.heard(this)
+    this.#goneWebsockets.heard(this)
     const nowMs = performance.now()
     if (nowMs - this.#pingsSinceMs >= 1000) {
       this.#pingsSinceMs = nowMs
@@ -162,7 +162,7 @@ class ProgressSocket implements Peer {
   }
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
-    this.#silentPeers.heard(this)
+    this.#goneWebsockets.heard(this)
     const { limits, turns, caller } = this.#asker
     try {
       limits?.ask(caller, "")
@@ -188,7 +188,7 @@ class ProgressSocket implements Peer {
   }
 
   close(): void {
-    this.#silentPeers.forget(this)
+    this.#goneWebsockets.forget(this)
     this.#over.abort()
     this.#drained()
   }
@@ -210,12 +210,12 @@ class ProgressSocket implements Peer {
       ws.cork(() => {
         for (const text of texts) ws.sendText(text)
       })
-      while (ws.getBufferedAmount() > 0 && !this.#over.signal.aborted) await this.#drain()
+      while (ws.getBufferedAmount() > 0 && !this.#over.signal.aborted) await this.#untilDrained()
     }
     return next.value
   }
 
-  #drain(): Promise<void> {
+  #untilDrained(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained = resolve
     })
@@ -266,7 +266,7 @@ const UPGRADE = {
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {
-  const silentPeers = new GoneWebsockets(PATIENCE)
+  const goneWebsockets = new GoneWebsockets(PATIENCE)
   const upgrade = async (
     { request, server, caller }: Upgrading,
     query: Asked,
@@ -289,7 +289,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
       client: clientKind(request),
       signal: over.signal,
     })
-    const data = new ProgressSocket(stream, shown.selection, over, silentPeers, {
+    const data = new ProgressSocket(stream, shown.selection, over, goneWebsockets, {
       caller,
       limits,
       turns,
