@@ -7,9 +7,9 @@ export interface Service {
 }
 
 /**
- * The time between two turns of all that looks about once a second, in milliseconds. Because all of it takes its
- * turns at the same times, a server at rest is woken about once a second; and what another process changed, as a
- * token, is noticed within a second, even if the turn is a little late.
+ * The time between two turns of work that is repeated about once a second, in milliseconds. All such work takes its
+ * turns at the same times, so a server at rest is woken about once a second. It is less than a second so that a change
+ * by another process, such as a new token, is noticed within a second even if the turn is a little late.
  */
 export const BEAT_MS = 900
 

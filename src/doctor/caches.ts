@@ -25,7 +25,7 @@ const STRANGE: readonly Strange[] = [
   { isNamed: false, headers: { host: NO_HOST } },
 ]
 
-/** As which stranger nobody may read a list of this server; undefined if strangers may. No cache knows these queries. */
+/** How a stranger asks whom the server refuses a list; undefined if it refuses none. No cache knows these queries. */
 async function refusedAs(patient: Patient): Promise<Strange | undefined> {
   for (const strange of STRANGE) {
     const path = `/queue?limit=1&q=${crypto.randomUUID()}`

@@ -111,8 +111,8 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
 const LATEST_KEEPALIVE_MS = 20_000
 
 /**
- * An idle stream, watched until it ends or its time is over, which is counted from its beginning: what a busy machine
- * takes to open it is not time in which a keepalive is due. With 0 seconds, none is opened.
+ * An idle stream, watched until it ends or its time is over, which is counted from its beginning: the time that a
+ * busy machine takes to open it does not count. With 0 seconds, none is opened.
  */
 export const idleStream = (patient: Patient): Promise<Answer> | undefined =>
   patient.idleMs === 0

@@ -1,7 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import { compressedJson } from "./compressed-json.ts"
-import type { Limits } from "./limits.ts"
 import { isReadMethod } from "./host-and-origin.ts"
+import type { Limits } from "./limits.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */
@@ -29,7 +29,7 @@ interface Answering {
 
 /**
  * The body of a JSON answer, which is charged to the caller. It is compressed if that saves time. A large one counts as
- * unread until it was sent, because the server keeps it until then; so long it counts as if it were not compressed.
+ * unread until it was sent, because the server keeps it until then; it counts with its length before compression.
  * The answer to a write does not count.
  * @throws AppError `too_many_requests` if the caller does not read its answers
  */

@@ -19,7 +19,7 @@ function availability(
     const is = next.status === before.status ? "is" : `is ${before.status} and would be`
     throw new AppError(
       "illegal_move",
-      `queue item ${next.id} ${is} ${endOrStatus(next)}; only for a waiting item can it be said when it may start`,
+      `queue item ${next.id} ${is} ${endOrStatus(next)}; only a waiting item can get a time from which it may start`,
     )
   }
   return { available_at: inSeconds === 0 ? null : later(moment, inSeconds * 1000) }

@@ -23,8 +23,8 @@ export interface StoredUpdate {
  */
 export interface Work {
   /**
-   * The token of the lease that is held, that a worker has ended by a verdict, or, marked, that was revoked; null if
-   * there is none.
+   * The token of the last lease: one that is held, one that its worker has ended by a verdict, or, with a mark, one
+   * that was revoked; null if there is none.
    */
   readonly lease_token: string | null
   /**

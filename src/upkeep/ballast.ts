@@ -32,7 +32,7 @@ export interface BallastOptions {
 /**
  * Keeps a file beside the database, and empties it when the disk is full. Then new items and progress reports
  * are refused, and the reports that end a render find room. An existing file is used again at the next start; an
- * empty one tells that start that what is free is not for items.
+ * empty one tells that start that the free room is kept for results.
  */
 export class Ballast extends Repeating {
   readonly #options: BallastOptions
@@ -67,7 +67,7 @@ export class Ballast extends Repeating {
     }
   }
 
-  /** Whether what is free is not for items. */
+  /** Whether the free room is kept for results. */
   #isShort(free: number): boolean {
     const { isRefused, isEmptied } = this.#options
     return free < ENOUGH_BYTES && (this.#isFull || free < FULL_BYTES || isRefused() || isEmptied())

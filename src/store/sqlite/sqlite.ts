@@ -313,7 +313,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       this.#leases.lengthen.run(tookMs)
       this.#leases.wait.run(tookMs)
       this.#recent.clear()
-      // This prevents that the next server counts the same time again.
+      // Otherwise the next server would count the same time again.
       this.#signOfLife(nowMs)
     }
     this.#changes = this.#reads.changes.get()?.changes ?? 0
