@@ -106,7 +106,7 @@ export const collectionRoutes = (
         const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }
         if (caller.item !== undefined) return { queue: await onlyItem(queue, caller.item, asked), next: null }
         const { items, next, slices } = await queue.list(asked)
-        if (slices > 1) limits?.chargeUnits(caller, slices - 1)
+        if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         return { queue: await withStarts(forecasts, items), next }
       },

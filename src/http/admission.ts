@@ -37,8 +37,8 @@ export interface Callers {
   readonly access: Admission
   /** Knows which streams belong to which client. */
   readonly owners: StreamOwners
-  /** Limits how many requests callers may send; undefined if there is no limit. */
-  readonly limits: Limits | undefined
+  /** Limits how many requests callers may send. */
+  readonly limits: Limits
   /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
   /** The proxies whose word about a client's address is believed. */
@@ -62,8 +62,8 @@ export interface AdmissionOptions {
    * everything.
    */
   readonly gate?: Gate | undefined
-  /** Limits how many requests callers may send; absent if `gate` is absent. */
-  readonly limits?: Limits | undefined
+  /** Limits how many requests callers may send. */
+  readonly limits: Limits
   /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
   /** The proxies whose word about a client's address is believed. */
@@ -102,12 +102,12 @@ export interface UnknownSenders {
   count(request: Request): void
 }
 
-/** The senders of requests that no route lets in. Without a gate there are no limits for them either. */
+/** The senders of requests that no route lets in. Without a gate no limit applies to them. */
 export function unknownSenders(options: AdmissionOptions): UnknownSenders {
   const { gate, limits } = options
   const sourceOf = sources(options)
   const of = (request: Request): Caller => gate?.unknownCaller(sourceOf(request)) ?? EVERYBODY
-  return { of, count: (request) => limits?.ask(of(request), "") }
+  return { of, count: (request) => limits.ask(of(request), "") }
 }
 
 /** Lets a caller in, or throws. */
@@ -115,7 +115,7 @@ function admitting(options: AdmissionOptions) {
   const { gate, limits, refusals, refused } = options
   const sourceOf = sources(options)
   return (matched: Matched): Caller => {
-    if (!gate || !limits) return EVERYBODY
+    if (!gate) return EVERYBODY
     const { request, params } = matched
     const from = sourceOf(request)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
@@ -136,7 +136,7 @@ const chargingFor =
   (caller: Caller, { limits, turns }: AdmissionOptions): ChargeBody =>
   (bytes) => {
     const units = Math.floor(bytes / UNIT_BODY_BYTES)
-    limits?.chargeUnits(caller, units)
+    limits.chargeUnits(caller, units)
     return units > 0 ? turns.wait(caller.client) : undefined
   }
 
@@ -183,7 +183,7 @@ export function admission(options: AdmissionOptions) {
     return turns.wait(caller.client)
   })
   // A server without a fleet never waits here.
-  if (limits?.isShared) {
+  if (limits.isShared) {
     app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {
       await limits.askAll(caller, leaseFor({ request, query, route }))
     })

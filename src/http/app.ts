@@ -73,8 +73,8 @@ export interface AppParts extends GuardOptions {
   readonly gate?: Gate
   /** Gives tickets; absent if all callers are let in. */
   readonly tickets?: Tickets
-  /** Limits how many requests each caller may send; absent if there is no limit. */
-  readonly limits?: Limits
+  /** Limits how many requests each caller may send. */
+  readonly limits: Limits
   /** The proxies whose headers about a client's address are believed; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
@@ -175,9 +175,7 @@ export function createApp(parts: AppParts) {
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
   const owners = new StreamOwners(parts.streams)
-  const turns = new FairTurns(
-    (client) => owners.haveOthers(client) || parts.limits?.haveOthers(client) === true,
-  )
+  const turns = new FairTurns((client) => owners.haveOthers(client) || parts.limits.haveOthers(client))
   const app = new Elysia(OPTIONS)
   const server = () => app.server
   const admissionOptions = { ...parts, turns, proxies, refusals, refused, server }

@@ -92,7 +92,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
           "/claim",
           async ({ body, request, server, set, caller }) => {
             if (body.wait !== undefined) server?.timeout(request, 0)
-            using _place = body.wait === undefined ? undefined : limits?.hold(caller)
+            using _place = body.wait === undefined ? undefined : limits.hold(caller)
             const claimed = await claim(workers, body, request, caller)
             if (claimed) return claimed
             if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
@@ -146,7 +146,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
         const waitS = bounded(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
-        using _place = limits?.hold(caller)
+        using _place = limits.hold(caller)
         return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       {

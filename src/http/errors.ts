@@ -115,8 +115,8 @@ export interface ErrorsOptions {
   readonly access: Admission
   /** The senders of requests that no route lets in. */
   readonly senders: UnknownSenders
-  /** Counts leases that no item has, and says how long refusals wait; absent if there is no limit. */
-  readonly limits?: Limits
+  /** Counts leases that no item has, and says how long refusals wait. */
+  readonly limits: Limits
 }
 
 /**
@@ -148,9 +148,9 @@ export function errors(options: ErrorsOptions) {
     async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
       const refusal = counted(code, asAppError(code, error, request, routes()), request, senders)
       const found = withoutItems(refusal, { request, query, params, caller })
-      if (found.code === "lease_lost") limits?.chargeLost(caller)
+      if (found.code === "lease_lost") limits.chargeLost(caller)
       const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
-      if (known.code === "too_many_requests" && limits) {
+      if (known.code === "too_many_requests") {
         // If a route did not let the sender in, only its address is known.
         await Bun.sleep(limits.restMs(caller === EVERYBODY ? senders.of(request) : caller))
       }

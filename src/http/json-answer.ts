@@ -24,7 +24,7 @@ interface Answering {
   readonly caller: Caller
   /** The headers of the answer; some may be added. */
   readonly headers: Parameters<typeof compressedJson>[2]
-  readonly limits: Limits | undefined
+  readonly limits: Limits
 }
 
 /**
@@ -34,11 +34,11 @@ interface Answering {
  * @throws AppError `too_many_requests` if the caller does not read its answers
  */
 export function jsonAnswer(json: string, { request, caller, headers, limits }: Answering) {
-  limits?.charge(caller, json.length)
+  limits.charge(caller, json.length)
   // What a write did is done, and only its answer says so, such as the lease of a claim.
   const isCounted = json.length >= LARGE_BYTES && isReadMethod(request.method)
   // A caller that is refused costs no compression.
-  const place = isCounted ? limits?.holdUnread(caller, json.length, unread(request)) : undefined
+  const place = isCounted ? limits.holdUnread(caller, json.length, unread(request)) : undefined
   const body = compressedJson(json, request, headers) ?? json
   if (!(body instanceof Promise) && body.length < LARGE_BYTES) {
     place?.[Symbol.dispose]()

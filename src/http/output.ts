@@ -118,8 +118,8 @@ async function answer(
   const events = await output.read(id, asked, signal)
   // A text cannot carry keepalives while nothing is printed, so its connection has no time limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place = asked.isFollowed ? limits?.hold(caller, "answer", signal) : undefined
-  const charge = (bytes: number): void => limits?.charge(caller, bytes)
+  const place = asked.isFollowed ? limits.hold(caller, "answer", signal) : undefined
+  const charge = (bytes: number): void => limits.charge(caller, bytes)
   const bytes = bytesOf(events, format, charge, {
     place,
     giveUp: () => over.abort(),
@@ -156,7 +156,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
       "/queue/:id/output",
       async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
         const token = requiredLease(request, query)
-        using _place = limits?.hold(caller, "output")
+        using _place = limits.hold(caller, "output")
         const attempt = numberIn(query.attempt)
         const from = numberIn(query.offset)
         const writer = output.writer(Number(id), token, (stored) => printing(stored, token, attempt), from)

@@ -143,7 +143,7 @@ interface Asking {
  */
 export function sent(
   { request, caller }: Asking,
-  limits: Limits | undefined,
+  limits: Limits,
   file: PageFile,
   headers: Readonly<Record<string, string>>,
 ): Response {
@@ -152,6 +152,6 @@ export function sent(
   const body = acceptsGzip(request)
     ? { bytes: file.gzipped, encoding: { "content-encoding": "gzip" } }
     : { bytes: file.bytes, encoding: {} }
-  limits?.charge(caller, body.bytes.length)
+  limits.charge(caller, body.bytes.length)
   return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
 }

@@ -84,7 +84,7 @@ export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
     .post(
       "/batch",
       async ({ body: { act, ids }, caller }): Promise<BatchAnswer> => {
-        limits?.chargeUnits(caller, ids.length - 1)
+        limits.chargeUnits(caller, ids.length - 1)
         const { done, refused } = await queue.batch(act, ids)
         return {
           done,

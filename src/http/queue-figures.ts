@@ -90,7 +90,7 @@ const counted = ({ completed, failed, cancelled, lost }: Period): number =>
 export function figureRoutes(totals: QueueTotals, { access, limits }: Pick<Callers, "access" | "limits">) {
   const charge = (caller: Caller, periods: readonly Period[]): void => {
     const items = periods.reduce((sum, period) => sum + counted(period), 0)
-    limits?.chargeUnits(caller, Math.floor(items / UNIT_ITEMS))
+    limits.chargeUnits(caller, Math.floor(items / UNIT_ITEMS))
   }
   return api("")
     .use(access)

@@ -165,7 +165,7 @@ class ProgressSocket implements Peer {
     this.#goneWebsockets.heard(this)
     const { limits, turns, caller } = this.#asker
     try {
-      limits?.ask(caller, "")
+      limits.ask(caller, "")
     } catch (error) {
       return ws.close(UNACCEPTABLE, error instanceof AppError ? error.message : "")
     }
@@ -178,7 +178,7 @@ class ProgressSocket implements Peer {
   #take(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     const { limits, caller } = this.#asker
     const ask = asked(message)
-    if (ask.do === "subscribe") limits?.charge(caller, ask.ids.length * ITEM_BYTES)
+    if (ask.do === "subscribe") limits.charge(caller, ask.ids.length * ITEM_BYTES)
     if (this.#over.signal.aborted || this.#selection.ask(ask)) return
     ws.close(UNACCEPTABLE, "too many messages before their answers were read")
   }

@@ -31,6 +31,7 @@ import {
 import { ErrorAnswer } from "../../src/wire/refusals.ts"
 import { Health, Stats } from "../../src/wire/server.ts"
 import { start, textOf } from "../server.ts"
+import { NO_LIMITS } from "./no-limits.ts"
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
@@ -49,7 +50,8 @@ interface OpenApi {
 const openApi = async (): Promise<OpenApi> => (await fetch(`${server.url}/openapi.json`)).json()
 
 /** The parts of an app of which only the routes are needed. */
-const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+const parts: unknown = { ...about, limits: NO_LIMITS }
 const { routes } = createApp(parts as AppParts)
 
 test("the document is OpenAPI 3.1 and passes a strict public linter", async () => {

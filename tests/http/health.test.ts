@@ -7,6 +7,7 @@ import { healthRoute } from "../../src/http/health.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
+import { NO_LIMITS } from "./no-limits.ts"
 
 test("health answers 200 with ok and no reasons, also below the API's base", async () => {
   await using server = await start()
@@ -74,6 +75,7 @@ function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const parts: unknown = {
     ...known,
+    limits: NO_LIMITS,
     reasons,
     stoodMs,
     queue: untouchable,
@@ -184,7 +186,13 @@ test("while another program holds the database, streams go on, ready fails at on
 
 test("while almost no file descriptors are left only probes, metrics and reports of renders are answered", async () => {
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-  const known = { reasons: new Reasons(), stoodMs: () => 0, now: Date.now, areDescriptorsFew: () => true }
+  const known = {
+    reasons: new Reasons(),
+    stoodMs: () => 0,
+    now: Date.now,
+    areDescriptorsFew: () => true,
+    limits: NO_LIMITS,
+  }
   const parts: unknown = { ...about, ...known, onError: () => undefined }
   const app = createApp(parts as AppParts)
   const ask = (path: string, more: RequestInit = {}): Promise<Response> =>

@@ -1,9 +1,11 @@
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { wordsOf } from "../../src/http/docs/words.ts"
 import type { TestServer } from "../server.ts"
+import { NO_LIMITS } from "./no-limits.ts"
 
 /** The parts of an app of which only the routes are needed. */
-const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+const parts: unknown = { ...about, limits: NO_LIMITS }
 
 const { routes } = createApp(parts as AppParts)
 

@@ -130,7 +130,7 @@ export const ANSWERS: readonly Mistake[] = [
   ...of(
     "src/http/json-answer.ts",
     ["tests/http/answer-cost.test.ts"],
-    [["a long answer costs no more than a short one", "  limits?.charge(caller, json.length)\n", ""]],
+    [["a long answer costs no more than a short one", "  limits.charge(caller, json.length)\n", ""]],
   ),
   ...of(
     "src/http/paths.ts",

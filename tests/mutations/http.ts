@@ -191,7 +191,7 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "subscribing to many items costs nothing",
-        '    if (ask.do === "subscribe") limits?.charge(caller, ask.ids.length * ITEM_BYTES)\n',
+        '    if (ask.do === "subscribe") limits.charge(caller, ask.ids.length * ITEM_BYTES)\n',
         "",
       ],
     ],

@@ -9,6 +9,7 @@ import { Ingest } from "../../src/queue/ingest.ts"
 import type { OutputWriter } from "../../src/queue/output-writer.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
+import { NO_LIMITS } from "../http/no-limits.ts"
 
 const MINUTE = 60_000
 const { item } = claimed(
@@ -165,7 +166,13 @@ test("while a renderer is silent its lease is renewed each third of its length, 
   }
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const output = { writer: () => ({ push: () => undefined, end: async () => undefined }) }
-  const parts: unknown = { ...about, workers: { heartbeat }, queue: { get: async () => item }, output }
+  const parts: unknown = {
+    ...about,
+    workers: { heartbeat },
+    queue: { get: async () => item },
+    output,
+    limits: NO_LIMITS,
+  }
   const app = createApp(parts as AppParts)
   const printed = new TransformStream<Uint8Array, Uint8Array>()
   const url = "http://localhost/api/v1/queue/7/ingest/lines"

@@ -48,7 +48,7 @@ export function docsRoutes(
   let json: string | undefined
   let pages: ReadonlyMap<string, string> | undefined
   const charged = (caller: Caller, body: string, type: string): Response => {
-    limits?.charge(caller, body.length)
+    limits.charge(caller, body.length)
     return sent(body, type)
   }
   const page = async (request: Request, caller: Caller, name: string): Promise<Response> => {
