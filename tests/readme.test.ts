@@ -8,8 +8,8 @@ import { SERVE_SETTING_NAMES, type Setting, SETTINGS } from "../src/config/setti
 const ROOT = join(import.meta.dir, "..")
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
 
-test("the README's table has each setting of serve and no other, with its default", () => {
-  const rows = [...read("README.md").matchAll(/^\| `--([a-z-]+)` +\| (\S+) +\|/gm)].map(
+test("docs/settings.md has each setting of serve and no other, with its default", () => {
+  const rows = [...read("docs/settings.md").matchAll(/^\| `--([a-z-]+)` +\| (\S+) +\|/gm)].map(
     ([, name, value = ""]) => [name, value.replaceAll("`", "")],
   )
   const settings = SERVE_SETTING_NAMES.map((name) => {
