@@ -149,7 +149,7 @@ export const networks: Read<readonly string[]> = (texts, name) => {
   return given
 }
 
-/** URLs of webhooks, each once; without a password, which would be shown. */
+/** URLs of webhooks, each once; without a password, which would be shown. What was given is not repeated: it may hold a secret. */
 export const webhookUrls: Read<readonly string[]> = (texts, name) => {
   const urls = texts.filter((given) => given !== "")
   for (const given of urls) {
@@ -157,7 +157,7 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
     if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
     throw new AppError(
       "invalid",
-      `--${name} must be a URL such as https://example.com/hook, without a password, not "${given}"`,
+      `--${name} must be a URL such as https://example.com/hook, without a password`,
     )
   }
   return [...new Set(urls)]

@@ -364,11 +364,11 @@ test("a webhook is called once for each of many items that end at the same time"
 }, 30_000)
 
 test("a webhook that is no URL is wrong usage", async () => {
-  for (const url of ["example.com", "ftp://example.com/", "https://user:pass@example.com/"]) {
+  for (const url of ["box.test/hook", "ftp://box.test/", "https://user:pass@box.test/"]) {
     const { code, stderr } = await run(["serve", "--port", "0", "--webhook", url], {})
     expect(code).toBe(2)
-    expect(stderr).toContain(
-      `--webhook must be a URL such as https://example.com/hook, without a password, not "${url}"\n`,
-    )
+    expect(stderr).toContain("--webhook must be a URL such as https://example.com/hook, without a password\n")
+    // A part of it may be a secret, and the log of a service keeps what is printed.
+    expect(stderr).not.toContain(url)
   }
 })
