@@ -241,6 +241,7 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       ["more steps than are to come may be fewer", ", -lastingOf(rest))", ", -Infinity)"],
       ["numbers without names are no series", " || isNumbered(step)", ""],
+      ["steps in another order are not expected any more", "Math.min(more, missed.length)", "0 * more"],
       ["only one name in turn is a series", "count > longest.count / 2", "false"],
       ["passes after pictures are a series with them", "first < longest.last", "first < parts.length"],
     ],

@@ -56,6 +56,8 @@ export interface EarlierRun {
   readonly run: Run
   /** Its steps. */
   readonly parts: readonly Part[]
+  /** Whether all runs of the kind had as many steps as they said, so that the attempt will have them, too. */
+  readonly isCountTrue: boolean
 }
 
 /**
@@ -180,8 +182,8 @@ const kinshipOf = (steps: readonly StepTrace[], of: string, log: number): Kinshi
     return Math.abs(Math.log(size) - log) < SAME ? 2 : 1
   })
 
-/** Prepares a run so that it can be asked. */
-export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
+/** Prepares a run so that it can be asked; `all` are the runs of its kind. */
+export function earlierRunOf(run: Run, habits: Habits, all: readonly Run[]): EarlierRun {
   const known = sizesOf(run.steps)
   const keys = keysOf(run.steps)
   const parts = run.steps.map((step, i): Part => {
@@ -207,7 +209,7 @@ export function earlierRunOf(run: Run, habits: Habits): EarlierRun {
     const lines = linesThrough(step)
     return { step, lines, logOfSize, seconds, roughness, fixed, variation: roughness, habit, sizes }
   })
-  return { run, parts }
+  return { run, parts, isCountTrue: all.every(({ steps }) => steps.at(-1)?.total === steps.length) }
 }
 
 /**
@@ -268,7 +270,7 @@ const stretchOf = ({ seconds }: Part, now: number): number =>
 export function askRun(
   steps: readonly StepTrace[],
   totals: Sizes,
-  { parts }: EarlierRun,
+  { parts, isCountTrue }: EarlierRun,
 ): { readonly answer: RunAnswer; readonly hand: Hand | undefined } {
   // An attempt that has reported nothing yet is in its first step.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
@@ -284,7 +286,8 @@ export function askRun(
     answer.after += seconds
     answer.stretched += stretchOf(part, seconds)
   }
-  answer.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts)
+  const missed = isCountTrue ? parts.filter((_, i) => i < last && !matches.includes(i)) : []
+  answer.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts, missed)
   const part = parts[matches.at(-1) ?? -1]
   if (!part) return { answer, hand: undefined }
   const current = steps.at(-1)

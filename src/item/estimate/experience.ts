@@ -207,9 +207,9 @@ function trialsOf(known: Known, part: number): Trial[] {
 export function learn(runs: readonly Run[]): Experience {
   const asked = runs.slice(-MAX_RUNS)
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
-  const slowness = slownessOf(asked.map((run) => earlierRunOf(run, plainly)))
+  const slowness = slownessOf(asked.map((run) => earlierRunOf(run, plainly, asked)))
   const habits = habitsOf(asked.map((run) => lastedOf(run, Math.exp(slowness.get(run.worker) ?? 0))))
-  const prepared = asked.map((run) => earlierRunOf(run, habits))
+  const prepared = asked.map((run) => earlierRunOf(run, habits, asked))
   const parts = compared(prepared.map((earlierRun) => earlierRun.parts))
   const earlierRuns = prepared.map((earlierRun, i) => ({
     ...earlierRun,

@@ -52,18 +52,26 @@ const countOf = (parts: readonly Part[]): number =>
 /**
  * How much longer an attempt takes than a run because the attempt has `more` steps; in seconds, negative for
  * fewer steps. The parts of the run from the index `from` on are still to come. The additional steps belong
- * to the run's series (pictures, chapters). 0 if the run has no series.
+ * to the run's series (pictures, chapters); if it has none, they are those that the attempt has not had yet, because its
+ * steps come in another order: `missed`.
  */
-export function surplusOf(parts: readonly Part[], from: number, more: number, amounts: Amounts): number {
+export function surplusOf(
+  parts: readonly Part[],
+  from: number,
+  more: number,
+  amounts: Amounts,
+  missed: readonly Part[] = [],
+): number {
   if (more === 0) return 0
+  const lastingOf = (some: readonly Part[]): number =>
+    some.reduce((sum, part) => sum + lasts(part, amounts), 0)
   const series = seriesIn(parts)
-  if (series.size === 0) return 0
+  if (series.size === 0)
+    return (lastingOf(missed) * Math.max(0, Math.min(more, missed.length))) / (missed.length || 1)
   const isOfSeries = ({ step }: Part): boolean => series.has(withoutDigits(step.name))
   const rest = parts.slice(from).filter(isOfSeries)
   // The rest of a round that is under way is not like a whole one.
   const known = rest.length > 0 && series.size === 1 ? rest : parts.filter(isOfSeries)
-  const lastingOf = (some: readonly Part[]): number =>
-    some.reduce((sum, part) => sum + lasts(part, amounts), 0)
   // Fewer steps spare at most the time of those that were to come.
   return Math.max((more * lastingOf(known)) / countOf(known), -lastingOf(rest))
 }

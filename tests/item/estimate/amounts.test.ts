@@ -252,6 +252,44 @@ test("scenes that are painted, animated and voiced in turn are a series, whose r
   }
 })
 
+/** A mix of the tracks of a song, in this order. */
+function mixed(order: readonly string[], count = order.length + 1): Signs {
+  const seconds = new Map(Object.entries({ Vocals: 30, Drums: 50, Bass: 20, Keys: 40, Mix: 25 }))
+  let at = 0
+  return [...order, "Mix"].map((name, i) => {
+    const sign = { step: { index: i + 1, total: count, name } }
+    const began = at
+    at += seconds.get(name) ?? 0
+    return [began, sign]
+  })
+}
+const mixRun = (...said: Parameters<typeof mixed>): Run => {
+  const signs = mixed(...said)
+  return { ...runOfSigns(signs, ""), seconds: (signs.at(-1)?.[0] ?? 0) + 25 }
+}
+
+test("if the steps come in another order, those that the attempt has not had yet are still to come", () => {
+  const experience = learn([mixRun(["Vocals", "Drums", "Bass", "Keys"])])
+  for (const order of [
+    ["Keys", "Bass", "Drums", "Vocals"],
+    ["Drums", "Keys", "Vocals", "Bass"],
+  ]) {
+    const now = mixed(order)
+    for (const [i, [at]] of now.entries()) {
+      const said = estimate({ trace: traceOfSigns(now.slice(0, i + 1)), at, worker: "" }, experience)
+      expect([order, i, Math.round(said?.left ?? 0)]).toEqual([order, i, Math.round(165 - at)])
+    }
+  }
+})
+
+test("a step that is left out, though it is counted, is not expected later if an earlier run left one out, too", () => {
+  const [all, some] = [mixRun(["Vocals", "Drums", "Bass", "Keys"]), mixRun(["Vocals", "Bass", "Keys"], 5)]
+  const now = mixed(["Vocals", "Bass", "Keys"], 5)
+  const [at] = now[2] ?? [0]
+  const said = estimate({ trace: traceOfSigns(now.slice(0, 3)), at, worker: "" }, learn([all, some]))
+  expect(Math.round(said?.left ?? 0)).toBe(65)
+})
+
 test("a run that had more steps of several names leaves no time below 0", () => {
   const album = (tracks: number): Attempt => {
     const track = (i: number): MadeStep => ({
