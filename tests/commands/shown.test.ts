@@ -22,6 +22,26 @@ import { answering, inThisProcess, item, ran } from "./in-process.ts"
 inThisProcess()
 
 /** The ids in the order in which a table shows them. */
+test("on a terminal of any width each worker has one line, in which all percentages are whole", async () => {
+  const titles = [
+    "夜のドライブ-夜のドライブ夜のドライブ-夜のドライブ",
+    "The Long Way Home from the Harbour at Dawn",
+  ]
+  const items = titles.map((title, at) => item({ id: 7 + at, title, progress: 54 + at }))
+  answering("workers", async () => [{ ...WORKER, worker: "two", state: "rendering", items, version: "" }])
+  const { isTTY, columns } = process.stdout
+  try {
+    for (let width = 45; width < 140; width += 1) {
+      Object.assign(process.stdout, { isTTY: true, columns: width })
+      const { out: line } = await ran(workersCommand)
+      expect(line).toMatch(/^two {2}#7 夜\S+ 54%, #8 The \D+ 55%\n$/)
+      expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width)
+    }
+  } finally {
+    Object.assign(process.stdout, { isTTY, columns })
+  }
+})
+
 const idsIn = (table: string): number[] => [...table.matchAll(/^ *(\d+) /gm)].map(([, id]) => Number(id))
 
 test("the list is read page by page, as far as it was asked for, and says whether there is more", async () => {
