@@ -77,7 +77,9 @@ page("an item on the page", () => {
     await tab.click(".buttons [aria-haspopup]")
     await choose("Flag…")
     expect(
-      await tab.evaluate<boolean>(`document.querySelector("dialog .radio:nth-child(3) input").checked`),
+      await tab.evaluate<boolean>(
+        `document.querySelector("dialog .radio:nth-child(3) :checked") === document.activeElement`,
+      ),
     ).toBe(true)
     await tab.click("dialog .radio:nth-child(1) input")
     await tab.click("dialog [type=submit]")

@@ -52,10 +52,9 @@ function rows() {
     tags: [3, 4, 5].map((many) =>
       textsOf(waiting({ tags: ["a", "b", "c", "d", "e"].slice(0, many) }), ".tags .chip").join(" "),
     ),
-    attempts: [
-      textOf(waiting({ ...retrying, message: OWN.restored }).querySelector(".meta")),
-      textOf(waiting({ ...retrying, message: "boom" }).querySelector(".meta")),
-    ],
+    attempts: [OWN.restored, OWN.lostForNow, "boom"].map((message) =>
+      textOf(waiting({ ...retrying, message }).querySelector(".meta")),
+    ),
     errors: [
       finished({ status: "completed", outcome: "completed", error_message: "boom" })?.hidden,
       finished({ status: "failed", outcome: "failed", error_message: "boom" })?.hidden,

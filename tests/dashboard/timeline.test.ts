@@ -67,6 +67,16 @@ describe("the timeline", () => {
     expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: OWN.restored })
   })
 
+  test("says of an attempt whose worker was lost that it lost its worker, because no limit of failures counts it", () => {
+    const timeline = new Timeline()
+    const lost = update(2, { status: "retrying", message: OWN.lostForNow, error_message: "no sign of life" })
+    for (const one of [update(1, { progress: 20 }), lost]) timeline.add(one)
+    expect(timeline.entries.at(-1)).toMatchObject({
+      what: "Attempt 1 lost its worker, retrying",
+      detail: "no sign of life",
+    })
+  })
+
   test("says once that an item is stalled, however many updates say so", () => {
     const timeline = new Timeline()
     const stalled = { stalled: true, progress: 20, current_step: "Video" } as const

@@ -1,6 +1,6 @@
 import { isRoutine, OWN } from "../../item/own-messages.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
-import { causeLine, type Tone } from "./wording.ts"
+import { causeLine, endOfAttempt, type Tone } from "./wording.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
@@ -64,10 +64,10 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
       return { what: `Attempt ${update.attempt ?? 1} started`, detail: by, tone: "run" }
     }
     case "retrying": {
-      const attempt = `Attempt ${update.attempt ?? 1}`
+      const ended = `Attempt ${update.attempt ?? 1} ${endOfAttempt(update.message)}`
       return update.message === OWN.restored
-        ? { what: `${attempt} interrupted`, detail: OWN.restored, tone: "quiet" }
-        : { what: `${attempt} failed, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
+        ? { what: ended, detail: OWN.restored, tone: "quiet" }
+        : { what: `${ended}, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
     }
     case "queued": {
       const isRetry = before.status === "completed" || before.status === "failed"

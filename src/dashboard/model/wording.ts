@@ -1,6 +1,6 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { isRoutine } from "../../item/own-messages.ts"
+import { isRoutine, OWN } from "../../item/own-messages.ts"
 import {
   bandWords,
   countIn,
@@ -32,6 +32,10 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 
 /** An item's flag: `lyrics issue`; empty without one. */
 export const flagWords = (flag: QueueItem["flag"]): string => (flag ?? "").replace("_", " ")
+
+/** How an attempt ended that another one follows, from the server's message about it. */
+export const endOfAttempt = (message: string): string =>
+  message === OWN.restored ? "interrupted" : message === OWN.lostForNow ? "lost its worker" : "failed"
 
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
 export function roughly(seconds: number): string {

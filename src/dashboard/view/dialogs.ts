@@ -65,7 +65,7 @@ export function open(parts: Parts): Promise<void> {
   dialog.showModal()
   shown = dialog
   // What is typed replaces the former value.
-  form.querySelector("input")?.select()
+  form.querySelector<HTMLInputElement>("input:not([type=radio])")?.select()
   // For an action that cannot be undone, one key press must not be enough.
   if (danger) dismiss.focus()
   return new Promise((resolve) => {

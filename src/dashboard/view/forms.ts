@@ -86,7 +86,8 @@ const FLAGS: readonly QueueItem["flag"][] = [null, "image_issue", "lyrics_issue"
 /** Asks what is wrong with an item's video; null for nothing. */
 export function askFlag(item: QueueItem, choose: Choose<QueueItem["flag"]>): Promise<void> {
   const choices = FLAGS.map((flag) => {
-    const input = el("input", { type: "radio", name: "flag", checked: flag === item.flag })
+    const checked = flag === item.flag
+    const input = el("input", { type: "radio", name: "flag", checked, autofocus: checked })
     const words = capital(flagWords(flag)) || "No issue"
     return { flag, input, label: el("label", { class: "radio" }, input, words) }
   })

@@ -1,5 +1,4 @@
 import type { QueueItem } from "../../item/item.ts"
-import { OWN } from "../../item/own-messages.ts"
 import { tookOf, waitsSince } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
@@ -7,6 +6,7 @@ import type { KnownQueue } from "../model/queue.ts"
 import {
   causeLine,
   count,
+  endOfAttempt,
   flagWords,
   inFull,
   line,
@@ -138,9 +138,10 @@ export class WaitingRow implements Row {
     // A reader who may see only one item does not learn its place in the queue.
     const isPlaced = place !== 0 && this.#queue.may("figures")
     if (place !== undefined) say(this.#place, isPlaced ? count(place) : "")
-    const end = item.message === OWN.restored ? "interrupted" : "failed"
     const attempts =
-      item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} ${end}` : ""
+      item.status === "retrying"
+        ? ` · attempt ${item.attempt} of ${item.max_attempts} ${endOfAttempt(item.message)}`
+        : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
