@@ -214,6 +214,21 @@ test("the streams are described as what they are", async () => {
   expect(Object.keys(paths["/api/v1/progress/ws"]?.["get"]?.responses ?? {})).toContain("101")
 })
 
+test("a large answer is a schema with a name, of which the reference says what each key means", async () => {
+  const { paths } = await openApi()
+  for (const [path, name] of [
+    ["/queue/{id}", "ReadItem"],
+    ["/queue/counts", "Counts"],
+    ["/dashboard", "Dashboard"],
+    ["/queue/forecast", "QueueForecast"],
+    ["/progress/stats", "Stats"],
+    ["/me", "Me"],
+  ]) {
+    const content = paths[`/api/v1${path}`]?.["get"]?.responses["200"]?.content
+    expect(content?.["application/json"]).toMatchObject({ schema: { $ref: `#/components/schemas/${name}` } })
+  }
+})
+
 const PAGES = ["", "/queue", "/workers", "/streams", "/webhooks", "/access", "/server", "/schemas"]
 
 /** A page of the reference: its links, and the IDs that links can lead to. */

@@ -190,11 +190,10 @@ export const PARTS: readonly Mistake[] = [
       'item.error_message !== "" && item.status === "failed"',
       'item.error_message !== ""',
     ],
-    [
-      "an interrupted attempt counts as failed",
-      'item.message === OWN.restored ? "interrupted" : "failed"',
-      '"failed"',
-    ],
+  ]),
+  ...of("src/dashboard/model/wording.ts", TESTS, [
+    ["an interrupted attempt counts as failed", 'message === OWN.restored ? "interrupted" : ', ""],
+    ["an attempt without a worker counts as failed", 'message === OWN.lostForNow ? "lost its worker" : ', ""],
   ]),
   ...of("src/dashboard/view/steps.ts", TESTS, [
     [

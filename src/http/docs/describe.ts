@@ -12,8 +12,23 @@ import {
   Report,
 } from "../../item/item.ts"
 import { eitherOf } from "../../text.ts"
-import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
+import {
+  Claimed,
+  Counts,
+  Dashboard,
+  EventData,
+  FinishedSince,
+  Me,
+  StreamLine,
+  Update,
+  WebhookBody,
+  WorkerAnswer,
+  WorkerSeen,
+} from "../../wire/answers.ts"
+import { QueueForecastAnswer, ReadItem } from "../../wire/forecast.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
+import { ClaimRequest } from "../../wire/requests.ts"
+import { Health, Stats, StreamSeen } from "../../wire/server.ts"
 import { needOf } from "../needed-rights.ts"
 import { BODIES } from "./examples.ts"
 import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
@@ -43,14 +58,25 @@ export interface RouteOfApp {
 /** The schemas that have a name of their own in the document. */
 const NAMED: Readonly<Record<string, TSchema>> = {
   QueueItem,
+  ReadItem,
   NewItem,
   ItemChange,
   Report,
   ProgressUpdate,
   Update,
+  ClaimRequest,
   Claimed,
   WorkerAnswer,
+  WorkerSeen,
   Flag,
+  Counts,
+  FinishedSince,
+  Dashboard,
+  QueueForecast: QueueForecastAnswer,
+  Health,
+  Stats,
+  StreamSeen,
+  Me,
   Error: ErrorAnswer,
   EventData,
   StreamLine,
