@@ -66,6 +66,22 @@ test("an item that the server no longer has when it is read is not shown any mor
   expect(calls).toEqual([[1]])
 })
 
+test("what could not be read while there was no stream is read as soon as there is one again", async () => {
+  const { calls } = spyOn(server, "get").mock
+  far.change(1, { title: "another" })
+  await far.arrive(1)
+  await far.cut()
+  for (const question of [...far.questions]) question.next(true)
+  await settled()
+  jest.advanceTimersByTime(1000)
+  await settled()
+  expect(calls).toEqual([[1]])
+  far.connect(false)
+  await calm()
+  expect(calls).toEqual([[1], [1]])
+  expect(shown.items.get(1)?.title).toBe("another")
+})
+
 test("each request for more of a list reads more of it, until all is known", async () => {
   const finished = (): number => [...shown.items.values()].filter(({ status }) => isFinished(status)).length
   const seen = [finished()]

@@ -189,3 +189,13 @@ test("more than 64 bars are forgotten", () => {
   expect(shown([...many.slice(0, 64), ["0", 20, BARE]]).isTold).toBe(true)
   expect(shown([...many, ["0", 20, BARE]]).isTold).toBe(false)
 })
+
+test("a bar that follows a whole with parts is one of two, and no whole itself", () => {
+  const parts = [25, 50, 75, 100].flatMap((percent): Line[] => [
+    ...grown("part", DRAWN, 50, 100),
+    ["all", percent],
+  ])
+  const followed = (...values: readonly number[]): number =>
+    shown([["all", 0], ...parts, ...grown("mux", DRAWN, ...values)]).percent
+  expect([followed(), followed(25), followed(25, 50), followed(25, 50, 100)]).toEqual([33, 42, 50, 67])
+})
