@@ -56,9 +56,9 @@ export interface IngestOptions {
 
 /** What an ingest needs of the queue. */
 export interface IngestParts {
-  /** Takes the reports, and the verdict under a lease; default: it is never full, and the server never stops. */
+  /** Takes the reports, and the verdict under a lease; default: there is always room, and the server never stops. */
   readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail"> &
-    Partial<Pick<Workers, "isFull" | "draining">>
+    Partial<Pick<Workers, "hasNoRoom" | "draining">>
   /** Takes the verdict on an item that no worker holds. */
   readonly queue: Pick<Queue, "update">
   /** Stores the output itself; absent if it is not stored. */
@@ -343,7 +343,7 @@ export class Ingest {
       try {
         return await this.#end()
       } catch (error) {
-        const isInVain = this.#current === undefined && this.#workers.isFull
+        const isInVain = this.#current === undefined && this.#workers.hasNoRoom
         if (!isRefusal(error, "unavailable") || isInVain || this.#workers.draining) throw error
         await pause()
       }

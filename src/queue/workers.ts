@@ -20,7 +20,7 @@ import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
-import type { DatabaseRoom } from "./database-room.ts"
+import { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { type Introduction, KnownWorkers } from "./known-workers.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
@@ -104,6 +104,7 @@ export class Workers implements Service {
   readonly #bus: Bus
   readonly #learned: LearnedDurations
   readonly #options: WorkersOptions
+  readonly #room: DatabaseRoom
   readonly #waiting: WaitingClaims
   readonly #unlisten: () => void
   #turns: Repetition | undefined
@@ -115,7 +116,8 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    const { onError, mostTagSets, onLook, lookRestMs } = options
+    const { onError, mostTagSets, onLook, lookRestMs, room = new DatabaseRoom() } = options
+    this.#room = room
     this.#waiting = new WaitingClaims(store, { onError, mostTagSets, onLook, restMs: lookRestMs })
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
@@ -134,9 +136,8 @@ export class Workers implements Service {
   }
 
   /** Whether the database has no room for reports, and none can be expected soon. */
-  get isFull(): boolean {
-    const { room } = this.#options
-    return room !== undefined && (room.isFull || room.isDiskFull)
+  get hasNoRoom(): boolean {
+    return this.#room.isFull || this.#room.isDiskFull
   }
 
   /** Whether the server is about to stop. */
@@ -162,7 +163,7 @@ export class Workers implements Service {
         if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
         return null
       }
-      this.#options.room?.checkClaim()
+      this.#room.checkClaim()
       const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
       const change = await this.#store.claim(tags, this.#learned.follow(decide))
@@ -186,7 +187,7 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
   async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
-    this.#options.room?.checkTake()
+    this.#room.checkTake()
     const by: Taker = { ...taker, token: this.#options.token() }
     const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
@@ -305,8 +306,8 @@ export class Workers implements Service {
 
   async #checkRoom(id: number, token: string | undefined): Promise<void> {
     // A report for which there is no room still shows that the worker is alive.
-    if (token !== undefined && this.isFull) await this.heartbeat(id, token)
-    this.#options.room?.check()
+    if (token !== undefined && this.hasNoRoom) await this.heartbeat(id, token)
+    this.#room.check()
   }
 
   async #change(id: number, token: string | undefined, decide: Decide): Promise<LeaseStanding> {

@@ -166,13 +166,13 @@ export const WORKERS: readonly Mistake[] = [
     [
       [
         "a report for which there is no room is no sign of life",
-        "if (token !== undefined && this.isFull) await this.heartbeat(id, token)",
+        "if (token !== undefined && this.hasNoRoom) await this.heartbeat(id, token)",
         "",
       ],
       [
         "a report for which the disk is full does not renew the lease",
-        "(room.isFull || room.isDiskFull)",
-        "room.isFull",
+        "this.#room.isFull || this.#room.isDiskFull",
+        "this.#room.isFull",
       ],
     ],
   ),

@@ -32,7 +32,7 @@ function reading(before: QueueItem | null = item) {
     heartbeat: () => take("heartbeat"),
     complete: () => take("complete"),
     fail: (_id, _token, { error_message }) => take(error_message),
-    get isFull() {
+    get hasNoRoom() {
       return state.isFull
     },
     get draining() {
