@@ -85,7 +85,7 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
   return {
     "content-type": "application/json",
     "cache-control": "no-store",
-    ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? 1000) / 1000)) }),
+    ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? RETRY_MS) / 1000)) }),
     // A client that must come back later keeps no connection until then, because other clients may need it.
     ...(code === "unavailable" && { connection: "close" }),
     ...(code === "unauthorized" && { "www-authenticate": "Bearer" }),

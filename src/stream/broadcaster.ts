@@ -6,7 +6,7 @@ import { Keepalives } from "./keepalives.ts"
 import { lossOf } from "./kept-ids.ts"
 import { type Pause, QueuePause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
-import { Seats, wakeThinned } from "./seats.ts"
+import { Seats } from "./seats.ts"
 import type { Owner } from "./stream-limits.ts"
 import { StreamMetrics } from "./stream-metrics.ts"
 import { Tail } from "./tail.ts"
@@ -68,7 +68,7 @@ export class Broadcaster {
   readonly #keepalives: Keepalives
   readonly #wakeSlice: number
   readonly #unlisten: () => void
-  readonly #seats = new Seats((seats) => void this.#inSlices(seats, wakeThinned))
+  readonly #seats = new Seats((seats) => void this.#wakeThinned(seats))
   readonly #pauses: QueuePause
   #head = 0
   #examined = 0
@@ -96,7 +96,7 @@ export class Broadcaster {
   #read: PromiseWithResolvers<void> | undefined
   /** Resolves when the next read has ended. */
   #nextRead: PromiseWithResolvers<void> | undefined
-  #dispatchedMs = 0
+  #wakingSinceMs = 0
   #pauseUntilMs = 0
   #draining = false
 
@@ -256,6 +256,11 @@ export class Broadcaster {
     })
   }
 
+  /** Streams that get few updates wait for them on purpose, so this is not counted as a delivery. */
+  #wakeThinned(seats: readonly Seat[]): Promise<void> {
+    return this.#inSlices(seats, (slice) => slice.forEach((seat) => seat.wake("batch")))
+  }
+
   async #inSlices(seats: readonly Seat[], wake: (slice: readonly Seat[]) => void): Promise<void> {
     for (let from = 0; from < seats.length; from += this.#wakeSlice) {
       if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
@@ -332,7 +337,7 @@ export class Broadcaster {
     // gather: a seventh of the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()
-      this.#pauseUntilMs = nowMs + Math.min(PAUSE_TIMES * (nowMs - this.#dispatchedMs), MAX_PAUSE_MS)
+      this.#pauseUntilMs = nowMs + Math.min(PAUSE_TIMES * (nowMs - this.#wakingSinceMs), MAX_PAUSE_MS)
       this.#pumping = false
       if (this.#isRung) this.#ring()
     })
@@ -355,7 +360,7 @@ export class Broadcaster {
     const batch = new Batch(previous, last.id, updates)
     this.#head = last.id
     this.tail.push(batch)
-    this.#dispatchedMs = performance.now()
+    this.#wakingSinceMs = performance.now()
     const waking = this.#wakeAll([...this.#seats.concerned(batch)], previous)
     for (const beat of this.#seats.beats()) beat.batch()
     await waking

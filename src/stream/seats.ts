@@ -2,12 +2,6 @@ import type { Batch } from "./batch.ts"
 import type { Seat } from "./seat.ts"
 import { ThinningBeat } from "./thinning.ts"
 
-/**
- * Wakes streams that get few updates. They wait for them on purpose, so the time until they have them is not counted as
- * that of a delivery.
- */
-export const wakeThinned = (seats: readonly Seat[]): void => seats.forEach((seat) => seat.wake("batch"))
-
 /** The taken seats, by what they watch. */
 export class Seats {
   /** By queue item ID; seats of streams that watch everything are under undefined. */
