@@ -44,7 +44,7 @@ const unavailable = (cause: unknown): Unavailable =>
  */
 const isUnsynced = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_IOERR")
 
-const unknown = (cause: unknown): Unavailable =>
+const unconfirmed = (cause: unknown): Unavailable =>
   new Unavailable(
     "the disk did not confirm this change: it is not known whether it was stored; read it before you repeat it",
     cause,
@@ -167,7 +167,7 @@ export class GroupCommit {
     } catch (error) {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
       this.#observer.failed(triedMs, nameOfFault(error))
-      const failure = isCommitting && isUnsynced(error) ? unknown(error) : unavailable(error)
+      const failure = isCommitting && isUnsynced(error) ? unconfirmed(error) : unavailable(error)
       return jobs.map(() => ({ ok: false, error: failure }))
     }
   }

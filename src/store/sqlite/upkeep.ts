@@ -288,7 +288,7 @@ export class SqliteUpkeep implements Upkeep {
     )
   }
 
-  #pragma(name: "page_size" | "page_count" | "freelist_count" | "auto_vacuum"): number {
+  #pragma(name: "page_size" | "page_count" | "freelist_count"): number {
     return this.#client.query<Record<string, number>, []>(`PRAGMA ${name}`).get()?.[name] ?? 0
   }
 }
