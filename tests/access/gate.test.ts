@@ -371,7 +371,8 @@ test("a ticket ends no later than its token, and the answer has that time", asyn
 
 test("the use of a token is stored once a minute, however often it is used", async () => {
   await using house = await opened()
-  const token = house.tokens.find((await house.token()).secret)
+  const { secret } = await house.token()
+  const token = house.tokens.find(secret)
   if (!token) throw new Error("the token is unknown")
   const written = spyOn(house.store.access, "useTokens")
   for (const afterMs of [0, 1, MINUTE_MS - 1, MINUTE_MS, MINUTE_MS + 1]) {
@@ -379,6 +380,9 @@ test("the use of a token is stored once a minute, however often it is used", asy
     house.tokens.use(token)
   }
   expect(written).toHaveBeenCalledTimes(2)
+  house.clock.nowMs = START_MS + 2 * MINUTE_MS
+  house.gate.caller(bearer(secret), "read")
+  expect(written).toHaveBeenCalledTimes(3)
   await Promise.all(written.mock.results.map(({ value }) => value))
   expect((await house.store.access.tokens())[0]?.last_used_at).not.toBeNull()
 })

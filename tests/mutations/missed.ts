@@ -182,4 +182,20 @@ export const MISSED: readonly Mistake[] = [
     ["tests/renderers/done-in-any-order.test.ts"],
     [["a pass in order after one in any order counts lines", "    this.#isMixed = false\n", ""]],
   ),
+  ...of(
+    "src/http/claim-and-report.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "nothing is learned from a worker that sends a former lease with every request",
+        `(id !== undefined && request.headers.get("lease")) || undefined`,
+        `request.headers.get("lease") || undefined`,
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/gate.ts",
+    ["tests/access/gate.test.ts"],
+    [["a token that is used seems unused", "    this.#tokens.use(token)\n", ""]],
+  ),
 ]

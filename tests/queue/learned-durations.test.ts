@@ -56,6 +56,19 @@ describe("a client that knows nothing but PUT", () => {
   })
 })
 
+test("a worker that sends a former lease with every request is learned from", async () => {
+  await using own = await start()
+  await own.add({ song_id: 1, kind: "clip" })
+  const asked = { worker: "box" }
+  const claiming = await own.api("POST", "/queue/claim", asked, { lease: "former" })
+  const { item, lease }: { item: { id: number }; lease: { token: string } } = await claiming.json()
+  for (const progress of [20, 60])
+    await own.api("POST", `/queue/${item.id}/progress`, { progress }, { lease: lease.token })
+  await own.api("POST", `/queue/${item.id}/complete`, {}, { lease: lease.token })
+  const { kinds } = await (await own.api("GET", "/kinds")).json()
+  expect(kinds).toMatchObject([{ kind: "clip", runs: 1 }])
+})
+
 test("attempts of which one has more steps of a series are alike, and what was learned of one estimates the other", async () => {
   await using own = await start()
   const made = async (images: number): Promise<(QueueItem | undefined)[]> => {
