@@ -70,6 +70,8 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(ASKS)
     // Nothing is offered for a moment either, before the page knows what the reader may do.
     expect(await tab.evaluate<string[]>(`[...seen]`)).toEqual([])
+    // The command that creates a token stands in one line.
+    expect(await tab.evaluate(`document.querySelector("dialog code").getClientRects().length`)).toBe(1)
     await enter(tab, token)
     await tab.until(`${ROWS} === "${id}"`)
     expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)

@@ -150,10 +150,19 @@ export async function addSong(): Promise<QueueItem | null> {
 }
 
 /** What an access token looks like, and where it comes from. */
-const TOKEN_HINT = "It begins with tsk_. The owner of the server creates it with: track-studio token create"
+const tokenHint = (): HTMLElement =>
+  el(
+    "p",
+    {},
+    "It begins with tsk_. The owner of the server creates it with ",
+    el("code", {}, "track-studio token create"),
+  )
 
 /** Asks for an access token, and says why in the title and the hint; undefined when dismissed. */
-export async function askToken(title: string, hint = TOKEN_HINT): Promise<string | undefined> {
+export async function askToken(
+  title: string,
+  hint: HTMLElement | string = tokenHint(),
+): Promise<string | undefined> {
   let given: string | undefined
   const input = el("input", {
     type: "password",
