@@ -57,11 +57,8 @@ interface Matched {
 
 /** The parts that decide which callers are let in. */
 export interface AdmissionOptions {
-  /**
-   * Decides which callers are let in. Absent in tests that are not about access: then every caller may do
-   * everything.
-   */
-  readonly gate?: Gate | undefined
+  /** Decides which callers are let in. */
+  readonly gate: Gate
   /** Limits how many requests callers may send. */
   readonly limits: Limits
   /** Shares the turns of the event loop fairly among callers. */
@@ -102,11 +99,11 @@ export interface UnknownSenders {
   count(request: Request): void
 }
 
-/** The senders of requests that no route lets in. Without a gate no limit applies to them. */
+/** The senders of requests that no route lets in. */
 export function unknownSenders(options: AdmissionOptions): UnknownSenders {
   const { gate, limits } = options
   const sourceOf = sources(options)
-  const of = (request: Request): Caller => gate?.unknownCaller(sourceOf(request)) ?? EVERYBODY
+  const of = (request: Request): Caller => gate.unknownCaller(sourceOf(request))
   return { of, count: (request) => limits.ask(of(request), "") }
 }
 
@@ -115,7 +112,6 @@ function admitting(options: AdmissionOptions) {
   const { gate, limits, refusals, refused } = options
   const sourceOf = sources(options)
   return (matched: Matched): Caller => {
-    if (!gate) return EVERYBODY
     const { request, params } = matched
     const from = sourceOf(request)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))

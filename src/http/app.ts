@@ -69,10 +69,10 @@ export interface AppParts extends GuardOptions {
   readonly streams: Streams
   /** The deliveries to webhooks, which a route lists. */
   readonly webhooks: Webhooks
-  /** Decides which callers are let in; absent if all are. */
-  readonly gate?: Gate
-  /** Gives tickets; absent if all callers are let in. */
-  readonly tickets?: Tickets
+  /** Decides which callers are let in. */
+  readonly gate: Gate
+  /** Gives tickets. */
+  readonly tickets: Tickets
   /** Limits how many requests each caller may send. */
   readonly limits: Limits
   /** The proxies whose headers about a client's address are believed; absent for none. */

@@ -14,9 +14,9 @@ import { json, words } from "./docs/words.ts"
  * before, so `count` counts the request by its address first, and may throw. If there is only one server, this
  * costs nothing.
  */
-export function sharedTickets(tickets: Tickets | undefined, count: (request: Request) => void) {
+export function sharedTickets(tickets: Tickets, count: (request: Request) => void) {
   const plugin = new Elysia({ name: "shared tickets" })
-  if (!tickets?.isShared) return plugin
+  if (!tickets.isShared) return plugin
   return plugin.onRequest(async ({ request }) => {
     const [, ticket] = /[?&]ticket=([\w-]+)/.exec(request.url) ?? []
     // If there is a header, the ticket is not used.
@@ -26,14 +26,14 @@ export function sharedTickets(tickets: Tickets | undefined, count: (request: Req
 }
 
 /** Tickets for clients that can send no header. */
-export const ticketRoutes = (tickets: Tickets | undefined, access: Admission) =>
+export const ticketRoutes = (tickets: Tickets, access: Admission) =>
   api("/tickets")
     .use(access)
     .use(jsonBody(access))
     .post(
       "",
       async ({ body: { path }, caller: { token }, set }): Promise<NewTicket> => {
-        if (!token || !tickets) {
+        if (!token) {
           throw new AppError("invalid", "a ticket stands in for a token: send one, or connect without either")
         }
         set.status = 201

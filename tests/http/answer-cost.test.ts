@@ -24,7 +24,7 @@ function charging(
   const gate: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const streams = { count: 0 }
-  const parts: unknown = { ...known, gate: gate as Gate, limits, streams, ...some }
+  const parts: unknown = { ...known, gate: gate as Gate, tickets: {}, limits, streams, ...some }
   const app = createApp(parts as AppParts)
   const statuses = async (times: number, path: string, init?: RequestInit): Promise<number[]> => {
     const found: number[] = []

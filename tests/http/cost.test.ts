@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { type Sucrose, sucrose } from "elysia/sucrose"
 
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { NO_LIMITS } from "./no-limits.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 test("no hook and no route names the whole context, so no request pays for cookies or a copy of its headers", () => {
   const parts: unknown = {
@@ -12,7 +12,7 @@ test("no hook and no route names the whole context, so no request pays for cooki
     allowedHosts: [],
     version: "0",
     commit: "none",
-    limits: NO_LIMITS,
+    ...UNPROTECTED,
   }
   const app = createApp(parts as AppParts)
   const inference: unknown = Reflect.get(app, "inference")

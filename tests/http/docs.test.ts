@@ -31,7 +31,7 @@ import {
 import { ErrorAnswer } from "../../src/wire/refusals.ts"
 import { Health, Stats } from "../../src/wire/server.ts"
 import { start, textOf } from "../server.ts"
-import { NO_LIMITS } from "./no-limits.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
@@ -51,7 +51,7 @@ const openApi = async (): Promise<OpenApi> => (await fetch(`${server.url}/openap
 
 /** The parts of an app of which only the routes are needed. */
 const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-const parts: unknown = { ...about, limits: NO_LIMITS }
+const parts: unknown = { ...about, ...UNPROTECTED }
 const { routes } = createApp(parts as AppParts)
 
 test("the document is OpenAPI 3.1 and passes a strict public linter", async () => {

@@ -7,7 +7,7 @@ import { healthRoute } from "../../src/http/health.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
-import { NO_LIMITS } from "./no-limits.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 test("health answers 200 with ok and no reasons, also below the API's base", async () => {
   await using server = await start()
@@ -75,7 +75,7 @@ function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const parts: unknown = {
     ...known,
-    limits: NO_LIMITS,
+    ...UNPROTECTED,
     reasons,
     stoodMs,
     queue: untouchable,
@@ -191,7 +191,7 @@ test("while almost no file descriptors are left only probes, metrics and reports
     stoodMs: () => 0,
     now: Date.now,
     areDescriptorsFew: () => true,
-    limits: NO_LIMITS,
+    ...UNPROTECTED,
   }
   const parts: unknown = { ...about, ...known, onError: () => undefined }
   const app = createApp(parts as AppParts)

@@ -1,11 +1,11 @@
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { wordsOf } from "../../src/http/docs/words.ts"
 import type { TestServer } from "../server.ts"
-import { NO_LIMITS } from "./no-limits.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 /** The parts of an app of which only the routes are needed. */
 const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-const parts: unknown = { ...about, limits: NO_LIMITS }
+const parts: unknown = { ...about, ...UNPROTECTED }
 
 const { routes } = createApp(parts as AppParts)
 

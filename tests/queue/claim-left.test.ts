@@ -28,7 +28,7 @@ test("an item that is given to a client which has just left, or whose token has 
   const limits = new Limits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 })
   const gate = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
   const onError = (_id: string, error: unknown): never => fail(error)
-  const parts: unknown = { ...about, queue, workers, gate, limits, onError }
+  const parts: unknown = { ...about, queue, workers, gate, tickets: {}, limits, onError }
   const app = createApp(parts as AppParts)
   const claim = async (more: object, hasLeft: boolean): Promise<void> => {
     ended = new AbortController()

@@ -14,7 +14,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Webhooks } from "../../src/webhooks/webhooks.ts"
-import { NO_LIMITS } from "../http/no-limits.ts"
+import { UNPROTECTED } from "../http/unprotected.ts"
 import { Output } from "../output.ts"
 import { Reader } from "../reader.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
@@ -207,7 +207,7 @@ function impatient(seconds: number) {
     webhooks,
     now: Date.now,
     stoodMs: () => 0,
-    limits: NO_LIMITS,
+    ...UNPROTECTED,
     ...about,
     onError: report,
   }

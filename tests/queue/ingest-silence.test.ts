@@ -9,7 +9,7 @@ import { Ingest } from "../../src/queue/ingest.ts"
 import type { OutputWriter } from "../../src/queue/output-writer.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
-import { NO_LIMITS } from "../http/no-limits.ts"
+import { UNPROTECTED } from "../http/unprotected.ts"
 
 const MINUTE = 60_000
 const { item } = claimed(
@@ -171,7 +171,7 @@ test("while a renderer is silent its lease is renewed each third of its length, 
     workers: { heartbeat },
     queue: { get: async () => item },
     output,
-    limits: NO_LIMITS,
+    ...UNPROTECTED,
   }
   const app = createApp(parts as AppParts)
   const printed = new TransformStream<Uint8Array, Uint8Array>()
