@@ -117,13 +117,8 @@ export class FleetRateLimit {
   }
 
   #of(client: string): Allowance {
-    const known = this.#known.get(client) ?? {
-      units: 0,
-      untilMs: 0,
-      waitMs: 0,
-      waiting: 0,
-      asking: undefined,
-    }
+    const unused: Allowance = { units: 0, untilMs: 0, waitMs: 0, waiting: 0, asking: undefined }
+    const known = this.#known.get(client) ?? unused
     this.#known.set(client, known)
     return known
   }

@@ -57,8 +57,6 @@ export const EVERYBODY: Caller = { role: "admin", token: undefined, client: unde
 /** A caller without a valid token. */
 const nobody = (client: string): Caller => ({ role: "nobody", token: undefined, client, ended: undefined })
 
-const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
-
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
@@ -131,7 +129,8 @@ export class Gate {
         : this.#bearer(authorization)
     if (token || isLeased) return token
     this.#failures.note(from().key, this.#options.steadyMs())
-    throw unauthorized(
+    throw new AppError(
+      "unauthorized",
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
         : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",

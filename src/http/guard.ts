@@ -41,19 +41,12 @@ export const asksForWebSocket = ({ headers }: Request): boolean =>
 function senderOf(request: Request): Sender {
   const { method, headers } = request
   const isUpgrade = method === "GET" && asksForWebSocket(request)
-  const host = headers.get("host")
   // Reading headers takes most of the time here, and thousands of streams may open at once.
-  if (isReadMethod(method) && !isUpgrade) {
-    return { method, isUpgrade, host, origin: null, fetchSite: null, forwardedProto: null }
-  }
-  return {
-    method,
-    isUpgrade,
-    host,
-    origin: headers.get("origin"),
-    fetchSite: headers.get("sec-fetch-site"),
-    forwardedProto: headers.get("x-forwarded-proto"),
-  }
+  const isHostAlone = isReadMethod(method) && !isUpgrade
+  const header = (name: string): string | null => (isHostAlone ? null : headers.get(name))
+  const [origin, fetchSite] = [header("origin"), header("sec-fetch-site")]
+  const forwardedProto = header("x-forwarded-proto")
+  return { method, isUpgrade, host: headers.get("host"), origin, fetchSite, forwardedProto }
 }
 
 const propertiesOf = (schema: unknown): string[] =>

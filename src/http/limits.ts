@@ -227,13 +227,8 @@ export class Limits {
   #refuse(waitMs: number): void {
     if (waitMs === 0) return
     this.#options.onRefused?.()
-    throw new AppError(
-      "too_many_requests",
-      `this client sends too many requests; try again in ${waitMs} ms`,
-      {
-        retryAfterMs: waitMs,
-      },
-    )
+    const message = `this client sends too many requests; try again in ${waitMs} ms`
+    throw new AppError("too_many_requests", message, { retryAfterMs: waitMs })
   }
 
   #bucketsOf({ token }: Caller): RateLimit {

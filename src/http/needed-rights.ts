@@ -1,5 +1,6 @@
 import type { Need } from "../access/roles.ts"
 import { API } from "./api.ts"
+import type { Route } from "./paths.ts"
 
 /**
  * The right that each route needs, by method and path: one table for the whole server. If a route has no row,
@@ -84,19 +85,13 @@ const byPath = new Map(
 )
 
 /** What a route needs; undefined if it has no row. */
-export const needOf = ({
-  method,
-  path,
-}: {
-  readonly method: string
-  readonly path: string
-}): Need | undefined => byPath.get(path)?.get(method)
+export const needOf = ({ method, path }: Route): Need | undefined => byPath.get(path)?.get(method)
 
 /**
  * Checks that every route has a row in `NEEDS`. A preflight needs no row, because it does nothing.
  * @throws Error that names the routes
  */
-export function checkNeeds(routes: readonly { readonly method: string; readonly path: string }[]): void {
+export function checkNeeds(routes: readonly Route[]): void {
   const missing = routes.filter((route) => route.method !== "OPTIONS" && needOf(route) === undefined)
   if (missing.length === 0) return
   throw new Error(`no need is set for ${missing.map(({ method, path }) => `${method} ${path}`).join(", ")}`)

@@ -188,7 +188,7 @@ export class Output implements Service {
           heardMs = performance.now()
         }
       } catch (error) {
-        if (!query.isFollowed || !isUnavailable(error)) throw error
+        if (!query.isFollowed || !isRefusal(error, "unavailable")) throw error
         isAway = true
       }
       if (!isAway && isLast(reader, item, query)) {
@@ -237,8 +237,6 @@ export class Output implements Service {
     }
   }
 }
-
-const isUnavailable = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const notBegun = ({ id, attempt: begun }: QueueItem, attempt: number): AppError =>
   new AppError("not_found", `attempt ${attempt} of queue item ${id} has not begun; it has had ${begun}`)

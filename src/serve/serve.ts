@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { type Config } from "../config/config.ts"
-import { AppError, codeOf, reasonOf } from "../errors.ts"
+import { AppError, codeOf, isRefusal, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
@@ -92,7 +92,7 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
       },
     })
   } catch (error) {
-    if (error instanceof AppError && error.code === "invalid") throw error
+    if (isRefusal(error, "invalid")) throw error
     // If a second server is started by mistake, its port is in use, too, and the message about the port says
     // more.
     const { host: hostname, port } = config
