@@ -1,34 +1,25 @@
 import { counted, duration, tookWords } from "../text.ts"
-import type { Status } from "./item.ts"
+import type { Media, QueueItem, Unit } from "./item.ts"
 import { isWaiting } from "./moves.ts"
 
-/** When the last attempt of an item began and ended; null if it has not. */
-interface Rendered {
-  readonly started_at: string | null
-  readonly completed_at: string | null
-}
-
 /** How long a finished item was rendered, in words; empty if it was never begun, or has not ended. */
-export const tookOf = ({ started_at, completed_at }: Rendered): string =>
+export const tookOf = ({
+  started_at,
+  completed_at,
+}: Pick<QueueItem, "started_at" | "completed_at">): string =>
   started_at && completed_at ? tookWords((Date.parse(completed_at) - Date.parse(started_at)) / 1000) : ""
 
 /** Since when a waiting item waits: since it was added, or came back into the queue. */
 export const waitsSince = ({
   queued_at,
   requeued_at,
-}: {
-  readonly queued_at: string
-  readonly requeued_at: string | null
-}): string => requeued_at ?? queued_at
-
-/** What holds an item back: until when no worker may take it; null for nothing. */
-interface HeldBack {
-  readonly status: Status
-  readonly available_at: string | null
-}
+}: Pick<QueueItem, "queued_at" | "requeued_at">): string => requeued_at ?? queued_at
 
 /** In how long workers may take a waiting item, as `starts in 9:59` or `retries in 0:18`; nothing if they may take it now. */
-export function heldBackWords({ status, available_at }: HeldBack, nowMs: number): string[] {
+export function heldBackWords(
+  { status, available_at }: Pick<QueueItem, "status" | "available_at">,
+  nowMs: number,
+): string[] {
   const seconds = Math.round((Date.parse(available_at ?? "") - nowMs) / 1000)
   if (!isWaiting(status) || !(seconds > 0)) return []
   return [`${status === "retrying" ? "retries" : "starts"} in ${duration(seconds)}`]
@@ -76,13 +67,8 @@ export const shownOf = (item: {
  * What the percentage of an item rests on, if that is not what the worker reports: `from 5 earlier runs; the worker says
  * 75%`; otherwise empty.
  */
-export const restsOnRuns = ({
-  progress,
-  eta_runs,
-}: {
-  readonly progress: number
-  readonly eta_runs: number
-}): string => (eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%` : "")
+export const restsOnRuns = ({ progress, eta_runs }: Pick<QueueItem, "progress" | "eta_runs">): string =>
+  eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%` : ""
 
 /** Whether the progress of an item is a guess: it comes from a bar that may not be the whole, and not from earlier runs. */
 export const isGuess = (item: {
@@ -150,19 +136,11 @@ const figure = (value: number): string =>
       ? value.toFixed(1)
       : value.toPrecision(1)
 
-/** How far into a medium a render is, and how fast, as far as that is known. */
-interface Pace {
-  readonly out_time: number
-  readonly total: number | null
-  readonly fps: number | null
-  readonly speed: number | null
-}
-
 /**
  * How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if nothing is known. `times`
  * stands behind the speed.
  */
-export function paceOf(media: Pace | null | undefined, times: "x" | "×" = "x"): readonly string[] {
+export function paceOf(media: Media | null | undefined, times: "x" | "×" = "x"): readonly string[] {
   if (!media) return []
   const { out_time, total, fps, speed } = media
   const parts = [`${duration(out_time)}${total === null ? "" : ` of ${duration(total)}`}`]
@@ -193,17 +171,14 @@ export function startsWords({ aboutMs, lowMs, highMs }: Starts, when: (ms: numbe
 /**
  * Whether a message has only ffmpeg's own figures. The same figures are shown from `media` in words of ours.
  */
-export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
+export const isPace = (message: string, media: Pick<Media, "out_time"> | null | undefined): boolean =>
   media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
 
 /**
  * How a message says what is counted, in a notation of its own: `only` that (`frame 15/120` for 14 or 15 of 120 frames),
  * among other things (`also`), or not. The one in hand may be counted.
  */
-export function countIn(
-  message: string,
-  unit: { readonly done: number; readonly total: number; readonly name: string } | null | undefined,
-): "only" | "also" | undefined {
+export function countIn(message: string, unit: Unit | null | undefined): "only" | "also" | undefined {
   if (!unit) return undefined
   const { done, total, name } = unit
   const count = new RegExp(`(?<![\\d.])(?:${done}|${done + 1})\\s*(?:/|of)\\s*${total}(?![\\d.])`)
