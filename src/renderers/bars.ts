@@ -129,7 +129,7 @@ export class Bars {
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") {
       track.isLast = this.#isLastInside(track, before.begunAt)
-      if (!track.isLast) this.#restart(track, before)
+      if (!track.isLast) this.#placeRestarted(track, before)
     }
     if (track.isLast || this.#isMeasured(track, before.seenAt)) return false
     if (this.#root?.isDoubtful && !track.isDoubtful && !track.hasRestarted) return this.#surround(track)
@@ -140,7 +140,7 @@ export class Bars {
       if (this.#saysTheSame(track, track.parent)) return false
       track.parent = this.#besideOpen(track, before.seenAt)
     }
-    if (this.#isSlower(track)) return this.#surround(track)
+    if (this.#isBehindWhole(track)) return this.#surround(track)
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
     else if (this.#hasInner) this.#isOuter = true
@@ -152,7 +152,7 @@ export class Bars {
    * Whether a bar that began beside the whole is behind it. A part of the whole would be ahead of the whole
    * until the part ends, so a bar that is behind takes longer than the whole.
    */
-  #isSlower(track: BelievedBar): boolean {
+  #isBehindWhole(track: BelievedBar): boolean {
     const root = this.#root
     if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
       return false
@@ -223,8 +223,8 @@ export class Bars {
     return true
   }
 
-  /** A bar has begun again, inside another one or after its own end. */
-  #restart(track: BelievedBar, { begunAt: begun, fraction }: Before): void {
+  /** Finds the bar around one that has begun again; without any, it is the whole that begins again. */
+  #placeRestarted(track: BelievedBar, { begunAt: begun, fraction }: Before): void {
     const around = this.#around(track, begun)
     const wasInside = track.parent !== undefined
     track.parent = around
@@ -234,7 +234,7 @@ export class Bars {
         this.#follow(track)
         this.#turns.move(fraction)
       }
-      if (track === this.#root) this.#restartRoot(track, begun)
+      if (track === this.#root) this.#restartWhole(track, begun)
       return
     }
     if (around.parent === undefined && around !== this.#root && !wasInside) this.#enclose(around)
@@ -244,12 +244,12 @@ export class Bars {
   /**
    * The bar that stood for the whole begins again. A bar that was seen beside it and continues contains it.
    */
-  #restartRoot(root: BelievedBar, begun: number): void {
+  #restartWhole(root: BelievedBar, begun: number): void {
     const outer = [...this.#tracks.values()].find(
       (each) => each.parent === root && each.isBelieved && each.begunAt < root.begunAt && each.seenAt > begun,
     )
     if (outer && !this.#isOver(outer)) this.#surround(outer)
-    else this.#begin(root)
+    else this.#beginTurn(root)
   }
 
   /** The outer bar is printed after the inner one: until now, the inner one stood for the whole. */
@@ -260,12 +260,13 @@ export class Bars {
 
   /** Another bar takes the place of the one that stood for the whole. */
   #follow(track: BelievedBar): void {
-    if (this.#root) this.#begin(track)
+    if (this.#root) this.#beginTurn(track)
     else this.#turns.begin(track.startedMs)
     this.#root = track
   }
 
-  #begin(track: BelievedBar): void {
+  /** A bar becomes the current one of those that follow one another; nothing is known to be inside it. */
+  #beginTurn(track: BelievedBar): void {
     this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
     this.#isOuter = false
     this.#hasInner = false

@@ -39,9 +39,12 @@ export const BARE: LineLook = {
   isNoun: () => false,
 }
 
+/** Whether a line looks like a bar. */
+export const isDrawnAs = ({ isRedrawn, hasDrawing }: LineLook): boolean => isRedrawn || hasDrawing
+
 /** Whether a bar has just begun. If it is not drawn, it counts as a new one only at 0. */
-export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: LineLook): boolean =>
-  (fraction === 0 && !isSummary) || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
+export const isAtStart = (fraction: number, look: LineLook): boolean =>
+  (fraction === 0 && !look.isSummary) || (isDrawnAs(look) && fraction <= NEAR_START)
 
 /**
  * One percentage over time, distinguished by the words before it. It is believed to be a bar when it was seen
@@ -83,7 +86,7 @@ export class BelievedBar {
     this.startedMs = startedMs
     this.seenAt = line
     this.begunAt = line
-    this.isDrawn = look.isRedrawn || look.hasDrawing
+    this.isDrawn = isDrawnAs(look)
     this.#tail = look.tail
     this.isNamed = !look.isHead && look.isNoun()
     this.#start = new LateStart(this.isNamed, fraction)
@@ -102,9 +105,10 @@ export class BelievedBar {
   /** Reads a later line. */
   see(fraction: number, look: LineLook, line: number): Growth {
     if (this.isRejected) return "unproven"
-    const isAlike = look.isRedrawn || look.hasDrawing || this.#isLine(fraction, look)
+    const isDrawn = isDrawnAs(look)
+    const isAlike = isDrawn || this.#isLine(fraction, look)
     this.#tail = look.tail
-    this.isDrawn ||= look.isRedrawn || look.hasDrawing
+    this.isDrawn ||= isDrawn
     this.seenAt = line
     if (!this.isDrawn && this.#start.doubts(fraction)) {
       this.fraction = fraction

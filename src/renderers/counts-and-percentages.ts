@@ -1,6 +1,6 @@
 import type { Unit } from "../item/item.ts"
 import { type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
-import type { Count } from "./counts-in-line.ts"
+import { begunOf, type Count, isOf, nestedIn } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
@@ -47,14 +47,6 @@ interface Step {
   n: number
 }
 
-/** Whether a count and a percentage of a line say the same. */
-export const isOf = ({ n, total }: Count, { fraction }: Percent): boolean =>
-  Math.abs(n / total - fraction) <= 0.01
-
-/** The progress of the whole, if the percentage belongs to the innermost of these counts. */
-const partOf = (counts: readonly Count[], { fraction }: Percent): number =>
-  counts.reduceRight((inner, count) => (begunOf(count) + inner) / count.total, fraction)
-
 /**
  * The words before a percentage, which distinguish a bar. For a step in brackets at the head of a line, they
  * are different for each step.
@@ -70,8 +62,6 @@ function shapeOnce(text: string, from: number): () => string {
   let shape: string | undefined
   return () => (shape ??= shapeOf(text.slice(from)))
 }
-
-const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
  * Combines the percentages and counts of a line: "epoch 3/10: 45 %" is 45 % of the third epoch, "45 % (3/10
@@ -101,14 +91,14 @@ export class CountsAndPercentages {
     const isEnclosed = this.#learns(label, percent, counts)
     const around = this.#around(label, percent, counts, OVERALL.test(text.slice(0, percent.at)))
     const [outermost] = around
-    const same = all.find((count) => isOf(count, percent))
+    const same = all.find((count) => isOf(count, percent.fraction))
     const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
     const name =
       around.length > 0 ? label : this.#sideBySide.keyOf(label, text.slice(0, percent.at), percent.fraction)
     return {
       key: total === undefined ? this.#keyOf(text, name, outermost) : `${name}/${total}`,
-      fraction: around.length > 0 ? partOf(around, percent) : this.#least(label, percent, counts),
+      fraction: around.length > 0 ? nestedIn(around, percent.fraction) : this.#least(label, percent, counts),
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
@@ -163,11 +153,11 @@ export class CountsAndPercentages {
     const [count] = counts
     if (!count || counts.length > 1) return percent.fraction
     const isBefore = percent.at > count.end && percent.at - count.end <= CLOSE
-    if (isBefore && !isOf(count, percent) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
+    if (isBefore && !isOf(count, percent.fraction) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
     // What stands first on a line counts what the line is about: "3/10 2.3G loss 0.4: 45%".
-    const isFirst = count.at === 0 && percent.at > count.end && !isOf(count, percent)
+    const isFirst = count.at === 0 && percent.at > count.end && !isOf(count, percent.fraction)
     const isStep = count.isHead || isFirst || this.#behind.has(label)
-    return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction
+    return isStep ? Math.min(percent.fraction, nestedIn(counts, percent.fraction)) : percent.fraction
   }
 
   /**
@@ -178,7 +168,7 @@ export class CountsAndPercentages {
     if (this.#enclosed.has(label)) return [...counts]
     if (isOverall) return []
     const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
-    if (before.some((count) => !isOf(count, percent)) && this.#nested.size < MAX_KINDS)
+    if (before.some((count) => !isOf(count, percent.fraction)) && this.#nested.size < MAX_KINDS)
       this.#nested.add(label)
     return this.#nested.has(label) ? before : []
   }

@@ -43,6 +43,11 @@ const HEAD_RANK = -1
 const MAX_BEFORE = 40
 /** The largest difference between a percentage and the count from which it was rounded. */
 const ROUNDING = 0.01
+
+/** Whether two numbers and a fraction (0 to 1) of a line say the same. */
+export const isOf = ({ n, total }: Pick<Pair, "n" | "total">, fraction: number): boolean =>
+  Math.abs(n / total - fraction) <= ROUNDING
+
 const BEFORE = new RegExp(
   `\\b(?:sub|pre|key|mini|time)?-?(${NOUNS.join("|")})(?:s|es)?["']? ?[:=#]? ?(?:\\d+ \\()?$`,
   "iu",
@@ -114,17 +119,14 @@ export function countsIn(text: string): Count[] {
  * `counts` are those of the line.
  */
 export const isOfOther = (text: string, fraction: number, counts: readonly Count[]): boolean =>
-  pairsIn(text).some(
-    ({ n, total, at }) =>
-      Math.abs(n / total - fraction) <= ROUNDING && !counts.some((count) => count.at === at),
-  )
+  pairsIn(text).some((pair) => isOf(pair, fraction) && !counts.some(({ at }) => at === pair.at))
 
-/** How far the counts of one line are together, 0 to 1, the outermost first. */
-export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>
-  counts.reduceRight(
-    (inner, { n, total }) => Math.min(1, (Math.max(0, n - 1) + inner) / total),
-    isDone ? 1 : 0,
-  )
+/** How many of the counted things are done while the current one is under way. */
+export const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
+
+/** How far counts are together, the outermost first, if the innermost thing has reached this fraction; all 0 to 1. */
+export const nestedIn = (counts: readonly Count[], fraction: number): number =>
+  counts.reduceRight((inner, count) => (begunOf(count) + inner) / count.total, fraction)
 
 // A line that is only "name: 7/12" shows a property, not progress.
 const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u

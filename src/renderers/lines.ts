@@ -1,9 +1,9 @@
 import type { Report, Unit } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
-import { BARE, isAtStart, type LineLook } from "./believed-bar.ts"
-import { CountsAndPercentages, isOf, type Measure } from "./counts-and-percentages.ts"
-import { type Count, countsIn, isOfOther, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
+import { BARE, isAtStart, isDrawnAs, type LineLook } from "./believed-bar.ts"
+import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
+import { type Count, countsIn, isOf, isOfOther, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
 import { CountsSideBySide } from "./counts-side-by-side.ts"
 import {
   hasBar,
@@ -68,9 +68,7 @@ function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
 
 /** Whether a value without a sign is a fraction of 1, as a count beside it shows: "percent_done":0.45 of 9/20. */
 const isFractionOf = (shown: Percent | undefined, counts: readonly Count[]): boolean =>
-  shown !== undefined &&
-  shown.fraction > 0 &&
-  counts.some((count) => isOf(count, { ...shown, fraction: shown.fraction * 100 }))
+  shown !== undefined && shown.fraction > 0 && counts.some((count) => isOf(count, shown.fraction * 100))
 
 /** Reads the output of any program. */
 class Lines implements LineReader {
@@ -183,7 +181,8 @@ class Lines implements LineReader {
     const counts = all.filter(
       (count) =>
         !measured ||
-        ((count.end <= measured.at || count.at >= measured.end) && (count.isWork || !isOf(count, measured))),
+        ((count.end <= measured.at || count.at >= measured.end) &&
+          (count.isWork || !isOf(count, measured.fraction))),
     )
     const percent = measured ? undefined : (shown ?? this.#drawnIn(piece.text, counts))
     const isBar = piece.isRedrawn || hasDrawing(piece.text)
@@ -238,10 +237,10 @@ class Lines implements LineReader {
    * Whether a bar continues from its earlier value after the count around it went up: then the bar contains
    * that count.
    */
-  #isSpanning(key: string, fraction: number, { isRedrawn, hasDrawing: isDrawn }: LineLook): boolean {
+  #isSpanning(key: string, fraction: number, look: LineLook): boolean {
     const before = this.#before.get(key)
     this.#before.delete(key)
-    return before !== undefined && fraction >= before && (isRedrawn || isDrawn)
+    return before !== undefined && fraction >= before && isDrawnAs(look)
   }
 
   #tellCounts({ text, isRedrawn }: Shown, counts: readonly Count[]): Unit | null | undefined {
@@ -250,7 +249,7 @@ class Lines implements LineReader {
     const isDone = saysDone(text)
     if (this.#expected.bars !== undefined) {
       const look = { ...BARE, isRedrawn, hasDrawing: hasDrawing(text) }
-      return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
+      return this.#bars.see(`${label} #`, nestedIn(counts, isDone ? 1 : 0), look) ? null : undefined
     }
     const lowest = this.#sideBySide.lowest(label, text.slice(0, at), counts)
     if (lowest !== undefined) return this.#tellSideBySide(lowest)

@@ -128,7 +128,7 @@ class Counter {
     this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
     if (isDoubted) return "unproven"
     // A total that grows with the number is the position in a file that is being read, and not the end.
-    if (!isNew && count.total > before.total && count.n > before.n) {
+    if (count.total > before.total && count.n > before.n) {
       this.isBelieved = false
       return "unproven"
     }

@@ -242,7 +242,7 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "the percentage of a step is that of all until the next one begins",
-        "return isStep ? Math.min(percent.fraction, partOf(counts, percent)) : percent.fraction",
+        "return isStep ? Math.min(percent.fraction, nestedIn(counts, percent.fraction)) : percent.fraction",
         "return percent.fraction",
       ],
       [

@@ -48,19 +48,19 @@ export function roughly(seconds: number): string {
   return `${Math.floor(hours / 24)} d`
 }
 
+const timeOfDay =
+  ({ format }: Intl.DateTimeFormat) =>
+  (time: string | number, nowMs: number): string => {
+    const date = new Date(time)
+    const isToday = date.toDateString() === new Date(nowMs).toDateString()
+    return isToday ? format(date) : `${day.format(date)}, ${format(date)}`
+  }
+
 /** The time of day, with the day if that is not today. */
-export function at(time: string | number, nowMs: number): string {
-  const date = new Date(time)
-  const isToday = date.toDateString() === new Date(nowMs).toDateString()
-  return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
-}
+export const at = timeOfDay(clock)
 
 /** The time of day without seconds, for an estimated time, with the day if that is not today. */
-export function about(ms: number, nowMs: number): string {
-  const date = new Date(ms)
-  const isToday = date.toDateString() === new Date(nowMs).toDateString()
-  return isToday ? hour.format(date) : `${day.format(date)}, ${hour.format(date)}`
-}
+export const about = timeOfDay(hour)
 
 /** A time in full. */
 export const inFull = (time: string | number): string => longest.format(new Date(time))
