@@ -52,6 +52,9 @@ export const thousands = (value: number): string => String(value).replace(/\B(?=
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${thousands(value)} ${value === 1 ? one : many}`
 
+/** What is missing of an output: `1 byte is not kept`. */
+export const notKept = (bytes: number): string => `${counted(bytes, "byte is", "bytes are")} not kept`
+
 /** A size in the largest unit that fits: `12.4 MB`. */
 export function sizeWords(bytes: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB"]

@@ -1,5 +1,6 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
+import { isRefusal } from "./server-errors.ts"
 import { Wake } from "./wake.ts"
 
 /** Printed bytes are gathered for this long before they are made into lines. */
@@ -8,10 +9,6 @@ const GATHER_MS = 125
 const SEND_EVERY_MS = 250
 /** The greatest speed at which the output of a command is sent, in bytes per millisecond. */
 const MOST_A_MS = 256
-
-/** Whether the same request may succeed later, perhaps with another lease. */
-const isPassing = ({ isPassing: passes, status, code }: ServerError): boolean =>
-  passes || status === 401 || status === 403 || code === "lease_lost" || code === ""
 
 /**
  * Sends what a command prints. These are the least important reports of a run: if they fail, the command and
@@ -85,7 +82,8 @@ export class OutputSender {
       this.#spool.stored(this.#sentTo)
       return Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)
     } catch (error) {
-      if (!(error instanceof ServerError) || isPassing(error)) throw error
+      // With another lease it may succeed.
+      if (!isRefusal(error) || error.code === "lease_lost") throw error
       // The server is older, or does not take outputs.
       this.#isRefused = true
       return SEND_EVERY_MS

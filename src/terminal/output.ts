@@ -1,4 +1,4 @@
-import { counted, printable } from "../text.ts"
+import { notKept, printable } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 
 /**
@@ -13,7 +13,7 @@ export class OutputText {
   next({ attempt, missing, text }: OutputPart): string {
     const isOther = this.#attempt !== undefined && this.#attempt !== attempt
     const head = isOther ? this.#note(`attempt ${attempt}`) : ""
-    const gap = missing > 0 ? this.#note(`${counted(missing, "byte is", "bytes are")} not kept`) : ""
+    const gap = missing > 0 ? this.#note(notKept(missing)) : ""
     this.#attempt = attempt
     this.#isLineOpen = !text.endsWith("\n")
     return head + gap + text.replace(/[^\n\t]+/g, printable)

@@ -277,7 +277,7 @@ export const DASHBOARD: readonly Mistake[] = [
     [
       [
         "nobody learns that output is missing",
-        "missing > 0 ? `[${bytes} not kept]\\n${text}` : text",
+        "missing > 0 ? `[${notKept(missing)}]\\n${text}` : text",
         "text",
       ],
     ],

@@ -81,8 +81,14 @@ test("the more is sent at once, the longer is the wait before the next time", as
   expect(places).toEqual([0])
 })
 
-test("output that another program refused in the server's place is sent later", async () => {
-  const { one, printed } = sender([new ServerError(404, "no such page")])
+test.each([
+  ["another program refused in the server's place", new ServerError(404, "no such page")],
+  [
+    "the server refused because it does not know its host name",
+    new ServerError(421, "not my name", { code: "misdirected" }),
+  ],
+])("output that %s is sent later", async (_, error) => {
+  const { one, printed } = sender([error])
   await one.finish(HELD).catch(() => undefined)
   await one.finish(HELD)
   expect(printed).toEqual(["the last\n"])

@@ -1,5 +1,5 @@
 import type { OutputPlace, Printed } from "../../client/client.ts"
-import { counted } from "../../text.ts"
+import { notKept } from "../../text.ts"
 import { server } from "./server.ts"
 
 const LOOK_MS = 500
@@ -77,7 +77,6 @@ export class OutputReading {
     const before = this.#place?.begunMs
     if (before !== undefined && begunMs !== undefined && before !== begunMs) this.#heard.begunAgain()
     this.#place = { attempt, to, begunMs }
-    const bytes = counted(missing, "byte is", "bytes are")
-    this.#heard.text(missing > 0 ? `[${bytes} not kept]\n${text}` : text)
+    this.#heard.text(missing > 0 ? `[${notKept(missing)}]\n${text}` : text)
   }
 }
