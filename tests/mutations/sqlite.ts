@@ -365,7 +365,7 @@ export const SQLITE: readonly Mistake[] = [
     [
       [
         "a list of one status goes on with nothing after an item of another",
-        "(s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`",
+        '(s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`',
         "sql`false`",
       ],
     ],

@@ -263,8 +263,8 @@ export const STORE: readonly Mistake[] = [
     [
       [
         "a list of one status ends behind an earlier section",
-        "(s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`",
-        "(s ?? 0) > SECTIONS[status] ? sql`true` : sql`false`",
+        "(s ?? 0) < SECTIONS[status] === (sign",
+        "(s ?? 0) > SECTIONS[status] === (sign",
       ],
     ],
   ),

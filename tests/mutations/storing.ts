@@ -30,6 +30,29 @@ export const STORING: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/sqlite/list.ts",
+    ["tests/store/plans.test.ts"],
+    [
+      [
+        "a slice of a search is read to the end of the queue",
+        'end && beside("<=", end, query.status)',
+        "undefined",
+      ],
+      ["a page is read from the beginning of the queue", "start ? undefined : sql`", "sql`"],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/list.ts",
+    ["tests/store/postgres/plans.test.ts"],
+    [
+      [
+        "a search reads the rest of the queue for each slice",
+        'end && beside("<=", end, query.status)',
+        "undefined",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/sqlite/access.ts",
     ["tests/store/store.test.ts"],
     [

@@ -178,6 +178,8 @@ async function instances(all: Store["instances"]): Promise<void> {
 
 async function lists(store: Store): Promise<void> {
   const after = "1.0.1.1"
+  // A search reads these in more than one turn.
+  await Promise.all(Array.from({ length: 120 }, () => added(store)))
   for (const status of [undefined, ...STATUSES]) {
     await store.list({ limit: 1, status })
     await store.list({ limit: 1, status, after })
@@ -251,8 +253,24 @@ test.each([false, true])(
         .map((detail) => `${detail}: ${text}`),
     )
     expect(faults).toEqual([])
+    const slices = texts.filter((text) => text.includes("instr(") && text.includes(") <= (?"))
+    expect([slices.length > 0, texts.filter((text) => isOpenEnded(text, planOf(client, text)))]).toEqual([
+      true,
+      [],
+    ])
   },
 )
+
+const planOf = (client: Database, text: string): string =>
+  client
+    .query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${text}`)
+    .all()
+    .map(({ detail }) => detail)
+    .join()
+
+/** Whether a part of the queue is read from before its first item, or to beyond its last one. */
+const isOpenEnded = (text: string, plan: string): boolean =>
+  (text.includes(") > (?") && !plan.includes(")>(")) || (text.includes(") <= (?") && !plan.includes(")<("))
 
 /** The newest rows by their key. It ends at the limit, and reads only the rows that it returns. */
 const isFirstPage = (text: string): boolean =>

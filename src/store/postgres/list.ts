@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm"
 
 import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
@@ -19,12 +19,20 @@ function candidates(word: string): SQL | undefined {
   return and(...foldedParts(word).map((part) => sql`strpos(lower(${texts}), ${part}) > 0`))
 }
 
-/** The items beyond a place. Those of one status are of one section, and have an index without it. */
-function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | undefined): SQL {
+/**
+ * The items beyond a place, or up to it. Those of one status are of one section, and have an index without it. The index
+ * begins and ends at such a comparison, but not at its negation.
+ */
+function beside(
+  sign: ">" | "<=",
+  { section: s, rank: r, place: p, id }: Place,
+  status: Status | undefined,
+): SQL {
   const [own, there] = [sql`${rank}, ${place}, ${queueItems.id}`, sql`${r}::int8, ${p}::float8, ${id}::int8`]
-  if (status === undefined) return sql`(${section}, ${own}) > (${s}::int, ${there})`
-  if (s === SECTIONS[status]) return sql`(${own}) > (${there})`
-  return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
+  const compared = sql.raw(sign)
+  if (status === undefined) return sql`(${section}, ${own}) ${compared} (${s}::int, ${there})`
+  if (s === SECTIONS[status]) return sql`(${own}) ${compared} (${there})`
+  return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
 /** Reads the queue in its order. */
@@ -51,19 +59,21 @@ export class Listing implements Slices {
     const rows = this.#link.db
       .select({ ...itemColumns, section, rank, place })
       .from(queueItems)
-      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words.map(candidates)))
+      .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
     return this.#link.get(rows)
   }
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
+    // A deleted item has no section, so it is beyond no place.
+    const any = start ? undefined : sql`${section} >= 0`
     return and(
       status === undefined
-        ? sql`${section} >= 0`
+        ? any
         : and(isNull(deleted_at), eq(queueItems.status, status), eq(section, SECTIONS[status])),
       songId === undefined ? undefined : eq(queueItems.song_id, songId),
-      start && beyond(start, status),
+      start && beside(">", start, status),
     )
   }
 }

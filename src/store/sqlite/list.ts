@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Status } from "../../item/item.ts"
@@ -23,13 +23,20 @@ function candidates(word: string): SQL | undefined {
 }
 
 /**
- * The items after a place. The items of one status are in one section, and have an index without the section.
+ * The items after a place, or up to it. The items of one status are in one section, and have an index without the
+ * section. The index begins and ends at such a comparison, but not at its negation.
  */
-function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | undefined): SQL {
+function beside(
+  sign: ">" | "<=",
+  { section: s, rank: r, place: p, id }: Place,
+  status: Status | undefined,
+): SQL {
+  const compared = sql.raw(sign)
   if (status === undefined)
-    return sql`(${section}, ${rank}, ${place}, ${queueItems.id}) > (${s}, ${r}, ${p}, ${id})`
-  if (s === SECTIONS[status]) return sql`(${rank}, ${place}, ${queueItems.id}) > (${r}, ${p}, ${id})`
-  return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
+    return sql`(${section}, ${rank}, ${place}, ${queueItems.id}) ${compared} (${s}, ${r}, ${p}, ${id})`
+  if (s === SECTIONS[status])
+    return sql`(${rank}, ${place}, ${queueItems.id}) ${compared} (${r}, ${p}, ${id})`
+  return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
 /** Reads the queue in its order. */
@@ -62,7 +69,7 @@ export class Listing implements Slices {
     const rows = this.#db
       .select({ ...itemColumns, section, rank, place })
       .from(queueItems)
-      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words.map(candidates)))
+      .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
       .all()
@@ -80,12 +87,14 @@ export class Listing implements Slices {
   }
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
+    // A deleted item has no section, so it is beyond no place.
+    const any = start ? undefined : sql`${section} >= 0`
     return and(
       status === undefined
-        ? sql`${section} >= 0`
+        ? any
         : and(isNull(deleted_at), eq(queueItems.status, status), eq(section, SECTIONS[status])),
       songId === undefined ? undefined : eq(queueItems.song_id, songId),
-      start && beyond(start, status),
+      start && beside(">", start, status),
     )
   }
 }

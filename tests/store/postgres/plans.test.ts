@@ -182,9 +182,10 @@ test.skipIf(whyNoPostgres !== undefined)(
       )
       return Object.fromEntries(rows.map(({ name, scans: count }) => [name, Number(count)]))
     }
-    const readFromReady = async (): Promise<number> => {
+    const readFrom = async (index: string): Promise<number> => {
       const [row]: { n: number }[] = await client.unsafe(
-        "SELECT idx_tup_read::float8 AS n FROM pg_stat_user_indexes WHERE indexrelname = 'queue_items_ready'",
+        "SELECT idx_tup_read::float8 AS n FROM pg_stat_user_indexes WHERE indexrelname = $1",
+        [index],
       )
       return row?.n ?? 0
     }
@@ -219,9 +220,13 @@ test.skipIf(whyNoPostgres !== undefined)(
     expect(walkedBy).toEqual([])
     expect([...all].filter((name) => !asked.has(name)).sort()).toEqual([...ALL, "close", "drain"].sort())
     // Nor does it read all sets of tags: 2,000 items need each another one, which this worker has not.
-    const before = await readFromReady()
+    const before = await readFrom("queue_items_ready")
     await ended((store) => store.nextWaiting(["4k", "zoo"]))
-    expect((await readFromReady()) - before).toBeLessThan(20)
+    expect((await readFrom("queue_items_ready")) - before).toBeLessThan(20)
+    // A search looks for the end of each of its slices, and then reads that slice and no further.
+    const unsearched = await readFrom("queue_items_order")
+    await ended((store) => store.list({ limit: 1, search: "nothing has this" }))
+    expect((await readFrom("queue_items_order")) - unsearched).toBeLessThan(2.2 * ITEMS)
     // The control: a statement that counts everything walks a table.
     expect(await walked((store) => store.deliveries.standing())).toEqual(["deliveries"])
   },
