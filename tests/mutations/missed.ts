@@ -198,4 +198,16 @@ export const MISSED: readonly Mistake[] = [
     ["tests/access/gate.test.ts"],
     [["a token that is used seems unused", "    this.#tokens.use(token)\n", ""]],
   ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      ["long output is sent without a pause", "Math.max(waitMs, REPORT_EVERY_MS)", "REPORT_EVERY_MS"],
+      [
+        "a worker whose item is gone goes on reporting",
+        "    this.#hasGivenUp = true\n    this.#over.abort()\n",
+        "    this.#hasGivenUp = true\n",
+      ],
+    ],
+  ),
 ]

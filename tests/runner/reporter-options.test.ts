@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { ServerError } from "../../src/client/client.ts"
+import { OutputSender } from "../../src/runner/output-sender.ts"
 import { type Asked, FIRST, ITEM, LEASE, ok, refusal, Scene } from "./reporting.ts"
 
 const UNREACHABLE = { code: "unreachable" }
@@ -138,6 +139,21 @@ test("the reader around a command marks its reports, and a lent item has its out
   }
 })
 
+test("output waits as long as its sender says, however much of it comes", async () => {
+  const sentMs: number[] = []
+  using _send = spyOn(OutputSender.prototype, "send").mockImplementation(async () => {
+    sentMs.push(performance.now())
+    return 600
+  })
+  using _finish = spyOn(OutputSender.prototype, "finish").mockResolvedValue()
+  await using scene = new Scene(ok)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.print(Buffer.from("a line\n"), 1)
+  while (sentMs.length < 2) await Bun.sleep(10)
+  expect((sentMs[1] ?? 0) - (sentMs[0] ?? 0)).toBeGreaterThan(590)
+})
+
 test("all steps that wait are reported before the result, in their order", async () => {
   await using scene = new Scene(ok)
   await scene.reporter.begin()
@@ -158,6 +174,7 @@ test("once the item is gone nothing more is asked, and a lent item is renewed by
   // The request that was under way at that moment is answered first.
   await Bun.sleep(300)
   const { length } = scene.asked
+  scene.reporter.push({ message: "two" })
   await Bun.sleep(300)
   expect(scene.asked.length).toBe(length)
   await using lent = new Scene(ok, undefined, { isLent: true })
