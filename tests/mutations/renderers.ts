@@ -262,6 +262,11 @@ export const RENDERERS: readonly Mistake[] = [
         "isLater",
       ],
       [
+        "the counts beside the bar of the whole go on counting",
+        "    if (this.#isSpanned && this.#turns.fraction < 1) return undefined\n",
+        "",
+      ],
+      [
         "a line is told once, as long as its first words are the same",
         "    if (text === this.#text) return undefined\n    this.#text = text\n",
         "    if (text.slice(0, MAX_MESSAGE) === this.#text) return undefined\n    this.#text = text.slice(0, MAX_MESSAGE)\n",

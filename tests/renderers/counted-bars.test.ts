@@ -32,6 +32,13 @@ test.each([
   },
 )
 
+test("a bar that goes on while counts beside it begin again is the whole, and the counts say no more", () => {
+  const output = Array.from({ length: 10 }, (_, k) =>
+    lf(`frame ${1 + (k % 5)}/5`, tqdm(5 * k + 3, 100), tqdm(5 * k + 5, 100)),
+  ).flat()
+  expect(read(output, 10)).toMatchObject({ last: 50 })
+})
+
 /** Programs of which a part goes on after what seemed to be all of it. */
 const LONGER: readonly Program[] = [
   [
