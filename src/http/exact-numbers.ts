@@ -45,7 +45,8 @@ const sourceOf = (context: unknown): string | undefined =>
 
 /**
  * Numbers in `metadata` must be returned exactly as they were sent. Returns a sentence about the first number
- * in a JSON text that would change, such as 1e400 or a number with 20 digits; undefined if there is none.
+ * in a JSON text that would change, such as 1e400 or a number with 20 digits; undefined if there is none. Its notation
+ * may change: 1.0 is returned as 1, and -0, which Python sends as -0.0, as 0.
  */
 export function inexactMetadata(text: string): string | undefined {
   if (!SUSPICIOUS.test(text)) return undefined

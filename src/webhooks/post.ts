@@ -77,6 +77,8 @@ export async function post(delivery: Posted, options: PostOptions): Promise<Repl
       },
       body,
       redirect: "manual",
+      // The status says all. A body that grows a thousandfold would only take memory.
+      decompress: false,
       signal: AbortSignal.any([signal, AbortSignal.timeout(REPLY_MS)]),
     })
     await reply.body?.cancel()

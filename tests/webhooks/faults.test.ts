@@ -179,6 +179,14 @@ test("a receiver that answers with a redirect has failed, and the address it nam
   expect(scene.receiver.ids).toHaveLength(1)
 })
 
+test("a receiver has a delivery if it answers 200, whatever the body that it sends with it claims to be", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Response("ok", { headers: { "content-encoding": "gzip" } })
+  await scene.start()
+  await scene.fail()
+  expect(await scene.settled(1)).toMatchObject({ status: "delivered", answer: 200, error: "" })
+})
+
 test("one webhook has at most four deliveries under way, holds up no other one, and goes on when these are over", async () => {
   const held = Promise.withResolvers<void>()
   using other = new Receiver()
