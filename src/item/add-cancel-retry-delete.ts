@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank-item.ts"
 import type { Draft, NewItem } from "./item.ts"
-import { cancelledItem, ended, fresh, isLeased, shownToken } from "./lease.ts"
+import { cancelledItem, ended, fresh, isLeased } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
 import { OWN } from "./own-messages.ts"
@@ -59,12 +59,12 @@ export function retried({ item, work }: Stored, { time }: Moment): Change {
 }
 
 /**
- * Deletes an item. Viewers of an item that was not finished see it cancelled. The token of its lease is kept:
- * only the worker that shows it learns that the item was deleted.
+ * Deletes an item. Viewers of an item that was not finished see it cancelled. The tokens of its leases
+ * are kept: only a worker that shows one learns that the item was deleted.
  */
 export function removed({ item, work }: Stored, moment: Moment): Change {
   const last = isFinished(item.status)
     ? { ...item, message: OWN.deleted, updated_at: moment.time }
     : cancelledItem(item, moment)
-  return { item: last, work: { ...IDLE, lease_token: shownToken(work) }, deleted: true }
+  return { item: last, work: { ...IDLE, lease_token: work.lease_token }, deleted: true }
 }

@@ -23,6 +23,9 @@ export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !==
 export const lost = (id: number): AppError =>
   new AppError("lease_lost", `the lease of queue item ${id} is no longer yours; stop the work`)
 
+/** What is stored of the leases that an item had. */
+type Token = Pick<Work, "lease_token">
+
 /** What stands before the stored token of a lease that was revoked. The token that its worker has does not fit then. */
 export const REVOKED = "revoked "
 
@@ -36,14 +39,18 @@ export const isRevoked = ({ lease_token }: Work): boolean => lease_token?.starts
 const AFTER = " after "
 
 /** The token of an item's last lease, as its worker has it; null if there is none. */
-export const shownToken = ({ lease_token }: Work): string | null =>
+export const shownToken = ({ lease_token }: Token): string | null =>
   lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0).split(AFTER, 1)[0] ?? null
 
 /** The token of the last lease that was revoked; undefined if it is not known. */
-const revokedToken = (work: Work): string | undefined =>
+const revokedToken = (work: Token): string | undefined =>
   work.lease_token?.startsWith(REVOKED)
     ? (shownToken(work) ?? undefined)
     : work.lease_token?.split(AFTER, 2)[1]
+
+/** Whether a worker shows the token of the item's last lease, or of the last one that was revoked. */
+export const isOfKnown = (work: Token, token: string): boolean =>
+  shownToken(work) === token || revokedToken(work) === token
 
 /** Whether a worker shows the token of the item's last lease, and that was not revoked. */
 const isOfLast = (work: Work, token: string): boolean => shownToken(work) === token && !isRevoked(work)

@@ -4,8 +4,9 @@ import type { Items } from "../store/contract/items.ts"
 
 /**
  * Throws the error for a worker whose item the store has refused with `error`: `gone` if the item was
- * deleted, otherwise the error itself. A lease that was not the item's last one gets `lease_lost`, as it does
- * from an item that is there, so that nobody can find out which items were deleted by making up a lease.
+ * deleted, otherwise the error itself. A lease that was neither the item's last one nor the last that was revoked
+ * gets `lease_lost`, as it does from an item that is there, so that nobody can find out which items were deleted
+ * by making up a lease.
  * @throws AppError `gone`, `lease_lost`, or `error`
  */
 export async function throwGoneIfDeleted(

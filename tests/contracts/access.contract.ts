@@ -136,7 +136,10 @@ export function storeAccess(name: string, open: Open): void {
       expect([token, await renew(token)]).toEqual([token, "lease_lost"])
     await claim("last")
     await store.change(id, (stored, moment) => removed(stored, moment))
-    expect(await store.wasDeleted(id, "last")).toBeTrue()
+    for (const token of ["last", "next"])
+      expect([token, await store.wasDeleted(id, token)]).toEqual([token, true])
+    for (const token of ["", "%", "first", "silent", " after ", "last after next", REVOKED + "next"])
+      expect([token, await store.wasDeleted(id, token)]).toEqual([token, false])
   })
 
   test(`${name}: a use is remembered with its time`, async () => {

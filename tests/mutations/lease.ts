@@ -29,8 +29,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a deleted item stays",
-        "lease_token: shownToken(work) }, deleted: true }",
-        "lease_token: shownToken(work) } }",
+        "lease_token: work.lease_token }, deleted: true }",
+        "lease_token: work.lease_token } }",
       ],
     ],
   ),

@@ -105,7 +105,7 @@ export interface Items {
   /** Whether a worker holds a lease now. */
   isAnyLeased(): Promise<boolean>
 
-  /** Whether an item with this ID existed and was deleted; with `lease`, only if that lease was its last. */
+  /** Whether an item with this ID existed and was deleted; with `lease`, only if it was its last, or the last that was revoked. */
   wasDeleted(id: number, lease?: string): Promise<boolean>
 
   /** @throws AppError `not_found` */

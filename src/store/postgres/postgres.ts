@@ -1,7 +1,8 @@
 import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
+import { isOfKnown } from "../../item/lease.ts"
 import type { Clock } from "../../item/moment.ts"
-import type { Change, Stored } from "../../item/stored.ts"
+import type { Change, Stored, Work } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
@@ -185,9 +186,9 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   async wasDeleted(id: number, lease?: string): Promise<boolean> {
-    const text =
-      "SELECT 1 FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL AND ($2::text IS NULL OR lease_token = $2)"
-    return (await this.#reading.run(text, [id, lease ?? null])).length > 0
+    const text = "SELECT lease_token FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL"
+    const [row] = await this.#reading.run<Pick<Work, "lease_token">>(text, [id])
+    return row !== undefined && (lease === undefined || isOfKnown(row, lease))
   }
 
   async item(id: number): Promise<QueueItem> {

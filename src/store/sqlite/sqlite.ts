@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError, unknownItem } from "../../errors.ts"
 import { hasGrown } from "../../item/estimate/course.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
+import { isOfKnown } from "../../item/lease.ts"
 import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
@@ -209,8 +210,10 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async wasDeleted(id: number, lease?: string): Promise<boolean> {
-    const isLast = lease === undefined ? undefined : eq(queueItems.lease_token, lease)
-    return (await this.#db.$count(queueItems, and(eq(queueItems.id, id), isNotNull(deleted_at), isLast))) > 0
+    const { lease_token } = queueItems
+    const found = this.#db.select({ lease_token }).from(queueItems)
+    const row = found.where(and(eq(queueItems.id, id), isNotNull(deleted_at))).get()
+    return row !== undefined && (lease === undefined || isOfKnown(row, lease))
   }
 
   async item(id: number): Promise<QueueItem> {
