@@ -99,9 +99,11 @@ test("an item that is to wait for seconds is taken no sooner", () => {
     ["failed", "cancelled"],
   ] as const) {
     const change = { status, available_in: 0 }
-    expect(() => changed(off, change, at(1))).toThrow(`item 7 is queued and would be ${shown}; only for a`)
+    expect(() => changed(off, change, at(1))).toThrow(
+      `item 7 is queued and would be ${shown}; only a waiting`,
+    )
     const now = changed(off, { status }, at(1))
-    expect(() => changed(now, { available_in: 0 }, at(2))).toThrow(`item 7 is ${shown}; only for a waiting`)
+    expect(() => changed(now, { available_in: 0 }, at(2))).toThrow(`item 7 is ${shown}; only a waiting`)
   }
 })
 
