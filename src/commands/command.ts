@@ -3,6 +3,7 @@ import { wantsColour } from "../config/colour-and-motion.ts"
 import { setting, textFlag, token } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
+import { endSoon } from "../runner/signals.ts"
 import { coloured, colourless, type Style } from "../terminal/terminal.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
 import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
@@ -154,10 +155,14 @@ export const UTC_FLAG = {
 /** The zone in which a command shows times. */
 export const zoneFlag = ({ flags }: Arguments): Zone => (flags["utc"] ? UTC : LOCAL)
 
-/** Aborts at the first SIGINT or SIGTERM; a second one ends the program. */
+/** Aborts at the first SIGINT or SIGTERM, and the program ends a second later at most; a second one ends it at once. */
 export function interrupted(): AbortSignal {
   const stop = new AbortController()
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort())
+  const end = (): void => {
+    stop.abort()
+    endSoon()
+  }
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, end)
   return stop.signal
 }
 

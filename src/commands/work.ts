@@ -2,7 +2,7 @@ import { setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { forgetOrphans } from "../runner/orphans.ts"
 import { planned } from "../runner/plan.ts"
-import { exit, takeSignals } from "../runner/signals.ts"
+import { endSoon, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
@@ -77,7 +77,10 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     })
     using _orphans = forgetOrphans()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
-    await worker.run()
+    await worker.run().catch((error: unknown) => {
+      endSoon()
+      throw error
+    })
     // Exit even though a request to a server that never answers may still be open.
     return exit(0, true)
   },

@@ -65,6 +65,11 @@ export async function exit(code: number, isHurried: boolean): Promise<never> {
   process.exit(code)
 }
 
+/** Ends this process in a second, with the exit code that it has then (default 1), if what nobody reads keeps it alive. */
+export function endSoon(): void {
+  setTimeout(() => process.exit(process.exitCode ?? 1), HURRIED_MS).unref()
+}
+
 /** Waits until everything that we printed was written. */
 async function flushed(): Promise<void> {
   await Promise.all(

@@ -215,6 +215,21 @@ test("watch can be interrupted while there is no server", async () => {
   expect(await watching.end()).toBe(0)
 })
 
+test("watch can be interrupted while the program that reads its output stands still", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 1 })
+  const line = [...PROGRAM, "watch", "--json"].map((word) => `'${word}'`).join(" ")
+  const child = Bun.spawn(["bash", "-c", `exec ${line} > >(exec sleep 30 2>/dev/null)`], {
+    env: { ...process.env, TRACK_STUDIO_SERVER: server.url },
+  })
+  await server.connectedClients(1)
+  // A pipe holds 64 KiB.
+  for (let at = 0; at < 8; at += 1) await server.put(id, { message: `${at}`.repeat(16_000) })
+  await server.connectedClients(1)
+  child.kill("SIGTERM")
+  expect(await child.exited).toBe(0)
+})
+
 test("watch ends quietly when nobody reads its output any more", async () => {
   await using server = await start()
   const id = await server.add({ song_id: 1 })

@@ -124,6 +124,17 @@ describe("a worker", () => {
     expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 1 })
   })
 
+  test("ends with an error also while the program that reads its output stands still, and gives its item back", async () => {
+    await using server = await start()
+    const id = await server.add()
+    // More than a pipe holds, and less than two of them: the command itself does not wait.
+    const line = [...PROGRAM, "work", "--exec", "yes | head -c 100000; exit 127"].map((word) => `'${word}'`)
+    const reader = "exec sleep 30 >/dev/null 2>&1"
+    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > >(${reader}) 2>&1`], server.url)
+    expect(await worker.ends()).toBe(1)
+    expect(await itemOf(server, id)).toMatchObject({ status: "queued", retry_count: 0 })
+  })
+
   test("takes what it has the tags for, and nothing else", async () => {
     await using server = await start()
     const [needy, plain] = [
