@@ -119,7 +119,7 @@ class Counter {
     const isDoubted = this.#start.doubts(fromStart(count))
     // If several things are under way at once, they come in no order. A count that begins again does so at
     // its start.
-    const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
+    const isAside = count.n < before.n && count.n > before.n / 2
     if (isAside && isUnderWay && count.total === before.total) return "same"
     const isOther = isNew || count.total !== before.total
     const isBack = count.n < before.n
