@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { PROGRAM, start, temporaryFolder, textOf } from "../server.ts"
+import { unreadPipe } from "../unread-pipe.ts"
 
 setDefaultTimeout(30_000)
 
@@ -219,7 +220,8 @@ test("watch can be interrupted while the program that reads its output stands st
   await using server = await start()
   const id = await server.add({ song_id: 1 })
   const line = [...PROGRAM, "watch", "--json"].map((word) => `'${word}'`).join(" ")
-  const child = Bun.spawn(["bash", "-c", `exec ${line} > >(exec sleep 30 2>/dev/null)`], {
+  using pipe = unreadPipe()
+  const child = Bun.spawn(["bash", "-c", `exec ${line} > ${pipe.path}`], {
     env: { ...process.env, TRACK_STUDIO_SERVER: server.url },
   })
   await server.connectedClients(1)

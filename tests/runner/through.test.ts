@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
+import { unreadPipe } from "../unread-pipe.ts"
 import { finished, itemOf, latestOf, Program, studio, until } from "./programs.ts"
 
 setDefaultTimeout(60_000)
@@ -206,8 +207,8 @@ describe("the output", () => {
     const id = await server.add()
     const args = ["run", "--item", String(id), "--", "sh", "-c", "echo 9%; echo 10%; exec yes"]
     const line = [...PROGRAM, ...args].map((word) => `'${word}'`).join(" ")
-    const reader = "exec sleep 30 >/dev/null 2>&1"
-    await using render = new Program(["bash", "-c", `exec ${line} > >(${reader})`], server.url)
+    using pipe = unreadPipe()
+    await using render = new Program(["bash", "-c", `exec ${line} > ${pipe.path}`], server.url)
     await until(server, id, ({ progress }) => progress === 10)
     render.kill("SIGTERM")
     await render.ends()

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { QueueItem } from "../../src/item/item.ts"
 import { LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
+import { unreadPipe } from "../unread-pipe.ts"
 import {
   faultsOf,
   ffmpegProgram,
@@ -117,8 +118,8 @@ describe("a worker", () => {
     const line = [...PROGRAM, "work", "--exec", "echo 9%; echo 10%; yes | head -c 500000"].map(
       (word) => `'${word}'`,
     )
-    const reader = "exec sleep 30 >/dev/null 2>&1"
-    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > >(${reader})`], server.url)
+    using pipe = unreadPipe()
+    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > ${pipe.path}`], server.url)
     await until(server, id, ({ progress }) => progress === 10)
     expect(await stopped(worker)).toBe(0)
     expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 1 })
@@ -129,8 +130,8 @@ describe("a worker", () => {
     const id = await server.add()
     // More than a pipe holds, and less than two of them: the command itself does not wait.
     const line = [...PROGRAM, "work", "--exec", "yes | head -c 100000; exit 127"].map((word) => `'${word}'`)
-    const reader = "exec sleep 30 >/dev/null 2>&1"
-    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > >(${reader}) 2>&1`], server.url)
+    using pipe = unreadPipe()
+    await using worker = new Program(["bash", "-c", `exec ${line.join(" ")} > ${pipe.path} 2>&1`], server.url)
     expect(await worker.ends()).toBe(1)
     expect(await itemOf(server, id)).toMatchObject({ status: "queued", retry_count: 0 })
   })
