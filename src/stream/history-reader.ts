@@ -1,7 +1,7 @@
 import { isRefusal } from "../errors.ts"
-import type { Status } from "../item/item.ts"
 import type { Bounds } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame } from "../wire/frames.ts"
+import { endIn, type ItemEnd } from "./item-end.ts"
 import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
@@ -33,8 +33,8 @@ export interface ReadingSeat extends Seat {
   readonly isOver: boolean
   /** Which updates are wanted now; undefined for all. */
   readonly wanted: Wanted
-  /** The status in the last update that was examined. */
-  status: Status | undefined
+  /** How the item of the last update that was examined has ended; undefined if it is not finished. */
+  end: ItemEnd | undefined
   /**
    * The event ID up to which the stream must send everything before it sends `live`; undefined after that.
    */
@@ -267,7 +267,7 @@ export class HistoryReader {
     const { wanted, queueId, beat } = this.#place
     const isEverything = !wanted && queueId === undefined
     if (!wanted && !beat && isWhole(found)) {
-      this.#place.status = found.at(-1)?.update.status ?? this.#place.status
+      this.#place.end = endIn(found, this.#place.end)
       return found
     }
     const frames = found.flatMap((one): readonly Frame[] => {
@@ -282,7 +282,7 @@ export class HistoryReader {
           }),
         ]
       }
-      this.#place.status = one.update.status
+      this.#place.end = endIn([one])
       return wanted?.(one.update) === false ? [] : [one]
     })
     return beat ? thinned(frames) : frames
@@ -346,7 +346,7 @@ function examine(
 ): void {
   place.cursor = opening.head
   if (!opening.isWhole) place.liveAt = broadcaster.head
-  place.status = opening.updates.at(-1)?.update.status ?? place.status
+  place.end = endIn(opening.updates, place.end)
 }
 
 /**

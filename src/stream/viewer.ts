@@ -1,5 +1,3 @@
-import type { Status } from "../item/item.ts"
-import { isFinished } from "../item/moves.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
 import {
   HistoryReader,
@@ -9,6 +7,7 @@ import {
   type Passage,
   type ReadingSeat,
 } from "./history-reader.ts"
+import { endIn, type ItemEnd } from "./item-end.ts"
 import type { Opening } from "./opening.ts"
 import { NO_PAUSE } from "./queue-pause.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
@@ -31,7 +30,7 @@ type Next<Chunk> = Chunk | "wait" | "read" | "over"
  */
 export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, Chunks<Chunk> {
   readonly request: StreamRequest<Chunk>
-  status: Status | undefined
+  end: ItemEnd | undefined
   liveAt: number | undefined
   pause = NO_PAUSE
   readonly #shared: SharedByViewers
@@ -56,7 +55,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     this.request = request
     this.#item = item
     // A stream that resumes may begin before the state that was read: the updates in between will change it.
-    if (request.lastEventId === undefined) this.status = item?.updates.at(-1)?.update.status
+    if (request.lastEventId === undefined) this.end = endIn(item?.updates ?? [])
   }
 
   get wanted(): Wanted {
@@ -228,7 +227,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   #beginAgain(cursor: number): void {
     this.#passage = new HistoryReader(this, this.#shared).rolledBack(this.cursor)
     this.cursor = cursor
-    this.status = undefined
+    this.end = undefined
     this.liveAt = undefined
   }
 
@@ -245,7 +244,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
       this.#count(list)
       const chunk = wanted ? format.encode(list) : format.shared(list)
       if (chunk) chunks.push(chunk)
-      this.status = list.at(-1)?.update.status ?? this.status
+      this.end = endIn(list, this.end)
     }
     return chunks.length > 1 ? format.join(chunks) : chunks[0]
   }
@@ -286,7 +285,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   }
 
   get #hasSeenEnd(): boolean {
-    return this.request.untilFinished && this.status !== undefined && isFinished(this.status)
+    return this.request.untilFinished && this.end !== undefined
   }
 
   /** The last frame of the stream. */
@@ -317,7 +316,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   }
 
   #finished(): Frame {
-    return controlFrame({ event: "end", last_event_id: this.cursor, status: this.status ?? "completed" })
+    return controlFrame({ event: "end", last_event_id: this.cursor, status: "completed", ...this.end })
   }
 
   #shutdown(): Frame {

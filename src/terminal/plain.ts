@@ -2,6 +2,7 @@ import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
 import { countIn, isGuess, isPace, leftIn, paceOf, shownOf } from "../item/progress-words.ts"
+import { endOrStatus } from "../item/state-in-one-word.ts"
 import { printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
@@ -19,7 +20,7 @@ function messageOf(update: ProgressUpdate): string {
  * default.
  */
 export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
-  const { queue_id, status, current_step, message, error_message, title, timestamp } = update
+  const { queue_id, current_step, message, error_message, title, timestamp } = update
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
   const isSpoken = (part: string | undefined): part is string => part !== undefined && part !== ""
   // A message of the server's own adds nothing to a step or an error.
@@ -32,7 +33,7 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const left = leftIn(update, 0)
   const time = left ? `  ${leftOf(left, toldMs, zone)}` : ""
   return printable(
-    `${zone.clock(toldMs)} ${name}  ${status.padEnd(10)} ${done}${time}  ${said.join(" - ")}`,
+    `${zone.clock(toldMs)} ${name}  ${endOrStatus(update).padEnd(10)} ${done}${time}  ${said.join(" - ")}`,
   ).trimEnd()
 }
 
@@ -44,7 +45,7 @@ export function readableControl(control: Control): string {
     case "gap":
       return `# gap: ${gapOf(control)}; the current state follows`
     case "end":
-      return `# ${control.status}`
+      return `# ${control.outcome ?? control.status}`
     case "busy":
       return `# busy: ${control.error}`
     case "queue":

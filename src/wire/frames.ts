@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { Status } from "../item/item.ts"
+import { Outcome, Status } from "../item/item.ts"
 import { OneOf, OrNull, Time } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { ErrorAnswer } from "./refusals.ts"
@@ -45,11 +45,14 @@ export const End = Type.Object(
     ...event("end"),
     /** The event ID of its last update, or a later one. */
     last_event_id: EventId,
-    /** How it ended. */
+    /** The status that it ended with. */
     status: Status,
+    /** How it ended; a cancelled or lost item has the status `failed`. An older server does not say it. */
+    outcome: Type.Optional(Outcome),
   },
   { title: "end" },
 )
+export type End = Static<typeof End>
 
 /** The server is about to stop. */
 export const Shutdown = Type.Object(

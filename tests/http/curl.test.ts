@@ -204,6 +204,27 @@ test("curl waits for an item with until=finished, and reads lines of text", asyn
   ])
 })
 
+test("a cancelled item is not called failed in lines of text, while it is watched and afterwards", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 1 })
+  const url = `${server.url}/api/v1/progress/stream/${id}?until=finished`
+  const watching = Bun.spawn(["curl", "-sN", `${url}&format=text`], { stdout: "pipe" })
+  await server.connectedClients(1)
+  await server.api("POST", `/queue/${id}/cancel`)
+  const later = Bun.spawn(["curl", "-sN", `${url}&format=text&last_event_id=0`], { stdout: "pipe" })
+  for (const { stdout } of [watching, later]) {
+    const lines = (await textOf(stdout)).trimEnd().split("\n")
+    expect(lines.slice(-2).map((line) => line.replace(/^\S+ #/, "#"))).toEqual([
+      "#1  cancelled    0%  Queue item cancelled",
+      "# cancelled",
+    ])
+  }
+  const events = Bun.spawn(["curl", "-sN", `${url}&last_event_id=0`], { stdout: "pipe" })
+  expect(await textOf(events.stdout)).toEndWith(
+    'data: {"last_event_id":2,"status":"failed","outcome":"cancelled"}\n\n',
+  )
+})
+
 test("the time at which all is done is not shown to a caller that may see only one item", async () => {
   let asked = 0
   const forecasts: unknown = { now: async () => ({ starts: [], doneIn: 60, workers: asked++ }) }

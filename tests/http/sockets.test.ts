@@ -231,7 +231,12 @@ test("until=finished sends end and closes in order, also for a viewer that has s
   await server.put(id, { status: "processing" })
   await server.put(id, { status: "completed" })
   expect(await reader.closed).toEqual({ code: 1000, reason: "finished" })
-  expect(reader.seen.at(-1)).toEqual({ event: "end", last_event_id: 3, status: "completed" })
+  expect(reader.seen.at(-1)).toEqual({
+    event: "end",
+    last_event_id: 3,
+    status: "completed",
+    outcome: "completed",
+  })
   const again = await WebSocketReader.open(server.url, `${WS}/${id}?until=finished&last_event_id=3`)
   expect(await again.closed).toEqual({ code: 1000, reason: "finished" })
   expect(again.seen).toEqual([])

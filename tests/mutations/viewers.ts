@@ -252,7 +252,7 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "after updates were lost a stream ends by a status that is no longer true",
-        "    this.status = undefined\n",
+        "    this.end = undefined\n",
         "",
       ],
     ],
@@ -283,14 +283,10 @@ export const VIEWERS: readonly Mistake[] = [
       ],
       [
         "every stream of one item ends with it",
-        "return this.request.untilFinished && this.status",
-        "return this.status",
+        "return this.request.untilFinished && this.end",
+        "return this.end",
       ],
-      [
-        "a stream that waits for the end does not see it come",
-        "this.status = list.at(-1)?.update.status ?? this.status",
-        "void 0",
-      ],
+      ["a stream that waits for the end does not see it come", "this.end = endIn(list, this.end)", "void 0"],
       ["a full socket is not waited for", "if (next instanceof Promise) this.#blocked = next", "void next"],
       ["a stream that was revoked goes on", " || this.owner?.hasEnded === true", ""],
       [
@@ -365,8 +361,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "of several updates at once the first says whether the item has ended",
-        "list.at(-1)?.update.status ?? this.status",
-        "list[0]?.update.status ?? this.status",
+        "endIn(list, this.end)",
+        "endIn(list.slice(0, 1), this.end)",
       ],
     ],
   ),
@@ -376,8 +372,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a stream whose updates were lost says live twice",
-        "    this.status = undefined\n    this.liveAt = undefined\n",
-        "    this.status = undefined\n",
+        "    this.end = undefined\n    this.liveAt = undefined\n",
+        "    this.end = undefined\n",
       ],
     ],
   ),

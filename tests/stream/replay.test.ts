@@ -173,7 +173,7 @@ test("until=finished ends after the item's last update, with an end frame and in
   expect(await reader.ended).toBe(true)
   const end = reader.seen.at(-1)
   expect(end?.event).toBe("end")
-  expect(end?.data).toEqual({ last_event_id: 3, status: "completed" })
+  expect(end?.data).toEqual({ last_event_id: 3, status: "completed", outcome: "completed" })
   expect(reader.updates.at(-1)?.data["status"]).toBe("completed")
   await server.connectedClients(0)
 })

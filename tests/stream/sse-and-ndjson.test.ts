@@ -78,7 +78,12 @@ test("ndjson tells of a gap, of the end, and that it is alive", async () => {
   expect(JSON.parse(alive.lines[3] ?? "")).toEqual({ event: "keepalive" })
   await server.put(id, { status: "failed" })
   const over = await lines(server, `${STREAM}/${id}?format=ndjson&until=finished`, undefined, 3)
-  expect(JSON.parse(over.lines[2] ?? "")).toEqual({ event: "end", last_event_id: 2, status: "failed" })
+  expect(JSON.parse(over.lines[2] ?? "")).toEqual({
+    event: "end",
+    last_event_id: 2,
+    status: "failed",
+    outcome: "failed",
+  })
 })
 
 test("text is one readable line an update", async () => {
