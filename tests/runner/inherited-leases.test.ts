@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { type Claimed, type Held, ServerError } from "../../src/client/client.ts"
+import { branded } from "../../src/runner/process-brand.ts"
 import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
 import { temporaryFolder } from "../server.ts"
 import { heirOf, leaveCompleted, SERVER } from "./left-leases.ts"
@@ -122,4 +123,23 @@ test("an earlier result counts although a backup from before its claim was resto
   kept.close()
   expect(reported).toEqual(["seven", "seven", "second"])
   expect(said).toEqual(["queue item 7: completed, as its last worker could not report"])
+})
+
+test("what is left of a killed worker's command is ended before its item goes back to the queue", async () => {
+  using folder = temporaryFolder()
+  const mark = `${crypto.randomUUID()}.1.`
+  const left = branded(mark, () => Bun.spawn(["sleep", "60"], { detached: true, stdin: "ignore" }))
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1, mark })
+  killed.close()
+  const said: string[] = []
+  const ended: boolean[] = []
+  const release = async (): Promise<void> =>
+    void ended.push(await Promise.race([left.exited.then(() => true), Bun.sleep(2000).then(() => false)]))
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said, { release }))
+  await kept.inherit()
+  kept.close()
+  left.kill("SIGKILL")
+  expect(ended).toEqual([true])
+  expect(said).toEqual(["queue item 7: returned to the queue, because its worker was killed"])
 })
