@@ -1,7 +1,8 @@
 import { isRefusal } from "../errors.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import type { Bounds } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame } from "../wire/frames.ts"
-import { endIn, type ItemEnd } from "./item-end.ts"
+import { lastSeen } from "./item-end.ts"
 import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type Pause } from "./queue-pause.ts"
@@ -33,8 +34,8 @@ export interface ReadingSeat extends Seat {
   readonly isOver: boolean
   /** Which updates are wanted now; undefined for all. */
   readonly wanted: Wanted
-  /** How the item of the last update that was examined has ended; undefined if it is not finished. */
-  end: ItemEnd | undefined
+  /** The last update that was examined, if the stream ends with its item. */
+  last: StoredUpdate | undefined
   /**
    * The event ID up to which the stream must send everything before it sends `live`; undefined after that.
    */
@@ -264,10 +265,10 @@ export class HistoryReader {
 
   /** The wanted updates of what was read. A hole is always reported, because its content is unknown. */
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
-    const { wanted, queueId, beat } = this.#place
+    const { wanted, queueId, beat, request } = this.#place
     const isEverything = !wanted && queueId === undefined
     if (!wanted && !beat && isWhole(found)) {
-      this.#place.end = endIn(found, this.#place.end)
+      this.#place.last = lastSeen(request, found, this.#place.last)
       return found
     }
     const frames = found.flatMap((one): readonly Frame[] => {
@@ -282,7 +283,7 @@ export class HistoryReader {
           }),
         ]
       }
-      this.#place.end = endIn([one])
+      this.#place.last = lastSeen(request, [one])
       return wanted?.(one.update) === false ? [] : [one]
     })
     return beat ? thinned(frames) : frames
@@ -346,7 +347,7 @@ function examine(
 ): void {
   place.cursor = opening.head
   if (!opening.isWhole) place.liveAt = broadcaster.head
-  place.end = endIn(opening.updates, place.end)
+  place.last = lastSeen(place.request, opening.updates, place.last)
 }
 
 /**

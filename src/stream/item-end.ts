@@ -1,22 +1,20 @@
-import { type EndOrStatus, endOrStatus } from "../item/state-in-one-word.ts"
-import type { End, UpdateFrame } from "../wire/frames.ts"
-
-/** How an item ended, as a stream says it. */
-export type ItemEnd = Pick<End, "status" | "outcome">
-
-/** One object for each end, however many streams keep it. */
-const ENDS: ReadonlyMap<EndOrStatus, ItemEnd> = new Map<EndOrStatus, ItemEnd>([
-  ["completed", { status: "completed", outcome: "completed" }],
-  ["failed", { status: "failed", outcome: "failed" }],
-  ["cancelled", { status: "failed", outcome: "cancelled" }],
-  ["lost", { status: "failed", outcome: "lost" }],
-])
+import type { StoredUpdate } from "../item/stored.ts"
+import { updateIn } from "../item/update.ts"
+import { controlFrame, type Frame, type UpdateFrame } from "../wire/frames.ts"
+import type { StreamRequest } from "./stream-request.ts"
 
 /**
- * How the item of the last of these updates has ended: undefined if it is not finished, and `before` if there are no
- * updates.
+ * The last of these updates, or `before` if there are none. Always undefined for a stream that does not end with its
+ * item: it keeps no update in memory.
  */
-export function endIn(updates: readonly UpdateFrame[], before?: ItemEnd): ItemEnd | undefined {
-  const last = updates.at(-1)
-  return last ? ENDS.get(endOrStatus(last.update)) : before
+export const lastSeen = (
+  { untilFinished }: StreamRequest,
+  updates: readonly UpdateFrame[],
+  before?: StoredUpdate,
+): StoredUpdate | undefined => (untilFinished ? (updates.at(-1)?.update ?? before) : undefined)
+
+/** What a stream that ends with its item says last. `last` is the update that ended the item. */
+export function endFrame(last: StoredUpdate, last_event_id: number): Frame {
+  const { outcome } = updateIn(last)
+  return controlFrame({ event: "end", last_event_id, status: last.status, ...(outcome && { outcome }) })
 }

@@ -1,3 +1,5 @@
+import { isFinished } from "../item/moves.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
 import {
   HistoryReader,
@@ -7,7 +9,7 @@ import {
   type Passage,
   type ReadingSeat,
 } from "./history-reader.ts"
-import { endIn, type ItemEnd } from "./item-end.ts"
+import { endFrame, lastSeen } from "./item-end.ts"
 import type { Opening } from "./opening.ts"
 import { NO_PAUSE } from "./queue-pause.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
@@ -30,7 +32,7 @@ type Next<Chunk> = Chunk | "wait" | "read" | "over"
  */
 export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, Chunks<Chunk> {
   readonly request: StreamRequest<Chunk>
-  end: ItemEnd | undefined
+  last: StoredUpdate | undefined
   liveAt: number | undefined
   pause = NO_PAUSE
   readonly #shared: SharedByViewers
@@ -55,7 +57,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     this.request = request
     this.#item = item
     // A stream that resumes may begin before the state that was read: the updates in between will change it.
-    if (request.lastEventId === undefined) this.end = endIn(item?.updates ?? [])
+    if (request.lastEventId === undefined) this.last = lastSeen(request, item?.updates ?? [])
   }
 
   get wanted(): Wanted {
@@ -227,7 +229,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   #beginAgain(cursor: number): void {
     this.#passage = new HistoryReader(this, this.#shared).rolledBack(this.cursor)
     this.cursor = cursor
-    this.end = undefined
+    this.last = undefined
     this.liveAt = undefined
   }
 
@@ -244,7 +246,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
       this.#count(list)
       const chunk = wanted ? format.encode(list) : format.shared(list)
       if (chunk) chunks.push(chunk)
-      this.end = endIn(list, this.end)
+      this.last = lastSeen(this.request, list, this.last)
     }
     return chunks.length > 1 ? format.join(chunks) : chunks[0]
   }
@@ -285,13 +287,14 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
   }
 
   get #hasSeenEnd(): boolean {
-    return this.request.untilFinished && this.end !== undefined
+    return this.last !== undefined && isFinished(this.last.status)
   }
 
   /** The last frame of the stream. */
   #end(ending: "finished" | "shutdown"): Chunk | "over" {
     this.#ending = ending
-    return this.#encoded([ending === "finished" ? this.#finished() : this.#shutdown()]) ?? "over"
+    const last = ending === "finished" ? this.last : undefined
+    return this.#encoded([last ? endFrame(last, this.cursor) : this.#shutdown()]) ?? "over"
   }
 
   #encoded(frames: readonly Frame[]): Chunk | undefined {
@@ -313,10 +316,6 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
 
   #count({ length }: readonly Frame[]): void {
     if (this.kind !== "held") this.#shared.metrics.frames.add(length)
-  }
-
-  #finished(): Frame {
-    return controlFrame({ event: "end", last_event_id: this.cursor, status: "completed", ...this.end })
   }
 
   #shutdown(): Frame {

@@ -93,19 +93,19 @@ test("watch with an id shows only that item, and ends with it, or at once if it 
   await server.put(one, { title: "Renamed" })
   await server.put(one, { status: "failed", error_message: "no space" })
   expect(await watching.child.exited).toBe(0)
-  await watching.until(tells("# failed"))
+  await watching.until(tells("# cancelled"))
   expect(watching.updates.map((line) => line.slice(9))).toEqual([
     "#1  queued       0%  Queue item created",
     "#1 Renamed  queued       0%  Queue item updated",
-    "#1 Renamed  failed       0%  no space",
+    "#1 Renamed  cancelled    0%  no space",
   ])
   await using late = new Watching(server.url, String(one))
   expect(await late.child.exited).toBe(0)
-  await late.until(tells("# failed"))
+  await late.until(tells("# cancelled"))
   expect(late.lines.map((line) => line.replace(/^\d\d:\d\d:\d\d /, ""))).toEqual([
-    "#1 Renamed  failed       0%  no space",
+    "#1 Renamed  cancelled    0%  no space",
     "# live",
-    "# failed",
+    "# cancelled",
   ])
 })
 

@@ -139,8 +139,8 @@ export const CORE: readonly Mistake[] = [
     [
       [
         "a stream that resumes ends by an update that is still to come",
-        "if (request.lastEventId === undefined) this.end =",
-        "this.end =",
+        "if (request.lastEventId === undefined) this.last =",
+        "this.last =",
       ],
     ],
   ),

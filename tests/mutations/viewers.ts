@@ -252,7 +252,7 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "after updates were lost a stream ends by a status that is no longer true",
-        "    this.end = undefined\n",
+        "    this.last = undefined\n",
         "",
       ],
     ],
@@ -282,11 +282,10 @@ export const VIEWERS: readonly Mistake[] = [
         'this.wake("asked", this.#shared.broadcaster.head)',
       ],
       [
-        "every stream of one item ends with it",
-        "return this.request.untilFinished && this.end",
-        "return this.end",
+        "a stream that waits for the end does not see it come",
+        "this.last = lastSeen(this.request, list, this.last)",
+        "void 0",
       ],
-      ["a stream that waits for the end does not see it come", "this.end = endIn(list, this.end)", "void 0"],
       ["a full socket is not waited for", "if (next instanceof Promise) this.#blocked = next", "void next"],
       ["a stream that was revoked goes on", " || this.owner?.hasEnded === true", ""],
       [
@@ -356,13 +355,18 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/item-end.ts",
+    ["tests/stream/opening.test.ts", "tests/stream/sse-and-ndjson.test.ts"],
+    [["every stream of one item ends with it", "(untilFinished ? (", "(true ? ("]],
+  ),
+  ...of(
     "src/stream/viewer.ts",
     ["tests/stream/stream-metrics.test.ts"],
     [
       [
         "of several updates at once the first says whether the item has ended",
-        "endIn(list, this.end)",
-        "endIn(list.slice(0, 1), this.end)",
+        "lastSeen(this.request, list, this.last)",
+        "lastSeen(this.request, list.slice(0, 1), this.last)",
       ],
     ],
   ),
@@ -372,8 +376,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a stream whose updates were lost says live twice",
-        "    this.end = undefined\n    this.liveAt = undefined\n",
-        "    this.end = undefined\n",
+        "    this.last = undefined\n    this.liveAt = undefined\n",
+        "    this.last = undefined\n",
       ],
     ],
   ),

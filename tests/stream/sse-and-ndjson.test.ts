@@ -82,7 +82,7 @@ test("ndjson tells of a gap, of the end, and that it is alive", async () => {
     event: "end",
     last_event_id: 2,
     status: "failed",
-    outcome: "failed",
+    outcome: "cancelled",
   })
 })
 
