@@ -13,7 +13,7 @@ const CORE = [
   "backoff",
   "service",
   "errors",
-  "health",
+  "degraded-reasons",
   "is-object",
   "metrics",
   "loopback",

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia"
 
-import { DEGRADED, type Reasons, UNREADY } from "../health.ts"
+import { DEGRADED, type Reasons, UNREADY } from "../degraded-reasons.ts"
 import { Health, Liveness, Readiness } from "../wire/server.ts"
 import type { Admission } from "./admission.ts"
 import { API } from "./api.ts"

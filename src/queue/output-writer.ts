@@ -1,5 +1,5 @@
 import { type OutputPiece } from "../item/output-piece.ts"
-import { Transcript } from "../renderers/transcript.ts"
+import { Transcript } from "../renderers/transcript-without-escapes.ts"
 import { UnreadOutput } from "../renderers/unread-output.ts"
 import type { OutputEnd } from "../store/contract/outputs.ts"
 

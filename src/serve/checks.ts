@@ -1,7 +1,7 @@
 import { dirname } from "node:path"
 
 import type { Bus } from "../bus/bus.ts"
-import type { Reason, Reasons } from "../health.ts"
+import type { Reason, Reasons } from "../degraded-reasons.ts"
 import { log } from "../log.ts"
 import {
   empty,

@@ -2,7 +2,7 @@ import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
 import { type Config, environment } from "../config/config.ts"
-import type { Reasons } from "../health.ts"
+import type { Reasons } from "../degraded-reasons.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Backups } from "../upkeep/backups.ts"
 import { Compaction } from "../upkeep/compaction.ts"

@@ -1,4 +1,4 @@
-import { DEGRADED, type HeldReason, UNREADY } from "../health.ts"
+import { DEGRADED, type HeldReason, UNREADY } from "../degraded-reasons.ts"
 import { ErrorLog } from "../log.ts"
 
 /**

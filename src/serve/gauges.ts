@@ -1,6 +1,6 @@
 import { dirname } from "node:path"
 
-import type { Reasons } from "../health.ts"
+import type { Reasons } from "../degraded-reasons.ts"
 import { freeBytes, mostDescriptors, openDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import type { Workers } from "../queue/workers.ts"

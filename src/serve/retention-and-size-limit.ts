@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
-import type { Reasons } from "../health.ts"
+import type { Reasons } from "../degraded-reasons.ts"
 import type { DatabaseRoom } from "../queue/database-room.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Retention } from "../upkeep/retention.ts"

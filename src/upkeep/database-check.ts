@@ -1,4 +1,4 @@
-import type { Reasons } from "../health.ts"
+import type { Reasons } from "../degraded-reasons.ts"
 import { BEAT_MS, Repeating } from "../service.ts"
 import { FAULTS, type Life } from "../store/contract/life.ts"
 

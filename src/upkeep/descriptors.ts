@@ -1,4 +1,4 @@
-import type { Reasons } from "../health.ts"
+import type { Reasons } from "../degraded-reasons.ts"
 import { BEAT_MS, Repeating } from "../service.ts"
 
 /** How often it checks while few descriptors are left. */

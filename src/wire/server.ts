@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { DEGRADED, type Reason } from "../health.ts"
+import { DEGRADED, type Reason } from "../degraded-reasons.ts"
 import { about, count, OneOf, OrNull, Time } from "../item/schema-parts.ts"
 
 /** An open stream. */

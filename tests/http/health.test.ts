@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 
-import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/health.ts"
+import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/degraded-reasons.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { healthRoute } from "../../src/http/health.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"

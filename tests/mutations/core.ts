@@ -63,7 +63,7 @@ export const CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/first-fitting.ts",
+    "src/store/sqlite/claim-order.ts",
     ["tests/store/claims.test.ts"],
     [["a worker with many tags gets an item whose time has not come", "isReady === 1 && fits(", "fits("]],
   ),

@@ -24,7 +24,7 @@ export const SQLITE: readonly Mistake[] = [
     [["everybody may read a backup while it is written", '    closeSync(openSync(to, "wx", 0o600))\n', ""]],
   ),
   ...of(
-    "src/store/sqlite/first-fitting.ts",
+    "src/store/sqlite/claim-order.ts",
     ["tests/store/claims.test.ts"],
     [
       [

@@ -23,8 +23,8 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/health.ts",
-    ["tests/health.test.ts"],
+    "src/degraded-reasons.ts",
+    ["tests/degraded-reasons.test.ts"],
     [
       [
         "a reason for being degraded always began just now",

@@ -2,7 +2,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { config } from "../../src/config/config.ts"
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
 import { assembled } from "../../src/serve/parts.ts"

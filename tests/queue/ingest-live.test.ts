@@ -2,7 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import { createApp } from "../../src/http/app.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Output as Printed } from "../../src/queue/output.ts"

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import { seen } from "../../src/serve/checks.ts"
 
 test("a reason that was only seen ends by itself, a while after it was seen for the last time", async () => {

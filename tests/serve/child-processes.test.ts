@@ -3,7 +3,7 @@ import { mkdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { config } from "../../src/config/config.ts"
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import { backupsOf } from "../../src/serve/child-processes.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"

@@ -7,7 +7,7 @@ import {
   firstFitting,
   needsOf,
   type WaitingIndex,
-} from "../../src/store/sqlite/first-fitting.ts"
+} from "../../src/store/sqlite/claim-order.ts"
 
 /**
  * Waiting items, as an index would find them, and how often the index was used. The first `early` items may

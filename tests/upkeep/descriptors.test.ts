@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { closeSync, openSync, readFileSync, statSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import { openDescriptors, SpareDescriptors } from "../../src/machine/machine.ts"
 import { Descriptors } from "../../src/upkeep/descriptors.ts"
 import { descriptors, figure } from "../proof.ts"

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { Reasons } from "../../src/health.ts"
+import { Reasons } from "../../src/degraded-reasons.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { DiskRoom } from "../../src/upkeep/disk-room.ts"

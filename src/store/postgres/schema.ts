@@ -17,7 +17,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
-import { legalMoves } from "../legal-moves.ts"
+import { legalMoves } from "../moves-as-sql.ts"
 import { COLUMNS } from "../row-parts.ts"
 import { json, long, time } from "./column-types.ts"
 import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"

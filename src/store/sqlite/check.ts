@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import { legalMoves } from "../legal-moves.ts"
+import { legalMoves } from "../moves-as-sql.ts"
 import { openToRead } from "./connect.ts"
 import { refuseMissing } from "./database-path.ts"
 import { appliedMigrations } from "./open.ts"

@@ -18,7 +18,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
-import { legalMoves } from "../legal-moves.ts"
+import { legalMoves } from "../moves-as-sql.ts"
 import { COLUMNS } from "../row-parts.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */

@@ -6,6 +6,7 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
 import type { Stored } from "../../item/stored.ts"
 import { SWEEP_ROWS } from "../contract/items.ts"
+import type { Candidate, Found } from "./claim-order.ts"
 import {
   available_ms,
   course,
@@ -23,7 +24,6 @@ import {
   section,
   workColumns,
 } from "./columns.ts"
-import type { Candidate, Found } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 import type { WaitingItems } from "./waiting-sets.ts"

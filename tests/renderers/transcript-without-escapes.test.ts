@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { MAX_PIECE_BYTES } from "../../src/item/output-piece.ts"
-import { Transcript } from "../../src/renderers/transcript.ts"
+import { Transcript } from "../../src/renderers/transcript-without-escapes.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, setSystemTime, test } from "bun:test"
 
-import { Reasons } from "../src/health.ts"
+import { Reasons } from "../src/degraded-reasons.ts"
 
 afterEach(() => void setSystemTime())
 
