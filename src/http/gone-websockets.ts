@@ -28,7 +28,7 @@ export class GoneWebsockets {
     this.#patience = patience
   }
 
-  /** Notes that the peer has connected or has sent something. */
+  /** Notes that the peer has connected or has given a sign of life. */
   heard(peer: Peer): void {
     this.#heardMs.set(peer, performance.now())
     this.#timer ??= setInterval(() => this.#look(), this.#patience.askAfterMs / 4)

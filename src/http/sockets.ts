@@ -162,7 +162,6 @@ class ProgressSocket implements Peer {
   }
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
-    this.#goneWebsockets.heard(this)
     const { limits, turns, caller } = this.#asker
     try {
       limits.ask(caller, "")

@@ -79,7 +79,8 @@ export class Session {
       if (leftMs <= 0) break
       await Bun.sleep(Math.min(POLL_MS, leftMs))
     }
-    while (this.signal("SIGKILL") && performance.now() - startedMs < graceMs + KILLED_WITHIN_MS) {
+    const killedMs = performance.now()
+    while (this.signal("SIGKILL") && performance.now() - killedMs < KILLED_WITHIN_MS) {
       await Bun.sleep(POLL_MS)
     }
   }

@@ -31,6 +31,28 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/leaving.test.ts"],
+    [
+      [
+        "what waits for changes of an item goes on without a pause while the server drains",
+        "      while (!signal.aborted && !broadcaster.draining) {\n        seat.cursor",
+        "      while (!signal.aborted) {\n        seat.cursor",
+      ],
+      [
+        "what waits for changes of an item holds up the stop of the server",
+        "seat.cursor >= broadcaster.head && !signal.aborted && !broadcaster.draining",
+        "seat.cursor >= broadcaster.head && !signal.aborted",
+      ],
+      ["a list of streams has all of them", ".slice(0, limit)", ""],
+    ],
+  ),
+  ...of(
+    "src/stream/seats.ts",
+    ["tests/stream/leaving.test.ts"],
+    [["each item that was ever watched is remembered", "    else this.#byItem.delete(seat.queueId)\n", ""]],
+  ),
+  ...of(
     "src/http/admission.ts",
     ["tests/http/limits.test.ts"],
     [

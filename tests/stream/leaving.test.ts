@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { Batch } from "../../src/stream/batch.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { Seat } from "../../src/stream/seat.ts"
+import { Seats } from "../../src/stream/seats.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { start } from "../server.ts"
@@ -63,6 +66,47 @@ test("a stream that is left gives up its seat at once, whatever it does, and end
   isLeft()
   go()
   expect((await first).done).toBe(true)
+})
+
+test("what waits for changes of an item ends when the server drains, and nothing waits afterwards", async () => {
+  const { history, broadcaster, streams } = onHeldHistory()
+  history.append(1, "processing")
+  const { signal } = new AbortController()
+  const changes = streams.changes(1, signal)
+  expect((await changes.next()).done).toBe(false)
+  const next = changes.next()
+  broadcaster.drain()
+  expect((await next).done).toBe(true)
+  expect(streams.count).toBe(0)
+  expect((await streams.changes(1, signal).next()).done).toBe(true)
+})
+
+test("a list of streams has no more than were asked for, those that were opened first", async () => {
+  const { streams } = onHeldHistory()
+  const common = { snapshot: true, untilFinished: false, format: asFrames }
+  for (const client of ["curl", "browser", "python"]) await streams.open({ ...common, client })
+  expect(streams.list(2).map(({ client }) => client)).toEqual(["curl", "browser"])
+  expect(streams.list(3)).toHaveLength(3)
+})
+
+test("once the streams of single items have left, no batch is searched by item", () => {
+  const seats = new Seats(() => undefined)
+  const [all, one, other] = [new Seat("global", undefined), new Seat("item", 1), new Seat("item", 1)]
+  for (const seat of [all, one, other]) seats.put(seat)
+  let searches = 0
+  class Searched extends Batch {
+    override get byItem() {
+      searches += 1
+      return super.byItem
+    }
+  }
+  const batch = new Searched(0, 0, [])
+  seats.remove(one)
+  expect([...seats.concerned(batch)]).toEqual([all])
+  expect(searches).toBe(1)
+  seats.remove(other)
+  expect([...seats.concerned(batch)]).toEqual([all])
+  expect(searches).toBe(1)
 })
 
 test("clients that go away while their streams are being opened leave no stream behind", async () => {
