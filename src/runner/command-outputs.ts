@@ -128,7 +128,7 @@ export class CommandOutputs {
     for (const output of this.#read) this.#reader?.end(output)
   }
 
-  /** From now on does without our own outputs as soon as one has taken nothing for a second. */
+  /** From now on no longer waits for one of our own outputs that has taken nothing for a second. */
   hurry(): void {
     for (const tap of this.#taps) tap.hurry()
   }

@@ -5,6 +5,8 @@ import { pipe } from "../machine/libc.ts"
 
 /** How long our own output is waited for once we were asked to stop. */
 const SINK_WITHIN_MS = 1000
+/** At most about so much waits for our own output while it is read on without it. */
+const MOST_UNWRITTEN_BYTES = 1024 * 1024
 
 /** Both ends of a pipe, as file descriptors of this process. */
 export interface Pipe {
@@ -55,8 +57,11 @@ export class Tap {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #options: TapOptions
   #isHurried = false
+  /** Whether a write has taken too long and is still under way. */
   #isSinkStuck = false
-  /** The write to the sink that is under way; undefined if there is none. */
+  /** What the sink has got and not yet taken. */
+  #unwrittenBytes = 0
+  /** The write to the sink that is waited for; undefined if there is none. */
   #write: PromiseWithResolvers<void> | undefined
   #chunks = 0
   #isWriting = false
@@ -67,7 +72,10 @@ export class Tap {
     this.#ended = this.#read()
   }
 
-  /** From now on reads on without the sink as soon as that has taken nothing for a second: its reader may stand still. */
+  /**
+   * From now on reads on as soon as the sink has taken nothing for a second: its reader may stand still. If it reads
+   * again, it gets all but what exceeded 1 MiB meanwhile.
+   */
   hurry(): void {
     this.#isHurried = true
     this.#limitWrite()
@@ -117,11 +125,18 @@ export class Tap {
   /** Resolves once the sink has taken the bytes, or is no longer waited for. @throws if the sink is closed */
   async #pass(bytes: Uint8Array): Promise<void> {
     const { sink, outlivesSink } = this.#options
-    if (!sink || this.#isSinkStuck) return
+    if (!sink || this.#unwrittenBytes > MOST_UNWRITTEN_BYTES) return
     const write = Promise.withResolvers<void>()
     this.#write = write
-    sink.write(bytes, (error) => (error && !outlivesSink ? write.reject(error) : write.resolve()))
-    if (this.#isHurried) this.#limitWrite()
+    this.#unwrittenBytes += bytes.length
+    sink.write(bytes, (error) => {
+      this.#unwrittenBytes -= bytes.length
+      this.#isSinkStuck = false
+      if (error && !outlivesSink) write.reject(error)
+      else write.resolve()
+    })
+    if (this.#isSinkStuck) write.resolve()
+    else if (this.#isHurried) this.#limitWrite()
     await write.promise
     this.#write = undefined
   }

@@ -321,6 +321,11 @@ export const RUNNER: readonly Mistake[] = [
         "    this.#isHurried = true\n    this.#limitWrite()\n",
         "    this.#isHurried = true\n",
       ],
+      [
+        "what a slow reader has not taken is dropped when its command ends",
+        "this.#unwrittenBytes > MOST_UNWRITTEN_BYTES",
+        "this.#isSinkStuck",
+      ],
     ],
   ),
   ...of(

@@ -87,24 +87,34 @@ test("output that nobody takes any more ends the reading, or is read on", async 
   expect(await Promise.all([read(false), read(true)])).toEqual(["one ", "one two"])
 })
 
-test("once the command is to end, output that nobody takes for a second is read on without its reader", async () => {
-  const stuck = new Writable({ write: () => undefined })
+test("once the command is to end, its output is read on although nobody takes it, and a slow reader still gets it", async () => {
+  const taken: string[] = []
+  const reader = Promise.withResolvers<void>()
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      taken.push(chunk.toString())
+      void reader.promise.then(() => done())
+    },
+  })
+  const megabyte = "x".repeat(1_100_000)
   const output = new ReadableStream<Uint8Array>({
     start(controller) {
-      for (const text of ["one ", "two ", "three"]) controller.enqueue(new TextEncoder().encode(text))
+      for (const text of ["one ", "two ", megabyte, "three"])
+        controller.enqueue(new TextEncoder().encode(text))
       controller.close()
     },
   })
-  let text = ""
-  const tap = new Tap(output, {
-    sink: stuck,
-    onBytes: (bytes) => void (text += new TextDecoder().decode(bytes)),
-  })
+  const read: string[] = []
+  const tap = new Tap(output, { sink, onBytes: (bytes) => void read.push(new TextDecoder().decode(bytes)) })
   await Bun.sleep(0)
-  expect(text).toBe("one ")
+  expect(read).toEqual(["one "])
   tap.hurry()
   await tap.drain(20)
-  expect(text).toBe("one two three")
+  expect(read).toEqual(["one ", "two ", megabyte, "three"])
+  reader.resolve()
+  await new Promise((resolve) => sink.write("end", resolve))
+  // What exceeds a megabyte does not wait for the reader.
+  expect(taken).toEqual(["one ", "two ", megabyte, "end"])
 })
 
 test("a process that a command left behind and that prints for ever is not read for ever", async () => {
