@@ -280,7 +280,10 @@ export const ESTIMATE: readonly Mistake[] = [
   ...of(
     "src/item/estimate/range-of-next.ts",
     ["tests/item/estimate/start-forecast.test.ts"],
-    [["a few runs are believed to show how much all of them vary", " / (1 - STUDENT / freedom)", " / 2"]],
+    [
+      ["a few runs are believed to show how much all of them vary", " / (1 - STUDENT / freedom)", " / 2"],
+      ["one very short run makes very long ones possible", "Math.max(...logs) + beyond", "Infinity"],
+    ],
   ),
   ...of(
     "src/item/estimate/start-forecast.ts",

@@ -11,10 +11,17 @@ export interface Range {
 /** This many standard deviations to both sides hold four fifths of a normal distribution. */
 export const FOUR_FIFTHS = 1.2816
 /** How much the logarithms of such values usually vary: a standard deviation, and how many values it counts as. */
-const USUAL = 0.28
-const USUAL_VALUES = 2
+const USUAL = 0.24
+const USUAL_VALUES = 1.5
 /** Student's distribution of many degrees of freedom is the normal one, and wider by this, divided by them, if they are few. */
 const STUDENT = 0.62
+
+/** How far the next logarithm may be from the middle of `count` others; `squares` is the sum of their squared distances to it. */
+function reachOf(count: number, squares: number): number {
+  const freedom = USUAL_VALUES + count - 1
+  const variance = (squares + USUAL_VALUES * USUAL ** 2) / freedom
+  return (FOUR_FIFTHS * Math.sqrt(variance * (1 + 1 / count))) / (1 - STUDENT / freedom)
+}
 
 /**
  * Between what the next value lies, according to the values before it, which are above 0; at least one. The fewer they
@@ -23,9 +30,12 @@ const STUDENT = 0.62
 export function rangeOfNext(values: readonly number[]): Range {
   const logs = values.map(Math.log)
   const middle = mean(logs)
-  const freedom = USUAL_VALUES + logs.length - 1
-  const squares = logs.reduce((sum, log) => sum + (log - middle) ** 2, USUAL_VALUES * USUAL ** 2)
-  const deviation = Math.sqrt((squares / freedom) * (1 + 1 / logs.length))
-  const reach = (FOUR_FIFTHS * deviation) / (1 - STUDENT / freedom)
-  return { low: Math.exp(middle - reach), high: Math.exp(middle + reach) }
+  const squares = logs.reduce((sum, log) => sum + (log - middle) ** 2, 0)
+  const reach = reachOf(logs.length, squares)
+  // One value that is a small part of the others does not make values possible that are many times as large as all.
+  const beyond = reachOf(logs.length, 0)
+  return {
+    low: Math.exp(Math.max(middle - reach, Math.min(...logs) - beyond)),
+    high: Math.exp(Math.min(middle + reach, Math.max(...logs) + beyond)),
+  }
 }

@@ -110,10 +110,12 @@ test("an unusual run counts little for how long an item takes, and fully for how
   const run = runOfSigns([[0, { current_step: "Render" }]], "")
   const after = (...lengths: readonly number[]) =>
     outlook(learn(lengths.map((seconds) => ({ ...run, seconds }))), "")
-  const [usual, unusual] = [after(100, 101, 102, 103), after(100, 101, 102, 1000)]
+  const [usual, unusual, quick] = [103, 1000, 0.1].map((last) => after(100, 101, 102, last))
   expect(usual?.high).toBeLessThan(150)
   expect(unusual?.seconds).toBeLessThan(150)
   expect(unusual?.high).toBeGreaterThan(500)
+  expect(quick?.low).toBeLessThan(2)
+  expect(quick?.high).toBeLessThan(200)
 })
 
 test("a worker that may be busy far longer than expected, but hardly shorter, delays an item like that", () => {
