@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import { Tickets } from "../../src/access/tickets.ts"
 import type { Tokens } from "../../src/access/tokens.ts"
+import { sharedTickets } from "../../src/http/tickets.ts"
 import type { Access, TicketRow, TokenRow } from "../../src/store/contract/access.ts"
 
 const AWAY = new Error("the database cannot be reached now")
@@ -103,6 +104,19 @@ test("only a ticket that must be read in the database is counted, and none is re
   expect(counted).toBe(1)
   rows.clear()
   expect(others.find(ticket, use)?.id).toBe(1)
+})
+
+test("the ticket of a request that has a header is neither counted nor read, because it is not used", async () => {
+  const { tickets, others } = made()
+  const path = "/api/v1/progress/stream/7"
+  const { ticket } = await tickets.create(tokenOf(1), path)
+  let counted = 0
+  const app = sharedTickets(others, () => void (counted += 1))
+  const url = `http://127.0.0.1${path}?ticket=${ticket}`
+  await app.handle(new Request(url, { headers: { authorization: "Bearer token" } }))
+  expect([counted, others.find(ticket, { method: "GET", path })]).toEqual([0, undefined])
+  await app.handle(new Request(url))
+  expect([counted, others.find(ticket, { method: "GET", path })?.id]).toEqual([1, 1])
 })
 
 test("a client that asks for many tickets has those of all clients searched once a second, not each time", async () => {

@@ -1,6 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 
 import { FairTurns } from "../../src/http/fair-turns.ts"
+import { ClockedServer } from "../queue/clocked.ts"
 
 /** Work that takes long, as a request may do it. */
 function work(ms: number): void {
@@ -173,4 +174,11 @@ test("a client that was alone has the short time of a turn as soon as another on
   await settled()
   expect(gone).toBeWithin(41, 44)
   await Promise.all(all)
+})
+
+test("a request shows that its client is there, also one that writes and never waits", async () => {
+  using heard = spyOn(FairTurns.prototype, "heard")
+  await using server = await ClockedServer.start()
+  await server.ask("POST", "/queue", { song_id: 1 })
+  expect(heard).toHaveBeenCalledTimes(1)
 })

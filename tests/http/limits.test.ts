@@ -247,6 +247,11 @@ test("a client may send a limited number of outputs at a time, beside the answer
     expect([path, refused.status, refused.headers.has("retry-after")]).toEqual([path, 429, true])
     expect(await refused.json()).toMatchObject({ error: expect.stringContaining("--held-per-client") })
   }
+  // The answer to a HEAD is never read to its end, so it must not count as one that is open.
+  for (let times = 0; times < 3; times += 1) {
+    const head = await server.api("HEAD", `/queue/${ids[0]}/output?follow=true`, undefined, headers)
+    expect(head.status).toBe(200)
+  }
   const waited = await server.api("POST", "/queue/claim", { worker: "w", wait: 1 }, headers)
   expect(waited.status).toBe(204)
   expect(await one?.end()).toMatchObject({ status: 200 })

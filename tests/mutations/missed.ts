@@ -243,4 +243,80 @@ export const MISSED: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/bell.test.ts"],
+    [["an item that is added during a search wakes no claim", "    if (this.#isAsked) this.look()\n", ""]],
+  ),
+  ...of(
+    "src/queue/output-writer.ts",
+    ["tests/queue/output-writer.test.ts"],
+    [
+      [
+        "output after the first pause is stored only at the end",
+        "    } finally {\n      this.#writing = undefined\n    }\n",
+        "    }\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/start-forecasts.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "the next item starts as if only its pace told when the one before it ends",
+        "(eta_low_seconds ?? eta * (1 - PACE_ALONE))",
+        "eta * (1 - PACE_ALONE)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "runs are still being read when the database is closed",
+        "    await Promise.all(this.#loading.values())\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/backups.ts",
+    ["tests/upkeep/backups.test.ts"],
+    [
+      [
+        "backups are removed in the order in which the folder names them",
+        " < aheadMs).sort()",
+        " < aheadMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/tickets.ts",
+    ["tests/access/tickets.test.ts"],
+    [
+      [
+        "a request with a header is counted and read for a ticket that it does not use",
+        'ticket === undefined || request.headers.has("authorization")',
+        "ticket === undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/output.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "each HEAD of an output that is followed counts as an answer that is open",
+        'limits.hold(caller, "answer", signal)',
+        'limits.hold(caller, "answer")',
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/admission.ts",
+    ["tests/http/fair-turns.test.ts"],
+    [["each client seems to be alone while others ask", "      turns.heard(caller.client)\n", ""]],
+  ),
 ]

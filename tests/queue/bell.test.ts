@@ -3,6 +3,7 @@ import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
@@ -143,5 +144,23 @@ test("all claims that wait with the same tags hear the bell, whichever of them c
   claims.ringAll()
   await store.items()
   expect(heard).toBe(3)
+  await store.close()
+})
+
+test("a claim hears of an item that is added while the items of claims are searched", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const claims = new WaitingClaims(store, { onError: (error) => expect(error).toBeUndefined() })
+  let looks = 0
+  using _search = spyOn(store, "nextWaiting").mockImplementation(async () => {
+    looks += 1
+    // It is added just after this search could have found it.
+    if (looks === 1) claims.look()
+    return looks === 1 ? null : { id: 1, ...blank(1, "2026-01-02T03:04:05.000Z") }
+  })
+  const bell = claims.bell([], new AbortController().signal)
+  claims.look()
+  await bell?.rung
+  expect(looks).toBe(2)
   await store.close()
 })

@@ -60,6 +60,16 @@ test("the time left counts from the last report, and an overdue item may end any
   expect(await startsIn({ ...band, updated_at: at(-200) })).toBeUndefined()
 })
 
+test("what follows an item starts within that item's band, or within two fifths of the time left if only the pace tells it", async () => {
+  const hand = item(1, { status: "processing", worker: "box", eta_seconds: 100, updated_at: at(0) })
+  const startAfter = async (inHand: QueueItem) => (await foreseen([inHand, item(2)])).starts[0]
+  const [low, high] = [expect.closeTo(60), expect.closeTo(140)]
+  expect(await startAfter(hand)).toMatchObject({ startsIn: 100, low, high })
+  const band = { eta_low_seconds: 90, eta_high_seconds: 190 }
+  const within = { low: expect.closeTo(90), high: expect.closeTo(190) }
+  expect(await startAfter({ ...hand, ...band })).toMatchObject(within)
+})
+
 test("a worker that is asked to stop its item takes the next one soon, whatever was left", async () => {
   expect(await startsIn({ eta_seconds: 90, updated_at: at(0), cancel_requested_at: at(0) })).toBe(0)
   expect(await startsIn({ eta_seconds: null, cancel_requested_at: at(0) })).toBe(0)

@@ -164,6 +164,20 @@ test("after its stop nothing more is read, because the database may be closed by
   expect(errors).toEqual([])
 })
 
+test("a stop waits for a read that is under way, because the database is closed after it", async () => {
+  const read = Promise.withResolvers<[]>()
+  const store: unknown = { runs: { alike: () => read.promise } }
+  const learned = new LearnedDurations(store as SqliteStore, (error) => expect(error).toBeUndefined())
+  expect(learned.of("song", "")).toBeNull()
+  await new Promise(setImmediate)
+  let isStopped = false
+  const stopping = learned.stop().then(() => (isStopped = true))
+  await new Promise(setImmediate)
+  expect(isStopped).toBe(false)
+  read.resolve([])
+  await stopping
+})
+
 test("a stop in the middle of an older database's items keeps nothing, so that the next start learns from all", async () => {
   const begun = Promise.withResolvers<void>()
   const read: number[] = []

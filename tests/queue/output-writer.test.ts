@@ -67,6 +67,19 @@ test("the end of an output does not wait until more could have come", async () =
   expect((await writer.end()).end).toBe(4)
 })
 
+test("output that comes after a pause is stored as soon as that before it", async () => {
+  using _timers = spyOn(globalThis, "setTimeout").mockImplementation(
+    ((then: () => void) => void setImmediate(then)) as never,
+  )
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 1000, 0)
+  for (const text of ["one\n", "two\n"]) {
+    writer.push(bytes(text))
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+  }
+  expect(kept.pieces.map(({ text }) => text)).toEqual(["one\n", "two\n"])
+})
+
 test("a refusal reaches the sender, at the next piece or at the end", async () => {
   const refusal = new AppError("lease_lost", "refused by the test")
   const writer = new OutputWriter(() => Promise.reject(refusal), 1000, 0)

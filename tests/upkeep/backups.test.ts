@@ -12,7 +12,8 @@ function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
     everyMs: 24 * HOUR_MS,
     keep: 2,
     now: () => clock.nowMs,
-    names: async () => [...files],
+    // A folder names its files in any order.
+    names: async () => files.toReversed(),
     copy: async (name) => void files.push(name),
     remove: async (name) => void files.splice(files.indexOf(name), 1),
     onResult: (hasFailed) => void results.push(hasFailed),
