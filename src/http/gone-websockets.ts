@@ -6,11 +6,11 @@ export interface Peer {
   cut(): void
 }
 
-/** How much silence is allowed, in milliseconds. */
+/** How long a peer may give no sign of life, in milliseconds. */
 export interface AllowedSilence {
-  /** After this much silence the peer is asked for a sign of life, again and again. */
+  /** After this time the peer is asked for a sign of life, again and again. */
   readonly askAfterMs: number
-  /** After this much silence the connection is cut, at most a quarter of `askAfterMs` late. */
+  /** After this time the connection is cut, at most a quarter of `askAfterMs` late. */
   readonly cutAfterMs: number
 }
 

@@ -79,9 +79,12 @@ const HANDSHAKE = [
   "Sec-WebSocket-Version: 13",
 ].join("\r\n")
 
+/** The message `{"unsubscribe":[7]}` as a client sends it, with a mask of zeros. */
+const UNSUBSCRIBE = Uint8Array.of(0x81, 0x80 | 19, 0, 0, 0, 0, ...Buffer.from('{"unsubscribe":[7]}'))
+
 // This takes a minute.
 test.skipIf(!PROVE)(
-  "a WebSocket that answers no ping is closed within a minute, though it is sent keepalives",
+  "a WebSocket that answers no ping is closed within a minute, though it is sent keepalives and sends messages",
   async () => {
     await using server = await start({ args: ["--keepalive-ms", "1000"] })
     const { hostname, port } = new URL(server.url)
@@ -92,8 +95,8 @@ test.skipIf(!PROVE)(
       hostname,
       port: Number(port),
       socket: {
-        open: (socket) => void socket.write(`GET /api/v1/progress/ws HTTP/1.1\r\n${HANDSHAKE}\r\n\r\n`),
-        data: () => undefined,
+        open: (socket) => void socket.write(`GET /api/v1/progress/ws?ids=7 HTTP/1.1\r\n${HANDSHAKE}\r\n\r\n`),
+        data: (socket) => void socket.write(UNSUBSCRIBE),
         close: () => closed.resolve(),
       },
     })
