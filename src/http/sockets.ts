@@ -29,8 +29,7 @@ import {
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
-  // Seconds. A socket that accepts no data for this long is closed. `PATIENCE` is for peers that send
-  // nothing.
+  // Seconds. A socket that accepts no data for this long is closed. `PATIENCE` is for peers that answer no ping.
   idleTimeout: 60,
   maxPayloadLength: 16 * 1024,
   // A chunk of a stream is far smaller. Only a peer that sends pings and does not read reaches this limit.
