@@ -319,4 +319,43 @@ export const MISSED: readonly Mistake[] = [
     ["tests/http/fair-turns.test.ts"],
     [["each client seems to be alone while others ask", "      turns.heard(caller.client)\n", ""]],
   ),
+  ...of(
+    "src/queue/ingest-throttle.ts",
+    ["tests/queue/ingest-throttle.test.ts"],
+    [
+      [
+        "the beginning of a piece is lost while little may be read",
+        "Math.max(PIECE, Math.min(most, this.#units))",
+        "Math.min(most, this.#units)",
+      ],
+      ["a piece is read later than renderers print", "(PIECE - this.#units) / PER_MS", "PIECE / PER_MS"],
+    ],
+  ),
+  ...of(
+    "src/queue/known-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
+    [
+      [
+        "a worker that was started again after its drain stops after its first item",
+        "this.#taken.set(id, { tags, instance })",
+        "this.#taken.set(id, { tags, instance: undefined })",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter-options.test.ts"],
+    [
+      [
+        "a heartbeat from before the question confirms the lease",
+        "if (waitS === 0) this.#confirmations",
+        "this.#confirmations",
+      ],
+      [
+        "each item that was rendered is watched for standstills for ever",
+        '      this.#over.signal.addEventListener("abort", () => void watch.stop())\n',
+        "      void watch\n",
+      ],
+    ],
+  ),
 ]

@@ -45,6 +45,14 @@ test("of a flood the newest is read a little later, from the beginning of a line
   expect(throttle.isKeeping).toBeFalse()
 })
 
+test("a piece is kept as a whole however little may be read now, and is read when a piece would have been", () => {
+  const throttle = flooded()
+  const lines = "line\n".repeat(PIECE / 8)
+  expect(read(throttle, lines, 50)).toBe("")
+  expect(throttle.waitMs(50)).toBeCloseTo(200)
+  expect(read(throttle, "", 250)).toBe(lines)
+})
+
 test("a line that has no end for longer than is kept is passed over as a whole", () => {
   const throttle = flooded()
   expect(read(throttle, "y".repeat(PIECE + 1), 0)).toBe("")

@@ -185,3 +185,14 @@ test("a worker that is drained takes no item after the one that it has", () => {
   presence.drain("box", true)
   expect(presence.afterwards(item)).toBeNull()
 })
+
+test("an item of a start that is drained ends the taking of items, and one of a later start does not", () => {
+  const presence = new KnownWorkers(Date.now)
+  const box = { worker: "box", tags: [] }
+  presence.claims({ ...box, instance: "first" })
+  presence.took(1, [], "first")
+  expect(presence.drain("box", true)).toBe(true)
+  presence.claims({ ...box, instance: "second" })
+  presence.took(2, [], "second")
+  expect([1, 2].map((id) => presence.isDrainingAt({ id, worker: "box" }))).toEqual([true, false])
+})

@@ -1,7 +1,8 @@
-import { expect, spyOn, test } from "bun:test"
+import { expect, setSystemTime, spyOn, test } from "bun:test"
 
 import { ServerError } from "../../src/client/client.ts"
 import { OutputSender } from "../../src/runner/output-sender.ts"
+import { watchStandstill } from "../../src/runner/standstill.ts"
 import { type Asked, FIRST, ITEM, LEASE, ok, refusal, Scene } from "./reporting.ts"
 
 const UNREACHABLE = { code: "unreachable" }
@@ -284,4 +285,35 @@ test("a second claim whose answer is lost holds the item until its lease is over
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
   expect(scene.cancelled).toEqual([])
+})
+
+test("that the lease is ours is confirmed by the answer to that question, and by no heartbeat before", async () => {
+  await using scene = new Scene(ok)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  await scene.until(() => scene.of("heartbeat").length > 2)
+  expect(scene.reporter.confirmations).toBe(0)
+  scene.reporter.ask()
+  await scene.until(() => scene.of("heartbeat").findIndex(({ wait }) => wait === "0") > 0)
+  const { length } = scene.of("heartbeat")
+  await scene.until(() => scene.of("heartbeat").length > length)
+  expect(scene.reporter.confirmations).toBe(1)
+})
+
+test("a standstill after the work is over does not concern it any more", async () => {
+  await using scene = new Scene(ok)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  await scene.reporter.finish(undefined, 0, AbortSignal.abort())
+  using asked = spyOn(scene.reporter, "ask")
+  const woken = Promise.withResolvers<void>()
+  const watch = watchStandstill(woken.resolve)
+  setSystemTime(Date.now() + 60_000)
+  try {
+    await woken.promise
+  } finally {
+    setSystemTime()
+  }
+  expect(asked).not.toHaveBeenCalled()
+  await watch.stop()
 })
