@@ -120,6 +120,7 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
     )
     expect(adding).toHaveBeenCalledTimes(1)
   }
+  await pause(600_000, AbortSignal.abort())
 })
 
 test("a connection that has ended is aborted, and no longer listens for the network", () => {

@@ -358,4 +358,20 @@ export const MISSED: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/silence.ts",
+    ["tests/client/silence.test.ts"],
+    [
+      [
+        "what was ended before its pause waits for the whole pause",
+        "    if (signal?.aborted) return resolve()\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [["each look for output is remembered for ever", "        wakes.delete(wake)\n", ""]],
+  ),
 ]

@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc"
 import { expect, spyOn, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
@@ -135,6 +136,25 @@ test("a follower gets output the moment it is stored, without waiting for the ne
     timers.mockRestore()
     leave.abort()
   }
+})
+
+test("nothing is kept of items whose output nobody follows any more", async () => {
+  const items: unknown = { item: async (id: number) => ({ id, ...blank(1, new Date(0).toISOString()) }) }
+  const outputs: unknown = { end: async () => 0, read: async () => ({ pieces: [], more: false }) }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 0 })
+  const query = { attempt: undefined, from: { attempt: undefined, after: 0 }, isFollowed: true }
+  const { signal } = new AbortController()
+  const sets = (): number => {
+    Bun.gc(true)
+    return heapStats().objectTypeCounts["Set"] ?? 0
+  }
+  const before = sets()
+  for (let id = 1; id <= 1000; id += 1) {
+    const events = await output.read(id, query, signal)
+    expect((await events.next()).value).toEqual({ type: "keepalive" })
+    await events.return(undefined)
+  }
+  expect(sets() - before).toBeLessThan(100)
 })
 
 test("a reader learns how much is not kept before a piece, and hears of a silence once per interval", async () => {
