@@ -127,6 +127,16 @@ export const MISSED: readonly Mistake[] = [
     ["tests/runner/lease-file-listed.test.ts"],
     [
       [
+        "each look at the leases of a living worker leaves a file open",
+        "    // The file was removed.\n  }\n  closeSync(descriptor)\n",
+        "    // The file was removed.\n  }\n",
+      ],
+      [
+        "leases that were taken over stay locked after their heir has closed its file",
+        "[this.#descriptor, ...this.#former.values()]",
+        "[this.#descriptor]",
+      ],
+      [
         "a lease that an older version kept is not found in another file",
         "(lease.queued_at ?? queued_at) === queued_at",
         "lease.queued_at === queued_at",
@@ -373,5 +383,16 @@ export const MISSED: readonly Mistake[] = [
     "src/queue/output.ts",
     ["tests/queue/output.test.ts"],
     [["each look for output is remembered for ever", "        wakes.delete(wake)\n", ""]],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/notices.test.ts"],
+    [
+      [
+        "of many pages of the history webhooks get one at each ring",
+        "return more && !this.#stopped.signal.aborted",
+        "return false",
+      ],
+    ],
   ),
 ]

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { LeaseFile } from "../../src/runner/lease-file.ts"
@@ -23,3 +24,29 @@ test("a lease is found in the file of another worker by the item, also in one of
   own.close()
   other.close()
 })
+
+test("leases that were taken over and not written yet are there for the next worker once the file is closed", () => {
+  using folder = temporaryFolder()
+  const [first, heir, next] = [1, 2, 3].map(() => new LeaseFile(folder.path, SERVER))
+  const lease = { id: 1, token: `tsl_${"a".repeat(43)}`, attempt: 1 }
+  first?.set(lease)
+  first?.close()
+  expect(heir?.adopt()).toEqual([lease])
+  heir?.close()
+  expect(next?.adopt()).toEqual([lease])
+  next?.close()
+})
+
+// Elsewhere it is not known how many files are open.
+test.skipIf(!statSync("/proc/self/fd", { throwIfNoEntry: false }))(
+  "looking at the leases of a worker that goes on leaves no file open",
+  () => {
+    using folder = temporaryFolder()
+    const [own, other] = [new LeaseFile(folder.path, SERVER), new LeaseFile(folder.path, SERVER)]
+    const before = readdirSync("/proc/self/fd").length
+    for (let look = 0; look < 20; look += 1) expect(own.adopt()).toEqual([])
+    expect(readdirSync("/proc/self/fd").length).toBe(before)
+    own.close()
+    other.close()
+  },
+)

@@ -104,6 +104,16 @@ test("a bell that rings while the history is read has it read again", async () =
   await scene.receiver.asked(2)
 })
 
+test("after one ring of the bell all pages of the history are read", async () => {
+  await using scene = new Scene()
+  const page = scene.store.page.bind(scene.store)
+  spyOn(scene.store, "page").mockImplementation((query) => page({ ...query, limit: 1 }))
+  await scene.start()
+  for (let items = 0; items < 5; items += 1) await added(scene.store)
+  await scene.fail()
+  await scene.receiver.asked(1)
+})
+
 test("what may be secret in the address of a webhook is not shown", async () => {
   await using scene = new Scene()
   using plain = new Receiver()
