@@ -201,7 +201,12 @@ if (prove) {
   await Promise.all([
     tests("tests against the binary", ["--parallel=2", ...early], againstBinary),
     tests("tests against the source", others, {}, false).then(() =>
-      tests("the rest against the binary", programs.filter(isLate), againstBinary, false),
+      tests(
+        "the rest against the binary",
+        ["--parallel=2", ...programs.filter(isLate)],
+        againstBinary,
+        false,
+      ),
     ),
   ])
   await again()
