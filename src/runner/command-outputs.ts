@@ -4,6 +4,7 @@ import type { Report } from "../item/item.ts"
 import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
+import { ownOutput } from "./own-output.ts"
 import { makePipe, type Pipe, Tap } from "./pipes.ts"
 import type { OutputDescriptor, Plan } from "./plan.ts"
 
@@ -157,7 +158,7 @@ export class CommandOutputs {
   ): void {
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
-    const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
+    const sink = output === 3 ? undefined : ownOutput(output)
     this.#taps.push(new Tap(stream, { sink, outlivesSink: this.#outlivesSink, onBytes, descriptor }))
   }
 

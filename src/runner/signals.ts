@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
 import { within } from "../service.ts"
+import { ownOutput } from "./own-output.ts"
 
 /** How long a program that ends early waits until its output is read, in milliseconds. */
 const HURRIED_MS = 1000
@@ -73,8 +74,8 @@ export function endSoon(): void {
 /** Waits until everything that we printed was written. */
 async function flushed(): Promise<void> {
   await Promise.all(
-    [process.stdout, process.stderr].map(
-      (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
+    ([1, 2] as const).map(
+      (descriptor) => new Promise<void>((resolve) => ownOutput(descriptor).write("", () => resolve())),
     ),
   )
 }

@@ -1,0 +1,88 @@
+import { constants, fstatSync, openSync, writeSync } from "node:fs"
+
+/** So many times in a row a terminal is asked again at once; then it is asked less and less often. */
+const TRIES_AT_ONCE = 20
+const MOST_PAUSE_MS = 50
+
+/** Our own standard output or standard error. */
+export interface OwnOutput {
+  /** Writes in the order of the calls. `done` is called once the bytes were taken, or with the error. */
+  write(bytes: Uint8Array | string, done?: (error?: Error | null) => void): unknown
+}
+
+/**
+ * A terminal that may take nothing for a while (Ctrl-S, a connection that hangs). The runtime's own write would stop
+ * the whole program until then, and with it the signs of life that keep the lease.
+ */
+class TerminalOutput implements OwnOutput {
+  readonly #descriptor: number
+  readonly #waiting: { bytes: Uint8Array; readonly done: ((error?: Error | null) => void) | undefined }[] = []
+  #tries = 0
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
+  }
+
+  write(bytes: Uint8Array | string, done?: (error?: Error | null) => void): void {
+    this.#waiting.push({ bytes: typeof bytes === "string" ? Buffer.from(bytes) : bytes, done })
+    if (this.#waiting.length === 1) this.#go()
+  }
+
+  #go(): void {
+    for (let one = this.#waiting[0]; one; one = this.#waiting[0]) {
+      let fault: Error | null = null
+      try {
+        if (one.bytes.length > 0) one.bytes = one.bytes.subarray(writeSync(this.#descriptor, one.bytes))
+        this.#tries = 0
+        if (one.bytes.length > 0) continue
+      } catch (error) {
+        if (isBusy(error)) return this.#later()
+        fault = error instanceof Error ? error : new Error(String(error))
+      }
+      this.#waiting.shift()
+      one.done?.(fault)
+    }
+  }
+
+  #later(): void {
+    const go = (): void => this.#go()
+    this.#tries += 1
+    if (this.#tries <= TRIES_AT_ONCE) setImmediate(go)
+    else setTimeout(go, Math.min(this.#tries - TRIES_AT_ONCE, MOST_PAUSE_MS))
+  }
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "EAGAIN"
+
+/** The terminals of our outputs by their device: mostly it is one, and what both say keeps its order. */
+const terminals = new Map<number, OwnOutput>()
+
+/** The terminal of a descriptor, opened again, because a flag on the descriptor itself would also hold for others. */
+function terminalOf(descriptor: 1 | 2): OwnOutput | undefined {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
+  try {
+    const { rdev } = fstatSync(descriptor)
+    const known = terminals.get(rdev)
+    if (known) return known
+    const again = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+    const terminal = new TerminalOutput(again)
+    terminals.set(rdev, terminal)
+    return terminal
+  } catch {
+    // There is no /proc, or the terminal belongs to another user.
+    return undefined
+  }
+}
+
+const opened = new Map<1 | 2, OwnOutput>()
+
+/** Our standard output (1) or standard error (2). */
+export function ownOutput(descriptor: 1 | 2): OwnOutput {
+  const known = opened.get(descriptor)
+  if (known) return known
+  const stream = descriptor === 1 ? process.stdout : process.stderr
+  const output = (stream.isTTY ? terminalOf(descriptor) : undefined) ?? stream
+  opened.set(descriptor, output)
+  return output
+}
