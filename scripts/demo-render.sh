@@ -162,7 +162,7 @@ view() {
       case $line in
         # Update lines begin with a time, whatever their texts say.
         "# live"*) echo live >&5 ;;
-        "# completed" | "# failed") return 0 ;;
+        "# completed" | "# failed" | "# cancelled" | "# lost") return 0 ;;
       esac
     done <"$folder/stream"
     wait "$curl_pid" || true

@@ -221,7 +221,7 @@ describe("whatever happens to the queue, demo-render.sh", () => {
     await ffmpeg.next()
     expect(await script.ended).toBe(1)
     expect(script.stderr).toContain("queue item 1 was cancelled; the render is stopped")
-    expect(script.lines("viewer").at(-1)).toBe("# failed")
+    expect(script.lines("viewer").at(-1)).toBe("# cancelled")
     expect(ffmpeg.files).toEqual([])
   })
 
