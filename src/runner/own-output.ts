@@ -55,19 +55,20 @@ class TerminalOutput implements OwnOutput {
 const isBusy = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "EAGAIN"
 
-/** The terminals of our outputs by their device: mostly it is one, and what both say keeps its order. */
-const terminals = new Map<number, OwnOutput>()
+/** The terminals of our outputs, by their files: mostly it is one, and what both say keeps its order. */
+const terminals = new Map<string, OwnOutput>()
 
 /** The terminal of a descriptor, opened again, because a flag on the descriptor itself would also hold for others. */
 function terminalOf(descriptor: 1 | 2): OwnOutput | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   try {
-    const { rdev } = fstatSync(descriptor)
-    const known = terminals.get(rdev)
+    const { dev, ino } = fstatSync(descriptor)
+    const file = `${dev} ${ino}`
+    const known = terminals.get(file)
     if (known) return known
     const again = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
     const terminal = new TerminalOutput(again)
-    terminals.set(rdev, terminal)
+    terminals.set(file, terminal)
     return terminal
   } catch {
     // There is no /proc, or the terminal belongs to another user.
