@@ -1,4 +1,4 @@
-import { nodeCrypto } from "../node.ts"
+import { nodeCrypto } from "../lazy-node.ts"
 import { tokenText } from "../token.ts"
 
 /** SHA-256 of a text, in hex. A secret of 256 random bits needs no slow hash. */

@@ -1,7 +1,7 @@
 import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
 import { type Check, isText } from "./answer-shapes.ts"
-import { unanswered } from "./unanswered.ts"
+import { unanswered } from "./why-unanswered.ts"
 
 /** The content of an error answer of the server. */
 interface Envelope {

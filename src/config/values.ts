@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import { net } from "../node.ts"
+import { net } from "../lazy-node.ts"
 import { isToken } from "../token.ts"
 
 /**

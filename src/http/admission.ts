@@ -5,9 +5,9 @@ import { AppError, type ErrorCode } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import { bodyTimeLimit } from "./body-time-limit.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
+import type { ClientLimits } from "./client-limits.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import { isReadMethod } from "./host-and-origin.ts"
-import type { Limits } from "./limits.ts"
 import { needOf } from "./needed-rights.ts"
 import { leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
@@ -38,7 +38,7 @@ export interface Callers {
   /** Knows which streams belong to which client. */
   readonly owners: StreamOwners
   /** Limits how many requests callers may send. */
-  readonly limits: Limits
+  readonly limits: ClientLimits
   /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
   /** The proxies whose word about a client's address is believed. */
@@ -60,7 +60,7 @@ export interface AdmissionOptions {
   /** Decides which callers are let in. */
   readonly gate: Gate
   /** Limits how many requests callers may send. */
-  readonly limits: Limits
+  readonly limits: ClientLimits
   /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
   /** The proxies whose word about a client's address is believed. */
@@ -205,7 +205,7 @@ const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
  * other.
  */
 function entered(
-  { limits, refused }: { readonly limits: Limits; readonly refused: RefusalCounts },
+  { limits, refused }: { readonly limits: ClientLimits; readonly refused: RefusalCounts },
   from: () => ClientAddress,
   enter: () => Caller,
 ): Caller {

@@ -21,6 +21,7 @@ import { admission, unknownSenders } from "./admission.ts"
 import { askedRefusalRoute } from "./asked-refusals.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
+import type { ClientLimits } from "./client-limits.ts"
 import { clientModuleRoutes } from "./client-module.ts"
 import { boardFor } from "./curl-board.ts"
 import { docsRoutes } from "./docs/docs.ts"
@@ -32,7 +33,6 @@ import { healthRoute, probeRoutes } from "./health.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { jsonAnswer } from "./json-answer.ts"
-import type { Limits } from "./limits.ts"
 import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
@@ -74,7 +74,7 @@ export interface AppParts extends GuardOptions {
   /** Gives tickets. */
   readonly tickets: Tickets
   /** Limits how many requests each caller may send. */
-  readonly limits: Limits
+  readonly limits: ClientLimits
   /** The proxies whose headers about a client's address are believed; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */

@@ -1,7 +1,7 @@
 import type { BlockList } from "node:net"
 
+import { net } from "../lazy-node.ts"
 import { isLoopback } from "../loopback.ts"
-import { net } from "../node.ts"
 
 /** Where a request came from. */
 export interface ClientAddress {

@@ -1,4 +1,4 @@
-import { zlib } from "../node.ts"
+import { zlib } from "../lazy-node.ts"
 import { acceptsGzip } from "./accepts.ts"
 
 /** A shorter answer arrives in the first packets of a connection, so compressing it would save no time. */

@@ -9,8 +9,8 @@ import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import type { Admission, UnknownSenders } from "./admission.ts"
 import { busy, isEventSource } from "./busy-event-source.ts"
+import type { ClientLimits } from "./client-limits.ts"
 import { invalid } from "./invalid-input.ts"
-import type { Limits } from "./limits.ts"
 import { notFoundPage } from "./not-found-page.ts"
 import { leaseOf } from "./params.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
@@ -116,7 +116,7 @@ export interface ErrorsOptions {
   /** The senders of requests that no route lets in. */
   readonly senders: UnknownSenders
   /** Counts leases that no item has, and says how long refusals wait. */
-  readonly limits: Limits
+  readonly limits: ClientLimits
 }
 
 /**

@@ -76,14 +76,9 @@ async function listen(ingest: Ingest, request: Request, lengthMs: number | null)
  * Takes the output of renderers as it comes, for hours: `ffmpeg -progress URL` needs no other program. The
  * output starts a waiting item. With `finish=true` the end of the output ends the item.
  */
-export const ingestRoutes = (
-  workers: Workers,
-  queue: Queue,
-  output: Output,
-  { access, limits }: Callers,
-  turns: IngestTurns = new IngestTurns(),
-) =>
-  api("/queue")
+export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access, limits }: Callers) => {
+  const turns = new IngestTurns()
+  return api("/queue")
     .use(access)
     .post(
       "/:id/ingest/:renderer",
@@ -136,3 +131,4 @@ export const ingestRoutes = (
         }),
       },
     )
+}

@@ -1,7 +1,7 @@
 import type { Caller } from "../access/gate.ts"
+import type { ClientLimits } from "./client-limits.ts"
 import { compressedJson } from "./compressed-json.ts"
 import { isReadMethod } from "./host-and-origin.ts"
-import type { Limits } from "./limits.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */
@@ -24,7 +24,7 @@ interface Answering {
   readonly caller: Caller
   /** The headers of the answer; some may be added. */
   readonly headers: Parameters<typeof compressedJson>[2]
-  readonly limits: Limits
+  readonly limits: ClientLimits
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { acceptsGzip } from "./accepts.ts"
+import type { ClientLimits } from "./client-limits.ts"
 import { PAGE_POLICY } from "./content-policies.ts"
-import type { Limits } from "./limits.ts"
 
 /** One file of the page, ready to be sent. */
 export interface PageFile {
@@ -143,7 +143,7 @@ interface Asking {
  */
 export function sent(
   { request, caller }: Asking,
-  limits: Limits,
+  limits: ClientLimits,
   file: PageFile,
   headers: Readonly<Record<string, string>>,
 ): Response {

@@ -49,7 +49,7 @@ const revokedToken = (work: Token): string | undefined =>
     : work.lease_token?.split(AFTER, 2)[1]
 
 /** Whether a worker shows the token of the item's last lease, or of the last one that was revoked. */
-export const isOfKnown = (work: Token, token: string): boolean =>
+export const isLastOrRevokedToken = (work: Token, token: string): boolean =>
   shownToken(work) === token || revokedToken(work) === token
 
 /** Whether a worker shows the token of the item's last lease, and that was not revoked. */

@@ -63,8 +63,8 @@ export interface IngestParts {
   readonly queue: Pick<Queue, "update">
   /** Stores the output itself; absent if it is not stored. */
   readonly output?: Pick<Output, "writer">
-  /** Shares the reading among all ingests; absent if there is no other. */
-  readonly turns?: IngestTurns
+  /** Shares the reading among all ingests. */
+  readonly turns: IngestTurns
 }
 
 /**
@@ -105,7 +105,7 @@ export class Ingest {
   constructor(parts: IngestParts, options: IngestOptions) {
     this.#workers = parts.workers
     this.#queue = parts.queue
-    this.#turns = parts.turns ?? new IngestTurns()
+    this.#turns = parts.turns
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
     this.#heardMs = this.#now()

@@ -6,7 +6,7 @@ import type { Reasons } from "../degraded-reasons.ts"
 import { reasonOf } from "../errors.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/database-address.ts"
-import { logged } from "./faults.ts"
+import { logged } from "./error-log.ts"
 
 /** How a server learns of new updates, and what it shares with the other servers of its fleet. */
 export interface BusParts {

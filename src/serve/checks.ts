@@ -20,12 +20,12 @@ import type { Broadcaster } from "../stream/broadcaster.ts"
 import { Ballast, BALLAST_BYTES } from "../upkeep/ballast.ts"
 import { DatabaseCheck } from "../upkeep/database-check.ts"
 import { Descriptors } from "../upkeep/descriptors.ts"
-import { DiskRoom } from "../upkeep/disk-room.ts"
+import { DiskLowWarning } from "../upkeep/disk-low-warning.ts"
 import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
 import { ballastFileOf } from "./database.ts"
-import { Entrance } from "./entrance.ts"
-import { logged } from "./faults.ts"
+import { logged } from "./error-log.ts"
+import { NewConnections } from "./new-connections.ts"
 
 /**
  * Returns a function that records that a reason holds. It no longer does once the function was not called for this many
@@ -79,7 +79,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors 
   const spare = new SpareDescriptors(mostDescriptors() ?? Number.POSITIVE_INFINITY)
   return new Descriptors(reasons, {
     spare,
-    door: () => new Entrance(server()?.port ?? 0),
+    door: () => new NewConnections(server()?.port ?? 0),
     closeIdle: () => server()?.closeIdleConnections() ?? 0,
     nowMs: () => performance.now(),
     sleep: Bun.sleep,
@@ -132,7 +132,7 @@ export function checksOf(store: Store, checked: Checks): readonly Service[] {
       ? []
       : [
           ballastOf(store, checked),
-          new DiskRoom(reasons, {
+          new DiskLowWarning(reasons, {
             freeBytes: () => freeBytes(dirname(path)),
             onError: logged("the disk could not be checked"),
           }),

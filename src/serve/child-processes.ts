@@ -6,7 +6,7 @@ import type { Reasons } from "../degraded-reasons.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Backups } from "../upkeep/backups.ts"
 import { Compaction } from "../upkeep/compaction.ts"
-import { logged } from "./faults.ts"
+import { logged } from "./error-log.ts"
 
 /** The command that runs this program: the binary alone, or Bun with our source. */
 const ownCommand = (): string[] =>

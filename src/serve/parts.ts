@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { createApp } from "../http/app.ts"
 import { TrustedProxies } from "../http/client-address.ts"
-import { Limits } from "../http/limits.ts"
+import { ClientLimits } from "../http/client-limits.ts"
 import type { Answered } from "../http/request-counts.ts"
 import { log } from "../log.ts"
 import { mostDescriptors } from "../machine/machine.ts"
@@ -35,7 +35,7 @@ import { AfterStart } from "./after-start.ts"
 import type { BusParts } from "./bus.ts"
 import { type Checks, checksOf, descriptorsOf, eventLoopOf, seen } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
-import { errorLog, HISTORY_UNREAD, logged } from "./faults.ts"
+import { errorLog, HISTORY_UNREAD, logged } from "./error-log.ts"
 import { gauges } from "./gauges.ts"
 import type { Protection } from "./protection.ts"
 import { retentionOf, sizeLimitOf } from "./retention-and-size-limit.ts"
@@ -102,8 +102,11 @@ const NOT_SHARED = "requests could not be counted across the servers: each serve
 /** Counts of this server alone use the clock of its machine, because the clock of a PostgreSQL can go back. */
 const steadyMs = (): number => performance.now()
 
-const limitsOf = (config: Config, { metrics, shared }: Pick<Surroundings, "metrics" | "shared">): Limits =>
-  new Limits({
+const limitsOf = (
+  config: Config,
+  { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
+): ClientLimits =>
+  new ClientLimits({
     allowances: shared && new FleetRateLimit(shared, steadyMs, logged(NOT_SHARED)),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,

@@ -8,7 +8,7 @@ import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import type { Store } from "../store/contract/store.ts"
 import { shownDatabase } from "../store/database-address.ts"
-import { logged } from "./faults.ts"
+import { logged } from "./error-log.ts"
 
 /** What decides which callers are let in. */
 export interface Protection {

@@ -5,7 +5,7 @@ import type { DatabaseRoom } from "../queue/database-room.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { SizeLimit } from "../upkeep/size-limit.ts"
-import { logged } from "./faults.ts"
+import { logged } from "./error-log.ts"
 
 /** Removes what is older than the configuration says. */
 export function retentionOf(

@@ -1,5 +1,5 @@
 import { updateIn } from "../item/update.ts"
-import { readable, readableControl } from "../terminal/plain.ts"
+import { readable, readableControl } from "../terminal/updates-as-lines.ts"
 import { safeJson } from "../text.ts"
 import type { Control, Frame } from "../wire/frames.ts"
 

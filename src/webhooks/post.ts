@@ -1,6 +1,6 @@
 import { retryAfterMs } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
-import { nodeCrypto } from "../node.ts"
+import { nodeCrypto } from "../lazy-node.ts"
 import type { Delivery } from "../store/contract/deliveries.ts"
 
 const REPLY_MS = 10_000

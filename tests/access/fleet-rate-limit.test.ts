@@ -6,7 +6,7 @@ import { FleetRateLimit, type Grant, type SharedBuckets } from "../../src/access
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
 import { AppError } from "../../src/errors.ts"
-import { Limits } from "../../src/http/limits.ts"
+import { ClientLimits } from "../../src/http/client-limits.ts"
 import { found, startRedis } from "../engines.ts"
 
 setDefaultTimeout(60_000)
@@ -97,7 +97,7 @@ describe.skipIf(program === null)(
       const limits = buckets.map((shared) => {
         const steadyMs = (): number => performance.now()
         const allowances = shared && new FleetRateLimit(shared, steadyMs, () => undefined)
-        return new Limits({ perAddress: 10, perToken: 10, perLease: 10, held: 0, steadyMs, allowances })
+        return new ClientLimits({ perAddress: 10, perToken: 10, perLease: 10, held: 0, steadyMs, allowances })
       })
       return {
         limits,

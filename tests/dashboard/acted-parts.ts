@@ -3,7 +3,7 @@ import { ServerError } from "../../src/client/client.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import type { Model } from "../../src/dashboard/model/model.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
-import { Bulk } from "../../src/dashboard/view/bulk.ts"
+import { BulkActions } from "../../src/dashboard/view/bulk-actions.ts"
 import { Filter } from "../../src/dashboard/view/filter.ts"
 import { FindInOutput } from "../../src/dashboard/view/find-in-output.ts"
 import { addSong } from "../../src/dashboard/view/forms.ts"
@@ -71,7 +71,7 @@ export async function selection() {
   let items = Array.from({ length: 1001 }, (_, i) => item({ id: i + 1 }))
   let isSearched = false
   const home = document.createElement("ul")
-  const bulk = new Bulk(
+  const bulk = new BulkActions(
     () => home,
     (id) => items.find((one) => one.id === id),
     () => ({ items: isSearched ? items.slice(1) : items, isCut: false }),
@@ -121,7 +121,7 @@ export async function halfDone() {
     },
   })
   const items = Array.from({ length: 1001 }, (_, i) => item({ id: i + 1 }))
-  const bulk = new Bulk(
+  const bulk = new BulkActions(
     () => document.createElement("ul"),
     (id) => items.find((one) => one.id === id),
     () => ({ items, isCut: false }),
@@ -206,7 +206,7 @@ export async function cancelled() {
   for (const status of ["queued", "processing"] as const) {
     const one = item({ status })
     const home = document.createElement("ul")
-    const bulk = new Bulk(
+    const bulk = new BulkActions(
       () => home,
       () => one,
       () => ({ items: [one], isCut: false }),

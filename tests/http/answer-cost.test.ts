@@ -2,7 +2,7 @@ import { expect, jest, spyOn, test } from "bun:test"
 
 import type { Gate } from "../../src/access/gate.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { Limits } from "../../src/http/limits.ts"
+import { ClientLimits } from "../../src/http/client-limits.ts"
 import type { OutputEvent } from "../../src/queue/output.ts"
 
 /**
@@ -15,7 +15,7 @@ function charging(
   item?: number,
   held = 100,
 ) {
-  const limits = new Limits({
+  const limits = new ClientLimits({
     ...{ perAddress: perSecond, perToken: 1000, perLease: 1000, held },
     steadyMs: () => 0,
   })

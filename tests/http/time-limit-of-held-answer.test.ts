@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { getEventListeners } from "node:events"
 
-import { Limits } from "../../src/http/limits.ts"
+import { ClientLimits } from "../../src/http/client-limits.ts"
 import { hold } from "../../src/http/time-limit-of-held-answer.ts"
 
 const HOUR_MS = 3_600_000
@@ -28,7 +28,7 @@ test("the time limit of an answer that was given has no effect any more", async 
 })
 
 test("the place of an answer that was given listens no longer to its signal, which may last as long as a token", () => {
-  const limits = new Limits({ perAddress: 0, perToken: 0, perLease: 0, held: 1, steadyMs: () => 0 })
+  const limits = new ClientLimits({ perAddress: 0, perToken: 0, perLease: 0, held: 1, steadyMs: () => 0 })
   const { signal } = new AbortController()
   const caller = { role: "viewer", token: undefined, client: "10.0.0.1", ended: undefined } as const
   const place = limits.hold(caller, "answer", signal)

@@ -1,6 +1,6 @@
 import { EVERYBODY, type Gate } from "../../src/access/gate.ts"
 import type { Tickets } from "../../src/access/tickets.ts"
-import { Limits } from "../../src/http/limits.ts"
+import { ClientLimits } from "../../src/http/client-limits.ts"
 
 const gate: unknown = { caller: () => EVERYBODY, unknownCaller: () => EVERYBODY }
 const tickets: unknown = { isShared: false }
@@ -9,5 +9,5 @@ const tickets: unknown = { isShared: false }
 export const UNPROTECTED = {
   gate: gate as Gate,
   tickets: tickets as Tickets,
-  limits: new Limits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 }),
+  limits: new ClientLimits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 }),
 }

@@ -42,7 +42,7 @@ export const ACCESS: readonly Mistake[] = [
   ),
   ...of(
     "src/access/rate-limit.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "a debt grows without an end",

@@ -42,8 +42,8 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/limits.ts",
-    ["tests/http/limits.test.ts"],
+    "src/http/client-limits.ts",
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "each small answer costs as much as a request",
@@ -54,7 +54,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/queue-actions.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [["a request that changes many items costs one more", "ids.length - 1)", "ids.length)"]],
   ),
   ...of(

@@ -63,8 +63,8 @@ export const CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/claim-order.ts",
-    ["tests/store/claims.test.ts"],
+    "src/store/sqlite/claim-by-tags.ts",
+    ["tests/store/claim-by-tags.test.ts"],
     [["a worker with many tags gets an item whose time has not come", "isReady === 1 && fits(", "fits("]],
   ),
   ...of(

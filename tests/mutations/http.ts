@@ -2,7 +2,7 @@ import { type Mistake, of } from "./mistake.ts"
 
 /** Mistakes in the answers to requests, and in how long requests may stay open. */
 export const HTTP: readonly Mistake[] = [
-  ...of("src/http/admission.ts", ["tests/http/limits.test.ts"], []),
+  ...of("src/http/admission.ts", ["tests/http/client-limits.test.ts"], []),
   ...of(
     "src/http/body.ts",
     ["tests/http/errors-request.test.ts"],
@@ -58,8 +58,8 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/limits.ts",
-    ["tests/http/limits.test.ts"],
+    "src/http/client-limits.ts",
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "held answers and outputs are counted together",
@@ -187,7 +187,7 @@ export const HTTP: readonly Mistake[] = [
   ),
   ...of(
     "src/http/sockets.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "subscribing to many items costs nothing",
@@ -296,7 +296,7 @@ export const HTTP: readonly Mistake[] = [
   ),
   ...of(
     "src/http/streamed-body.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "a HEAD request of a stream takes a place for good",

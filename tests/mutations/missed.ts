@@ -54,7 +54,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/http/admission.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "bad tokens do not count against their address",
@@ -315,7 +315,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/http/output.ts",
-    ["tests/http/limits.test.ts"],
+    ["tests/http/client-limits.test.ts"],
     [
       [
         "each HEAD of an output that is followed counts as an answer that is open",

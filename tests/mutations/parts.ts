@@ -29,7 +29,7 @@ export const PARTS: readonly Mistake[] = [
       "return false",
     ],
   ]),
-  ...of("src/dashboard/view/bulk.ts", TESTS, [
+  ...of("src/dashboard/view/bulk-actions.ts", TESTS, [
     ["more than a thousand items are sent at once", "ids.slice(at, at + AT_ONCE)", "ids.slice(at)"],
     [
       "an act on many items hides that some got no answer",

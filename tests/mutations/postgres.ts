@@ -381,7 +381,7 @@ export const POSTGRES: readonly Mistake[] = [
     [["a server that stops waits for its database", "this.#isDraining || performance", "performance"]],
   ),
   ...of(
-    "src/store/postgres/group-reads.ts",
+    "src/store/postgres/claim-order.ts",
     [`${TESTS}/plans.test.ts`],
     [["a claim reads every set of tags that waiting items need", " AND q.needs >= next.least", ""]],
   ),

@@ -238,7 +238,7 @@ export const SERVING: readonly Mistake[] = [
     [["less of the output is kept than was set", "keepOutputKb * 1024", "keepOutputKb * 1000"]],
   ),
   ...of(
-    "src/serve/faults.ts",
+    "src/serve/error-log.ts",
     ["tests/bus/engines.test.ts"],
     [["the log of a degraded server has no details", ', ...(detail !== "" && { detail }) }', " }"]],
   ),

@@ -24,8 +24,8 @@ export const SQLITE: readonly Mistake[] = [
     [["everybody may read a backup while it is written", '    closeSync(openSync(to, "wx", 0o600))\n', ""]],
   ),
   ...of(
-    "src/store/sqlite/claim-order.ts",
-    ["tests/store/claims.test.ts"],
+    "src/store/sqlite/claim-by-tags.ts",
+    ["tests/store/claim-by-tags.test.ts"],
     [
       [
         "of two items that fit the later one is taken",
@@ -149,7 +149,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/mark.ts",
+    "src/store/sqlite/database-mark.ts",
     ["tests/commands/identity.test.ts"],
     [
       [
@@ -281,7 +281,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/statements.ts",
+    "src/store/sqlite/claim-order.ts",
     ["tests/store/store.test.ts"],
     [
       [

@@ -237,8 +237,8 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/mark.ts",
-    ["tests/store/mark.test.ts"],
+    "src/store/sqlite/database-mark.ts",
+    ["tests/store/database-mark.test.ts"],
     [
       [
         "a much later database counts as the remembered one",
@@ -269,7 +269,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/alike-runs.ts",
+    "src/store/runs-to-compare-with.ts",
     ["tests/store/store.test.ts"],
     [
       [

@@ -116,7 +116,7 @@ export const TERMINAL: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/terminal/plain.ts",
+    "src/terminal/updates-as-lines.ts",
     ["tests/terminal/drawing.test.ts"],
     [
       [

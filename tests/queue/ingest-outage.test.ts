@@ -4,6 +4,7 @@ import { AppError } from "../../src/errors.ts"
 import type { QueueItem, Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
+import { IngestTurns } from "../../src/queue/ingest-turns.ts"
 import { Ingest, type IngestParts } from "../../src/queue/ingest.ts"
 import type { OutputWriter } from "../../src/queue/output-writer.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
@@ -54,7 +55,10 @@ function reading(before: QueueItem | null = item) {
     return some as OutputWriter
   }
   const known = { id: 7, token: "a", total: 10, bars: undefined, span: undefined, underWay } as const
-  const ingest = new Ingest({ workers, queue, output: { writer } }, { ...known, renderer: "ffmpeg" })
+  const ingest = new Ingest(
+    { workers, queue, output: { writer }, turns: new IngestTurns() },
+    { ...known, renderer: "ffmpeg" },
+  )
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const to = output.writable.getWriter()
   const ended = ingest.listen(output.readable)

@@ -5,6 +5,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import type { QueueItem, Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
+import { IngestTurns } from "../../src/queue/ingest-turns.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
 import type { OutputWriter } from "../../src/queue/output-writer.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
@@ -33,7 +34,7 @@ function listening(renderer: RendererName, now: () => number, onRenewed: () => v
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
   const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, span: undefined, underWay: item }
-  const ingest = new Ingest({ workers, queue }, { ...known, now })
+  const ingest = new Ingest({ workers, queue, turns: new IngestTurns() }, { ...known, now })
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const writer = output.writable.getWriter()
   const ended = ingest.listen(output.readable).then(
@@ -122,7 +123,10 @@ test("of the output before the start is stored, the newest part is kept, and all
   }
   const output = { writer: () => writer as OutputWriter }
   const known = { id: 7, token: "a", renderer: "lines", total: undefined, bars: undefined } as const
-  const ingest = new Ingest({ workers, queue, output }, { ...known, span: undefined, underWay: undefined })
+  const ingest = new Ingest(
+    { workers, queue, output, turns: new IngestTurns() },
+    { ...known, span: undefined, underWay: undefined },
+  )
   async function* printed(): AsyncGenerator<Uint8Array> {
     for (let line = 1; line <= 20; line += 1) yield new TextEncoder().encode(`${line}\n`)
     started.resolve()
@@ -142,7 +146,10 @@ test("a renderer whose report is refused is not read any more", async () => {
   const workers = { report: refused, heartbeat: refused, complete: refused, fail: refused }
   const queue = { get: async () => item, update: async () => item }
   const known = { id: 7, token: "a", renderer: "lines", total: undefined, bars: undefined } as const
-  const ingest = new Ingest({ workers, queue }, { ...known, span: undefined, underWay: undefined })
+  const ingest = new Ingest(
+    { workers, queue, turns: new IngestTurns() },
+    { ...known, span: undefined, underWay: undefined },
+  )
   async function* printed(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
@@ -199,7 +206,10 @@ test("the kept part of a flood is read a little later, each time", async () => {
   const workers = { report, heartbeat: over, complete: over, fail: over }
   const known = { id: 7, token: "a", total: 60, bars: undefined, span: undefined, underWay: item }
   const queue = { update: () => Promise.resolve(item) }
-  const ingest = new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg", now: () => 0 })
+  const ingest = new Ingest(
+    { workers, queue, turns: new IngestTurns() },
+    { ...known, renderer: "ffmpeg", now: () => 0 },
+  )
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const writer = output.writable.getWriter()
   const listening = ingest.listen(output.readable)
@@ -233,7 +243,7 @@ test("an output that breaks off before its renderer has said its end is a failur
   const known = { id: 7, token: "a", total: 60, bars: undefined, span: undefined, underWay: item }
   const queue = { update: () => Promise.resolve(item) }
   for (const word of ["continue", "end"]) {
-    const ingest = new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg" })
+    const ingest = new Ingest({ workers, queue, turns: new IngestTurns() }, { ...known, renderer: "ffmpeg" })
     const output = new Blob([`out_time_us=60000000\nprogress=${word}\n`]).stream()
     await ingest.listen(output)
     await ingest.finish()
@@ -261,6 +271,8 @@ test("what a renderer has printed is not kept in memory until its end", async ()
     Bun.gc(true)
     kept = pieces.filter((piece) => piece.deref() !== undefined).length
   }
-  await new Ingest({ workers, queue }, { ...known, renderer: "ffmpeg" }).listen(printed())
+  await new Ingest({ workers, queue, turns: new IngestTurns() }, { ...known, renderer: "ffmpeg" }).listen(
+    printed(),
+  )
   expect(kept).toBeLessThan(8)
 })

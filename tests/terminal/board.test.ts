@@ -2,8 +2,8 @@ import { expect, test } from "bun:test"
 
 import type { ProgressUpdate } from "../../src/item/item.ts"
 import { Board, type View } from "../../src/terminal/board.ts"
-import { readable } from "../../src/terminal/plain.ts"
 import { bar, coloured, colourless, cut, cutInMiddle, field, Region } from "../../src/terminal/terminal.ts"
+import { readable } from "../../src/terminal/updates-as-lines.ts"
 import type { Gap } from "../../src/wire/frames.ts"
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z")

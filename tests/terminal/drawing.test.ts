@@ -3,9 +3,9 @@ import { expect, test } from "bun:test"
 import type { Board, View } from "../../src/terminal/board.ts"
 import { drawing, foreseeing } from "../../src/terminal/drawing.ts"
 import { OutputText } from "../../src/terminal/output.ts"
-import { readable } from "../../src/terminal/plain.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
 import { zoneNamed } from "../../src/terminal/times-of-day.ts"
+import { readable } from "../../src/terminal/updates-as-lines.ts"
 import { update } from "../dashboard/items.ts"
 
 const VIEW: View = { columns: 40, rows: 10, nowMs: 0, style: colourless, widthOf: Bun.stringWidth }

@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { paceOf } from "../../src/item/progress-words.ts"
-import { readable } from "../../src/terminal/plain.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
+import { readable } from "../../src/terminal/updates-as-lines.ts"
 import { countAndSpoken, gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
 

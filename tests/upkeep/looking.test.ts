@@ -4,7 +4,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
-import { DiskRoom } from "../../src/upkeep/disk-room.ts"
+import { DiskLowWarning } from "../../src/upkeep/disk-low-warning.ts"
 import { EventLoop } from "../../src/upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../../src/upkeep/missed-rings.ts"
 import { MemoryHistory } from "../stream/memory-history.ts"
@@ -74,7 +74,7 @@ test("a loop that was late does not count as a jump of the clock", () => {
 test("a disk with less than 256 MiB left is a reason", () => {
   const reasons = new Reasons()
   let free = 256 * 1024 * 1024
-  const disk = new DiskRoom(reasons, { freeBytes: () => free, onError })
+  const disk = new DiskLowWarning(reasons, { freeBytes: () => free, onError })
   disk.turn()
   expect(reasons.current).toEqual([])
   free -= 1

@@ -8,7 +8,7 @@ import type { Changes, Model } from "../model/model.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/wording.ts"
-import { Bulk } from "./bulk.ts"
+import { BulkActions } from "./bulk-actions.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
@@ -49,7 +49,7 @@ export class Home implements Screen {
   readonly #options: HomeOptions
   readonly #figures = new FiguresBar()
   readonly #filter: Filter
-  readonly #bulk: Bulk
+  readonly #bulk: BulkActions
   readonly #workersStrip: WorkersStrip
   readonly #pause: Pause
   readonly #idle = new Idle()
@@ -106,7 +106,7 @@ export class Home implements Screen {
     this.#delayed = section("Later", rows(), el("p"))
     this.#finished = section("Finished", finished, nothingYet, this.#retryEvery, this.#filter.endings)
     this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
-    this.#bulk = new Bulk(
+    this.#bulk = new BulkActions(
       () => this.element,
       (id) => this.#item(id),
       () => this.#shown(),

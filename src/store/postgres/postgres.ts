@@ -1,6 +1,6 @@
 import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { isOfKnown } from "../../item/lease.ts"
+import { isLastOrRevokedToken } from "../../item/lease.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change, Stored, Work } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
@@ -9,13 +9,14 @@ import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { PostgresAccess } from "./access.ts"
+import { RIPEN } from "./claim-order.ts"
 import { offeredKeysOf } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { DatabaseClock } from "./database-clock.ts"
 import { PostgresDeliveries } from "./deliveries.ts"
 import { DoubleWriteFence } from "./double-write-fence.ts"
 import { PostgresFigures } from "./figures.ts"
-import { itemReads, knownOf, RIPEN } from "./group-reads.ts"
+import { itemReads, knownOf } from "./group-reads.ts"
 import { Group } from "./group.ts"
 import { PostgresHistory } from "./history.ts"
 import { PostgresInstances } from "./instances.ts"
@@ -188,7 +189,7 @@ export class PostgresStore extends PostgresHistory implements Store {
   async wasDeleted(id: number, lease?: string): Promise<boolean> {
     const text = "SELECT lease_token FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL"
     const [row] = await this.#reading.run<Pick<Work, "lease_token">>(text, [id])
-    return row !== undefined && (lease === undefined || isOfKnown(row, lease))
+    return row !== undefined && (lease === undefined || isLastOrRevokedToken(row, lease))
   }
 
   async item(id: number): Promise<QueueItem> {

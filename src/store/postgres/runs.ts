@@ -1,8 +1,8 @@
 import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { alikeRuns, type RunReads } from "../alike-runs.ts"
 import type { KnownKind, Runs } from "../contract/runs.ts"
+import { alikeRuns, type RunReads } from "../runs-to-compare-with.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { history, runs } from "./schema.ts"
 

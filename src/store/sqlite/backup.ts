@@ -15,8 +15,8 @@ import { dirname, join } from "node:path"
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
 import { openToRead, waitForWriters } from "./connect.ts"
+import { BACKUP_MARK } from "./database-mark.ts"
 import { realPathOf, refuseMissing } from "./database-path.ts"
-import { BACKUP_MARK } from "./mark.ts"
 
 /** Makes sure that a file, or the list of a folder's files, is on the disk. */
 export function sync(path: string): void {

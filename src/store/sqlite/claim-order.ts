@@ -1,114 +1,69 @@
-/** Ends each tag in a key; no tag contains it. */
-const END = "\0"
-/** After this many steps from key to key, it reads the next items in the queue's order. */
-const STEPS_A_LOOK = 64
-/** How many items of the queue's order are read at first, and later at once. */
-const FIRST_ITEMS = 100
-const ITEMS_A_LOOK = 2000
+import { type Database } from "bun:sqlite"
+
+import { asc, sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import type { Candidate, Found } from "./claim-by-tags.ts"
+import { available_ms, place, rank, rowColumns, section } from "./columns.ts"
+import { lazily } from "./prepared-statements.ts"
+import { queueItems } from "./schema.ts"
+import type { WaitingItems } from "./waiting-sets.ts"
 
 /**
- * The tags that an item needs, as one key: in ascending order, each ended by a zero byte. Keys of sets that begin with
- * the same tags lie side by side in an index.
+ * Whether no worker has an item of the same song, as SQL. Only a few songs are with workers, and they are
+ * looked up once for a statement.
  */
-export const needsOf = (tags: readonly string[]): Buffer => keyOf(sorted(tags))
+const SONG_IS_FREE =
+  "song_id NOT IN (SELECT song_id FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL)"
 
-/** Each tag as its UTF-8 bytes, one character a byte: so texts are in the order of an index. */
-export const sorted = (tags: readonly string[]): string[] =>
-  [...new Set(tags)].map((tag) => Buffer.from(tag).toString("latin1")).sort()
+/** Whether the queue is not paused, as SQL. */
+const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
 
-const keyOf = (tags: readonly string[]): Buffer =>
-  Buffer.from(tags.map((tag) => tag + END).join(""), "latin1")
+/** How many items become claimable in one transaction. */
+const ITEMS_A_RIPENING = 500
 
-/** The tags of a key, in their order, each as `sorted` writes it. */
-export const tagsOf = (needs: Uint8Array): string[] =>
-  Buffer.from(needs).toString("latin1").split(END).slice(0, -1)
-
-/** A place in the queue's order. */
-export interface WaitingPlace {
-  /** The id of the item. */
-  readonly id: number
-  /** Its priority, negative: lower comes first. */
-  readonly rank: number
-  /** Its place among the items of its priority: lower comes first. */
-  readonly place: number
+/** Statements for claims. With `onePerSong`, they pass over songs that have another leased item. */
+export function claims(client: Database, onePerSong: boolean) {
+  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
+  const db = drizzle(client)
+  const seek = (isFree: string) =>
+    client.prepare<Candidate, [Uint8Array]>(
+      `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${isFree} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
+    )
+  return lazily({
+    /** The first row of the queue's order that waits only for a worker. */
+    first: () =>
+      db
+        .select(rowColumns)
+        .from(queueItems)
+        .where(
+          sql`${section} = 1 AND ${sql.raw(free)} AND (${available_ms} IS NULL OR ${available_ms} <= ${sql.placeholder("now")})`,
+        )
+        .orderBy(asc(rank), asc(place), asc(queueItems.id))
+        .limit(1)
+        .prepare(),
+    /** See `firstFitting`. */
+    seek: () => seek(free),
+    /** See `WaitingSets`. */
+    seekAny: () => seek("true"),
+    /** See `firstFitting`. */
+    after: () =>
+      client.prepare<Found, [number, number, number, number]>(
+        `SELECT id, rank, place, needs, (${free} AND available_ms IS NULL) AS isReady FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND (rank, place, id) > (?, ?, ?) ORDER BY rank, place, id LIMIT ?`,
+      ),
+    ripe: () =>
+      client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
+    /** Lets items whose time has come be claimed, some of them at a time: thousands may have been added for one time. */
+    ripen: () =>
+      client.prepare<Candidate, [number]>(
+        `UPDATE queue_items SET available_ms = NULL WHERE id IN (SELECT id FROM queue_items WHERE available_ms <= ? ORDER BY available_ms LIMIT ${ITEMS_A_RIPENING}) RETURNING id, rank, place, needs`,
+      ),
+  })
 }
 
-/** Comes before every item. */
-const BEGINNING: WaitingPlace = { rank: Number.MIN_SAFE_INTEGER, place: 0, id: 0 }
-
-/** An item that waits, and what it needs. */
-export interface Candidate extends WaitingPlace {
-  /** The key of its tags, as `needsOf` makes it. */
-  readonly needs: Uint8Array
-}
-
-/** The two ways to find items that wait. */
-export interface WaitingIndex {
-  /** The first item, by key, then by place, whose key is not below the given one. */
-  readonly seek: (from: Uint8Array) => Candidate | null
-  /**
-   * The next items in the queue's order after a place in it, at most so many, and none at the end of the queue.
-   */
-  readonly after: (last: WaitingPlace, most: number) => readonly Found[]
-}
-
-/** An item in the queue's order. */
-export interface Found extends Candidate {
-  /** 1 if the item waits only for a worker; 0 if it may not be claimed now. */
-  readonly isReady: number
-}
-
-/**
- * The first item in the queue's order that needs only tags of this list; null if there is none. It yields after each
- * part of the search, which takes a few milliseconds at most.
- *
- * Items that the worker cannot take cost nothing: one seek passes a key with a foreign tag, together with all
- * keys that begin in the same way. Each key that the worker can take is read, and for a worker with many tags
- * there may be thousands. So the search alternates between the keys and the queue from its beginning: the
- * part that ends first gives the answer.
- */
-export function* firstFitting(
-  tags: readonly string[],
-  { seek, after }: WaitingIndex,
-): Generator<void, Candidate | null, void> {
-  const given = sorted(tags)
-  const own = new Set(given)
-  const fits = (needed: readonly string[]): boolean => needed.every((tag) => own.has(tag))
-  let best: Candidate | null = null
-  let last = BEGINNING
-  let steps = 0
-  for (let from: Uint8Array | null = new Uint8Array(); from;) {
-    if (steps > 0 && steps % STEPS_A_LOOK === 0) {
-      const page = after(last, last === BEGINNING ? FIRST_ITEMS : ITEMS_A_LOOK)
-      last = page.at(-1) ?? last
-      const first = page.find(({ isReady, needs }) => isReady === 1 && fits(tagsOf(needs)))
-      if (first || page.length === 0) return first ?? null
-      yield
-    }
-    steps += 1
-    const found = seek(from)
-    if (!found) break
-    const needed = tagsOf(found.needs)
-    const foreign = needed.findIndex((tag) => !own.has(tag))
-    if (foreign < 0 && (!best || compare(found, best) < 0)) best = found
-    from =
-      foreign < 0 ? next(given, needed, undefined) : next(given, needed.slice(0, foreign), needed[foreign])
-  }
-  return best
-}
-
-/** The queue's order. */
-export const compare = (a: WaitingPlace, b: WaitingPlace): number =>
-  a.rank - b.rank || a.place - b.place || a.id - b.id
-
-/**
- * The lowest key of given tags that begins with `prefix` and continues above `after`. If there is none, the
- * same with the last tag of the prefix removed, above that tag; null if there is none at all.
- */
-function next(given: readonly string[], prefix: readonly string[], after: string | undefined): Buffer | null {
-  const above = after ?? prefix.at(-1)
-  const tag = given.find((own) => above === undefined || own > above)
-  if (tag !== undefined) return keyOf([...prefix, tag])
-  const last = prefix.at(-1)
-  return last === undefined ? null : next(given, prefix.slice(0, -1), last)
-}
+/** Finds waiting items by the statements for claims. */
+export const waitingItems = (statements: ReturnType<typeof claims>): WaitingItems => ({
+  seek: (from) => statements.seek.get(from),
+  seekAny: (from) => statements.seekAny.get(from),
+  after: ({ rank, place, id }, most) => statements.after.all(rank, place, id, most),
+})

@@ -2,12 +2,12 @@ import { copyFileSync, existsSync, rmSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
+import { type Mark, movedOn, textOfMark } from "./database-mark.ts"
 import { sizeOf } from "./database-path.ts"
 import { FileOnDisk } from "./file-on-disk.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { leaveWord } from "./lock.ts"
-import { type Mark, movedOn, textOfMark } from "./mark.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
 /**

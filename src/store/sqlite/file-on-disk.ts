@@ -13,8 +13,8 @@ import {
 } from "node:fs"
 
 import { codeOf } from "../../errors.ts"
+import { textOfMark } from "./database-mark.ts"
 import { isDamage } from "./fault-sentences.ts"
-import { textOfMark } from "./mark.ts"
 import type { Opened } from "./open.ts"
 
 /**

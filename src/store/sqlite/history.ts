@@ -8,7 +8,7 @@ import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, LatestIds, LatestOf, Page, PageQuery } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import { cutPage } from "./cut-page.ts"
-import { lazily } from "./prepared.ts"
+import { lazily } from "./prepared-statements.ts"
 import { queueItems, updates } from "./schema.ts"
 
 const updateColumns = getTableColumns(updates)

@@ -15,9 +15,9 @@ import {
 import { dirname } from "node:path"
 
 import { AppError, codeOf } from "../../errors.ts"
+import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./database-mark.ts"
 import { reservePrivately, sizeOf } from "./database-path.ts"
-import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./mark.ts"
-import { setAside, wayBack } from "./set-aside.ts"
+import { setAside, wayBack } from "./set-aside-by-restore.ts"
 
 /** The contents of the lock file. */
 interface Memory extends Mark {
@@ -172,7 +172,7 @@ export class Lock implements Disposable {
     try {
       client.run("PRAGMA busy_timeout = 0")
       // The lock file is not synced, so that no start waits for the disk here. After a power failure its
-      // record may be older than the database (`MOST_AHEAD` in `mark.ts`).
+      // record may be older than the database (`MOST_AHEAD` in `database-mark.ts`).
       client.run("PRAGMA synchronous = OFF")
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")

@@ -7,10 +7,10 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
+import { type Mark, markOf, textOfMark } from "./database-mark.ts"
 import { PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
-import { type Mark, markOf, textOfMark } from "./mark.ts"
 import { faultOfSchema, knownMigrations, migrationsFolder } from "./schema-of-version.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */

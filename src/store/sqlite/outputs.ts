@@ -7,7 +7,7 @@ import { type OutputPiece, piecesAfter } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
 import type { GroupCommit } from "./group.ts"
-import { lazily, slots } from "./prepared.ts"
+import { lazily, slots } from "./prepared-statements.ts"
 import { outputs } from "./schema.ts"
 
 /** An attempt of an item. */

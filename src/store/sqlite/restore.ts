@@ -12,7 +12,7 @@ import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
 import { keepDeliveries, keepTokens, newestOf, type PresentDatabase, presentOf } from "./kept-by-restore.ts"
 import { Lock } from "./lock.ts"
-import { setAside, setAsideNow, wayBack } from "./set-aside.ts"
+import { setAside, setAsideNow, wayBack } from "./set-aside-by-restore.ts"
 import { SqliteStore } from "./sqlite.ts"
 
 /** The result of a restore. */

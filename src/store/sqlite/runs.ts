@@ -4,8 +4,8 @@ import { and, asc, avg, count, desc, eq, max, notInArray } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
-import { alikeRuns, type RunReads } from "../alike-runs.ts"
 import type { KnownKind, Runs } from "../contract/runs.ts"
+import { alikeRuns, type RunReads } from "../runs-to-compare-with.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
 

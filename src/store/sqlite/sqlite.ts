@@ -4,7 +4,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError, unknownItem } from "../../errors.ts"
 import { hasGrown } from "../../item/estimate/course.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
-import { isOfKnown } from "../../item/lease.ts"
+import { isLastOrRevokedToken } from "../../item/lease.ts"
 import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
@@ -18,7 +18,8 @@ import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { RECENT_ITEMS, storedOf } from "../row-parts.ts"
 import { SqliteAccess } from "./access.ts"
-import { type Candidate, needsOf } from "./claim-order.ts"
+import { type Candidate, needsOf } from "./claim-by-tags.ts"
+import { claims, waitingItems } from "./claim-order.ts"
 import { deleted_at, isReport } from "./columns.ts"
 import { DatabaseFile } from "./database-file.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
@@ -33,7 +34,7 @@ import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import { claims, leases, reads, waitingItems, writes } from "./statements.ts"
+import { leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 import { WaitingSets } from "./waiting-sets.ts"
 
@@ -210,10 +211,9 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async wasDeleted(id: number, lease?: string): Promise<boolean> {
-    const { lease_token } = queueItems
-    const found = this.#db.select({ lease_token }).from(queueItems)
+    const found = this.#db.select({ lease_token: queueItems.lease_token }).from(queueItems)
     const row = found.where(and(eq(queueItems.id, id), isNotNull(deleted_at))).get()
-    return row !== undefined && (lease === undefined || isOfKnown(row, lease))
+    return row !== undefined && (lease === undefined || isLastOrRevokedToken(row, lease))
   }
 
   async item(id: number): Promise<QueueItem> {

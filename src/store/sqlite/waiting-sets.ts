@@ -9,7 +9,7 @@ import {
   tagsOf,
   type WaitingIndex,
   type WaitingPlace,
-} from "./claim-order.ts"
+} from "./claim-by-tags.ts"
 
 /** With more sets, claims are searched without this memory, and it is tried again after a while. */
 const MOST_SETS = 50_000

@@ -7,7 +7,7 @@ import {
   firstFitting,
   needsOf,
   type WaitingIndex,
-} from "../../src/store/sqlite/claim-order.ts"
+} from "../../src/store/sqlite/claim-by-tags.ts"
 
 /**
  * Waiting items, as an index would find them, and how often the index was used. The first `early` items may

@@ -153,7 +153,7 @@ interface Selectable {
 }
 
 /** Selects items, and acts on all that are selected. */
-export class Bulk {
+export class BulkActions {
   /** Begins and ends the selecting, for the page. */
   readonly toggle = el(
     "button",

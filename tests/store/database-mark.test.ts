@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { BACKUP_MARK, isMarkOf, markIn, movedOn, textOfMark } from "../../src/store/sqlite/mark.ts"
+import { BACKUP_MARK, isMarkOf, markIn, movedOn, textOfMark } from "../../src/store/sqlite/database-mark.ts"
 import { temporaryFolder } from "../server.ts"
 
 const MARK = { name: "a1b2", starts: 7, tables: 1 }

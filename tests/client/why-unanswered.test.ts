@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
-import { unanswered } from "../../src/client/unanswered.ts"
+import { unanswered } from "../../src/client/why-unanswered.ts"
 
 test.each([
   [

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
-import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
+import { ClientLimits, type ClientLimitsOptions } from "../../src/http/client-limits.ts"
 import { Output } from "../output.ts"
 import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
@@ -16,9 +16,9 @@ setDefaultTimeout(30_000)
 const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
 
 /** Limits with a clock that the test moves. */
-function limited(more: Partial<LimitsOptions> = {}) {
+function limited(more: Partial<ClientLimitsOptions> = {}) {
   const clock = { nowMs: 0 }
-  return { clock, limits: new Limits({ ...OPTIONS, steadyMs: () => clock.nowMs, ...more }) }
+  return { clock, limits: new ClientLimits({ ...OPTIONS, steadyMs: () => clock.nowMs, ...more }) }
 }
 
 const visitor = { ...EVERYBODY, client: "10.0.0.1" }

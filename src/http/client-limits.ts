@@ -27,7 +27,7 @@ const UNREAD_BYTES = 256 * 1024
 export type Open = "answer" | "output"
 
 /** How many requests clients may send. A limit of 0 is off. */
-export interface LimitsOptions {
+export interface ClientLimitsOptions {
   /** Requests per second from one address; up to four times as many at once. 0: no limit. */
   readonly perAddress: number
   /** Requests per second with one token; up to four times as many at once. 0: no limit. */
@@ -93,8 +93,8 @@ function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
 }
 
 /** Counts the cost of requests by client, so that no client can make the others wait. */
-export class Limits {
-  readonly #options: LimitsOptions
+export class ClientLimits {
+  readonly #options: ClientLimitsOptions
   readonly #byAddress: RateLimit
   readonly #byToken: RateLimit
   readonly #byLease: RateLimit
@@ -104,7 +104,7 @@ export class Limits {
   readonly #unread = new Map<string, number>()
   readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
-  constructor(options: LimitsOptions) {
+  constructor(options: ClientLimitsOptions) {
     const { perAddress, perToken, perLease } = options
     this.#options = options
     this.#rates = { address: rate(perAddress), token: rate(perToken), lease: rate(perLease) }

@@ -14,7 +14,7 @@ export interface DiskOptions {
 }
 
 /** Checks about every 10 s how much room is free on the disk of the database. */
-export class DiskRoom extends Repeating {
+export class DiskLowWarning extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions
 

@@ -38,7 +38,7 @@ function linkOf(path: string): string {
  *
  * Bun has no way to pause, so this asks the kernel itself. On other systems than Linux nothing happens.
  */
-export class Entrance {
+export class NewConnections {
   readonly #polled: readonly Polled[]
   #isOpen = true
 
