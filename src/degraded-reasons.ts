@@ -1,31 +1,99 @@
-/** The reasons for which the server can be degraded, each with a sentence for people. */
+/** What a reason to be degraded means, for people. */
+interface Meaning {
+  /** What is wrong in two or three words, for a badge. */
+  readonly title: string
+  /** What is wrong and what follows from it, then the way out, as one sentence. */
+  readonly about: string
+}
+
+/** The reasons for which the server can be degraded, and what each means. */
 export const DEGRADED = {
-  database_unwritable: "the database cannot be written; requests that change something get 503",
-  database_damaged: "a part of the database cannot be read, so some requests fail; restore a backup",
-  file_replaced:
-    "the database, or a file that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
-  wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",
-  database_full:
-    "the database has reached --max-database-mb; items, reports and retries are refused, a tenth above it also claims; results are stored",
-  database_filling:
-    "the database has nearly reached --max-database-mb; the oldest finished history is deleted first",
-  disk_full:
-    "the disk of the database is full; new items, reports and claims of new work are refused, results are stored until 8 MiB are used up",
-  disk_low: "the disk of the database has less than 256 MiB left",
-  proxy_untrusted:
-    "requests came through a proxy that --trusted-proxy does not name, within the last 10 minutes, so all of its clients count as one",
-  backup_failed: "the latest backup could not be made; the log says why",
-  descriptors_exhausted:
-    "almost no file descriptors are left, so new requests are refused or wait; raise the limit (LimitNOFILE, ulimit -n)",
-  bell_lost:
-    "notifications of the other instances do not arrive (--bus); this one checks for updates itself, 4 times a second",
-  history_unreadable: "a part of the history cannot be read; streams announce it with a gap",
-  webhooks_failing: "a webhook does not accept its deliveries; they are tried again",
-  bell_deaf: "the streams missed updates that were stored; they are read again every 5 s",
-  event_loop_lag: "the server was busy for 5 s or more without a pause, within the last 15 s",
-  clock_jumped: "the machine's clock jumped by 10 s or more, within the last 10 minutes",
-  draining: "the server is about to stop",
-} as const
+  database_unwritable: {
+    title: "nothing can be saved",
+    about:
+      "the database cannot be written, so every change is refused (503); see that its disk works, and that no other program holds it",
+  },
+  database_damaged: {
+    title: "database damaged",
+    about: "a part of the database cannot be read, so some requests fail; restore a backup",
+  },
+  file_replaced: {
+    title: "database file gone",
+    about:
+      "the database, or a file that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran; put it back and start the server again",
+  },
+  wal_pinned: {
+    title: "database held open",
+    about:
+      "another program holds an old state of the database open, so its write-ahead log grows; end that program",
+  },
+  database_full: {
+    title: "database full",
+    about:
+      "the database has reached --max-database-mb; items, reports and retries are refused, a tenth above it also claims; results are stored; raise the limit",
+  },
+  database_filling: {
+    title: "database nearly full",
+    about:
+      "the database has nearly reached --max-database-mb; the oldest finished history is deleted first; raise the limit to keep more",
+  },
+  disk_full: {
+    title: "disk full",
+    about:
+      "the disk of the database is full; new items, reports and claims of new work are refused, results are stored until 8 MiB are used up; make room on it",
+  },
+  disk_low: {
+    title: "disk nearly full",
+    about: "the disk of the database has less than 256 MiB left; make room on it",
+  },
+  proxy_untrusted: {
+    title: "unknown proxy",
+    about:
+      "requests came through a proxy that --trusted-proxy does not name, within the last 10 minutes, so all of its clients count as one; name it there",
+  },
+  backup_failed: {
+    title: "backup failed",
+    about: "the latest backup could not be made; the log says why",
+  },
+  descriptors_exhausted: {
+    title: "too many open files",
+    about:
+      "almost no file descriptors are left, so new requests are refused or wait; raise the limit (LimitNOFILE, ulimit -n)",
+  },
+  bell_lost: {
+    title: "servers out of touch",
+    about:
+      "notifications of the other instances do not arrive (--bus); this one checks for updates itself, 4 times a second; see that it reaches the bus",
+  },
+  history_unreadable: {
+    title: "history damaged",
+    about: "a part of the history cannot be read; streams announce it with a gap; restore a backup",
+  },
+  webhooks_failing: {
+    title: "webhook fails",
+    about:
+      "a webhook does not accept its deliveries; they are tried again; see that its receiver runs and accepts them",
+  },
+  bell_deaf: {
+    title: "updates come late",
+    about:
+      "the streams missed updates that were stored; they are read again every 5 s; start the server again",
+  },
+  event_loop_lag: {
+    title: "server overloaded",
+    about:
+      "the server was busy for 5 s or more without a pause, within the last 15 s; if that stays, give it more of the processor",
+  },
+  clock_jumped: {
+    title: "clock jumped",
+    about:
+      "the machine's clock jumped by 10 s or more, within the last 10 minutes; see that it is set right (NTP)",
+  },
+  draining: {
+    title: "server is stopping",
+    about: "the server is about to stop; wait until it runs again",
+  },
+} as const satisfies Readonly<Record<string, Meaning>>
 
 /** The name of such a reason, as `/health` answers it. */
 export type Reason = keyof typeof DEGRADED

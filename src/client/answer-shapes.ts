@@ -14,7 +14,7 @@ import type {
 import type { QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import type { OutputPart } from "../wire/output.ts"
-import type { Health, Stats } from "../wire/server.ts"
+import type { Health, Stats, Trouble } from "../wire/server.ts"
 
 /*
  * What this client needs in an answer: some keys must be there, and the others that it uses must have the right type if
@@ -234,11 +234,17 @@ export const isOutputPart: Check<OutputPart> = objectOf<OutputPart>({
   text: isText,
 })
 
+interface OutputEnd {
+  readonly attempt: number
+  readonly status: string
+  readonly outcome?: string
+}
+
 /** Whether a value is the end of an output. */
-export const isOutputEnd: Check<{ attempt: number; status: string }> = objectOf<{
-  attempt: number
-  status: string
-}>({ attempt: isNumber, status: isText })
+export const isOutputEnd: Check<OutputEnd> = objectOf<OutputEnd>(
+  { attempt: isNumber, status: isText },
+  { outcome: isText },
+)
 
 const isFinished = objectOf<FinishedSince>({
   since: isTime,
@@ -295,12 +301,15 @@ export const SHAPES = {
     ),
   }),
   done: objectOf<{ message: string }>({ message: isText }),
-  stats: objectOf<Stats>({
-    connected_clients: isNumber,
-    timestamp: isTime,
-    updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
-    uptime_seconds: isNumber,
-  }),
+  stats: objectOf<Stats>(
+    {
+      connected_clients: isNumber,
+      timestamp: isTime,
+      updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
+      uptime_seconds: isNumber,
+    },
+    { degraded: listOf(objectOf<Trouble>({ title: isText, about: isText })) },
+  ),
   forecast: objectOf<QueueForecastAnswer>({
     forecast: listOf(
       objectOf<QueueForecastAnswer["forecast"][number]>({ id: isNumber, starts_in_seconds: isNumber }),

@@ -26,6 +26,8 @@ export type Printed =
       readonly attempt: number
       /** The item's status. */
       readonly status: string
+      /** How the item ended: `completed`, `failed`, `cancelled` or `lost`; absent if it has not, or the server is older. */
+      readonly outcome?: string | undefined
     }
   | Offline
 

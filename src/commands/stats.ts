@@ -25,9 +25,14 @@ function finishedOf(finished: FinishedSince): string {
 }
 
 /** The figures by name, in the order in which they are shown. */
-function figuresOf(counts: Counts, { streams, updates, uptime_seconds }: Stats, pausedAt: string) {
+function figuresOf(
+  counts: Counts,
+  { streams, updates, uptime_seconds, degraded = [] }: Stats,
+  pausedAt: string,
+) {
   const { status, outcome } = counts
   return [
+    ...degraded.map(({ title, about }) => ["degraded", `${title}: ${about}`] as const),
     ["queue", pausedAt === "" ? "" : `paused since ${pausedAt}`],
     ["running", thousands(status.processing)],
     ["waiting", thousands(status.queued + status.retrying)],

@@ -96,7 +96,7 @@ export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Adm
         const held = reasons.held.map((one) => ({
           ...one,
           unready: UNREADY.includes(one.reason),
-          about: DEGRADED[one.reason],
+          about: DEGRADED[one.reason].about,
         }))
         const isReady = held.every(({ unready }) => !unready)
         if (!isReady) set.status = 503

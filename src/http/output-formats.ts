@@ -52,8 +52,8 @@ function said(event: OutputEvent): string {
       return `id: ${id}\ndata: ${safeJson(part)}\n\n`
     }
     case "end": {
-      const { attempt, status } = event
-      return `event: end\ndata: ${safeJson({ attempt, status })}\n\n`
+      const { attempt, status, outcome } = event
+      return `event: end\ndata: ${safeJson({ attempt, status, ...(outcome && { outcome }) })}\n\n`
     }
     case "shutdown":
       return `event: shutdown\ndata: ${safeJson({ retry_ms: RETRY_MS })}\n\n`

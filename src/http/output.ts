@@ -137,7 +137,7 @@ async function take(request: Request, writer: OutputWriter): Promise<void> {
 }
 
 const ABOUT =
-  "Text as a terminal shows it at the end: without colours, and without overwritten text; nothing in it can control a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As text it ends after a day in which nothing was printed. As text, an answer to a command that is silent begins with its first line, headers too; server-sent events begin at once. As server-sent events each piece has its position, an `EventSource` that reconnects continues from there, and `end` comes last."
+  "Text as a terminal shows it at the end: without colours, and without overwritten text; nothing in it can control a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As text it ends after a day in which nothing was printed. As text, an answer to a command that is silent begins with its first line, headers too; server-sent events begin at once. As server-sent events each piece has its position, an `EventSource` that reconnects continues from there, and `end` comes last, with the status of the item and, once it has ended, its outcome."
 
 const WHOLE = {
   status: 200,

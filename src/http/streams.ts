@@ -1,4 +1,5 @@
 import { allow } from "../access/roles.ts"
+import { DEGRADED, type Reasons } from "../degraded-reasons.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
@@ -126,6 +127,8 @@ const FRAMES =
 
 /** What is known of this server and of the others. */
 interface Servers {
+  /** What is wrong with this one now. */
+  readonly reasons: Reasons
   /** When this one started, by `performance.now()`. */
   readonly startedMs: number
   /** Epoch milliseconds, by the clock of the database. */
@@ -137,7 +140,7 @@ interface Servers {
 /** The routes of the streams and of their figures. */
 export const progressRoutes = (
   streams: Streams,
-  { startedMs, now, servers: serversOf = async () => [] }: Servers,
+  { reasons, startedMs, now, servers: serversOf = async () => [] }: Servers,
   { access, owners, proxies }: Callers,
 ) =>
   api("/progress")
@@ -207,6 +210,9 @@ export const progressRoutes = (
           streams: open,
           updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+          ...(reasons.current.length > 0 && {
+            degraded: reasons.current.map((reason) => ({ reason, ...DEGRADED[reason] })),
+          }),
           client_address: from.address,
           ...(query.headers === "true" && { client_headers: [...request.headers.keys()].sort() }),
           ...(servers && { servers: [...servers] }),

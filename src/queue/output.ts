@@ -81,6 +81,8 @@ export type OutputEvent =
       readonly attempt: number
       /** The item's status. */
       readonly status: Status
+      /** How the item ended; null if it has not. */
+      readonly outcome: QueueItem["outcome"]
     }
 
 /** The outputs of attempts: workers store them, viewers read and follow them. */
@@ -192,7 +194,9 @@ export class Output implements Service {
         isAway = true
       }
       if (!isAway && isLast(reader, item, query)) {
-        yield { type: "end", attempt: reader.attempt, status: item?.status ?? "failed" }
+        // A deletion cancels an item that is not finished.
+        const { status, outcome } = item ?? { status: "failed", outcome: "cancelled" }
+        yield { type: "end", attempt: reader.attempt, status, outcome }
         return
       }
       if (this.#isDraining) {

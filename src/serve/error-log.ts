@@ -22,7 +22,7 @@ export const logged =
 export function logReason({ reason, detail }: HeldReason, holds: boolean, forMs: number): void {
   if (reason === "draining") return
   if (!holds) return errorLog.info("no longer degraded", reason, { seconds: Math.round(forMs / 1000) })
-  const fields = { about: DEGRADED[reason], ...(detail !== "" && { detail }) }
+  const fields = { about: DEGRADED[reason].about, ...(detail !== "" && { detail }) }
   if (UNREADY.includes(reason)) errorLog.log("degraded", reason, fields)
   else errorLog.warn("degraded", reason, fields)
 }

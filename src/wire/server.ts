@@ -35,6 +35,18 @@ const ServerSeen = Type.Object({
 })
 export type ServerSeen = Static<typeof ServerSeen>
 
+// `Object.keys` returns plain strings, so the type is stated here.
+const reasons = Object.keys(DEGRADED) as Reason[]
+const Reasons = OneOf(reasons)
+
+/** Something that does not work as it should, for people. */
+const Trouble = Type.Object({
+  reason: about(Reasons, "its name, as in `/health`"),
+  title: Type.String({ description: "what is wrong, in two or three words" }),
+  about: Type.String({ description: "what it means, and the way out, as a sentence" }),
+})
+export type Trouble = Static<typeof Trouble>
+
 /** The figures of the streams. */
 export const Stats = Type.Object({
   connected_clients: count("open streams of every kind; with `all=true` those of all servers"),
@@ -51,6 +63,11 @@ export const Stats = Type.Object({
     newest_id: OrNull(count("an event ID"), "the latest event ID; null if there is none"),
   }),
   uptime_seconds: count("seconds since the server started"),
+  degraded: Type.Optional(
+    Type.Array(Trouble, {
+      description: "what does not work as it should, the oldest first; present only while something is wrong",
+    }),
+  ),
   client_address: Type.String({
     description: "where the server sees this request come from; behind a proxy only if it is trusted",
   }),
@@ -75,16 +92,12 @@ export const Stats = Type.Object({
 
 export type Stats = Static<typeof Stats>
 
-// `Object.keys` returns plain strings, so the type is stated here.
-const reasons = Object.keys(DEGRADED) as Reason[]
-const Reasons = OneOf(reasons)
-
 /** Whether the server works, and its name and version. */
 export const Health = Type.Object({
   status: OneOf(["ok", "degraded"], "`degraded` if something does not work as it should"),
   reasons: Type.Array(Reasons, {
     description: Object.entries(DEGRADED)
-      .map(([reason, about]) => `\`${reason}\`: ${about}`)
+      .map(([reason, { about }]) => `\`${reason}\`: ${about}`)
       .join("; "),
   }),
   service: Type.Literal("track-studio-orchestrator", { description: "always the same" }),

@@ -49,7 +49,7 @@ test("output that is read costs as much as it is long, each byte once", async ()
       const [from, text] = [at * 16_384, "x".repeat(16_384)]
       yield { type: "piece", attempt: 1, missing: 0, from, to: from + text.length, text }
     }
-    yield { type: "end", attempt: 1, status: "completed" }
+    yield { type: "end", attempt: 1, status: "completed", outcome: "completed" }
   }
   const { lengthOf, charged } = charging({ output: { read: async () => pieces() } })
   const length = await lengthOf("/api/v1/queue/1/output")

@@ -114,7 +114,7 @@ test("ready touches nothing, fails for what keeps the server from its work, and 
     expect(body).toEqual({
       status: unready ? "unready" : "ready",
       reasons: [
-        { reason, unready, since: expect.any(String), about: DEGRADED[reason], detail: "SQLITE_FULL" },
+        { reason, unready, since: expect.any(String), about: DEGRADED[reason].about, detail: "SQLITE_FULL" },
       ],
     })
     reasons.set(reason, false)
@@ -134,7 +134,7 @@ test("the table of reasons in docs/monitoring.md is the one that the server answ
   const told = [...text.matchAll(/^\| `(\w+)` +\| (yes)? *\| (.*?) +\|$/gm)].map(
     ([, ...cells]): unknown[] => cells,
   )
-  const rows = Object.entries(DEGRADED).map(([reason, about]) => [
+  const rows = Object.entries(DEGRADED).map(([reason, { about }]) => [
     reason,
     UNREADY.some((one) => one === reason) ? "yes" : undefined,
     about,

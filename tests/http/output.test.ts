@@ -131,7 +131,7 @@ test("a line is followed within a second, as text and as events, and a reader th
   await resumed.until((seen) => seen.length === 3)
   expect(resumed.seen[0]?.data["text"]).toBe("second\n")
   await work.say("complete", {})
-  expect((await reader.first("end")).data).toEqual({ attempt: 1, status: "completed" })
+  expect((await reader.first("end")).data).toEqual({ attempt: 1, status: "completed", outcome: "completed" })
   expect(await reader.ended).toBe(true)
   expect(await resumed.ended).toBe(true)
   expect(await text.text()).toBe("first\nsecond\nthird\nfourth\n")

@@ -1,7 +1,7 @@
 import { counted, duration } from "../../text.ts"
 import type { Holder } from "../live/tabs.ts"
 import type { Connection, Stats } from "../model/hub-messages.ts"
-import { at, count, inFull, roughly } from "../model/wording.ts"
+import { at, capital, count, inFull, roughly } from "../model/wording.ts"
 import { byId, el, mark, say, show } from "./dom.ts"
 import { announce } from "./notices.ts"
 
@@ -20,16 +20,28 @@ export interface BadgeWords {
   readonly next?: string
 }
 
-function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): BadgeWords {
+/** What is wrong with the server, as it said last. */
+type Troubles = NonNullable<Stats["degraded"]>
+
+function liveWords(
+  { behind, lagMs, confirmedMs }: Connection,
+  nowMs: number,
+  troubles: Troubles,
+): BadgeWords {
   const quietMs = nowMs - (confirmedMs ?? nowMs)
+  const [trouble, another] = troubles
   if (behind > 0) return { word: "Live", detail: `${counted(behind, "update")} behind` }
+  if (trouble) return { word: "Live", detail: another ? `${troubles.length} problems` : trouble.title }
   if (quietMs > CONFIRMED_MS) return { word: "Live", detail: `confirmed ${roughly(quietMs / 1000)} ago` }
   if (lagMs === null || lagMs < DELAY_MS) return { word: "Live", detail: "up to date" }
   return { word: "Live", detail: `${(lagMs / 1000).toFixed(1)} s behind` }
 }
 
-/** The text for the stream, which says only what is certain. `nowMs` is this machine's clock. */
-export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
+/**
+ * The text for the stream, which says only what is certain. `nowMs` is this machine's clock; `troubles` is what the
+ * server said last of itself.
+ */
+export function badgeWords(connection: Connection, nowMs: number, troubles: Troubles = []): BadgeWords {
   const { state, confirmedMs, retryAtMs } = connection
   const next =
     retryAtMs !== null && retryAtMs - nowMs > 1500
@@ -40,7 +52,7 @@ export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
     case "connecting":
       return { word: "Connecting", detail: "" }
     case "live":
-      return liveWords(connection, nowMs)
+      return liveWords(connection, nowMs, troubles)
     case "reconnecting":
       return { word: "Reconnecting", detail: asOf, next }
     case "stale":
@@ -67,6 +79,7 @@ export class ConnectionBadge {
   readonly #reason = el("p")
   readonly #again = el("button", { type: "button" })
   #state: Connection["state"] = "connecting"
+  #troubles = ""
   #latest: Parameters<ConnectionBadge["update"]> | undefined
 
   constructor(retry: () => void) {
@@ -96,13 +109,11 @@ export class ConnectionBadge {
     this.#latest = [connection, stats, holder, isExplained]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
-    const { word, detail, next = "" } = badgeWords(connection, nowMs)
+    const troubles = stats?.degraded ?? []
+    const { word, detail, next = "" } = badgeWords(connection, nowMs, troubles)
+    const isBehind = connection.behind > 0 || (connection.lagMs ?? 0) > 2000
     mark(this.#button, "data-state", state)
-    mark(
-      this.#button,
-      "data-behind",
-      state === "live" && (connection.behind > 0 || (connection.lagMs ?? 0) > 2000) ? "" : null,
-    )
+    mark(this.#button, "data-warns", state === "live" && (isBehind || troubles.length > 0) ? "" : null)
     say(this.#word, word)
     say(this.#detail, detail)
     say(this.#next, next === "" ? "" : `· ${next}`)
@@ -121,6 +132,7 @@ export class ConnectionBadge {
     if (isLost) say(this.#reason, `${reason}. ${old}`)
     say(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
+    this.#tellTroubles(troubles)
     if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
   }
 
@@ -129,6 +141,14 @@ export class ConnectionBadge {
     this.#state = state
     if (state === "live" && before !== "connecting") announce("Live again")
     if (state === "stale" || state === "refused") announce(reason)
+  }
+
+  /** Lets ears know what is wrong with the server, at each change. */
+  #tellTroubles(troubles: Troubles): void {
+    const titles = troubles.map(({ title }) => title).join(", ")
+    if (titles === this.#troubles) return
+    announce(titles === "" ? "The server has no problem any more" : `Problems of the server: ${titles}`)
+    this.#troubles = titles
   }
 
   #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
@@ -146,6 +166,9 @@ export class ConnectionBadge {
     ]
     if (reason !== "") facts.unshift(["Problem", reason])
     const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))
-    this.#facts.replaceChildren(el("h2", {}, "Connection"), el("dl", {}, ...rows))
+    const troubles = (stats?.degraded ?? []).map(({ title, about }) =>
+      el("p", {}, el("b", {}, capital(title)), ` ${capital(about)}.`),
+    )
+    this.#facts.replaceChildren(...troubles, el("h2", {}, "Connection"), el("dl", {}, ...rows))
   }
 }

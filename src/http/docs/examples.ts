@@ -73,7 +73,7 @@ id: 1-262172-1795694400000
 data: ${JSON.stringify(PART)}
 
 event: end
-data: ${JSON.stringify({ attempt: 1, status: "completed" })}
+data: ${JSON.stringify({ attempt: 1, status: "completed", outcome: "completed" })}
 
 `
 
