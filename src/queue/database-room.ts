@@ -12,6 +12,8 @@ export class DatabaseRoom {
   isFarTooLarge = false
   /** Whether the disk is full. */
   isDiskFull = false
+  /** Called after each commit that changed something; by default nothing is. */
+  onCommit: () => void = () => undefined
 
   /** @throws AppError `unavailable` if the database or the disk is full */
   check(): void {

@@ -12,7 +12,7 @@ import type { Answered } from "../http/request-counts.ts"
 import { log } from "../log.ts"
 import { mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
-import { DatabaseRoom } from "../queue/database-room.ts"
+import type { DatabaseRoom } from "../queue/database-room.ts"
 import { LearnedDurations } from "../queue/learned-durations.ts"
 import { Output } from "../queue/output.ts"
 import { Queue } from "../queue/queue.ts"
@@ -176,6 +176,8 @@ interface Surroundings extends BusParts {
   readonly reasons: Reasons
   /** What is counted. */
   readonly metrics: Metrics
+  /** Whether the database has room for more. */
+  readonly room: DatabaseRoom
   /** Called when the database is no longer the one that was opened. */
   readonly onReplaced: () => void
 }
@@ -243,8 +245,7 @@ export function assembled(
   { tokens, tickets, gate }: Protection,
   surroundings: Surroundings,
 ): Parts {
-  const { bus, reasons, metrics } = surroundings
-  const room = new DatabaseRoom()
+  const { bus, room, reasons, metrics } = surroundings
   const broadcaster = broadcasterOf(config, store, surroundings)
   const streams = streamsOf(config, store, broadcaster, reasons)
   const queue = queueOf(config, store, bus, room, metrics)

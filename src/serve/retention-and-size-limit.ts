@@ -31,7 +31,7 @@ export function sizeLimitOf(
   bus: Bus,
   { room, reasons }: { readonly room: DatabaseRoom; readonly reasons: Reasons },
 ): SizeLimit {
-  return new SizeLimit(store.upkeep, store, bus, {
+  const limit = new SizeLimit(store.upkeep, store, bus, {
     mostBytes: maxDatabaseMb * 1e6,
     now: store.clock.now,
     sleep: Bun.sleep,
@@ -41,6 +41,11 @@ export function sizeLimitOf(
       reasons.set("database_filling", isNear && !isFull)
       reasons.set("database_full", isFull)
     },
+    onFilled() {
+      room.isFull = true
+    },
     onError: logged("the size of the database could not be checked"),
   })
+  if (maxDatabaseMb > 0) room.onCommit = () => void limit.committed()
+  return limit
 }

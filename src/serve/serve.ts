@@ -8,6 +8,7 @@ import { AppError, codeOf, isRefusal, reasonOf } from "../errors.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
+import { DatabaseRoom } from "../queue/database-room.ts"
 import { failureOf } from "../service.ts"
 import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
@@ -51,8 +52,8 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
   }
 }
 
-/** Counts what a store commits. */
-function commitsIn(metrics: Metrics): Observed {
+/** Counts what a store commits, and tells `room` of it. */
+function commitsIn(metrics: Metrics, room: DatabaseRoom): Observed {
   const seconds = metrics.histogram("commit_seconds")
   const writes = metrics.histogram("commit_writes")
   const updates = metrics.counters("updates_total")
@@ -61,6 +62,7 @@ function commitsIn(metrics: Metrics): Observed {
       seconds.observe(commit.seconds)
       writes.observe(commit.writes)
       for (const status of commit.statuses) updates.of(status).add()
+      room.onCommit()
     },
     onFailure: (code) => metrics.counters("commit_errors_total").of(code).add(),
     onRolledBack({ idsBeginAbove, lost }) {
@@ -79,12 +81,12 @@ function commitsIn(metrics: Metrics): Observed {
   }
 }
 
-async function opened(config: Config, metrics: Metrics): Promise<Store> {
+async function opened(config: Config, metrics: Metrics, room: DatabaseRoom): Promise<Store> {
   const database = shownDatabase(config.database)
   const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
     return await openStore(config, {
-      ...commitsIn(metrics),
+      ...commitsIn(metrics, room),
       onWaiting({ seconds, code }) {
         clearTimeout(waiting)
         const why = code === "" ? {} : { code }
@@ -151,7 +153,8 @@ async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
-  const store = await opened(config, metrics)
+  const room = new DatabaseRoom()
+  const store = await opened(config, metrics, room)
   errorLog.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)
   }
@@ -163,7 +166,7 @@ async function served(config: Config): Promise<void> {
   const reasons = new Reasons(logReason)
   const busParts = await openBus(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(REPLACED)
-  const parts = assembled(config, store, protection, { ...busParts, reasons, metrics, onReplaced })
+  const parts = assembled(config, store, protection, { ...busParts, room, reasons, metrics, onReplaced })
   const patience = patienceOf(config, store, asked, untilMs)
   const run = async (): Promise<void> => {
     const isFirst = await waitingForDatabase(() => protect(config, store, protection), patience)

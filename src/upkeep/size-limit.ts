@@ -19,6 +19,8 @@ const NEAR = 0.9
 const DUE = 0.95
 /** From this part of the limit on even claims are refused. Each of them adds to the history of its item for good. */
 const FAR_TOO_LARGE = 1.1
+/** After it was looked at, the database may grow by this part of the limit before it is looked at again. */
+const GROWTH = 1 / 32
 /** The number of rows that one transaction removes. */
 const BATCH = 256
 /**
@@ -40,6 +42,8 @@ export interface SizeLimitOptions {
    * reached and nothing more can be removed, and whether it is then exceeded by a tenth.
    */
   readonly onLook: (isNear: boolean, isFull: boolean, isFarTooLarge: boolean) => void
+  /** Called when writers have filled the database faster than room is made; `onLook` says when there is room again. */
+  readonly onFilled: () => void
   /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
@@ -53,6 +57,15 @@ export class SizeLimit extends Repeating {
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: SizeLimitOptions
+  /** A commit that uses this many bytes or more begins a turn at once. */
+  #lookAbove: number
+  /** A commit whose pages take this many bytes or more is the last until there is room again. */
+  #mostPages: number
+  /** Whether the latest report was that it is full. */
+  #isFull = false
+  #turn: Promise<void> | undefined
+  /** The latest turn that a commit has begun. */
+  #begun: Promise<void> | undefined
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SizeLimitOptions) {
     super(TURN_MS, options.onError)
@@ -60,6 +73,8 @@ export class SizeLimit extends Repeating {
     this.#items = items
     this.#bus = bus
     this.#options = options
+    this.#lookAbove = NEAR * options.mostBytes
+    this.#mostPages = options.mostBytes
   }
 
   /** Starts the timer, unless there is no limit. */
@@ -67,25 +82,69 @@ export class SizeLimit extends Repeating {
     if (this.#options.mostBytes > 0) await super.start()
   }
 
-  /** Makes room if the limit is nearly reached. */
+  /** Stops like any service, after a turn that a commit has begun, too. */
+  override async stop(): Promise<void> {
+    await super.stop()
+    await this.#begun?.catch(() => undefined)
+  }
+
+  /** Makes room if the limit is nearly reached. If a turn is under way, this waits for its end. */
   async turn(): Promise<void> {
-    const { mostBytes, onLook } = this.#options
+    this.#turn ??= this.#makeRoom().finally(() => (this.#turn = undefined))
+    await this.#turn
+  }
+
+  /**
+   * Looks how large the database is after a commit: between two turns of the timer, many fast writers can write more
+   * than the limit leaves.
+   */
+  async committed(): Promise<void> {
+    const { onFilled, onError } = this.#options
+    try {
+      const { used, wal } = await this.#upkeep.size()
+      const isFilled = used - wal >= this.#mostPages && !this.#isFull
+      if (isFilled) {
+        this.#isFull = true
+        onFilled()
+      }
+      const isLookDue = isFilled || used >= this.#lookAbove
+      if (!isLookDue || this.#turn !== undefined || this.isStopped) return
+      this.#begun = this.turn()
+      await this.#begun
+    } catch (error) {
+      onError(error)
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { mostBytes } = this.#options
     let used = await this.#used()
     const isDue = used >= DUE * mostBytes
+    let most = Number.POSITIVE_INFINITY
     while (isDue && used > NEAR * mostBytes && !this.isStopped) {
       const [before, startedMs] = [used, performance.now()]
       if (!(await this.#removeHistory())) {
         if (used >= DUE * mostBytes) await this.#removeItems(used)
         break
       }
-      onLook(true, false, false)
+      this.#tell(true, false, false)
       used = await this.#used()
+      most = Math.min(most, used + GROWTH * mostBytes)
+      this.#mostPages = Math.max(mostBytes, most)
       // Above the limit a rest would let writers add more than is removed.
       if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
+    this.#mostPages = mostBytes
+    const next = [NEAR, DUE, 1, FAR_TOO_LARGE].map((part) => part * mostBytes).find((bytes) => bytes > used)
+    this.#lookAbove = Math.max(next ?? used, used + GROWTH * mostBytes)
     // A turn that was ended early does not know whether more could be removed.
     if (this.isStopped) return
-    onLook(used > NEAR * mostBytes, used >= mostBytes, used >= FAR_TOO_LARGE * mostBytes)
+    this.#tell(used > NEAR * mostBytes, used >= mostBytes, used >= FAR_TOO_LARGE * mostBytes)
+  }
+
+  #tell(isNear: boolean, isFull: boolean, isFarTooLarge: boolean): void {
+    this.#isFull = isFull
+    this.#options.onLook(isNear, isFull, isFarTooLarge)
   }
 
   /** The bytes in use. Pages that stand in the log as well are counted once. */

@@ -230,7 +230,14 @@ export const SERVING: readonly Mistake[] = [
   ...of(
     "src/serve/retention-and-size-limit.ts",
     ["tests/upkeep/size-limit.test.ts"],
-    [["a database that is full is filling, too", "isNear && !isFull", "isNear"]],
+    [
+      ["a database that is full is filling, too", "isNear && !isFull", "isNear"],
+      [
+        "the size of the database is looked at by a timer alone",
+        "if (maxDatabaseMb > 0)",
+        "if (maxDatabaseMb < 0)",
+      ],
+    ],
   ),
   ...of(
     "src/serve/parts.ts",

@@ -193,8 +193,8 @@ export const UPKEEP: readonly Mistake[] = [
       ],
       [
         "a stop reports a database as full in which room was being made",
-        "    if (this.isStopped) return\n    onLook(",
-        "    onLook(",
+        "    if (this.isStopped) return\n    this.#tell(",
+        "    this.#tell(",
       ],
       [
         "claims are refused as soon as the limit is reached",

@@ -5,6 +5,7 @@ import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
+import { DatabaseRoom } from "../../src/queue/database-room.ts"
 import { assembled } from "../../src/serve/parts.ts"
 import { protectionOf } from "../../src/serve/protection.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -64,6 +65,7 @@ export class ClockedServer implements AsyncDisposable {
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
     const { app } = assembled(settings, store, protectionOf(settings, store), {
       ...surroundings,
+      room: new DatabaseRoom(),
       onReplaced: () => undefined,
     })
     app.listen({ hostname: "127.0.0.1", port: 0 })

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { readdirSync } from "node:fs"
+import { copyFileSync, readdirSync, readFileSync } from "node:fs"
 import { dirname } from "node:path"
 
 import { removed } from "../../src/item/add-cancel-retry-delete.ts"
@@ -64,6 +64,27 @@ test("check finds that a database has no trigger against moves that are not lega
   expect(checkDatabase(path).faults).toEqual(["it has no trigger queue_items_moves"])
   client.run("CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items BEGIN SELECT 1; END")
   expect(checkDatabase(path).faults).toEqual(["its trigger queue_items_moves is not that of this version"])
+})
+
+test("check and backup leave a database whose server was killed, and its log, as they are, and read both", async () => {
+  await using opened = await openSqlite()
+  const { store, path } = opened
+  await added(store)
+  const killed = `${path}.killed`
+  for (const part of ["", "-wal"]) copyFileSync(path + part, killed + part)
+  const bytes = (): readonly Buffer[] => ["", "-wal"].map((part) => readFileSync(killed + part))
+  const before = bytes()
+  expect(checkDatabase(killed)).toEqual({ items: 1, updates: 1, faults: [] })
+  expect(backupDatabase(killed, `${path}.backup`)).toEqual({ items: 1, updates: 1, faults: [] })
+  expect(bytes()).toEqual(before)
+})
+
+test("check does not count items that were deleted", async () => {
+  await using opened = await openSqlite()
+  const { store, path } = opened
+  await added(store)
+  await store.change(await added(store), removed)
+  expect(checkDatabase(path)).toEqual({ items: 1, updates: 3, faults: [] })
 })
 
 test("no backup of a database with a fault is made, and no part of one is left", async () => {

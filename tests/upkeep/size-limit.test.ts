@@ -15,7 +15,7 @@ import type { Upkeep } from "../../src/store/contract/upkeep.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
-import { start, temporaryFolder } from "../server.ts"
+import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { openSqlite } from "../store/open.ts"
 import { pass } from "./hours.ts"
 
@@ -50,6 +50,9 @@ function limited() {
     onLook(isNear, isFull, isFarTooLarge) {
       Object.assign(room, { isFull, isFarTooLarge })
       looks.push([isNear, isFull])
+    },
+    onFilled() {
+      room.isFull = true
     },
     onError: fail,
   })
@@ -169,6 +172,7 @@ test("a step after which no less is used rests, too, once the limit is no longer
     now: () => START_MS,
     sleep: async (ms) => void restsMs.push(ms),
     onLook: () => undefined,
+    onFilled: () => undefined,
     onError: fail,
   })
   await space.turn()
@@ -279,6 +283,30 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   expect(await codeOf(queue.update(third, { status: "processing" }))).toBe("unavailable")
   expect(await codeOf(queue.update(third, { status: "failed" }))).toBe("none")
 })
+
+test("however fast writers are, the database does not outgrow its limit, and the results of renders are still stored", async () => {
+  await using server = await start({ args: ["--max-database-mb", "2"] })
+  const { item, lease } = await claimed(server)
+  const flooded = await server.add()
+  // A request that is on its way when the limit is reached may still be stored.
+  const writers = Array.from({ length: 16 }, async () => {
+    for (;;) {
+      const { status } = await server.api("PUT", `/queue/${flooded}`, { message: TEXT })
+      if (status !== 200) return status
+    }
+  })
+  expect(new Set(await Promise.all(writers))).toEqual(new Set([503]))
+  const [file, log] = ["", "-wal"].map((part) => statSync(server.database + part).size)
+  expect((file ?? 0) + (log ?? 0)).toBeLessThan(2_000_000 + 16 * 3 * TEXT.length + 200_000)
+  const done = await server.api("POST", `/queue/${item.id}/complete`, {}, { lease: lease.token })
+  expect(done.status).toBe(200)
+})
+
+/** An item that a worker holds. */
+async function claimed(server: TestServer): Promise<{ item: { id: number }; lease: { token: string } }> {
+  await server.add()
+  return (await server.api("POST", "/queue/claim", { worker: "w" })).json()
+}
 
 test("a server that has reached its limit says so in its health", async () => {
   await using server = await start({ args: ["--max-database-mb", "1"] })

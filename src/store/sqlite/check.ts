@@ -12,7 +12,7 @@ const MOST_FAULTS = 20
 
 /** What a check of a database found. */
 export interface CheckResult {
-  /** How many items there are, deleted ones among them. */
+  /** How many items there are, without those that were deleted. */
   readonly items: number
   /** How many updates are kept. */
   readonly updates: number
@@ -54,8 +54,8 @@ function faultsOf(client: Database): string[] {
     .slice(0, MOST_FAULTS)
 }
 
-const count = (client: Database, table: "queue_items" | "updates"): number =>
-  client.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
+const count = (client: Database, of: "queue_items WHERE deleted_at IS NULL" | "updates"): number =>
+  client.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${of}`).get()?.n ?? 0
 
 /**
  * Checks that a database is whole, and that the history of every item is legal. It only reads, and it also
@@ -75,7 +75,7 @@ export function checkDatabase(path: string): CheckResult {
     }
     const fault = faultOfSchema(client, applied)
     return {
-      items: count(client, "queue_items"),
+      items: count(client, "queue_items WHERE deleted_at IS NULL"),
       updates: count(client, "updates"),
       faults: fault === undefined ? faultsOf(client) : [fault],
     }

@@ -2,6 +2,7 @@ import { constants, Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { codeOf } from "../../errors.ts"
+import { sizeOf } from "./database-path.ts"
 
 /** How long to wait for another process that writes the database. */
 const BUSY_MS = 5000
@@ -18,13 +19,16 @@ export const openAsItIs = (path: string): Database =>
   new Database(`file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`, READ_AS_IT_IS)
 
 /**
- * Opens a database for a command that reads it, perhaps beside a server. A database on a disk that takes no
- * writes, such as a failing disk, can be read if its server had written everything into the file.
+ * Opens a database for a command that only reads it, perhaps beside a server. If some of it is in a write-ahead log, that
+ * stays as it is. A database on a disk that takes no writes, such as a failing disk, can be read if its server had
+ * written everything into the file.
  * @throws Error if it cannot be read
  */
 export function openToRead(path: string): Database {
-  // Only a connection that may write can share the part of the log that a server has in memory.
-  const client = new Database(path, { readwrite: true })
+  // The last connection that may write moves the log into the file when it closes. Without a log there is nothing to
+  // move, and a connection that may not write would leave the empty log behind that it has to make.
+  const isLogged = sizeOf(`${path}-wal`) > 0
+  const client = new Database(path, isLogged ? { readonly: true } : { readwrite: true })
   try {
     client.query("SELECT 1 FROM sqlite_master").get()
     return client

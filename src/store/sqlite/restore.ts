@@ -17,7 +17,7 @@ import { SqliteStore } from "./sqlite.ts"
 
 /** The result of a restore. */
 export interface Restored {
-  /** How many items the backup had, deleted ones among them. */
+  /** How many items the backup had, without those that were deleted. */
   readonly items: number
   /** The path of the database that was there before; null if there was none. */
   readonly before: string | null
