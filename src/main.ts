@@ -1,7 +1,7 @@
 import { adviceAsCommands } from "./commands/advice-as-commands.ts"
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/did-you-mean.ts"
-import { helpOf, listOf, readArguments, usageLine, wrapped } from "./commands/usage.ts"
+import { helpList, helpOf, readArguments, usageLine, wrapped } from "./commands/usage.ts"
 import { passProxy } from "./config/proxy.ts"
 import { codeOf, reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
@@ -15,7 +15,7 @@ const helpOfAll = (columns: number): string =>
   [
     wrapped(`track-studio ${version}: a render queue that shows its progress live`, columns).join("\n"),
     "  track-studio [COMMAND] [--help] [--version]",
-    listOf(
+    helpList(
       Object.entries(COMMANDS).map(([name, { about }]) => [name, about]),
       columns,
     ),

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
 import { BEAT_MS } from "../src/service.ts"
-import { membersOf, promisedBy } from "./members.ts"
+import { exportersOf, membersOf, promisedBy } from "./members.ts"
 import { type Rule, RULES } from "./places.ts"
 
 const ROOT = join(import.meta.dir, "..")
@@ -357,6 +357,14 @@ test("nothing is exported that nothing imports, but for types that an exported s
   )
   expect(idleTypes).toEqual([])
 }, 30_000)
+
+test("an exported name stands in one file; the two stores may each have theirs", () => {
+  const isOfStore = (file: string): boolean => /^src\/store\/(?:sqlite|postgres)\//.test(file)
+  const twice = [...exportersOf(files.map((file) => [file, read(file)]))].filter(
+    ([, of]) => of.length > 1 && !(of.length === 2 && of.every(isOfStore)),
+  )
+  expect(twice.map(([name, of]) => `${name}: ${of.join(", ")}`)).toEqual([])
+})
 
 test("every member of an exported contract says what it is, and an optional one what its absence means", () => {
   const promised = new Set(files.flatMap((file) => promisedBy(read(file))))

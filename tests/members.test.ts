@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { membersOf, promisedBy } from "./members.ts"
+import { exportersOf, membersOf, promisedBy } from "./members.ts"
 
 const SOURCE = `
 /** A contract. */
@@ -125,5 +125,16 @@ export type Union =
     ["Heir", "said", true],
     ["Union", '"silent"', false],
     ["Union", '"said"', true],
+  ])
+})
+
+test("a name that two files export is found, whatever it is; a schema and its type are one", () => {
+  const found = exportersOf([
+    ["a", "export const One = 1\nexport type One = typeof One\nconst two = 2\n"],
+    ["b", "export interface One {\n}\nexport async function two() {}\n"],
+  ])
+  expect([...found]).toEqual([
+    ["One", ["a", "b"]],
+    ["two", ["b"]],
   ])
 })

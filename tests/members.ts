@@ -68,7 +68,7 @@ function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean
 function isDescribed(body: readonly string[], at: number): boolean {
   const end = body.findIndex((line, i) => i > at && depthOf(line) <= depthOf(body[at] ?? ""))
   const property = body.slice(at, end === -1 ? body.length : end).join("\n")
-  return /\bdescription:|\babout\(|\bcount\(\s*"|\bOneOf\([^]*?\],\s*"|\bOrNull\([^]*,\s*"|\b(?:queryBoolean|percentage)\(\s*"|\bqueryInteger\(\s*[01],\s*"|\.properties\./.test(
+  return /\bdescription:|\bdescribed\(|\bwholeCount\(\s*"|\bOneOf\([^]*?\],\s*"|\bOrNull\([^]*,\s*"|\b(?:queryBoolean|percentage)\(\s*"|\bqueryInteger\(\s*[01],\s*"|\.properties\./.test(
     property,
   )
 }
@@ -107,3 +107,19 @@ export const promisedBy = (source: string): string[] =>
   contractsOf(source)
     .filter(({ kind }) => kind === "interface")
     .flatMap(({ body }) => body.flatMap((line) => MEMBER.exec(line.trim().replace(MODIFIERS, ""))?.[2] ?? []))
+
+/** The files that export each name, read from the sources of files in the layout of the formatter. */
+export function exportersOf(
+  sources: readonly (readonly [file: string, source: string])[],
+): Map<string, readonly string[]> {
+  const exporters = new Map<string, readonly string[]>()
+  for (const [file, source] of sources) {
+    const found = source.matchAll(
+      /^export (?:async |abstract )?(?:function\*?|class|const|interface|type) (\w+)/gm,
+    )
+    // A schema and its type have one name.
+    for (const name of new Set([...found].map(([, one = ""]) => one)))
+      exporters.set(name, [...(exporters.get(name) ?? []), file])
+  }
+  return exporters
+}

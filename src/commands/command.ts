@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts"
 import { endSoon } from "../runner/signals.ts"
 import { coloured, colourless, type Style } from "../terminal/terminal.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
-import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
+import { type Arguments, type CommandFlag, takes, type Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {
@@ -150,7 +150,7 @@ export function tagsFlag(given: Arguments): string[] | undefined {
 /** The flag of commands that show times. */
 export const UTC_FLAG = {
   utc: { type: "boolean", help: "show times in UTC instead of this machine's time zone" },
-} as const satisfies Readonly<Record<string, Flag>>
+} as const satisfies Readonly<Record<string, CommandFlag>>
 
 /** The zone in which a command shows times. */
 export const zoneFlag = ({ flags }: Arguments): Zone => (flags["utc"] ? UTC : LOCAL)
@@ -170,7 +170,7 @@ export function interrupted(): AbortSignal {
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** A line for people, on standard error: standard output has only what a script can take. */
-export const note = (text: string): void => void process.stderr.write(`${text}\n`)
+export const toPeople = (text: string): void => void process.stderr.write(`${text}\n`)
 
 /** How text is coloured on an output; by default on standard output. */
 export const styleOn = (output: Parameters<typeof wantsColour>[0] = process.stdout): Style =>

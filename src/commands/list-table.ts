@@ -3,9 +3,9 @@ import type { ReadItem } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 import { heldBackWords, isGuess, leftIn, shownOf, tookOf, waitsSince } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { bar, cut, cutInMiddle, field, line, type Piece, type Style } from "../terminal/terminal.ts"
+import { bar, cut, cutInMiddle, field, lineOf, type Piece, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
-import { leftOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
+import { leftWithEnd, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { duration, printable } from "../text.ts"
 import { styleOn } from "./command.ts"
 import { type Unserved, unservedText } from "./why-it-waits.ts"
@@ -41,7 +41,7 @@ export const columnsOf = (output: Output): number =>
   output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY
 
 /** How a table looks on an output: on a terminal it fits, and elsewhere every column is whole. */
-export const lookOf = (output: Output, zone: Zone, unserved: Unserved): Look => ({
+export const tableLook = (output: Output, zone: Zone, unserved: Unserved): Look => ({
   style: styleOn(output),
   columns: columnsOf(output),
   zone,
@@ -96,7 +96,7 @@ export function timeOf(
     const left = leftIn(item, since(updated_at, nowMs))
     const isTold = left !== null && (left.seconds > 0 || left.high !== null)
     if (!isTold) return `for ${duration(since(started_at, nowMs))}`
-    return times === "short" ? `done ${at(left.seconds)}` : leftOf(left, nowMs, zone, times === "band")
+    return times === "short" ? `done ${at(left.seconds)}` : leftWithEnd(left, nowMs, zone, times === "band")
   }
   if (completed_at !== null) return started_at === null ? "" : `took ${tookOf(item)}`
   const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
@@ -116,7 +116,7 @@ function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
 }
 
 /** The step of an item that is not finished. */
-const stepText = (item: QueueItem): string => (item.completed_at === null ? stepOf(item) : "")
+const stepNow = (item: QueueItem): string => (item.completed_at === null ? stepText(item) : "")
 /** Why it failed, or why no worker takes it. */
 const whyText = (item: ReadItem, { unserved }: Look): string =>
   unservedText(unserved(item)) || causeOf(item.error_message)
@@ -148,12 +148,12 @@ const COLUMNS: readonly Column[] = [
     cuts: cutInMiddle,
     dropped: DROPPED_WORKER,
   },
-  { name: "STEP", text: stepText, most: () => 30, dropped: 1 },
+  { name: "STEP", text: stepNow, most: () => 30, dropped: 1 },
   { name: "WHY", text: whyText },
 ]
 
 /** The last column of a terminal that is too narrow for both. */
-const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(item, look) || stepText(item) }
+const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(item, look) || stepNow(item) }
 
 /** The column's cells: the text for each item, and the width of the widest. */
 function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
@@ -234,7 +234,7 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look
       const drawn = hasBars(look) && column.name === "DONE" ? [...barOf(item, style), " "] : []
       return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
     })
-    return line(pieces, columns, style, Bun.stringWidth).text.trimEnd()
+    return lineOf(pieces, columns, style, Bun.stringWidth).text.trimEnd()
   }
   return [row(undefined, -1), ...items.map(row)]
 }
@@ -262,7 +262,7 @@ function stacked(items: readonly ReadItem[], given: Look): string[] {
       const room = columns - indent.length - Bun.stringWidth(said)
       return room >= LEAST_PART ? `${said} · ${part}` : said
     }, text)
-    return all === "" ? [] : [line([indent, [all, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()]
+    return all === "" ? [] : [lineOf([indent, [all, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()]
   }
   return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", ...below(item)])]
 }

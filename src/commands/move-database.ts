@@ -4,10 +4,10 @@ import { moveDatabase } from "../offline.ts"
 import { counted } from "../text.ts"
 import { say } from "./command.ts"
 import { noteDatabaseWait } from "./note-database-wait.ts"
-import { type Arguments, type Flag, takes } from "./usage.ts"
+import { type Arguments, type CommandFlag, takes } from "./usage.ts"
 
 /** The flags that say which database goes where. */
-export const DATABASE_FLAGS: Readonly<Record<"from" | "to", Flag>> = {
+export const DATABASE_FLAGS: Readonly<Record<"from" | "to", CommandFlag>> = {
   from: { type: "string", placeholder: "DATABASE", help: "a SQLite file or postgres://USER@HOST/NAME" },
   to: {
     type: "string",
@@ -17,7 +17,7 @@ export const DATABASE_FLAGS: Readonly<Record<"from" | "to", Flag>> = {
 }
 
 /** Whether a database is to be moved, and not an item. */
-export const isOfDatabase = ({ flags }: Arguments): boolean =>
+export const movesDatabase = ({ flags }: Arguments): boolean =>
   databaseFlag(flags, "from") !== undefined || databaseFlag(flags, "to") !== undefined
 
 /**

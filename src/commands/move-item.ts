@@ -1,9 +1,9 @@
 import { AppError } from "../errors.ts"
 import { clientOf, idFlag, say, typedId } from "./command.ts"
-import { type Arguments, type Flag, takes } from "./usage.ts"
+import { type Arguments, type CommandFlag, takes } from "./usage.ts"
 
 /** The flag that says where a waiting item goes. */
-export const BEFORE_FLAG: Readonly<Record<"before", Flag>> = {
+export const BEFORE_FLAG: Readonly<Record<"before", CommandFlag>> = {
   before: { type: "string", placeholder: "ID", help: "the waiting item to move it before" },
 }
 

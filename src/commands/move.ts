@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts"
-import { DATABASE_FLAGS, isOfDatabase, moveWholeDatabase } from "./move-database.ts"
+import { DATABASE_FLAGS, movesDatabase, moveWholeDatabase } from "./move-database.ts"
 import { BEFORE_FLAG, moveItem } from "./move-item.ts"
 
 /** Moves a waiting item, or the whole database. */
@@ -12,7 +12,7 @@ export const moveCommand: Command = {
     flags: { ...BEFORE_FLAG, ...DATABASE_FLAGS },
   },
   async run(given) {
-    await (isOfDatabase(given) ? moveWholeDatabase(given) : moveItem(given))
+    await (movesDatabase(given) ? moveWholeDatabase(given) : moveItem(given))
     return 0
   },
 }

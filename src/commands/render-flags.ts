@@ -6,7 +6,7 @@ import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
 import { wholeFlag } from "./command.ts"
-import type { Arguments, Flag } from "./usage.ts"
+import type { Arguments, CommandFlag } from "./usage.ts"
 
 const MAX_REPORT_WITHIN_S = 86_400
 
@@ -28,7 +28,7 @@ export const RENDER_FLAGS = {
     placeholder: "S",
     help: `seconds of silence before the item goes to another worker; default ${DEFAULT_LEASE_S}`,
   },
-} as const satisfies Record<string, Flag>
+} as const satisfies Record<string, CommandFlag>
 
 /** The flag that says which items are similar. */
 export const KIND_FLAG = {
@@ -37,7 +37,7 @@ export const KIND_FLAG = {
     placeholder: "KIND",
     help: "name for items that render alike, so that their times are learned together; default: by their steps",
   },
-} as const satisfies Record<string, Flag>
+} as const satisfies Record<string, CommandFlag>
 
 /** A total: a number above 0. @throws AppError `invalid` */
 export function totalOf(text: string, flag: string): number {
@@ -47,7 +47,7 @@ export function totalOf(text: string, flag: string): number {
 }
 
 /** The flag for how long to try to report a result, which each command has with its own default. */
-export const reportWithinFlag = (defaultS: number): Flag => ({
+export const reportWithinFlag = (defaultS: number): CommandFlag => ({
   type: "string",
   placeholder: "S",
   help: `seconds to keep trying to report the result; default ${defaultS}`,

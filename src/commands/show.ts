@@ -1,11 +1,19 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { isWaiting } from "../item/moves.ts"
-import { ERROR_LINES, isGuess, leftIn, paceOf, restsOnRuns, shownOf, tookOf } from "../item/progress-words.ts"
+import {
+  ERROR_LINES,
+  isGuess,
+  leftIn,
+  paceWords,
+  restsOnRuns,
+  shownOf,
+  tookOf,
+} from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { line, type Piece } from "../terminal/terminal.ts"
+import { lineOf, type Piece } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
-import { countAndSpoken, leftOf, nameOf, startsOf, stepOf, toneOf } from "../terminal/words.ts"
+import { countAndSpoken, leftWithEnd, numberedName, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -51,14 +59,14 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   return [
     [
       "done",
-      `${isGuess(item) ? "about " : ""}${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`,
+      `${isGuess(item) ? "about " : ""}${shownOf(item)}%${isRunning && left ? `, ${leftWithEnd(left, nowMs, zone)}` : ""}`,
     ],
     ["known", restsOnRuns(item)],
     ["kind", item.kind],
     ["totals", amounts.join(", ")],
-    ["step", stepOf(item)],
+    ["step", stepText(item)],
     ["unit", count],
-    ["pace", paceOf(item.media).join(", ")],
+    ["pace", paceWords(item.media).join(", ")],
     ["message", spoken],
   ]
 }
@@ -115,8 +123,8 @@ export const showCommand: Command = {
     const style = styleOn()
     const tone = toneOf(item)
     const standing: Piece = tone ? [standingOf(item), tone] : standingOf(item)
-    const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
-    say(line(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
+    const head: Piece[] = [[numberedName(item.id, item.title, item.song_id), "bold"], "  ", standing]
+    say(lineOf(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
     const reasons = await reasonsToWait(client, item, zone)
     const facts: Facts = [

@@ -2,7 +2,7 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf } from "../item/report.ts"
-import type { Arguments, Flag } from "./usage.ts"
+import type { Arguments, CommandFlag } from "./usage.ts"
 
 /** The flags by which a command fills a part of its item's progress. */
 export const SPAN_FLAGS = {
@@ -13,7 +13,7 @@ export const SPAN_FLAGS = {
     placeholder: "A-B",
     help: "the part of the item's progress that this command fills, in percent: 20-95; default: each step counts alike",
   },
-} as const satisfies Record<string, Flag>
+} as const satisfies Record<string, CommandFlag>
 
 /** @throws AppError `invalid` */
 function stepFlag({ flags }: Arguments): Step | undefined {

@@ -13,7 +13,7 @@ import {
 } from "../store/contract/access.ts"
 import { counted, printable, safeJson } from "../text.ts"
 import { aligned } from "./aligned.ts"
-import { type Command, idFlag, note, say, typedId } from "./command.ts"
+import { type Command, idFlag, say, toPeople, typedId } from "./command.ts"
 import { noteDatabaseWait } from "./note-database-wait.ts"
 import { type Arguments, takes } from "./usage.ts"
 
@@ -66,14 +66,14 @@ async function create(draft: Omit<TokenDraft, "hash">, opened: OpenAccess): Prom
   const { access, created } = opened
   const { item, role, expires_at } = draft
   const secret = newToken()
-  if (created !== null) note(`There was no database at ${created}; it was created.`)
+  if (created !== null) toPeople(`There was no database at ${created}; it was created.`)
   const isFirst = (await access.tokens()).length === 0
   const { id } = await access.addToken({ ...draft, hash: digest(secret) })
   say(secret)
   const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
-  note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
-  if (item !== null) note(`As a link to the page: /items/${item}#token=${secret}`)
-  if (isFirst) note("From now on every request needs a token, even from this machine.")
+  toPeople(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
+  if (item !== null) toPeople(`As a link to the page: /items/${item}#token=${secret}`)
+  if (isFirst) toPeople("From now on every request needs a token, even from this machine.")
 }
 
 function stateOf({ revoked_at, expires_at }: TokenRow): string {

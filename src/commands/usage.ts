@@ -7,7 +7,7 @@ import { AppError } from "../errors.ts"
 import { didYouMean } from "./did-you-mean.ts"
 
 /** A flag of one command alone. */
-export interface Flag {
+export interface CommandFlag {
   /** A flag of type `string` needs a value, one of type `boolean` takes none. */
   readonly type: "string" | "boolean"
   /** One letter that can be typed for the flag, after a single dash; none by default. */
@@ -33,7 +33,7 @@ export interface Usage {
   /** The settings it obeys beside its own flags. */
   readonly settings: readonly SettingName[]
   /** The flags of the command, by name. */
-  readonly flags: Readonly<Record<string, Flag>>
+  readonly flags: Readonly<Record<string, CommandFlag>>
 }
 
 /** What was typed after the command's name. */
@@ -46,27 +46,35 @@ export interface Arguments {
 
 /** A flag's help is at least this wide: on a narrower terminal its lines are broken anywhere. */
 const LEAST_HELP = 20
-const HELP: Flag = { type: "boolean", short: "h", help: "show this help" }
+const HELP: CommandFlag = { type: "boolean", short: "h", help: "show this help" }
 
 /** All flags of a command, its settings and `--help` among them. */
-export const flagsOf = (usage: Usage): Readonly<Record<string, Flag>> => ({
+export const flagsOf = (usage: Usage): Readonly<Record<string, CommandFlag>> => ({
   ...usage.flags,
   ...Object.fromEntries(
     usage.settings.map((name) => {
       const { help, placeholder, choices, fallback, repeatable = false }: Setting = SETTINGS[name]
       if (placeholder === undefined) {
-        return [name, { type: "boolean", help: `${help} (${variableOf(name)}; default no)` } satisfies Flag]
+        return [
+          name,
+          { type: "boolean", help: `${help} (${variableOf(name)}; default no)` } satisfies CommandFlag,
+        ]
       }
       const text = `${help} (${variableOf(name)}; default ${fallback || "none"})`
       const rest = { placeholder, repeatable, ...(choices && { choices }) }
-      return [name, { type: "string", help: text, ...rest } satisfies Flag]
+      return [name, { type: "string", help: text, ...rest } satisfies CommandFlag]
     }),
   ),
   help: HELP,
 })
 
 /** The value of a flag as it was typed. @throws AppError `invalid` when there is none, or one too many */
-function valueOf(typed: string, flag: Flag, value: string | undefined, isInline: boolean): string | true {
+function valueOf(
+  typed: string,
+  flag: CommandFlag,
+  value: string | undefined,
+  isInline: boolean,
+): string | true {
   if (flag.type === "boolean") {
     if (value === undefined) return true
     throw new AppError("invalid", `${typed} takes no value`)
@@ -163,7 +171,7 @@ export function wrapped(text: string, width: number): string[] {
 }
 
 /** Names and what each is, in lines of at most `columns` characters. */
-export function listOf(rows: readonly (readonly [name: string, help: string])[], columns: number): string {
+export function helpList(rows: readonly (readonly [name: string, help: string])[], columns: number): string {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows
     .map(([name, help]) => {
@@ -183,7 +191,7 @@ export function helpOf(usage: Usage, columns: number): string {
       ] as const,
   )
   const about = Number.isFinite(columns) ? wrapped(usage.about, columns).join("\n") : usage.about
-  return `track-studio ${usage.line}\n\n${about}\n\n${listOf(rows, columns)}\n`
+  return `track-studio ${usage.line}\n\n${about}\n\n${helpList(rows, columns)}\n`
 }
 
 /**

@@ -10,7 +10,7 @@ import { unknownRights } from "./model/rights.ts"
 import { capital, count, doneName, nameOf, runningTitle } from "./model/wording.ts"
 import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
-import { byId, el, say, show } from "./view/dom.ts"
+import { byId, el, setText, show } from "./view/dom.ts"
 import { addSong, askToken } from "./view/forms.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
@@ -319,7 +319,7 @@ async function showVersion(): Promise<void> {
   const version = `${health.version} (${health.commit})`
   const isOther = shownVersion !== undefined && shownVersion !== version
   shownVersion = version
-  say(byId("version", HTMLElement), version)
+  setText(byId("version", HTMLElement), version)
   if (!isOther) return
   notify(`The server is now ${version}. This page came from another version.`, {
     undo: () => location.reload(),

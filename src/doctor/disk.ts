@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 
-import { PARTS, realPathOf } from "../store/sqlite/database-path.ts"
+import { DATABASE_PARTS, realPathOf } from "../store/sqlite/database-path.ts"
 import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
@@ -96,7 +96,7 @@ function writableOf(file: string, folder: string): Finding {
     return unusable(`this user may not write into ${printable(folder)}`)
   const dead = deadLink(folder, file)
   if (dead !== undefined) return unusable(`${printable(dead)} is a link that leads nowhere`)
-  const parts = PARTS.map((part) => `${file}${part}`).filter((path) => existsSync(path))
+  const parts = DATABASE_PARTS.map((part) => `${file}${part}`).filter((path) => existsSync(path))
   const strange = parts.find((path) => !statSync(path).isFile())
   if (strange !== undefined) return unusable(`${printable(strange)} is not a file`)
   const locked = parts.find((path) => !mayUse(path, constants.R_OK | constants.W_OK))

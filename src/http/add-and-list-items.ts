@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import { AppError, isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
-import { about } from "../item/schema-parts.ts"
+import { described } from "../item/schema-parts.ts"
 import { hasWords, LONGEST_SEARCH, searchWords } from "../item/search.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
@@ -16,7 +16,7 @@ import { bounded, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from
 
 const ListParams = Type.Object(
   {
-    status: about(Type.Optional(Status), "only items with this status"),
+    status: described(Type.Optional(Status), "only items with this status"),
     song_id: queryInteger(1, "a positive integer"),
     limit: queryUpTo(1, MAX_ROWS),
     after: Type.Optional(Type.String({ description: "`next` of the previous page" })),

@@ -1,4 +1,4 @@
-import type { OutputEvent, OutputPlace } from "../queue/output.ts"
+import type { OutputEvent, PlaceInOutput } from "../queue/output.ts"
 import { OutputText } from "../terminal/output.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
@@ -63,7 +63,7 @@ function said(event: OutputEvent): string {
 }
 
 /** The place that an event ID names; undefined if the event ID is not one of ours. */
-export function placeIn(eventId: string | null): OutputPlace | undefined {
+export function placeIn(eventId: string | null): PlaceInOutput | undefined {
   const [, attempt, after, begun] = /^(\d{1,9})-(\d{1,15})(?:-(\d{1,15}))?$/.exec(eventId ?? "") ?? []
   if (after === undefined) return undefined
   const begunMs = begun === undefined ? undefined : Number(begun)

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import { about } from "../item/schema-parts.ts"
+import { described } from "../item/schema-parts.ts"
 import { DeliveryStatus } from "../item/webhook-notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
@@ -12,7 +12,7 @@ const DEFAULT_ROWS = 100
 
 const DeliveriesParams = Type.Object(
   {
-    status: about(Type.Optional(DeliveryStatus), "only deliveries with this status"),
+    status: described(Type.Optional(DeliveryStatus), "only deliveries with this status"),
     limit: queryUpTo(1, MAX_ROWS),
     before: queryInteger(1, "`next` of the previous page"),
   },

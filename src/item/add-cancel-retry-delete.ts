@@ -4,7 +4,7 @@ import type { Draft, NewItem } from "./item.ts"
 import { cancelledItem, ended, fresh, isLeased } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import { endOrStatus } from "./state-in-one-word.ts"
 import { type Change, IDLE, type Stored } from "./stored.ts"
 
@@ -31,7 +31,7 @@ export function cancelled(stored: Stored, moment: Moment): Change {
   if (!isLeased(stored)) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const { time } = moment
   return {
-    item: { ...item, cancel_requested_at: time, message: OWN.cancelRequested, updated_at: time },
+    item: { ...item, cancel_requested_at: time, message: OWN_MESSAGES.cancelRequested, updated_at: time },
     work,
   }
 }
@@ -53,7 +53,14 @@ export function retried({ item, work }: Stored, { time }: Moment): Change {
   const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata }
   const files = { video_file_path, video_file_size, thumbnail_path }
   return {
-    item: { id, ...blank(song_id, time), ...kept, ...files, requeued_at: time, message: OWN.retried },
+    item: {
+      id,
+      ...blank(song_id, time),
+      ...kept,
+      ...files,
+      requeued_at: time,
+      message: OWN_MESSAGES.retried,
+    },
     work: fresh(work),
   }
 }
@@ -64,7 +71,7 @@ export function retried({ item, work }: Stored, { time }: Moment): Change {
  */
 export function removed({ item, work }: Stored, moment: Moment): Change {
   const last = isFinished(item.status)
-    ? { ...item, message: OWN.deleted, updated_at: moment.time }
+    ? { ...item, message: OWN_MESSAGES.deleted, updated_at: moment.time }
     : cancelledItem(item, moment)
   return { item: last, work: { ...IDLE, lease_token: work.lease_token }, deleted: true }
 }

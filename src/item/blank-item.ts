@@ -1,6 +1,6 @@
 import type { Draft } from "./item.ts"
 import { UNFORESEEN } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 
 /** A queue item as it is when it has just been added with nothing but its song; `time` is RFC 3339 UTC. */
 export const blank = (song_id: number, time: string): Draft => ({
@@ -10,7 +10,7 @@ export const blank = (song_id: number, time: string): Draft => ({
   priority: 0,
   current_step: "",
   progress: 0,
-  message: OWN.created,
+  message: OWN_MESSAGES.created,
   error_message: "",
   retry_count: 0,
   video_file_path: "",

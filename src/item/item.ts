@@ -2,7 +2,7 @@ import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } f
 
 import { isObject } from "../is-object.ts"
 import { Foreseen, GivenKind, KindName, Totals } from "./kind.ts"
-import { about, OneOf, OrNull, Time } from "./schema-parts.ts"
+import { described, OneOf, OrNull, Time } from "./schema-parts.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
@@ -63,9 +63,9 @@ const Amount = Type.Number({ minimum: 0, maximum: 1e12 })
 /** Where a render of several passes is: the `index`-th of `total` (from 1), and its name. */
 export const Step = Type.Object(
   {
-    index: about(Count, "which step it is, from 1"),
-    total: about(Count, "how many steps there are; 0 while unknown"),
-    name: about(Text, "what the step does; empty if unnamed"),
+    index: described(Count, "which step it is, from 1"),
+    total: described(Count, "how many steps there are; 0 while unknown"),
+    name: described(Text, "what the step does; empty if unnamed"),
   },
   { additionalProperties: false },
 )
@@ -81,9 +81,9 @@ export type Steps = Static<typeof Steps>
 /** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
 export const Unit = Type.Object(
   {
-    done: about(Count, "how many are done"),
-    total: about(Count, "how many there are; 0 while unknown"),
-    name: about(Text, "what is counted, in the plural: images, frames, samples"),
+    done: described(Count, "how many are done"),
+    total: described(Count, "how many there are; 0 while unknown"),
+    name: described(Text, "what is counted, in the plural: images, frames, samples"),
   },
   { additionalProperties: false },
 )
@@ -92,7 +92,7 @@ export type Unit = Static<typeof Unit>
 /** How far into a medium a render is: seconds written, seconds in all, frames a second, and times real time. */
 export const Media = Type.Object(
   {
-    out_time: about(Amount, "seconds of the medium that are written"),
+    out_time: described(Amount, "seconds of the medium that are written"),
     total: OrNull(Amount, "seconds in all; null while unknown"),
     fps: OrNull(Amount, "frames rendered per second; null while unknown"),
     speed: OrNull(Amount, "times real time; null while unknown"),
@@ -112,28 +112,28 @@ export type Basis = Static<typeof Basis>
 /** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */
 export const Report = Type.Object(
   {
-    progress: about(
+    progress: described(
       Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
       "how much is done, in percent, with decimals if there are any",
     ),
-    basis: about(Type.Optional(Basis), "what `progress` rests on; `declared` by default"),
-    eta_seconds: about(
+    basis: described(Type.Optional(Basis), "what `progress` rests on; `declared` by default"),
+    eta_seconds: described(
       Type.Optional(Type.Null()),
       "null if no end can be estimated, because more may follow",
     ),
-    current_step: about(Type.Optional(Text), "what the worker is doing, for viewers"),
-    message: about(Type.Optional(Text), "a sentence for viewers; without it the item's message is empty"),
-    step: about(Type.Optional(Step), "where it is in a render of several steps"),
-    step_progress: about(
+    current_step: described(Type.Optional(Text), "what the worker is doing, for viewers"),
+    message: described(Type.Optional(Text), "a sentence for viewers; without it the item's message is empty"),
+    step: described(Type.Optional(Step), "where it is in a render of several steps"),
+    step_progress: described(
       Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
       "how much of the step is done, in percent, in place of `progress`; needs `step`, here or in a report before",
     ),
-    unit: about(Type.Optional(Unit), "what is being counted; without it nothing is"),
-    media: about(Type.Optional(Media), "how far into a medium it is"),
-    video_file_path: about(Type.Optional(Text), "where the finished video is"),
-    video_file_size: about(Type.Optional(Count), "the size of the video in bytes"),
-    thumbnail_path: about(Type.Optional(Text), "where the still image is"),
-    outer: about(
+    unit: described(Type.Optional(Unit), "what is being counted; without it nothing is"),
+    media: described(Type.Optional(Media), "how far into a medium it is"),
+    video_file_path: described(Type.Optional(Text), "where the finished video is"),
+    video_file_size: described(Type.Optional(Count), "the size of the video in bytes"),
+    thumbnail_path: described(Type.Optional(Text), "where the still image is"),
+    outer: described(
       Type.Optional(Type.Literal(true)),
       "present if the report comes from the output of a command, and not from the command itself; ignored once the command has reported in this attempt",
     ),
@@ -145,38 +145,38 @@ export type Report = Static<typeof Report>
 /** The unit of work as it is stored and answered; every key is always present. */
 export const QueueItem = Type.Object(
   {
-    id: about(
+    id: described(
       Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
       "the number of the item; never given again",
     ),
-    song_id: about(SongId, "the song that it renders; a song may have several items"),
-    title: about(Text, "the title that viewers see; empty if unset"),
-    status: about(Status, "where it is in its life; `outcome` says how a finished one ended"),
-    priority: about(Priority, "higher numbers run first; 0 by default"),
-    current_step: about(Text, "what its worker is doing, in words; empty if unset"),
-    progress: about(
+    song_id: described(SongId, "the song that it renders; a song may have several items"),
+    title: described(Text, "the title that viewers see; empty if unset"),
+    status: described(Status, "where it is in its life; `outcome` says how a finished one ended"),
+    priority: described(Priority, "higher numbers run first; 0 by default"),
+    current_step: described(Text, "what its worker is doing, in words; empty if unset"),
+    progress: described(
       Progress,
       "how much of this attempt is done, in percent, rounded down; 100 only when completed",
     ),
-    message: about(Text, "a sentence about the latest change"),
-    error_message: about(Text, "why the attempt failed; empty if it did not"),
-    retry_count: about(Count, "how many failures were followed by another attempt"),
-    video_file_path: about(Text, "where the finished video is; empty if unset"),
-    video_file_size: about(Count, "the size of the video in bytes; 0 if unset"),
-    thumbnail_path: about(Text, "where its still image is; empty if unset"),
+    message: described(Text, "a sentence about the latest change"),
+    error_message: described(Text, "why the attempt failed; empty if it did not"),
+    retry_count: described(Count, "how many failures were followed by another attempt"),
+    video_file_path: described(Text, "where the finished video is; empty if unset"),
+    video_file_size: described(Count, "the size of the video in bytes; 0 if unset"),
+    thumbnail_path: described(Text, "where its still image is; empty if unset"),
     flag: OrNull(Flag, "a reviewer's mark; null if there is none"),
-    queued_at: about(Time, "when it was added"),
+    queued_at: described(Time, "when it was added"),
     requeued_at: OrNull(Time, "when it last came back into the queue; null if it never did"),
     started_at: OrNull(Time, "when the latest attempt started; null before the first"),
     completed_at: OrNull(Time, "when it was finished; null until then"),
-    updated_at: about(Time, "when it last changed"),
-    attempt: about(Count, "how many attempts were started"),
-    max_attempts: about(
+    updated_at: described(Time, "when it last changed"),
+    attempt: described(Count, "how many attempts were started"),
+    max_attempts: described(
       Type.Integer({ minimum: 1, maximum: 100 }),
       "after how many failed attempts it is failed for good; 3 by default",
     ),
     outcome: OrNull(Outcome, "how it ended; null until it is finished"),
-    worker: about(Text, "the name of the worker that holds it, or held it last; empty if none did"),
+    worker: described(Text, "the name of the worker that holds it, or held it last; empty if none did"),
     available_at: OrNull(
       Time,
       "before this time no worker gets it by its place in the queue; null if it need not wait",
@@ -191,20 +191,20 @@ export const QueueItem = Type.Object(
       "estimated seconds until it is done, as of `updated_at`; null while unknown",
     ),
     ...Foreseen.properties,
-    stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
+    stalled: described(Type.Boolean(), "whether it is processing and has made no progress for a while"),
     stalled_since: OrNull(Time, "since when it has made no progress; null unless it is stalled"),
     basis: OrNull(Basis, "what `progress` rests on; null if no report said so"),
     steps: OrNull(Steps, "the names of all steps of this attempt; null unless they were declared"),
     step: OrNull(Step, "where it is in a render of several steps; null if unknown"),
     unit: OrNull(Unit, "what is being counted; null if nothing is"),
     media: OrNull(Media, "how far into a medium the render is; null if unknown"),
-    kind: about(
+    kind: described(
       KindName,
       "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset",
     ),
-    totals: about(Totals, "what there is to do, by unit; empty if unset"),
-    tags: about(Tags, "what a worker must offer to get it; empty for any worker"),
-    metadata: about(Metadata, "the caller's own data; stored and returned, never read"),
+    totals: described(Totals, "what there is to do, by unit; empty if unset"),
+    tags: described(Tags, "what a worker must offer to get it; empty for any worker"),
+    metadata: described(Metadata, "the caller's own data; stored and returned, never read"),
   },
   { additionalProperties: false },
 )
@@ -220,7 +220,7 @@ export const NewItem = Type.Object(
     priority: Type.Optional(QueueItem.properties.priority),
     title: Type.Optional(QueueItem.properties.title),
     max_attempts: Type.Optional(QueueItem.properties.max_attempts),
-    available_in: about(
+    available_in: described(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "seconds before workers get it by its place in the queue; 0 by default",
     ),
@@ -260,7 +260,7 @@ export const ItemChange = Type.Object(
     ...Changeable.properties,
     /** The kind of renders that it is like; by default it stays as it is. */
     kind: Type.Optional(GivenKind),
-    available_in: about(
+    available_in: described(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "seconds from now before workers get a waiting item by its place in the queue; 0 for at once",
     ),
@@ -283,28 +283,28 @@ export type Directive = Static<typeof Directive>
 
 /** What viewers receive: one stored change of a queue item. Optional keys are there only when set. */
 export const ProgressUpdate = Type.Object({
-  queue_id: about(Type.Integer(), "the number of the queue item"),
+  queue_id: described(Type.Integer(), "the number of the queue item"),
   song_id: QueueItem.properties.song_id,
   status: QueueItem.properties.status,
   current_step: QueueItem.properties.current_step,
   progress: QueueItem.properties.progress,
   message: QueueItem.properties.message,
   error_message: Type.Optional(QueueItem.properties.error_message),
-  timestamp: about(Time, "when the item changed"),
+  timestamp: described(Time, "when the item changed"),
   title: Type.Optional(QueueItem.properties.title),
   attempt: Type.Optional(QueueItem.properties.attempt),
-  outcome: about(Type.Optional(Outcome), "how the item ended, once it is finished"),
+  outcome: described(Type.Optional(Outcome), "how the item ended, once it is finished"),
   worker: Type.Optional(QueueItem.properties.worker),
-  cancel_requested_at: about(Type.Optional(Time), "when the worker was asked to stop"),
-  eta_seconds: about(Type.Optional(Type.Number()), "estimated seconds until it is done"),
+  cancel_requested_at: described(Type.Optional(Time), "when the worker was asked to stop"),
+  eta_seconds: described(Type.Optional(Type.Number()), "estimated seconds until it is done"),
   ...Type.Partial(Foreseen).properties,
-  basis: about(Type.Optional(Basis), "what `progress` rests on, once it was reported"),
-  steps: about(Type.Optional(Steps), "the names of all steps of this attempt, if they were declared"),
-  step: about(Type.Optional(Step), "where it is in a render of several steps"),
-  unit: about(Type.Optional(Unit), "what is being counted"),
-  media: about(Type.Optional(Media), "how far into a medium the render is"),
-  stalled: about(Type.Optional(Type.Literal(true)), "present while the item makes no progress"),
-  stalled_since: about(Type.Optional(Time), "since when it has made no progress, while it is stalled"),
-  deleted: about(Type.Optional(Type.Literal(true)), "present when the item was deleted with this change"),
+  basis: described(Type.Optional(Basis), "what `progress` rests on, once it was reported"),
+  steps: described(Type.Optional(Steps), "the names of all steps of this attempt, if they were declared"),
+  step: described(Type.Optional(Step), "where it is in a render of several steps"),
+  unit: described(Type.Optional(Unit), "what is being counted"),
+  media: described(Type.Optional(Media), "how far into a medium the render is"),
+  stalled: described(Type.Optional(Type.Literal(true)), "present while the item makes no progress"),
+  stalled_since: described(Type.Optional(Time), "since when it has made no progress, while it is stalled"),
+  deleted: described(Type.Optional(Type.Literal(true)), "present when the item was deleted with this change"),
 })
 export type ProgressUpdate = Static<typeof ProgressUpdate>

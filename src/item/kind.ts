@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { count, OrNull } from "./schema-parts.ts"
+import { OrNull, wholeCount } from "./schema-parts.ts"
 
 /** Control characters, and halves of surrogate pairs. */
 const NO_NAME = "\\u0000-\\u001f\\u007f\\ud800-\\udfff"
@@ -35,7 +35,7 @@ export const Foreseen = Type.Object({
     Type.Number({ minimum: 0 }),
     "with a chance of four in five it takes no more; null while unknown",
   ),
-  eta_runs: count(
+  eta_runs: wholeCount(
     "from how many earlier runs `eta_seconds` is known; 0: from the pace of this attempt alone",
   ),
   time_progress: OrNull(

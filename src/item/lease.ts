@@ -4,7 +4,7 @@ import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import { type Change, IDLE, type Stored, type Work } from "./stored.ts"
 
 /** How long a lease lasts if its worker names no time, in seconds. */
@@ -125,7 +125,7 @@ const HAND_OVER_MS = 60_000
 /** A backup was restored in which a worker holds the item; what the worker has done since is unknown. */
 export function handedOver({ item, work }: Stored, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
-  const next = transition(item, { status: "retrying", message: OWN.restored }, moment.time)
+  const next = transition(item, { status: "retrying", message: OWN_MESSAGES.restored }, moment.time)
   const available_at = later(moment, HAND_OVER_MS)
   return {
     item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
@@ -158,7 +158,7 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
     throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
   }
   checkHandOver(stored, by, moment)
-  const taken = transition(item, { status: "processing", message: OWN.started }, moment.time)
+  const taken = transition(item, { status: "processing", message: OWN_MESSAGES.started }, moment.time)
   const revoked = revokedToken(work)
   const lease_token = revoked === undefined ? by.token : by.token + AFTER + revoked
   const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
@@ -217,7 +217,7 @@ export function completed(stored: Stored, token: string, result: Result, moment:
   const before = repeated(stored, token, "complete")
   if (before) return before
   holding(stored, token)
-  const message = OWN.completed
+  const message = OWN_MESSAGES.completed
   const item = transition(stored.item, { message, ...result, status: "completed" }, moment.time)
   return { item: { ...item, cancel_requested_at: null }, work: ended(stored.work, "complete") }
 }
@@ -234,7 +234,7 @@ export interface Failure {
 
 /** The item, cancelled now. */
 export function cancelledItem(item: QueueItem, moment: Moment): QueueItem {
-  const stopped = transition(item, { status: "failed", message: OWN.cancelled }, moment.time)
+  const stopped = transition(item, { status: "failed", message: OWN_MESSAGES.cancelled }, moment.time)
   return { ...stopped, outcome: "cancelled" }
 }
 
@@ -253,10 +253,10 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
   if (item.cancel_requested_at !== null)
     return { item: { ...cancelledItem(item, moment), error_message }, work }
   if (!retryable || item.retry_count + 1 >= item.max_attempts) {
-    const message = OWN.failed
+    const message = OWN_MESSAGES.failed
     return { item: transition(item, { status: "failed", message, error_message }, moment.time), work }
   }
-  const message = OWN.failedForNow
+  const message = OWN_MESSAGES.failedForNow
   const next = transition(item, { status: "retrying", message, error_message }, moment.time)
   return { item: { ...next, available_at: later(moment, retryInMs) }, work }
 }
@@ -272,7 +272,7 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
   const { item } = stored
   const work = ended(stored.work, "release")
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work }
-  const message = OWN.released
+  const message = OWN_MESSAGES.released
   return { item: { ...transition(item, { status: "queued", message }, moment.time), worker: "" }, work }
 }
 
@@ -288,10 +288,14 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
     ? `the token by which worker "${item.worker}" had claimed the item was revoked`
     : `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
   if (maxRescues > 0 && rescues > maxRescues) {
-    const given = transition(item, { status: "failed", message: OWN.lost, error_message }, moment.time)
+    const given = transition(
+      item,
+      { status: "failed", message: OWN_MESSAGES.lost, error_message },
+      moment.time,
+    )
     return { item: { ...given, outcome: "lost" }, work: rest }
   }
-  const message = OWN.lostForNow
+  const message = OWN_MESSAGES.lostForNow
   const freed = transition(item, { status: "retrying", message, error_message }, moment.time)
   const next = isRevoked(work) ? { ...freed, available_at: later(moment, REVOKED_REST_MS) } : freed
   // The worker failed, not the item: this does not count as one of its retries.

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { ItemChange, QueueItem, Status } from "./item.ts"
 import type { Foreseen } from "./kind.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import { endOrStatus } from "./state-in-one-word.ts"
 
 /**
@@ -114,7 +114,7 @@ export function transition(
       }
     }
   }
-  const message = OWN.updated
+  const message = OWN_MESSAGES.updated
   const next = { ...item, ...(moves ? moved(item, to, now) : {}), message, ...change, updated_at: now }
   return to === "completed" ? { ...next, progress: 100 } : next
 }

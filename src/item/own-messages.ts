@@ -1,5 +1,5 @@
 /** The messages that the server itself gives to updates. */
-export const OWN = {
+export const OWN_MESSAGES = {
   created: "Queue item created",
   updated: "Queue item updated",
   cancelled: "Queue item cancelled",
@@ -20,10 +20,15 @@ export const OWN = {
 } as const
 
 /** Those that say more than the status. */
-const TELLING: readonly string[] = [OWN.moved, OWN.cancelRequested, OWN.released, OWN.restored]
+const TELLING: readonly string[] = [
+  OWN_MESSAGES.moved,
+  OWN_MESSAGES.cancelRequested,
+  OWN_MESSAGES.released,
+  OWN_MESSAGES.restored,
+]
 
 const ROUTINE: ReadonlySet<string> = new Set(
-  Object.values(OWN).filter((message) => !TELLING.includes(message)),
+  Object.values(OWN_MESSAGES).filter((message) => !TELLING.includes(message)),
 )
 
 /** Whether a message is one of the server's own, and says only what the status says. */

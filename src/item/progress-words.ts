@@ -140,7 +140,7 @@ const figure = (value: number): string =>
  * How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if nothing is known. `times`
  * stands behind the speed.
  */
-export function paceOf(media: Media | null | undefined, times: "x" | "×" = "x"): readonly string[] {
+export function paceWords(media: Media | null | undefined, times: "x" | "×" = "x"): readonly string[] {
   if (!media) return []
   const { out_time, total, fps, speed } = media
   const parts = [`${duration(out_time)}${total === null ? "" : ` of ${duration(total)}`}`]

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
 import { isWaiting } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
 
@@ -46,5 +46,5 @@ export function placed(
       `there is no more room before queue item ${before.id}; give queue item ${item.id} another priority`,
     )
   }
-  return { item: { ...item, priority, turn, message: OWN.moved, updated_at: time }, work }
+  return { item: { ...item, priority, turn, message: OWN_MESSAGES.moved, updated_at: time }, work }
 }

@@ -3,7 +3,7 @@ import type { QueueItem, Report, Step, Steps } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import { etaOf, movedByCounts, paced } from "./pace.ts"
 import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
@@ -64,7 +64,7 @@ function checkRight(stored: Stored, token: string | undefined): void {
 function underWay({ item, work }: Stored, moment: Moment): Stored {
   if (isFinished(item.status)) throw takesNoProgress(item)
   if (item.status === "processing") return { item: { ...item, message: "" }, work }
-  const change = { status: "processing", message: OWN.started } as const
+  const change = { status: "processing", message: OWN_MESSAGES.started } as const
   return { item: transition(item, change, moment.time), work: started(work, moment) }
 }
 

@@ -4,7 +4,10 @@ import { type TSchema, Type } from "@sinclair/typebox"
 export const Time = Type.String({ format: "date-time" })
 
 /** The schema with a sentence about what it means, for the reference. */
-export const about = <T extends TSchema>(schema: T, description: string): T => ({ ...schema, description })
+export const described = <T extends TSchema>(schema: T, description: string): T => ({
+  ...schema,
+  description,
+})
 
 /** The schema, or null. */
 export const OrNull = <T extends TSchema>(schema: T, description?: string) =>
@@ -18,4 +21,4 @@ export const OneOf = <const Word extends string>(words: readonly Word[], descrip
   )
 
 /** A whole number of things, 0 or more. */
-export const count = (description: string) => Type.Integer({ minimum: 0, description })
+export const wholeCount = (description: string) => Type.Integer({ minimum: 0, description })

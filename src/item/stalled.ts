@@ -1,6 +1,6 @@
 import { later, type Moment } from "./moment.ts"
 import { UNFORESEEN } from "./moves.ts"
-import { OWN } from "./own-messages.ts"
+import { OWN_MESSAGES } from "./own-messages.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
@@ -12,7 +12,7 @@ export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({
     stalled: true,
     stalled_since: later(moment, work.moved_at - moment.steadyMs),
     eta_seconds: null,
-    message: OWN.stalled,
+    message: OWN_MESSAGES.stalled,
     updated_at: moment.time,
   },
   work,

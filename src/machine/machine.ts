@@ -103,7 +103,7 @@ export function isEmptied(path: string): boolean {
 }
 
 /** Frees the room of a reserved file, which stays as an empty one. What is not a file is removed. */
-export function empty(path: string): void {
+export function freeReserved(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) truncateSync(path)
   else rmSync(path, { force: true })
 }

@@ -7,7 +7,7 @@ import {
   PROCESS_METRICS,
   type ReadName,
 } from "./names.ts"
-import { exposedName, histogramLines, line } from "./prometheus-text.ts"
+import { exposedName, histogramLines, metricLine } from "./prometheus-text.ts"
 
 /** A value with the values of its labels. */
 export interface Sample {
@@ -83,12 +83,12 @@ export class Metrics {
     if (read) {
       const found = await read()
       const samples: readonly Sample[] = typeof found === "number" ? [{ value: found }] : found
-      return samples.map((one) => line(exposed, paired(one.labels), one.value)).join("")
+      return samples.map((one) => metricLine(exposed, paired(one.labels), one.value)).join("")
     }
     const counters = this.#counters.get(name)?.all ?? []
     const histograms = this.#histograms.get(name)?.all ?? []
     return [
-      ...counters.map((one) => line(exposed, paired(one.labels), one.value.value)),
+      ...counters.map((one) => metricLine(exposed, paired(one.labels), one.value.value)),
       ...histograms.map((one) => histogramLines(exposed, paired(one.labels), one.value)),
     ].join("")
   }

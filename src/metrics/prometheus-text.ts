@@ -12,7 +12,11 @@ const escaped = (value: string): string =>
   value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"')
 
 /** A line: a metric, its labels with their values, and its number. */
-export const line = (name: string, labels: readonly (readonly [string, string])[], value: number): string => {
+export const metricLine = (
+  name: string,
+  labels: readonly (readonly [string, string])[],
+  value: number,
+): string => {
   const shown = labels.map(([label, text]) => `${label}="${escaped(text)}"`).join(",")
   return `${name}${shown === "" ? "" : `{${shown}}`} ${value}\n`
 }
@@ -26,7 +30,9 @@ export function histogramLines(
   let below = 0
   const buckets = counts.map((count, at) => {
     below += count
-    return line(`${name}_bucket`, [...labels, ["le", String(bounds[at] ?? "+Inf")]], below)
+    return metricLine(`${name}_bucket`, [...labels, ["le", String(bounds[at] ?? "+Inf")]], below)
   })
-  return buckets.join("") + line(`${name}_sum`, labels, sum) + line(`${name}_count`, labels, below)
+  return (
+    buckets.join("") + metricLine(`${name}_sum`, labels, sum) + metricLine(`${name}_count`, labels, below)
+  )
 }

@@ -1,7 +1,7 @@
 import { AppError, isRefusal } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { printing } from "../item/lease.ts"
-import { OWN } from "../item/own-messages.ts"
+import { OWN_MESSAGES } from "../item/own-messages.ts"
 import { type Span, spanned, stepWords } from "../item/report.ts"
 import { type AttemptName, printingOf } from "../item/same-attempt.ts"
 import type { Stored } from "../item/stored.ts"
@@ -367,7 +367,7 @@ export class Ingest {
   async #complete(): Promise<LeaseStanding | undefined> {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.complete(id, token, {})
-    const change = { status: "completed", message: OWN.completed } as const
+    const change = { status: "completed", message: OWN_MESSAGES.completed } as const
     await this.#queue.update(id, change, this.#current)
     return undefined
   }
@@ -376,7 +376,7 @@ export class Ingest {
     const { id, token, span } = this.#options
     const error_message = span?.step ? `${stepWords(span.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
-    const change = { status: "failed", message: OWN.failed, error_message } as const
+    const change = { status: "failed", message: OWN_MESSAGES.failed, error_message } as const
     await this.#queue.update(id, change, this.#current)
     return undefined
   }

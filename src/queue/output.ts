@@ -29,7 +29,7 @@ export interface OutputSettings {
 }
 
 /** A place in the output of an item. */
-export interface OutputPlace {
+export interface PlaceInOutput {
   /** The number of the attempt; undefined for the requested one. */
   readonly attempt: number | undefined
   /** The position in it: 0, or the `to` of a piece. */
@@ -41,7 +41,7 @@ export interface OutputPlace {
 const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
 
 /** Whether a place is in the item's present attempt; undefined if that is not known. */
-const isPresent = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean | undefined =>
+const isPresent = ({ attempt, begunMs }: PlaceInOutput, item: QueueItem): boolean | undefined =>
   attempt === item.attempt && begunMs !== undefined ? begunMs === msOf(item) : undefined
 
 /** Which output to read. */
@@ -49,7 +49,7 @@ export interface OutputQuery {
   /** The number of the only attempt to read; undefined for the last one and, if followed, all later ones. */
   readonly attempt: number | undefined
   /** The place from which to read. */
-  readonly from: OutputPlace
+  readonly from: PlaceInOutput
   /** Whether to go on with output that is printed from now on. */
   readonly isFollowed: boolean
 }

@@ -19,7 +19,7 @@ import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
 import { areAllMeasured, isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
 import { Preparation } from "./preparation.ts"
-import { OWN, type Own, RenderersInScripts } from "./renderers-in-scripts.ts"
+import { type Own, RenderersInScripts, RESULT_LINE } from "./renderers-in-scripts.ts"
 import { LOUD } from "./worth-decoding.ts"
 
 /** A line with more characters than this is a text or a table. */
@@ -121,7 +121,7 @@ class Lines implements LineReader {
       return undefined
     }
     if (this.#lines >= MAX_FOUND_A_SECOND) return NOTHING
-    return this.#isLoud(came) ? LOUDEST : OWN
+    return this.#isLoud(came) ? LOUDEST : RESULT_LINE
   }
 
   isFlooded(came: number): boolean {

@@ -19,7 +19,7 @@ export interface Own {
  * A part of each line that matters for the result of a render: such a line is found even in very much output,
  * and read whole.
  */
-export const OWN =
+export const RESULT_LINE =
   /rror|Unable|av_|put #\d|Duration: |mpossible to open|Nothing was|returns null|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
 
 const BLENDER_START =

@@ -1,7 +1,7 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
 import { type ClaimNotes, type LostClaims, OwnLease } from "./own-lease.ts"
-import { isRefusal } from "./server-errors.ts"
+import { isFinalRefusal } from "./server-errors.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
 
@@ -53,7 +53,7 @@ export class InheritedLease {
       const why = verdict ? "as its last worker could not report" : "because its worker was killed"
       say(`queue item ${id}: ${wordOf(given)}, ${why}`)
     } catch (error) {
-      if (!isRefusal(error)) throw error
+      if (!isFinalRefusal(error)) throw error
       if (error.code === "leased") return false
       if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return false
       // The lease has ended, or the item is gone, so nothing is left to do.

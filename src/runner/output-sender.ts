@@ -1,6 +1,6 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
-import { isRefusal } from "./server-errors.ts"
+import { isFinalRefusal } from "./server-errors.ts"
 import { Wake } from "./wake.ts"
 
 /** Printed bytes are gathered for this long before they are made into lines. */
@@ -83,7 +83,7 @@ export class OutputSender {
       return Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)
     } catch (error) {
       // With another lease it may succeed.
-      if (!isRefusal(error) || error.code === "lease_lost") throw error
+      if (!isFinalRefusal(error) || error.code === "lease_lost") throw error
       // The server is older, or does not take outputs.
       this.#isRefused = true
       return SEND_EVERY_MS

@@ -15,7 +15,7 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
 /** Whether the server has refused for good: the same request would be refused again. */
-export const isRefusal = (error: unknown): error is ServerError =>
+export const isFinalRefusal = (error: unknown): error is ServerError =>
   error instanceof ServerError && !isUnreachable(error) && !isDenied(error)
 
 /** Whether nothing listens at the server's address, so that the request reached nobody. */

@@ -12,7 +12,7 @@ import { LostClaims } from "./own-lease.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { DENIED_MS, isDenied, isRefusal, isRefused, isUnreachable, rest } from "./server-errors.ts"
+import { DENIED_MS, isDenied, isFinalRefusal, isRefused, isUnreachable, rest } from "./server-errors.ts"
 import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
@@ -212,7 +212,7 @@ export class Worker {
         await client.heartbeat({ id: item.id, token: lease.token })
         return true
       } catch (error) {
-        if (!isRefusal(error)) throw error
+        if (!isFinalRefusal(error)) throw error
         toStderr(`queue item ${item.id}: claimed, but its lease had expired when the answer was read`)
         return false
       }

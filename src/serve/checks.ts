@@ -4,8 +4,8 @@ import type { Bus } from "../bus/bus.ts"
 import type { Reason, Reasons } from "../degraded-reasons.ts"
 import { log } from "../log.ts"
 import {
-  empty,
   freeBytes,
+  freeReserved,
   isEmptied,
   mostDescriptors,
   reserve,
@@ -105,7 +105,7 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
     isThere: () => sizeOf(file) === BALLAST_BYTES,
     isEmptied: () => isEmptied(file),
     load: () => reserve(file, BALLAST_BYTES),
-    drop: () => empty(file),
+    drop: () => freeReserved(file),
     // On a full disk this can fail, too.
     checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
     onFull(isFull) {

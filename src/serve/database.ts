@@ -2,7 +2,7 @@ import { dirname } from "node:path"
 
 import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { empty, freeBytes } from "../machine/machine.ts"
+import { freeBytes, freeReserved } from "../machine/machine.ts"
 import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { realPathOf, sizeOf } from "../store/sqlite/database-path.ts"
@@ -26,7 +26,7 @@ export function makeRoomToStart(database: string, freeOf = freeBytes): void {
   try {
     const path = realPathOf(database)
     const file = ballastFileOf(path)
-    if (sizeOf(file) > 0 && freeOf(dirname(path)) < FULL_BYTES) empty(file)
+    if (sizeOf(file) > 0 && freeOf(dirname(path)) < FULL_BYTES) freeReserved(file)
   } catch {
     // The start says what is wrong with the disk or the path.
   }

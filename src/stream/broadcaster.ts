@@ -4,7 +4,7 @@ import type { History, Lost } from "../store/contract/history.ts"
 import { Batch } from "./batch.ts"
 import { Keepalives } from "./keepalives.ts"
 import { lossOf } from "./kept-ids.ts"
-import { type Pause, QueuePause } from "./queue-pause.ts"
+import { type PauseFrames, QueuePause } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
 import type { Owner } from "./stream-limits.ts"
@@ -159,7 +159,7 @@ export class Broadcaster {
   }
 
   /** Whether the queue is paused. */
-  get pause(): Pause {
+  get pause(): PauseFrames {
     return this.#pauses.now
   }
 

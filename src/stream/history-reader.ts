@@ -5,7 +5,7 @@ import { controlFrame, type Frame, type Gap, type UpdateFrame } from "../wire/fr
 import { lastSeen } from "./item-end.ts"
 import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
-import { NO_PAUSE, type Pause } from "./queue-pause.ts"
+import { NO_PAUSE, type PauseFrames } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 import type { SharedByViewers } from "./shared-by-viewers.ts"
@@ -41,7 +41,7 @@ export interface ReadingSeat extends Seat {
    */
   liveAt: number | undefined
   /** What the stream has last said about whether the queue is paused. */
-  pause: Pause
+  pause: PauseFrames
 }
 
 /** A piece of the history as it was read. `more` says that it was cut. */

@@ -5,7 +5,7 @@ const LOOK_EVERY_MS = 200
 const RETRY_MS = 1000
 
 /** Whether the queue is paused, as the streams of all items say it. */
-export interface Pause {
+export interface PauseFrames {
   /** Since when it is paused, RFC 3339 UTC; null if it is not. */
   readonly at: string | null
   /** What a stream says before its first `live`; nothing if the queue is not paused. */
@@ -14,13 +14,13 @@ export interface Pause {
   readonly change: readonly Frame[]
 }
 
-function pauseOf(at: string | null): Pause {
+function pauseOf(at: string | null): PauseFrames {
   const change = [controlFrame({ event: "queue", paused_at: at })]
   return { at, change, opening: at === null ? [] : change }
 }
 
 /** The queue is not paused. This also stands for a stream that has not yet said whether it is. */
-export const NO_PAUSE: Pause = pauseOf(null)
+export const NO_PAUSE: PauseFrames = pauseOf(null)
 
 /**
  * Follows whether the queue is paused. A pause is no update of an item, so it is not read with the history,
@@ -51,7 +51,7 @@ export class QueuePause {
   }
 
   /** What was read last; the same object until it changes. */
-  get now(): Pause {
+  get now(): PauseFrames {
     return this.#now
   }
 

@@ -93,7 +93,7 @@ export function fitting(
 }
 
 /** The parts in lines of at most this width, and at most this many lines; a part that is longer is cut. */
-export function wrapped(
+export function wrappedParts(
   parts: readonly string[],
   separator: string,
   { width, most, widthOf }: { readonly width: number; readonly most: number; readonly widthOf: WidthOf },

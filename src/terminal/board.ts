@@ -1,23 +1,31 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished, isWaiting } from "../item/moves.ts"
-import { isGuess, leftIn, leftWords, overdueWords, paceOf, shownOf } from "../item/progress-words.ts"
+import { isGuess, leftIn, leftWords, overdueWords, paceWords, shownOf } from "../item/progress-words.ts"
 import { duration, printable, thousands } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./board-columns.ts"
+import {
+  type Columns,
+  columnsFor,
+  type Detail,
+  DETAILS,
+  fitting,
+  MIN_BAR,
+  wrappedParts,
+} from "./board-columns.ts"
 import {
   bar,
   colourless,
   cut,
   field,
-  line,
+  lineOf,
   type Piece,
   type Style,
   type Tone,
   type WidthOf,
 } from "./terminal.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
-import { countAndSpoken, gapOf, leftOf, nameOf, spokenOf, stepOf } from "./words.ts"
+import { countAndSpoken, gapOf, leftWithEnd, numberedName, spokenOf, stepText } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
@@ -77,7 +85,8 @@ const MOST_LINES = 3
 /** How wide a line may be: the last column stays free, where some terminals wrap. */
 const widthIn = ({ columns }: View): number => Math.max(MIN_COLUMNS, columns) - 1
 
-const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(queue_id, title, song_id)
+const titled = ({ queue_id, title, song_id }: ProgressUpdate): string =>
+  numberedName(queue_id, title, song_id)
 
 const epochMsOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
 
@@ -186,12 +195,12 @@ export class Board {
   news(view: View): string[] {
     const above = this.#above
     this.#above = []
-    return above.map((pieces) => line(pieces, view.columns, view.style, view.widthOf).text)
+    return above.map((pieces) => lineOf(pieces, view.columns, view.style, view.widthOf).text)
   }
 
   /** The board as it is now: at least one line, and at most `rows - 1`. */
   draw(view: View): Drawn[] {
-    const drawn = (pieces: readonly Piece[]): Drawn => line(pieces, widthIn(view), view.style, view.widthOf)
+    const drawn = (pieces: readonly Piece[]): Drawn => lineOf(pieces, widthIn(view), view.style, view.widthOf)
     const foot = this.#foot(view).slice(0, Math.max(1, view.rows - 2))
     const room = Math.max(0, view.rows - 1 - foot.length)
     const body = this.#queueId === undefined ? this.#rows(view, room) : this.#one(view).slice(0, room)
@@ -234,8 +243,8 @@ export class Board {
     return columnsFor(widthIn(view), {
       name: longest(titled),
       left: { band: left("band"), clock: left("clock"), time: left("time") },
-      step: longest(({ message, media, ...update }) => stepOf(update) || spokenOf(message, media)),
-      pace: longest(({ media }) => paceOf(media).join(" · ")),
+      step: longest(({ message, media, ...update }) => stepText(update) || spokenOf(message, media)),
+      pace: longest(({ media }) => paceWords(media).join(" · ")),
     })
   }
 
@@ -250,8 +259,8 @@ export class Board {
       pieces.push("  ", tone ? [shown, tone] : shown)
     }
     const { message, media } = update
-    const [step, spoken] = [stepOf(update), spokenOf(message, media)]
-    const rest = spoken || fitting(paceOf(media), " · ", columns.rest, widthOf)
+    const [step, spoken] = [stepText(update), spokenOf(message, media)]
+    const rest = spoken || fitting(paceWords(media), " · ", columns.rest, widthOf)
     if (columns.rest > 0 && (step !== "" || rest !== ""))
       pieces.push(
         "  ",
@@ -288,7 +297,7 @@ export class Board {
     if (!left) return [""]
     const isOver = left.high !== null && left.high <= 0
     if (left.seconds < 1 && !isOver) return [overdueWords(update, left)]
-    return [detail === "time" ? leftWords(left) : leftOf(left, nowMs, this.#zone, detail === "band")]
+    return [detail === "time" ? leftWords(left) : leftWithEnd(left, nowMs, this.#zone, detail === "band")]
   }
 
   /** The one item of this board, and what is known of it. */
@@ -301,13 +310,13 @@ export class Board {
     const [left, tone] = texts.find(([text]) => view.widthOf(text) + MIN_BAR + AROUND_BAR <= width) ?? [""]
     const barWidth = Math.min(60, Math.max(MIN_BAR, width - AROUND_BAR - view.widthOf(left)))
     const lines = (parts: readonly string[], separator: string): string[] =>
-      wrapped(parts.filter(Boolean), separator, { width, most: MOST_LINES, widthOf: view.widthOf })
+      wrappedParts(parts.filter(Boolean), separator, { width, most: MOST_LINES, widthOf: view.widthOf })
     const [amount, spoken] = countAndSpoken(update)
     const facts = [
       isWaiting(status) ? printable(this.#wait) : "",
-      stepOf(update),
+      stepText(update),
       amount,
-      ...paceOf(media),
+      ...paceWords(media),
       worker === undefined ? "" : `on ${printable(worker)}`,
       attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : "",
     ]
@@ -332,7 +341,7 @@ export class Board {
   #foot(view: View): Piece[][] {
     const [text, tone] = this.#linkWords(view)
     const width = widthIn(view)
-    const lines = wrapped(text.split(" "), " ", { width, most: MOST_LINES, widthOf: view.widthOf })
+    const lines = wrappedParts(text.split(" "), " ", { width, most: MOST_LINES, widthOf: view.widthOf })
     const foot = lines.map((each): Piece[] => [[each, tone]])
     const [last] = foot.slice(-1)
     if (this.#queueId !== undefined || this.#liveMs === 0 || !last) return foot

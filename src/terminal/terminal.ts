@@ -73,7 +73,7 @@ export function field(
 const textOf = (piece: Piece): string => (typeof piece === "string" ? piece : piece[0])
 
 /** A line of pieces in its looks, cut to a width; and the width it takes. */
-export function line(
+export function lineOf(
   pieces: readonly Piece[],
   columns: number,
   style: Style,

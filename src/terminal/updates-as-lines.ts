@@ -1,17 +1,17 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
-import { countIn, isGuess, isPace, leftIn, paceOf, shownOf } from "../item/progress-words.ts"
+import { countIn, isGuess, isPace, leftIn, paceWords, shownOf } from "../item/progress-words.ts"
 import { endOrStatus } from "../item/state-in-one-word.ts"
 import { printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
-import { countAndSpoken, gapOf, leftOf } from "./words.ts"
+import { countAndSpoken, gapOf, leftWithEnd } from "./words.ts"
 
 /** The message, with a renderer's own figures in the notation in which the others are. */
 function messageOf(update: ProgressUpdate): string {
   const { message, media, unit } = update
-  if (isPace(message, media)) return paceOf(media).join(", ")
+  if (isPace(message, media)) return paceWords(media).join(", ")
   return countIn(message, unit) === "only" ? countAndSpoken(update)[0] : message
 }
 
@@ -31,7 +31,7 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const done = isGuess(update) ? `about ${shownOf(update)}%` : `${shownOf(update)}%`.padStart(4)
   const toldMs = Date.parse(timestamp)
   const left = leftIn(update, 0)
-  const time = left ? `  ${leftOf(left, toldMs, zone)}` : ""
+  const time = left ? `  ${leftWithEnd(left, toldMs, zone)}` : ""
   return printable(
     `${zone.clock(toldMs)} ${name}  ${endOrStatus(update).padEnd(10)} ${done}${time}  ${said.join(" - ")}`,
   ).trimEnd()

@@ -7,11 +7,11 @@ import type { Tone } from "./terminal.ts"
 import type { Zone } from "./times-of-day.ts"
 
 /** An item's number and title: `#7 Northern Lights`, `#7 song 12` without a title. */
-export const nameOf = (id: number, title: string | undefined, songId: number): string =>
+export const numberedName = (id: number, title: string | undefined, songId: number): string =>
   printable(`#${id} ${title || `song ${songId}`}`)
 
 /** The step, such as `3/5 Rendering video`; empty if none is known. */
-export function stepOf(item: { readonly step?: Step | null; readonly current_step: string }): string {
+export function stepText(item: { readonly step?: Step | null; readonly current_step: string }): string {
   const { step, current_step } = item
   return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
 }
@@ -39,7 +39,7 @@ export const spokenOf = (message: string, media: Media | null | undefined): stri
  * How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`; without the band
  * if there is no room for it.
  */
-export function leftOf(left: Left, nowMs: number, zone: Zone, hasBand = true): string {
+export function leftWithEnd(left: Left, nowMs: number, zone: Zone, hasBand = true): string {
   const band = hasBand ? bandWords(left) : ""
   const words = leftWords(left)
   if (left.high !== null && left.high <= 0) return words

@@ -1,13 +1,13 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
-import { about, count, OneOf, OrNull, Time } from "../item/schema-parts.ts"
+import { described, OneOf, OrNull, Time, wholeCount } from "../item/schema-parts.ts"
 import { DeliveryStatus, Notice } from "../item/webhook-notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
-const LeaseEnd = about(Time, "when the lease runs out unless renewed")
+const LeaseEnd = described(Time, "when the lease runs out unless renewed")
 const message = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
 /** One stored update, with its event ID. */
 export const Update = Type.Object({
@@ -45,11 +45,11 @@ const seconds = (description: string) => OrNull(Type.Number({ minimum: 0, descri
 
 /** The items that finished since a moment. */
 export const FinishedSince = Type.Object({
-  since: about(Time, "items that finished at this time or later count"),
-  completed: count("completed items"),
-  failed: count("items that failed for good"),
-  cancelled: count("cancelled items"),
-  lost: count("items that lost their workers"),
+  since: described(Time, "items that finished at this time or later count"),
+  completed: wholeCount("completed items"),
+  failed: wholeCount("items that failed for good"),
+  cancelled: wholeCount("cancelled items"),
+  lost: wholeCount("items that lost their workers"),
   /** The duration of the shortest render. */
   shortest_seconds: seconds("the quickest completed render; null if there is none"),
   /** The average duration of a render. */
@@ -63,17 +63,17 @@ export type FinishedSince = Static<typeof FinishedSince>
 /** What `GET /queue/counts` answers. */
 export const Counts = Type.Object({
   status: Type.Object({
-    queued: count("queued items"),
-    processing: count("processing items"),
-    completed: count("completed items"),
-    failed: count("failed items: those that failed, were cancelled or lost their workers"),
-    retrying: count("items that wait for another attempt"),
+    queued: wholeCount("queued items"),
+    processing: wholeCount("processing items"),
+    completed: wholeCount("completed items"),
+    failed: wholeCount("failed items: those that failed, were cancelled or lost their workers"),
+    retrying: wholeCount("items that wait for another attempt"),
   }),
   outcome: Type.Object({
-    completed: count("completed items"),
-    failed: count("items that failed for good"),
-    cancelled: count("cancelled items"),
-    lost: count("items that lost their workers"),
+    completed: wholeCount("completed items"),
+    failed: wholeCount("items that failed for good"),
+    cancelled: wholeCount("cancelled items"),
+    lost: wholeCount("items that lost their workers"),
   }),
   paused_at: OrNull(Time, "since when the queue is paused; null if it is not"),
   /** What finished in the last 60 minutes. */
@@ -91,20 +91,20 @@ const Latest = { id: Type.Integer(), song_id: Type.Integer(), title: Type.String
 
 /** What `GET /dashboard` answers: the queue at a glance, in the keys of Track Studio's web application. */
 export const Dashboard = Type.Object({
-  total_songs: count("songs that have ever been in the queue"),
-  total_videos: count("completed items"),
-  queued_items: count("items that wait"),
-  processing_items: count("processing items"),
-  completed_today: count("items completed since midnight"),
-  errors_today: count("items that failed or lost their workers since midnight"),
+  total_songs: wholeCount("songs that have ever been in the queue"),
+  total_videos: wholeCount("completed items"),
+  queued_items: wholeCount("items that wait"),
+  processing_items: wholeCount("processing items"),
+  completed_today: wholeCount("items completed since midnight"),
+  errors_today: wholeCount("items that failed or lost their workers since midnight"),
   /** The duration of this year's shortest render. */
   ytd_min_processing_time: Lasted,
   /** The duration of this year's longest render. */
   ytd_max_processing_time: Lasted,
   /** The average duration of this year's renders. */
   ytd_avg_processing_time: Lasted,
-  ytd_total_videos: count("items completed this year"),
-  ytd_total_errors: count("items that failed or lost their workers this year"),
+  ytd_total_videos: wholeCount("items completed this year"),
+  ytd_total_errors: wholeCount("items that failed or lost their workers this year"),
   ytd_success_rate: Type.Number({
     description: "percent of this year's items that completed; cancelled ones do not count",
   }),
@@ -139,7 +139,7 @@ export type QueueResumed = Static<typeof QueueResumed>
 export const ItemsRetried = Type.Object({
   /** The same sentence for every answer. */
   message: Type.Literal("Queue items retried"),
-  retried: count("how many items are back in the queue"),
+  retried: wholeCount("how many items are back in the queue"),
   ids: Type.Array(QueueItem.properties.id, { description: "the items that are back in the queue" }),
 })
 
@@ -287,11 +287,11 @@ export const DeliveriesPage = Type.Object({
       queue_id: Type.Integer({ description: "the item that it is about" }),
       /** How far the delivery has come. */
       status: DeliveryStatus,
-      attempts: count("how many times it was tried"),
+      attempts: wholeCount("how many times it was tried"),
       next_attempt_at: OrNull(Time, "when it is tried next; null once it is finished"),
       answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null without an answer"),
       error: Type.String({ description: "why the last attempt failed; empty if it did not" }),
-      created_at: about(Time, "when the delivery was decided"),
+      created_at: described(Time, "when the delivery was decided"),
       finished_at: OrNull(Time, "when it succeeded or was given up; null until then"),
       webhook: Type.String({ description: "stands for the URL" }),
       url: Type.String({ description: "the URL, without the part that may be a secret" }),
@@ -333,7 +333,7 @@ export const StreamLine = Type.Union([
 /** A ticket as it is given out. */
 export const NewTicket = Type.Object({
   ticket: Type.String({ description: "to be sent as `ticket` in the query of the path" }),
-  expires_at: about(Time, "when it expires, used or not"),
+  expires_at: described(Time, "when it expires, used or not"),
 })
 export type NewTicket = Static<typeof NewTicket>
 

@@ -1,19 +1,19 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { QueueItem } from "../item/item.ts"
-import { about, count, Time } from "../item/schema-parts.ts"
+import { described, Time, wholeCount } from "../item/schema-parts.ts"
 
 const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
 
 /** When an item that waits will start, as far as that is known; computed when it is asked for, and never stored. */
 export const Starts = Type.Object({
-  starts_in_seconds: about(
+  starts_in_seconds: described(
     Seconds,
     "estimated seconds until it starts; absent while unknown, or once it has started",
   ),
-  starts_low_seconds: about(Seconds, "with a chance of four in five it starts no sooner"),
-  starts_high_seconds: about(Seconds, "with a chance of four in five it starts no later"),
-  takes_seconds: about(Seconds, "estimated seconds that it will take from then on"),
+  starts_low_seconds: described(Seconds, "with a chance of four in five it starts no sooner"),
+  starts_high_seconds: described(Seconds, "with a chance of four in five it starts no later"),
+  takes_seconds: described(Seconds, "estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>
 
@@ -37,7 +37,7 @@ export const QueueForecastAnswer = Type.Object({
   done_in_seconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
     description: "estimated seconds until everything is done; null while that is not known of every item",
   }),
-  workers: count("how many workers are present, judging by their claims"),
+  workers: wholeCount("how many workers are present, judging by their claims"),
 })
 export type QueueForecastAnswer = Static<typeof QueueForecastAnswer>
 
@@ -47,9 +47,9 @@ export const Kinds = Type.Object({
     Type.Object({
       kind: Type.String({ description: "the kind that was given; without one, what the work looks like" }),
       look: Type.String({ description: "what the work looks like: its number of steps, and the first one" }),
-      runs: count("how many runs are remembered, the newest"),
+      runs: wholeCount("how many runs are remembered, the newest"),
       seconds: Type.Number({ minimum: 0, description: "how long they took on average, to a tenth" }),
-      ended_at: about(Time, "when the newest one ended"),
+      ended_at: described(Time, "when the newest one ended"),
     }),
     { description: "the one with the newest run first" },
   ),
@@ -59,6 +59,6 @@ export type Kinds = Static<typeof Kinds>
 /** What `DELETE /kinds/:kind/runs` answers. */
 export const RunsForgotten = Type.Object({
   message: Type.Literal("Runs forgotten", { description: "always the same" }),
-  runs: count("how many there were"),
+  runs: wholeCount("how many there were"),
 })
 export type RunsForgotten = Static<typeof RunsForgotten>

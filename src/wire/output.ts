@@ -1,21 +1,21 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { count } from "../item/schema-parts.ts"
+import { wholeCount } from "../item/schema-parts.ts"
 
 /** What `POST /queue/:id/output` answers. */
 export const OutputStored = Type.Object({
-  attempt: count("the attempt that printed it"),
-  end: count("the position after the last byte that was taken: the `offset` of what comes next"),
+  attempt: wholeCount("the attempt that printed it"),
+  end: wholeCount("the position after the last byte that was taken: the `offset` of what comes next"),
 })
 
 export type OutputStored = Static<typeof OutputStored>
 
 /** A piece of what a command printed, as an event. */
 export const OutputPart = Type.Object({
-  attempt: count("the attempt that printed it"),
-  from: count("the position of its first byte in what was printed"),
-  to: count("the position after its last byte: the `after` of what comes next"),
-  missing: count("how many bytes before it are not kept"),
+  attempt: wholeCount("the attempt that printed it"),
+  from: wholeCount("the position of its first byte in what was printed"),
+  to: wholeCount("the position after its last byte: the `after` of what comes next"),
+  missing: wholeCount("how many bytes before it are not kept"),
   text: Type.String({ description: "printable text, tabs and line breaks" }),
 })
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { DEGRADED, type Reason } from "../degraded-reasons.ts"
-import { about, count, OneOf, OrNull, Time } from "../item/schema-parts.ts"
+import { described, OneOf, OrNull, Time, wholeCount } from "../item/schema-parts.ts"
 
 /** An open stream. */
 export const StreamSeen = Type.Object({
@@ -14,9 +14,9 @@ export const StreamSeen = Type.Object({
     description:
       "what `User-Agent` says: `browser`, `curl`, `bun`, `node`, `deno`, `python`, `go`, `other` or `unknown`",
   }),
-  since: about(Time, "when it was opened"),
-  last_event_id: count("the last event ID that it has examined"),
-  lag: count("how many updates of the history it has still to examine"),
+  since: described(Time, "when it was opened"),
+  last_event_id: wholeCount("the last event ID that it has examined"),
+  lag: wholeCount("how many updates of the history it has still to examine"),
 })
 export type StreamSeen = Static<typeof StreamSeen>
 
@@ -29,9 +29,9 @@ const ServerSeen = Type.Object({
   /** The version of its program. */
   version: Type.String(),
   address: Type.String({ description: "where it listens" }),
-  since: about(Time, "when it was started"),
-  seen_at: about(Time, "when it was last seen"),
-  streams: count("open streams on it, then"),
+  since: described(Time, "when it was started"),
+  seen_at: described(Time, "when it was last seen"),
+  streams: wholeCount("open streams on it, then"),
 })
 export type ServerSeen = Static<typeof ServerSeen>
 
@@ -41,7 +41,7 @@ const Reasons = OneOf(reasons)
 
 /** Something that does not work as it should, for people. */
 const Trouble = Type.Object({
-  reason: about(Reasons, "its name, as in `/health`"),
+  reason: described(Reasons, "its name, as in `/health`"),
   title: Type.String({ description: "what is wrong, in two or three words" }),
   about: Type.String({ description: "what it means, and the way out, as a sentence" }),
 })
@@ -49,20 +49,20 @@ export type Trouble = Static<typeof Trouble>
 
 /** The figures of the streams. */
 export const Stats = Type.Object({
-  connected_clients: count("open streams of every kind; with `all=true` those of all servers"),
-  timestamp: about(Time, "the server's time"),
+  connected_clients: wholeCount("open streams of every kind; with `all=true` those of all servers"),
+  timestamp: described(Time, "the server's time"),
   /** Open streams by what they show. */
-  streams: Type.Object({ global: count("of all items"), item: count("of one item each") }),
+  streams: Type.Object({ global: wholeCount("of all items"), item: wholeCount("of one item each") }),
   /** The history that is kept. */
   updates: Type.Object({
-    stored: count("how many updates"),
+    stored: wholeCount("how many updates"),
     oldest_id: OrNull(
-      count("an event ID"),
+      wholeCount("an event ID"),
       "from this event ID on every update is kept; null if none is kept",
     ),
-    newest_id: OrNull(count("an event ID"), "the latest event ID; null if there is none"),
+    newest_id: OrNull(wholeCount("an event ID"), "the latest event ID; null if there is none"),
   }),
-  uptime_seconds: count("seconds since the server started"),
+  uptime_seconds: wholeCount("seconds since the server started"),
   degraded: Type.Optional(
     Type.Array(Trouble, {
       description: "what does not work as it should, the oldest first; present only while something is wrong",
@@ -103,9 +103,9 @@ export const Health = Type.Object({
   service: Type.Literal("track-studio-orchestrator", { description: "always the same" }),
   version: Type.String({ description: "the version of the program" }),
   commit: Type.String({ description: "the commit that it was built from; `unknown` if it runs from source" }),
-  uptime_seconds: count("seconds since the server started"),
+  uptime_seconds: wholeCount("seconds since the server started"),
   retention_begins_at: Type.Optional(
-    about(
+    described(
       Time,
       "when the removal of old updates begins; present only on a database of an older version, before that time",
     ),
@@ -122,7 +122,7 @@ export const Readiness = Type.Object({
       /** The name of the reason, as in `/health`. */
       reason: Reasons,
       unready: Type.Boolean({ description: "whether this reason makes the server unready" }),
-      since: about(Time, "since when it holds"),
+      since: described(Time, "since when it holds"),
       about: Type.String({ description: "what it means, as a sentence" }),
       detail: Type.String({ description: "further details, such as SQLite's code; may be empty" }),
     }),

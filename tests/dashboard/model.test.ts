@@ -8,7 +8,7 @@ import {
   type FromHub,
 } from "../../src/dashboard/model/hub-messages.ts"
 import { Model } from "../../src/dashboard/model/model.ts"
-import { rightsOf, unknownRights } from "../../src/dashboard/model/rights.ts"
+import { readerRights, unknownRights } from "../../src/dashboard/model/rights.ts"
 import { State } from "../../src/dashboard/model/state.ts"
 import { knownWorkers } from "../../src/dashboard/model/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
@@ -163,7 +163,7 @@ test("other workers, and other rights, move items and are shown; the same ones a
   scene.model.workers = knownWorkers([box])
   expect(scene.model.take().lists).toBe(false)
   const me = { role: "viewer", item: null, expires_at: null, may: ["read"] } as const
-  scene.model.rights = rightsOf({ ...me, may: [...me.may] }, NOW)
+  scene.model.rights = readerRights({ ...me, may: [...me.may] }, NOW)
   expect([scene.model.may("read"), scene.model.may("change"), scene.model.take().lists]).toEqual([
     true,
     false,
@@ -202,7 +202,7 @@ test("bars move by themselves for up to 40 running items", () => {
 
 test("a reader learns why the page offers less, and until when", () => {
   const why = (role: "viewer" | "operator" | "worker", may: Me["may"], more: Partial<Me> = {}): string =>
-    rightsOf({ role, item: null, expires_at: null, may, ...more }, NOW).why
+    readerRights({ role, item: null, expires_at: null, may, ...more }, NOW).why
   expect(why("operator", ["read", "figures", "add", "change"])).toBe("")
   expect(why("viewer", ["read", "figures"])).toStartWith("View only: your token has the role viewer.")
   expect(why("worker", ["add", "claim"])).toStartWith(

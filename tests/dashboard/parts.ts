@@ -18,7 +18,7 @@ import { FinishedRow, WaitingRow } from "../../src/dashboard/view/rows.ts"
 import { StepsBar } from "../../src/dashboard/view/steps.ts"
 import { WorkersStrip } from "../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { OWN } from "../../src/item/own-messages.ts"
+import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
 import * as acted from "./acted-parts.ts"
 import { item, time, update } from "./items.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
@@ -52,7 +52,7 @@ function rows() {
     tags: [3, 4, 5].map((many) =>
       textsOf(waiting({ tags: ["a", "b", "c", "d", "e"].slice(0, many) }), ".tags .chip").join(" "),
     ),
-    attempts: [OWN.restored, OWN.lostForNow, "boom"].map((message) =>
+    attempts: [OWN_MESSAGES.restored, OWN_MESSAGES.lostForNow, "boom"].map((message) =>
       textOf(waiting({ ...retrying, message }).querySelector(".meta")),
     ),
     errors: [

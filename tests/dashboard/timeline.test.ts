@@ -2,22 +2,22 @@ import { describe, expect, test } from "bun:test"
 
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import {
-  about,
+  aboutTime,
   bandText,
   doneName,
   doneOf,
-  leftOf,
+  leftAt,
   leftText,
-  line,
   messageOf,
   nameOf,
+  oneLine,
   roughly,
   runningTitle,
   unitOf,
 } from "../../src/dashboard/model/wording.ts"
 import { glideOf } from "../../src/dashboard/view/running-lane.ts"
 import type { Unit } from "../../src/item/item.ts"
-import { OWN } from "../../src/item/own-messages.ts"
+import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
 import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 
@@ -62,14 +62,24 @@ describe("the timeline", () => {
 
   test("says of an attempt that a restore interrupted that it was interrupted, and not that it failed", () => {
     const timeline = new Timeline()
-    for (const one of [update(1, { progress: 20 }), update(2, { status: "retrying", message: OWN.restored })])
+    for (const one of [
+      update(1, { progress: 20 }),
+      update(2, { status: "retrying", message: OWN_MESSAGES.restored }),
+    ])
       timeline.add(one)
-    expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 1 interrupted", detail: OWN.restored })
+    expect(timeline.entries.at(-1)).toMatchObject({
+      what: "Attempt 1 interrupted",
+      detail: OWN_MESSAGES.restored,
+    })
   })
 
   test("says of an attempt whose worker was lost that it lost its worker, because no limit of failures counts it", () => {
     const timeline = new Timeline()
-    const lost = update(2, { status: "retrying", message: OWN.lostForNow, error_message: "no sign of life" })
+    const lost = update(2, {
+      status: "retrying",
+      message: OWN_MESSAGES.lostForNow,
+      error_message: "no sign of life",
+    })
     for (const one of [update(1, { progress: 20 }), lost]) timeline.add(one)
     expect(timeline.entries.at(-1)).toMatchObject({
       what: "Attempt 1 lost its worker, retrying",
@@ -117,10 +127,10 @@ describe("words", () => {
       "2.5 TB",
     ])
     expect(nameOf({ title: " ", song_id: 9 })).toBe("Song 9")
-    expect(line("a\n\tb\u2028c")).toBe("a b c")
-    expect(line("x".repeat(16_000)).length).toBeLessThan(500)
-    expect(line("x".repeat(16_000))).toEndWith("x…")
-    expect(line("a\u202eb")).toBe("a\ufffdb")
+    expect(oneLine("a\n\tb\u2028c")).toBe("a b c")
+    expect(oneLine("x".repeat(16_000)).length).toBeLessThan(500)
+    expect(oneLine("x".repeat(16_000))).toEndWith("x…")
+    expect(oneLine("a\u202eb")).toBe("a\ufffdb")
   })
 
   test("a span is said in the largest unit that says enough, and in days from 48 hours on", () => {
@@ -217,7 +227,7 @@ describe("a bar", () => {
     expect(leftText(running, Date.parse(time(119)) + 500)).toBe("Finishing")
     expect(leftText({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
     expect(leftText(item(), 0)).toBe("")
-    expect(about(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)
+    expect(aboutTime(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)
     const titled = { ...running, title: "Tidelines" }
     expect(runningTitle(doneName(titled), [titled], Date.parse(time(0)))).toBe(
       `40% Tidelines, done at ${clock}`,
@@ -240,8 +250,8 @@ describe("a bar", () => {
   })
 
   test("the time left counts down from when it was said", () => {
-    expect(leftOf(running, Date.parse(time(20)))?.seconds).toBe(100)
-    expect(leftOf(running, Date.parse(time(500)))?.seconds).toBe(0)
-    expect(leftOf(item(), 0)).toBeNull()
+    expect(leftAt(running, Date.parse(time(20)))?.seconds).toBe(100)
+    expect(leftAt(running, Date.parse(time(500)))?.seconds).toBe(0)
+    expect(leftAt(item(), 0)).toBeNull()
   })
 })

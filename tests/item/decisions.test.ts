@@ -6,7 +6,7 @@ import type { Report } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
 import { type Moment, systemClock } from "../../src/item/moment.ts"
 import { piecesAfter } from "../../src/item/output-piece.ts"
-import { OWN } from "../../src/item/own-messages.ts"
+import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
 import { changed } from "../../src/item/put.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
@@ -89,7 +89,7 @@ test("an item that is to wait for seconds is taken no sooner", () => {
   expect(off.item).toEqual({
     ...NEW.item,
     available_at: at(90_000).time,
-    message: OWN.updated,
+    message: OWN_MESSAGES.updated,
     updated_at: at(0).time,
   })
   expect(changed(off, { title: "x" }, at(1)).item.available_at).toBe(at(90_000).time)

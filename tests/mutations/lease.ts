@@ -108,8 +108,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a restore lets an item go on whose cancel was requested",
-        '  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }\n  const next = transition(item, { status: "retrying", message: OWN.restored',
-        '  const next = transition(item, { status: "retrying", message: OWN.restored',
+        '  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }\n  const next = transition(item, { status: "retrying", message: OWN_MESSAGES.restored',
+        '  const next = transition(item, { status: "retrying", message: OWN_MESSAGES.restored',
       ],
       [
         "after a restore the worker that rendered the item is refused, too",

@@ -127,8 +127,8 @@ export const PARTS: readonly Mistake[] = [
     ],
     [
       "an open stretch does not show later updates",
-      "      say(facts, summaryOf(stretch))\n      list()",
-      "      say(facts, summaryOf(stretch))",
+      "      setText(facts, summaryOf(stretch))\n      list()",
+      "      setText(facts, summaryOf(stretch))",
     ],
     [
       "earlier entries come in the wrong order",
@@ -192,8 +192,16 @@ export const PARTS: readonly Mistake[] = [
     ],
   ]),
   ...of("src/dashboard/model/wording.ts", TESTS, [
-    ["an interrupted attempt counts as failed", 'message === OWN.restored ? "interrupted" : ', ""],
-    ["an attempt without a worker counts as failed", 'message === OWN.lostForNow ? "lost its worker" : ', ""],
+    [
+      "an interrupted attempt counts as failed",
+      '  if (message === OWN_MESSAGES.restored) return "interrupted"\n',
+      "",
+    ],
+    [
+      "an attempt without a worker counts as failed",
+      'message === OWN_MESSAGES.lostForNow ? "lost its worker" : ',
+      "",
+    ],
   ]),
   ...of("src/dashboard/view/steps.ts", TESTS, [
     [

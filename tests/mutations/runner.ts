@@ -128,7 +128,7 @@ export const RUNNER: readonly Mistake[] = [
       ],
       [
         "an output that is refused for now is never sent again",
-        'if (!isRefusal(error) || error.code === "lease_lost") throw error',
+        'if (!isFinalRefusal(error) || error.code === "lease_lost") throw error',
         "if (!(error instanceof ServerError)) throw error",
       ],
     ],

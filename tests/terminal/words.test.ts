@@ -1,9 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { paceOf } from "../../src/item/progress-words.ts"
+import { paceWords } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { readable } from "../../src/terminal/updates-as-lines.ts"
-import { countAndSpoken, gapOf, leftOf, spokenOf } from "../../src/terminal/words.ts"
+import { countAndSpoken, gapOf, leftWithEnd, spokenOf } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.
@@ -15,11 +15,13 @@ test("a time is that of its zone, with the day when that is another one", () => 
   const berlin = zoneNamed("Europe/Berlin")
   expect([UTC.clock(NOW), berlin.clock(NOW)]).toEqual(["23:04:05", "00:04:05"])
   expect(UTC.when(NOW, NOW)).toBe("23:04 UTC")
-  expect(leftOf({ seconds: 42, low: null, high: null }, NOW, berlin)).toBe("0:42 left, done at 00:04")
-  expect(leftOf({ seconds: 3600, low: null, high: null }, NOW, UTC)).toBe(
+  expect(leftWithEnd({ seconds: 42, low: null, high: null }, NOW, berlin)).toBe("0:42 left, done at 00:04")
+  expect(leftWithEnd({ seconds: 3600, low: null, high: null }, NOW, UTC)).toBe(
     "1:00:00 left, done at Sat 00:04 UTC",
   )
-  expect(leftOf({ seconds: 3600, low: null, high: null }, NOW, berlin)).toBe("1:00:00 left, done at 01:04")
+  expect(leftWithEnd({ seconds: 3600, low: null, high: null }, NOW, berlin)).toBe(
+    "1:00:00 left, done at 01:04",
+  )
   // A weekday names a day of the next six: of a week ahead it would be taken for today's.
   expect(UTC.when(NOW + 5 * 86_400_000, NOW)).toBe("Wed 23:04 UTC")
   expect(UTC.when(NOW + 7 * 86_400_000, NOW)).toBe("09 Jan 23:04 UTC")
@@ -32,12 +34,12 @@ test("a time is that of its zone, with the day when that is another one", () => 
 
 test("the pace has no more digits than people read", () => {
   const media = { out_time: 1, total: null, fps: 49.229177447093356, speed: 1.9798414703665175 }
-  expect(paceOf({ ...media, total: 80 })).toEqual(["0:01 of 1:20", "49 fps", "2.0x"])
-  expect(paceOf({ ...media, fps: null, speed: 0.0213 })).toEqual(["0:01", "0.02x"])
+  expect(paceWords({ ...media, total: 80 })).toEqual(["0:01 of 1:20", "49 fps", "2.0x"])
+  expect(paceWords({ ...media, fps: null, speed: 0.0213 })).toEqual(["0:01", "0.02x"])
   // ffmpeg's own words for this are not shown as well.
   expect(spokenOf("1.0 s of 80.0 s, 49 fps, 1.98x", media)).toBe("")
   expect(spokenOf("1.0 s of 80.0 s", null)).toBe("1.0 s of 80.0 s")
-  expect(paceOf(null)).toEqual([])
+  expect(paceWords(null)).toEqual([])
 })
 
 test("what is counted is said once", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { empty, isEmptied, reserve } from "../../src/machine/machine.ts"
+import { freeReserved, isEmptied, reserve } from "../../src/machine/machine.ts"
 import { sizeOf } from "../../src/store/sqlite/database-path.ts"
 import { Ballast } from "../../src/upkeep/ballast.ts"
 import { fill } from "../disk.ts"
@@ -57,7 +57,11 @@ test("the room that was freed for results is kept for them by the next server", 
   const server = (): Ballast =>
     new Ballast({
       ...{ freeBytes: () => free, isRefused: () => false, isThere: () => sizeOf(file) === 2 * MIB },
-      ...{ isEmptied: () => isEmptied(file), load: () => reserve(file, 2 * MIB), drop: () => empty(file) },
+      ...{
+        isEmptied: () => isEmptied(file),
+        load: () => reserve(file, 2 * MIB),
+        drop: () => freeReserved(file),
+      },
       checkpoint: async () => undefined,
       onFull: (isFull) => told.push(isFull ? "full" : "room"),
       onError: (error) => {
@@ -89,10 +93,10 @@ test("what a link leads to that stands in the place of the file is left alone", 
   const [file, other] = [join(folder.path, "ballast"), join(folder.path, "other")]
   writeFileSync(other, "text")
   symlinkSync(other, file)
-  empty(file)
+  freeReserved(file)
   expect(readdirSync(folder.path)).toEqual(["other"])
   expect(readFileSync(other, "utf8")).toBe("text")
-  empty(file)
+  freeReserved(file)
   expect(isEmptied(file)).toBe(false)
 })
 

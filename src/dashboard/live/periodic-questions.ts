@@ -1,6 +1,6 @@
-import { type Rights, rightsOf } from "../model/rights.ts"
+import { type ReaderRights, readerRights } from "../model/rights.ts"
 import { NO_FORECAST, type PageForecast } from "../model/start-forecast.ts"
-import { type KnownWorkers, knownWorkers } from "../model/workers.ts"
+import { knownWorkers, type ListedWorkers } from "../model/workers.ts"
 import { server } from "./server.ts"
 
 const SOON_MS = 1000
@@ -88,17 +88,17 @@ export const askStarts = (
  */
 export const askRights = (
   nowMs: () => number,
-  onRights: (rights: Rights) => void,
-): PeriodicQuestion<Rights> =>
+  onRights: (rights: ReaderRights) => void,
+): PeriodicQuestion<ReaderRights> =>
   new PeriodicQuestion(
-    async () => rightsOf(await server.me(), nowMs()),
+    async () => readerRights(await server.me(), nowMs()),
     onRights,
     () => undefined,
     30_000,
   )
 
 /** Requests the list of workers. Without an answer, the last list stays. */
-export const askWorkers = (onWorkers: (known: KnownWorkers) => void): PeriodicQuestion<KnownWorkers> =>
+export const askWorkers = (onWorkers: (known: ListedWorkers) => void): PeriodicQuestion<ListedWorkers> =>
   new PeriodicQuestion(
     async () => knownWorkers(await server.workers()),
     onWorkers,

@@ -1,6 +1,6 @@
 import { shownOf } from "../../item/progress-words.ts"
 import type { Counts } from "../../wire/answers.ts"
-import { type Ends, totalsOf, WHOLE } from "./lists.ts"
+import { ALL_KNOWN, type Ends, totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
 import type { Lists } from "./state.ts"
 
@@ -70,7 +70,7 @@ const hourOf = ({ last_hour }: Counts) => ({
 export function talliesOf(
   { running, waiting, delayed = [], finished }: Omit<Lists, "delayed" | "dueMs"> & Partial<Lists>,
   nowMs: number,
-  { ends = WHOLE, counts = null }: Known = {},
+  { ends = ALL_KNOWN, counts = null }: Known = {},
 ): Tallies {
   const sum = running.reduce((all, item) => all + shownOf(item), 0)
   const total = counts && totalsOf(counts, EVERYTHING)

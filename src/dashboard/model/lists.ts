@@ -1,6 +1,6 @@
 import type { QueueItem, Status } from "../../item/item.ts"
 import type { Counts } from "../../wire/answers.ts"
-import { type Query, STATUSES } from "./query.ts"
+import { CHOSEN_STATUSES, type Query } from "./query.ts"
 
 /** The lists of the page. */
 export const LISTS = ["running", "waiting", "finished"] as const
@@ -14,14 +14,14 @@ export type ListName = (typeof LISTS)[number]
 export type Ends = Readonly<Record<ListName, QueueItem | null>>
 
 /** All lists are known to their ends. */
-export const WHOLE: Ends = { running: null, waiting: null, finished: null }
+export const ALL_KNOWN: Ends = { running: null, waiting: null, finished: null }
 
 /**
  * The statuses of the items that a query shows in each list. A list that the query does not show has none.
  */
 export function statusesOf({ which }: Query): Readonly<Record<ListName, readonly Status[]>> {
   const among = (...statuses: Status[]): readonly Status[] =>
-    statuses.filter((status) => STATUSES[which].includes(status))
+    statuses.filter((status) => CHOSEN_STATUSES[which].includes(status))
   return {
     running: among("processing"),
     waiting: among("queued", "retrying"),

@@ -13,11 +13,11 @@ import {
 import { totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
 import type { LiveQueue } from "./queue.ts"
-import type { Right, Rights } from "./rights.ts"
+import type { ReaderRights, Right } from "./rights.ts"
 import { NO_FORECAST, type PageForecast, type StartsAt } from "./start-forecast.ts"
 import { type Lists, listsOf, State } from "./state.ts"
 import { nameOf } from "./wording.ts"
-import { type KnownWorkers, UNKNOWN_WORKERS } from "./workers.ts"
+import { type ListedWorkers, UNKNOWN_WORKERS } from "./workers.ts"
 
 /** What has changed since the last frame. */
 export interface Changes {
@@ -60,7 +60,7 @@ export class Model implements LiveQueue {
   /** The forecast of the queue. */
   foreseen: PageForecast = NO_FORECAST
   #workers = UNKNOWN_WORKERS
-  #rights: Rights
+  #rights: ReaderRights
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
@@ -74,7 +74,7 @@ export class Model implements LiveQueue {
   #all = true
 
   /** `rights` are the reader's rights until the server has sent them. */
-  constructor(ears: Ears, rights: Rights) {
+  constructor(ears: Ears, rights: ReaderRights) {
     this.#ears = ears
     this.#rights = rights
   }
@@ -103,12 +103,12 @@ export class Model implements LiveQueue {
   }
 
   /** The workers, as far as they are known. */
-  get workers(): KnownWorkers {
+  get workers(): ListedWorkers {
     return this.#workers
   }
 
   /** Takes the workers as the server has just listed them. */
-  set workers(workers: KnownWorkers) {
+  set workers(workers: ListedWorkers) {
     const isOther = workers.offers !== this.#workers.offers
     this.#workers = workers
     if (isOther) this.#touched([], true)
@@ -116,12 +116,12 @@ export class Model implements LiveQueue {
   }
 
   /** What the reader may do. */
-  get rights(): Rights {
+  get rights(): ReaderRights {
     return this.#rights
   }
 
   /** The reader's rights, as the server sent them. */
-  set rights(rights: Rights) {
+  set rights(rights: ReaderRights) {
     const isOther = rights.all !== this.#rights.all
     this.#rights = rights
     if (isOther) this.#touched([], true)

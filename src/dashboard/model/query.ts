@@ -19,7 +19,7 @@ export const EVERYTHING: Query = { text: "", which: "all" }
 const WHICH: readonly Which[] = ["all", "running", "waiting", "completed", "failed", "cancelled"]
 
 /** The statuses that the items of each choice may have. */
-export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {
+export const CHOSEN_STATUSES: Readonly<Record<Which, readonly Status[]>> = {
   all: ["processing", "queued", "retrying", "completed", "failed"],
   running: ["processing"],
   waiting: ["queued", "retrying"],
@@ -32,7 +32,7 @@ export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {
 export function isWanted(item: QueueItem, { which }: Query): boolean {
   if (which === "failed") return hasFailed(item)
   if (which === "cancelled") return item.outcome === "cancelled"
-  return STATUSES[which].includes(item.status)
+  return CHOSEN_STATUSES[which].includes(item.status)
 }
 
 /** The query in an address: `?q=lights&status=failed`. */

@@ -1,11 +1,11 @@
 import type { Me } from "../../wire/answers.ts"
-import { about } from "./wording.ts"
+import { aboutTime } from "./wording.ts"
 
 /** Something that a role may do or not. */
 export type Right = Me["may"][number]
 
 /** What the reader may do. */
-export interface Rights {
+export interface ReaderRights {
   /** Whether the reader may do something. */
   readonly may: (right: Right) => boolean
   /** All that the reader may do, for the document. */
@@ -14,7 +14,7 @@ export interface Rights {
   readonly why: string
 }
 
-const rights = (all: readonly Right[], why = ""): Rights => ({
+const rights = (all: readonly Right[], why = ""): ReaderRights => ({
   may: (right) => all.includes(right),
   all: all.join(" "),
   why,
@@ -24,13 +24,13 @@ const rights = (all: readonly Right[], why = ""): Rights => ({
  * The rights of a reader before the server has sent them: nothing can be changed. Without a token the page
  * keeps the places of what it is about to show.
  */
-export const unknownRights = (hasToken: boolean): Rights => rights(hasToken ? [] : ["read", "figures"])
+export const unknownRights = (hasToken: boolean): ReaderRights => rights(hasToken ? [] : ["read", "figures"])
 
 /** The rights that the server has sent. */
-export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
+export const readerRights = (me: Me, nowMs: number): ReaderRights => rights(me.may, whyOf(me, nowMs))
 
 function whyOf({ role, item, expires_at, may }: Me, nowMs: number): string {
-  const until = expires_at === null ? "" : ` It works until ${about(Date.parse(expires_at), nowMs)}.`
+  const until = expires_at === null ? "" : ` It works until ${aboutTime(Date.parse(expires_at), nowMs)}.`
   if (item !== null) return `View only: this link shows item ${item} and nothing else.${until}`
   if (may.includes("change")) return ""
   if (may.includes("read"))

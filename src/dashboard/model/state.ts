@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
-import { type Ends, type ListName, WHOLE } from "./lists.ts"
+import { ALL_KNOWN, type Ends, type ListName } from "./lists.ts"
 
 /** If there are more finished items than this, the oldest ones are forgotten. */
 const MAX_FINISHED = 1500
@@ -58,10 +58,10 @@ export class State {
   /** All items that are kept, by ID. */
   readonly items = new Map<number, QueueItem>()
   /** How far its lists are known. */
-  ends = WHOLE
+  ends = ALL_KNOWN
 
   /** Begins again with these items. */
-  replace(items: readonly QueueItem[], ends = WHOLE): void {
+  replace(items: readonly QueueItem[], ends = ALL_KNOWN): void {
     this.items.clear()
     for (const item of items) this.items.set(item.id, item)
     this.ends = ends
@@ -175,7 +175,7 @@ export interface ListOptions {
 /** The lists of these items, as far as each is known. */
 export function listsOf(
   items: Iterable<QueueItem>,
-  { nowMs = Date.now(), ends = WHOLE, isServed = () => true }: ListOptions = {},
+  { nowMs = Date.now(), ends = ALL_KNOWN, isServed = () => true }: ListOptions = {},
 ): Lists {
   const running: QueueItem[] = []
   const waiting: QueueItem[] = []

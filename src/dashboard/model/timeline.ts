@@ -1,6 +1,6 @@
-import { isRoutine, OWN } from "../../item/own-messages.ts"
+import { isRoutine, OWN_MESSAGES } from "../../item/own-messages.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
-import { causeLine, endOfAttempt, type Tone } from "./wording.ts"
+import { causeLine, type Colour, endOfAttempt } from "./wording.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
@@ -13,7 +13,7 @@ export interface Happening {
   /** More of it; empty for nothing. */
   readonly detail: string
   /** Its colour. */
-  readonly tone: Tone
+  readonly tone: Colour
 }
 
 /** Reports of one step, one after the other. */
@@ -30,7 +30,7 @@ export interface Stretch {
 export type Entry = Happening | Stretch
 
 /** A point of the plot. A new line begins where `attempt` changes. */
-export interface Point {
+export interface PlotPoint {
   /** When, in milliseconds of the server's clock. */
   readonly ms: number
   /** How far, in percent. */
@@ -65,8 +65,8 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
     }
     case "retrying": {
       const ended = `Attempt ${update.attempt ?? 1} ${endOfAttempt(update.message)}`
-      return update.message === OWN.restored
-        ? { what: ended, detail: OWN.restored, tone: "quiet" }
+      return update.message === OWN_MESSAGES.restored
+        ? { what: ended, detail: OWN_MESSAGES.restored, tone: "quiet" }
         : { what: `${ended}, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
     }
     case "queued": {
@@ -102,7 +102,7 @@ export class Timeline {
   /** The entries to read, the oldest first. */
   readonly entries: Entry[] = []
   /** The points to draw, the oldest first. */
-  readonly points: Point[] = []
+  readonly points: PlotPoint[] = []
   #last: StreamUpdate | undefined
 
   /** The event ID up to which the history is known. */

@@ -1,6 +1,6 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { isRoutine, OWN } from "../../item/own-messages.ts"
+import { isRoutine, OWN_MESSAGES } from "../../item/own-messages.ts"
 import {
   bandWords,
   countIn,
@@ -10,7 +10,7 @@ import {
   leftIn,
   leftWords,
   overdueWords,
-  paceOf,
+  paceWords,
   restsOnRuns,
   shownOf,
   startsWords,
@@ -34,8 +34,10 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 export const flagWords = (flag: QueueItem["flag"]): string => (flag ?? "").replace("_", " ")
 
 /** How an attempt ended that another one follows, from the server's message about it. */
-export const endOfAttempt = (message: string): string =>
-  message === OWN.restored ? "interrupted" : message === OWN.lostForNow ? "lost its worker" : "failed"
+export function endOfAttempt(message: string): string {
+  if (message === OWN_MESSAGES.restored) return "interrupted"
+  return message === OWN_MESSAGES.lostForNow ? "lost its worker" : "failed"
+}
 
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
 export function roughly(seconds: number): string {
@@ -60,7 +62,7 @@ const timeOfDay =
 export const at = timeOfDay(clock)
 
 /** The time of day without seconds, for an estimated time, with the day if that is not today. */
-export const about = timeOfDay(hour)
+export const aboutTime = timeOfDay(hour)
 
 /** A time in full. */
 export const inFull = (time: string | number): string => longest.format(new Date(time))
@@ -74,15 +76,15 @@ export const plain = (text: string): string => text.replace(TURNING, "\ufffd")
 const LONGEST_LINE = 400
 
 /** A text of any length and layout as one line for a list. */
-export const line = (text: string): string =>
+export const oneLine = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
 /** The line of an error that says the most, short enough for a list; empty for an empty text. */
-export const causeLine = (error: string): string => line(causeOf(error))
+export const causeLine = (error: string): string => oneLine(causeOf(error))
 
 /** The name of an item. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
-  title.trim() === "" ? `Song ${song_id}` : line(title)
+  title.trim() === "" ? `Song ${song_id}` : oneLine(title)
 
 /**
  * The progress in percent, as exactly as it is known: as a part of the time, otherwise by `media`, and
@@ -100,14 +102,14 @@ export function doneOf({
 }
 
 /** What is left at `nowMs` of the server's clock; null while that is unknown. */
-export function leftOf(item: QueueItem, nowMs: number): Left | null {
+export function leftAt(item: QueueItem, nowMs: number): Left | null {
   return item.status === "processing" ? leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000) : null
 }
 
 /** When the last of them is done by the reader's clock: `done at 14:32`; empty if that is unknown of one. */
 function doneAt(items: readonly QueueItem[], nowMs: number): string {
-  const seconds = Math.max(...items.map((item) => leftOf(item, nowMs)?.seconds ?? Infinity))
-  return seconds < 1 || seconds === Infinity ? "" : `done at ${about(nowMs + seconds * 1000, nowMs)}`
+  const seconds = Math.max(...items.map((item) => leftAt(item, nowMs)?.seconds ?? Infinity))
+  return seconds < 1 || seconds === Infinity ? "" : `done at ${aboutTime(nowMs + seconds * 1000, nowMs)}`
 }
 
 /** How far an item is, and its name: `22% Northern Lights`. */
@@ -122,7 +124,7 @@ export const runningTitle = (words: string, items: readonly QueueItem[], nowMs: 
 
 /** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
 export function leftText(item: QueueItem, nowMs: number): string {
-  const left = leftOf(item, nowMs)
+  const left = leftAt(item, nowMs)
   if (left === null) return ""
   if (left.high !== null && left.high <= 0) return capital(leftWords(left))
   if (left.seconds < 1) return capital(overdueWords(item, left))
@@ -134,7 +136,7 @@ export function leftText(item: QueueItem, nowMs: number): string {
  * them.
  */
 export function bandText(item: QueueItem, nowMs: number): string {
-  const left = leftOf(item, nowMs)
+  const left = leftAt(item, nowMs)
   return left === null || left.seconds < 1 ? "" : bandWords(left)
 }
 
@@ -157,7 +159,7 @@ export const restsOn = (item: QueueItem): string =>
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
 export const startsText = (starts: StartsAt, nowMs: number): string =>
-  startsWords(starts, (ms) => about(ms, nowMs))
+  startsWords(starts, (ms) => aboutTime(ms, nowMs))
 
 /**
  * What is counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is done.
@@ -165,7 +167,7 @@ export const startsText = (starts: StartsAt, nowMs: number): string =>
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
   if (countIn(message, unit) === "also") return ""
-  return `${count(unit.done)} of ${count(unit.total)} ${line(unit.name)}`.trim()
+  return `${count(unit.done)} of ${count(unit.total)} ${oneLine(unit.name)}`.trim()
 }
 
 /** The current pass of a render with several passes: `2 of 5`. */
@@ -178,11 +180,11 @@ type Told = Pick<QueueItem, "message" | "current_step"> & Partial<Pick<QueueItem
 export function messageOf({ message, current_step, media, unit = null }: Told): string {
   const isSaid = message === current_step || isPace(message, media)
   const isCounted = unitOf({ unit, message }) !== "" && countIn(message, unit) === "only"
-  return isRoutine(message) || isSaid || isCounted ? "" : line(message)
+  return isRoutine(message) || isSaid || isCounted ? "" : oneLine(message)
 }
 
 /** How fast a medium is being written: `0:53 of 4:00 · 48 fps · 1.9×`; empty while that is unknown. */
-export const paceText = ({ media }: Pick<QueueItem, "media">): string => paceOf(media, "×").join(" · ")
+export const paceText = ({ media }: Pick<QueueItem, "media">): string => paceWords(media, "×").join(" · ")
 
 const STANDINGS: Readonly<Record<Standing, string>> = {
   queued: "Waiting",
@@ -200,9 +202,9 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
 export const standing = (item: QueueItem): string => STANDINGS[standingOf(item)]
 
 /** The standing of an item, for its colour. */
-export type Tone = "run" | "warn" | "good" | "bad" | "quiet"
+export type Colour = "run" | "warn" | "good" | "bad" | "quiet"
 
-const TONES: Readonly<Record<Standing, Tone>> = {
+const COLOURS: Readonly<Record<Standing, Colour>> = {
   queued: "quiet",
   processing: "run",
   cancelling: "warn",
@@ -214,5 +216,5 @@ const TONES: Readonly<Record<Standing, Tone>> = {
   retrying: "warn",
 }
 
-/** The tone of an item's standing. */
-export const toneOf = (item: QueueItem): Tone => TONES[standingOf(item)]
+/** The colour of an item's standing. */
+export const colourOf = (item: QueueItem): Colour => COLOURS[standingOf(item)]

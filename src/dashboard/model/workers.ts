@@ -4,7 +4,7 @@ import type { WorkerSeen } from "../../wire/answers.ts"
 export type { WorkerSeen }
 
 /** The workers, as far as the page knows them. */
-export interface KnownWorkers {
+export interface ListedWorkers {
   /** Whether the server has listed the workers. */
   readonly isKnown: boolean
   /** The workers, by name. */
@@ -18,7 +18,7 @@ export interface KnownWorkers {
 }
 
 /** The workers as the server lists them. */
-export function knownWorkers(workers: readonly WorkerSeen[]): KnownWorkers {
+export function knownWorkers(workers: readonly WorkerSeen[]): ListedWorkers {
   const offers = offersOf(workers)
   return {
     isKnown: true,
@@ -29,4 +29,4 @@ export function knownWorkers(workers: readonly WorkerSeen[]): KnownWorkers {
 }
 
 /** No worker is known yet. */
-export const UNKNOWN_WORKERS: KnownWorkers = { ...knownWorkers([]), isKnown: false }
+export const UNKNOWN_WORKERS: ListedWorkers = { ...knownWorkers([]), isKnown: false }

@@ -6,7 +6,7 @@ import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 import { notify, notifyFailure } from "./notices.ts"
 import { selected } from "./selected-items.ts"
 import { acting } from "./steady-lists.ts"
@@ -214,10 +214,10 @@ export class BulkActions {
       box.checked = selected.has(idOf(box))
     const items = this.#items()
     const { items: all, isCut } = this.#all()
-    say(this.#everything, isCut ? `Select these ${count(all.length)}` : "Select all")
+    setText(this.#everything, isCut ? `Select these ${count(all.length)}` : "Select all")
     const hidden = this.#hidden(items)
     const apart = hidden === 0 ? "" : `, ${count(hidden)} not in this view`
-    say(this.#count, `${counted(items.length, "item")} selected${apart}`)
+    setText(this.#count, `${counted(items.length, "item")} selected${apart}`)
     for (const [{ fits }, button] of this.#buttons) {
       const isUseless = !items.some(fits)
       // A button that is disabled would lose the focus.

@@ -2,7 +2,7 @@ import { counted, duration } from "../../text.ts"
 import type { Holder } from "../live/tabs.ts"
 import type { Connection, Stats } from "../model/hub-messages.ts"
 import { at, capital, count, inFull, roughly } from "../model/wording.ts"
-import { byId, el, mark, say, show } from "./dom.ts"
+import { byId, el, mark, setText, show } from "./dom.ts"
 import { announce } from "./notices.ts"
 
 /** If a live stream was confirmed longer ago than this, the badge says so. */
@@ -114,9 +114,9 @@ export class ConnectionBadge {
     const isBehind = connection.behind > 0 || (connection.lagMs ?? 0) > 2000
     mark(this.#button, "data-state", state)
     mark(this.#button, "data-warns", state === "live" && (isBehind || troubles.length > 0) ? "" : null)
-    say(this.#word, word)
-    say(this.#detail, detail)
-    say(this.#next, next === "" ? "" : `· ${next}`)
+    setText(this.#word, word)
+    setText(this.#detail, detail)
+    setText(this.#next, next === "" ? "" : `· ${next}`)
     mark(
       document.documentElement,
       "data-trust",
@@ -129,8 +129,8 @@ export class ConnectionBadge {
       confirmedMs === null
         ? "Nothing has been loaded yet."
         : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
-    if (isLost) say(this.#reason, `${reason}. ${old}`)
-    say(this.#again, connection.needsToken ? "Enter a token" : "Try now")
+    if (isLost) setText(this.#reason, `${reason}. ${old}`)
+    setText(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
     this.#tellTroubles(troubles)
     if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)

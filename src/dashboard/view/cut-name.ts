@@ -1,4 +1,4 @@
-import { el, say } from "./dom.ts"
+import { el, setText } from "./dom.ts"
 
 /** How many characters at the end of a name are always shown: names often differ only there. */
 const END_LENGTH = 7
@@ -13,7 +13,7 @@ export class CutName {
   /** Shows this name; an empty one takes no room. */
   show(name: string): void {
     const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
-    say(this.#start, name.slice(0, at))
-    say(this.#end, name.slice(at))
+    setText(this.#start, name.slice(0, at))
+    setText(this.#end, name.slice(at))
   }
 }

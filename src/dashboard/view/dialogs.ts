@@ -1,11 +1,11 @@
 import { sentenceOf } from "../live/server.ts"
-import { el, icon, say } from "./dom.ts"
+import { el, icon, setText } from "./dom.ts"
 
 let ids = 0
 let shown: HTMLDialogElement | undefined
 
 /** A label, its input, and a hint below. */
-export function field(label: string, input: HTMLInputElement, hint?: HTMLElement | string): HTMLElement {
+export function entry(label: string, input: HTMLInputElement, hint?: HTMLElement | string): HTMLElement {
   input.id = `field-${++ids}`
   const told = typeof hint === "string" ? el("p", {}, hint) : hint
   if (told) {
@@ -39,7 +39,7 @@ async function submitted(
     await submit()
     dialog.close()
   } catch (error) {
-    say(problem, sentenceOf(error))
+    setText(problem, sentenceOf(error))
   } finally {
     submitter.disabled = false
   }

@@ -38,7 +38,7 @@ export const icon = (name: string): SVGSVGElement =>
   svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#i-${name}` }))
 
 /** Sets an element's text, if it is not the same already. */
-export function say(element: Element, text: string): void {
+export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 

@@ -4,8 +4,8 @@ import { counted, shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import { tokenForCurl } from "../live/token.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
-import type { KnownWorkers } from "../model/workers.ts"
-import { el, mark, say, show, svg } from "./dom.ts"
+import type { ListedWorkers } from "../model/workers.ts"
+import { el, mark, setText, show, svg } from "./dom.ts"
 
 /** A flat line: the wave of a song before anything is heard. */
 function flatLine(): SVGSVGElement {
@@ -55,8 +55,8 @@ export class NothingFound {
 
   /** Changes what it says. */
   say({ says, way, to }: Nothing): void {
-    say(this.#why, says)
-    say(this.#way, way)
+    setText(this.#why, says)
+    setText(this.#way, way)
     show(this.#way, way !== "")
     mark(this.#way, "href", BASE.pathname + searchOf(to))
   }
@@ -88,7 +88,7 @@ const commandLine = (parts: readonly string[]): HTMLElement =>
 /** What is known of a queue in which nothing is running. */
 export interface IdleQueue {
   /** The workers, as far as they are known. */
-  readonly workers: KnownWorkers
+  readonly workers: ListedWorkers
   /** How many items wait for a worker, without those that start later; null if that is not known yet. */
   readonly waiting: number | null
   /** The first items that wait or start later: their tags are those that a worker needs. */
@@ -122,7 +122,7 @@ export class Idle {
           : mayChange
             ? `${lack} ${start}`
             : lack
-    say(this.#text, text)
+    setText(this.#text, text)
     if (isUnserved) this.#type(workCommand(first))
     show(this.#command, isUnserved && mayChange)
   }

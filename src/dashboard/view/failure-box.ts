@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import { ERROR_LINES } from "../../item/progress-words.ts"
-import { causeLine, count, plain, toneOf } from "../model/wording.ts"
+import { causeLine, colourOf, count, plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 
 /** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
 export class FailureBox {
@@ -33,7 +33,7 @@ export class FailureBox {
   show(item: QueueItem): void {
     const { error_message } = item
     show(this.element, error_message !== "")
-    const tone = toneOf(item)
+    const tone = colourOf(item)
     if (this.element.dataset["tone"] !== tone) {
       mark(this.element, "data-tone", tone)
       this.#symbol.replaceChildren(icon(tone === "quiet" ? "cancel" : "failed"))
@@ -47,14 +47,14 @@ export class FailureBox {
   #draw(): void {
     const lines = this.#error.trimEnd().split(/\r\n|[\r\n]/)
     const cause = causeLine(this.#error)
-    say(this.#cause, cause)
+    setText(this.#cause, cause)
     const shown = this.#isWhole ? lines : lines.slice(-ERROR_LINES)
     const isMore = lines.length > ERROR_LINES
-    say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
+    setText(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
     show(this.#text, lines.length > 1 || lines[0] !== cause)
     // A line may be longer than the box is high.
     this.#text.scrollTop = this.#isWhole ? 0 : this.#text.scrollHeight
     show(this.#all, isMore)
-    say(this.#all, this.#isWhole ? "Show the end only" : `Show all ${count(lines.length)} lines`)
+    setText(this.#all, this.#isWhole ? "Show the end only" : `Show all ${count(lines.length)} lines`)
   }
 }

@@ -4,7 +4,7 @@ import type { Bar, Tallies } from "../model/counts.ts"
 import type { Counts } from "../model/hub-messages.ts"
 import { EVERYTHING, type Query, searchOf, type Which } from "../model/query.ts"
 import { count } from "../model/wording.ts"
-import { el, mark, say, svg } from "./dom.ts"
+import { el, mark, setText, svg } from "./dom.ts"
 
 type FinishedSince = Counts["today"]
 
@@ -54,8 +54,8 @@ class Figure {
 
   /** Null means that it is not known yet. */
   show(value: number | null, name: string, tone: string | null = null): void {
-    say(this.#number, value === null ? "–" : count(value))
-    say(this.#name, name)
+    setText(this.#number, value === null ? "–" : count(value))
+    setText(this.#name, name)
     mark(this.element, "data-tone", (value ?? 0) > 0 ? tone : null)
   }
 
@@ -121,7 +121,7 @@ export class FiguresBar {
     const isSame = counts !== null && lately("", counts.today) === lately("", counts.this_week)
     const past = today === "" && week === "" && counts ? "Nothing finished this week" : today
     const parts = [done === "" ? "" : `All done about ${done}`, past, isSame && today !== "" ? "" : week]
-    say(this.lately, parts.filter((part) => part !== "").join(" · "))
+    setText(this.lately, parts.filter((part) => part !== "").join(" · "))
   }
 
   /** Sets the links of the figures for the present query. */

@@ -1,5 +1,5 @@
 import { count } from "../model/wording.ts"
-import { el, say, show } from "./dom.ts"
+import { el, setText, show } from "./dom.ts"
 import type { PrintedText } from "./printed-text.ts"
 
 /** At most this many places are marked. */
@@ -103,7 +103,7 @@ export class FindInOutput {
     )
     highlight("found-here", here === undefined ? [] : [this.#range(here)])
     const places = length === 0 ? "not found" : `${count(this.#at + 1)} of ${count(length)}`
-    say(this.#places, this.#words === "" ? "" : places)
+    setText(this.#places, this.#words === "" ? "" : places)
     show(this.#back, length > 1)
     show(this.#forth, length > 1)
   }

@@ -3,8 +3,8 @@ import { TOKEN_PATTERN, TOKEN_WORDS } from "../../token.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { capital, count, flagWords, nameOf } from "../model/wording.ts"
-import { field, open } from "./dialogs.ts"
-import { el, say } from "./dom.ts"
+import { entry, open } from "./dialogs.ts"
+import { el, setText } from "./dom.ts"
 
 /** The most characters of a title that is typed here. */
 const LONGEST_TITLE = 200
@@ -49,7 +49,7 @@ export function askPriority(item: QueueItem, queue: KnownQueue, choose: Choose<n
   const hint = el("p", { "aria-live": "polite" })
   const tell = (): void => {
     const priority = input.valueAsNumber
-    say(
+    setText(
       hint,
       Number.isNaN(priority)
         ? "A whole number. Higher numbers run first."
@@ -60,7 +60,7 @@ export function askPriority(item: QueueItem, queue: KnownQueue, choose: Choose<n
   tell()
   return open({
     title: `Priority of ${nameOf(item)}`,
-    content: [field("Priority", input, hint)],
+    content: [entry("Priority", input, hint)],
     yes: "Set priority",
     no: "Cancel",
     submit: () => choose(input.valueAsNumber),
@@ -74,7 +74,7 @@ export function askTitle(item: QueueItem, choose: Choose<string>): Promise<void>
   const input = el("input", { type: "text", maxlength, autocomplete: "off", value: item.title })
   return open({
     title: `Rename ${nameOf(item)}`,
-    content: [field("Title", input, "Shown instead of the song ID. Leave it empty to show the song ID.")],
+    content: [entry("Title", input, "Shown instead of the song ID. Leave it empty to show the song ID.")],
     yes: "Rename",
     no: "Cancel",
     submit: () => choose(input.value.trim()),
@@ -130,15 +130,15 @@ export async function addSong(): Promise<QueueItem | null> {
   await open({
     title: "Add a song",
     content: [
-      field("Song ID", song),
-      field("Title", title, "Optional. Shown instead of the song ID."),
+      entry("Song ID", song),
+      entry("Title", title, "Optional. Shown instead of the song ID."),
       el(
         "div",
         { class: "pair" },
-        field("Priority", priority, "Higher numbers run first."),
-        field("Attempts", attempts),
+        entry("Priority", priority, "Higher numbers run first."),
+        entry("Attempts", attempts),
       ),
-      field("Tags", tags, "Optional, separated by commas. Only workers with all of these tags will take it."),
+      entry("Tags", tags, "Optional, separated by commas. Only workers with all of these tags will take it."),
     ],
     yes: "Add to the queue",
     no: "Cancel",
@@ -173,7 +173,7 @@ export async function askToken(
   })
   await open({
     title,
-    content: [field("Access token", input, hint)],
+    content: [entry("Access token", input, hint)],
     yes: "Continue",
     no: "Cancel",
     submit: () => void (given = input.value),

@@ -1,7 +1,7 @@
 import { counted, tookWords } from "../../text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
-import { at, count, inFull, line, messageOf } from "../model/wording.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { at, count, inFull, messageOf, oneLine } from "../model/wording.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 
 /** How many entries are shown at first. */
 const ENTRIES = 100
@@ -24,7 +24,7 @@ function happeningView({ what, detail, tone, time }: Happening): View {
     "div",
     {},
     el("p", { class: "what" }, what),
-    ...(detail === "" ? [] : [el("p", { class: "detail", dir: "auto" }, line(detail))]),
+    ...(detail === "" ? [] : [el("p", { class: "detail", dir: "auto" }, oneLine(detail))]),
   )
   const element = el("li", { class: "happening", "data-tone": tone }, icon(ICONS[tone]), body, when(time))
   return { element, update: () => undefined }
@@ -38,7 +38,7 @@ function listOf(updates: Stretch["updates"]): HTMLElement[] {
       "li",
       {},
       el("span", {}, `${progress}%`),
-      el("span", { class: "said" }, line(message)),
+      el("span", { class: "said" }, oneLine(message)),
       when(timestamp),
     ),
   )
@@ -60,7 +60,7 @@ function summaryOf({ updates }: Stretch): string {
 }
 
 function stretchView(stretch: Stretch): View {
-  const name = el("span", { class: "what" }, line(stretch.step) || "Progress")
+  const name = el("span", { class: "what" }, oneLine(stretch.step) || "Progress")
   const facts = el("span", { class: "detail" })
   const listed = el("ol")
   const details = el(
@@ -80,7 +80,7 @@ function stretchView(stretch: Stretch): View {
     update: () => {
       if (stretch.updates.length === known) return
       known = stretch.updates.length
-      say(facts, summaryOf(stretch))
+      setText(facts, summaryOf(stretch))
       list()
     },
   }
@@ -141,6 +141,6 @@ export class HistoryList {
   #offer(): void {
     show(this.more, this.#from > 0)
     mark(this.element, "data-cut", this.#from > 0 ? "" : null)
-    say(this.more, `Show ${count(Math.min(this.#from, ENTRIES))} earlier of ${count(this.#from)}`)
+    setText(this.more, `Show ${count(Math.min(this.#from, ENTRIES))} earlier of ${count(this.#from)}`)
   }
 }

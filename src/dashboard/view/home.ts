@@ -7,9 +7,9 @@ import { isCut, type ListName, totalsOf } from "../model/lists.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import type { Lists } from "../model/state.ts"
-import { about, count, nameOf, standing } from "../model/wording.ts"
+import { aboutTime, count, nameOf, standing } from "../model/wording.ts"
 import { BulkActions } from "./bulk-actions.ts"
-import { el, mark, say, show } from "./dom.ts"
+import { el, mark, setText, show } from "./dom.ts"
 import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
@@ -272,7 +272,7 @@ export class Home implements Screen {
     const { tallies, loaded, counts, foreseen, workers } = this.#model
     const nowMs = this.#model.nowMs()
     const isDone = tallies.running === 0 && tallies.waiting === 0
-    const done = foreseen.doneMs === null || isDone ? "" : about(foreseen.doneMs, nowMs)
+    const done = foreseen.doneMs === null || isDone ? "" : aboutTime(foreseen.doneMs, nowMs)
     const pausedAt = counts?.paused_at ?? null
     this.#figures.update(tallies, loaded, done, counts)
     this.#workersStrip.update(workers)
@@ -348,7 +348,7 @@ export class Home implements Screen {
     const number = this.#model.counts ? count(total) : this.#known("finished", items)
     this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: number })
     show(this.#allFailures, total > items.length)
-    say(this.#allFailures, `Show all ${count(total)}`)
+    setText(this.#allFailures, `Show all ${count(total)}`)
   }
 
   /** A list as its section shows it: its items, how many there are in all, and the number for its heading. */

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { tookOf } from "../../item/progress-words.ts"
 import { sizeWords } from "../../text.ts"
-import { count, flagWords, inFull, line, plain } from "../model/wording.ts"
+import { count, flagWords, inFull, oneLine, plain } from "../model/wording.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -11,24 +11,24 @@ const time = (at: string | null): Node | string =>
 
 function all(item: QueueItem): readonly Fact[] {
   const { metadata, attempt, max_attempts, totals } = item
-  const amounts = Object.entries(totals).map(([unit, total]) => `${count(total)} ${line(unit)}`)
+  const amounts = Object.entries(totals).map(([unit, total]) => `${count(total)} ${oneLine(unit)}`)
   return [
     ["Song", String(item.song_id)],
     ["Priority", count(item.priority)],
     ["Attempts", attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`],
-    ["Worker", line(item.worker)],
+    ["Worker", oneLine(item.worker)],
     ["Added", time(item.queued_at)],
     ["Started", time(item.started_at)],
     ["Finished", time(item.completed_at)],
     ["Rendered in", tookOf(item)],
     ["Not before", time(item.available_at)],
-    ["Kind", line(item.kind)],
+    ["Kind", oneLine(item.kind)],
     ["Totals", amounts.join(", ")],
     ["Flag", flagWords(item.flag)],
     ["Video", plain(item.video_file_path)],
     ["Size", item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""],
     ["Thumbnail", plain(item.thumbnail_path)],
-    ["Tags", item.tags.map(line).join(", ")],
+    ["Tags", item.tags.map(oneLine).join(", ")],
     [
       "Metadata",
       Object.keys(metadata).length > 0

@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { line, nameOf, standing, toneOf } from "../model/wording.ts"
+import { colourOf, nameOf, oneLine, standing } from "../model/wording.ts"
 import { choicesOf } from "./actions.ts"
-import { el, icon, mark, say } from "./dom.ts"
+import { el, icon, mark, setText } from "./dom.ts"
 import { toggleMenu } from "./menu.ts"
 import { moved } from "./steady-lists.ts"
 import { songMark } from "./wave.ts"
@@ -50,11 +50,11 @@ export class ItemHead {
       this.#songId = item.song_id
       this.#mark.replaceChildren(songMark(item.song_id))
     }
-    say(this.name, nameOf(item))
-    const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
-    say(this.#about, `#${item.id} · song ${item.song_id}${worker}`)
-    say(this.#standing, standing(item))
-    mark(this.#standing, "data-tone", toneOf(item))
+    setText(this.name, nameOf(item))
+    const worker = item.worker === "" ? "" : ` · ${oneLine(item.worker)}`
+    setText(this.#about, `#${item.id} · song ${item.song_id}${worker}`)
+    setText(this.#standing, standing(item))
+    mark(this.#standing, "data-tone", colourOf(item))
     if (!isGone) this.#offer(item)
   }
 

@@ -8,8 +8,8 @@ import {
   bandText,
   count,
   leftText,
-  line,
   messageOf,
+  oneLine,
   paceText,
   progressLabel,
   restsOn,
@@ -20,7 +20,7 @@ import {
   stepOf,
   unitOf,
 } from "../model/wording.ts"
-import { el, mark, say } from "./dom.ts"
+import { el, mark, setText } from "./dom.ts"
 import { glideOf } from "./running-lane.ts"
 import { Wave } from "./wave.ts"
 
@@ -55,20 +55,20 @@ export class ItemProgress {
 
   /** Shows the item as it is. */
   show(item: QueueItem): void {
-    say(this.#percent, String(shownOf(item)))
+    setText(this.#percent, String(shownOf(item)))
     mark(this.element, "data-guess", isGuess(item) ? "" : null)
     mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
     const told = new Set([...where, messageOf(item)])
-    say(this.#told, [...told].filter((part) => part !== "").join(" · "))
+    setText(this.#told, [...told].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }
 
   #where(item: QueueItem): string[] {
     return [
-      [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
+      [stepOf(item), oneLine(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
       unitOf(item),
       paceText(item),
     ]
@@ -77,8 +77,8 @@ export class ItemProgress {
   /** Shows the times as they are by now. */
   tick(item: QueueItem): void {
     const [left, elapsed] = this.#times(item)
-    say(this.#left, left)
-    say(this.#elapsed, elapsed)
+    setText(this.#left, left)
+    setText(this.#elapsed, elapsed)
   }
 
   #times(item: QueueItem): Times {
@@ -103,7 +103,7 @@ export class ItemProgress {
     const total = this.#model.waitingTotal()
     const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
     const missing = this.#model.missing(item.tags)
-    if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(line).join(", ")}`]
+    if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(oneLine).join(", ")}`]
     if (this.#model.counts?.paused_at) return [where, "The queue is paused"]
     const start = this.#model.startOf(item.id)
     if (start) return [where, startsText(start, nowMs)]

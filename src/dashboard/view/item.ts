@@ -6,8 +6,8 @@ import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
-import { doneName, doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/wording.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { colourOf, doneName, doneOf, leftAt, nameOf, runningTitle, standing } from "../model/wording.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 import { FailureBox } from "./failure-box.ts"
 import { HistoryList } from "./history.ts"
 import { factsOf } from "./item-facts.ts"
@@ -97,7 +97,7 @@ export class ItemScreen implements Screen {
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
     this.#body = el("div", {}, this.#head.element, this.#rest)
-    say(this.#head.name, `#${id}`)
+    setText(this.#head.name, `#${id}`)
     this.element = el("div", { class: "item" }, breadcrumb(), this.#gone, this.#body)
     void this.#past.read()
   }
@@ -192,7 +192,7 @@ export class ItemScreen implements Screen {
     this.#head.withdraw()
     const text = this.#isDeleted ? "This item was deleted." : `There is no item ${this.#id}.`
     if (this.#why.textContent === text) return
-    say(this.#why, text)
+    setText(this.#why, text)
     // What was shown of a deleted item stays, and has a heading.
     const heading = this.#isDeleted ? [] : [el("h1", { class: "for-ears", tabindex: -1 }, "No such item")]
     const back = el("a", { href: BASE.pathname }, "Back to the queue")
@@ -201,7 +201,7 @@ export class ItemScreen implements Screen {
 
   #show(item: QueueItem): void {
     this.#isShown = true
-    mark(this.element, "data-tone", toneOf(item))
+    mark(this.element, "data-tone", colourOf(item))
     tint(this.#plot.element, item.song_id)
     this.#head.show(item, this.#isDeleted)
     this.#now.show(item)
@@ -219,7 +219,7 @@ export class ItemScreen implements Screen {
     const item = this.#item()
     if (!item) return
     const nowMs = this.#model.asOfMs(item)
-    const left = leftOf(item, nowMs)
+    const left = leftAt(item, nowMs)
     const expected =
       left === null ? null : { ms: nowMs + left.seconds * 1000, fromMs: nowMs, progress: doneOf(item) }
     const { points } = this.#past.timeline
@@ -228,7 +228,7 @@ export class ItemScreen implements Screen {
     const hasRun = points.some(({ running }) => running)
     show(this.#noPlot, !isDrawn)
     const none = isFinished(item.status) ? "No progress was reported." : "No progress is reported yet."
-    say(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
+    setText(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
     // An item that was cancelled before it began has no course, and will get none.
     show(this.#course, hasRun || !isFinished(item.status))
   }

@@ -1,5 +1,5 @@
 import { count } from "../model/wording.ts"
-import { el, say, show } from "./dom.ts"
+import { el, setText, show } from "./dom.ts"
 import { type Nothing, NothingFound } from "./empty-lists.ts"
 import type { ItemList, Listed } from "./list.ts"
 import { follow } from "./steady-lists.ts"
@@ -43,7 +43,7 @@ export class ListSection {
     this.#empty = nothing
     nothing.hidden = true
     const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, this.#name, this.#comma, this.#count)
-    say(this.#name, name)
+    setText(this.#name, name)
     this.#news.addEventListener("click", () => {
       follow()
       changed()
@@ -63,11 +63,11 @@ export class ListSection {
   show({ name, count: number, isLoaded, isOptional = false, nothing, ...listed }: ShownSection): void {
     this.list.show(listed)
     const { pending, element } = this.list
-    say(this.#name, name)
-    say(this.#count, number)
+    setText(this.#name, name)
+    setText(this.#count, number)
     show(this.#comma, number !== "")
     show(this.#news, pending > 0)
-    say(this.#news, `${count(pending)} new`)
+    setText(this.#news, `${count(pending)} new`)
     show(this.#empty, isLoaded && this.isBlank && !isOptional && !nothing)
     show(this.#none.element, this.isBlank && !isOptional && nothing !== undefined)
     if (nothing) this.#none.say(nothing)

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { count } from "../model/wording.ts"
-import { el, say, show } from "./dom.ts"
+import { el, setText, show } from "./dom.ts"
 import { follow, refocused } from "./steady-lists.ts"
 
 /** What shows one item in a list. */
@@ -123,7 +123,7 @@ export class ItemList {
     show(this.more, rest > 0 || isCut)
     const next = Math.min(rest, this.#options.step * 4)
     const of = total === undefined || next === rest ? "" : ` of ${count(rest)}`
-    say(this.more, rest > 0 ? `Show ${count(next)} more${of}` : "Show more")
+    setText(this.more, rest > 0 ? `Show ${count(next)} more${of}` : "Show more")
   }
 
   /** Requests more items if more must be shown than are known. */

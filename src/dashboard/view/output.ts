@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { OutputReading } from "../live/output.ts"
 import { plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 import { FindInOutput } from "./find-in-output.ts"
 import { PrintedText } from "./printed-text.ts"
 
@@ -147,7 +147,7 @@ export class OutputPanel {
     if (!isFollowable && this.#follow.matches(":focus-visible")) this.#body.focus({ preventScroll: true })
     show(this.#follow, isFollowable)
     const nothing = this.#isRunning && this.#picked === undefined ? "Nothing has been printed yet." : ""
-    say(this.#none, nothing || "Nothing was printed, or it is no longer kept.")
+    setText(this.#none, nothing || "Nothing was printed, or it is no longer kept.")
   }
 
   #setFollowing(isFollowing: boolean): void {

@@ -1,6 +1,6 @@
 import { server } from "../live/server.ts"
-import { about } from "../model/wording.ts"
-import { el, say, show } from "./dom.ts"
+import { aboutTime } from "../model/wording.ts"
+import { el, setText, show } from "./dom.ts"
 import { notify, notifyFailure } from "./notices.ts"
 import { refocused } from "./steady-lists.ts"
 
@@ -39,9 +39,9 @@ export class Pause {
       to.focus()
     }
     if (pausedAt === null) return
-    say(
+    setText(
       this.#text,
-      `The queue has been paused since ${about(Date.parse(pausedAt), nowMs)}: workers get no more items.`,
+      `The queue has been paused since ${aboutTime(Date.parse(pausedAt), nowMs)}: workers get no more items.`,
     )
   }
 

@@ -1,7 +1,7 @@
 import { counted, duration } from "../../text.ts"
-import type { Point } from "../model/timeline.ts"
+import type { PlotPoint } from "../model/timeline.ts"
 import { at } from "../model/wording.ts"
-import { el, mark, say, show, svg } from "./dom.ts"
+import { el, mark, setText, show, svg } from "./dom.ts"
 
 const WIDTH = 1000
 const HEIGHT = 220
@@ -12,7 +12,7 @@ const STEPS_S = [
 ]
 
 /** Every n-th point, the first and the last of each attempt among them. */
-function thinned(points: readonly Point[]): readonly Point[] {
+function thinned(points: readonly PlotPoint[]): readonly PlotPoint[] {
   const each = Math.ceil(points.length / MAX_POINTS)
   if (each <= 1) return points
   return points.filter(
@@ -25,8 +25,8 @@ function thinned(points: readonly Point[]): readonly Point[] {
 }
 
 /** The points of each line: those of an attempt for as long as it goes up, to where the attempt ended. */
-function runsOf(points: readonly Point[]): readonly (readonly Point[])[] {
-  const runs: Point[][] = []
+function runsOf(points: readonly PlotPoint[]): readonly (readonly PlotPoint[])[] {
+  const runs: PlotPoint[][] = []
   for (const point of points) {
     const run = runs.at(-1)
     const before = run?.at(-1)
@@ -77,7 +77,7 @@ export class ProgressPlot {
   readonly #marks = el("div", { class: "marks", "aria-hidden": "true" })
   readonly #cursor = el("div", { class: "cursor", hidden: true, "aria-hidden": "true" })
   readonly #readout = el("p", { class: "readout", hidden: true, "aria-hidden": "true" })
-  #points: readonly Point[] = []
+  #points: readonly PlotPoint[] = []
   #fromMs = 0
   #toMs = 1
 
@@ -108,7 +108,7 @@ export class ProgressPlot {
    * Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. Returns whether
    * there is anything to draw: an attempt that never left 0% is a line that cannot be seen.
    */
-  draw(all: readonly Point[], nowMs: number, expected: Expected | null): boolean {
+  draw(all: readonly PlotPoint[], nowMs: number, expected: Expected | null): boolean {
     const started = all.findIndex(({ running }) => running)
     const seen = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
     const latest = seen.at(-1)
@@ -151,7 +151,7 @@ export class ProgressPlot {
     })
   }
 
-  #lines(runs: readonly (readonly Point[])[]): SVGElement[] {
+  #lines(runs: readonly (readonly PlotPoint[])[]): SVGElement[] {
     return runs.flatMap((run, i) => {
       const way = run.map(
         ({ ms, progress }) => `${this.#x(ms).toFixed(1)} ${(HEIGHT - (progress / 100) * HEIGHT).toFixed(1)}`,
@@ -170,7 +170,7 @@ export class ProgressPlot {
    * The line of the time, as earlier runs predicted it at that moment. The straighter it is, the better the
    * prediction was.
    */
-  #time(run: readonly Point[]): SVGElement[] {
+  #time(run: readonly PlotPoint[]): SVGElement[] {
     const way = run.flatMap(({ ms, time }) =>
       time === null ? [] : [`${this.#x(ms).toFixed(1)} ${(HEIGHT - (time / 100) * HEIGHT).toFixed(1)}`],
     )
@@ -214,7 +214,7 @@ export class ProgressPlot {
     show(this.#cursor, true)
     show(this.#readout, true)
     this.#cursor.style.left = place
-    say(
+    setText(
       this.#readout,
       `${found.progress}% at ${at(found.ms, Date.now())}, +${duration((found.ms - this.#fromMs) / 1000)}`,
     )

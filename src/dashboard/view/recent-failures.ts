@@ -4,7 +4,7 @@ import type { KnownQueue } from "../model/queue.ts"
 import { byEnd } from "../model/state.ts"
 import { causeLine, inFull, roughly } from "../model/wording.ts"
 import { retryAllFailed } from "./bulk-actions.ts"
-import { el, icon, mark, say } from "./dom.ts"
+import { el, icon, mark, setText } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { RowParts } from "./rows.ts"
 
@@ -47,7 +47,7 @@ export class FailureRow implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    say(this.#cause, causeLine(item.error_message) || "No reason was given")
+    setText(this.#cause, causeLine(item.error_message) || "No reason was given")
     mark(this.#ago, "datetime", item.completed_at)
     mark(this.#ago, "title", item.completed_at && inFull(item.completed_at))
     this.tick()
@@ -55,7 +55,7 @@ export class FailureRow implements Row {
 
   tick(): void {
     const end = this.#item?.completed_at
-    if (end) say(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
+    if (end) setText(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Rights } from "../model/rights.ts"
-import { byId, el, mark, say, show } from "./dom.ts"
+import type { ReaderRights } from "../model/rights.ts"
+import { byId, el, mark, setText, show } from "./dom.ts"
 
 /**
  * Hides the actions that the reader may not do, and says why. An element names the right that it needs in
@@ -17,9 +17,9 @@ export class RightsNote {
   }
 
   /** Shows the reader's rights; shows nothing while the server refuses the token that gave these rights. */
-  update({ all, why }: Rights, isRefused: boolean): void {
+  update({ all, why }: ReaderRights, isRefused: boolean): void {
     mark(document.documentElement, "data-may", all)
     show(this.#element, why !== "" && !isRefused)
-    say(this.#why, why)
+    setText(this.#why, why)
   }
 }

@@ -5,19 +5,19 @@ import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {
   causeLine,
+  colourOf,
   count,
   endOfAttempt,
   flagWords,
   inFull,
-  line,
   nameOf,
+  oneLine,
   roughly,
   standing,
   startsText,
-  toneOf,
 } from "../model/wording.ts"
 import { choicesOf } from "./actions.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { type Choice, toggleMenu } from "./menu.ts"
 import { moveByKeys } from "./reorder.ts"
@@ -61,7 +61,7 @@ export class RowParts {
     const name = nameOf(item)
     if (this.#item?.id !== item.id) mark(this.link, "href", hrefOf(item.id))
     this.#item = item
-    say(this.link, name)
+    setText(this.link, name)
     mark(this.link, "title", name)
     if (this.#songId !== item.song_id) {
       this.#songId = item.song_id
@@ -96,7 +96,7 @@ export class RowParts {
 /** The tags of an item, as chips. */
 function tagChips(tags: readonly string[]): Node[] {
   const more = tags.length - 3
-  const chips = tags.slice(0, 3).map((tag) => el("span", { class: "chip" }, line(tag)))
+  const chips = tags.slice(0, 3).map((tag) => el("span", { class: "chip" }, oneLine(tag)))
   return more > 0 ? [...chips, el("span", { class: "chip" }, `+${more}`)] : chips
 }
 
@@ -137,15 +137,15 @@ export class WaitingRow implements Row {
     this.#frame.update(item)
     // A reader who may see only one item does not learn its place in the queue.
     const isPlaced = place !== 0 && this.#queue.may("figures")
-    if (place !== undefined) say(this.#place, isPlaced ? count(place) : "")
+    if (place !== undefined) setText(this.#place, isPlaced ? count(place) : "")
     const attempts =
       item.status === "retrying"
         ? ` · attempt ${item.attempt} of ${item.max_attempts} ${endOfAttempt(item.message)}`
         : ""
-    say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
-    say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
+    setText(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
+    setText(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
-    say(this.#error, causeLine(item.error_message))
+    setText(this.#error, causeLine(item.error_message))
     this.tick()
   }
 
@@ -156,20 +156,20 @@ export class WaitingRow implements Row {
     const missing = this.#queue.missing(item.tags)
     if (missing.length > 0) {
       mark(this.#waited, "data-tone", "warn")
-      return say(this.#waited, `No worker offers ${missing.map(line).join(", ")}`)
+      return setText(this.#waited, `No worker offers ${missing.map(oneLine).join(", ")}`)
     }
     const start = this.#queue.startOf(item.id)
     if (start) {
       mark(this.#waited, "data-tone", null)
-      return say(this.#waited, startsText(start, nowMs))
+      return setText(this.#waited, startsText(start, nowMs))
     }
     const againMs = item.available_at === null ? 0 : Date.parse(item.available_at) - nowMs
     mark(this.#waited, "data-tone", item.status === "retrying" ? "warn" : null)
     const isRetry = item.status === "retrying"
     if (againMs > 0)
-      return say(this.#waited, `${isRetry ? "Retries" : "Starts"} in ${duration(againMs / 1000)}`)
+      return setText(this.#waited, `${isRetry ? "Retries" : "Starts"} in ${duration(againMs / 1000)}`)
     const forMs = nowMs - Date.parse(waitsSince(item))
-    say(this.#waited, isRetry ? "Ready to retry" : `waiting ${roughly(forMs / 1000)}`)
+    setText(this.#waited, isRetry ? "Ready to retry" : `waiting ${roughly(forMs / 1000)}`)
   }
 }
 
@@ -202,8 +202,8 @@ export class FinishedRow implements Row {
   }
 
   update(item: QueueItem): void {
-    const tone = toneOf(item)
-    if (!this.#item || toneOf(this.#item) !== tone || standing(this.#item) !== standing(item)) {
+    const tone = colourOf(item)
+    if (!this.#item || colourOf(this.#item) !== tone || standing(this.#item) !== standing(item)) {
       this.#end.replaceChildren(icon(TAKEN_ICON[tone]), standing(item))
       mark(this.#end, "data-tone", tone)
     }
@@ -212,12 +212,12 @@ export class FinishedRow implements Row {
     const { completed_at } = item
     const took = tookOf(item)
     const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
-    say(this.#meta, `#${item.id}${took === "" ? "" : ` · took ${took}`}${attempts}`)
+    setText(this.#meta, `#${item.id}${took === "" ? "" : ` · took ${took}`}${attempts}`)
     show(this.#flag, item.flag !== null)
-    say(this.#flag, flagWords(item.flag))
+    setText(this.#flag, flagWords(item.flag))
     show(this.#error, item.error_message !== "" && item.status === "failed")
     mark(this.#error, "data-tone", tone)
-    say(this.#error, causeLine(item.error_message))
+    setText(this.#error, causeLine(item.error_message))
     if (completed_at) {
       mark(this.#ago, "datetime", completed_at)
       mark(this.#ago, "title", inFull(completed_at))
@@ -227,6 +227,6 @@ export class FinishedRow implements Row {
 
   tick(): void {
     const end = this.#item?.completed_at
-    if (end) say(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
+    if (end) setText(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
   }
 }

@@ -5,10 +5,10 @@ import type { LiveQueue } from "../model/queue.ts"
 import {
   bandText,
   doneOf,
-  leftOf,
+  leftAt,
   leftText,
-  line,
   messageOf,
+  oneLine,
   paceText,
   progressLabel,
   restsOn,
@@ -17,7 +17,7 @@ import {
   unitOf,
 } from "../model/wording.ts"
 import { CutName } from "./cut-name.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { el, icon, mark, setText, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { RowParts } from "./rows.ts"
 import { type Glide, Wave } from "./wave.ts"
@@ -32,7 +32,7 @@ const MAX_GLIDE_S = 90
 export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   const done = doneOf(item)
   const attempt = item.time_progress === null ? undefined : item.attempt
-  const left = leftOf(item, queue.nowMs())?.seconds ?? null
+  const left = leftAt(item, queue.nowMs())?.seconds ?? null
   if (left === null || item.stalled || !queue.isLive() || queue.isCrowded() || done >= 99)
     return { done, to: done, seconds: STEP_S, attempt }
   // At half its pace, a bar of time is never ahead for long, and never stands still.
@@ -116,11 +116,11 @@ export class RunningLane implements Row {
     this.#frame.update(item)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#queue))
     const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
-    say(this.#number, `#${item.id}`)
-    say(this.#song, ` · song ${item.song_id}`)
-    say(this.#attempt, attempt)
+    setText(this.#number, `#${item.id}`)
+    setText(this.#song, ` · song ${item.song_id}`)
+    setText(this.#attempt, attempt)
     show(this.#before, item.worker !== "")
-    this.#worker.show(line(item.worker))
+    this.#worker.show(oneLine(item.worker))
     const cancelling = item.cancel_requested_at !== null
     show(this.#state, cancelling || item.stalled)
     if (cancelling !== this.#isCancelling) {
@@ -128,14 +128,14 @@ export class RunningLane implements Row {
       this.#state.replaceChildren(...(cancelling ? [] : [icon("stalled")]), this.#stateText)
     }
     mark(this.element, "data-tone", item.stalled ? "warn" : "run")
-    say(this.#percent, String(shownOf(item)))
+    setText(this.#percent, String(shownOf(item)))
     mark(this.#figures, "data-guess", isGuess(item) ? "" : null)
     mark(this.#wave.element, "title", restsOn(item) || null)
     mark(this.#figures, "title", restsOn(item) || null)
     const name = item.current_step || item.step?.name || ""
-    say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
-    say(this.#unit, unitOf(item) || paceText(item))
-    say(this.#message, messageOf(item))
+    setText(this.#step, [stepOf(item), oneLine(name)].filter((part) => part !== "").join(": "))
+    setText(this.#unit, unitOf(item) || paceText(item))
+    setText(this.#message, messageOf(item))
     const parts = [this.#step, this.#unit, this.#message].map(({ textContent }) => textContent)
     this.#does = parts.filter((part) => part !== "").join(", ")
     this.tick()
@@ -146,12 +146,12 @@ export class RunningLane implements Row {
     if (!item) return
     const nowMs = this.#queue.asOfMs(item)
     const state = item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling"
-    say(this.#stateText, state)
-    say(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")
-    say(this.#words, leftText(item, nowMs))
-    say(this.#band, bandText(item, nowMs))
-    say(this.#doing, this.#words.textContent === "" && this.#halt.textContent === "" ? this.#does : "")
+    setText(this.#stateText, state)
+    setText(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")
+    setText(this.#words, leftText(item, nowMs))
+    setText(this.#band, bandText(item, nowMs))
+    setText(this.#doing, this.#words.textContent === "" && this.#halt.textContent === "" ? this.#does : "")
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
-    say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
+    setText(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }
 }

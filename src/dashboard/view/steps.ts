@@ -1,7 +1,7 @@
 import { tookWords } from "../../text.ts"
 import type { Entry } from "../model/timeline.ts"
-import { line } from "../model/wording.ts"
-import { el, mark, say, show } from "./dom.ts"
+import { oneLine } from "../model/wording.ts"
+import { el, mark, setText, show } from "./dom.ts"
 
 /** A step narrower than this part of the whole has no room for its name. */
 const NAMED_FROM = 0.12
@@ -49,10 +49,10 @@ export class StepsBar {
     while (this.element.children.length > steps.length) this.element.lastElementChild?.remove()
     for (const [i, { name, seconds }] of steps.entries()) {
       const part = this.element.children[i] ?? this.element.appendChild(el("li"))
-      const words = `${line(name)}, ${tookWords(seconds)}`
+      const words = `${oneLine(name)}, ${tookWords(seconds)}`
       mark(part, "title", words)
       mark(part, "aria-label", words)
-      say(part, seconds / whole >= NAMED_FROM ? line(name) : "")
+      setText(part, seconds / whole >= NAMED_FROM ? oneLine(name) : "")
       if (part instanceof HTMLElement) part.style.flexGrow = String(Math.max(0.002, seconds / whole))
     }
   }

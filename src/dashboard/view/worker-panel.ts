@@ -1,9 +1,9 @@
 import { shownOf } from "../../item/progress-words.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { inFull, line, nameOf } from "../model/wording.ts"
+import { inFull, nameOf, oneLine } from "../model/wording.ts"
 import type { WorkerSeen } from "../model/workers.ts"
-import { el, icon, say, show } from "./dom.ts"
+import { el, icon, setText, show } from "./dom.ts"
 import { notify, notifyFailure } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
 import { moved, refocused } from "./steady-lists.ts"
@@ -17,15 +17,15 @@ const textsOf = ({ state, idle_since, last_heard_at, tags, version, draining }: 
   State: draining ? `${NAMES[state]}, takes no more items` : NAMES[state],
   "Idle since": idle_since === null || state !== "idle" ? "" : inFull(idle_since),
   "Last contact": last_heard_at === null ? "" : inFull(last_heard_at),
-  Tags: (tags ?? []).map(line).join(", "),
-  Version: line(version),
+  Tags: (tags ?? []).map(oneLine).join(", "),
+  Version: oneLine(version),
 })
 
 async function drain({ worker, draining }: WorkerSeen, changed: () => void): Promise<void> {
   try {
     await (draining ? server.undrain(worker) : server.drain(worker))
     const what = draining ? "takes items" : "finishes what it renders, and takes no more items"
-    notify(`${line(worker)} ${what}`)
+    notify(`${oneLine(worker)} ${what}`)
     changed()
   } catch (error) {
     notifyFailure(error)
@@ -65,11 +65,11 @@ export class WorkerPanel {
   update(worker: WorkerSeen): void {
     const before = this.#worker
     this.#worker = worker
-    if (!before) this.#begin(line(worker.worker))
+    if (!before) this.#begin(oneLine(worker.worker))
     this.#link(worker)
     const texts = textsOf(worker)
     for (const { name, value } of this.#rows) {
-      if (name !== "Renders") say(value, texts[name])
+      if (name !== "Renders") setText(value, texts[name])
       if (value.parentElement) show(value.parentElement, value.textContent !== "")
     }
     if (before?.draining !== worker.draining) {
@@ -97,7 +97,7 @@ export class WorkerPanel {
     }
     for (const item of items) {
       const link = this.#links.get(item.id) ?? el("a", { href: hrefOf(item.id) })
-      say(link, `#${item.id} ${nameOf(item)}, ${shownOf(this.#queue.item(item.id) ?? item)}%`)
+      setText(link, `#${item.id} ${nameOf(item)}, ${shownOf(this.#queue.item(item.id) ?? item)}%`)
       if (this.#links.has(item.id)) continue
       this.#links.set(item.id, link)
       this.#rows.find(({ name }) => name === "Renders")?.value.append(link)

@@ -1,10 +1,10 @@
 import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, line, roughly, standing } from "../model/wording.ts"
-import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
+import { count, oneLine, roughly, standing } from "../model/wording.ts"
+import type { ListedWorkers, WorkerSeen } from "../model/workers.ts"
 import { CutName } from "./cut-name.ts"
-import { el, mark, say, show } from "./dom.ts"
+import { el, mark, setText, show } from "./dom.ts"
 import { WorkerPanel } from "./worker-panel.ts"
 
 /** How many workers are shown at first. */
@@ -56,9 +56,9 @@ class Pill {
   }
 
   update(worker: WorkerSeen): void {
-    if (!this.#worker) this.#name.show(line(worker.worker))
+    if (!this.#worker) this.#name.show(oneLine(worker.worker))
     this.#worker = worker
-    say(this.#doing, doing(worker, this.#queue))
+    setText(this.#doing, doing(worker, this.#queue))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
     this.#panel?.update(worker)
   }
@@ -96,7 +96,7 @@ export class WorkersStrip {
   readonly #queue: KnownQueue
   readonly #changed: () => void
   #isWhole = false
-  #workers: KnownWorkers | undefined
+  #workers: ListedWorkers | undefined
 
   /** `changed` is called when a worker was drained, or may take items again. */
   constructor(queue: KnownQueue, changed: () => void) {
@@ -117,14 +117,14 @@ export class WorkersStrip {
   }
 
   /** Shows the workers as they are. */
-  update(known: KnownWorkers): void {
+  update(known: ListedWorkers): void {
     this.#workers = known
     const { workers, isKnown } = known
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
     show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
     show(this.#more, seen.length < workers.length)
-    say(this.#more, `${count(workers.length - seen.length)} more workers`)
+    setText(this.#more, `${count(workers.length - seen.length)} more workers`)
     const names = new Set(seen.map(({ worker }) => worker))
     for (const [name, { element }] of this.#pills) {
       if (names.has(name)) continue

@@ -19,10 +19,10 @@ import {
   type Custom,
   type JointAnswer,
   jointOf,
-  leftOf,
   offBy,
   PARTS,
   placedIn,
+  secondsLeft,
 } from "./time-left.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
 import { doubtOf, extentOf } from "./uncertainty.ts"
@@ -231,7 +231,7 @@ export function learn(runs: readonly Run[]): Experience {
   const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
   const errors = trials.map((all) => {
     const found = all.map(({ run, joint, at, stepAt }) => {
-      const left = leftOf(joint, at, stepAt, custom)
+      const left = secondsLeft(joint, at, stepAt, custom)
       const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
       return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
     })
@@ -257,7 +257,7 @@ export function ask(
   if (!isSame && steps.length > 0) experience.remembered.set(steps, { totals: place.totals, joint: known })
   const joint = placedIn(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
-  const left = leftOf(joint, place.at, stepAt, experience.custom)
+  const left = secondsLeft(joint, place.at, stepAt, experience.custom)
   const { custom, earlierRuns, usual, errors } = experience
   const timing = { at: place.at, left, stepAt }
   const doubt = doubtOf(joint, timing, custom, earlierRuns.length)

@@ -11,7 +11,7 @@ export const GRAIN = 1 / 24
  * A line in a form in which a time is found fast: it is searched at every report of an attempt of the same
  * kind.
  */
-export interface Line {
+export interface StepLine {
   /** The values of its points, ascending. */
   readonly values: Float64Array
   /** When each of them was reached. */
@@ -21,7 +21,7 @@ export interface Line {
 }
 
 /** The line through these points. */
-export function lineThrough(points: readonly Point[]): Line {
+export function lineThrough(points: readonly Point[]): StepLine {
   const values = Float64Array.from(points, ([value]) => value)
   const times = Float64Array.from(points, ([, at]) => at)
   return { values, times, grain: GRAIN * ((values.at(-1) ?? 0) - (values[0] ?? 0)) }
@@ -31,7 +31,7 @@ export function lineThrough(points: readonly Point[]): Line {
  * The index of the first point at or above a value; the number of points if the value was never reached. The
  * search begins at the index `near`, because an attempt goes from one point to the next.
  */
-export function pointAt({ values }: Line, value: number, near: number): number {
+export function pointAt({ values }: StepLine, value: number, near: number): number {
   let i = near
   while (i < values.length && (values[i] ?? 0) < value) i += 1
   while (i > 0 && (values[i - 1] ?? 0) >= value) i -= 1
@@ -39,7 +39,7 @@ export function pointAt({ values }: Line, value: number, near: number): number {
 }
 
 /** When a line reached a value, in seconds since the step began; `i` is the point at it, see `pointAt`. */
-export function timeAt(line: Line, value: number, i = pointAt(line, value, 0)): number {
+export function timeAt(line: StepLine, value: number, i = pointAt(line, value, 0)): number {
   const { values, times, grain } = line
   const count = values.length
   if (i >= count) return times[count - 1] ?? 0
@@ -60,7 +60,7 @@ export function timeAt(line: Line, value: number, i = pointAt(line, value, 0)): 
  * at the value. The last point of a line is where a report happened to be before the step ended. Shortly
  * before it no other report can be expected, so the time is infinite there.
  */
-export function nextAt(line: Line, value: number, i: number): number {
+export function nextAt(line: StepLine, value: number, i: number): number {
   const { values, times, grain } = line
   const last = values.length - 1
   const next = (values[i] ?? 0) > value ? i : i + 1

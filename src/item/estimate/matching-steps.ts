@@ -1,5 +1,5 @@
 import { withoutDigits } from "./count-in-words.ts"
-import type { Line } from "./line.ts"
+import type { StepLine } from "./line.ts"
 import { type Habit, type Sizes, sizesOf } from "./step-durations.ts"
 import { type Signal, type StepTrace } from "./trace.ts"
 
@@ -8,7 +8,7 @@ export interface Part {
   /** How it went. */
   readonly step: StepTrace
   /** How far the step was at which time, for each signal that moved. */
-  readonly lines: { readonly [S in Signal]: Line | undefined }
+  readonly lines: { readonly [S in Signal]: StepLine | undefined }
   /** The logarithm of how much there was to do in it; 0 if that is unknown. */
   readonly logOfSize: number
   /** How many seconds it took. */

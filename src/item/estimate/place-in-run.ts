@@ -1,5 +1,5 @@
 import { type Hand, MIN_PACE } from "./earlier-run.ts"
-import { type Line, nextAt, type Point, pointAt, timeAt } from "./line.ts"
+import { nextAt, type Point, pointAt, type StepLine, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
 import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 
@@ -20,7 +20,7 @@ const FAR = 2
 const MOST = 0.5
 
 /** When a line ends, in seconds since the step began. */
-const endOf = (line: Line | undefined): number => line?.times.at(-1) ?? 0
+const endOf = (line: StepLine | undefined): number => line?.times.at(-1) ?? 0
 
 /** How much the course of a run no longer counts, from 0 to 1, for a step that takes `scale` times as long now. */
 const evennessOf = ({ part, scale }: Hand): number =>
@@ -106,7 +106,7 @@ export class PlaceInRun {
    * The line on which the place is searched, its signal, and how that signal's values become values of the
    * line.
    */
-  #line: Line | undefined
+  #line: StepLine | undefined
   #signal: Signal = "percent"
   #times = 1
   #shift = 0
@@ -190,7 +190,7 @@ export class PlaceInRun {
   }
 
   /** See `found`; `first` is the first point of the attempt's line, and `now` the time of the latest one. */
-  #foundAt(line: Line, [first, at]: Point, now: number): number {
+  #foundAt(line: StepLine, [first, at]: Point, now: number): number {
     const value = first * this.#times + this.#shift
     const seconds = Math.min(this.inStep, this.#evened(value, timeAt(line, value)) * this.#scale)
     // A fast worker goes on as it began.
@@ -199,7 +199,7 @@ export class PlaceInRun {
   }
 
   /** When the earlier run was at the place where the attempt's next report is expected. */
-  #next(line: Line, value: number, i: number, size: number): number {
+  #next(line: StepLine, value: number, i: number, size: number): number {
     if (this.#signal !== "unit" || size <= 0) return nextAt(line, value, i)
     // A count goes up by one at least, even if the line of the earlier run is finer.
     const next = value + 1 / size

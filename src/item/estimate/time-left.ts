@@ -228,7 +228,7 @@ function silentFor(expected: number, waited: number, spread: number): number {
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
  * the time counts down. If a report is overdue, the pace is taken to be slower.
  */
-export function leftOf(joint: JointAnswer, at: number, stepAt: number, custom: Custom): number {
+export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, custom: Custom): number {
   const { step, inStep, gap, after, movedAt, spread } = joint.answer
   const movedBy = Math.min(at, movedAt)
   const left = leftAt(joint, inStep, movedBy - stepAt, custom)

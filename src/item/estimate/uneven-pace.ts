@@ -1,5 +1,5 @@
 import { mean } from "./averages.ts"
-import { type Line, type Point, timeAt } from "./line.ts"
+import { type Point, type StepLine, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
 
@@ -49,13 +49,13 @@ export function unevennessOf(step: StepTrace, seconds: number): Pick<Part, "roug
 }
 
 /** The part of its time after which a step had reached this part of a line. */
-function timeOn(line: Line, { seconds }: Part, part: number): number {
+function timeOn(line: StepLine, { seconds }: Part, part: number): number {
   const [from, to] = [line.values[0] ?? 0, line.values.at(-1) ?? 0]
   return timeAt(line, from + part * (to - from)) / seconds
 }
 
 /** The finest signal of a step that another run of it has too, as two lines. */
-function inCommon(one: Part, other: Part): readonly [Line, Line] | undefined {
+function inCommon(one: Part, other: Part): readonly [StepLine, StepLine] | undefined {
   if (one.seconds <= 0 || other.seconds <= 0) return undefined
   for (const signal of SIGNALS) {
     const [a, b] = [one.lines[signal], other.lines[signal]]

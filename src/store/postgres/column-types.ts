@@ -8,7 +8,7 @@ export const time = customType<{ data: string; driverData: number | string | nul
 })
 
 /** JSON as text: Bun's client would store a text that is given for json or jsonb as a JSON string. */
-export const json = <T>(textOf: (value: T) => string = JSON.stringify) =>
+export const jsonText = <T>(textOf: (value: T) => string = JSON.stringify) =>
   customType<{ data: T; driverData: string | null }>({
     dataType: () => "text",
     toDriver: (value: T | null) => (value === null ? null : textOf(value)),

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm"
 import { bigint, index, integer, pgSequence, pgTable, primaryKey, text } from "drizzle-orm/pg-core"
 
 import type { WorkerReport } from "../contract/instances.ts"
-import { json, long, time } from "./column-types.ts"
+import { jsonText, long, time } from "./column-types.ts"
 
 /** The sequence from which instances take their epochs. */
 export const epochs = pgSequence("instance_epochs")
@@ -23,7 +23,7 @@ export const instances = pgTable("instances", {
   address: text(),
   since: time(),
   streams: integer().notNull().default(0),
-  crew: json<readonly WorkerReport[]>()
+  crew: jsonText<readonly WorkerReport[]>()
     .notNull()
     .default(sql`'[]'`),
 })

@@ -11,7 +11,7 @@ import { shortLook } from "../../item/estimate/look.ts"
 import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
 import { needsOf as keyOf } from "../sqlite/claim-by-tags.ts"
-import { giveToOwner, PARTS, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
+import { DATABASE_PARTS, giveToOwner, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
 import { lastNumber, setLastNumber } from "../sqlite/last-numbers.ts"
 import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
@@ -291,7 +291,7 @@ async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promi
 }
 
 function remove(database: string): void {
-  for (const part of PARTS) rmSync(`${database}${part}`, { force: true })
+  for (const part of DATABASE_PARTS) rmSync(`${database}${part}`, { force: true })
 }
 
 /**

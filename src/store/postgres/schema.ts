@@ -19,7 +19,7 @@ import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../moves-as-sql.ts"
 import { COLUMNS } from "../row-parts.ts"
-import { json, long, time } from "./column-types.ts"
+import { jsonText, long, time } from "./column-types.ts"
 import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"
 
 const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
@@ -67,16 +67,16 @@ export const queueItems = pgTable(
     stalled: boolean().notNull(),
     stalled_since: time(),
     basis: text({ enum: ["guess", "counted", "declared"] }),
-    steps: json<Steps>(),
-    step: json<Step>(),
-    unit: json<Unit>(),
-    media: json<Media>(),
+    steps: jsonText<Steps>(),
+    step: jsonText<Step>(),
+    unit: jsonText<Unit>(),
+    media: jsonText<Media>(),
     kind: text().notNull().default(""),
-    totals: json<Totals>()
+    totals: jsonText<Totals>()
       .notNull()
       .default(sql`'{}'`),
-    tags: json<string[]>().notNull(),
-    metadata: json<Record<string, unknown>>().notNull(),
+    tags: jsonText<string[]>().notNull(),
+    metadata: jsonText<Record<string, unknown>>().notNull(),
     lease_token: text(),
     lease_holder: long(),
     verdict: text({ enum: ["complete", "fail", "release"] }),
@@ -90,7 +90,7 @@ export const queueItems = pgTable(
     is_set_back: boolean().notNull().default(false),
     has_inner: boolean().notNull().default(false),
     steps_begun: long().notNull().default(0),
-    course: json(courseText),
+    course: jsonText(courseText),
     last_update_id: long().notNull(),
     version: long().notNull().default(0),
     printed: long().notNull().default(0),
@@ -212,7 +212,7 @@ export const runs = pgTable(
     worker: text().notNull(),
     queue_id: long().notNull(),
     seconds: doublePrecision().notNull(),
-    steps: json<readonly StepTrace[]>().notNull(),
+    steps: jsonText<readonly StepTrace[]>().notNull(),
     ended_at: time().notNull(),
   },
   (table) => [index("runs_alike").on(table.kind, table.look, table.id)],

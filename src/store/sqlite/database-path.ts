@@ -38,7 +38,7 @@ export function realPathOf(path: string): string {
 }
 
 /** What is added to the path of a database for each file that is kept there: itself, SQLite's, and the lock. */
-export const PARTS = ["", "-wal", "-shm", ".lock"] as const
+export const DATABASE_PARTS = ["", "-wal", "-shm", ".lock"] as const
 
 /**
  * If root created files of the database at `path` for a service, this gives the files to the owner of their
@@ -46,7 +46,7 @@ export const PARTS = ["", "-wal", "-shm", ".lock"] as const
  */
 export function giveToOwner(path: string): void {
   const { uid, gid } = statSync(dirname(path))
-  for (const file of PARTS.map((part) => path + part)) {
+  for (const file of DATABASE_PARTS.map((part) => path + part)) {
     if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
     if (statSync(file).uid !== uid) chownSync(file, uid, gid)
   }

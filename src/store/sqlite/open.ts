@@ -8,7 +8,7 @@ import { AppError } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
 import { type Mark, markOf, textOfMark } from "./database-mark.ts"
-import { PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
+import { DATABASE_PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { faultOfSchema, knownMigrations, migrationsFolder } from "./schema-of-version.ts"
@@ -117,7 +117,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
 
 /** Makes the files private, so that only the owner can read or write them, if they are ours. */
 function keepPrivate(path: string): void {
-  for (const part of PARTS) {
+  for (const part of DATABASE_PARTS) {
     const file = statSync(`${path}${part}`, { throwIfNoEntry: false })
     if (file && file.uid === process.getuid?.() && (file.mode & 0o077) !== 0)
       chmodSync(`${path}${part}`, 0o600)
@@ -174,7 +174,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     // SQLite's own wait would block the event loop of a server. Its group commit waits by timer.
     client.run("PRAGMA busy_timeout = 0")
     keepPrivate(absolute)
-    lock.watch([named, ...PARTS.map((part) => `${absolute}${part}`)])
+    lock.watch([named, ...DATABASE_PARTS.map((part) => `${absolute}${part}`)])
     const migrated = before.isNew ? 0 : before.newest - before.applied
     const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client), warning }
     return { client, lock, mark: now, found, named }
