@@ -71,8 +71,8 @@ export interface AdmissionOptions {
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
   readonly refused: RefusalCounts
-  /** Whether the process can open hardly any more files; absent if that is not checked. */
-  readonly areDescriptorsFew?: (() => boolean) | undefined
+  /** Whether the process can open hardly any more files. */
+  readonly areDescriptorsFew: () => boolean
   /**
    * The server that listens; null before it listens. It is a function because the framework would otherwise
    * define it again for each request.

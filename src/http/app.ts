@@ -5,7 +5,7 @@ import type { Gate } from "../access/gate.ts"
 import type { Tickets } from "../access/tickets.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import type { AppError } from "../errors.ts"
-import { Metrics } from "../metrics/metrics.ts"
+import type { Metrics } from "../metrics/metrics.ts"
 import type { LearnedDurations } from "../queue/learned-durations.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -20,7 +20,7 @@ import { collectionRoutes } from "./add-and-list-items.ts"
 import { admission, unknownSenders } from "./admission.ts"
 import { askedRefusalRoute } from "./asked-refusals.ts"
 import { workerRoutes } from "./claim-and-report.ts"
-import { TrustedProxies } from "./client-address.ts"
+import type { TrustedProxies } from "./client-address.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { clientModuleRoutes } from "./client-module.ts"
 import { boardFor } from "./curl-board.ts"
@@ -75,8 +75,8 @@ export interface AppParts extends GuardOptions {
   readonly tickets: Tickets
   /** Limits how many requests each caller may send. */
   readonly limits: ClientLimits
-  /** The proxies whose headers about a client's address are believed; absent for none. */
-  readonly proxies?: TrustedProxies
+  /** The proxies whose headers about a client's address are believed. */
+  readonly proxies: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
   /** The servers of the fleet, including this one; absent if this server is alone. */
@@ -87,8 +87,8 @@ export interface AppParts extends GuardOptions {
   readonly stoodMs: () => number
   /** When retention begins to remove old updates, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: () => number
-  /** The metrics in which requests are counted; absent to count nothing. */
-  readonly metrics?: Metrics
+  /** The metrics in which requests are counted. */
+  readonly metrics: Metrics
   /** Called after each answer; absent for no call. */
   readonly onAnswer?: ((answered: Answered) => void) | undefined
   /** The version of the program. */
@@ -171,7 +171,7 @@ export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
   const refusals = new WeakMap<Request, AppError>()
-  const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
+  const { metrics, proxies } = parts
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
   const owners = new StreamOwners(parts.streams)

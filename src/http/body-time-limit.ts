@@ -21,16 +21,12 @@ const MOST_MS = 2000
  */
 export type BodyTimeLimit = <T>(reading: Promise<T>) => Promise<T>
 
-/**
- * `areFew` says whether few descriptors are left; without it there is no limit. `mostMs` is two seconds, except in
- * tests.
- */
+/** `areFew` says whether few descriptors are left. `mostMs` is two seconds, except in tests. */
 export function bodyTimeLimit(
-  areFew: (() => boolean) | undefined,
+  areFew: () => boolean,
   refused: RefusalCounts,
   mostMs = MOST_MS,
 ): BodyTimeLimit {
-  if (areFew === undefined) return (reading) => reading
   return async (reading) => {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => {

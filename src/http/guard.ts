@@ -21,8 +21,8 @@ export interface GuardOptions {
   readonly corsOrigins: readonly string[]
   /** Further host names by which the server may be called, in lower case. */
   readonly allowedHosts: readonly string[]
-  /** Whether the process can open hardly any more files; absent if that is not checked. */
-  readonly areDescriptorsFew?: () => boolean
+  /** Whether the process can open hardly any more files. */
+  readonly areDescriptorsFew: () => boolean
 }
 
 function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
@@ -128,7 +128,7 @@ export function guard(
     refuseEncoded(request)
   }
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
-    if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
+    if (options.areDescriptorsFew() && !isSpared(request, routes())) {
       // Few connections are left, so this one is closed.
       set.headers["connection"] = "close"
       throw fewDescriptors(refused)

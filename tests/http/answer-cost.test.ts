@@ -4,6 +4,7 @@ import type { Gate } from "../../src/access/gate.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
 import type { OutputEvent } from "../../src/queue/output.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 /**
  * An app with these parts, the bytes that it charges a client for, and how it answers a path. The client has
@@ -24,7 +25,15 @@ function charging(
   const gate: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const streams = { count: 0 }
-  const parts: unknown = { ...known, gate: gate as Gate, tickets: {}, limits, streams, ...some }
+  const parts: unknown = {
+    ...known,
+    ...UNPROTECTED,
+    gate: gate as Gate,
+    tickets: {},
+    limits,
+    streams,
+    ...some,
+  }
   const app = createApp(parts as AppParts)
   const statuses = async (times: number, path: string, init?: RequestInit): Promise<number[]> => {
     const found: number[] = []

@@ -190,8 +190,8 @@ test("while almost no file descriptors are left only probes, metrics and reports
     reasons: new Reasons(),
     stoodMs: () => 0,
     now: Date.now,
-    areDescriptorsFew: () => true,
     ...UNPROTECTED,
+    areDescriptorsFew: () => true,
   }
   const parts: unknown = { ...about, ...known, onError: () => undefined }
   const app = createApp(parts as AppParts)

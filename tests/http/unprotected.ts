@@ -1,6 +1,8 @@
 import { EVERYBODY, type Gate } from "../../src/access/gate.ts"
 import type { Tickets } from "../../src/access/tickets.ts"
+import { TrustedProxies } from "../../src/http/client-address.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
+import { Metrics } from "../../src/metrics/metrics.ts"
 
 const gate: unknown = { caller: () => EVERYBODY, unknownCaller: () => EVERYBODY }
 const tickets: unknown = { isShared: false }
@@ -9,5 +11,8 @@ const tickets: unknown = { isShared: false }
 export const UNPROTECTED = {
   gate: gate as Gate,
   tickets: tickets as Tickets,
+  proxies: new TrustedProxies([]),
+  metrics: new Metrics(),
+  areDescriptorsFew: () => false,
   limits: new ClientLimits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 }),
 }

@@ -4,11 +4,11 @@ import { join } from "node:path"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { ClientLimits } from "../../src/http/client-limits.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { UNPROTECTED } from "../http/unprotected.ts"
 import { temporaryFolder } from "../server.ts"
 
 function fail(error: unknown): never {
@@ -25,10 +25,9 @@ test("an item that is given to a client which has just left, or whose token has 
   const queue = new Queue(store, bus, learned)
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   let ended = new AbortController()
-  const limits = new ClientLimits({ perAddress: 0, perToken: 0, perLease: 0, held: 0, steadyMs: () => 0 })
   const gate = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
   const onError = (_id: string, error: unknown): never => fail(error)
-  const parts: unknown = { ...about, queue, workers, gate, tickets: {}, limits, onError }
+  const parts: unknown = { ...about, queue, workers, ...UNPROTECTED, gate, onError }
   const app = createApp(parts as AppParts)
   const claim = async (more: object, hasLeft: boolean): Promise<void> => {
     ended = new AbortController()
