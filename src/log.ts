@@ -1,3 +1,4 @@
+import { type OwnOutput, ownOutput } from "./own-output.ts"
 import { printable, safeJson } from "./text.ts"
 
 /** How much a line matters, the least first. */
@@ -19,15 +20,15 @@ export interface LogStyle {
 
 let style: LogStyle = { level: "info", isColoured: () => false }
 
-let output: NodeJS.WriteStream | undefined
+let output: OwnOutput | undefined
 
 /**
  * Standard output. If it is closed, the log continues without it. It is loaded at the first line, because
  * that takes 2 ms of a start.
  */
-function standardOutput(): NodeJS.WriteStream {
+function standardOutput(): OwnOutput {
   if (output) return output
-  output = process.stdout
+  output = ownOutput(1)
   output.on("error", () => undefined)
   return output
 }
@@ -78,7 +79,7 @@ export function log(level: Level, msg: string, fields: LogFields = {}): void {
   if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
   const time = new Date()
   const to = standardOutput()
-  const line = to.isTTY
+  const line = process.stdout.isTTY
     ? readableLine(time, level, msg, fields, style.isColoured())
     : `${JSON.stringify({ time: time.toISOString(), level, msg, ...fields })}\n`
   to.write(line)

@@ -4,6 +4,7 @@ import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
+import { ownOutput } from "../own-output.ts"
 import { type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
 import { type Command, say, styleOn, wholeFlag } from "./command.ts"
@@ -43,13 +44,13 @@ async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS
     ? [idleS > 0 ? `… this takes up to ${idleS} s` : "…", "\r\u001b[K"]
     : ["", ""]
   let faults = 0
-  process.stdout.write(waiting)
+  ownOutput(1).write(waiting)
   for await (const finding of findings) {
     say(`${clear}${linesOf(finding)}`)
-    process.stdout.write(waiting)
+    ownOutput(1).write(waiting)
     if (finding.verdict === "fault") faults += 1
   }
-  process.stdout.write(clear)
+  ownOutput(1).write(clear)
   return faults
 }
 

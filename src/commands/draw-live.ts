@@ -1,7 +1,7 @@
 import type { Watched } from "../client/client.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
 import { drawing, type TerminalScreen } from "../terminal/drawing.ts"
-import { styleOn } from "./command.ts"
+import { print, styleOn } from "./command.ts"
 
 /** As fast as the eye follows. */
 const FRAME_MS = 100
@@ -32,12 +32,14 @@ class Disturbance implements Disposable {
 
 /**
  * Draws the stream's contents on this terminal until the stream ends, and leaves the last state there.
- * `foreseen` gives the board what no stream sends, until it is disposed.
+ * `foreseen` gives the board what no stream sends, until it is disposed. `signal` ends the wait for a terminal that takes
+ * nothing.
  */
 export async function drawLive(
   said: AsyncGenerator<Watched, void, undefined>,
   options: BoardOptions,
   foreseen: (board: Board) => Disposable,
+  signal: AbortSignal,
 ): Promise<void> {
   const board = new Board(options)
   using _ = foreseen(board)
@@ -62,5 +64,5 @@ export async function drawLive(
     board.take(one, Date.now())
     return "shown"
   }
-  for await (const frame of drawing(board, said, take, screen)) process.stdout.write(frame)
+  for await (const frame of drawing(board, said, take, screen)) await print(frame, signal)
 }

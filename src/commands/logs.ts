@@ -2,7 +2,7 @@ import { type OutputOptions, type Printed, ServerError } from "../client/client.
 import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output.ts"
 import { offlineLine } from "../terminal/words.ts"
-import { clientOf, type Command, idFlag, interrupted, typedId } from "./command.ts"
+import { clientOf, type Command, idFlag, interrupted, toPeople, print, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /**
@@ -42,16 +42,17 @@ overwritten. With --follow it continues with new output until the item is finish
     const isFollowed = given.flags["follow"] === true
     const text = new OutputText()
     let hasPrinted = false
-    const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: interrupted() }
+    const signal = interrupted()
+    const options = { attempt: idFlag(given, "attempt"), isFollowed, signal }
     for await (const said of printedOf(given, options)) {
-      if (said.type === "piece") process.stdout.write(text.next(said))
+      if (said.type === "piece") await print(text.next(said), signal)
       hasPrinted ||= said.type === "piece"
       if (said.type !== "offline") continue
       if (!isFollowed) throw new ServerError(said.status, said.reason, { code: said.code })
-      process.stderr.write(`${offlineLine(said)}\n`)
+      toPeople(offlineLine(said))
     }
-    process.stdout.write(text.end)
-    if (!hasPrinted) process.stderr.write("# nothing was printed, or it is no longer kept\n")
+    await print(text.end, signal)
+    if (!hasPrinted) toPeople("# nothing was printed, or it is no longer kept")
     return 0
   },
 }

@@ -10,7 +10,7 @@ import type { Zone } from "../terminal/times-of-day.ts"
 import { readable, readableControl } from "../terminal/updates-as-lines.ts"
 import { offlineLine } from "../terminal/words.ts"
 import { safeJson } from "../text.ts"
-import { clientOf, type Command, interrupted, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, interrupted, print, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
 import { timeOf } from "./list-table.ts"
 import { takes } from "./usage.ts"
@@ -38,8 +38,8 @@ interface WatchFlags {
   readonly isJudged: boolean
 }
 
-/** Shows what a stream says, to its end. */
-type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
+/** Shows what a stream says, to its end; an abort of `signal` ends the wait for a reader. */
+type Show = (said: AsyncGenerator<Watched, void, undefined>, signal: AbortSignal) => Promise<void>
 
 /**
  * Refuses an item that does not exist before anything is drawn: the number was probably mistyped.
@@ -88,15 +88,15 @@ async function watch(client: Client, { queueId, isJudged }: WatchFlags, show: Sh
       yield said
     }
   }
-  await show(heard())
+  await show(heard(), signal)
   if (!isJudged) return 0
   return status === "completed" ? 0 : 1
 }
 
 const printing =
   (text: (said: Watched) => string): Show =>
-  async (stream) => {
-    for await (const said of stream) say(text(said))
+  async (stream, signal) => {
+    for await (const said of stream) await print(`${text(said)}\n`, signal)
   }
 
 /** Shows progress as it happens. */
@@ -138,7 +138,7 @@ a terminal, otherwise one line per update.`,
     return watch(
       client,
       wanted,
-      isDrawn ? (stream) => drawLive(stream, shown, foreseen(client, shown)) : lines,
+      isDrawn ? (stream, signal) => drawLive(stream, shown, foreseen(client, shown), signal) : lines,
     )
   },
 }

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync } from "node:fs"
 
 import type { Report } from "../item/item.ts"
+import { ownOutput } from "../own-output.ts"
 import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
-import { ownOutput } from "./own-output.ts"
 import { makePipe, type Pipe, Tap } from "./pipes.ts"
 import type { OutputDescriptor, Plan } from "./plan.ts"
 

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
 import { pipe } from "../machine/libc.ts"
-import type { OwnOutput } from "./own-output.ts"
+import type { OwnOutput } from "../own-output.ts"
 
 /** How long our own output is waited for once we were asked to stop. */
 const SINK_WITHIN_MS = 1000

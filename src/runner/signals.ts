@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
+import { ownOutput } from "../own-output.ts"
 import { within } from "../service.ts"
-import { ownOutput } from "./own-output.ts"
 
 /** How long a program that ends early waits until its output is read, in milliseconds. */
 const HURRIED_MS = 1000

@@ -1,5 +1,5 @@
+import { ownOutput } from "../own-output.ts"
 import { printable } from "../text.ts"
-import { ownOutput } from "./own-output.ts"
 
 /** Prints one of our own lines on standard error, which we share with the command. */
 export const toStderr = (text: string): void => void ownOutput(2).write(`track-studio: ${printable(text)}\n`)

@@ -8,15 +8,19 @@ const MOST_PAUSE_MS = 50
 export interface OwnOutput {
   /** Writes in the order of the calls. `done` is called once the bytes were taken, or with the error. */
   write(bytes: Uint8Array | string, done?: (error?: Error | null) => void): unknown
+  /** Calls `listener` with each error of a write. */
+  on(event: "error", listener: (error: NodeJS.ErrnoException) => void): unknown
 }
 
 /**
  * A terminal that may take nothing for a while (Ctrl-S, a connection that hangs). The runtime's own write would stop
- * the whole program until then, and with it the signs of life that keep the lease.
+ * the whole program until then: a render would lose its lease, a server would serve nobody, and no signal would end
+ * either.
  */
 class TerminalOutput implements OwnOutput {
   readonly #descriptor: number
   readonly #waiting: { bytes: Uint8Array; readonly done: ((error?: Error | null) => void) | undefined }[] = []
+  readonly #listeners: ((error: NodeJS.ErrnoException) => void)[] = []
   #tries = 0
 
   constructor(descriptor: number) {
@@ -26,6 +30,10 @@ class TerminalOutput implements OwnOutput {
   write(bytes: Uint8Array | string, done?: (error?: Error | null) => void): void {
     this.#waiting.push({ bytes: typeof bytes === "string" ? Buffer.from(bytes) : bytes, done })
     if (this.#waiting.length === 1) this.#go()
+  }
+
+  on(_event: "error", listener: (error: NodeJS.ErrnoException) => void): void {
+    this.#listeners.push(listener)
   }
 
   #go(): void {
@@ -41,6 +49,7 @@ class TerminalOutput implements OwnOutput {
       }
       this.#waiting.shift()
       one.done?.(fault)
+      if (fault) for (const listener of this.#listeners) listener(fault)
     }
   }
 
