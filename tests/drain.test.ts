@@ -5,14 +5,14 @@ import { EventSource } from "eventsource"
 
 import { raw } from "./raw.ts"
 import { Reader } from "./reader.ts"
-import { start, type TestServer } from "./server.ts"
+import { PROGRAM, start, type TestServer } from "./server.ts"
 import { SocketReader } from "./sockets.ts"
 
 const STREAM = "/progress/stream"
 const DRAIN_LIMIT_MS = 2000
 
 /** Ends the server as a service manager does. Returns its exit code and how long it took. */
-async function drained(server: TestServer, signal?: "SIGTERM" | "SIGINT"): Promise<[number, number]> {
+async function drained(server: TestServer, signal?: NodeJS.Signals): Promise<[number, number]> {
   const startedMs = performance.now()
   return [await server.end(signal), performance.now() - startedMs]
 }
@@ -34,7 +34,7 @@ async function fill(server: TestServer, megabytes: number): Promise<number> {
   return id
 }
 
-test.each(["SIGTERM", "SIGINT"] as const)(
+test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const)(
   "%s ends a stream with shutdown and a reconnection time",
   async (signal) => {
     await using server = await start()
@@ -50,6 +50,17 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     expect(reader.raw).toMatch(/event: shutdown\nretry: [1-9][0-9]{2,3}\ndata: [^\n]*\n\n$/)
   },
 )
+
+test("a server under nohup goes on when its terminal is closed, and SIGTERM ends it", async () => {
+  await using server = await start({ program: ["nohup", ...PROGRAM] })
+  const reader = await Reader.open(`${server.url}/api/v1${STREAM}`)
+  await reader.first("live")
+  server.child.kill("SIGHUP")
+  const id = await server.add()
+  expect((await reader.first("message")).data["queue_id"]).toBe(id)
+  expect(await server.end()).toBe(0)
+  expect(reader.seen.at(-1)?.event).toBe("shutdown")
+})
 
 test("curl sees a clean end of a stream, not a cut", async () => {
   await using server = await start()

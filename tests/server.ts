@@ -80,7 +80,7 @@ export class TestServer {
   }
 
   /** Ends the process with a signal and returns its exit code. */
-  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL" = "SIGTERM"): Promise<number> {
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.child.kill(signal)
     return await this.child.exited
   }

@@ -1,24 +1,9 @@
-import { readFileSync } from "node:fs"
-import { constants } from "node:os"
-
+import { ENDING_SIGNALS, isIgnored } from "../ending-signals.ts"
 import { ownOutput } from "../own-output.ts"
 import { within } from "../service.ts"
 
 /** How long a program that ends early waits until its output is read, in milliseconds. */
 const HURRIED_MS = 1000
-
-/** The signals by which others end a program. */
-const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const
-
-/** Whether we were started with this signal ignored, as nohup does. Then we must continue to ignore it. */
-function isIgnored(signal: keyof typeof constants.signals): boolean {
-  try {
-    const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? []
-    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n
-  } catch {
-    return false
-  }
-}
 
 /** What to do on signals. */
 export interface SignalHandlers {
@@ -30,7 +15,7 @@ export interface SignalHandlers {
 
 /** Handles signals. Disposing of the result ends that. */
 export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
-  const taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = ENDING.filter(
+  const taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = ENDING_SIGNALS.filter(
     (signal) => !isIgnored(signal),
   ).map((signal) => [signal, onEnd])
   const suspend = (): void => {
@@ -52,7 +37,7 @@ export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
  * programs.
  */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
-  if (!ENDING.some((each) => each === signal)) return
+  if (!ENDING_SIGNALS.some((each) => each === signal)) return
   await within(HURRIED_MS, flushed())
   process.kill(process.pid, signal)
 }

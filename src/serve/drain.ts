@@ -1,3 +1,4 @@
+import { ENDING_SIGNALS, isIgnored } from "../ending-signals.ts"
 import { AppError } from "../errors.ts"
 import { endIn } from "../machine/libc.ts"
 import { stopAll, within } from "../service.ts"
@@ -17,13 +18,15 @@ const LATEST_STOP_S = 3
 const EXIT_MS = 50
 
 /**
- * Resolves with the signal that asks the server to stop: SIGTERM or SIGINT. Later signals are ignored: programs
- * between us and the sender often pass on a signal that we already have, and the stop takes at most `STOP_MS`.
+ * Resolves with the signal that asks the server to stop: each signal that would end it, also the one of a terminal that
+ * is closed. Later signals are ignored: programs between us and the sender often pass on a signal that we already have,
+ * and the stop takes at most `STOP_MS`.
  */
 export const stopSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    process.on("SIGTERM", resolve)
-    process.on("SIGINT", resolve)
+    // A shell ignores SIGINT for what it starts in the background, but our users expect it to stop a server.
+    const isTaken = (signal: NodeJS.Signals): boolean => signal === "SIGINT" || !isIgnored(signal)
+    for (const signal of ENDING_SIGNALS) if (isTaken(signal)) process.on(signal, resolve)
   })
 
 /** Accepts nothing new, ends open streams cleanly, and after `DRAIN_MS` cuts what has not ended. */

@@ -188,7 +188,7 @@ async function served(config: Config): Promise<void> {
 }
 
 /**
- * Runs the server until SIGTERM or SIGINT, or until its database is replaced. Then it drains: streams say
+ * Runs the server until a signal ends it, or until its database is replaced. Then it drains: streams say
  * goodbye, open requests are answered, the database is closed. Resolves when everything has ended.
  * @throws AppError `unavailable` if the database or the port cannot be used, or the database was replaced
  */
