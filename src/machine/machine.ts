@@ -57,6 +57,19 @@ export class SpareDescriptors {
 /** How many files this process has open; 0 if the system does not say so: Linux does since 6.2. Listing them takes longer. */
 const countedDescriptors = (): number => statSync("/proc/self/fd", { throwIfNoEntry: false })?.size ?? 0
 
+/** Whether this process may open so many files more. */
+export function mayOpen(files: number): boolean {
+  const opened: number[] = []
+  try {
+    while (opened.length < files) opened.push(openSync("/dev/null", "r"))
+    return true
+  } catch {
+    return false
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor)
+  }
+}
+
 /** How many files this process may have open; undefined if the system does not say. */
 export function mostDescriptors(): number | undefined {
   const [, soft] = /^Max open files +(\d+)/m.exec(systemText("/proc/self/limits")) ?? []

@@ -23,6 +23,7 @@ import { stop, stopSignal } from "./drain.ts"
 import { errorLog, HISTORY_UNREAD, logReason } from "./error-log.ts"
 import { assembled } from "./parts.ts"
 import { protect, protectionOf } from "./protection.ts"
+import { checkDescriptors } from "./room-for-streams.ts"
 import { type StartPatience, waitingForDatabase } from "./start-patience.ts"
 
 /**
@@ -151,6 +152,7 @@ async function announce(
 /** Like `serve`, but its errors of the database do not say which file is meant. */
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
+  checkDescriptors()
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new DatabaseRoom()

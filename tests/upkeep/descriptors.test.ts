@@ -6,7 +6,7 @@ import { Reasons } from "../../src/degraded-reasons.ts"
 import { openDescriptors, SpareDescriptors } from "../../src/machine/machine.ts"
 import { Descriptors } from "../../src/upkeep/descriptors.ts"
 import { descriptors, figure } from "../proof.ts"
-import { PROGRAM, start, type TestServer } from "../server.ts"
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import { SocketReader } from "../sockets.ts"
 
 /**
@@ -91,6 +91,20 @@ async function keepOpen(port: number): Promise<Socket> {
   })
   return socket
 }
+
+test.each([12, 20])(
+  "a server that may open only %d files says so and ends with 1 before it listens",
+  (most) => {
+    using folder = temporaryFolder()
+    const limited = ["sh", "-c", `ulimit -n ${most}; exec "$@"`, "sh", ...PROGRAM]
+    const command = [...limited, "serve", "--port", "0", "--database", `${folder.path}/queue.db`]
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command)
+    expect([exitCode, `${stdout}`]).toEqual([1, ""])
+    expect(`${stderr}`).toContain(
+      `this process may have at most ${most} files open, too few to serve anybody; raise`,
+    )
+  },
+)
 
 test("connections that only wait for a next request keep no other client out", async () => {
   const program = ["sh", "-c", `ulimit -n 64; exec ${PROGRAM.join(" ")} "$@"`, "sh"]
