@@ -151,6 +151,8 @@ test("a database that lacks an index or a trigger is refused, and one that has m
     lock[Symbol.dispose]()
   }
   opened("CREATE TABLE _litestream_seq (id integer PRIMARY KEY)", "CREATE INDEX mine ON queue_items (title)")
+  for (const table of ["queue_items", "updates", "queue_counts"])
+    opened(`ALTER TABLE ${table} RENAME TO away`, `ALTER TABLE away RENAME TO ${table}`)
   expect(() => opened("DROP INDEX updates_item")).toThrow("is damaged: it has no index updates_item; put")
   const moves = "its trigger queue_items_moves is not that of this version; put a backup in its place"
   expect(() =>

@@ -24,6 +24,9 @@ function databaseLike(count: number): Database {
   return client
 }
 
+/** SQL with names as they are: SQLite writes other quotes around the name of a table that was renamed, and back. */
+const withoutQuotes = (sql: string): string => sql.replace(/(["`])(\w+)\1/g, "$2")
+
 /** The columns, indexes and triggers of a database, by name, with the SQL that makes an index or a trigger. */
 const partsOf = (client: Database): Map<string, string> =>
   new Map(
@@ -34,7 +37,7 @@ const partsOf = (client: Database): Map<string, string> =>
         UNION ALL SELECT type || ' ' || name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL`,
       )
       .all()
-      .map(({ name, sql }) => [name, sql]),
+      .map(({ name, sql }) => [name, withoutQuotes(sql)]),
   )
 
 /**
