@@ -143,6 +143,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "backoff",
       "client",
       "config",
+      "ending-signals",
       "errors",
       "item",
       "machine",
@@ -152,7 +153,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "text",
       "wire",
     ],
-    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
+    packages: ["@sinclair/typebox", "node:fs", "node:path", "node:timers", "node:tty"],
   },
   commands: {
     own: [

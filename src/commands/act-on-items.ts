@@ -2,7 +2,7 @@ import type { Client } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { printable } from "../text.ts"
 import { adviceAsCommands } from "./advice-as-commands.ts"
-import { clientOf, type Command, toPeople, say, typedIds } from "./command.ts"
+import { clientOf, type Command, say, toPeople, typedIds } from "./command.ts"
 import { retryWhenLimited } from "./retry-when-limited.ts"
 import type { Arguments, Usage } from "./usage.ts"
 

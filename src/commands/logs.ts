@@ -2,7 +2,7 @@ import { type OutputOptions, type Printed, ServerError } from "../client/client.
 import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output.ts"
 import { offlineLine } from "../terminal/words.ts"
-import { clientOf, type Command, idFlag, interrupted, toPeople, print, typedId } from "./command.ts"
+import { clientOf, type Command, idFlag, interrupted, print, toPeople, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 /**
