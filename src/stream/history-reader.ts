@@ -1,9 +1,8 @@
 import { isRefusal } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import type { Bounds } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame } from "../wire/frames.ts"
+import { gapAtStart, isFar, isKept } from "./gaps.ts"
 import { lastSeen } from "./item-end.ts"
-import { isKept, lossOf, missedAfter } from "./kept-ids.ts"
 import { greetingOf, type Opening } from "./opening.ts"
 import { NO_PAUSE, type PauseFrames } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
@@ -88,7 +87,7 @@ export class HistoryReader {
     const gap =
       request.lastEventId === undefined
         ? []
-        : [this.#gap(missedStart(request.lastEventId, bounds, this.#place))]
+        : [this.#gap(gapAtStart(request.lastEventId, bounds, isOfAll(this.#place)))]
     yield* this.#state(item, [greeting, ...gap])
   }
 
@@ -331,13 +330,13 @@ export class HistoryReader {
 const isWhole = (found: readonly (UpdateFrame | Hole)[]): found is readonly UpdateFrame[] =>
   found.every(({ type }) => type === "update")
 
+/** Whether a stream sends the updates of all items. */
+const isOfAll = ({ queueId, wanted }: ReadingSeat): boolean => queueId === undefined && wanted === undefined
+
 /** Whether the database is only unavailable for now. */
 const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-
-/** Whether a stream that is `behind` updates behind may be too far behind. */
-export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag
 
 /** Moves a stream's place to where it is once it has said an opening. */
 function examine(
@@ -380,21 +379,4 @@ export function openWith(opening: Opening, place: ReadingSeat, shared: SharedByV
   if (beat) return thinned([greeting, ...opening.frames(wanted, pause)])
   if (request.selection) return [greeting, ...opening.frames(wanted, pause)]
   return shared.openings.lists.of(opening, greeting, wanted, pause)
-}
-
-/** Why a stream cannot resume at the event ID that its client gave. */
-function missedStart(given: string, bounds: Bounds, place: ReadingSeat): Gap {
-  const from = eventId(given)
-  const loss = from === undefined ? undefined : lossOf(from, bounds.lost)
-  if (from !== undefined && loss) {
-    return { event: "gap", reason: loss.reason, last_event_id: from, missed: null }
-  }
-  const isExpired = from !== undefined && from <= bounds.newest
-  const isEverything = place.queueId === undefined && place.wanted === undefined
-  return {
-    event: "gap",
-    reason: isExpired ? "expired" : "unknown",
-    last_event_id: from ?? given.slice(0, 64),
-    missed: isExpired && isEverything ? missedAfter(from, bounds) : null,
-  }
 }

@@ -1,14 +1,8 @@
 import { isFinished } from "../item/moves.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
-import {
-  HistoryReader,
-  isFar,
-  liveAfter,
-  openWith,
-  type Passage,
-  type ReadingSeat,
-} from "./history-reader.ts"
+import { isFar } from "./gaps.ts"
+import { HistoryReader, liveAfter, openWith, type Passage, type ReadingSeat } from "./history-reader.ts"
 import { endFrame, lastSeen } from "./item-end.ts"
 import type { Opening } from "./opening.ts"
 import { NO_PAUSE } from "./queue-pause.ts"

@@ -90,12 +90,12 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/kept-ids.ts",
+    "src/stream/gaps.ts",
     ["tests/stream/orders.test.ts"],
     [["who has seen all that was thinned is told of a gap", "eventId >= oldest - 1", "eventId >= oldest"]],
   ),
   ...of(
-    "src/stream/kept-ids.ts",
+    "src/stream/gaps.ts",
     ["tests/stream/rollback.test.ts"],
     [
       ["a gap counts event IDs that no update has", "missed - (upTo + 1 - after)", "missed"],

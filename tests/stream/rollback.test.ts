@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
-import { missedAfter } from "../../src/stream/kept-ids.ts"
+import { missedAfter } from "../../src/stream/gaps.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
 import type { StreamRequest } from "../../src/stream/stream-request.ts"

@@ -5,7 +5,7 @@ import { choicesOf } from "./actions.ts"
 import { el, icon, mark, setText } from "./dom.ts"
 import { toggleMenu } from "./menu.ts"
 import { moved } from "./steady-lists.ts"
-import { songMark } from "./wave.ts"
+import { songMark } from "./wave-bar.ts"
 
 /** The head of an item's page: its name, its standing, and the actions. */
 export class ItemHead {

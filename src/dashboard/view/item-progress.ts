@@ -22,7 +22,7 @@ import {
 } from "../model/wording.ts"
 import { el, mark, setText } from "./dom.ts"
 import { glideOf } from "./running-lane.ts"
-import { Wave } from "./wave.ts"
+import { WaveBar } from "./wave-bar.ts"
 
 /** Two short texts beside the percentage. */
 type Times = readonly [left: string, elapsed: string]
@@ -33,7 +33,7 @@ export class ItemProgress {
   readonly #percent = el("span", { class: "number" })
   readonly #left = el("span", { class: "left" })
   readonly #elapsed = el("span", { class: "elapsed" })
-  readonly #wave = new Wave()
+  readonly #wave = new WaveBar()
   readonly #told = el("p", { class: "told", dir: "auto" })
   /** The section, for the page. */
   readonly element = el(

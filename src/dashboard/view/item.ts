@@ -17,7 +17,7 @@ import { OutputPanel } from "./output.ts"
 import { ProgressPlot } from "./progress-plot.ts"
 import type { Screen } from "./screen.ts"
 import { StepsBar } from "./steps.ts"
-import { tint } from "./wave.ts"
+import { tint } from "./wave-bar.ts"
 
 const DRAW_EVERY_MS = 250
 const AGAIN_MS = 1000

@@ -22,7 +22,7 @@ import type { Row } from "./list.ts"
 import { type Choice, toggleMenu } from "./menu.ts"
 import { moveByKeys } from "./reorder.ts"
 import { selected } from "./selected-items.ts"
-import { songMark } from "./wave.ts"
+import { songMark } from "./wave-bar.ts"
 
 /** The address of an item's page. */
 export const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname

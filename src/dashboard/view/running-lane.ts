@@ -20,7 +20,7 @@ import { CutName } from "./cut-name.ts"
 import { el, icon, mark, setText, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { RowParts } from "./rows.ts"
-import { type Glide, Wave } from "./wave.ts"
+import { type Glide, WaveBar } from "./wave-bar.ts"
 
 const STEP_S = 0.6
 const MAX_GLIDE_S = 90
@@ -49,7 +49,7 @@ export class RunningLane implements Row {
   readonly element: HTMLElement
   readonly #queue: LiveQueue
   readonly #frame: RowParts
-  readonly #wave = new Wave()
+  readonly #wave = new WaveBar()
   readonly #number = el("span")
   readonly #song = el("span", { class: "song" })
   readonly #attempt = el("span", { class: "attempt" })

@@ -90,7 +90,7 @@ export interface Glide {
  * A progress bar in the shape of a wave, which is always the same for a song. It is drawn once. Two
  * transforms that cancel each other out uncover the done part, so that it moves without any script.
  */
-export class Wave {
+export class WaveBar {
   /** The bar, for the page. */
   readonly element: HTMLElement
   readonly #cover: HTMLElement
