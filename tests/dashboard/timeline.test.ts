@@ -191,9 +191,11 @@ describe("a bar", () => {
     expect(glideOf({ ...running, progress: 99 }, queue(true)).to).toBe(99)
   })
 
-  test("goes half of the way that is left, in the time that is left, where time is known", () => {
-    const { done, to, seconds, attempt } = glideOf({ ...running, time_progress: 20, attempt: 2 }, queue(true))
-    expect({ done, to, seconds, attempt }).toEqual({ done: 20, to: 60, seconds: 120, attempt: 2 })
+  test("agrees with the percentage beside it also where time is known, however long its worker is silent", () => {
+    for (const time_progress of [20, 20.4, 98.3]) {
+      const { done, to } = glideOf({ ...running, time_progress }, queue(true))
+      expect([done, Math.floor(to)]).toEqual([time_progress, Math.floor(time_progress)])
+    }
   })
 
   test("stands still when it is stalled, its pace is unknown, or what is shown may be old", () => {

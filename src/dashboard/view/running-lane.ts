@@ -27,21 +27,16 @@ const MAX_GLIDE_S = 90
 
 /**
  * The target of an item's bar. Between two updates the bar moves at the item's own pace, and never reaches
- * the next percent before that is true.
+ * the next percent before the server says so: however long a worker is silent, the bar and the percentage agree.
  */
 export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   const done = doneOf(item)
-  const attempt = item.time_progress === null ? undefined : item.attempt
   const left = leftAt(item, queue.nowMs())?.seconds ?? null
   if (left === null || item.stalled || !queue.isLive() || queue.isCrowded() || done >= 99)
-    return { done, to: done, seconds: STEP_S, attempt }
-  // At half its pace, a bar of time is never ahead for long, and never stands still.
-  if (attempt !== undefined) {
-    return { done, to: Math.min(99.5, done + (100 - done) / 2), seconds: Math.max(STEP_S, left), attempt }
-  }
+    return { done, to: done, seconds: STEP_S }
   const to = Math.min(99.5, Math.max(done, Math.floor(done) + 0.95))
   const seconds = ((to - done) * left) / (100 - done)
-  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)), attempt }
+  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
 }
 
 /** A running item: its wave, and what is known of its progress. */

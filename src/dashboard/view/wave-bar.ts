@@ -82,8 +82,6 @@ export interface Glide {
   readonly to: number
   /** How many seconds it takes to get there. */
   readonly seconds: number
-  /** Within this attempt the bar does not go back; undefined if it may. */
-  readonly attempt?: number | undefined
 }
 
 /**
@@ -147,20 +145,10 @@ export class WaveBar {
     return this.#from + (glide.to - this.#from) * Math.min(1, part)
   }
 
-  /** The glide that is allowed: a bar that is ahead of its place goes on from where it is. */
-  #held(wanted: Glide): Glide {
-    const place = this.#place()
-    const isSame = wanted.attempt !== undefined && wanted.attempt === this.#glide?.attempt
-    if (!isSame || wanted.done >= place) return wanted
-    return { ...wanted, done: place, to: Math.max(place, wanted.to) }
-  }
-
-  #move(asked: Glide): void {
+  #move(wanted: Glide): void {
     const before = this.#glide
-    const wanted = this.#held(asked)
-    const place = wanted.attempt === undefined ? before?.to : this.#place()
     // A new bar is at its place at once. A bar that was far away is there soon; then it glides.
-    const isFar = place === undefined || !before || Math.abs(wanted.done - place) > FAR
+    const isFar = !before || Math.abs(wanted.done - before.to) > FAR
     const glide = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (glide.to === before?.to && glide.seconds === before.seconds) return
     this.#from = before ? this.#place() : glide.to
