@@ -84,6 +84,14 @@ page("titles", () => {
     await tab.until(`${directions} === "rtl,ltr"`)
   })
 
+  test("are shown to their end on a phone, where there are no tooltips", async () => {
+    await here.server.add({ song_id: 1, title: `${"A long way home ".repeat(5)}(take 9000)` })
+    await open("/", { phone: true })
+    const hidden = `[...document.querySelectorAll(".row .name")].map((name) => name.scrollHeight - name.clientHeight)`
+    await tab.until(`${hidden}.length === 1`)
+    expect(await tab.evaluate<number[]>(hidden)).toEqual([0])
+  })
+
   test("cannot change the direction of the text around them, nor their own", async () => {
     const id = await here.server.add({ song_id: 1, title: "evil \u202e4pm.edirrevo\u202c end \u2066x\u2069" })
     for (const path of ["/", `/items/${id}`]) {

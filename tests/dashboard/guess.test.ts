@@ -32,6 +32,20 @@ describe.skipIf(!hasChromium)("a progress that is a guess", () => {
         ["Progress of Guessed, a guess", true, '"about "'],
         ["Progress of Counted", false, "none"],
       ])
+      // On the page of the item it is said in words, which need no pointer.
+      for (const [title, isSaid] of [
+        ["Guessed", true],
+        ["Counted", false],
+      ] as const) {
+        await tab.evaluate(
+          `[...document.querySelectorAll(".lane .name")].find((one) => one.innerText === "${title}").click()`,
+        )
+        await tab.until(`document.querySelector(".item h1")?.innerText === "${title}"`)
+        const told = await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)
+        expect(told.includes("a guess, from a progress bar that may not be the whole")).toBe(isSaid)
+        await tab.evaluate("history.back()")
+        await tab.until(`document.querySelectorAll(".lane .name").length === 2`)
+      }
       await tab.close()
     } finally {
       await browser.stop()

@@ -57,11 +57,12 @@ export class ItemProgress {
   show(item: QueueItem): void {
     setText(this.#percent, String(shownOf(item)))
     mark(this.element, "data-guess", isGuess(item) ? "" : null)
-    mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     // The values of an earlier attempt do not apply now, and a completed item is in no step.
     const where = isWaiting(item.status) || item.status === "completed" ? [] : this.#where(item)
-    const told = new Set([...where, messageOf(item)])
+    // A tooltip would be out of reach for fingers and keys.
+    const basis = item.status === "processing" ? restsOn(item) : ""
+    const told = new Set([...where, messageOf(item), basis])
     setText(this.#told, [...told].filter((part) => part !== "").join(" · "))
     this.tick(item)
   }
