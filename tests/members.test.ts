@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { exportersOf, membersOf, promisedBy } from "./members.ts"
+import { exportersOf, importsOf, membersOf, promisedBy } from "./members.ts"
 
 const SOURCE = `
 /** A contract. */
@@ -136,5 +136,23 @@ test("a name that two files export is found, whatever it is; a schema and its ty
   expect([...found]).toEqual([
     ["One", ["a", "b"]],
     ["two", ["b"]],
+  ])
+})
+
+test("imports are read with their names: of types, under other names, of all, and at the first use", () => {
+  const source = [
+    'import { one, type Two, three as other } from "./a.ts"',
+    'export type { Four } from "../b.ts"',
+    'import * as all from "./c.ts"',
+    'const { five } = await import("./d.ts")',
+    'import { of } from "package"',
+  ]
+  expect(importsOf(source.join("\n")).map(({ from, name }) => `${from} ${name}`)).toEqual([
+    "./a.ts one",
+    "./a.ts Two",
+    "./a.ts three",
+    "../b.ts Four",
+    "./c.ts *",
+    "./d.ts *",
   ])
 })

@@ -123,3 +123,19 @@ export function exportersOf(
   }
   return exporters
 }
+
+/** The names that a source imports from files of ours; `*` for all, as of a file that is loaded at its first use. */
+export const importsOf = (source: string): { readonly from: string; readonly name: string }[] =>
+  [
+    ...source.matchAll(
+      /\b(?:import|export)\s+(?:type\s+)?(?:\{([^}]*)\}|\*[^"]*)\s*from\s*"(\.[^"]+)"|\bimport\(\s*"(\.[^"]+)"/g,
+    ),
+  ].flatMap(([, names = "*", given, late]) =>
+    names.split(",").map((name) => ({
+      from: given ?? late ?? "",
+      name: name
+        .trim()
+        .replace(/^type /, "")
+        .replace(/ as \w+$/, ""),
+    })),
+  )

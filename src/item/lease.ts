@@ -39,7 +39,7 @@ export const isRevoked = ({ lease_token }: Work): boolean => lease_token?.starts
 const AFTER = " after "
 
 /** The token of an item's last lease, as its worker has it; null if there is none. */
-export const shownToken = ({ lease_token }: Token): string | null =>
+const shownToken = ({ lease_token }: Token): string | null =>
   lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0).split(AFTER, 1)[0] ?? null
 
 /** The token of the last lease that was revoked; undefined if it is not known. */
