@@ -65,6 +65,7 @@ export const ASKED_REFUSALS = [
   "gone",
   "too_large",
   "too_many_requests",
+  "unavailable",
 ] as const satisfies readonly ErrorCode[]
 
 /** The code of such a refusal. */

@@ -27,10 +27,13 @@ export function nginxOrWhy(): { readonly path: string } | { readonly why: string
   return installed === null ? { why: `apt could not install nginx (exit ${exitCode})` } : { path: installed }
 }
 
-/** A loopback port that is free now. */
-function freePort(): number {
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
-  return listener.port
+/** So many different loopback ports that are free now. */
+function freePorts(count: number): readonly number[] {
+  using listeners = new DisposableStack()
+  return Array.from({ length: count }, () => {
+    const socket = { data: () => undefined }
+    return listeners.use(Bun.listen({ hostname: "127.0.0.1", port: 0, socket })).port
+  })
 }
 
 /** The configurations that are shipped, by their names. */
@@ -89,7 +92,7 @@ export class Nginx {
   /** Starts it; resolves when it answers. */
   static async start(path: string, sites: readonly Site[]): Promise<Nginx> {
     return Nginx.#run(path, () => {
-      const ports = sites.map(freePort)
+      const ports = freePorts(sites.length)
       return { ports, text: sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n") }
     })
   }
@@ -102,7 +105,7 @@ export class Nginx {
     if (before.includes(one) || !before.includes("listen 80;"))
       throw new Error("packaging/nginx-fleet.conf has changed")
     return Nginx.#run(path, () => {
-      const port = freePort()
+      const [port = 0] = freePorts(1)
       return { ports: [port], text: before.replace("listen 80;", `listen 127.0.0.1:${port} backlog=4096;`) }
     })
   }

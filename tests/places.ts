@@ -128,7 +128,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   client: { own: ["backoff", "errors", "is-object", "item", "loopback", "wire"] },
   doctor: {
     own: ["errors", "loopback", "text"],
-    packages: ["node:dns/promises", "node:http", "node:https", "node:tls"],
+    packages: ["node:crypto", "node:dns/promises", "node:http", "node:https", "node:tls"],
   },
   "doctor/disk": {
     own: ["doctor", "store/sqlite/database-path", "text"],

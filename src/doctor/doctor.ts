@@ -1,6 +1,7 @@
 import { isLoopback } from "../loopback.ts"
+import { answerHeadersOf } from "./answer-headers.ts"
 import { arrivalAt } from "./answering-server.ts"
-import { askedRefusalsOf } from "./asked-refusals.ts"
+import { askedRefusalsOf, unavailableOf } from "./asked-refusals.ts"
 import { cachesOn } from "./caches.ts"
 import { certificateOf } from "./certificate.ts"
 import type { Patient } from "./exchange.ts"
@@ -9,6 +10,7 @@ import { heldOf } from "./held-answers.ts"
 import { pageFinding } from "./page.ts"
 import { requestHeadersOf } from "./request-headers.ts"
 import { accountOf, addressOf, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
+import { rewritingOf } from "./rewriting.ts"
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
@@ -43,7 +45,8 @@ const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) 
   foreignHost,
   (patient) => addressOf(patient, isProxied),
   pageFinding,
-  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, askedRefusalsOf] : []),
+  answerHeadersOf,
+  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, rewritingOf, askedRefusalsOf] : []),
 ]
 
 /**
@@ -68,4 +71,6 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   const waiting = begun(patient, isIn)
   for (const look of quick(isIn, isProxied)) yield* [await look(patient)].flat()
   for (const finding of waiting) yield* [await finding].flat()
+  // Last, as a proxy may then send the server nothing for some time.
+  if (isIn) yield await unavailableOf(patient)
 }

@@ -184,7 +184,7 @@ export const exchange = (patient: Patient, request: Request): Promise<Answer> =>
   new Exchange(patient, request).over.promise
 
 /** The JSON of an answer of a Track Studio server; an empty object for any other answer. */
-export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
+export function saidIn({ text }: Pick<Answer, "text">): Readonly<Record<string, unknown>> {
   try {
     return Object(JSON.parse(text))
   } catch {

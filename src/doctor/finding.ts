@@ -51,6 +51,10 @@ const FAULTS = {
     "nginx: proxy_intercept_errors off;   # commands and workers read what the server says",
     "nginx: remove limit_except, deny and other locations for paths below /api/v1/, which keep requests away",
   ],
+  taken_out: [
+    "nginx: remove http_503 from proxy_next_upstream   # Apache: remove failonstatus",
+    "Caddy: remove unhealthy_status   # the server refuses single requests with 503, and answers all others",
+  ],
   query_lost: [
     "nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query",
     "nginx: proxy_cache off;   # a proxy_cache_key without $args gives the answer to one query for another",

@@ -64,6 +64,12 @@ const REFUSED: readonly Request[] = [
       headers: { lease: "doctor" },
     })),
   ),
+  ...Array.from({ length: 3 }, () => ({
+    method: "POST",
+    path: "/queue/claim",
+    isNamed: false,
+    headers: { "content-type": "text/plain" },
+  })),
 ]
 
 /** The status of each code of a refusal. */

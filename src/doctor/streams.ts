@@ -1,4 +1,5 @@
 import { printable } from "../text.ts"
+import { unreadable } from "./answer-headers.ts"
 import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
@@ -8,7 +9,8 @@ export const QUIET = `/progress/stream?ids=${NO_ID}`
 /** The stream of such an item alone, which a proxy may treat in another way. */
 export const OF_ONE = `/progress/stream/${NO_ID}`
 
-const LIVE = /^event: live\n/m
+/** The whole frame: of a part of it a client sees nothing. */
+const LIVE = /^event: live\n(?:.+\n)*\n/m
 
 /** The frame with which a server ends its streams when it stops. */
 export const SHUTDOWN = /^event: shutdown$/m
@@ -61,7 +63,8 @@ function headersOf({ headers }: Answer): readonly Finding[] {
   const stripped = Object.entries(EXPECTED).filter(
     ([name, value]) => !String(headers[name] ?? "").includes(value),
   )
-  const missing = stripped.map(([name, value]) => `${name}: ${value}`).join(", ")
+  const lost = stripped.map(([name, value]) => `${name}: ${value}`)
+  const missing = [...lost, ...unreadable(headers)].join(", ")
   const isDoubled = String(headers["access-control-allow-origin"] ?? "").includes(",")
   const doubled = "browsers refuse the stream: Access-Control-Allow-Origin is sent twice"
   return [

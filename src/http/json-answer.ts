@@ -1,6 +1,7 @@
 import type { Caller } from "../access/gate.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { compressedJson } from "./compressed-json.ts"
+import { digestOf, wantsDigest } from "./content-digest.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { bodyOf, unread } from "./streamed-body.ts"
 
@@ -30,7 +31,7 @@ interface Answering {
 /**
  * The body of a JSON answer, which is charged to the caller. It is compressed if that saves time. A large one counts as
  * unread until it was sent, because the server keeps it until then; it counts with its length before compression.
- * The answer to a write does not count.
+ * The answer to a write does not count. A short one that is not compressed has its digest if the client asked for it.
  * @throws AppError `too_many_requests` if the caller does not read its answers
  */
 export function jsonAnswer(json: string, { request, caller, headers, limits }: Answering) {
@@ -42,6 +43,7 @@ export function jsonAnswer(json: string, { request, caller, headers, limits }: A
   const body = compressedJson(json, request, headers) ?? json
   if (!(body instanceof Promise) && body.length < LARGE_BYTES) {
     place?.[Symbol.dispose]()
+    if (body === json && wantsDigest(request)) headers["content-digest"] = digestOf(json)
     return body
   }
   // A client that leaves before its answer begins never waits for it.

@@ -65,6 +65,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`POST ${API}/tickets`]: "item",
   [`GET ${API}/me`]: "item",
   [`GET ${API}/refusals/:code`]: "figures",
+  [`POST ${API}/refusals/:code`]: "figures",
   [`GET ${API}/workers`]: "figures",
   [`POST ${API}/workers/:worker/drain`]: "change",
   [`DELETE ${API}/workers/:worker/drain`]: "change",

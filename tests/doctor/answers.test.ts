@@ -294,6 +294,7 @@ describe("what an answer shows of the way to the server", () => {
           "cache-control": "no-transform",
           "x-content-type-options": "nosniff",
           "access-control-allow-origin": origin,
+          vary: "*",
         },
       })
     const twice = await found(() => stream("https://a.example, *"), arrivalOf)

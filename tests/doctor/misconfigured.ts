@@ -1,9 +1,7 @@
 import { also, apart, type Case, instead } from "./case.ts"
-import { REPLACED } from "./replaced.ts"
 
 /** All cases. */
 export const CASES: readonly Case[] = [
-  ...REPLACED,
   { name: "as it is shipped", faults: [] },
   {
     name: "streams are buffered",

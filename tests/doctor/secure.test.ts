@@ -69,7 +69,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   test("the shipped configuration has no fault, with a token", async () => {
     const [code, findings] = await doctor(0)
     expect(findings.filter(({ verdict }) => verdict !== "good")).toEqual([])
-    expect([code, findings.length]).toEqual([0, 25])
+    expect([code, findings.length]).toEqual([0, 28])
   })
 
   test.concurrent.each(["http to a port of https", "https to a port of http"])(

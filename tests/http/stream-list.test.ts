@@ -97,7 +97,9 @@ test("a client may ask for a refusal, to see whether it arrives whole", async ()
     code: "too_many_requests",
     error: "this refusal was asked for",
   })
-  expect((await server.api("GET", `${path}unavailable`)).status).toBe(422)
+  const later = await server.api("POST", `${path}unavailable`)
+  expect([later.status, later.headers.get("retry-after")]).toEqual([503, "1"])
+  expect((await server.api("GET", `${path}internal`)).status).toBe(422)
 })
 
 test("an admin sees the list and the servers of a fleet, and on the machine itself a viewer sees the list", async () => {

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test"
+import { createHash } from "node:crypto"
+
+import { answerHeadersOf } from "../../src/doctor/answer-headers.ts"
+import { unavailableOf } from "../../src/doctor/asked-refusals.ts"
+import { rewritingOf } from "../../src/doctor/rewriting.ts"
+import { start } from "../server.ts"
+import { found, refused } from "./answering.ts"
+
+test("an answer has the digest of its content if the client asks for it, and only then", async () => {
+  await using server = await start()
+  await server.add({ song_id: "first", title: "Füße 🎬" })
+  const list = `${server.url}/api/v1/queue`
+  const asked = await fetch(list, { headers: { "want-content-digest": "sha-256=10" } })
+  const digest = createHash("sha256")
+    .update(await asked.text())
+    .digest("base64")
+  expect(asked.headers.get("content-digest")).toBe(`sha-256=:${digest}:`)
+  expect((await fetch(list)).headers.has("content-digest")).toBe(false)
+})
+
+describe("the content of answers", () => {
+  test("is unknown if a server of an older version shows no digest", async () => {
+    expect(await found(() => Response.json({ queue: [] }), rewritingOf)).toMatchObject({
+      about: "content",
+      verdict: "unknown",
+    })
+  })
+
+  test("that is not what the server signed was changed, also if its length is right", async () => {
+    const signed = (text: string) => () =>
+      new Response(text, {
+        headers: {
+          "content-digest": `sha-256=:${createHash("sha256").update('{"queue":[]}').digest("base64")}:`,
+        },
+      })
+    expect(await found(signed('{"queue":[]}'), rewritingOf)).toMatchObject({ verdict: "good" })
+    expect(await found(signed('{"queue":{}}'), rewritingOf)).toMatchObject({ fault: "rewritten" })
+  })
+})
+
+describe("a refusal for now", () => {
+  const health = () => Response.json({ service: "track-studio-orchestrator" })
+  const later = () =>
+    Response.json(
+      { error: "no", code: "unavailable" },
+      { status: 503, headers: { "retry-after": "1", "access-control-expose-headers": "retry-after" } },
+    )
+
+  test("after which nobody reaches the server any more takes it out", async () => {
+    let isOut = false
+    const passive = (path: string) => {
+      if (isOut) return new Response("", { status: 502 })
+      if (path === "/health") return health()
+      isOut = true
+      return later()
+    }
+    expect(await found(passive, unavailableOf)).toMatchObject({ fault: "taken_out" })
+    const right = (path: string) => (path === "/health" ? health() : later())
+    expect(await found(right, unavailableOf)).toMatchObject({ verdict: "good" })
+  })
+
+  test("is unknown behind a limit, and with a server of an older version", async () => {
+    expect(await found(() => new Response("", { status: 503 }), unavailableOf)).toMatchObject({
+      verdict: "unknown",
+    })
+    const older = (path: string) => (path === "/health" ? health() : refused("method_not_allowed", 405))
+    expect(await found(older, unavailableOf)).toMatchObject({ verdict: "unknown" })
+  })
+})
+
+describe("the headers of answers", () => {
+  const ours = { vary: "Origin", "content-type": "application/json" }
+  const answering =
+    (preflight: () => Response) =>
+    (_path: string, { method }: Request): Response => {
+      if (method === "OPTIONS") return preflight()
+      if (method === "GET") return Response.json({}, { headers: ours })
+      return Response.json(
+        { error: "no", code: "method_not_allowed" },
+        { status: 405, headers: { ...ours, allow: "GET" } },
+      )
+    }
+
+  test("are right if a proxy answers OPTIONS by itself and allows the same", async () => {
+    const headers = {
+      vary: "Origin",
+      "access-control-allow-methods": "GET, POST, PUT, DELETE",
+      "access-control-allow-headers": "Authorization, Content-Type, Lease",
+    }
+    const own = answering(() => new Response(null, { status: 204, headers }))
+    expect(await found(own, answerHeadersOf)).toMatchObject({ verdict: "good" })
+  })
+
+  test("are stripped if it allows less, and unknown if it is busy", async () => {
+    const bare = answering(() => new Response(null, { status: 204, headers: ours }))
+    expect(await found(bare, answerHeadersOf)).toMatchObject({ fault: "headers_stripped" })
+    const busy = answering(() => new Response(null, { status: 429 }))
+    expect(await found(busy, answerHeadersOf)).toMatchObject({ verdict: "unknown" })
+  })
+})

@@ -1,0 +1,8 @@
+import { setDefaultTimeout } from "bun:test"
+
+import { REPLACED } from "./replaced.ts"
+import { throughNginx } from "./through-nginx.ts"
+
+setDefaultTimeout(60_000)
+
+throughNginx(REPLACED)
