@@ -90,7 +90,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         // A renderer may print nothing for minutes.
         server?.timeout(request, 0)
         const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
-        const before = lease?.item ?? (await queue.get(id))
+        const before = lease?.item ?? (await queue.unleased(id))
         if (isFinished(before.status)) throw takesNoProgress(before)
         const underWay = before.status === "processing" ? before : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)

@@ -52,8 +52,8 @@ function progressIn({ progress, step_progress }: Report, step: Step | null): num
   return Math.min(100, Math.max(0, done))
 }
 
-/** @throws AppError `lease_lost`, `leased` unless the reporter holds the lease, or no worker does */
-function checkRight(stored: Stored, token: string | undefined): void {
+/** @throws AppError `lease_lost`, `gone`, `leased` unless the reporter holds the lease, or no worker does */
+export function checkReporter(stored: Stored, token: string | undefined): void {
   if (token !== undefined) holding(stored, token)
   else if (isLeased(stored)) {
     throw new AppError("leased", `queue item ${stored.item.id} is leased: send its lease with the report`)
@@ -114,7 +114,7 @@ function filesIn({ video_file_path, video_file_size, thumbnail_path }: Report): 
  * @throws AppError `lease_lost`, `leased`, `illegal_move`, `invalid`
  */
 export function reported(stored: Stored, token: string | undefined, report: Report, moment: Moment): Change {
-  checkRight(stored, token)
+  checkReporter(stored, token)
   const before = underWay(stored, moment)
   const kept = token === undefined ? before.work : renewed(before.work, moment)
   if (report.outer && before.work.has_inner) return { item: stored.item, work: kept, quiet: true }
@@ -169,7 +169,7 @@ export function stepsDeclared(
   steps: Steps,
   moment: Moment,
 ): Change {
-  checkRight(stored, token)
+  checkReporter(stored, token)
   checkAttempt(stored.item)
   const work = token === undefined ? stored.work : renewed(stored.work, moment)
   const { item } = stored
@@ -193,7 +193,7 @@ export function nextStep({ item, work }: Stored): Step | undefined {
  * @throws AppError `lease_lost`, `leased`, `illegal_move`
  */
 export function stepBegun(stored: Stored, token: string | undefined, moment: Moment): Change {
-  checkRight(stored, token)
+  checkReporter(stored, token)
   checkAttempt(stored.item)
   const step = nextStep(stored)
   if (step) return reported(stored, token, { step, step_progress: 0, basis: "declared" }, moment)

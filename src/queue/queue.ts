@@ -7,6 +7,7 @@ import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/ite
 import { isFinished } from "../item/moves.ts"
 import { changed } from "../item/put.ts"
 import { placed } from "../item/reorder.ts"
+import { checkReporter } from "../item/report.ts"
 import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { updateIn } from "../item/update.ts"
@@ -225,6 +226,13 @@ export class Queue {
     if (!change.quiet) this.#bus.notify()
     if (change.run) void this.#learned.note(change.run)
     return change.item
+  }
+
+  /** An item, for a reporter that has no lease. @throws AppError `not_found`; `leased` if a worker holds the item */
+  async unleased(id: number): Promise<QueueItem> {
+    const stored = await this.#store.stored(id)
+    checkReporter(stored, undefined)
+    return stored.item
   }
 
   /** @throws AppError `not_found` */

@@ -77,6 +77,15 @@ test("a finished item takes no output, and says so at once", async () => {
   }
 })
 
+test("without the lease of an item that a worker holds, nothing is stored as its output", async () => {
+  const id = await server.add()
+  await server.api("POST", "/queue/claim", { worker: "w", id })
+  const output = new Output(server.url, id, "lines")
+  await output.write("a lie about this render\n")
+  expect(await output.end()).toMatchObject({ status: 409, code: "leased" })
+  expect(await (await server.api("GET", `/queue/${id}/output`)).text()).not.toContain("a lie")
+})
+
 test("output of any content type is taken: it is the renderer's own", async () => {
   for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded", "video/mp4"]) {
     const any = await add()
