@@ -47,6 +47,15 @@ export interface Held {
   readonly token: string
 }
 
+/** What a worker asks for. */
+export interface RepeatableClaim extends ClaimRequest {
+  /**
+   * A claim that is repeated with the same key, because its answer was lost, gets the same item. Default: each claim is a
+   * new one.
+   */
+  readonly idempotencyKey?: string | undefined
+}
+
 /**
  * A client of one server, for browsers, Node and Bun: what people do, and what workers and administrators do.
  *
@@ -78,12 +87,16 @@ export class Client extends QueueClient {
    * Returns null if no item became available in time, and `drain` if this worker gets no more items and must
    * stop.
    */
-  async claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | "drain" | null> {
+  async claim(
+    { idempotencyKey, ...body }: RepeatableClaim,
+    signal?: AbortSignal,
+  ): Promise<Claimed | "drain" | null> {
     let isDraining = false
     const claimed = await this.#server.json("POST", "/queue/claim", WORK_SHAPES.claim, {
-      body: request,
+      body,
+      headers: idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey },
       signal,
-      heldS: request.wait ?? 0,
+      heldS: body.wait ?? 0,
       onHeaders: (headers) => (isDraining = headers.get("drain") === "true"),
     })
     return claimed ?? (isDraining ? "drain" : null)

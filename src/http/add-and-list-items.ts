@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import { AppError, isRefusal } from "../errors.ts"
+import { isRefusal } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
 import { described } from "../item/schema-parts.ts"
 import { hasWords, LONGEST_SEARCH, searchWords } from "../item/search.ts"
@@ -12,7 +12,7 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
-import { bounded, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
+import { bounded, idempotencyKey, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
 
 const ListParams = Type.Object(
   {
@@ -29,20 +29,6 @@ const ListParams = Type.Object(
   },
   { additionalProperties: false },
 )
-
-const KEY = /^[\x21-\x7e]{1,255}$/
-
-function idempotencyKey(headers: Headers): string | undefined {
-  const key = headers.get("idempotency-key")
-  if (key === null) return undefined
-  if (!KEY.test(key)) {
-    throw new AppError(
-      "invalid",
-      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
-    )
-  }
-  return key
-}
 
 /** The list for a token that may see only one item. */
 async function onlyItem(

@@ -4,6 +4,7 @@ import { Elysia } from "elysia"
 import type { Caller } from "../access/gate.ts"
 import { Report, Result } from "../item/item.ts"
 import { DEFAULT_LEASE_S } from "../item/lease.ts"
+import { RepeatedClaims } from "../queue/repeated-claims.ts"
 import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
@@ -12,7 +13,16 @@ import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, ItemParams, LEASE, leaseOf, LeaseParams, queryUpTo, requiredLease } from "./params.ts"
+import {
+  bounded,
+  idempotencyKey,
+  ItemParams,
+  LEASE,
+  leaseOf,
+  LeaseParams,
+  queryUpTo,
+  requiredLease,
+} from "./params.ts"
 import { checkStillIn } from "./revoked.ts"
 import { hold } from "./time-limit-of-held-answer.ts"
 
@@ -32,19 +42,22 @@ export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding)
 })
 
 /**
- * Claims the first waiting item, or the item that the request names. The client may go away in the meantime.
+ * Claims the first waiting item, or the item that the request names. The client may go away in the meantime, or repeat
+ * its request.
  */
 async function claim(
   workers: Workers,
   body: ClaimRequest,
   request: Request,
   caller: Caller,
+  isRepeated?: AbortSignal,
 ): Promise<Claimed | null> {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals, version, instance } = body
   // A worker goes on with an item that it names; the lease of an earlier item may be in a client's headers for all requests.
   const former = (id !== undefined && request.headers.get("lease")) || undefined
   const taker = { worker, leaseMs: lease * 1000, holder: caller.token?.id, former, kind, totals }
-  using limit = hold(request.signal, wait * 1000, caller.ended)
+  const client = isRepeated ? AbortSignal.any([request.signal, isRepeated]) : request.signal
+  using limit = hold(client, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
     id === undefined
@@ -55,6 +68,20 @@ async function claim(
     await workers.release(claimed.item.id, claimed.lease.token)
   checkStillIn(caller)
   return claimed
+}
+
+/** As `claim`; a repetition under the same key gets the same item. */
+function claimOnce(
+  workers: Workers,
+  repeated: RepeatedClaims,
+  body: ClaimRequest,
+  request: Request,
+  caller: Caller,
+): Promise<Claimed | null> {
+  const key = idempotencyKey(request.headers)
+  if (key === undefined) return claim(workers, body, request, caller)
+  const whole = JSON.stringify([caller.token?.id, body.worker, body.id, key])
+  return repeated.once(whole, (isRepeated) => claim(workers, body, request, caller, isRepeated))
 }
 
 /**
@@ -82,7 +109,12 @@ async function held(
 const worker = json("stored; the directive says whether to continue", WorkerAnswer)
 
 /** The routes by which workers claim and report. */
-export const workerRoutes = (workers: Workers, streams: Streams, { access, limits }: Callers) =>
+export const workerRoutes = (
+  workers: Workers,
+  streams: Streams,
+  { access, limits }: Callers,
+  repeated = new RepeatedClaims(workers),
+) =>
   api("/queue")
     .use(
       new Elysia({ normalize: false })
@@ -93,7 +125,7 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
           async ({ body, request, server, set, caller }) => {
             if (body.wait !== undefined) server?.timeout(request, 0)
             using _place = body.wait === undefined ? undefined : limits.hold(caller)
-            const claimed = await claim(workers, body, request, caller)
+            const claimed = await claimOnce(workers, repeated, body, request, caller)
             if (claimed) return claimed
             if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
             set.status = 204
@@ -108,6 +140,8 @@ export const workerRoutes = (workers: Workers, streams: Streams, { access, limit
               about:
                 "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 within a second, with the header `Drain: true`: it is to stop. After a backup was restored, an item that was being rendered waits a minute for the worker that shows its former lease; others are refused until then.",
               headers: {
+                "Idempotency-Key":
+                  "1 to 255 printable ASCII characters: a claim that is repeated because its answer was lost gets the same item and lease, while the lease is held and the same server answers",
                 Lease:
                   "the token of the lease that the worker lost, to go on with its item; the length of the attempt is not learned",
               },

@@ -74,3 +74,18 @@ export function requiredLease(request: Request, query: Static<typeof LeaseParams
     throw new AppError("invalid", "the lease is missing: send the header Lease or ?lease=")
   return token
 }
+
+const KEY = /^[\x21-\x7e]{1,255}$/
+
+/** The key by which a client may repeat a request; undefined if there is none. @throws AppError `invalid` */
+export function idempotencyKey(headers: Headers): string | undefined {
+  const key = headers.get("idempotency-key")
+  if (key === null) return undefined
+  if (!KEY.test(key)) {
+    throw new AppError(
+      "invalid",
+      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
+    )
+  }
+  return key
+}

@@ -194,6 +194,12 @@ export class Workers implements Service {
     return { item, lease: this.#lease(by) }
   }
 
+  /** An item as its worker has claimed it; its lease is renewed. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
+  async again(id: number, token: string): Promise<Leased> {
+    const { item, leaseMs } = await this.heartbeat(id, token)
+    return { item, lease: this.#lease({ token, leaseMs: leaseMs ?? 0 }) }
+  }
+
   /**
    * Stores a worker's report, and renews its lease. Without a token, no worker may hold the item. With
    * `attempt`, the report belongs to that attempt, and is refused if that attempt has ended; without it, the

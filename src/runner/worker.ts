@@ -171,7 +171,10 @@ export class Worker {
     const patience = new Patience()
     while (!signal.aborted) {
       const passedMs = stopwatch()
-      const claimed = await this.#tried(() => this.#claim().catch((error: unknown) => this.#noteLost(error)))
+      const key = crypto.randomUUID()
+      const claimed = await this.#tried(() =>
+        this.#claim(key).catch((error: unknown) => this.#noteLost(error)),
+      )
       this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
@@ -233,11 +236,15 @@ export class Worker {
     await pause(SHORTAGE_MS, signal)
   }
 
-  /** Claims an item. A server that does not know all keys gets only those that every version knows. */
-  #claim(): Promise<Claimed | "drain" | null> {
+  /**
+   * Claims an item. With the same key it gets the same one, if its answer was lost. A server that does not know all keys
+   * of the request gets only those that every version knows.
+   */
+  #claim(idempotencyKey: string): Promise<Claimed | "drain" | null> {
     const { client, worker, tags, leaseS, kind, version } = this.#options
     const { signal } = this.#stopping
     const older = {
+      idempotencyKey,
       worker,
       tags: [...tags],
       lease: leaseS,

@@ -1,0 +1,55 @@
+import { afterAll, expect, test } from "bun:test"
+
+import { start } from "../server.ts"
+import { asked, Attempt, type Wish } from "../worker.ts"
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+/** Claims under a key. */
+const claimed = (key: string, wish: Wish = {}): Promise<Response> =>
+  asked(server, wish, { headers: { "content-type": "application/json", "idempotency-key": key } })
+
+const leasedBy = async (key: string, wish?: Wish): Promise<Attempt> =>
+  new Attempt(server, await (await claimed(key, wish)).json())
+
+test("a claim that is repeated with its key gets the same item and lease, and another one does not", async () => {
+  const ids = [await server.add(), await server.add(), await server.add()]
+  const [first, again] = [await leasedBy("one"), await leasedBy("one")]
+  expect([again.id, again.lease.token, again.item.attempt]).toEqual([first.id, first.lease.token, 1])
+  expect([first.id, (await leasedBy("two")).id, (await leasedBy("one", { worker: "box2" })).id]).toEqual(ids)
+  expect((await first.say("complete")).status).toBe(200)
+  const next = await server.add()
+  // The lease has ended, so this is a new claim.
+  expect((await leasedBy("one")).id).toBe(next)
+})
+
+test("a repetition ends the wait of the claim before it, so that only one item is taken", async () => {
+  const waiting = claimed("three", { worker: "waits", wait: 30 })
+  while (!(await waits())) await Bun.sleep(5)
+  const repeated = claimed("three", { worker: "waits", wait: 30 })
+  expect((await waiting).status).toBe(204)
+  const [id, other] = [await server.add(), await server.add()]
+  expect((await (await repeated).json()).item.id).toBe(id)
+  expect((await server.item(other)).status).toBe("queued")
+  await server.put(other, { status: "failed" })
+})
+
+/** Whether the worker's claim waits for an item. */
+async function waits(): Promise<boolean> {
+  const answer = await server.api("GET", "/workers")
+  const { workers }: { workers: { worker: string; state: string }[] } = await answer.json()
+  return workers.some(({ worker, state }) => worker === "waits" && state === "idle")
+}
+
+test("a claim is answered again five times: a client that no answer reaches keeps no item for ever", async () => {
+  const id = await server.add()
+  const first = await leasedBy("four")
+  expect(first.id).toBe(id)
+  for (let i = 0; i < 5; i += 1) expect((await leasedBy("four")).lease.token).toBe(first.lease.token)
+  expect((await claimed("four")).status).toBe(204)
+})
+
+test("a key that cannot be one is refused", async () => {
+  expect((await claimed("two words")).status).toBe(422)
+})

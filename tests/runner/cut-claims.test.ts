@@ -1,0 +1,50 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+import { PROGRAM, start, type TestServer } from "../server.ts"
+import { finished, Program } from "./programs.ts"
+
+setDefaultTimeout(30_000)
+
+/** A way to the server that cuts the connection in place of the first answers that hold an item. */
+async function cutting(server: TestServer, cuts: number) {
+  let left = cuts
+  const way = createServer(
+    (request, answer) => void pass(request, answer).catch(() => request.socket.destroy()),
+  )
+  const pass = async (request: IncomingMessage, answer: ServerResponse): Promise<void> => {
+    const pieces: Buffer[] = []
+    for await (const piece of request) pieces.push(piece)
+    const { host: _, connection: _own, ...headers } = request.headers
+    const body = pieces.length > 0 ? Buffer.concat(pieces) : null
+    const method = request.method ?? "GET"
+    const given = await fetch(`${server.url}${request.url}`, {
+      method,
+      headers: headers as Record<string, string>,
+      body,
+    })
+    const bytes = Buffer.from(await given.arrayBuffer())
+    if (request.url?.endsWith("/claim") && given.status === 200 && left-- > 0)
+      return void request.socket.destroy()
+    answer
+      .writeHead(given.status, { "content-type": given.headers.get("content-type") ?? "text/plain" })
+      .end(bytes)
+  }
+  await new Promise<void>((resolve) => way.listen(0, "127.0.0.1", resolve))
+  const { port } = way.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, [Symbol.dispose]: () => void way.close() }
+}
+
+test("work renders an item in its first attempt though the answers to its claims were cut", async () => {
+  await using server = await start()
+  using way = await cutting(server, 3)
+  const id = await server.add()
+  const worker = new Program([...PROGRAM, "work", "--exec", "true"], way.url)
+  try {
+    expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+  } finally {
+    worker.kill("SIGTERM")
+    expect(await worker.ends()).toBe(0)
+  }
+})
