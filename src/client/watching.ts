@@ -28,7 +28,10 @@ export type Watched =
 export interface WatchOptions {
   /** Only this item; default all items. */
   readonly queueId?: number | undefined
-  /** Only these items, from the stream of all items; default all items. */
+  /**
+   * Only these items, from the stream of all items; default all items. As there, the state at the beginning leaves out
+   * finished items.
+   */
   readonly ids?: readonly number[] | undefined
   /** Only the items of this song, from the stream of all items; default all songs. */
   readonly songId?: number | undefined

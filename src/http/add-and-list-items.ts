@@ -78,7 +78,7 @@ export const collectionRoutes = (
               summary: "Add an item",
               headers: {
                 "Idempotency-Key":
-                  "1 to 255 printable ASCII characters: repeating the request within 24 hours returns the same item and adds nothing",
+                  "1 to 255 printable ASCII characters: repeating the request within 24 hours, also with another token, returns the same item and adds nothing; with another body it is refused",
               },
               successes: [json("added now, or earlier with the same key", QueueItem, 201)],
               refusals: ["idempotency_mismatch"],

@@ -164,7 +164,7 @@ export const progressRoutes = (
           id: "streamAll",
           tag: "Streams",
           summary: "Stream all updates",
-          about: `${FRAMES} If the queue is paused, \`queue\` says so before \`live\`; later \`queue\` comes whenever it is paused or resumed. Without such a frame it is not paused. \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: after \`live\` they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose the format.`,
+          about: `${FRAMES} If the queue is paused, \`queue\` says so before \`live\`; later \`queue\` comes whenever it is paused or resumed. Without such a frame it is not paused. \`song_id\` and \`ids\` narrow it. The current state is that of the items that are not finished. \`thin=2\` is for many viewers of everything: after \`live\` they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose the format.`,
           headers: RESUME,
           successes: [OPEN_STREAM],
         }),
