@@ -4,6 +4,8 @@ const KEEPALIVE_MS = 15_000
 const MAX_KEEPALIVE_MS = 52_000
 /** A keepalive may be late by this much. */
 const GRACE_MS = 5000
+/** What is said of a server that took longer than it may. */
+export const LATE_ANSWER = "the server did not answer in time"
 /** How long a server may take to begin its answer. */
 const OPEN_MS = 10_000
 
@@ -118,7 +120,7 @@ export class SilenceWatch {
   }
 
   #tooLong(limitMs: number): Error {
-    if (!this.#isOpen) return new Error("the server did not answer in time")
+    if (!this.#isOpen) return new Error(LATE_ANSWER)
     this.#rhythm.doubt()
     return new Error(`nothing came from the server for ${Math.round(limitMs / 1000)} s`)
   }

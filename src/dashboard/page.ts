@@ -1,6 +1,6 @@
 import { missedUpdates } from "../text.ts"
 import { askRights, askStarts, askWorkers } from "./live/periodic-questions.ts"
-import { BASE, server } from "./live/server.ts"
+import { BASE, NEEDS_TOKEN, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, isTokenShared, ownToken, watchShared } from "./live/token.ts"
 import type { MissedUpdates, StreamUpdate } from "./model/hub-messages.ts"
@@ -296,7 +296,7 @@ function gapNotice({ reason, missed }: MissedUpdates): void {
 
 /** Why a token is asked for; `isNeeded` if the server wants one, or another one. */
 function whyToken(isNeeded: boolean): string {
-  if (ownToken() === undefined) return "This server needs a token"
+  if (ownToken() === undefined) return NEEDS_TOKEN
   return isNeeded ? "Your token is not accepted" : "Use another token"
 }
 

@@ -15,6 +15,7 @@ import { Board, type View } from "../terminal/board.ts"
 import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/times-of-day.ts"
+import { SHUTTING_DOWN } from "../text.ts"
 import type { Frame } from "../wire/frames.ts"
 import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
@@ -174,7 +175,6 @@ export const boardFor =
     const doneIn = async (): Promise<number | null> =>
       isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
-    const why = (): string =>
-      caller.ended?.aborted ? noLongerIn(caller).message : "the server is shutting down"
+    const why = (): string => (caller.ended?.aborted ? noLongerIn(caller).message : SHUTTING_DOWN)
     return new Response(bodyOf(drawn(stream, look, doneIn, why)), { headers })
   }

@@ -4,7 +4,12 @@ import { AppError } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import { queryOf } from "./paths.ts"
 
-const ID = "^[1-9][0-9]{0,15}$"
+/** The digits of an ID, as a pattern. */
+export const ID_DIGITS = "[1-9][0-9]{0,15}"
+/** A text that is an ID and nothing else, as a pattern. */
+export const ID = `^${ID_DIGITS}$`
+/** A whole number in a query, by its least value, as a pattern. */
+export const WHOLE_NUMBERS = { 0: "^(0|[1-9][0-9]{0,14})$", 1: "^[1-9][0-9]{0,14}$" } as const
 
 /** The id of a queue item in a path. */
 export const ItemParams = Type.Object({
@@ -18,9 +23,7 @@ export const SongParams = Type.Object({
 
 /** A whole number in a query, from 0 or 1, as text; `Number` of it is safe. */
 export const queryInteger = (from: 0 | 1, description: string) =>
-  Type.Optional(
-    Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
-  )
+  Type.Optional(Type.String({ pattern: WHOLE_NUMBERS[from], description }))
 
 /** A whole number of a query as a number; undefined if it was left out. */
 export const numberIn = (text: string | undefined): number | undefined =>

@@ -7,6 +7,7 @@ import { MAX_CHOSEN, type Only, type Question, Selection } from "../stream/selec
 import { messages } from "../stream/sse-and-ndjson.ts"
 import type { Chunks, Ending } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
+import { SHUTTING_DOWN } from "../text.ts"
 import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
@@ -54,7 +55,7 @@ const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its las
 /** How a socket is closed, by the reason why its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
-  shutdown: { code: 1001, reason: "the server is shutting down" },
+  shutdown: { code: 1001, reason: SHUTTING_DOWN },
   left: BROKEN,
   failed: BROKEN,
 }

@@ -5,7 +5,7 @@ import type { StoredUpdate } from "../item/stored.ts"
 import { NewestMap } from "../newest-map.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
-import { numberIn, queryBoolean, queryInteger } from "./params.ts"
+import { ID_DIGITS, numberIn, queryBoolean, queryInteger } from "./params.ts"
 
 const common = {
   last_event_id: Type.Optional(
@@ -20,7 +20,7 @@ const choice = {
   song_id: queryInteger(1, "a positive integer"),
   ids: Type.Optional(
     Type.String({
-      pattern: "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,255}$",
+      pattern: `^${ID_DIGITS}(,${ID_DIGITS}){0,255}$`,
       description: "at most 256 ids of queue items, separated by commas",
     }),
   ),

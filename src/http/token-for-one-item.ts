@@ -1,7 +1,8 @@
 import type { Caller } from "../access/gate.ts"
 import { unknownItem } from "../errors.ts"
+import { ID } from "./params.ts"
 
-const ITEM_ID = /^[1-9][0-9]{0,15}$/
+const ITEM_ID = new RegExp(ID)
 
 /**
  * Checks the item of a path for a share link, which contains a token for one item. For such a token no other

@@ -1,5 +1,5 @@
 import { type Claimed, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
-import { pause } from "../client/silence.ts"
+import { LATE_ANSWER, pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { within } from "../service.ts"
@@ -22,7 +22,7 @@ const LENT_WITHIN_MS = 5000
 /** The shortest time for each try to report the verdict. */
 const LAST_TRY_MS = 1500
 /** The error of a try that has used all the time that was left. */
-const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
+const OUT_OF_TIME = new ServerError(0, LATE_ANSWER)
 
 /** The keys of a report that every version of the server knows. */
 const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "media"] as const

@@ -24,7 +24,7 @@ import { DiskLowWarning } from "../upkeep/disk-low-warning.ts"
 import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
 import { ballastFileOf } from "./database.ts"
-import { logged } from "./error-log.ts"
+import { HISTORY_UNREAD, logged } from "./error-log.ts"
 import { NewConnections } from "./new-connections.ts"
 
 /**
@@ -141,7 +141,7 @@ export function checksOf(store: Store, checked: Checks): readonly Service[] {
       head: () => store.head(),
       heard: () => broadcaster.heard,
       ring: () => bus.notify(),
-      onError: logged("the history could not be read"),
+      onError: logged(HISTORY_UNREAD),
     }),
   ]
 }

@@ -6,7 +6,7 @@ import type { Control, Frame } from "../wire/frames.ts"
 /** Turns frames into the chunks that a stream yields. */
 export interface Format<Chunk extends object> {
   /** Its name; over HTTP the value of the query parameter `format`. */
-  readonly name: "sse" | "ndjson" | "text" | "websocket" | "board"
+  readonly name: HttpFormat["name"] | "websocket" | "board"
   /** Encodes frames as one chunk; undefined if this format shows nothing for them. */
   encode(frames: readonly Frame[]): Chunk | undefined
   /**

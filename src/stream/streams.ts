@@ -1,6 +1,7 @@
 import { AppError, unknownItem } from "../errors.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Bounds, History } from "../store/contract/history.ts"
+import { SHUTTING_DOWN } from "../text.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { ownHistory } from "./one-item-viewer.ts"
 import { type Opening, Openings } from "./opening.ts"
@@ -168,7 +169,7 @@ export class Streams {
     kind: SeatKind,
   ): Opened<Chunk> | Promise<Opened<Chunk>> {
     const { broadcaster, openings } = this.#shared
-    if (broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
+    if (broadcaster.draining) throw new AppError("unavailable", SHUTTING_DOWN)
     if (request.queueId === undefined) return this.#join(new Viewer(this.#shared, kind, request))
     const item = openings.item(request.queueId)
     if (item instanceof Promise || isAhead(request, item))

@@ -3,7 +3,7 @@ import type { ProgressUpdate } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
 import { countIn, isGuess, isPace, leftIn, paceWords, shownOf } from "../item/progress-words.ts"
 import { endOrStatus } from "../item/state-in-one-word.ts"
-import { printable } from "../text.ts"
+import { printable, SHUTTING_DOWN } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { UTC, type Zone } from "./times-of-day.ts"
 import { countAndSpoken, gapOf, leftWithEnd } from "./words.ts"
@@ -53,7 +53,7 @@ export function readableControl(control: Control): string {
         ? "# the queue is resumed"
         : "# the queue is paused: workers get no more items"
     case "shutdown":
-      return "# the server is shutting down"
+      return `# ${SHUTTING_DOWN}`
     case "watching":
       return `# watching ${control.ids.length === 0 ? "nothing" : control.ids.join(", ")}`
     case "refused":

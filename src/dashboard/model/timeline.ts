@@ -72,7 +72,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
     case "queued": {
       const isRetry = before.status === "completed" || before.status === "failed"
       return {
-        what: isRetry ? "Queued for a retry" : "Back in the queue",
+        what: isRetry ? OWN_MESSAGES.retried : "Back in the queue",
         detail: saidIn(update),
         tone: "quiet",
       }

@@ -30,6 +30,7 @@ import { ErrorAnswer } from "../../wire/refusals.ts"
 import { ClaimRequest } from "../../wire/requests.ts"
 import { Health, Stats, StreamSeen } from "../../wire/server.ts"
 import { needOf } from "../needed-rights.ts"
+import { ID, WHOLE_NUMBERS } from "../params.ts"
 import { BODIES } from "./examples.ts"
 import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
 
@@ -92,9 +93,9 @@ const FORMATS: Readonly<Record<string, Json>> = {
   tag: { minLength: 1, maxLength: 64 },
 }
 const INTEGERS: Readonly<Record<string, number>> = {
-  "^(0|[1-9][0-9]{0,14})$": 0,
-  "^[1-9][0-9]{0,14}$": 1,
-  "^[1-9][0-9]{0,15}$": 1,
+  [WHOLE_NUMBERS[0]]: 0,
+  [WHOLE_NUMBERS[1]]: 1,
+  [ID]: 1,
 }
 
 /**
