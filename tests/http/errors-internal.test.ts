@@ -46,6 +46,18 @@ test("a database that cannot be written is a 503 that says when to try again and
   }
 })
 
+test("where the history cannot be written, the queue is neither paused nor resumed, and the answers say so", async () => {
+  await using server = await start()
+  expect((await server.api("POST", "/queue/pause")).status).toBe(200)
+  using database = new Database(server.database)
+  database.run("PRAGMA busy_timeout = 5000")
+  database.run("ALTER TABLE history RENAME TO gone")
+  for (const path of ["/queue/pause", "/queue/resume"]) {
+    const answer = await server.api("POST", path)
+    expect([path, answer.status, await answer.json()]).toMatchObject([path, 503, { code: "unavailable" }])
+  }
+})
+
 test("an EventSource, which gives up at a refusal, gets an answer that makes it come back while the history cannot be read", async () => {
   await using server = await start()
   const database = new Database(server.database)
