@@ -78,8 +78,11 @@ describe("the flags of commands that render", () => {
 
 test("a word that is not known is taken for the nearest one, if that is near", () => {
   const words = ["--status", "list", "pause", "resume"]
-  expect(["lsit", "lists", "--stauts", "Pause", "resum"].map((word) => didYouMean(word, words))).toEqual(
-    ["list", "list", "--status", "pause", "resume"].map((word) => `; did you mean "${word}"?`),
+  // Two letters that are swapped count as one mistake, also at the beginning of a word.
+  expect(
+    ["lsit", "ilst", "lists", "--stauts", "Pause", "resum"].map((word) => didYouMean(word, words)),
+  ).toEqual(
+    ["list", "list", "list", "--status", "pause", "resume"].map((word) => `; did you mean "${word}"?`),
   )
   expect(["last-one", "lost in", "pa", "rexxxe"].map((word) => didYouMean(word, words))).toEqual([
     "",

@@ -57,7 +57,14 @@ test("with one key for several songs, each has a key of its own, which is the sa
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {
   using folder = temporaryFolder()
-  for (const name of ["007 - Northern Lights.wav", "lights.wav", "12.wav", "13 A. B. (feat. C).wav"])
+  for (const name of [
+    "007 - Northern Lights.wav",
+    "lights.wav",
+    "12.wav",
+    "13 A. B. (feat. C).wav",
+    "14 Late .wav",
+    "7up.wav",
+  ])
     writeFileSync(join(folder.path, name), "")
   const asked = answering("add", async () => item())
   const add = (name: string, ...flags: string[]): Promise<Ran> =>
@@ -65,6 +72,7 @@ test("the name of a file gives the song and the title, unless the flags do", asy
   await add("007 - Northern Lights.wav")
   await add("12.wav")
   await add("13 A. B. (feat. C).wav")
+  await add("14 Late .wav")
   await add("007 - Northern Lights.wav", "--song", "3")
   await add("lights.wav", "--song", "3", "--title", "Mine", "--metadata", "path=elsewhere")
   expect(asked.map(([one]) => one)).toMatchObject([
@@ -75,10 +83,12 @@ test("the name of a file gives the song and the title, unless the flags do", asy
     },
     { song_id: 12, title: "12" },
     { song_id: 13, title: "A. B. (feat. C)" },
+    { song_id: 14, title: "Late" },
     { song_id: 3, title: "007 - Northern Lights" },
     { song_id: 3, title: "Mine", metadata: { path: "elsewhere" } },
   ])
-  expect((await add("lights.wav")).code).toContain("does not begin with the song's number")
+  for (const name of ["lights.wav", "7up.wav"])
+    expect((await add(name)).code).toContain("does not begin with the song's number")
   expect((await add("none.wav")).code).toContain("neither a song's number nor a file")
   expect((await ran(addCommand, "7", "--song", "3")).code).toContain("already a song")
   mkdirSync(join(folder.path, "5 my songs"))
@@ -87,7 +97,7 @@ test("the name of a file gives the song and the title, unless the flags do", asy
   for (const flags of [[], ["--song", "3"]])
     expect((await add("5 my songs/", ...flags)).code).toEndWith(`is a folder; ${files}`)
   expect((await ran(addCommand, folder.path)).code).toEndWith(`track-studio add ${folder.path}/*.wav`)
-  expect(asked).toHaveLength(5)
+  expect(asked).toHaveLength(6)
 })
 
 test("each item that is named is tried once, and one refusal makes the exit code 1", async () => {

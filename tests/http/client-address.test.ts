@@ -50,6 +50,16 @@ test("a trusted proxy names the client, and addresses in front of that one are n
   expect(proxies.clientOf("10.1.2.3", headers("5.6.7.8,, 10.9.9.9,")).address).toBe("5.6.7.8")
 })
 
+test("a network that is trusted begins and ends where its bits say", () => {
+  const proxies = new TrustedProxies(["10.0.0.0/8", "192.168.4.0/22", "2001:db8::/33"])
+  const isTrusted = (peer: string): boolean =>
+    proxies.clientOf(peer, headers("5.6.7.8")).address === "5.6.7.8"
+  expect(
+    ["10.0.0.0", "10.255.255.255", "192.168.7.255", "2001:db8:7fff:ffff::1"].filter(isTrusted),
+  ).toHaveLength(4)
+  expect(["9.255.255.255", "11.0.0.0", "192.168.8.0", "2001:db8:8000::1"].filter(isTrusted)).toEqual([])
+})
+
 test("of an IPv6 address the first 64 bits count", () => {
   const proxies = new TrustedProxies([])
   expect(proxies.clientOf("2001:db8:1:2:3::4", headers()).key).toBe("2001:db8:1:2::/64")
