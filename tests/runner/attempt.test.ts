@@ -149,6 +149,23 @@ test("a command whose item another worker has gets a second to end, not ten", as
   expect(performance.now() - startedMs).toBeLessThan(8000)
 })
 
+test("a command whose item is cancelled gets all the time that it may take to end", async () => {
+  const ready = Promise.withResolvers<void>()
+  class Hearing extends Unheard {
+    override print(): void {
+      ready.resolve()
+    }
+  }
+  const reporter = new Hearing()
+  const script = "trap 'sleep 1.5; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+  const one = attempt(reporter, 60_000, script)
+  await ready.promise
+  one.stop({ by: "cancel", reason: "queue item 7 was cancelled", isTaken: false })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  one.reportWithin(1)
+  expect(await one.ended).toMatchObject({ code: 3, signal: null })
+})
+
 test.each(["ours", "taken", "lent"])(
   "a command that was suspended for long goes on once the item is known to be ours, unless it is lent: %s",
   async (whose) => {

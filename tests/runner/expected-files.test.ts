@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
@@ -72,6 +72,21 @@ test("each of several files must be there, and the first that is not is named", 
   // A guessed file may be anything, but what is no medium is not entered as the video.
   const { failure, files } = await endOf(written)
   expect([failure, files]).toEqual([undefined, {}])
+})
+
+test("a file that is written again counts as written, even if its size and its time are as before", async () => {
+  const [again, left] = [path(".txt"), path(".txt")]
+  const asBefore = (file: string, text: string): void => {
+    writeFileSync(file, text)
+    utimesSync(file, 1_700_000_000, 1_700_000_000)
+  }
+  for (const file of [again, left]) asBefore(file, "first words")
+  const watchOf = (file: string): FileWatch =>
+    new FileWatch({ paths: [file], isGuessed: false, seconds: undefined, isVerified: true })
+  const watches = [watchOf(again), watchOf(left)]
+  asBefore(again, "other words")
+  const ends = await Promise.all(watches.map((watch) => watch.end({ saved: [], unfinished: [] })))
+  expect(ends.map(({ failure }) => failure?.includes("was not written") ?? false)).toEqual([false, true])
 })
 
 test("an ffprobe that takes too long, does not run, or is not installed, verifies nothing", async () => {

@@ -237,6 +237,19 @@ test("a command whose environment was emptied ends with its session", async () =
   await gone(seconds)
 })
 
+test("a guard that is killed is replaced, for the first command and for a later one", async () => {
+  const guard = new KillGuard()
+  for (let command = 0; command < 2; command += 1) {
+    using _watched = guard.watch()
+    while (guardsOf({ child: process }).length === 0) await Bun.sleep(5)
+    const guards = guardsOf({ child: process })
+    for (const pid of guards) process.kill(pid, "SIGKILL")
+    for (const pid of guards) await ended(pid)
+    // If none comes, the test runs out of time.
+    while (guardsOf({ child: process }).length === 0) await Bun.sleep(5)
+  }
+})
+
 test("a command can be watched although its guard was killed, and no other can be started now", async () => {
   const guard = new KillGuard()
   const guards = guardsOf({ child: process })

@@ -93,3 +93,15 @@ test.each([
   await one.finish(HELD)
   expect(printed).toEqual(["the last\n"])
 })
+
+test("a line that is not ended is sent once nothing more comes of it", async () => {
+  const { one, printed } = sender([])
+  const next = async (): Promise<void> => {
+    await one.filled(AbortSignal.timeout(5000))
+    await one.send(HELD)
+  }
+  await next()
+  one.push(new TextEncoder().encode("Continue? "), 1)
+  await next()
+  expect(printed).toEqual(["the last\n", "Continue? "])
+})

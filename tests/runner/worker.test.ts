@@ -298,12 +298,15 @@ test("a result that could not be reported is kept for the next worker", async ()
     resolve()
     return Promise.reject(new ServerError(0, "no answer", { code: "unreachable" }))
   }
+  const said: string[] = []
+  using _stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
   const { worker } = rendering("exit 0", undefined, { complete, stateFolder: folder.path })
   const running = worker.run()
   await tried
   worker.signal()
   worker.signal()
   await running
+  expect(said.join("")).toContain("the next worker of this user reports it")
   // The guard of the worker, which is this process, still has the file locked.
   const leases = leasesIn(folder.path)
   const [file = ""] = readdirSync(leases).filter((name) => name.endsWith(".json"))
@@ -343,23 +346,18 @@ test("an older server is told once what it does not know, and then only what it 
 
 test("a worker that is to stop tries for a few seconds to report what the next worker can", async () => {
   using folder = temporaryFolder()
-  const shortened = spyOn(Attempt.prototype, "reportWithin")
+  using shortened = spyOn(Attempt.prototype, "reportWithin")
   const said: string[] = []
-  const stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
-  try {
-    const script = "echo ready; sleep 0.2"
-    const { worker, printed, ended } = rendering(script, undefined, { stateFolder: folder.path })
-    const running = worker.run()
-    await printed
-    worker.signal()
-    await running
-    expect(ended).toEqual(["complete"])
-    expect(shortened.mock.calls).toEqual([[5000]])
-    expect(said.join("")).toContain("finishing 1 item, then stopping")
-  } finally {
-    stderr.mockRestore()
-    shortened.mockRestore()
-  }
+  using _stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
+  const script = "echo ready; sleep 0.2"
+  const { worker, printed, ended } = rendering(script, undefined, { stateFolder: folder.path })
+  const running = worker.run()
+  await printed
+  worker.signal()
+  await running
+  expect(ended).toEqual(["complete"])
+  expect(shortened.mock.calls).toEqual([[5000]])
+  expect(said.join("")).toContain("finishing 1 item, then stopping")
 }, 30_000)
 
 test("a worker whose item is over has nothing to finish when it is to stop", async () => {
