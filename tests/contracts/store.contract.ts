@@ -321,6 +321,9 @@ export function storeWrites(name: string, open: Open): void {
     now += 1
     const again = await store.add(() => draft({ title: "third" }), { key: "k", digest: "other" })
     expect(again).toMatchObject({ added: true, item: { id: 2, title: "third" } })
+    now += 24 * HOUR_MS - 1
+    const repeated = await store.add(() => draft(), { key: "k", digest: "other" })
+    expect(repeated).toEqual({ item: again.item, added: false })
   })
 
   test(`${name}: two calls with one idempotency key at the same time add one item`, async () => {

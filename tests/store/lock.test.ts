@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { describe, expect, spyOn, test } from "bun:test"
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -76,6 +77,15 @@ test("a database of two names is opened by either, while no log of the other one
   await new SqliteStore(other).close()
   writeFileSync(`${other}-wal`, "log")
   expect(() => opened(database)).toThrow(`is also ${other}, by a hard link`)
+})
+
+test("a database that was closed, and was copied away and back, is opened", async () => {
+  using folder = temporaryFolder()
+  const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  await new SqliteStore(database).close()
+  renameSync(database, copy)
+  copyFileSync(copy, database)
+  await new SqliteStore(database).close()
 })
 
 test("what lies beside a database that is taken as it is, and belongs to another one, is set aside", () => {

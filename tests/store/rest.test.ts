@@ -57,6 +57,14 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   expect(files()).toEqual(before)
   await put(store, id, { title: "x" })
   expect([files()[1] === before[1], aliveAt()]).toEqual([false, nowMs])
+  // Within a second one sign of life is enough, however much is written.
+  const saidMs = nowMs
+  nowMs += 999
+  await put(store, id, { title: "y" })
+  expect(aliveAt()).toBe(saidMs)
+  nowMs += 1
+  await put(store, id, { title: "z" })
+  expect(aliveAt()).toBe(nowMs)
   await retention.stop()
   await store.close()
 })

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { Keepalives } from "../../src/stream/keepalives.ts"
 import { Seat, type SeatKind } from "../../src/stream/seat.ts"
@@ -30,6 +30,18 @@ test("all silent streams get a keepalive at one look, however many there are, an
   const said = new Set(streams.map(({ seat }) => seat.saidMs))
   expect([said.size, said.has(LONG_AGO_MS)]).toEqual([1, false])
   expect([held.seat.waiting, recent.seat.waiting]).toEqual([true, true])
+})
+
+test("silence is looked for so often that no keepalive is a tenth of its time late", () => {
+  using timers = spyOn(globalThis, "setInterval")
+  for (const keepaliveMs of [200, 3000, 15_000, 60_000]) {
+    const keepalives = new Keepalives(keepaliveMs, { all: () => [], examined: 0 })
+    keepalives.start()
+    keepalives.stop()
+    const [, everyMs = 0] = timers.mock.lastCall ?? []
+    expect(everyMs).toBeGreaterThanOrEqual(10)
+    expect(everyMs).toBeLessThanOrEqual(Math.min(1000, keepaliveMs / 10))
+  }
 })
 
 test("a stream that takes few updates examines what came between two beats by itself", async () => {

@@ -24,6 +24,12 @@ test("an item that is watched already is not sent again, and a new one begins wi
   expect((await selection.answer(history, 2)).map(nameOf)).toEqual(["watching", 2])
 })
 
+test("the states of items that are added together come in the order of their event IDs", async () => {
+  const selection = new Selection([])
+  selection.ask({ do: "subscribe", ids: [3, 1, 2] })
+  expect((await selection.answer(historyOf(3), 3)).map(nameOf)).toEqual(["watching", 1, 2, 3])
+})
+
 test("as many items can be chosen as may be, and not one more", async () => {
   const history = historyOf(MAX_CHOSEN + 1)
   const ids = Array.from({ length: MAX_CHOSEN + 1 }, (_, at) => at + 1)

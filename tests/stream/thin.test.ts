@@ -238,3 +238,15 @@ test("thin is a whole number from 1 to 10, and streams and sockets of everything
   expect(ids).toEqual([4, "live"])
   again.close()
 }, 30_000)
+
+test("a thinned stream that is silent shows that it lives", async () => {
+  using opened = open()
+  const leave = new AbortController()
+  const common = { snapshot: true, untilFinished: false, thin: PER_SECOND, signal: leave.signal }
+  const stream = await opened.streams.open({ ...common, format: asFrames })
+  await stream?.next()
+  // If no keepalive comes, the test runs out of time.
+  const next = await stream?.next()
+  expect(next?.value?.map(({ type }: Frame) => type)).toEqual(["keepalive"])
+  leave.abort()
+})
