@@ -188,7 +188,7 @@ export class Ingest {
   }
 
   #readSlice(): void {
-    if (this.#refusal !== undefined || !this.#throttle.isKeeping) return
+    if (!this.#throttle.isKeeping) return
     try {
       this.#hear(this.#throttle.take())
     } catch (error) {
