@@ -231,8 +231,10 @@ your role  viewer until 13:00 UTC
   })
   const today = { ...COUNTS.today, shortest_seconds: 40, longest_seconds: 40, mean_seconds: 40 }
   answering("counts", async () => ({ ...COUNTS, today, paused_at: time(-60) }))
+  const degraded: Stats["degraded"] = [{ reason: "disk_low", title: "disk nearly full", about: "make room" }]
+  answering("stats", async () => ({ ...STATS, degraded }))
   const { out: older } = await ran(statsCommand, "--utc")
-  expect(older).toStartWith("queue      paused since 11:59 UTC\n")
+  expect(older).toStartWith("degraded   disk nearly full: make room\nqueue      paused since 11:59 UTC\n")
   expect(older).not.toContain("your role")
   expect(older).toContain("12 completed in 0:40; 1 failed, 2 lost\n")
 })
