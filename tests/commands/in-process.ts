@@ -3,6 +3,7 @@ import { afterEach, beforeEach, setSystemTime, spyOn } from "bun:test"
 import { Client, type ReadItem } from "../../src/client/client.ts"
 import type { Command } from "../../src/commands/command.ts"
 import { readArguments } from "../../src/commands/usage.ts"
+import { type OwnOutput, ownOutput } from "../../src/own-output.ts"
 import { item as itemOf, time } from "../dashboard/items.ts"
 
 /*
@@ -29,12 +30,15 @@ export function inThisProcess(): void {
 function begin(): void {
   ;[out, err] = ["", ""]
   setSystemTime(new Date(time(0)))
-  const keep = (add: (text: string) => void) => (text: string | Uint8Array) => {
-    add(String(text))
-    return true
-  }
-  spies.push(spyOn(process.stdout, "write").mockImplementation(keep((text) => (out += text))))
-  spies.push(spyOn(process.stderr, "write").mockImplementation(keep((text) => (err += text))))
+  const keep =
+    (add: (text: string) => void): OwnOutput["write"] =>
+    (text, done) => {
+      add(String(text))
+      done?.()
+    }
+  // Taken before a test says of them that they are terminals, which would be opened and written to.
+  spies.push(spyOn(ownOutput(1), "write").mockImplementation(keep((text) => (out += text))))
+  spies.push(spyOn(ownOutput(2), "write").mockImplementation(keep((text) => (err += text))))
 }
 
 function end(): void {
