@@ -128,6 +128,17 @@ page("titles", () => {
 })
 
 page("what is shown", () => {
+  test("of the connection can be scrolled to on a screen that is too low for it", async () => {
+    await open("/", { width: 844, height: 390, bypassPolicy: true })
+    await tab.click("#badge")
+    const facts = `document.querySelector("#facts")`
+    await tab.until(`${facts}.scrollHeight > ${facts}.clientHeight`)
+    expect(
+      await tab.evaluate<number>(`innerHeight - ${facts}.getBoundingClientRect().bottom`),
+    ).toBeGreaterThan(0)
+    expect(await tab.objections()).toEqual([])
+  })
+
   test("of a priority covers nothing on a phone, however long it is, and whatever stands beside it", async () => {
     await here.server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
     await here.server.add({ song_id: 1, priority: 1_000_000_000 })
