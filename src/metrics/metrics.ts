@@ -20,6 +20,23 @@ export interface Sample {
 /** What a gauge reads: one number, or one for each value of its labels. */
 type Read = () => number | readonly Sample[] | Promise<number | readonly Sample[]>
 
+/** A gauge that takes longer is left out: the database does not answer, and a scrape waits for a few seconds only. */
+const LONGEST_READ_MS = 2000
+
+/** The gauge that is being read; rejects if that takes too long. */
+async function inTime(lines: Promise<string>): Promise<string> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => late.reject(new Error(`it could not be read within ${LONGEST_READ_MS / 1000} s`)),
+    LONGEST_READ_MS,
+  )
+  try {
+    return await Promise.race([lines, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
  * The metrics of one server. The code that counts gets its counters and histograms once and keeps them, so
  * that counting is only an addition. Gauges are read when the text is made.
@@ -58,21 +75,20 @@ export class Metrics {
   }
 
   /**
-   * All metrics in the text format of Prometheus. A gauge that cannot be read is left out, and `onError` is called
-   * with the reason.
+   * All metrics in the text format of Prometheus. A gauge that cannot be read, or not in time, is left out, and
+   * `onError` is called with the reason. All are read at once, so that no gauge waits for another one.
    */
   async text(onError: (error: unknown) => void): Promise<string> {
-    const parts: string[] = []
-    for (const [name, description] of Object.entries({ ...METRICS, ...PROCESS_METRICS })) {
-      const lines = await this.#linesOf(name, description).catch((error: unknown) => {
+    const parts = Object.entries({ ...METRICS, ...PROCESS_METRICS }).map(async ([name, description]) => {
+      const lines = await inTime(this.#linesOf(name, description)).catch((error: unknown) => {
         onError(error)
         return ""
       })
       const { help, type } = description
       const exposed = exposedName(name)
-      if (lines !== "") parts.push(`# HELP ${exposed} ${help}\n# TYPE ${exposed} ${type}\n${lines}`)
-    }
-    return parts.join("")
+      return lines === "" ? "" : `# HELP ${exposed} ${help}\n# TYPE ${exposed} ${type}\n${lines}`
+    })
+    return (await Promise.all(parts)).join("")
   }
 
   async #linesOf(name: string, { labels = [] }: Description): Promise<string> {

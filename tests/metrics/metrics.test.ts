@@ -103,6 +103,20 @@ test("a gauge that cannot be read is left out, and all others are there", async 
   expect(errors).toHaveLength(2)
 })
 
+test("gauges that are read slowly keep no others waiting, and are left out after two seconds", async () => {
+  const metrics = new Metrics()
+  const errors: unknown[] = []
+  const never = () => new Promise<number>(() => undefined)
+  for (const name of ["queue_items", "leases", "webhook_deliveries"] as const) metrics.read(name, never)
+  metrics.read("database_writable", () => 0)
+  metrics.read("process_open_fds", () => Bun.sleep(500).then(() => 9))
+  const beganMs = performance.now()
+  const text = parsed(await metrics.text((error) => errors.push(String(error))))
+  expect(performance.now() - beganMs).toBeLessThan(5000)
+  expect([...text.keys()]).toEqual([exposedName("database_writable"), "process_open_fds"])
+  expect(new Set(errors)).toEqual(new Set(["Error: it could not be read within 2 s"]))
+})
+
 test("the parser of these tests refuses text that is no exposition of metrics", () => {
   const good = '# HELP a_total A.\n# TYPE a_total counter\na_total{b="c"} 1\n'
   expect(labelsOf([...(parsed(good).get("a_total")?.samples.keys() ?? [])][0] ?? "")).toEqual(["b"])

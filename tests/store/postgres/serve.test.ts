@@ -7,12 +7,16 @@ import { freePort } from "../../engines.ts"
 import { Instance } from "../../fleet/fleet.ts"
 import { run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
+import { Proxy } from "./proxy.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** Prometheus gives up a scrape after this time, unless it is configured otherwise. */
+const SCRAPE_MS = 10_000
 
 /** The same address with a password, which the test server does not require. */
 const withPassword = (url: string): string => url.replace("fleet@", "fleet:secret-word@")
@@ -176,3 +180,27 @@ test("a server whose database is away says in its log that it waits for it, and 
   // A signal ends it in the meantime.
   await instance.end("SIGTERM")
 })
+
+withPostgres(
+  "while PostgreSQL does not answer, the metrics come at once and say so, and later with all gauges",
+  async () => {
+    await using database = await emptyDatabase()
+    const url = new URL(database.url)
+    using proxy = new Proxy(Number(url.port))
+    url.port = String(proxy.port)
+    await using server = await start({ database: url.href })
+    const scraped = async (): Promise<string> =>
+      (await fetch(`${server.url}/metrics`, { signal: AbortSignal.timeout(SCRAPE_MS) })).text()
+    expect(await scraped()).toContain('track_studio_queue_items{status="queued"} 0')
+    proxy.isFrozen = true
+    const refused = await server.api("POST", "/queue", { song_id: 1 })
+    expect(refused.status).toBe(503)
+    const during = await scraped()
+    expect(during).toContain('track_studio_degraded{reason="database_unwritable"} 1')
+    expect(during).toContain("track_studio_database_writable 0")
+    expect(during).toMatch(/^process_open_fds \d+$/m)
+    expect(during).not.toContain("track_studio_queue_items{")
+    proxy.isFrozen = false
+    while (!(await scraped()).includes("track_studio_queue_items{"));
+  },
+)
