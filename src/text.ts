@@ -73,5 +73,5 @@ export function missedUpdates(missed: number | null): string {
 /** A text as one word for a POSIX shell. */
 export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
-/** What is said of a server that drains. */
+/** The words for a server that drains. */
 export const SHUTTING_DOWN = "the server is shutting down"

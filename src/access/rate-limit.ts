@@ -8,7 +8,7 @@ export interface Rate {
   readonly burst: number
 }
 
-/** Sums of fractions miss a whole number by less than this. */
+/** Rounding makes a sum of fractions differ from a whole number by less than this. */
 const ROUNDING = 1e-6
 
 interface Level {

@@ -4,7 +4,7 @@ const KEEPALIVE_MS = 15_000
 const MAX_KEEPALIVE_MS = 52_000
 /** A keepalive may be late by this much. */
 const GRACE_MS = 5000
-/** What is said of a server that took longer than it may. */
+/** The words for a server that took longer than it may. */
 export const LATE_ANSWER = "the server did not answer in time"
 /** How long a server may take to begin its answer. */
 const OPEN_MS = 10_000

@@ -19,7 +19,7 @@ interface Look {
   readonly nowMs: number
   /** The tags because of which no worker takes an item. */
   readonly unserved: Unserved
-  /** How much is said of times to come; default everything. */
+  /** How fully times to come are shown; default: everything. */
   readonly times?: Times
 }
 

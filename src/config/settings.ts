@@ -214,14 +214,14 @@ export const SERVE_SETTINGS = {
     read: optionalText,
   },
   "backup-every": {
-    help: "time between two such backups; 0 makes none",
+    help: "time between two backups in --backup-dir; 0 makes none",
     placeholder: "TIME",
     fallback: "24h",
     needs: "backup-dir",
     read: durationFrom("1s"),
   },
   "backup-keep": {
-    help: "how many such backups are kept before the oldest is deleted",
+    help: "how many backups --backup-dir keeps before the oldest is deleted",
     placeholder: "N",
     fallback: "7",
     needs: "backup-dir",

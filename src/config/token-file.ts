@@ -47,7 +47,10 @@ function textOf(file: string): string | undefined {
   try {
     const bytes = bytesOf(file)
     if (bytes.length < MAX_BYTES) return bytes.toString("utf8").trim()
-    throw new AppError("invalid", `the file ${file} has ${MAX_BYTES / 1024} KiB or more; a setting has less`)
+    throw new AppError(
+      "invalid",
+      `the file ${file} has ${MAX_BYTES / 1024} KiB or more; no setting is that long`,
+    )
   } catch (error) {
     if (error instanceof AppError) throw error
     if (codeOf(error) === "ENOENT") return undefined

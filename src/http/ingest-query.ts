@@ -56,7 +56,7 @@ function checkFinish(name: RendererName, total: number | undefined): void {
   if (name === "lines") {
     throw new AppError(
       "invalid",
-      "finish=true works with ffmpeg and blender: lines do not distinguish success from failure",
+      "finish=true works only with ffmpeg and blender: the lines of other programs do not tell success from failure",
     )
   }
   // A total of 0 means that it is unknown.

@@ -74,7 +74,7 @@ export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   lease_expires_at: steadyMs + work.lease_ms,
 })
 
-/** What is stored beside an item that begins again: of all leases before, only the one that was revoked last. */
+/** What is stored beside an item that begins again: of all earlier leases, only the one that was revoked last. */
 export function fresh(work: Work): Work {
   const revoked = revokedToken(work)
   return { ...IDLE, lease_token: revoked === undefined ? null : REVOKED + revoked }

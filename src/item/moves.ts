@@ -102,7 +102,7 @@ export function transition(
   const moves = to !== item.status
   if (moves && (isFinished(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
   if (isFinished(item.status)) {
-    // "completed" sent again with the progress it first came with is a repetition.
+    // A "completed" that comes again with the same progress as the first time is a repetition.
     const repeated =
       change.status === "completed" ? (["current_step"] as const) : (["progress", "current_step"] as const)
     for (const key of repeated) {

@@ -14,7 +14,7 @@ export class IngestTurns {
   readonly #now: () => number
   /** The functions that read a slice, by client. The client whose turn is next comes first. */
   readonly #lines = new Map<string | undefined, (() => void)[]>()
-  /** How long outputs may be read before a rest is due, in milliseconds; a rest is due from 0 down. */
+  /** How long outputs may be read before a rest is due, in milliseconds. At 0 or below, a rest is due. */
   #savedMs = MOST_SAVED_MS
   #savedAtMs: number
   /** How long outputs were read in this turn, in milliseconds. */

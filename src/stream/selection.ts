@@ -116,7 +116,7 @@ export class Selection {
     if (chosen.size > MAX_CHOSEN) {
       throw new AppError(
         "invalid",
-        `at most ${MAX_CHOSEN} items can be watched by choice, not ${chosen.size}`,
+        `a socket can choose at most ${MAX_CHOSEN} items to watch, not ${chosen.size}`,
       )
     }
     const known = this.#ids

@@ -1,7 +1,7 @@
 import { cut, type WidthOf } from "./terminal.ts"
 
 /**
- * How much is said of the time left: with its band and the time of the end, with the time of the end, or alone.
+ * How the time left is shown: with its band and the time of the end, with the time of the end, or alone.
  */
 export const DETAILS = ["band", "clock", "time"] as const
 /** One of them. */

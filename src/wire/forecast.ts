@@ -11,8 +11,8 @@ export const Starts = Type.Object({
     Seconds,
     "estimated seconds until it starts; absent while unknown, or once it has started",
   ),
-  starts_low_seconds: described(Seconds, "with a chance of four in five it starts no sooner"),
-  starts_high_seconds: described(Seconds, "with a chance of four in five it starts no later"),
+  starts_low_seconds: described(Seconds, "four times in five it starts at this time or later"),
+  starts_high_seconds: described(Seconds, "four times in five it starts at this time or earlier"),
   takes_seconds: described(Seconds, "estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>

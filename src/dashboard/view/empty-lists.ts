@@ -34,7 +34,7 @@ export interface Nothing {
   readonly to: Query
 }
 
-/** What is said if no item fits this query. With `isElsewhere`, items of another standing have its words. */
+/** The words for a list if no item fits this query. With `isElsewhere`, items of another standing have its words. */
 export function nothingFor({ text, which }: Query, isElsewhere: boolean): Nothing {
   const everything = { way: "Show everything", to: EVERYTHING }
   if (text === "") return { says: which === "all" ? "" : ENDED[which][1], ...everything }
@@ -43,7 +43,7 @@ export function nothingFor({ text, which }: Query, isElsewhere: boolean): Nothin
   return { says, way: "Show them", to: { text, which: "all" } }
 }
 
-/** What is said if all waiting items start later. */
+/** The words for a list if all waiting items start later. */
 export const ONLY_LATER: Nothing = { says: "No song can start now.", way: "", to: EVERYTHING }
 
 /** Says that nothing was found, and leads to other items. */

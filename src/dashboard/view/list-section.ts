@@ -12,7 +12,7 @@ export interface ShownSection extends Listed {
   readonly count: string
   /** Whether the contents are known yet. */
   readonly isLoaded: boolean
-  /** What is said if there is nothing to show; default: the section's own text. */
+  /** What the section says if there is nothing to show; default: the section's own text. */
   readonly nothing?: Nothing
   /** Whether the section is hidden while it is empty; default false. */
   readonly isOptional?: boolean

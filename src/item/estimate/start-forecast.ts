@@ -55,7 +55,7 @@ const ALIKE = 0.3
 
 /** How far the times in a slot reach to one side of what is expected, in seconds. */
 interface Reach {
-  /** The sum of how far each of them reaches, and of the squares. */
+  /** The sum of the distances to which they reach, and the sum of the squares. */
   sum: number
   squares: number
 }
