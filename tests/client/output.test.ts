@@ -30,3 +30,12 @@ test("an output is resumed at a place, and read from its beginning after the ite
   expect([after, ...more]).toMatchObject([{ text: "again\n" }, { text: "and longer\n" }])
   expect(after.begunMs).toBeGreaterThan(before.begunMs ?? Number.NaN)
 })
+
+test("output that is sent again from its beginning is stored once", async () => {
+  await using server = await start()
+  const client = new Client(server.url)
+  const { id, lease } = await attempt(server)
+  const print = (offset: number) =>
+    client.print({ id, token: lease.token }, new TextEncoder().encode("one\n"), offset)
+  expect([(await print(0)).end, (await print(0)).end, (await print(4)).end]).toEqual([4, 4, 8])
+})

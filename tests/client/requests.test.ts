@@ -166,3 +166,8 @@ test("the rest of an answer that is too long is not sent any more", async () => 
   // No error of the server has more than 64 KiB.
   expect(pulled).toBeLessThan(5)
 })
+
+test("a claim for which there is no work is answered with null", async () => {
+  await using asked = server()
+  expect(await asked.client.claim({ worker: "box1" })).toBeNull()
+})

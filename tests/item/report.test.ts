@@ -159,8 +159,10 @@ describe("steps", () => {
   test("that a report names have begun", () => {
     const told = after(DECLARED, { step: { index: 3, total: 4, name: "Render" } })
     expect(nextStep(told)).toEqual({ index: 4, total: 4, name: "Thumbnail" })
+    // The lease is renewed all the same.
     expect(stepBegun(after(told, { step: { index: 4, total: 4, name: "" } }), "a", at(9))).toMatchObject({
       quiet: true,
+      work: { lease_expires_at: at(69).steadyMs },
     })
   })
 

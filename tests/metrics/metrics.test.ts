@@ -147,3 +147,14 @@ test("the table in docs/monitoring.md is the one that the metrics are described 
   ])
   expect(told).toEqual(rows)
 })
+
+test("counters of several labels are kept apart, however their values begin and end", async () => {
+  const metrics = new Metrics()
+  const counters = metrics.counters("requests_total")
+  counters.of("a", "bc").add(1)
+  counters.of("ab", "c").add(2)
+  expect(counters.all.map(({ labels, value }) => [labels, value.value])).toEqual([
+    [["a", "bc"], 1],
+    [["ab", "c"], 2],
+  ])
+})

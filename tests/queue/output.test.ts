@@ -105,16 +105,17 @@ test.each([
   },
 )
 
-test("a follower gets output the moment it is stored, without waiting for the next look", async () => {
+test("all followers get output the moment it is stored, without waiting for the next look", async () => {
   const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
   const stored: OutputPiece[] = []
   const read = Promise.withResolvers<void>()
+  let reads = 0
   const items: unknown = { item: async () => item }
   const outputs: unknown = {
     end: async () => 0,
     append: async () => ({ attempt: 1, end: 0 }),
     async read(_id: number, _attempt: number, after: number) {
-      read.resolve()
+      if ((reads += 1) === 2) read.resolve()
       return { pieces: stored.filter(({ to }) => to > after), more: false }
     },
   }
@@ -126,12 +127,13 @@ test("a follower gets output the moment it is stored, without waiting for the ne
   const never: unknown = () => undefined
   const timers = spyOn(globalThis, "setTimeout").mockImplementation(never as typeof setTimeout)
   try {
-    const next = (await output.read(1, query, leave.signal)).next()
+    const open = () => output.read(1, query, leave.signal)
+    const next = [(await open()).next(), (await open()).next()]
     await read.promise
     await new Promise(setImmediate)
     stored.push({ from: 0, to: 4, text: "one\n" })
     await output.writer(1, undefined, () => 1).begin()
-    expect((await next).value).toMatchObject({ type: "piece", text: "one\n" })
+    for (const each of next) expect((await each).value).toMatchObject({ type: "piece", text: "one\n" })
   } finally {
     timers.mockRestore()
     leave.abort()
