@@ -189,6 +189,7 @@ test("an item that waits is shown with when it starts, or why no worker takes it
   expect(await shownOf({ available_at: time(600) })).toMatch(/^ {2}starts +12:10 UTC$/m)
   expect(await shownOf({ available_at: time(-600) })).not.toContain("starts")
   expect(await shownOf({ tags: ["4k", "gpu"] })).toMatch(/^ {2}waits +no worker offers 4k$/m)
+  expect(await shownOf({ tags: ["4k", "gpu", "hdr"] })).toMatch(/^ {2}waits +no worker offers 4k, hdr$/m)
   expect(await shownOf({ tags: ["gpu"] })).not.toContain("waits")
   answering("counts", async () => ({ ...COUNTS, paused_at: time(-600) }))
   expect(await shownOf({ tags: ["4k"] })).toMatch(
