@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { MOVES } from "../../src/item/moves.ts"
+import { Series } from "../../src/metrics/counters.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
 import { type Description, METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
 import { exposedName } from "../../src/metrics/prometheus-text.ts"
@@ -148,13 +149,13 @@ test("the table in docs/monitoring.md is the one that the metrics are described 
   expect(told).toEqual(rows)
 })
 
-test("counters of several labels are kept apart, however their values begin and end", async () => {
-  const metrics = new Metrics()
-  const counters = metrics.counters("requests_total")
-  counters.of("a", "bc").add(1)
-  counters.of("ab", "c").add(2)
-  expect(counters.all.map(({ labels, value }) => [labels, value.value])).toEqual([
-    [["a", "bc"], 1],
-    [["ab", "c"], 2],
+test("values of several labels are kept apart, wherever one label ends and the next begins", () => {
+  const series = new Series(() => ({}))
+  const [one, other] = [series.of("a", "bc"), series.of("ab", "c")]
+  expect(one).not.toBe(other)
+  expect(series.of("a", "bc")).toBe(one)
+  expect(series.all.map(({ labels }) => labels)).toEqual([
+    ["a", "bc"],
+    ["ab", "c"],
   ])
 })

@@ -18,6 +18,7 @@ import type { Mistake } from "./mistake.ts"
 import { NOTICES } from "./notices.ts"
 import { PAGE } from "./page.ts"
 import { PARTS } from "./parts.ts"
+import { PICKED_BY_CHANCE } from "./picked-by-chance.ts"
 import { POSTGRES } from "./postgres.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
@@ -45,6 +46,7 @@ import { WORKING } from "./working.ts"
 export const MISTAKES: readonly Mistake[] = [
   ...CORE,
   ...MISSED,
+  ...PICKED_BY_CHANCE,
   ...STREAM,
   ...COMMON,
   ...VIEWERS,

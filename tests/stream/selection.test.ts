@@ -62,6 +62,14 @@ test("a choice of one item is wider than that item once another is added, and on
   expect(left.isWider(1)).toBe(true)
 })
 
+test("an item that is left is no longer wanted, and the others still are", async () => {
+  const history = historyOf(3)
+  const selection = new Selection([1, 2])
+  selection.ask({ do: "unsubscribe", ids: [1] })
+  await selection.answer(history, 3)
+  expect(history.all.map((update) => selection.wanted?.(update))).toEqual([false, true, false])
+})
+
 test("an item is added by choice, and shown only if nothing narrows the choice to others", async () => {
   const selection = new Selection(undefined, { among: ({ song_id }) => song_id === 1 })
   selection.ask({ do: "subscribe", ids: [1, 2] })

@@ -1,0 +1,163 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes at lines that were picked by chance, and that no test had noticed. */
+export const PICKED_BY_CHANCE: readonly Mistake[] = [
+  ...of(
+    "src/http/queue-actions.ts",
+    ["tests/http/errors-internal.test.ts"],
+    [["a resume that could not be stored is answered as done", "await queue.resume()", "queue.resume()"]],
+  ),
+  ...of(
+    "src/http/client-address.ts",
+    ["tests/http/client-address.test.ts"],
+    [["a trusted network is half as large", "Number(bits), family", "Number(bits) + 1, family"]],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "a command whose item is cancelled has a second to end",
+        'const isTaken = stop.by === "cancel" && stop.isTaken',
+        'const isTaken = stop.by === "cancel"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/kill-guard.ts",
+    ["tests/runner/kill-guard.test.ts"],
+    [
+      [
+        "a guard that is killed is replaced for the first command alone",
+        "        void this.#looking?.stop()\n        this.#looking = undefined\n",
+        "        void this.#looking?.stop()\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-sender.ts",
+    ["tests/runner/output-sender.test.ts"],
+    [
+      [
+        "a line that does not end is never sent",
+        "      if (this.#spool.gather()) this.#gatherSoon()\n",
+        "      this.#spool.gather()\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append-statement.ts",
+    ["tests/store/postgres/contracts.test.ts"],
+    [
+      [
+        "an idempotency key that is used again after a day is not remembered",
+        "answer = excluded.answer, created_at = excluded.created_at",
+        "answer = excluded.answer",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/lock.test.ts"],
+    [
+      [
+        "a closed database that was copied away and back is refused",
+        "if (hasLog && this.#isInPlaceOfAnother(memory))",
+        "if (this.#isInPlaceOfAnother(memory))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/rest.test.ts"],
+    [
+      [
+        "each write stores a sign of life",
+        "    this.#writes.signOfLife.run({ alive_at: nowMs })\n    this.#aliveMs = nowMs\n",
+        "    this.#writes.signOfLife.run({ alive_at: nowMs })\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/keepalives.ts",
+    ["tests/stream/keepalives.test.ts"],
+    [["keepalives come up to twice as late as they may", "const LOOKS = 15", "const LOOKS = 1"]],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "an item stream begins at an event ID that is too old",
+        "opening.head === head ? opening : new Opening(head, opening.updates, this.live(head))",
+        "opening.head === head ? opening : new Opening(head, opening.updates, opening.live)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/seats.ts",
+    ["tests/stream/thin.test.ts"],
+    [
+      [
+        "thinned streams get no keepalives",
+        "    for (const { seats } of this.#byBeat.values()) yield* seats\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/stream/selection.test.ts"],
+    [
+      [
+        "the states of added items come in any order",
+        "latest.map(({ update }) => update).sort((a, b) => a.id - b.id)",
+        "latest.map(({ update }) => update)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/client.ts",
+    ["tests/client/output.test.ts"],
+    [
+      [
+        "output that is sent again from its beginning is stored twice",
+        'offset === undefined ? "output" :',
+        '!offset ? "output" :',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/report.ts",
+    ["tests/item/report.test.ts"],
+    [
+      [
+        "a lease is not renewed once all steps have begun",
+        "const work = token === undefined ? stored.work : renewed(stored.work, moment)\n  return { item: stored.item, work, quiet: true }",
+        "const work = stored.work\n  return { item: stored.item, work, quiet: true }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [
+      [
+        "only the first follower of an output is woken",
+        "for (const wake of this.#followers.get(id) ?? []) wake()",
+        "for (const wake of this.#followers.get(id) ?? []) { wake(); break }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/stream/selection.test.ts"],
+    [
+      [
+        "a socket that leaves an item gets all items",
+        "for (const id of ids) this.#ids.delete(id)\n",
+        "for (const id of ids) { this.#ids.delete(id); this.wanted = undefined }\n",
+      ],
+    ],
+  ),
+]
