@@ -41,8 +41,9 @@ function bash(offers: Offers): string {
   const names = [...offers.keys()]
   return `# bash completion for track-studio: source <(track-studio completion bash)
 _track_studio_ids() {
-  local id rest
-  "$1" list 2>/dev/null </dev/null | while read -r id rest; do [[ $id == [0-9]* ]] && printf '%s ' "$id"; done
+  local id rest only=()
+  if [[ $2 == retry ]]; then only=(--status failed); fi
+  "$1" list "\${only[@]}" 2>/dev/null </dev/null | while read -r id rest; do [[ $id == [0-9]* ]] && printf '%s ' "$id"; done
 }
 _track_studio() {
   local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD-1]} words="" flags="" i command=""
@@ -70,18 +71,22 @@ ${valueCases(offers)}
   case $words in
     ${FILES}) return ;;
     ${ANYTHING}) compopt +o default; return ;;
-    ${IDS}) words=$(_track_studio_ids "\${COMP_WORDS[0]}") ;;
+    ${IDS}) words=$(_track_studio_ids "\${COMP_WORDS[0]}" "$command") ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 complete -o default -F _track_studio track-studio`
 }
 
-/** Offers the IDs of items with the lines that `list` has for them, in its order. */
+/**
+ * Offers the IDs of items with the lines that `list` has for them, in its order. For `retry` these are the failed
+ * ones, which are the last of all: behind many waiting ones they would never be offered.
+ */
 const ZSH_IDS = `_track_studio_ids() {
-  local -a ids=() lines=()
+  local -a ids=() lines=() only=()
   local line id rest
-  \${~words[1]} list 2>/dev/null </dev/null | while IFS= read -r line; do
+  if [[ $words[2] == retry ]]; then only=(--status failed); fi
+  \${~words[1]} list $only 2>/dev/null </dev/null | while IFS= read -r line; do
     read -r id rest <<<"$line"
     [[ $id == <-> ]] && ids+=("$id") lines+=("\${line[1,COLUMNS-1]}")
   done

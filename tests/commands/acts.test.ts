@@ -248,15 +248,20 @@ test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that 
 
 test("the completions offer the IDs of items where one is to be named", async () => {
   const ids = [await server.add({ song_id: 3, title: "Paper: Boats" }), await server.add({ song_id: 4 })]
+  const failed = await server.add({ song_id: 5 })
+  await server.put(failed, { status: "processing" })
+  await server.put(failed, { status: "failed" })
   using folder = temporaryFolder()
   const program = join(folder.path, "track-studio")
-  const [list, bashScript, zshScript] = await Promise.all([
+  const [list, failedOnes, bashScript, zshScript] = await Promise.all([
     cli("list"),
+    cli("list", "--status", "failed"),
     cli("completion", "bash"),
     cli("completion", "zsh"),
   ])
   await Bun.write(join(folder.path, "list"), list.stdout)
-  writeFileSync(program, `#!/bin/sh\ncat ${folder.path}/"$1"\n`, { mode: 0o755 })
+  await Bun.write(join(folder.path, "list --status failed"), failedOnes.stdout)
+  writeFileSync(program, `#!/bin/sh\ncat ${folder.path}/"$*"\n`, { mode: 0o755 })
   /** What a shell prints at the end of the script and these lines. */
   const said = (shell: string, ...lines: string[]): string[] => {
     const ran = Bun.spawnSync([shell, "-c", lines.join("\n")])
@@ -281,6 +286,14 @@ test("the completions offer the IDs of items where one is to be named", async ()
     expect(zsh.slice(0, 6).join(" ")).toBe("-l -V items -d lines -a")
     expect(zsh.filter((text) => all.includes(text))).toEqual(all)
   }
+  // Only what failed is retried, and it is the last of the queue: a long one would hide it.
+  const retried = `COMP_WORDS=(${program} retry ''); COMP_CWORD=2; _track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const isOffered = (offered: string[]) => [String(failed), ...all].map((id) => offered.includes(id))
+  expect(isOffered(said("bash", bashScript.stdout, retried))).toEqual([true, false, false])
+  if (Bun.which("zsh") === null) return
+  const stubs = 'compdef() { }; compadd() { print -l -- "${(@P)argv[-1]}" }'
+  const call = `words=(${program} retry ''); CURRENT=3; _track_studio`
+  expect(isOffered(said("zsh", stubs, zshScript.stdout, call))).toEqual([true, false, false])
 })
 
 test("add takes files: the path as metadata, the leading digits as the song, the rest as the title", async () => {
