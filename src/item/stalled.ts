@@ -3,7 +3,10 @@ import { UNFORESEEN } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
 import type { Change, Stored } from "./stored.ts"
 
-/** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
+/**
+ * The item has not moved for as long as `Rescue` allows. It is marked, not stopped; how long it will take is unknown
+ * from now on.
+ */
 export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({
   item: {
     ...item,
