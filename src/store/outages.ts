@@ -6,6 +6,9 @@ import type { Outage } from "../item/estimate/follow-attempt.ts"
  */
 const SAME_MS = 5000
 
+/** A commit that takes longer than this is an outage: workers that report meanwhile are heard after it. */
+const SLOW_COMMIT_MS = 2000
+
 /**
  * The account of outages: times in which nothing could be stored, or in which no server ran. They shorten no
  * lease: in the first transaction after an outage, before anything else, a store extends every lease by the
@@ -43,10 +46,11 @@ export class Outages {
     return this.#last
   }
 
-  /** Notes that a transaction that began at `nowMs` was committed. */
-  end(nowMs: number): void {
+  /** Notes that a transaction that began at `nowMs` was committed, at `committedMs` (default: at once). */
+  end(nowMs: number, committedMs = nowMs): void {
     if (this.#sinceMs !== undefined) this.#endedMs = nowMs
     this.#sinceMs = undefined
+    if (committedMs - nowMs > SLOW_COMMIT_MS) this.begin(nowMs)
   }
 
   /** Whether an outage is under way. */

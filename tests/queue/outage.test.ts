@@ -298,3 +298,36 @@ test("no lease runs out in an outage, and none outlives its time without one", a
     { numRuns: 30 },
   )
 }, 120_000)
+
+test("a disk on which each commit takes longer than a lease costs no worker that reports its lease", async () => {
+  using folder = temporaryFolder()
+  using faults = new Faults()
+  let nowMs = START_MS
+  const clock = { now: () => nowMs, steadyMs: () => nowMs }
+  const store = new SqliteStore(join(folder.path, "queue.db"), () => clock)
+  const [bus, onError] = [new LocalBus(), (error: unknown): void => expect(error).toBeUndefined()]
+  const learned = new LearnedDurations(store, onError)
+  const workers = new Workers(store, bus, learned, { random: Math.random, token: () => "token", onError })
+  const rescue = new Rescue(store, bus, { stallAfterMs: 3_600_000, maxRescues: 0, onError })
+  const id = await added(store)
+  await workers.claim({ worker: "box1", tags: [], leaseMs: 3000 }, AT_ONCE)
+  faults.onCommit = () => void (nowMs += 4000)
+  for (let turn = 0; turn < 10; turn += 1) {
+    await workers.heartbeat(id, "token")
+    nowMs += 900
+    await rescue.turn()
+  }
+  faults.onCommit = () => undefined
+  // The disk is well again, and the worker silent: its lease runs out on time.
+  await workers.heartbeat(id, "token")
+  for (let turn = 0; turn < 3; turn += 1) {
+    nowMs += 900
+    await rescue.turn()
+    expect((await store.item(id)).status).toBe("processing")
+  }
+  nowMs += 900
+  await rescue.turn()
+  expect((await store.item(id)).status).toBe("retrying")
+  await workers.stop()
+  await store.close()
+})

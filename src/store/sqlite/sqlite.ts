@@ -130,7 +130,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       ending: (nowMs) => this.#ending(nowMs),
       committed: (nowMs, writes, tookMs) => {
         this.#failure = ""
-        this.outages.end(nowMs)
+        this.outages.end(nowMs, this.clock.steadyMs())
         if (this.#hasChanged) onCommit?.({ writes, seconds: tookMs / 1000, statuses: this.#statuses })
       },
       failed: (sinceMs, code) => {
