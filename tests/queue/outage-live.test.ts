@@ -3,6 +3,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 
 import { fill } from "../disk.ts"
+import { PROVE } from "../proof.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // Each test waits for leases to run out, and the machine may be busy.
@@ -69,6 +70,23 @@ test("a server that was suspended for longer than the leases takes no item from 
   const [first = { id: 0, token: "" }] = leases
   expect(await takenBack(server, first)).toBeLessThan((LEASE_S + 2) * 1000)
 })
+
+// A supervisor that restarted it now would cut all streams and held answers of a server that works again.
+test.skipIf(!PROVE)(
+  "a server that goes on after more than a minute of standing still is live; only the proof takes so long",
+  async () => {
+    await using server = await start()
+    const live = async () => (await fetch(`${server.url}/health/live`, { keepalive: false })).status
+    server.child.kill("SIGSTOP")
+    const waiting = Array.from({ length: 30 }, live)
+    await Bun.sleep(63_000)
+    server.child.kill("SIGCONT")
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set([200]))
+    expect(await live()).toBe(200)
+    while ((await readiness(server))[0] === 200);
+  },
+  120_000,
+)
 
 test.skipIf(process.getuid?.() !== 0)(
   "a disk that is full for longer than the leases takes no item from a worker; only root can try",
