@@ -97,6 +97,8 @@ export interface AppParts extends GuardOptions {
   readonly commit: string
   /** Called with each error that is not the client's fault. */
   readonly onError: OnError
+  /** Called with the reason if a metric cannot be read. */
+  readonly onUnreadMetric: (error: unknown) => void
 }
 
 /**
@@ -217,7 +219,7 @@ export function createApp(parts: AppParts) {
     .use(clientModuleRoutes(callers))
     .use(healthRoute(running, "health"))
     .use(probeRoutes(parts.reasons, parts.stoodMs, access))
-    .use(metricsRoute(metrics, (error) => parts.onError("metrics", error), access))
+    .use(metricsRoute(metrics, parts.onUnreadMetric, access))
     .use(healthRoute(running, "apiHealth"))
     .use(collectionRoutes("", parts.queue, parts.forecasts, callers))
     .use(collectionRoutes("/", parts.queue, parts.forecasts, callers))

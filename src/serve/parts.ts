@@ -273,6 +273,7 @@ export function assembled(
     version,
     commit,
     onError: (request_id, error) => errorLog.log("a request failed", error, { request_id }),
+    onUnreadMetric: logged("a metric could not be read"),
   })
   const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
   const services = [...servicesOf(config, store, surroundings, made), afterStart]

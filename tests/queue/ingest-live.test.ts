@@ -210,6 +210,7 @@ function impatient(seconds: number) {
     ...UNPROTECTED,
     ...about,
     onError: report,
+    onUnreadMetric: report,
   }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })

@@ -221,12 +221,17 @@ export class PostgresConnections {
 export const unable = (error: unknown): AppError =>
   new AppError("unavailable", "the database cannot do this now", { cause: new StatementError(error) })
 
-// A change whose answer was lost may be stored, so this does not say that nothing was changed.
-const unreachable = (error: unknown): AppError => {
-  const why = isUndone(error)
+function whyUnreachable(error: unknown): string {
+  if (isReadOnly(error))
+    return "the database takes no writes now: it is a standby, or default_transaction_read_only is on"
+  return isUndone(error)
     ? "the database does not get this done: it is too busy, or another program holds a lock on it"
     : "the database cannot be reached now"
-  return new AppError("unavailable", why, { cause: new StatementError(error) })
+}
+
+// A change whose answer was lost may be stored, so this does not say that nothing was changed.
+const unreachable = (error: unknown): AppError => {
+  return new AppError("unavailable", whyUnreachable(error), { cause: new StatementError(error) })
 }
 
 /** The database was unavailable for work that has certainly changed nothing. */

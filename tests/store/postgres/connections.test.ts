@@ -66,6 +66,16 @@ test("a lock that is not given is not called a server that is away", async () =>
   )
 })
 
+test("a server that accepts no writes is not called one that cannot be reached", async () => {
+  const error = new SQL.PostgresError("standby", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "25006" })
+  const { sql } = pool(error)
+  const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })
+  link.drain()
+  expect(await link.run("UPDATE").catch(reasonOf)).toBe(
+    "the database takes no writes now: it is a standby, or default_transaction_read_only is on",
+  )
+})
+
 test("once it drains, nothing waits for a server that is away", async () => {
   const { state, sql } = pool()
   const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })

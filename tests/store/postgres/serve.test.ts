@@ -200,6 +200,7 @@ withPostgres(
     expect(during).toContain("track_studio_database_writable 0")
     expect(during).toMatch(/^process_open_fds \d+$/m)
     expect(during).not.toContain("track_studio_queue_items{")
+    while (!server.log.includes('"msg":"a metric could not be read"')) await Bun.sleep(10)
     proxy.isFrozen = false
     while (!(await scraped()).includes("track_studio_queue_items{"));
   },
