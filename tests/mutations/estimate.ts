@@ -166,6 +166,36 @@ export const ESTIMATE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/estimate/time-left.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "after its first moments an unusual pace is believed at once",
+        "Math.max(Math.min(usual, LATEST * whole), usual / alarm)",
+        "usual / alarm",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/place-in-run.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "what a fast worker did first counts as work that was done already",
+        "at < MIN_PACE * seconds && !isFast ?",
+        "at < MIN_PACE * seconds ?",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/uncertainty.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      ["two runs that differ say as much as many", "const BY_FEW_RUNS = 1", "const BY_FEW_RUNS = 0"],
+      ["an earlier run is corrected by any factor", "const MAX_PACE = 3", "const MAX_PACE = 300"],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/time-left.ts",
     ["tests/item/estimate/learned.test.ts"],
     [
       [

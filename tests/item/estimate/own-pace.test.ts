@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test"
+
+import { askRun, type Run } from "../../../src/item/estimate/earlier-run.ts"
+import { estimate } from "../../../src/item/estimate/estimate.ts"
+import { learn } from "../../../src/item/estimate/experience.ts"
+import { jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
+import type { Trace } from "../../../src/item/estimate/trace.ts"
+import { doubtOf } from "../../../src/item/estimate/uncertainty.ts"
+import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
+
+/** Steps that say nothing but their names, each of so many seconds. */
+const silent = (...seconds: readonly number[]): Signs =>
+  seconds.map((_, i): Signs[number] => [
+    seconds.slice(0, i).reduce((sum, one) => sum + one, 0),
+    { step: { index: i + 1, total: seconds.length, name: `Part ${"ABCDE"[i]}` } },
+  ])
+const runOf = (...seconds: readonly number[]): Run => ({
+  ...runOfSigns(silent(...seconds), ""),
+  seconds: seconds.reduce((sum, one) => sum + one, 0),
+})
+
+/** What all of these runs say together about an attempt, each counting as much as the others. */
+function saidBy(runs: readonly Run[], trace: Trace, at: number) {
+  const all = learn(runs).earlierRuns.map((earlierRun) => {
+    const { answer, hand } = askRun(trace.steps, new Map(), earlierRun)
+    return { answer, hand, expected: 0, weight: 1 }
+  })
+  const joint = jointOf(all)
+  if (!joint) throw new Error("no run says anything")
+  return placedIn(joint, trace, at)
+}
+
+const customOf = (inertia: number) => ({ inertia, usual: PARTS.map(() => 0.1) })
+
+/** How much the band widens because runs differ in what was still to come, `at` seconds after the start. */
+function doubtBy(runs: readonly Run[], trace: Trace, at: number): number {
+  // So near its end the attempt's own pace and its amount add nothing.
+  const timing = { at, left: 1e-6, stepAt: trace.steps.at(-1)?.at ?? 0 }
+  return doubtOf(saidBy(runs, trace, at), timing, customOf(0.05), runs.length)
+}
+
+test("if runs differ, two of them widen the band more than eight that differ as much", () => {
+  const trace = traceOfSigns(silent(100).slice(0, 1))
+  const differing = [runOf(100), runOf(200)]
+  const two = doubtBy(differing, trace, 1)
+  const eight = doubtBy([...differing, ...differing, ...differing, ...differing], trace, 1)
+  // The deviation of two such values is 1.3 times the one of eight.
+  expect(two / eight).toBeGreaterThan(2)
+  expect(two / eight).toBeLessThan(2.6)
+})
+
+test("of a run that was many times as fast up to a place, what was still to come is not taken many times as long", () => {
+  const trace = traceOfSigns(silent(55, 100))
+  const doubt = doubtBy([runOf(10, 100), runOf(100, 100)], trace, 55)
+  expect(doubt).toBeGreaterThan(0.95)
+  expect(doubt).toBeLessThan(1.25)
+  // Nor is it taken a small part as long of a run that was many times as slow.
+  const one = [runOf(1000, 100), ...Array.from({ length: 7 }, () => runOf(10, 100))]
+  expect(doubtBy(one, trace, 55)).toBeLessThan(0.257)
+})
+
+test("a pace that is far from every earlier one is believed soon, but not after a fiftieth of the work", () => {
+  // The first part takes ten times as long as ever before.
+  const trace = traceOfSigns(silent(20, 98))
+  const joint = saidBy([runOf(2, 98)], trace, 20)
+  const leftAfter = (inertia: number): number => secondsLeft(joint, 20, 20, customOf(inertia))
+  expect(leftAfter(1)).toBeGreaterThan(135)
+  expect(leftAfter(1)).toBeLessThan(155)
+  // If even the usual inertia is less than a tenth of the work, it stays as it is.
+  expect(leftAfter(0.05)).toBeGreaterThan(180)
+  expect(leftAfter(0.05)).toBeLessThan(200)
+})
+
+test("if only whole attempts differ, and by factors, their first moments still do not tell the rest", () => {
+  const runs = [1, 30, 3, 60, 10, 2, 20, 5].map((pace) =>
+    runOf(...[1, 1, 1, 1, 1].map((seconds) => seconds * pace)),
+  )
+  expect(learn(runs).custom.inertia).toBeCloseTo(0.05, 3)
+})
+
+test("a worker that goes on as fast as it began has found no work done", () => {
+  const render = (seconds: number): Signs =>
+    Array.from({ length: 20 }, (_, i) => [(seconds * i) / 20, { progress: 5 * i }])
+  const experience = learn([100, 140, 60].map((seconds) => ({ ...runOfSigns(render(seconds), ""), seconds })))
+  const leftOfSigns = (signs: Signs): number => {
+    const [at = 0] = signs.at(-1) ?? []
+    return estimate({ trace: traceOfSigns(signs), at, worker: "" }, experience)?.left ?? 0
+  }
+  const fast: Signs = [
+    [0, { progress: 0 }],
+    [5, { progress: 20 }],
+    [10, { progress: 40 }],
+  ]
+  // 15 s are left at its own pace, and 60 s at that of the earlier runs.
+  expect(leftOfSigns(fast)).toBeLessThan(24.5)
+  // It found the first fifth done, and took 20 s for the second one, as the earlier runs did.
+  const resumed: Signs = [...fast.slice(0, 2), [25, { progress: 40 }]]
+  expect(leftOfSigns(resumed)).toBeCloseTo(60, 0)
+})
