@@ -86,10 +86,13 @@ const PACE_SETTLED = 0.7
 const SETTLED = 0.93
 /**
  * The next attempt differs more from the earlier runs than these differ from each other: machines and scripts change with
- * time. So its error is expected to be this many times as large. With 1.2 the bands of real renders held in 79 % of cases
- * when they were estimated in the order in which they were made, with 1.7 in 88 %.
+ * time. So its error is expected to be this many times as large if few runs are known. The more there are beyond these
+ * few, the better they show how much attempts differ, as far as attempts say how far they are: then it is less, by up
+ * to `SURER`.
  */
 const FURTHER = 1.7
+const FEW = 3
+const SURER = 0.45
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
@@ -229,13 +232,14 @@ export function learn(runs: readonly Run[]): Experience {
   const atStart = USUAL + USUAL_VARIED * variationOf(earlierRuns) + USUAL_SILENT * silence
   const settled = SETTLED * (1 - silence)
   const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
+  const further = FURTHER - SURER * (1 - silence) * Math.max(0, 1 - FEW / n)
   const errors = trials.map((all) => {
     const found = all.map(({ run, joint, at, stepAt }) => {
       const left = secondsLeft(joint, at, stepAt, custom)
       const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
       return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
     })
-    return FURTHER * deviationOf(found, n, 1)
+    return further * deviationOf(found, n, 1)
   })
   return { ...known, custom, usual: usualErrors, errors, remembered: new WeakMap() }
 }

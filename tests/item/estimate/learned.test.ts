@@ -58,6 +58,17 @@ test("over all kinds, unpredictable ones included, the bar is 3 points off and t
   holds(after(8, REAL), 3, 6, 13, 88)
 })
 
+test("after eight runs of repeatable work the band is narrow, and still holds", () => {
+  for (const [kind, width] of [
+    ["song", 32],
+    ["inner", 22],
+  ] as const) {
+    const scores = scoresOf(attemptsOf(kind), 8)
+    expect(figuresOf(scores).bandHolds).toBeGreaterThanOrEqual(88)
+    expect(median(scores.flatMap(({ widths }) => widths))).toBeLessThanOrEqual(width)
+  }
+})
+
 test("kinds that are made up are estimated as well", () => {
   for (const seed of [11, 12, 13]) {
     const made = madeKinds(seed, 12)
