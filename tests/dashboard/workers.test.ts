@@ -35,6 +35,15 @@ page("the strip of workers", () => {
     expect(await tab.evaluate<boolean>(`document.querySelector(".running .empty code").hidden`)).toBe(true)
   })
 
+  test("is not needed to see on the page of an item that no worker runs", async () => {
+    const id = await here.server.add({ song_id: 1, tags: ["cpu"] })
+    await tab.go(tab.at(`/items/${id}`))
+    await tab.until(`${text(".now .elapsed")}.endsWith(", no worker runs")`)
+    // A worker that could not take it is another reason.
+    void wait("gpu-1", "gpu")
+    await tab.until(`${text(".now .elapsed")} === "No worker offers cpu"`)
+  })
+
   test("stands in a strip: idle, then rendering, with its tags and its version, and is drained from there", async () => {
     const waiting = wait("gpu-1", "gpu")
     await tab.until(`/^gpu-1 idle \\d+ s$/.test(${text(".worker")})`)
@@ -158,7 +167,7 @@ page("the queue", () => {
     await tab.go(tab.at(`/items/${id}`))
     const elapsed = `document.querySelector(".now .elapsed")?.innerText ?? ""`
     await tab.until(`${elapsed}.startsWith("starts at ")`)
-    await tab.until(`/^waiting \\d+ s$/.test(${elapsed})`)
+    await tab.until(`/^waiting \\d+ s, no worker runs$/.test(${elapsed})`)
   })
 
   test("is paused once by a double click, on a slow network too, and says it once", async () => {
