@@ -313,6 +313,7 @@ export const POSTGRES: readonly Mistake[] = [
         'super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)',
         "super(`${why.join()} ${Bun.inspect(error)}`)",
       ],
+      ["a pooler is an error", "...AWAY, ...SHUT, ...POOLED,", "...AWAY, ...SHUT,"],
       ["a server that lets nobody in is an error", "code === LATE || isEnding ||", "code === LATE ||"],
       ["a server without room is an error", "const UNABLE = /^53(?!300)|", "const UNABLE = /"],
       ["a server without a connection is not waited for", "/^53(?!300)|", "/^53|"],

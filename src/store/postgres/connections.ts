@@ -7,11 +7,14 @@ import { Deadline } from "./deadline.ts"
 import {
   isConnectionLost,
   isOfDatabase,
+  isOfPooler,
   isReadOnly,
   isUnable,
   isUndone,
   LateError,
+  serverError,
   StatementError,
+  UNKNOWN_PARAMETER,
   withoutStatement,
 } from "./faults.ts"
 
@@ -20,6 +23,14 @@ import {
  * ever on a dead network.
  */
 export const LIMIT_MS = 5000
+/**
+ * The longest time that a statement may take on the server. The server ends it before the instance gives up. A pooler
+ * does not pass this setting on.
+ */
+export const STATEMENT_MS = LIMIT_MS - 500
+/** Whether a standby answers, or a pooler. */
+const WHO_ANSWERS = `SELECT CASE WHEN setting = '${STATEMENT_MS}' THEN current_setting('transaction_read_only') ELSE 'pooler' END AS is
+  FROM pg_settings WHERE name = 'statement_timeout'`
 /** How long a read or a write is tried again while the server is away. */
 export const PATIENCE_MS = 8000
 /** An answer that took longer than this may have come through an outage. */
@@ -115,7 +126,8 @@ export class PostgresConnections {
     const startedMs = performance.now()
     const lastMs = endMs ?? startedMs + PATIENCE_MS
     const sinceMs = Math.min(startedMs, lastMs - PATIENCE_MS)
-    if (endMs !== undefined && this.#probing) {
+    // What a pooler answers may be the answer to another question.
+    if (this.#probing && (endMs !== undefined || isOfPooler(this.#lost))) {
       if (this.#isDraining) throw unreachable(this.#lost)
       await this.#found(this.#untilMs(sinceMs, lastMs), this.#lost)
     }
@@ -185,7 +197,10 @@ export class PostgresConnections {
     if (!this.#probing) this.#lost = new StatementError(error)
     this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
     const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => late.reject(unreachable(error)), Math.max(0, untilMs - performance.now()))
+    const timer = setTimeout(
+      () => late.reject(unreachable(isOfPooler(this.#lost) ? this.#lost : error)),
+      Math.max(0, untilMs - performance.now()),
+    )
     try {
       await Promise.race([this.#probing, late.promise])
     } finally {
@@ -198,8 +213,9 @@ export class PostgresConnections {
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
-        const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
+        const [row] = await this.ask<{ is: string }>(WHO_ANSWERS)
         if (row?.is === "off") return
+        if (row?.is === "pooler") this.#lost = new StatementError(serverError(UNKNOWN_PARAMETER))
         // This connection may lead to a server that stays a standby, while the name already leads to another
         // server.
         this.#renew(this.#sql)
@@ -224,15 +240,16 @@ export const unable = (error: unknown): AppError =>
 function whyUnreachable(error: unknown): string {
   if (isReadOnly(error))
     return "the database takes no writes now: it is a standby, or default_transaction_read_only is on"
+  if (isOfPooler(error))
+    return "the database cannot be reached now: its address leads to a connection pooler, behind which answers get mixed up"
   return isUndone(error)
     ? "the database does not get this done: it is too busy, or another program holds a lock on it"
     : "the database cannot be reached now"
 }
 
 // A change whose answer was lost may be stored, so this does not say that nothing was changed.
-const unreachable = (error: unknown): AppError => {
-  return new AppError("unavailable", whyUnreachable(error), { cause: new StatementError(error) })
-}
+const unreachable = (error: unknown): AppError =>
+  new AppError("unavailable", whyUnreachable(error), { cause: new StatementError(error) })
 
 /** The database was unavailable for work that has certainly changed nothing. */
 export class UnchangedError extends AppError {}

@@ -20,6 +20,15 @@ const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", READ_ONLY, "
  * has changed.
  */
 const SHUT = ["28000", "28P01", "3D000"]
+/** The SQLSTATE with which a pooler refuses a setting of a session, or parameters that belong to another statement. */
+export const UNKNOWN_PARAMETER = "08P01"
+/**
+ * SQLSTATEs of a connection that leads through a pooler. The others mean that another client has prepared a
+ * statement of this name, or that it was prepared on another connection.
+ */
+const POOLED = [UNKNOWN_PARAMETER, "42P05", "26000"]
+/** The code of such a connection. */
+const POOLER = "connection pooler"
 /** The SQLSTATE of a session that has no transaction: the connection on which it began is lost. */
 const NO_TRANSACTION = "25P01"
 /**
@@ -53,7 +62,7 @@ export class LateError extends Error {}
 export class StatementError extends Error {
   /** The SQLSTATE; empty if the server gave none. */
   readonly state: string
-  /** The SQLSTATE; without one, the code of Bun's client. */
+  /** The SQLSTATE, or words for one that says little; without one, the code of Bun's client. */
   readonly code: string
 
   /** Whether the error has ended the session. */
@@ -62,10 +71,11 @@ export class StatementError extends Error {
   /** Takes the parts that may be shown from an error of the client, of drizzle, or of this program. */
   constructor(error: unknown) {
     const { state, constraint, code, isEnding } = partsOf(error)
-    const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code]
+    const pooler = POOLED.includes(state) ? POOLER : ""
+    const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code, pooler]
     super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)
     this.state = state
-    this.code = state === "" ? code : state
+    this.code = pooler || state || code
     this.isEnding = isEnding
   }
 }
@@ -114,9 +124,12 @@ export const withoutStatement = (error: unknown): unknown =>
 export function isConnectionLost(error: unknown): boolean {
   const { state, code, isEnding } = partsOf(error)
   const isOfWay = state === "" && (WAY.test(code) || TLS.test(code))
-  const isOfServer = state === NO_TRANSACTION || AWAY.includes(state) || SHUT.includes(state)
+  const isOfServer = [...AWAY, ...SHUT, ...POOLED, NO_TRANSACTION].includes(state)
   return code === LATE || isEnding || isOfWay || isOfServer
 }
+
+/** Whether the connection leads through a pooler, behind which answers get mixed up. */
+export const isOfPooler = (error: unknown): boolean => POOLED.includes(partsOf(error).state)
 
 /** Whether no encrypted connection can be made to the server. */
 export const isOfTls = (error: unknown): boolean => TLS.test(partsOf(error).code)
@@ -132,6 +145,10 @@ export const isUndone = (error: unknown): boolean => UNDONE.includes(partsOf(err
 
 /** Whether a value or a row was refused, so that one write is to blame, and neither the server nor the way to it. */
 export const isOfOneWrite = (error: unknown): boolean => OF_ONE_WRITE.test(partsOf(error).state)
+
+/** An error as the server would send it. */
+export const serverError = (state: string): SQL.PostgresError =>
+  new SQL.PostgresError(`SQLSTATE ${state}`, { code: "ERR_POSTGRES_SERVER_ERROR", errno: state })
 
 /** The SQLSTATE of an error; empty if it has none. */
 export const stateOf = (error: unknown): string => partsOf(error).state

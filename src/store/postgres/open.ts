@@ -1,16 +1,23 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { SQL } from "bun"
 import { getTableName } from "drizzle-orm"
 
 import { AppError } from "../../errors.ts"
 import { START_MS } from "../contract/life.ts"
 import type { AwaitedDatabase, FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
-import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
-import { isConnectionLost, isOfTls, READ_ONLY, StatementError, stateOf } from "./faults.ts"
-import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
+import { type ConnectionsOptions, PostgresConnections, STATEMENT_MS } from "./connections.ts"
+import {
+  isConnectionLost,
+  isOfTls,
+  READ_ONLY,
+  serverError,
+  StatementError,
+  stateOf,
+  UNKNOWN_PARAMETER,
+} from "./faults.ts"
+import { pool, unlimited } from "./pool-settings.ts"
 import { TABLES } from "./schema.ts"
 
 /** After this time a start says that it waits. */
@@ -172,10 +179,6 @@ async function checkRights(link: PostgresConnections): Promise<void> {
   if (denied && denied.n > 0) throw serverError(NO_RIGHT)
 }
 
-/** An error as the server would send it. */
-const serverError = (state: string): SQL.PostgresError =>
-  new SQL.PostgresError(`SQLSTATE ${state}`, { code: "ERR_POSTGRES_SERVER_ERROR", errno: state })
-
 /** How many migrations this binary knows. */
 function known(): number {
   const path = join(migrationsFolder, "meta/_journal.json")
@@ -252,8 +255,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
-/** A pooler's answer to a startup parameter that it does not know. */
-const UNKNOWN_PARAMETER = "08P01"
 /** The SQLSTATEs of faults for which no start waits. */
 const FINAL = ["28P01", "28000", "3D000", NO_RIGHT, UNKNOWN_PARAMETER]
 /** The client's error for a server that accepts no encrypted connections. */

@@ -1,6 +1,6 @@
 import { SQL } from "bun"
 
-import { LIMIT_MS } from "./connections.ts"
+import { LIMIT_MS, STATEMENT_MS } from "./connections.ts"
 
 /**
  * Settings on which the statements of this program rely. A role or a database may have other settings, for
@@ -21,11 +21,6 @@ const RELIED_ON = {
   // Compiling a statement would take longer than running it.
   jit: "off",
 }
-
-/**
- * The longest time that a statement may take on the server. The server ends it before the instance gives up.
- */
-export const STATEMENT_MS = LIMIT_MS - 500
 
 /**
  * After this time the server ends a transaction of several statements whose instance stands still: other instances wait

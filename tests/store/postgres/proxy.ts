@@ -19,6 +19,8 @@ interface Pair {
  * until `release`.
  */
 export class Proxy implements Disposable {
+  /** The port of the server; another one counts for new connections. */
+  to: number
   /** The port on which it listens. */
   readonly port: number
   /** Decides what happens to the bytes of a client. */
@@ -33,6 +35,7 @@ export class Proxy implements Disposable {
   readonly #listener: Disposable & { stop(isHard?: boolean): void }
 
   constructor(to: number) {
+    this.to = to
     const listener = Bun.listen<Pair>({
       hostname: "127.0.0.1",
       port: 0,
@@ -46,7 +49,7 @@ export class Proxy implements Disposable {
             return
           }
           this.#pairs.add(pair)
-          void this.#connect(pair, to)
+          void this.#connect(pair, this.to)
         },
         data: ({ data: pair }, bytes) => this.#fromClient(pair, Buffer.from(bytes)),
         close: ({ data: pair }) => this.#closed(pair),

@@ -12,6 +12,7 @@ import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, put } from "../../contracts/store.contract.ts"
 import { found, freePort } from "../../engines.ts"
 import { emptyDatabase, openStore } from "./open.ts"
+import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 import { from1 } from "./several.ts"
 
@@ -285,6 +286,43 @@ test.skipIf(bouncer === null).each(["transaction", "session", "statement"])(
       await swallowing()
     } finally {
       await run("ALTER ROLE fleet RESET statement_timeout")
+    }
+  },
+)
+
+test.skipIf(bouncer === null).each([
+  ["refuses the settings of a session", ""],
+  ["swallows them", `, ${SWALLOWED.join(", ")}`],
+])(
+  "once a server has noticed that its address now leads to a pooler it takes no answer from it, and says why: one that %s",
+  async (_what, ignored) => {
+    const { port } = await postgres()
+    await using database = await emptyDatabase()
+    await using front = await pooler(ignored)
+    using proxy = new Proxy(port)
+    const url = new URL(database.url)
+    url.port = `${proxy.port}`
+    const store = await PostgresStore.open(url.href)
+    try {
+      const ids = [await added(store), await added(store)]
+      proxy.to = Number(new URL(front.url("postgres")).port)
+      proxy.cut()
+      const ask = () => {
+        const asked = ids.flatMap((id) => [store.item(id), put(store, id, { message: "through a pooler" })])
+        return Promise.allSettled([...asked, store.list({ limit: 9 }), store.bounds()])
+      }
+      // A client opens connections that were closed again by itself; this is noticed at the first wrong answer.
+      let said = await ask()
+      while (said.some(({ status }) => status === "fulfilled")) said = await ask()
+      const reasons = said.map((one) => (one.status === "rejected" ? String(one.reason) : "answered"))
+      expect(reasons.filter((reason) => !reason.includes("connection pooler"))).toEqual([])
+      expect([store.faults(), store.failure]).toEqual([["database_unwritable"], "connection pooler"])
+      proxy.to = port
+      proxy.cut()
+      await put(store, ids[0] ?? 0, { message: "the server itself again" })
+      expect((await store.item(ids[0] ?? 0)).message).toBe("the server itself again")
+    } finally {
+      await store.close()
     }
   },
 )
