@@ -263,6 +263,16 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect((await itemOf(server, await latestOf(server, 4))).error_message).toBe(error_message)
   })
 
+  test("need not last as many seconds as --total says if that counts the frames of Blender", async () => {
+    const file = path(".mp4")
+    const film = ["ffmpeg", "-v", "error", ...video(1, file)].join(" ")
+    const frames = 'for i in $(seq 1 25); do echo "Fra:$i Mem:9M (Peak 9M)"; echo "Append frame $i"; done'
+    const script = `${film}; ${frames}; echo "Blender quit"`
+    const args = ["--renderer", "blender", "--total", "25", "--output", file]
+    await using render = run(4, ...args, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(0)
+  })
+
   test("proves that a video is whole although ffmpeg reported less, because x264 holds back frames", async () => {
     const file = path(".mp4")
     const slow = "-v error -f lavfi -i testsrc=s=160x90:r=1 -t 8 -c:v libx264 -y".split(" ")
