@@ -29,11 +29,11 @@ export type Totals = Static<typeof Totals>
 export const Foreseen = Type.Object({
   eta_low_seconds: OrNull(
     Type.Number({ minimum: 0 }),
-    "four times in five it takes this long or longer; null while unknown",
+    "four times in five it takes between this and `eta_high_seconds`; null while unknown",
   ),
   eta_high_seconds: OrNull(
     Type.Number({ minimum: 0 }),
-    "four times in five it takes this long or less; null while unknown",
+    "four times in five it takes between `eta_low_seconds` and this; null while unknown",
   ),
   eta_runs: wholeCount(
     "from how many earlier runs `eta_seconds` is known; 0: from the pace of this attempt alone",

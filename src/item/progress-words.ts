@@ -29,9 +29,9 @@ export function heldBackWords(
 export interface Left {
   /** How long it is expected to take, in seconds. */
   readonly seconds: number
-  /** With a chance of four in five it takes no less, in seconds; null while unknown. */
+  /** Four times in five it takes between this and `high`, in seconds; null while unknown. */
   readonly low: number | null
-  /** With a chance of four in five it takes no more, in seconds; null while unknown. */
+  /** The other end of this band, in seconds; null while unknown. */
   readonly high: number | null
 }
 

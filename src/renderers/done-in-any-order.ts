@@ -10,8 +10,8 @@ export class DoneInAnyOrder {
   #done = 0
 
   /**
-   * How many are done once the one with this number is done: the number itself, as long as they come in order, and never less than
-   * before. `isGoingOn` is whether the earlier ones belong to the same work. If they come in order, a number that
+   * How many are done once the one with this number is done: the number itself, as long as they come in order, and
+   * never less than before. `isGoingOn` is whether the earlier ones belong to the same work. If they come in order, a number that
    * comes again, below another one, begins other work. If it is more than half of the `total` ahead of all others, the
    * next number decides: they may be made from both ends.
    */

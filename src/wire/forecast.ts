@@ -11,8 +11,14 @@ export const Starts = Type.Object({
     Seconds,
     "estimated seconds until it starts; absent while unknown, or once it has started",
   ),
-  starts_low_seconds: described(Seconds, "four times in five it starts at this time or later"),
-  starts_high_seconds: described(Seconds, "four times in five it starts at this time or earlier"),
+  starts_low_seconds: described(
+    Seconds,
+    "four times in five it starts between this and `starts_high_seconds`",
+  ),
+  starts_high_seconds: described(
+    Seconds,
+    "four times in five it starts between `starts_low_seconds` and this",
+  ),
   takes_seconds: described(Seconds, "estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>

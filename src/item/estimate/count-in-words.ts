@@ -49,7 +49,10 @@ const LOADS = new RegExp(
   String.raw`(?<!\b(?:to|into|onto|from|via|on|with|using) (?:the )?)\b${LOAD}[ :=]*(?:[\d.,]+${PERCENT_SIGN}|${NUMBER}${BYTES}${OF}${NUMBER}${BYTES})|\d{1,3}(?:[.,]\d{1,9})?${PERCENT_SIGN} (?:of )?${LOAD}\b(?![ :=]*\d)`,
   "gi",
 )
-/** The unit of a step whose words contain numbers that do not say how far it is. No worker gives this name to what it counts. */
+/**
+ * The unit of a step whose words contain numbers that do not say how far it is. No worker gives this name to what it
+ * counts.
+ */
 export const NO_COUNT = "\nno count"
 
 const GROUPS = new RegExp(GROUPED, "g")

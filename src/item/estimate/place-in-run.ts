@@ -22,7 +22,10 @@ const MOST = 0.5
 /** When a line ends, in seconds since the step began. */
 const endOf = (line: StepLine | undefined): number => line?.times.at(-1) ?? 0
 
-/** How much less the course of a run counts for a step that now takes `scale` times as long: from 0 (as much as before) to 1 (not at all). */
+/**
+ * How much less the course of a run counts for a step that now takes `scale` times as long: from 0 (as much as before)
+ * to 1 (not at all).
+ */
 const evennessOf = ({ part, scale }: Hand): number =>
   part.fixed * Math.max(0, Math.min(1, Math.log(scale) / Math.log(FAR) - 1))
 
