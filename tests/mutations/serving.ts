@@ -245,6 +245,11 @@ export const SERVING: readonly Mistake[] = [
     [["less of the output is kept than was set", "keepOutputKb * 1024", "keepOutputKb * 1000"]],
   ),
   ...of(
+    "src/serve/parts.ts",
+    ["tests/serve/parts.test.ts"],
+    [["the limit of sets of tags has no effect", "    mostTagSets: maxTagSets,\n", ""]],
+  ),
+  ...of(
     "src/serve/error-log.ts",
     ["tests/bus/engines.test.ts"],
     [["the log of a degraded server has no details", ', ...(detail !== "" && { detail }) }', " }"]],
