@@ -38,8 +38,8 @@ export interface SizeLimitOptions {
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /**
-   * Called after each turn, and after each step in which room was made: whether the limit is near, whether it is
-   * reached and nothing more can be removed, and whether it is then exceeded by a tenth.
+   * Called after each turn, after each step in which room was made, and while items are deleted: whether the limit is
+   * near, whether it is reached and nothing more can be removed, and whether it is then exceeded by a tenth.
    */
   readonly onLook: (isNear: boolean, isFull: boolean, isFarTooLarge: boolean) => void
   /** Called when writers have filled the database faster than room is made; `onLook` says when there is room again. */
@@ -123,22 +123,27 @@ export class SizeLimit extends Repeating {
     let most = Number.POSITIVE_INFINITY
     while (isDue && used > NEAR * mostBytes && !this.isStopped) {
       const [before, startedMs] = [used, performance.now()]
-      if (!(await this.#removeHistory())) {
-        if (used >= DUE * mostBytes) await this.#removeItems(used)
-        break
-      }
-      this.#tell(true, false, false)
+      if (!(await this.#removeHistory())) break
       used = await this.#used()
       most = Math.min(most, used + GROWTH * mostBytes)
       this.#mostPages = Math.max(mostBytes, most)
+      // Some steps free less than writers add meanwhile, or nothing: items with little history are looked at, too.
+      if (used < this.#mostPages) this.#tell(true, false, false)
       // Above the limit a rest would let writers add more than is removed.
       if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
     this.#mostPages = mostBytes
+    if (used >= DUE * mostBytes && !this.isStopped) used = await this.#removeItems(used)
     const next = [NEAR, DUE, 1, FAR_TOO_LARGE].map((part) => part * mostBytes).find((bytes) => bytes > used)
     this.#lookAbove = Math.max(next ?? used, used + GROWTH * mostBytes)
     // A turn that was ended early does not know whether more could be removed.
     if (this.isStopped) return
+    this.#tellOf(used)
+  }
+
+  /** Tells how large the database is when no more history can be removed, or none has to be. */
+  #tellOf(used: number): void {
+    const { mostBytes } = this.#options
     this.#tell(used > NEAR * mostBytes, used >= mostBytes, used >= FAR_TOO_LARGE * mostBytes)
   }
 
@@ -167,21 +172,26 @@ export class SizeLimit extends Repeating {
   /**
    * Deletes the oldest finished items. Their history is removed only after `HEARD_MS`, so until then nobody sees how
    * much room that makes. It deletes as large a part of all items as the part of the database that is too much; deleted
-   * items whose history is not removed yet count.
+   * items whose history is not removed yet count. Returns how many bytes are used then.
    */
-  async #removeItems(used: number): Promise<void> {
+  async #removeItems(used: number): Promise<number> {
     const { mostBytes, sleep } = this.#options
     const { present, deleted } = await this.#upkeep.items()
     const finished = await this.#old()
     let left = Math.ceil((present + deleted) * (1 - (NEAR * mostBytes) / used)) - deleted
+    let now = used
     while (left > 0 && !this.isStopped) {
+      // This can take minutes, and frees nothing until then.
+      this.#tellOf(now)
       const startedMs = performance.now()
       const count = Math.min(BATCH, left)
       const removed = await removeFinished(this.#upkeep, this.#items, this.#bus, finished, count)
-      if (removed === 0) return
+      if (removed === 0) break
       left -= removed
       await sleep(restMs(performance.now() - startedMs))
+      now = await this.#used()
     }
+    return now
   }
 
   /**

@@ -193,8 +193,8 @@ export const UPKEEP: readonly Mistake[] = [
       ],
       [
         "a stop reports a database as full in which room was being made",
-        "    if (this.isStopped) return\n    this.#tell(",
-        "    this.#tell(",
+        "    if (this.isStopped) return\n    this.#tellOf(",
+        "    this.#tellOf(",
       ],
       [
         "claims are refused as soon as the limit is reached",
@@ -202,6 +202,12 @@ export const UPKEEP: readonly Mistake[] = [
         "used >= mostBytes",
       ],
       ["finished items go as long as the room of deleted ones is not free", ")) - deleted", "))"],
+      [
+        "writers go on after each step that makes room, however little it frees",
+        "if (used < this.#mostPages) this.#tell(",
+        "this.#tell(",
+      ],
+      ["a full database is called nearly full while items are deleted", "      this.#tellOf(now)\n", ""],
       ["room is made without rest", "if (used < before || used < mostBytes) await", "if (used < 0) await"],
     ],
   ),

@@ -146,6 +146,20 @@ test("where no history is left to remove, only as many finished items go as have
   expect(await used()).toBeLessThan(0.95 * 2_000_000)
 })
 
+test("a full database is said to be full also while finished items are deleted, which frees nothing at first", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks, resting } = kit
+  for (let i = 0; i < 3; i += 1) await kit.rendered(0)
+  const open = await added(store)
+  for (let i = 0; i < 250; i += 1) await put(store, open, { message: `${i}${TEXT}` })
+  clock.nowMs += 2 * DAY_MS
+  await pass(store, 25)
+  const during: unknown[] = []
+  resting.during = async () => void during.push(looks.at(-1))
+  await space.turn()
+  expect(during).toEqual([[true, true]])
+})
+
 test("a clock that is far ahead makes no room of what is young", async () => {
   await using kit = limited()
   const { store, clock, space, looks } = kit
@@ -301,6 +315,37 @@ test("however fast writers are, the database does not outgrow its limit, and the
   const done = await server.api("POST", `/queue/${item.id}/complete`, {}, { lease: lease.token })
   expect(done.status).toBe(200)
 })
+
+test("nor does it while room is made, however little each step of that frees", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "test.db")
+  const store = new SqliteStore(database, () => ({ now: () => START_MS, steadyMs: () => START_MS }))
+  const render = async (): Promise<void> => {
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    await put(store, id, { status: "completed" })
+  }
+  await Promise.all(Array.from({ length: 1000 }, render))
+  const flooded = await added(store)
+  const pages = async (): Promise<number> => {
+    const { used, wal } = await store.upkeep.size()
+    return used - wal
+  }
+  const some = Array.from({ length: 10 }, () => TEXT)
+  while ((await pages()) < 0.95 * 4_000_000) {
+    await Promise.all(some.map((message) => put(store, flooded, { message })))
+  }
+  await pass(store, 25)
+  await store.close()
+  await using server = await start({ database, args: ["--max-database-mb", "4"] })
+  let isFull = false
+  const writers = Array.from({ length: 16 }, async () => {
+    while (!isFull) await server.api("PUT", `/queue/${flooded}`, { message: TEXT })
+  })
+  while (!isFull) isFull = (await (await fetch(`${server.url}/health`)).text()).includes("database_full")
+  await Promise.all(writers)
+  expect(statSync(database).size).toBeLessThan(4_000_000 * (1 + 1 / 32) + 16 * 3 * TEXT.length)
+}, 60_000)
 
 /** An item that a worker holds. */
 async function claimed(server: TestServer): Promise<{ item: { id: number }; lease: { token: string } }> {
