@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http"
 
-import { answerWords, exchange, isBusy, isOurs, type Patient } from "./exchange.ts"
+import { answerWords, exchange, isBusy, isOurs, type Patient, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 const ABOUT = "answer headers"
@@ -60,6 +60,7 @@ export async function answerHeadersOf(patient: Patient): Promise<Finding> {
   const refusal = await exchange(patient, { method: "POST", path: "/health" })
   if (refusal.status !== 405 || !isOurs(refusal)) return unknown(ABOUT, answerWords(refusal))
   const read = await exchange(patient, { path: "/health", isNamed: false })
+  if (saidIn(read)["service"] === undefined) return unknown(ABOUT, answerWords(read))
   const missing = [
     ...unreadable(read.headers),
     ...(valueOf(refusal.headers, "allow").includes("get") ? [] : ["allow"]),

@@ -63,7 +63,8 @@ export async function unavailableOf(patient: Patient): Promise<Finding> {
   const change = changeOf(answer, "unavailable")
   if (change) return { ...change, about }
   const next = await health()
-  if (next.status !== 0 && saidIn(next)["service"] === undefined)
+  if (next.status === 0) return unknown(about, `after one answer of ${status}, ${answerWords(next)}`)
+  if (saidIn(next)["service"] === undefined)
     return faulty(
       about,
       "taken_out",

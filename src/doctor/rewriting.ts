@@ -13,9 +13,12 @@ const DIGEST = /^sha-256=:(.+):$/
 const read = (patient: Patient, path: string): Promise<Answer> =>
   exchange(patient, { path, headers: { "want-content-digest": "sha-256=10" } })
 
-/** The digest that the server sent with an answer; undefined if it sent none, as one of an older version does. */
-const digestIn = ({ headers }: Answer): string | undefined =>
-  DIGEST.exec(String(headers["content-digest"]))?.[1]
+/**
+ * The digest that the server sent with an answer; undefined if it sent none, as one of an older version does, or if only
+ * a part of the answer came.
+ */
+const digestIn = ({ headers, end }: Answer): string | undefined =>
+  end === "whole" ? DIGEST.exec(String(headers["content-digest"]))?.[1] : undefined
 
 const digestOf = ({ text }: Answer): string => createHash("sha256").update(text, "latin1").digest("base64")
 
@@ -51,7 +54,8 @@ async function differs(patient: Patient, { item, id, update }: Known): Promise<b
     headers: { accept: "text/event-stream" },
     until: (text) => LIVE.test(text),
   })
-  const data = new RegExp(`^id: ${id}\\ndata: (.*)$`, "m").exec(text)?.[1]
+  // Of a line that has no end, only a part may have come in time.
+  const data = new RegExp(`^id: ${id}\\ndata: (.*)\\n`, "m").exec(text)?.[1]
   return data === undefined ? undefined : JSON.stringify(objectIn(data)) !== JSON.stringify(update)
 }
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 
 import { answerHeadersOf } from "../../src/doctor/answer-headers.ts"
 import { unavailableOf } from "../../src/doctor/asked-refusals.ts"
+import type { Patient } from "../../src/doctor/exchange.ts"
 import { rewritingOf } from "../../src/doctor/rewriting.ts"
 import { start } from "../server.ts"
 import { found, refused } from "./answering.ts"
@@ -17,6 +18,9 @@ test("an answer has the digest of its content if the client asks for it, and onl
     .digest("base64")
   expect(asked.headers.get("content-digest")).toBe(`sha-256=:${digest}:`)
   expect((await fetch(list)).headers.has("content-digest")).toBe(false)
+  // The preference 0 stands for a digest that is not acceptable.
+  const unwanted = await fetch(list, { headers: { "want-content-digest": "sha-512=10, sha-256=0" } })
+  expect(unwanted.headers.has("content-digest")).toBe(false)
 })
 
 describe("the content of answers", () => {
@@ -36,6 +40,36 @@ describe("the content of answers", () => {
       })
     expect(await found(signed('{"queue":[]}'), rewritingOf)).toMatchObject({ verdict: "good" })
     expect(await found(signed('{"queue":{}}'), rewritingOf)).toMatchObject({ fault: "rewritten" })
+  })
+
+  test("was not changed if only a part of it came in time, of an answer or a stream", async () => {
+    await using server = await start()
+    await server.add()
+    const { port } = new URL(server.url)
+    const passing = (isCut: (path: string) => boolean) => async (path: string, request: Request) => {
+      const url = Object.assign(new URL(request.url), { port })
+      const { body, headers } = await fetch(url, { headers: request.headers })
+      if (!isCut(path)) return new Response(body, { headers })
+      const isStream = path.startsWith("/progress")
+      let text = ""
+      for await (const bytes of body ?? []) {
+        text += Buffer.from(bytes).toString()
+        if (/data: ./.test(text) || !isStream) break
+      }
+      const part = text.slice(0, isStream ? text.indexOf("data: ") + "data: {".length : 9)
+      return new Response(new ReadableStream({ start: (to) => to.enqueue(part) }), { headers })
+    }
+    const soon = (patient: Patient) => rewritingOf({ ...patient, patienceMs: 1000 })
+    const cutAnswer = await found(
+      passing((path) => path === "/queue"),
+      soon,
+    )
+    expect(cutAnswer).toMatchObject({ verdict: "unknown" })
+    const cutStream = await found(
+      passing((path) => path.startsWith("/progress/stream")),
+      soon,
+    )
+    expect(cutStream.verdict).not.toBe("fault")
   })
 })
 
@@ -60,6 +94,18 @@ describe("a refusal for now", () => {
     expect(await found(right, unavailableOf)).toMatchObject({ verdict: "good" })
   })
 
+  test("is unknown if nobody answers afterwards", async () => {
+    let isOut = false
+    const silent = (path: string): Response | Promise<Response> => {
+      if (isOut) return new Promise<Response>(() => undefined)
+      if (path === "/health") return health()
+      isOut = true
+      return later()
+    }
+    const soon = (patient: Patient) => unavailableOf({ ...patient, patienceMs: 300 })
+    expect(await found(silent, soon)).toMatchObject({ verdict: "unknown" })
+  })
+
   test("is unknown behind a limit, and with a server of an older version", async () => {
     expect(await found(() => new Response("", { status: 503 }), unavailableOf)).toMatchObject({
       verdict: "unknown",
@@ -75,7 +121,7 @@ describe("the headers of answers", () => {
     (preflight: () => Response) =>
     (_path: string, { method }: Request): Response => {
       if (method === "OPTIONS") return preflight()
-      if (method === "GET") return Response.json({}, { headers: ours })
+      if (method === "GET") return Response.json({ service: "track-studio-orchestrator" }, { headers: ours })
       return Response.json(
         { error: "no", code: "method_not_allowed" },
         { status: 405, headers: { ...ours, allow: "GET" } },
@@ -97,5 +143,16 @@ describe("the headers of answers", () => {
     expect(await found(bare, answerHeadersOf)).toMatchObject({ fault: "headers_stripped" })
     const busy = answering(() => new Response(null, { status: 429 }))
     expect(await found(busy, answerHeadersOf)).toMatchObject({ verdict: "unknown" })
+  })
+
+  test("are unknown if no answer to a read comes, or one of a proxy", async () => {
+    const right = answering(() => new Response(null, { status: 204 }))
+    const limited = (path: string, request: Request): Response =>
+      request.method === "GET" ? new Response("", { status: 503 }) : right(path, request)
+    expect(await found(limited, answerHeadersOf)).toMatchObject({ verdict: "unknown" })
+    const slow = (path: string, request: Request): Response | Promise<Response> =>
+      request.method === "GET" ? new Promise<Response>(() => undefined) : right(path, request)
+    const soon = (patient: Patient) => answerHeadersOf({ ...patient, patienceMs: 300 })
+    expect(await found(slow, soon)).toMatchObject({ verdict: "unknown" })
   })
 })
