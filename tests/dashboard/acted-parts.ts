@@ -315,7 +315,8 @@ export async function renamedTwice() {
 export function waits() {
   const one = item({ queued_at: time(-3600), requeued_at: time(0) })
   return [null, time(50)].map((paused_at) => {
-    const model: unknown = { ...queueOf([one]), lists: { waiting: [one] }, counts: { paused_at } }
+    const workers = { isKnown: false, workers: [] }
+    const model: unknown = { ...queueOf([one]), lists: { waiting: [one] }, counts: { paused_at }, workers }
     const progress = new ItemProgress(model as Model)
     progress.show(one)
     return [".left", ".elapsed"].map((part) => textOf(progress.element.querySelector(part))).join(", ")
