@@ -310,3 +310,11 @@ test("while few descriptors are left the health and the figures of the server ar
   for (const path of ["/", "/healthy", "/api/v1/queue"])
     expect([path, await answered(path)]).toEqual([path, [false, "close"]])
 })
+
+test("a change of a foreign page is not taken for a WebSocket because it asks for one as well", async () => {
+  const { host } = new URL(local.url)
+  const upgrade = `Origin: ${PUBLIC}\r\nUpgrade: websocket\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+  const said = await raw(local.url, `POST /api/v1/queue HTTP/1.1\r\nHost: ${host}\r\n${upgrade}`)
+  expect(said).toStartWith("HTTP/1.1 403 ")
+  expect(said).toContain("may not change anything here")
+})

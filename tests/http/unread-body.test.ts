@@ -100,3 +100,10 @@ test("a body may take its time unless few descriptors are left, and then it is r
   await Bun.sleep(50)
   expect(refused).toBe(1)
 })
+
+test("a body that somebody else is reading is left to them", async () => {
+  const request = slowly(1)
+  const reader = request.body?.getReader()
+  await dropBody(request)
+  expect((await reader?.read())?.value).toHaveLength(1)
+})

@@ -19,7 +19,7 @@ const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, 
 /** An ingest of 10 s of ffmpeg whose database takes nothing while `isAway`, and what that database was given. */
 function reading(before: QueueItem | null = item) {
   const underWay = before ?? undefined
-  const state = { isAway: false, isFull: false, isStopping: false }
+  const state = { isAway: false, isFull: false, isStopping: false, written: Promise.resolve() }
   const stored: (Report | string)[] = []
   const take = async (what: Report | string): Promise<typeof standing> => {
     const isNoResult = typeof what === "object"
@@ -50,7 +50,7 @@ function reading(before: QueueItem | null = item) {
         if (state.isAway) refusal = new AppError("unavailable", "the database is full")
         else pieces.push(new TextDecoder().decode(bytes))
       },
-      end: async () => undefined,
+      end: () => state.written,
     }
     return some as OutputWriter
   }
@@ -134,4 +134,18 @@ test("the end of an output after an outage is no error, if its last report was s
   await close()
   await ended
   ingest.leave()
+})
+
+test("the end of an output waits until all that was printed is stored", async () => {
+  const { state, print, close, ended } = reading()
+  const held = Promise.withResolvers<void>()
+  state.written = held.promise
+  let isOver = false
+  const over = ended.then(() => (isOver = true))
+  await print(1)
+  await close()
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  expect(isOver).toBe(false)
+  held.resolve()
+  await over
 })

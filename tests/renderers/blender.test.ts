@@ -361,6 +361,10 @@ test("a total that was guessed proves nothing, and what was seen is reported", (
   expect(listen("blender", 6, "Saved: 'f_1.png'\n")).toMatchObject({ reached: 1 / 6, seen: undefined })
 })
 
+test("a total that is no whole number is rounded, because frames are whole", () => {
+  expect(listen("blender", 2.4, "Saved: 'f_1.png'\n").last.unit).toMatchObject({ done: 1, total: 2 })
+})
+
 describe("the frames on the command line", () => {
   test.each([
     ["blender -b x.blend -s 1 -e 250 -a", 250],

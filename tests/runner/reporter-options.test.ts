@@ -317,3 +317,19 @@ test("a standstill after the work is over does not concern it any more", async (
   expect(asked).not.toHaveBeenCalled()
   await watch.stop()
 })
+
+test("a command inside another one tries to report for five seconds at most, and its item stays as it is", async () => {
+  const real = performance.now.bind(performance)
+  let passedMs = 0
+  using _clock = spyOn(performance, "now").mockImplementation(() => real() + passedMs)
+  const answer = (): Response => {
+    const isFirst = passedMs === 0
+    passedMs = 6000
+    return isFirst ? refusal(503, "unavailable") : ok()
+  }
+  await using scene = new Scene(answer, undefined, { isLent: true })
+  scene.reporter.push({ message: "the last one" })
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 60_000, new AbortController().signal)).toBe("pending")
+  expect(scene.asked).toHaveLength(1)
+})

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { processesOf, startOf } from "../../src/runner/processes.ts"
 import { Session } from "../../src/runner/session.ts"
@@ -25,4 +25,31 @@ test("a process that was found before is known again, and another one that got i
   expect(found(startOf(pid) + 1)).toEqual([])
   child.kill()
   await child.exited
+})
+
+test("a process that is older than a command is not taken for a part of it, even if it carries its mark", async () => {
+  const mark = `${crypto.randomUUID()}.1.`
+  const env = { ...process.env, TRACK_STUDIO_RUN: mark }
+  const older = Bun.spawn(["sleep", "30"], { stdin: "ignore", env })
+  const since = startOf(older.pid)
+  const found = (from: number): number[] | undefined =>
+    processesOf({ session: undefined, mark, since: from })?.map(({ pid }) => pid)
+  // Its environment is there once it has become `sleep`.
+  while (!found(since)?.includes(older.pid)) await Bun.sleep(1)
+  expect(found(since + 1)).toEqual([])
+  older.kill()
+  await older.exited
+})
+
+test("a process that the first SIGKILL does not reach, as one that was only just started, gets another one", async () => {
+  const session = new Session(undefined, "a mark that nothing carries")
+  const sent: (NodeJS.Signals | 0)[] = []
+  // A process is left until the third SIGKILL.
+  const kills = (): number => sent.filter((signal) => signal === "SIGKILL").length
+  using _signals = spyOn(session, "signal").mockImplementation((signal) => {
+    sent.push(signal)
+    return kills() < 3
+  })
+  await session.stop(0)
+  expect(kills()).toBe(3)
 })

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { AppError } from "../../src/errors.ts"
 import { Batch } from "../../src/stream/batch.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
@@ -184,4 +185,59 @@ test("a keepalive that cannot be written while the history is read ends its stre
   expect(await ended).toEqual({ done: true, value: "failed" })
   expect(errors).toEqual([gone])
   broadcaster.drain()
+})
+
+test("a stream gets keepalives also after one that its client took late, while more of the history is read", async () => {
+  let reading: Promise<void> | undefined
+  const history = new MemoryHistory(async () => reading, 1000)
+  // More than two pages.
+  for (let update = 0; update < 600; update += 1) history.append(1, "processing")
+  const onError = (): void => undefined
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 10, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const common = { snapshot: true, untilFinished: false, format: asFrames }
+  const stream = await streams.open({ ...common, lastEventId: "0" })
+  await stream?.next()
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  reading = first.promise
+  let pages = 0
+  const another = Promise.withResolvers<void>()
+  void stream?.next({
+    async write(chunk) {
+      if (chunk.some(({ type }) => type === "update")) pages += 1
+      // It waits for the page after the first one from then on.
+      else if (pages === 0) {
+        reading = second.promise
+        first.resolve()
+      } else another.resolve()
+    },
+  })
+  await another.promise
+  expect(pages).toBe(1)
+  void stream?.return()
+  second.resolve()
+  broadcaster.drain()
+}, 15_000)
+
+test("a stream that is left while the database is away does not ask it again", async () => {
+  const away = Promise.withResolvers<void>()
+  let [reads, reading] = [0, Promise.resolve()]
+  const history = new MemoryHistory(async () => {
+    reads += 1
+    await reading
+  }, 1000)
+  for (let update = 0; update < 600; update += 1) history.append(1, "processing")
+  const onError = (): void => undefined
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
+  const common = { snapshot: true, untilFinished: false, format: asFrames }
+  const stream = await streams.open({ ...common, lastEventId: "0" })
+  await stream?.next()
+  reading = away.promise
+  reads = 0
+  const next = stream?.next()
+  while (reads === 0) await new Promise(setImmediate)
+  void stream?.return()
+  away.reject(new AppError("unavailable", "the database cannot be reached now"))
+  expect([(await next)?.done, reads]).toEqual([true, 1])
 })
