@@ -92,7 +92,7 @@ export const SERVE_SETTINGS = {
     read: origins,
   },
   "allowed-host": {
-    help: "one more host name that the server answers to; it knows localhost, addresses, names without a dot and this machine's names; may be repeated",
+    help: "one more host name that the server answers to, besides localhost, addresses, names without a dot and this machine's names; may be repeated",
     placeholder: "NAME",
     fallback: "",
     repeatable: true,
@@ -148,7 +148,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "held-per-client": {
-    help: "how many requests of one token or address may wait for their answer, and how many may stream output; 256 KiB of large answers may be unread for each; 0 means no limit",
+    help: "how many requests of one token or address may wait for their answer, and how many may stream output; for each of them 256 KiB of large answers may wait unread; 0 means no limit",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),
