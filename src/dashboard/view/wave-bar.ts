@@ -149,9 +149,13 @@ export class WaveBar {
     const before = this.#glide
     // A new bar is at its place at once. A bar that was far away is there soon; then it glides.
     const isFar = !before || Math.abs(wanted.done - before.to) > FAR
-    const glide = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
+    const asked = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
+    const place = before ? this.#place() : asked.to
+    // It goes back only if the percentage beside it does.
+    const isSame = Math.floor(asked.to) === Math.floor(place)
+    const glide = isSame ? { ...asked, to: Math.max(asked.to, place) } : asked
     if (glide.to === before?.to && glide.seconds === before.seconds) return
-    this.#from = before ? this.#place() : glide.to
+    this.#from = place
     this.#movedMs = performance.now()
     this.#glide = glide
     const to = Math.min(100, Math.max(0, glide.to))
