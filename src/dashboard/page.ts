@@ -191,7 +191,10 @@ class Page {
   }
 
   #showBadge(): void {
-    const { connection, stats, rights } = this.#model
+    const { loaded, state, stats, rights } = this.#model
+    // A stream alone shows nothing: lists that have not been read are not the state at any time.
+    const isBlank = !loaded && state.items.size === 0
+    const connection = { ...this.#model.connection, ...(isBlank && { confirmedMs: null }) }
     const isExplained = rights.why !== "" && !rights.may("read") && !connection.needsToken
     this.#badge.update(connection, stats, this.#line.holder, isExplained)
   }

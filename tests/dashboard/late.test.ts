@@ -77,6 +77,8 @@ function holdingBack(server: TestServer) {
     },
     /** Resolves when an answer is held back. */
     reached: () => reached.promise,
+    /** Ends it, and every connection with it. */
+    end: () => proxy.stop(true),
     /** Releases the answers that are held back. */
     release(): void {
       held = undefined
@@ -153,6 +155,24 @@ page("an answer that is slower than the stream", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 40`)
     expect(await tab.evaluate<string>(WAVES)).toBe("55")
   })
+})
+
+page("a server that is gone before the queue was read", () => {
+  test("leaves nothing of which the page says that it is a state", async () => {
+    const server = await serve()
+    const proxy = holdingBack(server)
+    await server.add({ song_id: 5 })
+    proxy.hold(/\/queue$/)
+    const tab = await open(proxy.url)
+    await proxy.reached()
+    void proxy.end()
+    await tab.until(`document.querySelector("#banner").checkVisibility()`)
+    expect(await tab.evaluate<string>(`document.querySelector("#banner p").innerText`)).toEndWith(
+      ". Nothing has been loaded yet.",
+    )
+    expect(await tab.evaluate<string>(`document.querySelector("#badge").innerText`)).toBe("Can't connect")
+    expect(await tab.evaluate<string>(`document.documentElement.dataset.trust`)).toBe("nothing")
+  }, 60_000)
 })
 
 page("the figures of the queue", () => {
