@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { CONNECTING, type Connection } from "../../src/dashboard/model/hub-messages.ts"
-import { badgeWords } from "../../src/dashboard/view/connection-badge.ts"
+import { badgeWords, SpokenTroubles } from "../../src/dashboard/view/connection-badge.ts"
 
 const nowMs = Date.UTC(2026, 0, 2, 12, 0, 0)
 const live: Connection = { ...CONNECTING, state: "live", confirmedMs: nowMs - 1000 }
@@ -33,5 +33,24 @@ describe("the badge", () => {
   test("claims nothing before anything was known", () => {
     expect(badgeWords(CONNECTING, nowMs)).toEqual({ word: "Connecting", detail: "" })
     expect(said({ state: "stale", confirmedMs: null })).toBe("Can't connect")
+  })
+
+  test("reads out at once what is wrong with the server, and what comes and goes at most once a minute", () => {
+    const spoken = new SpokenTroubles()
+    const full = [{ title: "disk full" }]
+    expect(spoken.at(0, [])).toBe("")
+    const heard: string[] = []
+    // The page asks the server every five seconds.
+    for (let second = 0; second < 300; second += 5) {
+      const text = spoken.at(second * 1000, second % 10 === 0 ? full : [])
+      if (text !== "") heard.push(text)
+    }
+    expect(heard.length).toBeLessThanOrEqual(5)
+    expect(heard.slice(0, 2)).toEqual([
+      "Problems of the server: disk full",
+      "The server has no problem any more",
+    ])
+    expect(spoken.at(400_000, full)).toBe(heard.length % 2 === 0 ? "Problems of the server: disk full" : "")
+    expect(spoken.at(500_000, [])).toBe("The server has no problem any more")
   })
 })

@@ -10,6 +10,9 @@ const CONFIRMED_MS = 8000
 /** A shorter delay than this cannot be noticed. */
 const DELAY_MS = 100
 
+/** A change of what is wrong with the server is read out no sooner after the one before. */
+const SAID_AGAIN_MS = 60_000
+
 /** What the badge says: a word and details. */
 export interface BadgeWords {
   /** The state in a word. */
@@ -62,6 +65,21 @@ export function badgeWords(connection: Connection, nowMs: number, troubles: Trou
   }
 }
 
+/** What is wrong with the server, for ears: at once, and then at most once a minute, as some problems come and go. */
+export class SpokenTroubles {
+  #titles = ""
+  #saidMs = Number.NEGATIVE_INFINITY
+
+  /** What is to be read out at `nowMs`, by a clock that does not jump; empty if it is nothing. */
+  at(nowMs: number, troubles: readonly Pick<Troubles[number], "title">[]): string {
+    const titles = troubles.map(({ title }) => title).join(", ")
+    if (titles === this.#titles || nowMs - this.#saidMs < SAID_AGAIN_MS) return ""
+    this.#titles = titles
+    this.#saidMs = nowMs
+    return titles === "" ? "The server has no problem any more" : `Problems of the server: ${titles}`
+  }
+}
+
 const SHARED: Readonly<Record<Holder, string>> = {
   worker: "all tabs of this browser",
   tab: "this tab alone",
@@ -79,7 +97,7 @@ export class ConnectionBadge {
   readonly #reason = el("p")
   readonly #again = el("button", { type: "button" })
   #state: Connection["state"] = "connecting"
-  #troubles = ""
+  readonly #spoken = new SpokenTroubles()
   #latest: Parameters<ConnectionBadge["update"]> | undefined
 
   constructor(retry: () => void) {
@@ -132,7 +150,8 @@ export class ConnectionBadge {
     if (isLost) setText(this.#reason, `${reason}. ${old}`)
     setText(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
-    this.#tellTroubles(troubles)
+    const spoken = this.#spoken.at(performance.now(), troubles)
+    if (spoken !== "") announce(spoken)
     if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
   }
 
@@ -141,14 +160,6 @@ export class ConnectionBadge {
     this.#state = state
     if (state === "live" && before !== "connecting") announce("Live again")
     if (state === "stale" || state === "refused") announce(reason)
-  }
-
-  /** Lets ears know what is wrong with the server, at each change. */
-  #tellTroubles(troubles: Troubles): void {
-    const titles = troubles.map(({ title }) => title).join(", ")
-    if (titles === this.#troubles) return
-    announce(titles === "" ? "The server has no problem any more" : `Problems of the server: ${titles}`)
-    this.#troubles = titles
   }
 
   #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
