@@ -2,6 +2,7 @@
 import { ServerError } from "../../src/client/client.ts"
 import { server } from "../../src/dashboard/live/server.ts"
 import type { Model } from "../../src/dashboard/model/model.ts"
+import { knownWorkers, UNKNOWN_WORKERS } from "../../src/dashboard/model/workers.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
 import { BulkActions } from "../../src/dashboard/view/bulk-actions.ts"
 import { Filter } from "../../src/dashboard/view/filter.ts"
@@ -314,9 +315,17 @@ export async function renamedTwice() {
 /** What the page of an item that was put back says: while the queue runs, and while it is paused. */
 export function waits() {
   const one = item({ queued_at: time(-3600), requeued_at: time(0) })
-  return [null, time(50)].map((paused_at) => {
-    const workers = { isKnown: false, workers: [] }
-    const model: unknown = { ...queueOf([one]), lists: { waiting: [one] }, counts: { paused_at }, workers }
+  const other = item({ id: 2, status: "processing" })
+  const known = [UNKNOWN_WORKERS, knownWorkers([])]
+  return [
+    { paused_at: null, workers: known[0], running: [] },
+    { paused_at: time(50), workers: known[1], running: [] },
+    { paused_at: null, workers: known[1], running: [] },
+    // What reports with PUT alone is no worker that the server lists.
+    { paused_at: null, workers: known[1], running: [other] },
+  ].map(({ paused_at, workers, running }) => {
+    const lists = { waiting: [one], running }
+    const model: unknown = { ...queueOf([one]), lists, counts: { paused_at }, workers }
     const progress = new ItemProgress(model as Model)
     progress.show(one)
     return [".left", ".elapsed"].map((part) => textOf(progress.element.querySelector(part))).join(", ")

@@ -223,10 +223,12 @@ page("a part of the page", () => {
     ])
   })
 
-  test("says of an item that was put back since when it waits, unless the queue is paused", async () => {
+  test("says of an item that was put back since when it waits, unless the queue is paused, and if nothing renders", async () => {
     expect(await shown("waits")).toEqual([
       "1 of 1 in the queue, waiting 1 min",
       "1 of 1 in the queue, The queue is paused",
+      "1 of 1 in the queue, waiting 1 min, no worker runs",
+      "1 of 1 in the queue, waiting 1 min",
     ])
   })
 })

@@ -113,8 +113,11 @@ export class ItemProgress {
     if (available_at !== null && Date.parse(available_at) > nowMs)
       return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
     if (isRetry) return [where, "ready to retry"]
-    const { isKnown, workers } = this.#model.workers
-    const isServed = !isKnown || workers.some(({ state, draining }) => state !== "away" && !draining)
+    const { workers: known, lists } = this.#model
+    const isServed =
+      !known.isKnown ||
+      lists.running.length > 0 ||
+      known.workers.some(({ state, draining }) => state !== "away" && !draining)
     const waits = `waiting ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`
     return [where, isServed ? waits : `${waits}, no worker runs`]
   }
