@@ -6,7 +6,7 @@ import type { Outage } from "../item/estimate/follow-attempt.ts"
  */
 const SAME_MS = 5000
 
-/** A commit that takes longer than this is an outage: workers that report meanwhile are heard after it. */
+/** A commit that takes longer than this is an outage: workers that report meanwhile are heard after it, and only then. */
 const SLOW_COMMIT_MS = 2000
 
 /**
@@ -16,6 +16,8 @@ const SLOW_COMMIT_MS = 2000
  */
 export class Outages {
   #sinceMs: number | undefined
+  /** When the outage under way was over, if that is known: then only the account of it is still to be stored. */
+  #overMs: number | undefined
   #endedMs = 0
   #last: Outage | undefined
 
@@ -27,11 +29,13 @@ export class Outages {
     const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS
     const uncountedMs = isSame ? this.#endedMs : sinceMs
     this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
+    this.#overMs = undefined
   }
 
   /** Notes that the steady clock has gone back, as that of a PostgreSQL can: what was noted would lie in the future. */
   goBack(): void {
     this.#sinceMs = undefined
+    this.#overMs = undefined
     this.#endedMs = 0
     this.#last = undefined
   }
@@ -42,15 +46,17 @@ export class Outages {
    */
   endingAt(nowMs: number): Outage | undefined {
     if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined
-    this.#last = { sinceMs: this.#sinceMs, endedMs: nowMs }
+    this.#last = { sinceMs: this.#sinceMs, endedMs: Math.min(this.#overMs ?? nowMs, nowMs) }
     return this.#last
   }
 
   /** Notes that a transaction that began at `nowMs` was committed, at `committedMs` (default: at once). */
   end(nowMs: number, committedMs = nowMs): void {
     if (this.#sinceMs !== undefined) this.#endedMs = nowMs
-    this.#sinceMs = undefined
-    if (committedMs - nowMs > SLOW_COMMIT_MS) this.begin(nowMs)
+    const isSlow = committedMs - nowMs > SLOW_COMMIT_MS
+    // Between two slow commits workers are heard. That time counts, or on a slow disk no dead worker would lose its lease.
+    this.#sinceMs = isSlow ? nowMs : undefined
+    this.#overMs = isSlow ? committedMs : undefined
   }
 
   /** Whether an outage is under way. */
