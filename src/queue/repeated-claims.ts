@@ -51,9 +51,13 @@ export class RepeatedClaims {
     key: string,
     claim: (isRepeated: AbortSignal) => Promise<Leased | null>,
   ): Promise<Leased | null> {
-    const earlier = this.#claims.get(key)
-    const leased = earlier && (await this.#repeated(earlier))
-    if (leased) return leased
+    let seen: Earlier | undefined
+    // While one repetition waits, another one may have begun a new claim.
+    for (let earlier = this.#claims.get(key); earlier && earlier !== seen; earlier = this.#claims.get(key)) {
+      const leased = await this.#repeated(earlier)
+      if (leased) return leased
+      seen = earlier
+    }
     const end = new AbortController()
     const claimed = claim(end.signal)
     const got = claimed.then(

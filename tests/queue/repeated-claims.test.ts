@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test"
 
+import { RepeatedClaims } from "../../src/queue/repeated-claims.ts"
 import { start } from "../server.ts"
 import { asked, Attempt, type Wish } from "../worker.ts"
 
@@ -33,6 +34,27 @@ test("a repetition ends the wait of the claim before it, so that only one item i
   expect((await (await repeated).json()).item.id).toBe(id)
   expect((await server.item(other)).status).toBe("queued")
   await server.put(other, { status: "failed" })
+})
+
+test("of repetitions that come together while the database is slow, only the latest waits for an item", async () => {
+  const never = (): Promise<never> => Promise.reject(new Error("no lease was given"))
+  const repeated = new RepeatedClaims({ again: never })
+  const slow = Promise.withResolvers<null>()
+  const first = repeated.once("key", () => slow.promise)
+  let waiting = 0
+  for (let i = 0; i < 3; i += 1) {
+    void repeated.once("key", async (isRepeated) => {
+      waiting += 1
+      await new Promise((resolve) => isRepeated.addEventListener("abort", resolve))
+      waiting -= 1
+      return null
+    })
+  }
+  slow.resolve(null)
+  await first
+  // Every turn that a claim could still need is over by then.
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  expect(waiting).toBe(1)
 })
 
 /** Whether the worker's claim waits for an item. */
