@@ -33,6 +33,12 @@ function standardOutput(): OwnOutput {
   return output
 }
 
+/** So many characters of the log wait while nobody takes it; without an end, they would fill the memory of a server. */
+const MOST_WAITING = 1_000_000
+
+let waiting = 0
+let leftOut = 0
+
 /** Sets how all lines of this process are written from now on. */
 export function setLog(wanted: LogStyle): void {
   style = wanted
@@ -71,18 +77,31 @@ export function readableLine(
   return `${paint("2", shown)} ${said}${rest.join("")}${stack}\n`
 }
 
+/** One line: JSON, or readable text on a terminal. */
+function lineOf(level: Level, msg: string, fields: LogFields): string {
+  const time = new Date()
+  return process.stdout.isTTY
+    ? readableLine(time, level, msg, fields, style.isColoured())
+    : `${JSON.stringify({ time: time.toISOString(), level, msg, ...fields })}\n`
+}
+
 /**
  * Writes one line to standard output: JSON with `time`, `level` and `msg`, or readable text on a terminal. Line
- * breaks in values are escaped, so that a line of JSON is always one entry.
+ * breaks in values are escaped, so that a line of JSON is always one entry. While nobody takes the lines, those that are
+ * too many are counted; the count comes once all that waited was taken.
  */
 export function log(level: Level, msg: string, fields: LogFields = {}): void {
   if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
-  const time = new Date()
-  const to = standardOutput()
-  const line = process.stdout.isTTY
-    ? readableLine(time, level, msg, fields, style.isColoured())
-    : `${JSON.stringify({ time: time.toISOString(), level, msg, ...fields })}\n`
-  to.write(line)
+  if (waiting > (leftOut === 0 ? MOST_WAITING : 0)) {
+    leftOut += 1
+    return
+  }
+  const gap =
+    leftOut === 0 ? "" : lineOf("warn", "lines of the log were left out: nobody read it", { lines: leftOut })
+  leftOut = 0
+  const text = gap + lineOf(level, msg, fields)
+  waiting += text.length
+  standardOutput().write(text, () => void (waiting -= text.length))
 }
 
 const COUNT_MS = 10_000

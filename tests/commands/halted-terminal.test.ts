@@ -90,3 +90,31 @@ test("a server whose terminal was halted with Ctrl-S ends at a signal", async ()
   terminal.child.kill("SIGTERM")
   expect(await terminal.child.exited).toBe(0)
 })
+
+test("a server whose terminal is halted keeps no log without an end, and says how many lines it left out", async () => {
+  using folder = temporaryFolder()
+  const args = ["serve", "--port", "0", "--database", `${folder.path}/queue.db`, "--log-level", "debug"]
+  await using terminal = new TestTerminal([...PROGRAM, ...args])
+  await terminal.until(says("listening"))
+  const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(terminal.raw) ?? []
+  terminal.type(HALT)
+  for (let i = 0; i < 10_000; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, async () => (await fetch(`${url}/api/v1/me`)).text()))
+  }
+  terminal.type(GO_ON)
+  // The count comes with the first line after all that waited was taken.
+  const asking = setInterval(() => void fetch(`${url}/health`).catch(() => undefined), 100)
+  try {
+    await terminal.until(() => terminal.raw.includes("lines of the log were left out"))
+  } finally {
+    clearInterval(asking)
+  }
+  const [, leftOut] =
+    /lines of the log were left out: nobody read it.*?lines=\S*?(\d+)\b/.exec(Bun.stripANSI(terminal.raw)) ??
+    []
+  const shown = Bun.stripANSI(terminal.raw).split("nobody read it", 1)[0]?.split("GET /api/v1/me").length ?? 0
+  expect(shown - 1 + Number(leftOut)).toBeGreaterThanOrEqual(10_000)
+  expect(Number(leftOut)).toBeGreaterThan(1000)
+  terminal.child.kill("SIGTERM")
+  expect(await terminal.child.exited).toBe(0)
+})
