@@ -6,7 +6,7 @@ import type { Status } from "../../src/item/item.ts"
 import { MOVES } from "../../src/item/moves.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { type Ended, ITEMS_A_CALL, type Thinning } from "../../src/store/contract/upkeep.ts"
-import { added, type Open, put, START_MS } from "./store.contract.ts"
+import { added, draft, type Open, put, START_MS } from "./store.contract.ts"
 
 const DAY_MS = 86_400_000
 /** Items that ended up to this many milliseconds after the start, whatever was changed last. */
@@ -177,6 +177,33 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.bounds()).toEqual({ oldest: head + 1, newest: head, lost: [], stored: 1 })
     expect(await added(store)).toBe(other + 1)
     expect(await store.head()).toBe(head + 1)
+  })
+
+  test(`${name}: one call removes no more of deleted items and of repeatable answers than it may`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    const pieces = Array.from({ length: 6 }, (_, at) => ({ from: 2 * at, to: 2 * at + 2, text: "a\n" }))
+    await store.outputs.append(id, pieces, 1000, ({ item }) => item.attempt)
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    const left = async (): Promise<number[]> => [
+      (await kept(store, id)).length,
+      (await store.outputs.read(id, 1, 0, 100)).pieces.length,
+    ]
+    for (const key of ["one", "two", "three"]) await store.add(() => draft(), { key, digest: key })
+    nowMs += DAY_MS
+    const ofAnswers = { ...until(DAY_MS), upTo: 0 }
+    for (const removed of [2, 1, 0]) expect(await store.upkeep.purge([ofAnswers], 2)).toBe(removed)
+    let before = await left()
+    expect(before).toEqual([3, 6])
+    while ((await store.upkeep.purge([until(DAY_MS)], 2)) > 0) {
+      const after = await left()
+      for (const [at, most] of before.entries()) expect(most - (after[at] ?? 0)).toBeWithin(0, 3)
+      before = after
+    }
+    expect(before).toEqual([0, 0])
   })
 
   test(`${name}: the remains of a deleted item are kept until every webhook has examined its end`, async () => {

@@ -95,6 +95,8 @@ withPostgres("sessions in which no trigger runs are refused, with the setting to
 
 withPostgres("a start waits for a server that takes writes: a standby may be about to", async () => {
   const { url } = await newDatabase()
+  // Nothing is left to be written at the next start.
+  await (await PostgresStore.open(url)).close()
   await using client = new SQL({ url, max: 1 })
   await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET default_transaction_read_only = on`)
   const opening = PostgresStore.open(url)
