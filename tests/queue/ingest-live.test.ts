@@ -26,7 +26,12 @@ setDefaultTimeout(30_000)
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
+/** How long a render takes that nobody disturbs. */
 const SECONDS = 2
+/** Of a render that is disturbed halfway enough must be left even if the test is slow to see how far it is. */
+const DISTURBED = { seconds: 6 }
+/** ffmpeg alone can take many seconds to start. */
+const UNDER_WAY_MS = 25_000
 
 /** An ffmpeg that takes as long as its sound, and reports by itself. */
 class Render {
@@ -60,7 +65,7 @@ class Render {
 
   /** Resolves when a good part of the render is done. */
   underWay(to: TestServer): Promise<unknown> {
-    return itemOnce(to, this.id, ({ progress }) => progress >= 20)
+    return itemOnce(to, this.id, ({ progress }) => progress >= 20, UNDER_WAY_MS)
   }
 
   [Symbol.dispose](): void {
@@ -85,7 +90,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   test.concurrent(
     "fails its item when it is stopped by SIGTERM halfway, though it says that it has ended",
     async () => {
-      using render = await Render.start(server)
+      using render = await Render.start(server, DISTURBED)
       await render.underWay(server)
       render.ffmpeg.kill("SIGTERM")
       expect(await render.ffmpeg.exited).toBe(255)
@@ -96,7 +101,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   )
 
   test.concurrent("fails its item when somebody types q halfway, though it exits with 0", async () => {
-    using render = await Render.start(server)
+    using render = await Render.start(server, DISTURBED)
     await render.underWay(server)
     render.ffmpeg.stdin.write("q")
     await render.ffmpeg.stdin.flush()
@@ -106,7 +111,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   })
 
   test.concurrent("fails its item when it is killed", async () => {
-    using render = await Render.start(server)
+    using render = await Render.start(server, DISTURBED)
     await render.underWay(server)
     render.ffmpeg.kill("SIGKILL")
     const item = await itemOnce(server, render.id, ({ status }) => status !== "processing")
@@ -128,7 +133,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   test.concurrent(
     "renders on when its item is cancelled meanwhile, and cannot change that any more",
     async () => {
-      using render = await Render.start(server)
+      using render = await Render.start(server, DISTURBED)
       await render.underWay(server)
       await server.api("POST", `/queue/${render.id}/cancel`)
       const before = await told(server, render.id)
@@ -152,7 +157,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
 
   test.concurrent("renders on when the server stops, and its item has not failed", async () => {
     await using own = await start()
-    using render = await Render.start(own)
+    using render = await Render.start(own, DISTURBED)
     await render.underWay(own)
     expect(await own.end("SIGTERM")).toBe(0)
     expect(await render.ffmpeg.exited).toBe(0)
