@@ -11,6 +11,7 @@ import { addSong } from "../../src/dashboard/view/forms.ts"
 import { ItemProgress } from "../../src/dashboard/view/item-progress.ts"
 import { PrintedText } from "../../src/dashboard/view/printed-text.ts"
 import { move } from "../../src/dashboard/view/reorder.ts"
+import { WaveBar } from "../../src/dashboard/view/wave-bar.ts"
 import type { NewItem, QueueItem } from "../../src/item/item.ts"
 import { item, time } from "./items.ts"
 import { queueOf } from "./shown-queue.ts"
@@ -330,6 +331,17 @@ export function waits() {
     progress.show(one)
     return [".left", ".elapsed"].map((part) => textOf(progress.element.querySelector(part))).join(", ")
   })
+}
+
+/** Where a bar is going that has glided on within its percent, when nothing more is certain, and when the percentage is lower. */
+export function bar() {
+  const wave = new WaveBar()
+  const one = item({ status: "processing", progress: 40 })
+  const going = (done: number, to: number): string | undefined => {
+    wave.show(one, "", Math.floor(done), { done, to, seconds: 0 })
+    return wave.element.querySelector<HTMLElement>(".wave-head")?.style.transform
+  }
+  return [going(40, 40), going(40, 40.5), going(40, 40), going(39, 39)]
 }
 
 /** The places to which a search in an output of three matches leads: at first, and with the next and the previous. */

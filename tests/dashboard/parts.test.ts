@@ -223,6 +223,11 @@ page("a part of the page", () => {
     ])
   })
 
+  test("shows a bar that does not go back within its percent, as when the connection is lost", async () => {
+    const places = ["40%", "40.5%", "40.5%", "39%"]
+    expect(await shown("bar")).toEqual(places.map((place) => `translateX(${place})`))
+  })
+
   test("says of an item that was put back since when it waits, unless the queue is paused, and if nothing renders", async () => {
     expect(await shown("waits")).toEqual([
       "1 of 1 in the queue, waiting 1 min",
