@@ -84,6 +84,8 @@ async function silentAndGone(): Promise<void> {
   await using gone = await start({ database: `${folder.path}/gone.db` })
   const ids = [await running(silent, 10), await running(gone, 20)]
   const [frozen, orphan] = [await opened(silent), await opened(gone)]
+  // A page that has read no item yet says that nothing has been loaded.
+  await orphan.until(`${LANES} === "20"`)
   silent.child.kill("SIGSTOP")
   await gone.end("SIGKILL")
   await orphan.until(`${BADGE} === "stale"`, 20_000)

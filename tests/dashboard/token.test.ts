@@ -77,6 +77,8 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)
     await tab.go(addressOf(server))
     await tab.until(LIVE)
+    // The lists move what stands below them when they come.
+    await tab.until(`${ROWS} === "${id}"`)
     await tab.click("#token")
     await reloaded(tab, ASKS)
     expect(tab.complaints.filter((said) => !said.includes("401"))).toEqual([])
