@@ -9,7 +9,6 @@ import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser
 setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 40_000)
 
 const page = describe.skipIf(!hasChromium)
-
 let browser: Browser
 let slow: Promise<void>
 const tabs: Tab[] = []
@@ -84,7 +83,6 @@ async function silentAndGone(): Promise<void> {
   await using gone = await start({ database: `${folder.path}/gone.db` })
   const ids = [await running(silent, 10), await running(gone, 20)]
   const [frozen, orphan] = [await opened(silent), await opened(gone)]
-  // A page that has read no item yet says that nothing has been loaded.
   await orphan.until(`${LANES} === "20"`)
   silent.child.kill("SIGSTOP")
   await gone.end("SIGKILL")
