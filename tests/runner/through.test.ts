@@ -203,29 +203,22 @@ describe("the output", () => {
     expect(item).toMatchObject({ status: "failed", outcome: "failed" })
   })
 
-  test("that nobody reads for the moment does not hold up the end after a signal", async () => {
-    const id = await server.add()
-    const args = ["run", "--item", String(id), "--", "sh", "-c", "echo 9%; echo 10%; exec yes"]
-    const line = [...PROGRAM, ...args].map((word) => `'${word}'`).join(" ")
-    using pipe = unreadPipe()
-    await using render = new Program(["bash", "-c", `exec ${line} > ${pipe.path}`], server.url)
-    await until(server, id, ({ progress }) => progress === 10)
-    render.kill("SIGTERM")
-    await render.ends()
-    expect(render.child.signalCode).toBe("SIGTERM")
-  })
-
-  test("that nobody reads for the moment does not hold up the end of a cancelled item", async () => {
-    const id = await server.add()
-    const args = ["run", "--item", String(id), "--", "sh", "-c", "echo 9%; echo 10%; exec yes"]
-    const line = [...PROGRAM, ...args].map((word) => `'${word}'`).join(" ")
-    using pipe = unreadPipe()
-    await using render = new Program(["bash", "-c", `exec ${line} > ${pipe.path}`], server.url)
-    await until(server, id, ({ progress }) => progress === 10)
-    await server.api("POST", `/queue/${id}/cancel`)
-    await render.ends()
-    expect(await finished(server, id)).toMatchObject({ outcome: "cancelled" })
-  })
+  test.each(["a signal", "a cancel"])(
+    "that nobody reads for the moment does not hold up the end after %s",
+    async (after) => {
+      const id = await server.add()
+      const args = ["run", "--item", String(id), "--", "sh", "-c", "echo 9%; echo 10%; exec yes"]
+      const line = [...PROGRAM, ...args].map((word) => `'${word}'`).join(" ")
+      using pipe = unreadPipe()
+      await using render = new Program(["bash", "-c", `exec ${line} > ${pipe.path}`], server.url)
+      await until(server, id, ({ progress }) => progress === 10)
+      if (after === "a signal") render.kill("SIGTERM")
+      else await server.api("POST", `/queue/${id}/cancel`)
+      await render.ends()
+      if (after === "a signal") expect(render.child.signalCode).toBe("SIGTERM")
+      else expect(await finished(server, id)).toMatchObject({ outcome: "cancelled" })
+    },
+  )
 
   test("of a command without end or line end stops nothing", async () => {
     await using render = shell(
