@@ -29,12 +29,14 @@ const PROGRAMS = {
   openssl: () => Bun.which("openssl"),
   prometheus: () => Bun.which("prometheus"),
   promtool: () => Bun.which("promtool"),
+  "qemu-aarch64": () => Bun.which("qemu-aarch64"),
 }
 
-/** Debian's names for the programs of the tests, if the names differ. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  postgres: "postgresql",
-  promtool: "prometheus",
+/** Debian's packages with the programs of the tests, if their names differ or the program alone is not enough. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  postgres: ["postgresql"],
+  promtool: ["prometheus"],
+  "qemu-aarch64": ["qemu-user", "libc6-arm64-cross"],
 }
 
 /**
@@ -49,7 +51,7 @@ export function found(name: keyof typeof PROGRAMS): string | null {
     Bun.spawnSync(["apt-get", "update"], options)
     // Other tests may be installing something at the same time.
     const install = ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
-    Bun.spawnSync([...install, PACKAGES[name] ?? name], options)
+    Bun.spawnSync([...install, ...(PACKAGES[name] ?? [name])], options)
   }
   return PROGRAMS[name]()
 }
