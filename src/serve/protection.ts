@@ -7,7 +7,9 @@ import { tokenInOrNew } from "../config/token-file.ts"
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import type { Store } from "../store/contract/store.ts"
-import { shownDatabase } from "../store/database-address.ts"
+import { isPostgres, shownDatabase } from "../store/database-address.ts"
+import { isUnused } from "../store/sqlite/unused-path.ts"
+import { shellWord } from "../text.ts"
 import { logged } from "./error-log.ts"
 
 /** What decides which callers are let in. */
@@ -52,6 +54,35 @@ async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean>
   }
 }
 
+/** A word that a shell takes as it is. */
+const PLAIN = /^[\w./:@%+,=-]+$/
+
+const word = (text: string): string => (PLAIN.test(text) ? text : shellWord(text))
+
+/** The refusal to serve other machines without tokens. It has a line to paste for each way out. */
+function unprotected({ host, port, database }: Config): AppError {
+  const at = `--database ${word(shownDatabase(database))}`
+  return new AppError(
+    "invalid",
+    `with --host ${host} anyone who reaches this machine could use the server, and no token exists. Create one, or let anyone do everything:
+  track-studio token create --role admin ${at}
+  track-studio serve --host ${word(host)} --port ${port} ${at} --open`,
+  )
+}
+
+const isForOthers = ({ host, open }: Config): boolean => !open && !isLoopback(host)
+
+/**
+ * Refuses a start on a database that does not exist, if it would be refused without a token. Call it before the database
+ * is opened, so that nothing is created.
+ * @throws AppError `invalid`
+ */
+export function refuseUnprotectedStart(config: Config): void {
+  const { database, tokenFile } = config
+  if (!isForOthers(config) || tokenFile !== undefined) return
+  if (!isPostgres(database) && isUnused(database)) throw unprotected(config)
+}
+
 /**
  * Reads the tokens before any caller is let in. Returns whether it created the first token.
  * @throws AppError `invalid` if other machines could reach a server without tokens
@@ -64,12 +95,6 @@ export async function protect(
   const isFirst = await firstToken(config, store)
   await tokens.start()
   await tickets.load()
-  const { host, open, database } = config
-  if (tokens.existed || open || isLoopback(host)) return isFirst
-  throw new AppError(
-    "invalid",
-    `with --host ${host} anyone who reaches this machine could use the server, and no token exists. Create one, or let anyone do everything:
-  track-studio token create --role admin --database ${shownDatabase(database)}
-  track-studio serve --host ${host} --database ${shownDatabase(database)} --open`,
-  )
+  if (!tokens.existed && isForOthers(config)) throw unprotected(config)
+  return isFirst
 }

@@ -22,7 +22,7 @@ import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
 import { errorLog, HISTORY_UNREAD, logReason } from "./error-log.ts"
 import { assembled } from "./parts.ts"
-import { protect, protectionOf } from "./protection.ts"
+import { protect, protectionOf, refuseUnprotectedStart } from "./protection.ts"
 import { checkDescriptors } from "./room-for-streams.ts"
 import { type StartPatience, waitingForDatabase } from "./start-patience.ts"
 
@@ -153,6 +153,7 @@ async function announce(
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   checkDescriptors()
+  refuseUnprotectedStart(config)
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new DatabaseRoom()

@@ -1,7 +1,16 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
 
 import { clientOf } from "../../src/commands/command.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -126,12 +135,12 @@ test.skipIf(process.getuid?.() !== 0)(
 test("on other addresses than loopback a server starts only with a token or --open, and its message names both", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "test.db")
-  const refused = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", database])
+  const refused = await run(["serve", "--host", "0.0.0.0", "--port", "8081", "--database", database])
   expect(refused.code).toBe(2)
   // Each is on a line of its own, so that it can be pasted.
   const lines = refused.stderr.split("\n").map((line) => line.trim())
   expect(lines).toContain(`track-studio token create --role admin --database ${database}`)
-  expect(lines).toContain(`track-studio serve --host 0.0.0.0 --database ${database} --open`)
+  expect(lines).toContain(`track-studio serve --host 0.0.0.0 --port 8081 --database ${database} --open`)
   {
     await using open = await start({ database, args: ["--host", "0.0.0.0", "--open"] })
     expect((await fetch(`http://127.0.0.1:${new URL(open.url).port}/api/v1/queue`)).status).toBe(200)
@@ -139,6 +148,21 @@ test("on other addresses than loopback a server starts only with a token or --op
   await run(["token", "create", "--role", "admin", "--database", database])
   await using closed = await start({ database, args: ["--host", "0.0.0.0"] })
   expect((await fetch(`http://127.0.0.1:${new URL(closed.url).port}/api/v1/queue`)).status).toBe(401)
+})
+
+test("a start that is refused for want of a token creates nothing, and its lines can be pasted whatever the path is called", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "the studio's", "test.db")
+  const args = ["serve", "--host", "::", "--port", "0", "--database", database]
+  const refused = await run(args)
+  expect([refused.code, readdirSync(folder.path)]).toEqual([2, []])
+  const pasted = `'${join(folder.path, "the studio'\\''s", "test.db")}'`
+  expect(refused.stderr).toContain(`track-studio token create --role admin --database ${pasted}\n`)
+  // What is left of a lost database is said first: a new token would not bring it back.
+  mkdirSync(dirname(database))
+  expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+  rmSync(database)
+  expect(await run(args)).toMatchObject({ code: 1, stderr: expect.stringContaining("is gone") })
 })
 
 test("the first start creates an admin token in the file that is named, and later ones leave it", async () => {
