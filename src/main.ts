@@ -6,7 +6,7 @@ import { passProxy } from "./config/proxy.ts"
 import { codeOf, reasonOf } from "./errors.ts"
 import { ownOutput } from "./own-output.ts"
 import { printable } from "./text.ts"
-import { withoutSecrets } from "./token.ts"
+import { withoutSecrets } from "./token-format.ts"
 import { commit, version } from "./version.ts"
 
 const NAMES = Object.keys(COMMANDS)

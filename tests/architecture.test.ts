@@ -18,9 +18,9 @@ const CORE = [
   "metrics",
   "loopback",
   "newest-map",
-  "cause",
+  "failure-cause",
   "text",
-  "token",
+  "token-format",
   "item",
   "wire",
   "bus",
@@ -98,7 +98,7 @@ test.each(files)("%s imports what its place may import", (file) => {
  */
 const LIGHT = [
   "backoff",
-  "cause",
+  "failure-cause",
   "client",
   "dashboard",
   "errors",
@@ -111,7 +111,7 @@ const LIGHT = [
   "item/search",
   "loopback",
   "text",
-  "token",
+  "token-format",
 ]
 
 test("the page and the client need no package when they run, and little of ours", () => {
@@ -172,7 +172,7 @@ test("only the composition roots choose a store and a bus: that of the server, a
       !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
       /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/offline.ts", "src/serve/bus.ts", "src/serve/database.ts"])
+  expect(choosing).toEqual(["src/database-commands.ts", "src/serve/bus.ts", "src/serve/database.ts"])
 })
 
 test("only the configuration reads the environment", () => {

@@ -1,5 +1,5 @@
 import { nodeCrypto } from "../lazy-node.ts"
-import { tokenText } from "../token.ts"
+import { tokenText } from "../token-format.ts"
 
 /** SHA-256 of a text, in hex. A secret of 256 random bits needs no slow hash. */
 export const digest = (text: string): string => nodeCrypto().createHash("sha256").update(text).digest("hex")

@@ -1,6 +1,6 @@
 import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { Access, TokenRow } from "../store/contract/access.ts"
-import { isToken } from "../token.ts"
+import { isToken } from "../token-format.ts"
 
 /** The use of a token is stored at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000

@@ -13,8 +13,8 @@ import type {
 } from "../wire/answers.ts"
 import type { QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
+import type { Health, Stats, Trouble } from "../wire/health-and-stats.ts"
 import type { OutputPart } from "../wire/output.ts"
-import type { Health, Stats, Trouble } from "../wire/server.ts"
 
 /*
  * What this client needs in an answer: some keys must be there, and the others that it uses must have the right type if

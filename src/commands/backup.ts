@@ -1,5 +1,5 @@
 import { setting } from "../config/config.ts"
-import { backup } from "../offline.ts"
+import { backup } from "../database-commands.ts"
 import { counted } from "../text.ts"
 import { type Command, say, typedFile } from "./command.ts"
 

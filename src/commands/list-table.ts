@@ -1,5 +1,5 @@
-import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
+import { causeOf } from "../failure-cause.ts"
 import type { QueueItem } from "../item/item.ts"
 import { heldBackWords, isGuess, leftIn, shownOf, tookOf, waitsSince } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"

@@ -1,5 +1,5 @@
-import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
+import { causeOf } from "../failure-cause.ts"
 import { isWaiting } from "../item/moves.ts"
 import {
   ERROR_LINES,

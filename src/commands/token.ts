@@ -1,8 +1,8 @@
 import { digest, newToken } from "../access/secret.ts"
 import { setting, textFlag } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
+import { openAccess } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
-import { openAccess } from "../offline.ts"
 import {
   type Access,
   type OpenAccess,

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFileSync } from "node:fs"
 
 import { AppError, codeOf, reasonOf } from "../errors.ts"
-import { isToken, TOKEN_WORDS } from "../token.ts"
+import { isToken, TOKEN_WORDS } from "../token-format.ts"
 
 /** More characters than any setting has. A device may have no end. */
 const MAX_BYTES = 64 * 1024

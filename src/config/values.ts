@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import { net } from "../lazy-node.ts"
-import { isToken } from "../token.ts"
+import { isToken } from "../token-format.ts"
 
 /**
  * Turns what was given for a setting, or its default, into its value. `texts` is never empty.

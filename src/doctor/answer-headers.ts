@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 
-import { answerWords, exchange, isBusy, isOurs, type Patient, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { answerWords, exchange, isBusy, isOurs, type Patient, saidIn } from "./send-request.ts"
 
 const ABOUT = "answer headers"
 

@@ -1,7 +1,7 @@
 import { printable } from "../text.ts"
 import { speaksTls } from "./certificate.ts"
-import { type Answer, exchange, type Patient, refusalIn, saidIn, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
+import { type Answer, exchange, type Patient, refusalIn, saidIn, SILENCES } from "./send-request.ts"
 
 /** Why there is no answer, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {

@@ -1,3 +1,4 @@
+import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   answerWords,
   exchange,
@@ -7,8 +8,7 @@ import {
   refusalIn,
   type Request,
   saidIn,
-} from "./exchange.ts"
-import { faulty, type Finding, good, unknown } from "./finding.ts"
+} from "./send-request.ts"
 
 /** Long enough that two answers have different times. */
 const APART_MS = 20

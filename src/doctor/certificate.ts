@@ -2,8 +2,8 @@ import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
 import { codeOf } from "../errors.ts"
 import { counted, printable } from "../text.ts"
-import { hostOf, type Patient, portOf, SILENCES } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
+import { hostOf, type Patient, portOf, SILENCES } from "./send-request.ts"
 
 const DAY_MS = 86_400_000
 

@@ -1,19 +1,19 @@
 import { isLoopback } from "../loopback.ts"
 import { answerHeadersOf } from "./answer-headers.ts"
 import { arrivalAt } from "./answering-server.ts"
-import { askedRefusalsOf, unavailableOf } from "./asked-refusals.ts"
 import { cachesOn } from "./caches.ts"
 import { certificateOf } from "./certificate.ts"
-import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { heldOf } from "./held-answers.ts"
 import { pageFinding } from "./page.ts"
+import { replacedRefusalsOf, unavailableOf } from "./replaced-refusals.ts"
 import { requestHeadersOf } from "./request-headers.ts"
 import { accountOf, addressOf, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { rewritingOf } from "./rewriting.ts"
-import { socketOf } from "./sockets.ts"
+import type { Patient } from "./send-request.ts"
 import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
+import { socketOf } from "./websockets.ts"
 import { wholeBodiesOf } from "./whole-bodies.ts"
 
 type Look = Promise<Finding | readonly Finding[]>
@@ -46,7 +46,7 @@ const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) 
   (patient) => addressOf(patient, isProxied),
   pageFinding,
   answerHeadersOf,
-  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, rewritingOf, askedRefusalsOf] : []),
+  ...(isIn ? [cachesOn, queriesOf, requestHeadersOf, rewritingOf, replacedRefusalsOf] : []),
 ]
 
 /**

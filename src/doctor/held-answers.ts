@@ -1,5 +1,5 @@
-import { answerWords, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { answerWords, exchange, type Patient, refusalIn, saidIn } from "./send-request.ts"
 
 /** The longest that the server holds an answer, in seconds. */
 const LONGEST_S = 3600

@@ -1,6 +1,6 @@
 import { printable } from "../text.ts"
-import { type Answer, answerWords, exchange, isBusy, type Patient } from "./exchange.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
+import { type Answer, answerWords, exchange, isBusy, type Patient } from "./send-request.ts"
 
 const TITLE = "<title>Track Studio</title>"
 

@@ -1,5 +1,5 @@
-import { exchange, type Patient, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { exchange, type Patient, saidIn } from "./send-request.ts"
 
 /**
  * The headers of requests without which the server cannot do what is asked, and what goes wrong without them.

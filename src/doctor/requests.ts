@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises"
 import { REFUSALS } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import { printable } from "../text.ts"
+import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
@@ -17,8 +18,7 @@ import {
   refusalIn,
   type Request,
   saidIn,
-} from "./exchange.ts"
-import { faulty, type Finding, good, note, unknown } from "./finding.ts"
+} from "./send-request.ts"
 
 /** No item has the largest possible number, so a request for it changes nothing. */
 const NO_ITEM = `/queue/${NO_ID}`

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 
-import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
+import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./send-request.ts"
 
 const ABOUT = "content"
 

@@ -1,7 +1,7 @@
 import { printable } from "../text.ts"
 import { unreadable } from "./answer-headers.ts"
-import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn, saidIn } from "./send-request.ts"
 
 /** An idle stream: that of an item that is never added. */
 export const QUIET = `/progress/stream?ids=${NO_ID}`

@@ -1,3 +1,4 @@
+import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
@@ -8,8 +9,7 @@ import {
   type Patient,
   refusalIn,
   saidIn,
-} from "./exchange.ts"
-import { faulty, type Finding, good, unknown } from "./finding.ts"
+} from "./send-request.ts"
 import { BUSY, OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */

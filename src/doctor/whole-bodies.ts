@@ -1,5 +1,5 @@
-import { answerWords, exchange, isOurs, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { answerWords, exchange, isOurs, type Patient, refusalIn } from "./send-request.ts"
 
 /** An item without a song: the server refuses it, and says so only if the body has arrived. */
 const WHOLE = {

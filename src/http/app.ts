@@ -1,7 +1,7 @@
 import { cors } from "@elysiajs/cors"
 import { Elysia } from "elysia"
 
-import type { Gate } from "../access/gate.ts"
+import type { Authorizer } from "../access/authorize.ts"
 import type { Tickets } from "../access/tickets.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import type { AppError } from "../errors.ts"
@@ -15,20 +15,19 @@ import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
-import type { ServerSeen } from "../wire/server.ts"
+import type { ServerSeen } from "../wire/health-and-stats.ts"
 import { collectionRoutes } from "./add-and-list-items.ts"
-import { admission, unknownSenders } from "./admission.ts"
-import { askedRefusalRoute } from "./asked-refusals.ts"
+import { callerOfRequest, unknownSenders } from "./caller-of-request.ts"
+import { checksBeforeRouting, type RoutingCheckOptions } from "./checks-before-routing.ts"
 import { workerRoutes } from "./claim-and-report.ts"
 import type { TrustedProxies } from "./client-address.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { clientModuleRoutes } from "./client-module.ts"
 import { boardFor } from "./curl-board.ts"
 import { docsRoutes } from "./docs/docs.ts"
-import { errors, type OnError } from "./errors.ts"
+import { errorAnswers, type OnError } from "./error-answers.ts"
 import { FairTurns } from "./fair-turns.ts"
 import { foreseenRoutes } from "./forecast-and-kinds.ts"
-import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { ingestRoutes } from "./ingest.ts"
@@ -41,18 +40,19 @@ import { pageRoutes } from "./page.ts"
 import { queueActionRoutes } from "./queue-actions.ts"
 import { figureRoutes } from "./queue-figures.ts"
 import { queueRoutes } from "./queue-item.ts"
+import { refusalOnDemandRoute } from "./refusal-on-demand.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
-import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { StreamOwners } from "./stream-owners.ts"
 import { progressRoutes } from "./streams.ts"
 import { sharedTickets, ticketRoutes } from "./tickets.ts"
 import { announcesBody, hasUnreadBody } from "./unread-body.ts"
 import { webhookRoutes } from "./webhooks.ts"
+import { progressSockets, WEBSOCKET } from "./websockets.ts"
 import { workerListRoutes } from "./worker-list.ts"
 
 /** The parts that the routes use. */
-export interface AppParts extends GuardOptions {
+export interface AppParts extends RoutingCheckOptions {
   /** The queue as people use it. */
   readonly queue: Queue
   /** The queue in figures. */
@@ -70,7 +70,7 @@ export interface AppParts extends GuardOptions {
   /** The deliveries to webhooks, which a route lists. */
   readonly webhooks: Webhooks
   /** Decides which callers are let in. */
-  readonly gate: Gate
+  readonly authorizer: Authorizer
   /** Gives tickets. */
   readonly tickets: Tickets
   /** Limits how many requests each caller may send. */
@@ -108,7 +108,7 @@ export interface AppParts extends GuardOptions {
 const IDLE_TIMEOUT_S = 60
 
 /**
- * Says which pages may read the answers; an empty list means all pages. The guard decides what pages may
+ * Says which pages may read the answers; an empty list means all pages. `checks-before-routing` decides what pages may
  * change.
  */
 function crossOrigin(origins: readonly string[]) {
@@ -180,9 +180,9 @@ export function createApp(parts: AppParts) {
   const turns = new FairTurns((client) => owners.haveOthers(client) || parts.limits.haveOthers(client))
   const app = new Elysia(OPTIONS)
   const server = () => app.server
-  const admissionOptions = { ...parts, turns, proxies, refusals, refused, server }
-  const access = admission(admissionOptions)
-  const senders = unknownSenders(admissionOptions)
+  const callerOptions = { ...parts, turns, proxies, refusals, refused, server }
+  const access = callerOfRequest(callerOptions)
+  const senders = unknownSenders(callerOptions)
   const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts, owners)
   const routed = app
@@ -197,9 +197,9 @@ export function createApp(parts: AppParts) {
       if (request.method === "OPTIONS") senders.count(request)
     })
     .use(crossOrigin(parts.corsOrigins))
-    .use(guard(parts, () => app.routes, refusals, refused, senders.count))
+    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))
     .use(sharedTickets(parts.tickets, senders.count))
-    .use(errors({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))
+    .use(errorAnswers({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
@@ -237,7 +237,7 @@ export function createApp(parts: AppParts) {
     .use(webhookRoutes(parts.webhooks))
     .use(ticketRoutes(parts.tickets, access))
     .use(meRoute(access))
-    .use(askedRefusalRoute(access))
+    .use(refusalOnDemandRoute(access))
   checkNeeds(routed.routes)
   return routed
 }

@@ -1,9 +1,9 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import type { Admission, ChargeBody } from "./admission.ts"
 import { piecesOf } from "./body-silence-limit.ts"
 import type { BodyTimeLimit } from "./body-time-limit.ts"
+import type { CallerOfRequest, ChargeBody } from "./caller-of-request.ts"
 import { inexactMetadata } from "./exact-numbers.ts"
 import { dropBody, noteEnd } from "./unread-body.ts"
 
@@ -97,10 +97,10 @@ async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimi
 /**
  * Parses JSON bodies of at most 64 KiB and 64 levels on the instance that uses it, after the caller was let
  * in.
- * @throws AppError the refusal of the gate, `unsupported_media_type`, `too_large`, `malformed_json`,
+ * @throws AppError the refusal of the authorizer, `unsupported_media_type`, `too_large`, `malformed_json`,
  * `invalid`
  */
-export const jsonBody = (access: Admission) =>
+export const jsonBody = (access: CallerOfRequest) =>
   new Elysia({ name: "json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
@@ -123,7 +123,7 @@ async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: Body
 }
 
 /** Like `jsonBody`, but the body is optional. A missing body, or one of length 0, counts as `{}`. */
-export const optionalJsonBody = (access: Admission) =>
+export const optionalJsonBody = (access: CallerOfRequest) =>
   new Elysia({ name: "optional-json-body" })
     .use(access)
     .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {

@@ -1,4 +1,4 @@
-import { sse } from "../stream/sse-and-ndjson.ts"
+import { sse } from "../stream/sse-ndjson-text.ts"
 import { controlFrame } from "../wire/frames.ts"
 
 /** Whether the client never tries again after a refusal, as an EventSource does. */

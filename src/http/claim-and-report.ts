@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { Report, Result } from "../item/item.ts"
 import { DEFAULT_LEASE_S } from "../item/lease.ts"
 import { RepeatedClaims } from "../queue/repeated-claims.ts"
@@ -9,9 +9,9 @@ import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
-import type { Callers } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
+import type { Callers } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 import {
   bounded,

@@ -1,5 +1,5 @@
+import type { Caller } from "../access/authorize.ts"
 import type { FleetRateLimit } from "../access/fleet-rate-limit.ts"
-import type { Caller } from "../access/gate.ts"
 import { type Rate, RateLimit } from "../access/rate-limit.ts"
 import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Callers } from "./admission.ts"
+import type { Callers } from "./caller-of-request.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { pageFile, sent } from "./page-files.ts"
 

@@ -1,14 +1,14 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import { updateIn } from "../item/update.ts"
 import { unknownZone } from "../queue/calendar.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
-import { asFrames } from "../stream/sse-and-ndjson.ts"
+import { asFrames } from "../stream/sse-ndjson-text.ts"
 import type { Chunks } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Board, type View } from "../terminal/board.ts"
@@ -21,7 +21,7 @@ import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
 import { noLongerIn } from "./revoked.ts"
 import type { StreamOwners } from "./stream-owners.ts"
-import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
 
 const FRAME_MS = 200
 const MAX_COLUMNS = 1000

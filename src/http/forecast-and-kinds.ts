@@ -6,8 +6,8 @@ import type { QueueItem } from "../item/item.ts"
 import type { LearnedDurations } from "../queue/learned-durations.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
 import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../wire/forecast.ts"
-import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 import { bounded, MAX_ROWS, queryUpTo } from "./params.ts"
 
@@ -53,7 +53,11 @@ export async function withStarts(
 }
 
 /** The routes of forecasts, and of the runs from which the server learns. */
-export const foreseenRoutes = (forecasts: StartForecasts, learned: LearnedDurations, access: Admission) =>
+export const foreseenRoutes = (
+  forecasts: StartForecasts,
+  learned: LearnedDurations,
+  access: CallerOfRequest,
+) =>
   api("")
     .use(access)
     .get(

@@ -1,9 +1,9 @@
 import { Elysia } from "elysia"
 
 import { DEGRADED, type Reasons, UNREADY } from "../degraded-reasons.ts"
-import { Health, Liveness, Readiness } from "../wire/server.ts"
-import type { Admission } from "./admission.ts"
+import { Health, Liveness, Readiness } from "../wire/health-and-stats.ts"
 import { API } from "./api.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 
 /** What the answer says about this server. */
@@ -66,7 +66,7 @@ const STUCK_MS = 60_000
  * `GET /health/live` and `GET /health/ready`. Neither of them reads the database. `stoodMs` returns for how
  * long no timer has run.
  */
-export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Admission) =>
+export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: CallerOfRequest) =>
   new Elysia({ prefix: "/health", normalize: false })
     .use(access)
     .get(

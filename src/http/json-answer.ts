@@ -1,9 +1,9 @@
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { compressedJson } from "./compressed-json.ts"
 import { digestOf, wantsDigest } from "./content-digest.ts"
 import { isReadMethod } from "./host-and-origin.ts"
-import { bodyOf, unread } from "./streamed-body.ts"
+import { bodyOf, unread } from "./streamed-answer.ts"
 
 /** The kernel takes a shorter answer whole, even if its client does not read it. */
 const LARGE_BYTES = 128 * 1024

@@ -1,12 +1,12 @@
 import { rightsOf } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { Me } from "../wire/answers.ts"
-import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 
 /** Tells a caller its role and its rights, so that a client offers only what the server will allow. */
-export const meRoute = (access: Admission) =>
+export const meRoute = (access: CallerOfRequest) =>
   api("/me")
     .use(access)
     .get(

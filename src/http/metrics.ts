@@ -3,14 +3,14 @@ import { Elysia } from "elysia"
 
 import type { Metrics } from "../metrics/metrics.ts"
 import { CONTENT_TYPE } from "../metrics/prometheus-text.ts"
-import type { Admission } from "./admission.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { words } from "./docs/words.ts"
 
 /**
  * `GET /metrics`. If a metric cannot be read, `onError` is called with the reason, and the metric is left
  * out.
  */
-export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: Admission) =>
+export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: CallerOfRequest) =>
   new Elysia({ normalize: false }).use(access).get(
     "/metrics",
     async () =>

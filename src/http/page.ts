@@ -1,10 +1,10 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { AppError } from "../errors.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Callers } from "./admission.ts"
+import type { Callers } from "./caller-of-request.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { pageFile, sent } from "./page-files.ts"
 

@@ -1,4 +1,4 @@
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { AppError } from "../errors.ts"
 
 /**

@@ -1,15 +1,15 @@
 import type { Workers } from "../queue/workers.ts"
 import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
 import { StepsRequest } from "../wire/requests.ts"
-import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { shown } from "./claim-and-report.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams, LEASE, leaseOf, LeaseParams } from "./params.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
-export const stepRoutes = (workers: Workers, access: Admission) =>
+export const stepRoutes = (workers: Workers, access: CallerOfRequest) =>
   api("/queue")
     .post(
       "/:id/steps/next",

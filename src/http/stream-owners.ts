@@ -1,4 +1,4 @@
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { Owner } from "../stream/stream-limits.ts"
 import type { Streams } from "../stream/streams.ts"
 import { checkStillIn } from "./revoked.ts"

@@ -4,7 +4,7 @@ import { OneOf } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { NewestMap } from "../newest-map.ts"
 import type { Wanted } from "../stream/selection.ts"
-import { formats, type HttpFormat } from "../stream/sse-and-ndjson.ts"
+import { formats, type HttpFormat } from "../stream/sse-ndjson-text.ts"
 import { ID_DIGITS, numberIn, queryBoolean, queryInteger } from "./params.ts"
 
 const common = {

@@ -1,11 +1,11 @@
 import { allow } from "../access/roles.ts"
 import { DEGRADED, type Reasons } from "../degraded-reasons.ts"
-import { formats, type HttpFormat, negotiate, text } from "../stream/sse-and-ndjson.ts"
+import { formats, type HttpFormat, negotiate, text } from "../stream/sse-ndjson-text.ts"
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
-import { type ServerSeen, Stats } from "../wire/server.ts"
-import type { Callers } from "./admission.ts"
+import { type ServerSeen, Stats } from "../wire/health-and-stats.ts"
 import { api } from "./api.ts"
+import type { Callers } from "./caller-of-request.ts"
 import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
@@ -20,7 +20,7 @@ import {
   tidy,
   wantedOf,
 } from "./stream-query.ts"
-import { bodyOf, UNBUFFERED, unread } from "./streamed-body.ts"
+import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
 
 /** The headers that other handlers have set on the answer, mostly those of CORS. */
 interface OtherHeaders {

@@ -4,9 +4,9 @@ import type { Tickets } from "../access/tickets.ts"
 import { AppError } from "../errors.ts"
 import { NewTicket } from "../wire/answers.ts"
 import { TicketRequest } from "../wire/requests.ts"
-import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 
 /**
@@ -26,7 +26,7 @@ export function sharedTickets(tickets: Tickets, count: (request: Request) => voi
 }
 
 /** Tickets for clients that can send no header. */
-export const ticketRoutes = (tickets: Tickets, access: Admission) =>
+export const ticketRoutes = (tickets: Tickets, access: CallerOfRequest) =>
   api("/tickets")
     .use(access)
     .use(jsonBody(access))

@@ -1,4 +1,4 @@
-import type { Caller } from "../access/gate.ts"
+import type { Caller } from "../access/authorize.ts"
 import { unknownItem } from "../errors.ts"
 import { ID } from "./params.ts"
 

@@ -6,8 +6,8 @@ import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import { byName } from "../text.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
-import type { Admission } from "./admission.ts"
 import { api } from "./api.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 
 /** How many items under way are read. */
@@ -71,7 +71,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
 }
 
 /** The routes that list and drain workers. */
-export const workerListRoutes = (workers: Workers, queue: Queue, access: Admission) =>
+export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerOfRequest) =>
   api("/workers")
     .use(access)
     .get(

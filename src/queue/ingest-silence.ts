@@ -1,5 +1,5 @@
 import type { RendererName } from "../renderers/names.ts"
-import { isWhole } from "../renderers/whole.ts"
+import { isWhole } from "../renderers/whole-from-98-percent.ts"
 
 /** ffmpeg reports twice a second, except while it waits for its input. */
 const FFMPEG_MS = 5 * 60_000

@@ -7,9 +7,9 @@ import type { Stored } from "../item/stored.ts"
 import type { Service } from "../service.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { OutputEnd, Outputs } from "../store/contract/outputs.ts"
-import type { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { OutputWriter } from "./output-writer.ts"
+import type { DatabaseRoom } from "./refuse-when-full.ts"
 
 /** How many pieces one read of the database returns: at most about 1.5 MB. */
 const PAGE_PIECES = 64

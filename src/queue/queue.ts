@@ -2,7 +2,7 @@ import type { Bus } from "../bus/bus.ts"
 import { AppError, isRefusal } from "../errors.ts"
 import { isObject } from "../is-object.ts"
 import { cancelled, created, removed, retried } from "../item/add-cancel-retry-delete.ts"
-import { changesIn } from "../item/edited-keys.ts"
+import { changesIn } from "../item/changes-in-whole-item.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { changed } from "../item/put.ts"
@@ -13,8 +13,8 @@ import type { StoredUpdate } from "../item/stored.ts"
 import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
 import type { Decide, Idempotency, Items, ListPage, ListQuery } from "../store/contract/items.ts"
-import { DatabaseRoom } from "./database-room.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
+import { DatabaseRoom } from "./refuse-when-full.ts"
 
 /** How many changes of a batch share a commit. Between two commits other requests have their turn. */
 const CHANGED_AT_ONCE = 100

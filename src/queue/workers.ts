@@ -20,10 +20,10 @@ import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
-import { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { type Introduction, KnownWorkers } from "./known-workers.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
+import { DatabaseRoom } from "./refuse-when-full.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 /**

@@ -3,7 +3,7 @@ import { BarsInSequence } from "./bars-in-sequence.ts"
 import { BlenderFailures } from "./blender-failures.ts"
 import { FrameInHand, FrameRange } from "./blender-frame-in-hand.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./line-reader.ts"
-import { WHOLE } from "./whole.ts"
+import { WHOLE } from "./whole-from-98-percent.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other
 // programs may write a line without its end, and then their text stands before Blender's.

@@ -1,5 +1,5 @@
 import { plainLine } from "./line-reader.ts"
-import { WHOLE } from "./whole.ts"
+import { WHOLE } from "./whole-from-98-percent.ts"
 
 /** ffmpeg's messages for output that could not be written. After them, it can still exit with 0. */
 const FAILURE =

@@ -4,7 +4,7 @@ import { FfmpegFailures } from "./ffmpeg-failures.ts"
 import { FfmpegPass } from "./ffmpeg-pass.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
-import { WHOLE } from "./whole.ts"
+import { WHOLE } from "./whole-from-98-percent.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/

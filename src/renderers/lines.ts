@@ -14,13 +14,13 @@ import {
   shownIn,
   withPlainFigures,
 } from "./drawn-in-line.ts"
+import { LOUD } from "./failures-in-flood.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
 import { areAllMeasured, isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
 import { Preparation } from "./preparation.ts"
 import { type Own, RenderersInScripts, RESULT_LINE } from "./renderers-in-scripts.ts"
-import { LOUD } from "./worth-decoding.ts"
 
 /** A line with more characters than this is a text or a table. */
 const MAX_LINE_READ = 1024

@@ -1,11 +1,11 @@
 import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
+import { hasEnd, worthDecoding } from "./failures-in-flood.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { LineCutter } from "./line-cutter.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { lines } from "./lines.ts"
 import type { RendererName } from "./names.ts"
-import { hasEnd, worthDecoding } from "./worth-decoding.ts"
 
 /**
  * Reads the output of one run of a renderer. It is pure: it depends only on its input and on the time that it

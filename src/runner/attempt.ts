@@ -2,13 +2,13 @@ import type { Claimed } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { type Files, type Span, spanned } from "../item/report.ts"
+import { type CommandEnd, CommandProcess } from "./command-process.ts"
 import type { FileWatch } from "./expected-files.ts"
 import type { Guarded } from "./kill-guard.ts"
-import type { Plan } from "./plan.ts"
-import { type CommandEnd, Render } from "./render.ts"
+import type { Plan } from "./progress-arguments.ts"
 import type { Reporter, VerdictDelivery } from "./reporter.ts"
-import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
+import { stopwatch } from "./suspended-machine.ts"
 import { onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
@@ -79,7 +79,7 @@ export class Attempt {
   /** Resolves when the command has ended and its verdict was reported or was given up; never rejects. */
   readonly ended: Promise<AttemptEnd>
   readonly #options: AttemptOptions
-  readonly #render: Render
+  readonly #render: CommandProcess
   readonly #reporting = new AbortController()
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
@@ -98,7 +98,7 @@ export class Attempt {
     this.#reportWithinMs = reportWithinMs
     const onReport = (report: Report): void => this.#report(report)
     const onPrinted = (bytes: Uint8Array, output: number): void => reporter.print(bytes, output)
-    this.#render = Render.start({ plan, guarded, input, variables, onReport, onPrinted })
+    this.#render = CommandProcess.start({ plan, guarded, input, variables, onReport, onPrinted })
     reporter.start()
     // The steps before this one are done.
     if (span) this.#report({ progress: 0 })

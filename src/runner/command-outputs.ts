@@ -6,7 +6,7 @@ import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
 import { makePipe, type Pipe, Tap } from "./pipes.ts"
-import type { OutputDescriptor, Plan } from "./plan.ts"
+import type { OutputDescriptor, Plan } from "./progress-arguments.ts"
 
 /** Turns the outputs of one command into reports. */
 class ProgressReader {

@@ -3,7 +3,7 @@ import { extname, isAbsolute, resolve } from "node:path"
 
 import type { Files } from "../item/report.ts"
 import type { Evidence } from "../renderers/line-reader.ts"
-import { isWhole } from "../renderers/whole.ts"
+import { isWhole } from "../renderers/whole-from-98-percent.ts"
 import { type Probe, probe } from "./ffprobe.ts"
 
 const PICTURES = new Set(

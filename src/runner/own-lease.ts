@@ -1,7 +1,7 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 import { isRefused, isUnreachable } from "./server-errors.ts"
-import { stopwatch } from "./standstill.ts"
+import { stopwatch } from "./suspended-machine.ts"
 
 /** A lease that ran out is noticed within this time. */
 const RESCUED_WITHIN_MS = 2000

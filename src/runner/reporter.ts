@@ -6,9 +6,9 @@ import { within } from "../service.ts"
 import { OlderServer } from "./older-server.ts"
 import { OutputSender } from "./output-sender.ts"
 import { OwnLease, type OwnLeaseOptions } from "./own-lease.ts"
-import { Patience } from "./patience.ts"
+import { RetryPauses } from "./retry-pauses.ts"
 import { isDenied, isUnreachable, rest } from "./server-errors.ts"
-import { watchStandstill } from "./standstill.ts"
+import { watchSuspension } from "./suspended-machine.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
 
@@ -146,7 +146,7 @@ export class Reporter {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) {
       this.#loops.push(this.#renewing())
-      const watch = watchStandstill(() => this.ask())
+      const watch = watchSuspension(() => this.ask())
       this.#over.signal.addEventListener("abort", () => void watch.stop())
     }
     if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
@@ -188,7 +188,7 @@ export class Reporter {
     this.#over.abort()
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
-    const patience = this.#patience()
+    const pauses = this.#pauses()
     while (!this.#hasGivenUp) {
       let held: Held | undefined
       const end = async (): Promise<void> => {
@@ -210,15 +210,15 @@ export class Reporter {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
           return "pending"
         }
-        await rest(error, patience, signal, deadlineMs - performance.now())
+        await rest(error, pauses, signal, deadlineMs - performance.now())
       }
     }
     return "refused"
   }
 
   /** An outage makes the lease longer by its own length, so what was left of it is our time to report. */
-  #patience(): Patience {
-    return new Patience((this.#options.leaseS * 1000) / 4)
+  #pauses(): RetryPauses {
+    return new RetryPauses((this.#options.leaseS * 1000) / 4)
   }
 
   /** Renews the lease for as long as the work goes on. */
@@ -226,7 +226,7 @@ export class Reporter {
     const { client, leaseS } = this.#options
     const { signal } = this.#over
     const mostS = Math.min(MAX_HELD_S, Math.ceil(leaseS / 2))
-    const patience = this.#patience()
+    const pauses = this.#pauses()
     while (!signal.aborted) {
       let held: Held | undefined
       const heartbeat = (this.#heartbeat = new AbortController())
@@ -237,20 +237,20 @@ export class Reporter {
         const either = AbortSignal.any([signal, heartbeat.signal])
         this.#answered(await client.heartbeat(held, waitS, either))
         if (waitS === 0) this.#confirmations += 1
-        patience.reset()
+        pauses.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
       } catch (error) {
         if (signal.aborted) return
         if (heartbeat.signal.aborted) continue
         this.#failed(error, held)
-        await rest(error, patience, signal)
+        await rest(error, pauses, signal)
       }
     }
   }
 
   async #sending(): Promise<void> {
     const { signal } = this.#over
-    const patience = this.#patience()
+    const pauses = this.#pauses()
     for (let restUntilMs = 0; ;) {
       await this.#waiting.filled(signal)
       await pauseUntil(restUntilMs, signal)
@@ -259,11 +259,11 @@ export class Reporter {
       try {
         held = await this.#lease.hold()
         await this.#send(held)
-        patience.reset()
+        pauses.reset()
         restUntilMs = performance.now() + REPORT_EVERY_MS
       } catch (error) {
         this.#failed(error, held)
-        await rest(error, patience, signal)
+        await rest(error, pauses, signal)
       }
     }
   }
@@ -271,18 +271,18 @@ export class Reporter {
   /** Sends what the command prints, with the lease that the other loops hold. */
   async #sendOutput(sender: OutputSender): Promise<void> {
     const { signal } = this.#over
-    const patience = this.#patience()
+    const pauses = this.#pauses()
     for (let restUntilMs = 0; ;) {
       await sender.filled(signal)
       await pauseUntil(restUntilMs, signal)
       if (signal.aborted) return
       try {
         const waitMs = this.#lease.held ? await sender.send(this.#lease.held, signal) : 0
-        patience.reset()
+        pauses.reset()
         restUntilMs = performance.now() + Math.max(waitMs, REPORT_EVERY_MS)
       } catch (error) {
         // The other loops say that the server cannot be reached, and get another lease.
-        await rest(error, patience, signal)
+        await rest(error, pauses, signal)
       }
     }
   }

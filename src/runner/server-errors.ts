@@ -1,7 +1,7 @@
 import { ServerError } from "../client/client.ts"
 import { pause } from "../client/silence.ts"
 import { codeOf } from "../errors.ts"
-import type { Patience } from "./patience.ts"
+import type { RetryPauses } from "./retry-pauses.ts"
 
 /** The wait after the server has denied us access, because its owner must correct that. */
 export const DENIED_MS = 10_000
@@ -24,10 +24,10 @@ export const isRefused = ({ cause }: ServerError): boolean => REFUSED.includes(c
 /** Waits before the next try, at most `mostMs`. */
 export function rest(
   error: unknown,
-  patience: Patience,
+  pauses: RetryPauses,
   signal: AbortSignal,
   mostMs = DENIED_MS,
 ): Promise<void> {
   if (error instanceof ServerError && isDenied(error)) return pause(Math.min(DENIED_MS, mostMs), signal)
-  return patience.wait(signal)
+  return pauses.wait(signal)
 }

@@ -3,10 +3,10 @@ import { type Static, Type } from "@sinclair/typebox"
 import type { Client, Held } from "../client/client.ts"
 import { Result, type Step } from "../item/item.ts"
 import { stepWords } from "../item/report.ts"
-import { isWhole } from "../renderers/whole.ts"
+import { isWhole } from "../renderers/whole-from-98-percent.ts"
 import { FailRequest } from "../wire/requests.ts"
+import type { CommandEnd } from "./command-process.ts"
 import type { FilesEnd } from "./expected-files.ts"
-import type { CommandEnd } from "./render.ts"
 
 /**
  * Exit codes that mean by convention: wrong usage, wrong input, not executable, not found. Another attempt

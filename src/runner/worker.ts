@@ -9,14 +9,14 @@ import { FileWatch } from "./expected-files.ts"
 import { type Guarded, KillGuard } from "./kill-guard.ts"
 import { OlderServer } from "./older-server.ts"
 import { LostClaims } from "./own-lease.ts"
-import { Patience } from "./patience.ts"
-import type { Plan } from "./plan.ts"
+import type { Plan } from "./progress-arguments.ts"
 import { Reporter } from "./reporter.ts"
+import { RetryPauses } from "./retry-pauses.ts"
 import { DENIED_MS, isDenied, isFinalRefusal, isRefused, isUnreachable, rest } from "./server-errors.ts"
-import { stopwatch } from "./standstill.ts"
 import { toStderr } from "./stderr.ts"
-import { type UnreportedLease, UnreportedLeases } from "./unreported-leases.ts"
+import { stopwatch } from "./suspended-machine.ts"
 import { wordOf } from "./verdict.ts"
+import { type WorkerLease, WorkerLeases } from "./worker-leases.ts"
 
 const CLAIM_WAIT_S = 30
 /**
@@ -79,7 +79,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #attempts = new Set<Attempt>()
   readonly #stopping = new AbortController()
-  readonly #unreported: UnreportedLeases
+  readonly #leases: WorkerLeases
   readonly #guard: KillGuard
   readonly #lostClaims = new LostClaims()
   /** Distinguishes this start of the worker from the others. */
@@ -95,8 +95,8 @@ export class Worker {
     this.#options = options
     const { client, worker, leaseS, server, stateFolder } = options
     const heir = { client, worker, leaseS, lostClaims: this.#lostClaims, say: toStderr }
-    this.#unreported = new UnreportedLeases(stateFolder, server, heir)
-    this.#guard = new KillGuard(() => this.#unreported.descriptor)
+    this.#leases = new WorkerLeases(stateFolder, server, heir)
+    this.#guard = new KillGuard(() => this.#leases.descriptor)
   }
 
   /**
@@ -106,12 +106,12 @@ export class Worker {
   async run(): Promise<void> {
     const { signal } = this.#stopping
     const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
-    const first = this.#tried(() => this.#unreported.inherit())
+    const first = this.#tried(() => this.#leases.inherit())
     await Promise.race([first, stopped])
     // If this fails, it is tried again at the next turn.
     const inheriting = every(
       INHERIT_EVERY_MS,
-      () => this.#unreported.inherit(),
+      () => this.#leases.inherit(),
       () => undefined,
     )
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#slot()))
@@ -120,7 +120,7 @@ export class Worker {
       INHERIT_WITHIN_MS,
       inherited.then(() => undefined),
     )
-    this.#unreported.close()
+    this.#leases.close()
     if (this.#failure) throw this.#failure
   }
 
@@ -156,7 +156,7 @@ export class Worker {
     this.#stopping.abort()
     for (const attempt of this.#attempts) {
       attempt.hurry()
-      if (this.#unreported.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)
+      if (this.#leases.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)
     }
   }
 
@@ -168,7 +168,7 @@ export class Worker {
   /** Renders one item after the other. */
   async #slot(): Promise<void> {
     const { signal } = this.#stopping
-    const patience = new Patience()
+    const pauses = new RetryPauses()
     while (!signal.aborted) {
       const passedMs = stopwatch()
       const key = crypto.randomUUID()
@@ -181,8 +181,8 @@ export class Worker {
       if (claimed && !(await this.#isInHand(claimed)) && (await this.#isOurs(claimed, passedMs()))) {
         await this.#render(claimed).catch((error: unknown) => this.#notStarted(claimed.item.id, error))
       }
-      if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()
-      else await patience.wait(signal)
+      if (claimed || tookMs > EARLY_ANSWER_MS) pauses.reset()
+      else await pauses.wait(signal)
     }
   }
 
@@ -198,7 +198,7 @@ export class Worker {
    */
   async #isInHand(claimed: Claimed): Promise<boolean> {
     for (const attempt of [...this.#attempts]) if (await attempt.takeOver(claimed)) return true
-    if (await this.#unreported.takeOver(claimed)) return true
+    if (await this.#leases.takeOver(claimed)) return true
     await Promise.all([...this.#attempts].map((attempt) => attempt.giveWay(claimed)))
     return false
   }
@@ -263,7 +263,7 @@ export class Worker {
    */
   async #tried<T>(ask: () => Promise<T>): Promise<T | undefined> {
     const { signal } = this.#stopping
-    const patience = new Patience()
+    const pauses = new RetryPauses()
     while (!signal.aborted) {
       try {
         const answer = await ask()
@@ -281,7 +281,7 @@ export class Worker {
         const when = isDenied(error) ? `trying again every ${DENIED_MS / 1000} s` : "waiting for the server"
         if (this.#awaited !== when) toStderr(`${error.message}; ${when}`)
         this.#awaited = when
-        await rest(error, patience, signal)
+        await rest(error, pauses, signal)
       }
     }
     return undefined
@@ -302,14 +302,14 @@ export class Worker {
     const guarded = this.#guard.watch()
     const { mark } = guarded
     const { id, attempt: number, queued_at } = item
-    const kept = this.#unreported.hold({ id, token: lease.token, attempt: number, queued_at, mark })
+    const kept = this.#leases.hold({ id, token: lease.token, attempt: number, queued_at, mark })
     const attempt = await this.#start(claimed, kept, guarded)
     this.#attempts.add(attempt)
     toStderr(`queue item ${item.id}: started, attempt ${item.attempt}`)
     const end = await attempt.ended
     this.#attempts.delete(attempt)
     if (end.delivery !== "pending") kept.end()
-    toStderr(`queue item ${item.id}: ${resultOf(end, this.#unreported.isKept)}`)
+    toStderr(`queue item ${item.id}: ${resultOf(end, this.#leases.isKept)}`)
     if (RELEASE_CODES.includes(end.code) && !end.stop) {
       this.#fail(new Error(`the command of --exec cannot be run here (code ${end.code})`))
     }
@@ -324,7 +324,7 @@ export class Worker {
     })
   }
 
-  async #start({ item, lease }: Claimed, kept: UnreportedLease, guarded: Guarded): Promise<Attempt> {
+  async #start({ item, lease }: Claimed, kept: WorkerLease, guarded: Guarded): Promise<Attempt> {
     const held = { id: item.id, token: lease.token }
     const { client, worker, leaseS, server, plan, reportWithinMs } = this.#options
     const say = (text: string): void => toStderr(`queue item ${item.id}: ${text}`)

@@ -3,8 +3,8 @@ import { AppError } from "../errors.ts"
 import { endIn } from "../machine/libc.ts"
 import { stopAll, within } from "../service.ts"
 import type { Store } from "../store/contract/store.ts"
+import type { Parts } from "./composition-root.ts"
 import { logged } from "./error-log.ts"
-import type { Parts } from "./parts.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900

@@ -1,6 +1,6 @@
 import type { Control, Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
-import type { Format } from "./sse-and-ndjson.ts"
+import type { Format } from "./sse-ndjson-text.ts"
 import { eventId, type StreamRequest } from "./stream-request.ts"
 
 /** Replaces an event ID that this viewer cannot have received. It belongs to no history. */

@@ -1,5 +1,5 @@
 import type { Selection, Wanted } from "./selection.ts"
-import type { Format } from "./sse-and-ndjson.ts"
+import type { Format } from "./sse-ndjson-text.ts"
 import type { Owner } from "./stream-limits.ts"
 
 /** What one viewer asks for. */

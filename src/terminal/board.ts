@@ -1,4 +1,4 @@
-import { causeOf } from "../cause.ts"
+import { causeOf } from "../failure-cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished, isWaiting } from "../item/moves.ts"
 import { isGuess, leftIn, leftWords, overdueWords, paceWords, shownOf } from "../item/progress-words.ts"

@@ -1,4 +1,4 @@
-import { causeOf } from "../cause.ts"
+import { causeOf } from "../failure-cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isRoutine } from "../item/own-messages.ts"
 import { countIn, isGuess, isPace, leftIn, paceWords, shownOf } from "../item/progress-words.ts"

@@ -2,8 +2,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { RedisClient } from "bun"
 
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { FleetRateLimit, type Grant, type SharedBuckets } from "../../src/access/fleet-rate-limit.ts"
-import { EVERYBODY } from "../../src/access/gate.ts"
 import { RedisRateLimit } from "../../src/access/redis-rate-limit.ts"
 import { AppError } from "../../src/errors.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"

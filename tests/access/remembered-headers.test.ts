@@ -1,7 +1,7 @@
 import { heapStats } from "bun:jsc"
 import { expect, test } from "bun:test"
 
-import { Gate } from "../../src/access/gate.ts"
+import { Authorizer } from "../../src/access/authorize.ts"
 import type { Tickets } from "../../src/access/tickets.ts"
 import type { Tokens } from "../../src/access/tokens.ts"
 
@@ -9,9 +9,12 @@ test("a client that writes its header in another way each time takes no more and
   const token = { id: 1, role: "viewer", item: null }
   const tokens: unknown = { existed: true, listen: () => undefined, use: () => undefined, find: () => token }
   const tickets: unknown = {}
-  const gate = new Gate(tokens as Tokens, tickets as Tickets, { isOpen: false, steadyMs: () => 0 })
+  const authorizer = new Authorizer(tokens as Tokens, tickets as Tickets, {
+    isOpen: false,
+    steadyMs: () => 0,
+  })
   const ask = (spaces: number): unknown =>
-    gate.caller(
+    authorizer.caller(
       {
         ...{ authorization: `Bearer ${" ".repeat(spaces)}secret`, ticket: undefined, hasLease: false },
         ...{ method: "GET", path: "/", from: () => ({ key: "10.0.0.1", isLocal: false }) },

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
-import type { KnownQueue } from "../../src/dashboard/model/queue.ts"
+import type { KnownQueue } from "../../src/dashboard/model/known-queue.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { item } from "./items.ts"

@@ -1,7 +1,7 @@
 import { ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
+import { ORDERS } from "../../src/dashboard/model/apply-updates.ts"
 import type { StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
 import type { ListName } from "../../src/dashboard/model/lists.ts"
-import { ORDERS } from "../../src/dashboard/model/state.ts"
 import type { QueueItem, Status } from "../../src/item/item.ts"
 import { isFinished, isWaiting } from "../../src/item/moves.ts"
 import { updateOf } from "../../src/item/update.ts"

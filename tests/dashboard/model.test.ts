@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test"
 
 import type { Me } from "../../src/client/client.ts"
+import { State } from "../../src/dashboard/model/apply-updates.ts"
 import {
   CONNECTING,
   type Connection,
@@ -9,7 +10,6 @@ import {
 } from "../../src/dashboard/model/hub-messages.ts"
 import { Model } from "../../src/dashboard/model/model.ts"
 import { readerRights, unknownRights } from "../../src/dashboard/model/rights.ts"
-import { State } from "../../src/dashboard/model/state.ts"
 import { knownWorkers } from "../../src/dashboard/model/workers.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { item, time, update } from "./items.ts"

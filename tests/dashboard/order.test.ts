@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { Client } from "../../src/client/client.ts"
-import { listsOf } from "../../src/dashboard/model/state.ts"
+import { listsOf } from "../../src/dashboard/model/apply-updates.ts"
 import { missingTags } from "../../src/item/missing-tags.ts"
 import { start } from "../server.ts"
 import { item } from "./items.ts"

@@ -1,4 +1,4 @@
-import type { LiveQueue } from "../../src/dashboard/model/queue.ts"
+import type { LiveQueue } from "../../src/dashboard/model/known-queue.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { time } from "./items.ts"
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test"
 
+import { listsOf, State } from "../../src/dashboard/model/apply-updates.ts"
 import { talliesOf } from "../../src/dashboard/model/counts.ts"
 import { isCut, totalsOf } from "../../src/dashboard/model/lists.ts"
 import { EVERYTHING, isWanted, queryIn, searchOf, type Which } from "../../src/dashboard/model/query.ts"
-import { listsOf, State } from "../../src/dashboard/model/state.ts"
 import { item, time, update } from "./items.ts"
 
 const stateOf = (...items: Parameters<State["replace"]>[0]): State => {

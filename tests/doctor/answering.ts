@@ -1,4 +1,4 @@
-import type { Patient } from "../../src/doctor/exchange.ts"
+import type { Patient } from "../../src/doctor/send-request.ts"
 
 /** The time of the clock of the machine that looks, in milliseconds since 1970. */
 export const NOW_MS = Date.parse("2026-05-12T10:00:00.000Z")

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test"
 
 import { cachesOn } from "../../src/doctor/caches.ts"
-import type { Answer, Patient } from "../../src/doctor/exchange.ts"
 import { heldOf } from "../../src/doctor/held-answers.ts"
 import { accountOf, foreignHost, originsOf, queriesOf, refusalsOf } from "../../src/doctor/requests.ts"
+import type { Answer, Patient } from "../../src/doctor/send-request.ts"
 import { arrivalOf, idlenessOf } from "../../src/doctor/streams.ts"
 import { uploadsOf } from "../../src/doctor/uploads.ts"
 import { wholeBodiesOf } from "../../src/doctor/whole-bodies.ts"

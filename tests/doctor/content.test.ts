@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test"
 import { createHash } from "node:crypto"
 
 import { answerHeadersOf } from "../../src/doctor/answer-headers.ts"
-import { unavailableOf } from "../../src/doctor/asked-refusals.ts"
-import type { Patient } from "../../src/doctor/exchange.ts"
+import { unavailableOf } from "../../src/doctor/replaced-refusals.ts"
 import { rewritingOf } from "../../src/doctor/rewriting.ts"
+import type { Patient } from "../../src/doctor/send-request.ts"
 import { start } from "../server.ts"
 import { found, refused } from "./answering.ts"
 

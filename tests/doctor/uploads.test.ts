@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import type { Patient } from "../../src/doctor/exchange.ts"
+import type { Patient } from "../../src/doctor/send-request.ts"
 import { idleStream } from "../../src/doctor/streams.ts"
 import { pausesOf } from "../../src/doctor/uploads.ts"
 

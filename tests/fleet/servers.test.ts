@@ -3,7 +3,7 @@ import { hostname } from "node:os"
 
 import type { QueueItem } from "../../src/item/item.ts"
 import type { QueuePaused, WorkersAnswer } from "../../src/wire/answers.ts"
-import type { Stats } from "../../src/wire/server.ts"
+import type { Stats } from "../../src/wire/health-and-stats.ts"
 import { found, startPostgres } from "../engines.ts"
 import { FREE_FOR_ALL, Instance } from "./fleet.ts"
 

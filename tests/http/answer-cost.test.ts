@@ -1,6 +1,6 @@
 import { expect, jest, spyOn, test } from "bun:test"
 
-import type { Gate } from "../../src/access/gate.ts"
+import type { Authorizer } from "../../src/access/authorize.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
 import type { OutputEvent } from "../../src/queue/output.ts"
@@ -22,13 +22,13 @@ function charging(
   })
   const charge = spyOn(limits, "charge")
   const caller = { role: "admin", token: undefined, client: "someone", ended: undefined, item }
-  const gate: unknown = { caller: () => caller, unknownCaller: () => caller }
+  const authorizer: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const streams = { count: 0 }
   const parts: unknown = {
     ...known,
     ...UNPROTECTED,
-    gate: gate as Gate,
+    authorizer: authorizer as Authorizer,
     tickets: {},
     limits,
     streams,

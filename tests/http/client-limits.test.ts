@@ -1,8 +1,8 @@
 import { heapStats } from "bun:jsc"
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
-import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { ClientLimits, type ClientLimitsOptions } from "../../src/http/client-limits.ts"
 import { Output } from "../output.ts"

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { EVERYBODY } from "../../src/access/gate.ts"
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { boardFor } from "../../src/http/curl-board.ts"
 import { StreamOwners } from "../../src/http/stream-owners.ts"
 import type { StartForecasts } from "../../src/queue/start-forecasts.ts"

@@ -8,7 +8,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import { BODIES, OPEN_STREAM } from "../../src/http/docs/examples.ts"
 import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
-import { formats } from "../../src/stream/sse-and-ndjson.ts"
+import { formats } from "../../src/stream/sse-ndjson-text.ts"
 import {
   BatchAnswer,
   Claimed,
@@ -28,8 +28,8 @@ import {
   StreamLine,
   WorkerAnswer,
 } from "../../src/wire/answers.ts"
+import { Health, Stats } from "../../src/wire/health-and-stats.ts"
 import { ErrorAnswer } from "../../src/wire/refusals.ts"
-import { Health, Stats } from "../../src/wire/server.ts"
 import { start, textOf } from "../server.ts"
 import { UNPROTECTED } from "./unprotected.ts"
 

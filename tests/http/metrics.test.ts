@@ -172,7 +172,7 @@ test("every refusal is counted by its reason, and every answer by its route and 
   expect(grown('refused_total{reason="rate"}')).toBeGreaterThan(0)
   expect(grown('http_requests_total{route="GET /api/v1/queue/:id",code="404"}')).toBeGreaterThan(0)
   expect(grown('http_requests_total{route="GET /api/v1/progress/ws",code="101"}')).toBe(1)
-  // The guard answers before a route is looked for.
+  // the checks answer before a route is looked for.
   expect(grown('http_requests_total{route="none",code="404"}')).toBe(1)
   expect(grown('http_requests_total{route="none",code="403"}')).toBe(2)
   expect(grown('http_requests_total{route="none",code="421"}')).toBe(1)

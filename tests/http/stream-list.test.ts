@@ -3,7 +3,7 @@ import { connect } from "node:net"
 
 import { Value } from "@sinclair/typebox/value"
 
-import { Stats } from "../../src/wire/server.ts"
+import { Stats } from "../../src/wire/health-and-stats.ts"
 import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { EVERYBODY } from "../../src/access/gate.ts"
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { StreamOwners } from "../../src/http/stream-owners.ts"
 import type { Streams } from "../../src/stream/streams.ts"
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { cancelled, created, removed, retried } from "../../src/item/add-cancel-retry-delete.ts"
-import { changesIn } from "../../src/item/edited-keys.ts"
+import { changesIn } from "../../src/item/changes-in-whole-item.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
 import { type Moment, systemClock } from "../../src/item/moment.ts"

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import type { StoredUpdate } from "../../src/item/stored.ts"
 import { updateIn } from "../../src/item/update.ts"
-import { ndjson, sse, text } from "../../src/stream/sse-and-ndjson.ts"
+import { ndjson, sse, text } from "../../src/stream/sse-ndjson-text.ts"
 import { updateFrames } from "../../src/wire/frames.ts"
 
 const rowOf = (data: string): StoredUpdate => ({ id: 7, queue_id: 1, song_id: 2, status: "queued", data })

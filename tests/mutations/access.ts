@@ -52,8 +52,8 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/gate.ts",
-    ["tests/access/gate.test.ts"],
+    "src/access/authorize.ts",
+    ["tests/access/authorize.test.ts"],
     [
       [
         "a token that has expired ends a render in hand",
@@ -90,7 +90,7 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/gate.ts",
+    "src/access/authorize.ts",
     ["tests/access/remembered-headers.test.ts"],
     [
       [
@@ -128,7 +128,7 @@ export const ACCESS: readonly Mistake[] = [
   ),
   ...of(
     "src/access/tickets.ts",
-    ["tests/access/gate.test.ts"],
+    ["tests/access/authorize.test.ts"],
     [
       [
         "a ticket is good for every path",
@@ -153,7 +153,7 @@ export const ACCESS: readonly Mistake[] = [
   ),
   ...of(
     "src/access/tokens.ts",
-    ["tests/access/gate.test.ts"],
+    ["tests/access/authorize.test.ts"],
     [
       [
         "tokens that could not be read count as read",
@@ -186,7 +186,7 @@ export const ACCESS: readonly Mistake[] = [
   ),
   ...of(
     "src/access/tickets.ts",
-    ["tests/access/gate.test.ts"],
+    ["tests/access/authorize.test.ts"],
     [
       [
         "the tickets of one token use up those of the others",
@@ -196,8 +196,8 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/gate.ts",
-    ["tests/access/gate.test.ts"],
+    "src/access/authorize.ts",
+    ["tests/access/authorize.test.ts"],
     [["a client that writes bearer in small letters is refused", "(\\S+) *$/i", "(\\S+) *$/"]],
   ),
   ...of(
@@ -242,14 +242,14 @@ export const ACCESS: readonly Mistake[] = [
     [
       [
         "tickets are looked up for a page of another site",
-        "    .use(guard(parts, () => app.routes, refusals, refused, senders.count))\n    .use(sharedTickets(parts.tickets, senders.count))\n",
-        "    .use(sharedTickets(parts.tickets, senders.count))\n    .use(guard(parts, () => app.routes, refusals, refused, senders.count))\n",
+        "    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n    .use(sharedTickets(parts.tickets, senders.count))\n",
+        "    .use(sharedTickets(parts.tickets, senders.count))\n    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n",
       ],
     ],
   ),
   ...of(
-    "src/access/gate.ts",
-    ["tests/access/gate.test.ts"],
+    "src/access/authorize.ts",
+    ["tests/access/authorize.test.ts"],
     [
       [
         "a caller from elsewhere counts as this machine until its route is known",
@@ -260,12 +260,12 @@ export const ACCESS: readonly Mistake[] = [
   ),
   ...of(
     "src/access/failed-logins.ts",
-    ["tests/access/gate.test.ts"],
+    ["tests/access/authorize.test.ts"],
     [["nobody learns when the next token may be tried", "retryAfterMs: waitMs", "retryAfterMs: 0"]],
   ),
   ...of(
     "src/access/tickets.ts",
-    ["tests/access/gate.test.ts"],
+    ["tests/access/authorize.test.ts"],
     [
       [
         "a parameter that a client writes in another way breaks its ticket",
@@ -275,7 +275,7 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/sockets.ts",
+    "src/http/websockets.ts",
     ["tests/http/tickets.test.ts"],
     [["a ticket for one item opens others", "isByTicket && named ? {", "false && named ? {"]],
   ),

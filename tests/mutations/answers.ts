@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what requests are answered that no test noticed at first. */
 export const ANSWERS: readonly Mistake[] = [
   ...of(
-    "src/stream/sse-and-ndjson.ts",
-    ["tests/stream/sse-and-ndjson.test.ts"],
+    "src/stream/sse-ndjson-text.ts",
+    ["tests/stream/sse-ndjson-text.test.ts"],
     [
       ["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"],
       [
@@ -160,7 +160,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/errors.ts",
+    "src/http/error-answers.ts",
     ["tests/http/errors-internal.test.ts"],
     [
       [
@@ -171,7 +171,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/errors.ts",
+    "src/http/error-answers.ts",
     ["tests/http/errors-internal.test.ts"],
     [
       [
@@ -219,7 +219,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/sockets.ts",
+    "src/http/websockets.ts",
     ["tests/http/bound.test.ts"],
     [["a token for one item gets it though another was asked for", "ids?.includes(id) ?? true", "true"]],
   ),

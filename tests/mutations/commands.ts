@@ -290,7 +290,7 @@ export const COMMANDS: readonly Mistake[] = [
   ),
   ...of(
     "src/commands/run.ts",
-    ["tests/runner/run.test.ts"],
+    ["tests/runner/run-one-item.test.ts"],
     [
       [
         "another worker takes the item that a command has added for itself",

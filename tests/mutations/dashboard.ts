@@ -46,7 +46,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [
       [
@@ -93,7 +93,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [
       [
@@ -137,7 +137,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [["an item that came and went at once is asked for", "        unsure.delete(id)\n", ""]],
   ),
@@ -185,7 +185,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [
       [
@@ -338,7 +338,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [
       [

@@ -45,7 +45,7 @@ export const DOCTOR: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/doctor/exchange.ts",
+    "src/doctor/send-request.ts",
     ["tests/doctor/answers.test.ts"],
     [
       [
@@ -202,7 +202,7 @@ export const DOCTOR: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/doctor/exchange.ts",
+    "src/doctor/send-request.ts",
     ["tests/doctor/other-programs.test.ts"],
     [
       [
@@ -218,7 +218,7 @@ export const DOCTOR: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/doctor/sockets.ts",
+    "src/doctor/websockets.ts",
     ["tests/doctor/other-programs.test.ts"],
     [
       [

@@ -97,7 +97,7 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/group.ts",
+    "src/store/postgres/group-commit.ts",
     [`${TESTS}/outage.test.ts`],
     [
       [
@@ -196,7 +196,7 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/group.ts",
+    "src/store/postgres/group-commit.ts",
     [`${TESTS}/way.test.ts`],
     [
       [
@@ -238,8 +238,8 @@ export const FLEET: readonly Mistake[] = [
     [["a server goes on with the history of another one", "row.history !== this.historyId", "false"]],
   ),
   ...of(
-    "src/serve/start-patience.ts",
-    ["tests/serve/start-patience.test.ts"],
+    "src/serve/wait-for-database.ts",
+    ["tests/serve/wait-for-database.test.ts"],
     [
       ["a start never gives up", "performance.now() >= untilMs", "false"],
       ["a start waits although nothing will change", "!isAway()", "false"],
@@ -258,7 +258,7 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/parts.ts",
+    "src/serve/composition-root.ts",
     ["tests/fleet/servers.test.ts"],
     [
       [

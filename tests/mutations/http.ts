@@ -2,7 +2,7 @@ import { type Mistake, of } from "./mistake.ts"
 
 /** Mistakes in the answers to requests, and in how long requests may stay open. */
 export const HTTP: readonly Mistake[] = [
-  ...of("src/http/admission.ts", ["tests/http/client-limits.test.ts"], []),
+  ...of("src/http/caller-of-request.ts", ["tests/http/client-limits.test.ts"], []),
   ...of(
     "src/http/body.ts",
     ["tests/http/errors-request.test.ts"],
@@ -85,8 +85,8 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/guard.ts",
-    ["tests/http/guard.test.ts"],
+    "src/http/checks-before-routing.ts",
+    ["tests/http/checks-before-routing.test.ts"],
     [["when descriptors are few the health is refused", "(?:health|metrics)", "(?:metrics)"]],
   ),
   ...of(
@@ -133,7 +133,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/errors.ts",
+    "src/http/error-answers.ts",
     ["tests/http/unread-body.test.ts"],
     [
       [
@@ -181,12 +181,12 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/sockets.ts",
+    "src/http/websockets.ts",
     ["tests/stream/thin.test.ts"],
     [["a socket that wants few updates gets all", "thin: Number(query.thin ?? 0),", "thin: 0,"]],
   ),
   ...of(
-    "src/http/sockets.ts",
+    "src/http/websockets.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [
@@ -295,7 +295,7 @@ export const HTTP: readonly Mistake[] = [
     [["a timer goes on when nobody is connected", "    clearInterval(this.#timer)\n", ""]],
   ),
   ...of(
-    "src/http/streamed-body.ts",
+    "src/http/streamed-answer.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [
@@ -316,8 +316,8 @@ export const HTTP: readonly Mistake[] = [
     [["a client that has waited has used its part of the turn", "      client.spentMs = 0\n", ""]],
   ),
   ...of(
-    "src/http/guard.ts",
-    ["tests/http/guard.test.ts"],
+    "src/http/checks-before-routing.ts",
+    ["tests/http/checks-before-routing.test.ts"],
     [
       [
         "a connection is kept although few descriptors are left",

@@ -123,7 +123,7 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/edited-keys.ts",
+    "src/item/changes-in-whole-item.ts",
     ["tests/item/decisions.test.ts"],
     [["an empty value that is given back is a change", '(update[carried] ?? "")', "update[carried]"]],
   ),

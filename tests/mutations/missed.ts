@@ -53,7 +53,7 @@ export const MISSED: readonly Mistake[] = [
     [["each item that was ever watched is remembered", "    else this.#byItem.delete(seat.queueId)\n", ""]],
   ),
   ...of(
-    "src/http/admission.ts",
+    "src/http/caller-of-request.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [
@@ -64,7 +64,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/admission.ts",
+    "src/http/caller-of-request.ts",
     ["tests/http/bound.test.ts"],
     [
       [
@@ -75,7 +75,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/admission.ts",
+    "src/http/caller-of-request.ts",
     ["tests/http/metrics.test.ts"],
     [["refusals are counted by the reason of others", `? "origin" : "host"`, `? "host" : "origin"`]],
   ),
@@ -226,8 +226,8 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/gate.ts",
-    ["tests/access/gate.test.ts"],
+    "src/access/authorize.ts",
+    ["tests/access/authorize.test.ts"],
     [["a token that is used seems unused", "    this.#tokens.use(token)\n", ""]],
   ),
   ...of(
@@ -243,12 +243,12 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/inherited-leases.ts",
-    ["tests/runner/inherited-leases.test.ts"],
+    "src/runner/leases-of-killed-workers.ts",
+    ["tests/runner/leases-of-killed-workers.test.ts"],
     [
       [
         "the command of a killed worker goes on beside the next attempt",
-        "if (mark !== undefined) await new Session(undefined, mark).stop(0)",
+        "if (mark !== undefined) await new ProcessTree(undefined, mark).stop(0)",
         "void mark",
       ],
     ],
@@ -325,7 +325,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/admission.ts",
+    "src/http/caller-of-request.ts",
     ["tests/http/fair-turns.test.ts"],
     [["each client seems to be alone while others ask", "      turns.heard(caller.client)\n", ""]],
   ),

@@ -285,7 +285,7 @@ export const PAGE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/model.test.ts"],
     [
       ["an item keeps its former song", "    song_id: update.song_id,\n", ""],
@@ -320,7 +320,7 @@ export const PAGE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/model/state.ts",
+    "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/state.test.ts"],
     [
       [

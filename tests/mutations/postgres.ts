@@ -113,7 +113,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/group.ts",
+    "src/store/postgres/group-commit.ts",
     [`${TESTS}/together.test.ts`],
     [
       [
@@ -130,7 +130,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/group.ts",
+    "src/store/postgres/group-commit.ts",
     [`${TESTS}/together.test.ts`],
     [
       [

@@ -64,7 +64,7 @@ export const RENDERERS: readonly Mistake[] = [
   ),
   ...of(
     "src/renderers/line-cutter.ts",
-    ["tests/renderers/whole.test.ts"],
+    ["tests/renderers/whole-from-98-percent.test.ts"],
     [
       [
         "after a line that is too long no line is read",

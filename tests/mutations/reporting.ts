@@ -14,8 +14,8 @@ export const REPORTING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/unreported-leases.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    "src/runner/worker-leases.ts",
+    ["tests/runner/worker-leases.test.ts"],
     [
       [
         "what a killed worker left behind is returned again and again",
@@ -63,7 +63,7 @@ export const REPORTING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/run.ts",
+    "src/runner/run-one-item.ts",
     ["tests/runner/exit-code.test.ts"],
     [
       [
@@ -75,7 +75,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/command-outputs.ts",
-    ["tests/runner/render.test.ts"],
+    ["tests/runner/command-process.test.ts"],
     [
       [
         "a command that could not start leaves its pipes open",
@@ -91,7 +91,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/lease-file.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    ["tests/runner/worker-leases.test.ts"],
     [
       [
         "leases are removed before they are written elsewhere",
@@ -140,7 +140,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/command-outputs.ts",
-    ["tests/runner/render.test.ts"],
+    ["tests/runner/command-process.test.ts"],
     [
       [
         "what a command writes to our own pipe is stored as its output",
@@ -162,7 +162,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/lease-file.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    ["tests/runner/worker-leases.test.ts"],
     [
       [
         "leases that could not be written leave a file behind",
@@ -173,7 +173,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/processes.ts",
-    ["tests/runner/session.test.ts"],
+    ["tests/runner/process-tree.test.ts"],
     [
       [
         "a process that got the number of another is ended in its place",
@@ -222,7 +222,7 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/find-program.ts",
-    ["tests/runner/plan.test.ts"],
+    ["tests/runner/progress-arguments.test.ts"],
     [
       [
         "a program that is named by its path runs no renderer",
@@ -237,8 +237,8 @@ export const REPORTING: readonly Mistake[] = [
     [["an older server gets no media", '"step", "unit", "media"] as const', '"step", "unit"] as const']],
   ),
   ...of(
-    "src/runner/patience.ts",
-    ["tests/runner/patience.test.ts"],
+    "src/runner/retry-pauses.ts",
+    ["tests/runner/retry-pauses.test.ts"],
     [
       [
         "the longest pause is as long as it was asked for",
@@ -314,8 +314,8 @@ export const REPORTING: readonly Mistake[] = [
     [
       [
         "a worker pauses after a claim that found no item in its whole time",
-        "if (claimed || tookMs > EARLY_ANSWER_MS) patience.reset()",
-        "if (claimed) patience.reset()",
+        "if (claimed || tookMs > EARLY_ANSWER_MS) pauses.reset()",
+        "if (claimed) pauses.reset()",
       ],
     ],
   ),

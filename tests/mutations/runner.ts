@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in running commands and reporting on them. */
 export const RUNNER: readonly Mistake[] = [
   ...of(
-    "src/runner/orphans.ts",
-    ["tests/runner/orphans.test.ts"],
+    "src/runner/zombies.ts",
+    ["tests/runner/zombies.test.ts"],
     [["dead processes of a container stay", "forget(pid)", "void pid"]],
   ),
   ...of(
@@ -57,8 +57,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/inherited-leases.ts",
-    ["tests/runner/inherited-leases.test.ts", "tests/runner/unreported-leases.test.ts"],
+    "src/runner/leases-of-killed-workers.ts",
+    ["tests/runner/leases-of-killed-workers.test.ts", "tests/runner/worker-leases.test.ts"],
     [
       [
         "an earlier result counts for an item that was retried since",
@@ -207,7 +207,7 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/run.ts",
+    "src/runner/run-one-item.ts",
     ["tests/runner/exit-code.test.ts"],
     [
       [
@@ -218,8 +218,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/session.ts",
-    ["tests/runner/session.test.ts"],
+    "src/runner/process-tree.ts",
+    ["tests/runner/process-tree.test.ts"],
     [["a suspended command is only killed, not ended", 'this.signal("SIGCONT")', ""]],
   ),
   ...of(
@@ -244,8 +244,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/unreported-leases.ts",
-    ["tests/runner/unreported-leases.test.ts"],
+    "src/runner/worker-leases.ts",
+    ["tests/runner/worker-leases.test.ts"],
     [["the old token of a lease stays in the file", "this.#set(current, token)", "this.#set(current)"]],
   ),
   ...of(
@@ -304,12 +304,12 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/command-outputs.ts",
-    ["tests/runner/render.test.ts"],
+    ["tests/runner/command-process.test.ts"],
     [["a character that comes in two pieces is torn", "    this.#decoders.set(output, decoder)\n", ""]],
   ),
   ...of(
     "src/runner/pipes.ts",
-    ["tests/runner/render.test.ts"],
+    ["tests/runner/command-process.test.ts"],
     [
       [
         "output that goes out slowly is cut off",

@@ -30,8 +30,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/protection.ts",
-    ["tests/serve/protection.test.ts"],
+    "src/serve/first-token.ts",
+    ["tests/serve/first-token.test.ts"],
     [
       [
         "a second first token is made beside those that are there",
@@ -85,7 +85,7 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/parts.ts",
+    "src/serve/composition-root.ts",
     ["tests/webhooks/webhooks.test.ts"],
     [
       [
@@ -176,8 +176,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/cause.ts",
-    ["tests/cause.test.ts"],
+    "src/failure-cause.ts",
+    ["tests/failure-cause.test.ts"],
     [["of ffmpeg's consequences the last is shown", "?? named[0]", "?? named.at(-1)"]],
   ),
   ...of(
@@ -201,8 +201,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/protection.ts",
-    ["tests/serve/protection.test.ts"],
+    "src/serve/first-token.ts",
+    ["tests/serve/first-token.test.ts"],
     [["tickets end when the server is started again", "  await tickets.load()\n", ""]],
   ),
   ...of(
@@ -228,7 +228,7 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/retention-and-size-limit.ts",
+    "src/serve/configured-upkeep.ts",
     ["tests/upkeep/size-limit.test.ts"],
     [
       ["a database that is full is filling, too", "isNear && !isFull", "isNear"],
@@ -240,13 +240,13 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/parts.ts",
+    "src/serve/composition-root.ts",
     ["tests/http/output-size.test.ts"],
     [["less of the output is kept than was set", "keepOutputKb * 1024", "keepOutputKb * 1000"]],
   ),
   ...of(
-    "src/serve/parts.ts",
-    ["tests/serve/parts.test.ts"],
+    "src/serve/composition-root.ts",
+    ["tests/serve/composition-root.test.ts"],
     [["the limit of sets of tags has no effect", "    mostTagSets: maxTagSets,\n", ""]],
   ),
   ...of(
@@ -271,8 +271,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/serve/retention-and-size-limit.ts",
-    ["tests/serve/retention-and-size-limit.test.ts"],
+    "src/serve/configured-upkeep.ts",
+    ["tests/serve/configured-upkeep.test.ts"],
     [
       [
         "updates do not grow old while no server runs",
@@ -287,7 +287,7 @@ export const SERVING: readonly Mistake[] = [
     [["backups are made though they are off", " || backupEvery === 0) return []", ") return []"]],
   ),
   ...of(
-    "src/serve/parts.ts",
+    "src/serve/composition-root.ts",
     ["tests/webhooks/webhooks.test.ts"],
     [
       [

@@ -57,8 +57,8 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     [["a single byte that was dropped shifts all that follows", "dropped > 0 ?", "dropped > 1 ?"]],
   ),
   ...of(
-    "src/runner/inherited-leases.ts",
-    ["tests/runner/inherited-leases.test.ts"],
+    "src/runner/leases-of-killed-workers.ts",
+    ["tests/runner/leases-of-killed-workers.test.ts"],
     [["an item is claimed again to fail it", ' || verdict.end !== "complete"', ""]],
   ),
   ...of(
@@ -114,7 +114,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/group.ts",
+    "src/store/postgres/group-commit.ts",
     ["tests/store/postgres/together.test.ts"],
     [
       [

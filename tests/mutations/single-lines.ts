@@ -143,7 +143,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [["a database is read without what is in its log", " || existsSync(`${path}-wal`)", ""]],
   ),
   ...of(
-    "src/store/sqlite/file-on-disk.ts",
+    "src/store/sqlite/read-database-file.ts",
     ["tests/commands/identity.test.ts"],
     [["everybody can read a rescued database", "    chmodSync(to, 0o600)\n", ""]],
   ),
@@ -284,8 +284,8 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [["after one failure the page is never served", "      loaded = undefined\n", ""]],
   ),
   ...of(
-    "src/http/sockets.ts",
-    ["tests/http/sockets.test.ts"],
+    "src/http/websockets.ts",
+    ["tests/http/websockets.test.ts"],
     [["pings count for the whole life of a socket", "      this.#pings = 0\n", ""]],
   ),
   ...of(

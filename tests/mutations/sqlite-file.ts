@@ -3,7 +3,7 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in the end of an SQLite file, in its restore, and in what is removed from it. */
 export const SQLITE_FILE: readonly Mistake[] = [
   ...of(
-    "src/store/sqlite/database-file.ts",
+    "src/store/sqlite/watch-database-file.ts",
     ["tests/store/lock.test.ts"],
     [
       [
@@ -30,8 +30,8 @@ export const SQLITE_FILE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/group.ts",
-    ["tests/store/group.test.ts"],
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/group-commit.test.ts"],
     [
       [
         "a write that has failed before its commit is said to be perhaps stored",

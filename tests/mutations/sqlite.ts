@@ -79,7 +79,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/database-file.ts",
+    "src/store/sqlite/watch-database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -90,8 +90,8 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/group.ts",
-    ["tests/store/group.test.ts"],
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/group-commit.test.ts"],
     [
       [
         "what a refused write has written stays",
@@ -240,7 +240,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/group.test.ts"],
+    ["tests/store/group-commit.test.ts"],
     [["the status of a refused write is counted", "this.#statuses.length = length", ""]],
   ),
   ...of(
@@ -338,8 +338,8 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/group.ts",
-    ["tests/store/group.test.ts"],
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/group-commit.test.ts"],
     [
       [
         "an error that ends a transaction is told as another one",

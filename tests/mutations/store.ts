@@ -46,7 +46,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/database-file.ts",
+    "src/store/sqlite/watch-database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -57,7 +57,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/file-on-disk.ts",
+    "src/store/sqlite/read-database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -106,7 +106,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/database-file.ts",
+    "src/store/sqlite/watch-database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -215,7 +215,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/file-on-disk.ts",
+    "src/store/sqlite/read-database-file.ts",
     ["tests/commands/identity.test.ts"],
     [
       [
@@ -291,7 +291,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/database-file.ts",
+    "src/store/sqlite/watch-database-file.ts",
     ["tests/store/lock.test.ts"],
     [
       [
@@ -313,7 +313,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/file-on-disk.ts",
+    "src/store/sqlite/read-database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -341,8 +341,8 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/group.ts",
-    ["tests/store/group.test.ts"],
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/group-commit.test.ts"],
     [
       [
         "a write that waits for the lock is not refused with the others",

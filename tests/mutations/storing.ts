@@ -76,8 +76,8 @@ export const STORING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/group.ts",
-    ["tests/store/group.test.ts"],
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/group-commit.test.ts"],
     [
       [
         "an outage begins when the wait for the lock ends",

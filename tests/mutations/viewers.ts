@@ -193,7 +193,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/selection.ts",
-    ["tests/http/sockets.test.ts"],
+    ["tests/http/websockets.test.ts"],
     [["an item that is subscribed begins with what is still to come", "update.id <= cursor && (", "("]],
   ),
   ...of(
@@ -344,8 +344,8 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/sse-and-ndjson.ts",
-    ["tests/stream/sse-and-ndjson.test.ts"],
+    "src/stream/sse-ndjson-text.ts",
+    ["tests/stream/sse-ndjson-text.test.ts"],
     [
       [
         "a format without a quality is wanted half",
@@ -356,7 +356,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/item-end.ts",
-    ["tests/stream/opening.test.ts", "tests/stream/sse-and-ndjson.test.ts"],
+    ["tests/stream/opening.test.ts", "tests/stream/sse-ndjson-text.test.ts"],
     [["every stream of one item ends with it", "(untilFinished ? (", "(true ? ("]],
   ),
   ...of(

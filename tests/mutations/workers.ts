@@ -45,8 +45,8 @@ export const WORKERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/rescue.ts",
-    ["tests/queue/outage.test.ts", "tests/queue/rescue.test.ts"],
+    "src/queue/rescue-and-stall.ts",
+    ["tests/queue/outage.test.ts", "tests/queue/rescue-and-stall.test.ts"],
     [
       [
         "a suspended machine costs its workers their leases",
@@ -67,8 +67,8 @@ export const WORKERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/rescue.ts",
-    ["tests/queue/rescue.test.ts"],
+    "src/queue/rescue-and-stall.ts",
+    ["tests/queue/rescue-and-stall.test.ts"],
     [
       [
         "a rescue is counted with the wrong reason",

@@ -13,8 +13,8 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a busy server is asked again within milliseconds",
-        "new Patience((this.#options.leaseS * 1000) / 4)",
-        "new Patience(this.#options.leaseS / 4)",
+        "new RetryPauses((this.#options.leaseS * 1000) / 4)",
+        "new RetryPauses(this.#options.leaseS / 4)",
       ],
       [
         "a heartbeat is held until the lease is over",
@@ -92,7 +92,7 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "a worker that is to stop tries for a day to report",
-        "      if (this.#unreported.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)\n",
+        "      if (this.#leases.isKept) attempt.reportWithin(LEAVE_WITHIN_MS)\n",
         "",
       ],
       [
@@ -180,7 +180,7 @@ export const WORKING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/find-program.ts",
-    ["tests/runner/plan.test.ts"],
+    ["tests/runner/progress-arguments.test.ts"],
     [
       [
         "a pipe is given to an ffmpeg that another user runs behind a wrapper",
@@ -190,8 +190,8 @@ export const WORKING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/inherited-leases.ts",
-    ["tests/runner/inherited-leases.test.ts"],
+    "src/runner/leases-of-killed-workers.ts",
+    ["tests/runner/leases-of-killed-workers.test.ts"],
     [
       [
         "a completed item that waits for another worker after a restore is forgotten",
@@ -331,8 +331,8 @@ export const WORKING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/plan.ts",
-    ["tests/runner/plan.test.ts"],
+    "src/runner/progress-arguments.ts",
+    ["tests/runner/progress-arguments.test.ts"],
     [["an ffmpeg with --progress gets a second one", "/^--?progress$/", "/^-progress$/"]],
   ),
   ...of(

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
-import { EVERYBODY } from "../../src/access/gate.ts"
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"

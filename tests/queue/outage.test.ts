@@ -6,7 +6,7 @@ import fc from "fast-check"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Rescue } from "../../src/queue/rescue.ts"
+import { Rescue } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { MAX_LINE_LENGTH } from "../../src/renderers/line-cutter.ts"
 import type { Evidence } from "../../src/renderers/line-reader.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
-import { isWhole } from "../../src/renderers/whole.ts"
+import { isWhole } from "../../src/renderers/whole-from-98-percent.ts"
 import { type Case, CASES, expectedOf, outputOf } from "./cases.ts"
 
 /** What an item shows while this output is read. */

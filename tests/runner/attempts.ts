@@ -2,7 +2,7 @@ import type { Claimed } from "../../src/client/client.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { FileWatch } from "../../src/runner/expected-files.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
-import { planned } from "../../src/runner/plan.ts"
+import { planned } from "../../src/runner/progress-arguments.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
 

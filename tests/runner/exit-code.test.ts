@@ -3,7 +3,7 @@ import { expect, spyOn, test } from "bun:test"
 import { Client } from "../../src/client/client.ts"
 import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
-import { CommandRun } from "../../src/runner/run.ts"
+import { CommandRun } from "../../src/runner/run-one-item.ts"
 
 /** The exit code of a run whose command ended in this way. */
 function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 
 import * as libc from "../../src/machine/libc.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
-import { Session } from "../../src/runner/session.ts"
+import { ProcessTree } from "../../src/runner/process-tree.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
 
@@ -222,7 +222,7 @@ test("a process that was found once is ended, even if nothing shows any more to 
   const script = `env -i setsid sh -c "trap '' TERM; sleep ${seconds}1" & sleep ${seconds}2; true`
   const child = Bun.spawn(["sh", "-c", script], { detached: true })
   while (running(seconds).length < 2) await Bun.sleep(10)
-  await new Session(child.pid, "a mark that nobody has").stop(300)
+  await new ProcessTree(child.pid, "a mark that nobody has").stop(300)
   expect(running(seconds)).toEqual([])
   await child.exited
 })

@@ -1,8 +1,8 @@
 import type { Client } from "../../src/client/client.ts"
-import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
-import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
+import type { HeirOptions } from "../../src/runner/leases-of-killed-workers.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
+import { WorkerLeases } from "../../src/runner/worker-leases.ts"
 
 export const SERVER = "http://127.0.0.1:1"
 
@@ -32,7 +32,7 @@ export function leaveCompleted(
   queued_at?: string,
   verdict: Verdict = { end: "complete", result: {} },
 ): void {
-  const killed = new UnreportedLeases(folder, SERVER, heirOf([]))
+  const killed = new WorkerLeases(folder, SERVER, heirOf([]))
   const lease = { id: 7, token: "seven", attempt: 1, ...(queued_at !== undefined && { queued_at }) }
   killed.hold(lease).onVerdict(verdict)
   killed.close()

@@ -2,7 +2,7 @@ import { expect, setSystemTime, spyOn, test } from "bun:test"
 
 import { ServerError } from "../../src/client/client.ts"
 import { OutputSender } from "../../src/runner/output-sender.ts"
-import { watchStandstill } from "../../src/runner/standstill.ts"
+import { watchSuspension } from "../../src/runner/suspended-machine.ts"
 import { type Asked, FIRST, ITEM, LEASE, ok, refusal, Scene } from "./reporting.ts"
 
 const UNREACHABLE = { code: "unreachable" }
@@ -307,7 +307,7 @@ test("a standstill after the work is over does not concern it any more", async (
   await scene.reporter.finish(undefined, 0, AbortSignal.abort())
   using asked = spyOn(scene.reporter, "ask")
   const woken = Promise.withResolvers<void>()
-  const watch = watchStandstill(woken.resolve)
+  const watch = watchSuspension(woken.resolve)
   setSystemTime(Date.now() + 60_000)
   try {
     await woken.promise

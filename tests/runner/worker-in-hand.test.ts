@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { type Client, type Held, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
-import { planned } from "../../src/runner/plan.ts"
+import { planned } from "../../src/runner/progress-arguments.ts"
 import { Worker } from "../../src/runner/worker.ts"
 import { temporaryFolder } from "../server.ts"
 

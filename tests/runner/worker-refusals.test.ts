@@ -2,8 +2,8 @@ import { describe, expect, spyOn, test } from "bun:test"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
-import { Patience } from "../../src/runner/patience.ts"
-import { planned } from "../../src/runner/plan.ts"
+import { planned } from "../../src/runner/progress-arguments.ts"
+import { RetryPauses } from "../../src/runner/retry-pauses.ts"
 import { Worker } from "../../src/runner/worker.ts"
 
 /** A worker with this client, which has the methods that the test needs. */
@@ -51,7 +51,7 @@ test("after an answer without an item the next claim comes at once, unless the s
   const now = Date.now
   using _clock = spyOn(Date, "now").mockImplementation(() => now() + laterMs)
   const done: string[] = []
-  using _pauses = spyOn(Patience.prototype, "wait").mockImplementation(async () => void done.push("pause"))
+  using _pauses = spyOn(RetryPauses.prototype, "wait").mockImplementation(async () => void done.push("pause"))
   const waitsMs = [0, 30_000, 1100, 0]
   const worker = workerOf({
     claim: async () => {
@@ -86,7 +86,7 @@ describe("a token that may not claim", () => {
 
   test("is said by a worker that says already that it waits for the server", async () => {
     using stderr = spyOn(process.stderr, "write").mockImplementation(() => true)
-    using _pauses = spyOn(Patience.prototype, "wait").mockResolvedValue()
+    using _pauses = spyOn(RetryPauses.prototype, "wait").mockResolvedValue()
     const away = new ServerError(503, "away", { code: "unavailable" })
     const errors = [away, away, refused]
     const worker = workerOf({

@@ -6,7 +6,7 @@ import { type Client, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import { Attempt } from "../../src/runner/attempt.ts"
 import { leasesIn } from "../../src/runner/lease-file.ts"
-import { planned } from "../../src/runner/plan.ts"
+import { planned } from "../../src/runner/progress-arguments.ts"
 import { Worker } from "../../src/runner/worker.ts"
 import { temporaryFolder } from "../server.ts"
 

@@ -12,8 +12,8 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 
-import { FileOnDisk } from "../../src/store/sqlite/file-on-disk.ts"
 import { Lock } from "../../src/store/sqlite/lock.ts"
+import { FileOnDisk } from "../../src/store/sqlite/read-database-file.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { LocalBus } from "../../src/bus/bus.ts"
 import type { Status } from "../../src/item/item.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
-import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { asFrames } from "../../src/stream/sse-ndjson-text.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { MemoryHistory } from "./memory-history.ts"
 

@@ -1,7 +1,7 @@
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Selection } from "../../src/stream/selection.ts"
-import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { asFrames } from "../../src/stream/sse-ndjson-text.ts"
 import type { Sink, StreamRequest } from "../../src/stream/stream-request.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import type { Frame } from "../../src/wire/frames.ts"

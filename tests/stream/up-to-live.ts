@@ -1,4 +1,4 @@
-import { asFrames } from "../../src/stream/sse-and-ndjson.ts"
+import { asFrames } from "../../src/stream/sse-ndjson-text.ts"
 import type { Streams } from "../../src/stream/streams.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 

@@ -1,7 +1,7 @@
 import type { QueueItem, Status } from "../../item/item.ts"
+import { ORDERS } from "../model/apply-updates.ts"
 import { type Ends, type ListName, statusesOf } from "../model/lists.ts"
 import { EVERYTHING, isWanted, type Query } from "../model/query.ts"
-import { ORDERS } from "../model/state.ts"
 import { server } from "./server.ts"
 
 /** Items of one status that are read at once. */

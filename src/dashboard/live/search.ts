@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
+import { State } from "../model/apply-updates.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import { type ListName, LISTS } from "../model/lists.ts"
 import type { Query } from "../model/query.ts"
-import { State } from "../model/state.ts"
 import { ListReading } from "./list-reading.ts"
 import { server } from "./server.ts"
 

@@ -1,4 +1,4 @@
-import { isToken } from "../../token.ts"
+import { isToken } from "../../token-format.ts"
 
 const KEY = "track-studio token"
 const FRAGMENT = /^#token=(.*)$/

@@ -1,8 +1,8 @@
 import { shownOf } from "../../item/progress-words.ts"
 import type { Counts } from "../../wire/answers.ts"
+import type { Lists } from "./apply-updates.ts"
 import { ALL_KNOWN, type Ends, totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
-import type { Lists } from "./state.ts"
 
 const HOUR_MS = 3_600_000
 const BARS = 12

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { Counts, Update } from "../../wire/answers.ts"
 import type { Gap } from "../../wire/frames.ts"
-import type { Stats } from "../../wire/server.ts"
+import type { Stats } from "../../wire/health-and-stats.ts"
 import type { Ends, ListName } from "./lists.ts"
 
 export type { Counts, Stats }

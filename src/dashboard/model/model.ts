@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
+import { type Lists, listsOf, State } from "./apply-updates.ts"
 import { type Tallies, talliesOf } from "./counts.ts"
 import {
   CONNECTING,
@@ -10,12 +11,11 @@ import {
   type Stats,
   type StreamUpdate,
 } from "./hub-messages.ts"
+import type { LiveQueue } from "./known-queue.ts"
 import { totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
-import type { LiveQueue } from "./queue.ts"
 import type { ReaderRights, Right } from "./rights.ts"
 import { NO_FORECAST, type PageForecast, type StartsAt } from "./start-forecast.ts"
-import { type Lists, listsOf, State } from "./state.ts"
 import { nameOf } from "./wording.ts"
 import { type ListedWorkers, UNKNOWN_WORKERS } from "./workers.ts"
 

@@ -1,4 +1,4 @@
-import { causeOf } from "../../cause.ts"
+import { causeOf } from "../../failure-cause.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isRoutine, OWN_MESSAGES } from "../../item/own-messages.ts"
 import {

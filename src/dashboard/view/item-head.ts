@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import type { KnownQueue } from "../model/queue.ts"
+import type { KnownQueue } from "../model/known-queue.ts"
 import { colourOf, nameOf, oneLine, standing } from "../model/wording.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, setText } from "./dom.ts"

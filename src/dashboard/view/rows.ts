@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { tookOf, waitsSince } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
-import type { KnownQueue } from "../model/queue.ts"
+import type { KnownQueue } from "../model/known-queue.ts"
 import {
   causeLine,
   colourOf,

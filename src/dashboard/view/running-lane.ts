@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isGuess, shownOf } from "../../item/progress-words.ts"
 import { duration } from "../../text.ts"
-import type { LiveQueue } from "../model/queue.ts"
+import type { LiveQueue } from "../model/known-queue.ts"
 import {
   bandText,
   doneOf,

@@ -1,6 +1,6 @@
 import { shownOf } from "../../item/progress-words.ts"
 import { server } from "../live/server.ts"
-import type { KnownQueue } from "../model/queue.ts"
+import type { KnownQueue } from "../model/known-queue.ts"
 import { inFull, nameOf, oneLine } from "../model/wording.ts"
 import type { WorkerSeen } from "../model/workers.ts"
 import { el, icon, setText, show } from "./dom.ts"

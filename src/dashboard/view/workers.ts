@@ -1,6 +1,6 @@
 import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
-import type { KnownQueue } from "../model/queue.ts"
+import type { KnownQueue } from "../model/known-queue.ts"
 import { count, oneLine, roughly, standing } from "../model/wording.ts"
 import type { ListedWorkers, WorkerSeen } from "../model/workers.ts"
 import { CutName } from "./cut-name.ts"

@@ -26,9 +26,9 @@ import {
   WorkerSeen,
 } from "../../wire/answers.ts"
 import { QueueForecastAnswer, ReadItem } from "../../wire/forecast.ts"
+import { Health, Stats, StreamSeen } from "../../wire/health-and-stats.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { ClaimRequest } from "../../wire/requests.ts"
-import { Health, Stats, StreamSeen } from "../../wire/server.ts"
 import { needOf } from "../needed-rights.ts"
 import { ID, WHOLE_NUMBERS } from "../params.ts"
 import { BODIES } from "./examples.ts"
@@ -173,7 +173,7 @@ function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }
   if (needOf({ method, path }) !== "nothing") {
     for (const code of ["unauthorized", "forbidden", "too_many_requests"] as const) codes.add(code)
   }
-  // The guard runs before every route.
+  // The checks before routing run before every route.
   for (const code of ["malformed_request", "misdirected"] as const) codes.add(code)
   return [...codes, "internal"]
 }

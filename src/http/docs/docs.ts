@@ -1,8 +1,8 @@
 import { Elysia } from "elysia"
 
-import type { Caller } from "../../access/gate.ts"
+import type { Caller } from "../../access/authorize.ts"
 import { AppError } from "../../errors.ts"
-import type { Callers } from "../admission.ts"
+import type { Callers } from "../caller-of-request.ts"
 import { REFERENCE_POLICY } from "../content-policies.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
 import { unlisted } from "./words.ts"

@@ -6,7 +6,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { unknownItem } from "../../errors.ts"
 import { REVOKED } from "../../item/lease.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
 
 /** The Access on SQLite. */

@@ -15,7 +15,7 @@ import {
   KEPT_MS,
   type Settlement,
 } from "../contract/deliveries.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"
 

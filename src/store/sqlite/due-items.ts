@@ -1,5 +1,5 @@
 import type { claims } from "./claim-order.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import type { WaitingSets } from "./waiting-sets.ts"
 
 /** Lets workers claim the items whose `available_at` has come. */

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 
+import { lastNumber, setLastNumber } from "./autoincrement.ts"
 import type { PresentDatabase } from "./kept-by-restore.ts"
-import { lastNumber, setLastNumber } from "./last-numbers.ts"
 
 /**
  * If the present database is gone or cannot be read, new IDs begin this far above those of the backup. The

@@ -2,9 +2,9 @@ import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
+import { lastNumber } from "./autoincrement.ts"
 import { waitForWriters } from "./connect.ts"
 import { historyIdOf } from "./history.ts"
-import { lastNumber } from "./last-numbers.ts"
 import { appliedMigrations } from "./open.ts"
 import { knownMigrations } from "./schema-of-version.ts"
 

@@ -6,7 +6,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { type OutputPiece, piecesAfter } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import { lazily, slots } from "./prepared-statements.ts"
 import { outputs } from "./schema.ts"
 

@@ -6,7 +6,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { type KeptRun, MAX_RUNS, type Run } from "../../item/estimate/earlier-run.ts"
 import type { KnownKind, Runs } from "../contract/runs.ts"
 import { alikeRuns, type RunReads } from "../runs-to-compare-with.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import { history, runs } from "./schema.ts"
 
 /** The Runs on SQLite. */

@@ -8,7 +8,7 @@ import {
   type Upkeep,
 } from "../contract/upkeep.ts"
 import { sizeOf } from "./database-path.ts"
-import type { GroupCommit } from "./group.ts"
+import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { canShrink } from "./open.ts"
 

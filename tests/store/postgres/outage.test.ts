@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { LocalBus } from "../../../src/bus/bus.ts"
 import { claimed } from "../../../src/item/lease.ts"
-import { Rescue } from "../../../src/queue/rescue.ts"
+import { Rescue } from "../../../src/queue/rescue-and-stall.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { emptyDatabase } from "./open.ts"

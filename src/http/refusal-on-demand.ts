@@ -1,0 +1,40 @@
+import { type Static, Type } from "@sinclair/typebox"
+
+import { AppError, ASKED_REFUSALS } from "../errors.ts"
+import { OneOf } from "../item/schema-parts.ts"
+import { api } from "./api.ts"
+import type { CallerOfRequest } from "./caller-of-request.ts"
+import { words } from "./docs/words.ts"
+
+const Params = Type.Object({ code: OneOf(ASKED_REFUSALS, "the code of the refusal to answer with") })
+
+const refuse = ({ params: { code } }: { params: Static<typeof Params> }): never => {
+  throw new AppError(code, "this refusal was asked for", { retryAfterMs: 1000 })
+}
+
+const described = (id: string, summary: string, more = "") => ({
+  params: Params,
+  ...words({
+    id,
+    tag: "Server",
+    summary,
+    about: `The answer is always a refusal: \`track-studio doctor\` looks whether a proxy passes it on with its status, its text and its headers.${more}`,
+    successes: [],
+    refusals: ASKED_REFUSALS,
+  }),
+})
+
+/** Refuses a request for a reason that it names, so that a client sees whether refusals arrive whole. */
+export const refusalOnDemandRoute = (access: CallerOfRequest) =>
+  api("/refusals")
+    .use(access)
+    .get("/:code", refuse, described("getRefusal", "Get a refusal"))
+    .post(
+      "/:code",
+      refuse,
+      described(
+        "postForRefusal",
+        "Get a refusal of a POST",
+        " Some proxies take a GET that is answered with 503 for the end of the server, and a POST not.",
+      ),
+    )

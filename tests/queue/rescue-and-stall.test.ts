@@ -1,0 +1,126 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { changed } from "../../src/item/put.ts"
+import { LearnedDurations } from "../../src/queue/learned-durations.ts"
+import { Rescue } from "../../src/queue/rescue-and-stall.ts"
+import { Workers } from "../../src/queue/workers.ts"
+import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+function fail(error: unknown): never {
+  throw error
+}
+
+test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const learned = new LearnedDurations(store, fail)
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  const why: string[] = []
+  const rescue = new Rescue(store, bus, {
+    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
+    onRescued: (reason) => void why.push(reason),
+  })
+  const [silent, revoked] = [await added(store), await added(store)]
+  await workers.take(silent, { worker: "a", leaseMs: 10_000 })
+  await workers.take(revoked, { worker: "b", leaseMs: 60_000, holder: 7 })
+  await rescue.turn()
+  expect(why).toEqual([])
+  clock.nowMs += 10_000
+  await rescue.turn()
+  expect(why).toEqual(["silent"])
+  expect(await store.access.endLeases(7)).toBe(1)
+  await rescue.turn()
+  expect(why).toEqual(["silent", "revoked"])
+  for (const id of [silent, revoked])
+    expect(await store.item(id)).toMatchObject({ status: "retrying", retry_count: 0 })
+  await store.close()
+})
+
+test("the end of an outage is noticed though no worker holds an item", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 600_000, maxRescues: 5, onError: fail })
+  await added(store)
+  store.outages.begin(clock.nowMs)
+  clock.nowMs += 60_000
+  await rescue.turn()
+  expect([store.outages.isUnderWay, store.outages.endedMs]).toEqual([false, clock.nowMs])
+  await store.close()
+})
+
+test("one turn takes back every item whose worker is silent, though they are more than one page", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  let taken = 0
+  const rescue = new Rescue(store, bus, {
+    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
+    onRescued: () => void (taken += 1),
+  })
+  const ids = await Promise.all(Array.from({ length: SWEEP_ROWS + 1 }, () => added(store)))
+  await Promise.all(ids.map((id) => workers.take(id, { worker: "a", leaseMs: 10_000 })))
+  clock.nowMs += 10_000
+  await rescue.turn()
+  expect(taken).toBe(SWEEP_ROWS + 1)
+  await store.close()
+})
+
+test("after an outage an item has the whole time again before it counts as stalled", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const id = await added(store)
+  await store.change(id, (stored, moment) => changed(stored, { status: "processing", progress: 10 }, moment))
+  store.outages.begin(clock.nowMs)
+  clock.nowMs += 90_000
+  await rescue.turn()
+  clock.nowMs += 59_000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ stalled: false })
+  clock.nowMs += 1000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ stalled: true })
+  await store.close()
+})
+
+test("a machine that is suspended in the middle of a turn costs no worker its lease", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  const rescue = new Rescue(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const id = await added(store)
+  await workers.take(id, { worker: "a", leaseMs: 10_000 })
+  const isAnyLeased = store.isAnyLeased.bind(store)
+  store.isAnyLeased = async () => {
+    clock.nowMs += 600_000
+    store.isAnyLeased = isAnyLeased
+    return isAnyLeased()
+  }
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "processing", stalled: false })
+  clock.nowMs += 9000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "processing" })
+  clock.nowMs += 1000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ status: "retrying" })
+  await store.close()
+})

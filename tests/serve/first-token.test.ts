@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { config } from "../../src/config/config.ts"
+import { protect, protectionOf } from "../../src/serve/first-token.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { isToken } from "../../src/token-format.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("a token is made for a server that has none, and no other while there is one, wherever it is looked for", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const store = new SqliteStore(database)
+  const protectWith = async (file: string): Promise<boolean> => {
+    const settings = config({ database, "token-file": file }, {})
+    const access = protectionOf(settings, store)
+    const isFirst = await protect(settings, store, access)
+    await access.tokens.stop()
+    return isFirst
+  }
+  const [file, other] = [join(folder.path, "token"), join(folder.path, "other")]
+  expect(await protectWith(file)).toBe(true)
+  expect(isToken(readFileSync(file, "utf8").trim())).toBe(true)
+  expect([await protectWith(file), await protectWith(other)]).toEqual([false, false])
+  expect([existsSync(other), (await store.access.tokens()).length]).toEqual([false, 1])
+  await store.close()
+})
+
+test("a server knows the tickets that it gave out before its last start", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const settings = config({ database, "token-file": join(folder.path, "token") }, {})
+  const store = new SqliteStore(database)
+  const started = async () => {
+    const access = protectionOf(settings, store)
+    await protect(settings, store, access)
+    await access.tokens.stop()
+    return access
+  }
+  const use = { method: "GET", path: "/api/v1/progress/stream" }
+  const { tokens, tickets } = await started()
+  const token = tokens.byId(1)
+  if (!token) throw new Error("the server has made no token")
+  const { ticket } = await tickets.create(token, use.path)
+  expect((await started()).tickets.find(ticket, use)?.id).toBe(1)
+  await store.close()
+})

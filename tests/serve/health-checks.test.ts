@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test"
+
+import { Reasons } from "../../src/degraded-reasons.ts"
+import { seen } from "../../src/serve/health-checks.ts"
+
+test("a reason that was only seen ends by itself, a while after it was seen for the last time", async () => {
+  const over = Promise.withResolvers<number>()
+  const told: boolean[] = []
+  const reasons = new Reasons((_, holds, forMs) => {
+    told.push(holds)
+    if (!holds) over.resolve(forMs)
+  })
+  const see = seen(reasons, "proxy_untrusted", 50)
+  see()
+  Bun.sleepSync(30)
+  see()
+  expect(reasons.current).toEqual(["proxy_untrusted"])
+  expect(await over.promise).toBeGreaterThanOrEqual(79)
+  expect([told, reasons.current]).toEqual([[true, false], []])
+  // It can begin again.
+  see()
+  expect(reasons.current).toEqual(["proxy_untrusted"])
+})
