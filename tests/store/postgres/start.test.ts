@@ -47,7 +47,7 @@ withPostgres(
     expect(await failing).toBe("57014")
 
     // Without it a crash of the server would take back acknowledged writes, which no test can wait for.
-    const own = pool(url, 1)
+    const own = pool(url, 1, () => undefined)
     const durable = async (sql: SQL): Promise<unknown> => [...(await sql.unsafe("SHOW synchronous_commit"))]
     expect(await durable(own)).toEqual([{ synchronous_commit: "on" }])
     expect(await durable(other)).toEqual([{ synchronous_commit: "off" }])
