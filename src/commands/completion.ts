@@ -5,6 +5,8 @@ import { flagsOf, takes, type Usage } from "./usage.ts"
 
 /** In the words of a script, these stand for the items' IDs, for the names of files, and for anything, of which nothing is offered. */
 const [IDS, FILES, ANYTHING] = ["@ids", "@files", "@anything"]
+/** In the words of a script, these stand for the names that the server knows: each is the command that lists them. */
+const KNOWN = { workers: "@workers", kinds: "@kinds" } as const
 /** The values of flags that are names of files, by their word in the help. */
 const FILE_WORDS = new Set(["FILE", "FOLDER", "DATABASE", "COMMAND"])
 
@@ -16,7 +18,7 @@ interface Offer {
    * their place.
    */
   readonly words: readonly string[]
-  /** For each flag that takes a value: what the value may be, as words, `IDS`, `FILES` or `ANYTHING`. */
+  /** For each flag that takes a value: what the value may be, as words, `IDS`, `FILES`, one of `KNOWN`, or `ANYTHING`. */
   readonly values: Readonly<Record<string, readonly string[]>>
 }
 
@@ -36,15 +38,33 @@ const valueCases = (offers: Offers): string =>
     )
     .join("\n")
 
-/** The commands, their flags and the values of these, for bash: words alone. Without any, bash offers files. */
-function bash(offers: Offers): string {
-  const names = [...offers.keys()]
-  return `# bash completion for track-studio: source <(track-studio completion bash)
-_track_studio_ids() {
+/**
+ * Reads the names that a command lists as JSON, the name first; its last lines are still to come. A name that JSON
+ * has to escape is left out.
+ */
+const NAMES = `  local name
+  \${~1} $2 --json 2>/dev/null </dev/null | while IFS= read -r name; do
+    name=\${name#*:\\"} name=\${name%%\\",*}
+    [[ $name == *\\\\* ]] && continue`
+
+/** Offers the IDs of items, and names that begin with the word as it is typed, quoted. */
+const BASH_NAMED = `_track_studio_ids() {
   local id rest only=()
   if [[ $2 == retry ]]; then only=(--status failed); fi
   "$1" list "\${only[@]}" 2>/dev/null </dev/null | while read -r id rest; do [[ $id == [0-9]* ]] && printf '%s ' "$id"; done
 }
+_track_studio_names() {
+${NAMES.replace("${~1}", '"$1"')}
+    name=$(printf %q "$name")
+    [[ $name == "$3"* ]] && printf '%s\\n' "$name"
+  done
+}`
+
+/** The commands, their flags and the values of these, for bash: words alone. Without any, bash offers files. */
+function bash(offers: Offers): string {
+  const names = [...offers.keys()]
+  return `# bash completion for track-studio: source <(track-studio completion bash)
+${BASH_NAMED}
 _track_studio() {
   local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD-1]} words="" flags="" i command=""
   if [[ $word == "=" ]]; then word=""; elif [[ $flag == "=" ]]; then flag=\${COMP_WORDS[COMP_CWORD-2]}; fi
@@ -72,6 +92,10 @@ ${valueCases(offers)}
     ${FILES}) return ;;
     ${ANYTHING}) compopt +o default; return ;;
     ${IDS}) words=$(_track_studio_ids "\${COMP_WORDS[0]}" "$command") ;;
+    ${Object.values(KNOWN).join("|")})
+      compopt +o default
+      mapfile -t COMPREPLY < <(_track_studio_names "\${COMP_WORDS[0]}" "\${words#@}" "$word")
+      return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
@@ -91,6 +115,13 @@ const ZSH_IDS = `_track_studio_ids() {
     [[ $id == <-> ]] && ids+=("$id") lines+=("\${line[1,COLUMNS-1]}")
   done
   compadd -l -V items -d lines -a -- ids
+}
+_track_studio_names() {
+  local -a names=()
+${NAMES}
+    names+=("$name")
+  done
+  compadd -a -- names
 }`
 
 /** Completes what follows the equals sign of a flag as the value of that flag. */
@@ -98,6 +129,15 @@ const ZSH_INLINE = `  if [[ $words[CURRENT] == --*=* ]]; then
     flag=\${words[CURRENT]%%=*} offered=""
     compset -P '*='
   fi`
+
+/** Offers what may be typed. */
+const ZSH_OFFER = `  case $offered in
+    ${FILES}) _files ;;
+    ${ANYTHING}) ;;
+    ${IDS}) _track_studio_ids ;;
+    ${Object.values(KNOWN).join("|")}) _track_studio_names $words[1] \${offered#@} ;;
+    *) compadd -- \${=offered} ;;
+  esac`
 
 /** The commands with what they do, their flags and the values of these, for zsh. */
 function zsh(offers: Offers, commands: Commands): string {
@@ -131,12 +171,7 @@ ${ZSH_INLINE}
   case "$words[2] $flag" in
 ${valueCases(offers).replaceAll(") words=", ") offered=")}
   esac
-  case $offered in
-    ${FILES}) _files ;;
-    ${ANYTHING}) ;;
-    ${IDS}) _track_studio_ids ;;
-    *) compadd -- \${=offered} ;;
-  esac
+${ZSH_OFFER}
 }
 compdef _track_studio track-studio`
 }
@@ -157,7 +192,10 @@ function offerOf(usage: Usage): Offer {
   const flags = Object.entries(flagsOf(usage)).map(([name, flag]) => [`--${name}`, flag] as const)
   const values = flags
     .filter(([, { type }]) => type === "string")
-    .map(([name, { choices, placeholder = "" }]) => [name, choices ?? [valueOf(placeholder)]])
+    .map(([name, { choices, known, placeholder = "" }]) => [
+      name,
+      choices ?? [known ? KNOWN[known] : valueOf(placeholder)],
+    ])
   return { flags: flags.map(([name]) => name), words: wordsOf(usage), values: Object.fromEntries(values) }
 }
 

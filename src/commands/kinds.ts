@@ -14,7 +14,7 @@ export const kindsCommand: Command = {
 they took on average. Its estimates are based on them.`,
     settings: ["server", "token-file"],
     flags: {
-      forget: { type: "string", placeholder: "KIND", help: "forget the runs of this kind" },
+      forget: { type: "string", placeholder: "KIND", known: "kinds", help: "forget the runs of this kind" },
       json: { type: "boolean", help: "print one kind per line as JSON" },
     },
   },

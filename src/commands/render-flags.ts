@@ -35,6 +35,7 @@ export const KIND_FLAG = {
   kind: {
     type: "string",
     placeholder: "KIND",
+    known: "kinds",
     help: "name for items that render alike, so that their times are learned together; default: by their steps",
   },
 } as const satisfies Record<string, CommandFlag>

@@ -20,6 +20,8 @@ export interface CommandFlag {
   readonly placeholder?: string
   /** The values that it takes, which shells offer; default any. */
   readonly choices?: readonly string[]
+  /** The names on the server that it takes, which shells offer; default none. */
+  readonly known?: "workers" | "kinds"
 }
 
 /** How a command is called. */

@@ -71,6 +71,8 @@ function lineOf(worker: WorkerSeen, look: Look): string {
   return cut(within(Math.max(LEAST_TITLE, mostTitle)), look.columns, Bun.stringWidth)
 }
 
+const WORKER = { type: "string", placeholder: "NAME", known: "workers" } as const
+
 /** Lists the workers, or drains one. */
 export const workersCommand: Command = {
   usage: {
@@ -79,8 +81,8 @@ export const workersCommand: Command = {
 A drained worker finishes what it renders and takes no more items.`,
     settings: ["server", "token-file"],
     flags: {
-      drain: { type: "string", placeholder: "NAME", help: "let this worker finish, and take no more items" },
-      undrain: { type: "string", placeholder: "NAME", help: "let this worker take items again" },
+      drain: { ...WORKER, help: "let this worker finish, and take no more items" },
+      undrain: { ...WORKER, help: "let this worker take items again" },
       json: { type: "boolean", help: "print one worker per line as JSON" },
       ...UTC_FLAG,
     },

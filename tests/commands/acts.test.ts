@@ -217,13 +217,7 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "list", "--token-file", "")).toEqual([""])
   expect(offered("track-studio", "run", "--item", "7", "--", "ls", "-")).toEqual([""])
   // Of a name, a number or a text nothing is offered, and no files either.
-  for (const words of [
-    ["steps"],
-    ["doctor"],
-    ["workers", "--drain"],
-    ["list", "--limit"],
-    ["add", "--title"],
-  ])
+  for (const words of [["steps"], ["doctor"], ["work", "--worker"], ["list", "--limit"], ["add", "--title"]])
     expect(offered("track-studio", ...words, "")).toEqual(["no files"])
 })
 
@@ -294,6 +288,38 @@ test("the completions offer the IDs of items where one is to be named", async ()
   const stubs = 'compdef() { }; compadd() { print -l -- "${(@P)argv[-1]}" }'
   const call = `words=(${program} retry ''); CURRENT=3; _track_studio`
   expect(isOffered(said("zsh", stubs, zshScript.stdout, call))).toEqual([true, false, false])
+})
+
+test("the completions offer the names of workers and of kinds where one is to be named", async () => {
+  using folder = temporaryFolder()
+  const program = join(folder.path, "track-studio")
+  const worker = (name: string) => `{"worker":${JSON.stringify(name)},"state":"idle","tags":["gpu"]}\n`
+  await Bun.write(join(folder.path, "workers"), ["gpu-1", "gpu box", 'a "b"'].map(worker).join(""))
+  await Bun.write(join(folder.path, "kinds"), '{"kind":"song video","look":"seconds","runs":8}\n')
+  writeFileSync(program, `#!/bin/sh\n[ "$2" = --json ] && cat ${folder.path}/"$1"\n`, { mode: 0o755 })
+  const scripts = await Promise.all([cli("completion", "bash"), cli("completion", "zsh")])
+  const [inBash, inZsh] = scripts.map(({ stdout }) => stdout)
+  const said = (shell: string, ...lines: (string | undefined)[]): string[] => {
+    const ran = Bun.spawnSync([shell, "-c", lines.join("\n")])
+    expect(ran.stderr.toString()).toBe("")
+    return ran.stdout.toString().trim().split("\n")
+  }
+  for (const [words, names] of [
+    ["workers --drain ''", ["gpu-1", "gpu box"]],
+    ["workers --undrain gpu-", ["gpu-1"]],
+    ["kinds --forget ''", ["song video"]],
+    ["add 7 --kind so", ["song video"]],
+  ] as const) {
+    const line = `compopt() { :; }; COMP_WORDS=(${program} ${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))`
+    // Bash puts a word on the command line as it is, so it has to be quoted.
+    const quoted = names.map((name) => name.replaceAll(" ", "\\ "))
+    expect(said("bash", inBash, line, `_track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`)).toEqual(quoted)
+    if (Bun.which("zsh") === null || words.includes("gpu-")) continue
+    // Zsh itself chooses those that fit the word, and quotes them.
+    const stubs = 'compdef() { }; compadd() { print -l -- "${(@P)argv[-1]}" }'
+    const call = `words=(${program} ${words}); CURRENT=$#words; _track_studio`
+    expect(said("zsh", stubs, inZsh, call)).toEqual([...names])
+  }
 })
 
 test("add takes files: the path as metadata, the leading digits as the song, the rest as the title", async () => {
