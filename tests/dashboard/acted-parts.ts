@@ -344,6 +344,19 @@ export function bar() {
   return [going(40, 40), going(40, 40.5), going(40, 40), going(39, 39)]
 }
 
+/** Where bars are going after a second without a report: one that is new, and one that has jumped. */
+export async function barsGoOn(): Promise<(string | undefined)[]> {
+  const one = item({ status: "processing", progress: 40 })
+  const bars = [new WaveBar(), new WaveBar()]
+  for (const bar of bars) bar.show(one, "", 40, { done: 40, to: 40.95, seconds: 9 })
+  bars[1]?.show(one, "", 60, { done: 60, to: 60.95, seconds: 9 })
+  const going = (): (string | undefined)[] =>
+    bars.map(({ element }) => element.querySelector<HTMLElement>(".wave-head")?.style.transform)
+  const atFirst = going()
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  return [...atFirst, ...going()]
+}
+
 /** The places to which a search in an output of three matches leads: at first, and with the next and the previous. */
 export function placesFound() {
   const text = new PrintedText()

@@ -112,6 +112,11 @@ page("a part of the page", () => {
     })
   })
 
+  test("shows a bar that glides on when it is new, and when it has jumped, before anything more is reported", async () => {
+    const places = ["40%", "60%", "40.95%", "60.95%"]
+    expect(await shown("barsGoOn")).toEqual(places.map((place) => `translateX(${place})`))
+  })
+
   test("leads from the last place that was found to the first one, and back", async () => {
     expect(await shown("placesFound")).toEqual(["3 of 3", "1 of 3", "3 of 3"])
   })

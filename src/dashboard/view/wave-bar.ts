@@ -8,6 +8,8 @@ const HALF = 50
 /** If a bar is this far from its target, in percent, it moves faster. */
 const FAR = 1.5
 const CATCH_UP_S = 0.7
+/** A new bar has been drawn at its place after this time. */
+const SEEN_MS = 100
 
 /** The hues of songs, far enough from each other, and from the colours of success, warning and failure. */
 const HUES = [256, 205, 312, 178, 284, 342, 230]
@@ -100,6 +102,7 @@ export class WaveBar {
   /** Where the bar was when the glide began, and when that was. */
   #from = 0
   #movedMs = 0
+  #goesOn: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     const picture = (path: SVGPathElement): SVGSVGElement =>
@@ -145,11 +148,21 @@ export class WaveBar {
     return this.#from + (glide.to - this.#from) * Math.min(1, part)
   }
 
+  /** A bar that has caught up glides on: nothing new may be reported for a while. */
+  #goOn(wanted: Glide, takenS: number): void {
+    this.#goesOn = setTimeout(
+      () => this.#move({ ...wanted, seconds: Math.max(CATCH_UP_S, wanted.seconds - takenS) }),
+      Math.max(SEEN_MS, takenS * 1000),
+    )
+  }
+
   #move(wanted: Glide): void {
+    clearTimeout(this.#goesOn)
     const before = this.#glide
     // A new bar is at its place at once. A bar that was far away is there soon; then it glides.
     const isFar = !before || Math.abs(wanted.done - before.to) > FAR
     const asked = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
+    if (isFar && wanted.to > wanted.done) this.#goOn(wanted, asked.seconds)
     const place = before ? this.#place() : asked.to
     // It goes back only if the percentage beside it does.
     const isSame = Math.floor(asked.to) === Math.floor(place)
