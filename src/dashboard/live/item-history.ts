@@ -18,6 +18,8 @@ export class ItemHistory {
   truncated = false
   /** Whether there is no such item. */
   missing = false
+  /** Whether the server has been asked for all of it. */
+  isAsked = false
   readonly #id: number
   readonly #changed: () => void
   readonly #isWanted: () => boolean
@@ -60,6 +62,7 @@ export class ItemHistory {
       if (error instanceof ServerError && error.status === 404) this.missing = this.timeline.lastId === 0
       else setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
     } finally {
+      this.isAsked = true
       this.#meanwhile = null
       for (const update of meanwhile) this.timeline.add(update)
       this.#changed()

@@ -8,7 +8,7 @@ export type Right = Me["may"][number]
 export interface ReaderRights {
   /** Whether the reader may do something. */
   readonly may: (right: Right) => boolean
-  /** All that the reader may do, for the document. */
+  /** All that the reader may do, for the document; `unknown` is in it while the server has not said. */
   readonly all: string
   /** Why the page offers less than it could; empty if it offers everything. */
   readonly why: string
@@ -22,9 +22,10 @@ const rights = (all: readonly Right[], why = ""): ReaderRights => ({
 
 /**
  * The rights of a reader before the server has sent them: nothing can be changed. Without a token the page
- * keeps the places of what it is about to show.
+ * keeps the places of what it is about to show, so that nothing moves when it does.
  */
-export const unknownRights = (hasToken: boolean): ReaderRights => rights(hasToken ? [] : ["read", "figures"])
+export const unknownRights = (hasToken: boolean): ReaderRights =>
+  hasToken ? rights([]) : { ...rights(["read", "figures"]), all: "read figures add change unknown" }
 
 /** The rights that the server has sent. */
 export const readerRights = (me: Me, nowMs: number): ReaderRights => rights(me.may, whyOf(me, nowMs))

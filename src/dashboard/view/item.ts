@@ -21,6 +21,11 @@ import { tint } from "./wave-bar.ts"
 
 const DRAW_EVERY_MS = 250
 const AGAIN_MS = 1000
+/**
+ * The parts below the progress appear together, so that none moves another, and after this time as they come. A running
+ * command may print nothing for long.
+ */
+const TOGETHER_MS = { running: 600, finished: 5000 } as const
 
 /** A part of the page below a heading. */
 const part = (id: string, heading: string, ...content: readonly Node[]): HTMLElement =>
@@ -63,6 +68,7 @@ export class ItemScreen implements Screen {
   readonly #body: HTMLElement
   /** Everything below the head; hidden until the item is known. */
   readonly #rest: HTMLElement
+  #shownMs = Number.POSITIVE_INFINITY
   readonly #gone = el("div", { class: "empty gone", hidden: true })
   readonly #why = el("p")
   /** The item, if the model does not keep it. */
@@ -85,11 +91,11 @@ export class ItemScreen implements Screen {
     this.#past = new ItemHistory(id, changed, () => this.element.isConnected)
     this.#head = new ItemHead(model)
     this.#now = new ItemProgress(model)
-    this.#output = new OutputPanel(id)
+    this.#output = new OutputPanel(id, () => this.#reveal())
     const history = part("history", "History", this.#truncated, this.#history.element, this.#history.more)
     this.#rest = el(
       "div",
-      { hidden: true },
+      { hidden: true, "data-blank": "" },
       this.#now.element,
       this.#failure.element,
       this.#course,
@@ -135,6 +141,7 @@ export class ItemScreen implements Screen {
     if (item && (all || lists || ids.has(this.#id) || !this.#isShown || this.#own)) this.#show(item)
     this.#history.show(this.#past.timeline)
     show(this.#truncated, this.#past.truncated)
+    this.#reveal()
     this.#drawing ??= setTimeout(
       () => this.#draw(),
       Math.max(0, this.#drawnMs + DRAW_EVERY_MS - performance.now()),
@@ -189,6 +196,7 @@ export class ItemScreen implements Screen {
     show(this.#body, this.#isDeleted || (!isMissing && !this.#isForeign))
     show(this.#rest, item !== undefined || this.#isShown)
     if (!isMissing) return
+    mark(this.#rest, "data-blank", null)
     this.#head.withdraw()
     const text = this.#isDeleted ? "This item was deleted." : `There is no item ${this.#id}.`
     if (this.#why.textContent === text) return
@@ -199,7 +207,19 @@ export class ItemScreen implements Screen {
     this.#gone.replaceChildren(...heading, this.#why, back)
   }
 
+  /** Shows the parts below the progress once they are known. */
+  #reveal(): void {
+    const isComplete = this.#past.isAsked && this.#output.isAsked
+    const status = this.#item()?.status
+    const mostMs = TOGETHER_MS[status && isFinished(status) ? "finished" : "running"]
+    if (isComplete || performance.now() > this.#shownMs + mostMs) mark(this.#rest, "data-blank", null)
+  }
+
   #show(item: QueueItem): void {
+    if (this.#shownMs === Number.POSITIVE_INFINITY) {
+      this.#shownMs = performance.now()
+      for (const ms of Object.values(TOGETHER_MS)) setTimeout(() => this.#reveal(), ms + 1)
+    }
     this.#isShown = true
     mark(this.element, "data-tone", colourOf(item))
     tint(this.#plot.element, item.song_id)

@@ -14,6 +14,7 @@ const NEAR_PX = 24
 /** The output of an item's command, by attempt, followed while the command prints. */
 export class OutputPanel {
   readonly #id: number
+  readonly #changed: () => void
   readonly #text = new PrintedText()
   readonly #body = this.#text.element
   readonly #frame = el("div", { class: "printed" }, this.#body)
@@ -47,9 +48,12 @@ export class OutputPanel {
   /** The attempt that the reader wants; undefined for the last one. */
   #picked: number | undefined
   #last = 0
+  #isAsked = false
 
-  constructor(id: number) {
+  /** `changed` is called once it is known whether anything was printed. */
+  constructor(id: number, changed: () => void) {
     this.#id = id
+    this.#changed = changed
     this.#attempts.addEventListener("change", () => {
       const attempt = Number(this.#attempts.value)
       this.#picked = attempt === this.#last ? undefined : attempt
@@ -75,6 +79,11 @@ export class OutputPanel {
       this.#read()
     }
     this.#draw()
+  }
+
+  /** Whether it is known if anything was printed, so that the panel has its place. */
+  get isAsked(): boolean {
+    return this.#isAsked || this.#last === 0
   }
 
   /** Forgets the item: its number now belongs to another one. */
@@ -106,7 +115,7 @@ export class OutputPanel {
     this.#reading = new OutputReading(this.#id, attempt, isFollowed, {
       text: (text) => this.#add(text),
       begunAgain: () => this.#clear(),
-      ended: () => this.#draw(),
+      ended: () => this.#answered(),
       isWanted: () => this.element.isConnected,
     })
   }
@@ -123,8 +132,15 @@ export class OutputPanel {
     this.#coming = ""
     this.#text.keep(MOST_SHOWN)
     this.#find.changed()
-    if (isFirst) this.#draw()
+    if (isFirst) this.#answered()
     this.#keepUp()
+  }
+
+  #answered(): void {
+    this.#draw()
+    if (this.#isAsked) return
+    this.#isAsked = true
+    this.#changed()
   }
 
   #clear(): void {
