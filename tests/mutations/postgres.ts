@@ -223,8 +223,8 @@ export const POSTGRES: readonly Mistake[] = [
       ],
       [
         "a connection to a standby is kept while another server takes writes",
-        'if (row?.is === "off") return\n',
-        'if (row?.is === "off") return\n        if (row?.is === "on") continue\n',
+        'if ((await this.#whoAnswers(this.#sql)) === "off") return\n',
+        "await this.#whoAnswers(this.#sql)\n        continue\n",
       ],
       [
         "what the server has undone fails at once",
@@ -256,14 +256,25 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/open.ts",
+    "src/store/postgres/connections.ts",
     [`${TESTS}/refused.test.ts`],
     [
       [
         "a pooler that swallows settings is taken for a server",
-        "timeout !== `${STATEMENT_MS}`",
-        'timeout === "0"',
+        'if (row?.is === "pooler") throw',
+        'if (row?.is === "") throw',
       ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/pool-settings.ts",
+    [`${TESTS}/refused.test.ts`],
+    [["who answers on a connection that replaces a lost one is not asked", "opened > max", "opened < 0"]],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/refused.test.ts`],
+    [
       ["too few connections are not noticed", "free + 1 >= CONNECTIONS", "free + 1 >= 0"],
       [
         "a pooler that refuses settings is not called one",

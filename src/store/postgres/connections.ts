@@ -40,8 +40,11 @@ const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
 /** How connections are made, and the callback. */
 export interface ConnectionsOptions {
-  /** Opens a pool of connections to the server. */
-  readonly open: () => SQL
+  /**
+   * Opens a pool of connections to the server. It calls `onReopened` when the client has replaced a connection that was
+   * lost, before anything is answered on the new one.
+   */
+  readonly open: (onReopened: () => void) => SQL
   /** Called when an answer was late or did not come, with how many milliseconds ago the question was sent. */
   readonly onDoubt: (ageMs: number) => void
 }
@@ -61,6 +64,9 @@ export class PostgresConnections {
   readonly db: ReturnType<typeof drizzle>
   readonly #options: ConnectionsOptions
   #sql: SQL
+  /** Whether a server answers on this pool, and no pooler. */
+  #isOfServer = false
+  #asking: Promise<string> | undefined
   #probing: Promise<void> | undefined
   /** Why the server is unavailable, while a probe is under way. */
   #lost = new StatementError(undefined)
@@ -71,7 +77,7 @@ export class PostgresConnections {
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
-    this.#sql = options.open()
+    this.#sql = this.#opened()
     this.db = drizzle(async (text, parameters: unknown[], method) => ({
       rows: method === "all" ? await this.#send(text, parameters, true) : await this.ask(text, parameters),
     }))
@@ -173,6 +179,24 @@ export class PostgresConnections {
 
   async #answered<T>(send: (pool: SQL) => Promise<T>): Promise<T> {
     const pool = this.#sql
+    // The address may lead to a pooler by now, even to one that drops the settings of a session instead of refusing them.
+    if (!this.#isOfServer) await (this.#asking ??= this.#whoAnswers(pool))
+    return this.#inTime(pool, send)
+  }
+
+  /** Who answers on a pool: `on` for a server that takes no writes, else `off`. @throws the error of a pooler */
+  async #whoAnswers(pool: SQL): Promise<string> {
+    try {
+      const [row] = await this.#inTime<{ is: string }[]>(pool, () => pool.unsafe(WHO_ANSWERS))
+      if (row?.is === "pooler") throw serverError(UNKNOWN_PARAMETER)
+      if (pool === this.#sql) this.#isOfServer = true
+      return row?.is ?? ""
+    } finally {
+      if (pool === this.#sql) this.#asking = undefined
+    }
+  }
+
+  async #inTime<T>(pool: SQL, send: (pool: SQL) => Promise<T>): Promise<T> {
     const askedMs = performance.now()
     const deadline = new Deadline(LIMIT_MS)
     const answer = send(pool)
@@ -213,22 +237,28 @@ export class PostgresConnections {
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
-        const [row] = await this.ask<{ is: string }>(WHO_ANSWERS)
-        if (row?.is === "off") return
-        if (row?.is === "pooler") this.#lost = new StatementError(serverError(UNKNOWN_PARAMETER))
-        // This connection may lead to a server that stays a standby, while the name already leads to another
-        // server.
-        this.#renew(this.#sql)
+        if ((await this.#whoAnswers(this.#sql)) === "off") return
       } catch (error) {
         if (!isConnectionLost(error)) return
         this.#lost = new StatementError(error)
+        if (!isOfPooler(error)) continue
       }
+      // This connection may lead to a server that stays a standby, or to a pooler, while the name already leads to another
+      // server.
+      this.#renew(this.#sql)
     }
+  }
+
+  #opened(): SQL {
+    const pool: SQL = this.#options.open(() => this.#renew(pool))
+    return pool
   }
 
   #renew(pool: SQL): void {
     if (pool !== this.#sql || this.#isClosed) return
-    this.#sql = this.#options.open()
+    this.#sql = this.#opened()
+    this.#isOfServer = false
+    this.#asking = undefined
     pool.close({ timeout: 0 }).catch(() => undefined)
   }
 }

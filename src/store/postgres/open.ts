@@ -7,7 +7,7 @@ import { AppError } from "../../errors.ts"
 import { START_MS } from "../contract/life.ts"
 import type { AwaitedDatabase, FoundDatabase } from "../contract/store.ts"
 import { shownDatabase } from "../database-address.ts"
-import { type ConnectionsOptions, PostgresConnections, STATEMENT_MS } from "./connections.ts"
+import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import {
   isConnectionLost,
   isOfTls,
@@ -64,8 +64,6 @@ export interface OpeningOptions extends Pick<ConnectionsOptions, "onDoubt"> {
 interface Server {
   readonly version: number
   readonly encoding: string
-  /** The longest time of a statement, in milliseconds. */
-  readonly timeout: string
   readonly read_only: string
   /** Whether sessions run no triggers: the user, the database or the server has a setting for copying rows. */
   readonly is_replica: boolean
@@ -74,7 +72,6 @@ interface Server {
 
 /** The first statement to a server. Its connection is one of those that the server keeps. */
 const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,
-  (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS timeout,
   current_setting('transaction_read_only') AS read_only,
   current_setting('session_replication_role') = 'replica' AS is_replica,
   (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -98,8 +95,8 @@ export async function openPostgres(
   { onDoubt, onWaiting = () => undefined }: OpeningOptions,
 ): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
-  const writing = new PostgresConnections({ open: () => pool(url, 1), onDoubt })
-  const reading = new PostgresConnections({ open: () => pool(url, READERS), onDoubt })
+  const writing = new PostgresConnections({ open: (onReopened) => pool(url, 1, onReopened), onDoubt })
+  const reading = new PostgresConnections({ open: (onReopened) => pool(url, READERS, onReopened), onDoubt })
   const database = shownDatabase(url)
   const waiting = setTimeout(
     () => onWaiting({ database, seconds: START_MS / 1000, code: writing.lostBy ?? "" }),
@@ -155,12 +152,11 @@ async function checkServer(link: PostgresConnections, url: string, untilMs: numb
     if (server?.read_only === "off") return server
     throw serverError(READ_ONLY)
   }
-  const { version, encoding, timeout, is_replica: isReplica, free } = await link.patiently(look, untilMs)
+  const { version, encoding, is_replica: isReplica, free } = await link.patiently(look, untilMs)
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
     throw new AppError("unavailable", message)
   }
-  if (timeout !== `${STATEMENT_MS}`) throw pooler(url)
   // The triggers count items and refuse illegal moves.
   if (isReplica) {
     const message = `sessions at ${shownDatabase(url)} have session_replication_role = replica, with which no trigger runs; reset it for this user, the database or the server`

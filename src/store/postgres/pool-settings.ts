@@ -41,9 +41,18 @@ const LIMITED = {
 /** How many seconds a connection may take to open. */
 const CONNECT_S = 2
 
-/** A pool of connections of an instance, which are kept. */
-export const pool = (url: string, max: number): SQL =>
-  new SQL({ url, max, connectionTimeout: CONNECT_S, idleTimeout: 0, connection: LIMITED })
+/**
+ * A pool of connections of an instance, which are kept. The client opens all of them at the first statement; one more
+ * replaces one that was lost, and then `onReopened` is called.
+ */
+export function pool(url: string, max: number, onReopened: () => void): SQL {
+  let opened = 0
+  const onconnect = (): void => {
+    opened += 1
+    if (opened > max) onReopened()
+  }
+  return new SQL({ url, max, onconnect, connectionTimeout: CONNECT_S, idleTimeout: 0, connection: LIMITED })
+}
 
 /** One connection for work without a time limit. `name` is its name in the server's list. */
 export const unlimited = (url: string, name: string): SQL =>

@@ -182,7 +182,10 @@ withPostgres(
   async () => {
     await using opened = await distant()
     const { proxy, url, distantUrl } = opened
-    const link = new PostgresConnections({ open: () => pool(distantUrl, 1), onDoubt: () => undefined })
+    const link = new PostgresConnections({
+      open: (onReopened) => pool(distantUrl, 1, onReopened),
+      onDoubt: () => undefined,
+    })
     await using near = new SQL({ url, max: 1 })
     const begun = async (song: string): Promise<PromiseSettledResult<unknown>[]> => {
       await link.ask("BEGIN")
