@@ -80,12 +80,18 @@ const TAKEN_NEXT = 1
 
 /**
  * The rank of an item in the order in which workers take them. Items that no worker takes yet come later:
- * first the delayed items, then those with tags that no worker offers.
+ * first the delayed items, the earliest first, then those with tags that no worker offers.
  */
 function rankOf(item: ReadItem, unserved: Unserved, nowMs: number): number {
   if (!isWaiting(item.status)) return item.completed_at === null ? 0 : 4
   if (unserved(item).length > 0) return 3
   return Date.parse(item.available_at ?? "") > nowMs ? 2 : TAKEN_NEXT
+}
+
+/** When a waiting item is due that is delayed; 0 for every other one, which has its place already. */
+const dueMs = ({ status, available_at }: ReadItem, nowMs: number): number => {
+  const ms = isWaiting(status) && available_at ? Date.parse(available_at) : 0
+  return ms > nowMs ? ms : 0
 }
 
 /**
@@ -106,7 +112,10 @@ async function listedInTurn(
     // After items that no worker takes yet, the next page may have some that come before them in this order.
     const last = items.at(-1)
     if (limit < PAGE && more && last && isWaiting(last.status) && items.some(isPutOff)) continue
-    const ordered = items.toSorted((one, other) => (rank.get(one) ?? 0) - (rank.get(other) ?? 0))
+    const ordered = items.toSorted(
+      (one, other) =>
+        (rank.get(one) ?? 0) - (rank.get(other) ?? 0) || dueMs(one, nowMs) - dueMs(other, nowMs),
+    )
     return { items: ordered.slice(0, asked.limit), more: more || items.length > asked.limit, workers }
   }
 }

@@ -95,7 +95,7 @@ test("failed items include those whose worker was lost, but not cancelled ones; 
   expect(await listed("cancelled")).toEqual([3])
 })
 
-test("the list has the items that workers take next, then delayed items, and last the items that no worker takes", async () => {
+test("the list has the items that workers take next, then delayed items by their time, and last the items that no worker takes", async () => {
   answering("counts", async () => ({ paused_at: time(-60) }))
   answering("workers", async () => [{ ...WORKER, tags: ["gpu"] }])
   const all = [
@@ -105,10 +105,11 @@ test("the list has the items that workers take next, then delayed items, and las
     item({ id: 4, available_at: time(-90) }),
     item({ id: 5, status: "processing", started_at: time(-9) }),
     item({ id: 6, tags: ["gpu"] }),
+    item({ id: 7, available_at: time(30) }),
   ]
   answering("list", async () => ({ queue: all, next: null }))
   const { out: shown } = await ran(listCommand, "--utc")
-  expect(idsIn(shown)).toEqual([5, 4, 6, 2, 1, 3])
+  expect(idsIn(shown)).toEqual([5, 4, 6, 7, 2, 1, 3])
   expect(shown).toContain("no worker offers 4k")
   expect(shown).toEndWith(
     'The queue has been paused since 11:59 UTC; "track-studio resume" lets workers go on.\n',
