@@ -1,4 +1,4 @@
-import { type OwnOutput, ownOutput } from "./own-output.ts"
+import { type NonBlockingOutput, nonBlockingOutput } from "./non-blocking-output.ts"
 import { printable, safeJson } from "./text.ts"
 
 /** How much a line matters, the least first. */
@@ -20,15 +20,15 @@ export interface LogStyle {
 
 let style: LogStyle = { level: "info", isColoured: () => false }
 
-let output: OwnOutput | undefined
+let output: NonBlockingOutput | undefined
 
 /**
  * Standard output. If it is closed, the log continues without it. It is loaded at the first line, because
  * that takes 2 ms of a start.
  */
-function standardOutput(): OwnOutput {
+function standardOutput(): NonBlockingOutput {
   if (output) return output
-  output = ownOutput(1)
+  output = nonBlockingOutput(1)
   output.on("error", () => undefined)
   return output
 }

@@ -4,7 +4,7 @@ import { didYouMean } from "./commands/did-you-mean.ts"
 import { helpList, helpOf, readArguments, usageLine, wrapped } from "./commands/usage.ts"
 import { passProxy } from "./config/proxy.ts"
 import { codeOf, reasonOf } from "./errors.ts"
-import { ownOutput } from "./own-output.ts"
+import { nonBlockingOutput } from "./non-blocking-output.ts"
 import { printable } from "./text.ts"
 import { withoutSecrets } from "./token-format.ts"
 import { commit, version } from "./version.ts"
@@ -39,14 +39,14 @@ function fail(message: string, code: number): number {
   const lines = withoutSecrets(message)
     .split(/\n(?= {2}track-studio )/)
     .map(printable)
-  ownOutput(2).write(`track-studio: ${lines.join("\n")}\n`)
+  nonBlockingOutput(2).write(`track-studio: ${lines.join("\n")}\n`)
   return code
 }
 
 /** Prints what was wrong, and then how the program is used. */
 function misused(message: string, usage: string): number {
   fail(message, 2)
-  ownOutput(2).write(`${usage}\n`)
+  nonBlockingOutput(2).write(`${usage}\n`)
   return 2
 }
 
@@ -64,7 +64,7 @@ async function help(name: string | undefined): Promise<number> {
   if (name !== undefined && !entry) return unknown(name)
   const { isTTY, columns } = process.stdout
   const width = isTTY ? columns || 80 : Number.POSITIVE_INFINITY
-  ownOutput(1).write(entry ? helpOf((await entry.load()).usage, width) : helpOfAll(width))
+  nonBlockingOutput(1).write(entry ? helpOf((await entry.load()).usage, width) : helpOfAll(width))
   return 0
 }
 
@@ -74,8 +74,8 @@ const isMisuse = (error: unknown): error is Error => error instanceof Error && c
 /** If nobody reads the output: continues if there is other work, and otherwise ends the program. */
 function outliveReaders(isLasting: boolean): void {
   // Without a listener, a closed standard error would end the process, and with it the watch over a render.
-  ownOutput(2).on("error", () => undefined)
-  ownOutput(1).on("error", (error) => {
+  nonBlockingOutput(2).on("error", () => undefined)
+  nonBlockingOutput(1).on("error", (error) => {
     if (isLasting) return
     process.exit(error.code === "EPIPE" ? 0 : fail(`cannot write the output: ${error.message}`, 1))
   })
@@ -92,7 +92,7 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   // Without its "--", a later flag of `run` may be meant for the command: ffmpeg has a -v.
   const ours = name === "run" ? flags.slice(0, 1) : flags
   if (ours.includes("--version") || ours.includes("-v")) {
-    ownOutput(1).write(`track-studio ${version} (${commit})\n`)
+    nonBlockingOutput(1).write(`track-studio ${version} (${commit})\n`)
     return 0
   }
   if (name === "help") {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
-import { BEAT_MS } from "../src/service.ts"
+import { BEAT_MS } from "../src/background-work.ts"
 import { exportersOf, importsOf, membersOf, promisedBy } from "./members.ts"
 import { type Rule, RULES } from "./places.ts"
 
@@ -11,13 +11,13 @@ const ROOT = join(import.meta.dir, "..")
 /** The places that know no framework, and nothing of Bun or of the process that they run in. */
 const CORE = [
   "backoff",
-  "service",
+  "background-work",
   "errors",
   "degraded-reasons",
   "is-object",
   "metrics",
   "loopback",
-  "newest-map",
+  "bounded-map",
   "failure-cause",
   "text",
   "token-format",

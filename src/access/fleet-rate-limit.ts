@@ -1,4 +1,4 @@
-import { NewestMap } from "../newest-map.ts"
+import { BoundedMap } from "../bounded-map.ts"
 import type { Rate } from "./rate-limit.ts"
 
 /** How long units may be used that were taken in advance. */
@@ -50,7 +50,7 @@ export class FleetRateLimit {
   readonly #buckets: SharedBuckets
   readonly #steadyMs: () => number
   readonly #onError: (error: unknown) => void
-  readonly #known = new NewestMap<string, Allowance>(MOST)
+  readonly #known = new BoundedMap<string, Allowance>(MOST)
   #awayUntilMs = Number.NEGATIVE_INFINITY
 
   /**

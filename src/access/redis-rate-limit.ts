@@ -1,6 +1,6 @@
 import { RedisClient } from "bun"
 
-import type { Service } from "../service.ts"
+import type { Service } from "../background-work.ts"
 import type { Grant, SharedBuckets } from "./fleet-rate-limit.ts"
 import type { Rate } from "./rate-limit.ts"
 

@@ -1,4 +1,4 @@
-import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
+import { BEAT_MS, every, type Repetition, type Service } from "../background-work.ts"
 import type { Access, TokenRow } from "../store/contract/access.ts"
 import { isToken } from "../token-format.ts"
 

@@ -1,4 +1,4 @@
-import { every, type Repetition, type Service, within } from "../service.ts"
+import { every, type Repetition, type Service, within } from "../background-work.ts"
 import { LocalBus } from "./bus.ts"
 
 /** How often a bus that does not hear itself asks for new updates, and how often a bell is checked. */

@@ -1,8 +1,8 @@
 import { backoff } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./event-parser.ts"
+import { pause, Rhythm, SilenceWatch } from "./missed-keepalives.ts"
 import { notOurs, ServerError } from "./requests.ts"
-import { pause, Rhythm, SilenceWatch } from "./silence.ts"
 
 /** The connection has broken. Until the stream goes on, what is shown may be out of date. */
 export interface Offline {

@@ -3,7 +3,7 @@ import { wantsColour } from "../config/colour-and-motion.ts"
 import { setting, textFlag, token } from "../config/config.ts"
 import { msIn } from "../config/values.ts"
 import { AppError } from "../errors.ts"
-import { ownOutput } from "../own-output.ts"
+import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { endSoon } from "../runner/signals.ts"
 import { coloured, colourless, type Style } from "../terminal/terminal.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
@@ -168,7 +168,7 @@ export function interrupted(): AbortSignal {
 }
 
 /** Writes one line to standard output. */
-export const say = (line: string): void => void ownOutput(1).write(`${line}\n`)
+export const say = (line: string): void => void nonBlockingOutput(1).write(`${line}\n`)
 
 /**
  * Writes text to standard output. Resolves once it was taken, so that no more is read than a slow reader takes, or once
@@ -181,13 +181,13 @@ export function print(text: string, signal: AbortSignal): Promise<void> {
     resolve()
   }
   signal.addEventListener("abort", over)
-  ownOutput(1).write(text, over)
+  nonBlockingOutput(1).write(text, over)
   if (signal.aborted) over()
   return promise
 }
 
 /** A line for people, on standard error: standard output has only what a script can take. */
-export const toPeople = (text: string): void => void ownOutput(2).write(`${text}\n`)
+export const toPeople = (text: string): void => void nonBlockingOutput(2).write(`${text}\n`)
 
 /** How text is coloured on an output; by default on standard output. */
 export const styleOn = (output: Parameters<typeof wantsColour>[0] = process.stdout): Style =>

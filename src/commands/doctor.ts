@@ -4,7 +4,7 @@ import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
-import { ownOutput } from "../own-output.ts"
+import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
 import { type Command, say, styleOn, wholeFlag } from "./command.ts"
@@ -44,13 +44,13 @@ async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS
     ? [idleS > 0 ? `… this takes up to ${idleS} s` : "…", "\r\u001b[K"]
     : ["", ""]
   let faults = 0
-  ownOutput(1).write(waiting)
+  nonBlockingOutput(1).write(waiting)
   for await (const finding of findings) {
     say(`${clear}${linesOf(finding)}`)
-    ownOutput(1).write(waiting)
+    nonBlockingOutput(1).write(waiting)
     if (finding.verdict === "fault") faults += 1
   }
-  ownOutput(1).write(clear)
+  nonBlockingOutput(1).write(clear)
   return faults
 }
 

@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
-import { type Span, spanOf, stepWords } from "../item/report.ts"
+import { type Span, spanOf, stepWords } from "../item/step-span.ts"
 import type { RendererName } from "../renderers/names.ts"
 import { LeaseParams, numberIn, queryBoolean, queryInteger } from "./params.ts"
 

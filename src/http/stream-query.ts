@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox"
 
+import { BoundedMap } from "../bounded-map.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import { NewestMap } from "../newest-map.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-ndjson-text.ts"
 import { ID_DIGITS, numberIn, queryBoolean, queryInteger } from "./params.ts"
@@ -132,7 +132,7 @@ export const lastEventIdOf = (request: Request, { last_event_id }: Asked): strin
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
 
 /** The choices of the newest streams: many clients ask for the same, and streams that want the same share what they send. */
-const choices = new NewestMap<string, Wanted>(64)
+const choices = new BoundedMap<string, Wanted>(64)
 
 /** Which updates the query asks for, by song and by item; undefined for all updates. */
 export function wantedOf(songId: string | undefined, ids?: string): Wanted {

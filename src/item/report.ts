@@ -1,43 +1,14 @@
 import { AppError } from "../errors.ts"
-import type { QueueItem, Report, Step, Steps } from "./item.ts"
+import type { QueueItem, Report, Step } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
 import { etaOf, movedByCounts, paced } from "./pace.ts"
-import { endOrStatus } from "./state-in-one-word.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The part of a report that names files. */
 export type Files = Pick<Report, "video_file_path" | "video_file_size" | "thumbnail_path">
-
-/** Which part of an item's progress one step fills. */
-export interface Span {
-  /** The step; undefined if the part has no name. */
-  readonly step: Step | undefined
-  /** Where the part begins, in percent of the item. */
-  readonly from: number
-  /** Where the part ends, in percent of the item. */
-  readonly to: number
-}
-
-/** The span of a step if all steps count alike. */
-export const spanOf = (step: Step): Span => ({
-  step,
-  from: ((step.index - 1) / step.total) * 100,
-  to: (step.index / step.total) * 100,
-})
-
-/** A step in words: "step 2 of 4 (Loudness)". */
-export const stepWords = ({ index, total, name }: Step): string =>
-  `step ${index} of ${total}${name === "" ? "" : ` (${name})`}`
-
-/** A report on a step alone as a report on the item: its 0 to 100 fill the span of the step. */
-export function spanned(report: Report, { step, from, to }: Span): Report {
-  const told = { ...report, ...(step && { step }) }
-  if (report.progress === undefined) return told
-  return { basis: "declared", ...told, progress: from + (report.progress * (to - from)) / 100 }
-}
 
 /** The progress in a report, in percent of the item; undefined if there is none. @throws AppError `invalid` */
 function progressIn({ progress, step_progress }: Report, step: Step | null): number | undefined {
@@ -148,55 +119,4 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
     },
     ...(told !== undefined && { told }),
   }
-}
-
-/** @throws AppError `illegal_move` unless an attempt is under way */
-function checkAttempt(item: QueueItem): void {
-  if (item.status === "processing") return
-  throw new AppError(
-    "illegal_move",
-    `queue item ${item.id} is ${endOrStatus(item)}: steps belong to an attempt; claim it first`,
-  )
-}
-
-/**
- * Declares the steps of the attempt that is under way. The same list again changes nothing; another list replaces it.
- * @throws AppError `lease_lost`, `leased`, `illegal_move`
- */
-export function stepsDeclared(
-  stored: Stored,
-  token: string | undefined,
-  steps: Steps,
-  moment: Moment,
-): Change {
-  checkReporter(stored, token)
-  checkAttempt(stored.item)
-  const work = token === undefined ? stored.work : renewed(stored.work, moment)
-  const { item } = stored
-  if (JSON.stringify(item.steps) === JSON.stringify(steps)) return { item, work, quiet: true }
-  return {
-    item: { ...item, steps, step: null, unit: null, media: null, updated_at: moment.time },
-    work: { ...work, steps_begun: 0 },
-  }
-}
-
-/** The first declared step that has not begun; undefined if there is none. */
-export function nextStep({ item, work }: Stored): Step | undefined {
-  const name = item.steps?.[work.steps_begun]
-  return name === undefined
-    ? undefined
-    : { index: work.steps_begun + 1, total: item.steps?.length ?? 0, name }
-}
-
-/**
- * Begins the first step that has not begun. Without one, nothing changes.
- * @throws AppError `lease_lost`, `leased`, `illegal_move`
- */
-export function stepBegun(stored: Stored, token: string | undefined, moment: Moment): Change {
-  checkReporter(stored, token)
-  checkAttempt(stored.item)
-  const step = nextStep(stored)
-  if (step) return reported(stored, token, { step, step_progress: 0, basis: "declared" }, moment)
-  const work = token === undefined ? stored.work : renewed(stored.work, moment)
-  return { item: stored.item, work, quiet: true }
 }

@@ -1,5 +1,5 @@
+import { BoundedMap } from "../bounded-map.ts"
 import type { QueueItem } from "../item/item.ts"
-import { NewestMap } from "../newest-map.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
 
@@ -70,7 +70,7 @@ const THERE_MS = 30_000
 export class KnownWorkers {
   readonly #nowMs: () => number
   readonly #waiting = new Set<PresentWorker>()
-  readonly #taken = new NewestMap<number, Taken>(MANY)
+  readonly #taken = new BoundedMap<number, Taken>(MANY)
   readonly #workers = new Map<string, Entry>()
   readonly #drained = new DrainedWorkers()
   #others: readonly WorkerReport[] = []

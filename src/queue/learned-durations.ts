@@ -1,3 +1,5 @@
+import type { Service } from "../background-work.ts"
+import { BoundedMap } from "../bounded-map.ts"
 import { withoutDigits } from "../item/estimate/count-in-words.ts"
 import { type KeptRun, MAX_RUNS, type Run } from "../item/estimate/earlier-run.ts"
 import { type Outlook, outlook } from "../item/estimate/estimate.ts"
@@ -6,8 +8,6 @@ import { type Knowledge, type Outage, withCourse } from "../item/estimate/follow
 import { pastRun } from "../item/estimate/run-from-updates.ts"
 import type { QueueItem } from "../item/item.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import { NewestMap } from "../newest-map.ts"
-import type { Service } from "../service.ts"
 import type { History } from "../store/contract/history.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
@@ -52,10 +52,10 @@ export class LearnedDurations implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
   readonly #freshMs: number
-  readonly #inMemory = new NewestMap<string, InMemory>(AT_HAND)
+  readonly #inMemory = new BoundedMap<string, InMemory>(AT_HAND)
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
-  readonly #known = new NewestMap<string, Found>(MOST_KINDS)
+  readonly #known = new BoundedMap<string, Found>(MOST_KINDS)
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false

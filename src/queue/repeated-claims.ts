@@ -1,5 +1,5 @@
+import { BoundedMap } from "../bounded-map.ts"
 import { isRefusal } from "../errors.ts"
-import { NewestMap } from "../newest-map.ts"
 import type { Leased, Workers } from "./workers.ts"
 
 /** How many claims are remembered. */
@@ -36,7 +36,7 @@ interface Earlier {
  */
 export class RepeatedClaims {
   readonly #workers: Pick<Workers, "again">
-  readonly #claims = new NewestMap<string, Earlier>(MOST_CLAIMS)
+  readonly #claims = new BoundedMap<string, Earlier>(MOST_CLAIMS)
 
   constructor(workers: Pick<Workers, "again">) {
     this.#workers = workers

@@ -1,6 +1,8 @@
+import { BEAT_MS, every, type Repetition, type Service } from "../background-work.ts"
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
+import { nextStep, stepBegun, stepsDeclared } from "../item/declared-steps.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
   claimed,
@@ -13,10 +15,9 @@ import {
   released,
   type Taker,
 } from "../item/lease.ts"
-import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
+import { reported } from "../item/report.ts"
 import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { Change } from "../item/stored.ts"
-import { BEAT_MS, every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync } from "node:fs"
 
 import type { Report } from "../item/item.ts"
-import { ownOutput } from "../own-output.ts"
+import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
@@ -158,7 +158,7 @@ export class CommandOutputs {
   ): void {
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
-    const sink = output === 3 ? undefined : ownOutput(output)
+    const sink = output === 3 ? undefined : nonBlockingOutput(output)
     this.#taps.push(new Tap(stream, { sink, outlivesSink: this.#outlivesSink, onBytes, descriptor }))
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, writeSync } from "node:fs"
 
+import { every, type Repetition } from "../background-work.ts"
 import { isRead, pipe } from "../machine/libc.ts"
-import { every, type Repetition } from "../service.ts"
 import { brandOf } from "./process-brand.ts"
 
 /**

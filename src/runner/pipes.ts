@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
 import { pipe } from "../machine/libc.ts"
-import type { OwnOutput } from "../own-output.ts"
+import type { NonBlockingOutput } from "../non-blocking-output.ts"
 
 /** How long our own output is waited for once we were asked to stop. */
 const SINK_WITHIN_MS = 1000
@@ -40,7 +40,7 @@ export function makePipe(): Pipe | undefined {
 /** What to do with an output of a command. */
 export interface TapOptions {
   /** Where the bytes are passed on unchanged; absent if only we read them. */
-  readonly sink?: OwnOutput | undefined
+  readonly sink?: NonBlockingOutput | undefined
   /**
    * Whether the output is read on once the sink is closed. Default false: then it is closed as well, so that the command
    * sees the same as without us.

@@ -1,5 +1,5 @@
 import { backoff } from "../backoff.ts"
-import { pause } from "../client/silence.ts"
+import { pause } from "../client/missed-keepalives.ts"
 
 const FIRST_MS = 100
 const MOST_MS = 1000

@@ -1,5 +1,5 @@
 import { ServerError } from "../client/client.ts"
-import { pause } from "../client/silence.ts"
+import { pause } from "../client/missed-keepalives.ts"
 import { codeOf } from "../errors.ts"
 import type { RetryPauses } from "./retry-pauses.ts"
 

@@ -1,6 +1,6 @@
+import { within } from "../background-work.ts"
 import { ENDING_SIGNALS, isIgnored } from "../ending-signals.ts"
-import { ownOutput } from "../own-output.ts"
-import { within } from "../service.ts"
+import { nonBlockingOutput } from "../non-blocking-output.ts"
 
 /** How long a program that ends early waits until its output is read, in milliseconds. */
 const HURRIED_MS = 1000
@@ -60,7 +60,8 @@ export function endSoon(): void {
 async function flushed(): Promise<void> {
   await Promise.all(
     ([1, 2] as const).map(
-      (descriptor) => new Promise<void>((resolve) => ownOutput(descriptor).write("", () => resolve())),
+      (descriptor) =>
+        new Promise<void>((resolve) => nonBlockingOutput(descriptor).write("", () => resolve())),
     ),
   )
 }

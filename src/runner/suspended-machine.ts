@@ -1,4 +1,4 @@
-import { every, type Repetition } from "../service.ts"
+import { every, type Repetition } from "../background-work.ts"
 
 const LOOK_MS = 1000
 /** A busy machine is late by less than this. */

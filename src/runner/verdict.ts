@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import type { Client, Held } from "../client/client.ts"
 import { Result, type Step } from "../item/item.ts"
-import { stepWords } from "../item/report.ts"
+import { stepWords } from "../item/step-span.ts"
 import { isWhole } from "../renderers/whole-from-98-percent.ts"
 import { FailRequest } from "../wire/requests.ts"
 import type { CommandEnd } from "./command-process.ts"

@@ -1,5 +1,5 @@
+import { every } from "../background-work.ts"
 import { forget } from "../machine/libc.ts"
-import { every } from "../service.ts"
 import { endedChildren } from "./processes.ts"
 
 const LOOK_MS = 1000

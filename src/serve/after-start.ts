@@ -1,6 +1,6 @@
+import type { Service } from "../background-work.ts"
 import { API } from "../http/api.ts"
 import type { Answered } from "../http/request-counts.ts"
-import type { Service } from "../service.ts"
 
 /** If no request has come for this long after the start, the server is at rest. */
 const REST_MS = 1000

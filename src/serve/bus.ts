@@ -1,10 +1,10 @@
 import type { SharedBuckets } from "../access/fleet-rate-limit.ts"
+import type { Service } from "../background-work.ts"
 import { type Bell, BellOrPollingBus } from "../bus/bell-or-polling.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { reasonOf } from "../errors.ts"
-import type { Service } from "../service.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { logged } from "./error-log.ts"
 

@@ -7,7 +7,7 @@ import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.t
 import { isPostgres } from "../store/database-address.ts"
 import { realPathOf, sizeOf } from "../store/sqlite/database-path.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
-import { FULL_BYTES } from "../upkeep/ballast.ts"
+import { FULL_BYTES } from "../upkeep/ballast-for-full-disk.ts"
 
 /** What is called while a database is opened and used. */
 interface ObservedOpening extends Observed {

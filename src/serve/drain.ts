@@ -1,7 +1,7 @@
+import { stopAll, within } from "../background-work.ts"
 import { ENDING_SIGNALS, isIgnored } from "../ending-signals.ts"
 import { AppError } from "../errors.ts"
 import { endIn } from "../machine/libc.ts"
-import { stopAll, within } from "../service.ts"
 import type { Store } from "../store/contract/store.ts"
 import type { Parts } from "./composition-root.ts"
 import { logged } from "./error-log.ts"

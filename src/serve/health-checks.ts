@@ -1,5 +1,6 @@
 import { dirname } from "node:path"
 
+import type { Service } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
 import type { Reason, Reasons } from "../degraded-reasons.ts"
 import { log } from "../log.ts"
@@ -12,12 +13,11 @@ import {
   SpareDescriptors,
 } from "../machine/machine.ts"
 import type { DatabaseRoom } from "../queue/refuse-when-full.ts"
-import type { Service } from "../service.ts"
 import type { Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { sizeOf } from "../store/sqlite/database-path.ts"
 import type { Broadcaster } from "../stream/broadcaster.ts"
-import { Ballast, BALLAST_BYTES } from "../upkeep/ballast.ts"
+import { Ballast, BALLAST_BYTES } from "../upkeep/ballast-for-full-disk.ts"
 import { DatabaseCheck } from "../upkeep/database-check.ts"
 import { Descriptors } from "../upkeep/descriptors.ts"
 import { DiskLowWarning } from "../upkeep/disk-low-warning.ts"

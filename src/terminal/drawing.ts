@@ -1,4 +1,4 @@
-import { every } from "../service.ts"
+import { every } from "../background-work.ts"
 import type { Board, View } from "./board.ts"
 import { Region } from "./terminal.ts"
 

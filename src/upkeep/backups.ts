@@ -1,4 +1,4 @@
-import { failureOf, Repeating } from "../service.ts"
+import { failureOf, Repeating } from "../background-work.ts"
 
 /** How often it checks whether a backup is due. */
 const TURN_MS = 60_000

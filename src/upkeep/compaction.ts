@@ -1,4 +1,4 @@
-import { failureOf, Repeating } from "../service.ts"
+import { failureOf, Repeating } from "../background-work.ts"
 
 const TURN_MS = 60_000
 /** A database up to this size is rewritten in about a second, for which writes can wait. */

@@ -1,5 +1,5 @@
+import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
-import { BEAT_MS, Repeating } from "../service.ts"
 import { FAULTS, type Life } from "../store/contract/life.ts"
 
 /** What is called when the database has a fault. */

@@ -1,5 +1,5 @@
+import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
-import { BEAT_MS, Repeating } from "../service.ts"
 
 /** How often it checks while few descriptors are left. */
 const FEW_TURN_MS = 100

@@ -1,5 +1,5 @@
+import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
-import { BEAT_MS, Repeating } from "../service.ts"
 
 /** The reported lag is the largest one of this many turns, so that `/health` does not miss a short one. */
 const TURNS = 17

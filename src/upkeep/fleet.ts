@@ -1,4 +1,4 @@
-import { Repeating } from "../service.ts"
+import { Repeating } from "../background-work.ts"
 import type { Instance, InstanceReport, Instances } from "../store/contract/instances.ts"
 
 /**

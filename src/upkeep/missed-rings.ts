@@ -1,5 +1,5 @@
+import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
-import { BEAT_MS, Repeating } from "../service.ts"
 
 const TURN_MS = 6 * BEAT_MS
 

@@ -1,5 +1,5 @@
+import { Repeating } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
-import { Repeating } from "../service.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"

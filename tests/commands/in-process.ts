@@ -3,7 +3,7 @@ import { afterEach, beforeEach, setSystemTime, spyOn } from "bun:test"
 import { Client, type ReadItem } from "../../src/client/client.ts"
 import type { Command } from "../../src/commands/command.ts"
 import { readArguments } from "../../src/commands/usage.ts"
-import { type OwnOutput, ownOutput } from "../../src/own-output.ts"
+import { type NonBlockingOutput, nonBlockingOutput } from "../../src/non-blocking-output.ts"
 import { item as itemOf, time } from "../dashboard/items.ts"
 
 /*
@@ -31,14 +31,14 @@ function begin(): void {
   ;[out, err] = ["", ""]
   setSystemTime(new Date(time(0)))
   const keep =
-    (add: (text: string) => void): OwnOutput["write"] =>
+    (add: (text: string) => void): NonBlockingOutput["write"] =>
     (text, done) => {
       add(String(text))
       done?.()
     }
   // Taken before a test says of them that they are terminals, which would be opened and written to.
-  spies.push(spyOn(ownOutput(1), "write").mockImplementation(keep((text) => (out += text))))
-  spies.push(spyOn(ownOutput(2), "write").mockImplementation(keep((text) => (err += text))))
+  spies.push(spyOn(nonBlockingOutput(1), "write").mockImplementation(keep((text) => (out += text))))
+  spies.push(spyOn(nonBlockingOutput(2), "write").mockImplementation(keep((text) => (err += text))))
 }
 
 function end(): void {

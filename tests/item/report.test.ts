@@ -3,10 +3,12 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
+import { nextStep, stepBegun, stepsDeclared } from "../../src/item/declared-steps.ts"
 import type { Basis, Report } from "../../src/item/item.ts"
 import { claimed, completed, failed, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
-import { nextStep, reported, spanned, spanOf, stepBegun, stepsDeclared } from "../../src/item/report.ts"
+import { reported } from "../../src/item/report.ts"
+import { spanned, spanOf } from "../../src/item/step-span.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

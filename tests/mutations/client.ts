@@ -96,8 +96,8 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/silence.ts",
-    ["tests/client/silence.test.ts"],
+    "src/client/missed-keepalives.ts",
+    ["tests/client/missed-keepalives.test.ts"],
     [
       [
         "a server looks dead to a client that is slow",
@@ -192,8 +192,8 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/silence.ts",
-    ["tests/client/silence.test.ts"],
+    "src/client/missed-keepalives.ts",
+    ["tests/client/missed-keepalives.test.ts"],
     [["a stream that was given up for its silence leaves no doubt", "    this.#rhythm.doubt()\n", ""]],
   ),
   ...of(
@@ -234,8 +234,8 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/silence.ts",
-    ["tests/client/silence.test.ts"],
+    "src/client/missed-keepalives.ts",
+    ["tests/client/missed-keepalives.test.ts"],
     [
       [
         "the time to the answer counts as an interval between keepalives",

@@ -29,6 +29,29 @@ export const ITEM: readonly Mistake[] = [
     [["an item is moved behind another one, not before", "(ahead + last) / 2", "last + 0.5"]],
   ),
   ...of(
+    "src/item/declared-steps.ts",
+    ["tests/item", "tests/store/store.test.ts"],
+    [
+      [
+        "the same steps again begin again",
+        "if (JSON.stringify(item.steps) === JSON.stringify(steps)) return { item, work, quiet: true }",
+        "",
+      ],
+      ["new steps begin behind the old ones", "work: { ...work, steps_begun: 0 }", "work"],
+    ],
+  ),
+  ...of(
+    "src/item/step-span.ts",
+    ["tests/item"],
+    [
+      [
+        "a step's progress fills more than the step's place",
+        "from + (report.progress * (to - from)) / 100",
+        "from + report.progress",
+      ],
+    ],
+  ),
+  ...of(
     "src/item/report.ts",
     ["tests/item"],
     [
@@ -38,22 +61,12 @@ export const ITEM: readonly Mistake[] = [
         "report.eta_seconds === null ? null : eta_seconds",
         "eta_seconds",
       ],
-      [
-        "the same steps again begin again",
-        "if (JSON.stringify(item.steps) === JSON.stringify(steps)) return { item, work, quiet: true }",
-        "",
-      ],
     ],
   ),
   ...of(
     "src/item/report.ts",
     ["tests/item", "tests/store/store.test.ts"],
     [
-      [
-        "a step's progress fills more than the step's place",
-        "from + (report.progress * (to - from)) / 100",
-        "from + report.progress",
-      ],
       ["progress goes back more than once", '=== "guess" && !work.is_set_back', '=== "guess"'],
       [
         "progress goes back although it was counted",
@@ -81,7 +94,6 @@ export const ITEM: readonly Mistake[] = [
         "Math.max(work.steps_begun, report.step?.index ?? 0)",
         "report.step?.index ?? work.steps_begun",
       ],
-      ["new steps begin behind the old ones", "work: { ...work, steps_begun: 0 }", "work"],
       [
         "without a lease anybody reports on a leased item",
         "else if (isLeased(stored)) {",

@@ -369,8 +369,8 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/silence.ts",
-    ["tests/client/silence.test.ts"],
+    "src/client/missed-keepalives.ts",
+    ["tests/client/missed-keepalives.test.ts"],
     [
       [
         "what was ended before its pause waits for the whole pause",

@@ -128,7 +128,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/report.ts",
+    "src/item/declared-steps.ts",
     ["tests/item/report.test.ts"],
     [
       [

@@ -107,8 +107,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/service.ts",
-    ["tests/service.test.ts"],
+    "src/background-work.ts",
+    ["tests/background-work.test.ts"],
     [["a limit of time leaves its timer", "    clearTimeout(timer)\n  }\n}", "  }\n}"]],
   ),
   ...of(
@@ -165,8 +165,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/service.ts",
-    ["tests/service.test.ts"],
+    "src/background-work.ts",
+    ["tests/background-work.test.ts"],
     [
       [
         "the failure of one service keeps the others running",

@@ -19,7 +19,7 @@ export const STORE: readonly Mistake[] = [
     [["a search finds what only looks alike", "slice.filter((row) => hasWords(row, words))", "slice"]],
   ),
   ...of(
-    "src/store/outages.ts",
+    "src/store/outages-extend-leases.ts",
     ["tests/store/store.test.ts"],
     [
       [
@@ -161,8 +161,8 @@ export const STORE: readonly Mistake[] = [
     [["the last page of deliveries names a next one", "rows.length > limit ?", "rows.length >= limit ?"]],
   ),
   ...of(
-    "src/store/outages.ts",
-    ["tests/store/outages.test.ts"],
+    "src/store/outages-extend-leases.ts",
+    ["tests/store/outages-extend-leases.test.ts"],
     [
       [
         "an outage soon after another one counts from its own beginning",

@@ -12,8 +12,8 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/service.ts",
-    ["tests/service.test.ts"],
+    "src/background-work.ts",
+    ["tests/background-work.test.ts"],
     [
       [
         "after a pause of the process each turn that was missed is made up",
@@ -56,8 +56,8 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/upkeep/ballast.ts",
-    ["tests/upkeep/ballast.test.ts"],
+    "src/upkeep/ballast-for-full-disk.ts",
+    ["tests/upkeep/ballast-for-full-disk.test.ts"],
     [
       [
         "a server that starts on a full disk takes items until its first turn",

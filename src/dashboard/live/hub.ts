@@ -1,5 +1,5 @@
+import { pause } from "../../client/missed-keepalives.ts"
 import { ServerError } from "../../client/requests.ts"
-import { pause } from "../../client/silence.ts"
 import { isWaiting } from "../../item/moves.ts"
 import { State } from "../model/apply-updates.ts"
 import type { Counts, FromHub, MissedUpdates, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"

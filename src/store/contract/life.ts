@@ -1,5 +1,5 @@
 import type { Clock } from "../../item/moment.ts"
-import type { Outages } from "../outages.ts"
+import type { Outages } from "../outages-extend-leases.ts"
 
 /** A write stores a new sign of life if the last one is older than this. */
 export const ALIVE_MS = 1000

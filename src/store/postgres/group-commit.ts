@@ -1,10 +1,10 @@
+import { BoundedMap } from "../../bounded-map.ts"
 import { AppError } from "../../errors.ts"
 import type { Clock } from "../../item/moment.ts"
-import { NewestMap } from "../../newest-map.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS } from "../contract/life.ts"
 import type { Observed } from "../contract/store.ts"
-import type { Outages } from "../outages.ts"
+import type { Outages } from "../outages-extend-leases.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
 import {
@@ -81,7 +81,7 @@ export interface GroupOptions {
 export class Group {
   readonly #options: GroupOptions
   /** The rows that were written last, as they are stored; the latest one last. */
-  readonly #recent = new NewestMap<number, KnownRow>(RECENT_ITEMS)
+  readonly #recent = new BoundedMap<number, KnownRow>(RECENT_ITEMS)
   #jobs: Job[] = []
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()

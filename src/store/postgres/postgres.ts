@@ -7,7 +7,7 @@ import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } f
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
-import { Outages } from "../outages.ts"
+import { Outages } from "../outages-extend-leases.ts"
 import { PostgresAccess } from "./access.ts"
 import { RIPEN } from "./claim-order.ts"
 import { offeredKeysOf } from "./columns.ts"

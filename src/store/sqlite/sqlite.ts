@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
+import { BoundedMap } from "../../bounded-map.ts"
 import { AppError, unknownItem } from "../../errors.ts"
 import { hasGrown } from "../../item/estimate/course.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
@@ -8,14 +9,13 @@ import { isLastOrRevokedToken } from "../../item/lease.ts"
 import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import { NewestMap } from "../../newest-map.ts"
 import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { keptAnswer } from "../idempotent-add.ts"
 import { pageOf } from "../list-order.ts"
-import { Outages } from "../outages.ts"
+import { Outages } from "../outages-extend-leases.ts"
 import { RECENT_ITEMS, storedOf } from "../row-parts.ts"
 import { SqliteAccess } from "./access.ts"
 import { type Candidate, needsOf } from "./claim-by-tags.ts"
@@ -72,7 +72,7 @@ export class SqliteStore extends SqliteHistory implements Store {
    * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
    * after the other for one item, and to read the row is most of their cost.
    */
-  readonly #recent = new NewestMap<number, Stored>(RECENT_ITEMS)
+  readonly #recent = new BoundedMap<number, Stored>(RECENT_ITEMS)
   #version = 0
   /** How many rows were changed before the transaction that is under way. */
   #changes = 0

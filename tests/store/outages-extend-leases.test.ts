@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { Outages } from "../../src/store/outages.ts"
+import { Outages } from "../../src/store/outages-extend-leases.ts"
 
 /** An account in which an outage has ended at this time. */
 function endedAt(endedMs: number): Outages {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { freeReserved, isEmptied, reserve } from "../../src/machine/machine.ts"
 import { sizeOf } from "../../src/store/sqlite/database-path.ts"
-import { Ballast } from "../../src/upkeep/ballast.ts"
+import { Ballast } from "../../src/upkeep/ballast-for-full-disk.ts"
 import { fill } from "../disk.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 

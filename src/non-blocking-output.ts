@@ -5,7 +5,7 @@ const TRIES_AT_ONCE = 20
 const MOST_PAUSE_MS = 50
 
 /** Our own standard output or standard error. */
-export interface OwnOutput {
+export interface NonBlockingOutput {
   /** Writes in the order of the calls. `done` is called once the bytes were taken, or with the error. */
   write(bytes: Uint8Array | string, done?: (error?: Error | null) => void): unknown
   /** Calls `listener` with each error of a write. */
@@ -17,7 +17,7 @@ export interface OwnOutput {
  * the whole program until then: a render would lose its lease, a server would serve nobody, and no signal would end
  * either.
  */
-class TerminalOutput implements OwnOutput {
+class TerminalOutput implements NonBlockingOutput {
   readonly #descriptor: number
   readonly #waiting: { bytes: Uint8Array; readonly done: ((error?: Error | null) => void) | undefined }[] = []
   readonly #listeners: ((error: NodeJS.ErrnoException) => void)[] = []
@@ -65,10 +65,10 @@ const isBusy = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "EAGAIN"
 
 /** The terminals of our outputs, by their files: mostly it is one, and what both say keeps its order. */
-const terminals = new Map<string, OwnOutput>()
+const terminals = new Map<string, NonBlockingOutput>()
 
 /** The terminal of a descriptor, opened again, because a flag on the descriptor itself would also hold for others. */
-function terminalOf(descriptor: 1 | 2): OwnOutput | undefined {
+function terminalOf(descriptor: 1 | 2): NonBlockingOutput | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   try {
     const { dev, ino } = fstatSync(descriptor)
@@ -85,10 +85,10 @@ function terminalOf(descriptor: 1 | 2): OwnOutput | undefined {
   }
 }
 
-const opened = new Map<1 | 2, OwnOutput>()
+const opened = new Map<1 | 2, NonBlockingOutput>()
 
 /** Our standard output (1) or standard error (2). */
-export function ownOutput(descriptor: 1 | 2): OwnOutput {
+export function nonBlockingOutput(descriptor: 1 | 2): NonBlockingOutput {
   const known = opened.get(descriptor)
   if (known) return known
   const stream = descriptor === 1 ? process.stdout : process.stderr

@@ -1,7 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test"
 
 import { Client, type Watched } from "../../src/client/client.ts"
-import { pause, Rhythm, SilenceWatch } from "../../src/client/silence.ts"
+import { pause, Rhythm, SilenceWatch } from "../../src/client/missed-keepalives.ts"
 import { start } from "../server.ts"
 
 describe("how long a stream may be silent", () => {

@@ -1,6 +1,6 @@
 import { expect, jest, spyOn, test } from "bun:test"
 
-import { every, Repeating, stopAll, within } from "../src/service.ts"
+import { every, Repeating, stopAll, within } from "../src/background-work.ts"
 
 /** An event that a test can wait for. */
 function happening() {

@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../service.ts"
+import { BEAT_MS, Repeating } from "../background-work.ts"
 
 /** The size of the file in bytes: room for the results of thousands of renders. */
 export const BALLAST_BYTES = 8 * 1024 * 1024

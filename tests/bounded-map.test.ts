@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 
-import { NewestMap } from "../src/newest-map.ts"
+import { BoundedMap } from "../src/bounded-map.ts"
 
 test("a map above its size loses the entry that was set the longest ago", () => {
-  const map = new NewestMap<string, number>(2)
+  const map = new BoundedMap<string, number>(2)
   map.set("a", 1).set("b", 2).set("a", 3).set("c", 4)
   expect([...map]).toEqual([
     ["a", 3],

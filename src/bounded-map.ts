@@ -1,5 +1,5 @@
 /** A map that keeps only its newest entries: an entry is new each time it is set. */
-export class NewestMap<Key, Value> extends Map<Key, Value> {
+export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #most: number
 
   /** Above `most` entries the oldest is forgotten. */
