@@ -6,7 +6,7 @@ import { opening, page } from "./opening.ts"
 const here = opening()
 
 /** Notes what moves by itself. The answer about the reader's rights, and the history, come late. */
-const BEFORE = `{
+const before = (historyMs: number): string => `{
   window.shifts = []
   new PerformanceObserver((list) => {
     for (const { value, sources } of list.getEntries()) window.shifts.push({
@@ -15,7 +15,7 @@ const BEFORE = `{
     })
   }).observe({ type: "layout-shift", buffered: true })
   const ask = window.fetch
-  const late = { me: 900, history: 300, output: 200 }
+  const late = { me: 900, history: ${historyMs}, output: 200 }
   window.fetch = async (url, options) => {
     const answer = await ask(url, options)
     const waitMs = late[new URL(url).pathname.split("/").at(-1)]
@@ -46,13 +46,25 @@ async function fill(): Promise<void> {
 }
 
 page("while it loads", () => {
-  for (const [what, path, last] of [
-    ["the queue", "/", `!document.querySelector(".retry-all").checkVisibility({ visibilityProperty: true })`],
-    ["an item", "/items/1", `!document.querySelector(".item-head button:nth-child(2)")`],
+  for (const [what, path, historyMs, last] of [
+    [
+      "the queue",
+      "/",
+      300,
+      `!document.querySelector(".retry-all").checkVisibility({ visibilityProperty: true })`,
+    ],
+    ["an item", "/items/1", 300, `!document.querySelector(".item-head button:nth-child(2)")`],
+    // The history is then known before the item.
+    [
+      "an item with a short history",
+      "/items/1",
+      0,
+      `!document.querySelector(".item-head button:nth-child(2)")`,
+    ],
   ] as const) {
     test(`nothing on the page of ${what} moves, however late its parts are known`, async () => {
       await fill()
-      const tab = await here.open(path, { before: BEFORE })
+      const tab = await here.open(path, { before: before(historyMs) })
       await tab.until(`!(${last})`)
       await tab.until(`document.querySelector("[data-blank]") === null`)
       // What has moved is reported a frame later.

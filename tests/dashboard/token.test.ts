@@ -70,6 +70,9 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(ASKS)
     // Nothing is offered for a moment either, before the page knows what the reader may do.
     expect(await tab.evaluate<string[]>(`[...seen]`)).toEqual([])
+    // No place is kept for buttons and lists that may never come.
+    await tab.until(`!document.querySelector("#add").checkVisibility()`)
+    await tab.until(`document.documentElement.scrollHeight <= innerHeight`)
     // The command that creates a token stands in one line.
     expect(await tab.evaluate(`document.querySelector("dialog code").getClientRects().length`)).toBe(1)
     await enter(tab, token)
@@ -229,6 +232,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     expect(await tab.evaluate(`location.hash`)).toBe("")
     // This reader may not know how long the queue is, and the page does not guess it.
     await tab.until(`document.querySelector(".now .left").innerText === "Waiting"`)
+    await tab.until(`document.querySelector(".now .elapsed").innerText.startsWith("for ")`)
     await server.api("PUT", `/queue/${mine}`, { message: "seen" }, bearer(admin))
     await tab.until(`document.body.textContent.includes("seen")`)
     await tab.click("#brand")

@@ -118,7 +118,7 @@ export class ItemProgress {
       !known.isKnown ||
       lists.running.length > 0 ||
       known.workers.some(({ state, draining }) => state !== "away" && !draining)
-    const waits = `waiting ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`
+    const waits = `${where === "Waiting" ? "for" : "waiting"} ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`
     return [where, isServed ? waits : `${waits}, no worker runs`]
   }
 }

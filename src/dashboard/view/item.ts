@@ -209,7 +209,7 @@ export class ItemScreen implements Screen {
 
   /** Shows the parts below the progress once they are known. */
   #reveal(): void {
-    const isComplete = this.#past.isAsked && this.#output.isAsked
+    const isComplete = this.#isShown && this.#past.isAsked && this.#output.isAsked
     const status = this.#item()?.status
     const mostMs = TOGETHER_MS[status && isFinished(status) ? "finished" : "running"]
     if (isComplete || performance.now() > this.#shownMs + mostMs) mark(this.#rest, "data-blank", null)

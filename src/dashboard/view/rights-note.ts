@@ -18,7 +18,9 @@ export class RightsNote {
 
   /** Shows the reader's rights; shows nothing while the server refuses the token that gave these rights. */
   update({ all, why }: ReaderRights, isRefused: boolean): void {
-    mark(document.documentElement, "data-may", all)
+    // Whoever is refused gets no buttons soon: their places are not kept.
+    const known = isRefused ? all.replace(" add change unknown", "") : all
+    mark(document.documentElement, "data-may", known)
     show(this.#element, why !== "" && !isRefused)
     setText(this.#why, why)
   }
