@@ -261,7 +261,7 @@ test.each([0, 4152])(
     expect(await codeOf(added(store))).toBe("unavailable")
     await store.close()
     using next = new Lock(path)
-    expect(next.loss).toContain(`${path}-wal is gone or cannot be read`)
+    expect(next.loss).toContain(`${path}-wal is gone, empty or damaged`)
   },
 )
 

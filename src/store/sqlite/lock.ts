@@ -42,10 +42,9 @@ const identityOf = (path: string): string => identityIn(statSync(path, { throwIf
 
 const identityIn = (file: Stats | undefined): string => (file ? `${file.dev}.${file.ino}` : "")
 
-/** Whether a file is empty, or a write-ahead log that SQLite will read. */
+/** Whether a file is a write-ahead log that SQLite will read. An empty one is none: see `emptyLog`. */
 function isLog(path: string): boolean {
-  const size = statSync(path, { throwIfNoEntry: false })?.size
-  if (size === undefined || size === 0) return size === 0
+  if (sizeOf(path) === 0) return false
   const descriptor = openSync(path, "r")
   try {
     const magic = Buffer.alloc(4)
@@ -242,14 +241,14 @@ export class Lock implements Disposable {
 
   /**
    * A sentence that says why acknowledged writes of the last server may be missing; undefined if all are
-   * there. They may be missing if that server did not close the database and its write-ahead log is gone or
-   * cannot be read: SQLite says nothing about this.
+   * there. They may be missing if that server did not close the database and its write-ahead log is gone,
+   * empty or damaged: SQLite says nothing about this.
    */
   get loss(): string | undefined {
     const path = `${this.#path}-wal`
     const memory = this.#memory()
     if (memory === null || this.#leftOpen() !== memory.starts || isLog(path)) return undefined
-    return `the last server did not close the database, and ${path} is gone or cannot be read: what it held is lost, unless another program has written that into the database`
+    return `the last server did not close the database, and ${path} is gone, empty or damaged: what it held is lost, unless another program has written that into the database`
   }
 
   /** The number of the start after which the database was not closed; undefined if it was. */

@@ -11,6 +11,7 @@ import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { canShrink } from "./open.ts"
+import { emptyLog } from "./watch-database-file.ts"
 
 const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
@@ -127,7 +128,7 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   async checkpoint(): Promise<void> {
-    this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    emptyLog(this.#client)
   }
 
   async shrink(bytes: number): Promise<number> {
