@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 QUEUE = os.environ.get("TRACK_STUDIO_SERVER", "http://localhost:8080").rstrip("/") + "/api/v1/queue"
 NAME = os.environ.get("WORKER_NAME", socket.gethostname())
@@ -37,12 +38,12 @@ class Refused(Exception):
         self.cancel = body.get("directive") == "cancel"
 
 
-def post(path, body=None, token="", timeout=15):
+def post(path, body=None, token="", timeout=15, headers=None):
     """The answer as JSON, None when it is empty. Raises Refused, or OSError without an answer."""
     request = urllib.request.Request(
         f"{QUEUE}/{path}",
         data=json.dumps(body or {}).encode(),
-        headers={"Content-Type": "application/json", "Lease": token},
+        headers={"Content-Type": "application/json", "Lease": token, **(headers or {})},
         method="POST",
     )
     try:
@@ -194,11 +195,14 @@ def main(command):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
     print(f"worker.py: taking items from {QUEUE} as {NAME}", file=sys.stderr, flush=True)
+    key = str(uuid.uuid4())
     while not stopping.is_set():
         try:
             claiming = True
-            claimed = post("claim", {"worker": NAME, "wait": 25}, timeout=40)
+            # If the answer is lost, the same claim with the same key gets the same item.
+            claimed = post("claim", {"worker": NAME, "wait": 25}, timeout=40, headers={"Idempotency-Key": key})
             claiming = False
+            key = str(uuid.uuid4())
             if claimed:
                 Attempt(claimed["item"], claimed["lease"]["token"], command).run()
         except OSError as error:

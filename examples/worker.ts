@@ -162,9 +162,12 @@ if (command.length === 0) {
 const stopping = new AbortController()
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stopping.abort())
 say(`taking items from ${server} as ${name}`)
+let idempotencyKey = crypto.randomUUID()
 while (!stopping.signal.aborted) {
   try {
-    const claimed = await client.claim({ worker: name, wait: 25 }, stopping.signal)
+    // If the answer is lost, the same claim with the same key gets the same item.
+    const claimed = await client.claim({ worker: name, wait: 25, idempotencyKey }, stopping.signal)
+    idempotencyKey = crypto.randomUUID()
     // This worker is to take no more items.
     if (claimed === "drain") break
     if (claimed) await render(claimed, command)

@@ -36,15 +36,24 @@ async function cutting(server: TestServer, cuts: number) {
   return { url: `http://127.0.0.1:${port}`, [Symbol.dispose]: () => void way.close() }
 }
 
-test("work renders an item in its first attempt though the answers to its claims were cut", async () => {
-  await using server = await start()
-  using way = await cutting(server, 3)
-  const id = await server.add()
-  const worker = new Program([...PROGRAM, "work", "--exec", "true"], way.url)
-  try {
-    expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
-  } finally {
-    worker.kill("SIGTERM")
-    expect(await worker.ends()).toBe(0)
-  }
-})
+const WORKERS: readonly (readonly [string, readonly string[]])[] = [
+  ["work", [...PROGRAM, "work", "--exec", "true"]],
+  ["worker.py", ["python3", "examples/worker.py", "true"]],
+  ["worker.ts", ["bun", "examples/worker.ts", "true"]],
+]
+
+test.each(WORKERS.filter(([, [program = ""]]) => Bun.which(program) !== null))(
+  "%s renders an item in its first attempt though the answers to its claims were cut",
+  async (_name, command) => {
+    await using server = await start()
+    using way = await cutting(server, 2)
+    const id = await server.add()
+    const worker = new Program(command, way.url)
+    try {
+      expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+    } finally {
+      worker.kill("SIGTERM")
+      expect(await worker.ends()).toBe(0)
+    }
+  },
+)
