@@ -93,15 +93,17 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   async forgetRuns(keep: number, limit: number): Promise<number> {
-    const sql = "SELECT count(*) AS n FROM (SELECT 1 FROM runs LIMIT ?)"
-    const found = this.#client.query<{ n: number }, [number]>(sql).get(keep + limit)?.n ?? 0
-    if (found <= keep) return 0
-    const oldest = "SELECT id FROM runs WHERE id > 0 ORDER BY id LIMIT ?"
-    return this.#group.run(
-      () =>
-        this.#client.query<unknown, [number]>(`DELETE FROM runs WHERE id IN (${oldest})`).run(found - keep)
-          .changes,
-    )
+    const tooMany = (): number => {
+      const sql = "SELECT count(*) AS n FROM (SELECT 1 FROM runs LIMIT ?)"
+      return (this.#client.query<{ n: number }, [number]>(sql).get(keep + limit)?.n ?? 0) - keep
+    }
+    if (tooMany() <= 0) return 0
+    // It counts once more in the transaction: runs may have gone meanwhile.
+    return this.#group.run(() => {
+      const oldest = "SELECT id FROM runs WHERE id > 0 ORDER BY id LIMIT ?"
+      const sql = `DELETE FROM runs WHERE id IN (${oldest})`
+      return this.#client.query<unknown, [number]>(sql).run(Math.max(0, tooMany())).changes
+    })
   }
 
   async items(): Promise<{ readonly present: number; readonly deleted: number }> {
