@@ -266,7 +266,7 @@ start() {
   launch track-studio || fail "the server did not start; journalctl -u track-studio says why"
   lasts || fail "the server starts, and ends again; journalctl -u track-studio says why"
   if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then
-    # It ends the render in hand first, which may take an hour.
+    # It finishes its render first, which may take an hour.
     launch track-studio-worker --no-block
   fi
   say "track-studio is $(systemctl is-active track-studio)"

@@ -68,7 +68,7 @@ export async function backup(database: string, file: string): Promise<CheckResul
 
 /**
  * Puts a backup in the place of a database.
- * @throws AppError `unavailable` if a server runs on it, or the backup is not whole
+ * @throws AppError `unavailable` if a server runs on it, or the backup is damaged or incomplete
  */
 export async function restore(database: string, file: string): Promise<Restored> {
   checkFile(database, "restore")

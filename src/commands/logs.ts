@@ -24,9 +24,9 @@ function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Pri
 export const logsCommand: Command = {
   usage: {
     line: "logs ID",
-    about: `Prints the output of an item's command, as far as the server keeps it: that of the last attempt unless
-another one is named. It is the text that a terminal shows at the end: no colours, and nothing that was
-overwritten. With --follow it continues with new output until the item is finished.`,
+    about: `Prints what an item's command printed in its last attempt, or in --attempt N, as far as the server keeps
+it: the text as a terminal shows it in the end, without colours and without what was overwritten. With
+--follow it continues with new output until the item is finished.`,
     settings: ["server", "token-file"],
     flags: {
       follow: { type: "boolean", short: "f", help: "continue with new output until the item is finished" },

@@ -8,7 +8,7 @@ export const restoreCommand: Command = {
   usage: {
     line: "restore FILE",
     about:
-      "Replaces the database by a backup, while no server runs on it. The old database is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers get a gap and the restored state.",
+      "Replaces the database with a backup, while no server runs on it. The old database is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers get a gap and the restored state.",
     settings: ["database"],
     flags: {},
   },

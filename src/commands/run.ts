@@ -161,8 +161,8 @@ export const runCommand: Command = {
 for the percentages and "n of m" that they print. Output, signals and exit code pass through. If the
 item is cancelled, the command is stopped. If the server cannot be reached, the render goes on and
 reports later. The item is completed when the command exits with 0 and, if the total is known, at
-least 98 % of its seconds, or all of its frames, are done. If the command exits with 0 short of that,
-the exit code is 1.`,
+least 98 % of its seconds, or all of its frames, are done. If the command exits with 0 but less
+is done, the exit code is 1.`,
     settings: ["server", "token-file"],
     flags: {
       item: { type: "string", placeholder: "ID", help: "claim this queue item" },

@@ -85,7 +85,7 @@ With --streams it lists the open streams, those that lag most first.`,
     flags: {
       streams: {
         type: "boolean",
-        help: "list the open streams, at most 1,000; needs a token with the role admin; on the server's machine viewer suffices",
+        help: "list the open streams, at most 1,000; needs the role admin, or viewer on the server's own machine",
       },
       json: { type: "boolean", help: "print the statistics as JSON, and streams one per line" },
       ...UTC_FLAG,

@@ -89,7 +89,7 @@ test("check does not count items that were deleted", async () => {
 
 test("no backup of a database with a fault is made, and no part of one is left", async () => {
   const files = await faultsAfter("DELETE FROM updates WHERE id = 4", (path) => {
-    expect(() => backupDatabase(path, `${path}.backup`)).toThrow("the copy is not whole: item 2")
+    expect(() => backupDatabase(path, `${path}.backup`)).toThrow("the copy is damaged or incomplete: item 2")
     return readdirSync(dirname(path)).filter((name) => name.includes("backup"))
   })
   expect(files).toEqual([])

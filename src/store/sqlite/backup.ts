@@ -104,7 +104,7 @@ function place(copy: string, file: string, name: string): void {
  * Makes a backup of the database at `path`. The copy is checked, and it gets its name only when it is
  * complete and on the disk. If the name is a link, the backup is written to the target of the link. Several
  * backups may be made at once, also into one file: then one of them gets the name.
- * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is not whole
+ * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is damaged or incomplete
  */
 export function backupDatabase(path: string, name: string): CheckResult {
   const file = realPathOf(name)
@@ -117,7 +117,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
     markAsBackup(copy)
     const checked = checkDatabase(copy)
     const [fault] = checked.faults
-    if (fault !== undefined) throw new AppError("unavailable", `the copy is not whole: ${fault}`)
+    if (fault !== undefined) throw new AppError("unavailable", `the copy is damaged or incomplete: ${fault}`)
     place(copy, file, name)
     sync(dirname(file))
     return checked

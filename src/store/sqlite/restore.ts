@@ -85,7 +85,7 @@ function putInPlace(copy: string, target: string): string | null {
  * number ever has two meanings. Items that were being rendered wait a minute for their workers, which may
  * claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
  * present database.
- * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, the
+ * @throws AppError `unavailable` if a server runs, the backup is damaged or incomplete or is the database itself, the
  * present database was made by a newer version, or an earlier restore was killed at its last step; then nothing is
  * changed
  */
@@ -97,7 +97,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   checkNothingIsSetAside(target)
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
-  if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
+  if (fault !== undefined) throw new AppError("unavailable", `${file} is damaged or incomplete: ${fault}`)
   try {
     return { items, ...(await put(file, target)) }
   } catch (error) {
