@@ -1,10 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { SQL } from "bun"
-
 import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 import { DatabaseClock } from "../../../src/store/postgres/database-clock.ts"
 import { DoubleWriteFence } from "../../../src/store/postgres/double-write-fence.ts"
+import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { RolledBackCheck } from "../../../src/store/postgres/rolled-back-database.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
@@ -15,7 +14,7 @@ test.skipIf(whyNoPostgres !== undefined)(
   async () => {
     const { url } = await postgres()
     const link = new PostgresConnections({
-      open: () => new SQL({ url: url("postgres"), max: 1 }),
+      open: (onReopened) => pool(url("postgres"), 1, onReopened),
       onDoubt: () => undefined,
     })
     const ignore = (): void => undefined
