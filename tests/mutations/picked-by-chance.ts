@@ -160,4 +160,15 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-outage.test.ts"],
+    [
+      [
+        "a report that the database refuses replaces the newer one",
+        "this.#report ??= report\n      this.#isAlive = true",
+        "this.#report = report\n      this.#isAlive = true",
+      ],
+    ],
+  ),
 ]

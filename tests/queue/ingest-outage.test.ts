@@ -19,9 +19,16 @@ const standing = { directive: "continue", item, expiresAt: null, leaseMs: null, 
 /** An ingest of 10 s of ffmpeg whose database takes nothing while `isAway`, and what that database was given. */
 function reading(before: QueueItem | null = item) {
   const underWay = before ?? undefined
-  const state = { isAway: false, isFull: false, isStopping: false, written: Promise.resolve() }
+  const state = {
+    isAway: false,
+    isFull: false,
+    isStopping: false,
+    answered: Promise.resolve(),
+    written: Promise.resolve(),
+  }
   const stored: (Report | string)[] = []
   const take = async (what: Report | string): Promise<typeof standing> => {
+    await state.answered
     const isNoResult = typeof what === "object"
     if (state.isAway || (state.isFull && isNoResult))
       throw new AppError("unavailable", "the database is full")
@@ -89,6 +96,22 @@ test("a renderer's output is read on while the database takes nothing, and its e
   state.isAway = false
   await finished
   expect(stored.at(-1)).toBe("complete")
+})
+
+test("a report that comes while the database is still refusing the one before is stored afterwards", async () => {
+  const { state, stored, print, close, ended } = reading()
+  const held = Promise.withResolvers<void>()
+  state.answered = held.promise
+  state.isAway = true
+  await print(2)
+  await print(5)
+  held.resolve()
+  await new Promise(setImmediate)
+  state.isAway = false
+  while (stored.length === 0) await Bun.sleep(10)
+  expect(stored).toMatchObject([{ progress: 50 }])
+  await close()
+  await ended
 })
 
 test("the end of an output without a verdict says that its last report was not stored", async () => {
