@@ -30,6 +30,9 @@ const ListParams = Type.Object(
   { additionalProperties: false },
 )
 
+/** Between reading and writing more items than this, the clients that wait have their turns. */
+const LONG = 100
+
 /** The list for a token that may see only one item. */
 async function onlyItem(
   queue: Queue,
@@ -56,7 +59,7 @@ export const collectionRoutes = (
   path: "" | "/",
   queue: Queue,
   forecasts: StartForecasts,
-  { access, limits }: Pick<Callers, "access" | "limits">,
+  { access, limits, turns }: Pick<Callers, "access" | "limits" | "turns">,
 ) =>
   api("/queue")
     .use(access)
@@ -94,6 +97,8 @@ export const collectionRoutes = (
         const { items, next, slices } = await queue.list(asked)
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
+        // To write a long list takes about as long as to read it.
+        if (items.length > LONG) await turns.wait(caller.client)
         return { queue: await withStarts(forecasts, items), next }
       },
       {

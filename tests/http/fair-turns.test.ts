@@ -1,7 +1,10 @@
 import { expect, spyOn, test } from "bun:test"
 
+import { type AppParts, createApp } from "../../src/http/app.ts"
 import { FairTurns } from "../../src/http/fair-turns.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import { ClockedServer } from "../queue/clocked.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 /** Work that takes long, as a request may do it. */
 function work(ms: number): void {
@@ -181,4 +184,32 @@ test("a request shows that its client is there, also one that writes and never w
   await using server = await ClockedServer.start()
   await server.ask("POST", "/queue", { song_id: 1 })
   expect(heard).toHaveBeenCalledTimes(1)
+})
+
+test("others have their turn between the reading and the writing of a long list", async () => {
+  let count = 100
+  const item = blank(1, "2026-01-02T03:04:05.678Z")
+  const list = () =>
+    Promise.resolve({ items: Array.from({ length: count }, () => item), next: null, slices: 0 })
+  const parts: unknown = {
+    host: "127.0.0.1",
+    corsOrigins: [],
+    allowedHosts: [],
+    version: "0",
+    commit: "none",
+    queue: { list },
+    forecasts: { of: () => Promise.resolve(new Map()) },
+    ...UNPROTECTED,
+  }
+  const app = createApp(parts as AppParts)
+  using wait = spyOn(FairTurns.prototype, "wait")
+  const waitsFor = async (items: number): Promise<number> => {
+    count = items
+    wait.mockClear()
+    const answer = await app.handle(new Request("http://127.0.0.1/api/v1/queue"))
+    const { queue }: { queue: unknown[] } = await answer.json()
+    expect(queue).toHaveLength(items)
+    return wait.mock.calls.length
+  }
+  expect([await waitsFor(100), await waitsFor(101)]).toEqual([1, 2])
 })

@@ -1,7 +1,13 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
+
+import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { blank } from "../../src/item/blank-item.ts"
 import { pageOf, type PlacedItem, type Slices } from "../../src/store/list-order.ts"
+import { itemColumns } from "../../src/store/sqlite/columns.ts"
+import { rowsOf } from "../../src/store/sqlite/rows-of-columns.ts"
+import { queueItems } from "../../src/store/sqlite/schema.ts"
 import { added } from "../contracts/store.contract.ts"
 import { openSqlite } from "./open.ts"
 
@@ -39,4 +45,22 @@ test("a list of one status goes on after the place of any item, in whatever sect
   expect(await after("0.0.9.9")).toEqual(ids)
   expect(await after(`1.0.${ids[0]}.${ids[0]}`)).toEqual(ids.slice(1))
   expect(await after("2.0.1.1")).toEqual([])
+})
+
+test("many rows are read as drizzle reads them, with every kind of column, empty or not", async () => {
+  await using opened = await openSqlite()
+  const id = await added(opened.store, { tags: ["gpu"], metadata: { n: [1, "two"] } })
+  await added(opened.store)
+  const time = "2026-01-02T03:04:05.678Z"
+  const step = { index: 1, total: 2, name: "Images" }
+  await opened.store.change(id, ({ item, work }) => ({
+    item: { ...item, stalled: true, stalled_since: time, eta_seconds: 1.5, step },
+    work,
+  }))
+  using client = new Database(opened.path)
+  const selected = drizzle(client).select(itemColumns).from(queueItems)
+  const read = rowsOf(itemColumns)(client, selected)
+  expect(read).toEqual(selected.all())
+  expect(Object.keys(read[0] ?? {})).toEqual(Object.keys(itemColumns))
+  expect(read[0]).toMatchObject({ stalled: true, stalled_since: time, step, metadata: { n: [1, "two"] } })
 })

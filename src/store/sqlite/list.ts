@@ -7,6 +7,7 @@ import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
 import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
+import { rowsOf } from "./rows-of-columns.ts"
 import { queueItems } from "./schema.ts"
 
 /** About how long a search may compute in one turn of the event loop. */
@@ -39,14 +40,19 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
+const PLACED = { ...itemColumns, section, rank, place }
+const placedRows = rowsOf(PLACED)
+
 /** Reads the queue in its order. */
 export class Listing implements Slices {
+  readonly #client: Database
   readonly #db: ReturnType<typeof drizzle>
   #turn: Promise<void> = Promise.resolve()
   /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
 
   constructor(client: Database) {
+    this.#client = client
     this.#db = drizzle(client)
   }
 
@@ -66,13 +72,13 @@ export class Listing implements Slices {
 
   async rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
     const before = process.threadCpuUsage()
-    const rows = this.#db
-      .select({ ...itemColumns, section, rank, place })
+    const selected = this.#db
+      .select(PLACED)
       .from(queueItems)
       .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
-      .all()
+    const rows = placedRows(this.#client, selected)
     if (words.length > 0) this.#adapt(process.threadCpuUsage(before))
     return rows
   }
