@@ -42,7 +42,7 @@ const identityOf = (path: string): string => identityIn(statSync(path, { throwIf
 
 const identityIn = (file: Stats | undefined): string => (file ? `${file.dev}.${file.ino}` : "")
 
-/** Whether a file is a write-ahead log that SQLite will read. An empty one is none: see `emptyLog`. */
+/** Whether a file is a write-ahead log that SQLite will read. An empty one is none. */
 function isLog(path: string): boolean {
   if (sizeOf(path) === 0) return false
   const descriptor = openSync(path, "r")
@@ -248,7 +248,7 @@ export class Lock implements Disposable {
     const path = `${this.#path}-wal`
     const memory = this.#memory()
     if (memory === null || this.#leftOpen() !== memory.starts || isLog(path)) return undefined
-    return `the last server did not close the database, and ${path} is gone, empty or damaged: what it held is lost, unless another program has written that into the database`
+    return `the last server did not close the database, and ${path} is gone, empty or damaged: what it held is lost, unless that had been written into the database before`
   }
 
   /** The number of the start after which the database was not closed; undefined if it was. */

@@ -11,7 +11,6 @@ import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { canShrink } from "./open.ts"
-import { emptyLog } from "./watch-database-file.ts"
 
 const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
@@ -130,7 +129,7 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   async checkpoint(): Promise<void> {
-    emptyLog(this.#client)
+    this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
   }
 
   async shrink(bytes: number): Promise<number> {

@@ -1,4 +1,3 @@
-import type { Database } from "bun:sqlite"
 import { copyFileSync, existsSync, rmSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
@@ -173,26 +172,8 @@ export class DatabaseFile {
     const { client, found } = this.#opened
     const size = (): number => sizeOf(`${found.path}-wal`)
     if (size() <= PINNED_BYTES) return false
-    emptyLog(client)
+    client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     return size() > PINNED_BYTES
-  }
-}
-
-/**
- * Writes all of the write-ahead log into the file, and empties it; then it writes the mark into both. A log that is empty
- * at a start has lost what it held.
- */
-export function emptyLog(client: Database): void {
-  client.run("PRAGMA wal_checkpoint(TRUNCATE)")
-  try {
-    client.transaction(() => {
-      // SQLite does not write a page in which nothing has changed.
-      client.run("UPDATE history SET mark = mark || ' '")
-      client.run("UPDATE history SET mark = rtrim(mark)")
-    })()
-    client.run("PRAGMA wal_checkpoint(PASSIVE)")
-  } catch {
-    // The disk is full. The next write does the same.
   }
 }
 
