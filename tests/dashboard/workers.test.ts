@@ -23,7 +23,8 @@ const wait = (worker: string, tag: string) =>
 page("the strip of workers", () => {
   test("is shown by an empty box with the command that starts a worker", async () => {
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
-    expect(await tab.evaluate<string>(`document.querySelector("#heading-running").innerText`)).toBe("Running")
+    // The parts of the page appear together, a moment after the first one has its words.
+    await tab.until(`document.querySelector("#heading-running").innerText === "Running"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
       `track-studio work --server ${addressOf(here.server)} --exec ./render.sh`,
     )
