@@ -133,6 +133,9 @@ const LATE = /^tests\/(?:http|reliability|[s-z]\w*)\//
 /** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
 
+/** These promises are held for the code in the binary (`tests/contracts/compiled.test.ts`), on the same PostgreSQL. */
+const COMPILED = "tests/store/postgres/contracts.test.ts"
+
 /** The exports of `tests/server.ts` that a test can use without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
 
@@ -155,6 +158,8 @@ async function startsProgram(file: string, seen = new Set<string>()): Promise<bo
 /** The tests that have a long form. */
 const PROOFS = [
   "tests/proof.test.ts",
+  "tests/queue/ingest-cases.test.ts",
+  "tests/runner/cases.test.ts",
   "tests/runner/proof.test.ts",
   "tests/runner/truth.test.ts",
   "tests/runner/drain.test.ts",
@@ -192,7 +197,9 @@ if (prove) {
   const files = await Array.fromAsync(new Glob("tests/**/*.test.ts").scan("."))
   const starts = await Promise.all(files.map((file) => startsProgram(file)))
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
-  const others = files.filter((file, i) => !starts[i] || file === FROM_SOURCE).toSorted()
+  const isOther = (file: string, i: number): boolean =>
+    (!starts[i] || file === FROM_SOURCE) && file !== COMPILED
+  const others = files.filter(isOther).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
   // They run at the same time, because they wait more than they compute.
   const isLate = (file: string): boolean => LATE.test(file)

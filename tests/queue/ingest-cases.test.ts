@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { Output } from "../output.ts"
+import { size } from "../proof.ts"
 import { bytesOf, type Case, CASES } from "../renderers/cases.ts"
 import { start } from "../server.ts"
 import { told } from "../worker.ts"
@@ -21,7 +22,7 @@ async function check(one: Case, isSlow: boolean): Promise<void> {
   const id = await server.add({ song_id: 1, tags: ["by itself"] })
   const output = new Output(server.url, id, `${one.reader}?${one.query}`)
   const bytes = await bytesOf(one)
-  for (const piece of isSlow ? linesOf(bytes).slice(0, 400) : [bytes]) {
+  for (const piece of isSlow ? linesOf(bytes).slice(0, size(200, 400)) : [bytes]) {
     await output.write(piece)
     // The test is about the pace, and not about whether something has happened.
     if (isSlow) await Bun.sleep(50)
