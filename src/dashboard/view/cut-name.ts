@@ -1,4 +1,4 @@
-import { el, setText } from "./dom.ts"
+import { el, mark, setText } from "./dom.ts"
 
 /** How many characters at the end of a name are always shown: names often differ only there. */
 const END_LENGTH = 7
@@ -15,5 +15,8 @@ export class CutName {
     const at = [...new Intl.Segmenter().segment(name)].at(-END_LENGTH)?.index ?? 0
     setText(this.#start, name.slice(0, at))
     setText(this.#end, name.slice(at))
+    // Two parts side by side would be two words for ears.
+    mark(this.element, "role", name === "" ? null : "img")
+    mark(this.element, "aria-label", name || null)
   }
 }
