@@ -171,4 +171,15 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/outages-extend-leases.ts",
+    ["tests/store/outages-extend-leases.test.ts"],
+    [
+      [
+        "after the clock has gone back, a new outage counts from an end in the future",
+        "    this.#endedMs = 0\n    this.#last = undefined\n",
+        "    this.#last = undefined\n",
+      ],
+    ],
+  ),
 ]

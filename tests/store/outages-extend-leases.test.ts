@@ -29,3 +29,12 @@ test("an outage does not end before it has begun", () => {
   expect(outages.endingAt(40_000)).toBeUndefined()
   expect([outages.isUnderWay, outages.lastMs]).toEqual([true, 1000])
 })
+
+test("after the clock has gone back, an outage counts from its own beginning, and earlier ones no longer count", () => {
+  const outages = endedAt(20_000)
+  outages.begin(40_000)
+  outages.goBack()
+  expect([outages.isUnderWay, outages.endedMs, outages.lastMs]).toEqual([false, 0, 0])
+  outages.begin(1000)
+  expect(outages.endingAt(3000)).toEqual({ sinceMs: 1000, endedMs: 3000 })
+})
