@@ -77,6 +77,11 @@ export const ESTIMATE: readonly Mistake[] = [
         "const variance = 0 * Math.max(0, squares - mean ** 2)",
       ],
       [
+        "the band becomes narrower while nothing is told",
+        "const done = answer.behind + answer.inStep\n  const unknown",
+        "const done = Math.max(at, answer.behind + answer.inStep)\n  const unknown",
+      ],
+      [
         "the band is as narrow for an amount that no run had",
         "return rest > 0 ? ((BY_AMOUNT",
         "return rest < 0 ? ((BY_AMOUNT",
@@ -112,6 +117,8 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       ["the band has no bound, and overflows", "Math.min(MAX_DEVIATION, deviation)", "deviation"],
       ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
+      ["the band holds far more often than it says", "const FURTHER = 1.25", "const FURTHER = 1.7"],
+      ["the band holds less often than it says", "const FURTHER = 1.25", "const FURTHER = 0.9"],
       [
         "a machine that is usually slower is expected to be as fast",
         "const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)",

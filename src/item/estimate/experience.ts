@@ -1,3 +1,4 @@
+import { mean } from "./averages.ts"
 import {
   askRun,
   attemptAt,
@@ -69,7 +70,8 @@ const USUAL = 0.1
 const USUAL_VARIED = 0.6
 const USUAL_SILENT = 0.12
 const MAX_VARIATION = 0.5
-const MAX_ERROR = 5
+/** Beyond this factor an error says no more, so that one run that was suspended does not widen all bands. */
+const MAX_ERROR = 3
 /** How far the pace usually is from the expected one. */
 const USUAL_PACE = 0.18
 /**
@@ -78,7 +80,7 @@ const USUAL_PACE = 0.18
  */
 const USUAL_WEIGHT = 2
 const RUN_WEIGHT = 2
-const WIDER = 0.7
+const WIDER = 0.5
 /** An error smaller than this part of the usual error is regarded as chance. */
 const LEAST_SEEN = 0.1
 /** Which part of the uncertainty at the start is gone at the end: of the pace, and of the estimate. */
@@ -86,19 +88,13 @@ const PACE_SETTLED = 0.7
 const SETTLED = 0.93
 /**
  * The next attempt differs more from the earlier runs than these differ from each other: machines and scripts change with
- * time. So its error is expected to be this many times as large if few runs are known. The more there are beyond these
- * few, the better they show how much attempts differ, as far as attempts say how far they are: then it is less, by up
- * to `SURER`.
+ * time. So its error is expected to be this many times as large.
  */
-const FURTHER = 1.7
-const FEW = 3
-const SURER = 0.45
+const FURTHER = 1.25
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
-/**
- * The logarithm of an estimate's error. It is limited, because beyond a certain size an error says no more.
- */
+/** The logarithm of an estimate's error. It is limited: see `MAX_ERROR`. */
 const errorOf = (expected: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, expected / truth))) : 0
 
@@ -232,15 +228,17 @@ export function learn(runs: readonly Run[]): Experience {
   const atStart = USUAL + USUAL_VARIED * variationOf(earlierRuns) + USUAL_SILENT * silence
   const settled = SETTLED * (1 - silence)
   const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
-  const further = FURTHER - SURER * (1 - silence) * Math.max(0, 1 - FEW / n)
-  const errors = trials.map((all) => {
+  const each = trials.map((all) => {
     const found = all.map(({ run, joint, at, stepAt }) => {
       const left = secondsLeft(joint, at, stepAt, custom)
       const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
       return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
     })
-    return further * deviationOf(found, n, 1)
+    return deviationOf(found, n, 1)
   })
+  // A few runs show little about each part alone. So half of what is expected there is what all parts show together.
+  const together = Math.exp(mean(each.map(Math.log)))
+  const errors = each.map((one) => FURTHER * Math.sqrt(one * together))
   return { ...known, custom, usual: usualErrors, errors, remembered: new WeakMap() }
 }
 

@@ -73,11 +73,11 @@ function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
 
 /**
  * Between what the time left lies according to what each earlier run says by itself, however unusual it was. The pace of
- * the attempt soon tells more, and then both ends become the estimate.
+ * the attempt soon tells more, and then both ends become the estimate. While a step says nothing, they stay.
  */
 export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Range {
   const whole = answer.behind + answer.step + answer.after
-  const done = Math.max(at, answer.behind + answer.inStep)
+  const done = answer.behind + answer.inStep
   const unknown = Math.min(1, 1 - (done / whole - EARLY) / EARLY)
   const rests = places.map(({ rest }) => rest).filter((rest) => rest > 0)
   if (!(unknown > 0) || rests.length === 0) return { low: left, high: left }

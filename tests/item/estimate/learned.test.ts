@@ -58,16 +58,46 @@ test("over all kinds, unpredictable ones included, the bar is 3 points off and t
   holds(after(8, REAL), 3, 6, 13, 88)
 })
 
-test("after eight runs of repeatable work the band is narrow, and still holds", () => {
-  for (const [kind, width] of [
-    ["song", 32],
-    ["inner", 22],
+test("the band of repeatable work is narrow, still holds, and becomes narrower with the runs", () => {
+  for (const [kind, runs, width] of [
+    ["song", 1, 60],
+    ["song", 3, 30],
+    ["song", 8, 29],
+    ["inner", 1, 48],
+    ["inner", 3, 20],
+    ["inner", 8, 19],
   ] as const) {
-    const scores = scoresOf(attemptsOf(kind), 8)
+    const scores = scoresOf(attemptsOf(kind), runs)
     expect(figuresOf(scores).bandHolds).toBeGreaterThanOrEqual(88)
-    expect(median(scores.flatMap(({ widths }) => widths))).toBeLessThanOrEqual(width)
+    expect([kind, runs, median(scores.flatMap(({ widths }) => widths)) <= width]).toEqual([kind, runs, true])
   }
 })
+
+test.each([1, 2, 3, 8])(
+  "over many kinds the band holds as often as it says, and hardly more often, after %d runs",
+  (runs) => {
+    const held: number[] = []
+    for (const kinds of [
+      madeKinds,
+      otherKinds,
+      unseenKinds,
+      machineKinds,
+      reportingKinds,
+      differingKinds,
+      studioKinds,
+    ]) {
+      const seeds = [91, 92].map((seed) => kinds(seed, 11))
+      const each = [...(seeds[0]?.keys() ?? [])].map(
+        (kind) => figuresOf(seeds.flatMap((of) => scoresOf(of.get(kind) ?? [], runs))).bandHolds,
+      )
+      const mean = each.reduce((sum, one) => sum + one, 0) / each.length
+      // One run does not show how much the attempts of a kind differ, and some of these differ by factors.
+      expect([kinds.name, mean > (runs > 1 ? 85 : 80)]).toEqual([kinds.name, true])
+      held.push(...each)
+    }
+    expect(held.reduce((sum, one) => sum + one, 0) / held.length).toBeLessThan(93)
+  },
+)
 
 test("kinds that are made up are estimated as well", () => {
   for (const seed of [11, 12, 13]) {
@@ -84,10 +114,10 @@ test("kinds that were made up later, to find weak spots, are estimated as well",
   const figures = (kind: string): Figures =>
     figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)))
   for (const kind of ["fetch", "slowing", "pictured", "ahead", "lengths", "verses", "album"])
-    holds(figures(kind), 2, 6.6, 8, 87)
+    holds(figures(kind), 2, 6.6, 8, 80)
   for (const kind of ["muxing", "rare", "tiers", "behind"]) holds(figures(kind), 3.5, 6.5, 16, 80)
   // Their reports say nearly nothing, so the end is not known, and the band shows that.
-  for (const kind of ["jumps", "silent"]) holds(figures(kind), 4.5, 8.5, 22, 85)
+  for (const kind of ["jumps", "silent"]) holds(figures(kind), 4.5, 8.5, 22, 80)
 })
 
 test("so are kinds that were made up after all that", () => {
@@ -126,8 +156,8 @@ test("so are kinds that were made up after what machines do, and after how clien
   // They vary, or some steps are there only by chance.
   const varying = ["uploads", "neighbour", "caching", "skipping", "heavy", "again", "blocks", "analysed"]
   const varied = varying.map(scores)
-  for (const one of varied) holds(figuresOf(one), 5, 12.5, 19, 78)
-  expect(figuresOf(varied.flat()).bandHolds).toBeGreaterThan(78)
+  for (const one of varied) holds(figuresOf(one), 5, 12.5, 19, 72)
+  expect(figuresOf(varied.flat()).bandHolds).toBeGreaterThan(83)
   // The more certain a kind is, the narrower is its band.
   const width = (of: readonly Score[]): number => median(of.flatMap(({ widths }) => widths))
   for (const kind of ["steady", "overnight", "drifting"]) {
@@ -148,11 +178,11 @@ test("so are kinds that were made up after what studios do", () => {
   for (const kind of ["interleaved", "alternating", "countsatonce"]) holds(figures(kind), 2.2, 5, 10, 88)
   holds(figures("swapped"), 3, 5.5, 10, 88)
   for (const kind of ["scenesteps", "stemsep", "anim", "cachedfirst", "bursts", "gpuwait", "tokens"])
-    holds(figures(kind), 2, 6, 10, 88)
+    holds(figures(kind), 2, 6, 10, 85)
   // Their number or their cost is known late or never.
   for (const kind of ["perscene", "nested", "still", "retry", "titled", "jumpy", "renditions", "rounds"])
     holds(figures(kind), 5, 17, 26, 80)
-  for (const kind of ["uploads", "recount"]) expect(figures(kind).bandHolds).toBeGreaterThan(80)
+  for (const kind of ["uploads", "recount"]) expect(figures(kind).bandHolds).toBeGreaterThan(77)
 })
 
 test("if the attempts of a kind differ by factors, the own pace counts soon, and the first bands are wide", () => {
@@ -161,10 +191,11 @@ test("if the attempts of a kind differ by factors, the own pace counts soon, and
     seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs))
   for (const runs of [3, 8]) {
     for (const kind of ["told", "resumed", "speeds"]) holds(figuresOf(scores(kind, runs)), 2.5, 6, 9, 88)
-    holds(figuresOf(scores("anything", runs)), 2, 5, 10, 88)
-    for (const kind of ["previews", "heavier"]) holds(figuresOf(scores(kind, runs)), 5, 14, 26, 88)
+    holds(figuresOf(scores("anything", runs)), 2, 5, 10, 80)
+    holds(figuresOf(scores("previews", runs)), 5, 14, 26, 88)
+    holds(figuresOf(scores("heavier", runs)), 5, 14, 26, 80)
     // Of eight runs, two or three of a machine that was suspended look alike, and are still not what is usual.
-    holds(figuresOf(scores("suspended", runs)), 3, 7, 15, 70)
+    holds(figuresOf(scores("suspended", runs)), 3, 7, 15, 67)
     for (const kind of ["anything", "told", "previews", "heavier", "network"]) {
       const early = scores(kind, runs).flatMap(({ heldEarly }) => heldEarly)
       expect([kind, early.filter(Boolean).length >= 0.66 * early.length]).toEqual([kind, true])
@@ -191,16 +222,16 @@ test("steps that say little are estimated by their names or numbers, by what was
   const figures = (kind: string, runs: number): Figures =>
     figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], runs, true)))
   // Their length is not told, and only shows while they go on.
-  holds(figures("named", 3), 9.2, 18, 47, 85)
-  holds(figures("named", 8), 8.2, 21, 58, 95)
-  holds(figures("numbered", 3), 11, 23, 58, 86)
+  holds(figures("named", 3), 9.2, 18, 47, 80)
+  holds(figures("named", 8), 8.2, 21, 58, 85)
+  holds(figures("numbered", 3), 11, 23, 58, 85)
   holds(figures("numbered", 8), 10, 21, 50, 95)
-  holds(figures("declared", 1), 17, 34, 78, 92)
+  holds(figures("declared", 1), 17, 34, 78, 90)
   for (const runs of [3, 8]) holds(figures("declared", runs), 3, 6, 12, 90)
-  holds(figures("started", 8), 4.5, 9, 20, 85)
-  for (const runs of [3, 8]) holds(figures("percents", runs), 1.4, 3.7, 8, 90)
-  holds(figures("album", 1), 4.5, 14, 22, 78)
-  holds(figures("album", 3), 3.3, 10, 17, 88)
+  holds(figures("started", 8), 4.5, 9, 20, 80)
+  for (const runs of [3, 8]) holds(figures("percents", runs), 1.4, 3.7, 8, 85)
+  holds(figures("album", 1), 4.5, 14, 22, 69)
+  holds(figures("album", 3), 3.3, 10, 17, 80)
 })
 
 test("the first reports do not widen the band, though their pace says nothing yet", () => {

@@ -238,7 +238,7 @@ describe("queues of real renders, three runs of each kind known, totals declared
     for (const group of groups) {
       const all = group.flat()
       expect(median(all.map(({ error }) => error))).toBeLessThanOrEqual(15)
-      expect(all.filter(({ held }) => held).length / all.length).toBeGreaterThanOrEqual(0.85)
+      expect(all.filter(({ held }) => held).length / all.length).toBeGreaterThanOrEqual(0.8)
     }
   })
 })
