@@ -73,7 +73,7 @@ test("the band of repeatable work is narrow, still holds, and becomes narrower w
   }
 })
 
-test.each([1, 2, 3, 8])(
+test.each([1, 3])(
   "over many kinds the band holds as often as it says, and hardly more often, after %d runs",
   (runs) => {
     const held: number[] = []
@@ -86,10 +86,8 @@ test.each([1, 2, 3, 8])(
       differingKinds,
       studioKinds,
     ]) {
-      const seeds = [91, 92].map((seed) => kinds(seed, 11))
-      const each = [...(seeds[0]?.keys() ?? [])].map(
-        (kind) => figuresOf(seeds.flatMap((of) => scoresOf(of.get(kind) ?? [], runs))).bandHolds,
-      )
+      const made = kinds(91, 11)
+      const each = [...made.values()].map((attempts) => figuresOf(scoresOf(attempts, runs)).bandHolds)
       const mean = each.reduce((sum, one) => sum + one, 0) / each.length
       // One run does not show how much the attempts of a kind differ, and some of these differ by factors.
       expect([kinds.name, mean > (runs > 1 ? 85 : 80)]).toEqual([kinds.name, true])
