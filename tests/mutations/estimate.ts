@@ -117,8 +117,8 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       ["the band has no bound, and overflows", "Math.min(MAX_DEVIATION, deviation)", "deviation"],
       ["what runs were wrong by does not widen the band", "deviationOf(found, n, 1)", "1"],
-      ["the band holds far more often than it says", "const FURTHER = 1.25", "const FURTHER = 1.7"],
-      ["the band holds less often than it says", "const FURTHER = 1.25", "const FURTHER = 0.9"],
+      ["the band holds far more often than it says", "const FURTHER = 1.3", "const FURTHER = 1.7"],
+      ["the band holds less often than it says", "const FURTHER = 1.3", "const FURTHER = 0.9"],
       [
         "a machine that is usually slower is expected to be as fast",
         "const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)",

@@ -90,7 +90,7 @@ const SETTLED = 0.93
  * The next attempt differs more from the earlier runs than these differ from each other: machines and scripts change with
  * time. So its error is expected to be this many times as large.
  */
-const FURTHER = 1.25
+const FURTHER = 1.3
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
