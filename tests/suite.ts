@@ -168,6 +168,7 @@ const PROOFS = [
   "tests/http/gone-websockets.test.ts",
   "tests/reliability/",
   "tests/next.test.ts",
+  "tests/packaging/arm64.test.ts",
   "tests/packaging/release.test.ts",
   "tests/packaging/systemd.test.ts",
   "tests/fleet/chaos.test.ts",
