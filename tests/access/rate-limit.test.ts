@@ -54,6 +54,15 @@ test("the client that was quiet for longest is forgotten first, and memory stays
   expect(buckets.take("b", 1, 0)).toBeGreaterThan(0)
 })
 
+test("a client that asks again before memory is full is not forgotten before one that was quiet meanwhile", () => {
+  const buckets = new RateLimit({ perSecond: 1, burst: 1 }, 4)
+  for (const client of ["a", "b", "c"]) expect(buckets.take(client, 1, 0)).toBe(0)
+  expect(buckets.take("a", 1, 0)).toBeGreaterThan(0)
+  for (const client of ["d", "e"]) expect(buckets.take(client, 1, 0)).toBe(0)
+  expect(buckets.take("a", 1, 0)).toBeGreaterThan(0)
+  expect(buckets.take("b", 1, 0)).toBe(0)
+})
+
 test("in any time, no client gets more than its burst and the units that came back", () => {
   fc.assert(
     fc.property(

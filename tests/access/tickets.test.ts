@@ -17,13 +17,14 @@ function tokenOf(id: number): TokenRow {
 /** The tickets of two servers with one store in memory, with a clock that is moved by hand. */
 function made() {
   const clock = { nowMs: START_MS }
-  const database = { isAway: false }
+  const database = { isAway: false, uses: 0 }
   const rows = new Map<string, TicketRow>()
   const store: unknown = {
     isShared: true,
     addTicket: async (row: TicketRow) => void rows.set(row.hash, { ...row, used_at: null }),
     async useTicket(hash: string) {
       if (database.isAway) throw AWAY
+      database.uses += 1
       const row = rows.get(hash)
       if (row) rows.set(hash, { ...row, used_at: new Date(clock.nowMs).toISOString() })
     },
@@ -167,4 +168,16 @@ test("a first use that the database did not store is stored with the next one, s
   clock.nowMs += 3_600_000
   await others.learn(ticket, () => undefined)
   expect(others.find(ticket, use)?.id).toBe(1)
+})
+
+test("a first use that the database stored late is not stored again with each later use", async () => {
+  const { database, tickets } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream" }
+  const { ticket } = await tickets.create(tokenOf(1), use.path)
+  database.isAway = true
+  expect(tickets.find(ticket, use)?.id).toBe(1)
+  await Promise.resolve()
+  database.isAway = false
+  for (let i = 0; i < 3; i += 1) expect(tickets.find(ticket, use)?.id).toBe(1)
+  expect(database.uses).toBe(1)
 })

@@ -38,6 +38,11 @@ export const ACCESS: readonly Mistake[] = [
         "const asked = cost",
       ],
       ["a client that asks all the time is never stopped", "    level.atMs = nowMs\n", ""],
+      [
+        "the order of use is kept only once memory is full",
+        "this.#levels.size < this.#most / 2",
+        "this.#levels.size < this.#most",
+      ],
     ],
   ),
   ...of(
@@ -278,5 +283,16 @@ export const ACCESS: readonly Mistake[] = [
     "src/http/websockets.ts",
     ["tests/http/tickets.test.ts"],
     [["a ticket for one item opens others", "isByTicket && named ? {", "false && named ? {"]],
+  ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/tickets.test.ts"],
+    [
+      [
+        "after one write that failed each use of a ticket is stored",
+        "this.#unstored.delete(used)",
+        "this.#unstored.has(used)",
+      ],
+    ],
   ),
 ]

@@ -11,7 +11,6 @@ import { Queue } from "../../src/queue/queue.ts"
 import { DatabaseRoom } from "../../src/queue/refuse-when-full.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/contract/items.ts"
-import type { Upkeep } from "../../src/store/contract/upkeep.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
@@ -168,29 +167,6 @@ test("a clock that is far ahead makes no room of what is young", async () => {
   await pass(store, 24)
   await space.turn()
   expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, [true, true]])
-})
-
-test("a step after which no less is used rests, too, once the limit is no longer reached", async () => {
-  const restsMs: number[] = []
-  // It is asked twice, before and after a checkpoint.
-  const sizes = [2000, 2000, 1900, 1900, 1900, 1900, 1000]
-  const [done, none] = [async (): Promise<number> => 1, async (): Promise<number> => 0]
-  const upkeep: unknown = {
-    size: async () => ({ used: sizes[0] === 1000 ? 1000 : sizes.shift() }),
-    checkpoint: none,
-    newestAgo: none,
-    purge: done,
-  }
-  const space = new SizeLimit(upkeep as Upkeep, {} as Items, new LocalBus(), {
-    mostBytes: 2000,
-    now: () => START_MS,
-    sleep: async (ms) => void restsMs.push(ms),
-    onLook: () => undefined,
-    onFilled: () => undefined,
-    onError: fail,
-  })
-  await space.turn()
-  expect([sizes, restsMs.length]).toEqual([[1000], 3])
 })
 
 test("while room is made the limit is near and not reached, and a stop on the way reports nothing", async () => {
