@@ -53,7 +53,7 @@ function onOnline(listener: () => void): () => void {
  * Watches one connection. Its signal aborts if the caller's does, after too long a silence, and when the
  * network is back.
  */
-export class SilenceWatch {
+export class MissedKeepalives {
   /** Aborts with the reason why the connection ends. */
   readonly signal: AbortSignal
   readonly #dead = new AbortController()

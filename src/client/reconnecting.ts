@@ -1,7 +1,7 @@
 import { backoff } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./event-parser.ts"
-import { pause, Rhythm, SilenceWatch } from "./missed-keepalives.ts"
+import { MissedKeepalives, pause, Rhythm } from "./missed-keepalives.ts"
 import { notOurs, ServerError } from "./requests.ts"
 
 /** The connection has broken. Until the stream goes on, what is shown may be out of date. */
@@ -95,7 +95,7 @@ export async function* connected<Said>(
   readingOf: () => Reading<Said>,
 ): AsyncGenerator<Said | Offline, void, undefined> {
   while (!signal?.aborted) {
-    const silence = new SilenceWatch(signal, connections.rhythm)
+    const silence = new MissedKeepalives(signal, connections.rhythm)
     let failure: unknown
     try {
       const how = yield* connection(open, connections, silence, onHeard, readingOf())
@@ -120,7 +120,7 @@ export async function* connected<Said>(
 async function* connection<Said>(
   open: OpenConnection,
   connections: Connections,
-  silence: SilenceWatch,
+  silence: MissedKeepalives,
   onHeard: (() => void) | undefined,
   { path, read }: Reading<Said>,
 ): AsyncGenerator<Said, "over" | "again", undefined> {
@@ -185,7 +185,7 @@ function waitOf({ retryMs, failures }: Connections): number {
  */
 async function* incomingOf(
   answer: Response,
-  silence: SilenceWatch,
+  silence: MissedKeepalives,
   onHeard: (() => void) | undefined,
 ): AsyncGenerator<Incoming, void, undefined> {
   const reader = answer.body?.getReader()

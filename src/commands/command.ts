@@ -1,7 +1,7 @@
 import { Client } from "../client/client.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { setting, textFlag, token } from "../config/config.ts"
-import { msIn } from "../config/values.ts"
+import { msIn } from "../config/values-from-text.ts"
 import { AppError } from "../errors.ts"
 import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { endSoon } from "../runner/signals.ts"

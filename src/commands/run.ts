@@ -6,7 +6,7 @@ import type { ExpectedFiles } from "../runner/expected-files.ts"
 import { type Claiming, claiming, type ItemSource } from "../runner/item-source.ts"
 import { leasesIn, takeLease } from "../runner/lease-file.ts"
 import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/progress-arguments.ts"
-import { CommandRun, type RunOptions } from "../runner/run-one-item.ts"
+import { RunOneItem, type RunOptions } from "../runner/run-one-item.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl, wholeFlag } from "./command.ts"
@@ -201,7 +201,7 @@ is done, the exit code is 1.`,
     const useless = uselessTotal(options.plan)
     // A file that the command must write is compared with the total anyway.
     if (useless !== undefined && options.files.isGuessed) toStderr(`--total ignored: ${useless}`)
-    const run = new CommandRun(options)
+    const run = new RunOneItem(options)
     const signals = takeSignals({
       onEnd: (signal) => run.signal(signal),
       onSuspend: (isSuspended) => run.suspend(isSuspended),

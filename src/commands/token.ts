@@ -1,6 +1,6 @@
 import { digest, newToken } from "../access/secret.ts"
 import { setting, textFlag } from "../config/config.ts"
-import { msIn } from "../config/values.ts"
+import { msIn } from "../config/values-from-text.ts"
 import { openAccess } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
 import {

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 
 import { type Given } from "../config/config.ts"
 import { type Setting, type SettingName, SETTINGS } from "../config/settings.ts"
-import { variableOf } from "../config/values.ts"
+import { variableOf } from "../config/values-from-text.ts"
 import { AppError } from "../errors.ts"
 import { didYouMean } from "./did-you-mean.ts"
 

@@ -4,7 +4,7 @@ import { planned } from "../runner/progress-arguments.ts"
 import { endSoon, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
-import { forgetOrphans } from "../runner/zombies.ts"
+import { forgetZombies } from "../runner/zombies.ts"
 import { version } from "../version.ts"
 import { clientOf, type Command, namesFlag, tagsFlag, wholeFlag } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag } from "./render-flags.ts"
@@ -75,7 +75,7 @@ finishes and exits when it is drained: "track-studio workers --drain NAME".`,
       onEnd: () => worker.signal(),
       onSuspend: (isSuspended) => worker.suspend(isSuspended),
     })
-    using _orphans = forgetOrphans()
+    using _zombies = forgetZombies()
     toStderr(`taking items from ${options.server} as ${options.worker}`)
     await worker.run().catch((error: unknown) => {
       endSoon()

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import { proxyAsInherited } from "./proxy.ts"
 import { SERVE_SETTING_NAMES, SERVE_SETTINGS, type Setting, type SettingName, SETTINGS } from "./settings.ts"
 import { tokenIn, valueIn } from "./token-file.ts"
-import { databaseName, variableOf } from "./values.ts"
+import { databaseName, variableOf } from "./values-from-text.ts"
 
 type Camel<Name extends string> = Name extends `${infer First}-${infer Rest}`
   ? `${First}${Capitalize<Camel<Rest>>}`

@@ -15,7 +15,7 @@ import {
   tokenFile,
   webhookUrls,
   wholeNumber,
-} from "./values.ts"
+} from "./values-from-text.ts"
 
 /** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
 export interface Setting<T = unknown> {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { answerWords, exchange, isBusy, isOurs, type Patient, saidIn } from "./send-request.ts"
+import { answerWords, isBusy, isOurs, type Patient, saidIn, sendRequest } from "./send-request.ts"
 
 const ABOUT = "answer headers"
 
@@ -32,7 +32,7 @@ const ALLOWED = {
 
 /** What is wrong with the answer to such a question; undefined if it came as it was sent. */
 async function preflight(patient: Patient): Promise<Finding | undefined> {
-  const answer = await exchange(patient, {
+  const answer = await sendRequest(patient, {
     method: "OPTIONS",
     path: "/queue",
     isNamed: false,
@@ -57,9 +57,9 @@ async function preflight(patient: Patient): Promise<Finding | undefined> {
 
 /** Whether answers arrive with the headers by which browsers decide who may read them, and with `Allow`. */
 export async function answerHeadersOf(patient: Patient): Promise<Finding> {
-  const refusal = await exchange(patient, { method: "POST", path: "/health" })
+  const refusal = await sendRequest(patient, { method: "POST", path: "/health" })
   if (refusal.status !== 405 || !isOurs(refusal)) return unknown(ABOUT, answerWords(refusal))
-  const read = await exchange(patient, { path: "/health", isNamed: false })
+  const read = await sendRequest(patient, { path: "/health", isNamed: false })
   if (saidIn(read)["service"] === undefined) return unknown(ABOUT, answerWords(read))
   const missing = [
     ...unreadable(read.headers),

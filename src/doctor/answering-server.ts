@@ -1,7 +1,7 @@
 import { printable } from "../text.ts"
 import { speaksTls } from "./certificate.ts"
 import { faulty, type Finding, good } from "./finding.ts"
-import { type Answer, exchange, type Patient, refusalIn, saidIn, SILENCES } from "./send-request.ts"
+import { type Answer, type Patient, refusalIn, saidIn, sendRequest, SILENCES } from "./send-request.ts"
 
 /** Why there is no answer, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
@@ -71,7 +71,7 @@ export interface Arrival {
 /** Whether a Track Studio server answers at the address. */
 export async function arrivalAt(patient: Patient): Promise<Arrival> {
   const about = "server"
-  const answer = await exchange(patient, { path: "/health", isNamed: false })
+  const answer = await sendRequest(patient, { path: "/health", isNamed: false })
   const lost = (finding: Finding): Arrival => ({ finding, isReached: false, isProxied: false })
   const { status, headers, headMs = 0 } = answer
   if (await isForTls(answer, patient))

@@ -1,13 +1,13 @@
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   answerWords,
-  exchange,
   NO_HOST,
   NO_ID,
   type Patient,
   refusalIn,
   type Request,
   saidIn,
+  sendRequest,
 } from "./send-request.ts"
 
 /** Long enough that two answers have different times. */
@@ -29,7 +29,7 @@ const STRANGE: readonly Strange[] = [
 async function refusedAs(patient: Patient): Promise<Strange | undefined> {
   for (const strange of STRANGE) {
     const path = `/queue?limit=1&q=${crypto.randomUUID()}`
-    const { code } = refusalIn(await exchange(patient, { path, ...strange }))
+    const { code } = refusalIn(await sendRequest(patient, { path, ...strange }))
     if (code === "unauthorized" || code === "misdirected") return strange
   }
   return undefined
@@ -43,7 +43,7 @@ const FRESH = /no-store|no-cache|max-age=0/
 
 /** What is wrong with the answers to one path, or why none came; undefined if they are the server's, and are not kept. */
 async function staleAt(patient: Patient, path: string, strange?: Strange): Promise<Finding | undefined> {
-  const ask = (request: Partial<Request> = {}) => exchange(patient, { path, ...request })
+  const ask = (request: Partial<Request> = {}) => sendRequest(patient, { path, ...request })
   const first = markOf(saidIn(await ask()))
   await new Promise((resolve) => setTimeout(resolve, APART_MS))
   const second = await ask()
@@ -71,7 +71,7 @@ async function staleAt(patient: Patient, path: string, strange?: Strange): Promi
 
 /** The path of an item that exists, so that its answer may have been kept; of none if there is none. */
 async function itemPath(patient: Patient): Promise<string> {
-  const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
+  const { queue } = saidIn(await sendRequest(patient, { path: "/queue?limit=1" }))
   const id: unknown = Array.isArray(queue) ? queue[0]?.id : undefined
   return `/queue/${typeof id === "number" ? id : NO_ID}`
 }

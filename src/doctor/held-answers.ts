@@ -1,5 +1,5 @@
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { answerWords, exchange, type Patient, refusalIn, saidIn } from "./send-request.ts"
+import { answerWords, type Patient, refusalIn, saidIn, sendRequest } from "./send-request.ts"
 
 /** The longest that the server holds an answer, in seconds. */
 const LONGEST_S = 3600
@@ -9,7 +9,7 @@ const LONGEST_S = 3600
  * the list did not come.
  */
 async function unfinished(patient: Patient): Promise<number | undefined | string> {
-  const answer = await exchange(patient, { path: "/queue?limit=1" })
+  const answer = await sendRequest(patient, { path: "/queue?limit=1" })
   const { queue } = saidIn(answer)
   if (!Array.isArray(queue)) return refusalIn(answer).error || `no list of items came: ${answerWords(answer)}`
   const [item] = queue
@@ -32,7 +32,7 @@ export async function heldOf(patient: Patient): Promise<Finding> {
       "not checked, as no item is unfinished; nginx cuts them after 60 s, unless it has proxy_read_timeout 1h;",
     )
   }
-  const answer = await exchange(patient, {
+  const answer = await sendRequest(patient, {
     path: `/queue/${id}?wait=finished&timeout=${LONGEST_S}`,
     mostMs: idleMs,
   })

@@ -1,6 +1,6 @@
 import { printable } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
-import { type Answer, answerWords, exchange, isBusy, type Patient } from "./send-request.ts"
+import { type Answer, answerWords, isBusy, type Patient, sendRequest } from "./send-request.ts"
 
 const TITLE = "<title>Track Studio</title>"
 
@@ -14,7 +14,7 @@ const ofPage = { isOfPage: true, isNamed: false } as const
 
 /** An answer's status and headers say enough about a file; the connection is closed without its content. */
 const fileAt = (patient: Patient, path: string): Promise<Answer> =>
-  exchange(patient, { ...ofPage, path, until: () => true })
+  sendRequest(patient, { ...ofPage, path, until: () => true })
 
 /** What came in place of a file, or undefined if the file came. */
 function insteadOf({ status, headers }: Answer): string | undefined {
@@ -26,7 +26,7 @@ function insteadOf({ status, headers }: Answer): string | undefined {
 /** Whether browsers get the page of the server, with all that it needs. */
 export async function pageFinding(patient: Patient): Promise<Finding> {
   const about = "page"
-  const answer = await exchange(patient, { ...ofPage, path: "/", headers: { accept: "text/html" } })
+  const answer = await sendRequest(patient, { ...ofPage, path: "/", headers: { accept: "text/html" } })
   const { status, headers, text } = answer
   if (isBusy(answer)) return unknown(about, answerWords(answer))
   if (status === 0 || status >= 500)

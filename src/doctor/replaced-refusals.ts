@@ -4,11 +4,11 @@ import { isWholeRefusal } from "./requests.ts"
 import {
   type Answer,
   answerWords,
-  exchange,
   isLimit,
   type Patient,
   refusalIn,
   saidIn,
+  sendRequest,
 } from "./send-request.ts"
 
 /** What each of these refusals has beside its text. Clients come back later, or stop, because of it. */
@@ -48,7 +48,7 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
 export async function replacedRefusalsOf(patient: Patient): Promise<Finding> {
   for (const code of ASKED_REFUSALS) {
     if (code === "unavailable") continue
-    const answer = await exchange(patient, { path: `/refusals/${code}` })
+    const answer = await sendRequest(patient, { path: `/refusals/${code}` })
     const change = changeOf(answer, code)
     if (change) return change
   }
@@ -63,11 +63,11 @@ export async function replacedRefusalsOf(patient: Patient): Promise<Finding> {
 export async function unavailableOf(patient: Patient): Promise<Finding> {
   const about = "refusals for now"
   const { status } = REFUSALS.unavailable
-  const health = () => exchange(patient, { path: "/health", isNamed: false })
+  const health = () => sendRequest(patient, { path: "/health", isNamed: false })
   // A limit of a proxy answers with the same status.
   const before = await health()
   if (isLimit(before)) return unknown(about, answerWords(before))
-  const answer = await exchange(patient, { method: "POST", path: "/refusals/unavailable" })
+  const answer = await sendRequest(patient, { method: "POST", path: "/refusals/unavailable" })
   const change = changeOf(answer, "unavailable")
   if (change) return { ...change, about }
   const next = await health()

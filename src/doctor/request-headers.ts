@@ -1,5 +1,5 @@
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { exchange, type Patient, saidIn } from "./send-request.ts"
+import { type Patient, saidIn, sendRequest } from "./send-request.ts"
 
 /**
  * The headers of requests without which the server cannot do what is asked, and what goes wrong without them.
@@ -19,7 +19,7 @@ export async function requestHeadersOf(patient: Patient): Promise<Finding> {
     names.map((name) => [name, name === "Content-Type" ? "application/json" : "doctor"]),
   )
   const { client_headers: arrived } = saidIn(
-    await exchange(patient, { path: "/progress/stats?headers=true", headers }),
+    await sendRequest(patient, { path: "/progress/stats?headers=true", headers }),
   )
   if (!Array.isArray(arrived)) return unknown(about, "the server does not show them")
   const lost = names.filter((name) => !arrived.includes(name.toLowerCase()))

@@ -7,7 +7,6 @@ import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
-  exchange,
   hostOf,
   isBusy,
   isLimit,
@@ -18,6 +17,7 @@ import {
   refusalIn,
   type Request,
   saidIn,
+  sendRequest,
 } from "./send-request.ts"
 
 /** No item has the largest possible number, so a request for it changes nothing. */
@@ -26,7 +26,7 @@ const NOTHING = `${NO_ITEM}/cancel`
 
 /** The server's answer to a change that is sent as a browser would send it from a page of this origin. */
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
-  exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
+  sendRequest(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
 /** The largest body that the server takes. A proxy may refuse it. */
 const LARGEST = " ".repeat(64 * 1024)
@@ -89,13 +89,13 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
   for (const request of REFUSED) {
     const { method = "GET", path } = request
-    const answer = await exchange(patient, request)
+    const answer = await sendRequest(patient, request)
     if (isWholeRefusal(answer)) continue
     const what = `${method} ${path.replace(NO_ITEM, "/queue/ID")}: ${answerWords(answer)}`
     if (answer.status === 0) return unknown(about, what)
     const { body, ...bare } = request
     // Programs refuse a body that is too long for them with different statuses.
-    if (body !== undefined && !isLimit(answer) && isWholeRefusal(await exchange(patient, bare)))
+    if (body !== undefined && !isLimit(answer) && isWholeRefusal(await sendRequest(patient, bare)))
       return faulty(
         about,
         "body_limited",
@@ -158,7 +158,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
 export async function foreignHost(patient: Patient): Promise<Finding> {
   // A cache on the way knows no answer to this query, which says nothing to the server.
   const path = `/health?doctor=${crypto.randomUUID()}`
-  const answer = await exchange(patient, { path, isNamed: false, headers: { host: NO_HOST } })
+  const answer = await sendRequest(patient, { path, isNamed: false, headers: { host: NO_HOST } })
   if (saidIn(answer)["service"] === undefined)
     return good("other names", "requests for other host names are refused")
   return faulty("other names", "host_open", `it answers to any host name, such as ${NO_HOST}`)
@@ -208,9 +208,9 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
   // A server that is asked directly would take this program for a proxy.
   const headers = isProxied ? { "x-forwarded-for": FORGED } : {}
   const seen = async (from?: string): Promise<unknown> =>
-    saidIn(await exchange(patient, { path: "/progress/stats", headers, from }))["client_address"]
+    saidIn(await sendRequest(patient, { path: "/progress/stats", headers, from }))["client_address"]
   const address = await seen()
-  const { reasons } = saidIn(await exchange(patient, { path: "/health", isNamed: false }))
+  const { reasons } = saidIn(await sendRequest(patient, { path: "/health", isNamed: false }))
   if (Array.isArray(reasons) && reasons.includes("proxy_untrusted")) {
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
@@ -229,7 +229,7 @@ export async function accountOf(
   patient: Patient,
 ): Promise<{ readonly isIn: boolean; readonly findings: Finding[] }> {
   const sentMs = patient.now()
-  const answer = await exchange(patient, { path: "/progress/stats" })
+  const answer = await sendRequest(patient, { path: "/progress/stats" })
   const { status, lastMs } = answer
   const { error } = refusalIn(answer)
   if (status === 200) {
@@ -275,11 +275,11 @@ const TOO_LONG: readonly number[] = [400, 414, 431, 494]
 /** Whether the query of an address arrives: it has filters, tickets, and the place at which to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
   // A cache that does not look at queries may keep lists alone, and has one by now.
-  const ofList = await exchange(patient, { path: "/queue?doctor=1" })
+  const ofList = await sendRequest(patient, { path: "/queue?doctor=1" })
   const answer =
-    ofList.status === 200 ? ofList : await exchange(patient, { path: "/progress/stats?doctor=1" })
+    ofList.status === 200 ? ofList : await sendRequest(patient, { path: "/progress/stats?doctor=1" })
   if (refusalIn(answer).code === "invalid") {
-    const long = await exchange(patient, { path: `/progress/stats?doctor=${LONG}` })
+    const long = await sendRequest(patient, { path: `/progress/stats?doctor=${LONG}` })
     if (TOO_LONG.includes(long.status) && !isOurs(long))
       return faulty(
         "queries",

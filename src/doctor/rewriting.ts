@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
-import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./send-request.ts"
+import { type Answer, type Patient, refusalIn, saidIn, sendRequest } from "./send-request.ts"
 
 const ABOUT = "content"
 
@@ -11,7 +11,7 @@ const READ: readonly string[] = ["/queue?limit=20", "/progress/stats", "/me"]
 const DIGEST = /^sha-256=:(.+):$/
 
 const read = (patient: Patient, path: string): Promise<Answer> =>
-  exchange(patient, { path, headers: { "want-content-digest": "sha-256=10" } })
+  sendRequest(patient, { path, headers: { "want-content-digest": "sha-256=10" } })
 
 /**
  * The digest that the server sent with an answer; undefined if it sent none, as one of an older version does, or if only
@@ -49,7 +49,7 @@ const LIVE = /^event: live\n/m
 
 /** Whether a stream brings an update in other words than the history; undefined if it did not bring that update. */
 async function differs(patient: Patient, { item, id, update }: Known): Promise<boolean | undefined> {
-  const { text } = await exchange(patient, {
+  const { text } = await sendRequest(patient, {
     path: `/progress/stream/${item}?last_event_id=${id - 1}`,
     headers: { accept: "text/event-stream" },
     until: (text) => LIVE.test(text),

@@ -180,7 +180,7 @@ class Exchange {
 }
 
 /** Sends one request over its own connection, and returns what came back; it never rejects. */
-export const exchange = (patient: Patient, request: Request): Promise<Answer> =>
+export const sendRequest = (patient: Patient, request: Request): Promise<Answer> =>
   new Exchange(patient, request).over.promise
 
 /** The JSON of an answer of a Track Studio server; an empty object for any other answer. */

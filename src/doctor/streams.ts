@@ -1,7 +1,7 @@
 import { printable } from "../text.ts"
 import { unreadable } from "./answer-headers.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { type Answer, exchange, isLimit, NO_ID, type Patient, refusalIn, saidIn } from "./send-request.ts"
+import { type Answer, isLimit, NO_ID, type Patient, refusalIn, saidIn, sendRequest } from "./send-request.ts"
 
 /** An idle stream: that of an item that is never added. */
 export const QUIET = `/progress/stream?ids=${NO_ID}`
@@ -28,7 +28,7 @@ const opened = (
   headers: Readonly<Record<string, string>> = {},
   path = QUIET,
 ): Promise<Answer> =>
-  exchange(patient, { path, headers: { accept: "text/event-stream", ...headers }, until: isLive })
+  sendRequest(patient, { path, headers: { accept: "text/event-stream", ...headers }, until: isLive })
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
 
@@ -120,7 +120,7 @@ const LATEST_KEEPALIVE_MS = 20_000
 export const idleStream = (patient: Patient): Promise<Answer> | undefined =>
   patient.idleMs === 0
     ? undefined
-    : exchange(patient, {
+    : sendRequest(patient, {
         path: QUIET,
         headers: { accept: "text/event-stream" },
         mostMs: patient.idleMs,

@@ -2,13 +2,13 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
-  exchange,
   isLimit,
   isOurs,
   NO_ID,
   type Patient,
   refusalIn,
   saidIn,
+  sendRequest,
 } from "./send-request.ts"
 import { BUSY, OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
 
@@ -24,8 +24,8 @@ const TIMEOUT = 408
 /** Whether the output of a renderer, which may last for hours, reaches the server while it is sent. */
 export async function uploadsOf(patient: Patient): Promise<readonly Finding[]> {
   const [endless, large] = await Promise.all([
-    exchange(patient, INGEST),
-    exchange(patient, { ...INGEST, headers: { "content-length": String(LARGE_BYTES) } }),
+    sendRequest(patient, INGEST),
+    sendRequest(patient, { ...INGEST, headers: { "content-length": String(LARGE_BYTES) } }),
   ])
   // Of two requests a limit may let through one.
   const limited = [endless, large].find(isLimit)
@@ -39,7 +39,7 @@ const WITNESSES = 7
 
 /** The number of the streams of single items that the server has open; not a number if it does not show it. */
 async function streamsOfOne(patient: Patient): Promise<number> {
-  const { streams } = saidIn(await exchange(patient, { path: "/progress/stats" }))
+  const { streams } = saidIn(await sendRequest(patient, { path: "/progress/stats" }))
   return Number(Object(streams).item)
 }
 
@@ -51,7 +51,7 @@ async function streamsOfOne(patient: Patient): Promise<number> {
 async function isSeen(patient: Patient): Promise<boolean> {
   const before = await streamsOfOne(patient)
   const witnesses = Array.from({ length: WITNESSES }, () =>
-    exchange(patient, { ...STREAMING, path: OF_ONE, mostMs: 2000 }),
+    sendRequest(patient, { ...STREAMING, path: OF_ONE, mostMs: 2000 }),
   )
   await new Promise((resolve) => setTimeout(resolve, 1000))
   const during = await streamsOfOne(patient)
@@ -133,8 +133,8 @@ export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefin
   if (idle === undefined) return unknown(about, "not checked (--idle 0)")
   const { idleMs } = patient
   const [waiting, streaming, without] = await Promise.all([
-    exchange(patient, { ...WAITING, mostMs: Math.min(idleMs, LONGEST_WAIT_MS) }),
-    exchange(patient, { ...STREAMING, mostMs: idleMs }),
+    sendRequest(patient, { ...WAITING, mostMs: Math.min(idleMs, LONGEST_WAIT_MS) }),
+    sendRequest(patient, { ...STREAMING, mostMs: idleMs }),
     idle,
   ])
   if (SHUTDOWN.test(streaming.text)) return unknown(about, "the server was stopped meanwhile")

@@ -2,12 +2,12 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
-  exchange,
   isBusy,
   isLimit,
   NO_ID,
   type Patient,
   refusalIn,
+  sendRequest,
 } from "./send-request.ts"
 
 /** A socket that watches an item which is never added, so that nothing is sent. */
@@ -41,7 +41,7 @@ function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undef
 
 /** The answer to a plain request for a WebSocket. */
 const asked = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
-  exchange(patient, {
+  sendRequest(patient, {
     path: SOCKET,
     headers: {
       origin: patient.url.origin,

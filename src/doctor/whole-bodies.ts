@@ -1,5 +1,5 @@
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { answerWords, exchange, isOurs, type Patient, refusalIn } from "./send-request.ts"
+import { answerWords, isOurs, type Patient, refusalIn, sendRequest } from "./send-request.ts"
 
 /** An item without a song: the server refuses it, and says so only if the body has arrived. */
 const WHOLE = {
@@ -19,7 +19,7 @@ const AT_ONCE_MS = 1000
 export async function wholeBodiesOf(patient: Patient): Promise<Finding> {
   const about = "request bodies"
   const mostMs = 2 * patient.patienceMs
-  const answer = await exchange(patient, { ...WHOLE, mostMs })
+  const answer = await sendRequest(patient, { ...WHOLE, mostMs })
   if (refusalIn(answer).code === "malformed_json")
     return faulty(about, "body_lost", "requests arrive without their bodies, so nothing can be changed")
   if (isOurs(answer)) return good(about, "requests with a body are answered by the server")

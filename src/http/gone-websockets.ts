@@ -19,19 +19,19 @@ export interface AllowedSilence {
  * them, because it starts again whenever something is sent, and streams send keepalives.
  */
 export class GoneWebsockets {
-  readonly #patience: AllowedSilence
+  readonly #allowedSilence: AllowedSilence
   /** When each peer was last heard, in milliseconds of `performance.now()`. */
   readonly #heardMs = new Map<Peer, number>()
   #timer: Timer | undefined
 
-  constructor(patience: AllowedSilence) {
-    this.#patience = patience
+  constructor(allowedSilence: AllowedSilence) {
+    this.#allowedSilence = allowedSilence
   }
 
   /** Notes that the peer has connected or has given a sign of life. */
   heard(peer: Peer): void {
     this.#heardMs.set(peer, performance.now())
-    this.#timer ??= setInterval(() => this.#look(), this.#patience.askAfterMs / 4)
+    this.#timer ??= setInterval(() => this.#look(), this.#allowedSilence.askAfterMs / 4)
   }
 
   /** Notes that the connection has ended. */
@@ -43,7 +43,7 @@ export class GoneWebsockets {
   }
 
   #look(): void {
-    const { askAfterMs, cutAfterMs } = this.#patience
+    const { askAfterMs, cutAfterMs } = this.#allowedSilence
     const nowMs = performance.now()
     for (const [peer, heardMs] of [...this.#heardMs]) {
       if (nowMs - heardMs >= cutAfterMs) peer.cut()

@@ -30,7 +30,7 @@ import {
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
-  // Seconds. A socket that accepts no data for this long is closed. `PATIENCE` is for peers that answer no ping.
+  // Seconds. A socket that accepts no data for this long is closed. `ALLOWED_SILENCE` is for peers that answer no ping.
   idleTimeout: 60,
   maxPayloadLength: 16 * 1024,
   // A chunk of a stream is far smaller. Only a peer that sends pings and does not read reaches this limit.
@@ -40,7 +40,7 @@ export const WEBSOCKET = {
 } as const
 
 /** A peer that answers no ping is cut within a minute. */
-const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
+const ALLOWED_SILENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 
 /**
  * The most pings and pongs of one peer in a second. An honest peer sends one each few seconds, and the few that a stall
@@ -265,7 +265,7 @@ const UPGRADE = {
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {
-  const goneWebsockets = new GoneWebsockets(PATIENCE)
+  const goneWebsockets = new GoneWebsockets(ALLOWED_SILENCE)
   const upgrade = async (
     { request, server, caller }: Upgrading,
     query: Asked,

@@ -4,7 +4,7 @@ import { OWN_MESSAGES } from "./own-messages.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /**
- * The item has not moved for as long as `Rescue` allows. It is marked, not stopped; how long it will take is unknown
+ * The item has not moved for as long as `RescueAndStall` allows. It is marked, not stopped; how long it will take is unknown
  * from now on.
  */
 export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({

@@ -9,7 +9,7 @@ import type { Items } from "../store/contract/items.ts"
 import type { OutputEnd, Outputs } from "../store/contract/outputs.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { OutputWriter } from "./output-writer.ts"
-import type { DatabaseRoom } from "./refuse-when-full.ts"
+import type { RefuseWhenFull } from "./refuse-when-full.ts"
 
 /** How many pieces one read of the database returns: at most about 1.5 MB. */
 const PAGE_PIECES = 64
@@ -23,7 +23,7 @@ export interface OutputSettings {
   /** How many of the last bytes of each attempt are kept; 0 keeps none. */
   readonly keepBytes: number
   /** Whether the database has room; default: it always has. */
-  readonly room?: DatabaseRoom
+  readonly room?: RefuseWhenFull
   /** A follower gets a keepalive after this many milliseconds without output. */
   readonly keepaliveMs: number
 }

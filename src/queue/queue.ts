@@ -14,7 +14,7 @@ import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
 import type { Decide, Idempotency, Items, ListPage, ListQuery } from "../store/contract/items.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
-import { DatabaseRoom } from "./refuse-when-full.ts"
+import { RefuseWhenFull } from "./refuse-when-full.ts"
 
 /** How many changes of a batch share a commit. Between two commits other requests have their turn. */
 const CHANGED_AT_ONCE = 100
@@ -55,9 +55,9 @@ export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
   readonly #learned: LearnedDurations
-  readonly #room: DatabaseRoom
+  readonly #room: RefuseWhenFull
 
-  constructor(store: Items & History, bus: Bus, learned: LearnedDurations, room = new DatabaseRoom()) {
+  constructor(store: Items & History, bus: Bus, learned: LearnedDurations, room = new RefuseWhenFull()) {
     this.#room = room
     this.#store = store
     this.#bus = bus

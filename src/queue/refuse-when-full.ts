@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts"
  * results of renders are still stored. Waiting items are still claimed for a while, because a database that is
  * full of them gets room only after they were rendered.
  */
-export class DatabaseRoom {
+export class RefuseWhenFull {
   /** Whether the database is as large as `--max-database-mb` allows. */
   isFull = false
   /** Whether it is so much larger that no more items may be claimed. */

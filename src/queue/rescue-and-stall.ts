@@ -24,7 +24,7 @@ export interface RescueOptions {
 }
 
 /** The timer for running items: it takes them back from lost workers, and marks stalled ones. */
-export class Rescue extends Repeating {
+export class RescueAndStall extends Repeating {
   readonly #store: Items & Life
   readonly #bus: Bus
   readonly #options: RescueOptions

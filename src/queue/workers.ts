@@ -24,7 +24,7 @@ import type { Life } from "../store/contract/life.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { type Introduction, KnownWorkers } from "./known-workers.ts"
 import type { LearnedDurations } from "./learned-durations.ts"
-import { DatabaseRoom } from "./refuse-when-full.ts"
+import { RefuseWhenFull } from "./refuse-when-full.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 /**
@@ -83,7 +83,7 @@ export interface WorkersOptions {
   /** Makes the token of a new lease. */
   readonly token: () => string
   /** Whether the database has room for reports; default: it always has. */
-  readonly room?: DatabaseRoom
+  readonly room?: RefuseWhenFull
   /** How many different sets of tags the waiting claims of one client may have; default: no limit. */
   readonly mostTagSets?: number
   /** The shortest time between two searches for waiting claims, in milliseconds; default 0. */
@@ -105,7 +105,7 @@ export class Workers implements Service {
   readonly #bus: Bus
   readonly #learned: LearnedDurations
   readonly #options: WorkersOptions
-  readonly #room: DatabaseRoom
+  readonly #room: RefuseWhenFull
   readonly #waiting: WaitingClaims
   readonly #unlisten: () => void
   #turns: Repetition | undefined
@@ -117,7 +117,7 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    const { onError, mostTagSets, onLook, lookRestMs, room = new DatabaseRoom() } = options
+    const { onError, mostTagSets, onLook, lookRestMs, room = new RefuseWhenFull() } = options
     this.#room = room
     this.#waiting = new WaitingClaims(store, { onError, mostTagSets, onLook, restMs: lookRestMs })
     this.#unlisten = bus.listen(() => this.#waiting.look())

@@ -20,7 +20,7 @@ export interface HeirOptions {
 }
 
 /** A lease that a worker left behind when it was killed. */
-export class InheritedLease {
+export class LeaseOfKilledWorker {
   readonly #heir: HeirOptions
   readonly #kept: KeptLease
   readonly #lease: OwnLease

@@ -56,7 +56,7 @@ export interface RunOptions {
 }
 
 /** One render of one item, as `track-studio run` does it. */
-export class CommandRun {
+export class RunOneItem {
   readonly #options: RunOptions
   readonly #reporter: Reporter
   readonly #guard = new KillGuard()

@@ -1,7 +1,7 @@
 import type { Claimed } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
-import { type HeirOptions, InheritedLease } from "./leases-of-killed-workers.ts"
+import { type HeirOptions, LeaseOfKilledWorker } from "./leases-of-killed-workers.ts"
 import type { ClaimNotes } from "./own-lease.ts"
 import { stopwatch } from "./suspended-machine.ts"
 import type { Verdict } from "./verdict.ts"
@@ -31,7 +31,7 @@ export class WorkerLeases {
   /** The leases that we hold, by token. */
   readonly #held = new Map<string, KeptLease>()
   /** The leases that we took over from an earlier worker, and how each is kept. */
-  readonly #pending = new Map<InheritedLease, WorkerLease>()
+  readonly #pending = new Map<LeaseOfKilledWorker, WorkerLease>()
   #file: LeaseFile | undefined
   #isFailing = false
 
@@ -119,7 +119,7 @@ export class WorkerLeases {
       // Two files list a lease if the worker that took it over was killed meanwhile.
       if (this.#held.has(lease.token)) continue
       const kept = this.hold(lease)
-      this.#pending.set(new InheritedLease(this.#heir, lease, kept.notes), kept)
+      this.#pending.set(new LeaseOfKilledWorker(this.#heir, lease, kept.notes), kept)
     }
     this.#try(() => this.#file?.save())
   }

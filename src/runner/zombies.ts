@@ -11,7 +11,7 @@ const FIRST_PROCESS = 1
  * behind would use up all process numbers if we did not take note. Outside of a container the first process
  * of the system does this.
  */
-export function forgetOrphans(): Disposable {
+export function forgetZombies(): Disposable {
   if (process.pid !== FIRST_PROCESS) return { [Symbol.dispose]: () => undefined }
   let before: readonly number[] = []
   const looking = every(
@@ -22,7 +22,7 @@ export function forgetOrphans(): Disposable {
       for (const pid of ended) if (before.includes(pid)) forget(pid)
       before = ended
     },
-    // Without /proc no orphans can be found.
+    // Without /proc no ended processes can be found.
     () => undefined,
   )
   return { [Symbol.dispose]: () => void looking.stop() }

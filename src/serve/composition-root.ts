@@ -16,8 +16,8 @@ import type { Metrics } from "../metrics/metrics.ts"
 import { LearnedDurations } from "../queue/learned-durations.ts"
 import { Output } from "../queue/output.ts"
 import { Queue } from "../queue/queue.ts"
-import type { DatabaseRoom } from "../queue/refuse-when-full.ts"
-import { Rescue } from "../queue/rescue-and-stall.ts"
+import type { RefuseWhenFull } from "../queue/refuse-when-full.ts"
+import { RescueAndStall } from "../queue/rescue-and-stall.ts"
 import { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueueTotals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
@@ -144,7 +144,7 @@ function queueOf(
   { database, maxTagSets, keepOutputKb, keepaliveMs }: Config,
   store: Store,
   bus: Bus,
-  room: DatabaseRoom,
+  room: RefuseWhenFull,
   metrics: Metrics,
 ) {
   const looks = metrics.histogram("claim_look_seconds")
@@ -177,7 +177,7 @@ interface Surroundings extends BusParts {
   /** What is counted. */
   readonly metrics: Metrics
   /** Whether the database has room for more. */
-  readonly room: DatabaseRoom
+  readonly room: RefuseWhenFull
   /** Called when the database is no longer the one that was opened. */
   readonly onReplaced: () => void
 }
@@ -298,7 +298,7 @@ function servicesOf(
   { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
 ): readonly Service[] {
   const { stallAfterMs, maxRescues } = config
-  const rescue = new Rescue(store, bus, {
+  const rescue = new RescueAndStall(store, bus, {
     stallAfterMs,
     maxRescues,
     onRescued: rescuesIn(metrics),

@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
-import type { DatabaseRoom } from "../queue/refuse-when-full.ts"
+import type { RefuseWhenFull } from "../queue/refuse-when-full.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { SizeLimit } from "../upkeep/size-limit.ts"
@@ -29,7 +29,7 @@ export function sizeLimitOf(
   { maxDatabaseMb }: Config,
   store: Store,
   bus: Bus,
-  { room, reasons }: { readonly room: DatabaseRoom; readonly reasons: Reasons },
+  { room, reasons }: { readonly room: RefuseWhenFull; readonly reasons: Reasons },
 ): SizeLimit {
   const limit = new SizeLimit(store.upkeep, store, bus, {
     mostBytes: maxDatabaseMb * 1e6,

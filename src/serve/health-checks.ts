@@ -12,7 +12,7 @@ import {
   reserve,
   SpareDescriptors,
 } from "../machine/machine.ts"
-import type { DatabaseRoom } from "../queue/refuse-when-full.ts"
+import type { RefuseWhenFull } from "../queue/refuse-when-full.ts"
 import type { Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { sizeOf } from "../store/sqlite/database-path.ts"
@@ -51,7 +51,7 @@ export interface Checks {
   /** Looks at the event loop. */
   readonly loop: EventLoop
   /** Learns when the disk is full. */
-  readonly room: DatabaseRoom
+  readonly room: RefuseWhenFull
   /** What wakes the streams. */
   readonly broadcaster: Broadcaster
   /** The doorbell, which is rung again if a ring was lost. */

@@ -9,7 +9,7 @@ import { AppError, codeOf, isRefusal, reasonOf } from "../errors.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
-import { DatabaseRoom } from "../queue/refuse-when-full.ts"
+import { RefuseWhenFull } from "../queue/refuse-when-full.ts"
 import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
@@ -54,7 +54,7 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
 }
 
 /** Counts what a store commits, and tells `room` of it. */
-function commitsIn(metrics: Metrics, room: DatabaseRoom): Observed {
+function commitsIn(metrics: Metrics, room: RefuseWhenFull): Observed {
   const seconds = metrics.histogram("commit_seconds")
   const writes = metrics.histogram("commit_writes")
   const updates = metrics.counters("updates_total")
@@ -82,7 +82,7 @@ function commitsIn(metrics: Metrics, room: DatabaseRoom): Observed {
   }
 }
 
-async function opened(config: Config, metrics: Metrics, room: DatabaseRoom): Promise<Store> {
+async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): Promise<Store> {
   const database = shownDatabase(config.database)
   const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
@@ -156,7 +156,7 @@ async function served(config: Config): Promise<void> {
   refuseUnprotectedStart(config)
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
-  const room = new DatabaseRoom()
+  const room = new RefuseWhenFull()
   const store = await opened(config, metrics, room)
   errorLog.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)

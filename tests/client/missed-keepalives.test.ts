@@ -1,7 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test"
 
 import { Client, type Watched } from "../../src/client/client.ts"
-import { pause, Rhythm, SilenceWatch } from "../../src/client/missed-keepalives.ts"
+import { MissedKeepalives, pause, Rhythm } from "../../src/client/missed-keepalives.ts"
 import { start } from "../server.ts"
 
 describe("how long a stream may be silent", () => {
@@ -80,11 +80,11 @@ test.concurrent(
   "a connection is silent while bytes are waited for, and not while the caller is busy with the last ones",
   async () => {
     const doubted: string[] = []
-    const open = (name: string): SilenceWatch => {
+    const open = (name: string): MissedKeepalives => {
       const rhythm = new Rhythm()
       rhythm.learn(1)
       spyOn(rhythm, "doubt").mockImplementation(() => void doubted.push(name))
-      const silence = new SilenceWatch(undefined, rhythm)
+      const silence = new MissedKeepalives(undefined, rhythm)
       silence.opened()
       silence.wait()
       silence.heard()
@@ -126,7 +126,7 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
 test("a connection that has ended is aborted, and no longer listens for the network", () => {
   const [adding, removing] = [spyOn(globalThis, "addEventListener"), spyOn(globalThis, "removeEventListener")]
   try {
-    const watch = new SilenceWatch(undefined, new Rhythm())
+    const watch = new MissedKeepalives(undefined, new Rhythm())
     watch.end()
     expect(adding.mock.calls.map(([type]) => type)).toEqual(["online"])
     expect(removing.mock.calls.map(([, listener]) => listener)).toEqual(
@@ -143,7 +143,7 @@ test("the time that a server takes to answer does not count as a distance betwee
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const rhythm = new Rhythm()
-  const watch = new SilenceWatch(undefined, rhythm)
+  const watch = new MissedKeepalives(undefined, rhythm)
   nowMs += 8000
   watch.opened()
   watch.wait()

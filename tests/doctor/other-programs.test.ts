@@ -7,7 +7,7 @@ import { heldOf } from "../../src/doctor/held-answers.ts"
 import { pageFinding } from "../../src/doctor/page.ts"
 import { requestHeadersOf } from "../../src/doctor/request-headers.ts"
 import { accountOf, originsOf, refusalsOf } from "../../src/doctor/requests.ts"
-import { exchange, hostOf, type Patient, saidIn } from "../../src/doctor/send-request.ts"
+import { hostOf, type Patient, saidIn, sendRequest } from "../../src/doctor/send-request.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "../../src/doctor/streams.ts"
 import { pausesOf, uploadsOf } from "../../src/doctor/uploads.ts"
 import { socketOf } from "../../src/doctor/websockets.ts"
@@ -27,7 +27,7 @@ test("an IPv6 address is connected to without its brackets", () => {
 })
 
 test("an answer is read no longer than it may take, and any JSON in it is an object", async () => {
-  const answer = await found(silent, (patient) => exchange(patient, { path: "/queue", mostMs: 50 }))
+  const answer = await found(silent, (patient) => sendRequest(patient, { path: "/queue", mostMs: 50 }))
   expect(answer).toMatchObject({ status: 0, end: "late" })
   expect(Object.keys(saidIn({ ...answer, text: "null" }))).toEqual([])
 })
@@ -120,14 +120,14 @@ describe("of a stream", () => {
 
   test("a page in its place shows nothing of resuming or idleness", async () => {
     expect(await found(() => page(), resumptionOf)).toMatchObject({ verdict: "unknown" })
-    const idle = (patient: Patient) => idlenessOf(patient, exchange(patient, { path: "/" }))
+    const idle = (patient: Patient) => idlenessOf(patient, sendRequest(patient, { path: "/" }))
     expect(await found(() => page(), idle)).toMatchObject({ verdict: "unknown" })
   })
 
   test("of a busy server the reason is shown, and of one that is held back how much came", async () => {
     const full = () => busy("too many streams", 1000)
     expect(await found(full, arrivalOf)).toMatchObject([{ verdict: "unknown", says: "too many streams" }])
-    const pauses = (patient: Patient) => pausesOf(patient, exchange(patient, { path: "/idle" }))
+    const pauses = (patient: Patient) => pausesOf(patient, sendRequest(patient, { path: "/idle" }))
     const waiting = (_path: string, { method }: Request) => (method === "POST" ? page(500) : full())
     expect(await found(waiting, pauses)).toMatchObject({ says: "the request got no stream" })
     const says = expect.stringMatching(/^only part/)
@@ -140,7 +140,7 @@ describe("of a stream", () => {
     const paused = (get: () => Response) =>
       found(
         (_path, { method }) => (method === "POST" ? page(500) : get()),
-        (patient) => pausesOf(patient, exchange(patient, { path: "/idle" })),
+        (patient) => pausesOf(patient, sendRequest(patient, { path: "/idle" })),
       )
     const stopped = () => stream("event: live\n\nevent: shutdown\n\n")
     expect(await paused(stopped)).toMatchObject({ says: "the server was stopped meanwhile" })

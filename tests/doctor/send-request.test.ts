@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { exchange } from "../../src/doctor/send-request.ts"
+import { sendRequest } from "../../src/doctor/send-request.ts"
 import { found } from "./answering.ts"
 
 test("an answer without an end is read no further than the longest expected answer", async () => {
@@ -11,7 +11,7 @@ test("an answer without an end is read no further than the longest expected answ
     fetch: () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(piece) })),
   })
   const url = new URL(`http://127.0.0.1:${endless.port}`)
-  const answer = await exchange(
+  const answer = await sendRequest(
     { url, token: undefined, patienceMs: 10_000, idleMs: 0, now: Date.now },
     { path: "/queue" },
   )
@@ -25,7 +25,7 @@ test("an idle stream is watched from its beginning, however late that comes", as
     return new Response(new ReadableStream({ start: (controller) => controller.enqueue(": hello\n\n") }))
   }
   const answer = await found(begun, (patient) =>
-    exchange(patient, { path: "/progress/stream", mostMs: 20_000, watchMs: 200 }),
+    sendRequest(patient, { path: "/progress/stream", mostMs: 20_000, watchMs: 200 }),
   )
   expect(answer).toMatchObject({ status: 200, end: "late" })
   expect(answer.lastMs - (answer.headMs ?? answer.lastMs)).toBeWithin(190, 10_000)

@@ -47,7 +47,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "a page of a list overwrites what is newer",
@@ -94,7 +94,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "a new attempt keeps the start of the one before",
@@ -111,7 +111,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/lists.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [["lost items are not counted among the failed", "failed: failed + lost", "failed"]],
   ),
   ...of(
@@ -138,12 +138,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [["an item that came and went at once is asked for", "        unsure.delete(id)\n", ""]],
   ),
   ...of(
     "src/dashboard/model/query.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "a cancelled item is among the failed ones",
@@ -159,12 +159,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [["delayed items do not count as waiting", "waiting.length + delayed.length", "waiting.length"]],
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "the last hour is unknown of a list that reaches back for longer",
@@ -175,7 +175,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/lists.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "a filter is cut by a list that it does not show",
@@ -186,7 +186,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "waiting items are shown without those before them",
@@ -339,7 +339,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "finished items are forgotten too early",

@@ -133,7 +133,7 @@ export const ESTIMATE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/estimate/line.ts",
+    "src/item/estimate/step-line.ts",
     ["tests/item/estimate/learned.test.ts"],
     [
       [

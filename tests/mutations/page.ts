@@ -298,7 +298,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/query.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       ["the address of everything has a query", 'if (which !== "all") query', "query"],
       [
@@ -310,7 +310,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "the mean progress counts items that wait",
@@ -321,7 +321,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/state.test.ts"],
+    ["tests/dashboard/apply-updates.test.ts"],
     [
       [
         "an item that waits again shows its former worker",

@@ -112,8 +112,8 @@ export const SERVING: readonly Mistake[] = [
     [["a limit of time leaves its timer", "    clearTimeout(timer)\n  }\n}", "  }\n}"]],
   ),
   ...of(
-    "src/config/values.ts",
-    ["tests/config/values.test.ts"],
+    "src/config/values-from-text.ts",
+    ["tests/config/values-from-text.test.ts"],
     [
       [
         "a network may have one bit more than its addresses",
@@ -133,7 +133,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/config/config.ts",
-    ["tests/config/values.test.ts"],
+    ["tests/config/values-from-text.test.ts"],
     [
       [
         "a relative folder for state is taken",
@@ -144,7 +144,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/config/config.ts",
-    ["tests/config/values.test.ts"],
+    ["tests/config/values-from-text.test.ts"],
     [
       [
         "the token of a file is sent instead of the environment's",

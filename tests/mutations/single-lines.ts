@@ -143,7 +143,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [["a database is read without what is in its log", " || existsSync(`${path}-wal`)", ""]],
   ),
   ...of(
-    "src/store/sqlite/read-database-file.ts",
+    "src/store/sqlite/database-file-reader.ts",
     ["tests/commands/identity.test.ts"],
     [["everybody can read a rescued database", "    chmodSync(to, 0o600)\n", ""]],
   ),

@@ -3,7 +3,7 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in the end of an SQLite file, in its restore, and in what is removed from it. */
 export const SQLITE_FILE: readonly Mistake[] = [
   ...of(
-    "src/store/sqlite/watch-database-file.ts",
+    "src/store/sqlite/database-file-watch.ts",
     ["tests/store/lock.test.ts"],
     [
       [

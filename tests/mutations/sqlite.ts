@@ -79,7 +79,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/watch-database-file.ts",
+    "src/store/sqlite/database-file-watch.ts",
     ["tests/store/faults.test.ts"],
     [
       [

@@ -46,7 +46,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/watch-database-file.ts",
+    "src/store/sqlite/database-file-watch.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -57,7 +57,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/read-database-file.ts",
+    "src/store/sqlite/database-file-reader.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -106,7 +106,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/watch-database-file.ts",
+    "src/store/sqlite/database-file-watch.ts",
     ["tests/store/faults.test.ts"],
     [
       [
@@ -215,7 +215,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/read-database-file.ts",
+    "src/store/sqlite/database-file-reader.ts",
     ["tests/commands/identity.test.ts"],
     [
       [
@@ -291,7 +291,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/watch-database-file.ts",
+    "src/store/sqlite/database-file-watch.ts",
     ["tests/store/lock.test.ts"],
     [
       [
@@ -313,7 +313,7 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/read-database-file.ts",
+    "src/store/sqlite/database-file-reader.ts",
     ["tests/store/faults.test.ts"],
     [
       [

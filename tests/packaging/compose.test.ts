@@ -6,7 +6,7 @@ import { SQL } from "bun"
 
 import { config } from "../../src/config/config.ts"
 import { SERVE_SETTING_NAMES } from "../../src/config/settings.ts"
-import { variableOf } from "../../src/config/values.ts"
+import { variableOf } from "../../src/config/values-from-text.ts"
 import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { Instance, whyNoFleet } from "../fleet/fleet.ts"
 import { Nginx, nginxOrWhy } from "../nginx.ts"

@@ -6,7 +6,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { changed } from "../../src/item/put.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Rescue } from "../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -32,7 +32,7 @@ class Bench {
   store: SqliteStore
   readonly bus = new LocalBus()
   workers: Workers
-  rescue: Rescue
+  rescue: RescueAndStall
   readonly #folder = temporaryFolder()
   readonly #path = join(this.#folder.path, "test.db")
   #tokens = 0
@@ -52,8 +52,12 @@ class Bench {
     })
   }
 
-  #rescue(store: Store): Rescue {
-    return new Rescue(store, this.bus, { stallAfterMs: 120_000, maxRescues: 5, onError: this.#onError })
+  #rescue(store: Store): RescueAndStall {
+    return new RescueAndStall(store, this.bus, {
+      stallAfterMs: 120_000,
+      maxRescues: 5,
+      onError: this.#onError,
+    })
   }
 
   readonly #onError = (error: unknown): void => void this.reports.push(error)

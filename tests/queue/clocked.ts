@@ -5,7 +5,7 @@ import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
-import { DatabaseRoom } from "../../src/queue/refuse-when-full.ts"
+import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import { assembled } from "../../src/serve/composition-root.ts"
 import { protectionOf } from "../../src/serve/first-token.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -65,7 +65,7 @@ export class ClockedServer implements AsyncDisposable {
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
     const { app } = assembled(settings, store, protectionOf(settings, store), {
       ...surroundings,
-      room: new DatabaseRoom(),
+      room: new RefuseWhenFull(),
       onReplaced: () => undefined,
     })
     app.listen({ hostname: "127.0.0.1", port: 0 })

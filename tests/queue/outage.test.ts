@@ -6,7 +6,7 @@ import fc from "fast-check"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Rescue } from "../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
@@ -57,7 +57,7 @@ class World implements AsyncDisposable {
   #path = this.#next()
   #store: SqliteStore
   #workers: Workers
-  #rescue: Rescue
+  #rescue: RescueAndStall
   #tokens = 0
   #failingMs: number | undefined
   /** The latest sign of life that is stored; undefined if nothing was ever written. */
@@ -79,7 +79,7 @@ class World implements AsyncDisposable {
     return new SqliteStore(this.#path, () => ({ now: () => this.nowMs, steadyMs: () => this.nowMs }))
   }
 
-  #services(): [Workers, Rescue] {
+  #services(): [Workers, RescueAndStall] {
     const onError = (): void => undefined
     const token = (): string => `token ${(this.#tokens += 1)}`
     return [
@@ -88,7 +88,7 @@ class World implements AsyncDisposable {
         token,
         onError,
       }),
-      new Rescue(this.#store, this.#bus, { stallAfterMs: 3_600_000, maxRescues: 0, onError }),
+      new RescueAndStall(this.#store, this.#bus, { stallAfterMs: 3_600_000, maxRescues: 0, onError }),
     ]
   }
 
@@ -315,7 +315,7 @@ async function onSlowDisk(
   const [bus, onError] = [new LocalBus(), (error: unknown): void => expect(error).toBeUndefined()]
   const learned = new LearnedDurations(store, onError)
   const workers = new Workers(store, bus, learned, { random: Math.random, token: () => "token", onError })
-  const rescue = new Rescue(store, bus, { stallAfterMs: 3_600_000, maxRescues: 0, onError })
+  const rescue = new RescueAndStall(store, bus, { stallAfterMs: 3_600_000, maxRescues: 0, onError })
   const id = await added(store)
   await workers.claim({ worker: "box1", tags: [], leaseMs: 3000 }, AT_ONCE)
   faults.onCommit = () => void (nowMs += 4000)

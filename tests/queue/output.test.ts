@@ -6,7 +6,7 @@ import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import type { OutputPiece } from "../../src/item/output-piece.ts"
 import { Output } from "../../src/queue/output.ts"
-import { DatabaseRoom } from "../../src/queue/refuse-when-full.ts"
+import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Outputs } from "../../src/store/contract/outputs.ts"
 
@@ -258,7 +258,7 @@ test("the output of a song is that of its item that was started last, or of the 
 test("while the database is full nothing is stored, and where the output ends is answered", async () => {
   const items: unknown = {}
   const outputs: unknown = { append: async () => ({ attempt: 1, end: 7 }) }
-  const room = new DatabaseRoom()
+  const room = new RefuseWhenFull()
   room.isFull = true
   const settings = { keepBytes: 1000, keepaliveMs: 60_000, room }
   const output = new Output(items as Items, outputs as Outputs, settings)

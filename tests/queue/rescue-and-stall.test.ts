@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { changed } from "../../src/item/put.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Rescue } from "../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -24,7 +24,7 @@ test("an item that is taken back is counted once, with why: its worker was silen
   const learned = new LearnedDurations(store, fail)
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
   const why: string[] = []
-  const rescue = new Rescue(store, bus, {
+  const rescue = new RescueAndStall(store, bus, {
     ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
     onRescued: (reason) => void why.push(reason),
   })
@@ -49,7 +49,11 @@ test("the end of an outage is noticed though no worker holds an item", async () 
   const clock = { nowMs: START_MS }
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 600_000, maxRescues: 5, onError: fail })
+  const rescue = new RescueAndStall(store, new LocalBus(), {
+    stallAfterMs: 600_000,
+    maxRescues: 5,
+    onError: fail,
+  })
   await added(store)
   store.outages.begin(clock.nowMs)
   clock.nowMs += 60_000
@@ -66,7 +70,7 @@ test("one turn takes back every item whose worker is silent, though they are mor
   const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
   let taken = 0
-  const rescue = new Rescue(store, bus, {
+  const rescue = new RescueAndStall(store, bus, {
     ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
     onRescued: () => void (taken += 1),
   })
@@ -83,7 +87,11 @@ test("after an outage an item has the whole time again before it counts as stall
   const clock = { nowMs: START_MS }
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const rescue = new RescueAndStall(store, new LocalBus(), {
+    stallAfterMs: 60_000,
+    maxRescues: 5,
+    onError: fail,
+  })
   const id = await added(store)
   await store.change(id, (stored, moment) => changed(stored, { status: "processing", progress: 10 }, moment))
   store.outages.begin(clock.nowMs)
@@ -105,7 +113,7 @@ test("a machine that is suspended in the middle of a turn costs no worker its le
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
-  const rescue = new Rescue(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const rescue = new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
   const id = await added(store)
   await workers.take(id, { worker: "a", leaseMs: 10_000 })
   const isAnyLeased = store.isAnyLeased.bind(store)

@@ -3,11 +3,11 @@ import { expect, spyOn, test } from "bun:test"
 import { Client } from "../../src/client/client.ts"
 import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
-import { CommandRun } from "../../src/runner/run-one-item.ts"
+import { RunOneItem } from "../../src/runner/run-one-item.ts"
 
 /** The exit code of a run whose command ended in this way. */
 function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
-  const run = new CommandRun({
+  const run = new RunOneItem({
     ...{ client: new Client("http://127.0.0.1:1"), server: "http://127.0.0.1:1", worker: "box" },
     ...{ leaseS: 60, reportWithinMs: 0, span: undefined, stateFolder: undefined },
     plan: {

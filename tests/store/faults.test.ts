@@ -12,8 +12,8 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 
+import { DatabaseFileReader } from "../../src/store/sqlite/database-file-reader.ts"
 import { Lock } from "../../src/store/sqlite/lock.ts"
-import { FileOnDisk } from "../../src/store/sqlite/read-database-file.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -87,7 +87,7 @@ test("the content of files that do not change is not read again, and whatever ch
   const path = join(folder.path, "test.db")
   let nowMs = 0
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
-  using marks = spyOn(FileOnDisk.prototype, "isMarked")
+  using marks = spyOn(DatabaseFileReader.prototype, "isMarked")
   const store = new SqliteStore(path)
   const id = await added(store)
   const looks = (): string[] => {

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { cancelled } from "../../src/item/add-cancel-retry-delete.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Rescue } from "../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
@@ -24,7 +24,7 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   const now = (): number => nowMs
   const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const rescue = new Rescue(store, bus, { stallAfterMs: 120_000, maxRescues: 5, onError })
+  const rescue = new RescueAndStall(store, bus, { stallAfterMs: 120_000, maxRescues: 5, onError })
   const limits = { updatesMs: 604_800_000, perItem: 10_000, itemsMs: 86_400_000, awayMs: () => 0 }
   const retention = new Retention(store.upkeep, store, bus, { ...limits, now, sleep: Bun.sleep, onError })
   // On a database that has items it would begin a day later.
@@ -141,7 +141,7 @@ test("a look at a lease writes nothing, tells whether to go on, and is refused w
   expect(await workers.look(id, "token")).toBe("cancel")
   // It was not renewed, so it ends as if nobody had waited.
   nowMs += 30_000
-  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 120_000, maxRescues: 5, onError })
+  const rescue = new RescueAndStall(store, new LocalBus(), { stallAfterMs: 120_000, maxRescues: 5, onError })
   await rescue.turn()
   expect(await codeOf(workers.look(id, "token"))).toBe("lease_lost")
   await workers.stop()

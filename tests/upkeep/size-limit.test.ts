@@ -8,7 +8,7 @@ import { AppError } from "../../src/errors.ts"
 import { removed } from "../../src/item/add-cancel-retry-delete.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
-import { DatabaseRoom } from "../../src/queue/refuse-when-full.ts"
+import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -35,7 +35,7 @@ function limited() {
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const room = new DatabaseRoom()
+  const room = new RefuseWhenFull()
   const looks: (readonly [boolean, boolean])[] = []
   const restsMs: number[] = []
   const resting = { during: async (): Promise<void> => undefined }

@@ -1,4 +1,4 @@
-import type { Point } from "./line.ts"
+import type { Point } from "./step-line.ts"
 
 /** What a report counts: see `Sign`. */
 interface Count {

@@ -1,5 +1,4 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
-import { lineThrough, type Point } from "./line.ts"
 import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
 import {
   declaredOf,
@@ -10,6 +9,7 @@ import {
   type Sizes,
   sizesOf,
 } from "./step-durations.ts"
+import { lineThrough, type Point } from "./step-line.ts"
 import { NO_TRACE, type Signal, type StepTrace, type Trace } from "./trace.ts"
 import { unevennessOf } from "./uneven-pace.ts"
 

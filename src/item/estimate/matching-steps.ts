@@ -1,6 +1,6 @@
 import { withoutDigits } from "./count-in-words.ts"
-import type { StepLine } from "./line.ts"
 import { type Habit, type Sizes, sizesOf } from "./step-durations.ts"
+import type { StepLine } from "./step-line.ts"
 import { type Signal, type StepTrace } from "./trace.ts"
 
 /** One step of an earlier run. */

@@ -1,6 +1,6 @@
 import { type Hand, MIN_PACE } from "./earlier-run.ts"
-import { nextAt, type Point, pointAt, type StepLine, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
+import { nextAt, type Point, pointAt, type StepLine, timeAt } from "./step-line.ts"
 import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 
 /**

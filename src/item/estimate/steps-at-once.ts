@@ -1,5 +1,5 @@
 import { withoutDigits } from "./count-in-words.ts"
-import type { Point } from "./line.ts"
+import type { Point } from "./step-line.ts"
 
 /** How far a step is, by each signal; undefined if it is not known. */
 interface Signals<T> {

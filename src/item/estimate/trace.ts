@@ -7,7 +7,7 @@ import {
   withCountInWords,
   withoutDigits,
 } from "./count-in-words.ts"
-import { GRAIN, type Point } from "./line.ts"
+import { GRAIN, type Point } from "./step-line.ts"
 import { goesOnBeside } from "./steps-at-once.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */

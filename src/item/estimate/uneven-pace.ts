@@ -1,6 +1,6 @@
 import { mean } from "./averages.ts"
-import { type Point, type StepLine, timeAt } from "./line.ts"
 import type { Part } from "./matching-steps.ts"
+import { type Point, type StepLine, timeAt } from "./step-line.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
 
 /**

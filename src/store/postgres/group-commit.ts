@@ -78,7 +78,7 @@ export interface GroupOptions {
  * kept in memory. Such a row may be out of date, so it may only be used for a write, which checks its
  * version; a refusal, or an answer without a write, needs rows that were read now.
  */
-export class Group {
+export class GroupCommit {
   readonly #options: GroupOptions
   /** The rows that were written last, as they are stored; the latest one last. */
   readonly #recent = new BoundedMap<number, KnownRow>(RECENT_ITEMS)

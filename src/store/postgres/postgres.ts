@@ -16,7 +16,7 @@ import { DatabaseClock } from "./database-clock.ts"
 import { PostgresDeliveries } from "./deliveries.ts"
 import { DoubleWriteFence } from "./double-write-fence.ts"
 import { PostgresFigures } from "./figures.ts"
-import { Group } from "./group-commit.ts"
+import { GroupCommit } from "./group-commit.ts"
 import { itemReads, knownOf } from "./group-reads.ts"
 import { PostgresHistory } from "./history.ts"
 import { PostgresInstances } from "./instances.ts"
@@ -59,7 +59,7 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly #writing: PostgresConnections
   readonly #reading: PostgresConnections
   readonly #fence: DoubleWriteFence
-  readonly #group: Group
+  readonly #group: GroupCommit
   readonly #listing: Listing
   readonly #reads: ReturnType<typeof itemReads>
   /** Whether the database has a history of another name: it was made again, and another server has prepared it. */
@@ -84,7 +84,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#listing = new Listing(reading)
     this.figures = new PostgresFigures(reading)
     this.#fence = new DoubleWriteFence(writing, seen, own)
-    this.#group = new Group({
+    this.#group = new GroupCommit({
       link: writing,
       fence: this.#fence,
       seen,

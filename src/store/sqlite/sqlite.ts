@@ -21,6 +21,7 @@ import { SqliteAccess } from "./access.ts"
 import { type Candidate, needsOf } from "./claim-by-tags.ts"
 import { claims, waitingItems } from "./claim-order.ts"
 import { deleted_at, isReport } from "./columns.ts"
+import { DatabaseFileWatch } from "./database-file-watch.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { DueItems } from "./due-items.ts"
 import { faultOf, isDamage } from "./fault-sentences.ts"
@@ -36,7 +37,6 @@ import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 import { WaitingSets } from "./waiting-sets.ts"
-import { DatabaseFile } from "./watch-database-file.ts"
 
 /** How a database is used. */
 export interface SqliteOptions extends Observed {
@@ -58,7 +58,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly instances: SqliteInstances
   readonly clock: Clock
   readonly outages = new Outages()
-  readonly #file: DatabaseFile
+  readonly #file: DatabaseFileWatch
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #listing: Listing
@@ -111,7 +111,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.clock = clockOf(aliveMs ?? 0)
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
-    this.#file = new DatabaseFile(opened, this.#group)
+    this.#file = new DatabaseFileWatch(opened, this.#group)
     this.#sets = new WaitingSets(waitingItems(this.#claims))
     this.#dueItems = new DueItems(this.#claims, this.#group, this.#sets, this.clock.steadyMs)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)

@@ -3,8 +3,8 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { type Course, courseText } from "../../../src/item/estimate/course.ts"
-import { GRAIN, lineThrough, nextAt, pointAt, timeAt } from "../../../src/item/estimate/line.ts"
 import { lookOf } from "../../../src/item/estimate/look.ts"
+import { GRAIN, lineThrough, nextAt, pointAt, timeAt } from "../../../src/item/estimate/step-line.ts"
 import {
   MAX_STEPS,
   NO_TRACE,

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { LocalBus } from "../../../src/bus/bus.ts"
 import { claimed } from "../../../src/item/lease.ts"
-import { Rescue } from "../../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall } from "../../../src/queue/rescue-and-stall.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { emptyDatabase } from "./open.ts"
@@ -23,7 +23,7 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
     const url = new URL(database.url)
     url.port = `${proxy.port}`
     const store = await PostgresStore.open(url.href)
-    const rescue = new Rescue(store, new LocalBus(), {
+    const rescue = new RescueAndStall(store, new LocalBus(), {
       stallAfterMs: 1e9,
       maxRescues: 5,
       onError: () => undefined,

@@ -2,13 +2,13 @@ import { copyFileSync, existsSync, rmSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../contract/life.ts"
+import { DatabaseFileReader } from "./database-file-reader.ts"
 import { type Mark, movedOn, textOfMark } from "./database-mark.ts"
 import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { leaveWord } from "./lock.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
-import { FileOnDisk } from "./read-database-file.ts"
 
 /**
  * A write-ahead log of this size was not written into the file for a long time: some reader holds an old
@@ -23,10 +23,10 @@ const PINNED_BYTES = 2 * WAL_BYTES
 const STEP_OF_CHANGES_MS = 2500
 
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
-export class DatabaseFile {
+export class DatabaseFileWatch {
   readonly #opened: Opened
   readonly #group: GroupCommit
-  readonly #onDisk: FileOnDisk
+  readonly #onDisk: DatabaseFileReader
   #isMarkKept = false
   /** Whether the file itself has carried the mark of this start. If it has, it must still carry it. */
   #wasMarked: boolean
@@ -40,7 +40,7 @@ export class DatabaseFile {
   constructor(opened: Opened, group: GroupCommit) {
     this.#opened = opened
     this.#group = group
-    this.#onDisk = new FileOnDisk(opened)
+    this.#onDisk = new DatabaseFileReader(opened)
     this.#wasMarked = this.#onDisk.isMarked()
   }
 

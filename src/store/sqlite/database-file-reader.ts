@@ -110,7 +110,7 @@ function moveAside(path: string): void {
  * The file of an open database as it is on the disk: whether it carries the mark, and whether its end is missing. It is
  * read without SQLite, which would use its cached pages.
  */
-export class FileOnDisk {
+export class DatabaseFileReader {
   readonly #descriptor: number
   /** Room for the page that carries the mark. */
   readonly #page: Buffer
