@@ -357,6 +357,17 @@ export async function barsGoOn(): Promise<(string | undefined)[]> {
   return [...atFirst, ...going()]
 }
 
+/** In how many seconds a bar gets to its next place that has jumped, and of which more is reported on its way. */
+export function barThatJumps(): (string | undefined)[] {
+  const one = item({ status: "processing", progress: 20 })
+  const bar = new WaveBar()
+  bar.show(one, "", 20, { done: 20, to: 20, seconds: 0 })
+  return [60, 60.2].map((done) => {
+    bar.show(one, "", 60, { done, to: 60.95, seconds: 9 })
+    return bar.element.style.getPropertyValue("--glide")
+  })
+}
+
 /** The places to which a search in an output of three matches leads: at first, and with the next and the previous. */
 export function placesFound() {
   const text = new PrintedText()

@@ -117,6 +117,10 @@ page("a part of the page", () => {
     expect(await shown("barsGoOn")).toEqual(places.map((place) => `translateX(${place})`))
   })
 
+  test("shows a bar that has jumped at its place soon, even if more is reported on its way", async () => {
+    expect(await shown("barThatJumps")).toEqual(["0.70s", "0.70s"])
+  })
+
   test("leads from the last place that was found to the first one, and back", async () => {
     expect(await shown("placesFound")).toEqual(["3 of 3", "1 of 3", "3 of 3"])
   })

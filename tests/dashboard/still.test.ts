@@ -74,4 +74,13 @@ page("while it loads", () => {
       expect(shifts.filter(({ moved }) => moved !== "badge").filter(({ value }) => value > 0.001)).toEqual([])
     })
   }
+
+  test("the history of an item whose command prints nothing appears soon", async () => {
+    await fill()
+    const tab = await here.open("/items/3")
+    await tab.until(
+      `document.querySelector("#heading-history").checkVisibility({ visibilityProperty: true })`,
+    )
+    expect(await tab.evaluate(`document.querySelector(".output").hidden`)).toBe(true)
+  })
 })

@@ -159,8 +159,8 @@ export class WaveBar {
   #move(wanted: Glide): void {
     clearTimeout(this.#goesOn)
     const before = this.#glide
-    // A new bar is at its place at once. A bar that was far away is there soon; then it glides.
-    const isFar = !before || Math.abs(wanted.done - before.to) > FAR
+    // A new bar is at its place at once. A bar that is far away is there soon; then it glides.
+    const isFar = !before || Math.abs(wanted.done - this.#place()) > FAR
     const asked = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (isFar && wanted.to > wanted.done) this.#goOn(wanted, asked.seconds)
     const place = before ? this.#place() : asked.to
