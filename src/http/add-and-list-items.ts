@@ -98,7 +98,7 @@ export const collectionRoutes = (
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         // To write a long list takes about as long as to read it.
-        if (items.length > LONG) await turns.wait(caller.client)
+        if (items.length > LONG) await turns.goOn(caller.client)
         return { queue: await withStarts(forecasts, items), next }
       },
       {

@@ -22,7 +22,7 @@ interface Client {
   spentMs: number
   /** How long one of the client's requests takes, as measured so far, in milliseconds. */
   eachMs: number
-  /** The functions that continue its waiting requests, the oldest first. */
+  /** The functions that continue its waiting requests: those that have begun first, then the oldest. */
   readonly waiting: (() => void)[]
 }
 
@@ -73,6 +73,17 @@ export class FairTurns {
     }
     this.#go(client, 1, nowMs)
     return undefined
+  }
+
+  /**
+   * Call it when a request of this client has done a part of its work. The promise resolves in a later turn in which it
+   * may go on: before those of the client that have not begun, so that no more than a few are half done.
+   */
+  goOn(name: string | undefined): Promise<void> | undefined {
+    if (name === undefined) return undefined
+    const client = this.#clientOf(name, performance.now())
+    this.#turnLater()
+    return new Promise((resolve) => void client.waiting.unshift(resolve))
   }
 
   #mostMs(name: string, nowMs: number): number {

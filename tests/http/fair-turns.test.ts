@@ -202,14 +202,39 @@ test("others have their turn between the reading and the writing of a long list"
     ...UNPROTECTED,
   }
   const app = createApp(parts as AppParts)
-  using wait = spyOn(FairTurns.prototype, "wait")
+  using goOn = spyOn(FairTurns.prototype, "goOn")
   const waitsFor = async (items: number): Promise<number> => {
     count = items
-    wait.mockClear()
+    goOn.mockClear()
     const answer = await app.handle(new Request("http://127.0.0.1/api/v1/queue"))
     const { queue }: { queue: unknown[] } = await answer.json()
     expect(queue).toHaveLength(items)
-    return wait.mock.calls.length
+    return goOn.mock.calls.length
   }
-  expect([await waitsFor(100), await waitsFor(101)]).toEqual([1, 2])
+  expect([await waitsFor(100), await waitsFor(101)]).toEqual([0, 1])
+})
+
+test("a client that asks for many long lists at once has one of them in memory, and others have their turn before it is written", async () => {
+  const turns = new FairTurns(() => true)
+  let [unwritten, most] = [0, 0]
+  const order: string[] = []
+  const list = async (name: string): Promise<void> => {
+    await turns.wait("a")
+    unwritten += 1
+    most = Math.max(most, unwritten)
+    order.push(`${name} read`)
+    work(3)
+    await turns.goOn("a")
+    unwritten -= 1
+    order.push(`${name} written`)
+    work(3)
+  }
+  const lists: Promise<void>[] = []
+  for (const name of ["a1", "a2", "a3", "a4"]) {
+    lists.push(list(name))
+    await settled()
+  }
+  await Promise.all([...lists, ...(await come(turns, ["b1", "b2"], order))])
+  expect(most).toBe(1)
+  expect(order.slice(0, 4)).toEqual(["a1 read", "b1", "a1 written", "b2"])
 })

@@ -59,7 +59,7 @@ test("many rows are read as drizzle reads them, with every kind of column, empty
   }))
   using client = new Database(opened.path)
   const selected = drizzle(client).select(itemColumns).from(queueItems)
-  const read = rowsOf(itemColumns)(client, selected)
+  const read = rowsOf(itemColumns)(selected.values())
   expect(read).toEqual(selected.all())
   expect(Object.keys(read[0] ?? {})).toEqual(Object.keys(itemColumns))
   expect(read[0]).toMatchObject({ stalled: true, stalled_since: time, step, metadata: { n: [1, "two"] } })

@@ -45,14 +45,12 @@ const placedRows = rowsOf(PLACED)
 
 /** Reads the queue in its order. */
 export class Listing implements Slices {
-  readonly #client: Database
   readonly #db: ReturnType<typeof drizzle>
   #turn: Promise<void> = Promise.resolve()
   /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
 
   constructor(client: Database) {
-    this.#client = client
     this.#db = drizzle(client)
   }
 
@@ -78,7 +76,7 @@ export class Listing implements Slices {
       .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
-    const rows = placedRows(this.#client, selected)
+    const rows = placedRows(selected.values())
     if (words.length > 0) this.#adapt(process.threadCpuUsage(before))
     return rows
   }

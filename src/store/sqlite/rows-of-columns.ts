@@ -1,10 +1,5 @@
-import type { Database } from "bun:sqlite"
-
 import { Column, type GetColumnData } from "drizzle-orm"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
-
-/** A value as SQLite gives or takes it. */
-type Plain = string | number | bigint | boolean | null | Uint8Array
 
 /** Rows of these columns, as the program knows them. */
 type Rows<Columns extends Readonly<Record<string, SQLiteColumn>>> = {
@@ -12,27 +7,24 @@ type Rows<Columns extends Readonly<Record<string, SQLiteColumn>>> = {
 }[]
 
 /** How a value of a column is decoded; undefined if it stays as SQLite gives it. */
-function decoderOf(column: SQLiteColumn): ((value: Plain) => unknown) | undefined {
+function decoderOf(column: SQLiteColumn): ((value: unknown) => unknown) | undefined {
   if (column.mapFromDriverValue === Column.prototype.mapFromDriverValue) return undefined
   return (value) => (value === null ? null : column.mapFromDriverValue(value))
 }
 
 /**
- * Returns what reads many rows of these columns. drizzle reads the same, but finds out for each value of each row how to
- * decode it: with a thousand rows this takes twice as long as everything else, and nobody else has a turn meanwhile. A
- * query must select exactly these columns, in this order.
+ * Returns what makes rows of the values that a query gives. drizzle does the same, but finds out for each value of each
+ * row how to decode it: with a thousand rows this takes twice as long as everything else, and nobody else has a turn
+ * meanwhile. The query must select exactly these columns, in this order.
  */
 export function rowsOf<Columns extends Readonly<Record<string, SQLiteColumn>>>(columns: Columns) {
   const decoded = Object.entries(columns).map(([key, column]) => ({ key, decode: decoderOf(column) }))
-  return (client: Database, query: { toSQL(): { sql: string; params: unknown[] } }): Rows<Columns> => {
-    const { sql, params } = query.toSQL()
-    // The encoders of the columns give what SQLite takes.
-    const found = client.prepare<unknown, Plain[]>(sql).values(...(params as Plain[]))
+  return (found: readonly (readonly unknown[])[]): Rows<Columns> => {
     const rows = found.map((values) => {
       const row: Record<string, unknown> = {}
       let at = 0
       for (const { key, decode } of decoded) {
-        const value = values[at] ?? null
+        const value = values[at]
         row[key] = decode ? decode(value) : value
         at += 1
       }
