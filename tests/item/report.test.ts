@@ -169,9 +169,13 @@ describe("steps", () => {
   })
 
   test("another list begins again", () => {
-    const told = after(DECLARED, { step: { index: 3, total: 4, name: "Render" }, step_progress: 0 })
+    const told = after(DECLARED, {
+      ...{ step: { index: 3, total: 4, name: "Render" }, step_progress: 0 },
+      unit: { done: 3, total: 5, name: "images" },
+      media: { out_time: 3, total: 6, fps: null, speed: null },
+    })
     const other = stepsDeclared(told, "a", ["Mix", "Render"], at(4))
-    expect(other.item).toMatchObject({ step: null, progress: 50 })
+    expect(other.item).toMatchObject({ step: null, unit: null, media: null, progress: 50 })
     expect(nextStep(other)).toMatchObject({ index: 1, name: "Mix" })
   })
 

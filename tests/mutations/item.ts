@@ -177,4 +177,15 @@ export const ITEM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/declared-steps.ts",
+    ["tests/item/report.test.ts"],
+    [
+      [
+        "the medium of an earlier step stays when other steps are declared",
+        "unit: null, media: null, updated_at",
+        "unit: null, updated_at",
+      ],
+    ],
+  ),
 ]

@@ -129,4 +129,15 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/group-decisions.ts",
+    ["tests/store/postgres/group-decisions.test.ts"],
+    [
+      [
+        "a claim that was refused has the group depend on the pause",
+        "this.runs, this.claims, this.soleClaims]",
+        "this.runs, this.soleClaims]",
+      ],
+    ],
+  ),
 ]

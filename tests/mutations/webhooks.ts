@@ -117,4 +117,25 @@ export const WEBHOOKS: readonly Mistake[] = [
     ["tests/webhooks/faults.test.ts", "tests/webhooks/webhooks.test.ts"],
     [["a webhook that is gone is called on", "if (answer === GONE || isOver)", "if (isOver)"]],
   ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "a place that was lost with a part of the database counts as stored",
+        "    this.#cursor = cursor\n    this.#stored = cursor\n",
+        "    this.#cursor = cursor\n",
+      ],
+      [
+        "a receiver is asked without a pause while no outcome can be stored",
+        "catch(this.#options.onError)\n      return\n",
+        "catch(this.#options.onError)\n",
+      ],
+      [
+        "the place is stored only after many updates at once",
+        "last.id - this.#stored >=",
+        "last.id - this.#cursor >=",
+      ],
+    ],
+  ),
 ]

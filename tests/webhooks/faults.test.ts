@@ -273,3 +273,64 @@ test("updates without a notice are examined once, because the place is stored no
   await scene.receiver.asked(1)
   expect(stored).toBe(2)
 })
+
+test("the place is stored after a thousand updates without a notice also if these come a few at a time", async () => {
+  const examined = Promise.withResolvers<void>()
+  await using scene = new Scene((deliveries) => ({
+    async add(notices, upTo) {
+      await deliveries.add(notices, upTo)
+      examined.resolve()
+    },
+  }))
+  await scene.start()
+  const id = await added(scene.store)
+  const read = spyOn(scene.store, "page")
+  for (let part = 0; part < 3; part += 1) {
+    await Promise.all(
+      Array.from({ length: 400 }, (_, i) => put(scene.store, id, { message: `${part} ${i}` })),
+    )
+    const before = read.mock.calls.length
+    scene.ring()
+    while (read.mock.calls.length === before) await Bun.sleep(10)
+  }
+  await examined.promise
+  expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
+})
+
+test("a place that was stored and then lost with a part of the database is stored again", async () => {
+  const [lost, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let adds = 0
+  await using scene = new Scene((deliveries) => ({
+    async add(notices, upTo) {
+      adds += 1
+      if (adds === 1) return lost.resolve()
+      await deliveries.add(notices, upTo)
+      again.resolve()
+    },
+  }))
+  await scene.start()
+  const id = await added(scene.store)
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => put(scene.store, id, { message: `${i}` })))
+  scene.ring()
+  await lost.promise
+  scene.ring()
+  await again.promise
+  expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
+})
+
+test("while no outcome can be stored, a receiver is asked again once in each turn, and not all the time", async () => {
+  const atMs: number[] = []
+  await using scene = new Scene((deliveries) => ({
+    async settle(id, settlement) {
+      atMs.push(performance.now())
+      if (atMs.length < 5) throw new Error("the disk is full")
+      await deliveries.settle(id, settlement)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await scene.settled(1)
+  const [first = 0, last = 0] = [atMs[0], atMs[4]]
+  // A turn is 250 ms, and the first one can come at once.
+  expect(last - first).toBeGreaterThan(600)
+})

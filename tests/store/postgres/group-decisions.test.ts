@@ -111,3 +111,16 @@ test("a sweep leaves alone what an earlier write of the group has renewed, moved
   expect(swept("stall", (change) => ({ ...change, work: moved }))).toBe(0)
   expect(swept("stall", (change) => ({ ...change, item: { ...item, stalled: true } }))).toBe(0)
 })
+
+test("a claim that is refused after it has taken an item does not depend on whether the queue is paused", () => {
+  for (const take of ["takeFirst", "takeSole"] as const) {
+    const sheet = new GroupDecisions(clock)
+    sheet.read(row(1), true)
+    const { result } = sheet.attempt(() => {
+      expect(sheet[take]([7])).toBe(7)
+      throw new RangeError("refused")
+    })
+    expect(result.ok).toBe(false)
+    expect([sheet.claims, sheet.soleClaims]).toEqual([[], []])
+  }
+})
