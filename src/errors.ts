@@ -59,7 +59,7 @@ export const REFUSALS = {
 export type ErrorCode = keyof typeof REFUSALS
 
 /** Refusals that the server gives when it is asked for them, so that a client sees whether they arrive whole. */
-export const ASKED_REFUSALS = [
+export const REFUSALS_ON_DEMAND = [
   "unauthorized",
   "illegal_move",
   "gone",
@@ -69,7 +69,7 @@ export const ASKED_REFUSALS = [
 ] as const satisfies readonly ErrorCode[]
 
 /** The code of such a refusal. */
-export type AskedRefusal = (typeof ASKED_REFUSALS)[number]
+export type AskedRefusal = (typeof REFUSALS_ON_DEMAND)[number]
 
 /**
  * The one error that is meant to be read by a user.

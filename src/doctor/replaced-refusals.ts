@@ -1,4 +1,4 @@
-import { ASKED_REFUSALS, type AskedRefusal, REFUSALS } from "../errors.ts"
+import { type AskedRefusal, REFUSALS, REFUSALS_ON_DEMAND } from "../errors.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 import { isWholeRefusal } from "./requests.ts"
 import {
@@ -46,7 +46,7 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
  * come back later. None of them has a status of 500 or more.
  */
 export async function replacedRefusalsOf(patient: Patient): Promise<Finding> {
-  for (const code of ASKED_REFUSALS) {
+  for (const code of REFUSALS_ON_DEMAND) {
     if (code === "unavailable") continue
     const answer = await sendRequest(patient, { path: `/refusals/${code}` })
     const change = changeOf(answer, code)

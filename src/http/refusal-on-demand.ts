@@ -1,12 +1,12 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { AppError, ASKED_REFUSALS } from "../errors.ts"
+import { AppError, REFUSALS_ON_DEMAND } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import { api } from "./api.ts"
 import type { CallerOfRequest } from "./caller-of-request.ts"
 import { words } from "./docs/words.ts"
 
-const Params = Type.Object({ code: OneOf(ASKED_REFUSALS, "the code of the refusal to answer with") })
+const Params = Type.Object({ code: OneOf(REFUSALS_ON_DEMAND, "the code of the refusal to answer with") })
 
 const refuse = ({ params: { code } }: { params: Static<typeof Params> }): never => {
   throw new AppError(code, "this refusal was asked for", { retryAfterMs: 1000 })
@@ -20,7 +20,7 @@ const described = (id: string, summary: string, more = "") => ({
     summary,
     about: `The answer is always a refusal: \`track-studio doctor\` looks whether a proxy passes it on with its status, its text and its headers.${more}`,
     successes: [],
-    refusals: ASKED_REFUSALS,
+    refusals: REFUSALS_ON_DEMAND,
   }),
 })
 

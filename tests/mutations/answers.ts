@@ -118,7 +118,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/read-only-keys.ts",
-    ["tests/http/edited-keys.test.ts"],
+    ["tests/http/changes-in-whole-item.test.ts"],
     [
       [
         "the body of an earlier item is taken for that of a later one",
