@@ -89,7 +89,7 @@ export class PostgresAccess implements Access {
 
   async #hasItem(id: number): Promise<boolean> {
     const text = "SELECT count(*)::int AS n FROM queue_items WHERE id = $1 AND deleted_at IS NULL"
-    const [row] = await this.#link.ask<Count>(text, [id])
+    const [row] = await this.#link.run<Count>(text, [id])
     return row?.n === 1
   }
 

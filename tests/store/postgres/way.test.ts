@@ -53,6 +53,26 @@ function once(proxy: Proxy, text: string, fate: Fate): void {
   }
 }
 
+withPostgres("what comes first after idle connections were lost is done", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  const id = await added(store)
+  const token = { label: "", role: "viewer", expires_at: null } as const
+  const asked: (() => Promise<unknown>)[] = [
+    () => store.access.addToken({ ...token, hash: "of all", item: null }),
+    () => store.access.addToken({ ...token, hash: "of one item", item: id }),
+    () => store.list({ limit: 1 }),
+    () => put(store, id, { message: "first" }),
+  ]
+  for (const first of asked) {
+    // The connections are open.
+    await store.list({ limit: 1 })
+    proxy.cut()
+    await first()
+  }
+  expect((await store.access.tokens()).map(({ hash }) => hash)).toEqual(["of all", "of one item"])
+})
+
 withPostgres("a write whose question or answer is lost is stored once, and acknowledged", async () => {
   await using opened = await distant()
   const { store, proxy } = opened
