@@ -140,4 +140,26 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/group-commit.ts",
+    ["tests/store/postgres/group-patience.test.ts"],
+    [
+      [
+        "a write that has waited for the group before it waits as long again",
+        "Math.min(first, job.sinceMs)",
+        "Math.max(first, job.sinceMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/leaving.test.ts"],
+    [
+      [
+        "what was read for streams that have left is kept for the next ones",
+        "if (this.#followed !== followed || this.#seats.size === 0) return true",
+        "if (this.#seats.size === 0) return true",
+      ],
+    ],
+  ),
 ]

@@ -264,6 +264,22 @@ export const UPKEEP: readonly Mistake[] = [
         "    }\n    this.#mostPages = mostBytes\n",
         "    }\n",
       ],
+      [
+        "each commit reports a full database as filled again",
+        "used - wal >= this.#mostPages && !this.#isFull",
+        "used - wal >= this.#mostPages",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/backups.ts",
+    ["tests/upkeep/backups.test.ts"],
+    [
+      [
+        "a backup is known only in the turn after it",
+        "    if (!signal.aborted) this.#latestMs = nowMs\n",
+        "",
+      ],
     ],
   ),
 ]

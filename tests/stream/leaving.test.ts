@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
+import type { PageQuery } from "../../src/store/contract/history.ts"
 import { Batch } from "../../src/stream/batch.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
@@ -240,4 +241,45 @@ test("a stream that is left while the database is away does not ask it again", a
   void stream?.return()
   away.reject(new AppError("unavailable", "the database cannot be reached now"))
   expect([(await next)?.done, reads]).toEqual([true, 1])
+})
+
+test("what was read for streams that have left is not kept for the next ones, which would miss what came after it", async () => {
+  const [asked, page, bounds] = [1, 2, 3].map(() => Promise.withResolvers<void>())
+  class Held extends MemoryHistory {
+    override async page(query: PageQuery) {
+      const read = await super.page(query)
+      asked?.resolve()
+      await page?.promise
+      return read
+    }
+  }
+  let isHeld = false
+  const history = new Held(async (name) => {
+    if (isHeld && name === "bounds") await bounds?.promise
+  }, 1000)
+  const [bus, onError] = [new LocalBus(), (error: unknown) => Promise.reject(error)]
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError })
+  const [first, second, third] = [1, 2, 3].map(() => new Seat("global", undefined))
+  if (!first || !second || !third) throw new Error("a seat is missing")
+  const { signal } = new AbortController()
+  history.append(1, "processing")
+  await broadcaster.join(first, signal)
+  history.append(1, "processing")
+  bus.notify()
+  await asked?.promise
+  broadcaster.leave(first)
+  history.append(1, "processing")
+  isHeld = true
+  const joined = broadcaster.join(second, signal)
+  page?.resolve()
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  bounds?.resolve()
+  await joined
+  second.cursor = broadcaster.head
+  const woken = second.wait()
+  history.append(1, "processing")
+  bus.notify()
+  await woken
+  third.cursor = 1
+  expect([second.cursor, broadcaster.tail.take(third)]).toEqual([3, null])
 })

@@ -23,10 +23,11 @@ function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
   return { backups, clock, files, results }
 }
 
-test("a backup is made at once if there is none, and then when its time has passed", async () => {
+test("a backup is made at once if there is none, is known as the latest one, and the next is made when its time has passed", async () => {
   const { backups, clock, files } = kept()
   await backups.turn()
   expect(files).toEqual(["track-studio-20260102T030405Z.db"])
+  expect(backups.latestMs).toBe(clock.nowMs)
   clock.nowMs += 23 * HOUR_MS
   await backups.turn()
   expect(files).toHaveLength(1)

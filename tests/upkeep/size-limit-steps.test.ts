@@ -56,3 +56,14 @@ test("a database that was above its limit is full at the limit again, once no mo
   await space.committed()
   expect(filled).toBe(1)
 })
+
+test("a database that is known to be full is not reported as filled by each commit again", async () => {
+  let [filled, looks] = [0, 0]
+  const space = limited(
+    { size: async () => ({ used: 2010, wal: 0, free: 0 }), purge: none },
+    { onFilled: () => void (filled += 1), onLook: () => void (looks += 1) },
+  )
+  await space.turn()
+  for (let commit = 0; commit < 3; commit += 1) await space.committed()
+  expect([filled, looks]).toEqual([0, 1])
+})
