@@ -40,4 +40,9 @@ export const CLAIMS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/repeated-claims.ts",
+    ["tests/queue/repeated-claims.test.ts"],
+    [["a claim that is repeated after its item was deleted is refused", ' || isRefusal(error, "gone")', ""]],
+  ),
 ]

@@ -72,6 +72,14 @@ test("a claim is answered again five times: a client that no answer reaches keep
   expect((await claimed("four")).status).toBe(204)
 })
 
+test("a claim whose item was deleted meanwhile is a new claim when it is repeated", async () => {
+  const id = await server.add()
+  expect((await leasedBy("five")).id).toBe(id)
+  expect((await server.api("DELETE", `/queue/${id}`)).status).toBe(200)
+  const next = await server.add()
+  expect((await leasedBy("five")).id).toBe(next)
+})
+
 test("a key that cannot be one is refused", async () => {
   expect((await claimed("two words")).status).toBe(422)
 })

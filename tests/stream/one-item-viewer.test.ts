@@ -75,3 +75,37 @@ test("a returning client of one item is sent what it lacks, and a gap with its o
   leave.abort()
   broadcaster.drain()
 })
+
+test("a stream of one item that lost updates names the event ID that its item has now, and not one that is gone", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  for (const queueId of [1, 2, 1]) history.append(queueId, "processing")
+  const leave = new AbortController()
+  const stream = await streams.open({
+    ...{ queueId: 1, isBound: true, untilFinished: false, snapshot: true },
+    ...{ format: asFrames, signal: leave.signal },
+  })
+  const said: unknown[] = []
+  const live = async (): Promise<void> => {
+    for (let isLive = false; !isLive;) {
+      const { value } = (await stream?.next()) ?? {}
+      if (typeof value !== "object") throw new Error("the stream has ended")
+      for (const frame of value) {
+        if (frame.type === "update") said.push(frame.update.id)
+        if (frame.type !== "control" || !("last_event_id" in frame.control)) continue
+        said.push(`${frame.control.event} ${frame.control.last_event_id}`)
+        isLive = frame.control.event === "live"
+      }
+    }
+  }
+  await live()
+  history.rollBack(1, 10)
+  bus.notify()
+  await live()
+  expect(said).toEqual([3, "live 3", "gap 3", 1, "live 1"])
+  leave.abort()
+  broadcaster.drain()
+})

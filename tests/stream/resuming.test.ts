@@ -5,6 +5,7 @@ import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/sse-ndjson-text.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { MemoryHistory } from "./memory-history.ts"
+import { eventIds, lastEventId } from "./up-to-live.ts"
 
 test("a stream that resumes gets every update, and then a pause, before its live, however far behind it is by then", async () => {
   const history = new MemoryHistory(async () => undefined, 1000)
@@ -65,5 +66,27 @@ test("a stream that resumes does not end by an update that is still to come", as
   expect((await next)?.value).toMatchObject([{ update: { id: 2 } }])
   expect((await stream?.next())?.value).toMatchObject([{ control: { event: "end", status: "completed" } }])
   leave.abort()
+  broadcaster.drain()
+})
+
+test("an update that comes while a stream that resumes reads what it lacks is sent once", async () => {
+  let isNew = false
+  const history: MemoryHistory = new MemoryHistory(async (name) => {
+    if (!isNew || name !== "page") return
+    isNew = false
+    history.append(1, "processing")
+  }, 1000)
+  for (let id = 1; id <= 3; id += 1) history.append(1, "processing")
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  isNew = true
+  const { signal } = new AbortController()
+  const common = { snapshot: true, untilFinished: false, format: asFrames, signal }
+  const stream = await streams.open({ ...common, lastEventId: "1" })
+  const frames = (await stream?.next())?.value
+  if (typeof frames !== "object") throw new Error("the stream said nothing")
+  // Whatever comes after the last event ID is sent next.
+  expect([eventIds(frames), lastEventId(frames)]).toEqual([[2, 3, 4], 4])
   broadcaster.drain()
 })
