@@ -224,8 +224,8 @@ function lines() {
 
 /** What the strip says of workers. */
 function workers() {
-  const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = []): WorkersStrip => {
-    const strip = new WorkersStrip(queueOf([], known), () => undefined)
+  const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = [], lost = {}): WorkersStrip => {
+    const strip = new WorkersStrip({ ...queueOf([], known), ...lost }, () => undefined)
     strip.update(knownWorkers(many))
     return strip
   }
@@ -245,6 +245,11 @@ function workers() {
       doing({ state: "rendering", items: [run(1), run(2)] }),
       doing({ state: "rendering", items: [run(1)] }, [ended({ status: "completed", outcome: "completed" })]),
     ],
+    lost: textOf(
+      shown([worker({ idle_since: time(40) })], [], {
+        asOfMs: () => Date.parse(time(60)),
+      }).element.querySelector(".worker .meta"),
+    ),
     many: [8, 9, 10, 11].map(many),
     joined: (() => {
       const strip = shown([worker({ worker: "w-2" }), worker({ worker: "w-10" })])

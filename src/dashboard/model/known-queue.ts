@@ -27,8 +27,10 @@ export interface KnownQueue {
 export interface LiveQueue extends KnownQueue {
   /** Whether the shown state is true now. Only then may anything continue to count. */
   readonly isLive: () => boolean
-  /** The time until which the shown state of an item is true: now, or when it was last confirmed. */
-  readonly asOfMs: (item: QueueItem) => number
+  /**
+   * The time until which the shown state is true of what changed at `updated_at`: now, or when it was last confirmed.
+   */
+  readonly asOfMs: (changed: Pick<QueueItem, "updated_at">) => number
   /** Whether too many items are shown for bars that move by themselves. */
   readonly isCrowded: () => boolean
 }

@@ -152,7 +152,7 @@ export class Model implements LiveQueue {
     return this.connection.state === "live"
   }
 
-  asOfMs({ updated_at }: QueueItem): number {
+  asOfMs({ updated_at }: Pick<QueueItem, "updated_at">): number {
     if (this.isLive()) return this.nowMs()
     const { confirmedMs, skewMs } = this.connection
     return Math.max(Date.parse(updated_at), (confirmedMs ?? 0) + skewMs)

@@ -21,11 +21,10 @@ import { tint } from "./wave-bar.ts"
 
 const DRAW_EVERY_MS = 250
 const AGAIN_MS = 1000
-/**
- * The parts below the progress appear together, so that none moves another, and after this time as they come. A running
- * command may print nothing for long.
- */
-const TOGETHER_MS = { running: 600, finished: 5000 } as const
+/** The parts below the progress appear together, so that none moves another, and after this time as they come. */
+const TOGETHER_MS = 5000
+/** They wait for the output of a running command for this long: it may print nothing for long. */
+const PRINTED_MS = 600
 
 /** A part of the page below a heading. */
 const part = (id: string, heading: string, ...content: readonly Node[]): HTMLElement =>
@@ -209,16 +208,19 @@ export class ItemScreen implements Screen {
 
   /** Shows the parts below the progress once they are known. */
   #reveal(): void {
-    const isComplete = this.#isShown && this.#past.isAsked && this.#output.isAsked
-    const status = this.#item()?.status
-    const mostMs = TOGETHER_MS[status && isFinished(status) ? "finished" : "running"]
-    if (isComplete || performance.now() > this.#shownMs + mostMs) mark(this.#rest, "data-blank", null)
+    const shownForMs = performance.now() - this.#shownMs
+    const mayBeSilent = this.#item()?.status === "processing" && shownForMs > PRINTED_MS
+    const isComplete = this.#isShown && this.#past.isAsked && (this.#output.isAsked || mayBeSilent)
+    if (this.#rest.dataset["blank"] === undefined || !(isComplete || shownForMs > TOGETHER_MS)) return
+    // A chart that is drawn later would move what is below it.
+    this.#draw()
+    mark(this.#rest, "data-blank", null)
   }
 
   #show(item: QueueItem): void {
     if (this.#shownMs === Number.POSITIVE_INFINITY) {
       this.#shownMs = performance.now()
-      for (const ms of Object.values(TOGETHER_MS)) setTimeout(() => this.#reveal(), ms + 1)
+      for (const ms of [PRINTED_MS, TOGETHER_MS]) setTimeout(() => this.#reveal(), ms + 1)
     }
     this.#isShown = true
     mark(this.element, "data-tone", colourOf(item))
@@ -246,7 +248,7 @@ export class ItemScreen implements Screen {
     const isDrawn = this.#plot.draw(points, nowMs, expected)
     this.#steps.draw(this.#past.timeline.entries, nowMs)
     const hasRun = points.some(({ running }) => running)
-    show(this.#noPlot, !isDrawn)
+    show(this.#noPlot, !isDrawn && this.#past.isAsked)
     const none = isFinished(item.status) ? "No progress was reported." : "No progress is reported yet."
     setText(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
     // An item that was cancelled before it began has no course, and will get none.

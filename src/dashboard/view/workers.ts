@@ -1,6 +1,6 @@
 import { isFinished } from "../../item/moves.ts"
 import { shownOf } from "../../item/progress-words.ts"
-import type { KnownQueue } from "../model/known-queue.ts"
+import type { KnownQueue, LiveQueue } from "../model/known-queue.ts"
 import { count, oneLine, roughly, standing } from "../model/wording.ts"
 import type { ListedWorkers, WorkerSeen } from "../model/workers.ts"
 import { CutName } from "./cut-name.ts"
@@ -21,10 +21,10 @@ function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
 }
 
 /** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
-function doing(worker: WorkerSeen, queue: KnownQueue): string {
+function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const { state, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
-    time === null ? "" : ` ${roughly((queue.nowMs() - Date.parse(time)) / 1000)}`
+    time === null ? "" : ` ${roughly((queue.asOfMs({ updated_at: time }) - Date.parse(time)) / 1000)}`
   const what =
     (state === "rendering" && rendering(worker, queue)) ||
     (state === "idle" ? `idle${since(idle_since)}` : `away${since(last_heard_at)}`)
@@ -44,12 +44,12 @@ class Pill {
     this.#doing,
   )
   readonly element = el("li", {}, this.#button)
-  readonly #queue: KnownQueue
+  readonly #queue: LiveQueue
   readonly #changed: () => void
   #worker: WorkerSeen | undefined
   #panel: WorkerPanel | undefined
 
-  constructor(queue: KnownQueue, changed: () => void) {
+  constructor(queue: LiveQueue, changed: () => void) {
     this.#queue = queue
     this.#changed = changed
     this.#button.addEventListener("click", () => this.#open())
@@ -93,13 +93,13 @@ export class WorkersStrip {
     this.#more,
   )
   readonly #pills = new Map<string, Pill>()
-  readonly #queue: KnownQueue
+  readonly #queue: LiveQueue
   readonly #changed: () => void
   #isWhole = false
   #workers: ListedWorkers | undefined
 
   /** `changed` is called when a worker was drained, or may take items again. */
-  constructor(queue: KnownQueue, changed: () => void) {
+  constructor(queue: LiveQueue, changed: () => void) {
     this.#queue = queue
     this.#changed = changed
     this.#more.addEventListener("click", () => {
