@@ -11,6 +11,7 @@ import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
 import { added, codeOf, put, START_MS } from "../contracts/store.contract.ts"
+import { storedOf, working } from "../contracts/work.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 const onError = (error: unknown): never => {
@@ -146,4 +147,22 @@ test("a look at a lease writes nothing, tells whether to go on, and is refused w
   expect(await codeOf(workers.look(id, "token"))).toBe("lease_lost")
   await workers.stop()
   await store.close()
+})
+
+test("the time in which no server ran makes the leases longer, also if a start was refused meanwhile", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  let nowMs = START_MS
+  const now = (): number => nowMs
+  const opened = (): SqliteStore => new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const first = opened()
+  const id = await working(first, { lease_expires_at: START_MS + 1000 })
+  await first.close()
+  nowMs += 60_000
+  await opened().close()
+  nowMs += 60_000
+  const last = opened()
+  await last.alive()
+  expect((await storedOf(last, id)).work.lease_expires_at).toBe(START_MS + 121_000)
+  await last.close()
 })

@@ -201,9 +201,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async alive(): Promise<void> {
-    if (this.outages.isUnderWay || this.#isAliveDue(this.clock.steadyMs())) {
-      await this.#group.run(() => this.#signOfLife(this.clock.steadyMs()))
-    }
+    if (!this.outages.isUnderWay && !this.#isAliveDue(this.clock.steadyMs())) return
+    await this.#group.run(() => this.#signOfLife(this.clock.steadyMs()))
   }
 
   async isAnyLeased(): Promise<boolean> {
@@ -287,7 +286,8 @@ export class SqliteStore extends SqliteHistory implements Store {
     await this.#group.idle()
     // Later requests, for example from a connection that was cut, find no database.
     this.#group.refuse(new AppError("unavailable", "the server has stopped; nothing was changed"))
-    this.#file.close(() => this.#signOfLife(this.clock.steadyMs()))
+    // An outage that no write has ended, as after a start that was refused, is counted by the next server.
+    this.#file.close(() => (this.outages.isUnderWay ? undefined : this.#signOfLife(this.clock.steadyMs())))
   }
 
   #row(id: number): Stored {
