@@ -7,8 +7,9 @@ Takes items from the queue, one after the other, and runs COMMAND for each, whic
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its progress. Exit code 0 completes the
 item, any other fails it. A cancelled item's command is stopped.
 
-TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is
-the worker's name that viewers see. SIGTERM finishes the current item.
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is
+a token of the role worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the
+worker's name that viewers see. SIGTERM finishes the current item.
 """
 
 import json
@@ -25,9 +26,11 @@ import urllib.request
 import uuid
 
 QUEUE = os.environ.get("TRACK_STUDIO_SERVER", "http://localhost:8080").rstrip("/") + "/api/v1/queue"
+TOKEN = os.environ.pop("TRACK_STUDIO_TOKEN", "")
 NAME = os.environ.get("WORKER_NAME", socket.gethostname())
 PERCENT = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d+)?|100) ?%")
 STOP_WITHIN_S = 10
+REFUSED_S = 2
 
 
 class Refused(Exception):
@@ -36,23 +39,34 @@ class Refused(Exception):
     def __init__(self, status, body):
         super().__init__(body.get("error", f"the server answered {status}"))
         self.cancel = body.get("directive") == "cancel"
+        # A token may be exchanged while we work.
+        self.of_token = status in (401, 403)
 
 
-def post(path, body=None, token="", timeout=15, headers=None):
-    """The answer as JSON, None when it is empty. Raises Refused, or OSError without an answer."""
+class Drained(Exception):
+    """This worker is to take no more items."""
+
+
+def post(path, body=None, lease="", timeout=15, headers=None):
+    """The answer as JSON, None when it is empty. Raises Refused, Drained, or OSError if it may succeed later."""
+    sent = {"Content-Type": "application/json", "Lease": lease, **(headers or {})}
+    if TOKEN:
+        sent["Authorization"] = f"Bearer {TOKEN}"
     request = urllib.request.Request(
         f"{QUEUE}/{path}",
         data=json.dumps(body or {}).encode(),
-        headers={"Content-Type": "application/json", "Lease": token, **(headers or {})},
+        headers=sent,
         method="POST",
     )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             text = answer.read()
+            if answer.status == 204 and answer.headers.get("Drain") == "true":
+                raise Drained()
             return json.loads(text) if text else None
     except urllib.error.HTTPError as error:
         text = error.read()
-        if error.code >= 500:
+        if error.code == 429 or error.code >= 500:
             raise OSError(f"the server answered {error.code}") from error
         try:
             body = json.loads(text)
@@ -175,7 +189,9 @@ class Attempt:
                 return
             except Refused as refused:
                 print(f"worker.py: {refused}", file=sys.stderr, flush=True)
-                return
+                if not refused.of_token:
+                    return
+                time.sleep(1)
             except OSError:
                 time.sleep(1)
 
@@ -205,10 +221,13 @@ def main(command):
             key = str(uuid.uuid4())
             if claimed:
                 Attempt(claimed["item"], claimed["lease"]["token"], command).run()
-        except OSError as error:
-            claiming = False
+        except Drained:
+            break
+        except (OSError, Refused) as error:
             print(f"worker.py: {error}; trying again", file=sys.stderr, flush=True)
-            time.sleep(1)
+            # A signal ends this wait, too.
+            claiming = True
+            time.sleep(REFUSED_S if isinstance(error, Refused) else 1)
     return 0
 
 

@@ -14,8 +14,9 @@ Takes items from the queue, one after the other, and runs COMMAND for each, whic
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID. Percentages that it prints are its progress. Exit
 code 0 completes the item, any other fails it. A cancelled item's command is stopped.
 
-TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is
-the worker's name that viewers see. SIGTERM finishes the current item.
+TRACK_STUDIO_SERVER names the server, which must not want tokens; the default is
+http://localhost:8080. WORKER_NAME is the worker's name that viewers see. SIGTERM finishes the
+current item.
 HELP
 }
 
@@ -40,7 +41,7 @@ post() {
 post_surely() {
   local answer tries
   for ((tries = 0; tries < 60; tries++)); do
-    answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != 5* ]] && return
+    answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != @(5*|429) ]] && return
     sleep 1
   done
   say "the server does not answer: $1 is lost"

@@ -7,29 +7,36 @@
  * TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its
  * progress. Exit code 0 completes the item, any other fails it. A cancelled item's command is stopped.
  *
- * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is the worker's name that
- * viewers see. SIGTERM finishes the current item.
+ * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is a token of the role
+ * worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the worker's name that viewers see. SIGTERM
+ * finishes the current item.
  *
  * "track-studio work" does the same, and more.
  */
 
 import { hostname } from "node:os"
+import { setTimeout } from "node:timers/promises"
 
 import { type Claimed, Client, type Held, ServerError } from "../src/client/client.ts"
 
 const REPORT_EVERY_MS = 250
 const STOP_WITHIN_MS = 10_000
 const TRIES = 60
+const REFUSED_MS = 2000
 
 const name = process.env["WORKER_NAME"] ?? hostname()
 const server = process.env["TRACK_STUDIO_SERVER"] ?? "http://localhost:8080"
-const client = new Client(server)
+const { TRACK_STUDIO_TOKEN: token, ...environment } = process.env
+const client = new Client(server, token === undefined ? {} : { token })
 const say = (text: string): void => console.error(`worker.ts: ${text}`)
 
 /** Whether the work is to stop: it was cancelled, or another worker has it. */
 const isStop = (error: unknown): boolean => error instanceof ServerError && error.directive === "cancel"
 /** Whether the server is away; the render goes on, and we try again. */
 const isAway = (error: unknown): boolean => error instanceof ServerError && error.isPassing
+/** Whether the server refuses our token, which may be exchanged while we work. */
+const isOfToken = (error: unknown): boolean =>
+  error instanceof ServerError && (error.status === 401 || error.status === 403)
 
 type Render = Bun.Subprocess<"ignore", "pipe", "inherit">
 
@@ -43,7 +50,7 @@ async function stop(render: Render): Promise<void> {
     }
   }
   kill("SIGTERM")
-  const timer = setTimeout(() => kill("SIGKILL"), STOP_WITHIN_MS)
+  const timer = globalThis.setTimeout(() => kill("SIGKILL"), STOP_WITHIN_MS)
   await render.exited
   clearTimeout(timer)
 }
@@ -113,7 +120,8 @@ async function surely(what: () => Promise<unknown>): Promise<void> {
     try {
       return void (await what())
     } catch (error) {
-      if (!isAway(error)) return say(String(error))
+      if (!isAway(error)) say(String(error))
+      if (!isAway(error) && !isOfToken(error)) return
       await Bun.sleep(1000)
     }
   }
@@ -124,7 +132,7 @@ async function render({ item, lease }: Claimed, command: readonly string[]): Pro
   const held: Held = { id: item.id, token: lease.token }
   const child = Bun.spawn([...command], {
     env: {
-      ...process.env,
+      ...environment,
       TRACK_STUDIO_ITEM: JSON.stringify(item),
       TRACK_STUDIO_ITEM_ID: String(item.id),
       TRACK_STUDIO_SONG_ID: String(item.song_id),
@@ -173,7 +181,9 @@ while (!stopping.signal.aborted) {
     if (claimed) await render(claimed, command)
   } catch (error) {
     if (stopping.signal.aborted) break
-    if (!isAway(error)) throw error
-    await Bun.sleep(1000)
+    if (!isAway(error) && !isOfToken(error)) throw error
+    say(`${String(error)}; trying again`)
+    // A signal ends this wait, too.
+    await setTimeout(isAway(error) ? 1000 : REFUSED_MS, undefined, stopping).catch(() => undefined)
   }
 }
