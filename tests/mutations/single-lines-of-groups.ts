@@ -178,4 +178,26 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     ["tests/stream/one-item-viewer.test.ts"],
     [["a stream of one item names an event ID that was lost", "      this.#last = 0\n", ""]],
   ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/queue-pause.test.ts"],
+    [
+      [
+        "whether the queue is paused is read once more for nobody",
+        "    this.#keepalives.stop()\n    this.#pauses.rest()\n",
+        "    this.#keepalives.stop()\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "a command that was suspended for long counts as away ever after",
+        "    this.#suspendedMs = undefined\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -202,6 +202,13 @@ test.each(["ours", "taken", "lent"])(
     if (whose !== "taken") {
       reporter.confirmations += 1
       while (Bun.file(file).size === size) await Bun.sleep(1)
+      // For how long it was away before does not count when it is suspended again.
+      const { asks } = reporter
+      setSystemTime(Date.now() + 60_000)
+      one.suspend(true)
+      one.suspend(false)
+      setSystemTime()
+      expect(reporter.asks).toBe(asks)
     }
     one.stop({ by: "cancel", reason: whose, isTaken: true })
     while (reporter.asked.length === 0) await Bun.sleep(10)

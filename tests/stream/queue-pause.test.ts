@@ -220,3 +220,22 @@ test("a slow answer never replaces a newer one", async () => {
   await Promise.all(both)
   expect([pauses.now.at, changes, answers.length]).toEqual([null, 2, 2])
 })
+
+test("when the last stream has left, whether the queue is paused is read no more, although the bell rang before that", async () => {
+  let reads = 0
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(new MemoryHistory(async () => undefined, 10), bus, {
+    ...{ keepaliveMs: 50_000, onError: fail },
+    async pausedAt() {
+      reads += 1
+      return null
+    },
+  })
+  const seat = new Seat("global", undefined)
+  await broadcaster.join(seat, new AbortController().signal)
+  bus.notify()
+  broadcaster.leave(seat)
+  // The look that the ring asks for would come before a timer that is set later.
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(reads).toBe(1)
+})
