@@ -28,7 +28,7 @@ const ABSENCE = /\b(?:default|absent|undefined|none|without|optional|otherwise|u
 const ARM = /^\| \{ (?:readonly )?\w+\??: ([^;]+); .*\}$/
 /** A comment counts if it has a word of three letters. */
 const WORD = /[a-z]{3}/i
-const OPTIONS = new Set(["additionalProperties", "title", "description", "constructor"])
+const OPTIONS = new Set(["additionalProperties", "title", "description"])
 
 /**
  * The source in the layout of the formatter: a declaration begins and ends at the margin. If its head takes
@@ -91,7 +91,14 @@ export function membersOf(source: string, promised: ReadonlySet<string>): Member
       if (!isMemberDepth(contract, depthOf(line), text)) return []
       const [, quoted, plain] = MEMBER.exec(text.replace(MODIFIERS, "")) ?? []
       const name = quoted ?? plain ?? ARM.exec(text)?.[1]
-      if (name === undefined || OPTIONS.has(name) || (contract.implementsAny && promised.has(name))) return []
+      const isOption = contract.kind === "schema" && OPTIONS.has(name ?? "")
+      if (
+        name === undefined ||
+        name === "constructor" ||
+        isOption ||
+        (contract.implementsAny && promised.has(name))
+      )
+        return []
       const doc = docBefore(contract.body, at)
       const isOverride = /^(?:static |async )*override /.test(text)
       const isDocumented =

@@ -25,7 +25,7 @@ export const logsCommand: Command = {
   usage: {
     line: "logs ID",
     about: `Prints what an item's command printed in its last attempt, or in --attempt N, as far as the server keeps
-it: the text as a terminal shows it in the end, without colours and without what was overwritten. With
+it: the final text, as a terminal would show it, without colours and without what was overwritten. With
 --follow it continues with new output until the item is finished.`,
     settings: ["server", "token-file"],
     flags: {

@@ -148,7 +148,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "held-per-client": {
-    help: "how many requests of one token or address may wait for their answer, and how many may stream output; for each of them 256 KiB of large answers may wait unread; 0 means no limit",
+    help: "how many requests of one token or address may wait for their answer, and as many again may stream output; 0 means no limit",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFil
 import { AppError, codeOf, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token-format.ts"
 
-/** More characters than any setting has. A device may have no end. */
+/** Limit on how much is read, because a device file may never end. No setting is as long. */
 const MAX_BYTES = 64 * 1024
 
 /**

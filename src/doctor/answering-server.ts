@@ -27,7 +27,7 @@ function strangerOf(answer: Answer, { url }: Patient): Finding {
   if (code !== "") return faulty(about, "not_let_in", error)
   const by = answeredBy(answer)
   if (status === 401 || status === 403)
-    return faulty(about, "kept_out", `${by}: a proxy lets nobody through without its own login`)
+    return faulty(about, "kept_out", `${by}: a proxy asks for its own login first`)
   if (status === 502 || status === 503 || status === 504)
     return faulty(about, "not_ours", `${by}: a proxy answers, and does not reach the server`)
   return faulty(about, "not_ours", `${by} answers, not a Track Studio server`)

@@ -76,7 +76,7 @@ export async function unavailableOf(patient: Patient): Promise<Finding> {
     return faulty(
       about,
       "taken_out",
-      `after one answer of ${status} a proxy keeps everybody away from the server: ${answerWords(next)}`,
+      `after one answer of ${status} a proxy stops passing requests to the server: ${answerWords(next)}`,
     )
   return good(about, "arrive as they were sent, and the server goes on to get requests")
 }

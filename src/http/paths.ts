@@ -1,4 +1,4 @@
-/** A route as Elysia lists it, as far as it is needed to find a path. */
+/** The fields of Elysia's route with which we find a path. */
 export interface Route {
   /** The HTTP method in capitals. */
   readonly method: string

@@ -14,8 +14,8 @@ const isEqual = (one: unknown, other: unknown): boolean => JSON.stringify(one) =
 
 /**
  * The keys that a person changed in an item that was read and is sent back whole. `read` are the updates of the
- * moment at which it was read, and `now` is the item as it is. A key with its value of then, or of now, is not a
- * change.
+ * moment at which it was read, and `now` is the item as it is. A key that still has its old or its current
+ * value does not count as changed.
  */
 export function changesIn(given: ItemChange, read: readonly ProgressUpdate[], now: QueueItem): ItemChange {
   const isUnchanged = (key: string, value: unknown): boolean => {

@@ -1,4 +1,4 @@
-/** What is above this fraction when it is first seen, on a line without words of work, may be a measured value. */
+/** A percentage first seen above this fraction, on a line without words of work, may be a measurement and not progress. */
 const LATE = 0.1
 /** A measured value seldom rises this often, and by this fraction, without a fall. */
 const STEADY_RISES = 4

@@ -25,7 +25,7 @@ const EACH = new RegExp(PERCENT.source, "giu")
 /** "progress: 45", "percentage: 45", "Percentage of rendering done: 45", but not "cpu_percent: 45". */
 const WORD =
   /(?<![\p{L}\p{N}])(?:progress|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
-/** In JSON, "percent" is as often that of a load: {"cpu":{"percent":45}}. */
+/** In JSON, "percent" often means the load of a processor, not progress: {"cpu":{"percent":45}}. */
 const IN_JSON = /(?:"progress"|'progress') ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
 /** A key of two words, which is never a fraction: "percentComplete": 45, completion_percentage=45. */
 const IN_KEY =

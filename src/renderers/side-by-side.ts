@@ -16,7 +16,7 @@ interface Numbered {
   fractions: Map<string, number>
   /** The number of the line before. */
   last: string
-  /** The numbers that had higher values when another one went on, since any value fell. */
+  /** The numbers whose bars were ahead when another bar moved on, counted since a value last fell. */
   left: Set<string>
   /** Whether a value has grown since then. */
   hasGrown: boolean

@@ -9,7 +9,7 @@ const RESCUED_WITHIN_MS = 2000
 /** What tells the item of a lease, and its attempt, from others. */
 export interface Begun extends Pick<QueueItem, "attempt"> {
   /**
-   * When the item was added: in a queue that was begun since, its number may be that of another song. Absent if that is
+   * When the item was added: if the database was replaced since, the same number may belong to another song. Absent if that is
    * unknown.
    */
   readonly queued_at?: string | undefined

@@ -16,7 +16,7 @@ interface Line {
  */
 export class ReadingTurns {
   readonly #mostOfOwner: number
-  /** In the order in which they are to be looked at next. */
+  /** Sorted by their next turn. */
   readonly #lines = new Map<Owner | undefined, Line>()
   #running = 0
   #pages: Promise<void> = Promise.resolve()

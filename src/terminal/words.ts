@@ -16,7 +16,7 @@ export function stepText(item: { readonly step?: Step | null; readonly current_s
   return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
 }
 
-/** What is counted, and the message that a worker or a person sent: no figure stands in both. */
+/** What is counted, and the message that a worker or a person sent: neither repeats a number of the other. */
 export function countAndSpoken({
   unit,
   message,

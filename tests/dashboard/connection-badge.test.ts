@@ -46,11 +46,8 @@ describe("the badge", () => {
       if (text !== "") heard.push(text)
     }
     expect(heard.length).toBeLessThanOrEqual(5)
-    expect(heard.slice(0, 2)).toEqual([
-      "Problems of the server: disk full",
-      "The server has no problem any more",
-    ])
+    expect(heard.slice(0, 2)).toEqual(["Problems of the server: disk full", "The server has recovered"])
     expect(spoken.at(400_000, full)).toBe(heard.length % 2 === 0 ? "Problems of the server: disk full" : "")
-    expect(spoken.at(500_000, [])).toBe("The server has no problem any more")
+    expect(spoken.at(500_000, [])).toBe("The server has recovered")
   })
 })

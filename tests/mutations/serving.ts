@@ -42,7 +42,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/serve/drain.ts",
-    ["tests/drain.test.ts"],
+    ["tests/serve/drain.test.ts"],
     [["a write that waits for another program is cut off by a stop", "  store.drain()\n", ""]],
   ),
   ...of(

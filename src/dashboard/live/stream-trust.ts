@@ -4,7 +4,7 @@ import { ServerError } from "../../client/requests.ts"
 import { CONNECTING, type Connection, type MissedUpdates, type StreamUpdate } from "../model/hub-messages.ts"
 import { sentenceOf } from "./server.ts"
 
-type Control = Extract<Watched, { type: "control" }>["control"]
+type WatchedControl = Extract<Watched, { type: "control" }>["control"]
 
 const REFUSED_RETRY_MS = 15_000
 /** Without a stream for this many milliseconds, the shown state is stale. */
@@ -230,7 +230,7 @@ export class StreamTrust {
     this.#to.updates(updates)
   }
 
-  #control(control: Control): void {
+  #control(control: WatchedControl): void {
     if (control.event === "live") this.#live(control.last_event_id, control.history)
     if (control.event === "queue") this.#paused(control.paused_at)
     if (control.event !== "gap") return

@@ -72,7 +72,7 @@ const DELETE: Act = {
 }
 
 /** What became of an act on many items. */
-interface Outcome {
+interface ResultOfAll {
   /** For how many items it succeeded. */
   readonly done: number
   /** Why the server refused it, for each of the other items that it has answered. */
@@ -82,7 +82,7 @@ interface Outcome {
 }
 
 /** Performs the action for all items. */
-async function forAll(ids: readonly number[], act: Act["act"]): Promise<Outcome> {
+async function forAll(ids: readonly number[], act: Act["act"]): Promise<ResultOfAll> {
   let done = 0
   const refused: string[] = []
   try {

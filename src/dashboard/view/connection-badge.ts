@@ -76,7 +76,7 @@ export class SpokenTroubles {
     if (titles === this.#titles || nowMs - this.#saidMs < SAID_AGAIN_MS) return ""
     this.#titles = titles
     this.#saidMs = nowMs
-    return titles === "" ? "The server has no problem any more" : `Problems of the server: ${titles}`
+    return titles === "" ? "The server has recovered" : `Problems of the server: ${titles}`
   }
 }
 

@@ -13,6 +13,7 @@ export interface Glance {
   readonly isLive: boolean
   /** Whether an item has failed that the reader has not seen. */
   readonly hasFailed: boolean
+  /** The text of the tab. */
   readonly title: string
 }
 

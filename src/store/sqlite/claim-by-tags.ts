@@ -12,7 +12,7 @@ const ITEMS_A_LOOK = 2000
  */
 export const needsOf = (tags: readonly string[]): Buffer => keyOf(sorted(tags))
 
-/** Each tag as its UTF-8 bytes, one character a byte: so texts are in the order of an index. */
+/** Each tag as its UTF-8 bytes, one character per byte, so that texts sort as in the index. */
 export const sorted = (tags: readonly string[]): string[] =>
   [...new Set(tags)].map((tag) => Buffer.from(tag).toString("latin1")).sort()
 

@@ -3,10 +3,10 @@ import { expect, test } from "bun:test"
 
 import { EventSource } from "eventsource"
 
-import { raw } from "./raw.ts"
-import { Reader } from "./reader.ts"
-import { PROGRAM, start, type TestServer } from "./server.ts"
-import { SocketReader } from "./sockets.ts"
+import { raw } from "../raw.ts"
+import { Reader } from "../reader.ts"
+import { PROGRAM, start, type TestServer } from "../server.ts"
+import { SocketReader } from "../sockets.ts"
 
 const STREAM = "/progress/stream"
 const DRAIN_LIMIT_MS = 2000
