@@ -25,9 +25,9 @@ test("an item that is given to a client which has just left, or whose token has 
   const queue = new Queue(store, bus, learned)
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   let ended = new AbortController()
-  const gate = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
+  const authorizer = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
   const onError = (_id: string, error: unknown): never => fail(error)
-  const parts: unknown = { ...about, queue, workers, ...UNPROTECTED, gate, onError }
+  const parts: unknown = { ...about, queue, workers, ...UNPROTECTED, authorizer, onError }
   const app = createApp(parts as AppParts)
   const claim = async (more: object, hasLeft: boolean): Promise<void> => {
     ended = new AbortController()
