@@ -45,7 +45,8 @@ test("a command that cannot be started leaves no file of ours open", () => {
   expect(start).toThrow("/no/such/program")
   const before = openDescriptors()
   for (let time = 0; time < 5; time += 1) expect(start).toThrow("/no/such/program")
-  expect(openDescriptors()).toBe(before)
+  // What earlier tests left open may be closed meanwhile.
+  expect(openDescriptors()).toBeLessThanOrEqual(before)
 })
 
 test("output that goes out slowly is passed on whole, however long nothing new comes", async () => {
