@@ -41,19 +41,22 @@ function refusing(server: TestServer, status: number) {
   return { asked, url: `http://127.0.0.1:${way.port}`, [Symbol.dispose]: () => void way.stop(true) }
 }
 
-test.each(installed)("%s tries again what the server refuses only for now", async (_name, command) => {
-  await using server = await start()
-  const id = await server.add()
-  using way = refusing(server, 429)
-  await using worker = new Program(command, way.url)
-  await worker.prints("ended with code 0")
-  expect(way.asked.results).toBe(2)
-  expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
-})
+test.concurrent.each(installed)(
+  "%s tries again what the server refuses only for now",
+  async (_name, command) => {
+    await using server = await start()
+    const id = await server.add()
+    using way = refusing(server, 429)
+    await using worker = new Program(command, way.url)
+    await worker.prints("ended with code 0")
+    expect(way.asked.results).toBe(2)
+    expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+  },
+)
 
 const withTokens = installed.filter(([name]) => name !== "worker.sh")
 
-test.each(withTokens)(
+test.concurrent.each(withTokens)(
   "%s sends its token, waits while that is refused, and ends when it is drained",
   async (_name, command) => {
     await using server = await start()
@@ -65,7 +68,7 @@ test.each(withTokens)(
   },
 )
 
-test.each(withTokens)(
+test.concurrent.each(withTokens)(
   "the command of %s does not get its token",
   async (_name, [program = "", file = ""]) => {
     await using server = await start()
