@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { changed } from "../../src/item/put.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { RescueAndStall } from "../../src/queue/rescue-and-stall.ts"
+import { RescueAndStall, type RescueOptions } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -15,19 +15,28 @@ function fail(error: unknown): never {
   throw error
 }
 
-test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
-  using folder = temporaryFolder()
+/** A database with its workers, and a clock that moves only if a test moves it. */
+function opened() {
+  const folder = temporaryFolder()
   const clock = { nowMs: START_MS }
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const bus = new LocalBus()
-  const learned = new LearnedDurations(store, fail)
+  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  const rescues = (options: Partial<RescueOptions> = {}): RescueAndStall =>
+    new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail, ...options })
+  const close = async (): Promise<void> => {
+    await store.close()
+    folder[Symbol.dispose]()
+  }
+  return { clock, store, workers, rescues, [Symbol.asyncDispose]: close }
+}
+
+test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
+  await using server = opened()
+  const { clock, store, workers } = server
   const why: string[] = []
-  const rescue = new RescueAndStall(store, bus, {
-    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
-    onRescued: (reason) => void why.push(reason),
-  })
+  const rescue = server.rescues({ onRescued: (reason) => void why.push(reason) })
   const [silent, revoked] = [await added(store), await added(store)]
   await workers.take(silent, { worker: "a", leaseMs: 10_000 })
   await workers.take(revoked, { worker: "b", leaseMs: 60_000, holder: 7 })
@@ -41,57 +50,35 @@ test("an item that is taken back is counted once, with why: its worker was silen
   expect(why).toEqual(["silent", "revoked"])
   for (const id of [silent, revoked])
     expect(await store.item(id)).toMatchObject({ status: "retrying", retry_count: 0 })
-  await store.close()
 })
 
 test("the end of an outage is noticed though no worker holds an item", async () => {
-  using folder = temporaryFolder()
-  const clock = { nowMs: START_MS }
-  const now = (): number => clock.nowMs
-  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const rescue = new RescueAndStall(store, new LocalBus(), {
-    stallAfterMs: 600_000,
-    maxRescues: 5,
-    onError: fail,
-  })
+  await using server = opened()
+  const { clock, store } = server
+  const rescue = server.rescues()
   await added(store)
   store.outages.begin(clock.nowMs)
   clock.nowMs += 60_000
   await rescue.turn()
   expect([store.outages.isUnderWay, store.outages.endedMs]).toEqual([false, clock.nowMs])
-  await store.close()
 })
 
 test("one turn takes back every item whose worker is silent, though they are more than one page", async () => {
-  using folder = temporaryFolder()
-  const clock = { nowMs: START_MS }
-  const now = (): number => clock.nowMs
-  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
-  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  await using server = opened()
+  const { clock, store, workers } = server
   let taken = 0
-  const rescue = new RescueAndStall(store, bus, {
-    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
-    onRescued: () => void (taken += 1),
-  })
+  const rescue = server.rescues({ onRescued: () => void (taken += 1) })
   const ids = await Promise.all(Array.from({ length: SWEEP_ROWS + 1 }, () => added(store)))
   await Promise.all(ids.map((id) => workers.take(id, { worker: "a", leaseMs: 10_000 })))
   clock.nowMs += 10_000
   await rescue.turn()
   expect(taken).toBe(SWEEP_ROWS + 1)
-  await store.close()
 })
 
 test("after an outage an item has the whole time again before it counts as stalled", async () => {
-  using folder = temporaryFolder()
-  const clock = { nowMs: START_MS }
-  const now = (): number => clock.nowMs
-  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const rescue = new RescueAndStall(store, new LocalBus(), {
-    stallAfterMs: 60_000,
-    maxRescues: 5,
-    onError: fail,
-  })
+  await using server = opened()
+  const { clock, store } = server
+  const rescue = server.rescues()
   const id = await added(store)
   await store.change(id, (stored, moment) => changed(stored, { status: "processing", progress: 10 }, moment))
   store.outages.begin(clock.nowMs)
@@ -103,17 +90,12 @@ test("after an outage an item has the whole time again before it counts as stall
   clock.nowMs += 1000
   await rescue.turn()
   expect(await store.item(id)).toMatchObject({ stalled: true })
-  await store.close()
 })
 
 test("a machine that is suspended in the middle of a turn costs no worker its lease", async () => {
-  using folder = temporaryFolder()
-  const clock = { nowMs: START_MS }
-  const now = (): number => clock.nowMs
-  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
-  const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
-  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
-  const rescue = new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  await using server = opened()
+  const { clock, store, workers } = server
+  const rescue = server.rescues()
   const id = await added(store)
   await workers.take(id, { worker: "a", leaseMs: 10_000 })
   const isAnyLeased = store.isAnyLeased.bind(store)
@@ -130,5 +112,4 @@ test("a machine that is suspended in the middle of a turn costs no worker its le
   clock.nowMs += 1000
   await rescue.turn()
   expect(await store.item(id)).toMatchObject({ status: "retrying" })
-  await store.close()
 })
