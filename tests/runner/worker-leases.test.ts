@@ -35,6 +35,13 @@ test("a lease that is claimed again is in the file at every moment, once", () =>
   expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 2 }])
 })
 
+/** The next of some answers; an error among them is thrown. */
+async function next(answers: unknown[]): Promise<unknown> {
+  const answer = answers.shift()
+  if (answer instanceof Error) throw answer
+  return answer
+}
+
 describe("an earlier result counts although its heir is killed", () => {
   const silence = new ServerError(0, "no answer", { code: "unreachable" })
   const lost = new ServerError(409, "the lease is lost", { code: "lease_lost" })
@@ -48,11 +55,6 @@ describe("an earlier result counts although its heir is killed", () => {
     using folder = temporaryFolder()
     leaveCompleted(folder.path)
     const reported: string[] = []
-    const next = async (answers: unknown[]): Promise<unknown> => {
-      const answer = answers.shift()
-      if (answer instanceof Error) throw answer
-      return answer
-    }
     const client = {
       complete: ({ token }: Held) => (reported.push(token), next(results)),
       take: () => next(claims),
@@ -95,11 +97,6 @@ test("an earlier result counts although the answer to the claim, and then to the
   const claims = [silence, taken, { item: { attempt: 3 }, lease: { token: "second" } }]
   const results = [lost, silence, undefined]
   const reported: string[] = []
-  const next = async (answers: unknown[]): Promise<unknown> => {
-    const answer = answers.shift()
-    if (answer instanceof Error) throw answer
-    return answer
-  }
   const client = {
     complete: ({ token }: Held) => (reported.push(token), next(results)),
     take: () => next(claims),
