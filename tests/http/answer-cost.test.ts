@@ -25,7 +25,7 @@ function charging(
   const authorizer: unknown = { caller: () => caller, unknownCaller: () => caller }
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const streams = { count: 0 }
-  const parts: unknown = {
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
     ...known,
     ...UNPROTECTED,
     authorizer: authorizer as Authorizer,

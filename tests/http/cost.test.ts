@@ -6,7 +6,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import { UNPROTECTED } from "./unprotected.ts"
 
 test("no hook and no route names the whole context, so no request pays for cookies or a copy of its headers", () => {
-  const parts: unknown = {
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
     host: "127.0.0.1",
     corsOrigins: [],
     allowedHosts: [],

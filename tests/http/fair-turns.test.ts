@@ -191,7 +191,7 @@ test("others have their turn between the reading and the writing of a long list"
   const item = blank(1, "2026-01-02T03:04:05.678Z")
   const list = () =>
     Promise.resolve({ items: Array.from({ length: count }, () => item), next: null, slices: 0 })
-  const parts: unknown = {
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
     host: "127.0.0.1",
     corsOrigins: [],
     allowedHosts: [],

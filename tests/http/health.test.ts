@@ -73,7 +73,7 @@ function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
     },
   )
   const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-  const parts: unknown = {
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
     ...known,
     ...UNPROTECTED,
     reasons,
@@ -193,7 +193,7 @@ test("while almost no file descriptors are left only probes, metrics and reports
     ...UNPROTECTED,
     areDescriptorsFew: () => true,
   }
-  const parts: unknown = { ...about, ...known, onError: () => undefined }
+  const parts: Partial<Record<keyof AppParts, unknown>> = { ...about, ...known, onError: () => undefined }
   const app = createApp(parts as AppParts)
   const ask = (path: string, more: RequestInit = {}): Promise<Response> =>
     app.handle(new Request(`http://127.0.0.1${path}`, more))

@@ -5,7 +5,7 @@ import { UNPROTECTED } from "./unprotected.ts"
 
 /** The parts of an app of which only the routes are needed. */
 const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-const parts: unknown = { ...about, ...UNPROTECTED }
+const parts: Partial<Record<keyof AppParts, unknown>> = { ...about, ...UNPROTECTED }
 
 const { routes } = createApp(parts as AppParts)
 

@@ -27,7 +27,14 @@ test("an item that is given to a client which has just left, or whose token has 
   let ended = new AbortController()
   const authorizer = { caller: () => ({ ...EVERYBODY, client: "token 1", ended: ended.signal }) }
   const onError = (_id: string, error: unknown): never => fail(error)
-  const parts: unknown = { ...about, queue, workers, ...UNPROTECTED, authorizer, onError }
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
+    ...about,
+    queue,
+    workers,
+    ...UNPROTECTED,
+    authorizer,
+    onError,
+  }
   const app = createApp(parts as AppParts)
   const claim = async (more: object, hasLeft: boolean): Promise<void> => {
     ended = new AbortController()

@@ -173,7 +173,7 @@ test("while a renderer is silent its lease is renewed each third of its length, 
   }
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
   const output = { writer: () => ({ push: () => undefined, end: async () => undefined }) }
-  const parts: unknown = {
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
     ...about,
     workers: { heartbeat },
     queue: { get: async () => item },
