@@ -82,7 +82,11 @@ const whole = temporaryFolder()
 afterAll(() => whole[Symbol.dispose]())
 const filled = join(whole.path, "queue.db")
 {
-  const { exitCode, stderr } = Bun.spawnSync(["bun", join(import.meta.dir, "../store/fill.ts"), filled])
+  const { exitCode, stderr } = Bun.spawnSync([
+    "bun",
+    join(import.meta.dir, "../store/sqlite/fill.ts"),
+    filled,
+  ])
   if (exitCode !== 0) throw new Error(stderr.toString())
 }
 /** A database with items, as a server leaves it. Some of the items have leases that ended long ago. */

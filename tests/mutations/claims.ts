@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const CLAIMS: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/waiting-sets.test.ts"],
+    ["tests/store/sqlite/waiting-sets.test.ts"],
     [
       [
         "what a failed commit would have made of the sets of tags is remembered",
@@ -21,12 +21,12 @@ export const CLAIMS: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/due-items.ts",
-    ["tests/store/waiting-sets.test.ts"],
+    ["tests/store/sqlite/waiting-sets.test.ts"],
     [["an item whose time has come is not in the sets of tags", "this.#sets.noteWaiting(item)", "void item"]],
   ),
   ...of(
     "src/store/sqlite/waiting-sets.ts",
-    ["tests/store/waiting-sets.test.ts"],
+    ["tests/store/sqlite/waiting-sets.test.ts"],
     [
       [
         "a claim looks again at each set that it cannot take",

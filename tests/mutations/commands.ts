@@ -169,7 +169,7 @@ export const COMMANDS: readonly Mistake[] = [
   ),
   ...of(
     "src/item/progress-words.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [["a count of the one in hand is shown again", "(?:${done}|${done + 1})", "(?:${done})"]],
   ),
   ...of(

@@ -53,7 +53,7 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "after a failed commit an item that was claimed is remembered as it never was",
@@ -64,12 +64,12 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/claim-by-tags.ts",
-    ["tests/store/claim-by-tags.test.ts"],
+    ["tests/store/sqlite/claim-by-tags.test.ts"],
     [["a worker with many tags gets an item whose time has not come", "isReady === 1 && fits(", "fits("]],
   ),
   ...of(
     "src/store/sqlite/restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "a restore counts one update more than are kept",
@@ -282,7 +282,7 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/backup.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [["a backup that fails leaves its copy", "} catch (error) {\n    remove(copy)\n", "} catch (error) {\n"]],
   ),
   ...of(

@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const DASHBOARD: readonly Mistake[] = [
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "a page of a list that was replaced is added to the new one",
@@ -20,7 +20,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "the list is not read again after a gap",
@@ -31,7 +31,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/list-reading.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "a list of several statuses ends where the last of them ends",
@@ -47,7 +47,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "a page of a list overwrites what is newer",
@@ -58,7 +58,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       ["counts are asked for once", "    } finally {\n      this.#isCountDue = false\n    }", "    }"],
       ["an item that could not be read is not read again", "          else this.#unsure.add(id)\n", ""],
@@ -71,7 +71,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/stream-trust.test.ts"],
+    ["tests/dashboard/live/stream-trust.test.ts"],
     [
       ["a page is never behind", "sinceMs: this.#ahead?.sinceMs ?? nowMs }", "sinceMs: nowMs }"],
       ["a connection that is heard is cut as delayed", " && nowMs - this.#heardMs > HELD_UP_MS)", ")"],
@@ -94,7 +94,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "a new attempt keeps the start of the one before",
@@ -111,12 +111,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/lists.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [["lost items are not counted among the failed", "failed: failed + lost", "failed"]],
   ),
   ...of(
     "src/dashboard/live/output.ts",
-    ["tests/dashboard/output-reading.test.ts"],
+    ["tests/dashboard/live/output-reading.test.ts"],
     [
       [
         "after a retry the new output is added to the old one's",
@@ -127,7 +127,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/timeline.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [
       [
         "an attempt that follows at once is not shown",
@@ -138,12 +138,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [["an item that came and went at once is asked for", "        unsure.delete(id)\n", ""]],
   ),
   ...of(
     "src/dashboard/model/query.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "a cancelled item is among the failed ones",
@@ -154,17 +154,17 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/timeline.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [["an item is stalled again with each report", "update.stalled && !before.stalled", "update.stalled"]],
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [["delayed items do not count as waiting", "waiting.length + delayed.length", "waiting.length"]],
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "the last hour is unknown of a list that reaches back for longer",
@@ -175,7 +175,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/lists.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "a filter is cut by a list that it does not show",
@@ -186,7 +186,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "waiting items are shown without those before them",
@@ -197,12 +197,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/wording.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [["a render of 30 hours takes one day", "if (hours < 48)", "if (hours < 24)"]],
   ),
   ...of(
     "src/dashboard/model/rights.ts",
-    ["tests/dashboard/model.test.ts"],
+    ["tests/dashboard/model/model.test.ts"],
     [
       [
         "a worker is not told why it sees no queue",
@@ -213,7 +213,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "a pause that was said by a stream that is lost hides newer figures",
@@ -224,7 +224,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "an item that is deleted while more is read comes back",
@@ -235,12 +235,12 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [["the waiting items that are known run out", "    if (lists) this.#refill()\n", ""]],
   ),
   ...of(
     "src/dashboard/live/output.ts",
-    ["tests/dashboard/output-reading.test.ts"],
+    ["tests/dashboard/live/output-reading.test.ts"],
     [
       [
         "a tab that was hidden shows no more of the output",
@@ -251,7 +251,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/search.ts",
-    ["tests/dashboard/search.test.ts"],
+    ["tests/dashboard/live/search.test.ts"],
     [
       [
         "a search that got no answer is never made again",
@@ -262,7 +262,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/stream-trust.test.ts"],
+    ["tests/dashboard/live/stream-trust.test.ts"],
     [
       [
         "a server that answers is not connected to before its time",
@@ -273,7 +273,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/output.ts",
-    ["tests/dashboard/output-reading.test.ts"],
+    ["tests/dashboard/live/output-reading.test.ts"],
     [
       [
         "nobody learns that output is missing",
@@ -284,7 +284,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/item-history.ts",
-    ["tests/dashboard/past.test.ts"],
+    ["tests/dashboard/live/past.test.ts"],
     [
       [
         "an item that another history has is still missing",
@@ -295,7 +295,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/wording.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [
       [
         "a message repeats the name of the step",
@@ -306,7 +306,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub-lists.test.ts"],
+    ["tests/dashboard/live/hub-lists.test.ts"],
     [
       [
         "a deleted item that was asked for stays",
@@ -327,7 +327,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/stream-trust.test.ts"],
+    ["tests/dashboard/live/stream-trust.test.ts"],
     [
       ["a refused stream is tried again at once", "this.#rest(REFUSED_RETRY_MS)", "this.#rest(0)"],
       [
@@ -339,7 +339,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "finished items are forgotten too early",
@@ -350,7 +350,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/wording.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [
       ["two days are 48 h", "if (hours < 48)", "if (hours <= 48)"],
       [
@@ -362,7 +362,7 @@ export const DASHBOARD: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/running-lane.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [["a bar passes the next percent", "Math.floor(done) + 0.95", "Math.ceil(done) + 0.95"]],
   ),
   ...of(

@@ -167,7 +167,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/stream-trust.test.ts"],
+    ["tests/dashboard/live/stream-trust.test.ts"],
     [
       [
         "a page that was stale before its first stream is connecting again after each attempt",
@@ -179,7 +179,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/tabs.ts",
-    ["tests/dashboard/tabs.test.ts"],
+    ["tests/dashboard/live/tabs.test.ts"],
     [
       [
         "a tab that is shown again loses its stream",
@@ -190,7 +190,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/search.ts",
-    ["tests/dashboard/search.test.ts"],
+    ["tests/dashboard/live/search.test.ts"],
     [
       [
         "a late page of a former search is shown among the results",
@@ -201,7 +201,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub-lists.test.ts"],
+    ["tests/dashboard/live/hub-lists.test.ts"],
     [["what could not be read while there was no stream is not read", "    this.#doubt([])\n", ""]],
   ),
   ...of(

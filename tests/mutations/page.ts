@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const PAGE: readonly Mistake[] = [
   ...of(
     "src/dashboard/live/periodic-questions.ts",
-    ["tests/dashboard/periodic-questions.test.ts"],
+    ["tests/dashboard/live/periodic-questions.test.ts"],
     [
       [
         "a question is asked again before its answer has come",
@@ -16,7 +16,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "each word of a tab that is seen asks the server how far it is",
@@ -85,7 +85,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/stream-trust.ts",
-    ["tests/dashboard/stream-trust.test.ts"],
+    ["tests/dashboard/live/stream-trust.test.ts"],
     [
       [
         "of a server with another history nothing is read",
@@ -163,7 +163,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/item-history.ts",
-    ["tests/dashboard/past.test.ts"],
+    ["tests/dashboard/live/past.test.ts"],
     [
       [
         "a history that just fits is called cut",
@@ -189,7 +189,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/list-reading.ts",
-    ["tests/dashboard/search.test.ts"],
+    ["tests/dashboard/live/search.test.ts"],
     [
       [
         "only 500 running items are shown",
@@ -200,7 +200,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/search.ts",
-    ["tests/dashboard/search.test.ts"],
+    ["tests/dashboard/live/search.test.ts"],
     [
       ["a search shrinks to its first page when it is asked again", "    this.#depth[list] += 1\n", ""],
       [
@@ -227,7 +227,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/model.ts",
-    ["tests/dashboard/model.test.ts"],
+    ["tests/dashboard/model/model.test.ts"],
     [
       ["the first history counts as another one", "    if (isFirst) return\n", ""],
       [
@@ -275,7 +275,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/rights.ts",
-    ["tests/dashboard/model.test.ts"],
+    ["tests/dashboard/model/model.test.ts"],
     [
       [
         "a viewer does not learn why the page offers less",
@@ -286,7 +286,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/model.test.ts"],
+    ["tests/dashboard/model/model.test.ts"],
     [
       ["an item keeps its former song", "    song_id: update.song_id,\n", ""],
       [
@@ -298,7 +298,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/query.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       ["the address of everything has a query", 'if (which !== "all") query', "query"],
       [
@@ -310,7 +310,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/counts.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "the mean progress counts items that wait",
@@ -321,7 +321,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/apply-updates.ts",
-    ["tests/dashboard/apply-updates.test.ts"],
+    ["tests/dashboard/model/apply-updates.test.ts"],
     [
       [
         "an item that waits again shows its former worker",
@@ -332,7 +332,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/model/wording.ts",
-    ["tests/dashboard/timeline.test.ts"],
+    ["tests/dashboard/model/timeline.test.ts"],
     [
       [
         "a long text is cut without a sign",
@@ -348,7 +348,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/hub.ts",
-    ["tests/dashboard/hub.test.ts"],
+    ["tests/dashboard/live/hub.test.ts"],
     [
       [
         "the button to try again does nothing",
@@ -359,7 +359,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/search.ts",
-    ["tests/dashboard/search.test.ts"],
+    ["tests/dashboard/live/search.test.ts"],
     [
       [
         "results of another history stay until there are new ones",
@@ -370,7 +370,7 @@ export const PAGE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/live/periodic-questions.ts",
-    ["tests/dashboard/periodic-questions.test.ts"],
+    ["tests/dashboard/live/periodic-questions.test.ts"],
     [["a forecast stays though there is no answer", "() => onForeseen(NO_FORECAST)", "() => undefined"]],
   ),
 ]

@@ -1,6 +1,6 @@
 import { type Mistake, of } from "./mistake.ts"
 
-const TESTS = ["tests/dashboard/parts.test.ts"]
+const TESTS = ["tests/dashboard/view/parts.test.ts"]
 
 /** Mistakes in single parts of the page. */
 export const PARTS: readonly Mistake[] = [

@@ -58,7 +58,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "a closed database that was copied away and back is refused",
@@ -69,7 +69,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/rest.test.ts"],
+    ["tests/store/sqlite/rest.test.ts"],
     [
       [
         "each write stores a sign of life",

@@ -261,7 +261,7 @@ export const SERVING: readonly Mistake[] = [
   ),
   ...of(
     "src/serve/serve.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "a server that has lost acknowledged updates says nothing",

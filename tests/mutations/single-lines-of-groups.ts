@@ -68,7 +68,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/check.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [
       [
         "a newer database is judged by old rules",
@@ -79,12 +79,12 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/schema-of-version.ts",
-    ["tests/store/check.test.ts", "tests/commands/damage.test.ts"],
+    ["tests/store/sqlite/check.test.ts", "tests/commands/damage.test.ts"],
     [["a trigger that was changed passes the check", "found.get(name) !== sql", "!found.has(name)"]],
   ),
   ...of(
     "src/store/sqlite/connect.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [["a check moves the log of a killed server into the file", "isLogged ? { readonly: true } : ", ""]],
   ),
   ...of(

@@ -139,7 +139,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/connect.ts",
-    ["tests/store/connect.test.ts"],
+    ["tests/store/sqlite/connect.test.ts"],
     [["a database is read without what is in its log", " || existsSync(`${path}-wal`)", ""]],
   ),
   ...of(

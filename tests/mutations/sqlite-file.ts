@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const SQLITE_FILE: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "a server that ends empties the log of the one that has its database now",
@@ -20,7 +20,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "of more than a hundred leases in a backup some stay",
@@ -31,7 +31,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/group-commit.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [
       [
         "a write that has failed before its commit is said to be perhaps stored",
@@ -42,7 +42,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "one call removes output beyond what it may remove",
@@ -53,7 +53,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/runs.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "the kind with the most runs is named first",

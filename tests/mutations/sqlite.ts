@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const SQLITE: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a lease that was ended with its token goes on in memory",
@@ -20,12 +20,12 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/backup.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [["everybody may read a backup while it is written", '    closeSync(openSync(to, "wx", 0o600))\n', ""]],
   ),
   ...of(
     "src/store/sqlite/claim-by-tags.ts",
-    ["tests/store/claim-by-tags.test.ts"],
+    ["tests/store/sqlite/claim-by-tags.test.ts"],
     [
       [
         "of two items that fit the later one is taken",
@@ -42,7 +42,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "the attempts of a delivery are not counted",
@@ -80,7 +80,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "a file that another program is about to make longer counts as cut",
@@ -91,7 +91,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/group-commit.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [
       [
         "what a refused write has written stays",
@@ -118,7 +118,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/history.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "after a restore the event IDs of both histories are counted",
@@ -129,7 +129,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/history.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "the update before an update is that update",
@@ -161,7 +161,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/outputs.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "half of what is to be kept of an output is kept",
@@ -178,12 +178,12 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/kept-by-restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [["tickets of before a restore are good still", '  client.run("DELETE FROM tickets")\n', ""]],
   ),
   ...of(
     "src/store/sqlite/runs.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a run that is remembered pushes out those of all other kinds",
@@ -194,7 +194,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "leases that an outage made longer are remembered as they were",
@@ -240,7 +240,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [["the status of a refused write is counted", "this.#statuses.length = length", ""]],
   ),
   ...of(
@@ -266,7 +266,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [["after a commit that succeeded the fault of the disk stays", '        this.#failure = ""\n', ""]],
   ),
   ...of(
@@ -282,7 +282,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/claim-order.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "an item that nobody leased keeps those of its song from workers",
@@ -293,7 +293,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "retention removes the last update of an item",
@@ -339,7 +339,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/group-commit.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [
       [
         "an error that ends a transaction is told as another one",
@@ -350,7 +350,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/columns.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "what only the lease or the steps change is not written",
@@ -361,7 +361,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/list.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a list of one status goes on with nothing after an item of another",
@@ -372,7 +372,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "deliveries to a webhook that is followed no more are kept for ever",

@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const STORE: readonly Mistake[] = [
   ...of(
     "src/store/contract/items.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "an idempotency key is forgotten after an hour",
@@ -15,12 +15,12 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/list-order.ts",
-    ["tests/store/search.test.ts"],
+    ["tests/store/sqlite/search.test.ts"],
     [["a search finds what only looks alike", "slice.filter((row) => hasWords(row, words))", "slice"]],
   ),
   ...of(
     "src/store/outages-extend-leases.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "an outage soon after another one is counted from its own beginning",
@@ -36,7 +36,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/list-order.ts",
-    ["tests/store/search.test.ts"],
+    ["tests/store/sqlite/search.test.ts"],
     [
       [
         "a search goes on behind what it has not looked at",
@@ -47,7 +47,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "a write-ahead log that another program has emptied is written on",
@@ -58,7 +58,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-reader.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "a write-ahead log that was emptied once all of it was in the file ends the server",
@@ -69,7 +69,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/ids-after-restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "after a restore new items have the numbers of lost ones",
@@ -80,12 +80,12 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/check.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [["a deleted item whose history is being removed counts as a fault", " AND i.deleted_at IS NULL`", "`"]],
   ),
   ...of(
     "src/store/sqlite/check.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [
       [
         "check asks for no legal moves",
@@ -96,7 +96,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a start that is refused leaves a file behind",
@@ -107,7 +107,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "a file that was written over in the moment of a look is taken for the one that was read",
@@ -119,7 +119,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "an empty queue is begun beside a database that a killed restore had moved away",
@@ -130,7 +130,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/open.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "the group of the owner may read the database",
@@ -141,12 +141,12 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/check.ts",
-    ["tests/store/check.test.ts"],
+    ["tests/store/sqlite/check.test.ts"],
     [["check names all faults, though there are thousands", "    .slice(0, MOST_FAULTS)\n", ""]],
   ),
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a ticket that was not used in time is kept",
@@ -157,7 +157,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/contract/deliveries.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [["the last page of deliveries names a next one", "rows.length > limit ?", "rows.length >= limit ?"]],
   ),
   ...of(
@@ -189,7 +189,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "a database that was deleted counts as another server's",
@@ -205,7 +205,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/ids-after-restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "a restore where no database was jumps far ahead",
@@ -227,7 +227,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "an item with too many updates loses more than it must",
@@ -238,7 +238,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-mark.ts",
-    ["tests/store/database-mark.test.ts"],
+    ["tests/store/sqlite/database-mark.test.ts"],
     [
       [
         "a much later database counts as the remembered one",
@@ -270,7 +270,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/runs-to-compare-with.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "runs of different looks are taken for those of an unnamed kind",
@@ -292,7 +292,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "the mark of a start that could not be written is not tried again",
@@ -303,7 +303,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "a restore that fails leaves its lock file behind",
@@ -314,7 +314,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-reader.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "what is in the file already is taken for what comes from the log",
@@ -342,7 +342,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/group-commit.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [
       [
         "a write that waits for the lock is not refused with the others",
@@ -353,7 +353,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/figures.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a moved item does not count as the first of its priority",
@@ -364,7 +364,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "a start after an older version says that something is lost",
@@ -375,7 +375,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/kept-by-restore.ts",
-    ["tests/store/restored.test.ts"],
+    ["tests/store/sqlite/restored.test.ts"],
     [
       [
         "a restore takes deliveries that were made for failed ones",
@@ -386,7 +386,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/restore.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "what a killed restore has left keeps every later one from its work",

@@ -31,7 +31,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/list.ts",
-    ["tests/store/plans.test.ts"],
+    ["tests/store/sqlite/plans.test.ts"],
     [
       [
         "a slice of a search is read to the end of the queue",
@@ -54,7 +54,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a used ticket ends a minute after it was given out",
@@ -65,7 +65,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       ["more deliveries are taken than asked for", "      .slice(0, limit)\n", ""],
       [
@@ -77,7 +77,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/group-commit.ts",
-    ["tests/store/group-commit.test.ts"],
+    ["tests/store/sqlite/group-commit.test.ts"],
     [
       [
         "an outage begins when the wait for the lock ends",
@@ -88,7 +88,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "an unreadable lock file without a database is refused though a new one may begin",
@@ -104,7 +104,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/open.ts",
-    ["tests/store/lock.test.ts"],
+    ["tests/store/sqlite/lock.test.ts"],
     [
       [
         "another name without a log is refused",
@@ -115,7 +115,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/open.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a new database was migrated",
@@ -127,7 +127,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/faults.test.ts"],
+    ["tests/store/sqlite/faults.test.ts"],
     [
       [
         "damage is forgotten at the next failure",
@@ -138,7 +138,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/rest.test.ts"],
+    ["tests/store/sqlite/rest.test.ts"],
     [
       [
         "an outage that was counted is counted again after a crash",
@@ -150,7 +150,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "a run is noted at the time of the report before its end",
@@ -161,7 +161,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/statements.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "an outage lengthens the wait after a failure",
@@ -172,7 +172,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts"],
     [
       [
         "the newest removed event ID goes back",
@@ -183,7 +183,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/waiting-sets.ts",
-    ["tests/store/waiting-sets.test.ts"],
+    ["tests/store/sqlite/waiting-sets.test.ts"],
     [
       [
         "the search ends at the first set that has an item",

@@ -7,7 +7,7 @@ import { Queue } from "../../src/queue/queue.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
-import { openSqlite } from "../store/open.ts"
+import { openSqlite } from "../store/sqlite/open.ts"
 
 test("a page of an item's updates ends where it was asked to, and says whether others follow", async () => {
   using folder = temporaryFolder()

@@ -11,7 +11,7 @@ import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
-import { Faults } from "../store/faults.ts"
+import { Faults } from "../store/sqlite/faults.ts"
 
 const TURN_MS = 500
 const AT_ONCE = AbortSignal.abort()

@@ -9,7 +9,7 @@ import { itemColumns } from "../../src/store/sqlite/columns.ts"
 import { rowsOf } from "../../src/store/sqlite/rows-of-columns.ts"
 import { queueItems } from "../../src/store/sqlite/schema.ts"
 import { added } from "../contracts/store.contract.ts"
-import { openSqlite } from "./open.ts"
+import { openSqlite } from "./sqlite/open.ts"
 
 /** Waiting items with titles of these lengths. */
 function slices(lengths: readonly number[]): Slices {

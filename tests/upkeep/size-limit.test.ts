@@ -15,7 +15,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
-import { openSqlite } from "../store/open.ts"
+import { openSqlite } from "../store/sqlite/open.ts"
 import { pass } from "./hours.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test"
+
+import { ServerError } from "../../../src/client/client.ts"
+import { Hub } from "../../../src/dashboard/live/hub.ts"
+import { server } from "../../../src/dashboard/live/server.ts"
+import { StreamTrust } from "../../../src/dashboard/live/stream-trust.ts"
+import { State } from "../../../src/dashboard/model/apply-updates.ts"
+import type { Status } from "../../../src/item/item.ts"
+import { isFinished } from "../../../src/item/moves.ts"
+import { item, time } from "../items.ts"
+import { Far, settled } from "./far-server.ts"
+
+let far: Far
+let hub: Hub
+let shown: State
+
+/** All requests are answered, and everything that has happened has arrived. */
+async function calm(): Promise<void> {
+  for (let round = 0; round < 10; round += 1) {
+    await far.arrive(100)
+    for (const question of [...far.questions]) question.next(false)
+    jest.advanceTimersByTime(500)
+    await settled()
+  }
+}
+
+beforeEach(async () => {
+  jest.useFakeTimers()
+  far = new Far()
+  for (let id = 1; id <= 20; id += 1) {
+    far.items.set(id, id <= 2 ? item({ id }) : item({ id, status: "completed", completed_at: time(id) }))
+  }
+  spyOn(server, "watch").mockImplementation((options = {}) => far.watch(options))
+  // A token for one item may not see them.
+  spyOn(server, "stats").mockRejectedValue(new ServerError(403, "not for you", { code: "forbidden" }))
+  spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
+  spyOn(server, "get").mockImplementation((id) => far.ask(() => far.get(id)))
+  spyOn(server, "list").mockImplementation(({ status, after }) =>
+    far.ask(() => far.page(status as Status, after)),
+  )
+  shown = new State()
+  hub = new Hub((message) => {
+    if (message.type === "state") shown.replace(message.items, message.ends)
+    if (message.type === "updates") shown.apply(message.updates)
+    if (message.type === "items") shown.put(message.items, message.removed)
+    if (message.type === "more") shown.extend(message.items, message.ends)
+  })
+  hub.receive("tab", { type: "hello", visible: true })
+  far.connect(true)
+  await calm()
+})
+afterEach(async () => {
+  hub.close()
+  await settled()
+  jest.useRealTimers()
+  jest.restoreAllMocks()
+})
+
+test("an item that the server no longer has when it is read is not shown any more, and not read again", async () => {
+  expect(shown.items.has(1)).toBe(true)
+  far.change(1, { title: "another" })
+  far.items.delete(1)
+  const { calls } = spyOn(server, "get").mock
+  await calm()
+  expect(shown.items.has(1)).toBe(false)
+  expect(calls).toEqual([[1]])
+})
+
+test("what could not be read while there was no stream is read as soon as there is one again", async () => {
+  const { calls } = spyOn(server, "get").mock
+  far.change(1, { title: "another" })
+  await far.arrive(1)
+  await far.cut()
+  for (const question of [...far.questions]) question.next(true)
+  await settled()
+  jest.advanceTimersByTime(1000)
+  await settled()
+  expect(calls).toEqual([[1]])
+  far.connect(false)
+  await calm()
+  expect(calls).toEqual([[1], [1]])
+  expect(shown.items.get(1)?.title).toBe("another")
+})
+
+test("each request for more of a list reads more of it, until all is known", async () => {
+  const finished = (): number => [...shown.items.values()].filter(({ status }) => isFinished(status)).length
+  const seen = [finished()]
+  for (let request = 0; request < 3; request += 1) {
+    hub.receive("tab", { type: "more", list: "finished" })
+    await calm()
+    seen.push(finished())
+  }
+  expect(seen).toEqual([3, 6, 9, 12])
+})
+
+test("a tab that is seen again and again checks the time once a second all the same", async () => {
+  for (let time = 0; time < 3; time += 1) hub.wake()
+  const { calls } = spyOn(StreamTrust.prototype, "tick").mock
+  jest.advanceTimersByTime(5000)
+  expect(calls.length).toBe(5)
+})

@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { added } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
+
+const ITEMS = 2100
+/** Searching them takes this many turns. */
+const SLICES = 2
+const SEARCHES = 10
+
+test("however many search at once, others wait for one slice of one search at a time", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  await Promise.all(Array.from({ length: ITEMS }, () => added(store)))
+  let turns = 0
+  const searches = Promise.all(
+    Array.from({ length: SEARCHES }, () => store.list({ limit: 1, search: "nothing has this" })),
+  )
+  const isOver = searches.then(() => true)
+  while (!(await Promise.race([isOver, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+  expect((await searches).map(({ items }) => items)).toEqual(Array.from({ length: SEARCHES }, () => []))
+  expect(turns).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
+  await store.close()
+}, 30_000)
+
+test("a search that takes long for each item looks at fewer in a turn, so that others wait no longer", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const words = Array.from({ length: 60 }, (_, i) => `z${i + 10}`)
+  const title = `${"a song of many words ".repeat(400)} ${words.join(" ")}`
+  await Promise.all(Array.from({ length: 300 }, () => added(store, { title })))
+  let turns = 0
+  const search = store.list({ limit: 1, search: `${words.join(" ")} missing` }).then(() => true)
+  while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+  expect(turns).toBeGreaterThan(10)
+  await store.close()
+}, 30_000)
+
+test("a long word that nearly fits in every place of long texts costs others no more than a moment", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const title = "-".repeat(16_000)
+  await Promise.all(Array.from({ length: 100 }, () => added(store, { title, error_message: title })))
+  let longestMs = 0
+  const search = store.list({ limit: 1, search: `${"-".repeat(199)}x` }).then(() => true)
+  for (let beforeMs = performance.now(), isOver = false; !isOver;) {
+    isOver = await Promise.race([search, new Promise<false>((turn) => void setImmediate(turn, false))])
+    longestMs = Math.max(longestMs, performance.now() - beforeMs)
+    beforeMs = performance.now()
+  }
+  // 100 such items took 12 s, all in one turn.
+  expect(longestMs).toBeLessThan(2000)
+  await store.close()
+}, 60_000)
+
+test("letters that the database cannot fold are distinguished, and every word must be there", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  for (const title of ["Bär Zoë", "Bor Zoo", "Bär Zoo"]) await added(store, { title })
+  const found = async (search: string): Promise<string[]> =>
+    (await store.list({ limit: 10, search })).items.map(({ title }) => title)
+  expect(await found("BÄR")).toEqual(["Bär Zoë", "Bär Zoo"])
+  expect(await found("bär zoë")).toEqual(["Bär Zoë"])
+  await store.close()
+})
+
+test("a false match of the database hides no real match after it", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  for (const title of ["ba", "bb", "bc", "bd", "bä", "be", "bä"]) await added(store, { title })
+  const { items } = await store.list({ limit: 2, search: "bä" })
+  expect(items.map(({ id }) => id)).toEqual([5, 7])
+  await store.close()
+})
