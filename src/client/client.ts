@@ -18,7 +18,7 @@ import { type Ask, Requests, ServerError } from "./requests.ts"
 import { WORK_SHAPES } from "./work-shapes.ts"
 
 export type { ClientOptions } from "./queue-client.ts"
-export type { OutputOptions, OutputPlace, Printed } from "./output.ts"
+export type { OutputOptions, OutputPlace, Printed } from "./read-output.ts"
 export type { Watched, WatchOptions } from "./watching.ts"
 export type {
   BatchAnswer,

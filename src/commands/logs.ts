@@ -1,6 +1,6 @@
 import { type OutputOptions, type Printed, ServerError } from "../client/client.ts"
 import { AppError } from "../errors.ts"
-import { OutputText } from "../terminal/output.ts"
+import { OutputText } from "../terminal/output-as-text.ts"
 import { offlineLine } from "../terminal/words.ts"
 import { clientOf, type Command, idFlag, interrupted, print, toPeople, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"

@@ -1,5 +1,5 @@
 import type { OutputEvent, PlaceInOutput } from "../queue/output.ts"
-import { OutputText } from "../terminal/output.ts"
+import { OutputText } from "../terminal/output-as-text.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 

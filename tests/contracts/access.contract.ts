@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { cancelled as cancelRequested, removed, retried } from "../../src/item/add-cancel-retry-delete.ts"
+import { changed } from "../../src/item/change-by-put.ts"
 import { claimed, heartbeat, released, rescued, REVOKED } from "../../src/item/lease.ts"
-import { changed } from "../../src/item/put.ts"
 import type { TokenDraft } from "../../src/store/contract/access.ts"
 import type { Decide } from "../../src/store/contract/items.ts"
 import { added, codeOf, type Open, START_MS } from "./store.contract.ts"

@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { NEEDS } from "../../src/http/needed-rights.ts"
 import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { Output } from "../output.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
@@ -294,9 +294,9 @@ test("an output that is sent with a token but no lease ends within a second of t
   const { ticket }: { ticket: string } = await (
     await server.api("POST", "/tickets", { path }, headers)
   ).json()
-  const byToken = new Output(server.url, free, "ffmpeg?total=10", headers)
-  const byTicket = new Output(server.url, free, `ffmpeg?total=10&ticket=${ticket}`)
-  const byLease = new Output(server.url, leased, "ffmpeg?total=10", { lease: lease.token })
+  const byToken = new RendererOutput(server.url, free, "ffmpeg?total=10", headers)
+  const byTicket = new RendererOutput(server.url, free, `ffmpeg?total=10&ticket=${ticket}`)
+  const byLease = new RendererOutput(server.url, leased, "ffmpeg?total=10", { lease: lease.token })
   for (const output of [byToken, byTicket, byLease]) await output.write(reached(1))
   const progressOf = async (id: number): Promise<number> =>
     (await (await server.api("GET", `/queue/${id}`, undefined, admin)).json()).progress
@@ -314,7 +314,7 @@ test("streams that were opened without a token end within a second of the first 
   const [free, leased] = [await house.add({ song_id: 4 }), await house.add({ song_id: 5 })]
   const taken = await house.api("POST", "/queue/claim", { worker: "w", id: leased })
   const { lease }: { lease: { token: string } } = await taken.json()
-  const output = new Output(house.url, free, "ffmpeg?total=10")
+  const output = new RendererOutput(house.url, free, "ffmpeg?total=10")
   await output.write(reached(1))
   while ((await (await house.api("GET", `/queue/${free}`)).json()).progress < 10);
   const stream = await fetch(`${house.url}/api/v1/progress/stream`)

@@ -5,7 +5,7 @@ import { EVERYBODY } from "../../src/access/authorize.ts"
 import { FleetRateLimit } from "../../src/access/fleet-rate-limit.ts"
 import { AppError } from "../../src/errors.ts"
 import { ClientLimits, type ClientLimitsOptions } from "../../src/http/client-limits.ts"
-import { Output } from "../output.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
@@ -231,7 +231,7 @@ test("a client may send a limited number of outputs at a time, beside the answer
   const secret = await tokenOf(server, "worker")
   await known(server, secret)
   const headers = bearer(secret)
-  const [one, two] = ids.map((id) => new Output(server.url, id, "ffmpeg?total=10", headers))
+  const [one, two] = ids.map((id) => new RendererOutput(server.url, id, "ffmpeg?total=10", headers))
   // When an output has begun, its item shows it.
   for (const [at, output] of [one, two].entries()) {
     await output?.write("out_time_us=1000000\nprogress=continue\n")

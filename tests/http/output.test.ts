@@ -2,10 +2,10 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { request } from "node:http"
 
 import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { Output } from "../output.ts"
 import { raw } from "../raw.ts"
 import { Reader } from "../reader.ts"
 import { invalid, Refusals } from "../refusals.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { start } from "../server.ts"
 import { Attempt, attempt, claim, itemOnce } from "../worker.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
@@ -234,7 +234,7 @@ test("after a retry the new attempt has an output of its own, also for followers
 
 test("ingest stores the output that it gets, with and without a lease", async () => {
   const id = await server.add({ song_id: 1, tags: ["by itself"] })
-  const free = new Output(server.url, id, "lines")
+  const free = new RendererOutput(server.url, id, "lines")
   await free.write("Image 1 of 4\n")
   await itemOnce(server, id, ({ message }) => message === "Image 1 of 4")
   await free.write("Image 2 of 4\nno end")
@@ -243,12 +243,12 @@ test("ingest stores the output that it gets, with and without a lease", async ()
   // Also for an item under way, before any of its output is progress.
   const started = await server.add({ song_id: 1, tags: ["by itself"] })
   await server.put(started, { status: "processing" })
-  const words = new Output(server.url, started, "lines")
+  const words = new RendererOutput(server.url, started, "lines")
   await words.write("no progress\n")
   await words.end()
   expect(await read(started)).toBe("no progress\n")
   const work = await attempt(server)
-  const leased = new Output(server.url, work.id, "lines", { lease: work.lease.token })
+  const leased = new RendererOutput(server.url, work.id, "lines", { lease: work.lease.token })
   await leased.write("Image 1 of 4\n")
   await leased.end()
   expect(await read(work.id)).toBe("Image 1 of 4\n")

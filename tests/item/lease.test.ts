@@ -5,6 +5,7 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import { cancelled, retried } from "../../src/item/add-cancel-retry-delete.ts"
+import { changed } from "../../src/item/change-by-put.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import {
   claimed,
@@ -19,7 +20,6 @@ import {
 } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
-import { changed } from "../../src/item/put.ts"
 import { reported } from "../../src/item/report.ts"
 import { stalled } from "../../src/item/stalled.ts"
 import { type Change, IDLE, type Stored } from "../../src/item/stored.ts"

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { changed } from "../../src/item/change-by-put.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
-import { changed } from "../../src/item/put.ts"
 import { reported } from "../../src/item/report.ts"
 import { stalled } from "../../src/item/stalled.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"

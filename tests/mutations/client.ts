@@ -154,8 +154,8 @@ export const CLIENT: readonly Mistake[] = [
     [["an answer that is too long is sent on and on", "      await reader?.cancel()\n", ""]],
   ),
   ...of(
-    "src/client/output.ts",
-    ["tests/client/output.test.ts"],
+    "src/client/read-output.ts",
+    ["tests/client/read-output.test.ts"],
     [
       [
         "an output is read on by the number of its attempt alone",

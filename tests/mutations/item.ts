@@ -124,7 +124,7 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/put.ts",
+    "src/item/change-by-put.ts",
     ["tests/item/decisions.test.ts"],
     [
       [

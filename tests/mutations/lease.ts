@@ -35,7 +35,7 @@ export const LEASE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/put.ts",
+    "src/item/change-by-put.ts",
     ["tests/item", "tests/store/sqlite/store.test.ts"],
     [
       [

@@ -118,7 +118,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/client/client.ts",
-    ["tests/client/output.test.ts"],
+    ["tests/client/read-output.test.ts"],
     [
       [
         "output that is sent again from its beginning is stored twice",

@@ -100,7 +100,7 @@ export const TERMINAL: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/terminal/output.ts",
+    "src/terminal/output-as-text.ts",
     ["tests/terminal/drawing.test.ts"],
     [
       [

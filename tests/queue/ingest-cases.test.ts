@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { Output } from "../output.ts"
 import { size } from "../proof.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { bytesOf, type Case, CASES } from "../renderers/cases.ts"
 import { start } from "../server.ts"
 import { told } from "../worker.ts"
@@ -20,7 +20,7 @@ function linesOf(bytes: Uint8Array): Uint8Array[] {
 /** Sends an output, whole or one line every 50 ms, and compares the item with the expected result. */
 async function check(one: Case, isSlow: boolean): Promise<void> {
   const id = await server.add({ song_id: 1, tags: ["by itself"] })
-  const output = new Output(server.url, id, `${one.reader}?${one.query}`)
+  const output = new RendererOutput(server.url, id, `${one.reader}?${one.query}`)
   const bytes = await bytesOf(one)
   for (const piece of isSlow ? linesOf(bytes).slice(0, size(200, 400)) : [bytes]) {
     await output.write(piece)

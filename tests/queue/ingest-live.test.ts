@@ -5,7 +5,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import { createApp } from "../../src/http/app.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
-import { Output as Printed } from "../../src/queue/output.ts"
+import { Output } from "../../src/queue/output.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { StartForecasts } from "../../src/queue/start-forecasts.ts"
 import { QueueTotals } from "../../src/queue/totals.ts"
@@ -15,8 +15,8 @@ import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { UNPROTECTED } from "../http/unprotected.ts"
-import { Output } from "../output.ts"
 import { Reader } from "../reader.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { attempt, itemOnce, told } from "../worker.ts"
 
@@ -206,7 +206,7 @@ function impatient(seconds: number) {
     forecasts,
     queue,
     totals: new QueueTotals(store, store.figures),
-    output: new Printed(store, store.outputs, { keepBytes: 1000, keepaliveMs: 1000 }),
+    output: new Output(store, store.outputs, { keepBytes: 1000, keepaliveMs: 1000 }),
     workers,
     streams,
     webhooks,
@@ -236,7 +236,7 @@ test.concurrent(
   async () => {
     await using to = impatient(2)
     const { id } = await to.queue.add({ song_id: 1 })
-    const output = new Output(to.url, id, "ffmpeg?total=6")
+    const output = new RendererOutput(to.url, id, "ffmpeg?total=6")
     await output.write("out_time_us=3000000\nprogress=continue\n")
     const followed = fetch(`${to.url}/api/v1/queue/${id}/output?follow=true`)
     // Any other request, whose connection the server closes after its time.

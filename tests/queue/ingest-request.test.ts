@@ -1,7 +1,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
-import { Output } from "../output.ts"
 import { invalid, Refusals } from "../refusals.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { start } from "../server.ts"
 import { attempt, itemOnce, timed, told } from "../worker.ts"
 
@@ -67,7 +67,7 @@ test("a finished item takes no output, and says so at once", async () => {
     await server.put(finished, { status: "processing" })
     await server.put(finished, { status })
     const head = await server.head()
-    const output = new Output(server.url, finished, "ffmpeg?total=6&finish=true")
+    const output = new RendererOutput(server.url, finished, "ffmpeg?total=6&finish=true")
     expect(await output.answer).toMatchObject({
       status: 409,
       code: "illegal_move",
@@ -80,7 +80,7 @@ test("a finished item takes no output, and says so at once", async () => {
 test("without the lease of an item that a worker holds, nothing is stored as its output", async () => {
   const id = await server.add()
   await server.api("POST", "/queue/claim", { worker: "w", id })
-  const output = new Output(server.url, id, "lines")
+  const output = new RendererOutput(server.url, id, "lines")
   await output.write("a lie about this render\n")
   expect(await output.end()).toMatchObject({ status: 409, code: "leased" })
   expect(await (await server.api("GET", `/queue/${id}/output`)).text()).not.toContain("a lie")
@@ -89,16 +89,16 @@ test("without the lease of an item that a worker holds, nothing is stored as its
 test("output of any content type is taken: it is the renderer's own", async () => {
   for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded", "video/mp4"]) {
     const any = await add()
-    const output = new Output(server.url, any, "ffmpeg?total=6", { "content-type": type })
+    const output = new RendererOutput(server.url, any, "ffmpeg?total=6", { "content-type": type })
     await output.write(block(3))
     expect(await output.end()).toMatchObject({ status: 200, item: { progress: 50 } })
   }
 })
 
 /** A render that is half done with its 6 s, and what reads its output. */
-async function halfway(query: string, of?: number): Promise<[number, Output]> {
+async function halfway(query: string, of?: number): Promise<[number, RendererOutput]> {
   const item = of ?? (await add())
-  const output = new Output(server.url, item, `ffmpeg?total=6${query}`)
+  const output = new RendererOutput(server.url, item, `ffmpeg?total=6${query}`)
   await output.write(block(3))
   await itemOnce(server, item, ({ progress }) => progress === 50)
   return [item, output]
@@ -155,7 +155,7 @@ test("an attempt that has the number of an earlier one gets nothing of that one'
 test("output that tells no progress neither ends nor fills an attempt with the number of its own", async () => {
   const item = await server.add({ song_id: 1, tags: ["by itself"] })
   await server.put(item, { status: "processing" })
-  const output = new Output(server.url, item, "ffmpeg?total=6&finish=true")
+  const output = new RendererOutput(server.url, item, "ffmpeg?total=6&finish=true")
   await output.write("no progress\n")
   while ((await printed(item)) === "") await Bun.sleep(20)
   await again(item)
@@ -248,7 +248,7 @@ test("while its connection is open a renderer keeps its lease through silence, a
 
 test("a flood of output is taken without a stop, and its newest line counts", async () => {
   const flooded = await add()
-  const output = new Output(server.url, flooded, "ffmpeg?total=600&finish=true")
+  const output = new RendererOutput(server.url, flooded, "ffmpeg?total=600&finish=true")
   const flood = block(1).repeat(20_000)
   for (let i = 0; i < 20; i += 1) await output.write(flood)
   await output.write(block(300))

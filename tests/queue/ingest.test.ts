@@ -1,7 +1,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
-import { Output } from "../output.ts"
 import { Reader } from "../reader.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { capture, listen } from "../renderers/captures.ts"
 import { start, type TestServer } from "../server.ts"
 import { attempt, claim, itemOnce, type Said, told } from "../worker.ts"
@@ -17,7 +17,7 @@ const add = (to: TestServer = server): Promise<number> => to.add({ song_id: 1, t
 
 /** Sends a whole output in pieces of this many bytes, and returns the server's answer at the end. */
 async function send(id: number, path: string, text: string, bytes = 64): Promise<Said> {
-  const output = new Output(server.url, id, path)
+  const output = new RendererOutput(server.url, id, path)
   const all = new TextEncoder().encode(text)
   for (let at = 0; at < all.length; at += bytes) await output.write(all.subarray(at, at + bytes))
   return output.end()
@@ -117,7 +117,7 @@ test.each([1, 7, 40, 4096])("output in pieces of %d bytes is stored as it comes"
   const id = await add()
   const viewer = await Reader.open(`${server.url}/api/v1/progress/stream/${id}`)
   await viewer.first("live")
-  const output = new Output(server.url, id, "ffmpeg?total=6")
+  const output = new RendererOutput(server.url, id, "ffmpeg?total=6")
   const text = await capture("ffmpeg-song")
   const half = text.indexOf("progress=continue", text.length / 2) + "progress=continue\n".length
   for (let at = 0; at < half; at += bytes) await output.write(text.slice(at, Math.min(half, at + bytes)))
@@ -143,7 +143,7 @@ test("a character that is cut in two comes out whole", async () => {
 test("Blender's output shows the frames, and completes its item when all of them are saved", async () => {
   const text = await capture("blender-animation")
   const id = await add()
-  const output = new Output(server.url, id, "blender?total=3&finish=true")
+  const output = new RendererOutput(server.url, id, "blender?total=3&finish=true")
   const second = text.indexOf("\n", text.indexOf("Fra:2")) + 1
   await output.write(text.slice(0, second))
   await itemOnce(server, id, ({ message }) => message.startsWith("frame 2 of 3"))
@@ -164,7 +164,7 @@ test("a renderer whose connection breaks has failed, where it was to finish its 
     [finishing, "&finish=true"],
     [other, ""],
   ] as const) {
-    const output = new Output(server.url, id, `ffmpeg?total=6${query}`)
+    const output = new RendererOutput(server.url, id, `ffmpeg?total=6${query}`)
     await output.write(text)
     await itemOnce(server, id, ({ progress }) => progress > 0)
     output.break()
@@ -221,7 +221,7 @@ test("a line of 64 KiB is read, a longer one is dropped to its end, and what fol
 test("a server that stops fails no render: the renderer goes on without it", async () => {
   await using own = await start()
   const id = await add(own)
-  const output = new Output(own.url, id, "ffmpeg?total=6&finish=true")
+  const output = new RendererOutput(own.url, id, "ffmpeg?total=6&finish=true")
   await output.write("out_time_us=900000\nprogress=continue\n")
   await itemOnce(own, id, ({ progress }) => progress > 0)
   expect(await own.end("SIGTERM")).toBe(0)
@@ -240,7 +240,7 @@ test("with a lease each piece needs and renews it, in the header or the query", 
     directive: "cancel",
   })
   expect(await taken.now()).toEqual(taken.item)
-  const output = new Output(server.url, taken.id, "ffmpeg?total=6", { lease: taken.lease.token })
+  const output = new RendererOutput(server.url, taken.id, "ffmpeg?total=6", { lease: taken.lease.token })
   await output.write(text)
   expect(await output.end()).toMatchObject({ status: 200, directive: "continue", item: { progress: 99 } })
   const finishing = await attempt(server)

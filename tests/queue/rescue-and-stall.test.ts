@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { changed } from "../../src/item/put.ts"
+import { changed } from "../../src/item/change-by-put.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { RescueAndStall, type RescueOptions } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"

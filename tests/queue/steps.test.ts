@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
-import { Output } from "../output.ts"
+import { RendererOutput } from "../renderer-output.ts"
 import { start } from "../server.ts"
 import { attempt, claim, told } from "../worker.ts"
 
@@ -16,7 +16,7 @@ const block = (seconds: number, state = "continue"): string =>
   `frame=${seconds * 25}\nout_time_us=${seconds * 1e6}\nprogress=${state}\n`
 
 async function ingest(id: number, path: string, text: string) {
-  const output = new Output(server.url, id, path)
+  const output = new RendererOutput(server.url, id, path)
   await output.write(text)
   return output.end()
 }

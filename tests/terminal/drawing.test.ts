@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import type { Board, View } from "../../src/terminal/board.ts"
 import { drawing, foreseeing } from "../../src/terminal/drawing.ts"
-import { OutputText } from "../../src/terminal/output.ts"
+import { OutputText } from "../../src/terminal/output-as-text.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
 import { zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { readable } from "../../src/terminal/updates-as-lines.ts"

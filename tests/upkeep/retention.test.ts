@@ -5,7 +5,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { retried } from "../../src/item/add-cancel-retry-delete.ts"
-import { changed } from "../../src/item/put.ts"
+import { changed } from "../../src/item/change-by-put.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { removeFinished } from "../../src/upkeep/remove-finished.ts"
 import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test"
 
+import { changed } from "../../../src/item/change-by-put.ts"
 import type { KeptRun } from "../../../src/item/estimate/earlier-run.ts"
 import { type Experience, learn } from "../../../src/item/estimate/experience.ts"
 import { type Knowledge, type Outage, withCourse } from "../../../src/item/estimate/follow-attempt.ts"
 import type { ItemChange, Report } from "../../../src/item/item.ts"
 import { claimed, completed, failed, rescued } from "../../../src/item/lease.ts"
 import type { Moment } from "../../../src/item/moment.ts"
-import { changed } from "../../../src/item/put.ts"
 import { reported } from "../../../src/item/report.ts"
 import { stalled } from "../../../src/item/stalled.ts"
 import { type Change, IDLE, type Stored } from "../../../src/item/stored.ts"

@@ -3,7 +3,7 @@ import { type ClientRequest, request } from "node:http"
 import type { Said } from "./worker.ts"
 
 /** The output of a renderer on its way to a server, sent in pieces when the test decides. */
-export class Output {
+export class RendererOutput {
   /** The answer of the server; rejects if the connection breaks before. */
   readonly answer: Promise<Said>
   readonly #request: ClientRequest
