@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { TokenRow } from "../store/contract/access.ts"
-import { FailedLogins } from "./failed-logins.ts"
+import { RateLimit } from "./rate-limit.ts"
 import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
@@ -59,6 +59,26 @@ const nobody = (client: string): Caller => ({ role: "nobody", token: undefined, 
 
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
+
+/** How many bad tokens one address may send: 30 at once, then one per minute. */
+const FAILURES = { perSecond: 1 / 60, burst: 30 }
+
+/** Slows down an address that tries bad tokens, so that a token cannot be guessed. */
+class FailedLogins {
+  readonly #buckets = new RateLimit(FAILURES)
+
+  /**
+   * Notes a bad token or ticket from an address; `steadyMs` is a clock that never goes back.
+   * @throws AppError `too_many_requests` after too many
+   */
+  note(address: string, steadyMs: number): void {
+    const waitMs = this.#buckets.take(address, 1, steadyMs)
+    if (waitMs === 0) return
+    throw new AppError("too_many_requests", "too many bad tokens came from this address; try again later", {
+      retryAfterMs: waitMs,
+    })
+  }
+}
 
 /** Decides which caller sent a request, and whether it may use a route. */
 export class Authorizer {

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { type Authorizer, type Caller, EVERYBODY } from "../access/authorize.ts"
-import { AppError, type ErrorCode } from "../errors.ts"
+import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import { bodyTimeLimit } from "./body-time-limit.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
@@ -9,12 +9,11 @@ import type { ClientLimits } from "./client-limits.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { needOf } from "./needed-rights.ts"
-import { leaseOf } from "./params.ts"
+import { ID, leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
 import { noLongerIn } from "./revoked.ts"
 import type { StreamOwners } from "./stream-owners.ts"
-import { checkOwnItem } from "./token-for-one-item.ts"
 
 /**
  * A body costs one unit for each piece of this size, in addition to the unit for the request. The bodies that take
@@ -45,6 +44,22 @@ export interface Callers {
   readonly proxies: TrustedProxies
   /** The server that listens; null before it listens. */
   readonly server: CallerOfRequestOptions["server"]
+}
+
+const ITEM_ID = new RegExp(ID)
+
+/**
+ * Checks the item of a path for a share link, which contains a token for one item. For such a token no other
+ * item exists.
+ * @throws AppError `not_found`
+ */
+function checkOwnItem(
+  { item }: Pick<Caller, "item">,
+  params: Readonly<Record<string, string | undefined>> | undefined,
+): void {
+  const id = params?.["id"]
+  if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return
+  throw unknownItem(id)
 }
 
 /** What the framework knows about a request whose route was matched. */

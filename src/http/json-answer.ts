@@ -1,7 +1,7 @@
 import type { Caller } from "../access/authorize.ts"
+import { nodeCrypto } from "../lazy-node.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { compressedJson } from "./compressed-json.ts"
-import { digestOf, wantsDigest } from "./content-digest.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { bodyOf, unread } from "./streamed-answer.ts"
 
@@ -18,6 +18,14 @@ async function* piecesOf(
   const all = await bytes
   for (let at = 0; at < all.length; at += PIECE_BYTES) yield all.subarray(at, at + PIECE_BYTES)
 }
+
+/** Whether a client asks for the digest of the answer's content (RFC 9530); a preference of 0 stands for one it does not want. */
+const wantsDigest = (request: Request): boolean =>
+  /\bsha-256\b(?!\s*=\s*0)/.test(request.headers.get("want-content-digest") ?? "")
+
+/** The header with the digest of a text, by which its reader sees whether it arrived as it was sent. */
+const digestOf = (text: string): string =>
+  `sha-256=:${nodeCrypto().createHash("sha256").update(text).digest("base64")}:`
 
 /** What an answer depends on, beside its text. */
 interface Answering {

@@ -261,12 +261,8 @@ export const ACCESS: readonly Mistake[] = [
         "if (!this.#tokens.existed && isLocal) return",
         "if (!this.#tokens.existed) return",
       ],
+      ["nobody learns when the next token may be tried", "retryAfterMs: waitMs", "retryAfterMs: 0"],
     ],
-  ),
-  ...of(
-    "src/access/failed-logins.ts",
-    ["tests/access/authorize.test.ts"],
-    [["nobody learns when the next token may be tried", "retryAfterMs: waitMs", "retryAfterMs: 0"]],
   ),
   ...of(
     "src/access/tickets.ts",
