@@ -36,6 +36,8 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--remote-debugging-port=0",
+  // Each window would load four pages for its address bar, and they cost twice as much as the page under test.
+  "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
   `--host-resolver-rules=${[HOST, ...STRANGERS].map((host) => `MAP ${host} 127.0.0.1`).join(", ")}`,
 ]
 
