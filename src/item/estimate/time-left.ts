@@ -231,7 +231,8 @@ function silentFor(expected: number, waited: number, spread: number): number {
 export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, custom: Custom): number {
   const { step, inStep, gap, after, movedAt, spread } = joint.answer
   const movedBy = Math.min(at, movedAt)
-  const left = leftAt(joint, inStep, movedBy - stepAt, custom)
+  // At the end of a step, rounding may make its rest a little less than 0.
+  const left = Math.max(0, leftAt(joint, inStep, movedBy - stepAt, custom))
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0

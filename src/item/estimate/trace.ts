@@ -101,6 +101,11 @@ const HELD_AT = 99
 const GREW = 0.05
 /** If a value falls to this part of its former value, its count has begun again, for another file perhaps. */
 const BEGAN_AGAIN = 0.5
+/**
+ * A percentage that falls by no more points than this only wavers, as a client's may that works it out anew each time. It
+ * counts as where it was.
+ */
+const WAVERS = 10
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
 
@@ -116,6 +121,10 @@ const valuesOf = ({ progress, unit, media }: Sign): Values => ({
 const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
   value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
 
+/** Whether a percentage is clearly lower than the one that was reached. */
+const isLower = (percent: number | undefined, reached: number): boolean =>
+  percent !== undefined && percent < reached - WAVERS
+
 /** Whether the signal of a report has begun again. */
 function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
   const { name, done = 0, total = 0 } = sign.unit ?? {}
@@ -125,7 +134,7 @@ function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, per
   const isCounted = isPercentage || (name === step.unit && step.size > 0)
   return (
     isBelow(media, latest.media) ||
-    isBelow(percent, latest.percent) ||
+    (isBelow(percent, latest.percent) && isLower(percent, latest.percent?.[0] ?? 0)) ||
     (isCounted && isBelow(isMore ? done / step.size : unit, latest.unit))
   )
 }
@@ -230,7 +239,7 @@ function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point)
  * The same trace if nothing has moved.
  */
 function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trace {
-  const isBack = percent !== undefined && percent < (trace.latest.percent?.[0] ?? trace.from)
+  const isBack = percent !== undefined && isLower(percent, trace.latest.percent?.[0] ?? trace.from)
   const before = isBack ? setBack(trace, percent) : trace
   const { steps, lines, latest, from } = before
   const newMedia = nextOf(before, "media", media, at)

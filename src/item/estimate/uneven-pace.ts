@@ -15,7 +15,7 @@ const SUDDEN = 8
 const OTHER_SIZE = Math.log(2)
 /** The places in a step at which two runs are compared, as parts of the step. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
-/** Two runs may be alike by chance. So a run must be compared with at least this many others. */
+/** Two runs may be alike by chance. So with fewer others than this a run counts as uneven, too, as it is by itself. */
 const MIN_OTHERS = 2
 /** By how much the distance between two runs is multiplied to compare it with a roughness. */
 const ROUGHNESS_OF_DISTANCE = 4
@@ -97,8 +97,9 @@ const sameStep = ({ step: { name, index } }: Part, others: readonly (readonly Pa
 /** How much the course of a step differs from the course of the same step in other runs: see `Part`. */
 function variationOf(part: Part, others: readonly Part[]): number {
   const far = others.flatMap((other) => distance(part, other) ?? [])
-  if (far.length < MIN_OTHERS) return part.roughness
-  return Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * mean(far))
+  if (far.length === 0) return part.roughness
+  const seen = Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * mean(far))
+  return far.length < MIN_OTHERS ? (seen + part.roughness) / 2 : seen
 }
 
 /** How much of a step's unevenness does not grow with the work, as runs with more or less to do show: see `Part`. */

@@ -97,3 +97,30 @@ test("a worker that goes on as fast as it began has found no work done", () => {
   const resumed: Signs = [...fast.slice(0, 2), [25, { progress: 40 }]]
   expect(leftOfSigns(resumed)).toBeCloseTo(60, 0)
 })
+
+test("two runs that went as evenly, but took very different times, do not hold back the pace of the attempt", () => {
+  const wayTo = (percent: number, seconds: number): Signs =>
+    Array.from({ length: percent + 1 }, (_, i) => [seconds * (i / 100) ** 1.1, { progress: i }])
+  const runs = [50, 600].map((seconds) => ({ ...runOfSigns(wayTo(98, seconds), ""), seconds }))
+  const now = wayTo(15, 200)
+  const [at = 0] = now.at(-1) ?? []
+  const left = estimate({ trace: traceOfSigns(now), at, worker: "" }, learn(runs))?.left ?? 0
+  expect(Math.abs(left / (200 - at) - 1)).toBeLessThan(0.15)
+})
+
+test("at the end of the last step the time left is not below 0, however its runs are rounded", () => {
+  const render = (seconds: number): Signs => [
+    [0, { step: { index: 1, total: 1, name: "Frames" } }],
+    ...[0, 30, 60, 115].map((done): Signs[number] => [
+      (seconds * done) / 115,
+      { unit: { done, total: 116, name: "images" } },
+    ]),
+  ]
+  for (let i = 0; i < 200; i += 1) {
+    const times = [170 + 0.017 * i, 171 + 0.031 * i, 173.3 + 0.013 * i]
+    const runs = times.map((seconds) => ({ ...runOfSigns(render(seconds), ""), seconds }))
+    const said = estimate({ trace: traceOfSigns(render(150)), at: 150, worker: "" }, learn(runs))
+    expect(said?.left).toBeGreaterThanOrEqual(0)
+    expect(said?.low).toBeLessThanOrEqual(said?.left ?? -1)
+  }
+})
