@@ -43,12 +43,12 @@ export class RedisRateLimit implements SharedBuckets, Service {
   }
 
   async take(client: string, wanted: number, rate: Rate): Promise<Grant> {
-    const [units = 0, waitMs = 0] = await this.#run(client, wanted, rate, false)
+    const [units = 0, waitMs = 0] = await this.#run("take", client, wanted, rate)
     return { units, waitMs }
   }
 
   async charge(client: string, units: number, rate: Rate): Promise<void> {
-    await this.#run(client, units, rate, true)
+    await this.#run("charge", client, units, rate)
   }
 
   /** Begins to connect, so that no request has to wait for it later. */
@@ -70,10 +70,10 @@ export class RedisRateLimit implements SharedBuckets, Service {
   }
 
   async #run(
+    act: "take" | "charge",
     client: string,
     units: number,
     { perSecond, burst }: Rate,
-    isCharge: boolean,
   ): Promise<readonly number[]> {
     const opening = (this.#opening ??= this.#open())
     const lose = (): void => {
@@ -84,7 +84,7 @@ export class RedisRateLimit implements SharedBuckets, Service {
     let late = setTimeout(() => (late = setTimeout(lose, MORE_MS)), ANSWER_MS)
     try {
       const redis = await opening
-      const values = [perSecond, burst, units, isCharge ? 1 : 0].map(String)
+      const values = [perSecond, burst, units, act === "charge" ? 1 : 0].map(String)
       return await redis.send("EVAL", [TAKE, "1", `${this.#prefix} ${client}`, ...values])
     } catch (error) {
       lose()

@@ -88,7 +88,7 @@ export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerO
     .post(
       "/:worker/drain",
       async ({ params: { worker } }): Promise<WorkerDrained> => {
-        workers.drain(worker, true)
+        workers.setDraining(worker, true)
         return { message: "Worker takes no more items" }
       },
       {
@@ -107,7 +107,7 @@ export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerO
     .delete(
       "/:worker/drain",
       async ({ params: { worker } }): Promise<WorkerTaking> => {
-        workers.drain(worker, false)
+        workers.setDraining(worker, false)
         return { message: "Worker takes items" }
       },
       {

@@ -170,7 +170,7 @@ export class KnownWorkers {
   }
 
   /** Asks a worker to take no more items, or lets it take some again. Returns whether there is such a worker. */
-  drain(worker: string, isDraining: boolean): boolean {
+  setDraining(worker: string, isDraining: boolean): boolean {
     const others = this.#others.filter((other) => other.worker === worker)
     const entry = this.#workers.get(worker)
     if (!entry && others.length === 0) return false

@@ -297,8 +297,8 @@ export class Workers implements Service {
    * Asks a worker to take no more items than it holds, or lets it take some again.
    * @throws AppError `not_found`
    */
-  drain(worker: string, isDraining: boolean): void {
-    if (!this.presence.drain(worker, isDraining)) {
+  setDraining(worker: string, isDraining: boolean): void {
+    if (!this.presence.setDraining(worker, isDraining)) {
       throw new AppError("not_found", `no worker "${worker}" made a claim or a report within an hour`)
     }
     // Waiting claims of the worker are answered.

@@ -122,10 +122,10 @@ export class CommandOutputs {
    * Reads each output to its end, or until it has been silent for `quietMs`, or printed for `stillMs` while the progress
    * stood still.
    */
-  async drain(quietMs: number, stillMs: number): Promise<void> {
+  async readToEnd(quietMs: number, stillMs: number): Promise<void> {
     this.#stillSinceMs = performance.now()
     const isEnough = (): boolean => performance.now() - (this.#stillSinceMs ?? 0) > stillMs
-    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs, isEnough)))
+    await Promise.all(this.#taps.map((tap) => tap.readToEnd(quietMs, isEnough)))
     for (const output of this.#read) this.#reader?.end(output)
   }
 

@@ -119,7 +119,7 @@ export class CommandProcess {
 
   async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
-    await this.#outputs.drain(QUIET_MS, LEFT_BEHIND_MS)
+    await this.#outputs.readToEnd(QUIET_MS, LEFT_BEHIND_MS)
     const { evidence } = this.#outputs
     const lastLines = this.#outputs.takeLastLines()
     const { signalCode } = this.#child

@@ -86,7 +86,7 @@ export class Tap {
    * Reads on until nothing has come for `quietMs`, or until `isEnough` answers true (default: never): a process that the
    * command left behind may keep the output open, and print for ever. Hurries if the output outlives its sink.
    */
-  async drain(quietMs: number, isEnough = (): boolean => false): Promise<void> {
+  async readToEnd(quietMs: number, isEnough = (): boolean => false): Promise<void> {
     if (this.#options.outlivesSink) this.hurry()
     for (let before = -1; this.#isWriting || before !== this.#chunks;) {
       if (!this.#isWriting && isEnough()) break

@@ -61,10 +61,7 @@ function errorMessageOf({ code, signal, evidence, lastLines }: CommandEnd, stop:
   return lastLines === "" ? first : `${first}\n${lastLines}`
 }
 
-const failed = (error_message: string, retryable: boolean): Verdict => ({
-  end: "fail",
-  failure: { error_message, retryable },
-})
+const failed = (failure: FailRequest): Verdict => ({ end: "fail", failure })
 
 /**
  * The verdict on a command that ended. An exit code in `releaseCodes` is not the item's fault. `found` says
@@ -77,15 +74,15 @@ export function verdictOn(
   found: FilesEnd | undefined,
 ): Verdict {
   if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
-  if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
+  if (stop?.by === "cancel") return failed({ error_message: `stopped: ${stop.reason}`, retryable: false })
   const { failure, reached, seen } = end.evidence
   // A renderer can exit with 0 although it wrote nothing that can be played.
-  if (end.code === 0 && failure !== undefined) return failed(failure, true)
+  if (end.code === 0 && failure !== undefined) return failed({ error_message: failure, retryable: true })
   // The time that ffmpeg reports can be less than what it wrote, so the file decides.
   if (end.code !== 0 || !(isWhole(reached ?? 1) || found?.isWhole)) {
-    return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
+    return failed({ error_message: errorMessageOf(end, stop), retryable: !FINAL_CODES.includes(end.code) })
   }
-  if (found?.failure !== undefined) return failed(found.failure, true)
+  if (found?.failure !== undefined) return failed({ error_message: found.failure, retryable: true })
   return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
 }
 

@@ -35,11 +35,11 @@ export function sizeLimitOf(
     mostBytes: maxDatabaseMb * 1e6,
     now: store.clock.now,
     sleep: Bun.sleep,
-    onLook(isNear, isFull, isFarTooLarge) {
-      room.isFull = isFull
-      room.isFarTooLarge = isFarTooLarge
-      reasons.set("database_filling", isNear && !isFull)
-      reasons.set("database_full", isFull)
+    onLook(fill) {
+      room.isFarTooLarge = fill === "far too large"
+      room.isFull = fill === "full" || room.isFarTooLarge
+      reasons.set("database_filling", fill === "near")
+      reasons.set("database_full", room.isFull)
     },
     onFilled() {
       room.isFull = true

@@ -29,6 +29,12 @@ const BATCH = 256
  */
 const HEARD_MS = 10 * 60_000
 
+/**
+ * How full the database is: far from the limit, near it, at it or above it while nothing more can be removed, or then above it
+ * by a tenth.
+ */
+export type Fill = "low" | "near" | "full" | "far too large"
+
 /** The limit for the size of the database. */
 export interface SizeLimitOptions {
   /** The most bytes of used pages and write-ahead log; 0 if there is no limit. */
@@ -37,11 +43,8 @@ export interface SizeLimitOptions {
   readonly now: () => number
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /**
-   * Called after each turn, after each step in which room was made, and while items are deleted: whether the limit is
-   * near, whether it is reached and nothing more can be removed, and whether it is then exceeded by a tenth.
-   */
-  readonly onLook: (isNear: boolean, isFull: boolean, isFarTooLarge: boolean) => void
+  /** Called after each turn, after each step in which room was made, and while items are deleted. */
+  readonly onLook: (fill: Fill) => void
   /** Called when writers have filled the database faster than room is made; `onLook` says when there is room again. */
   readonly onFilled: () => void
   /** Receives errors; the next turn tries again. */
@@ -128,7 +131,7 @@ export class SizeLimit extends Repeating {
       most = Math.min(most, used + GROWTH * mostBytes)
       this.#mostPages = Math.max(mostBytes, most)
       // Some steps free less than writers add meanwhile, or nothing: items with little history are looked at, too.
-      if (used < this.#mostPages) this.#tell(true, false, false)
+      if (used < this.#mostPages) this.#tell("near")
       // Above the limit a rest would let writers add more than is removed.
       if (used < before || used < mostBytes) await this.#options.sleep(restMs(performance.now() - startedMs))
     }
@@ -144,12 +147,14 @@ export class SizeLimit extends Repeating {
   /** Tells how large the database is when no more history can be removed, or none has to be. */
   #tellOf(used: number): void {
     const { mostBytes } = this.#options
-    this.#tell(used > NEAR * mostBytes, used >= mostBytes, used >= FAR_TOO_LARGE * mostBytes)
+    if (used >= FAR_TOO_LARGE * mostBytes) this.#tell("far too large")
+    else if (used >= mostBytes) this.#tell("full")
+    else this.#tell(used > NEAR * mostBytes ? "near" : "low")
   }
 
-  #tell(isNear: boolean, isFull: boolean, isFarTooLarge: boolean): void {
-    this.#isFull = isFull
-    this.#options.onLook(isNear, isFull, isFarTooLarge)
+  #tell(fill: Fill): void {
+    this.#isFull = fill === "full" || fill === "far too large"
+    this.#options.onLook(fill)
   }
 
   /** The bytes in use. Pages that stand in the log as well are counted once. */

@@ -231,7 +231,7 @@ export const SERVING: readonly Mistake[] = [
     "src/serve/configured-upkeep.ts",
     ["tests/upkeep/size-limit.test.ts"],
     [
-      ["a database that is full is filling, too", "isNear && !isFull", "isNear"],
+      ["a database that is full is filling, too", 'fill === "near"', 'fill !== "low"'],
       [
         "the size of the database is looked at by a timer alone",
         "if (maxDatabaseMb > 0)",

@@ -130,7 +130,7 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "an ffmpeg that encoded nothing completes its item",
-        "  if (end.code === 0 && failure !== undefined) return failed(failure, true)\n",
+        "  if (end.code === 0 && failure !== undefined) return failed({ error_message: failure, retryable: true })\n",
         "",
       ],
       [

@@ -123,7 +123,7 @@ test("a claim that waited is answered without a pause when its worker is drained
   const waiting = workers.claim({ worker: "box1", leaseMs: 60_000, tags: [] }, signal)
   await store.items()
   using timers = spyOn(globalThis, "setTimeout")
-  workers.drain("box1", true)
+  workers.setDraining("box1", true)
   expect(await waiting).toBeNull()
   // Only a new claim waits for its answer.
   expect(timers).not.toHaveBeenCalled()

@@ -10,15 +10,15 @@ test("of a drain at one server and a resume at another the later one counts, and
   const meet = (): boolean[] => [one.learn(two.crew), two.learn(one.crew)]
   const claim = { worker: "box", tags: ["gpu"], instance: "first" }
   one.claims(claim)
-  expect(two.drain("box", true)).toBe(false)
+  expect(two.setDraining("box", true)).toBe(false)
   expect(meet()).toEqual([false, false])
   expect(two.known).toEqual([expect.objectContaining({ worker: "box", tags: ["gpu"], isDraining: false })])
   nowMs = 2000
-  expect(two.drain("box", true)).toBe(true)
+  expect(two.setDraining("box", true)).toBe(true)
   expect(meet()).toEqual([true, false])
   expect([one.isDraining("box", "first"), one.isDraining("box", "second")]).toEqual([true, false])
   nowMs = 3000
-  expect(one.drain("box", false)).toBe(true)
+  expect(one.setDraining("box", false)).toBe(true)
   meet()
   expect([one, two].map((presence) => presence.isDraining("box", "first"))).toEqual([false, false])
   using _waits = one.wait(claim)
@@ -31,10 +31,10 @@ test("a worker that does not say which of its starts it is stays drained until i
   const claim = { worker: "box", tags: [] }
   presence.claims(claim)
   expect(presence.isDraining("box", undefined)).toBe(false)
-  presence.drain("box", true)
+  presence.setDraining("box", true)
   presence.claims(claim)
   expect(presence.isDraining("box", undefined)).toBe(true)
-  presence.drain("box", false)
+  presence.setDraining("box", false)
   expect(presence.isDraining("box", undefined)).toBe(false)
 })
 
@@ -42,11 +42,11 @@ test("of several workers that another server knows, each that was drained there 
   let nowMs = 1000
   const [one, two] = [new KnownWorkers(() => nowMs), new KnownWorkers(() => nowMs)]
   for (const worker of ["a", "b", "c"]) two.claims({ worker, tags: [], instance: worker })
-  for (const worker of ["a", "b", "c"]) two.drain(worker, worker !== "a")
+  for (const worker of ["a", "b", "c"]) two.setDraining(worker, worker !== "a")
   expect(one.learn(two.crew)).toBe(true)
   expect(["a", "b", "c"].map((worker) => one.isDraining(worker, worker))).toEqual([false, true, true])
   nowMs = 2000
-  for (const worker of ["a", "b", "c"]) two.drain(worker, false)
+  for (const worker of ["a", "b", "c"]) two.setDraining(worker, false)
   expect(one.learn(two.crew)).toBe(false)
 })
 
@@ -73,7 +73,7 @@ test("both servers agree on which worker takes another item afterwards", () => {
 test("a drain that another server reports again does not answer claims again", () => {
   const [one, two] = [new KnownWorkers(() => 1000), new KnownWorkers(() => 1000)]
   two.claims({ worker: "box", tags: [] })
-  two.drain("box", true)
+  two.setDraining("box", true)
   expect([1, 2, 3].map(() => one.learn(two.crew))).toEqual([true, false, false])
 })
 
@@ -182,7 +182,7 @@ test("a worker that is drained takes no item after the one that it has", () => {
   presence.claims({ worker: "box", tags: ["gpu"], instance: "first" })
   presence.took(7, ["gpu"], "first")
   expect(presence.afterwards(item)).toEqual({ worker: "box", tags: ["gpu"] })
-  presence.drain("box", true)
+  presence.setDraining("box", true)
   expect(presence.afterwards(item)).toBeNull()
 })
 
@@ -191,7 +191,7 @@ test("an item of a start that is drained ends the taking of items, and one of a 
   const box = { worker: "box", tags: [] }
   presence.claims({ ...box, instance: "first" })
   presence.took(1, [], "first")
-  expect(presence.drain("box", true)).toBe(true)
+  expect(presence.setDraining("box", true)).toBe(true)
   presence.claims({ ...box, instance: "second" })
   presence.took(2, [], "second")
   expect([1, 2].map((id) => presence.isDrainingAt({ id, worker: "box" }))).toEqual([true, false])

@@ -66,7 +66,7 @@ test("output that goes out slowly is passed on whole, however long nothing new c
       for (const text of ["one ", "two ", "three"]) controller.enqueue(new TextEncoder().encode(text))
     },
   })
-  await new Tap(output, { sink, onBytes: () => undefined }).drain(20)
+  await new Tap(output, { sink, onBytes: () => undefined }).readToEnd(20)
   expect(written.join("")).toBe("one two three")
 })
 
@@ -82,7 +82,7 @@ test("output that nobody takes any more ends the reading, or is read on", async 
     })
     let text = ""
     const onBytes = (bytes: Uint8Array): void => void (text += new TextDecoder().decode(bytes))
-    await new Tap(output, { sink: closed, outlivesSink, onBytes }).drain(20)
+    await new Tap(output, { sink: closed, outlivesSink, onBytes }).readToEnd(20)
     return text
   }
   expect(await Promise.all([read(false), read(true)])).toEqual(["one ", "one two"])
@@ -110,7 +110,7 @@ test("once the command is to end, its output is read on although nobody takes it
   await Bun.sleep(0)
   expect(read).toEqual(["one "])
   tap.hurry()
-  await tap.drain(20)
+  await tap.readToEnd(20)
   expect(read).toEqual(["one ", "two ", megabyte, "three"])
   reader.resolve()
   await new Promise((resolve) => sink.write("end", resolve))
@@ -127,7 +127,7 @@ test("a process that a command left behind and that prints for ever is not read 
       controller.enqueue(new Uint8Array(1))
     },
   })
-  await new Tap(output, { onBytes: () => undefined }).drain(20, () => chunks > 9)
+  await new Tap(output, { onBytes: () => undefined }).readToEnd(20, () => chunks > 9)
   expect(chunks).toBeGreaterThan(9)
 })
 
@@ -146,7 +146,7 @@ test("what a command left behind is read on while its progress moves, and then f
   )
   await child.exited
   // It is never silent for a second, so only its progress can end this.
-  await outputs.drain(1000, 300)
+  await outputs.readToEnd(1000, 300)
   process.kill(-child.pid)
   expect(told.at(-1)).toBe(60)
 }, 30_000)

@@ -40,7 +40,7 @@ async function passedOn({ spool, reader }: Beside): Promise<{ cpuMs: number; kep
       if (reader) reader.push(decoder.decode(reader.worthDecoding(bytes), { stream: true }))
     },
   })
-  await tap.drain(1000)
+  await tap.readToEnd(1000)
   clearInterval(timer)
   send()
   const { user, system } = process.cpuUsage(startedAt)

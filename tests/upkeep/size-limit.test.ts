@@ -12,7 +12,7 @@ import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { SizeLimit } from "../../src/upkeep/size-limit.ts"
+import { type Fill, SizeLimit } from "../../src/upkeep/size-limit.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { openSqlite } from "../store/sqlite/open.ts"
@@ -36,7 +36,7 @@ function limited() {
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
   const room = new RefuseWhenFull()
-  const looks: (readonly [boolean, boolean])[] = []
+  const looks: Fill[] = []
   const restsMs: number[] = []
   const resting = { during: async (): Promise<void> => undefined }
   const space = new SizeLimit(store.upkeep, store, bus, {
@@ -46,9 +46,10 @@ function limited() {
       restsMs.push(ms)
       return resting.during()
     },
-    onLook(isNear, isFull, isFarTooLarge) {
-      Object.assign(room, { isFull, isFarTooLarge })
-      looks.push([isNear, isFull])
+    onLook(fill) {
+      room.isFarTooLarge = fill === "far too large"
+      room.isFull = fill === "full" || room.isFarTooLarge
+      looks.push(fill)
     },
     onFilled() {
       room.isFull = true
@@ -96,7 +97,7 @@ test("room is made from the oldest finished history first, and nothing of the la
   expect(restsMs.length).toBeGreaterThan(0)
   expect(await left(young)).toBe(23)
   expect((await store.item(old)).status).toBe("completed")
-  expect(looks.at(-1)?.[1]).toBeFalse()
+  expect(["low", "near"]).toContain(looks.at(-1) ?? "")
 })
 
 test("room is made for a while: a tenth of what is allowed is free then, where so much may go", async () => {
@@ -114,7 +115,7 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
   expect(await used()).toBeWithin(2_000_000, 2_150_000)
   await space.turn()
   expect(await used()).toBeLessThan(0.9 * 2_000_000)
-  expect(looks.at(-1)).toEqual([false, false])
+  expect(looks.at(-1)).toEqual("low")
 })
 
 test("where no history is left to remove, only as many finished items go as have to, before the limit is reached", async () => {
@@ -137,7 +138,7 @@ test("where no history is left to remove, only as many finished items go as have
   // What a deleted item takes is not free at once. Meanwhile no others go.
   for (let turn = 0; turn < 3; turn += 1) await space.turn()
   const { present, deleted } = await store.upkeep.items()
-  expect([present + deleted, looks.at(-1)]).toEqual([all, [true, false]])
+  expect([present + deleted, looks.at(-1)]).toEqual([all, "near"])
   expect(deleted).toBeWithin(5, 11)
   clock.nowMs += 11 * 60_000
   await space.turn()
@@ -156,7 +157,7 @@ test("a full database is said to be full also while finished items are deleted, 
   const during: unknown[] = []
   resting.during = async () => void during.push(looks.at(-1))
   await space.turn()
-  expect(during).toEqual([[true, true]])
+  expect(during).toEqual(["far too large"])
 })
 
 test("a clock that is far ahead makes no room of what is young", async () => {
@@ -166,7 +167,7 @@ test("a clock that is far ahead makes no room of what is young", async () => {
   clock.nowMs += 64 * 365 * DAY_MS
   await pass(store, 24)
   await space.turn()
-  expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, [true, true]])
+  expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, "far too large"])
 })
 
 test("while room is made the limit is near and not reached, and a stop on the way reports nothing", async () => {
@@ -177,7 +178,7 @@ test("while room is made the limit is near and not reached, and a stop on the wa
   await pass(store, 25)
   resting.during = () => space.stop()
   await space.turn()
-  expect(looks).toEqual([[true, false]])
+  expect(looks).toEqual(["near"])
 })
 
 test("a full database grows by a tenth at most, whatever workers and people repeat, and may be rendered empty until then", async () => {
@@ -203,7 +204,7 @@ test("a full database grows by a tenth at most, whatever workers and people repe
   while ((await used()) < 2_000_000) {
     for (let i = 0; i < 10; i += 1) await put(store, first, { message: `${i}${TEXT}` })
   }
-  expect(looks.at(-1)).toEqual([true, true])
+  expect(looks.at(-1)).toEqual("full")
   expect(await codeOf(queue.move(id, second))).toBe("unavailable")
   await workers.take(id, by)
   expect(await codeOf(workers.declareSteps(id, "t", ["a"]))).toBe("unavailable")
@@ -249,7 +250,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   const third = await added(store)
   for (let i = 0; i < 250; i += 1) await put(store, other, { message: `${i}${TEXT}` })
   await space.turn()
-  expect(looks.at(-1)).toEqual([true, true])
+  expect(looks.at(-1)).toEqual("far too large")
   const codeOf = (promise: Promise<unknown>): Promise<string> =>
     promise.then(
       () => "none",
