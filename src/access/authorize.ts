@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { TokenRow } from "../store/contract/access.ts"
 import { RateLimit } from "./rate-limit.ts"
-import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
+import { checkAllowed, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
 
@@ -115,7 +115,7 @@ export class Authorizer {
     const isLocal = (): boolean => credentials.from().isLocal
     // A lease needs no token, so a token with fewer rights must not restrict it.
     if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials.from().key)
-    allow(caller, need, isLocal)
+    checkAllowed(caller, need, isLocal)
     return caller
   }
 

@@ -58,7 +58,7 @@ export interface Rights {
 }
 
 /** Whether a caller with these rights may do what the route needs. */
-export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boolean): boolean {
+export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boolean = () => false): boolean {
   if (need === "nothing") return true
   if (item !== undefined && need !== "item" && need !== "read") return false
   if (need === "operations" && role === "viewer") return isLocal()
@@ -70,13 +70,13 @@ const RIGHTS = ["read", "figures", "add", "change", "claim", "admin"] as const s
 
 /** The rights of a caller that a client must know before it offers an action. */
 export const rightsOf = (rights: Rights): (typeof RIGHTS)[number][] =>
-  RIGHTS.filter((need) => isAllowed(rights, need, () => false))
+  RIGHTS.filter((need) => isAllowed(rights, need))
 
 /**
  * Checks that the caller may do what the route needs.
  * @throws AppError `unauthorized` for a caller without a token, `forbidden` that names the role that may
  */
-export function allow(rights: Rights, need: Need, isLocal: () => boolean = () => false): void {
+export function checkAllowed(rights: Rights, need: Need, isLocal: () => boolean = () => false): void {
   if (need === "nothing" || isAllowed(rights, need, isLocal)) return
   if (rights.role === "nobody") {
     throw new AppError(
@@ -96,7 +96,7 @@ export function allow(rights: Rights, need: Need, isLocal: () => boolean = () =>
  * Checks that a worker sets by PUT only the keys that a worker may set.
  * @throws AppError `forbidden` that names the keys
  */
-export function allowKeys({ role }: Rights, keys: readonly string[]): void {
+export function checkAllowedKeys({ role }: Rights, keys: readonly string[]): void {
   if (role !== "worker") return
   const others = keys.filter((key) => !WORKER_KEYS.includes(key))
   if (others.length === 0) return

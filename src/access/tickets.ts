@@ -162,8 +162,7 @@ export class Tickets {
 
   /** @throws AppError `invalid`, `too_many_requests` */
   #check({ id, role, item }: TokenRow, method: "GET" | "POST", path: string): void {
-    const isRefused =
-      method === "POST" && !isAllowed({ role, item: item ?? undefined }, "report", () => false)
+    const isRefused = method === "POST" && !isAllowed({ role, item: item ?? undefined }, "report")
     if (!READ.test(path) || path.length > MOST_PATH || path.includes("#") || isRefused) {
       throw new AppError(
         "invalid",

@@ -3,7 +3,7 @@ import { check } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
 import { counted } from "../text.ts"
 import { type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** Checks a database or a backup. */
 export const checkCommand: Command = {
@@ -15,7 +15,7 @@ export const checkCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     if (given.words.length > 0 && given.flags["database"] !== undefined) {
       throw new AppError("invalid", "use either FILE or --database, not both")
     }

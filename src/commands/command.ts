@@ -7,7 +7,7 @@ import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { endSoon } from "../runner/signals.ts"
 import { coloured, colourless, type Style } from "../terminal/terminal.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/times-of-day.ts"
-import { type Arguments, type CommandFlag, takes, type Usage } from "./usage.ts"
+import { type Arguments, type CommandFlag, refuseMoreWords, type Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {
@@ -88,7 +88,7 @@ export function typedIds({ words }: Arguments, name: string): number[] {
 
 /** The file that was named, the one argument of a command. @throws AppError `invalid` */
 export function typedFile(given: Arguments): string {
-  takes(given, 1)
+  refuseMoreWords(given, 1)
   const [file] = given.words
   if (!file) throw new AppError("invalid", "missing FILE")
   if (file === "-")

@@ -2,7 +2,7 @@ import { setting } from "../config/config.ts"
 import { compact } from "../database-commands.ts"
 import { sizeWords } from "../text.ts"
 import { type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** Makes the database file as small as it can be. */
 export const compactCommand: Command = {
@@ -14,7 +14,7 @@ export const compactCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     const database = setting("database", given.flags)
     const { before, after } = await compact(database)
     say(`${database} is compacted: ${sizeWords(before)} before, ${sizeWords(after)} now.`)

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { shellWord } from "../text.ts"
 import { type Command, type Commands, say } from "./command.ts"
-import { flagsOf, takes, type Usage } from "./usage.ts"
+import { flagsOf, refuseMoreWords, type Usage } from "./usage.ts"
 
 /** In the words of a script, these stand for the items' IDs, for the names of files, and for anything, of which nothing is offered. */
 const [IDS, FILES, ANYTHING] = ["@ids", "@files", "@anything"]
@@ -210,7 +210,7 @@ For zsh, add to ~/.zshrc after compinit:  source <(track-studio completion zsh)`
     flags: {},
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const [shell] = given.words
     if (shell !== "bash" && shell !== "zsh") {
       throw new AppError(

@@ -8,7 +8,7 @@ import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
 import { type Command, say, styleOn, wholeFlag } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** The longest time for an answer that should come at once, in milliseconds. */
 const PATIENCE_MS = 5000
@@ -84,7 +84,7 @@ machine: disk, file descriptors, programs, systemd units. It changes nothing. Ex
     },
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const [address] = given.words
     if (address === undefined && given.flags["idle"] !== undefined) {
       throw new AppError("invalid", "--idle needs a URL: without one, doctor checks this machine alone")

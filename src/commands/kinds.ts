@@ -1,7 +1,7 @@
 import type { Kinds } from "../client/client.ts"
 import { counted, printable, safeJson, tookWords } from "../text.ts"
 import { clientOf, type Command, nameFlag, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 const NOTHING =
   "Nothing has been learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
@@ -19,7 +19,7 @@ they took on average. Its estimates are based on them.`,
     },
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     const client = clientOf(given)
     const forgotten = nameFlag(given, "forget")
     if (forgotten !== undefined) {

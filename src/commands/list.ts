@@ -8,7 +8,7 @@ import { hasFailed } from "../item/state-in-one-word.ts"
 import { eitherOf, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { table, tableLook } from "./list-table.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 import { pausedAt, type Unserved, unservedBy, workersFor } from "./why-it-waits.ts"
 
 const DEFAULT_LIMIT = 100
@@ -33,7 +33,7 @@ interface ListFlags {
 
 /** @throws AppError `invalid` */
 function wanted(given: Parameters<Command["run"]>[0]): ListFlags {
-  takes(given, 0)
+  refuseMoreWords(given, 0)
   const status = textFlag(given.flags, "status")
   if (status !== undefined && !CHOICES.includes(status)) {
     throw new AppError("invalid", `--status must be one of ${CHOICES.join(", ")}, not "${status}"`)

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output-as-text.ts"
 import { offlineLine } from "../terminal/words.ts"
 import { clientOf, type Command, idFlag, interrupted, print, toPeople, typedId } from "./command.ts"
-import { type Arguments, takes } from "./usage.ts"
+import { type Arguments, refuseMoreWords } from "./usage.ts"
 
 /**
  * The output of the item's command, or of the command of that song's item that was started last. @throws
@@ -13,7 +13,7 @@ function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Pri
   const song = idFlag(given, "song")
   if (song !== undefined && given.words.length > 0)
     throw new AppError("invalid", "use either an ID or --song, not both")
-  takes(given, 1)
+  refuseMoreWords(given, 1)
   const client = clientOf(given)
   if (song !== undefined) return client.songOutput(song, options)
   if (given.words.length > 0) return client.output(typedId(given.words[0], "ID"), options)

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import { counted } from "../text.ts"
 import { say } from "./command.ts"
 import { noteDatabaseWait } from "./note-database-wait.ts"
-import { type Arguments, type CommandFlag, takes } from "./usage.ts"
+import { type Arguments, type CommandFlag, refuseMoreWords } from "./usage.ts"
 
 /** The flags that say which database goes where. */
 export const DATABASE_FLAGS: Readonly<Record<"from" | "to", CommandFlag>> = {
@@ -25,7 +25,7 @@ export const movesDatabase = ({ flags }: Arguments): boolean =>
  * @throws AppError `invalid` if a database is missing or an item is named as well, otherwise as `moveDatabase`
  */
 export async function moveWholeDatabase(given: Arguments): Promise<void> {
-  takes(given, 0)
+  refuseMoreWords(given, 0)
   const [from, to] = [databaseFlag(given.flags, "from"), databaseFlag(given.flags, "to")]
   if (from === undefined || to === undefined)
     throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { clientOf, type Command, idFlag, say, typedId } from "./command.ts"
 import { DATABASE_FLAGS, movesDatabase, moveWholeDatabase } from "./move-database.ts"
-import { type Arguments, type CommandFlag, takes } from "./usage.ts"
+import { type Arguments, type CommandFlag, refuseMoreWords } from "./usage.ts"
 
 /** The flag that says where a waiting item goes. */
 const BEFORE_FLAG: Readonly<Record<"before", CommandFlag>> = {
@@ -13,7 +13,7 @@ const BEFORE_FLAG: Readonly<Record<"before", CommandFlag>> = {
  * @throws AppError `invalid` without both IDs; ServerError when the server refuses
  */
 async function moveItem(given: Arguments): Promise<void> {
-  takes(given, 1)
+  refuseMoreWords(given, 1)
   const id = typedId(given.words[0], "ID")
   const before = idFlag(given, "before")
   if (before === undefined)

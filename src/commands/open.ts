@@ -3,7 +3,7 @@ import { platform } from "node:os"
 import { environment } from "../config/config.ts"
 import { printable } from "../text.ts"
 import { type Command, pageUrl, say, typedId } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** The program that opens an address on each system. */
 const OPENERS: Readonly<Record<string, readonly string[]>> = {
@@ -20,7 +20,7 @@ export const openCommand: Command = {
     flags: { print: { type: "boolean", help: "only print the address" } },
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const id = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
     const url = pageUrl(given, id)
     say(printable(url))

@@ -1,5 +1,5 @@
 import { clientOf, type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** Pauses the queue. */
 export const pauseCommand: Command = {
@@ -11,7 +11,7 @@ Renders in progress continue, and "track-studio run --item ID" still works.`,
     flags: {},
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     await clientOf(given).pause()
     say("The queue is paused.")
     return 0

@@ -1,5 +1,5 @@
 import { clientOf, type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** Resumes the queue. */
 export const resumeCommand: Command = {
@@ -10,7 +10,7 @@ export const resumeCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     await clientOf(given).resume()
     say("The queue is resumed.")
     return 0

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import { counted } from "../text.ts"
 import { actCommand } from "./act-on-items.ts"
 import { clientOf, type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 const items = actCommand(
   {
@@ -21,7 +21,7 @@ export const retryCommand: Command = {
   async run(given) {
     if (!given.flags["failed"]) return items.run(given)
     if (given.words.length > 0) throw new AppError("invalid", "use either IDs or --failed, not both")
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     const { length: retried } = await clientOf(given).retryFailed()
     say(`${counted(retried, "item is", "items are")} back in the queue`)
     return 0

@@ -2,7 +2,7 @@ import { config } from "../config/config.ts"
 import { SERVE_SETTING_NAMES } from "../config/settings.ts"
 import { serve } from "../serve/serve.ts"
 import type { Command } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** Runs the server. */
 export const serveCommand: Command = {
@@ -13,7 +13,7 @@ export const serveCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     await serve(config(given.flags))
     return 0
   },

@@ -9,7 +9,7 @@ import { standingOf } from "../item/state-in-one-word.ts"
 import { eitherOf, printable, safeJson } from "../text.ts"
 import { checkedBody, KEYS, MARKS } from "./checked-body.ts"
 import { clientOf, type Command, integerFlag, say, secondsFlag, typedId } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** The keys that a flag sets to its text as it is. */
 const TEXTS = [
@@ -72,7 +72,7 @@ export const setCommand: Command = {
     },
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const id = typedId(given.words[0], "ID")
     const change: Record<string, unknown> = {}
     for (const key of TEXTS) change[key] = textFlag(given.flags, KEYS[key][0])

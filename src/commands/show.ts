@@ -16,7 +16,7 @@ import { type Zone } from "../terminal/times-of-day.ts"
 import { countAndSpoken, leftWithEnd, numberedName, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 import { reasonsToWait } from "./why-it-waits.ts"
 
 /** What is known of an item, by name; a value that is not known is empty. */
@@ -113,7 +113,7 @@ export const showCommand: Command = {
     },
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const client = clientOf(given)
     const item = await client.get(typedId(given.words[0], "ID"))
     if (given.flags["json"]) {

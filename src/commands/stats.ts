@@ -5,7 +5,7 @@ import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/health-and-stats.ts"
 import { aligned } from "./aligned.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** What finished in a period: `12 completed in 0:40 to 12:03, mean 4:10; 1 failed`. */
 function finishedOf(finished: FinishedSince): string {
@@ -92,7 +92,7 @@ With --streams it lists the open streams, those that lag most first.`,
     },
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     const client = clientOf(given)
     if (given.flags["streams"]) {
       const streams = await client.openStreams()

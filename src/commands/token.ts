@@ -15,7 +15,7 @@ import { counted, printable, safeJson } from "../text.ts"
 import { aligned } from "./aligned.ts"
 import { type Command, idFlag, say, toPeople, typedId } from "./command.ts"
 import { noteDatabaseWait } from "./note-database-wait.ts"
-import { type Arguments, takes } from "./usage.ts"
+import { type Arguments, refuseMoreWords } from "./usage.ts"
 
 /** Servers notice within this time that a token was revoked. */
 const NOTICED_MS = 1000
@@ -192,7 +192,7 @@ export const tokenCommand: Command = {
     const [, label] = given.words
     if (verb === "create" && label !== undefined)
       throw new AppError("invalid", `unexpected argument "${label}"; a label is given with --label`)
-    takes(given, verb === "revoke" ? 2 : 1)
+    refuseMoreWords(given, verb === "revoke" ? 2 : 1)
     if (verb !== "create" && verb !== "list" && verb !== "revoke") {
       const said = verb === undefined ? "missing action" : `unknown action "${verb}"`
       throw new AppError("invalid", `${said}; it must be create, list or revoke`)

@@ -200,7 +200,7 @@ export function helpOf(usage: Usage, columns: number): string {
  * Refuses more words than the command takes.
  * @throws AppError `invalid`
  */
-export function takes(given: Arguments, most: number): void {
+export function refuseMoreWords(given: Arguments, most: number): void {
   const extra = given.words[most]
   if (extra !== undefined) throw new AppError("invalid", `unexpected argument "${extra}"`)
 }

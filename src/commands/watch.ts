@@ -13,7 +13,7 @@ import { safeJson } from "../text.ts"
 import { clientOf, type Command, interrupted, print, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./draw-live.ts"
 import { timeOf } from "./list-table.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 import { reasonsToWait } from "./why-it-waits.ts"
 
 /** A line for people. */
@@ -119,7 +119,7 @@ a terminal, otherwise one line per update.`,
     },
   },
   async run(given) {
-    takes(given, 1)
+    refuseMoreWords(given, 1)
     const queueId = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
     const until = textFlag(given.flags, "until")
     if (until !== undefined && until !== "finished") {

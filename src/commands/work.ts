@@ -8,7 +8,7 @@ import { forgetZombies } from "../runner/zombies.ts"
 import { version } from "../version.ts"
 import { clientOf, type Command, namesFlag, tagsFlag, wholeFlag } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag } from "./render-flags.ts"
-import { type Arguments, takes } from "./usage.ts"
+import { type Arguments, refuseMoreWords } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
 /** A day: an outage of one night loses no render. */
@@ -16,7 +16,7 @@ const REPORT_WITHIN_S = 86_400
 
 /** @throws AppError `invalid` */
 function workerOptions(given: Arguments): WorkerOptions {
-  takes(given, 0)
+  refuseMoreWords(given, 0)
   const exec = textFlag(given.flags, "exec") ?? ""
   if (exec.trim() === "")
     throw new AppError(

@@ -6,7 +6,7 @@ import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, nameFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { columnsOf } from "./list-table.ts"
-import { takes } from "./usage.ts"
+import { refuseMoreWords } from "./usage.ts"
 
 /** How a line is shown. */
 interface Look {
@@ -88,7 +88,7 @@ A drained worker finishes what it renders and takes no more items.`,
     },
   },
   async run(given) {
-    takes(given, 0)
+    refuseMoreWords(given, 0)
     const client = clientOf(given)
     const [drained, undrained] = [nameFlag(given, "drain"), nameFlag(given, "undrain")]
     if (drained !== undefined && undrained !== undefined)

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import type { Caller } from "../access/authorize.ts"
-import { allow, isAllowed } from "../access/roles.ts"
+import { checkAllowed, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
 import { updateIn } from "../item/update.ts"
@@ -151,7 +151,7 @@ const acceptsText = (accept: string | null): boolean =>
 export const boardFor =
   ({ streams, forecasts, now }: BoardParts, owners: StreamOwners) =>
   async (request: Request, caller: Caller): Promise<Response> => {
-    allow(caller, "read")
+    checkAllowed(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {
       throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
@@ -173,7 +173,7 @@ export const boardFor =
     })
     if (!stream) return new Response(null, { status: 204 })
     const doneIn = async (): Promise<number | null> =>
-      isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
+      isAllowed(caller, "figures") ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
     const why = (): string => (caller.ended?.aborted ? noLongerIn(caller).message : SHUTTING_DOWN)
     return new Response(bodyOf(drawn(stream, look, doneIn, why)), { headers })

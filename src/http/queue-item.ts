@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import { allowKeys } from "../access/roles.ts"
+import { checkAllowedKeys } from "../access/roles.ts"
 import { Flag, ItemChange, QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { StartForecasts } from "../queue/start-forecasts.ts"
@@ -128,7 +128,7 @@ export const queueRoutes = (
       async ({ params: { id }, body, request, caller }): Promise<QueueItem> => {
         const readAt = readAts.get(request)
         const change = readAt === undefined ? body : await queue.changesIn(Number(id), body, readAt)
-        allowKeys(caller, Object.keys(change))
+        checkAllowedKeys(caller, Object.keys(change))
         return queue.update(Number(id), change)
       },
       {

@@ -1,4 +1,4 @@
-import { allow } from "../access/roles.ts"
+import { checkAllowed } from "../access/roles.ts"
 import { DEGRADED, type Reasons } from "../degraded-reasons.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/sse-ndjson-text.ts"
 import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
@@ -198,8 +198,8 @@ export const progressRoutes = (
         const isListed = query.streams === "true"
         const isOfAll = query.all === "true"
         const from = proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
-        if (isListed) allow(caller, "operations", () => from.isLocal)
-        if (isOfAll) allow(caller, "admin")
+        if (isListed) checkAllowed(caller, "operations", () => from.isLocal)
+        if (isOfAll) checkAllowed(caller, "admin")
         const { open, bounds } = await streams.stats()
         const { oldest, newest, stored } = bounds
         const servers = isOfAll ? await serversOf() : undefined

@@ -59,7 +59,7 @@ const isOfLast = (work: Work, token: string): boolean => shownToken(work) === to
  * @throws AppError `lease_lost` unless the token is that of the lease that is held; `gone` if it is that of the lease
  * that was revoked last, even if others have held the item since: its worker must stop, and can claim nothing
  */
-export function holding(stored: Stored, token: string): void {
+export function checkHolder(stored: Stored, token: string): void {
   const { item, work } = stored
   if (isLeased(stored) && isOfLast(work, token)) return
   if (revokedToken(work) === token) {
@@ -180,7 +180,7 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
  * @throws AppError `lease_lost`
  */
 export function heartbeat(stored: Stored, token: string, moment: Moment): Change {
-  holding(stored, token)
+  checkHolder(stored, token)
   return { item: stored.item, work: renewed(stored.work, moment), quiet: true }
 }
 
@@ -190,7 +190,7 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
  */
 export function printing(stored: Stored, token: string, expected?: number): number {
   const { item, work } = stored
-  if (!isOfLast(work, token)) holding(stored, token)
+  if (!isOfLast(work, token)) checkHolder(stored, token)
   if (expected === undefined || expected === item.attempt) return item.attempt
   throw new AppError(
     "illegal_move",
@@ -216,7 +216,7 @@ function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verd
 export function completed(stored: Stored, token: string, result: Result, moment: Moment): Change {
   const before = repeated(stored, token, "complete")
   if (before) return before
-  holding(stored, token)
+  checkHolder(stored, token)
   const message = OWN_MESSAGES.completed
   const item = transition(stored.item, { message, ...result, status: "completed" }, moment.time)
   return { item: { ...item, cancel_requested_at: null }, work: ended(stored.work, "complete") }
@@ -246,7 +246,7 @@ export function cancelledItem(item: QueueItem, moment: Moment): QueueItem {
 export function failed(stored: Stored, token: string, failure: Failure, moment: Moment): Change {
   const before = repeated(stored, token, "fail")
   if (before) return before
-  holding(stored, token)
+  checkHolder(stored, token)
   const { item } = stored
   const work = ended(stored.work, "fail")
   const { error_message, retryable, retryInMs } = failure
@@ -268,7 +268,7 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
 export function released(stored: Stored, token: string, moment: Moment): Change {
   const before = repeated(stored, token, "release")
   if (before) return before
-  holding(stored, token)
+  checkHolder(stored, token)
   const { item } = stored
   const work = ended(stored.work, "release")
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work }

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem, Report, Step } from "./item.ts"
-import { holding, isLeased, renewed, started } from "./lease.ts"
+import { checkHolder, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
@@ -25,7 +25,7 @@ function progressIn({ progress, step_progress }: Report, step: Step | null): num
 
 /** @throws AppError `lease_lost`, `gone`, `leased` unless the reporter holds the lease, or no worker does */
 export function checkReporter(stored: Stored, token: string | undefined): void {
-  if (token !== undefined) holding(stored, token)
+  if (token !== undefined) checkHolder(stored, token)
   else if (isLeased(stored)) {
     throw new AppError("leased", `queue item ${stored.item.id} is leased: send its lease with the report`)
   }

@@ -14,7 +14,7 @@ export const isSameAttempt = (one: AttemptName, other: AttemptName): boolean =>
  * Checks that this attempt of an item is still under way.
  * @throws AppError `illegal_move` if it is not
  */
-export function goesOn(item: QueueItem, expected: AttemptName): void {
+export function checkUnderWay(item: QueueItem, expected: AttemptName): void {
   if (item.status === "processing" && isSameAttempt(item, expected)) return
   throw new AppError("illegal_move", `${hasEnded(item.id, expected)}: the item is ${endOrStatus(item)}`)
 }

@@ -8,7 +8,7 @@ import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/ite
 import { isFinished } from "../item/moves.ts"
 import { placed } from "../item/reorder.ts"
 import { checkReporter } from "../item/report.ts"
-import { type AttemptName, goesOn } from "../item/same-attempt.ts"
+import { type AttemptName, checkUnderWay } from "../item/same-attempt.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
@@ -87,7 +87,7 @@ export class Queue {
     // The end of a render is stored even if the database is full.
     if (change.status === undefined || !isFinished(change.status)) this.#room.check()
     return this.#change(id, (stored, moment) => {
-      if (attempt !== undefined) goesOn(stored.item, attempt)
+      if (attempt !== undefined) checkUnderWay(stored.item, attempt)
       return changed(stored, change, moment)
     })
   }

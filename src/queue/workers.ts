@@ -5,18 +5,18 @@ import { AppError } from "../errors.ts"
 import { nextStep, stepBegun, stepsDeclared } from "../item/declared-steps.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
+  checkHolder,
   claimed,
   completed,
   directiveOf,
   failed,
   type Failure,
   heartbeat,
-  holding,
   released,
   type Taker,
 } from "../item/lease.ts"
 import { reported } from "../item/report.ts"
-import { type AttemptName, goesOn } from "../item/same-attempt.ts"
+import { type AttemptName, checkUnderWay } from "../item/same-attempt.ts"
 import type { Change } from "../item/stored.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import type { Decide, Items } from "../store/contract/items.ts"
@@ -215,7 +215,7 @@ export class Workers implements Service {
   ): Promise<LeaseStanding> {
     await this.#checkRoom(id, token)
     return this.#change(id, token, (stored, moment) => {
-      if (attempt !== undefined) goesOn(stored.item, attempt)
+      if (attempt !== undefined) checkUnderWay(stored.item, attempt)
       return reported(stored, token, report, moment)
     })
   }
@@ -258,7 +258,7 @@ export class Workers implements Service {
   async look(id: number, token: string): Promise<Directive> {
     try {
       const stored = await this.#store.stored(id)
-      holding(stored, token)
+      checkHolder(stored, token)
       this.presence.reports(stored.item)
       return directiveOf(stored.item)
     } catch (error) {

@@ -10,7 +10,7 @@ import { piecesAfter } from "../../src/item/output-piece.ts"
 import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
-import { goesOn } from "../../src/item/same-attempt.ts"
+import { checkUnderWay } from "../../src/item/same-attempt.ts"
 import { endOrStatus, standingOf } from "../../src/item/state-in-one-word.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { updateOf } from "../../src/item/update.ts"
@@ -125,8 +125,8 @@ test("an attempt of the same number after a retry is another one", () => {
   const over = completed(first, "a", {}, at(1))
   const again = claimed(retried(over, at(2)), BY, at(3))
   expect(again.item.attempt).toBe(first.item.attempt)
-  expect(() => goesOn(again.item, first.item)).toThrow("attempt 1 of queue item 7 has ended")
-  goesOn(again.item, again.item)
+  expect(() => checkUnderWay(again.item, first.item)).toThrow("attempt 1 of queue item 7 has ended")
+  checkUnderWay(again.item, again.item)
 })
 
 test("of repeated output only the new part is kept", () => {

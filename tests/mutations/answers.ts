@@ -154,7 +154,7 @@ export const ANSWERS: readonly Mistake[] = [
     [
       [
         "who may see one item learns when all are done",
-        'isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null',
+        'isAllowed(caller, "figures") ? ((await forecasts.now()).doneIn ?? null) : null',
         "(await forecasts.now()).doneIn ?? null",
       ],
     ],
@@ -291,6 +291,6 @@ export const ANSWERS: readonly Mistake[] = [
   ...of(
     "src/http/streams.ts",
     ["tests/http/stream-list.test.ts"],
-    [["a viewer sees the servers of the fleet", 'if (isOfAll) allow(caller, "admin")', ""]],
+    [["a viewer sees the servers of the fleet", 'if (isOfAll) checkAllowed(caller, "admin")', ""]],
   ),
 ]

@@ -111,8 +111,8 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a worker that gives an item back as it was read is refused",
-        "allowKeys(caller, Object.keys(change))",
-        "allowKeys(caller, Object.keys(body))",
+        "checkAllowedKeys(caller, Object.keys(change))",
+        "checkAllowedKeys(caller, Object.keys(body))",
       ],
     ],
   ),

@@ -176,8 +176,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "the last words after the verdict are refused",
-        "if (!isOfLast(work, token)) holding(stored, token)",
-        "holding(stored, token)",
+        "if (!isOfLast(work, token)) checkHolder(stored, token)",
+        "checkHolder(stored, token)",
       ],
       [
         "after a restore any former lease opens the item",
