@@ -3,6 +3,7 @@ import {
   type Forecast,
   forecast,
   type Slot,
+  type SongInHand,
   type Start,
   type Waiting,
 } from "../item/estimate/start-forecast.ts"
@@ -32,10 +33,13 @@ export class StartForecasts {
   readonly #store: Items & Life
   readonly #presence: KnownWorkers
   readonly #learned: LearnedDurations
+  readonly #onePerSong: boolean
   #latest: Promise<QueueForecast> | undefined
   #madeMs = Number.NEGATIVE_INFINITY
 
-  constructor(store: Items & Life, presence: KnownWorkers, learned: LearnedDurations) {
+  /** With `onePerSong`, workers get no item of a song while another item of that song is being rendered. */
+  constructor(store: Items & Life, presence: KnownWorkers, learned: LearnedDurations, onePerSong = false) {
+    this.#onePerSong = onePerSong
     this.#store = store
     this.#presence = presence
     this.#learned = learned
@@ -72,13 +76,23 @@ export class StartForecasts {
         id: item.id,
         tags: item.tags,
         availableIn: Math.max(0, secondsTo(item.available_at, nowMs)),
+        ...(this.#onePerSong && { song: item.song_id }),
         takes: await this.#learned.outlookOf(item),
       })
     }
     const isWhole =
       next === null || waiting.length < items.filter(({ status }) => status !== "processing").length
-    const { starts, doneIn } = forecast(slots, waiting, MOST_ITEMS)
+    const { starts, doneIn } = forecast(slots, waiting, MOST_ITEMS, this.#songsInHand(items, nowMs))
     return { starts, doneIn: isWhole ? doneIn : undefined, workers: slots.length }
+  }
+
+  /** The items that keep others of their songs waiting. */
+  #songsInHand(items: readonly QueueItem[], nowMs: number): SongInHand[] {
+    if (!this.#onePerSong) return []
+    // An item without a worker was started by PUT, and keeps none waiting.
+    return items
+      .filter(({ status, worker }) => status === "processing" && worker !== "")
+      .map((item) => ({ song: item.song_id, free: freeIn(item, nowMs) }))
   }
 
   #slots(items: readonly QueueItem[], nowMs: number): Slot[] {

@@ -141,7 +141,7 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
 
 /** The queue with its workers, and what was learned of earlier renders. */
 function queueOf(
-  { database, maxTagSets, keepOutputKb, keepaliveMs }: Config,
+  { database, maxTagSets, keepOutputKb, keepaliveMs, onePerSong }: Config,
   store: Store,
   bus: Bus,
   room: RefuseWhenFull,
@@ -166,7 +166,7 @@ function queueOf(
     output: new Output(store, store.outputs, { keepBytes: keepOutputKb * 1024, keepaliveMs, room }),
     workers,
     learned,
-    forecasts: new StartForecasts(store, workers.presence, learned),
+    forecasts: new StartForecasts(store, workers.presence, learned, onePerSong),
   }
 }
 

@@ -333,19 +333,15 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "an item that is due just when a worker is free is passed by",
-        "if (item.availableIn <= filled.at) return",
-        "if (item.availableIn < filled.at) return",
+        "if (from <= filled.at) return",
+        "if (from < filled.at) return",
       ],
       [
         "a worker that waits for a delayed item is free as early as if it had not",
         "filled.at = at + seconds",
         "filled.at += seconds",
       ],
-      [
-        "an item is forecast to start before it may",
-        "item: first, at: first.availableIn }",
-        "item: first, at: filled.at }",
-      ],
+      ["an item is forecast to start before it may", "item: first, at }", "item: first, at: filled.at }"],
       ["an item is forecast twice", "    rest.delete(item.id)\n", ""],
       [
         "an item is forecast on a worker that lacks one of its tags",
@@ -354,8 +350,8 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "a start is forecast without the worker that may be free sooner",
-        "const low = mayBeSooner ? item.availableIn :",
-        "const low =",
+        "mayBeSooner ? [] : [filled]",
+        "[filled]",
       ],
     ],
   ),

@@ -10,6 +10,14 @@ export interface Slot {
   readonly free: Outlook | undefined
 }
 
+/** An item that a worker renders now, if only one item of a song is rendered at a time. */
+export interface SongInHand {
+  /** The song that the item renders. */
+  readonly song: number
+  /** When the item is done, from now on; undefined if that is unknown. */
+  readonly free: Outlook | undefined
+}
+
 /** An item that waits. */
 export interface Waiting {
   /** The item's ID. */
@@ -18,6 +26,8 @@ export interface Waiting {
   readonly tags: readonly string[]
   /** Seconds until it may be claimed; 0 if it may be claimed now. */
   readonly availableIn: number
+  /** The song that it renders, if only one item of a song is rendered at a time; otherwise undefined. */
+  readonly song?: number | undefined
   /** How long it will take on a worker; undefined if that is unknown. */
   readonly takes: (worker: string) => Outlook | undefined
 }
@@ -67,15 +77,22 @@ function reachFurther(reach: Reach, by: number): void {
   reach.squares += by ** 2
 }
 
-/** A slot with the items that it has taken so far. */
-interface Filled {
-  readonly slot: Slot
+/** Until when something is busy. */
+interface Busy {
   /** When it is free, in seconds from now. */
   at: number
   /** How much sooner, and how much later, that may be. */
   readonly sooner: Reach
   readonly later: Reach
 }
+
+/** A slot with the items that it has taken so far. */
+interface Filled extends Busy {
+  readonly slot: Slot
+}
+
+/** Until when an item of each song is rendered, for the songs of which one is; undefined if that is unknown. */
+type Songs = Map<number, Busy | undefined>
 
 /** The next claim that gets an item: which item, when, and by which slot. */
 interface NextClaim {
@@ -86,83 +103,142 @@ interface NextClaim {
 
 const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag) => tags.includes(tag))
 
+/** Until when an item of the same song is rendered; undefined if none is, or if that does not matter. */
+const busySong = ({ song }: Waiting, songs: Songs): Busy | undefined =>
+  song === undefined ? undefined : songs.get(song)
+
+/** From when on an item may be claimed, in seconds from now; infinite if that is unknown. */
+function claimableAt(item: Waiting, songs: Songs): number {
+  if (item.song === undefined || !songs.has(item.song)) return item.availableIn
+  return Math.max(item.availableIn, songs.get(item.song)?.at ?? Number.POSITIVE_INFINITY)
+}
+
 /**
  * The claim that a slot makes when it is free: the first item that may be claimed at that time, otherwise the
  * item that may be claimed first.
  */
-function claimOf(filled: Filled, waiting: Iterable<Waiting>): NextClaim | undefined {
+function claimOf(filled: Filled, waiting: Iterable<Waiting>, songs: Songs): NextClaim | undefined {
   let first: Waiting | undefined
+  let at = Number.POSITIVE_INFINITY
   for (const item of waiting) {
     if (!canTake(filled.slot, item)) continue
-    if (item.availableIn <= filled.at) return { filled, item, at: filled.at }
-    if (!first || item.availableIn < first.availableIn) first = item
+    const from = claimableAt(item, songs)
+    if (from <= filled.at) return { filled, item, at: filled.at }
+    if (from < at) [first, at] = [item, from]
   }
-  return first && { filled, item: first, at: first.availableIn }
+  return first && { filled, item: first, at }
 }
 
-function startOf({ filled, item, at }: NextClaim, takes: Outlook | undefined, mayBeSooner: boolean): Start {
-  const low = mayBeSooner ? item.availableIn : Math.max(0, item.availableIn, at - reachOf(filled.sooner))
-  const high = at + reachOf(filled.later)
-  return { id: item.id, startsIn: at, low: Math.min(low, at), high, takes: takes?.seconds }
+/** The earliest and the latest time at which something is free, in seconds from now. */
+const earliest = ({ at, sooner }: Busy): number => at - reachOf(sooner)
+const latest = ({ at, later }: Busy): number => at + reachOf(later)
+
+/**
+ * When an item starts that waits for a slot and for the other item of its song, if there is one. With `mayBeSooner`
+ * another slot may take it at any time.
+ */
+function startOf(
+  { filled, item, at }: NextClaim,
+  song: Busy | undefined,
+  mayBeSooner: boolean,
+): Omit<Start, "takes"> {
+  const other = song ? [song] : []
+  const needed = [...(mayBeSooner ? [] : [filled]), ...other]
+  const low = Math.max(0, item.availableIn, ...needed.map(earliest))
+  const high = Math.max(at, ...[filled, ...other].map(latest))
+  return { id: item.id, startsIn: at, low: Math.min(low, at), high }
 }
 
 /** Fills a slot with what keeps it busy until this much later than `at`. */
-function fill(filled: Filled, at: number, { seconds, low, high }: Outlook): void {
+function fill(filled: Busy, at: number, { seconds, low, high }: Outlook): void {
   filled.at = at + seconds
   reachFurther(filled.sooner, seconds - low)
   reachFurther(filled.later, high - seconds)
 }
 
+/** What is busy for this long from now on. */
+function busyFor(free: Outlook): Busy {
+  const busy: Busy = { at: 0, sooner: { sum: 0, squares: 0 }, later: { sum: 0, squares: 0 } }
+  fill(busy, 0, free)
+  return busy
+}
+
 /** A slot before any claim; empty if it is unknown when the slot is free. */
-function filledOf(slot: Slot): Filled[] {
-  if (!slot.free) return []
-  const filled: Filled = { slot, at: 0, sooner: { sum: 0, squares: 0 }, later: { sum: 0, squares: 0 } }
-  fill(filled, 0, slot.free)
-  return [filled]
+const filledOf = (slot: Slot): Filled[] => (slot.free ? [{ slot, ...busyFor(slot.free) }] : [])
+
+/** The songs of the items in hand. Of a song with several of them, whose claims named them, the last one counts. */
+function songsOf(inHand: readonly SongInHand[]): Songs {
+  const songs: Songs = new Map()
+  for (const { song, free } of inHand) {
+    const known = songs.get(song)
+    const busy = free && busyFor(free)
+    const isLonger = busy === undefined || (known !== undefined && known.at < busy.at)
+    if (isLonger || !songs.has(song)) songs.set(song, busy)
+  }
+  return songs
 }
 
 /** The earliest of all claims that the slots can make. */
-function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): NextClaim | undefined {
+function firstClaim(
+  known: ReadonlySet<Filled>,
+  rest: ReadonlyMap<number, Waiting>,
+  songs: Songs,
+): NextClaim | undefined {
   let next: NextClaim | undefined
   for (const filled of known) {
     if (next && filled.at >= next.at) continue
-    const claim = claimOf(filled, rest.values())
+    const claim = claimOf(filled, rest.values(), songs)
     if (claim && (!next || claim.at < next.at)) next = claim
   }
   return next
+}
+
+/** Lets the slot of a claim be busy with its item, and the item's song with it. */
+function begin({ filled, item, at }: NextClaim, takes: Outlook | undefined, songs: Songs): void {
+  const song = busySong(item, songs)
+  // A slot that waited for the song is as uncertain as the end of the song's item.
+  if (song && song.at > filled.at) {
+    Object.assign(filled.sooner, song.sooner)
+    Object.assign(filled.later, song.later)
+  }
+  if (takes) fill(filled, at, takes)
+  if (item.song === undefined) return
+  const { sooner, later } = filled
+  songs.set(item.song, takes && { at: filled.at, sooner: { ...sooner }, later: { ...later } })
 }
 
 /**
  * When waiting items start. `waiting` is in the order in which the queue gives items out. The slots take the
  * items in that order, each slot when it is free. Two kinds of items are left out: items that no slot may
  * take, and items behind an item of unknown length, because a guess is worse than no time. The result has at
- * most `limit` items.
+ * most `limit` items. `inHand` are the items that keep others of their songs waiting.
  */
-export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], limit: number): Forecast {
+export function forecast(
+  slots: readonly Slot[],
+  waiting: readonly Waiting[],
+  limit: number,
+  inHand: readonly SongInHand[] = [],
+): Forecast {
   const unknown = slots.filter(({ free }) => !free)
   const known = new Set(slots.flatMap(filledOf))
+  const songs = songsOf(inHand)
   const rest = new Map(waiting.map((item) => [item.id, item]))
   const starts: Start[] = []
   let doneIn = Math.max(0, ...[...known].map(({ at }) => at))
   while (rest.size > 0 && starts.length < limit) {
-    const next = firstClaim(known, rest)
+    const next = firstClaim(known, rest, songs)
     if (!next) break
-    const { filled, item, at } = next
+    const { filled, item } = next
     const takes = item.takes(filled.slot.worker)
     rest.delete(item.id)
-    starts.push(
-      startOf(
-        next,
-        takes,
-        unknown.some((slot) => canTake(slot, item)),
-      ),
-    )
+    const mayBeSooner = unknown.some((slot) => canTake(slot, item))
+    starts.push({ ...startOf(next, busySong(item, songs), mayBeSooner), takes: takes?.seconds })
+    begin(next, takes, songs)
     if (!takes) {
       known.delete(filled)
       unknown.push(filled.slot)
       continue
     }
-    fill(filled, at, takes)
     doneIn = Math.max(doneIn, filled.at)
   }
   return { starts, doneIn: unknown.length === 0 && rest.size === 0 ? doneIn : undefined }

@@ -50,6 +50,34 @@ test("a delayed item starts no sooner, and meanwhile others do", () => {
   expect(startsOf([slot(0)], delayed)).toEqual({ 1: 8, 2: 13 })
 })
 
+test("where one item of a song is rendered at a time, the next one waits for it, and others pass it by", () => {
+  const songs = (slots: readonly Slot[], waiting: readonly Waiting[], hand: number | undefined) =>
+    forecast(slots, waiting, 100, [
+      { song: 7, free: hand === undefined ? undefined : { seconds: hand, low: hand - 5, high: hand + 9 } },
+    ]).starts
+  const waiting = [item(1, 5, { song: 7 }), item(2, 50, { song: 8 }), item(3, 5, { song: 7 })]
+  expect(songs([slot(0), slot(60)], waiting, 60)).toMatchObject([
+    { id: 2, startsIn: 0 },
+    { id: 1, startsIn: 60, low: 55, high: 69 },
+    { id: 3, startsIn: 65 },
+  ])
+  expect(songs([slot(20), slot(0)], [item(1, 100, { song: 9 }), item(2, 5, { song: 9 })], 60)).toMatchObject([
+    { id: 1, startsIn: 0, low: 0, high: 0 },
+    { id: 2, startsIn: 100, low: expect.closeTo(80), high: expect.closeTo(130) },
+  ])
+  // Nobody knows when the song is free.
+  expect(songs([slot(0)], waiting, undefined).map(({ id }) => id)).toEqual([2])
+  const free = [40, undefined, 90].map((seconds) => ({
+    song: 7,
+    free: seconds === undefined ? seconds : slot(seconds).free,
+  }))
+  const startsAfter = (inHand: typeof free) => forecast([slot(0)], waiting.slice(0, 1), 9, inHand).starts
+  expect(startsAfter(free)).toEqual([])
+  expect(startsAfter([free[0], free[2], free[0]].flatMap((one) => one ?? []))).toMatchObject([
+    { startsIn: 90 },
+  ])
+})
+
 test("no start is foreseen behind an item of unknown length, nor without a worker", () => {
   expect(startsOf([slot(0)], [item(1, undefined), item(2, 5)])).toEqual({ 1: 0 })
   expect(startsOf([{ ...slot(0), free: undefined }], [item(1, 5)])).toEqual({})
@@ -136,8 +164,9 @@ test("each waiting item is forecast once, in its band, never before it may start
       maxLength: 5,
     },
   )
+  const song = fc.constantFrom(undefined, 1, 2)
   const waiting = fc
-    .array(fc.record({ tags, availableIn: seconds, lasts: fc.option(known, { nil: undefined }) }), {
+    .array(fc.record({ tags, availableIn: seconds, song, lasts: fc.option(known, { nil: undefined }) }), {
       maxLength: 30,
     })
     .map((all) => all.map(({ lasts, ...some }, i): Waiting => ({ id: i + 1, ...some, takes: () => lasts })))
@@ -153,6 +182,13 @@ test("each waiting item is forecast once, in its band, never before it may start
         expect(low).toBeLessThanOrEqual(startsIn)
         expect(high).toBeGreaterThanOrEqual(startsIn)
         expect(some.some((one) => told?.tags.every((tag) => one.tags.includes(tag)))).toBeTrue()
+      }
+      for (const only of [1, 2]) {
+        const ofSong = starts.filter(({ id }) => items[id - 1]?.song === only)
+        for (const [i, { startsIn }] of ofSong.entries()) {
+          const before = ofSong[i - 1]
+          if (before) expect(startsIn).toBeGreaterThanOrEqual(before.startsIn + (before.takes ?? Infinity))
+        }
       }
     }),
   )
