@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import type { Caller } from "../access/authorize.ts"
+import { digest } from "../access/secret.ts"
 import { Report, Result } from "../item/item.ts"
 import { DEFAULT_LEASE_S } from "../item/lease.ts"
 import { RepeatedClaims } from "../queue/repeated-claims.ts"
@@ -41,6 +42,14 @@ export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding)
   item,
 })
 
+/** How a claim that may be repeated is recognised. */
+interface Key {
+  /** Equal for a claim and its repetitions. */
+  readonly key: string
+  /** Aborts when the claim is repeated before it is answered. */
+  readonly isRepeated: AbortSignal
+}
+
 /**
  * Claims the first waiting item, or the item that the request names. The client may go away in the meantime, or repeat
  * its request.
@@ -50,22 +59,21 @@ async function claim(
   body: ClaimRequest,
   request: Request,
   caller: Caller,
-  isRepeated?: AbortSignal,
+  once?: Key,
 ): Promise<Claimed | null> {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals, version, instance } = body
   // A worker goes on with an item that it names; the lease of an earlier item may be in a client's headers for all requests.
   const former = (id !== undefined && request.headers.get("lease")) || undefined
-  const taker = { worker, leaseMs: lease * 1000, holder: caller.token?.id, former, kind, totals }
-  const client = isRepeated ? AbortSignal.any([request.signal, isRepeated]) : request.signal
+  const isGone = (): boolean => request.signal.aborted || caller.ended?.aborted === true
+  const by = { worker, leaseMs: lease * 1000, holder: caller.token?.id, former, kind, totals }
+  const taker = { ...by, key: once?.key, isGone }
+  const client = once ? AbortSignal.any([request.signal, once.isRepeated]) : request.signal
   using limit = hold(client, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
     id === undefined
       ? await workers.claim({ ...taker, tags, version, instance, client: caller.client }, signal)
       : await workers.take(id, taker)
-  // The client is gone and will never get the answer with this lease.
-  if (claimed && (request.signal.aborted || caller.ended?.aborted))
-    await workers.release(claimed.item.id, claimed.lease.token)
   checkStillIn(caller)
   return claimed
 }
@@ -78,10 +86,12 @@ function claimOnce(
   request: Request,
   caller: Caller,
 ): Promise<Claimed | null> {
-  const key = idempotencyKey(request.headers)
-  if (key === undefined) return claim(workers, body, request, caller)
-  const whole = JSON.stringify([caller.token?.id, body.worker, body.id, key])
-  return repeated.once(whole, (isRepeated) => claim(workers, body, request, caller, isRepeated))
+  const given = idempotencyKey(request.headers)
+  if (given === undefined) return claim(workers, body, request, caller)
+  const whole = JSON.stringify([caller.token?.id, body.worker, body.id, given])
+  // No key of an add has a space in it.
+  const key = `claim ${digest(whole)}`
+  return repeated.once(key, (isRepeated) => claim(workers, body, request, caller, { key, isRepeated }))
 }
 
 /**
@@ -113,7 +123,7 @@ export const workerRoutes = (
   workers: Workers,
   streams: Streams,
   { access, limits }: Callers,
-  repeated = new RepeatedClaims(workers),
+  repeated = new RepeatedClaims(),
 ) =>
   api("/queue")
     .use(
@@ -141,7 +151,7 @@ export const workerRoutes = (
                 "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 within a second, with the header `Drain: true`: it is to stop. After a backup was restored, an item that was being rendered waits a minute for the worker that shows its former lease; others are refused until then.",
               headers: {
                 "Idempotency-Key":
-                  "1 to 255 printable ASCII characters: a claim that is repeated because its answer was lost gets the same item and lease, while the lease is held and the same server answers",
+                  "1 to 255 printable ASCII characters: a claim that is repeated because its answer was lost gets the same item and lease, while the lease is held, at most 24 hours and five times",
                 Lease:
                   "the token of the lease that the worker lost, to go on with its item; the length of the attempt is not learned",
               },

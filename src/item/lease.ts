@@ -42,6 +42,9 @@ const AFTER = " after "
 const shownToken = ({ lease_token }: Token): string | null =>
   lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0).split(AFTER, 1)[0] ?? null
 
+/** The token of the lease that is held, as its worker has it; empty if none is. */
+export const tokenOf = (work: Token): string => shownToken(work) ?? ""
+
 /** The token of the last lease that was revoked; undefined if it is not known. */
 const revokedToken = (work: Token): string | undefined =>
   work.lease_token?.startsWith(REVOKED)

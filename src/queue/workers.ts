@@ -14,12 +14,13 @@ import {
   heartbeat,
   released,
   type Taker,
+  tokenOf,
 } from "../item/lease.ts"
 import { reported } from "../item/report.ts"
 import { type AttemptName, checkUnderWay } from "../item/same-attempt.ts"
 import type { Change } from "../item/stored.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
-import type { Decide, Items } from "../store/contract/items.ts"
+import type { Decide, Items, Repeatable } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { type Introduction, KnownWorkers } from "./known-workers.ts"
@@ -45,8 +46,16 @@ export interface Lease {
   readonly renew_every: number
 }
 
+/** How a claim goes on if its answer is lost. */
+export interface OnceClaimed {
+  /** Equal for a claim and its repetitions, which get the same item; undefined if it is not repeated. */
+  readonly key?: string | undefined
+  /** Whether the client has gone, so that it gets no answer; default: it has not. */
+  readonly isGone?: () => boolean
+}
+
 /** What a worker asks for: an item whose tags are all among the worker's. */
-export interface Claim extends Omit<Taker, "token">, Introduction {
+export interface Claim extends Omit<Taker, "token">, Introduction, OnceClaimed {
   /** The client that claims; undefined if clients are not told apart. */
   readonly client?: string | undefined
 }
@@ -147,18 +156,26 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then; a
-   * drained worker gets null soon.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, or the
+   * client has gone; a drained worker gets null soon. A repeated claim gets the item of the first one.
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
-    const { tags, version: _version, instance, client, ...taker } = claim
+    const { tags, version: _version, instance, client, key, isGone, ...taker } = claim
+    const repeatable = this.#repeatable(key)
+    const given = (change: Change): Promise<Leased | null> => {
+      this.presence.took(change.item.id, tags, instance)
+      return this.#given(change, isGone)
+    }
     this.presence.claims(claim)
     for (let isNew = true; ; isNew = false) {
       // The bell must be requested before the search; otherwise an item that is added in between would not
       // wake the claim.
       using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal, client)
-      if (this.presence.isDraining(claim.worker, instance)) {
+      const isDraining = this.presence.isDraining(claim.worker, instance)
+      const before = isDraining || this.hasNoRoom ? await this.#before(repeatable) : null
+      if (before) return given(before)
+      if (isDraining) {
         // A worker of an older version does not know the answer `drain`, and would claim again and again
         // without a pause.
         if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
@@ -167,12 +184,8 @@ export class Workers implements Service {
       this.#room.checkClaim()
       const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
-      const change = await this.#store.claim(tags, this.#learned.follow(decide))
-      if (change) {
-        this.#bus.notify()
-        this.presence.took(change.item.id, tags, instance)
-        return { item: change.item, lease: this.#lease(by) }
-      }
+      const change = await this.#store.claim(tags, this.#learned.follow(decide), repeatable)
+      if (change) return given(change)
       if (!signal.aborted && !this.#draining) {
         if (!bell) throw this.#waiting.refusal
         using _here = this.presence.wait(claim)
@@ -184,21 +197,49 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the item with this id, whatever its place in the order, its tags, and its `available_at`.
+   * Takes the item with this id, whatever its place in the order, its tags, and its `available_at`. Null if the client
+   * has gone. A repeated claim gets the item again.
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
-  async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
-    this.#room.checkTake()
+  async take(
+    id: number,
+    { key, isGone, ...taker }: Omit<Taker, "token"> & OnceClaimed,
+  ): Promise<Leased | null> {
+    const repeatable = this.#repeatable(key)
+    const before = this.hasNoRoom ? await this.#before(repeatable) : null
+    if (!before) this.#room.checkTake()
     const by: Taker = { ...taker, token: this.#options.token() }
-    const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
+    const decide = this.#learned.follow((stored, moment) => claimed(stored, by, moment))
+    const change = before ?? (await this.#stored(id, undefined, decide, repeatable))
+    this.presence.reports(change.item)
     this.presence.took(id, null)
-    return { item, lease: this.#lease(by) }
+    return this.#given(change, isGone)
   }
 
-  /** An item as its worker has claimed it; its lease is renewed. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  async again(id: number, token: string): Promise<Leased> {
-    const { item, leaseMs } = await this.heartbeat(id, token)
-    return { item, lease: this.#lease({ token, leaseMs: leaseMs ?? 0 }) }
+  #repeatable(key: string | undefined): Repeatable | undefined {
+    const again =
+      (token: string): Decide =>
+      (stored, moment) =>
+        heartbeat(stored, token, moment)
+    return key === undefined ? undefined : { key, again }
+  }
+
+  async #before(repeatable: Repeatable | undefined): Promise<Change | null> {
+    return repeatable ? this.#store.claimedBefore(repeatable) : null
+  }
+
+  /** The answer to a claim. If the client has gone, the item is given back, unless a repetition of the claim got it. */
+  async #given(change: Change, isGone: () => boolean = () => false): Promise<Leased | null> {
+    const { item, work, quiet } = change
+    if (!quiet) this.#bus.notify()
+    const token = tokenOf(work)
+    if (!isGone()) return { item, lease: this.#lease({ token, leaseMs: work.lease_ms }) }
+    await this.#change(item.id, token, (stored, moment) =>
+      stored.work.lease_expires_at === work.lease_expires_at
+        ? released(stored, token, moment)
+        : { ...stored, quiet: true },
+    )
+    return null
   }
 
   /**
@@ -318,15 +359,17 @@ export class Workers implements Service {
   }
 
   async #change(id: number, token: string | undefined, decide: Decide): Promise<LeaseStanding> {
-    try {
-      const change = await this.#store.change(id, this.#learned.follow(decide))
-      if (change.run) void this.#learned.note(change.run)
-      if (!change.quiet) this.#bus.notify()
-      this.presence.reports(change.item)
-      return this.#standing(change)
-    } catch (error) {
-      return throwGoneIfDeleted(this.#store, id, token, error)
-    }
+    const change = await this.#stored(id, token, this.#learned.follow(decide))
+    if (change.run) void this.#learned.note(change.run)
+    if (!change.quiet) this.#bus.notify()
+    this.presence.reports(change.item)
+    return this.#standing(change)
+  }
+
+  /** A change that was stored. @throws AppError `gone` if the item was deleted, and what the store throws */
+  #stored(id: number, token: string | undefined, decide: Decide, repeatable?: Repeatable): Promise<Change> {
+    const change = this.#store.change(id, decide, repeatable)
+    return change.catch((error: unknown) => throwGoneIfDeleted(this.#store, id, token, error))
   }
 
   #standing({ item, work }: Change): LeaseStanding {

@@ -5,6 +5,7 @@ import { storeReads } from "./history.contract.ts"
 import { storeInstances } from "./instances.contract.ts"
 import { storeOutages } from "./outages.contract.ts"
 import { storeOutputs } from "./outputs.contract.ts"
+import { storeRepeatedClaims } from "./repeated-claims.contract.ts"
 import { storeRuns } from "./runs.contract.ts"
 import { storeOnePerSong } from "./song.contract.ts"
 import { type Open, type OpenStore, storeWrites } from "./store.contract.ts"
@@ -17,6 +18,7 @@ export function storeContracts(name: string, open: Open, openOnePerSong: () => P
     storeWrites,
     storeReads,
     storeWork,
+    storeRepeatedClaims,
     storeOutages,
     storeDeliveries,
     storeAccess,

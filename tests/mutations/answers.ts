@@ -143,7 +143,7 @@ export const ANSWERS: readonly Mistake[] = [
     [
       [
         "an item stays with a worker whose token has just ended",
-        "(request.signal.aborted || caller.ended?.aborted)",
+        "request.signal.aborted || caller.ended?.aborted === true",
         "request.signal.aborted",
       ],
     ],

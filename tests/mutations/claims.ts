@@ -41,7 +41,23 @@ export const CLAIMS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/repeated-claims.ts",
+    "src/store/sqlite/kept-answers.ts",
+    ["tests/store/sqlite/store.test.ts"],
+    [["an idempotency key is remembered for ever", " AND created_at > ?", " AND ? IS NOT NULL"]],
+  ),
+  ...of(
+    "src/store/postgres/append-statement.ts",
+    ["tests/store/postgres/repeated-claims.test.ts"],
+    [
+      [
+        "two instances that answer one claim at once take an item each",
+        " AND own.key NOT IN (SELECT key FROM keys)",
+        " AND false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/repeated-claim.ts",
     ["tests/queue/repeated-claims.test.ts"],
     [["a claim that is repeated after its item was deleted is refused", ' || isRefusal(error, "gone")', ""]],
   ),

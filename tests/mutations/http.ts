@@ -224,8 +224,8 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a claim of a client that has gone keeps its item",
-        "    await workers.release(claimed.item.id, claimed.lease.token)\n",
-        "    void workers.draining\n",
+        "=> request.signal.aborted || caller",
+        "=> caller",
       ],
     ],
   ),

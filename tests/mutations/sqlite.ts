@@ -217,11 +217,6 @@ export const SQLITE: readonly Mistake[] = [
         "",
       ],
       [
-        "an idempotency key is remembered for ever",
-        "    this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()\n",
-        "",
-      ],
-      [
         "a retried item still has the output from before",
         "    if (item.attempt > before.item.attempt) this.outputs.forgetFrom(item.id, item.attempt)\n",
         "",

@@ -140,11 +140,7 @@ export const WORKERS: readonly Mistake[] = [
     "src/queue/workers.ts",
     ["tests/queue/crew.test.ts"],
     [
-      [
-        "a claim of a drained worker takes an item",
-        "if (this.presence.isDraining(claim.worker, instance)) {",
-        "if (isNew === null) {",
-      ],
+      ["a claim of a drained worker takes an item", "if (isDraining) {", "if (isNew === null) {"],
       ["the waiting claims of a drained worker go on waiting", "if (isDraining) this.#waiting.ringAll()", ""],
     ],
   ),
@@ -157,7 +153,7 @@ export const WORKERS: readonly Mistake[] = [
         "if (signal.aborted || this.#draining) return null",
         "if (this.#draining) return null",
       ],
-      ["a claim is not announced", "this.#bus.notify()\n        this.presence.took(", "this.presence.took("],
+      ["a claim is not announced", "if (!quiet) this.#bus.notify()", ""],
     ],
   ),
   ...of(

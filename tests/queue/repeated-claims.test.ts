@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test"
+import { join } from "node:path"
 
 import { RepeatedClaims } from "../../src/queue/repeated-claims.ts"
-import { start } from "../server.ts"
+import { start, temporaryFolder } from "../server.ts"
 import { asked, Attempt, type Wish } from "../worker.ts"
 
 const server = await start()
@@ -37,8 +38,7 @@ test("a repetition ends the wait of the claim before it, so that only one item i
 })
 
 test("of repetitions that come together while the database is slow, only the latest waits for an item", async () => {
-  const never = (): Promise<never> => Promise.reject(new Error("no lease was given"))
-  const repeated = new RepeatedClaims({ again: never })
+  const repeated = new RepeatedClaims()
   const slow = Promise.withResolvers<null>()
   const first = repeated.once("key", () => slow.promise)
   let waiting = 0
@@ -78,6 +78,31 @@ test("a claim whose item was deleted meanwhile is a new claim when it is repeate
   expect((await server.api("DELETE", `/queue/${id}`)).status).toBe(200)
   const next = await server.add()
   expect((await leasedBy("five")).id).toBe(next)
+})
+
+test("a claim that is repeated after a restart of the server gets the same item and lease", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  const before = await start({ database })
+  const ids = [await before.add(), await before.add()]
+  const wish = { headers: { "content-type": "application/json", "idempotency-key": "six" } }
+  const first = new Attempt(before, await (await asked(before, {}, wish)).json())
+  await before.end("SIGKILL")
+  await using after = await start({ database })
+  const again = new Attempt(after, await (await asked(after, {}, wish)).json())
+  expect([again.id, again.lease.token]).toEqual([ids[0] ?? 0, first.lease.token])
+  expect((await again.say("complete")).status).toBe(200)
+  expect((await after.item(ids[1] ?? 0)).status).toBe("queued")
+})
+
+test("a drained worker still gets the answer of its last claim, when it repeats it", async () => {
+  const id = await server.add()
+  const wish = { worker: "drained" }
+  const first = await leasedBy("seven", wish)
+  expect(first.id).toBe(id)
+  expect((await server.api("POST", "/workers/drained/drain")).status).toBe(200)
+  expect((await leasedBy("seven", wish)).lease.token).toBe(first.lease.token)
+  expect((await claimed("eight", wish)).status).toBe(204)
 })
 
 test("a key that cannot be one is refused", async () => {

@@ -5,7 +5,7 @@ import type { Change, Stored } from "../../item/stored.ts"
 /** How many items one sweep changes at most. */
 export const SWEEP_ROWS = 100
 
-/** How long the answer of an `add` is kept, in case the request is repeated. */
+/** How long the answer of an `add` or a `claim` is kept, in case the request is repeated. */
 export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 
 /** How a repeated `add` is recognised: by its key and a digest of its body. */
@@ -14,6 +14,14 @@ export interface Idempotency {
   readonly key: string
   /** A digest of the body: equal for equal bodies. */
   readonly digest: string
+}
+
+/** How a repeated claim is recognised, and how it gets its item again. */
+export interface Repeatable {
+  /** Equal for a claim and its repetitions. No key of an `add` may be equal to it. */
+  readonly key: string
+  /** Decides on the item of the earlier claim, whose lease had this token. Refuses if that lease is no longer held. */
+  readonly again: (token: string) => Decide
 }
 
 /** Which queue items to list. */
@@ -81,10 +89,11 @@ export interface Items {
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
 
   /**
-   * Changes one item and appends exactly one update, or none for a quiet change. Returns what was decided.
+   * Changes one item and appends exactly one update, or none for a quiet change. Returns what was decided. A claim of
+   * one item may be `repeatable`, as in `claim`.
    * @throws AppError `not_found`, and whatever `decide` throws
    */
-  change(id: number, decide: Decide): Promise<Change>
+  change(id: number, decide: Decide, repeatable?: Repeatable): Promise<Change>
 
   /**
    * Moves one item directly before another one in the queue's order, and appends one update.
@@ -96,8 +105,14 @@ export interface Items {
    * Changes the first item in the queue's order that is claimable now: it waits, its `available_at` is past,
    * all its tags are among `tags`, and the queue is not paused. A store with one item per song also skips
    * items of a song if another item of that song is leased. Null if no item is claimable.
+   *
+   * A call with the same key within 24 hours, by any program that uses the database, changes the item of the first call
+   * again as `repeatable` decides, at most 5 times; if that refuses because the lease is no longer held, it is a new call.
    */
-  claim(tags: readonly string[], decide: Decide): Promise<Change | null>
+  claim(tags: readonly string[], decide: Decide, repeatable?: Repeatable): Promise<Change | null>
+
+  /** What a `claim` that is repeated with this key gets; null if it would be a new one. */
+  claimedBefore(repeatable: Repeatable): Promise<Change | null>
 
   /** Changes every item that is due, at most 100 per call; returns how many it changed. */
   sweep(due: Due, decide: Decide): Promise<number>

@@ -23,7 +23,8 @@ const value = (name: string): string =>
 
 /**
  * One group of writes in one statement, which is one transaction. It stores every item as it was decided, or
- * leaves it out if it was changed in the meantime, or is claimed while the queue is paused now; it also stores new items
+ * leaves it out if it was changed in the meantime, is claimed while the queue is paused now, or is claimed with a key under
+ * which another instance has kept an answer in the meantime; it also stores new items
  * whose key is ours, their updates, and the note that the group was committed.
  *
  * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
@@ -36,7 +37,7 @@ export const APPEND = `
 WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
     AND EXISTS (SELECT FROM history WHERE resumed_id = $22::int8 AND database_timeline() IN (timeline, 0))
-    AND ${isOfNow("$24")} FOR NO KEY UPDATE),
+    AND ${isOfNow("$26")} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (
@@ -46,17 +47,23 @@ sole AS MATERIALIZED (
   RETURNING song_id),
 running AS MATERIALIZED (
   SELECT id FROM history WHERE paused_at IS NULL FOR KEY SHARE),
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
   SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
   WHERE q.deleted_at IS NULL AND (c.id <> ALL($21::int8[]) OR c.song_id IN (SELECT song_id FROM sole))
     AND (c.id <> ALL($23::int8[]) OR EXISTS (SELECT FROM running))
   ORDER BY q.id FOR NO KEY UPDATE OF q),
 keys AS MATERIALIZED (
   INSERT INTO idempotency_keys (key, digest, answer, created_at)
-  SELECT k.key, k.digest, k.answer, $6::int8 FROM unnest($8::text[], $9::text[], $10::text[]) k(key, digest, answer)
-  WHERE EXISTS (SELECT FROM me) ORDER BY k.key
+  SELECT k.key, k.digest, k.answer, $6::int8
+  FROM unnest($8::text[], $9::text[], $10::text[], $24::int8[]) k(key, digest, answer, claimed)
+  WHERE EXISTS (SELECT FROM me) AND (SELECT count(*) FROM locked) >= 0
+    AND (k.claimed IS NULL OR k.claimed IN (SELECT id FROM locked)) ORDER BY k.key
   ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, created_at = excluded.created_at
-  WHERE idempotency_keys.created_at <= $7::int8 RETURNING key),
+  WHERE idempotency_keys.created_at <= $7::int8 OR idempotency_keys.answer = ANY($25::text[]) RETURNING key),
+held AS MATERIALIZED (
+  SELECT l.* FROM locked l WHERE NOT EXISTS (
+    SELECT FROM unnest($24::int8[], $8::text[]) own(id, key)
+    WHERE own.id = l.id AND own.key NOT IN (SELECT key FROM keys))),
 added AS MATERIALIZED (
   SELECT n.* FROM json_populate_recordset(NULL::queue_items, $11::text::json) n
   LEFT JOIN unnest($12::int8[], $13::text[]) own(id, key) ON own.id = n.id
@@ -174,5 +181,7 @@ export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: De
     soleClaims.map(({ id }) => id),
     era,
     sheet.claims,
+    keys.map(({ claimed }) => claimed),
+    keys.flatMap(({ former }) => former ?? []),
   ]
 }

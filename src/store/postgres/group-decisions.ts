@@ -5,8 +5,9 @@ import { type Clock, momentOf, steadyOf } from "../../item/moment.ts"
 import { isWaiting } from "../../item/moves.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type { Create, Decide, Due, Idempotency } from "../contract/items.ts"
+import type { Create, Decide, Due, Idempotency, Repeatable } from "../contract/items.ts"
 import { keptAnswer } from "../idempotent-add.ts"
+import { firstAnswer, ifStillHeld, type KeptClaim, keptClaim, nextAnswer } from "../repeated-claim.ts"
 
 /** A row as it was read. */
 export interface KnownRow {
@@ -40,10 +41,14 @@ export interface Added {
   readonly availableMs: number | null
 }
 
-/** The answer to an `add` that may be repeated. */
+/** The answer to an `add` or a claim that may be repeated. */
 export interface KeptAnswer extends Idempotency {
-  /** The item as it was added, as JSON. */
+  /** The item as it was added, or what the claim got, as JSON. */
   readonly answer: string
+  /** The claimed item: the claim is valid only if its answer can be kept. Null for an `add`. */
+  readonly claimed: number | null
+  /** The answer that it replaces; null if there is none. */
+  readonly former: string | null
 }
 
 /** An update before it has an event ID. */
@@ -80,7 +85,7 @@ export class GroupDecisions {
   readonly numbers: number[] = []
   /** The items that are to be added. */
   readonly adds: Added[] = []
-  /** The keys of added items, with their answers. */
+  /** The keys of added and claimed items, with their answers. */
   readonly keys: KeptAnswer[] = []
   /** The updates that are to be appended to the history. */
   readonly said: NewUpdate[] = []
@@ -239,9 +244,45 @@ export class GroupDecisions {
     const item = { id, ...draft }
     this.#added.add(id)
     this.adds.push({ item, key: idempotency?.key, availableMs: steadyOf(draft.available_at, moment) })
-    if (idempotency) this.keys.push({ ...idempotency, answer: JSON.stringify(item) })
+    if (idempotency)
+      this.keys.push({ ...idempotency, answer: JSON.stringify(item), claimed: null, former: null })
     this.#say({ item, work: IDLE })
     return { item, added: true }
+  }
+
+  /**
+   * What an earlier claim with this key holds, decided again, and otherwise what `first` takes; what that gets is kept.
+   * An undefined claim cannot be repeated.
+   */
+  once<T extends Change | null>(repeatable: Repeatable | undefined, first: () => T): T | Change {
+    const again = repeatable && this.again(repeatable)
+    if (again) return again
+    const change = first()
+    if (change && repeatable) this.#keep(repeatable.key, firstAnswer(change))
+    return change
+  }
+
+  /** What an earlier claim with this key holds, decided again; undefined if it holds nothing. */
+  again({ key, again }: Repeatable): Change | undefined {
+    const kept = this.earlierClaim(key)
+    const change = kept && ifStillHeld(() => this.decide(kept.id, again(kept.token)))
+    if (change) this.#keep(key, nextAnswer(kept))
+    return change
+  }
+
+  /** What an earlier claim with this key got, of this group or as it was read. */
+  earlierClaim(key: string): KeptClaim | undefined {
+    const kept = this.keys.find((own) => own.key === key) ?? this.answers.get(key)
+    return keptClaim(kept?.answer)
+  }
+
+  #keep(key: string, kept: KeptClaim): void {
+    const former = this.answers.get(key)?.answer ?? null
+    const own = { key, digest: "", answer: JSON.stringify(kept), claimed: kept.id, former }
+    const at = this.keys.findIndex((other) => other.key === key)
+    // A statement can write a row only once.
+    if (at >= 0) this.keys[at] = own
+    else this.keys.push(own)
   }
 
   #say(change: Change): void {

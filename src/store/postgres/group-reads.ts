@@ -1,7 +1,7 @@
 import { and, asc, isNull, sql } from "drizzle-orm"
 
 import type { Clock } from "../../item/moment.ts"
-import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../contract/items.ts"
+import { type Due, type Idempotency, IDEMPOTENCY_MS, type Repeatable, SWEEP_ROWS } from "../contract/items.ts"
 import { storedOf } from "../row-parts.ts"
 import { claimOrder, RIPEN } from "./claim-order.ts"
 import { deleted_at, offeredKeysOf, place, rank, rowColumns, version } from "./columns.ts"
@@ -78,6 +78,8 @@ export class GroupReads {
   readonly #most: number
   readonly #claimable = new Map<string, Promise<number[]>>()
   readonly #keys = new Set<string>()
+  readonly #claimKeys = new Set<string>()
+  #claimed: Promise<void> | undefined
   #unnamed = 0
 
   /** `most` is how many items the group may change at most. */
@@ -98,6 +100,15 @@ export class GroupReads {
   forAdding(idempotency: Idempotency | undefined): void {
     if (idempotency) this.#keys.add(idempotency.key)
     else this.#unnamed += 1
+  }
+
+  /** The item that an earlier claim with this key got; none if there was none. */
+  async forClaiming({ key }: Repeatable): Promise<number[]> {
+    this.#claimKeys.add(key)
+    // By then all claims of the group have asked.
+    await (this.#claimed ??= Promise.resolve().then(() => this.#readClaimed()))
+    const kept = this.#sheet.earlierClaim(key)
+    return kept ? [kept.id] : []
   }
 
   /** As many items that can be claimed with these tags as the group may need, in the queue's order. */
@@ -130,7 +141,7 @@ export class GroupReads {
     // If a number were taken for a key that already has its answer, it would leave a gap.
     const [found] = await Promise.all([
       rows,
-      this.#keys.size > 0 ? this.#readAnswers() : this.#readNumbers(this.#unnamed),
+      this.#keys.size > 0 ? this.#readAnswers(this.#keys) : this.#readNumbers(this.#unnamed),
     ])
     this.#read(found)
     if (this.#keys.size === 0) return
@@ -138,9 +149,16 @@ export class GroupReads {
     await this.#readNumbers(this.#unnamed + unanswered)
   }
 
-  async #readAnswers(): Promise<void> {
+  /** Reads the answers of earlier claims, and the items that these got. */
+  async #readClaimed(): Promise<void> {
+    await this.#readAnswers(this.#claimKeys)
+    const ids = [...this.#claimKeys].flatMap((key) => this.#sheet.earlierClaim(key)?.id ?? [])
+    if (ids.length > 0) this.#read(await this.#reads.byId.execute({ ids }))
+  }
+
+  async #readAnswers(keys: ReadonlySet<string>): Promise<void> {
     const after = this.#clock.now() - IDEMPOTENCY_MS
-    const rows = await this.#reads.answers.execute({ keys: [...this.#keys], after })
+    const rows = await this.#reads.answers.execute({ keys: [...keys], after })
     for (const { key, digest, answer } of rows) this.#sheet.answers.set(key, { digest, answer })
   }
 

@@ -3,7 +3,16 @@ import type { QueueItem } from "../../item/item.ts"
 import { isLastOrRevokedToken } from "../../item/lease.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change, Stored, Work } from "../../item/stored.ts"
-import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
+import type {
+  Create,
+  Decide,
+  Due,
+  Idempotency,
+  ListPage,
+  ListQuery,
+  Placing,
+  Repeatable,
+} from "../contract/items.ts"
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
@@ -17,6 +26,7 @@ import { PostgresDeliveries } from "./deliveries.ts"
 import { DoubleWriteFence } from "./double-write-fence.ts"
 import { PostgresFigures } from "./figures.ts"
 import { GroupCommit } from "./group-commit.ts"
+import type { GroupDecisions } from "./group-decisions.ts"
 import { itemReads, knownOf } from "./group-reads.ts"
 import { PostgresHistory } from "./history.ts"
 import { PostgresInstances } from "./instances.ts"
@@ -129,8 +139,12 @@ export class PostgresStore extends PostgresHistory implements Store {
     })
   }
 
-  change(id: number, decide: Decide): Promise<Change> {
-    return this.#group.run({ ids: [id], decide: (sheet) => sheet.decide(id, decide) })
+  change(id: number, decide: Decide, repeatable?: Repeatable): Promise<Change> {
+    return this.#group.run({
+      ids: [id],
+      look: (look) => repeatable && look.forClaiming(repeatable),
+      decide: (sheet) => sheet.once(repeatable, () => sheet.decide(id, decide)),
+    })
   }
 
   place(id: number, before: number, decide: Placing): Promise<Change> {
@@ -147,16 +161,29 @@ export class PostgresStore extends PostgresHistory implements Store {
     })
   }
 
-  claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
+  claim(tags: readonly string[], decide: Decide, repeatable?: Repeatable): Promise<Change | null> {
     let candidates: readonly number[] = []
+    let former: readonly number[] = []
+    const take = (sheet: GroupDecisions): Change | null => {
+      const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.takeFirst(candidates)
+      return first === undefined ? null : sheet.decide(first, decide)
+    }
     return this.#group.run({
       ids: [],
-      look: async (look) => (candidates = await look.claimable(tags)),
-      wanted: () => candidates,
-      decide: (sheet) => {
-        const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.takeFirst(candidates)
-        return first === undefined ? null : sheet.decide(first, decide)
+      look: async (look) => {
+        const before = repeatable ? look.forClaiming(repeatable) : []
+        ;[candidates, former] = await Promise.all([look.claimable(tags), before])
       },
+      wanted: () => [...former, ...candidates],
+      decide: (sheet) => sheet.once(repeatable, () => take(sheet)),
+    })
+  }
+
+  claimedBefore(repeatable: Repeatable): Promise<Change | null> {
+    return this.#group.run({
+      ids: [],
+      look: (look) => look.forClaiming(repeatable),
+      decide: (sheet) => sheet.again(repeatable) ?? null,
     })
   }
 

@@ -149,7 +149,7 @@ export const updates = pgTable(
   (table) => [index("updates_item").on(table.queue_id, table.id)],
 )
 
-/** Answers of `POST /queue` kept for their repetition. */
+/** Answers of `POST /queue` and of claims, kept for their repetition. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {

@@ -170,7 +170,7 @@ export const updates = sqliteTable(
   (table) => [index("updates_item").on(table.queue_id)],
 )
 
-/** Answers of `POST /queue`, kept for a repeated request. */
+/** Answers of `POST /queue` and of claims, kept for a repeated request. */
 export const idempotencyKeys = sqliteTable(
   "idempotency_keys",
   {

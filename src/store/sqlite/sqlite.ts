@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
+import { and, eq, isNotNull, isNull } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { BoundedMap } from "../../bounded-map.ts"
@@ -9,11 +9,10 @@ import { isLastOrRevokedToken } from "../../item/lease.ts"
 import { type Clock, type Moment, momentOf, steadyOf, systemClock } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type { Create, Decide, Due, Idempotency, ListPage, ListQuery, Placing } from "../contract/items.ts"
-import { IDEMPOTENCY_MS } from "../contract/items.ts"
+import type { Create, Decide, Due, ListPage, ListQuery, Placing, Repeatable } from "../contract/items.ts"
+import { type Idempotency } from "../contract/items.ts"
 import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
-import { keptAnswer } from "../idempotent-add.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages-extend-leases.ts"
 import { RECENT_ITEMS, storedOf } from "../row-parts.ts"
@@ -29,11 +28,12 @@ import { SqliteFigures } from "./figures.ts"
 import { GroupCommit, type Observer } from "./group-commit.ts"
 import { SqliteHistory } from "./history.ts"
 import { SqliteInstances } from "./instances.ts"
+import { KeptAnswers } from "./kept-answers.ts"
 import { Listing } from "./list.ts"
 import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
 import { SqliteRuns } from "./runs.ts"
-import { history, idempotencyKeys, queueItems } from "./schema.ts"
+import { history, queueItems } from "./schema.ts"
 import { leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 import { WaitingSets } from "./waiting-sets.ts"
@@ -66,6 +66,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #writes: ReturnType<typeof writes>
   readonly #claims: ReturnType<typeof claims>
   readonly #leases: ReturnType<typeof leases>
+  readonly #answers: KeptAnswers
   readonly #dueItems: DueItems
   readonly #sets: WaitingSets
   /**
@@ -112,6 +113,8 @@ export class SqliteStore extends SqliteHistory implements Store {
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
     this.#file = new DatabaseFileWatch(opened, this.#group)
+    const decideOn = (id: number, decide: Decide): Change => this.#decide(this.#row(id), decide)
+    this.#answers = new KeptAnswers(client, this.clock.now, decideOn)
     this.#sets = new WaitingSets(waitingItems(this.#claims))
     this.#dueItems = new DueItems(this.#claims, this.#group, this.#sets, this.clock.steadyMs)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
@@ -145,7 +148,7 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
     return this.#guarded([], () => {
-      const answer = idempotency && this.#answered(idempotency)
+      const answer = idempotency && this.#answers.added(idempotency)
       if (answer) return { item: answer, added: false }
       const moment = momentOf(this.clock)
       const draft = create(moment)
@@ -153,16 +156,14 @@ export class SqliteStore extends SqliteHistory implements Store {
       const { id } = this.#writes.insertItem.get({ ...draft, available_ms, needs: needsOf(draft.tags) })
       const stored = { item: { id, ...draft }, work: IDLE }
       this.#write(stored, stored, moment)
-      if (idempotency) {
-        const kept = { ...idempotency, answer: JSON.stringify(stored.item), created_at: moment.time }
-        this.#db.insert(idempotencyKeys).values(kept).run()
-      }
+      if (idempotency) this.#answers.keepAdded(idempotency, stored.item)
       return { item: stored.item, added: true }
     })
   }
 
-  change(id: number, decide: Decide): Promise<Change> {
-    return this.#guarded([id], () => this.#decide(this.#recentRow(id), decide))
+  change(id: number, decide: Decide, repeatable?: Repeatable): Promise<Change> {
+    const first = (): Change => this.#decide(this.#recentRow(id), decide)
+    return this.#guarded([id], () => this.#answers.once(repeatable, first))
   }
 
   place(id: number, before: number, decide: Placing): Promise<Change> {
@@ -173,7 +174,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     })
   }
 
-  async claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
+  async claim(tags: readonly string[], decide: Decide, repeatable?: Repeatable): Promise<Change | null> {
     await this.#dueItems.release()
     const taken: number[] = []
     const take = (set?: Candidate) => {
@@ -182,7 +183,13 @@ export class SqliteStore extends SqliteHistory implements Store {
       taken.push(first.id)
       return this.#decide(this.#row(first.id), decide)
     }
-    return this.#sets.found(tags, (set) => this.#guarded(taken, () => take(set)))
+    const once = (set?: Candidate) => this.#answers.once(repeatable, () => take(set), taken)
+    return this.#sets.found(tags, (set) => this.#guarded(taken, () => once(set)))
+  }
+
+  async claimedBefore(repeatable: Repeatable): Promise<Change | null> {
+    const taken: number[] = []
+    return (await this.#guarded(taken, () => this.#answers.again(repeatable, taken))) ?? null
   }
 
   async sweep({ due, by }: Due, decide: Decide): Promise<number> {
@@ -389,12 +396,5 @@ export class SqliteStore extends SqliteHistory implements Store {
     const available_ms = steadyOf(item.available_at, moment)
     const deleted_at = deleted ? item.updated_at : null
     this.#writes.writeItem.run({ item, work, rest: { last_update_id, available_ms, deleted_at } })
-  }
-
-  #answered(asked: Idempotency): QueueItem | undefined {
-    const oldest = new Date(this.clock.now() - IDEMPOTENCY_MS).toISOString()
-    this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()
-    const row = this.#db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, asked.key)).get()
-    return row && keptAnswer(asked, row)
   }
 }

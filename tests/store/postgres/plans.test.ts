@@ -2,7 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
+import type { Decide } from "../../../src/store/contract/items.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { under } from "../../contracts/repeated-claims.contract.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { counted } from "../counted.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
@@ -52,10 +54,12 @@ async function used(store: PostgresStore): Promise<void> {
   const id = await added(store, { tags: ["gpu"], available_at: new Date(Date.now() - 1).toISOString() })
   for (const tags of [[], ["gpu"]]) {
     await store.nextWaiting(tags)
-    await store.claim(tags, ({ item, work }, { steadyMs }) => ({
+    const take: Decide = ({ item, work }, { steadyMs }) => ({
       item: { ...item, status: "processing" },
       work: { ...work, lease_ms: 60_000, lease_expires_at: steadyMs + 60_000 },
-    }))
+    })
+    await store.claim(tags, take, under("one"))
+    await store.claimedBefore(under("one"))
   }
   await store.nextWaiting()
   await put(store, id, { message: "a report" })

@@ -6,9 +6,11 @@ import { STATUSES } from "../../../src/item/item.ts"
 import type { StoredUpdate } from "../../../src/item/stored.ts"
 import { DELIVERY_STATUSES } from "../../../src/item/webhook-notice.ts"
 import type { Deliveries } from "../../../src/store/contract/deliveries.ts"
+import type { Decide } from "../../../src/store/contract/items.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { claims, waitingItems } from "../../../src/store/sqlite/claim-order.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { under } from "../../contracts/repeated-claims.contract.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { counted } from "../counted.ts"
@@ -80,10 +82,12 @@ async function everything(store: Store): Promise<void> {
   const some = (i: number): string[] => tags.filter((_tag, bit) => ((i >> bit) & 1) === 1)
   await Promise.all(Array.from({ length: 100 }, (_, i) => added(store, { tags: some(i + 1) })))
   await store.nextWaiting(tags)
-  await store.claim(["gpu"], ({ item, work }) => ({
+  const take: Decide = ({ item, work }) => ({
     item: { ...item, status: "processing", attempt: item.attempt + 1 },
     work: { ...work, lease_expires_at: 1 },
-  }))
+  })
+  await store.claim(["gpu"], take, under("one"))
+  await store.claimedBefore(under("one"))
   await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 }, quiet: true }))
   await store.place(id, id, (stored) => ({ ...stored, quiet: true }))
   await put(store, id, { progress: 2 })
