@@ -126,6 +126,8 @@ export class WorkersStrip {
     show(this.#more, seen.length < workers.length)
     setText(this.#more, `${count(workers.length - seen.length)} more workers`)
     const names = new Set(seen.map(({ worker }) => worker))
+    const longest = Math.max(0, ...seen.map(({ worker }) => worker.length))
+    this.element.style.setProperty("--longest", String(longest))
     for (const [name, { element }] of this.#pills) {
       if (names.has(name)) continue
       element.remove()
