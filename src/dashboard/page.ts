@@ -3,10 +3,12 @@ import { askRights, askStarts, askWorkers } from "./live/periodic-questions.ts"
 import { BASE, NEEDS_TOKEN, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, isTokenShared, ownToken, watchShared } from "./live/token.ts"
+import { unreadHere } from "./live/unread-parts.ts"
 import type { MissedUpdates, StreamUpdate } from "./model/hub-messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
 import { unknownRights } from "./model/rights.ts"
+import { unreadWords } from "./model/unread.ts"
 import { capital, count, doneName, nameOf, runningTitle } from "./model/wording.ts"
 import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
@@ -53,7 +55,10 @@ class Page {
     this.#badge = new ConnectionBadge(() => {
       this.#isAsking = false
       this.#line.retry()
+      this.#starts.soon()
+      this.#workers.soon()
     })
+    unreadHere.changed = () => this.#changed()
     this.#starts = askStarts(
       () => this.#model.nowMs(),
       (foreseen) => {
@@ -162,6 +167,7 @@ class Page {
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
       closeStrayMenu()
       if (isLive && !this.#wasLive) {
+        unreadHere.forget()
         this.#rights.soon()
         // Another server may answer now.
         void showVersion()
@@ -197,7 +203,10 @@ class Page {
     mark(this.#home.element, "data-blank", isBlank ? "" : null)
     const connection = { ...this.#model.connection, ...(isBlank && { confirmedMs: null }) }
     const isExplained = rights.why !== "" && !rights.may("read") && !connection.needsToken
-    this.#badge.update(connection, stats, this.#line.holder, isExplained)
+    const isLive = connection.state === "live"
+    const unread = isLive ? unreadWords([...this.#model.unread, ...unreadHere.parts]) : ""
+    const isAny = loaded || !rights.may("figures")
+    this.#badge.update(connection, stats, this.#line.holder, { isExplained, isAny, unread })
   }
 
   #glance(): void {
@@ -251,6 +260,8 @@ class Page {
 
   #route(moved: boolean): void {
     closeMenu()
+    unreadHere.read("item")
+    unreadHere.read("history")
     const before = this.#screen
     const id = screenPath(location.pathname)
     if (id === null) this.#home.want(queryIn(location.search))

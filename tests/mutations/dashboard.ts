@@ -64,8 +64,8 @@ export const DASHBOARD: readonly Mistake[] = [
       ["an item that could not be read is not read again", "          else this.#unsure.add(id)\n", ""],
       [
         "an older reading replaces a newer one",
-        "        if (reading !== this.#reading) return\n        this.#queue = queue",
-        "        this.#queue = queue",
+        "      if (reading !== this.#reading) return\n      if (failed",
+        "      if (failed",
       ],
     ],
   ),
@@ -255,8 +255,8 @@ export const DASHBOARD: readonly Mistake[] = [
     [
       [
         "a search that got no answer is never made again",
-        "} catch {\n      this.#after(AGAIN_MS)\n    }",
-        "} catch {\n    }",
+        "      this.#after(AGAIN_MS)\n    } finally",
+        "    } finally",
       ],
     ],
   ),

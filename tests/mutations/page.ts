@@ -193,8 +193,8 @@ export const PAGE: readonly Mistake[] = [
     [
       [
         "only 500 running items are shown",
-        "page < MAX_PAGES && running.end !== null",
-        "page < 1 && running.end !== null",
+        "page < MAX_PAGES && pages.end !== null",
+        "page < 1 && pages.end !== null",
       ],
     ],
   ),
@@ -253,8 +253,8 @@ export const PAGE: readonly Mistake[] = [
       ["a gap is shown nowhere", "        this.#ears.gap(message.gap)\n", ""],
       [
         "figures are lost when everything is read again",
-        "        this.stats = message.stats ?? this.stats\n",
-        "        this.stats = message.stats\n",
+        "    this.stats = stats ?? this.stats\n",
+        "    this.stats = stats\n",
       ],
       [
         "forty bars stand still",
@@ -349,13 +349,7 @@ export const PAGE: readonly Mistake[] = [
   ...of(
     "src/dashboard/live/hub.ts",
     ["tests/dashboard/live/hub.test.ts"],
-    [
-      [
-        "the button to try again does nothing",
-        "        this.#link.retry()\n        return",
-        "        return",
-      ],
-    ],
+    [["the button to try again does nothing", "        this.#link.retry()\n", ""]],
   ),
   ...of(
     "src/dashboard/live/search.ts",

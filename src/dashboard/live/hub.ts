@@ -1,12 +1,15 @@
 import { pause } from "../../client/missed-keepalives.ts"
 import { ServerError } from "../../client/requests.ts"
+import type { QueueItem } from "../../item/item.ts"
 import { isWaiting } from "../../item/moves.ts"
 import { State } from "../model/apply-updates.ts"
 import type { Counts, FromHub, MissedUpdates, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
-import type { ListName } from "../model/lists.ts"
+import { type ListName, LISTS } from "../model/lists.ts"
 import { ListReading } from "./list-reading.ts"
+import { OwedLists } from "./owed-lists.ts"
 import { server } from "./server.ts"
 import { StreamTrust } from "./stream-trust.ts"
+import { UnreadParts } from "./unread-parts.ts"
 
 /**
  * After updates, the figures of the queue are requested at most this often; without updates, this often. In
@@ -66,8 +69,11 @@ export class Hub {
   #reading = 0
   #readMs = 0
   readonly #unsure = new Set<number>()
+  readonly #unread = new UnreadParts()
+  readonly #owed = new OwedLists((list) => this.#more(list))
   #looking = false
   #wasLive = false
+  #isClosed = false
   #tickMs = Date.now()
   #beatMs = 0
   #probeMs = 0
@@ -81,6 +87,7 @@ export class Hub {
       gap: (gap) => this.#gap(gap),
       changed: () => this.#turned(),
     })
+    this.#unread.changed = () => this.#send({ type: "unread", unread: this.#unread.parts })
     void this.#link.run()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
@@ -101,6 +108,8 @@ export class Hub {
         return
       case "retry":
         this.#link.retry()
+        this.#owed.now()
+        this.#count()
         return
       case "count":
         this.#count()
@@ -126,6 +135,8 @@ export class Hub {
 
   /** Ends the stream for good. */
   close(): void {
+    this.#isClosed = true
+    this.#owed.clear()
     clearInterval(this.#timer)
     this.#link.close()
   }
@@ -141,6 +152,7 @@ export class Hub {
       stats: this.#stats,
       counts: this.#counts,
       loaded: this.#loaded,
+      unread: this.#unread.parts,
     }
   }
 
@@ -153,6 +165,8 @@ export class Hub {
     if (isNew) void this.#probe()
     // Whether the queue was paused meanwhile.
     if (isNew) this.#count()
+    if (isNew) this.#unread.forget()
+    if (isNew) this.#owed.now()
     // Reads what could not be read while there was no stream.
     this.#doubt([])
   }
@@ -198,11 +212,11 @@ export class Hub {
     this.#countedMs = performance.now()
     try {
       const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
-      const counts = await server.counts(timeZone)
+      const counts = await this.#unread.note("figures", server.counts(timeZone))
       this.#counts = this.#pausedAt === undefined ? counts : { ...counts, paused_at: this.#pausedAt }
       this.#send({ type: "counts", counts: this.#counts })
     } catch {
-      // The next update asks again, or a tick; the badge says what is wrong.
+      // The next update asks again, or a tick.
     } finally {
       this.#isCountDue = false
     }
@@ -231,17 +245,24 @@ export class Hub {
       const items = read.flatMap(({ id }) => this.#state.items.get(id) ?? [])
       this.#send({ type: "more", items, ends: queue.ends })
       this.#doubt(unsure)
-    } catch {
-      // The tab requests it again.
+      this.#owed.delete(list)
+      this.#unread.read(list)
+    } catch (error) {
+      if (reading === this.#reading) this.#owe(list, error)
     } finally {
       this.#readingOn = null
     }
   }
 
+  #owe(list: ListName, error: unknown): void {
+    this.#owed.add(list)
+    this.#unread.failed(list, error)
+  }
+
   /** Waiting items leave the list at its front, so more are read when only a few known ones are left. */
   #refill(): void {
     const { items, ends } = this.#state
-    if (ends.waiting === null) return
+    if (ends.waiting === null || this.#owed.has("waiting")) return
     let waiting = 0
     for (const { status } of items.values()) if (isWaiting(status)) waiting += 1
     if (waiting < FEW_WAITING) void this.#more("waiting")
@@ -283,26 +304,41 @@ export class Hub {
       this.#state.replace([])
       this.#send(this.#whole())
     }
-    for (;;) {
-      try {
-        const queue = new ListReading()
-        const items = await queue.begin()
-        if (reading !== this.#reading) return
-        this.#queue = queue
-        this.#state.replace(items, queue.ends)
-        break
-      } catch {
-        await pause(LOOK_AGAIN_MS * 4)
-        if (reading !== this.#reading) return
+    this.#owed.clear()
+    for (let times = 0; ; times += 1) {
+      // The lists will have what these have brought.
+      meanwhile.length = 0
+      const queue = new ListReading()
+      const { items, failed } = await queue.tryToBegin()
+      if (reading !== this.#reading) return
+      if (failed.size < LISTS.length) {
+        this.#begin(queue, items, meanwhile, failed)
+        return
       }
+      for (const [list, error] of failed) this.#unread.failed(list, error)
+      await this.#owed.wait(times)
+      if (reading !== this.#reading || this.#isClosed) return
     }
+  }
+
+  /** Begins with what was read; what could not be read follows. */
+  #begin(
+    queue: ListReading,
+    items: readonly QueueItem[],
+    meanwhile: readonly StreamUpdate[],
+    failed: ReadonlyMap<ListName, unknown>,
+  ): void {
+    this.#queue = queue
+    this.#state.replace(items, queue.ends)
     this.#unsure.clear()
     this.#meanwhile = null
     this.#loaded = true
+    for (const list of LISTS) if (!failed.has(list)) this.#unread.read(list)
     const { unsure } = this.#state.apply(meanwhile)
     this.#send(this.#whole())
     this.#count()
     this.#doubt(unsure)
+    for (const [list, error] of failed) this.#owe(list, error)
   }
 
   /** Reads the items that their updates do not describe completely. */

@@ -2,6 +2,7 @@ import { ServerError } from "../../client/requests.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import { Timeline } from "../model/timeline.ts"
 import { server } from "./server.ts"
+import { unreadHere } from "./unread-parts.ts"
 
 const PAGE = 1000
 const MAX_PAGES = 100
@@ -18,8 +19,8 @@ export class ItemHistory {
   truncated = false
   /** Whether there is no such item. */
   missing = false
-  /** Whether the server has been asked for all of it. */
-  isAsked = false
+  /** Whether all of it was read, or there is none. */
+  isKnown = false
   readonly #id: number
   readonly #changed: () => void
   readonly #isWanted: () => boolean
@@ -58,14 +59,24 @@ export class ItemHistory {
     this.#meanwhile = meanwhile
     try {
       await this.#rest()
+      this.isKnown = true
+      unreadHere.read("history")
     } catch (error) {
-      if (error instanceof ServerError && error.status === 404) this.missing = this.timeline.lastId === 0
-      else setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
+      this.#failed(error)
     } finally {
-      this.isAsked = true
       this.#meanwhile = null
       for (const update of meanwhile) this.timeline.add(update)
       this.#changed()
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ServerError && error.status === 404) {
+      this.missing = this.timeline.lastId === 0
+      this.isKnown = true
+    } else if (this.#isWanted()) {
+      unreadHere.failed("history", error)
+      setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { QueueItem, Status } from "../../item/item.ts"
 import { ORDERS } from "../model/apply-updates.ts"
-import { type Ends, type ListName, statusesOf } from "../model/lists.ts"
+import { type Ends, type ListName, LISTS, statusesOf } from "../model/lists.ts"
 import { EVERYTHING, isWanted, type Query } from "../model/query.ts"
 import { server } from "./server.ts"
 
@@ -17,6 +17,8 @@ interface Place {
   last: QueueItem | null
 }
 
+const UNREAD: Pick<Place, "next" | "last"> = { next: undefined, last: null }
+
 /** One list of the server: the items of some statuses in one order, read page by page. */
 class Pages {
   readonly #places: readonly Place[]
@@ -24,13 +26,14 @@ class Pages {
   readonly #wanted: Query
 
   constructor(statuses: readonly Status[], list: ListName, wanted: Query) {
-    this.#places = statuses.map((status) => ({ status, next: undefined, last: null }))
+    this.#places = statuses.map((status) => ({ status, ...UNREAD }))
     this.#order = ORDERS[list]
     this.#wanted = wanted
   }
 
-  /** The last item up to which all are known; null once all are. */
-  get end(): QueueItem | null {
+  /** The last item up to which all are known; null once all are, and `unread` before any was read. */
+  get end(): Ends[ListName] {
+    if (this.#places.some(({ next }) => next === undefined)) return "unread"
     const lasts = this.#places.flatMap(({ next, last }) => (next !== null && last ? [last] : []))
     return lasts.sort(this.#order)[0] ?? null
   }
@@ -52,6 +55,11 @@ class Pages {
     return found
   }
 
+  /** Begins again. */
+  restart(): void {
+    for (const place of this.#places) Object.assign(place, UNREAD)
+  }
+
   #read(place: Place, signal?: AbortSignal): ReturnType<typeof server.list> {
     const { text } = this.#wanted
     const query = {
@@ -62,6 +70,13 @@ class Pages {
     }
     return server.list(query, signal)
   }
+}
+
+/** What a first reading has found. */
+interface Beginning {
+  readonly items: readonly QueueItem[]
+  /** The lists that could not be read, with the error. */
+  readonly failed: ReadonlyMap<ListName, unknown>
 }
 
 /** Reads the wanted part of the queue: the beginning of each list, and more of a list on request. */
@@ -83,16 +98,33 @@ export class ListReading {
 
   /** The beginning of each list, and all that is running. @throws ServerError */
   async begin(signal?: AbortSignal): Promise<QueueItem[]> {
-    const lists = Object.values(this.#pages)
-    const items = (await Promise.all(lists.map((pages) => pages.more(signal)))).flat()
-    const { running } = this.#pages
-    for (let page = 1; page < MAX_PAGES && running.end !== null; page += 1)
-      items.push(...(await running.more(signal)))
-    return items
+    return (await Promise.all(LISTS.map((list) => this.more(list, signal)))).flat()
   }
 
-  /** The next items of a list. @throws ServerError */
-  more(list: ListName, signal?: AbortSignal): Promise<QueueItem[]> {
-    return this.#pages[list].more(signal)
+  /** The same, as far as it can be read. */
+  async tryToBegin(): Promise<Beginning> {
+    const failed = new Map<ListName, unknown>()
+    const read = LISTS.map((list) =>
+      this.more(list).catch((error: unknown): QueueItem[] => {
+        failed.set(list, error)
+        return []
+      }),
+    )
+    return { items: (await Promise.all(read)).flat(), failed }
+  }
+
+  /** The next items of a list; all that is running. @throws ServerError */
+  async more(list: ListName, signal?: AbortSignal): Promise<QueueItem[]> {
+    const pages = this.#pages[list]
+    const items = await pages.more(signal)
+    try {
+      for (let page = 1; list === "running" && page < MAX_PAGES && pages.end !== null; page += 1)
+        items.push(...(await pages.more(signal)))
+    } catch (error) {
+      // What was read is lost with this error.
+      pages.restart()
+      throw error
+    }
+    return items
   }
 }

@@ -2,6 +2,7 @@ import { type ReaderRights, readerRights } from "../model/rights.ts"
 import { NO_FORECAST, type PageForecast } from "../model/start-forecast.ts"
 import { knownWorkers, type ListedWorkers } from "../model/workers.ts"
 import { server } from "./server.ts"
+import { unreadHere } from "./unread-parts.ts"
 
 const SOON_MS = 1000
 
@@ -51,7 +52,6 @@ export class PeriodicQuestion<T> {
     try {
       this.#onAnswer(await this.#ask())
     } catch {
-      // The badge says what is wrong.
       this.#onNone()
     } finally {
       this.#isAsking = false
@@ -66,7 +66,7 @@ export const askStarts = (
 ): PeriodicQuestion<PageForecast> =>
   new PeriodicQuestion<PageForecast>(
     async () => {
-      const { forecast, done_in_seconds } = await server.forecast()
+      const { forecast, done_in_seconds } = await unreadHere.note("starts", server.forecast())
       const askedMs = nowMs()
       const at = (seconds: number): number => askedMs + seconds * 1000
       const starts = new Map(
@@ -100,7 +100,7 @@ export const askRights = (
 /** Requests the list of workers. Without an answer, the last list stays. */
 export const askWorkers = (onWorkers: (known: ListedWorkers) => void): PeriodicQuestion<ListedWorkers> =>
   new PeriodicQuestion(
-    async () => knownWorkers(await server.workers()),
+    async () => knownWorkers(await unreadHere.note("workers", server.workers())),
     onWorkers,
     () => undefined,
     5000,

@@ -5,6 +5,7 @@ import { type ListName, LISTS } from "../model/lists.ts"
 import type { Query } from "../model/query.ts"
 import { ListReading } from "./list-reading.ts"
 import { server } from "./server.ts"
+import { unreadHere } from "./unread-parts.ts"
 
 /** The results are requested again at most this often, in milliseconds. */
 const EVERY_MS = 1000
@@ -86,6 +87,7 @@ export class Search {
   end(): void {
     clearTimeout(this.#timer)
     this.#ending.abort()
+    unreadHere.read("search")
   }
 
   #after(ms: number): void {
@@ -120,7 +122,9 @@ export class Search {
       // The stream may be ahead of a slow answer, so its updates are applied last.
       this.state.apply(meanwhile)
       this.isLoaded = true
-    } catch {
+      unreadHere.read("search")
+    } catch (error) {
+      if (!signal.aborted) unreadHere.failed("search", error)
       this.#after(AGAIN_MS)
     } finally {
       this.#meanwhile = null

@@ -182,7 +182,7 @@ export function listsOf(
   const delayed: QueueItem[] = []
   const finished: QueueItem[] = []
   const isKnown = (item: QueueItem, list: ListName): boolean =>
-    ends[list] === null || ORDERS[list](item, ends[list]) <= 0
+    ends[list] === null || (ends[list] !== "unread" && ORDERS[list](item, ends[list]) <= 0)
   for (const item of items) {
     if (isFinished(item.status)) {
       if (isKnown(item, "finished")) finished.push(item)

@@ -74,7 +74,9 @@ export function talliesOf(
 ): Tallies {
   const sum = running.reduce((all, item) => all + shownOf(item), 0)
   const total = counts && totalsOf(counts, EVERYTHING)
-  const isHourKnown = nowMs - Date.parse(ends.finished?.completed_at ?? "") >= HOUR_MS
+  const { finished: last } = ends
+  const isHourKnown =
+    last !== null && last !== "unread" && nowMs - Date.parse(last.completed_at ?? "") >= HOUR_MS
   const hour = lastHour(finished, nowMs)
   const isWhole = ends.finished === null || isHourKnown
   const said = counts ? hourOf(counts) : { completed: null, failed: null }

@@ -3,6 +3,7 @@ import type { Counts, Update } from "../../wire/answers.ts"
 import type { Gap } from "../../wire/frames.ts"
 import type { Stats } from "../../wire/health-and-stats.ts"
 import type { Ends, ListName } from "./lists.ts"
+import type { Unread } from "./unread.ts"
 
 export type { Counts, Stats }
 
@@ -68,9 +69,13 @@ export type FromHub =
       readonly stats: Stats | null
       /** The figures of the queue; null while they are not known. */
       readonly counts: Counts | null
-      /** False until the queue was read for the first time. */
+      /** False until any list was read for the first time. */
       readonly loaded: boolean
+      /** What cannot be loaded. */
+      readonly unread: readonly Unread[]
     }
+  /** Other parts than before cannot be loaded. */
+  | { readonly type: "unread"; readonly unread: readonly Unread[] }
   /** What has changed, in the order of the stream. */
   | { readonly type: "updates"; readonly updates: readonly StreamUpdate[] }
   /** Items as they were read again, and the IDs of those that are gone. */

@@ -9,9 +9,10 @@ export const LISTS = ["running", "waiting", "finished"] as const
 export type ListName = (typeof LISTS)[number]
 
 /**
- * How far each list is known: the last item up to which all of it are known; null for one that is known to its end.
+ * How far each list is known: the last item up to which all of it are known; null for one that is known to its end,
+ * and `unread` for one of which nothing was read.
  */
-export type Ends = Readonly<Record<ListName, QueueItem | null>>
+export type Ends = Readonly<Record<ListName, QueueItem | "unread" | null>>
 
 /** All lists are known to their ends. */
 export const ALL_KNOWN: Ends = { running: null, waiting: null, finished: null }

@@ -16,6 +16,7 @@ import { totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
 import type { ReaderRights, Right } from "./rights.ts"
 import { NO_FORECAST, type PageForecast, type StartsAt } from "./start-forecast.ts"
+import type { Unread } from "./unread.ts"
 import { nameOf } from "./wording.ts"
 import { type ListedWorkers, UNKNOWN_WORKERS } from "./workers.ts"
 
@@ -35,6 +36,8 @@ const MAX_GLIDING = 40
  * The hub sends a message every 2 s. If it is silent for longer, nothing is known about the server any more.
  */
 const HUB_SILENCE_MS = 7000
+
+type HubState = Extract<FromHub, { type: "state" }>
 
 /** The callbacks of the model. */
 interface Ears {
@@ -61,8 +64,10 @@ export class Model implements LiveQueue {
   foreseen: PageForecast = NO_FORECAST
   #workers = UNKNOWN_WORKERS
   #rights: ReaderRights
-  /** Whether the queue has been read. */
+  /** Whether any list of the queue has been read. */
   loaded = false
+  /** What the hub cannot load. */
+  unread: readonly Unread[] = []
   readonly #ears: Ears
   #hubHeardMs = Date.now()
   #connection = CONNECTING
@@ -206,13 +211,7 @@ export class Model implements LiveQueue {
     this.#hubHeardMs = Date.now()
     switch (message.type) {
       case "state":
-        this.state.replace(message.items, message.ends)
-        this.#connect(message.connection)
-        this.stats = message.stats ?? this.stats
-        this.counts = message.counts ?? this.counts
-        this.loaded = message.loaded || this.loaded
-        this.#all = true
-        this.#touched([], true)
+        this.#begin(message)
         break
       case "updates":
         this.#apply(message.updates)
@@ -235,10 +234,25 @@ export class Model implements LiveQueue {
       case "stats":
         this.stats = message.stats
         break
+      case "unread":
+        this.unread = message.unread
+        this.#listsChanged = true
+        break
       case "gap":
         this.#ears.gap(message.gap)
     }
     this.#ears.changed()
+  }
+
+  #begin({ items, ends, connection, stats, counts, loaded, unread }: HubState): void {
+    this.state.replace(items, ends)
+    this.#connect(connection)
+    this.stats = stats ?? this.stats
+    this.counts = counts ?? this.counts
+    this.loaded = loaded || this.loaded
+    this.unread = unread
+    this.#all = true
+    this.#touched([], true)
   }
 
   #connect(connection: Connection): void {

@@ -26,13 +26,26 @@ export interface BadgeWords {
 /** What is wrong with the server, as it said last. */
 type Troubles = NonNullable<Stats["degraded"]>
 
+/** What of the page is loaded. */
+export interface Loaded {
+  /** Whether any of it is. */
+  readonly isAny: boolean
+  /** What cannot be loaded and why, as a sentence without its full stop; empty if nothing is missing. */
+  readonly unread: string
+}
+
+const ALL_LOADED: Loaded = { isAny: true, unread: "" }
+
 function liveWords(
   { behind, lagMs, confirmedMs }: Connection,
   nowMs: number,
   troubles: Troubles,
+  { isAny, unread }: Loaded,
 ): BadgeWords {
   const quietMs = nowMs - (confirmedMs ?? nowMs)
   const [trouble, another] = troubles
+  if (!isAny) return { word: unread === "" ? "Loading" : "Not loaded", detail: "" }
+  if (unread !== "") return { word: "Live", detail: "not all loaded" }
   if (behind > 0) return { word: "Live", detail: `${counted(behind, "update")} behind` }
   if (trouble) return { word: "Live", detail: another ? `${troubles.length} problems` : trouble.title }
   if (quietMs > CONFIRMED_MS) return { word: "Live", detail: `confirmed ${roughly(quietMs / 1000)} ago` }
@@ -42,9 +55,14 @@ function liveWords(
 
 /**
  * The text for the stream, which says only what is certain. `nowMs` is this machine's clock; `troubles` is what the
- * server said last of itself.
+ * server said last of itself, and `loaded` what the page got of it.
  */
-export function badgeWords(connection: Connection, nowMs: number, troubles: Troubles = []): BadgeWords {
+export function badgeWords(
+  connection: Connection,
+  nowMs: number,
+  troubles: Troubles = [],
+  loaded = ALL_LOADED,
+): BadgeWords {
   const { state, confirmedMs, retryAtMs } = connection
   const next =
     retryAtMs !== null && retryAtMs - nowMs > 1500
@@ -55,7 +73,7 @@ export function badgeWords(connection: Connection, nowMs: number, troubles: Trou
     case "connecting":
       return { word: "Connecting", detail: "" }
     case "live":
-      return liveWords(connection, nowMs, troubles)
+      return liveWords(connection, nowMs, troubles, loaded)
     case "reconnecting":
       return { word: "Reconnecting", detail: asOf, next }
     case "stale":
@@ -97,6 +115,7 @@ export class ConnectionBadge {
   readonly #reason = el("p")
   readonly #again = el("button", { type: "button" })
   #state: Connection["state"] = "connecting"
+  #unread = ""
   readonly #spoken = new SpokenTroubles()
   #latest: Parameters<ConnectionBadge["update"]> | undefined
 
@@ -123,13 +142,19 @@ export class ConnectionBadge {
   }
 
   /** Shows how things stand; `isExplained` if the page says already why the server refuses this reader. */
-  update(connection: Connection, stats: Stats | null, holder: Holder, isExplained: boolean): void {
-    this.#latest = [connection, stats, holder, isExplained]
+  update(
+    connection: Connection,
+    stats: Stats | null,
+    holder: Holder,
+    { isExplained, ...loaded }: Loaded & { readonly isExplained: boolean },
+  ): void {
+    this.#latest = [connection, stats, holder, { isExplained, ...loaded }]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
     const troubles = stats?.degraded ?? []
-    const { word, detail, next = "" } = badgeWords(connection, nowMs, troubles)
-    const isBehind = connection.behind > 0 || (connection.lagMs ?? 0) > 2000
+    const { word, detail, next = "" } = badgeWords(connection, nowMs, troubles, loaded)
+    const { unread } = loaded
+    const isBehind = connection.behind > 0 || (connection.lagMs ?? 0) > 2000 || unread !== ""
     mark(this.#button, "data-state", state)
     mark(this.#button, "data-warns", state === "live" && (isBehind || troubles.length > 0) ? "" : null)
     setText(this.#word, word)
@@ -141,13 +166,15 @@ export class ConnectionBadge {
       state === "live" ? "now" : confirmedMs === null ? "nothing" : "old",
     )
     const isLost = state === "stale" || state === "refused"
-    show(this.#banner, isLost && !(state === "refused" && isExplained))
+    show(this.#banner, (isLost && !(state === "refused" && isExplained)) || unread !== "")
     mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
     const old =
       confirmedMs === null
         ? "Nothing has been loaded yet."
         : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
     if (isLost) setText(this.#reason, `${reason}. ${old}`)
+    else if (unread !== "") setText(this.#reason, `${unread}.`)
+    if (unread !== this.#unread) this.#missing(unread, state)
     setText(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
     const spoken = this.#spoken.at(performance.now(), troubles)
@@ -160,6 +187,12 @@ export class ConnectionBadge {
     this.#state = state
     if (state === "live" && before !== "connecting") announce("Live again")
     if (state === "stale" || state === "refused") announce(reason)
+  }
+
+  #missing(unread: string, state: Connection["state"]): void {
+    this.#unread = unread
+    // Without a connection nothing is known of it.
+    if (state === "live") announce(unread === "" ? "Everything is loaded" : unread)
   }
 
   #tell(connection: Connection, stats: Stats | null, holder: Holder): void {

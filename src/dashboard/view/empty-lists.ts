@@ -46,6 +46,13 @@ export function nothingFor({ text, which }: Query, isElsewhere: boolean): Nothin
 /** The words for a list if all waiting items start later. */
 export const ONLY_LATER: Nothing = { says: "No song can start now.", way: "", to: EVERYTHING }
 
+/** How a list is shown of which nothing could be read. */
+export const UNREAD = {
+  isLoaded: false,
+  isOptional: false,
+  nothing: { says: "Could not be loaded.", way: "", to: EVERYTHING },
+}
+
 /** Says that nothing was found, and leads to other items. */
 export class NothingFound {
   readonly #why = el("span")

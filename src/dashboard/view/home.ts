@@ -4,13 +4,13 @@ import { BASE } from "../live/server.ts"
 import type { Lists } from "../model/apply-updates.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import { LaneSize, type Size } from "../model/lane-size.ts"
-import { isCut, type ListName, totalsOf } from "../model/lists.ts"
+import { type Ends, isCut, type ListName, LISTS, totalsOf } from "../model/lists.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import { aboutTime, count, nameOf, standing } from "../model/wording.ts"
 import { BulkActions } from "./bulk-actions.ts"
 import { el, mark, setText, show } from "./dom.ts"
-import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER } from "./empty-lists.ts"
+import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER, UNREAD } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
 import { gliding } from "./gliding-rows.ts"
@@ -141,20 +141,17 @@ export class Home implements Screen {
 
   /** Takes what the stream says. */
   hear(updates: readonly StreamUpdate[]): void {
-    this.#sought?.hear(updates)
-    this.#seeking?.hear(updates)
+    for (const search of [this.#sought, this.#seeking]) search?.hear(updates)
   }
 
   /** Takes items as the server has them now. */
   put(items: readonly QueueItem[], removed: readonly number[]): void {
-    this.#sought?.put(items, removed)
-    this.#seeking?.put(items, removed)
+    for (const search of [this.#sought, this.#seeking]) search?.put(items, removed)
   }
 
   /** The server has another history. */
   forget(): void {
-    this.#sought?.forget()
-    this.#seeking?.forget()
+    for (const search of [this.#sought, this.#seeking]) search?.forget()
   }
 
   frame({ ids, lists, all }: Changes): void {
@@ -230,8 +227,7 @@ export class Home implements Screen {
   /** Every known item that matches the query, with or without a row. */
   #shown() {
     const { running, waiting, delayed, finished } = this.#lists()
-    const { ends } = this.#sought?.state ?? this.#model.state
-    return { items: [...running, ...waiting, ...delayed, ...finished], isCut: isCut(ends, this.#seen) }
+    return { items: [...running, ...waiting, ...delayed, ...finished], isCut: isCut(this.#ends, this.#seen) }
   }
 
   /** How many items of the whole queue have failed. */
@@ -336,7 +332,8 @@ export class Home implements Screen {
     show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
     this.#nothing.say(why)
     const isBlank = this.#sections.every((section) => section.isBlank)
-    show(this.#nothing.element, !isAll && !hasChoice && isBlank)
+    const isUnread = LISTS.some((list) => this.#ends[list] === "unread")
+    show(this.#nothing.element, !isAll && !hasChoice && isBlank && !isUnread)
     this.#bulk.update()
     show(this.#example, this.#model.state.items.size === 0)
   }
@@ -355,8 +352,9 @@ export class Home implements Screen {
   #part(list: ListName, items: readonly QueueItem[], apart = 0) {
     const { counts } = this.#model
     const wanted = this.#seen
-    const isCut = this.#isCut(list)
+    const isCut = this.#ends[list] !== null
     const all = counts ? totalsOf(counts, wanted)[list] : undefined
+    if (this.#ends[list] === "unread") return { items, ...UNREAD, count: all === undefined ? "" : count(all) }
     const found = this.#known(list, items)
     if (wanted.text !== "") {
       const isPart = all !== undefined && all > items.length
@@ -370,14 +368,14 @@ export class Home implements Screen {
     }
   }
 
-  /** Whether the server has more items of a list than the page knows. */
-  #isCut(list: ListName): boolean {
-    return (this.#sought?.state ?? this.#model.state).ends[list] !== null
+  /** How far the lists of the shown query are known. */
+  get #ends(): Ends {
+    return (this.#sought?.state ?? this.#model.state).ends
   }
 
   /** How many items of a list there are, as far as they are known. */
   #known(list: ListName, { length }: readonly QueueItem[]): string {
-    return `${count(length)}${this.#isCut(list) ? "+" : ""}`
+    return `${count(length)}${this.#ends[list] === null ? "" : "+"}`
   }
 
   /**

@@ -3,6 +3,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { ItemHistory } from "../live/item-history.ts"
 import { BASE, server } from "../live/server.ts"
+import { unreadHere } from "../live/unread-parts.ts"
 import { after } from "../model/apply-updates.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { Changes, Model } from "../model/model.ts"
@@ -177,12 +178,14 @@ export class ItemScreen implements Screen {
     this.#meanwhile = meanwhile
     try {
       const item = await server.get(this.#id)
+      unreadHere.read("item")
       // The stream may be ahead of a slow answer, so its updates are applied last.
       if (meanwhile === this.#meanwhile) this.#own = meanwhile.reduce(after, item)
     } catch (error) {
-      if (!(error instanceof ServerError && error.status === 404))
+      if (!(error instanceof ServerError && error.status === 404)) {
+        if (this.element.isConnected) unreadHere.failed("item", error)
         setTimeout(() => this.element.isConnected && !this.#own && void this.#fetch(), AGAIN_MS)
-      else if (meanwhile === this.#meanwhile) this.#own = undefined
+      } else if (meanwhile === this.#meanwhile) this.#own = undefined
     }
     if (meanwhile === this.#meanwhile) this.#meanwhile = null
     this.#changed()
@@ -210,7 +213,7 @@ export class ItemScreen implements Screen {
   #reveal(): void {
     const shownForMs = performance.now() - this.#shownMs
     const mayBeSilent = this.#item()?.status === "processing" && shownForMs > PRINTED_MS
-    const isComplete = this.#isShown && this.#past.isAsked && (this.#output.isAsked || mayBeSilent)
+    const isComplete = this.#isShown && this.#past.isKnown && (this.#output.isAsked || mayBeSilent)
     if (this.#rest.dataset["blank"] === undefined || !(isComplete || shownForMs > TOGETHER_MS)) return
     // A chart that is drawn later would move what is below it.
     this.#draw()
@@ -248,7 +251,7 @@ export class ItemScreen implements Screen {
     const isDrawn = this.#plot.draw(points, nowMs, expected)
     this.#steps.draw(this.#past.timeline.entries, nowMs)
     const hasRun = points.some(({ running }) => running)
-    show(this.#noPlot, !isDrawn && this.#past.isAsked)
+    show(this.#noPlot, !isDrawn && this.#past.isKnown)
     const none = isFinished(item.status) ? "No progress was reported." : "No progress is reported yet."
     setText(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
     // An item that was cancelled before it began has no course, and will get none.

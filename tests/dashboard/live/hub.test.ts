@@ -25,7 +25,8 @@ class Tab {
   /** The items of a list that it shows, as far as the list is known. */
   shown(list: ListName, items: Iterable<QueueItem>): QueueItem[] {
     const end = this.state.ends[list]
-    const isShown = (one: QueueItem): boolean => end === null || ORDERS[list](one, end) <= 0
+    const isShown = (one: QueueItem): boolean =>
+      end === null || (end !== "unread" && ORDERS[list](one, end) <= 0)
     return [...items].filter((one) => listOf(one) === list && isShown(one)).sort(ORDERS[list])
   }
 }

@@ -88,7 +88,7 @@ describe("the state of a tab", () => {
     expect(state.items.has(3500)).toBe(true)
     expect(state.items.has(1)).toBe(false)
     // Older items are read when somebody looks for them.
-    expect(state.ends.finished?.id).toBe(2001)
+    expect(state.ends.finished).toMatchObject({ id: 2001 })
   })
 
   test("keeps up to 3,000 items, so that a longer list of finished ones can be read", () => {

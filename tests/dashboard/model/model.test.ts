@@ -38,7 +38,7 @@ class Scene {
       type: "state",
       items,
       ends: { running: null, waiting: null, finished: null },
-      ...{ connection: live(), stats: null, counts: null, loaded: true, ...more },
+      ...{ connection: live(), stats: null, counts: null, loaded: true, unread: [], ...more },
     })
   }
 }
