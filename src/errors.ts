@@ -58,7 +58,7 @@ export const REFUSALS = {
 /** The code of a refusal. */
 export type ErrorCode = keyof typeof REFUSALS
 
-/** Refusals that the server gives when it is asked for them, so that a client sees whether they arrive whole. */
+/** Refusals that the server gives on request, so that a client sees whether they arrive whole. */
 export const REFUSALS_ON_DEMAND = [
   "unauthorized",
   "illegal_move",

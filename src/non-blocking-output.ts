@@ -1,6 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from "node:fs"
 
-/** So many times in a row a terminal is asked again at once; then it is asked less and less often. */
+/** A write that the terminal does not take is repeated at once this many times, and then less and less often. */
 const TRIES_AT_ONCE = 20
 const MOST_PAUSE_MS = 50
 

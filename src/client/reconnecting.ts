@@ -38,7 +38,7 @@ export interface Understood<Said> {
   readonly reason?: string | undefined
 }
 
-/** How one connection of a stream is asked for and read. */
+/** How to request one connection of a stream, and how to read it. */
 export interface Reading<Said> {
   /** The path in the API, with its query. */
   readonly path: string

@@ -309,7 +309,7 @@ function gapNotice({ reason, missed }: MissedUpdates): void {
   notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)
 }
 
-/** Why a token is asked for; `isNeeded` if the server wants one, or another one. */
+/** Why the page asks for a token; `isNeeded` if the server wants one, or another one. */
 function whyToken(isNeeded: boolean): string {
   if (ownToken() === undefined) return NEEDS_TOKEN
   return isNeeded ? "Your token is not accepted" : "Use another token"

@@ -149,7 +149,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     : faulty(
         "its own page",
         "scheme_lost",
-        "may change nothing: the server does not know that it was asked by https",
+        "may change nothing: the server does not know that the request came by https",
       )
   return [page, strangers]
 }

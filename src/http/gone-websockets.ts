@@ -8,7 +8,7 @@ export interface Peer {
 
 /** How long a peer may give no sign of life, in milliseconds. */
 export interface AllowedSilence {
-  /** After this time the peer is asked for a sign of life, again and again. */
+  /** After this time the server asks the peer for a sign of life, and repeats that. */
   readonly askAfterMs: number
   /** After this time the connection is cut, at most a quarter of `askAfterMs` late. */
   readonly cutAfterMs: number

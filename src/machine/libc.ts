@@ -107,7 +107,7 @@ const EPOLL_CTL_MOD = 3
 export interface Polled {
   /** The descriptor of the poll instance. */
   readonly epoll: number
-  /** The descriptor that is waited for. */
+  /** The descriptor to wait for. */
   readonly descriptor: number
   /** For which events, as bits. */
   readonly events: number

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { pipe } from "../machine/libc.ts"
 import type { NonBlockingOutput } from "../non-blocking-output.ts"
 
-/** How long our own output is waited for once we were asked to stop. */
+/** How long to wait for our own output after a request to stop. */
 const SINK_WITHIN_MS = 1000
 /** At most about so much waits for our own output while it is read on without it. */
 const MOST_UNWRITTEN_BYTES = 1024 * 1024
@@ -62,7 +62,7 @@ export class Tap {
   #isSinkStuck = false
   /** What the sink has got and not yet taken. */
   #unwrittenBytes = 0
-  /** The write to the sink that is waited for; undefined if there is none. */
+  /** The write to the sink that has not ended yet; undefined if there is none. */
   #write: PromiseWithResolvers<void> | undefined
   #chunks = 0
   #isWriting = false

@@ -85,7 +85,7 @@ export class Worker {
   /** Distinguishes this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
   readonly #server = new OlderServer()
-  /** What is waited for until the server answers again, as the user has read it; empty while it answers. */
+  /** What we wait for until the server answers again, in the words that the user has read; empty while it answers. */
   #awaited = ""
   /** Whether the server has answered a claim. */
   #isAdmitted = false
@@ -288,8 +288,8 @@ export class Worker {
   }
 
   /**
-   * Whether our token never lets us claim. Later it is waited for a better one: the file of the token may be exchanged
-   * while we render.
+   * Whether our token never lets us claim. A worker that could claim before waits instead: somebody may put a better
+   * token into the file.
    */
   async #hasWrongRole({ code }: ServerError): Promise<boolean> {
     if (this.#isAdmitted || code !== "forbidden") return false

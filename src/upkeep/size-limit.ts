@@ -19,7 +19,7 @@ const NEAR = 0.9
 const DUE = 0.95
 /** From this part of the limit on even claims are refused. Each of them adds to the history of its item for good. */
 const FAR_TOO_LARGE = 1.1
-/** After it was looked at, the database may grow by this part of the limit before it is looked at again. */
+/** After a look at its size, the database may grow by this part of the limit before the next one. */
 const GROWTH = 1 / 32
 /** The number of rows that one transaction removes. */
 const BATCH = 256

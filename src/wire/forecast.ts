@@ -5,7 +5,7 @@ import { described, Time, wholeCount } from "../item/schema-parts.ts"
 
 const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
 
-/** When an item that waits will start, as far as that is known; computed when it is asked for, and never stored. */
+/** When an item that waits will start, as far as that is known; computed for each answer, and never stored. */
 export const Starts = Type.Object({
   starts_in_seconds: described(
     Seconds,

@@ -19,7 +19,7 @@ export interface BadgeWords {
   readonly word: string
   /** The details; empty if there are none. */
   readonly detail: string
-  /** When the next attempt is; absent or empty if none is waited for. Narrow screens have no room for it. */
+  /** When the next attempt is; absent or empty if none is planned. Narrow screens have no room for it. */
   readonly next?: string
 }
 

@@ -38,7 +38,7 @@ const NO_TRANSACTION = "25P01"
 const ENDING = ["FATAL", "PANIC"]
 /**
  * The beginnings of SQLSTATEs of a server that cannot do the work now: no room on its disk or in its memory,
- * no right to a table, or no such table. One that has no connection left (53300) is waited for.
+ * no right to a table, or no such table. A server that has no connection left (53300) will have one later.
  */
 const UNABLE = /^53(?!300)|^42(501|P01)/
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */

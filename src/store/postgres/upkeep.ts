@@ -120,7 +120,7 @@ export class PostgresUpkeep implements Upkeep {
   readonly #now: () => number
   /** Items that were changed up to this event ID were looked at for having too many updates. */
   #counted = 0
-  /** Items with too many updates, each with the event ID that has to be old enough before it is looked at again. */
+  /** Items with too many updates. Each is left alone until the update with this event ID is old enough. */
   readonly #tooMany = new Map<number, number>()
 
   /** `now` is the database's clock, in epoch milliseconds. */

@@ -11,8 +11,9 @@ import {
   type WaitingPlace,
 } from "./claim-by-tags.ts"
 
-/** With more sets, claims are searched without this memory, and it is tried again after a while. */
+/** With more sets, claims search without this memory. */
 const MOST_SETS = 50_000
+/** After this time the sets are read again, because there may be fewer. */
 const REST_MS = 60_000
 /** Reading the sets lets others have a turn after this time. */
 const TURN_MS = 5
