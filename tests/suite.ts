@@ -59,8 +59,8 @@ async function text(stream: ReadableStream<Uint8Array>, live: boolean): Promise<
 const total: Totals = { passed: 0, failed: 0, skipped: 0 }
 
 /** A step that is one check: it passes or fails. */
-async function check(title: string, ...command: string[]): Promise<void> {
-  const [ok] = await step(title, command)
+async function check(title: string, command: readonly string[], live = true): Promise<void> {
+  const [ok] = await step(title, command, {}, live)
   total[ok ? "passed" : "failed"] += 1
 }
 
@@ -128,7 +128,7 @@ async function tests(
 const ALONE = "tests/binary.test.ts"
 
 /** These run after the tests against the source, so that both sides end at about the same time. */
-const LATE = /^tests\/(?:http|reliability|[s-z]\w*)\//
+const LATE = /^tests\/(?:serve|store|[t-z]\w*)\//
 
 /** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
@@ -175,26 +175,19 @@ const PROOFS = [
 ]
 
 if (prove) {
-  await check("build", "bun", "run", "build")
+  await check("build", ["bun", "run", "build"])
   const env = { TRACK_STUDIO_PROVE: "1", TRACK_STUDIO_BINARY: binary }
   await tests("the long forms, against the binary", named.length > 0 ? named : PROOFS, env)
-  if (named.length === 0) await check("small mistakes are noticed", "bun", "tests/mutations/main.ts")
+  if (named.length === 0) await check("small mistakes are noticed", ["bun", "tests/mutations/main.ts"])
 } else {
-  await check("format", "bun", "fmt", "--check")
-  await check("types", "bun", "check")
-  await check(
-    "lint",
-    "bun",
-    "x",
-    "oxlint",
-    "--allow",
-    "unicorn/no-useless-spread",
-    "--deny-warnings",
-    "src",
-    "tests",
-    "examples",
-  )
-  await check("build", "bun", "run", "build")
+  const lint = ["bun", "x", "oxlint", "--allow", "unicorn/no-useless-spread", "--deny-warnings"]
+  // The build takes longer than the others together.
+  await Promise.all([
+    check("build", ["bun", "run", "build"], false),
+    check("format", ["bun", "fmt", "--check"], false),
+    check("types", ["bun", "check"], false),
+    check("lint", [...lint, "src", "tests", "examples"], false),
+  ])
   const files = await Array.fromAsync(new Glob("tests/**/*.test.ts").scan("."))
   const starts = await Promise.all(files.map((file) => startsProgram(file)))
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
@@ -207,7 +200,7 @@ if (prove) {
   const againstBinary = { TRACK_STUDIO_BINARY: binary }
   const early = programs.filter((file) => !isLate(file))
   await Promise.all([
-    tests("tests against the binary", ["--parallel=2", ...early], againstBinary),
+    tests("tests against the binary", ["--parallel=3", ...early], againstBinary),
     tests("tests against the source", others, {}, false).then(() =>
       tests(
         "the rest against the binary",
@@ -218,7 +211,7 @@ if (prove) {
     ),
   ])
   await again()
-  await check("no collapse beside the peers", "bun", "tests/bench/main.ts", "--guard")
+  await check("no collapse beside the peers", ["bun", "tests/bench/main.ts", "--guard"])
 }
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
 process.exit(total.failed === 0 ? 0 : 1)
