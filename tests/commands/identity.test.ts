@@ -221,7 +221,8 @@ const NEXT: Readonly<Record<string, string | number>> = {
   "in a folder that is deleted": "is gone",
 }
 
-test.each(Object.entries(WAYS))(
+// Each waits until its server looks at its files, and they wait at the same time.
+test.concurrent.each(Object.entries(WAYS))(
   "a server whose database is %s refuses writes, says so, and ends, and the next start loses nothing",
   async (how, replace) => {
     using folder = temporaryFolder()

@@ -33,7 +33,8 @@ async function gone(server: TestServer): Promise<void> {
 }
 
 describe("while the server is away", () => {
-  test.skipIf(ffmpeg === null).each(["SIGTERM", "SIGKILL"] as const)(
+  // Both renders take seven seconds, and they take them at the same time.
+  test.skipIf(ffmpeg === null).concurrent.each(["SIGTERM", "SIGKILL"] as const)(
     "after %s, a render goes on, and is completed with its history right",
     async (signal) => {
       await using server = await start()
@@ -171,7 +172,7 @@ describe("while the server is away", () => {
   })
 })
 
-describe("a lease that ran out", () => {
+describe.concurrent("a lease that ran out", () => {
   /** A render whose reports stop until its lease is lost. */
   async function silenced(
     server: TestServer,

@@ -39,35 +39,40 @@ async function claimed(server: TestServer, request: ClaimRequest): Promise<Claim
   return (await server.api("POST", "/queue/claim", request)).json()
 }
 
-describe("a result that could not be reported", () => {
-  test("is kept for the next worker, which reports it before it claims, and nothing is rendered twice", async () => {
-    await using server = await start()
-    const [first, second] = [await server.add(), await server.add({ song_id: 2 })]
-    const [state, log, go] = [path(), path(), path()]
-    const exec = `echo $TRACK_STUDIO_ITEM_ID >> ${log}; echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo ended`
-    await using worker = work(server.url, state, exec)
-    await until(server, first, ({ progress }) => progress === 10)
-    await server.end()
-    await Bun.write(go, "")
-    await worker.prints("ended")
-    await worker.prints("rendering continues")
-    worker.kill("SIGTERM")
-    expect(await worker.ends()).toBe(0)
-    expect((await worker.stderr).toString()).toEndWith(
-      `queue item ${first}: completed; the next worker of this user reports it\n`,
-    )
-    await using back = await again(server)
-    await using next = work(server.url, state, exec)
-    await finished(back, second)
-    next.kill("SIGTERM")
-    expect(await next.ends()).toBe(0)
-    expect(lines(log)).toEqual([String(first), String(second)])
-    expect(await itemOf(back, first)).toMatchObject({ status: "completed", attempt: 1 })
-    const reported = (await historyOf(back, first)).at(-1)
-    const begun = (await historyOf(back, second)).find(({ status }) => status === "processing")
-    expect(reported?.id).toBeLessThan(begun?.id ?? 0)
-    expect(files(state)).toEqual([])
-  })
+// These wait for a server and its workers, and they wait at the same time.
+describe.concurrent("a result that could not be reported", () => {
+  // The next worker gives the server some seconds, and those of a machine that does all this at once may be too few.
+  test.serial(
+    "is kept for the next worker, which reports it before it claims, and nothing is rendered twice",
+    async () => {
+      await using server = await start()
+      const [first, second] = [await server.add(), await server.add({ song_id: 2 })]
+      const [state, log, go] = [path(), path(), path()]
+      const exec = `echo $TRACK_STUDIO_ITEM_ID >> ${log}; echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo ended`
+      await using worker = work(server.url, state, exec)
+      await until(server, first, ({ progress }) => progress === 10)
+      await server.end()
+      await Bun.write(go, "")
+      await worker.prints("ended")
+      await worker.prints("rendering continues")
+      worker.kill("SIGTERM")
+      expect(await worker.ends()).toBe(0)
+      expect((await worker.stderr).toString()).toEndWith(
+        `queue item ${first}: completed; the next worker of this user reports it\n`,
+      )
+      await using back = await again(server)
+      await using next = work(server.url, state, exec)
+      await finished(back, second)
+      next.kill("SIGTERM")
+      expect(await next.ends()).toBe(0)
+      expect(lines(log)).toEqual([String(first), String(second)])
+      expect(await itemOf(back, first)).toMatchObject({ status: "completed", attempt: 1 })
+      const reported = (await historyOf(back, first)).at(-1)
+      const begun = (await historyOf(back, second)).find(({ status }) => status === "processing")
+      expect(reported?.id).toBeLessThan(begun?.id ?? 0)
+      expect(files(state)).toEqual([])
+    },
+  )
 
   test("is waited for a day by work, and for a minute by run", async () => {
     expect((await run(["work", "--help"])).stdout).toMatch(/--report-within S .*default 86400\n/)
@@ -181,7 +186,7 @@ describe("a result that could not be reported", () => {
   })
 })
 
-describe("an item whose worker was killed", () => {
+describe.concurrent("an item whose worker was killed", () => {
   test("goes back to the queue as soon as a worker of the same user starts, and its command is gone", async () => {
     await using server = await start()
     const [id, state] = [await server.add(), path()]
