@@ -1,9 +1,14 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
   /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
-/** Lines in which ffmpeg reports the consequences of a failure, after its cause. */
+/** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
-  /^(?:conversion failed|error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
+  /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
+/** Lines in which other programs report that they give up, after the cause. */
+const GIVING_UP =
+  /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
+/** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
+const ENDED_EARLY = /^(?:.{1,200}: )?the command (?:was ended by SIG|ended with code 0 at )/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
 const HINT =
   /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |note: run with |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
@@ -24,10 +29,17 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
   return named.find((one) => !CONSEQUENCE.test(one)) ?? named[0]
 }
 
+/** The line of another program's output that names the cause: the last one before it gives up. */
+function ofOther(lines: readonly string[]): string | undefined {
+  const named = lines.filter((one) => CAUSE.test(one))
+  return named.findLast((one) => !GIVING_UP.test(one)) ?? named.at(-1)
+}
+
 /**
  * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
  * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
- * names one. Empty for an empty text. Control characters are left in it.
+ * names one. If none does, it is how the command ended, if that was by a signal or too early, otherwise the last line.
+ * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
   const all = error
@@ -51,6 +63,7 @@ export function causeOf(error: string): string {
       ? lines[stack - 1]
       : isFfmpeg
         ? ofFfmpeg(lines)
-        : last(lines, CAUSE)
-  return (found ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
+        : ofOther(lines)
+  const ended = lines.slice(0, 1).find((one) => ENDED_EARLY.test(one))
+  return (found ?? ended ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
 }

@@ -84,6 +84,52 @@ test.each([
   ],
   ["nothing but a hint", "usage: render FILE", "usage: render FILE"],
   [
+    "an ffmpeg that ended before its total",
+    "the command ended with code 0 at 50 % of its total\n[libx264 @ 0x55cec1369900] kb/s:1931.99\n[aac @ 0x55cec136a900] Qavg: 338.743",
+    "the command ended with code 0 at 50 % of its total",
+  ],
+  [
+    "a script that failed inside a Blender that ended before its total",
+    "the command ended with code 0 at 50 % of its total\nSaved: 'e_2.png'\nError: Python: Traceback (most recent call last):\nRuntimeError: texture missing on frame 3\nBlender quit",
+    "RuntimeError: texture missing on frame 3",
+  ],
+  [
+    "a Blender that crashed",
+    "step 2 of 3 (frames): the command was ended by SIGSEGV\nFra:1 Mem:13.72M (Peak 16.06M) | Time:00:01.97 | Scene, ViewLayer | Finished\nSaved: 'f_0001.png'\nWriting: song.crash.txt",
+    "step 2 of 3 (frames): the command was ended by SIGSEGV",
+  ],
+  [
+    "a server of pictures that needed longer than its time",
+    "the command was ended by SIGTERM\nrender: no answer from the farm, timed out",
+    "render: no answer from the farm, timed out",
+  ],
+  [
+    "GStreamer",
+    "ERROR: from element /GstPipeline:pipeline0/GstFileSrc:filesrc0: Resource not found.\nNo such file \"song.mp4\"\nERROR: pipeline doesn't want to preroll.\nERROR: from element /GstPipeline:pipeline0/GstFileSrc:filesrc0: GStreamer error: state change failed and some element failed to post a proper error message with the reason for the failure.\nAdditional debug info:\nFailed to start\nERROR: pipeline doesn't want to preroll.\nFailed to set pipeline to PAUSED.\nSetting pipeline to NULL ...\nFreeing pipeline ...",
+    'No such file "song.mp4"',
+  ],
+  [
+    "POV-Ray",
+    "==== [Parsing...] ====\nFile 'song.pov' line 1: Parse Error: Expected 'numeric expression', End of File\n found instead\nFatal error in parser: Cannot parse input.\nRender failed",
+    "File 'song.pov' line 1: Parse Error: Expected 'numeric expression', End of File",
+  ],
+  [
+    "SVT-AV1",
+    "Error instance 1: Invalid Input File\nError in configuration, could not begin encoding! ...\nRun SvtAv1EncApp --help for a list of options",
+    "Error instance 1: Invalid Input File",
+  ],
+  [
+    "ImageMagick",
+    "convert: unable to open image `song.png': No such file or directory @ error/blob.c/OpenBlob/2998.\nconvert: no images defined `x.png' @ error/convert.c/ConvertImageCommand/3234.",
+    "convert: unable to open image `song.png': No such file or directory @ error/blob.c/OpenBlob/2998.",
+  ],
+  [
+    "a file that ffmpeg takes for another format",
+    "[mpegts @ 0x55e468f0d080] Could not detect TS packet size, defaulting to non-FEC/DVHS\nsong.pov: could not find codec parameters",
+    "song.pov: could not find codec parameters",
+  ],
+  ["a command that says only that it failed", "step 3\nRender failed\nbye", "Render failed"],
+  [
     "a Python program around ffmpeg",
     `[libx264 @ 0x55] height not divisible by 2 (853x481)\nConversion failed!\nTraceback (most recent call last):\n  File "a.py", line 3, in <module>\nsubprocess.CalledProcessError: Command '['ffmpeg']' returned non-zero exit status 187.`,
     "libx264: height not divisible by 2 (853x481)",
