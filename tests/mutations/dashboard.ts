@@ -115,7 +115,7 @@ export const DASHBOARD: readonly Mistake[] = [
     [["lost items are not counted among the failed", "failed: failed + lost", "failed"]],
   ),
   ...of(
-    "src/dashboard/live/output.ts",
+    "src/dashboard/live/output-reading.ts",
     ["tests/dashboard/live/output-reading.test.ts"],
     [
       [
@@ -239,7 +239,7 @@ export const DASHBOARD: readonly Mistake[] = [
     [["the waiting items that are known run out", "    if (lists) this.#refill()\n", ""]],
   ),
   ...of(
-    "src/dashboard/live/output.ts",
+    "src/dashboard/live/output-reading.ts",
     ["tests/dashboard/live/output-reading.test.ts"],
     [
       [
@@ -272,7 +272,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/live/output.ts",
+    "src/dashboard/live/output-reading.ts",
     ["tests/dashboard/live/output-reading.test.ts"],
     [
       [

@@ -18,7 +18,7 @@ export class RightsNote {
 
   /** Shows the reader's rights; shows nothing while the server refuses the token that gave these rights. */
   update({ all, why }: ReaderRights, isRefused: boolean): void {
-    // Whoever is refused gets no buttons soon: their places are not kept.
+    // A reader who is refused gets no buttons soon, so no places are kept for them.
     const known = isRefused ? all.replace(" add change unknown", "") : all
     mark(document.documentElement, "data-may", known)
     show(this.#element, why !== "" && !isRefused)

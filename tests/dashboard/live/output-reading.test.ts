@@ -1,7 +1,7 @@
 import { afterEach, expect, jest, spyOn, test } from "bun:test"
 
 import type { OutputOptions, Printed } from "../../../src/client/client.ts"
-import { OutputReading } from "../../../src/dashboard/live/output.ts"
+import { OutputReading } from "../../../src/dashboard/live/output-reading.ts"
 import { server } from "../../../src/dashboard/live/server.ts"
 
 afterEach(() => {

@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { OutputReading } from "../live/output.ts"
+import { OutputReading } from "../live/output-reading.ts"
 import { plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, setText, show } from "./dom.ts"
