@@ -135,8 +135,8 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "one write that a constraint refuses makes its whole group fail",
-        "if (isOfOneWrite(error) && jobs.length > 1)",
-        "if (isOfOneWrite(error) && jobs.length > 1e9)",
+        "if (isOfOneWrite(error) && writes.length > 1)",
+        "if (isOfOneWrite(error) && writes.length > 1e9)",
       ],
     ],
   ),

@@ -146,8 +146,8 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     [
       [
         "a write that has waited for the group before it waits as long again",
-        "Math.min(first, job.sinceMs)",
-        "Math.max(first, job.sinceMs)",
+        "Math.min(first, write.sinceMs)",
+        "Math.max(first, write.sinceMs)",
       ],
     ],
   ),

@@ -45,7 +45,7 @@ export interface Write<T> {
   readonly decide: (sheet: GroupDecisions) => T
 }
 
-interface Job extends Write<unknown> {
+interface WaitingWrite extends Write<unknown> {
   /** When it came, on the clock of `performance.now()`. */
   readonly sinceMs: number
   readonly settle: (result: Decision<unknown>["result"]) => void
@@ -82,7 +82,7 @@ export class GroupCommit {
   readonly #options: GroupOptions
   /** The rows that were written last, as they are stored; the latest one last. */
   readonly #recent = new BoundedMap<number, KnownRow>(RECENT_ITEMS)
-  #jobs: Job[] = []
+  #waiting: WaitingWrite[] = []
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()
   #aliveMs = Number.NEGATIVE_INFINITY
@@ -117,10 +117,10 @@ export class GroupCommit {
   /** Takes a write into the next group. Resolves with its decision when that is stored. */
   run<T>(write: Write<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const settle: Job["settle"] = (result) =>
+      const settle: WaitingWrite["settle"] = (result) =>
         // The value was returned by `decide` of this same write.
         result.ok ? resolve(result.value as T) : reject(result.error)
-      this.#jobs.push({ ...write, sinceMs: performance.now(), settle })
+      this.#waiting.push({ ...write, sinceMs: performance.now(), settle })
       if (!this.#isFlushing) this.#flushing = this.#flush()
     })
   }
@@ -132,43 +132,43 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     this.#isFlushing = true
-    while (this.#jobs.length > 0) {
+    while (this.#waiting.length > 0) {
       // It waits for two turns, because after one turn only about half of the clients that were just answered
       // have sent their next request.
       await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
-      const jobs = this.#taken()
+      const writes = this.#taken()
       // They may have waited for the group before.
-      const sinceMs = jobs.reduce((first, job) => Math.min(first, job.sinceMs), performance.now())
-      await this.#store(jobs, sinceMs + PATIENCE_MS)
+      const sinceMs = writes.reduce((first, write) => Math.min(first, write.sinceMs), performance.now())
+      await this.#store(writes, sinceMs + PATIENCE_MS)
     }
     this.#isFlushing = false
   }
 
   /** The next group. Of the writes that must be alone it has only the first. */
-  #taken(): Job[] {
-    const alone = this.#jobs.filter(({ isAlone }) => isAlone).slice(1)
-    const taken = this.#jobs.filter((job) => !alone.includes(job))
-    this.#jobs = alone
+  #taken(): WaitingWrite[] {
+    const alone = this.#waiting.filter(({ isAlone }) => isAlone).slice(1)
+    const taken = this.#waiting.filter((write) => !alone.includes(write))
+    this.#waiting = alone
     return taken
   }
 
-  async #store(all: readonly Job[], untilMs: number): Promise<void> {
+  async #store(all: readonly WaitingWrite[], untilMs: number): Promise<void> {
     const { clock, outages, observed } = this.#options
     const triedMs = clock.steadyMs()
-    let jobs = all
+    let writes = all
     try {
-      for (let round = 0; jobs.length > 0; round += 1) {
-        jobs =
+      for (let round = 0; writes.length > 0; round += 1) {
+        writes =
           round < LOST_ROUNDS
-            ? await this.#round(jobs, untilMs, () => this.#read(jobs))
-            : await this.#lockedRound(jobs, untilMs)
+            ? await this.#round(writes, untilMs, () => this.#read(writes))
+            : await this.#lockedRound(writes, untilMs)
       }
       this.#failure = undefined
     } catch (error) {
       this.#recent.clear()
-      if (isOfOneWrite(error) && jobs.length > 1) {
+      if (isOfOneWrite(error) && writes.length > 1) {
         // One of them is to blame, so each write is now stored on its own.
-        for (const job of jobs) await this.#store([job], untilMs)
+        for (const write of writes) await this.#store([write], untilMs)
         return
       }
       if (!isOfOneWrite(error)) {
@@ -177,12 +177,12 @@ export class GroupCommit {
         outages.begin(triedMs)
       }
       const isOfServer = isOfDatabase(error) && !isOfOneWrite(error) && !(error instanceof AppError)
-      const later = error instanceof UnchangedError ? comeLater(jobs, untilMs) : []
-      this.#jobs = [...later, ...this.#jobs]
-      const waiting = new Set(later)
-      for (const job of jobs)
-        if (!waiting.has(job))
-          job.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
+      const later = error instanceof UnchangedError ? comeLater(writes, untilMs) : []
+      this.#waiting = [...later, ...this.#waiting]
+      const postponed = new Set(later)
+      for (const write of writes)
+        if (!postponed.has(write))
+          write.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
     }
   }
 
@@ -190,12 +190,12 @@ export class GroupCommit {
    * A round whose items no other instance can change between its reads and its commit, so that it is the last one.
    * Otherwise an instance that is far from the database would never store a change of an item that others change often.
    */
-  async #lockedRound(jobs: readonly Job[], untilMs: number): Promise<Job[]> {
+  async #lockedRound(writes: readonly WaitingWrite[], untilMs: number): Promise<WaitingWrite[]> {
     const { fence } = this.#options
     try {
-      return await this.#round(jobs, untilMs, async () => {
+      return await this.#round(writes, untilMs, async () => {
         await fence.begin()
-        return this.#readLocked(jobs)
+        return this.#readLocked(writes)
       })
     } finally {
       // If this is not answered, the server ends the transaction.
@@ -204,7 +204,11 @@ export class GroupCommit {
   }
 
   /** Decides on what `read` reads, and stores. Returns the writes that must be decided again. */
-  async #round(jobs: readonly Job[], untilMs: number, read: () => Promise<GroupDecisions>): Promise<Job[]> {
+  async #round(
+    writes: readonly WaitingWrite[],
+    untilMs: number,
+    read: () => Promise<GroupDecisions>,
+  ): Promise<WaitingWrite[]> {
     const { link, fence, seen, clock } = this.#options
     const { era } = seen
     const reading = link.patiently(async () => {
@@ -214,7 +218,7 @@ export class GroupCommit {
     const sheet = await reading.catch((error: unknown) => {
       throw withoutChange(error)
     })
-    const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
+    const attempts = writes.map((write) => ({ write, attempt: sheet.attempt(() => write.decide(sheet)) }))
     let kept: ReadonlySet<number> = new Set()
     // A sign of life can be stored while updates cannot: whether they can is found out by an empty group.
     if (sheet.changed.length > 0 || sheet.adds.length > 0 || this.isUnwritable) {
@@ -224,17 +228,17 @@ export class GroupCommit {
       kept = await fence.send(parameters, nowMs, untilMs)
       const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
       const seconds = (performance.now() - askedMs) / 1000
-      this.#options.observed.onCommit?.({ writes: jobs.length, seconds, statuses })
+      this.#options.observed.onCommit?.({ writes: writes.length, seconds, statuses })
       for (const row of sheet.changed) this.#remember(row, kept)
     }
-    const again: Job[] = []
-    for (const { job, attempt } of attempts) {
+    const again: WaitingWrite[] = []
+    for (const { write, attempt } of attempts) {
       if (holds(attempt, sheet, kept)) {
-        job.settle(attempt.result)
+        write.settle(attempt.result)
         continue
       }
       for (const id of attempt.seen) this.#recent.delete(id)
-      again.push(job)
+      again.push(write)
     }
     return again
   }
@@ -257,28 +261,28 @@ export class GroupCommit {
     if (row) measured.sample(row.now, askedMs)
   }
 
-  async #readLocked(jobs: readonly Job[]): Promise<GroupDecisions> {
-    const sheet = await this.#read(jobs, MORE_CLAIMABLE)
-    const ids = jobs.flatMap((job) => job.wanted?.() ?? job.ids)
+  async #readLocked(writes: readonly WaitingWrite[]): Promise<GroupDecisions> {
+    const sheet = await this.#read(writes, MORE_CLAIMABLE)
+    const ids = writes.flatMap((write) => write.wanted?.() ?? write.ids)
     for (const row of await this.#options.reads.byIdLocked.execute({ ids })) sheet.read(knownOf(row), true)
     return sheet
   }
 
-  async #read(jobs: readonly Job[], more = 0): Promise<GroupDecisions> {
+  async #read(writes: readonly WaitingWrite[], more = 0): Promise<GroupDecisions> {
     const { link, reads, clock } = this.#options
     const sheet = new GroupDecisions(clock)
-    const fresh = new Set(jobs.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
+    const fresh = new Set(writes.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
     const missing: number[] = []
-    for (const id of new Set(jobs.flatMap(({ ids }) => ids))) {
+    for (const id of new Set(writes.flatMap(({ ids }) => ids))) {
       const recent = fresh.has(id) ? undefined : this.#recent.get(id)
       if (recent) sheet.read(recent, false)
       else missing.push(id)
     }
     const look = new GroupReads(link, reads, sheet, {
       clock,
-      most: jobs.length + sheet.rows.size + missing.length + more,
+      most: writes.length + sheet.rows.size + missing.length + more,
     })
-    const looks = jobs.map((job) => job.look?.(look))
+    const looks = writes.map((write) => write.look?.(look))
     await Promise.all([...looks, look.read(missing)])
     return sheet
   }
@@ -291,10 +295,10 @@ export class GroupCommit {
 }
 
 /** Those of a group that ran out of time that came so much later than its first write that they may wait on. */
-function comeLater(jobs: readonly Job[], untilMs: number): readonly Job[] {
+function comeLater(writes: readonly WaitingWrite[], untilMs: number): readonly WaitingWrite[] {
   // A timer may ring a little early.
   const ofNowMs = performance.now() + TOGETHER_MS
-  return ofNowMs < untilMs ? [] : jobs.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > ofNowMs)
+  return ofNowMs < untilMs ? [] : writes.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > ofNowMs)
 }
 
 /** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */

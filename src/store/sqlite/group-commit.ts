@@ -22,7 +22,7 @@ export interface Observer {
   failed(sinceMs: number, code: string): void
 }
 
-interface Job {
+interface WaitingWrite {
   readonly work: () => unknown
   readonly settle: (result: Result) => void
 }
@@ -77,7 +77,7 @@ export class GroupCommit {
   readonly #release: Statement
   readonly #undo: Statement
   readonly #commit: Statement
-  #jobs: Job[] = []
+  #waiting: WaitingWrite[] = []
   #isDraining = false
   #refusal: AppError | undefined
   #flushing: Promise<void> = Promise.resolve()
@@ -98,8 +98,8 @@ export class GroupCommit {
       const settle = (result: Result): void =>
         // The value is what `work` of this same call returned.
         result.ok ? resolve(result.value as T) : reject(result.error)
-      this.#jobs.push({ work, settle })
-      if (this.#jobs.length === 1) this.#flushing = this.#flushSoon()
+      this.#waiting.push({ work, settle })
+      if (this.#waiting.length === 1) this.#flushing = this.#flushSoon()
     })
   }
 
@@ -118,7 +118,7 @@ export class GroupCommit {
 
   /** Resolves when nothing is waiting to be written. */
   async idle(): Promise<void> {
-    while (this.#jobs.length > 0) await this.#flushing
+    while (this.#waiting.length > 0) await this.#flushing
   }
 
   async #flushSoon(): Promise<void> {
@@ -127,11 +127,11 @@ export class GroupCommit {
     await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
     const triedMs = this.#observer.nowMs()
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
-    const jobs = this.#jobs
-    this.#jobs = []
+    const writes = this.#waiting
+    this.#waiting = []
     if (!begun.ok) this.#observer.failed(triedMs, nameOfFault(begun.error))
-    const results = begun.ok ? this.#write(jobs, triedMs) : jobs.map(() => begun)
-    jobs.forEach((job, i) => job.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
+    const results = begun.ok ? this.#write(writes, triedMs) : writes.map(() => begun)
+    writes.forEach((write, i) => write.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
 
   async #beginWithin(limitMs: number): Promise<Result> {
@@ -150,17 +150,17 @@ export class GroupCommit {
     }
   }
 
-  #write(jobs: readonly Job[], triedMs: number): Result[] {
+  #write(writes: readonly WaitingWrite[], triedMs: number): Result[] {
     let isCommitting = false
     const startedMs = performance.now()
     try {
       const nowMs = this.#observer.nowMs()
       this.#observer.begun(nowMs)
-      const results = jobs.map((job) => this.#attempt(job))
+      const results = writes.map((write) => this.#attempt(write))
       this.#observer.ending(nowMs)
       isCommitting = true
       this.#commit.run()
-      this.#observer.committed(nowMs, jobs.length, performance.now() - startedMs)
+      this.#observer.committed(nowMs, writes.length, performance.now() - startedMs)
       const fault = results.find((result) => !result.ok && result.error instanceof Unavailable)
       if (fault && !fault.ok) this.#observer.failed(nowMs, nameOfFault(fault.error))
       return results
@@ -168,15 +168,15 @@ export class GroupCommit {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
       this.#observer.failed(triedMs, nameOfFault(error))
       const failure = isCommitting && isUnsynced(error) ? unconfirmed(error) : unavailable(error)
-      return jobs.map(() => ({ ok: false, error: failure }))
+      return writes.map(() => ({ ok: false, error: failure }))
     }
   }
 
   /** @throws the error that has ended the transaction */
-  #attempt(job: Job): Result {
+  #attempt(write: WaitingWrite): Result {
     this.#savepoint.run()
     try {
-      const value = job.work()
+      const value = write.work()
       this.#release.run()
       return { ok: true, value }
     } catch (error) {
