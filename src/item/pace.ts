@@ -36,6 +36,12 @@ export function paced(work: Work, done: number, { steadyMs }: Moment): Work {
   return { ...work, done, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
 }
 
+/**
+ * The pace once the attempt has said for the first time that nothing is done yet: the time until then was its start-up,
+ * and is no part of the pace.
+ */
+export const begun = (work: Work, { steadyMs }: Moment): Work => ({ ...work, attempt_at: steadyMs })
+
 /** An attempt of unknown progress moves when the things that it counts do. */
 export function movedByCounts(
   work: Work,

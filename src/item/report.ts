@@ -4,7 +4,7 @@ import { checkHolder, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, takesNoProgress, transition } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
-import { etaOf, movedByCounts, paced } from "./pace.ts"
+import { begun, etaOf, movedByCounts, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The part of a report that names files. */
@@ -94,7 +94,9 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const step = report.step ?? before.item.step
   const isSameStep = step?.index === before.item.step?.index
   const isMoved = done !== before.work.done
-  const work = isMoved ? paced(kept, done, moment) : movedByCounts(kept, before.item, report, moment)
+  const isBegun = told === 0 && before.item.basis === null && done === 0
+  const still = isBegun ? begun(kept, moment) : kept
+  const work = isMoved ? paced(kept, done, moment) : movedByCounts(still, before.item, report, moment)
   const eta_seconds = isMoved ? etaOf(work, moment) : before.item.eta_seconds
   return {
     item: {

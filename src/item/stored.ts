@@ -43,7 +43,7 @@ export interface Work {
   readonly done: number
   /** The smoothed pace, in percent per second; 0 if it is unknown. */
   readonly rate: number
-  /** When the attempt started, for its pace, in milliseconds of the steady clock. */
+  /** When the attempt started, or said that nothing is done yet, for its pace, in milliseconds of the steady clock. */
   readonly attempt_at: number
   /** When `done`, or a count of the attempt, last moved, in milliseconds of the steady clock. */
   readonly moved_at: number

@@ -117,6 +117,22 @@ test("a report right after the start shows where the work resumes, not how fast 
   }
 })
 
+test("the time before the first report that nothing is done yet is a start-up, and no part of the pace", () => {
+  // Blender prints nothing for five seconds, and then renders 4 frames of a second each.
+  const begun = report(CLAIMED, 5, { progress: 0, message: "frame 1 of 4" })
+  const sampled = report(begun, 5.2, { progress: 1 })
+  expect(sampled.item.eta_seconds).toBeNull()
+  const first = report(sampled, 6, { progress: 25 })
+  const third = report(report(first, 7, { progress: 50 }), 8.4, { progress: 75 })
+  expect(third.item.eta_seconds).toBeWithin(0.8, 1.3)
+})
+
+test("later reports that nothing is done yet do not begin the pace again", () => {
+  let now = report(CLAIMED, 1, { progress: 0, message: "frame 1 of 10" })
+  for (const after of [5, 9]) now = report(now, after, { progress: 0, message: `sample ${after}` })
+  expect(report(now, 11, { progress: 10 }).item.eta_seconds).toBe(90)
+})
+
 test("many reports of one moment count as one", () => {
   let now = CLAIMED
   for (let after = 1; after <= 30; after += 1) {
