@@ -133,8 +133,8 @@ const LATE = /^tests\/(?:serve|store|[t-z]\w*)\//
 /** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
 
-/** These promises are held for the code in the binary (`tests/contracts/compiled.test.ts`), on the same PostgreSQL. */
-const COMPILED = "tests/store/postgres/contracts.test.ts"
+/** These contracts are held for the code in the binary (`tests/contracts/compiled.test.ts`), on the same databases. */
+const COMPILED = /^tests\/store\/(?:sqlite|postgres)\/contracts\.test\.ts$/
 
 /** The exports of `tests/server.ts` that a test can use without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
@@ -192,7 +192,7 @@ if (prove) {
   const starts = await Promise.all(files.map((file) => startsProgram(file)))
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
   const isOther = (file: string, i: number): boolean =>
-    (!starts[i] || file === FROM_SOURCE) && file !== COMPILED
+    (!starts[i] || file === FROM_SOURCE) && !COMPILED.test(file)
   const others = files.filter(isOther).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
   // They run at the same time, because they wait more than they compute.

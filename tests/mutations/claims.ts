@@ -42,7 +42,7 @@ export const CLAIMS: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/kept-answers.ts",
-    ["tests/store/sqlite/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [["an idempotency key is remembered for ever", " AND created_at > ?", " AND ? IS NOT NULL"]],
   ),
   ...of(

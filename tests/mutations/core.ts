@@ -53,7 +53,7 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/store.test.ts"],
+    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "after a failed commit an item that was claimed is remembered as it never was",

@@ -13,15 +13,12 @@ import { openDatabase, WAL_BYTES } from "../../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import { added, codeOf, put, START_MS } from "../../contracts/store.contract.ts"
-import { storeContracts } from "../../contracts/stores.ts"
 import { temporaryFolder } from "../../server.ts"
 import { openSqlite } from "./open.ts"
 
 setDefaultTimeout(30_000)
 
 const MIGRATIONS = join(import.meta.dir, "../../../src/store/sqlite/migrations")
-
-storeContracts("SqliteStore", openSqlite, () => openSqlite(undefined, undefined, true))
 
 /** How many commits the write-ahead log has: frames that contain the size of the database after them. */
 function commits(path: string): number {

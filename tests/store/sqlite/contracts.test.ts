@@ -1,0 +1,8 @@
+import { setDefaultTimeout } from "bun:test"
+
+import { storeContracts } from "../../contracts/stores.ts"
+import { openSqlite } from "./open.ts"
+
+setDefaultTimeout(30_000)
+
+storeContracts("SqliteStore", openSqlite, () => openSqlite(undefined, undefined, true))
