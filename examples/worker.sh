@@ -14,9 +14,9 @@ Takes items from the queue, one after the other, and runs COMMAND for each, whic
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID. Percentages that it prints are its progress. Exit
 code 0 completes the item, any other fails it. A cancelled item's command is stopped.
 
-TRACK_STUDIO_SERVER names the server, which must not want tokens; the default is
-http://localhost:8080. WORKER_NAME is the worker's name that viewers see. SIGTERM finishes the
-current item.
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is
+a token of the role worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the
+worker's name that viewers see. SIGTERM finishes the current item, and so does draining the worker.
 HELP
 }
 
@@ -28,20 +28,25 @@ queue=${TRACK_STUDIO_SERVER:-http://localhost:8080}
 queue=${queue%/}/api/v1/queue
 name=${WORKER_NAME:-${HOSTNAME:-worker}}
 name=${name//[^A-Za-z0-9._-]/_}
+access=${TRACK_STUDIO_TOKEN:-}
+unset TRACK_STUDIO_TOKEN
 
 say() { printf 'worker.sh: %s\n' "$*" >&2; }
+
+# Our access token as a header, for a file that curl reads: others can see the arguments of a process.
+authorization() { [[ -z $access ]] || printf 'Authorization: Bearer %s\n' "$access"; }
 
 # post PATH [JSON]: prints the answer, and its HTTP status on a line of its own; the lease is "$token".
 post() {
   curl -sS --max-time "${patience:-40}" -X POST "$queue/$1" -H 'Content-Type: application/json' -H "Lease: ${token:-}" \
-    -d "${2:-{\}}" -w '\n%{http_code}\n'
+    -H @<(authorization) -d "${2:-{\}}" -w '\n%{http_code}\n'
 }
 
-# Posts until the server has answered, for a minute at most: it may just be restarting.
+# Posts until the server has answered, for a minute at most: it may just be restarting, or our token be exchanged.
 post_surely() {
   local answer tries
   for ((tries = 0; tries < 60; tries++)); do
-    answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != @(5*|429) ]] && return
+    answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != @(5*|429|401|403) ]] && return
     sleep 1
   done
   say "the server does not answer: $1 is lost"
@@ -135,12 +140,14 @@ render() {
   say "item $id ended with code $code"
 }
 
-# Claims an item, waiting for one; sets id, song and token. A signal ends the wait.
+# Claims an item, waiting for one; sets id, song and token. A signal ends the wait. If the answer is lost, the next claim
+# has the same key, and gets the same item.
 claim() {
   local answers asking answer="" part code
   token=""
+  : "${key:=$(date +%s)-$$-$RANDOM$RANDOM$RANDOM}"
   exec {answers}< <(exec curl -sS --max-time 40 -X POST "$queue/claim" -H 'Content-Type: application/json' \
-    -d "{\"worker\": \"$name\", \"wait\": 25}" 2>/dev/null)
+    -H @<(authorization) -H "Idempotency-Key: $key" -d "{\"worker\": \"$name\", \"wait\": 25}" -w '%header{drain}' 2>/dev/null)
   asking=$!
   # In turns of a second: a signal may come just before we begin to read, and would not wake us.
   while IFS= read -r -d '' -t 1 part <&"$answers"; (($? > 128)); do
@@ -155,10 +162,17 @@ claim() {
   # What was answered counts, also when a signal ended the wait in the same moment: the item is ours.
   if [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]]; then
     id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
-    [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] && token=${BASH_REMATCH[1]} && return
+    [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] && token=${BASH_REMATCH[1]} && key="" && return
   fi
-  ((code == 0)) && return 1
-  return 2
+  ((code == 0)) || return 2
+  # The whole answer of a server that has no item is the header that says whether we are drained.
+  case $answer in
+    "") ;;
+    true) stopping+=. && say "drained: stopping" ;;
+    *) say "the server refused a claim: $answer" && return 2 ;;
+  esac
+  key=""
+  return 1
 }
 
 # Nothing ever comes from this socket. To read from it for a moment is to sleep without a process, to which a
@@ -166,6 +180,7 @@ claim() {
 exec {silence}<>/dev/udp/127.0.0.1/9
 # One character for each signal.
 stopping=""
+key=""
 trap 'stopping+=.' TERM INT HUP
 
 say "taking items from $queue as $name"

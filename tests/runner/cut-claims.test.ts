@@ -38,6 +38,7 @@ async function cutting(server: TestServer, cuts: number) {
 
 const WORKERS: readonly (readonly [string, readonly string[]])[] = [
   ["work", [...PROGRAM, "work", "--exec", "true"]],
+  ["worker.sh", ["bash", "examples/worker.sh", "true"]],
   ["worker.py", ["python3", "examples/worker.py", "true"]],
   ["worker.ts", ["bun", "examples/worker.ts", "true"]],
 ]

@@ -54,9 +54,7 @@ test.concurrent.each(installed)(
   },
 )
 
-const withTokens = installed.filter(([name]) => name !== "worker.sh")
-
-test.concurrent.each(withTokens)(
+test.concurrent.each(installed)(
   "%s sends its token, waits while that is refused, and ends when it is drained",
   async (_name, command) => {
     await using server = await start()
@@ -68,7 +66,7 @@ test.concurrent.each(withTokens)(
   },
 )
 
-test.concurrent.each(withTokens)(
+test.concurrent.each(installed)(
   "the command of %s does not get its token",
   async (_name, [program = "", file = ""]) => {
     await using server = await start()
