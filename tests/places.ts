@@ -134,7 +134,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["access", "errors", "http", "item", "text", "wire"],
     packages: ["elysia", "@sinclair/typebox"],
   },
-  config: { own: ["errors", "log", "lazy-node", "token-format"], packages: ["node:fs"] },
+  config: { own: ["errors", "log", "lazy-node", "token-format"], packages: ["node:fs", "node:path"] },
   client: { own: ["backoff", "errors", "is-object", "item", "loopback", "wire"] },
   doctor: {
     own: ["errors", "loopback", "text"],

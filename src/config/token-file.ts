@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, constants, openSync, readSync, statSync, writeFileSync } from "node:fs"
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, resolve, sep } from "node:path"
 
 import { AppError, codeOf, reasonOf } from "../errors.ts"
 import { isToken, TOKEN_WORDS } from "../token-format.ts"
@@ -79,6 +90,28 @@ export function tokenIn(file: string): string {
   throw new AppError("invalid", `the token file ${file} ${found}`)
 }
 
+const unwritable = (file: string, error: unknown): AppError =>
+  new AppError("unavailable", `the token file ${file} cannot be written: ${reasonOf(error)}`)
+
+/**
+ * Checks whether `tokenInOrNew` can find a token in a file, or write one. Nothing is written, and nothing is read of what
+ * can be read only once. `made` is the path of a folder that will be made with those around it, unless it exists.
+ * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
+ */
+export function checkPlaceOfToken(file: string, made: string): void {
+  try {
+    const folder = dirname(resolve(file))
+    const there = statSync(file, { throwIfNoEntry: false })
+    if (there?.isFile() === false) return
+    if (there && there.size > 0) tokenIn(file)
+    else if (there || existsSync(folder) || !`${made}${sep}`.startsWith(`${folder}${sep}`))
+      accessSync(there ? file : folder, constants.W_OK)
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw unwritable(file, error)
+  }
+}
+
 /**
  * The token in a file. If there is none, a new one is written to the file, which only its owner can read.
  * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
@@ -96,7 +129,7 @@ export function tokenInOrNew(file: string, create: () => string): string {
     chmodSync(file, 0o600)
     writeFileSync(file, `${token}\n`, { flush: true })
   } catch (error) {
-    throw new AppError("unavailable", `the token file ${file} cannot be written: ${reasonOf(error)}`)
+    throw unwritable(file, error)
   }
   return token
 }

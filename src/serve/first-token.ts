@@ -7,8 +7,7 @@ import { tokenInOrNew } from "../config/token-file.ts"
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
 import type { Store } from "../store/contract/store.ts"
-import { isPostgres, shownDatabase } from "../store/database-address.ts"
-import { isUnused } from "../store/sqlite/unused-path.ts"
+import { shownDatabase } from "../store/database-address.ts"
 import { shellWord } from "../text.ts"
 import { logged } from "./error-log.ts"
 
@@ -73,14 +72,11 @@ function unprotected({ host, port, database }: Config): AppError {
 const isForOthers = ({ host, open }: Config): boolean => !open && !isLoopback(host)
 
 /**
- * Refuses a start on a database that does not exist, if it would be refused without a token. Call it before the database
- * is opened, so that nothing is created.
+ * Refuses a start on a database that does not exist, and so has no token, if other machines could reach the server.
  * @throws AppError `invalid`
  */
 export function refuseUnprotectedStart(config: Config): void {
-  const { database, tokenFile } = config
-  if (!isForOthers(config) || tokenFile !== undefined) return
-  if (!isPostgres(database) && isUnused(database)) throw unprotected(config)
+  if (isForOthers(config) && config.tokenFile === undefined) throw unprotected(config)
 }
 
 /**

@@ -1,9 +1,10 @@
 import { statSync } from "node:fs"
-import { resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 
 import { failureOf } from "../background-work.ts"
 import { wantsColour } from "../config/colour-and-motion.ts"
 import { type Config } from "../config/config.ts"
+import { checkPlaceOfToken } from "../config/token-file.ts"
 import { Reasons } from "../degraded-reasons.ts"
 import { AppError, codeOf, isRefusal, reasonOf } from "../errors.ts"
 import { createApp } from "../http/app.ts"
@@ -14,6 +15,7 @@ import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
 import { explained } from "../store/sqlite/fault-sentences.ts"
+import { isUnused } from "../store/sqlite/unused-path.ts"
 import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
@@ -51,6 +53,24 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
       { cause: error },
     )
   }
+}
+
+/** @throws AppError `unavailable` if the port cannot be used */
+function checkPort(config: Config): void {
+  const { host: hostname, port } = config
+  onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
+}
+
+/**
+ * Refuses a start on a database that does not exist, before it is created. A server that has one leaves its port alone
+ * until it listens: a client that came meanwhile would be let in, and cut off.
+ * @throws AppError `invalid`, `unavailable`
+ */
+function refuseVainStart(config: Config): void {
+  if (isPostgres(config.database) || !isUnused(config.database)) return
+  refuseUnprotectedStart(config)
+  checkPort(config)
+  if (config.tokenFile !== undefined) checkPlaceOfToken(config.tokenFile, dirname(resolve(config.database)))
 }
 
 /** Counts what a store commits, and tells `room` of it. */
@@ -98,8 +118,7 @@ async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): P
     if (isRefusal(error, "invalid")) throw error
     // If a second server is started by mistake, its port is in use, too, and the message about the port says
     // more.
-    const { host: hostname, port } = config
-    onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
+    checkPort(config)
     throw error
   } finally {
     clearTimeout(waiting)
@@ -153,7 +172,7 @@ async function announce(
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   checkDescriptors()
-  refuseUnprotectedStart(config)
+  refuseVainStart(config)
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new RefuseWhenFull()
