@@ -13,7 +13,16 @@ import { ringing, took } from "./bell.ts"
 setDefaultTimeout(60_000)
 
 const ENGINES = [
-  { name: "Redis", scheme: "redis", program: found("redis-server"), begin: startRedis, bell: redisBell },
+  {
+    ...{ name: "Redis", scheme: "redis", program: found("redis-server"), begin: startRedis, bell: redisBell },
+    connections: async (url: string) => {
+      const client = new RedisClient(url)
+      const all = String(await client.send("CLIENT", ["LIST"]))
+      client.close()
+      // One is that of the question.
+      return all.trim().split("\n").length - 1
+    },
+  },
   {
     name: "PostgreSQL",
     scheme: "postgres",
@@ -21,10 +30,16 @@ const ENGINES = [
     // A listening connection is silent for hours, and many servers end such sessions.
     begin: (bin: string) => startPostgres(bin, { idle_session_timeout: "300ms" }),
     bell: postgresBell,
+    connections: async (url: string) => {
+      await using client = new SQL({ url, max: 1 })
+      const [row] =
+        await client`SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'track-studio'`
+      return Number(row.n)
+    },
   },
 ]
 
-for (const { name, scheme, program, begin, bell } of ENGINES) {
+for (const { name, scheme, program, begin, bell, connections } of ENGINES) {
   const missing = program === null ? ` (skipped: ${name} is not installed, and cannot be)` : ""
   describe.skipIf(program === null)(`the bell of ${name}${missing}`, () => {
     let engine: Engine | undefined
@@ -100,6 +115,19 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       await done.promise
       expect(heard).toEqual(["other"])
       for (const { close } of [ours, other]) close()
+    })
+
+    test("leaves no connection behind when it is closed, as after each one that was lost", async () => {
+      const url = engine?.url ?? ""
+      const before = await connections(url)
+      const one = bell(url, "track_studio_test")
+      await one.open(
+        () => undefined,
+        () => undefined,
+      )
+      expect(await connections(url)).toBeGreaterThan(before)
+      one.close()
+      while ((await connections(url)) > before);
     })
 
     test("never shows its password", async () => {

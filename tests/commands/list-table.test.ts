@@ -94,6 +94,20 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
 })
 
+test("a short reason takes its own room alone, so that nothing is left out beside it", () => {
+  const running = { status: "processing", eta_seconds: 130, worker: "gpu-1" } as const
+  const failed = { status: "failed", completed_at: at(0), error_message: "boom" } as const
+  const items = [item(1, { ...running, title: "x".repeat(40) }), item(2, failed)]
+  const linesIn = (columns: number): string[] =>
+    table(items, { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }).split("\n")
+  // A wider terminal would draw bars, too.
+  const [names = "", ...rest] = linesIn(159)
+  const widest = Math.max(...[names, ...rest].map((line) => Bun.stringWidth(line)))
+  expect(widest).toBeLessThan(150)
+  expect(linesIn(widest)[0]).toBe(names)
+  expect(linesIn(widest - 1)[0]).not.toBe(names)
+})
+
 test("at 150 columns a worker has room before the band of a time left", () => {
   const running = { status: "processing", eta_seconds: 130, worker: "gpu-box-1" } as const
   const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }

@@ -37,6 +37,11 @@ test("on a terminal of any width each worker has one line, in which all percenta
       expect(line).toMatch(/^two {2}#7 夜\S+ 54%, #8 The \D+ 55%\n$/)
       expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width)
     }
+    // Titles alone cannot give way to tags without end.
+    answering("workers", async () => [
+      { ...WORKER, tags: Array.from({ length: 50 }, (_, at) => `gpu-${at}`) },
+    ])
+    expect(Bun.stringWidth((await ran(workersCommand)).out.trimEnd())).toBe(139)
   } finally {
     Object.assign(process.stdout, { isTTY, columns })
   }

@@ -10,6 +10,7 @@ import { kindsCommand } from "../../src/commands/kinds.ts"
 import { moveCommand } from "../../src/commands/move.ts"
 import { runCommand } from "../../src/commands/run.ts"
 import { setCommand } from "../../src/commands/set.ts"
+import { statsCommand } from "../../src/commands/stats.ts"
 import { workersCommand } from "../../src/commands/workers.ts"
 import { time } from "../dashboard/items.ts"
 import { temporaryFolder } from "../server.ts"
@@ -32,6 +33,14 @@ test("a song is added with all given values, and a value that is no song is refu
   await ran(addCommand, "7", "--in", "1h", "--idempotency-key", "k", "--priority", "-3", "--kind", "movie")
   const key = expect.stringMatching(/^k\.[0-9a-z]+$/)
   expect(asked[1]).toEqual([{ song_id: 7, available_in: 3600, priority: -3, kind: "movie" }, key])
+  for (const [typed, available_in] of [
+    ["90s", 90],
+    ["45", 45],
+    ["0", 0],
+  ] as const) {
+    await ran(addCommand, "7", "--in", typed)
+    expect(asked.pop()?.[0]).toEqual({ song_id: 7, available_in })
+  }
   for (const wrong of [["7", "--in", "1d"], ["7", "--metadata", "=x"], []])
     expect((await ran(addCommand, ...wrong)).code).toBeString()
   expect(asked).toHaveLength(2)
@@ -221,4 +230,14 @@ test("kinds are listed with their runs, and forgotten by name; an item is moved 
   expect([forgotten, moved]).toEqual([[["movie"]], [[7, 8]]])
   expect((await ran(moveCommand, "7")).code).toContain("missing --before")
   expect((await ran(moveCommand, "--from", "a.db")).code).toBe("missing --to DATABASE")
+})
+
+test("as JSON, nothing is printed of what does not exist, so that a script reads as many lines as there are", async () => {
+  answering("kinds", async () => ({ kinds: [] }))
+  answering("workers", async () => [])
+  answering("openStreams", async () => [])
+  for (const [command, ...args] of [[kindsCommand], [workersCommand], [statsCommand, "--streams"]] as const) {
+    expect((await ran(command, ...args)).out).not.toBe("")
+    expect(await ran(command, ...args, "--json")).toEqual({ code: 0, out: "", err: "" })
+  }
 })

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { examinedDisk, fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
 import { descriptors, silentProgram, vanishing } from "../../src/doctor/machine.ts"
+import { freeBytes } from "../../src/machine/machine.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -251,3 +252,14 @@ test("an address that was copied from the page is that of its server, and https 
   const secure = await run(["doctor", server.url.replace("http:", "https:")])
   expect(secure.stdout).toContain("no TLS connection: what listens there speaks plain http")
 })
+
+test.skipIf(Bun.which("df") === null)(
+  "free on a disk is what programs may still write, without the blocks that are reserved for others",
+  async () => {
+    using folder = temporaryFolder()
+    const df = Bun.spawnSync(["df", "--block-size=1", "--output=avail", folder.path]).stdout.toString()
+    const available = Number(df.split("\n")[1])
+    // Other programs write meanwhile.
+    expect(Math.abs(freeBytes(folder.path) - available)).toBeLessThan(2 * 1024 ** 3)
+  },
+)

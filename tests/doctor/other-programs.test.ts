@@ -151,6 +151,7 @@ describe("of a stream", () => {
 test("a page is broken without its files or behind a failure, and unknown behind a limit", async () => {
   expect(await found(() => page(500), pageFinding)).toMatchObject({ fault: "page_broken" })
   expect(await found(() => page(503), pageFinding)).toMatchObject({ verdict: "unknown" })
+  expect(await found(silent, soon(pageFinding))).toMatchObject({ fault: "page_broken" })
   const all = () => page(200, '<title>Track Studio</title><script src="./assets/page.js"></script>')
   expect(await found(all, pageFinding)).toMatchObject({
     fault: "page_broken",

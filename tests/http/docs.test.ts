@@ -83,6 +83,15 @@ test("every route of the API is described, and nothing else is", async () => {
   expect(described).toContain("GET /health")
 })
 
+test("every route describes an answer that is no refusal", async () => {
+  const operations = Object.values((await openApi()).paths).flatMap((path) => Object.values(path))
+  const refusing = operations.filter(
+    ({ responses }) => !Object.keys(responses).some((status) => status < "400"),
+  )
+  // What is at an address that does not exist.
+  expect(refusing.map(({ operationId }) => operationId)).toEqual(["getRefusal", "postForRefusal"])
+})
+
 test("every parameter says what it means", async () => {
   const operations = Object.values((await openApi()).paths).flatMap((path) => Object.values(path))
   const silent = operations.flatMap(({ operationId, parameters = [] }) =>

@@ -182,4 +182,202 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/bus/postgres.ts",
+    ["tests/bus/engines.test.ts"],
+    [
+      [
+        "a bell of PostgreSQL that was lost keeps its connections",
+        "close: () => void sql.close({ timeout: 0 }).catch(() => undefined),",
+        "close: () => undefined,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/kinds.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "as JSON, words are printed if no kind is known",
+        '    if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))\n    else if (kinds.length === 0) say(NOTHING)',
+        '    if (kinds.length === 0) say(NOTHING)\n    else if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/list-table.ts",
+    ["tests/commands/list-table.test.ts"],
+    [
+      [
+        "a short reason takes the room of a long one",
+        '    (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),',
+        '    (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? LEAST_REST : width),',
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/command.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "a start in 90 seconds is one in a minute",
+        "  if (ms !== undefined) return ms / 1000",
+        "  if (ms !== undefined) return Math.floor(ms / 60_000) * 60",
+      ],
+    ],
+  ),
+  ...of(
+    "src/commands/workers.ts",
+    ["tests/commands/shown.test.ts"],
+    [
+      [
+        "a worker with many tags takes several lines of a terminal",
+        "  return cut(within(Math.max(LEAST_TITLE, mostTitle)), look.columns, Bun.stringWidth)",
+        "  return within(Math.max(LEAST_TITLE, mostTitle))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/steady-lists.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "a key presses nothing after a button has moved",
+        "      const since = event.detail === 0 ? refocusedMs : movedMs",
+        "      const since = movedMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/actions.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "an item that is not in the order is next already",
+        "  const ahead = waiting.slice(0, at < 0 ? undefined : at)",
+        "  const ahead = waiting.slice(0, at)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/worker-panel.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "an item that comes back to a worker has no link",
+        "      link.remove()\n      this.#links.delete(id)",
+        "      link.remove()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/item-facts.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "the last attempt does not say how many there are",
+        '    ["Attempts", attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`],',
+        '    ["Attempts", attempt >= max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`],',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/forms.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "a token that is typed can be read",
+        '    type: "password",\n    autocomplete: "current-password",',
+        '    type: "text",\n    autocomplete: "current-password",',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/connection-badge.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "a clock that is behind has a negative offset",
+        '      ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],',
+        '      ["Clock offset", `${Math.round(skewMs)} ms`],',
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/item-head.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "an item that is there again has no buttons",
+        '    this.#buttons.replaceChildren()\n    this.#offered = ""',
+        "    this.#buttons.replaceChildren()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/view/running-lane.ts",
+    ["tests/dashboard/parts.test.ts"],
+    [
+      [
+        "a stalled item that is cancelled does not say so",
+        '    const state = item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling"',
+        '    const state = item.stalled ? stalledText(item, nowMs) : "Cancelling"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/doctor/page.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [
+      [
+        "a page that does not arrive is no fault",
+        "  if (status === 0 || status >= 500)",
+        "  if (status >= 500)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/steps.ts",
+    ["tests/http/docs.test.ts"],
+    [
+      [
+        "the reference does not describe the next step",
+        'successes: [json("the step that has begun", StepAnswer)],',
+        "successes: [],",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/revoked.ts",
+    ["tests/http/revoked.test.ts"],
+    [
+      [
+        "a caller whose token was revoked before is let in",
+        "  if (ended?.aborted) leave(noLongerIn(caller))",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/machine/machine.ts",
+    ["tests/doctor/machine.test.ts"],
+    [
+      [
+        "blocks that are reserved for others count as free",
+        "  const { bavail, bsize } = statfsSync(folder)\n  return bavail * bsize",
+        "  const { bfree, bsize } = statfsSync(folder)\n  return bfree * bsize",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/kill-guard.ts",
+    ["tests/runner/kill-guard.test.ts"],
+    [
+      [
+        "a process that only its parent shows outlives its command",
+        '        has "$pids" " $pid " || has "$pids" " $parent "; then',
+        '        has "$pids" " $pid "; then',
+      ],
+    ],
+  ),
 ]

@@ -196,7 +196,7 @@ function bodyOf({ hooks }: RouteOfApp, { body, id }: RouteWords): Json | undefin
   if (!isSchema(hooks.body)) return undefined
   const required: unknown = hooks.body["required"]
   return {
-    required: Array.isArray(required) && required.length > 0,
+    required: Array.isArray(required),
     content: {
       "application/json": { schema: schemaOf(hooks.body), ...(BODIES[id] && { example: BODIES[id] }) },
     },

@@ -164,7 +164,7 @@ page("a part of the page", () => {
   test("keeps as much of an output as it must, and says only what is true of attempts, failures and flags", async () => {
     expect(await shown("rest")).toEqual({
       isEnough: true,
-      attempts: ["2 of 3", "4"],
+      attempts: ["2 of 3", "3 of 3", "4"],
       recent: [1, 2],
       flags: [true, false],
     })
@@ -246,5 +246,36 @@ page("a part of the page", () => {
       "1 of 1 in the queue, waiting 1 min, no worker runs",
       "1 of 1 in the queue, waiting 1 min",
     ])
+  })
+
+  test("links in the panel of a worker what it renders now, also an item that comes back to it", async () => {
+    const [one, two] = ["#1 Song 1, 10%", "#2 Song 2, 10%"]
+    expect(await shown("panelLinks")).toEqual([[one], [], [one, two], [two]])
+  })
+
+  test("says of a running item that it makes no progress, or that it is being cancelled, whatever else it does", async () => {
+    expect(await shown("laneStates")).toEqual(["", "No progress for 1 min", "Cancelling", "Cancelling"])
+  })
+
+  test("has the buttons of an item again when the item is there again", async () => {
+    expect(await shown("buttonsAgain")).toEqual([true, false, true])
+  })
+
+  test("runs an item next that is not in the order any more, before the first one of the others", async () => {
+    expect(await shown("nextOutOfOrder")).toBe("9 before 1")
+  })
+
+  test("shows by how much the clocks differ, whichever is ahead", async () => {
+    expect(await shown("clockOffset")).toEqual(["Clock offset60000 ms", "Clock offset1500 ms"])
+  })
+
+  test("hides a token that is typed", async () => {
+    expect(await shown("tokenField")).toEqual(["password", "current-password"])
+  })
+
+  test("acts by a key after a button has moved, and by the pointer after it has got the focus, but not otherwise", async () => {
+    const apart = await browser.open(server.url.href)
+    await apart.until("parts")
+    expect(await apart.evaluate<boolean[]>("parts.steadyButtons()")).toEqual([true, false, false, true])
   })
 })

@@ -22,6 +22,7 @@ import { OWN_MESSAGES } from "../../../src/item/own-messages.ts"
 import { item, time, update } from "../items.ts"
 import * as acted from "./acted-parts.ts"
 import { NOW_MS, queueOf } from "./shown-queue.ts"
+import * as standing from "./standing-parts.ts"
 
 const textOf = (element: Element | null): string => element?.textContent ?? ""
 const textsOf = (root: Element, selector: string): string[] =>
@@ -355,7 +356,7 @@ function rest() {
   const labels = (one: QueueItem): string[] => choicesOf(one, queueOf([])).map(({ label }) => label)
   return {
     isEnough: text.length >= 20_000 && text.length < 40_000,
-    attempts: [fact({ attempt: 2, max_attempts: 3 }), fact({ attempt: 4, max_attempts: 3 })],
+    attempts: [2, 3, 4].map((attempt) => fact({ attempt, max_attempts: 3 })),
     recent: recentFailures([failed(23, 2), failed(25, 3), failed(1, 1)], NOW_MS).map(({ id }) => id),
     flags: [
       labels(ended({ status: "failed", flag: "image_issue" })).includes("Flag…"),
@@ -368,6 +369,7 @@ function rest() {
 const parts = {
   ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
   ...acted,
+  ...standing,
   lines,
   lists: () => [list(false), list(true)],
 }

@@ -1,0 +1,120 @@
+/** What parts of the page show while what they show changes. This file runs in the browser. */
+import { server } from "../../src/dashboard/live/server.ts"
+import { CONNECTING } from "../../src/dashboard/model/hub-messages.ts"
+import { choicesOf } from "../../src/dashboard/view/actions.ts"
+import { ConnectionBadge } from "../../src/dashboard/view/connection-badge.ts"
+import { askToken } from "../../src/dashboard/view/forms.ts"
+import { ItemHead } from "../../src/dashboard/view/item-head.ts"
+import { RunningLane } from "../../src/dashboard/view/running-lane.ts"
+import { moved, refocused, watchReader } from "../../src/dashboard/view/steady-lists.ts"
+import { WorkerPanel } from "../../src/dashboard/view/worker-panel.ts"
+import { item, time } from "./items.ts"
+import { queueOf } from "./shown-queue.ts"
+
+const textOf = (element: Element | null): string => element?.textContent ?? ""
+
+/** The links in the panel of a worker that renders these items, one after the other. */
+export function panelLinks(): string[][] {
+  const panel = new WorkerPanel(queueOf([]), () => undefined)
+  return [[1], [], [1, 2], [2]].map((ids) => {
+    panel.update({
+      ...{ worker: "gpu-1", state: "rendering", idle_since: null, last_heard_at: null },
+      ...{ tags: null, version: "", draining: false },
+      items: ids.map((id) => ({ id, title: "", song_id: id, progress: 10, time_progress: null })),
+    })
+    return [...panel.element.querySelectorAll("a")].map(textOf)
+  })
+}
+
+/** What the lane of an item says of its state: as it is, stalled, cancelled, and both. */
+export function laneStates(): string[] {
+  const lane = new RunningLane(queueOf([]))
+  const running = { status: "processing", started_at: time(0), updated_at: time(40) } as const
+  return [
+    {},
+    { stalled: true },
+    { cancel_requested_at: time(90) },
+    { stalled: true, cancel_requested_at: time(90) },
+  ].map((changes) => {
+    lane.update(item({ ...running, ...changes }))
+    const chip = lane.element.querySelector<HTMLElement>("p > .chip")
+    return chip?.hidden ? "" : textOf(chip)
+  })
+}
+
+/** How many buttons an item has: at first, when it was gone, and when the same item is there again. */
+export function buttonsAgain(): boolean[] {
+  const head = new ItemHead(queueOf([]))
+  const hasButtons = (): boolean => head.element.querySelector(".buttons button") !== null
+  head.show(item(), false)
+  const seen = [hasButtons()]
+  head.withdraw()
+  seen.push(hasButtons())
+  head.show(item(), false)
+  return [...seen, hasButtons()]
+}
+
+/** Before which item one goes that was not in the order any more when its reader chose that it runs next. */
+export async function nextOutOfOrder(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  Object.assign(server, {
+    move: async (id: number, before: number) => resolve(`${id} before ${before}`),
+    update: async () => undefined,
+  })
+  const [first, one] = [item({ id: 1 }), item({ id: 9 })]
+  let waiting = [first, one]
+  const choices = choicesOf(one, { ...queueOf([], [first, one]), waiting: () => waiting })
+  waiting = [first]
+  choices.find(({ label }) => label === "Run next")?.choose()
+  return promise
+}
+
+/** The offset of a server's clock that is a minute behind, as the facts about the connection show it. */
+export function clockOffset(): string[] {
+  const made = (["button", "div", "div"] as const).map((name, i) => {
+    const element = document.createElement(name)
+    element.id = ["badge", "facts", "banner"][i] ?? ""
+    document.body.append(element)
+    return element
+  })
+  const badge = new ConnectionBadge(() => undefined)
+  const said = [-60_000, 1500].map((skewMs) => {
+    badge.update({ ...CONNECTING, state: "live", skewMs }, null, "tab", false)
+    made[1]?.dispatchEvent(new ToggleEvent("beforetoggle", { newState: "open" }))
+    const rows = [...(made[1]?.querySelectorAll("dl > div") ?? [])].map(textOf)
+    return rows.find((row) => row.startsWith("Clock offset")) ?? ""
+  })
+  for (const element of made) element.remove()
+  return said
+}
+
+/** How a token is asked for: its field hides what is typed, and a password manager may fill it in. */
+export function tokenField(): (string | null)[] {
+  void askToken("An access token")
+  const dialog = document.querySelector<HTMLDialogElement>("dialog[open]")
+  const input = dialog?.querySelector("input")
+  const said = ["type", "autocomplete"].map((name) => input?.getAttribute(name) ?? null)
+  dialog?.close()
+  return said
+}
+
+/**
+ * Whether a button acts, which has just moved, or has just got the focus by itself: by a key and by the pointer. All
+ * clicks of this page are watched from then on.
+ */
+export function steadyButtons(): boolean[] {
+  watchReader()
+  return [moved, refocused].flatMap((happened) =>
+    [0, 1].map((detail) => {
+      const button = document.createElement("button")
+      let hasActed = false
+      button.addEventListener("click", () => (hasActed = true))
+      document.body.append(button)
+      happened(button)
+      const place = { clientX: 100 * detail, clientY: happened === moved ? 0 : 100 }
+      button.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, detail, ...place }))
+      button.remove()
+      return hasActed
+    }),
+  )
+}
