@@ -239,7 +239,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/steady-lists.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "a key presses nothing after a button has moved",
@@ -250,7 +250,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/actions.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "an item that is not in the order is next already",
@@ -261,7 +261,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/worker-panel.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "an item that comes back to a worker has no link",
@@ -272,7 +272,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/item-facts.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "the last attempt does not say how many there are",
@@ -283,7 +283,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/forms.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "a token that is typed can be read",
@@ -294,7 +294,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/connection-badge.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "a clock that is behind has a negative offset",
@@ -305,7 +305,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/item-head.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "an item that is there again has no buttons",
@@ -316,7 +316,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/running-lane.ts",
-    ["tests/dashboard/parts.test.ts"],
+    ["tests/dashboard/view/parts.test.ts"],
     [
       [
         "a stalled item that is cancelled does not say so",

@@ -200,4 +200,31 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "streams of one item are missing while there are none",
+        'for (const kind of ["global", "item"] as const)',
+        'for (const kind of ["global"] as const)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/sse-ndjson-text.ts",
+    ["tests/stream/sse-ndjson-text.test.ts"],
+    [
+      [
+        "a message of a WebSocket counts as one byte",
+        "size: (texts) => texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0)",
+        "size: (texts) => texts.length",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/size-limit.ts",
+    ["tests/upkeep/size-limit-steps.test.ts"],
+    [["the log makes a database full", "used - wal >= this.#mostPages", "used >= this.#mostPages"]],
+  ),
 ]

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { type HttpFormat, negotiate, sse } from "../../src/stream/sse-ndjson-text.ts"
+import { type HttpFormat, messages, negotiate, sse } from "../../src/stream/sse-ndjson-text.ts"
 import { type Control, controlFrame } from "../../src/wire/frames.ts"
 import { start, type TestServer } from "../server.ts"
 
@@ -131,4 +131,8 @@ test("the parameter wins over the Accept header, for clients that cannot choose 
   await server.add()
   expect((await lines(server, `${STREAM}?format=sse`, "text/plain", 1)).type).toBe("text/event-stream")
   expect((await lines(server, `${STREAM}?format=text`, "text/event-stream", 1)).type).toContain("text/plain")
+})
+
+test("what was sent to a WebSocket is counted in bytes", () => {
+  expect(messages.size(["{}", "夜"])).toBe(5)
 })

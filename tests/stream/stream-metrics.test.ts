@@ -194,3 +194,10 @@ test("held answers are no streams, and are not counted", async () => {
     expect([name, await server.count(name)]).toEqual([name, 0])
   }
 })
+
+test("streams of all items and of one item are counted also while there are none of them", () => {
+  expect(open().streams.byFormat()).toEqual([
+    { kind: "global", format: "sse", count: 0 },
+    { kind: "item", format: "sse", count: 0 },
+  ])
+})

@@ -67,3 +67,15 @@ test("a database that is known to be full is not reported as filled by each comm
   for (let commit = 0; commit < 3; commit += 1) await space.committed()
   expect([filled, looks]).toEqual([0, 1])
 })
+
+test("a log that is not yet in the database does not make it full", async () => {
+  let filled = 0
+  for (const wal of [101, 100]) {
+    const space = limited(
+      { size: async () => ({ used: 2100, wal, free: 0 }), purge: none },
+      { onFilled: () => void (filled += 1) },
+    )
+    await space.committed()
+    expect(filled).toBe(wal === 100 ? 1 : 0)
+  }
+})
