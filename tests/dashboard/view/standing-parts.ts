@@ -79,7 +79,11 @@ export function clockOffset(): string[] {
   })
   const badge = new ConnectionBadge(() => undefined)
   const said = [-60_000, 1500].map((skewMs) => {
-    badge.update({ ...CONNECTING, state: "live", skewMs }, null, "tab", false)
+    badge.update({ ...CONNECTING, state: "live", skewMs }, null, "tab", {
+      isExplained: false,
+      isAny: true,
+      unread: "",
+    })
     made[1]?.dispatchEvent(new ToggleEvent("beforetoggle", { newState: "open" }))
     const rows = [...(made[1]?.querySelectorAll("dl > div") ?? [])].map(textOf)
     return rows.find((row) => row.startsWith("Clock offset")) ?? ""
