@@ -72,6 +72,22 @@ page("what the page must bear", () => {
     const buttons = `[...document.querySelectorAll("button")].filter((one) => one.checkVisibility()).map((one) => one.id)`
     expect(await tab.evaluate<string[]>(buttons)).toEqual(["badge"])
   })
+
+  test("nothing is wider than the screen if text is twice as large", async () => {
+    const id = await fillAll()
+    await here.server.api("POST", "/queue/claim", { worker: "render-node-of-the-studio" })
+    const before = `addEventListener("DOMContentLoaded", () => document.documentElement.style.setProperty("font-size", "30px"))`
+    for (const width of [390, 820, 1280]) {
+      const tab = await here.open("/", { width, before })
+      await tab.until(`document.querySelector(".lane") && document.querySelector(".worker")`)
+      for (const shown of [".finished .row", ".timeline li"]) {
+        await tab.until(`document.querySelector(${JSON.stringify(shown)})`)
+        const over = `document.documentElement.scrollWidth - document.documentElement.clientWidth`
+        expect([width, shown, await tab.evaluate<number>(over)]).toEqual([width, shown, 0])
+        if (shown !== ".timeline li") await tab.go(tab.at(`/items/${id}`))
+      }
+    }
+  })
 })
 
 /** Like `fill`, with items of every outcome. */

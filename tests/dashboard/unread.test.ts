@@ -122,7 +122,7 @@ page("what cannot be loaded", () => {
     await tab.press("/")
     await tab.until(`document.activeElement.id === "filter"`)
     await tab.type("Failed")
-    await tab.until(`${BANNER} === "Can't load the results of the search: The database file is damaged."`)
+    await tab.until(`${BANNER} === "Can't load the search results: The database file is damaged."`)
     await tab.evaluate(`document.querySelector("#filter").value = ""`)
     await tab.evaluate(`document.querySelector("#filter").dispatchEvent(new Event("input"))`)
     await tab.until(`${BANNER} === ""`)

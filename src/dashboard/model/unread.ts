@@ -17,8 +17,8 @@ const NAMES: Readonly<Record<PagePart, string>> = {
   finished: "the finished items",
   figures: "the figures",
   workers: "the workers",
-  starts: "the times at which items start",
-  search: "the results of the search",
+  starts: "the start times",
+  search: "the search results",
   item: "this item",
   history: "the history of this item",
 }

@@ -192,7 +192,7 @@ export class ConnectionBadge {
   #missing(unread: string, state: Connection["state"]): void {
     this.#unread = unread
     // Without a connection nothing is known of it.
-    if (state === "live") announce(unread === "" ? "Everything is loaded" : unread)
+    if (state === "live") announce(unread || "All is loaded")
   }
 
   #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
