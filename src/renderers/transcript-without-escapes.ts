@@ -2,6 +2,7 @@ import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output-piece.ts"
 
 const NEW_LINE = 0x0a
 const RETURN = 0x0d
+const BACKSPACE = 0x08
 
 const ESCAPE = "\u001b"
 /** A line begins again here: the cursor goes to its first column, or the line is erased. */
@@ -55,7 +56,7 @@ const linesShown = (text: string): string =>
     .join("\n")
 
 /** Whether the first line of a text is drawn over the text that stood there before. */
-const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(unescaped(text))
+const isDrawnOver = (text: string): boolean => /^(?:[\b]|[^\n]*\r(?![\r\n]|$))/.test(unescaped(text))
 
 /** The text of bytes; undefined if they are data. A terminal skips NUL bytes, so a text may have them. */
 function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
@@ -116,7 +117,7 @@ export class Transcript {
 
   /** Whether there is a line that has not ended yet, and is not being drawn over. */
   get hasOpenLine(): boolean {
-    return this.#rest.length > 0 && !this.#rest.includes(RETURN)
+    return this.#rest.length > 0 && !this.#rest.includes(RETURN) && !this.#rest.includes(BACKSPACE)
   }
 
   /** The end of the next piece, in bytes from here; 0 if none has ended. */

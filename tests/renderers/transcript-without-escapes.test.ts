@@ -72,6 +72,17 @@ test("a line that was given before it had ended goes on, or is followed by what 
   expect(told.push(bytes(" of 9\r\u001b[31m\n"))[0]?.text).toBe(" of 9\n")
 })
 
+test("a bar of 7-Zip, which goes back with backspaces, is given once it has ended", () => {
+  const told = new Transcript()
+  told.push(bytes("  0%"))
+  expect(told.hasOpenLine).toBe(true)
+  const begun = told.rest().map(({ text }) => text)
+  told.push(bytes("\b\b\b\b    \b\b\b\b 31% + song.y4m"))
+  expect(told.hasOpenLine).toBe(false)
+  const ended = told.push(bytes(`${"\b".repeat(15)}${" ".repeat(15)}${"\b".repeat(15)} 98% + song.y4m\n`))
+  expect([...begun, ...ended.map(({ text }) => text)].join("")).toBe("  0%\n 98% + song.y4m\n")
+})
+
 test("a NUL among lines of text takes none of them away", () => {
   expect(transcript("one\nError: no such file\0\nlast\n")).toBe("one\nError: no such file\nlast\n")
   // Nor does a name in another encoding beside it.
