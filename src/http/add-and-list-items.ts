@@ -59,7 +59,7 @@ export const collectionRoutes = (
   path: "" | "/",
   queue: Queue,
   forecasts: StartForecasts,
-  { access, limits, turns }: Pick<Callers, "access" | "limits" | "turns">,
+  { access, limits, turns, searches }: Pick<Callers, "access" | "limits" | "turns" | "searches">,
 ) =>
   api("/queue")
     .use(access)
@@ -94,7 +94,11 @@ export const collectionRoutes = (
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }
         if (caller.item !== undefined) return { queue: await onlyItem(queue, caller.item, asked), next: null }
-        const { items, next, slices } = await queue.list(asked)
+        // After the wait for its turn it would be too late to learn that the client has left.
+        const { signal } = request
+        const { items, next, slices } = q
+          ? await searches.run(caller.client, () => queue.list({ ...asked, signal }))
+          : await queue.list(asked)
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         // To write a long list takes about as long as to read it.

@@ -42,6 +42,7 @@ import { figureRoutes } from "./queue-figures.ts"
 import { queueRoutes } from "./queue-item.ts"
 import { refusalOnDemandRoute } from "./refusal-on-demand.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
+import { SearchTurns } from "./search-turns.ts"
 import { stepRoutes } from "./steps.ts"
 import { StreamOwners } from "./stream-owners.ts"
 import { progressRoutes } from "./streams.ts"
@@ -183,7 +184,8 @@ export function createApp(parts: AppParts) {
   const callerOptions = { ...parts, turns, proxies, refusals, refused, server }
   const access = callerOfRequest(callerOptions)
   const senders = unknownSenders(callerOptions)
-  const callers = { access, owners, limits: parts.limits, turns, proxies, server }
+  const searches = new SearchTurns()
+  const callers = { access, owners, limits: parts.limits, turns, searches, proxies, server }
   const board = boardFor(parts, owners)
   const routed = app
     // This runs before preflights are answered, so that their answers have the headers, too.

@@ -13,6 +13,7 @@ import { ID, leaseOf } from "./params.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
 import { noLongerIn } from "./revoked.ts"
+import type { SearchTurns } from "./search-turns.ts"
 import type { StreamOwners } from "./stream-owners.ts"
 
 /**
@@ -20,6 +21,9 @@ import type { StreamOwners } from "./stream-owners.ts"
  * longest to parse cost about as much.
  */
 const UNIT_BODY_BYTES = 4 * 1024
+
+/** The status under which a request is counted whose client left before its turn came. */
+const CLIENT_GONE = 499
 
 /**
  * Charges the caller for a body with this many bytes. A promise resolves when a body that takes long to parse may be
@@ -40,6 +44,8 @@ export interface Callers {
   readonly limits: ClientLimits
   /** Shares the turns of the event loop fairly among callers. */
   readonly turns: FairTurns
+  /** Lets few searches of each client run at a time. */
+  readonly searches: SearchTurns
   /** The proxies whose word about a client's address is believed. */
   readonly proxies: TrustedProxies
   /** The server that listens; null before it listens. */
@@ -143,6 +149,19 @@ function admitting(options: CallerOfRequestOptions) {
   }
 }
 
+/**
+ * Waits for the turn of a request, if it has to wait. If its client has left by then, the result is an answer that nobody
+ * reads, in place of the work.
+ */
+function unlessGone(
+  turn: Promise<void> | undefined,
+  request: Request,
+): Promise<Response | undefined> | undefined {
+  if (!turn) return undefined
+  const { signal } = request
+  return turn.then(() => (signal.aborted ? new Response(null, { status: CLIENT_GONE }) : undefined))
+}
+
 const chargingFor =
   (caller: Caller, { limits, turns }: CallerOfRequestOptions): ChargeBody =>
   (bytes) => {
@@ -191,7 +210,8 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
   // Writes of one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
     if (!isReadMethod(request.method)) return undefined
-    return turns.wait(caller.client)
+    // The framework waits for this only if its text is a return of a call.
+    return unlessGone(turns.wait(caller.client), request)
   })
   // A server without a fleet never waits here.
   if (limits.isShared) {

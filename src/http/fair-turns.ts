@@ -10,6 +10,12 @@ const MOST_MS = 1
  */
 const MOST_ALONE_MS = 20
 
+/**
+ * When the requests of a client have taken longer than their part of a turn, no waiting request continues for so long.
+ * A write needs several turns, and would otherwise meet a long request of a greedy client in each of them.
+ */
+const REST_MS = 2
+
 /** A client is alone if no other client has sent a request for this long, and none has anything open. */
 const ALONE_AFTER_MS = 5000
 
@@ -118,7 +124,15 @@ export class FairTurns {
   #turnLater(): void {
     if (this.#isTurnDue) return
     this.#isTurnDue = true
-    setImmediate(() => this.#turn())
+    setImmediate(() => this.#restOrTurn())
+  }
+
+  #restOrTurn(): void {
+    const client = this.#latest
+    const nowMs = performance.now()
+    this.#settle(nowMs)
+    if (client && client.spentMs > client.mostMs) setTimeout(() => this.#turn(), REST_MS)
+    else this.#turn()
   }
 
   /** All requests that had come were handled. Now one of the waiting clients continues. */

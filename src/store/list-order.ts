@@ -4,6 +4,8 @@ import { hasWords, searchWords } from "../item/search.ts"
 import type { ListPage, ListQuery } from "./contract/items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
+/** A list of at most so many items is read without looking how long they are. */
+const SHORT = 100
 
 /** The section of the queue's order for items of a status (see `queueItems` of the schema). */
 export const SECTIONS: Readonly<Record<Status, number>> = {
@@ -50,15 +52,39 @@ export interface Slice {
 export const foldedParts = (word: string): string[] =>
   word.split(/[^\x20-\x7e]+/).filter((part) => part !== "")
 
+/** The place of an item, and how many bytes those of its texts have that may be long. */
+export interface WeighedPlace extends Place {
+  /** The bytes of title, error and metadata. */
+  readonly bytes: number
+}
+
+/** How long a slice may be. */
+export interface Most {
+  /** The most items. */
+  readonly items: number
+  /** So many items may be in it, whatever their texts. */
+  readonly least: number
+  /** The most bytes of text, unless it has no more than the least number of items. */
+  readonly bytes: number
+}
+
+/** The last item of a slice that begins with these items; undefined if all of them are in it. */
+export function endOfSlice(items: readonly WeighedPlace[], most: Most): Place | undefined {
+  let sum = 0
+  const tooMany = items.findIndex(({ bytes }) => (sum += bytes) > most.bytes)
+  const count = Math.min(most.items, tooMany < 0 ? items.length : Math.max(most.least, tooMany))
+  return count < items.length ? items[count - 1] : undefined
+}
+
 /** How a store reads the queue in its order. */
 export interface Slices {
   /** The first items of a slice, at most `limit`. */
   rows(query: ListQuery, limit: number, slice: Slice): Promise<PlacedItem[]>
   /**
-   * The last item of a slice that is short enough to be searched at once; undefined if the whole rest of the
-   * queue is short enough.
+   * The last item of a slice that is short enough: to be searched at once, or, if `most` is given, no longer than that.
+   * Undefined if the whole rest of the queue is short enough.
    */
-  end(query: ListQuery, start: Place | undefined): Promise<Place | undefined>
+  end(query: ListQuery, start: Place | undefined, most?: Most): Promise<Place | undefined>
 }
 
 /** The place that a page gave as its `next`. @throws AppError `invalid` for anything else */
@@ -69,12 +95,19 @@ function placeOf(after: string): Place {
   return { section: Number(section), rank: Number(rank), place: Number(place), id: Number(id) }
 }
 
-/** A page of rows, which are one more than `limit` if others follow: at most about 4 MB, and at least one item. */
-function shown(rows: readonly PlacedItem[], limit: number): { items: QueueItem[]; next: string | null } {
+/**
+ * A page of rows: at most about 4 MB, and at least one item. If others follow, the rows are one more than `limit`, or
+ * `isCut` is true.
+ */
+function shown(
+  rows: readonly PlacedItem[],
+  limit: number,
+  isCut = false,
+): { items: QueueItem[]; next: string | null } {
   let size = 0
   const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
   const fit = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
-  const last = fit.length < rows.length ? fit.at(-1) : undefined
+  const last = isCut || fit.length < rows.length ? fit.at(-1) : undefined
   const items = fit.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
   return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
 }
@@ -94,9 +127,18 @@ async function found(
     rows.push(...slice.filter((row) => hasWords(row, words)))
     // A slice with as many rows as allowed was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
-    if (rows.length > query.limit || !next) return { rows, read }
+    if (rows.length > query.limit || !next || query.signal?.aborted) return { rows, read }
     start = next
   }
+}
+
+/** A page without a search. Not more items are read than it shows: a thousand may have a hundred megabytes. */
+async function listed(query: ListQuery, slices: Slices, start: Place | undefined): Promise<ListPage> {
+  const { limit } = query
+  const most = { items: limit + 1, least: 1, bytes: LIST_BYTES }
+  const end = limit > SHORT ? await slices.end(query, start, most) : undefined
+  const rows = await slices.rows(query, limit + 1, { start, end })
+  return { ...shown(rows, limit, end !== undefined), slices: 0 }
 }
 
 /** One page of the queue; see `Items.list`. @throws AppError `invalid` (rejects) */
@@ -104,8 +146,7 @@ export async function pageOf(query: ListQuery, slices: Slices): Promise<ListPage
   const { limit, after, search } = query
   const start = after === undefined ? undefined : placeOf(after)
   const words = searchWords(search ?? "")
-  if (words.length === 0)
-    return { ...shown(await slices.rows(query, limit + 1, { start }), limit), slices: 0 }
+  if (words.length === 0) return listed(query, slices, start)
   const { rows, read } = await found(query, slices, words, start)
   return { ...shown(rows, limit), slices: read }
 }

@@ -1,5 +1,6 @@
 import { expect, spyOn, test } from "bun:test"
 
+import { EVERYBODY } from "../../src/access/authorize.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { FairTurns } from "../../src/http/fair-turns.ts"
 import { blank } from "../../src/item/blank-item.ts"
@@ -62,8 +63,10 @@ async function turnsOf(eachMs: number): Promise<number> {
   let nowMs = 0
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => true)
+  const going = new Set<number>()
   const one = async (): Promise<void> => {
     await turns.wait("client")
+    going.add(count)
     nowMs += eachMs
   }
   let count = 0
@@ -79,7 +82,7 @@ async function turnsOf(eachMs: number): Promise<number> {
   await Promise.all(all)
   isOver = true
   await counting
-  return count
+  return going.size
 }
 
 test("as many requests of a client go on in a turn as take a millisecond together", async () => {
@@ -212,6 +215,40 @@ test("others have their turn between the reading and the writing of a long list"
     return goOn.mock.calls.length
   }
   expect([await waitsFor(100), await waitsFor(101)]).toEqual([0, 1])
+})
+
+test("what a client asked for before it left is not read when its turn comes", async () => {
+  let read = 0
+  const list = async () => {
+    read += 1
+    work(3)
+    return { items: [], next: null, slices: 0 }
+  }
+  const caller: unknown = { ...EVERYBODY, client: "address" }
+  const authorizer: unknown = { caller: () => caller, unknownCaller: () => caller }
+  const parts: Partial<Record<keyof AppParts, unknown>> = {
+    host: "127.0.0.1",
+    corsOrigins: [],
+    allowedHosts: [],
+    version: "0",
+    commit: "none",
+    queue: { list },
+    forecasts: { of: () => Promise.resolve(new Map()) },
+    ...UNPROTECTED,
+    authorizer,
+  }
+  const app = createApp(parts as AppParts)
+  const client = new AbortController()
+  const ask = (init: RequestInit = {}): Promise<Response> =>
+    app.handle(new Request("http://127.0.0.1/api/v1/queue", init))
+  const due = Promise.withResolvers<void>()
+  using waits = spyOn(FairTurns.prototype, "wait").mockImplementation(() => due.promise)
+  const answers = [ask(), ask({ signal: client.signal }), ask({ signal: client.signal })]
+  while (waits.mock.calls.length < 3) await turn()
+  client.abort()
+  due.resolve()
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 499, 499])
+  expect(read).toBe(1)
 })
 
 test("a client that asks for many long lists at once has one of them in memory, and others have their turn before it is written", async () => {

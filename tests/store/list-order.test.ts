@@ -4,36 +4,70 @@ import { expect, test } from "bun:test"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { blank } from "../../src/item/blank-item.ts"
-import { pageOf, type PlacedItem, type Slices } from "../../src/store/list-order.ts"
+import { endOfSlice, pageOf, type PlacedItem, type Slices } from "../../src/store/list-order.ts"
 import { itemColumns } from "../../src/store/sqlite/columns.ts"
 import { rowsOf } from "../../src/store/sqlite/rows-of-columns.ts"
 import { queueItems } from "../../src/store/sqlite/schema.ts"
 import { added } from "../contracts/store.contract.ts"
 import { openSqlite } from "./sqlite/open.ts"
 
-/** Waiting items with titles of these lengths. */
-function slices(lengths: readonly number[]): Slices {
+const MIB = 1024 * 1024
+
+/** Waiting items with titles of these lengths. `read` is called with each that is read. */
+function slices(lengths: readonly number[], read: (id: number) => void = () => undefined): Slices {
   const rows = lengths.map((length, at): PlacedItem => {
     const item = { ...blank(1, "2026-01-02T03:04:05.678Z"), id: at + 1, title: "x".repeat(length) }
     return { ...item, section: 1, rank: 0, place: at + 1 }
   })
+  const weighed = rows.map((row) => ({ ...row, bytes: row.title.length }))
+  const after = <T extends PlacedItem>(all: readonly T[], start: { readonly id: number } | undefined): T[] =>
+    all.filter(({ id }) => id > (start?.id ?? 0))
   return {
-    rows: async (_query, limit, { start }) => rows.filter(({ id }) => id > (start?.id ?? 0)).slice(0, limit),
-    end: async () => undefined,
+    async rows(_query, limit, { start, end }) {
+      const found = after(rows, start).filter(({ id }) => id <= (end?.id ?? rows.length))
+      for (const { id } of found.slice(0, limit)) read(id)
+      return found.slice(0, limit)
+    },
+    end: async (_query, start, most = { items: 2, least: 1, bytes: MIB }) =>
+      endOfSlice(after(weighed, start).slice(0, most.items + 1), most),
   }
 }
 
-const MIB = 1024 * 1024
+test.each([100, 1000])(
+  "a page has at most some 4 MiB, but at least one item, and the pages of %p have all items",
+  async (limit) => {
+    const all = slices([5 * MIB, 3 * MIB, MIB / 2, MIB, 6 * MIB, 7])
+    const pages: number[][] = []
+    for (let after: string | null | undefined; after !== null;) {
+      const { items, next } = await pageOf({ limit, after }, all)
+      pages.push(items.map(({ id }) => id))
+      after = next
+    }
+    expect(pages).toEqual([[1], [2, 3], [4], [5], [6]])
+  },
+)
 
-test("a page has at most some 4 MiB, but at least one item, and the pages have all items", async () => {
-  const all = slices([5 * MIB, 3 * MIB, MIB / 2, MIB, 6 * MIB, 7])
-  const pages: number[][] = []
-  for (let after: string | null | undefined; after !== null;) {
-    const { items, next } = await pageOf({ limit: 100, after }, all)
-    pages.push(items.map(({ id }) => id))
-    after = next
-  }
-  expect(pages).toEqual([[1], [2, 3], [4], [5], [6]])
+test("a page of very long items reads no more of them than it shows", async () => {
+  const read: number[] = []
+  const all = slices(
+    Array.from({ length: 500 }, () => MIB / 10),
+    (id) => read.push(id),
+  )
+  const { items, next } = await pageOf({ limit: 1000 }, all)
+  expect(next).not.toBeNull()
+  expect(items.length).toBeWithin(35, 41)
+  expect(read.length).toBeLessThanOrEqual(40)
+})
+
+test("a search whose client has left ends after the slice that it reads", async () => {
+  const [read, left]: [number[], AbortController] = [[], new AbortController()]
+  const all = slices(
+    Array.from({ length: 20 }, () => 1),
+    (id) => read.push(id) === 4 && left.abort(),
+  )
+  const page = await pageOf({ limit: 100, search: "no", signal: left.signal }, all)
+  expect(read).toEqual([1, 2, 3, 4])
+  expect(page.slices).toBe(2)
 })
 
 test("a list of one status goes on after the place of any item, in whatever section that is", async () => {

@@ -39,6 +39,8 @@ export interface ListQuery {
    * undefined for any item.
    */
   readonly search?: string | undefined
+  /** When it aborts, a search ends after its present slice, with what it has found; absent for a whole search. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** One page of the queue. */

@@ -2,7 +2,17 @@ import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm"
 
 import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
-import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
+import {
+  endOfSlice,
+  foldedParts,
+  type Most,
+  type Place,
+  type PlacedItem,
+  SECTIONS,
+  type Slice,
+  type Slices,
+  type WeighedPlace,
+} from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import type { PostgresConnections } from "./connections.ts"
 import { queueItems } from "./schema.ts"
@@ -35,6 +45,14 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
+const WEIGHED = {
+  section,
+  rank,
+  place,
+  id: queueItems.id,
+  bytes: sql<number>`octet_length(${queueItems.title}) + octet_length(${queueItems.error_message}) + octet_length(${queueItems.metadata})`,
+}
+
 /** Reads the queue in its order. */
 export class Listing implements Slices {
   readonly #link: PostgresConnections
@@ -44,7 +62,8 @@ export class Listing implements Slices {
     this.#link = link
   }
 
-  async end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
+  async end(query: ListQuery, start: Place | undefined, most?: Most): Promise<Place | undefined> {
+    if (most) return endOfSlice(await this.#weighed(query, start, most.items + 1), most)
     const last = this.#link.db
       .select({ section, rank, place, id: queueItems.id })
       .from(queueItems)
@@ -63,6 +82,16 @@ export class Listing implements Slices {
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
     return this.#link.get(rows)
+  }
+
+  #weighed(query: ListQuery, start: Place | undefined, limit: number): Promise<WeighedPlace[]> {
+    const places = this.#link.db
+      .select(WEIGHED)
+      .from(queueItems)
+      .where(this.#where(query, start))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .limit(limit)
+    return this.#link.get(places)
   }
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {

@@ -5,15 +5,28 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../contract/items.ts"
-import { foldedParts, type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
+import {
+  endOfSlice,
+  foldedParts,
+  type Most,
+  type Place,
+  type PlacedItem,
+  SECTIONS,
+  type Slice,
+  type Slices,
+} from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { rowsOf } from "./rows-of-columns.ts"
 import { queueItems } from "./schema.ts"
 
 /** About how long a search may compute in one turn of the event loop. */
-const SEARCH_MS = 10
+const SEARCH_MS = 4
+/** For so long no search computes before a slice: a write needs several turns, and must not meet a slice in each. */
+const REST_MS = 2
 /** The number of items that a search reads in one turn: the first number, the least and the most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
+/** Of more items than the least number, a search reads only as many in one turn as have so many bytes of text. */
+const SEARCH_BYTES = 1024 * 1024
 
 /**
  * Every item that contains the word, and a few more: in this query, letters beyond ASCII match any letter.
@@ -40,6 +53,18 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
+/** Resolves after a rest. It begins in the next turn, because the slice before is read in this one. */
+const rest = (): Promise<void> =>
+  new Promise((resolve) => void setImmediate(() => void setTimeout(resolve, REST_MS)))
+
+const WEIGHED = {
+  section,
+  rank,
+  place,
+  id: queueItems.id,
+  bytes: sql<number>`octet_length(${queueItems.title}) + octet_length(${queueItems.error_message}) + octet_length(${queueItems.metadata})`,
+}
+
 const PLACED = { ...itemColumns, section, rank, place }
 const placedRows = rowsOf(PLACED)
 
@@ -49,27 +74,32 @@ export class Listing implements Slices {
   #turn: Promise<void> = Promise.resolve()
   /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
+  /** What this thread had computed before the present slice, which `end` begins and `rows` reads in the same turn. */
+  #before: NodeJS.CpuUsage | undefined
 
   constructor(client: Database) {
     this.#db = drizzle(client)
   }
 
-  /** Only one slice of all searches together is read in each turn of the event loop. */
-  async end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
-    this.#turn = this.#turn.then(() => new Promise((turn) => void setImmediate(turn)))
-    await this.#turn
-    return this.#db
-      .select({ section, rank, place, id: queueItems.id })
+  /** Only one slice of all searches together is read at a time, and others have some turns between two slices. */
+  async end(query: ListQuery, start: Place | undefined, given?: Most): Promise<Place | undefined> {
+    if (!given) {
+      this.#turn = this.#turn.then(rest)
+      await this.#turn
+      this.#before = process.threadCpuUsage()
+    }
+    const most = given ?? { items: this.#sliceRows, least: SEARCH_ROWS.least, bytes: SEARCH_BYTES }
+    const items = this.#db
+      .select(WEIGHED)
       .from(queueItems)
       .where(this.#where(query, start))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
-      .limit(1)
-      .offset(this.#sliceRows - 1)
-      .get()
+      .limit(most.items + 1)
+      .all()
+    return endOfSlice(items, most)
   }
 
   async rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
-    const before = process.threadCpuUsage()
     const selected = this.#db
       .select(PLACED)
       .from(queueItems)
@@ -77,7 +107,7 @@ export class Listing implements Slices {
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
     const rows = placedRows(selected.values())
-    if (words.length > 0) this.#adapt(process.threadCpuUsage(before))
+    if (words.length > 0) this.#adapt(process.threadCpuUsage(this.#before))
     return rows
   }
 

@@ -55,6 +55,26 @@ test("a long word that nearly fits in every place of long texts costs others no 
   await store.close()
 }, 60_000)
 
+test("a search that comes from short items to very long ones looks at few of these in a turn", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const turnsOf = async (): Promise<number> => {
+    const search = store.list({ limit: 1, search: "nothing has this" }).then(() => true)
+    let turns = 0
+    while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+    return turns
+  }
+  await Promise.all(Array.from({ length: 2000 }, () => added(store)))
+  // Now it knows how many short items it can look at in a turn.
+  for (let i = 0; i < 10; i += 1) await turnsOf()
+  const short = await turnsOf()
+  const metadata = { a: "x".repeat(16_000), b: "y".repeat(16_000), c: "z".repeat(16_000) }
+  await Promise.all(Array.from({ length: 400 }, () => added(store, { metadata })))
+  // They have 19 MB.
+  expect((await turnsOf()) - short).toBeGreaterThan(15)
+  await store.close()
+}, 60_000)
+
 test("letters that the database cannot fold are distinguished, and every word must be there", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
