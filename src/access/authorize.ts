@@ -5,6 +5,9 @@ import { checkAllowed, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
 
+/** How long a caller waits that is refused because the database does not answer. */
+const RETRY_MS = 1000
+
 /** How many headers are remembered with their secrets. */
 const MOST_HEADERS = 1000
 
@@ -57,6 +60,13 @@ export const EVERYBODY: Caller = { role: "admin", token: undefined, client: unde
 /** A caller without a valid token. */
 const nobody = (client: string): Caller => ({ role: "nobody", token: undefined, client, ended: undefined })
 
+const unknownTokens = (): AppError =>
+  new AppError(
+    "unavailable",
+    "this server cannot read its database, so it does not know whether the token was revoked; nothing was changed",
+    { retryAfterMs: RETRY_MS },
+  )
+
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
@@ -104,7 +114,8 @@ export class Authorizer {
   /**
    * The caller of a route that needs this right. @throws AppError `unauthorized` without a valid token, ticket or
    * lease; `too_many_requests` after too many bad ones; `forbidden` if the role lacks the right, or if a request to a
-   * server without tokens came through a proxy
+   * server without tokens came through a proxy; `unavailable` if the database, which could have revoked the token, has
+   * not answered for some seconds
    */
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)
@@ -116,6 +127,9 @@ export class Authorizer {
     // A lease needs no token, so a token with fewer rights must not restrict it.
     if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials.from().key)
     checkAllowed(caller, need, isLocal)
+    // A lease decides for itself, and who keeps the server running must see what is wrong with it.
+    const mayBeOld = isLeased || need === "nothing" || need === "operations"
+    if (!mayBeOld && !this.#tokens.areKnown) throw unknownTokens()
     return caller
   }
 

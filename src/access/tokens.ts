@@ -5,12 +5,20 @@ import { isToken } from "../token-format.ts"
 /** The use of a token is stored at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
 
+/**
+ * If the database has not answered for this long, a token may have been revoked without this server knowing. A standby
+ * that takes over, and a writer that holds the database for a moment, need less.
+ */
+const KNOWN_MS = 5000
+
 /** What the tokens need from outside. */
 export interface TokensOptions {
   /** The history that the server serves. A token for one item of another history is not valid. */
   readonly history: string
   /** Epoch milliseconds: tokens expire by the machine's clock. */
   readonly now: () => number
+  /** Milliseconds of a clock that never goes back. */
+  readonly steadyMs: () => number
   /** SHA-256 of a text, in hex. */
   readonly digest: (text: string) => string
   /** Receives errors of the timer; it tries again at its next turn. */
@@ -35,6 +43,8 @@ export class Tokens implements Service {
   #existed = false
   #looking: Repetition | undefined
   #version = -1
+  /** When it first asked the database after its latest answer; undefined if that is answered. */
+  #unansweredMs: number | undefined
 
   constructor(store: Access, options: TokensOptions) {
     this.#store = store
@@ -44,6 +54,11 @@ export class Tokens implements Service {
   /** Whether a token was ever created. From then on every caller needs a token. */
   get existed(): boolean {
     return this.#existed
+  }
+
+  /** Whether it knows which tokens are valid. It does not if the database has not answered for some seconds. */
+  get areKnown(): boolean {
+    return this.#unansweredMs === undefined || this.#options.steadyMs() - this.#unansweredMs < KNOWN_MS
   }
 
   /** Reads the tokens, and then each change of them. Let no caller in before it has resolved. */
@@ -87,6 +102,8 @@ export class Tokens implements Service {
 
   /** Reads the tokens if they may have changed, and reports those that have ended. */
   async look(): Promise<void> {
+    const askedMs = this.#options.steadyMs()
+    this.#unansweredMs ??= askedMs
     const version = await this.#store.version()
     const [before, existed] = [this.#inForce, this.#existed]
     if (version !== this.#version) {
@@ -99,6 +116,8 @@ export class Tokens implements Service {
     } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
       this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
     }
+    // An answer that was long on its way may be as old as its question.
+    if (this.#options.steadyMs() - askedMs < KNOWN_MS) this.#unansweredMs = undefined
     // Each request checks again whether its token is valid.
     if (this.#inForce !== before) this.#known.clear()
     const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))

@@ -25,12 +25,13 @@ export interface Protection {
 export function protectionOf({ open }: Config, store: Store): Protection {
   const { access, clock, historyId } = store
   const onError = logged("the tokens could not be read or written")
-  const tokens = new Tokens(access, { history: historyId, now: clock.now, digest, onError })
+  const steadyMs = (): number => performance.now()
+  const tokens = new Tokens(access, { history: historyId, now: clock.now, steadyMs, digest, onError })
   const tickets = new Tickets(access, tokens, { now: clock.now, digest, random: randomText, onError })
   return {
     tokens,
     tickets,
-    authorizer: new Authorizer(tokens, tickets, { isOpen: open, steadyMs: () => performance.now() }),
+    authorizer: new Authorizer(tokens, tickets, { isOpen: open, steadyMs }),
   }
 }
 

@@ -34,7 +34,7 @@ async function opened(isOpen = false) {
   // As the command does it: over another connection, without the lock.
   const beside = openAccessBeside(path)
   const made = async () => {
-    const tokens = new Tokens(store.access, { history: store.historyId, now, digest, onError })
+    const tokens = new Tokens(store.access, { history: store.historyId, now, steadyMs: now, digest, onError })
     const tickets = new Tickets(store.access, tokens, { now, digest, random: randomText, onError })
     await tokens.look()
     await tickets.load()
@@ -187,7 +187,8 @@ test("a token for one item reads, and may do nothing else", async () => {
 test("a token for an item of another history is worth nothing", async () => {
   await using server = await opened()
   const { secret } = await server.token({ item: await added(server.store) })
-  const others = new Tokens(server.store.access, { history: "another", now: () => START_MS, digest, onError })
+  const now = (): number => START_MS
+  const others = new Tokens(server.store.access, { history: "another", now, steadyMs: now, digest, onError })
   await others.look()
   expect(others.find(secret)).toBe(undefined)
 })

@@ -18,6 +18,9 @@ const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 /** Prometheus gives up a scrape after this time, unless it is configured otherwise. */
 const SCRAPE_MS = 10_000
 
+/** How often a test asks again. An address has 100 refused requests per second. */
+const LOOK_MS = 20
+
 /** The same address with a password, which the test server does not require. */
 const withPassword = (url: string): string => url.replace("fleet@", "fleet:secret-word@")
 
@@ -203,5 +206,36 @@ withPostgres(
     while (!server.log.includes('"msg":"a metric could not be read"')) await Bun.sleep(10)
     proxy.isFrozen = false
     while (!(await scraped()).includes("track_studio_queue_items{"));
+  },
+)
+
+withPostgres(
+  "a token that is revoked while its server is cut off changes nothing after some seconds",
+  async () => {
+    await using database = await emptyDatabase()
+    const url = new URL(database.url)
+    using proxy = new Proxy(Number(url.port))
+    url.port = String(proxy.port)
+    const made = await run(["token", "create", "--role", "admin", "--database", database.url])
+    await using server = await start({ database: url.href })
+    const headers = { authorization: `Bearer ${made.stdout.trim()}` }
+    const me = async (): Promise<Response> => server.api("GET", "/me", undefined, headers)
+    expect((await me()).status).toBe(200)
+    proxy.isFrozen = true
+    expect((await run(["token", "revoke", "1", "--database", database.url])).code).toBe(0)
+    // This route reads nothing from the database.
+    while ((await me()).status === 200) await Bun.sleep(LOOK_MS)
+    const refused = await server.api("POST", "/queue", { song_id: 1 }, headers)
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"])
+    expect(await refused.json()).toMatchObject({
+      error: expect.stringContaining("whether the token was revoked"),
+    })
+    // Whoever keeps it running still sees what is wrong.
+    while ((await fetch(`${server.url}/health/ready`, { headers })).status !== 503) await Bun.sleep(LOOK_MS)
+    expect((await fetch(`${server.url}/metrics`, { headers })).status).toBe(200)
+    proxy.isFrozen = false
+    const statuses = new Set<number>()
+    for (; !statuses.has(401); await Bun.sleep(LOOK_MS)) statuses.add((await me()).status)
+    expect(statuses).not.toContain(200)
   },
 )
