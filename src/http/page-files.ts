@@ -33,7 +33,7 @@ async function fileOf(content: Blob): Promise<PageFile> {
   return {
     bytes,
     // This takes 15 ms longer than zlib, once, and saves each reader 2 kB.
-    gzipped: Bun.gzipSync(bytes, { library: "libdeflate", level: 12 }),
+    gzipped: Bun.gzipSync(bytes, { library: "libdeflate", level: 10 }),
     contentType: content.type,
     etag: `W/"${Bun.hash(bytes).toString(36)}"`,
   }
