@@ -15,6 +15,7 @@ import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { aboutItem, type Check, isItemOf } from "./answer-shapes.ts"
 import { type ClientOptions, QueueClient } from "./queue-client.ts"
 import { type Ask, Requests, ServerError } from "./requests.ts"
+import { unanswered } from "./why-unanswered.ts"
 import { WORK_SHAPES } from "./work-shapes.ts"
 
 export type { ClientOptions } from "./queue-client.ts"
@@ -67,8 +68,8 @@ export class Client extends QueueClient {
 
   /** The same as for a QueueClient. */
   constructor(base: string, options: ClientOptions = {}) {
-    super(base, options)
-    this.#server = new Requests(base, options.token)
+    super(base, options, unanswered)
+    this.#server = new Requests(base, options.token, unanswered)
   }
 
   /** The kinds of which runs are remembered, the one with the newest run first. */

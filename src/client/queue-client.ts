@@ -6,7 +6,7 @@ import type { BatchRequest, MoveRequest, RetryRequest } from "../wire/requests.t
 import { isItemOf, isPageAfter, SHAPES } from "./answer-shapes.ts"
 import { type OutputOptions, type Printed, printedAt } from "./read-output.ts"
 import type { OpenConnection } from "./reconnecting.ts"
-import { Requests } from "./requests.ts"
+import { Requests, type WhyUnanswered } from "./requests.ts"
 import { type Watched, watching, type WatchOptions } from "./watching.ts"
 
 const drainPath = (worker: string): string => `/workers/${encodeURIComponent(worker)}/drain`
@@ -31,10 +31,10 @@ export class QueueClient {
 
   /**
    * `base` is the URL of the server, for example `http://localhost:8080`. It includes the path if a proxy
-   * serves the server below a path.
+   * serves the server below a path. `why` is said of a request without an answer.
    */
-  constructor(base: string, { token }: ClientOptions = {}) {
-    this.#server = new Requests(base, token)
+  constructor(base: string, { token }: ClientOptions = {}, why?: WhyUnanswered) {
+    this.#server = new Requests(base, token, why)
   }
 
   /** Adds an item. Repeating it with the same `idempotencyKey` within 24 hours returns the item of the first time. */

@@ -1,7 +1,6 @@
 import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
 import { type Check, isText } from "./answer-shapes.ts"
-import { unanswered } from "./why-unanswered.ts"
 
 /** The content of an error answer of the server. */
 interface Envelope {
@@ -101,17 +100,24 @@ function headersOf(values: Readonly<Record<string, string | undefined>>): Header
   return headers
 }
 
+/** Why a request to the server at `origin` got no answer, and the way out, by the error of `fetch`. */
+export type WhyUnanswered = (origin: string, error: unknown) => string
+
+const noAnswer: WhyUnanswered = (origin) => `no server answers at ${origin}`
+
 /** Sends requests to one server. */
 export class Requests {
   readonly #base: string
   readonly #token: () => string | undefined
+  readonly #why: WhyUnanswered
 
   /**
    * `base` is the server's URL; `token` an access token, if the server wants one, or a function that returns
-   * the token for each request.
+   * the token for each request. `why` is said of a request without an answer.
    */
-  constructor(base: string, token?: string | (() => string | undefined)) {
+  constructor(base: string, token?: string | (() => string | undefined), why: WhyUnanswered = noAnswer) {
     this.#token = typeof token === "function" ? token : () => token
+    this.#why = why
     this.#base = base.replace(/\/+$/, "")
   }
 
@@ -164,7 +170,7 @@ export class Requests {
       ...(signal !== undefined && { signal }),
     }).catch((cause: unknown) => {
       if (signal?.aborted) throw cause
-      throw new ServerError(0, unanswered(this.#origin, cause), UNREACHABLE, { cause })
+      throw new ServerError(0, this.#why(this.#origin, cause), UNREACHABLE, { cause })
     })
     if (answer.ok) return answer
     if (answer.type === "opaqueredirect" || answer.status < 400) throw this.#redirected(answer)

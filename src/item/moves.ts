@@ -48,12 +48,15 @@ export const UNFORESEEN: Foreseen = {
   eta_runs: 0,
   time_progress: null,
 }
-const { time_progress, ...NO_BAND } = UNFORESEEN
 /** The values of an item that is not stalled. */
 export const MOVING = { stalled: false, stalled_since: null }
-const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, ...MOVING, step: null, unit: null, media: null }
+/** The values of an item whose pace is unknown; `time_progress` is not one of them. */
+function unknownPace() {
+  const { time_progress: _, ...noBand } = UNFORESEEN
+  return { eta_seconds: null, ...noBand, ...MOVING, step: null, unit: null, media: null }
+}
 /** The values of an item of which no attempt is under way, or of which one has just begun. */
-const BEGINNING = { progress: 0, time_progress, basis: null, steps: null, ...UNKNOWN_PACE }
+const beginning = () => ({ progress: 0, basis: null, steps: null, ...unknownPace(), ...UNFORESEEN })
 
 /** What a move sets besides the status, before the caller's own keys are laid over it. */
 function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
@@ -65,23 +68,23 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
         available_at: null,
         error_message: "",
         worker: "",
-        ...BEGINNING,
+        ...beginning(),
       }
     case "completed":
-      return { completed_at: now, outcome: "completed", basis: null, ...UNKNOWN_PACE }
+      return { completed_at: now, outcome: "completed", basis: null, ...unknownPace() }
     case "failed":
       // An item that was not being worked on cannot have failed: it was cancelled.
       return {
         completed_at: now,
-        ...UNKNOWN_PACE,
+        ...unknownPace(),
         // How much of its time would be over is unknown now.
-        time_progress,
+        time_progress: null,
         outcome: item.status === "processing" ? "failed" : "cancelled",
       }
     case "retrying":
-      return { retry_count: item.retry_count + 1, requeued_at: now, ...BEGINNING }
+      return { retry_count: item.retry_count + 1, requeued_at: now, ...beginning() }
     case "queued":
-      return { available_at: null, requeued_at: now, ...BEGINNING }
+      return { available_at: null, requeued_at: now, ...beginning() }
   }
 }
 

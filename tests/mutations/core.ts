@@ -183,7 +183,7 @@ export const CORE: readonly Mistake[] = [
     [
       [
         "a failed item still says what it counted",
-        "completed_at: now,\n        ...UNKNOWN_PACE,",
+        "completed_at: now,\n        ...unknownPace(),",
         "completed_at: now,",
       ],
     ],

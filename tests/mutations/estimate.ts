@@ -5,7 +5,7 @@ export const ESTIMATE: readonly Mistake[] = [
   ...of(
     "src/item/moves.ts",
     ["tests/item/estimate/follow-attempt.test.ts"],
-    [["a failed item has a percentage that nobody reported", "        time_progress,\n", ""]],
+    [["a failed item has a percentage that nobody reported", "        time_progress: null,\n", ""]],
   ),
   ...of(
     "src/item/estimate/follow-attempt.ts",

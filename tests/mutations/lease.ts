@@ -209,8 +209,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a queued item waits for its old delay",
-        "return { available_at: null, requeued_at: now, ...BEGINNING }",
-        "return { requeued_at: now, ...BEGINNING }",
+        "return { available_at: null, requeued_at: now, ...beginning() }",
+        "return { requeued_at: now, ...beginning() }",
       ],
       [
         "an item that nobody worked on has failed",
@@ -219,7 +219,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "a retrying item keeps its progress",
-        'requeued_at: now, ...BEGINNING }\n    case "queued"',
+        'requeued_at: now, ...beginning() }\n    case "queued"',
         'requeued_at: now }\n    case "queued"',
       ],
     ],
