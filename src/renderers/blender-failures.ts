@@ -10,6 +10,10 @@ const NOT_SAVED = /\bcannot save: '/i
 const NOTHING_THERE =
   /\bcannot render, no camera\b|\bno camera found\b|^Error: Cannot read file (?:'.+\.blend'|".+\.blend"): /i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
+/** How Blender 3 and later report an exception that a script did not catch; one that it printed has no such words. */
+const UNCAUGHT = /\bPython: Traceback \(/
+/** A place in a traceback. The first one is a script itself, or a handler, an add-on or a driver. */
+const PLACE = /^ +File "(.*)", line \d+, in (.*)$/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 
 /**
@@ -28,9 +32,21 @@ function isOutOfMemory(line: string): boolean {
   return out >= 0 && MEMORY.test(said.slice(out))
 }
 
+/** Whether a place of a traceback is a script itself; undefined if the line is no place. */
+function isOfScript(line: string): boolean | undefined {
+  const [, file, name] = PLACE.exec(line) ?? []
+  return file === undefined ? undefined : name === "<module>" && file !== "<bpy driver>"
+}
+
 /** Failures that Blender reports. */
 export class BlenderFailures {
   #isInTraceback = false
+  /** Whether Blender says that nothing caught the exception of the traceback. */
+  #isUncaught = false
+  /** Whether the traceback begins in a script itself; undefined until its first place has come. */
+  #isOfScript: boolean | undefined
+  /** The exception of a script after which no frame was begun, and whether it ended the script. */
+  #raised: { readonly line: string; readonly isUncaught: boolean } | undefined
   /** Failures that no later frame repairs: too little memory, or a frame that could not be saved. */
   #lasting: string | undefined
   #other: string | undefined
@@ -41,16 +57,31 @@ export class BlenderFailures {
       this.#lasting = plainLine(line)
     if (TRACEBACK.test(line)) {
       this.#isInTraceback = true
+      this.#isUncaught = UNCAUGHT.test(line)
+      this.#isOfScript = undefined
       this.#other ??= plainLine(line)
     } else if (this.#isInTraceback && EXCEPTION.test(line)) {
       // The last line of a traceback names the failure. If there are several tracebacks, the last one counts.
       this.#isInTraceback = false
       this.#other = plainLine(line)
-    } else if (NOTHING_THERE.test(line)) this.#other = plainLine(line)
+      if (this.#isOfScript) this.#raised = { line: this.#other, isUncaught: this.#isUncaught }
+    } else if (this.#isInTraceback) this.#isOfScript ??= isOfScript(line)
+    else if (NOTHING_THERE.test(line)) this.#other = plainLine(line)
+  }
+
+  /** Rendering goes on: what a script raised before has ended nothing. */
+  goOn(): void {
+    this.#raised = undefined
+  }
+
+  /** An exception that was printed after the last frame, though a script may have caught it; undefined if none was. */
+  get printed(): string | undefined {
+    return this.#raised?.line
   }
 
   /** The line because of which the render failed, if it has this many frames; undefined if there is none. */
   failure(frames: number): string | undefined {
-    return this.#lasting ?? (frames === 0 ? this.#other : undefined)
+    const ended = this.#raised?.isUncaught ? this.#raised.line : undefined
+    return this.#lasting ?? ended ?? (frames === 0 ? this.#other : undefined)
   }
 }

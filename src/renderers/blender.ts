@@ -56,6 +56,7 @@ class Blender implements LineReader {
 
   get evidence(): Evidence {
     const total = this.#total
+    const { printed } = this.#trouble
     // If bars were declared, all must be full.
     const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
     const fraction = total === undefined ? null : Math.min(most, this.#most / total)
@@ -68,7 +69,7 @@ class Blender implements LineReader {
       seen:
         !this.#isTotalGiven && fraction !== null && fraction < 1
           ? `${this.#most} of ${total} frames seen`
-          : undefined,
+          : printed && `after the last frame: ${printed}`,
     }
   }
 
@@ -100,6 +101,7 @@ class Blender implements LineReader {
     const range = RANGE.exec(said)
     const frame = FRAME.exec(said)
     const [isSave, isSkip, isEnd] = [SAVED.test(said), SKIPPED.test(said), FRAME_END.test(said)]
+    if (frame || isSave || isSkip) this.#trouble.goOn()
     if (range) this.#begin(Number(range[1]), Number(range[2]))
     if (frame) this.#enter(Number(frame[1]), said)
     if (isSave) this.#save(SAVED_FILE.exec(said)?.[1])

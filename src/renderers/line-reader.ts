@@ -15,7 +15,10 @@ export interface Evidence {
   readonly saved: readonly string[]
   /** The files that an ffmpeg began to write and whose end was not seen, by the names that ffmpeg uses. */
   readonly unfinished: readonly string[]
-  /** How much was seen of a guessed total, in words ("3 of 6 frames seen"); undefined if all of it was. */
+  /**
+   * What leaves a doubt, in words: how much was seen of a guessed total ("3 of 6 frames seen"), or what was printed
+   * after the end of the render; undefined if nothing does.
+   */
   readonly seen: string | undefined
 }
 

@@ -20,7 +20,7 @@ export interface Own {
  * and read whole.
  */
 export const RESULT_LINE =
-  /rror|Unable|av_|put #\d|Duration: |mpossible to open|Nothing was|returns null|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
+  /rror|Unable|av_|put #\d|Duration: |mpossible to open|Nothing was|returns null|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|<module>|o camera|\.crash/
 
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|(?:\p{L}{2,12}|\p{sc=Han}): ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u

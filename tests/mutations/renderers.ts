@@ -139,8 +139,8 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "an error in a script fails a render that has its frames",
-        "this.#lasting ?? (frames === 0 ? this.#other : undefined)",
-        "this.#lasting ?? (frames >= 0 ? this.#other : undefined)",
+        "(frames === 0 ? this.#other : undefined)",
+        "(frames >= 0 ? this.#other : undefined)",
       ],
     ],
   ),

@@ -55,3 +55,52 @@ test.each([
     )
   },
 )
+
+const SAVED = ["Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'", " Time: 00:01.00"]
+const raised = (head: string, file: string, place: string): string[] => [
+  head,
+  `  File "${file}", line 11, in ${place}`,
+  "    main()",
+  '  File "/srv/frames.py", line 8, in main',
+  "RuntimeError: texture missing on frame 3",
+]
+const UNCAUGHT = "Error: Python: Traceback (most recent call last):"
+const PRINTED = "Traceback (most recent call last):"
+
+/** What an output proves of a Blender, and of one inside a shell script. */
+function provenBy(...said: string[]) {
+  const [alone, inScript] = [renderer("blender"), renderer("lines")]
+  const output = lf("Blender 3.4.1", ...said, "", "Blender quit").join("")
+  alone.push(output)
+  inScript.push(output)
+  return { alone: alone.evidence.failure, seen: alone.evidence.seen, inScript: inScript.evidence.failure }
+}
+
+test("an exception that ended a script fails a Blender that saved frames and exits with 0", () => {
+  const ended = raised(UNCAUGHT, "/srv/frames.py", "<module>")
+  const why = "RuntimeError: texture missing on frame 3"
+  expect(provenBy(...SAVED, ...ended)).toMatchObject({ alone: why, inScript: why })
+  expect(provenBy(...ended, ...SAVED)).toEqual({ alone: undefined, seen: undefined, inScript: undefined })
+})
+
+test("an exception that a script printed after its last frame is the message of the item", () => {
+  const printed = raised(PRINTED, "/srv/frames.py", "<module>")
+  expect(provenBy(...SAVED, ...printed, "goes on")).toEqual({
+    alone: undefined,
+    seen: "after the last frame: RuntimeError: texture missing on frame 3",
+    inScript: undefined,
+  })
+  expect(provenBy(...printed, ...SAVED).seen).toBeUndefined()
+})
+
+test.each([
+  ["a handler", PRINTED, "/srv/frames.py", "post"],
+  ["an operator whose caller may catch it", UNCAUGHT, "/srv/addon.py", "execute"],
+  ["a driver", PRINTED, "<bpy driver>", "<module>"],
+])("an exception of %s ends no script", (_of, head, file, place) => {
+  expect(provenBy(...SAVED, ...raised(head, file, place))).toEqual({
+    alone: undefined,
+    seen: undefined,
+    inScript: undefined,
+  })
+})
