@@ -1,6 +1,6 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
@@ -8,7 +8,10 @@ const CONSEQUENCE =
 const GIVING_UP =
   /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
-const ENDED_EARLY = /^(?:.{1,200}: )?the command (?:was ended by SIG|ended with code 0 at )/
+const ENDED_EARLY =
+  /^(?:.{1,200}: )?the command (?:was ended by SIG|ended with code (?:0 at |(?:129|1[345]\d)\b))/
+/** Blender's last words when it crashes. */
+const CRASHED = /^Writing: (.+\.crash\.txt)$/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
 const HINT =
   /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |note: run with |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
@@ -35,10 +38,17 @@ function ofOther(lines: readonly string[]): string | undefined {
   return named.findLast((one) => !GIVING_UP.test(one)) ?? named.at(-1)
 }
 
+/** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */
+export function crashIn(line: string): string | undefined {
+  const report = CRASHED.exec(line)?.[1]
+  return report && `Blender crashed, see ${report}`
+}
+
 /**
  * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
  * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
- * names one. If none does, it is how the command ended, if that was by a signal or too early, otherwise the last line.
+ * names one. If none does, it is how the command ended, if that was by a signal or too early, or that a
+ * Blender crashed, otherwise the last line.
  * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
@@ -53,7 +63,7 @@ export function causeOf(error: string): string {
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
-  const exception = lines.some((one) => one.startsWith("Traceback (most recent call last)"))
+  const exception = lines.some((one) => one.includes("Traceback (most recent call last)"))
     ? last(lines, EXCEPTION)
     : undefined
   const isAbove = exception !== undefined && !(isFfmpeg && FAILED_BELOW.test(exception))
@@ -65,5 +75,6 @@ export function causeOf(error: string): string {
         ? ofFfmpeg(lines)
         : ofOther(lines)
   const ended = lines.slice(0, 1).find((one) => ENDED_EARLY.test(one))
-  return (found ?? ended ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
+  const crash = lines.map(crashIn).findLast((one) => one !== undefined)
+  return (found ?? ended ?? crash ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
 }

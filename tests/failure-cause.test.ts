@@ -99,6 +99,26 @@ test.each([
     "step 2 of 3 (frames): the command was ended by SIGSEGV",
   ],
   [
+    "a script that raised inside a Blender, in words that name no failure",
+    "the command ended with code 1\nError: Python: Traceback (most recent call last):\n  File \"/srv/a.py\", line 9, in <module>\n    main()\nKeyError: 'verse 3'\nBlender quit",
+    "KeyError: 'verse 3'",
+  ],
+  [
+    "a Blender that crashed inside a shell script",
+    "the command ended with code 139\nSaved: 'f_0001.png'\nWriting: /tmp/song.crash.txt\nr.sh: line 3:  4711 Segmentation fault      blender -b song.blend -a",
+    "r.sh: line 3:  4711 Segmentation fault      blender -b song.blend -a",
+  ],
+  [
+    "a Blender that crashed inside a container, which says only how it ended",
+    "the command ended with code 139\nSaved: 'f_0001.png'\nWriting: /tmp/song.crash.txt",
+    "the command ended with code 139",
+  ],
+  [
+    "a Blender that crashed inside a program that ended with 1",
+    "the command ended with code 1\nSaved: 'f_0001.png'\nWriting: /tmp/song.crash.txt\nbye",
+    "Blender crashed, see /tmp/song.crash.txt",
+  ],
+  [
     "a server of pictures that needed longer than its time",
     "the command was ended by SIGTERM\nrender: no answer from the farm, timed out",
     "render: no answer from the farm, timed out",

@@ -59,7 +59,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   version: { own: ["package.json"] },
   item: { own: ["errors", "is-object", "text"], packages: ["@sinclair/typebox"] },
   wire: { own: ["degraded-reasons", "errors", "item"], packages: ["@sinclair/typebox"] },
-  renderers: { own: ["item"] },
+  renderers: { own: ["failure-cause", "item"] },
   terminal: { own: ["failure-cause", "item", "background-work", "text", "wire"] },
   store: { own: ["errors", "item"] },
   "store/contract": { own: ["item", "store/outages-extend-leases"] },

@@ -1,3 +1,4 @@
+import { crashIn } from "../failure-cause.ts"
 import type { Report } from "../item/item.ts"
 import { blender, MAX_FILES, PREFIX } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
@@ -30,8 +31,6 @@ const READ = /\bRead blend: "?(.+?)"?$/
 /** The name of a file that Blender did not find. */
 const MISSING = "a missing file"
 const BEGINS = /^Blender \d+\.\d/
-/** Blender's last words when it crashes. */
-const CRASHED = /^Writing: .+\.crash\.txt$/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
   /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress(?== *(?:continue|end)\b))= *\S+ *$/
@@ -137,8 +136,9 @@ export class RenderersInScripts {
     // A script inside Blender can print any text, and its failures are in that text.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
-    const isDead = this.#isBlender && (CRASHED.test(line) || isKilled(line, "blender"))
-    if (isDead) this.#leaveBlender(plainLine(line))
+    const crash = crashIn(line)
+    const isDead = this.#isBlender && (crash !== undefined || isKilled(line, "blender"))
+    if (isDead) this.#leaveBlender(plainLine(crash ?? line))
     this.#ffmpeg.read(line, false)
     return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
   }

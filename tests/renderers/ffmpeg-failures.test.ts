@@ -110,7 +110,10 @@ test("a Blender that the shell says was killed fails the script", () => {
 test("a Blender that crashed fails the script, unless a later one renders the same file", () => {
   const begun = ["Blender 4.2.0", 'Read blend: "/a.blend"', "Fra:1 Mem:9M (Peak 9M)"]
   const crash = "Writing: /tmp/a.crash.txt"
-  expect(proven(...begun, crash).failure).toBe(crash)
+  expect(proven(...begun, crash).failure).toBe("Blender crashed, see /tmp/a.crash.txt")
+  expect(proven(...begun, crash, "Segmentation fault (core dumped)").failure).toBe(
+    "Blender crashed, see /tmp/a.crash.txt",
+  )
   expect(proven(...begun, crash, ...begun, "Saved: '/o/1.png'", "Blender quit")).toEqual(WHOLE)
 })
 
