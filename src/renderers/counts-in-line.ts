@@ -135,7 +135,7 @@ const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
  * "being rendered".
  */
 const DONE =
-  /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
+  /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?|(?:trans|en)coded|exported|written|wrote|processed|converted|generated|created|drawn|baked|composited|denoised|upscaled|extracted|copied|uploaded)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
 
 /** Whether a line is a name and its value, which need not be progress. */
 export const isProperty = (text: string): boolean => PROPERTY.test(text)

@@ -134,6 +134,26 @@ describe("a count", () => {
     expect(hear(line, line).reports).toEqual([])
   })
 
+  test.each([
+    "encoded 4/60 frames, 12.3 fps, 4.00 Kb/s",
+    "Frames encoded: 4/60",
+    "4 of 60 frames written",
+    "Wrote frame 4 of 60",
+    "Processed 4 of 60 frames",
+    "4/60 images exported",
+    "Converted 4/60 files",
+    "Generated image 4 of 60",
+  ])("%j says that the last one is done", (line) => {
+    expect(hear(line.replace("4", "3"), line).reports.at(-1)?.unit).toMatchObject({ done: 4, total: 60 })
+  })
+
+  test.each(["Encoding frame 4 of 60", "to be encoded: frame 4 of 60", "frame 4 of 60 of out/encoded/a.mp4"])(
+    "%j says that the last one has begun",
+    (line) => {
+      expect(hear(line.replace("4", "3"), line).reports.at(-1)?.unit).toMatchObject({ done: 3, total: 60 })
+    },
+  )
+
   test("without a word for it is believed once it has moved", () => {
     expect(hear("3/5 cover.png", "4/5 back.png", "5/5 credits.png").progress).toEqual([60, 80])
     expect(hear("3/4", "3/4", "6/8", "7/9").progress).toEqual([])
