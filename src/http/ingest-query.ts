@@ -19,7 +19,9 @@ export const IngestQuery = Type.Object(
         description: "seconds of the finished video, or frames",
       }),
     ),
-    finish: queryBoolean("whether the end of the output ends the item; false by default"),
+    finish: queryBoolean(
+      "whether the end of the output ends the item; false by default; needs total, and a renderer that tells success from failure: ffmpeg or blender",
+    ),
     step: Type.Optional(
       Type.String({
         pattern: "^[1-9][0-9]{0,2}/[1-9][0-9]{0,2}$",
@@ -56,7 +58,7 @@ function checkFinish(name: RendererName, total: number | undefined): void {
   if (name === "lines") {
     throw new AppError(
       "invalid",
-      "finish=true works only with ffmpeg and blender: the lines of other programs do not tell success from failure",
+      "finish=true works only with ffmpeg and blender: the lines of other programs do not tell success from failure; leave it out, and PUT the status when the program has ended, or use track-studio run",
     )
   }
   // A total of 0 means that it is unknown.
