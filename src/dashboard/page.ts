@@ -41,6 +41,10 @@ class Page {
   readonly #main = byId("main", HTMLElement)
   #screen: Screen
   #homeScroll = 0
+  /** The link by which the reader left the queue's page. */
+  #opened: HTMLAnchorElement | null = null
+  /** The path of the screen. */
+  #path = ""
   #framed = false
   #failedUnseen = false
   #wasLive = false
@@ -253,7 +257,10 @@ class Page {
     if (screenPath(link.pathname) === undefined || link.origin !== location.origin || link.hash !== "") return
     event.preventDefault()
     if (link.pathname === location.pathname && link.search === location.search) return
-    if (this.#screen === this.#home) this.#homeScroll = scrollY
+    if (this.#screen === this.#home) {
+      this.#homeScroll = scrollY
+      this.#opened = link
+    }
     history.pushState(null, "", link.pathname + link.search)
     this.#route(true)
   }
@@ -262,8 +269,9 @@ class Page {
     closeMenu()
     unreadHere.read("item")
     unreadHere.read("history")
-    const before = this.#screen
-    const id = screenPath(location.pathname)
+    const [before, left] = [this.#screen, this.#path]
+    this.#path = location.pathname
+    const id = screenPath(this.#path)
     if (id === null) this.#home.want(queryIn(location.search))
     if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
     else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
@@ -274,7 +282,15 @@ class Page {
     this.#changed()
     if (!moved) return
     scrollTo(0, this.#screen === this.#home ? this.#homeScroll : 0)
-    this.#main.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })
+    this.#focusAfter(left)
+  }
+
+  /** Puts the focus on the item from whose page the reader comes back, or else at the beginning. */
+  #focusAfter(left: string): void {
+    const links = [this.#opened, ...this.#main.querySelectorAll<HTMLAnchorElement>("a.name")]
+    const link = links.find((one) => one?.pathname === left && one.checkVisibility())
+    const to = link ?? this.#main.querySelector<HTMLElement>("h1")
+    to?.focus({ preventScroll: true })
   }
 }
 

@@ -22,6 +22,8 @@ async function begun() {
     const path = `/queue/${claimed.item.id}/progress`
     await server.api("POST", path, { ...told, progress }, { lease: claimed.lease.token })
   }
+  // The time until this report is the start-up, and no part of the pace.
+  await report(0)
   return { server, report, startedMs: performance.now() }
 }
 
@@ -201,7 +203,6 @@ page("the queue on the page", () => {
 
 page("a worker's report", () => {
   test("shows its step, what is counted, and the time left, which counts down", async () => {
-    await paced.report(0)
     const tab = await here.open("/", { timeZone: "Asia/Tokyo" }, paced.server)
     await tab.until(`${text(".lane")}.includes("gpu-1")`)
     await Bun.sleep(paced.startedMs + PACE_MS - performance.now())
@@ -260,6 +261,28 @@ page("an item's page", () => {
     await tab.evaluate("history.back()")
     await tab.until(`document.querySelector(".waiting .row")`)
     expect([...tab.complaints, ...again.complaints]).toEqual([])
+  })
+
+  test("leaves the focus on the link to it once the reader is back in the queue", async () => {
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
+    const failed = await here.server.add({ song_id: 4 })
+    await here.server.put(failed, { status: "processing" })
+    await here.server.put(failed, { status: "failed", error_message: "disk full" })
+    const tab = await here.open()
+    // A failed item stands on the page twice.
+    for (const row of [".waiting [data-item='2']", ".failed.section .row", ".finished .row"]) {
+      await tab.click(`${row} .name`)
+      await tab.until(`document.activeElement.matches(".item h1")`)
+      await tab.evaluate("history.back()")
+      await tab.until(`document.activeElement === document.querySelector("${row} .name")`)
+    }
+    await tab.click(".waiting [data-item='2'] .name")
+    await tab.until(`document.activeElement.matches(".item h1")`)
+    await here.server.api("DELETE", "/queue/2")
+    await tab.until(`${text(".gone")}.includes("was deleted")`)
+    await tab.evaluate("history.back()")
+    await tab.until(`document.activeElement.matches(".home h1")`)
+    expect(tab.complaints).toEqual([])
   })
 
   test("says that there is no such item, or that it was deleted", async () => {
