@@ -58,8 +58,8 @@ export class Hub {
   #loaded = false
   /** Updates that arrive while the queue is being read; null while it is not. */
   #meanwhile: StreamUpdate[] | null = []
-  /** Updates that arrive while single items are being read. */
-  #overtaking: StreamUpdate[] = []
+  /** Updates that arrive while single items are being read; null while none are. */
+  #overtaking: StreamUpdate[] | null = null
   /** The history to which the state belongs. */
   #history = ""
   /**
@@ -73,7 +73,6 @@ export class Hub {
   readonly #owed = new OwedLists((list) => this.#more(list))
   #looking = false
   #wasLive = false
-  #isClosed = false
   #tickMs = Date.now()
   #beatMs = 0
   #probeMs = 0
@@ -135,7 +134,8 @@ export class Hub {
 
   /** Ends the stream for good. */
   close(): void {
-    this.#isClosed = true
+    // What is being read comes too late, and is not read again.
+    this.#reading += 1
     this.#owed.clear()
     clearInterval(this.#timer)
     this.#link.close()
@@ -165,7 +165,7 @@ export class Hub {
     if (isNew) void this.#probe()
     // Whether the queue was paused meanwhile.
     if (isNew) this.#count()
-    if (isNew) this.#unread.forget()
+    if (isNew) this.#unread.forget((part) => this.#owed.has(part))
     if (isNew) this.#owed.now()
     // Reads what could not be read while there was no stream.
     this.#doubt([])
@@ -276,7 +276,7 @@ export class Hub {
     this.#meanwhile?.push(...updates)
     if (!this.#loaded) return
     this.#readingOn?.push(...updates)
-    this.#overtaking.push(...updates)
+    this.#overtaking?.push(...updates)
     const { unsure, lists } = this.#state.apply(updates)
     this.#send({ type: "updates", updates })
     if (lists || unsure.size > 0) this.#count()
@@ -317,7 +317,7 @@ export class Hub {
       }
       for (const [list, error] of failed) this.#unread.failed(list, error)
       await this.#owed.wait(times)
-      if (reading !== this.#reading || this.#isClosed) return
+      if (reading !== this.#reading) return
     }
   }
 
@@ -376,6 +376,7 @@ export class Hub {
         }),
       ),
     )
+    this.#overtaking = null
     if (reading !== this.#reading) return
     const read = found.filter((item) => item !== undefined)
     this.#state.put(read, removed)

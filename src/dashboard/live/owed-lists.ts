@@ -1,5 +1,6 @@
 import { pause } from "../../client/missed-keepalives.ts"
 import type { ListName } from "../model/lists.ts"
+import type { PagePart } from "../model/unread.ts"
 
 /** A list is read again after this time, and then after twice as long, up to a limit. In milliseconds. */
 const AGAIN_MS = 600
@@ -18,8 +19,8 @@ export class OwedLists {
   }
 
   /** Whether something of the list is owed. */
-  has(list: ListName): boolean {
-    return this.#owed.has(list)
+  has(list: PagePart): boolean {
+    return [...this.#owed].some((one) => one === list)
   }
 
   /** Something of the list did not come. */

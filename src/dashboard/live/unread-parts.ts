@@ -42,9 +42,9 @@ export class UnreadParts {
     if (wasListed) this.changed()
   }
 
-  /** There was no connection: failures from that time say nothing of the parts. */
-  forget(): void {
-    this.#failures.clear()
+  /** There was no connection: failures from that time say nothing of the parts, except of those that are `owed` still. */
+  forget(owed: (part: PagePart) => boolean = () => false): void {
+    for (const part of this.#failures.keys()) if (!owed(part)) this.#failures.delete(part)
     this.changed()
   }
 

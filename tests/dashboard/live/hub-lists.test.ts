@@ -13,6 +13,10 @@ import { Far, settled } from "./far-server.ts"
 let far: Far
 let hub: Hub
 let shown: State
+/** The parts of the page that cannot be loaded. */
+let unread: string[]
+/** What the hub has sent of updates, as long as somebody keeps it. */
+let sent: WeakRef<object>[]
 
 /** All requests are answered, and everything that has happened has arrived. */
 async function calm(): Promise<void> {
@@ -39,7 +43,11 @@ beforeEach(async () => {
     far.ask(() => far.page(status as Status, after)),
   )
   shown = new State()
+  unread = []
+  sent = []
   hub = new Hub((message) => {
+    if (message.type === "unread") unread = message.unread.map(({ part }) => part)
+    if (message.type === "updates") sent.push(...message.updates.map((update) => new WeakRef(update)))
     if (message.type === "state") shown.replace(message.items, message.ends)
     if (message.type === "updates") shown.apply(message.updates)
     if (message.type === "items") shown.put(message.items, message.removed)
@@ -98,4 +106,45 @@ test("a tab that is seen again and again checks the time once a second all the s
   const { calls } = spyOn(StreamTrust.prototype, "tick").mock
   jest.advanceTimersByTime(5000)
   expect(calls.length).toBe(5)
+})
+
+/** The requests under way fail, and it is time for the next ones. */
+async function failAll(): Promise<void> {
+  for (const question of [...far.questions]) question.next(true)
+  await settled()
+  jest.advanceTimersByTime(10_000)
+  await settled()
+}
+
+test("a list that could not be loaded is named as such while a new stream is live and the list is read again", async () => {
+  hub.receive("tab", { type: "more", list: "finished" })
+  for (let time = 0; time < 3; time += 1) await failAll()
+  expect(unread).toContain("finished")
+  await far.cut()
+  far.connect(false)
+  await far.arrive(10)
+  // The figures were not there either, but nobody knows whether that is still so.
+  expect(unread).toEqual(["finished"])
+  await calm()
+  expect(unread).not.toContain("finished")
+})
+
+test("a hub that was closed while a list was read does not read it again, even if it failed", async () => {
+  const { calls } = spyOn(server, "list").mock
+  hub.receive("tab", { type: "more", list: "finished" })
+  hub.close()
+  const asked = calls.length
+  for (let time = 0; time < 3; time += 1) await failAll()
+  expect(calls.length).toBe(asked)
+})
+
+test("updates that were applied are not kept", async () => {
+  far.change(1, { status: "processing", attempt: 1 })
+  await calm()
+  sent = []
+  for (let progress = 1; progress <= 100; progress += 1) far.change(1, { progress })
+  await calm()
+  expect([sent.length, shown.items.get(1)?.progress]).toEqual([100, 100])
+  Bun.gc(true)
+  expect(sent.filter((update) => update.deref() !== undefined).length).toBeLessThan(10)
 })
