@@ -92,9 +92,9 @@ export class LearnedDurations implements Service, Knowledge {
     await Promise.all(this.#loading.values())
   }
 
-  /** The last outage that this server knows of; undefined if there was none. */
-  get outage(): Outage | undefined {
-    return this.#store.outages.last
+  /** The latest outages that this server knows of, the oldest first. */
+  get outages(): readonly Outage[] {
+    return this.#store.outages.known
   }
 
   /** See `Knowledge`. */

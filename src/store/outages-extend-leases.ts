@@ -9,6 +9,9 @@ const SAME_MS = 5000
 /** A commit that takes longer than this is an outage: workers that report meanwhile are heard after it, and only then. */
 const SLOW_COMMIT_MS = 2000
 
+/** How many outages are known; the oldest are forgotten first. */
+const MOST_KNOWN = 100
+
 /**
  * The account of outages: times in which nothing could be stored, or in which no server ran. They shorten no
  * lease: in the first transaction after an outage, before anything else, a store extends every lease by the
@@ -20,6 +23,7 @@ export class Outages {
   #overMs: number | undefined
   #endedMs = 0
   #last: Outage | undefined
+  readonly #known: Outage[] = []
 
   /**
    * Notes that an outage has been under way since `sinceMs`, or that the last one goes on. No time is counted
@@ -38,6 +42,7 @@ export class Outages {
     this.#overMs = undefined
     this.#endedMs = 0
     this.#last = undefined
+    this.#known.length = 0
   }
 
   /**
@@ -47,7 +52,17 @@ export class Outages {
   endingAt(nowMs: number): Outage | undefined {
     if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined
     this.#last = { sinceMs: this.#sinceMs, endedMs: Math.min(this.#overMs ?? nowMs, nowMs) }
+    this.#know(this.#last)
     return this.#last
+  }
+
+  /** Adds an outage to those that are known: one that is the same, or follows at once, makes the latest one longer. */
+  #know({ sinceMs, endedMs }: Outage): void {
+    const latest = this.#known.at(-1)
+    const isSame = latest !== undefined && sinceMs <= latest.endedMs
+    if (isSame) this.#known.pop()
+    this.#known.push({ sinceMs: isSame ? Math.min(latest.sinceMs, sinceMs) : sinceMs, endedMs })
+    if (this.#known.length > MOST_KNOWN) this.#known.shift()
   }
 
   /** Notes that a transaction that began at `nowMs` was committed, at `committedMs` (default: at once). */
@@ -64,9 +79,12 @@ export class Outages {
     return this.#sinceMs !== undefined
   }
 
-  /** The last outage that has ended, or is ending with the transaction under way; undefined if there was none. */
-  get last(): Outage | undefined {
-    return this.#last
+  /**
+   * The latest outages that have ended, or are ending with the transaction under way; the oldest first. Those that follow
+   * each other at once are one.
+   */
+  get known(): readonly Outage[] {
+    return this.#known
   }
 
   /** How long the last outage took that has ended or is ending; 0 if there was none. */

@@ -63,7 +63,7 @@ export const learned: Scenario = {
     const [song] = songs.slice(RUNS)
     if (!song) throw new Error("there is no history of a song")
     const experience = learn(songs.slice(0, RUNS).map(runOf))
-    const known: Knowledge = { outage: undefined, of: () => experience }
+    const known: Knowledge = { outages: [], of: () => experience }
     const reports = reportsOf(song)
     const extra: number[] = []
     for (let number = 1; number <= plan.manyRuns; number += 1) {

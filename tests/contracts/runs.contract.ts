@@ -67,7 +67,7 @@ export function storeRuns(name: string, open: Open): void {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { store } = opened
-    const knowledge = { of: () => undefined, outage: undefined }
+    const knowledge = { of: () => undefined, outages: [] }
     const rendered = async (seconds: number, former?: string): Promise<void> => {
       const id = await added(store, { kind: "song" })
       const decide = (decision: Decide) =>
@@ -83,6 +83,39 @@ export function storeRuns(name: string, open: Open): void {
     expect(await store.runs.kinds(9)).toEqual([])
     await rendered(10)
     expect(await store.runs.kinds(9)).toMatchObject([{ kind: "song", runs: 1, seconds: 10 }])
+  })
+
+  test(`${name}: nothing is learned from an attempt in a long outage, though a short one has followed before its next report`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const { outages } = store
+    const stand = async (ms: number): Promise<void> => {
+      const sinceMs = nowMs
+      nowMs += ms
+      outages.begin(sinceMs)
+      await store.alive()
+      nowMs += 6000
+    }
+    const rendered = async (kind: string, ...stood: readonly number[]): Promise<void> => {
+      const id = await added(store, { kind })
+      const decide = (decision: Decide) =>
+        store.change(id, (stored, moment) =>
+          withCourse(stored, decision(stored, moment), moment, {
+            of: () => undefined,
+            outages: outages.known,
+          }),
+        )
+      await decide((stored, moment) => claimed(stored, { worker: "box", token: kind, leaseMs: 1e9 }, moment))
+      for (const ms of stood) await stand(ms)
+      nowMs += 100_000
+      await decide((stored, moment) => reported(stored, kind, { progress: 80 }, moment))
+      await decide((stored, moment) => completedBy(stored, kind, {}, moment))
+    }
+    await rendered("short", 2000, 2000)
+    await rendered("long", 60_000, 2000)
+    await rendered("often", ...Array.from({ length: 8 }, () => 2000))
+    expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["short"])
   })
 
   test(`${name}: a change that is refused leaves no run`, async () => {

@@ -38,8 +38,8 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "an outage before an attempt counts as unwatched time of it",
-        "outage.endedMs - Math.max(course.beganMs, outage.sinceMs)",
-        "outage.endedMs - outage.sinceMs",
+        "endedMs - Math.max(fromMs, sinceMs)",
+        "endedMs - sinceMs",
       ],
       [
         "what was learned is put on the progress that was reported",

@@ -38,3 +38,22 @@ test("after the clock has gone back, an outage counts from its own beginning, an
   outages.begin(1000)
   expect(outages.endingAt(3000)).toEqual({ sinceMs: 1000, endedMs: 3000 })
 })
+
+test("the latest hundred outages are known, and those that follow each other at once are one", () => {
+  const outages = endedAt(20_000)
+  outages.begin(21_000)
+  outages.endingAt(22_000)
+  // This one's transaction failed, so it goes on.
+  outages.endingAt(23_000)
+  outages.end(23_000)
+  expect(outages.known).toEqual([{ sinceMs: 19_000, endedMs: 23_000 }])
+  for (let i = 1; i <= 100; i += 1) {
+    outages.begin(i * 100_000)
+    outages.endingAt(i * 100_000 + 1000)
+    outages.end(i * 100_000 + 1000)
+  }
+  expect(outages.known).toHaveLength(100)
+  expect(outages.known.at(0)).toEqual({ sinceMs: 100_000, endedMs: 101_000 })
+  outages.goBack()
+  expect(outages.known).toEqual([])
+})

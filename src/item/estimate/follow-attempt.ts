@@ -25,8 +25,8 @@ export interface Knowledge {
    * undefined if there are no such runs, and null if they are not in memory yet.
    */
   of(kind: string, look: string): Experience | undefined | null
-  /** The last outage; undefined if there was none. */
-  readonly outage: Outage | undefined
+  /** The latest outages, the oldest first. */
+  readonly outages: readonly Outage[]
 }
 
 /** An attempt is not remembered if no server watched it for more than this part of its time. */
@@ -50,11 +50,14 @@ export const goesOnFrom = (moment: Moment): Course => ({
 
 const tenth = (value: number): number => Math.round(value * 10) / 10
 
-/** The course, with the part of the outage that fell into the attempt. */
-function watched(course: Course, outage: Outage | undefined): Course {
-  if (!outage || outage.endedMs <= Math.max(course.beganMs, course.outageEndedMs)) return course
-  const unwatchedMs = course.unwatchedMs + outage.endedMs - Math.max(course.beganMs, outage.sinceMs)
-  return { ...course, unwatchedMs, outageEndedMs: outage.endedMs }
+/** The course, with the parts of the outages that fell into the attempt and that it does not include yet. */
+function watched(course: Course, outages: readonly Outage[]): Course {
+  const outageEndedMs = outages.at(-1)?.endedMs ?? 0
+  const fromMs = Math.max(course.beganMs, course.outageEndedMs)
+  if (outageEndedMs <= fromMs) return course
+  let { unwatchedMs } = course
+  for (const { sinceMs, endedMs } of outages) unwatchedMs += Math.max(0, endedMs - Math.max(fromMs, sinceMs))
+  return { ...course, unwatchedMs, outageEndedMs }
 }
 
 const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string =>
@@ -170,9 +173,9 @@ function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefine
 }
 
 /** An item that completes, with the run that is remembered of it. */
-function ended(before: Stored, change: Change, moment: Moment, outage: Outage | undefined): Change {
+function ended(before: Stored, change: Change, moment: Moment, outages: readonly Outage[]): Change {
   const { course } = before.work
-  const work: Work = { ...before.work, course: course && watched(course, outage) }
+  const work: Work = { ...before.work, course: course && watched(course, outages) }
   const run = runOf({ item: before.item, work }, moment)
   const time_progress = before.item.time_progress === null ? null : 100
   return { ...change, item: { ...change.item, time_progress }, ...(run && { run }) }
@@ -187,10 +190,10 @@ export function withCourse(before: Stored, change: Change, moment: Moment, known
   const { item, work, quiet, deleted } = change
   const isUnderWay = item.status === "processing"
   if (quiet || deleted || (!isUnderWay && before.item.status !== "processing")) return change
-  if (item.status === "completed") return ended(before, change, moment, known.outage)
+  if (item.status === "completed") return ended(before, change, moment, known.outages)
   const course = isUnderWay ? courseOf(before, change, moment) : null
   if (!course) return change
-  const now = watched(course, known.outage)
+  const now = watched(course, known.outages)
   const at = (moment.steadyMs - now.beganMs) / 1000
   const isSame = now === work.course
   // Without earlier runs, what the item says of its end may be as old as its last move.

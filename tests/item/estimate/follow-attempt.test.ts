@@ -17,7 +17,7 @@ class Render {
   stored: Stored
   runs: KeptRun[] = []
   experience: Experience | undefined | null
-  outage: Outage | undefined
+  outages: readonly Outage[] = []
   asked: (readonly [string, string])[] = []
   #seconds = 0
 
@@ -38,7 +38,7 @@ class Render {
   at(seconds: number, decide: (stored: Stored, moment: Moment) => Change): this {
     this.#seconds = seconds
     const known: Knowledge = {
-      outage: this.outage,
+      outages: this.outages,
       of: (kind, look) => {
         this.asked.push([kind, look])
         return this.experience
@@ -186,15 +186,15 @@ describe("a completed attempt leaves a run", () => {
       sinceMs: START_MS + 50_000,
       endedMs: START_MS + (50 + seconds) * 1000,
     })
-    const short = whole(Object.assign(new Render(), { outage: outage(4) }))
+    const short = whole(Object.assign(new Render(), { outages: [outage(4)] }))
     expect(short.complete(100).runs).toHaveLength(1)
-    const long = whole(Object.assign(new Render(), { outage: outage(6) }))
+    const long = whole(Object.assign(new Render(), { outages: [outage(6)] }))
     expect(long.complete(100).runs).toEqual([])
     // An outage that ended before the attempt began does not belong to the attempt.
-    const before = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS } }))
+    const before = whole(Object.assign(new Render(), { outages: [{ sinceMs: 0, endedMs: START_MS }] }))
     expect(before.complete(100).runs).toHaveLength(1)
     // If an outage reaches into the attempt, only that part of it counts.
-    const into = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS + 4000 } }))
+    const into = whole(Object.assign(new Render(), { outages: [{ sinceMs: 0, endedMs: START_MS + 4000 }] }))
     expect(into.complete(100).runs).toHaveLength(1)
   })
 })
