@@ -96,18 +96,19 @@ function placeOf(after: string): Place {
 }
 
 /**
- * A page of rows: at most about 4 MB, and at least one item. If others follow, the rows are one more than `limit`, or
- * `isCut` is true.
+ * A page of rows: at most about 4 MB, and at least one item if there are rows. If others follow, the rows are one more
+ * than `limit`, or `end` is the place after which these are.
  */
 function shown(
   rows: readonly PlacedItem[],
   limit: number,
-  isCut = false,
+  end?: Place,
 ): { items: QueueItem[]; next: string | null } {
   let size = 0
   const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
   const fit = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
-  const last = isCut || fit.length < rows.length ? fit.at(-1) : undefined
+  // All of them may have been removed since their end was read.
+  const last = end || fit.length < rows.length ? (fit.at(-1) ?? end) : undefined
   const items = fit.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
   return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
 }
@@ -120,14 +121,16 @@ async function found(
   from: Place | undefined,
 ): Promise<{ rows: PlacedItem[]; read: number }> {
   const rows: PlacedItem[] = []
-  for (let start = from, read = 1; ; read += 1) {
+  for (let start = from, read = 0; ;) {
+    if (query.signal?.aborted) return { rows, read }
+    read += 1
     const end = await slices.end(query, start)
     const most = query.limit + 1 - rows.length
     const slice = await slices.rows(query, most, { start, end, words })
     rows.push(...slice.filter((row) => hasWords(row, words)))
     // A slice with as many rows as allowed was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
-    if (rows.length > query.limit || !next || query.signal?.aborted) return { rows, read }
+    if (rows.length > query.limit || !next) return { rows, read }
     start = next
   }
 }
@@ -138,7 +141,7 @@ async function listed(query: ListQuery, slices: Slices, start: Place | undefined
   const most = { items: limit + 1, least: 1, bytes: LIST_BYTES }
   const end = limit > SHORT ? await slices.end(query, start, most) : undefined
   const rows = await slices.rows(query, limit + 1, { start, end })
-  return { ...shown(rows, limit, end !== undefined), slices: 0 }
+  return { ...shown(rows, limit, end), slices: 0 }
 }
 
 /** One page of the queue; see `Items.list`. @throws AppError `invalid` (rejects) */

@@ -70,6 +70,24 @@ test("a search whose client has left ends after the slice that it reads", async 
   expect(page.slices).toBe(2)
 })
 
+test("a search whose client has left before its turn reads nothing", async () => {
+  const read: number[] = []
+  const all = slices([1, 1, 1], (id) => read.push(id))
+  const page = await pageOf({ limit: 100, search: "no", signal: AbortSignal.abort() }, all)
+  expect(read).toEqual([])
+  expect(page).toEqual({ items: [], next: null, slices: 0 })
+})
+
+test("a page whose items were all removed while it was read leads to the items after them", async () => {
+  const all = slices([1, 1, 1])
+  const removed: Slices = {
+    rows: async (query, limit, slice) => (await all.rows(query, limit, slice)).filter(({ id }) => id > 2),
+    end: async () => ({ section: 1, rank: 0, place: 2, id: 2 }),
+  }
+  const { items, next } = await pageOf({ limit: 1000 }, removed)
+  expect([items.length, next]).toEqual([0, "1.0.2.2"])
+})
+
 test("a list of one status goes on after the place of any item, in whatever section that is", async () => {
   await using opened = await openSqlite()
   const { store } = opened

@@ -39,7 +39,7 @@ export interface ListQuery {
    * undefined for any item.
    */
   readonly search?: string | undefined
-  /** When it aborts, a search ends after its present slice, with what it has found; absent for a whole search. */
+  /** When it has aborted, a search reads no further slice, and ends with what it has found; absent for a whole search. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNull, type SQL, sql, sum } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Status } from "../../item/item.ts"
@@ -21,8 +21,10 @@ import { queueItems } from "./schema.ts"
 
 /** About how long a search may compute in one turn of the event loop. */
 const SEARCH_MS = 4
-/** For so long no search computes before a slice: a write needs several turns, and must not meet a slice in each. */
+/** For so long no search computes while others work: a write needs several turns, and must not meet a slice in each. */
 const REST_MS = 2
+/** If a turn of the event loop has taken so long, others were at work in it. A turn without work takes a fifth of that. */
+const WORK_MS = 0.03
 /** The number of items that a search reads in one turn: the first number, the least and the most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
 /** Of more items than the least number, a search reads only as many in one turn as have so many bytes of text. */
@@ -53,17 +55,20 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
-/** Resolves after a rest. It begins in the next turn, because the slice before is read in this one. */
-const rest = (): Promise<void> =>
-  new Promise((resolve) => void setImmediate(() => void setTimeout(resolve, REST_MS)))
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-const WEIGHED = {
-  section,
-  rank,
-  place,
-  id: queueItems.id,
-  bytes: sql<number>`octet_length(${queueItems.title}) + octet_length(${queueItems.error_message}) + octet_length(${queueItems.metadata})`,
+/** Resolves after a turn of the event loop, and after a rest if others were at work in that turn. */
+async function rest(): Promise<void> {
+  // The slice before is read in the present turn.
+  await turn()
+  const beginMs = performance.now()
+  await turn()
+  if (performance.now() - beginMs > WORK_MS) await new Promise((resolve) => void setTimeout(resolve, REST_MS))
 }
+
+const ORDER = [asc(section), asc(rank), asc(place), asc(queueItems.id)]
+const PLACE = { section, rank, place, id: queueItems.id }
+const bytes = sql<number>`octet_length(${queueItems.title}) + octet_length(${queueItems.error_message}) + octet_length(${queueItems.metadata})`
 
 const PLACED = { ...itemColumns, section, rank, place }
 const placedRows = rowsOf(PLACED)
@@ -89,14 +94,7 @@ export class Listing implements Slices {
       this.#before = process.threadCpuUsage()
     }
     const most = given ?? { items: this.#sliceRows, least: SEARCH_ROWS.least, bytes: SEARCH_BYTES }
-    const items = this.#db
-      .select(WEIGHED)
-      .from(queueItems)
-      .where(this.#where(query, start))
-      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
-      .limit(most.items + 1)
-      .all()
-    return endOfSlice(items, most)
+    return given ? this.#weighedEnd(query, start, most) : this.#searchedEnd(query, start, most)
   }
 
   async rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
@@ -104,7 +102,7 @@ export class Listing implements Slices {
       .select(PLACED)
       .from(queueItems)
       .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
-      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .orderBy(...ORDER)
       .limit(limit)
     const rows = placedRows(selected.values())
     if (words.length > 0) this.#adapt(process.threadCpuUsage(this.#before))
@@ -118,6 +116,43 @@ export class Listing implements Slices {
   #adapt({ user, system }: NodeJS.CpuUsage): void {
     const wanted = Math.round(this.#sliceRows * Math.min(2, (SEARCH_MS * 1000) / (user + system)))
     this.#sliceRows = Math.min(SEARCH_ROWS.most, Math.max(SEARCH_ROWS.least, wanted))
+  }
+
+  /** Most slices are short in bytes: then their items need not be weighed one by one, which takes as long as a search. */
+  #searchedEnd(query: ListQuery, start: Place | undefined, most: Most): Place | undefined {
+    const where = this.#where(query, start)
+    const slice = this.#db
+      .select({ bytes: bytes.as("bytes") })
+      .from(queueItems)
+      .where(where)
+      .orderBy(...ORDER)
+      .limit(most.items)
+      .as("slice")
+    const total = this.#db
+      .select({ bytes: sum(slice.bytes).mapWith(Number) })
+      .from(slice)
+      .get()
+    if ((total?.bytes ?? 0) > most.bytes) return this.#weighedEnd(query, start, most)
+    const last = this.#db
+      .select(PLACE)
+      .from(queueItems)
+      .where(where)
+      .orderBy(...ORDER)
+    return last
+      .limit(1)
+      .offset(most.items - 1)
+      .get()
+  }
+
+  #weighedEnd(query: ListQuery, start: Place | undefined, most: Most): Place | undefined {
+    const items = this.#db
+      .select({ ...PLACE, bytes })
+      .from(queueItems)
+      .where(this.#where(query, start))
+      .orderBy(...ORDER)
+      .limit(most.items + 1)
+      .all()
+    return endOfSlice(items, most)
   }
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {

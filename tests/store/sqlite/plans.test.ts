@@ -43,9 +43,9 @@ const COUNTS =
 const LIMITED =
   /^SELECT count\(\*\) AS n FROM \(SELECT 1 FROM .* LIMIT \?\)$|EXISTS \(SELECT 1 FROM queue_items\)/
 /**
- * Statements that go from one key of an index to the next one, or over the few rows that were read before.
+ * Statements that go from one key of an index to the next one, or over the rows that were read before, up to a limit.
  */
-const STEPS = ["SCAN song", "SCAN ranks"]
+const STEPS = ["SCAN song", "SCAN ranks", "SCAN slice"]
 
 /** Remembers the text of each statement that is prepared while this object exists. */
 class Prepared implements Disposable {

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
@@ -72,6 +72,28 @@ test("a search that comes from short items to very long ones looks at few of the
   await Promise.all(Array.from({ length: 400 }, () => added(store, { metadata })))
   // They have 19 MB.
   expect((await turnsOf()) - short).toBeGreaterThan(15)
+  await store.close()
+}, 60_000)
+
+test("a search rests between two slices while others are at work, and not if nobody is", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const metadata = { a: "x".repeat(16_000), b: "y".repeat(16_000), c: "z".repeat(16_000) }
+  await Promise.all(Array.from({ length: 600 }, () => added(store, { metadata })))
+  using rests = spyOn(globalThis, "setTimeout")
+  const restsOf = async (work: () => void): Promise<number> => {
+    rests.mockClear()
+    const search = store.list({ limit: 1, search: "nothing has this" }).then(() => true)
+    const turn = (): Promise<false> => new Promise((resolve) => void setImmediate(resolve, false))
+    while (!(await Promise.race([search, turn()]))) work()
+    return rests.mock.calls.length
+  }
+  const slices = 28
+  expect(await restsOf(() => undefined)).toBeLessThan(slices / 2)
+  const busy = (): void => {
+    for (const endMs = performance.now() + 1; performance.now() < endMs;);
+  }
+  expect(await restsOf(busy)).toBeGreaterThanOrEqual(slices)
   await store.close()
 }, 60_000)
 
