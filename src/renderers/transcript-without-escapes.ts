@@ -1,4 +1,5 @@
 import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output-piece.ts"
+import { goesUp, linesSinceUp, redrawn } from "./moved-cursor.ts"
 
 const NEW_LINE = 0x0a
 const RETURN = 0x0d
@@ -39,6 +40,11 @@ function withoutBackspaces(text: string): string {
 /** A text without escape sequences, with a carriage return where a line begins again. */
 const unescaped = (text: string): string => text.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")
 
+/** So many lines after the cursor last went up, it is not expected to go up again. */
+const MOST_LINES_BELOW = 64
+/** The most bytes of a sequence that moves the cursor. */
+const LONGEST_MOVE = 7
+
 /** The final look of a line on a terminal, after everything that was drawn over it. */
 function shownOf(line: string): string {
   const last =
@@ -48,12 +54,10 @@ function shownOf(line: string): string {
   return withoutBackspaces(last).replace(UNPRINTABLE, "\ufffd")
 }
 
+const lookOf = (line: string): string => (PLAIN.test(line) ? line : shownOf(line))
+
 /** The look of these lines on a terminal: printable text, tabs and line breaks. */
-const linesShown = (text: string): string =>
-  text
-    .split("\n")
-    .map((line) => (PLAIN.test(line) ? line : shownOf(line)))
-    .join("\n")
+const linesShown = (text: string): string => text.split("\n").map(lookOf).join("\n")
 
 /** Whether the first line of a text is drawn over the text that stood there before. */
 const isDrawnOver = (text: string): boolean => /^(?:[\b]|[^\n]*\r(?![\r\n]|$))/.test(unescaped(text))
@@ -64,6 +68,14 @@ function textOf(bytes: Uint8Array, decoder: TextDecoder): string | undefined {
   if (!bytes.includes(0)) return text
   const isText = text.replace(UNUSUAL, "").length * 3 > text.length * 2
   return isText ? text.replaceAll("\0", "") : undefined
+}
+
+/** The end of the last character that has come as a whole. */
+function wholeEnd(bytes: Uint8Array): number {
+  const last = bytes.findLastIndex((byte) => (byte & 0xc0) !== 0x80)
+  const lead = bytes[last] ?? 0
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1
+  return bytes.length - last < length ? last : bytes.length
 }
 
 /** Where to cut a line that is too long: between two characters. */
@@ -87,6 +99,9 @@ export class Transcript {
   #from: number
   /** Whether the last piece has left its line open. */
   #isOpen = false
+  /** How many of the last lines are kept because the cursor may go up to them, and how many ended since it last did. */
+  #height = 0
+  #since = 0
 
   /** `at` is the position of the first byte. */
   constructor(at = 0) {
@@ -97,6 +112,7 @@ export class Transcript {
   /** Takes the next bytes, cut anywhere; returns the lines that have ended. */
   push(bytes: Uint8Array): OutputPiece[] {
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    this.#redraw(bytes)
     const pieces: OutputPiece[] = []
     for (let end = this.#nextEnd(); end > 0; end = this.#nextEnd()) pieces.push(...this.#take(end))
     return pieces
@@ -117,16 +133,49 @@ export class Transcript {
 
   /** Whether there is a line that has not ended yet, and is not being drawn over. */
   get hasOpenLine(): boolean {
-    return this.#rest.length > 0 && !this.#rest.includes(RETURN) && !this.#rest.includes(BACKSPACE)
+    if (this.#rest.length === 0 || (this.#height > 0 && this.#since <= this.#height)) return false
+    const last = this.#rest.subarray(this.#rest.lastIndexOf(NEW_LINE) + 1)
+    return !last.includes(RETURN) && !last.includes(BACKSPACE)
+  }
+
+  /** If the cursor goes up, what was drawn over is left out of the text that was not given yet. */
+  #redraw(latest: Uint8Array): void {
+    // A sequence may have begun in the bytes before.
+    const from = Math.max(0, this.#rest.length - latest.length - LONGEST_MOVE)
+    const text = Buffer.from(this.#rest.subarray(from)).toString("latin1")
+    const isUp = goesUp(text)
+    if (!isUp && this.#height === 0) return
+    this.#since = isUp ? linesSinceUp(text) : this.#since + latest.filter((byte) => byte === NEW_LINE).length
+    const end = wholeEnd(this.#rest)
+    if (this.#rest.includes(0)) return
+    const whole = redrawn(this.#decoder.decode(this.#rest.subarray(0, end)), lookOf)
+    const shown = Buffer.concat([Buffer.from(whole.text), this.#rest.subarray(end)])
+    this.#height = this.#since > this.#height + MOST_LINES_BELOW ? 0 : Math.max(this.#height, whole.height)
+    // Bytes that are no text can need more of them.
+    if (shown.length > this.#rest.length) return
+    this.#at += this.#rest.length - shown.length
+    this.#rest = shown
   }
 
   /** The end of the next piece, in bytes from here; 0 if none has ended. */
   #nextEnd(): number {
     const end = this.#rest.subarray(0, MAX_PIECE_BYTES).lastIndexOf(NEW_LINE) + 1
-    if (end > 0) return end
+    const given = Math.min(end, this.#aboveCursor())
+    if (given > 0) return given
+    if (end > 0) return this.#rest.length > MAX_PIECE_BYTES ? end : 0
     // If a line is drawn over, only the last version will be shown.
     this.#pass(this.#drawnFrom())
     return this.#rest.length > MAX_PIECE_BYTES ? cutOf(this.#rest) : 0
+  }
+
+  /** The end of the lines to which the cursor is not expected to go up; 0 if there are none. */
+  #aboveCursor(): number {
+    if (this.#height === 0) return this.#rest.length
+    let end = this.#rest.length
+    for (let lines = 0; lines <= this.#height && end >= 0; lines += 1) {
+      end = this.#rest.subarray(0, end).lastIndexOf(NEW_LINE)
+    }
+    return end + 1
   }
 
   /**
