@@ -333,15 +333,24 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "an item that is due just when a worker is free is passed by",
-        "if (from <= filled.at) return",
-        "if (from < filled.at) return",
+        "if (from === filled.at) break",
+        "if (from < filled.at) break",
       ],
       [
         "a worker that waits for a delayed item is free as early as if it had not",
         "filled.at = at + seconds",
         "filled.at += seconds",
       ],
-      ["an item is forecast to start before it may", "item: first, at }", "item: first, at: filled.at }"],
+      [
+        "an item is forecast to start before it may",
+        ": { filled, item, at }",
+        ": { filled, item, at: filled.at }",
+      ],
+      [
+        "an item is forecast although one whose song is free at an unknown time may come before it",
+        "unsureAt <= at && at > 0",
+        "false",
+      ],
       ["an item is forecast twice", "    rest.delete(item.id)\n", ""],
       [
         "an item is forecast on a worker that lacks one of its tags",

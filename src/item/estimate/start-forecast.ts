@@ -97,7 +97,8 @@ type Songs = Map<number, Busy | undefined>
 /** The next claim that gets an item: which item, when, and by which slot. */
 interface NextClaim {
   readonly filled: Filled
-  readonly item: Waiting
+  /** Undefined if that is unknown. */
+  readonly item: Waiting | undefined
   readonly at: number
 }
 
@@ -115,18 +116,21 @@ function claimableAt(item: Waiting, songs: Songs): number {
 
 /**
  * The claim that a slot makes when it is free: the first item that may be claimed at that time, otherwise the
- * item that may be claimed first.
+ * item that may be claimed first. If an item whose song is busy for an unknown time may come before it, the claim has no
+ * item; only of a claim that is made now it is certain that the song is still busy.
  */
 function claimOf(filled: Filled, waiting: Iterable<Waiting>, songs: Songs): NextClaim | undefined {
-  let first: Waiting | undefined
-  let at = Number.POSITIVE_INFINITY
-  for (const item of waiting) {
-    if (!canTake(filled.slot, item)) continue
-    const from = claimableAt(item, songs)
-    if (from <= filled.at) return { filled, item, at: filled.at }
-    if (from < at) [first, at] = [item, from]
+  let item: Waiting | undefined
+  let [at, unsureAt] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const one of waiting) {
+    if (!canTake(filled.slot, one)) continue
+    const from = Math.max(filled.at, claimableAt(one, songs))
+    if (from === Number.POSITIVE_INFINITY) unsureAt = Math.min(unsureAt, Math.max(filled.at, one.availableIn))
+    if (from < at) [item, at] = [one, from]
+    if (from === filled.at) break
   }
-  return first && { filled, item: first, at }
+  if (!item) return undefined
+  return unsureAt <= at && at > 0 ? { filled, item: undefined, at: unsureAt } : { filled, item, at }
 }
 
 /** The earliest and the latest time at which something is free, in seconds from now. */
@@ -138,7 +142,8 @@ const latest = ({ at, later }: Busy): number => at + reachOf(later)
  * another slot may take it at any time.
  */
 function startOf(
-  { filled, item, at }: NextClaim,
+  { filled, at }: NextClaim,
+  item: Waiting,
   song: Busy | undefined,
   mayBeSooner: boolean,
 ): Omit<Start, "takes"> {
@@ -194,7 +199,7 @@ function firstClaim(
 }
 
 /** Lets the slot of a claim be busy with its item, and the item's song with it. */
-function begin({ filled, item, at }: NextClaim, takes: Outlook | undefined, songs: Songs): void {
+function begin({ filled, at }: NextClaim, item: Waiting, takes: Outlook | undefined, songs: Songs): void {
   const song = busySong(item, songs)
   // A slot that waited for the song is as uncertain as the end of the song's item.
   if (song && song.at > filled.at) {
@@ -209,8 +214,8 @@ function begin({ filled, item, at }: NextClaim, takes: Outlook | undefined, song
 
 /**
  * When waiting items start. `waiting` is in the order in which the queue gives items out. The slots take the
- * items in that order, each slot when it is free. Two kinds of items are left out: items that no slot may
- * take, and items behind an item of unknown length, because a guess is worse than no time. The result has at
+ * items in that order, each slot when it is free. Items are left out that no slot may take, and items behind one of
+ * unknown length, or behind one whose song is busy for an unknown time, because a guess is worse than no time. The result has at
  * most `limit` items. `inHand` are the items that keep others of their songs waiting.
  */
 export function forecast(
@@ -229,11 +234,16 @@ export function forecast(
     const next = firstClaim(known, rest, songs)
     if (!next) break
     const { filled, item } = next
+    if (!item) {
+      known.delete(filled)
+      unknown.push(filled.slot)
+      continue
+    }
     const takes = item.takes(filled.slot.worker)
     rest.delete(item.id)
     const mayBeSooner = unknown.some((slot) => canTake(slot, item))
-    starts.push({ ...startOf(next, busySong(item, songs), mayBeSooner), takes: takes?.seconds })
-    begin(next, takes, songs)
+    starts.push({ ...startOf(next, item, busySong(item, songs), mayBeSooner), takes: takes?.seconds })
+    begin(next, item, takes, songs)
     if (!takes) {
       known.delete(filled)
       unknown.push(filled.slot)

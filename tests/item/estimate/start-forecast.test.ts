@@ -78,6 +78,21 @@ test("where one item of a song is rendered at a time, the next one waits for it,
   ])
 })
 
+test("behind an item whose song is busy for an unknown time, only starts of now are foreseen", () => {
+  const inHand = [{ song: 7, free: undefined }]
+  const startsWith = (slots: readonly Slot[], waiting: readonly Waiting[]) =>
+    forecast(slots, waiting, 100, inHand).starts.map(({ id }) => id)
+  const [blocked, other, third] = [item(1, 5, { song: 7 }), item(2, 50, { song: 8 }), item(3, 5, { song: 9 })]
+  expect(startsWith([slot(0)], [blocked, other, third])).toEqual([2])
+  expect(startsWith([slot(20)], [blocked, other])).toEqual([])
+  // What is ahead of it comes first, whenever that is.
+  expect(startsWith([slot(20)], [other, blocked, third])).toEqual([2])
+  expect(startsWith([slot(20)], [{ ...blocked, availableIn: 60 }, other, third])).toEqual([2])
+  // A worker that waits for a delayed item takes it meanwhile.
+  expect(startsWith([slot(0)], [{ ...other, availableIn: 60 }, blocked])).toEqual([])
+  expect(startsWith([slot(20)], [{ ...blocked, tags: ["gpu"] }, other])).toEqual([2])
+})
+
 test("no start is foreseen behind an item of unknown length, nor without a worker", () => {
   expect(startsOf([slot(0)], [item(1, undefined), item(2, 5)])).toEqual({ 1: 0 })
   expect(startsOf([{ ...slot(0), free: undefined }], [item(1, 5)])).toEqual({})
