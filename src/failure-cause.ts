@@ -7,6 +7,8 @@ const CONSEQUENCE =
 /** Lines in which other programs report that they give up, after the cause. */
 const GIVING_UP =
   /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
+/** Lines with words of failure that stop nothing; Blender prints the one about colours at each start. */
+const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
 const ENDED_EARLY =
   /^(?:.{1,200}: )?the command (?:was ended by SIG|ended with code (?:0 at |(?:129|1[345]\d)\b))/
@@ -34,7 +36,7 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
 
 /** The line of another program's output that names the cause: the last one before it gives up. */
 function ofOther(lines: readonly string[]): string | undefined {
-  const named = lines.filter((one) => CAUSE.test(one))
+  const named = lines.filter((one) => CAUSE.test(one) && !WARNING.test(one))
   return named.findLast((one) => !GIVING_UP.test(one)) ?? named.at(-1)
 }
 
@@ -76,5 +78,7 @@ export function causeOf(error: string): string {
         : ofOther(lines)
   const ended = lines.slice(0, 1).find((one) => ENDED_EARLY.test(one))
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
-  return (found ?? ended ?? crash ?? lines.at(-1) ?? error).trim().replace(COMPONENTS, "$1: ")
+  return (found ?? ended ?? crash ?? last(lines, CAUSE) ?? lines.at(-1) ?? error)
+    .trim()
+    .replace(COMPONENTS, "$1: ")
 }

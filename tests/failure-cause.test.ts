@@ -148,6 +148,22 @@ test.each([
     "[mpegts @ 0x55e468f0d080] Could not detect TS packet size, defaulting to non-FEC/DVHS\nsong.pov: could not find codec parameters",
     "song.pov: could not find codec parameters",
   ],
+  [
+    "a command that warned before it failed",
+    "warning: missing font\nframe 12\nRender failed",
+    "Render failed",
+  ],
+  [
+    "a command that warned before it ended too early",
+    "the command ended with code 0 at 50 % of its total\nWarning: missing font\nframe 3",
+    "the command ended with code 0 at 50 % of its total",
+  ],
+  [
+    "a Blender that crashed after what it says at each start",
+    "the command was ended by SIGSEGV\nColor management: Error could not find role data\nFra:1 Mem:9M\nWriting: /tmp/a.crash.txt",
+    "the command was ended by SIGSEGV",
+  ],
+  ["a command that says nothing but a warning", "warning: unknown option\nbye", "warning: unknown option"],
   ["a command that says only that it failed", "step 3\nRender failed\nbye", "Render failed"],
   [
     "a Python program around ffmpeg",
