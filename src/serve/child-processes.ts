@@ -3,8 +3,11 @@ import { join } from "node:path"
 
 import { type Config, environment } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
+import { freeBytes } from "../machine/machine.ts"
 import type { Store } from "../store/contract/store.ts"
+import { sizeWords } from "../text.ts"
 import { Backups } from "../upkeep/backups.ts"
+import { BALLAST_BYTES } from "../upkeep/ballast-for-full-disk.ts"
 import { Compaction } from "../upkeep/compaction.ts"
 import { logged } from "./error-log.ts"
 
@@ -31,11 +34,25 @@ async function runAside(args: readonly string[], signal: AbortSignal): Promise<v
   if (code !== 0) throw new Error(said.trim())
 }
 
-/** Makes backups; undefined if no folder is named for them. */
+/**
+ * A backup on a full disk would fail at its end, and be tried again each minute; and where it takes the room of the
+ * database, new items would be refused meanwhile.
+ * @throws Error
+ */
+async function refuseWithoutRoom(store: Store, folder: string, free: number): Promise<void> {
+  const { used } = await store.upkeep.size()
+  if (free >= used + BALLAST_BYTES) return
+  throw new Error(
+    `the database has ${sizeWords(used)}, and the disk of ${folder} only ${sizeWords(free)} free, of which ${sizeWords(BALLAST_BYTES)} are kept; make room there`,
+  )
+}
+
+/** Makes backups; empty if no folder is named for them. `freeOn` returns the free bytes on the disk of a folder. */
 export function backupsOf(
   { backupDir, backupEvery, backupKeep }: Config,
-  { found: { path } }: Store,
+  store: Store,
   reasons: Reasons,
+  freeOn: (folder: string) => number = freeBytes,
 ): Backups[] {
   if (backupDir === undefined || backupEvery === 0) return []
   return [
@@ -48,7 +65,10 @@ export function backupsOf(
         const found = await readdir(backupDir, { withFileTypes: true })
         return found.filter((one) => one.isFile()).map(({ name }) => name)
       },
-      copy: (name, signal) => runAside(["backup", join(backupDir, name), "--database", path], signal),
+      async copy(name, signal) {
+        await refuseWithoutRoom(store, backupDir, freeOn(backupDir))
+        await runAside(["backup", join(backupDir, name), "--database", store.found.path], signal)
+      },
       remove: (name) => unlink(join(backupDir, name)),
       onResult: (hasFailed) => reasons.set("backup_failed", hasFailed),
       onError: logged("a backup could not be made"),

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test"
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import { backupsOf } from "../../src/serve/child-processes.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { BALLAST_BYTES } from "../../src/upkeep/ballast-for-full-disk.ts"
 import { temporaryFolder } from "../server.ts"
 
 test("a backup that another process could not make is a failure, and the folder is its owner's alone", async () => {
@@ -26,5 +27,27 @@ test("a backup that another process could not make is a failure, and the folder 
   // A folder alone makes no backups once they are off.
   const off = config({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
   expect(backupsOf(off, store, reasons)).toEqual([])
+  await store.close()
+})
+
+test("a backup for which the disk has no room is not begun, and begins when there is room", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const backupDir = join(folder.path, "backups")
+  const store = new SqliteStore(database)
+  const { used } = await store.upkeep.size()
+  const reasons = new Reasons()
+  let free = used + BALLAST_BYTES - 1
+  const asked: string[] = []
+  const freeOn = (of: string): number => {
+    asked.push(of)
+    return free
+  }
+  const backups = backupsOf(config({ database, "backup-dir": backupDir }, {}), store, reasons, freeOn)
+  await expect(backups[0]?.turn()).rejects.toThrow(`the disk of ${backupDir} only 8`)
+  expect([asked, reasons.current, readdirSync(backupDir)]).toEqual([[backupDir], ["backup_failed"], []])
+  free += 1
+  // The program that is started is this file, which makes no backup.
+  await expect(backups[0]?.turn()).rejects.toThrow("outside of the test runner")
   await store.close()
 })
