@@ -102,10 +102,10 @@ const GREW = 0.05
 /** If a value falls to this part of its former value, its count has begun again, for another file perhaps. */
 const BEGAN_AGAIN = 0.5
 /**
- * A percentage that falls by no more points than this only wavers, as a client's may that works it out anew each time. It
+ * A percentage that falls by fewer points than this only wavers, as a client's may that works it out at each report. It
  * counts as where it was.
  */
-const WAVERS = 10
+const WAVERS = 20
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
 
@@ -123,7 +123,7 @@ const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
 
 /** Whether a percentage is clearly lower than the one that was reached. */
 const isLower = (percent: number | undefined, reached: number): boolean =>
-  percent !== undefined && percent < reached - WAVERS
+  percent !== undefined && percent <= reached - WAVERS
 
 /** Whether the signal of a report has begun again. */
 function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {

@@ -348,18 +348,21 @@ test("a percentage that only comes late, or is that of something else, begins no
   expect(others).toEqual([])
 })
 
-test("a percentage by PUT that goes down a little again and again is learned like one that only goes up", () => {
-  const render = new Render().put(0, { status: "processing", current_step: "Work", progress: 0 })
-  const waver = (see: (seconds: number) => void = () => {}): void => {
-    for (let s = 1; s < 98; s += 1) {
-      render.put(s, { progress: Math.max(0, s + (s % 3 === 0 ? -8 : 0)) })
-      see(s)
+test.each([8, 19])(
+  "a percentage by PUT that goes down by %i points again and again is learned like one that only goes up",
+  (by) => {
+    const render = new Render().put(0, { status: "processing", current_step: "Work", progress: 0 })
+    const waver = (see: (seconds: number) => void = () => {}): void => {
+      for (let s = 1; s < 98; s += 1) {
+        render.put(s, { progress: Math.max(0, s + (s % 3 === 0 ? -by : 0)) })
+        see(s)
+      }
     }
-  }
-  waver()
-  render.put(100, { status: "completed" })
-  expect(render.runs[0]?.steps).toHaveLength(1)
-  Object.assign(render, { stored: new Render().stored, experience: learn(render.runs) })
-  render.put(0, { status: "processing", current_step: "Work", progress: 0 })
-  waver((s) => expect(Math.abs((render.item.time_progress ?? 0) - s)).toBeLessThan(6))
-})
+    waver()
+    render.put(100, { status: "completed" })
+    expect(render.runs[0]?.steps).toHaveLength(1)
+    Object.assign(render, { stored: new Render().stored, experience: learn(render.runs) })
+    render.put(0, { status: "processing", current_step: "Work", progress: 0 })
+    waver((s) => expect(Math.abs((render.item.time_progress ?? 0) - s)).toBeLessThan(6))
+  },
+)
