@@ -129,6 +129,16 @@ page("the strip of workers", () => {
     }
   })
 
+  test("cuts a long name on a phone, so that the next worker can be seen", async () => {
+    await here.server.add()
+    await here.server.api("POST", "/queue/claim", {
+      worker: `render-node-${"in-a-very-long-row-".repeat(4)}17`,
+    })
+    const phone = await here.open("/", { phone: true })
+    await phone.until(`${text(".worker .cut-name")}?.endsWith("17")`)
+    expect(await phone.evaluate<number>(`document.querySelector(".worker").offsetWidth`)).toBeLessThan(300)
+  })
+
   test("has a button for more than nine workers, and all of them on paper", async () => {
     for (let i = 1; i <= 12; i += 1) void wait(`gpu-${i}`, "gpu")
     const seen = `document.querySelectorAll(".worker").length`
