@@ -120,17 +120,21 @@ async function found(
   words: readonly string[],
   from: Place | undefined,
 ): Promise<{ rows: PlacedItem[]; read: number }> {
-  const rows: PlacedItem[] = []
+  // An item that moves on during the search comes again, and is then where it is now.
+  const byId = new Map<number, PlacedItem>()
   for (let start = from, read = 0; ;) {
-    if (query.signal?.aborted) return { rows, read }
+    if (query.signal?.aborted) return { rows: [...byId.values()], read }
     read += 1
     const end = await slices.end(query, start)
-    const most = query.limit + 1 - rows.length
+    const most = query.limit + 1 - byId.size
     const slice = await slices.rows(query, most, { start, end, words })
-    rows.push(...slice.filter((row) => hasWords(row, words)))
+    for (const row of slice) {
+      byId.delete(row.id)
+      if (hasWords(row, words)) byId.set(row.id, row)
+    }
     // A slice with as many rows as allowed was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
-    if (rows.length > query.limit || !next) return { rows, read }
+    if (byId.size > query.limit || !next) return { rows: [...byId.values()], read }
     start = next
   }
 }

@@ -16,7 +16,7 @@ export const STORE: readonly Mistake[] = [
   ...of(
     "src/store/list-order.ts",
     ["tests/store/sqlite/search.test.ts"],
-    [["a search finds what only looks alike", "slice.filter((row) => hasWords(row, words))", "slice"]],
+    [["a search finds what only looks alike", "if (hasWords(row, words)) byId", "byId"]],
   ),
   ...of(
     "src/store/outages-extend-leases.ts",

@@ -88,6 +88,23 @@ test("a page whose items were all removed while it was read leads to the items a
   expect([items.length, next]).toEqual([0, "1.0.2.2"])
 })
 
+test("an item that moves on while a search reads the queue is found once, as it is now", async () => {
+  const all = slices([1, 1, 1, 1])
+  const moving: Slices = {
+    ...all,
+    async rows(query, limit, slice) {
+      const rows = await all.rows(query, limit, slice)
+      return rows.map((row) => (row.id === 4 ? { ...row, id: 1, status: "completed" } : row))
+    },
+  }
+  const { items } = await pageOf({ limit: 100, search: "x" }, moving)
+  expect(items.map(({ id, status }) => [id, status])).toEqual([
+    [2, "queued"],
+    [3, "queued"],
+    [1, "completed"],
+  ])
+})
+
 test("a list of one status goes on after the place of any item, in whatever section that is", async () => {
   await using opened = await openSqlite()
   const { store } = opened
