@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { BEAT_MS, every, Repeating, type Repetition } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
 import { isRevoked, rescued } from "../item/lease.ts"
 import { stalled } from "../item/stalled.ts"
@@ -7,6 +7,8 @@ import type { Life } from "../store/contract/life.ts"
 
 /** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
+/** How often a turn that waits for the database looks whether its timers are on time. */
+const LOOK_MS = 500
 
 /** When items are taken back, and when they are marked as stalled. */
 export interface RescueOptions {
@@ -21,6 +23,44 @@ export interface RescueOptions {
   readonly onRescued?: (why: "silent" | "revoked") => void
   /** Called when a turn cannot read or write the database; the next turn tries again. */
   readonly onError: (error: unknown) => void
+}
+
+/**
+ * Notices that the machine was suspended while something waits. A database that answers slowly does not delay the timers
+ * of this process, so that is no reason to think so.
+ */
+class StandstillWatch implements Disposable {
+  readonly #steadyMs: () => number
+  readonly #looks: Repetition
+  #lastMs: number
+  #stoodSinceMs: number | undefined
+
+  /** Watches from now on; `steadyMs` is the clock. */
+  constructor(steadyMs: () => number) {
+    this.#steadyMs = steadyMs
+    this.#lastMs = steadyMs()
+    this.#looks = every(
+      LOOK_MS,
+      () => this.#look(),
+      () => undefined,
+    )
+  }
+
+  /** Since when the machine was suspended, first; undefined if it was not. */
+  get stoodSinceMs(): number | undefined {
+    this.#look()
+    return this.#stoodSinceMs
+  }
+
+  [Symbol.dispose](): void {
+    void this.#looks.stop()
+  }
+
+  #look(): void {
+    const nowMs = this.#steadyMs()
+    if (nowMs - this.#lastMs > SUSPENDED_MS) this.#stoodSinceMs ??= this.#lastMs
+    this.#lastMs = nowMs
+  }
 }
 
 /** The timer for running items: it takes them back from lost workers, and marks stalled ones. */
@@ -47,13 +87,15 @@ export class RescueAndStall extends Repeating {
     const { stallAfterMs, maxRescues } = this.#options
     const { clock, outages } = this.#store
     const beganMs = clock.steadyMs()
+    using watch = new StandstillWatch(clock.steadyMs)
     if (lateMs > SUSPENDED_MS) outages.begin(beganMs - lateMs)
     // This also notices the end of an outage: if nothing asked the database, its fault would stay.
     const isAnyLeased = await this.#store.isAnyLeased()
     if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
-    if (clock.steadyMs() - beganMs > SUSPENDED_MS) {
+    const { stoodSinceMs } = watch
+    if (stoodSinceMs !== undefined) {
       // The machine was suspended during this turn, so the next turn comes too late for the leases.
-      outages.begin(beganMs)
+      outages.begin(stoodSinceMs)
       await this.#store.alive()
     }
     const now = clock.steadyMs()

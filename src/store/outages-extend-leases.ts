@@ -6,8 +6,11 @@ import type { Outage } from "../item/estimate/follow-attempt.ts"
  */
 const SAME_MS = 5000
 
-/** A commit that takes longer than this is an outage: workers that report meanwhile are heard after it, and only then. */
-const SLOW_COMMIT_MS = 2000
+/**
+ * A commit or an answer that takes longer than this is an outage: workers that report meanwhile are heard after it, and
+ * only then.
+ */
+export const SLOW_MS = 2000
 
 /** How many outages are known; the oldest are forgotten first. */
 const MOST_KNOWN = 100
@@ -34,6 +37,15 @@ export class Outages {
     const uncountedMs = isSame ? this.#endedMs : sinceMs
     this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
     this.#overMs = undefined
+  }
+
+  /**
+   * Notes an answer that was slow, from `sinceMs` until `overMs`: an outage that is over, unless another one is under way.
+   */
+  noteSlow(sinceMs: number, overMs: number): void {
+    const isOpen = this.#sinceMs !== undefined && this.#overMs === undefined
+    this.#sinceMs = Math.min(this.#sinceMs ?? sinceMs, sinceMs)
+    this.#overMs = isOpen ? undefined : Math.max(this.#overMs ?? overMs, overMs)
   }
 
   /** Notes that the steady clock has gone back, as that of a PostgreSQL can: what was noted would lie in the future. */
@@ -68,15 +80,26 @@ export class Outages {
   /** Notes that a transaction that began at `nowMs` was committed, at `committedMs` (default: at once). */
   end(nowMs: number, committedMs = nowMs): void {
     if (this.#sinceMs !== undefined) this.#endedMs = nowMs
-    const isSlow = committedMs - nowMs > SLOW_COMMIT_MS
+    const isSlow = committedMs - nowMs > SLOW_MS
     // Between two slow commits workers are heard. That time counts, or on a slow disk no dead worker would lose its lease.
     this.#sinceMs = isSlow ? nowMs : undefined
     this.#overMs = isSlow ? committedMs : undefined
   }
 
+  /** By how much the next transaction extends leases, if it begins at `nowMs`; 0 while that is not known. */
+  uncountedMs(nowMs: number): number {
+    if (this.#sinceMs === undefined || this.#overMs === undefined) return 0
+    return Math.max(0, Math.min(this.#overMs, nowMs) - this.#sinceMs)
+  }
+
   /** Whether an outage is under way. */
   get isUnderWay(): boolean {
     return this.#sinceMs !== undefined
+  }
+
+  /** Whether an outage is over, and is only still to be counted by the next transaction. */
+  get isOver(): boolean {
+    return this.#overMs !== undefined
   }
 
   /**

@@ -239,7 +239,7 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "a database that was away is no outage",
-        "if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)",
+        "if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs, false)",
         "void isConnectionLost",
       ],
     ],

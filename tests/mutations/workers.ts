@@ -55,7 +55,7 @@ export const WORKERS: readonly Mistake[] = [
       ],
       [
         "a machine that is suspended within a turn costs its workers their leases",
-        "      outages.begin(beganMs)\n",
+        "      outages.begin(stoodSinceMs)\n",
         "",
       ],
       ["items stall because nothing could be stored", "if (now - outages.endedMs >= stallAfterMs) {", "{"],

@@ -57,3 +57,23 @@ test("the latest hundred outages are known, and those that follow each other at 
   outages.goBack()
   expect(outages.known).toEqual([])
 })
+
+test("slow answers are outages that are over: time after them, and between two that are counted apart, counts", () => {
+  const outages = endedAt(20_000)
+  outages.noteSlow(21_000, 23_500)
+  outages.noteSlow(24_000, 26_500)
+  expect([outages.isOver, outages.uncountedMs(30_000)]).toEqual([true, 5500])
+  expect(outages.endingAt(30_000)).toEqual({ sinceMs: 21_000, endedMs: 26_500 })
+  outages.end(30_000)
+  expect([outages.isUnderWay, outages.uncountedMs(30_000)]).toEqual([false, 0])
+  outages.noteSlow(31_000, 33_500)
+  expect(outages.endingAt(40_000)).toEqual({ sinceMs: 31_000, endedMs: 33_500 })
+})
+
+test("a slow answer ends no outage that is under way", () => {
+  const outages = endedAt(20_000)
+  outages.begin(40_000)
+  outages.noteSlow(41_000, 44_000)
+  expect([outages.isOver, outages.uncountedMs(50_000)]).toEqual([false, 0])
+  expect(outages.endingAt(50_000)).toEqual({ sinceMs: 40_000, endedMs: 50_000 })
+})

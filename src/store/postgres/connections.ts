@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy"
 
 import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
+import { SLOW_MS } from "../outages-extend-leases.ts"
 import { Deadline } from "./deadline.ts"
 import {
   isConnectionLost,
@@ -33,8 +34,6 @@ const WHO_ANSWERS = `SELECT CASE WHEN setting = '${STATEMENT_MS}' THEN current_s
   FROM pg_settings WHERE name = 'statement_timeout'`
 /** How long a read or a write is tried again while the server is away. */
 export const PATIENCE_MS = 8000
-/** An answer that took longer than this may have come through an outage. */
-const SLOW_MS = 2000
 /** The pause between two tries. The spread keeps instances from trying again at the same moment. */
 const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
@@ -45,8 +44,11 @@ export interface ConnectionsOptions {
    * lost, before anything is answered on the new one.
    */
   readonly open: (onReopened: () => void) => SQL
-  /** Called when an answer was late or did not come, with how many milliseconds ago the question was sent. */
-  readonly onDoubt: (ageMs: number) => void
+  /**
+   * Called when an answer was slow or did not come, with how many milliseconds ago the question was sent, and whether it
+   * has come.
+   */
+  readonly onDoubt: (ageMs: number, isAnswered: boolean) => void
 }
 
 /** A query that drizzle has prepared. */
@@ -200,19 +202,23 @@ export class PostgresConnections {
     const askedMs = performance.now()
     const deadline = new Deadline(LIMIT_MS)
     const answer = send(pool)
+    let isAnswered = false
     try {
-      return await Promise.race([answer, deadline.passed])
+      const rows = await Promise.race([answer, deadline.passed])
+      isAnswered = true
+      return rows
     } catch (error) {
       if (error instanceof LateError) {
         answer.catch(() => undefined)
         this.#renew(pool)
       }
-      if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)
+      if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs, false)
       throw error
     } finally {
       deadline.end()
       if (deadline.hasStood) this.#stoodUntilMs = performance.now()
-      if (performance.now() - askedMs > SLOW_MS) this.#options.onDoubt(performance.now() - askedMs)
+      if (performance.now() - askedMs > SLOW_MS)
+        this.#options.onDoubt(performance.now() - askedMs, isAnswered)
     }
   }
 

@@ -86,6 +86,8 @@ export class GroupCommit {
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()
   #aliveMs = Number.NEGATIVE_INFINITY
+  /** Until when no sign of life is stored for its own sake, on the clock of `performance.now()`. */
+  #restUntilMs = Number.NEGATIVE_INFINITY
   /** Why the last group could not be stored; undefined if it was. */
   #failure: string | undefined
 
@@ -107,6 +109,14 @@ export class GroupCommit {
   get isAliveDue(): boolean {
     const { clock, outages } = this.#options
     return outages.isUnderWay || clock.steadyMs() - this.#aliveMs >= ALIVE_MS
+  }
+
+  /**
+   * Whether a sign of life that nothing else needs must wait: during a slow group, and after it for as long as it took. Otherwise
+   * a server would always be storing one, no time would count against a lease, and a dead worker would keep its own.
+   */
+  get isResting(): boolean {
+    return this.#options.outages.isOver && (this.#isFlushing || performance.now() < this.#restUntilMs)
   }
 
   /** Forgets all rows that are remembered. */
@@ -139,7 +149,9 @@ export class GroupCommit {
       const writes = this.#taken()
       // They may have waited for the group before.
       const sinceMs = writes.reduce((first, write) => Math.min(first, write.sinceMs), performance.now())
+      const storedMs = performance.now()
       await this.#store(writes, sinceMs + PATIENCE_MS)
+      this.#restUntilMs = 2 * performance.now() - storedMs
     }
     this.#isFlushing = false
   }
@@ -250,13 +262,17 @@ export class GroupCommit {
     const nowMs = clock.steadyMs()
     const outage = outages.endingAt(nowMs)
     const askedMs = performance.now()
-    const asked = [nowMs, outage?.sinceMs ?? null, measured.now()]
+    const asked = [nowMs, outage?.sinceMs ?? null, measured.now(), outage?.endedMs ?? nowMs]
     const [row] = await link.ask<{ now: number; counted: boolean }>(ALIVE, asked)
     if (row?.counted === false) {
       measured.sample(row.now, askedMs)
       return this.#begin()
     }
-    if (outage) outages.end(nowMs)
+    if (outage) {
+      outages.end(nowMs, nowMs + Math.ceil(performance.now() - askedMs))
+      // The rows in memory of items with a lease are out of date, and a group that is decided on them is stored in vain.
+      this.#recent.clear()
+    }
     this.#aliveMs = nowMs
     if (row) measured.sample(row.now, askedMs)
   }

@@ -16,7 +16,7 @@ import type {
 import type { StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
-import { Outages } from "../outages-extend-leases.ts"
+import { Outages, SLOW_MS } from "../outages-extend-leases.ts"
 import { PostgresAccess } from "./access.ts"
 import { RIPEN } from "./claim-order.ts"
 import { offeredKeysOf } from "./columns.ts"
@@ -120,8 +120,11 @@ export class PostgresStore extends PostgresHistory implements Store {
   static async open(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
     const outages = new Outages()
     // Time that any instance has counted already is not counted again, so a false alarm does no harm.
-    const onDoubt = (ageMs: number): void =>
-      outages.begin((options.clock ?? own).steadyMs() - Math.ceil(ageMs))
+    const onDoubt = (ageMs: number, isAnswered: boolean): void => {
+      const nowMs = (options.clock ?? own).steadyMs()
+      if (isAnswered) outages.noteSlow(nowMs - Math.ceil(ageMs), nowMs)
+      else outages.begin(nowMs - Math.ceil(ageMs))
+    }
     const own = new DatabaseClock((sinceMs, isBack) => {
       if (isBack) outages.goBack()
       outages.begin(sinceMs)
@@ -189,12 +192,12 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   async sweep(due: Due, decide: Decide): Promise<number> {
     const { leaseDue, stallDue } = this.#reads
-    const rows = await this.#reading.get(due.due === "lease" ? leaseDue : stallDue, { by: due.by })
+    const askedMs = this.clock.steadyMs()
+    const query = due.due === "lease" ? leaseDue : stallDue
+    const rows = await this.#reading.get(query, { by: this.#dueBy(due, askedMs) })
     // Nearly always nothing is due, and then no group is needed.
     if (rows.length === 0) return 0
-    const askedMs = this.clock.steadyMs()
-    // By a clock that has gone back since then, what was due need not be.
-    const dueNow = (): Due => ({ ...due, by: due.by - Math.max(0, askedMs - this.clock.steadyMs()) })
+    const dueNow = (): Due => ({ ...due, by: this.#dueBy(due, askedMs) })
     let ids: readonly number[] = []
     return this.#group.run({
       ids: [],
@@ -203,8 +206,18 @@ export class PostgresStore extends PostgresHistory implements Store {
     })
   }
 
+  /** By when what was asked for at `askedMs` is due now: a slow group may have come first, or the clock gone back. */
+  #dueBy({ due, by }: Due, askedMs: number): number {
+    const nowMs = this.clock.steadyMs()
+    const passedMs = nowMs - askedMs
+    const waitedMs = passedMs > SLOW_MS ? passedMs : Math.min(0, passedMs)
+    // A lease will be longer by what is not counted yet.
+    return due === "lease" ? by + waitedMs - this.outages.uncountedMs(nowMs) : by + Math.min(0, passedMs)
+  }
+
   async alive(): Promise<void> {
-    if (this.#group.isAliveDue) await this.#group.run({ ids: [], decide: () => undefined })
+    if (this.#group.isAliveDue && !this.#group.isResting)
+      await this.#group.run({ ids: [], decide: () => undefined })
   }
 
   async isAnyLeased(): Promise<boolean> {

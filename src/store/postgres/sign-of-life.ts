@@ -8,13 +8,13 @@ const SKEW_MS = 1000
 
 /**
  * Stores a sign of life at $1. If $2 is given, it extends every lease, and the wait of items for their
- * workers after a restore, by the outage since $2. Time that any instance has counted already, up to the
- * stored sign of life, is not counted again. A lease that would last longer than its length, because the
+ * workers after a restore, by the outage from $2 to $4. Time that any instance has counted already, up to the
+ * stored sign of life, is not counted again; so after an outage that ended before now, $4 is what is stored. A lease that would last longer than its length, because the
  * server's clock has gone back, is shortened to its length. Returns the database's time, and whether this was
  * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock).
  */
 export const ALIVE = `WITH before AS MATERIALIZED (
-  SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $1::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
+  SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $4::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
   FROM history WHERE ${isOfNow("$3")} FOR NO KEY UPDATE),
 leased AS MATERIALIZED (
   SELECT q.id, before.took FROM queue_items q, before
@@ -36,6 +36,6 @@ postponed AS (
     version = q.version + 1
   FROM waiting WHERE q.id = waiting.id),
 noted AS (UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + ${SKEW_MS} THEN $1::int8
-    ELSE greatest(history.alive_at, $1::int8) END
+    ELSE greatest(history.alive_at, $4::int8) END
 FROM before RETURNING history.id)
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, EXISTS (SELECT FROM noted) AS counted`

@@ -43,7 +43,7 @@ let made = 0
 /** An empty database of its own, which is removed together with the server. */
 export async function newDatabase(): Promise<{ readonly url: string }> {
   const { url, run } = await postgres()
-  made += 1
-  await run(`CREATE DATABASE test_${made}`)
-  return { url: url(`test_${made}`) }
+  const name = `test_${(made += 1)}`
+  await run(`CREATE DATABASE ${name}`)
+  return { url: url(name) }
 }
