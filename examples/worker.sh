@@ -147,7 +147,7 @@ claim() {
   token=""
   : "${key:=$(date +%s)-$$-$RANDOM$RANDOM$RANDOM}"
   exec {answers}< <(exec curl -sS --max-time 40 -X POST "$queue/claim" -H 'Content-Type: application/json' \
-    -H @<(authorization) -H "Idempotency-Key: $key" -d "{\"worker\": \"$name\", \"wait\": 25}" -w '%header{drain}' 2>/dev/null)
+    -H @<(authorization) -H "Idempotency-Key: $key" -d "{\"worker\": \"$name\", \"wait\": 25}" -D - 2>/dev/null)
   asking=$!
   # In turns of a second: a signal may come just before we begin to read, and would not wake us.
   while IFS= read -r -d '' -t 1 part <&"$answers"; (($? > 128)); do
@@ -160,17 +160,13 @@ claim() {
   code=$?
   exec {answers}<&-
   # What was answered counts, also when a signal ended the wait in the same moment: the item is ours.
-  if [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]]; then
+  if [[ $answer =~ $'\n'\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]]; then
     id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
     [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] && token=${BASH_REMATCH[1]} && key="" && return
   fi
   ((code == 0)) || return 2
-  # The whole answer of a server that has no item is the header that says whether we are drained.
-  case $answer in
-    "") ;;
-    true) stopping+=. && say "drained: stopping" ;;
-    *) say "the server refused a claim: $answer" && return 2 ;;
-  esac
+  [[ $answer =~ (^|$'\n')HTTP/[0-9.]+\ 204 ]] || { say "the server refused a claim: ${answer##*$'\n'}" && return 2; }
+  [[ ${answer,,} != *$'\n'drain:\ true$'\r'* ]] || { stopping+=. && say "drained: stopping"; }
   key=""
   return 1
 }

@@ -1,6 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 
-import { start, type TestServer } from "../server.ts"
+import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, Program } from "./programs.ts"
 
 setDefaultTimeout(30_000)
@@ -79,3 +81,17 @@ test.concurrent.each(installed)(
     expect((await worker.stdout).toString()).toBe("token: none\n")
   },
 )
+
+test("worker.sh takes items with a curl from before 7.84, and ends when it is drained", async () => {
+  using folder = temporaryFolder()
+  // Such a curl prints what it does not know as it stands.
+  const older = `#!/usr/bin/env bash\nexec ${Bun.which("curl")} "\${@//%header/%%header}"\n`
+  writeFileSync(join(folder.path, "curl"), older, { mode: 0o755 })
+  await using server = await start()
+  const id = await server.add()
+  using way = refusing(server, 429)
+  const env = { PATH: `${folder.path}:${process.env["PATH"]}` }
+  await using worker = new Program(["bash", "examples/worker.sh", "true"], way.url, { env })
+  expect(await worker.ends()).toBe(0)
+  expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1 })
+})
