@@ -2,8 +2,12 @@ import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import type { KeptLease } from "./lease-file.ts"
 import { type ClaimNotes, type LostClaims, OwnLease } from "./own-lease.ts"
 import { ProcessTree } from "./process-tree.ts"
-import { isFinalRefusal } from "./server-errors.ts"
+import { isFinalRefusal, isMissing } from "./server-errors.ts"
+import { stopwatch } from "./suspended-machine.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
+
+/** How often to ask for an item that the server does not have. */
+const MISSING_EVERY_MS = 5000
 
 /** What is needed to end a lease that another worker left behind. */
 export interface HeirOptions {
@@ -13,6 +17,8 @@ export interface HeirOptions {
   readonly worker: string
   /** Length of a lease in seconds. */
   readonly leaseS: number
+  /** How long to keep trying to report a result. */
+  readonly reportWithinMs: number
   /** The claims by place of the same program. Default: it makes none. */
   readonly lostClaims?: LostClaims
   /** Prints a line for the user. */
@@ -26,6 +32,10 @@ export class LeaseOfKilledWorker {
   readonly #lease: OwnLease
   /** Whether the server is known to have no update of our attempt. */
   #isForgotten = false
+  /** How long we have known the lease. */
+  readonly #knownMs = stopwatch()
+  /** How long ago the server last did not have the item; undefined if it has it. */
+  #missingMs: (() => number) | undefined
 
   /** `notes` keep for the next worker what becomes of the lease, if we are killed before it has ended. */
   constructor(heir: HeirOptions, kept: KeptLease, notes: ClaimNotes) {
@@ -40,13 +50,15 @@ export class LeaseOfKilledWorker {
    * Ends the lease. First it kills the rest of the command. Then it reports the verdict, or gives the item back if
    * there is no verdict. A completed item that went back to the queue is claimed again, unless another attempt has
    * begun since. A lease that has already ended is left alone. Returns false if the item cannot be claimed yet: for
-   * one minute after a restore, or because a claim whose answer was lost may hold it. Then try again later.
+   * one minute after a restore, because a claim whose answer was lost may hold it, or because the server has another
+   * database. Then try again later.
    * @throws ServerError if the server cannot be reached or denies us access: then try again later
    */
   async settle(): Promise<boolean> {
     const { id, mark, verdict } = this.#kept
     const { say } = this.#heir
     const given: Verdict = verdict ?? { end: "release" }
+    if ((this.#missingMs?.() ?? MISSING_EVERY_MS) < MISSING_EVERY_MS) return false
     if (mark !== undefined) await new ProcessTree(undefined, mark).stop(0)
     try {
       await this.#end(given)
@@ -55,6 +67,11 @@ export class LeaseOfKilledWorker {
     } catch (error) {
       if (!isFinalRefusal(error)) throw error
       if (error.code === "leased") return false
+      if (isMissing(error) && verdict && this.#knownMs() < this.#heir.reportWithinMs) {
+        if (!this.#missingMs) say(`queue item ${id}: ${error.message}; its result is kept and tried again`)
+        this.#missingMs = stopwatch()
+        return false
+      }
       if (error.code === "illegal_move" && this.#lease.isPerhapsOurs) return false
       // The lease has ended, or the item is gone, so nothing is left to do.
       if (verdict) say(`queue item ${id}: its earlier result does not count: ${error.message}`)

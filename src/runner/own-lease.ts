@@ -1,6 +1,6 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
-import { isRefused, isUnreachable } from "./server-errors.ts"
+import { isMissing, isRefused, isUnreachable } from "./server-errors.ts"
 import { stopwatch } from "./suspended-machine.ts"
 
 /** A lease that ran out is noticed within this time. */
@@ -70,6 +70,12 @@ export interface OwnLeaseOptions {
 /** What notes how claims of a lost item go, so that a next worker can go on with them. */
 export type ClaimNotes = Required<Pick<OwnLeaseOptions, "onUnanswered" | "onClaimedAgain">>
 
+/** The error for an item that only has the number of ours. */
+function otherItem(id: number): ServerError {
+  const text = `the server has begun a new queue, in which queue item ${id} is another one`
+  return new ServerError(404, text, { code: "not_found" })
+}
+
 /** The lease of one item. It is claimed again after it was lost, unless another attempt has begun meanwhile. */
 export class OwnLease {
   readonly #options: OwnLeaseOptions
@@ -121,6 +127,8 @@ export class OwnLease {
         // The item may have been taken over meanwhile, so that our claim was refused.
         await this.#isTakenOver
         if (this.#held) return this.#held
+        // In the right database the lease may still be ours.
+        if (isMissing(error)) this.#held = this.#last
         throw error
       })
       .finally(() => {
@@ -187,6 +195,7 @@ export class OwnLease {
   async #again(last: Held): Promise<Held> {
     const { client, worker, leaseS, say } = this.#options
     const { id } = last
+    await this.#checkStillThere(id)
     this.#options.onUnanswered?.(this.#unanswered + 1)
     const claimed = await client.take(id, { worker, lease: leaseS }, last).catch((error: unknown) => {
       if (error instanceof ServerError && isUnreachable(error)) this.#unreachable(error)
@@ -198,6 +207,18 @@ export class OwnLease {
     say(`the lease of queue item ${id} had expired; claimed the item again`)
     this.#options.onClaimedAgain?.(claimed)
     return held
+  }
+
+  /** A claim of an item that only has the number of ours would count as one of its attempts. @throws ServerError */
+  async #checkStillThere(id: number): Promise<void> {
+    let item: QueueItem | undefined
+    try {
+      item = await this.#options.client.get(id)
+    } catch (error) {
+      if (isMissing(error)) throw error
+      // Perhaps we may not read; the claim tells.
+    }
+    if (item && this.#isOther(item)) throw otherItem(id)
   }
 
   get #lostCount(): number {
@@ -227,10 +248,7 @@ export class OwnLease {
     // If that fails, the lease ends by itself.
     await this.#options.client.release(held).catch(() => undefined)
     const { id } = held
-    if (isOther) {
-      const text = `the server has begun a new queue, in which queue item ${id} is another one`
-      throw new ServerError(404, text, { code: "not_found" })
-    }
+    if (isOther) throw otherItem(id)
     const text = `another attempt of queue item ${id} has begun since its lease expired`
     throw new ServerError(409, text, { code: "illegal_move" })
   }

@@ -7,7 +7,7 @@ import { OlderServer } from "./older-server.ts"
 import { OutputSender } from "./output-sender.ts"
 import { OwnLease, type OwnLeaseOptions } from "./own-lease.ts"
 import { RetryPauses } from "./retry-pauses.ts"
-import { isDenied, isUnreachable, rest } from "./server-errors.ts"
+import { isDenied, isMissing, isUnreachable, rest } from "./server-errors.ts"
 import { watchSuspension } from "./suspended-machine.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 import { WaitingReports } from "./waiting-reports.ts"
@@ -47,6 +47,8 @@ export interface ReporterOptions extends OwnLeaseOptions {
   readonly isContinued?: () => boolean
   /** Whether the reports come from the reader around a command that may itself report. Default false. */
   readonly isOuter?: boolean
+  /** Whether somebody else goes on trying to report a verdict for an item that the server does not have. Default false. */
+  readonly isHandedOn?: boolean
   /**
    * Called once, with the reason, when the work must stop. `isTaken`: another worker has the item, or has
    * finished it, and writes the same file.
@@ -56,8 +58,11 @@ export interface ReporterOptions extends OwnLeaseOptions {
   readonly onDrain?: () => void
 }
 
-/** What became of a verdict: the server has it, refuses it for good, or could not be reached yet. */
-export type VerdictDelivery = "delivered" | "refused" | "pending"
+/**
+ * What became of a verdict: the server has it, refuses it for good, could not be reached yet, or does not have the item
+ * (only with `isHandedOn`).
+ */
+export type VerdictDelivery = "delivered" | "refused" | "pending" | "missing"
 
 /**
  * Reports the work on one item.
@@ -205,6 +210,7 @@ export class Reporter {
       } catch (error) {
         this.#failed(error, held)
         if (this.#hasGivenUp) return "refused"
+        if (isMissing(error) && this.#options.isHandedOn) return "missing"
         // A timer may fire a moment before the deadline, while the request of that try is not finished.
         if (error === OUT_OF_TIME || signal.aborted || performance.now() > deadlineMs) {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
@@ -335,6 +341,7 @@ export class Reporter {
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
     if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
+    if (isMissing(error) && this.#lease.last && !this.#options.isLent) return this.#offline(error)
     const canClaim = !this.#options.isLent && !this.#isCancelled
     if (error.code === "lease_lost" && canClaim) return this.#lease.lost(held)
     // Our own claim may hold the item, because its answer was lost. That lease expires soon.
@@ -346,7 +353,7 @@ export class Reporter {
   }
 
   #offline(error: ServerError): void {
-    const when = isDenied(error) ? "allows it" : "is back"
+    const when = isDenied(error) ? "allows it" : isMissing(error) ? "has this item again" : "is back"
     const text = `${error.message}; rendering continues, and progress is reported once the server ${when}`
     if (this.#awaited !== when) this.#options.say(text)
     this.#awaited = when

@@ -14,6 +14,13 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 /** Whether the server denies us access. A wrong token or host name can be corrected while we wait. */
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
+/**
+ * Whether the server does not have an item that it once gave us, not even as a deleted one: it has another database now,
+ * and the right one may come back.
+ */
+export const isMissing = (error: unknown): error is ServerError =>
+  error instanceof ServerError && error.status === 404 && error.code === "not_found"
+
 /** Whether the server has refused for good: the same request would be refused again. */
 export const isFinalRefusal = (error: unknown): error is ServerError =>
   error instanceof ServerError && !isUnreachable(error) && !isDenied(error)

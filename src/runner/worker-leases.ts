@@ -17,6 +17,8 @@ export interface WorkerLease {
   readonly onVerdict: (verdict: Verdict) => void
   /** These note how the item is claimed again. */
   readonly notes: ClaimNotes
+  /** Goes on reporting the verdict at each `inherit`, because the server does not have the item now. */
+  readonly tryOn: () => void
   /** Forgets the lease, because it has ended. */
   readonly end: () => void
 }
@@ -64,7 +66,7 @@ export class WorkerLeases {
       current = { ...current, ...part }
       this.#set(current, token)
     }
-    return {
+    const kept: WorkerLease = {
       onVerdict: (verdict) => change({ verdict }),
       notes: {
         onUnanswered: (unanswered) => {
@@ -73,8 +75,10 @@ export class WorkerLeases {
         onClaimedAgain: ({ item: { attempt }, lease: { token } }) =>
           change({ token, attempt, unanswered: 0 }),
       },
+      tryOn: () => void this.#pending.set(new LeaseOfKilledWorker(this.#heir, current, kept.notes), kept),
       end: () => this.#remove(current.token),
     }
+    return kept
   }
 
   /**

@@ -68,6 +68,7 @@ export interface WorkerOptions {
 function resultOf({ verdict, code, delivery }: AttemptEnd, isKept: boolean): string {
   const result = verdict.end === "fail" ? `failed, code ${code}` : wordOf(verdict)
   if (delivery === "delivered") return result
+  if (delivery === "missing") return `${result}, but the server does not have this item; its result is kept`
   if (delivery === "refused") return `${result}, but the server no longer accepts the result`
   return isKept
     ? `${result}; the next worker of this user reports it`
@@ -93,8 +94,8 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    const { client, worker, leaseS, server, stateFolder } = options
-    const heir = { client, worker, leaseS, lostClaims: this.#lostClaims, say: toStderr }
+    const { client, worker, leaseS, server, stateFolder, reportWithinMs } = options
+    const heir = { client, worker, leaseS, reportWithinMs, lostClaims: this.#lostClaims, say: toStderr }
     this.#leases = new WorkerLeases(stateFolder, server, heir)
     this.#guard = new KillGuard(() => this.#leases.descriptor)
   }
@@ -308,7 +309,8 @@ export class Worker {
     toStderr(`queue item ${item.id}: started, attempt ${item.attempt}`)
     const end = await attempt.ended
     this.#attempts.delete(attempt)
-    if (end.delivery !== "pending") kept.end()
+    if (end.delivery === "missing") kept.tryOn()
+    else if (end.delivery !== "pending") kept.end()
     toStderr(`queue item ${item.id}: ${resultOf(end, this.#leases.isKept)}`)
     if (RELEASE_CODES.includes(end.code) && !end.stop) {
       this.#fail(new Error(`the command of --exec cannot be run here (code ${end.code})`))
@@ -334,7 +336,15 @@ export class Worker {
       attempt?.stop({ by: "cancel", reason, isTaken })
     }
     const calls = { say, onCancel, ...kept.notes, onDrain: () => this.#drain() }
-    const of = { client, worker, leaseS, lostClaims: this.#lostClaims, isOuter: true, begun: () => item }
+    const of = {
+      client,
+      worker,
+      leaseS,
+      lostClaims: this.#lostClaims,
+      isOuter: true,
+      isHandedOn: true,
+      begun: () => item,
+    }
     const reporter = new Reporter({ ...of, ...calls }, async () => held)
     try {
       // A signal may have come while we waited for the claim.

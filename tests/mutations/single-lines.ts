@@ -99,8 +99,8 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [
       [
         "a take-over during a claim is lost",
-        "        if (this.#held) return this.#held\n        throw error",
-        "        throw error",
+        "        if (this.#held) return this.#held\n        // In the right",
+        "        // In the right",
       ],
     ],
   ),

@@ -87,8 +87,8 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "a result that could not be reported is forgotten",
-        '    if (end.delivery !== "pending") kept.end()\n    toStderr',
-        "    kept.end()\n    toStderr",
+        '    else if (end.delivery !== "pending") kept.end()\n    toStderr',
+        "    else kept.end()\n    toStderr",
       ],
       [
         "a worker that is to stop tries for a day to report",

@@ -4,7 +4,7 @@ import { type Claimed, type Held, ServerError } from "../../src/client/client.ts
 import { branded } from "../../src/runner/process-brand.ts"
 import { WorkerLeases } from "../../src/runner/worker-leases.ts"
 import { temporaryFolder } from "../server.ts"
-import { heirOf, leaveCompleted, SERVER } from "./left-leases.ts"
+import { heirOf, leaveCompleted, leftIn, SERVER } from "./left-leases.ts"
 
 test("a completed item that waits for another worker is asked for again, until it is free or taken", async () => {
   using folder = temporaryFolder()
@@ -23,12 +23,12 @@ test("a completed item that waits for another worker is asked for again, until i
 })
 
 test.each([
-  [1, "a", "another attempt"],
-  [3, "a", "another attempt"],
+  [1, "a", "its earlier result does not count: another attempt"],
+  [3, "a", "its earlier result does not count: another attempt"],
   // It is the item of another song, which has the number in a queue that was begun since.
-  [2, "b", "the server has begun a new queue"],
+  [2, "b", "the server has begun a new queue, in which queue item 7 is another one; its result is kept"],
 ])(
-  "an earlier result does not count for an item that has attempt %d after its claim and was added at %s",
+  "an earlier result is not entered into an item that has attempt %d after its claim and was added at %s",
   async (attempt, queued_at, why) => {
     using folder = temporaryFolder()
     leaveCompleted(folder.path, "a")
@@ -44,7 +44,7 @@ test.each([
     expect(await kept.takeOver(claimed as Claimed)).toBe(false)
     kept.close()
     expect(released).toEqual(["second"])
-    expect(said).toEqual([expect.stringContaining(`its earlier result does not count: ${why}`)])
+    expect(said).toEqual([expect.stringContaining(why)])
   },
 )
 
@@ -142,4 +142,17 @@ test("what is left of a killed worker's command is ended before its item goes ba
   left.kill("SIGKILL")
   expect(ended).toEqual([true])
   expect(said).toEqual(["queue item 7: returned to the queue, because its worker was killed"])
+})
+
+test("an earlier result for an item that the server does not have is given up after the time for reports", async () => {
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path, "a")
+  const said: string[] = []
+  const missing = new ServerError(404, "queue item 7 does not exist", { code: "not_found" })
+  const client = { complete: () => Promise.reject(missing) }
+  const kept = new WorkerLeases(folder.path, SERVER, { ...heirOf(said, client), reportWithinMs: 0 })
+  await kept.inherit()
+  expect(said).toEqual(["queue item 7: its earlier result does not count: queue item 7 does not exist"])
+  kept.close()
+  expect(leftIn(folder.path)).toEqual([])
 })

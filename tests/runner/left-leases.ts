@@ -15,7 +15,13 @@ export function heirOf(said: string[], methods: object = {}): HeirOptions {
     history: async () => ({ updates: [{ attempt: 1 }], next: null }),
     ...methods,
   }
-  return { client: client as Client, worker: "box1", leaseS: 60, say: (text) => void said.push(text) }
+  return {
+    client: client as Client,
+    worker: "box1",
+    leaseS: 60,
+    reportWithinMs: 60_000,
+    say: (text) => void said.push(text),
+  }
 }
 
 /** The leases that the next worker takes over. */

@@ -48,8 +48,13 @@ test("an item that is taken over while it is claimed is held, though that claim 
   await lease.hold()
   lease.lost(lease.held)
   const refused = Promise.withResolvers<never>()
-  using _claim = spyOn(client, "take").mockReturnValue(refused.promise)
+  const isClaiming = Promise.withResolvers<void>()
+  using _claim = spyOn(client, "take").mockImplementation(() => {
+    isClaiming.resolve()
+    return refused.promise
+  })
   const holding = lease.hold()
+  await isClaiming.promise
   expect(await lease.takeOver({ item: { ...ITEM, attempt: ITEM.attempt + 1 }, lease: LEASE })).toBe(true)
   refused.reject(new ServerError(409, "it is processing", { code: "illegal_move" }))
   expect(await holding).toEqual({ id: 7, token: "second" })
