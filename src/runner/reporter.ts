@@ -121,6 +121,11 @@ export class Reporter {
     return this.#lease.held
   }
 
+  /** The lease that we hold, or the last one that we held; undefined if there was none. */
+  get last(): Held | undefined {
+    return this.#lease.last
+  }
+
   /** Whether the lease belongs to the command that started us. */
   get isLent(): boolean {
     return this.#options.isLent ?? false

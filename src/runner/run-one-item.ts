@@ -135,7 +135,7 @@ export class RunOneItem {
       this.#keep()
       return 0
     }
-    if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
+    if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.last, this.#options)
     const [reason] = verdict.end === "fail" ? (verdict.failure.error_message ?? "").split("\n") : []
     // The worker that started us fails the item, and knows the step only from this text.
     if (isLent && this.#isStep && reason !== undefined) toStderr(reason)
@@ -193,21 +193,21 @@ export class RunOneItem {
 /** The command by which a person can report the result later. */
 function laterCommand(
   { verdict }: AttemptEnd,
-  held: Held | undefined,
+  last: Held | undefined,
   { source, server }: RunOptions,
 ): string {
   const at = `--server ${server}`
   const isComplete = verdict.end === "complete"
-  if (!held) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
+  if (!last) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
   const [reason = ""] = (verdict.end === "fail" ? (verdict.failure.error_message ?? "") : "").split("\n")
   const status = isComplete ? "completed" : `failed --error ${shellWord(reason)}`
-  return `track-studio set ${held.id} --status ${status} --lease ${held.token} ${at}`
+  return `track-studio set ${last.id} --status ${status} --lease ${last.token} ${at}`
 }
 
 /** Says which result the server does not have, and how to report it. */
-function sayUnreported(end: AttemptEnd, held: Held | undefined, options: RunOptions): void {
-  const item = held ? `queue item ${held.id}` : "its queue item"
+function sayUnreported(end: AttemptEnd, last: Held | undefined, options: RunOptions): void {
+  const item = last ? `queue item ${last.id}` : "its queue item"
   toStderr(
-    `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, held, options)}`,
+    `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, last, options)}`,
   )
 }
