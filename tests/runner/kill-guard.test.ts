@@ -22,14 +22,15 @@ const mark = (): string => `${70 + (marks += 1)}${process.pid}`
 /**
  * A shell with these children: one in its own group, one in its own session, one that has also left its
  * parent, two that have also emptied their environment (with and without a parent), one that has also closed what
- * it inherited, and one that has nothing left by which it could be known but its parent.
+ * it inherited, and one that has nothing left by which it could be known but its parent. Some tests put this text
+ * between single quotes.
  */
 const family = (seconds: string): string =>
   `set -m; sleep ${seconds}1 & timeout 90 sleep ${seconds}2 & setsid sleep ${seconds}3 & ` +
   `setsid --fork sleep ${seconds}4; setsid env -i sleep ${seconds}5 & ` +
   `setsid --fork env -i sleep ${seconds}6 </dev/null >/dev/null 2>&1; ` +
   `setsid --fork env -i bash -c "for fd in {0..63}; do eval exec \\$fd\\<\\&-; done; exec sleep ${seconds}7"; ` +
-  `sh -c 'setsid env -i bash -c "ulimit -x 1; exec sleep ${seconds}8" & wait' & echo ready; wait`
+  `(set +m; setsid env -i bash -c "ulimit -x 1; exec sleep ${seconds}8" & wait) & echo ready; wait`
 const MEMBERS = 8
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
