@@ -7,7 +7,13 @@ import type { Tokens } from "../../src/access/tokens.ts"
 
 test("a client that writes its header in another way each time takes no more and more memory", () => {
   const token = { id: 1, role: "viewer", item: null }
-  const tokens: unknown = { existed: true, listen: () => undefined, use: () => undefined, find: () => token }
+  const tokens: unknown = {
+    existed: true,
+    areKnown: true,
+    listen: () => undefined,
+    use: () => undefined,
+    find: () => token,
+  }
   const tickets: unknown = {}
   const authorizer = new Authorizer(tokens as Tokens, tickets as Tickets, {
     isOpen: false,

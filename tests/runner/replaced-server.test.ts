@@ -22,9 +22,15 @@ test.each([true, false])(
     const env = { XDG_STATE_HOME: folder.path }
     await using worker: Program = studio(first, ["work", "--exec", exec, "--worker", "box"], { env })
     await until(first, id, ({ progress }) => progress === 10)
+    const otherDatabase = join(folder.path, "other.db")
+    if (!isEmpty) {
+      // The worker may ask as soon as the other server listens, so the item must be there before.
+      const before = await start({ database: otherDatabase })
+      await before.add({ song_id: 2, tags: ["elsewhere"] })
+      await before.end()
+    }
     await first.end()
-    const other = await inPlaceOf(first, join(folder.path, "other.db"))
-    if (!isEmpty) await other.add({ song_id: 2, tags: ["elsewhere"] })
+    const other = await inPlaceOf(first, otherDatabase)
     await worker.prints(
       isEmpty ? "does not exist; rendering continues" : "is another one; rendering continues",
     )
@@ -44,3 +50,28 @@ test.each([true, false])(
     expect((await historyOf(right, id)).length).toBeGreaterThan(0)
   },
 )
+
+test("run names the last lease of a result that a replaced server cannot take, though it does not hold it any more", async () => {
+  using folder = temporaryFolder()
+  const [database, otherDatabase] = [join(folder.path, "right.db"), join(folder.path, "other.db")]
+  const before = await start({ database: otherDatabase })
+  await before.add({ song_id: 2 })
+  await before.end()
+  const first = await start({ database })
+  const id = await first.add()
+  const go = join(folder.path, "go")
+  const script = `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
+  const args = ["run", "--item", String(id), "--report-within", "1", "--", "sh", "-c", script]
+  await using render = studio(first, args, { env: { XDG_STATE_HOME: folder.path } })
+  await until(first, id, ({ progress }) => progress === 10)
+  await first.end()
+  const other = await inPlaceOf(first, otherDatabase)
+  await render.prints("is another one; rendering continues")
+  await Bun.write(go, "")
+  expect(await render.ends()).toBe(1)
+  expect((await render.stderr).toString()).toMatch(
+    new RegExp(`run: track-studio set ${id} --status completed --lease \\S+ --server ${first.url}\n$`),
+  )
+  expect(await itemOf(other, id)).toMatchObject({ status: "queued", attempt: 0 })
+  await other.end()
+})
