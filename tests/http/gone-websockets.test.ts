@@ -55,7 +55,7 @@ test("a peer that answers stays, and one that stops answering is cut", async () 
 
 test("after all peers have left the next one is asked and cut as well", async () => {
   jest.useFakeTimers()
-  let nowMs = 0
+  let nowMs = performance.now()
   const clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   try {
     const peers = new GoneWebsockets({ askAfterMs: 4, cutAfterMs: 12 })

@@ -85,7 +85,7 @@ test.each([
 test("the content of files that do not change is not read again, and whatever changes them is noticed", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
-  let nowMs = 0
+  let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   using marks = spyOn(DatabaseFileReader.prototype, "isMarked")
   const store = new SqliteStore(path)

@@ -81,7 +81,7 @@ test("a search rests between two slices while others are at work, and not if nob
   const metadata = { a: "x".repeat(16_000), b: "y".repeat(16_000), c: "z".repeat(16_000) }
   await Promise.all(Array.from({ length: 600 }, () => added(store, { metadata })))
   using rests = spyOn(globalThis, "setTimeout")
-  let nowMs = 0
+  let nowMs = performance.now()
   using clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const restsOf = async (turnMs: number): Promise<number> => {
     rests.mockClear()
