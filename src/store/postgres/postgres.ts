@@ -183,9 +183,11 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   claimedBefore(repeatable: Repeatable): Promise<Change | null> {
+    let former: readonly number[] = []
     return this.#group.run({
       ids: [],
-      look: (look) => look.forClaiming(repeatable),
+      look: async (look) => (former = await look.forClaiming(repeatable)),
+      wanted: () => former,
       decide: (sheet) => sheet.again(repeatable) ?? null,
     })
   }
