@@ -189,21 +189,24 @@ test("a request shows that its client is there, also one that writes and never w
   expect(heard).toHaveBeenCalledTimes(1)
 })
 
+/** The parts of a program whose queue answers lists in this way. */
+const listing = (list: () => Promise<object>): Partial<Record<keyof AppParts, unknown>> => ({
+  host: "127.0.0.1",
+  corsOrigins: [],
+  allowedHosts: [],
+  version: "0",
+  commit: "none",
+  queue: { list },
+  forecasts: { of: () => Promise.resolve(new Map()) },
+  ...UNPROTECTED,
+})
+
 test("others have their turn between the reading and the writing of a long list", async () => {
   let count = 100
   const item = blank(1, "2026-01-02T03:04:05.678Z")
   const list = () =>
     Promise.resolve({ items: Array.from({ length: count }, () => item), next: null, slices: 0 })
-  const parts: Partial<Record<keyof AppParts, unknown>> = {
-    host: "127.0.0.1",
-    corsOrigins: [],
-    allowedHosts: [],
-    version: "0",
-    commit: "none",
-    queue: { list },
-    forecasts: { of: () => Promise.resolve(new Map()) },
-    ...UNPROTECTED,
-  }
+  const parts = listing(list)
   const app = createApp(parts as AppParts)
   using goOn = spyOn(FairTurns.prototype, "goOn")
   const waitsFor = async (items: number): Promise<number> => {
@@ -226,17 +229,7 @@ test("what a client asked for before it left is not read when its turn comes", a
   }
   const caller: unknown = { ...EVERYBODY, client: "address" }
   const authorizer: unknown = { caller: () => caller, unknownCaller: () => caller }
-  const parts: Partial<Record<keyof AppParts, unknown>> = {
-    host: "127.0.0.1",
-    corsOrigins: [],
-    allowedHosts: [],
-    version: "0",
-    commit: "none",
-    queue: { list },
-    forecasts: { of: () => Promise.resolve(new Map()) },
-    ...UNPROTECTED,
-    authorizer,
-  }
+  const parts = { ...listing(list), authorizer }
   const app = createApp(parts as AppParts)
   const client = new AbortController()
   const ask = (init: RequestInit = {}): Promise<Response> =>
