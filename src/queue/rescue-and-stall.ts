@@ -26,8 +26,8 @@ export interface RescueOptions {
 }
 
 /**
- * Notices that the machine was suspended while something waits. A database that answers slowly does not delay the timers
- * of this process, so that is no reason to think so.
+ * Notices that the machine was suspended while something waits. A slow answer of the database does not count as that,
+ * because it does not delay the timers of this process.
  */
 class StandstillWatch implements Disposable {
   readonly #steadyMs: () => number
@@ -46,7 +46,7 @@ class StandstillWatch implements Disposable {
     )
   }
 
-  /** Since when the machine was suspended, first; undefined if it was not. */
+  /** When the first suspension began, by the given clock; undefined if the machine was not suspended. */
   get stoodSinceMs(): number | undefined {
     this.#look()
     return this.#stoodSinceMs
