@@ -1,5 +1,6 @@
 import { closeSync, fstatSync } from "node:fs"
 
+import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { nonBlockingOutput } from "../non-blocking-output.ts"
 import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
@@ -7,6 +8,7 @@ import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
 import { makePipe, type Pipe, Tap } from "./pipes.ts"
 import type { OutputDescriptor, Plan } from "./progress-arguments.ts"
+import { toStderr } from "./stderr.ts"
 
 /** Turns the outputs of one command into reports. */
 class ProgressReader {
@@ -159,7 +161,14 @@ export class CommandOutputs {
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
     const sink = output === 3 ? undefined : nonBlockingOutput(output)
-    this.#taps.push(new Tap(stream, { sink, outlivesSink: this.#outlivesSink, onBytes, descriptor }))
+    const onUnwritten = (error: Error): void => {
+      const which = output === 1 ? "standard output" : "standard error"
+      toStderr(
+        `${which} cannot be written: ${reasonOf(error)}; rendering continues, but these lines are lost`,
+      )
+    }
+    const outlivesSink = this.#outlivesSink
+    this.#taps.push(new Tap(stream, { sink, outlivesSink, onUnwritten, onBytes, descriptor }))
   }
 
   /** Whether this output carries standard error. */

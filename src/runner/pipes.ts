@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
+import { codeOf } from "../errors.ts"
 import { pipe } from "../machine/libc.ts"
 import type { NonBlockingOutput } from "../non-blocking-output.ts"
 
@@ -42,15 +43,21 @@ export interface TapOptions {
   /** Where the bytes are passed on unchanged; absent if only we read them. */
   readonly sink?: NonBlockingOutput | undefined
   /**
-   * Whether the output is read on once the sink is closed. Default false: then it is closed as well, so that the command
-   * sees the same as without us.
+   * Whether the output is read on once nobody reads the sink any more. Default false: then it is closed as well, so that
+   * the command sees the same as without us. A sink that fails in any other way, such as a file on a full disk, never
+   * closes it.
    */
   readonly outlivesSink?: boolean
+  /** Called with the first failure of a sink that somebody may still read; default: nothing. */
+  readonly onUnwritten?: (error: Error) => void
   /** Called with each piece of the output, which does not change any more. */
   readonly onBytes: (bytes: Uint8Array) => void
   /** The file descriptor of the stream, which is closed at its end; absent if the stream closes it itself. */
   readonly descriptor?: number | undefined
 }
+
+/** Whether a write failed because nobody reads the output any more. */
+const isUnread = (error: Error): boolean => ["EPIPE", "ECONNRESET"].includes(codeOf(error))
 
 /** Reads one output of a command to its end and passes it on. */
 export class Tap {
@@ -60,6 +67,8 @@ export class Tap {
   #isHurried = false
   /** Whether a write has taken too long and is still under way. */
   #isSinkStuck = false
+  /** Whether the sink could not take something that somebody may still read. */
+  #hasFailed = false
   /** What the sink has got and not yet taken. */
   #unwrittenBytes = 0
   /** The write to the sink that has not ended yet; undefined if there is none. */
@@ -123,9 +132,9 @@ export class Tap {
     }
   }
 
-  /** Resolves once the sink has taken the bytes, or is no longer waited for. @throws if the sink is closed */
+  /** Resolves once the sink has taken the bytes, or has failed, or is no longer waited for. @throws if nobody reads the sink */
   async #pass(bytes: Uint8Array): Promise<void> {
-    const { sink, outlivesSink } = this.#options
+    const { sink, outlivesSink, onUnwritten } = this.#options
     if (!sink || this.#unwrittenBytes > MOST_UNWRITTEN_BYTES) return
     const write = Promise.withResolvers<void>()
     this.#write = write
@@ -133,8 +142,10 @@ export class Tap {
     sink.write(bytes, (error) => {
       this.#unwrittenBytes -= bytes.length
       this.#isSinkStuck = false
-      if (error && !outlivesSink) write.reject(error)
-      else write.resolve()
+      if (error && isUnread(error)) return outlivesSink ? write.resolve() : write.reject(error)
+      if (error && !this.#hasFailed) onUnwritten?.(error)
+      this.#hasFailed ||= error instanceof Error
+      write.resolve()
     })
     if (this.#isSinkStuck) write.resolve()
     else if (this.#isHurried) this.#limitWrite()

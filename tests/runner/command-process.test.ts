@@ -70,10 +70,11 @@ test("output that goes out slowly is passed on whole, however long nothing new c
   expect(written.join("")).toBe("one two three")
 })
 
-test("output that nobody takes any more ends the reading, or is read on", async () => {
-  const closed = new Writable({ write: (_chunk, _encoding, done) => done(new Error("closed")) })
-  closed.on("error", () => undefined)
-  const read = async (outlivesSink: boolean): Promise<string> => {
+test("output that nobody takes any more ends the reading, or is read on; a sink that only fails never ends it", async () => {
+  const read = async (code: string, outlivesSink: boolean): Promise<string> => {
+    const fault = Object.assign(new Error("closed"), { code })
+    const closed = new Writable({ write: (_chunk, _encoding, done) => done(fault) })
+    closed.on("error", () => undefined)
     const output = new ReadableStream<Uint8Array>({
       start(controller) {
         for (const text of ["one ", "two"]) controller.enqueue(new TextEncoder().encode(text))
@@ -85,7 +86,9 @@ test("output that nobody takes any more ends the reading, or is read on", async 
     await new Tap(output, { sink: closed, outlivesSink, onBytes }).readToEnd(20)
     return text
   }
-  expect(await Promise.all([read(false), read(true)])).toEqual(["one ", "one two"])
+  expect(await Promise.all([read("EPIPE", false), read("EPIPE", true)])).toEqual(["one ", "one two"])
+  // A full disk, and a terminal that has gone.
+  expect(await Promise.all([read("ENOSPC", false), read("EIO", false)])).toEqual(["one two", "one two"])
 })
 
 test("once the command is to end, its output is read on although nobody takes it, and a slow reader still gets it", async () => {

@@ -203,6 +203,20 @@ describe("the output", () => {
     expect(item).toMatchObject({ status: "failed", outcome: "failed" })
   })
 
+  test.each([
+    ["its output", ">/dev/full", "standard output"],
+    ["its error output", "2>/dev/full", undefined],
+    ["both outputs in one file", ">/dev/full 2>&1", undefined],
+  ])("that goes to a full disk ends no render: %s", async (_, to, named) => {
+    const script = "for i in 10 20 30; do echo $i%; echo $i% >&2; sleep 0.2; done"
+    const line = [...PROGRAM, "run", "--song", "14", "--", "sh", "-c", `'${script}'`].join(" ")
+    await using render = new Program(["sh", "-c", `exec ${line} ${to}`], server.url)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 14))).toMatchObject({ status: "completed" })
+    const said = `track-studio: ${named} cannot be written: ENOSPC`
+    if (named) expect((await render.stderr).toString().split(said)).toHaveLength(2)
+  })
+
   test.each(["a signal", "a cancel"])(
     "that nobody reads for the moment does not hold up the end after %s",
     async (after) => {
