@@ -95,16 +95,17 @@ const unwritable = (file: string, error: unknown): AppError =>
 
 /**
  * Checks whether `tokenInOrNew` can find a token in a file, or write one. Nothing is written, and nothing is read of what
- * can be read only once. `made` is the path of a folder that will be made with those around it, unless it exists.
+ * can be read only once. `made` is the path of a folder that will be made with those around it, unless it exists;
+ * undefined for none.
  * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
  */
-export function checkPlaceOfToken(file: string, made: string): void {
+export function checkPlaceOfToken(file: string, made?: string): void {
   try {
     const folder = dirname(resolve(file))
     const there = statSync(file, { throwIfNoEntry: false })
     if (there?.isFile() === false) return
     if (there && there.size > 0) tokenIn(file)
-    else if (there || existsSync(folder) || !`${made}${sep}`.startsWith(`${folder}${sep}`))
+    else if (there || existsSync(folder) || !`${made ?? ""}${sep}`.startsWith(`${folder}${sep}`))
       accessSync(there ? file : folder, constants.W_OK)
   } catch (error) {
     if (error instanceof AppError) throw error

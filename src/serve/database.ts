@@ -11,6 +11,8 @@ import { FULL_BYTES } from "../upkeep/ballast-for-full-disk.ts"
 
 /** What is called while a database is opened and used. */
 interface ObservedOpening extends Observed {
+  /** Called before an empty PostgreSQL database is prepared. It stays empty if this throws. */
+  readonly onEmpty: () => void
   /** Called once if a PostgreSQL is still unavailable after a second. */
   readonly onWaiting: (waiting: AwaitedDatabase) => void
 }

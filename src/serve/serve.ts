@@ -62,15 +62,15 @@ function checkPort(config: Config): void {
 }
 
 /**
- * Refuses a start on a database that does not exist, before it is created. A server that has one leaves its port alone
- * until it listens: a client that came meanwhile would be let in, and cut off.
+ * Refuses a vain start before it creates a database. A server that has one leaves its port alone until it listens: a client
+ * that came meanwhile would be let in, and cut off. `made` is the folder that will be made for the database; undefined for
+ * none.
  * @throws AppError `invalid`, `unavailable`
  */
-function refuseVainStart(config: Config): void {
-  if (isPostgres(config.database) || !isUnused(config.database)) return
+function refuseVainStart(config: Config, made?: string): void {
   refuseUnprotectedStart(config)
   checkPort(config)
-  if (config.tokenFile !== undefined) checkPlaceOfToken(config.tokenFile, dirname(resolve(config.database)))
+  if (config.tokenFile !== undefined) checkPlaceOfToken(config.tokenFile, made)
 }
 
 /** Counts what a store commits, and tells `room` of it. */
@@ -108,6 +108,7 @@ async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): P
   try {
     return await openStore(config, {
       ...commitsIn(metrics, room),
+      onEmpty: () => refuseVainStart(config),
       onWaiting({ seconds, code }) {
         clearTimeout(waiting)
         const why = code === "" ? {} : { code }
@@ -172,7 +173,8 @@ async function announce(
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
   checkDescriptors()
-  refuseVainStart(config)
+  if (!isPostgres(config.database) && isUnused(config.database))
+    refuseVainStart(config, dirname(resolve(config.database)))
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new RefuseWhenFull()

@@ -2,7 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { SQL } from "bun"
+
 import { run, start, temporaryFolder } from "../server.ts"
+import { newDatabase, whyNoPostgres } from "../store/postgres/server.ts"
 
 setDefaultTimeout(30_000)
 
@@ -46,3 +49,29 @@ test("a token file may be in the folder that is made for the database", async ()
   expect(existsSync(token)).toBe(true)
   expect((await server.api("GET", "/queue")).status).toBe(401)
 })
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "a start that is refused leaves an empty PostgreSQL database empty, and the next one prepares it",
+  async () => {
+    using folder = temporaryFolder()
+    const wrong = join(folder.path, "wrong")
+    writeFileSync(wrong, "no token")
+    const { url } = await newDatabase()
+    await using client = new SQL({ url, max: 1 })
+    await using other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+    for (const [why, ...args] of [
+      [`port ${other.port} on 127.0.0.1 is in use; choose another with --port`, "--port", `${other.port}`],
+      ["no token exists", "--port", "0", "--host", "0.0.0.0"],
+      ["cannot be written", "--port", "0", "--token-file", join(folder.path, "none", "token")],
+      ["does not hold a token", "--port", "0", "--token-file", wrong],
+    ] as const) {
+      const ran = await run(["serve", "--database", url, ...args])
+      expect([ran.code, ran.stderr]).toEqual([expect.any(Number), expect.stringContaining(why)])
+      expect(ran.code).not.toBe(0)
+      const tables = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'drizzle')"
+      expect([...(await client.unsafe(tables))]).toEqual([])
+    }
+    await using server = await start({ database: url })
+    expect((await server.api("GET", "/queue")).status).toBe(200)
+  },
+)

@@ -10,6 +10,7 @@ import { shownDatabase } from "../database-address.ts"
 import { type ConnectionsOptions, PostgresConnections } from "./connections.ts"
 import {
   isConnectionLost,
+  isOfDatabase,
   isOfTls,
   READ_ONLY,
   serverError,
@@ -57,6 +58,8 @@ export interface Opened {
 
 /** What is called while a database is opened. */
 export interface OpeningOptions extends Pick<ConnectionsOptions, "onDoubt"> {
+  /** Called before an empty database is prepared. It stays empty if this throws. Absent for no call. */
+  readonly onEmpty?: (() => void) | undefined
   /** Called once if the server is still unavailable after a second; absent for no call. */
   readonly onWaiting?: ((waiting: AwaitedDatabase) => void) | undefined
 }
@@ -92,7 +95,7 @@ const CONNECTIONS = 1 + READERS + 2
  */
 export async function openPostgres(
   url: string,
-  { onDoubt, onWaiting = () => undefined }: OpeningOptions,
+  { onDoubt, onEmpty = () => undefined, onWaiting = () => undefined }: OpeningOptions,
 ): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
   const writing = new PostgresConnections({ open: (onReopened) => pool(url, 1, onReopened), onDoubt })
@@ -106,7 +109,7 @@ export async function openPostgres(
   try {
     const free = await checkServer(writing, url, untilMs).finally(() => clearTimeout(waiting))
     // The server may restart at this moment, too.
-    const ready = await writing.patiently(() => prepared(writing, url), untilMs)
+    const ready = await writing.patiently(() => prepared(writing, url, onEmpty), untilMs)
     return { ...ready, writing, reading, found: { ...ready.found, warning: tooFew(free) } }
   } catch (error) {
     await Promise.all([writing.close(), reading.close()])
@@ -118,9 +121,10 @@ export async function openPostgres(
 async function prepared(
   writing: PostgresConnections,
   url: string,
+  onEmpty: () => void,
 ): Promise<Omit<Opened, "writing" | "reading">> {
   try {
-    const found = await migrated(url, writing)
+    const found = await migrated(url, writing, onEmpty)
     await checkRights(writing)
     const askedMs = performance.now()
     const [row] = await writing.ask<{ id: string; era: number; alive: number | null; now: number }>(
@@ -198,11 +202,12 @@ async function applied(ask: Ask): Promise<number> {
  * Brings the database up to date. A newer database does not change: migrations only add, and older instances
  * go on.
  */
-async function migrated(url: string, link: PostgresConnections): Promise<FoundDatabase> {
+async function migrated(url: string, link: PostgresConnections, onEmpty: () => void): Promise<FoundDatabase> {
   const newest = known()
   const path = shownDatabase(url)
-  if ((await applied((text) => link.ask(text))) >= newest)
-    return { path, isNew: false, migrated: 0, canShrink: true }
+  const found = await applied((text) => link.ask(text))
+  if (found >= newest) return { path, isNew: false, migrated: 0, canShrink: true }
+  if (found === 0) onEmpty()
   // Loaded only when there is something to migrate. It uses its own session, which waits for the lock as long
   // as another instance needs for its migrations.
   const [{ drizzle }, { migrate }] = await Promise.all([
@@ -269,8 +274,8 @@ function adviceFor(error: unknown, { state, code }: StatementError): string {
 
 /** An error as the sentence of a start that failed. */
 function explained(error: unknown, url: string): unknown {
-  // Without a cause its message already says what is wrong.
-  if (error instanceof AppError && error.cause === undefined) return error
+  // If the database is not its cause, its message already says what is wrong.
+  if (error instanceof AppError && !isOfDatabase(error)) return error
   const cause = new StatementError(error)
   if (cause.state === UNKNOWN_PARAMETER) return pooler(url)
   const message = `the database ${shownDatabase(url)} ${adviceFor(error, cause)} (${cause.message})`

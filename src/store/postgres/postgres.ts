@@ -38,7 +38,7 @@ import { PostgresRuns } from "./runs.ts"
 import { PostgresUpkeep } from "./upkeep.ts"
 
 /** How a database is used. */
-export interface PostgresOptions extends Observed, Pick<OpeningOptions, "onWaiting"> {
+export interface PostgresOptions extends Observed, Pick<OpeningOptions, "onEmpty" | "onWaiting"> {
   /** The clocks that decisions use; default: those of the database. */
   readonly clock?: Clock | undefined
   /** Whether no item is claimable while another item of its song is leased; default false. */
@@ -129,7 +129,8 @@ export class PostgresStore extends PostgresHistory implements Store {
       if (isBack) outages.goBack()
       outages.begin(sinceMs)
     })
-    const opened = await openPostgres(url, { onDoubt, onWaiting: options.onWaiting })
+    const { onEmpty, onWaiting } = options
+    const opened = await openPostgres(url, { onDoubt, onEmpty, onWaiting })
     own.sample(opened.time.serverMs, opened.time.askedMs)
     return new PostgresStore(opened, outages, own, options)
   }
