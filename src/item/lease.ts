@@ -188,6 +188,17 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
 }
 
 /**
+ * The same for a claim that is repeated. The lease then ends later than before, even if both came in the same millisecond:
+ * so the first claim notices that a repetition got it.
+ * @throws AppError `lease_lost`
+ */
+export function claimedAgain(stored: Stored, token: string, moment: Moment): Change {
+  const { work, ...change } = heartbeat(stored, token, moment)
+  const leastMs = (stored.work.lease_expires_at ?? 0) + 1
+  return { ...change, work: { ...work, lease_expires_at: Math.max(work.lease_expires_at ?? 0, leastMs) } }
+}
+
+/**
  * The attempt that a lease is or was for. Its worker may store output, the last of which comes after the verdict.
  * @throws AppError `lease_lost`; `illegal_move` if another attempt than `expected` is under way
  */

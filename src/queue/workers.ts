@@ -7,6 +7,7 @@ import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/
 import {
   checkHolder,
   claimed,
+  claimedAgain,
   completed,
   directiveOf,
   failed,
@@ -220,7 +221,7 @@ export class Workers implements Service {
     const again =
       (token: string): Decide =>
       (stored, moment) =>
-        heartbeat(stored, token, moment)
+        claimedAgain(stored, token, moment)
     return key === undefined ? undefined : { key, again }
   }
 

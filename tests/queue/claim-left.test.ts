@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { EVERYBODY } from "../../src/access/authorize.ts"
@@ -8,6 +8,7 @@ import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { START_MS } from "../contracts/store.contract.ts"
 import { UNPROTECTED } from "../http/unprotected.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -64,6 +65,33 @@ test("an item that is given to a client which has just left, or whose token has 
     expect(await store.isAnyLeased()).toBe(false)
   }
   await workers.stop()
+  await store.close()
+})
+
+test("an item whose client has left is not given back if another server has answered the repeated claim in the same millisecond", async () => {
+  using folder = temporaryFolder()
+  const clock = { now: () => START_MS, steadyMs: () => START_MS }
+  const store = new SqliteStore(join(folder.path, "test.db"), () => clock)
+  const options = { random: Math.random, token: () => crypto.randomUUID(), onError: fail }
+  const [one, two] = [1, 2].map(
+    () => new Workers(store, new LocalBus(), new LearnedDurations(store, fail), options),
+  ) as [Workers, Workers]
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, fail))
+  const { id } = await queue.add({ song_id: 1 })
+  const claim = { worker: "box1", tags: [], leaseMs: 60_000, instance: "one", key: "key" }
+  const { signal } = new AbortController()
+  const stored = store.claim.bind(store)
+  let again: ReturnType<Workers["claim"]> | undefined
+  spyOn(store, "claim").mockImplementationOnce(async (...given) => {
+    const change = await stored(...given)
+    again = two.claim(claim, signal)
+    await again
+    return change
+  })
+  expect(await one.claim({ ...claim, isGone: () => true }, signal)).toBeNull()
+  const token = (await again)?.lease.token ?? ""
+  expect((await two.complete(id, token, {})).item.status).toBe("completed")
+  for (const workers of [one, two]) await workers.stop()
   await store.close()
 })
 
