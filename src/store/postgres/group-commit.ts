@@ -26,6 +26,11 @@ import { ALIVE } from "./sign-of-life.ts"
 const LOST_ROUNDS = 3
 /** As many more claimable items are then read, because others may claim the first ones until these are locked. */
 const MORE_CLAIMABLE = 50
+/**
+ * The most writes of one group. PostgreSQL ends a statement that takes seconds, and would end it at each new try: that of
+ * 10,000 new items, or on a slow machine of 500 with much metadata.
+ */
+const MOST_WRITES = 200
 /** Writes that have waited for PostgreSQL as long as they may, or nearly, are refused together. */
 const TOGETHER_MS = 250
 
@@ -156,11 +161,17 @@ export class GroupCommit {
     this.#isFlushing = false
   }
 
-  /** The next group. Of the writes that must be alone it has only the first. */
+  /** The next group: the writes that have waited longest. Of those that must be alone it has only the first. */
   #taken(): WaitingWrite[] {
-    const alone = this.#waiting.filter(({ isAlone }) => isAlone).slice(1)
-    const taken = this.#waiting.filter((write) => !alone.includes(write))
-    this.#waiting = alone
+    const taken: WaitingWrite[] = []
+    const left: WaitingWrite[] = []
+    let hasAlone = false
+    for (const write of this.#waiting) {
+      const isLeft = taken.length === MOST_WRITES || (write.isAlone === true && hasAlone)
+      ;(isLeft ? left : taken).push(write)
+      hasAlone ||= write.isAlone === true
+    }
+    this.#waiting = left
     return taken
   }
 
