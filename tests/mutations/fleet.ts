@@ -146,8 +146,29 @@ export const FLEET: readonly Mistake[] = [
     [
       [
         "a server refuses the database of a later version",
-        "  if ((await applied((text) => link.ask(text))) >= newest)",
-        '  if ((await applied((text) => link.ask(text))) > newest) throw new AppError("unavailable", "it is newer")\n  if ((await applied((text) => link.ask(text))) >= newest)',
+        "  if (found >= newest)",
+        '  if (found > newest) throw new AppError("unavailable", "it is newer")\n  if (found >= newest)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    ["tests/serve/refused-start.test.ts"],
+    [["an empty database is prepared before a start is refused", "  if (found === 0) onEmpty()\n", ""]],
+  ),
+  ...of(
+    "src/store/postgres/group-commit.ts",
+    [`${TESTS}/large-bursts.test.ts`],
+    [["a group has all writes that wait", "const MOST_WRITES = 200", "const MOST_WRITES = 20_000"]],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/queue/claim-left.test.ts"],
+    [
+      [
+        "a repeated claim leaves its lease as it is if it comes in the same millisecond",
+        "(stored.work.lease_expires_at ?? 0) + 1",
+        "stored.work.lease_expires_at ?? 0",
       ],
     ],
   ),
