@@ -23,3 +23,10 @@ test("samples of a path tracer that refines the whole frame are counted", () => 
   inHand.hear("Fra:1 Mem:12.92M (0.00M, Peak 14.98M) | Scene, RenderLayer | Path Tracing Sample 30/120")
   expect(inHand.fraction).toBe(0.25)
 })
+
+test("tiles that are counted from 0 again at the end of a layer take nothing back", () => {
+  const inHand = new FrameInHand()
+  inHand.hear("Fra:1 Mem:9M | Scene, Layer | Rendered 3/4 Tiles")
+  inHand.hear("Fra:1 Mem:9M | Scene, Layer | Rendered 0/4 Tiles")
+  expect([inHand.tiles, inHand.fraction]).toEqual([{ done: 3, total: 4 }, 0.75])
+})

@@ -20,6 +20,7 @@ describe("a percentage", () => {
     ["Progress:45%", 45],
     ["progress: 45", 45],
     ["Progress 45.5", 45.5],
+    ["progress: 45, at 1.67%/s", 45],
     ["######################## 45.5%", 45.5],
     ["encoding 12.3/45.6 MB", (12.3 / 45.6) * 100],
     ["encoding 512 MB / 2 GB", 25],

@@ -129,6 +129,7 @@ const TOOLS: readonly Program[] = [
   ["keys of frames that a cache holds", each(TO_45, (n) => `cache: frame=${n} total=100\n`), 0, 0],
   ["a measured value with its total", each(TO_45, (n) => `bitrate: current=${n} total=100\n`), 0, 0],
   ["keys of a cache", each(TO_45, (n) => `cache: processed=${n} total=100\n`), 0, 0],
+  ["the page of a list, in JSON", each(TO_45, (n) => `users {"current_page": ${n}, "total": 100}\n`), 0, 0],
   ["keys beside a word of work", each(TO_45, (n) => `status=rendering current=${n} total=100\n`), 45, 45],
   ["a command that a shell repeats", each(TO_45, (n) => `ffmpeg -vf scale=iw*${n}/100:-1 b.mp4\n`), 0, 0],
   ["progress as a key", each(TO_45, (n) => `progress=${n}\n`), 45, 45],

@@ -5,13 +5,12 @@ import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
 import { RunOneItem } from "../../src/runner/run-one-item.ts"
 
-/** The exit code of a run whose command ended in this way. */
-function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
-  const run = new RunOneItem({
+function runOf(command: readonly string[], isLent: boolean): RunOneItem {
+  return new RunOneItem({
     ...{ client: new Client("http://127.0.0.1:1"), server: "http://127.0.0.1:1", worker: "box" },
     ...{ leaseS: 60, reportWithinMs: 0, span: undefined, stateFolder: undefined },
     plan: {
-      ...{ command: ["true"], renderer: "lines", outputs: [], total: undefined, isTotalGuessed: false },
+      ...{ command, renderer: "lines", outputs: [], total: undefined, isTotalGuessed: false },
       ...{ bars: undefined, mustShowFrames: false, file: undefined },
     },
     source: {
@@ -20,7 +19,11 @@ function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
     },
     files: { paths: [], isGuessed: true, seconds: undefined, isVerified: false },
   })
-  return run.exitCode({
+}
+
+/** The exit code of a run whose command ended in this way. */
+function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
+  return runOf(["true"], isLent).exitCode({
     ...{ code: 0, signal: null, evidence: NO_EVIDENCE, lastLines: "", stop: undefined },
     ...{ verdict: { end: "complete", result: {} }, delivery: "delivered" },
     ...end,
@@ -54,5 +57,18 @@ test("a run dies of the signal that ended its command, but not of the one by whi
     expect(kill).toHaveBeenCalledWith(process.pid, "SIGTERM")
   } finally {
     kill.mockRestore()
+  }
+})
+
+test("a command that a run starts inside a worker's script is given the item as the script is", async () => {
+  const variable = "TRACK_STUDIO_ITEM_ID"
+  const before = process.env[variable]
+  process.env[variable] = "7"
+  try {
+    const run = runOf(["sh", "-c", `[ "$${variable}" = 7 ]`], true)
+    expect(await run.render()).toMatchObject({ code: 0 })
+  } finally {
+    if (before === undefined) delete process.env[variable]
+    else process.env[variable] = before
   }
 })

@@ -265,3 +265,13 @@ test("a command can be watched although its guard was killed, and no other can b
   // A process that has only just begun is not a guard yet. If none comes, the test runs out of time.
   while (guardsOf({ child: process }).length === 0) await Bun.sleep(5)
 })
+
+test("a guard that cannot be started leaves no pipe open", () => {
+  const open = (): number => readdirSync("/proc/self/fd").length
+  const before = open()
+  using _spawn = spyOn(Bun, "spawn").mockImplementation(() => {
+    throw new Error("Resource temporarily unavailable")
+  })
+  for (let i = 0; i < 3; i += 1) new KillGuard()
+  expect(open()).toBeLessThanOrEqual(before)
+})

@@ -169,6 +169,25 @@ test.each([
   },
 )
 
+test("whether another worker had the item meanwhile is looked for on all pages of its history", async () => {
+  const client = new Client("http://127.0.0.1:1")
+  const updates = {
+    own: { attempt: 4, status: "processing", worker: "w" },
+    other: { attempt: 4, status: "queued" },
+  }
+  using history = spyOn(client, "history").mockImplementation(
+    async (_id, after) =>
+      (after === 0
+        ? { updates: [updates.own], next: 40 }
+        : { updates: [updates.other], next: null }) as HistoryPage,
+  )
+  const options = { client, worker: "w", leaseS: 60, say: () => undefined, unanswered: 100 }
+  const lease = OwnLease.of(FIRST, { attempt: 3, queued_at: ITEM.queued_at }, options)
+  lease.lost(FIRST)
+  expect(await lease.takeOver({ item: { ...ITEM, attempt: 5 }, lease: LEASE })).toBe(false)
+  expect(history.mock.calls.map(([, after]) => after)).toEqual([0, 40])
+})
+
 test("a claim made elsewhere is not taken over by work that ends, or gets a newer lease, while the history is read", async () => {
   const client = new Client("http://127.0.0.1:1")
   const again = { item: { ...ITEM, attempt: 5 }, lease: LEASE }

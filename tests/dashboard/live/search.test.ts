@@ -85,6 +85,13 @@ test("if few items of a list match, pages are read until one is found", async ()
   expect(asked).toEqual(["failed -", "failed 500", "failed 1000", "failed 1500"])
 })
 
+test("a list to which no wanted item can belong is known without being read", async () => {
+  const reading = new ListReading({ ...EVERYTHING, which: "failed" })
+  await reading.begin()
+  expect(asked).toEqual(["failed -"])
+  expect(reading.ends).toEqual({ running: null, waiting: null, finished: null })
+})
+
 test("found items are requested again, as far as they were read, at most once a second after updates", async () => {
   items = many(1300, "queued", 1)
   const search = new Search(EVERYTHING, () => undefined)

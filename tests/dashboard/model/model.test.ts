@@ -77,6 +77,18 @@ test("a hub that is silent for too long makes the page stale", () => {
   expect(scene.model.isLive()).toBe(true)
 })
 
+test("a page whose connection is lost says why, however long its hub is silent", () => {
+  const scene = new Scene()
+  const lost = {
+    state: "reconnecting",
+    reason: "The server is being restarted",
+    retryAtMs: NOW + 30_000,
+  } as const
+  scene.state([], { connection: live(lost) })
+  jest.setSystemTime(NOW + 20_000)
+  expect(scene.model.connection).toMatchObject(lost)
+})
+
 test("an item is shown as of now while the stream is live, and never as of before its last update", () => {
   const scene = new Scene()
   const old = item({ updated_at: time(10) })

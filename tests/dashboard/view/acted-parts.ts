@@ -39,7 +39,10 @@ export function changedItem() {
   return shown
 }
 
-/** What is asked before an item that starts in 5 minutes is cancelled; and which title may be typed for one of 300 letters. */
+/**
+ * What is asked before an item that starts in 5 minutes is cancelled, and before one whose percentage rests on its time;
+ * and which title may be typed for one of 300 letters.
+ */
 export function asked() {
   const answers = (one: QueueItem, name: string): string[] => {
     choicesOf(one, queueOf([one]))
@@ -55,6 +58,10 @@ export function asked() {
   }
   return {
     delayed: answers(item({ available_at: time(400) }), "Cancel")[0],
+    running: answers(
+      item({ id: 9, status: "processing", started_at: time(30), progress: 20, time_progress: 45.6 }),
+      "Cancel",
+    )[0],
     longest: ["", "T".repeat(300)].map((title, i) => answers(item({ id: i + 1, title }), "Rename…")[1]),
   }
 }

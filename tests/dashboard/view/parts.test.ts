@@ -177,6 +177,7 @@ page("a part of the page", () => {
   test("asks before it cancels what cannot be put back as it was, and takes a long title as it is", async () => {
     expect(await shown("asked")).toEqual({
       delayed: "It starts in 5:00. If it is put back later, it starts at once.",
+      running: "It has been running for 1:10 and is 45% done. The unfinished render will be lost.",
       longest: ["200", "300"],
     })
   })
