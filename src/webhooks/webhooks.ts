@@ -3,7 +3,6 @@ import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { isFinished } from "../item/moves.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import { updateIn } from "../item/update.ts"
 import type { Notice } from "../item/webhook-notice.ts"
 import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../store/contract/deliveries.ts"
 import type { History } from "../store/contract/history.ts"
@@ -79,9 +78,8 @@ function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | n
   return isStalled(update) && !(before && isStalled(before)) ? "stalled" : null
 }
 
-/** The text is searched before it is parsed, because nearly no update has the key. */
-const isStalled = (update: StoredUpdate): boolean =>
-  update.data.includes('"stalled":true') && updateIn(update).stalled === true
+/** The text is searched and not parsed: in a title or message, the quotation marks would be escaped. */
+const isStalled = (update: StoredUpdate): boolean => update.data.includes('"stalled":true')
 
 /**
  * Calls webhooks when an item completes, fails or stalls.
