@@ -156,7 +156,7 @@ export class QueueClient {
 
   /** Whether the server works, and its version. */
   health(signal?: AbortSignal): Promise<Health> {
-    return this.#server.json("GET", "/health", SHAPES.health, { signal, isOutsideApi: true })
+    return this.#server.json("GET", "/health", SHAPES.health, { signal })
   }
 
   /**

@@ -78,8 +78,6 @@ export interface Ask {
   readonly heldS?: number
   /** Called with the headers of a successful answer; default: nothing. */
   readonly onHeaders?: (headers: Headers) => void
-  /** Whether the path is beside `/api/v1` instead of below it; default false. */
-  readonly isOutsideApi?: boolean
 }
 
 /**
@@ -152,9 +150,9 @@ export class Requests {
    * @throws ServerError; the signal's reason
    */
   async ask(method: string, path: string, ask: Ask): Promise<Response> {
-    const { body, bytes, headers, signal, isOutsideApi } = ask
+    const { body, bytes, headers, signal } = ask
     const token = this.#token()
-    const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
+    const answer = await fetch(`${this.#base}/api/v1${path}`, {
       method,
       cache: "no-store",
       // A followed redirect would send the lease to another server, and turn a POST into a GET.
