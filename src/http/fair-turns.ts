@@ -11,8 +11,9 @@ const MOST_MS = 1
 const MOST_ALONE_MS = 20
 
 /**
- * When the requests of a client have taken longer than their part of a turn, no waiting request continues for so long.
- * A write needs several turns, and would otherwise meet a long request of a greedy client in each of them.
+ * When the requests of a client have taken longer than their part of a turn, no waiting request continues for so long,
+ * unless the client is alone. A write needs several turns, and would otherwise meet a long request of a greedy client in
+ * each of them.
  */
 const REST_MS = 2
 
@@ -92,9 +93,12 @@ export class FairTurns {
     return new Promise((resolve) => void client.waiting.unshift(resolve))
   }
 
+  #isAlone(name: string, nowMs: number): boolean {
+    return nowMs - this.#sharedMs >= ALONE_AFTER_MS && !this.#haveOthers(name)
+  }
+
   #mostMs(name: string, nowMs: number): number {
-    const isAlone = nowMs - this.#sharedMs >= ALONE_AFTER_MS && !this.#haveOthers(name)
-    return isAlone ? MOST_ALONE_MS : MOST_MS
+    return this.#isAlone(name, nowMs) ? MOST_ALONE_MS : MOST_MS
   }
 
   #clientOf(name: string, nowMs: number): Client {
@@ -131,7 +135,8 @@ export class FairTurns {
     const client = this.#latest
     const nowMs = performance.now()
     this.#settle(nowMs)
-    if (client && client.spentMs > client.mostMs) setTimeout(() => this.#turn(), REST_MS)
+    const isTooLong = client !== undefined && client.spentMs > client.mostMs
+    if (isTooLong && !this.#isAlone(client.name, nowMs)) setTimeout(() => this.#turn(), REST_MS)
     else this.#turn()
   }
 

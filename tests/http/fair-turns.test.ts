@@ -182,6 +182,31 @@ test("a client that was alone has the short time of a turn as soon as another on
   await Promise.all(all)
 })
 
+test("after a long turn the requests that wait rest, but not while their client is alone", async () => {
+  let nowMs = performance.now()
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const turns = new FairTurns(() => false)
+  /** How often the requests of a client rest while six go on that take this long each. */
+  const restsOf = async (eachMs: number): Promise<number> => {
+    using timers = spyOn(globalThis, "setTimeout")
+    const ask = async (): Promise<void> => {
+      turns.heard("a")
+      await turns.wait("a")
+      nowMs += eachMs
+    }
+    const all: Promise<void>[] = []
+    for (let i = 0; i < 6; i += 1) {
+      all.push(ask())
+      await settled()
+    }
+    await Promise.all(all)
+    return timers.mock.calls.length
+  }
+  expect(await restsOf(25)).toBe(0)
+  turns.heard("b")
+  expect(await restsOf(25)).toBeGreaterThanOrEqual(5)
+})
+
 test("a request shows that its client is there, also one that writes and never waits", async () => {
   using heard = spyOn(FairTurns.prototype, "heard")
   await using server = await ClockedServer.start()

@@ -22,6 +22,11 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
         "      client.mostMs = this.#mostMs(name, nowMs)\n",
         "",
       ],
+      [
+        "the requests of a client that is alone rest, too",
+        "if (isTooLong && !this.#isAlone(client.name, nowMs))",
+        "if (isTooLong)",
+      ],
     ],
   ),
   ...of(
