@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 
 import { write } from "./load.ts"
 import { folder, freePort, projectRoot, run, sleep } from "./machine.ts"
-import { type Contender, Process, ready, Target } from "./processes.ts"
+import { type Contender, firstAnswer, Process, ready, Target } from "./processes.ts"
 
 /** The program that is measured. */
 export const binary = join(projectRoot, "dist/track-studio")
@@ -176,6 +176,8 @@ export async function startOurs(
   const server = Process.start(ours, serveCommand(port, databasePath, args), { on: "server" })
   if (isFresh) void server.exited.then(() => rmSync(dirname(databasePath), { recursive: true, force: true }))
   await ready(port, [server])
+  // Before it creates a database, a server listens for a moment to see whether its port is free.
+  await firstAnswer(`http://127.0.0.1:${port}${paths.health}`)
   const stream = { path: paths.stream, live: true }
   const put = { method: "PUT", path: `${paths.queue}/1` } as const
   const at = (body: string): Target => new Target(ours, port, { stream, write: { ...put, body } }, [server])

@@ -114,6 +114,18 @@ export async function ready(port: number, processes: Process[]): Promise<void> {
   }
 }
 
+/** Sends a request again and again, like any program that waits for the server, until there is an answer. */
+export async function firstAnswer(url: string): Promise<Response> {
+  for (const limitMs = performance.now() + 10_000; ;) {
+    try {
+      return await fetch(url)
+    } catch (error) {
+      if (performance.now() > limitMs) throw error
+      await sleep(1)
+    }
+  }
+}
+
 /** How a server is spoken to. */
 export interface Protocol {
   stream: {

@@ -4,24 +4,12 @@ import { join } from "node:path"
 import { row, type Scenario } from "./bench.ts"
 import { folder, freePort, memoryBytes, moveTo, run, sleep, tree } from "./machine.ts"
 import { databaseFolder, ours, paths, serveCommand } from "./ours.ts"
-import { Process } from "./processes.ts"
+import { firstAnswer, Process } from "./processes.ts"
 
 interface Start {
   firstAnswerMs: number
   restBytes: number
   privateBytes: number
-}
-
-/** Sends a request again and again, like any program that waits for the server, until there is an answer. */
-async function firstAnswer(url: string): Promise<Response> {
-  for (const limitMs = performance.now() + 10_000; ;) {
-    try {
-      return await fetch(url)
-    } catch (error) {
-      if (performance.now() > limitMs) throw error
-      await sleep(1)
-    }
-  }
 }
 
 async function startOnce(name: string, argv: (port: number) => string[], restMs: number): Promise<Start> {

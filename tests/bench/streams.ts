@@ -5,7 +5,8 @@ import type { Target } from "./processes.ts"
 import { median, short } from "./table.ts"
 import { type Way, waysBesideUsual } from "./ways.ts"
 
-interface Opened {
+/** A measurement of open streams, and what went wrong. */
+export interface Opened {
   figure: number
   faults: string[]
 }
@@ -15,7 +16,8 @@ function opened(figure: number, { connected }: Readers): Opened {
   return { figure, faults: closed > 0 ? [`${closed} streams did not open`] : [] }
 }
 
-const tellOpened = ({ figure, faults }: Opened): string => [short(figure), ...faults].join(", ")
+/** Says a measurement of open streams in one line. */
+export const tellOpened = ({ figure, faults }: Opened): string => [short(figure), ...faults].join(", ")
 
 const openedResult = {
   figure: ({ figure }: Opened): number => figure,
@@ -29,7 +31,8 @@ const openedResult = {
  */
 const FIRST_STREAMS = 200
 
-async function bytesPerStream(target: Target, settleMs: number, way?: Way): Promise<Opened> {
+/** Measures the memory of an idle stream, with 10,000 open. */
+export async function bytesPerStream(target: Target, settleMs: number, way?: Way): Promise<Opened> {
   const count = 10_000
   const first = await Readers.open(target, { count: FIRST_STREAMS, ...way })
   await first.finish()

@@ -3,6 +3,7 @@ import { type FanOut, fanOut, Readers, write } from "./load.ts"
 import { sleep } from "./machine.ts"
 import { ours, oursOpen, startForClients, startOurs } from "./ours.ts"
 import type { Contender, Target } from "./processes.ts"
+import { bytesPerStream, tellOpened } from "./streams.ts"
 import { median, type Row, short } from "./table.ts"
 
 /** With a token a figure may be this much worse. */
@@ -112,22 +113,13 @@ async function stormed({ plan }: Bench): Promise<Row> {
 }
 
 async function held({ plan }: Bench): Promise<Row> {
-  const count = 10_000
-  const measure = async (target: Target): Promise<number> => {
-    await sleep(plan.settleMs / 2)
-    const beforeBytes = target.memoryBytes()
-    const readers = await Readers.open(target, { count })
-    await sleep(plan.settleMs)
-    const bytes = (target.memoryBytes() - beforeBytes) / count
-    await readers.finish()
-    return bytes
-  }
-  const results = await inTurn("O C", [...candidates], plan.manyRuns, measure, short)
-  const [own, open] = [ours, oursOpen].map((name) => median(results.get(name) ?? []))
-  const more = (own ?? Number.NaN) - (open ?? Number.NaN)
+  const measure = (target: Target) => bytesPerStream(target, plan.settleMs)
+  const results = await inTurn("O C", [...candidates], plan.manyRuns, measure, tellOpened)
+  const of = (name: string): number => median((results.get(name) ?? []).map(({ figure }) => figure))
   const bar = { kind: "at most", limit: MOST_BYTES } as const
   const measureOf = "a token on every request: memory of an idle stream more than without"
-  return { scenario: "O", measure: measureOf, unit: "bytes", figures: { [ours]: more }, bar, faults: [] }
+  const figures = { [ours]: of(ours) - of(oursOpen) }
+  return { scenario: "O", measure: measureOf, unit: "bytes", figures, bar, faults: faultsOf(results) }
 }
 
 /** What a token on every request costs, beside the same server without. */
