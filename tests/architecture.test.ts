@@ -1,40 +1,12 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { basename, dirname, join, relative } from "node:path"
 
 import { BEAT_MS } from "../src/background-work.ts"
 import { exportersOf, importsOf, membersOf, promisedBy } from "./members.ts"
-import { type Rule, RULES } from "./places.ts"
+import { CORE, ENGINES, GIVEN_A_CLOCK, LIGHT, OWN_FOLDERS, OWN_TIMERS, type Rule, RULES } from "./places.ts"
 
 const ROOT = join(import.meta.dir, "..")
-
-/** The places that know no framework, and nothing of Bun or of the process that they run in. */
-const CORE = [
-  "backoff",
-  "background-work",
-  "errors",
-  "degraded-reasons",
-  "is-object",
-  "metrics",
-  "loopback",
-  "bounded-map",
-  "failure-cause",
-  "text",
-  "token-format",
-  "item",
-  "wire",
-  "bus",
-  "queue",
-  "stream",
-  "webhooks",
-  "renderers",
-  "terminal",
-  "access",
-  "upkeep",
-]
-
-/** The files among them that know the engine to which they speak. */
-const ENGINES = ["access/redis-rate-limit", "bus/postgres", "bus/redis"]
 
 const files = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].sort()
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
@@ -91,28 +63,6 @@ test.each(files)("%s imports what its place may import", (file) => {
   expect(placesOf(file, imported(file)).filter((place) => !within(place, own))).toEqual([])
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
 })
-
-/**
- * Our own places that the page and the client may need when they run. From all other places they import only
- * types.
- */
-const LIGHT = [
-  "backoff",
-  "failure-cause",
-  "client",
-  "dashboard",
-  "errors",
-  "is-object",
-  "item/moves",
-  "item/own-messages",
-  "item/progress-words",
-  "item/state-in-one-word",
-  "item/missing-tags",
-  "item/search",
-  "loopback",
-  "text",
-  "token-format",
-]
 
 test("the page and the client need no package when they run, and little of ours", () => {
   const needing = files.filter((file) => within(placeOf(file), LIGHT))
@@ -194,6 +144,26 @@ const ours = [
   ...new Bun.Glob("tests/**/*.ts").scanSync(ROOT),
   ...new Bun.Glob("examples/**/*.{ts,tsx}").scanSync(ROOT),
 ].filter((file) => !file.includes("node_modules"))
+
+const TESTS = [...new Bun.Glob("tests/**/*.test.ts").scanSync(ROOT)].sort()
+
+test("the tests have the folders of the source, and those named here", () => {
+  const known = new Set(files.map((file) => dirname(placeOf(file))))
+  const used = new Set(TESTS.map((file) => relative("tests", dirname(file)) || "."))
+  expect([...used].filter((folder) => !known.has(folder) && !(folder in OWN_FOLDERS))).toEqual([])
+  expect(Object.keys(OWN_FOLDERS).filter((folder) => !used.has(folder) || known.has(folder))).toEqual([])
+})
+
+test("a test with the name of a file of the source stands in the folder of that file", () => {
+  const foldersOf = Map.groupBy(files.map(placeOf), (place) => basename(place))
+  const named = TESTS.filter((file) => foldersOf.has(basename(file, ".test.ts")))
+  expect(named.length).toBeGreaterThan(200)
+  const astray = named.filter((file) => {
+    const place = relative("tests", file).replace(/\.test\.ts$/, "")
+    return foldersOf.get(basename(place))?.includes(place) !== true
+  })
+  expect(astray).toEqual([])
+})
 
 test("no file is longer than 400 lines", () => {
   const length = (file: string): number => read(file).split("\n").length - 1
@@ -284,20 +254,11 @@ test("each file that the map names is in the folder that it is named for", () =>
   expect(wrong).toEqual([])
 })
 
-/**
- * Places with timers of their own. Their turns are synchronous, and they run only while a stream or a socket
- * is open.
- */
-const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]
-
 test("repeated work is started by `every`, except for two timers and those of the page", () => {
   const repeating = files.filter((file) => /\bsetInterval\(/.test(code(file))).map(placeOf)
   expect(OWN_TIMERS.filter((own) => !repeating.some((place) => within(place, [own])))).toEqual([])
   expect(repeating.filter((place) => !within(place, OWN_TIMERS))).toEqual([])
 })
-
-/** Places that decide and answer. They use only the clock of the database, which they are given. */
-const GIVEN_A_CLOCK = ["access", "http", "queue", "store/postgres", "stream", "upkeep", "webhooks", "wire"]
 
 test("no part of a fleet's server reads the machine's clock, because a wrong one must change nothing", () => {
   const asking = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)/.test(code(file))).map(placeOf)

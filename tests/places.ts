@@ -237,3 +237,81 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:fs", "node:os", "node:path"],
   },
 }
+
+/** The places that know no framework, and nothing of Bun or of the process that they run in. */
+export const CORE = [
+  "backoff",
+  "background-work",
+  "errors",
+  "degraded-reasons",
+  "is-object",
+  "metrics",
+  "loopback",
+  "bounded-map",
+  "failure-cause",
+  "text",
+  "token-format",
+  "item",
+  "wire",
+  "bus",
+  "queue",
+  "stream",
+  "webhooks",
+  "renderers",
+  "terminal",
+  "access",
+  "upkeep",
+]
+
+/** The files among them that know the engine to which they speak. */
+export const ENGINES = ["access/redis-rate-limit", "bus/postgres", "bus/redis"]
+
+/**
+ * Our own places that the page and the client may need when they run. From all other places they import only
+ * types.
+ */
+export const LIGHT = [
+  "backoff",
+  "failure-cause",
+  "client",
+  "dashboard",
+  "errors",
+  "is-object",
+  "item/moves",
+  "item/own-messages",
+  "item/progress-words",
+  "item/state-in-one-word",
+  "item/missing-tags",
+  "item/search",
+  "loopback",
+  "text",
+  "token-format",
+]
+
+/**
+ * Places with timers of their own. Their turns are synchronous, and they run only while a stream or a socket
+ * is open.
+ */
+export const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]
+
+/** Places that decide and answer. They use only the clock of the database, which they are given. */
+export const GIVEN_A_CLOCK = [
+  "access",
+  "http",
+  "queue",
+  "store/postgres",
+  "stream",
+  "upkeep",
+  "webhooks",
+  "wire",
+]
+
+/** Folders of tests that stand for no folder of the source, and why. */
+export const OWN_FOLDERS: Readonly<Record<string, string>> = {
+  bench: "measures",
+  contracts: "run against every store and every bus",
+  fleet: "needs several servers",
+  mutations: "mistakes that the tests must notice",
+  packaging: "installed packages",
+  reliability: "the whole program beside faults of the machine",
+}

@@ -162,7 +162,7 @@ const PROOFS = [
   "tests/runner/cases.test.ts",
   "tests/runner/proof.test.ts",
   "tests/runner/truth.test.ts",
-  "tests/runner/drain.test.ts",
+  "tests/runner/draining.test.ts",
   "tests/upkeep/year.test.ts",
   "tests/stream/orders.test.ts",
   "tests/http/gone-websockets.test.ts",

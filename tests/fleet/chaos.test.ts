@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { figure, PROVE, quantile, size } from "../proof.ts"
+import { Viewer } from "./chaos-viewer.ts"
 import { Client } from "./client.ts"
 import { Fleet, FREE_FOR_ALL, whyNoFleet } from "./fleet.ts"
-import { Viewer } from "./viewer.ts"
 
 setDefaultTimeout(300_000)
 

@@ -118,7 +118,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/read-only-keys.ts",
-    ["tests/http/changes-in-whole-item.test.ts"],
+    ["tests/item/changes-in-whole-item.test.ts"],
     [
       [
         "the body of an earlier item is taken for that of a later one",
@@ -188,7 +188,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/needed-rights.ts",
-    ["tests/http/access.test.ts"],
+    ["tests/http/caller-of-request.test.ts"],
     [["a token for one item sees which item is next", '/queue/next`]: "figures"', '/queue/next`]: "read"']],
   ),
   ...of(
@@ -204,7 +204,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/streams.ts",
-    ["tests/queue/list.test.ts"],
+    ["tests/queue/queue-pages.test.ts"],
     [["an empty history has a first update", "oldest_id: stored > 0 ? oldest : null", "oldest_id: oldest"]],
   ),
   ...of(

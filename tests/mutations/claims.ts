@@ -42,12 +42,12 @@ export const CLAIMS: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/kept-answers.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [["an idempotency key is remembered for ever", " AND created_at > ?", " AND ? IS NOT NULL"]],
   ),
   ...of(
     "src/store/postgres/append-statement.ts",
-    ["tests/store/postgres/repeated-claims.test.ts"],
+    ["tests/store/postgres/claims-sent-again.test.ts"],
     [
       [
         "two instances that answer one claim at once take an item each",

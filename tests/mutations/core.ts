@@ -53,7 +53,7 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "after a failed commit an item that was claimed is remembered as it never was",
@@ -112,7 +112,7 @@ export const CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "an answer that comes at the stop is asked for again",

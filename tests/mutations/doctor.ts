@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const DOCTOR: readonly Mistake[] = [
   ...of(
     "src/doctor/requests.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a clock that is behind is said to be ahead",
@@ -25,7 +25,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/streams.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a limit of the proxy is taken for another server",
@@ -46,7 +46,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/send-request.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "an error of another program is a refusal of the server",
@@ -57,7 +57,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/whole-bodies.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       ["a body that is lost arrives", 'code === "malformed_json"', 'code === "malformed"'],
       [
@@ -69,7 +69,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/uploads.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a pause that is cut with 408 was answered by another program",
@@ -86,7 +86,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/held-answers.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "an answer of a server that is about to stop was cut",
@@ -129,7 +129,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/requests.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a slow answer makes a clock wrong",
@@ -151,7 +151,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/caches.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a cache that gives answers to strangers is not noticed",
@@ -171,7 +171,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/requests.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a refusal that answers another request is the server's",
@@ -182,7 +182,7 @@ export const DOCTOR: readonly Mistake[] = [
   ),
   ...of(
     "src/doctor/uploads.ts",
-    ["tests/doctor/answers.test.ts"],
+    ["tests/doctor/clock-of-server.test.ts"],
     [
       [
         "a body that another program answers has reached the server",

@@ -255,7 +255,7 @@ export const FLEET: readonly Mistake[] = [
   ),
   ...of(
     "src/store/postgres/postgres.ts",
-    [`${TESTS}/serve.test.ts`],
+    [`${TESTS}/serving.test.ts`],
     [["a server goes on with the history of another one", "row.history !== this.historyId", "false"]],
   ),
   ...of(

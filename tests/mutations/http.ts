@@ -107,7 +107,7 @@ export const HTTP: readonly Mistake[] = [
   ),
   ...of(
     "src/http/queue-item.ts",
-    ["tests/http/access.test.ts"],
+    ["tests/http/caller-of-request.test.ts"],
     [
       [
         "a worker that gives an item back as it was read is refused",
@@ -231,7 +231,7 @@ export const HTTP: readonly Mistake[] = [
   ),
   ...of(
     "src/http/claim-and-report.ts",
-    ["tests/queue/cancel.test.ts"],
+    ["tests/queue/cancelling.test.ts"],
     [
       [
         "a worker that has gone renews its lease",

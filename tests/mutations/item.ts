@@ -25,12 +25,12 @@ export const ITEM: readonly Mistake[] = [
   ),
   ...of(
     "src/item/reorder.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [["an item is moved behind another one, not before", "(ahead + last) / 2", "last + 0.5"]],
   ),
   ...of(
     "src/item/declared-steps.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "the same steps again begin again",
@@ -65,7 +65,7 @@ export const ITEM: readonly Mistake[] = [
   ),
   ...of(
     "src/item/report.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       ["progress goes back more than once", '=== "guess" && !work.is_set_back', '=== "guess"'],
       [
@@ -103,7 +103,7 @@ export const ITEM: readonly Mistake[] = [
   ),
   ...of(
     "src/item/search.ts",
-    ["tests/store/sqlite/search.test.ts"],
+    ["tests/store/sqlite/list.test.ts"],
     [["one of several words is enough", "words.every(", "words.some("]],
   ),
   ...of(

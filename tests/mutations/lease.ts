@@ -15,7 +15,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/add-cancel-retry-delete.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a second cancel is stored again",
@@ -36,7 +36,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/change-by-put.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a PUT may write the message of a leased item",
@@ -68,7 +68,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/lease.ts",
-    ["tests/item", "tests/queue/steps.test.ts"],
+    ["tests/item", "tests/item/declared-steps.test.ts"],
     [
       [
         "a claimed item keeps the step of the attempt before",
@@ -136,7 +136,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/lease.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "any token of a leased item will do",
@@ -193,7 +193,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/moves.ts",
-    ["tests/item", "tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/item", "tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       ["attempts are not counted", "attempt: item.attempt + 1,", "attempt: item.attempt,"],
       [
@@ -237,7 +237,7 @@ export const LEASE: readonly Mistake[] = [
   ),
   ...of(
     "src/item/lease.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a worker whose lease was revoked does not learn that it must stop",

@@ -86,12 +86,12 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/http/claim-and-report.ts",
-    ["tests/queue/cancel.test.ts"],
+    ["tests/queue/cancelling.test.ts"],
     [["a heartbeat is held until its lease is over", "(answer.leaseMs ?? 0) / 2", "answer.leaseMs ?? 0"]],
   ),
   ...of(
     "src/item/moves.ts",
-    ["tests/queue/moves.test.ts"],
+    ["tests/item/moves.test.ts"],
     [
       [
         "an end that is said again as it was is refused",
@@ -145,7 +145,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "a receiver that asks for a short wait is asked that often for a day",
@@ -386,7 +386,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/notices.test.ts"],
+    ["tests/webhooks/repeated-and-stopped.test.ts"],
     [
       [
         "of many pages of the history webhooks get one at each ring",

@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const NOTICES: readonly Mistake[] = [
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/notices.test.ts"],
+    ["tests/webhooks/repeated-and-stopped.test.ts"],
     [
       [
         "a stalled item is told of with each update",
@@ -57,12 +57,12 @@ export const NOTICES: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [["after a thousand updates each page stores its place", "      this.#stored = last.id\n", ""]],
   ),
   ...of(
     "src/webhooks/post.ts",
-    ["tests/webhooks/notices.test.ts"],
+    ["tests/webhooks/repeated-and-stopped.test.ts"],
     [
       ["the time of a delivery is in milliseconds", "Math.floor(now() / 1000)", "Math.floor(now())"],
       [

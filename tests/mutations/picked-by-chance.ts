@@ -338,7 +338,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/http/steps.ts",
-    ["tests/http/docs.test.ts"],
+    ["tests/http/docs/docs.test.ts"],
     [
       [
         "the reference does not describe the next step",

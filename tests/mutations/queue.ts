@@ -113,7 +113,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/deleted-item.ts",
-    ["tests/queue/cancel.test.ts"],
+    ["tests/queue/cancelling.test.ts"],
     [
       [
         "the worker of a deleted item learns that it never existed",
@@ -222,7 +222,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/queue.ts",
-    ["tests/queue/retry.test.ts"],
+    ["tests/queue/retry-all.test.ts"],
     [
       [
         "an item that another has retried meanwhile fails the retry of all",
@@ -238,7 +238,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/queue.ts",
-    ["tests/queue/history.test.ts"],
+    ["tests/queue/history-pages.test.ts"],
     [
       ["a page of a long history has no end", " || size > HISTORY_SIZE", ""],
       [

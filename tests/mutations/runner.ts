@@ -20,7 +20,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/verdict.ts",
-    ["tests/runner/work.test.ts"],
+    ["tests/commands/work.test.ts"],
     [["a command that cannot be found is tried again", "!FINAL_CODES.includes(end.code)", "end.code > 0"]],
   ),
   ...of(
@@ -108,7 +108,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/lease-file.ts",
-    ["tests/runner/steps.test.ts"],
+    ["tests/commands/steps.test.ts"],
     [
       [
         "a lease that is kept for a next step is taken over",
@@ -119,7 +119,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/output-sender.ts",
-    ["tests/runner/output.test.ts"],
+    ["tests/runner/sent-output.test.ts"],
     [
       [
         "after another claim what was printed is stored at the old place",

@@ -258,7 +258,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/ingest.ts",
-    ["tests/queue/steps.test.ts"],
+    ["tests/item/declared-steps.test.ts"],
     [
       [
         "an output begins at 0 % of its item, whatever its part",
@@ -290,7 +290,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
   ),
   ...of(
     "src/http/ingest-query.ts",
-    ["tests/queue/steps.test.ts"],
+    ["tests/item/declared-steps.test.ts"],
     [["the end of a first step completes its item", "  if (isFinal) checkLast(span?.step)\n", ""]],
   ),
   ...of(
@@ -392,7 +392,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/queue.ts",
-    ["tests/queue/history.test.ts"],
+    ["tests/queue/history-pages.test.ts"],
     [["each change of a whole item looks at 500 updates", "      else if (read.length > 0) break\n", ""]],
   ),
 ]

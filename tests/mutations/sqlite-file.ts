@@ -42,7 +42,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "one call removes output beyond what it may remove",
@@ -53,7 +53,7 @@ export const SQLITE_FILE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/runs.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "the kind with the most runs is named first",

@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const SQLITE: readonly Mistake[] = [
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a lease that was ended with its token goes on in memory",
@@ -42,7 +42,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "the attempts of a delivery are not counted",
@@ -69,7 +69,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "a delivery that was settled is taken until the time is over",
@@ -80,7 +80,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "a file that another program is about to make longer counts as cut",
@@ -129,7 +129,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/history.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "the update before an update is that update",
@@ -161,7 +161,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/outputs.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "half of what is to be kept of an output is kept",
@@ -183,7 +183,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/runs.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a run that is remembered pushes out those of all other kinds",
@@ -194,7 +194,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "leases that an outage made longer are remembered as they were",
@@ -261,7 +261,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [["after a commit that succeeded the fault of the disk stays", '        this.#failure = ""\n', ""]],
   ),
   ...of(
@@ -277,7 +277,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/claim-order.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "an item that nobody leased keeps those of its song from workers",
@@ -288,7 +288,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "retention removes the last update of an item",
@@ -345,7 +345,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/columns.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "what only the lease or the steps change is not written",
@@ -356,7 +356,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/list.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a list of one status goes on with nothing after an item of another",
@@ -367,7 +367,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "deliveries to a webhook that is followed no more are kept for ever",

@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const STORE: readonly Mistake[] = [
   ...of(
     "src/store/contract/items.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "an idempotency key is forgotten after an hour",
@@ -15,12 +15,12 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/list-order.ts",
-    ["tests/store/sqlite/search.test.ts"],
+    ["tests/store/sqlite/list.test.ts"],
     [["a search finds what only looks alike", "if (hasWords(row, words)) byId", "byId"]],
   ),
   ...of(
     "src/store/outages-extend-leases.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "an outage soon after another one is counted from its own beginning",
@@ -36,7 +36,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/list-order.ts",
-    ["tests/store/sqlite/search.test.ts"],
+    ["tests/store/sqlite/list.test.ts"],
     [
       [
         "a search goes on behind what it has not looked at",
@@ -47,7 +47,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "a write-ahead log that another program has emptied is written on",
@@ -58,7 +58,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-reader.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "a write-ahead log that was emptied once all of it was in the file ends the server",
@@ -96,7 +96,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/lock.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a start that is refused leaves a file behind",
@@ -107,7 +107,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-watch.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "a file that was written over in the moment of a look is taken for the one that was read",
@@ -146,7 +146,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a ticket that was not used in time is kept",
@@ -157,7 +157,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/contract/deliveries.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [["the last page of deliveries names a next one", "rows.length > limit ?", "rows.length >= limit ?"]],
   ),
   ...of(
@@ -227,7 +227,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "an item with too many updates loses more than it must",
@@ -270,7 +270,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/runs-to-compare-with.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "runs of different looks are taken for those of an unnamed kind",
@@ -314,7 +314,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/database-file-reader.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "what is in the file already is taken for what comes from the log",
@@ -353,7 +353,7 @@ export const STORE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/figures.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a moved item does not count as the first of its priority",

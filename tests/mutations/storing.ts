@@ -54,7 +54,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/access.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a used ticket ends a minute after it was given out",
@@ -65,7 +65,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/deliveries.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       ["more deliveries are taken than asked for", "      .slice(0, limit)\n", ""],
       [
@@ -115,7 +115,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/open.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a new database was migrated",
@@ -127,7 +127,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "damage is forgotten at the next failure",
@@ -150,7 +150,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "a run is noted at the time of the report before its end",
@@ -161,7 +161,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/statements.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "an outage lengthens the wait after a failure",
@@ -172,7 +172,7 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/upkeep.ts",
-    ["tests/store/sqlite/store.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [
         "the newest removed event ID goes back",

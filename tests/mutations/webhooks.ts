@@ -17,7 +17,7 @@ export const WEBHOOKS: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/post.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "a receiver that never answers keeps its place for ever",
@@ -28,7 +28,7 @@ export const WEBHOOKS: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "a slow webhook holds up the others",
@@ -114,12 +114,12 @@ export const WEBHOOKS: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts", "tests/webhooks/webhooks.test.ts"],
+    ["tests/webhooks/store-faults.test.ts", "tests/webhooks/webhooks.test.ts"],
     [["a webhook that is gone is called on", "if (answer === GONE || isOver)", "if (isOver)"]],
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "a place that was lost with a part of the database counts as stored",

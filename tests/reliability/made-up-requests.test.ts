@@ -5,7 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020"
 import { dice } from "../item/estimate/chance.ts"
 import { figure, size } from "../proof.ts"
 import { start } from "../server.ts"
-import { type Description, Requests } from "./requests.ts"
+import { type Description, Requests } from "./made-up-requests.ts"
 
 setDefaultTimeout(900_000)
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 
-import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { bearer, known, tokenOf } from "../http/tokens.ts"
-import { start } from "../server.ts"
-import { Browser, hasChromium, type Tab } from "./browser.ts"
-import { addressOf, limitTo, LIVE } from "./opening.ts"
+import { openAccessBeside } from "../../../src/store/sqlite/open-tokens.ts"
+import { bearer, known, tokenOf } from "../../http/tokens.ts"
+import { start } from "../../server.ts"
+import { Browser, hasChromium, type Tab } from "../browser.ts"
+import { addressOf, limitTo, LIVE } from "../opening.ts"
 
 limitTo(30_000)
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
-import type { Tab } from "./browser.ts"
-import { LIVE, opening, page } from "./opening.ts"
+import type { Tab } from "../browser.ts"
+import { LIVE, opening, page } from "../opening.ts"
 
 const here = opening()
 /** Requests for these are answered with a fault of the server. */

@@ -4,8 +4,6 @@ import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
 import { LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
-import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
-import { unreadPipe } from "../unread-pipe.ts"
 import {
   faultsOf,
   ffmpegProgram,
@@ -17,7 +15,9 @@ import {
   studio,
   until,
   video,
-} from "./programs.ts"
+} from "../runner/programs.ts"
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
+import { unreadPipe } from "../unread-pipe.ts"
 
 setDefaultTimeout(60_000)
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { type Attempt, attempt, claim } from "../worker.ts"
-import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+import { start, type TestServer } from "../../server.ts"
+import { type Attempt, attempt, claim } from "../../worker.ts"
+import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "../browser.ts"
 
 // The first run may have to install Chromium.
 setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)

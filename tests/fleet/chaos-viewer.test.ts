@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { Viewer } from "./viewer.ts"
+import { Viewer } from "./chaos-viewer.ts"
 
 const update = (id: number): string => `id: ${id}\ndata: {"timestamp":"${new Date().toISOString()}"}\n\n`
 

@@ -4,11 +4,11 @@ import { createConfig, lintFromString } from "@redocly/openapi-core"
 import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import { type AppParts, createApp } from "../../src/http/app.ts"
-import { BODIES, OPEN_STREAM } from "../../src/http/docs/examples.ts"
-import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
-import { QueueItem } from "../../src/item/item.ts"
-import { formats } from "../../src/stream/sse-ndjson-text.ts"
+import { type AppParts, createApp } from "../../../src/http/app.ts"
+import { BODIES, OPEN_STREAM } from "../../../src/http/docs/examples.ts"
+import { unlisted, wordsOf } from "../../../src/http/docs/words.ts"
+import { QueueItem } from "../../../src/item/item.ts"
+import { formats } from "../../../src/stream/sse-ndjson-text.ts"
 import {
   BatchAnswer,
   Claimed,
@@ -27,11 +27,11 @@ import {
   QueueResumed,
   StreamLine,
   WorkerAnswer,
-} from "../../src/wire/answers.ts"
-import { Health, Stats } from "../../src/wire/health-and-stats.ts"
-import { ErrorAnswer } from "../../src/wire/refusals.ts"
-import { start, textOf } from "../server.ts"
-import { UNPROTECTED } from "./unprotected.ts"
+} from "../../../src/wire/answers.ts"
+import { Health, Stats } from "../../../src/wire/health-and-stats.ts"
+import { ErrorAnswer } from "../../../src/wire/refusals.ts"
+import { start, textOf } from "../../server.ts"
+import { UNPROTECTED } from "../unprotected.ts"
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

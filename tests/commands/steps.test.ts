@@ -2,8 +2,17 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 
+import {
+  faultsOf,
+  finished,
+  historyOf,
+  itemOf,
+  latestOf,
+  type Program,
+  studio,
+  until,
+} from "../runner/programs.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
-import { faultsOf, finished, historyOf, itemOf, latestOf, type Program, studio, until } from "./programs.ts"
 
 setDefaultTimeout(60_000)
 

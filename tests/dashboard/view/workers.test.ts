@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, expect, test } from "bun:test"
 
-import { Client } from "../../src/client/client.ts"
-import { type Tab } from "./browser.ts"
-import { addressOf, opening, page } from "./opening.ts"
+import { Client } from "../../../src/client/client.ts"
+import { type Tab } from "../browser.ts"
+import { addressOf, opening, page } from "../opening.ts"
 
 const here = opening()
 let client: Client
