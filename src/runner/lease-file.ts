@@ -18,6 +18,7 @@ import { join } from "node:path"
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
+import { valueOf } from "../client/requests.ts"
 import { LEASE_TOKEN } from "../client/work-shapes.ts"
 import { codeOf } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
@@ -52,8 +53,18 @@ export const KeptLease = Type.Object({
 })
 export type KeptLease = Static<typeof KeptLease>
 
-const Contents = Type.Object({ server: Type.String(), leases: Type.Array(KeptLease) })
-type Contents = Static<typeof Contents>
+const StoredContents = Type.Object({ server: Type.String(), leases: Type.Array(Type.Unknown()) })
+
+/** What a file lists. */
+interface Contents {
+  /** The URL of the server that gave the leases. */
+  readonly server: string
+  readonly leases: readonly KeptLease[]
+  /** The leases of another version of this program, which may hold results that only that version can read. */
+  readonly unreadable: readonly unknown[]
+}
+
+const isKeptLease = (lease: unknown): lease is KeptLease => Value.Check(KeptLease, lease)
 
 /** The host names by which a server on this machine can be reached. */
 const OWN_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
@@ -66,6 +77,8 @@ function addressOf(server: string): string {
   const host = OWN_HOSTS.includes(hostname) ? "localhost" : hostname.replace(/\.$/, "")
   return `${protocol}//${host}:${port}${pathname.replace(/\/+$/, "")}`
 }
+
+const NOTHING = { leases: [], unreadable: [] } as const
 
 const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
 
@@ -82,7 +95,7 @@ const FILE = ".json"
 const nextOf = (path: string): string => `${path}.new`
 
 /** Replaces a file as a whole: after a power failure it has either the old or the new contents. */
-function replace(path: string, contents: Contents): void {
+function replace(path: string, contents: Static<typeof StoredContents>): void {
   const next = nextOf(path)
   try {
     writeFileSync(next, `${JSON.stringify(contents)}\n`, { mode: 0o600, flush: true })
@@ -107,13 +120,11 @@ function read(path: string): Contents | undefined {
   // Reading a pipe would wait for its writer.
   const file = statSync(path, { throwIfNoEntry: false })
   if (!file?.isFile() || file.size > MAX_BYTES) return undefined
-  const text = readFileSync(path, "utf8")
-  try {
-    const contents: unknown = JSON.parse(text)
-    return Value.Check(Contents, contents) ? contents : undefined
-  } catch {
-    return undefined
-  }
+  const contents = valueOf(readFileSync(path, "utf8"))
+  if (!Value.Check(StoredContents, contents)) return undefined
+  const { server, leases } = contents
+  const unreadable = leases.filter((lease) => !isKeptLease(lease))
+  return { server, leases: leases.filter(isKeptLease), unreadable }
 }
 
 /** Like `read`; undefined also if the file cannot be read, as it may be another user's. */
@@ -197,6 +208,14 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
   return undefined
 }
 
+/** A file of another process from which we took leases over. */
+interface Former {
+  /** Holds the lock. */
+  readonly descriptor: number
+  /** What stays in the file. */
+  readonly rest: Static<typeof StoredContents>
+}
+
 /**
  * The leases that this process holds, in its own file. The file is locked by the kernel for as long as the process
  * or its guard lives, so that other workers can see by the lock alone, and not by a name or a number, whether the
@@ -209,7 +228,8 @@ export class LeaseFile {
   readonly #server: string
   readonly #leases = new Map<string, KeptLease>()
   /** The locked files of others that still list leases which we took over, by the path of the lock. */
-  readonly #former = new Map<string, number>()
+  readonly #former = new Map<string, Former>()
+  readonly #unreadable = new Set<string>()
   #descriptor: number | undefined
   #isWritten = true
 
@@ -232,6 +252,11 @@ export class LeaseFile {
   /** The locked file; undefined if it could not be created. A child that inherits it keeps the lock. */
   get descriptor(): number | undefined {
     return this.#descriptor
+  }
+
+  /** The files found so far that list leases of another version of this program. They stay for that version. */
+  get unreadable(): ReadonlySet<string> {
+    return this.#unreadable
   }
 
   /**
@@ -293,10 +318,10 @@ export class LeaseFile {
    */
   close(): void {
     if (this.#leases.size === 0) {
-      this.#removeFormer()
+      this.#leaveFormer()
       removeBoth(this.#lock)
     }
-    for (const descriptor of [this.#descriptor, ...this.#former.values()])
+    for (const { descriptor } of [{ descriptor: this.#descriptor }, ...this.#former.values()])
       if (descriptor !== undefined) closeSync(descriptor)
   }
 
@@ -334,15 +359,15 @@ export class LeaseFile {
     const descriptor = locked(lockPath)
     if (descriptor === undefined) return []
     try {
-      const contents = read(path)
-      if (contents && addressOf(contents.server) !== addressOf(this.#server)) return []
-      if (contents?.leases.some(isKept)) return []
-      const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
+      const { server, unreadable, leases: all } = read(path) ?? { ...NOTHING, server: this.#server }
+      if (addressOf(server) !== addressOf(this.#server) || all.some(isKept)) return []
+      const leases = all.filter(({ kept_until }) => kept_until === undefined)
       for (const lease of leases) this.#leases.set(lease.token, lease)
+      if (unreadable.length > 0) this.#unreadable.add(path)
       if (leases.length > 0) {
-        this.#former.set(lockPath, descriptor)
+        this.#former.set(lockPath, { descriptor, rest: { server, leases: [...unreadable] } })
         this.#isWritten = false
-      } else {
+      } else if (unreadable.length === 0) {
         removeBoth(lockPath)
       }
       return leases
@@ -359,15 +384,16 @@ export class LeaseFile {
       if (removed !== undefined) closeSync(removed)
     }
     replace(this.path, { server: this.#server, leases: [...this.#leases.values()] })
-    this.#isWritten = true
     // If we are killed before this, both files list the leases, and each lease is ended twice, which does no harm.
-    this.#removeFormer()
+    this.#leaveFormer()
+    this.#isWritten = true
   }
 
-  #removeFormer(): void {
-    for (const [lockPath, descriptor] of this.#former) {
+  #leaveFormer(): void {
+    for (const [lockPath, { descriptor, rest }] of this.#former) {
+      if (rest.leases.length > 0) replace(fileOf(lockPath), rest)
+      else removeBoth(lockPath)
       this.#former.delete(lockPath)
-      removeBoth(lockPath)
       closeSync(descriptor)
     }
   }

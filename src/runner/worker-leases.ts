@@ -36,6 +36,8 @@ export class WorkerLeases {
   readonly #pending = new Map<LeaseOfKilledWorker, WorkerLease>()
   #file: LeaseFile | undefined
   #isFailing = false
+  /** How many files of other versions were said to be there. */
+  #unreadableCount = 0
 
   /**
    * `folder` is the folder for what this user's workers store. If it is undefined, the leases are kept only
@@ -126,6 +128,17 @@ export class WorkerLeases {
       this.#pending.set(new LeaseOfKilledWorker(this.#heir, lease, kept.notes), kept)
     }
     this.#try(() => this.#file?.save())
+    this.#sayUnreadable()
+  }
+
+  /** Says once of each file that it may hold results which another version of this program must report. */
+  #sayUnreadable(): void {
+    const paths = [...(this.#file?.unreadable ?? [])]
+    for (const path of paths.slice(this.#unreadableCount)) {
+      const text = "lists leases of another version of track-studio"
+      this.#heir.say(`${path} ${text}; their results are reported once a worker of that version starts`)
+    }
+    this.#unreadableCount = paths.length
   }
 
   #set(lease: KeptLease, former = lease.token): void {

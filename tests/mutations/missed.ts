@@ -133,8 +133,8 @@ export const MISSED: readonly Mistake[] = [
       ],
       [
         "leases that were taken over stay locked after their heir has closed its file",
-        "[this.#descriptor, ...this.#former.values()]",
-        "[this.#descriptor]",
+        "[{ descriptor: this.#descriptor }, ...this.#former.values()]",
+        "[{ descriptor: this.#descriptor }]",
       ],
       [
         "a lease that an older version kept is not found in another file",

@@ -91,6 +91,17 @@ export const REPORTING: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/lease-file.ts",
+    ["tests/runner/lease-file-listed.test.ts"],
+    [
+      [
+        "leases of another version are deleted",
+        "if (rest.leases.length > 0) replace(fileOf(lockPath), rest)\n      else removeBoth(lockPath)",
+        "removeBoth(lockPath)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
     ["tests/runner/worker-leases.test.ts"],
     [
       [

@@ -9,7 +9,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/lease-file.ts",
-    ["tests/runner/lease-file.test.ts"],
+    ["tests/runner/lease-file-listed.test.ts"],
     [
       [
         "a damaged mark ends other programs",
@@ -95,8 +95,8 @@ export const RUNNER: readonly Mistake[] = [
     [
       [
         "the leases of another server are taken over",
-        "if (contents && addressOf(contents.server) !== addressOf(this.#server)) return []",
-        "",
+        "addressOf(server) !== addressOf(this.#server) || all.some(isKept)",
+        "all.some(isKept)",
       ],
       ["leases that were taken over stay where they were", "        this.#isWritten = false\n", ""],
       [
@@ -112,8 +112,8 @@ export const RUNNER: readonly Mistake[] = [
     [
       [
         "a lease that is kept for a next step is taken over",
-        "if (contents?.leases.some(isKept)) return []",
-        "",
+        "addressOf(server) !== addressOf(this.#server) || all.some(isKept)",
+        "addressOf(server) !== addressOf(this.#server)",
       ],
     ],
   ),

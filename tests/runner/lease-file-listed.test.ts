@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test"
-import { readdirSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { LeaseFile } from "../../src/runner/lease-file.ts"
+import { LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
+import { WorkerLeases } from "../../src/runner/worker-leases.ts"
 import { temporaryFolder } from "../server.ts"
+import { heirOf } from "./left-leases.ts"
 
 const SERVER = "http://localhost:8080"
 
@@ -35,6 +37,45 @@ test("leases that were taken over and not written yet are there for the next wor
   heir?.close()
   expect(next?.adopt()).toEqual([lease])
   next?.close()
+})
+
+test("leases that this version cannot read stay in their file for the version that can, and the others are taken over", async () => {
+  using folder = temporaryFolder()
+  const lease = { id: 1, token: `tsl_${"a".repeat(43)}`, attempt: 1 }
+  const unreadable = [
+    // A result with a key that a newer version has.
+    { ...lease, id: 2, verdict: { end: "complete", result: { codec: "av1" } } },
+    // With this token no request could be sent, and a worker would try for ever.
+    { ...lease, token: "a\nb" },
+    // With this mark a worker would end all programs of its user.
+    { ...lease, mark: "=" },
+    { id: "1; rm", token: 5 },
+  ]
+  const left = (name: string): string => join(folder.path, name)
+  const write = (leases: readonly object[]): void => {
+    writeFileSync(left("a.json"), JSON.stringify({ server: SERVER, leases }))
+    writeFileSync(left("a.lock"), "")
+  }
+  write([...unreadable, lease])
+  const said: string[] = []
+  const heir = new LeaseFile(folder.path, SERVER)
+  expect(heir.adopt()).toEqual([lease])
+  expect(heir.adopt()).toEqual([])
+  heir.save()
+  expect(JSON.parse(readFileSync(left("a.json"), "utf8"))).toEqual({ server: SERVER, leases: unreadable })
+  heir.remove(lease.token)
+  heir.close()
+  expect(readdirSync(folder.path).sort()).toEqual(["a.json", "a.lock"])
+
+  const state = join(folder.path, "state")
+  mkdirSync(leasesIn(state), { recursive: true })
+  for (const name of ["a.json", "a.lock"]) renameSync(left(name), join(leasesIn(state), name))
+  const leases = new WorkerLeases(state, SERVER, heirOf(said))
+  await leases.inherit()
+  await leases.inherit()
+  leases.close()
+  expect(said).toEqual([expect.stringMatching(/a\.json lists leases of another version of track-studio; /)])
+  expect(readdirSync(leasesIn(state)).sort()).toEqual(["a.json", "a.lock"])
 })
 
 // Elsewhere it is not known how many files are open.
