@@ -9,6 +9,8 @@ const isEnd = (unit: number): boolean => unit === 0x0a || unit === 0x0d || unit 
 const ESCAPE = "\u001b"
 /** The most characters of an escape sequence that moves the cursor. */
 const MAX_ESCAPE = 12
+/** The longest line whose beginning is kept while its end is drawn over, in characters. */
+const MAX_KEPT = 1000
 const ENDS = /[\r\n\b]/g
 /**
  * Some bars are drawn without a carriage return: the cursor is moved to the first column, to another line, or
@@ -17,12 +19,14 @@ const ENDS = /[\r\n\b]/g
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
 const MOVE = new RegExp(MOVES, "g")
 const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
+/** Whether one backspace goes back over one character of a text: not if a part of it has no width, or if it is long. */
+const canGoBack = (text: string): boolean => text.length <= MAX_KEPT && !text.includes(ESCAPE)
 /** A sequence at the end of a piece that has not ended. */
 const OPEN = new RegExp(`${ESCAPE}(?:\\[[\\d;]{0,9})?$`)
 
 /** A line of output. */
 export interface Line {
-  /** Without its end; never empty. */
+  /** Without its end, as a terminal shows it after backspaces; never empty. */
   readonly text: string
   /** Whether it replaces the line before it: that one ended with CR, a backspace or a move, and not with LF. */
   readonly isRedrawn: boolean
@@ -41,6 +45,8 @@ export class LineCutter {
   #open = ""
   #from = 0
   #rest = ""
+  /** What stands before the cursor after backspaces: only what follows is drawn over. */
+  #kept = ""
   #isTooLong = false
   #isRedrawn = false
 
@@ -105,8 +111,9 @@ export class LineCutter {
   }
 
   #finish(end: string): Line | undefined {
-    const line = { text: this.#rest, isRedrawn: this.#isRedrawn }
+    const line = { text: this.#kept + this.#rest, isRedrawn: this.#isRedrawn }
     const isRead = this.#rest !== "" && !this.#isTooLong
+    this.#kept = end === "\b" && canGoBack(line.text) ? line.text.slice(0, -1) : ""
     this.#rest = ""
     this.#isTooLong = false
     this.#isRedrawn = end !== "\n"

@@ -4,18 +4,18 @@ const MEASURED = [
   "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
   "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
-  "fade|pan|tempo|hue|tint|exposure|margin|padding|peak|drift|jitter|growth",
+  "fade|pan|tempo|hue|tint|exposure|margin|padding|width|height|offset|peak|drift|jitter|growth",
   "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|(?<!noise )reduction|covered",
-  "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|iowait|free|available|credits|(?:rate-?)?limit",
+  "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|(?:i/o |io ?)wait|free|available|credits|(?:rate-?)?limit",
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
   "\\p{L}*auslastung|\\p{L}*speicher|last|akku|belegt|lautstärke|qualität|genauigkeit|temperatur",
   "mémoire|processeur|disque|batterie|utilisée?|qualité|précision|température|kwaliteit|geheugen",
   "mem[oó]ria|bater[ií]a|batteri[aj]|disco|usad[ao]|uso(?: d\\p{L}+ \\p{L}+)?|utilizzo|calidad|qualità|qualidade|volumen|temperatura",
   "память|памяти|процессора?|загрузка (?:процессора|цп|памяти)|точность|качество|громкость|температура|заряд|батаре\\p{L}{1,2}",
-  "bandwidth|fragmentation|duty cycle|wear|life used|hit|misses|missed|faults|steal|busy|lag|latency|clock|wifi|wlan|rssi",
+  "bandwidth|fragmentation|duty cycle|wear|life used|hit|miss(?:es)?|missed|faults|steal|busy|lag|latency|clock|wifi|wlan|rssi",
   "rms|limiter|wet|crop|velocity|guidance|floor|space saved|shrunk|cache fill|context window|kv[ _]cache|packet loss",
   "(?:dropped|dup|duplicated?|late|bad|missed|missing|lagged|corrupt(?:ed)?|failed|black) frames",
-  "(?:hit|success|pass|error|drop|dropout|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
+  "(?:hit|success|pass|error|failure|drop|dropout|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
 ].join("|")
 /**
  * A name counts only directly before its figure, and only if it is not the object of the work: "CPU
@@ -35,7 +35,7 @@ const DOES =
 /** Whose value it is: "usage of GPU 0: 45%", "memory on device 1: 45%". */
 const OWNED =
   "(?: (?:of|on|to|for) (?!\\P{L}*(?:render|encod|export|upload|convert|process))[\\p{L}\\p{N}][\\p{L}\\p{N} _-]{0,20})?"
-const ENDS = `${OWNED}${DOES}(?:\\.{3}|…|[\\])])? ?(?:["']? ?[:=#(\\[|] ?["']?|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
+const ENDS = `${OWNED}${DOES}(?:\\.{3}|…|[\\])])? ?(?:["']? ?[:=#(\\[|] ?["']?|\\[[|#=. -]+\\]?|is(?: (?:now )?at)?|was|at|to|by)? ?$`
 /** These are never the object of the work: "encoding speed: 85%", "battery charging: 85%". */
 const NEVER_WORKED =
   "(?<!\\b(?:check|measur|analy[sz]|chang|compar|evaluat)ing (?:the )?)\\b(?:speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?)"
@@ -110,7 +110,7 @@ const isMeasuredBefore = fits(
 )
 /** Words after a figure that say what it measures: "45% used", "37% decrease", "50% of frames failed". */
 const MEASURED_AFTER =
-  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|belegt|ausgelastet|utilisée?s?|utilizad[oa]s?|usad[oa]s?|ocupad[oa]s?|gebruikt|занято|использовано|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))(?![\p{L}\w])(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
+  /^ ?[)\]]?,? ?(?:of (?:the )?(?:[a-z]+ )?)?(?:used|utili[sz]ed|in use|lost|smaller|larger|bigger|reduction|decrease|increase|failed|missing|dropped|buffered|belegt|ausgelastet|utilisée?s?|utilizad[oa]s?|usad[oa]s?|ocupad[oa]s?|gebruikt|занято|использовано|match|identical|similar|packet loss|(?<!, ?)(?:skipped|clipped|faster|slower|longer|shorter|louder|quieter|brighter|darker|better|worse|likely|confident|transparent|opaque|off|dup(?:licates?)?))(?![\p{L}\w])(?![.\-_]\w| ?(?:frames ?)?[:=]? ?\d)/iu
 const RESOURCE =
   "(?:cpu|gpu|ram|vram|mem(?:ory)?|swap|disk|battery|accuracy|confidence|quality|opacity|volume|humidity|coverage|resolution|amplitude|hits|hit (?:rate|ratio)|utili[sz]ation|usage|real-?time|target|original|base|budget|quota|max(?:imum)?|full scale|speed|full|free|available|left|remaining|to go|verbleibend|übrig|restante?s?|idle)"
 /** Others say so only at the end of what is said, as "45% CPU", or after "of": "45%, memory usage 3 GB" is progress. */
@@ -128,7 +128,7 @@ const TRIED =
 const BESIDE =
   "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
-  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
+  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent|took|waited|slept"
 /** The states of things of which there are several at once: "3/9 nodes online", "nodes online: 3/9". */
 const STATES =
   "ignored|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied"

@@ -25,6 +25,25 @@ test.each([
   expect(cut(...`10%${end}20%\n30%\n`)).toEqual(["10%", "> 20%", "30%"])
 })
 
+test.each([
+  [
+    "a name stays while its figure is drawn over",
+    "song.wv,  9%\b\b\b 10%\b\b\b11%\n",
+    ["song.wv,  9%", "> song.wv,  10%", "> song.wv,  11%"],
+  ],
+  ["a digit of a figure is drawn over", "45%\b\b6%\n", ["45%", "> 46%"]],
+  ["what is erased with spaces is gone", "a 45%\b\b\b   \b\b\b\n5\n", ["a 45%", "> a    ", "5"]],
+  ["more backspaces than characters", "45%\b\b\b\b\b46%\n", ["45%", "> 46%"]],
+  [
+    "a colour has no width, so that nothing is kept",
+    "\u001b[32ma 45%\b\b\b46%\n",
+    ["\u001b[32ma 45%", "> 46%"],
+  ],
+])("%s after backspaces", (_, output, lines) => {
+  expect(cut(output)).toEqual(lines)
+  expect(cut(...output)).toEqual(lines)
+})
+
 test("a line that is found behind skipped ones is still known to replace the line before it, or not to", () => {
   const cutter = new LineCutter()
   cutter.feed("one\ntwo\rsought\n")

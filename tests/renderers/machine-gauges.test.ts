@@ -69,3 +69,17 @@ test("a project or an album contains the scenes and songs beside it", () => {
     expect(read(lines, 10).last).toBe(45)
   }
 })
+
+test.each([
+  ["a level that is drawn", (n: number) => `\rlevel [${"#".repeat(n)}${"-".repeat(10 - n)}] ${n * 10}%`],
+  ["how often it failed", (n: number) => `failure rate ${n * 10}%\n`],
+  ["how a network is used", (n: number) => `eth0 ${n * 10}% utilised\n`],
+  ["how long a processor waits for its disk", (n: number) => `I/O wait ${n * 10}%\n`],
+  ["what a cache did not have", (n: number) => `texture cache miss ${n * 3}%\n`],
+  ["a width in a style sheet", (n: number) => `  width: ${n * 10}%;\n`],
+  ["a place in a gradient", (n: number) => `<stop offset="${n * 10}%"/>\n`],
+  ["how long something took", (n: number) => `took ${n}/10\n`],
+  ["how long something was waited for", (n: number) => `Waited ${n * 10}/300 s for the license server\n`],
+])("%s is no progress, even if it grows", (_name, gauge) => {
+  expect(read(each(TENTHS, gauge), 10)).toEqual({ last: 0, most: 0, unit: "" })
+})

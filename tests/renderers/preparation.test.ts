@@ -37,10 +37,15 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "sources are cloned",
-    ["remote: Counting objects: ", "Receiving objects: ", "Resolving deltas: ", "Updating files: "].flatMap(
-      (label) => each(TENTHS, (n) => `\r${label} ${n * 10}% (${n * 45}/450), 12.${n} MiB`),
-    ),
+    [
+      "remote: Counting objects: ",
+      "Receiving objects: ",
+      "Resolving deltas: ",
+      "Filtering content: ",
+      "Updating files: ",
+    ].flatMap((label) => each(TENTHS, (n) => `\r${label} ${n * 10}% (${n * 45}/450), 12.${n} MiB`)),
   ],
+  ["a song is parsed before it is muxed", each(TENTHS, (n) => `\r+-> Pre-parsing FLAC file: ${n * 10}%`)],
   [
     "packages are listed",
     ["Reading package lists...", "Building dependency tree...", "(Reading database ..."].flatMap((label) =>
