@@ -99,9 +99,9 @@ export class Authorizer {
   /** The secrets of headers that were read before, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
   /** Aborts when there is a token, which ends everything that callers without a token have open. */
-  readonly #protection = new AbortController()
+  #protection = new AbortController()
   /** The callers of this machine while there is no token. */
-  readonly #everybody: Caller = { ...EVERYBODY, ended: this.#protection.signal }
+  #everybody: Caller = { ...EVERYBODY, ended: this.#protection.signal }
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
 
   constructor(tokens: Tokens, tickets: Tickets, options: AuthorizerOptions) {
@@ -199,7 +199,10 @@ export class Authorizer {
   }
 
   #end(ids: ReadonlySet<number>): void {
-    if (this.#tokens.existed) this.#protection.abort()
+    this.#protection.abort()
+    // If a database goes back to a time before its first token, streams can be opened without one again.
+    this.#protection = new AbortController()
+    this.#everybody = { ...EVERYBODY, ended: this.#protection.signal }
     for (const id of ids) {
       this.#callers.get(id)?.ended.abort()
       this.#callers.delete(id)

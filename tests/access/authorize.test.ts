@@ -1,89 +1,18 @@
 import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
-import { join } from "node:path"
 
-import { Authorizer, type Caller, type Credentials } from "../../src/access/authorize.ts"
+import type { Credentials } from "../../src/access/authorize.ts"
 import { isAllowed } from "../../src/access/roles.ts"
-import { digest, randomText } from "../../src/access/secret.ts"
-import { Tickets } from "../../src/access/tickets.ts"
+import { digest } from "../../src/access/secret.ts"
 import { Tokens } from "../../src/access/tokens.ts"
-import { AppError } from "../../src/errors.ts"
-import { ROLES, type TokenDraft } from "../../src/store/contract/access.ts"
-import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { ROLES } from "../../src/store/contract/access.ts"
 import { added } from "../contracts/store.contract.ts"
-import { temporaryFolder } from "../server.ts"
 import { ALL_NEEDS } from "./needs.ts"
+import { bearer, credentials, onError, opened, refusal, START_MS } from "./opened.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
 setDefaultTimeout(30_000)
 
-const START_MS = Date.parse("2026-01-02T03:04:05Z")
 const MINUTE_MS = 60_000
-
-const onError = (error: unknown): never => {
-  throw error
-}
-
-/** An authorizer on a database of its own, with a clock that is moved by hand. */
-async function opened(isOpen = false) {
-  const folder = temporaryFolder()
-  const clock = { nowMs: START_MS }
-  const now = (): number => clock.nowMs
-  const path = join(folder.path, "test.db")
-  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
-  // As the command does it: over another connection, without the lock.
-  const beside = openAccessBeside(path)
-  const made = async () => {
-    const tokens = new Tokens(store.access, { history: store.historyId, now, steadyMs: now, digest, onError })
-    const tickets = new Tickets(store.access, tokens, { now, digest, random: randomText, onError })
-    await tokens.look()
-    await tickets.load()
-    return { tokens, tickets, access: new Authorizer(tokens, tickets, { isOpen, steadyMs: now }) }
-  }
-  const parts = await made()
-  return {
-    ...parts,
-    store,
-    beside: beside.access,
-    clock,
-    /** The same authorizer after a restart of the server. */
-    made,
-    /** Creates a token as a command beside the server does, and returns its secret. */
-    async token(more: Partial<TokenDraft> = {}): Promise<{ secret: string; id: number }> {
-      const secret = `tsk_${randomText()}`
-      const draft = { label: "", role: "viewer", item: null, expires_at: null, hash: digest(secret) } as const
-      const { id } = await beside.access.addToken({ ...draft, ...more })
-      await parts.tokens.look()
-      return { secret, id }
-    },
-    async [Symbol.asyncDispose]() {
-      beside.close()
-      await store.close()
-      folder[Symbol.dispose]()
-    },
-  }
-}
-
-const credentials = (more: Partial<Credentials> = {}, isLocal = true): Credentials => ({
-  authorization: null,
-  ticket: undefined,
-  hasLease: false,
-  method: "GET",
-  path: "/api/v1/queue",
-  from: () => ({ key: "10.0.0.1", isLocal }),
-  ...more,
-})
-const bearer = (secret: string): Credentials => credentials({ authorization: `Bearer ${secret}` })
-
-function refusal(call: () => Caller): string | undefined {
-  try {
-    call()
-    return undefined
-  } catch (error) {
-    if (error instanceof AppError) return error.code
-    throw error
-  }
-}
 
 test("without tokens, callers on this machine may do everything, and no others may", async () => {
   await using server = await opened()
@@ -201,6 +130,15 @@ test("the first token ends streams that were opened without a token, on this mac
   expect(callers.map(({ ended }) => ended?.aborted)).toEqual([true, true])
 })
 
+test("if the database has lost its tokens, callers on this machine may open streams again", async () => {
+  await using server = await opened()
+  await server.token()
+  using _rows = spyOn(server.store.access, "tokens").mockResolvedValue([])
+  using _version = spyOn(server.store.access, "version").mockResolvedValue(-2)
+  await server.tokens.look()
+  expect(server.access.caller(credentials(), "read").ended?.aborted).toBe(false)
+})
+
 test("a token that expires or is revoked ends the streams that it opened, and no others", async () => {
   await using server = await opened()
   const { access, tokens, clock, beside } = server
@@ -300,6 +238,8 @@ test("a caller is counted by its token, or without a token by its address, whate
       `token ${id}`,
       `token ${id}`,
     ])
+    // What needs no right is counted, too.
+    expect(access.caller(credentials({ from: from(key) }), "nothing").client).toBe(key)
     // For a token that is not valid, only the lease counts.
     expect(clientOf({ authorization: "Bearer tsk_unknown", hasLease: true, from: from(key) })).toBe(key)
   }
