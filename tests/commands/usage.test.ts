@@ -18,3 +18,11 @@ test.each(Object.keys(COMMANDS))(
     )
   },
 )
+
+test("every command that asks a server takes the address and the token's file", async () => {
+  const commands = await Promise.all(Object.values(COMMANDS).map(({ load }) => load()))
+  const asking = commands.filter(({ usage }) => usage.settings.includes("server"))
+  expect(asking.length).toBeGreaterThan(10)
+  const without = asking.filter(({ usage }) => !usage.settings.includes("token-file"))
+  expect(without.map(({ usage }) => usage.line)).toEqual([])
+})

@@ -149,18 +149,21 @@ test("an item that a snapshot after a gap does not mention leaves the board", ()
   expect(board.news(VIEW)[0]).toEndWith(" some updates were missed (unknown)")
 })
 
-test("a stream that was too slow gets all changes, and keeps what did not change", () => {
-  const board = boardOf(update(1), update(2))
-  miss(board, { reason: "slow", missed: 120 }, NOW)
-  saw(board, update(2, { status: "completed" }), NOW)
-  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
-  expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
-    "120 updates were missed (slow)",
-    "✔ #2 song 2 completed",
-  ])
-  goLive(board, NOW)
-  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
-})
+test.each(["slow", "unreadable"] as const)(
+  "what did not change stays on the board after a gap: %s",
+  (reason) => {
+    const board = boardOf(update(1), update(2))
+    miss(board, { reason, missed: 120 }, NOW)
+    saw(board, update(2, { status: "completed" }), NOW)
+    expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
+    expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
+      `120 updates were missed (${reason})`,
+      "✔ #2 song 2 completed",
+    ])
+    goLive(board, NOW)
+    expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
+  },
+)
 
 test("an item that ends is shown once, and a finished one that changes is not shown again", () => {
   const board = boardOf(update(1), update(2), update(3, { status: "queued" }))
