@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
@@ -49,5 +49,30 @@ test("a backup for which the disk has no room is not begun, and begins when ther
   free += 1
   // The program that is started is this file, which makes no backup.
   await expect(backups[0]?.turn()).rejects.toThrow("outside of the test runner")
+  await store.close()
+})
+
+test("a backup is made by the program itself: the binary alone, or Bun with the source", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const store = new SqliteStore(database)
+  const [backups] = backupsOf(config({ database, "backup-dir": folder.path }, {}), store, new Reasons())
+  using spawn = spyOn(Bun, "spawn").mockImplementation(() => {
+    throw new Error("not started")
+  })
+  const { main } = Bun
+  try {
+    for (const started of ["/$bunfs/root/track-studio", "/src/main.ts"]) {
+      Object.assign(Bun, { main: started })
+      await expect(backups?.turn()).rejects.toThrow("not started")
+    }
+  } finally {
+    Object.assign(Bun, { main })
+  }
+  const begun = spawn.mock.calls.map(([command]) => Array.isArray(command) && command.slice(0, 2))
+  expect(begun).toEqual([
+    [process.execPath, "backup"],
+    [process.execPath, "/src/main.ts"],
+  ])
   await store.close()
 })
