@@ -299,4 +299,9 @@ export const COMMANDS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/commands/run.ts",
+    ["tests/commands/usage.test.ts"],
+    [["run takes no file of a token", 'settings: ["server", "token-file"]', 'settings: ["server"]']],
+  ),
 ]

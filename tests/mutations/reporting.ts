@@ -330,4 +330,26 @@ export const REPORTING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/run-one-item.ts",
+    ["tests/runner/exit-code.test.ts"],
+    [
+      [
+        "the command of a run inside a worker's script does not know its item",
+        "const variables = source.isLent ? {} : variablesOf(",
+        "const variables = variablesOf(",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/own-lease.ts",
+    ["tests/runner/own-lease.test.ts"],
+    [
+      [
+        "another worker's attempt is overlooked in a long history",
+        "if (!next || next <= after) return false\n",
+        "return false\n",
+      ],
+    ],
+  ),
 ]

@@ -308,4 +308,15 @@ export const SERVING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/serve/child-processes.ts",
+    ["tests/serve/child-processes.test.ts"],
+    [
+      [
+        "the compiled program makes no backups",
+        'Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]',
+        "[process.execPath, Bun.main]",
+      ],
+    ],
+  ),
 ]
