@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { COMMANDS } from "../src/commands/commands.ts"
-import { SERVE_SETTING_NAMES, type Setting, SETTINGS } from "../src/config/settings.ts"
+import { SERVE_SETTING_NAMES, type Setting, SETTINGS } from "../src/settings/settings.ts"
 
 const ROOT = join(import.meta.dir, "..")
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs"
 import { basename, extname, resolve } from "node:path"
 
-import { listFlag, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
 import { heldBackWords } from "../item/progress-words.ts"
+import { listFlag, textFlag } from "../settings/read-settings.ts"
 import { printable, safeJson, shellWord } from "../text.ts"
 import { checkedBody } from "./checked-body.ts"
 import {

@@ -1,6 +1,6 @@
-import { setting } from "../config/config.ts"
 import { check } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
+import { setting } from "../settings/read-settings.ts"
 import { counted } from "../text.ts"
 import { type Command, say } from "./command.ts"
 import { refuseMoreWords } from "./usage.ts"

@@ -1,9 +1,9 @@
 import type { Static, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import { listFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES, STATUSES } from "../item/item.ts"
+import { listFlag } from "../settings/read-settings.ts"
 import { eitherOf } from "../text.ts"
 import type { Arguments } from "./usage.ts"
 

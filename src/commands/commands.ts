@@ -1,4 +1,4 @@
-import { forServing } from "../config/config.ts"
+import { forServing } from "../settings/environment.ts"
 import type { Commands } from "./command.ts"
 
 /** All commands of the program, in the order of the help. */

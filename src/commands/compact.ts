@@ -1,5 +1,5 @@
-import { setting } from "../config/config.ts"
 import { compact } from "../database-commands.ts"
+import { setting } from "../settings/read-settings.ts"
 import { sizeWords } from "../text.ts"
 import { type Command, say } from "./command.ts"
 import { refuseMoreWords } from "./usage.ts"

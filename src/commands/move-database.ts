@@ -1,6 +1,6 @@
-import { databaseFlag } from "../config/config.ts"
 import { moveDatabase } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
+import { databaseFlag } from "../settings/read-settings.ts"
 import { counted } from "../text.ts"
 import { say } from "./command.ts"
 import { noteDatabaseWait } from "./note-database-wait.ts"

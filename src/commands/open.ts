@@ -1,6 +1,6 @@
 import { platform } from "node:os"
 
-import { environment } from "../config/config.ts"
+import { environment } from "../settings/environment.ts"
 import { printable } from "../text.ts"
 import { type Command, pageUrl, say, typedId } from "./command.ts"
 import { refuseMoreWords } from "./usage.ts"

@@ -1,10 +1,10 @@
 import { hostname } from "node:os"
 
-import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
+import { textFlag } from "../settings/read-settings.ts"
 import { wholeFlag } from "./command.ts"
 import type { Arguments, CommandFlag } from "./usage.ts"
 

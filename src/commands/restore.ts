@@ -1,5 +1,5 @@
-import { setting } from "../config/config.ts"
 import { restore } from "../database-commands.ts"
+import { setting } from "../settings/read-settings.ts"
 import { counted } from "../text.ts"
 import { type Command, say, typedFile } from "./command.ts"
 

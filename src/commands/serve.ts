@@ -1,6 +1,6 @@
-import { config } from "../config/config.ts"
-import { SERVE_SETTING_NAMES } from "../config/settings.ts"
 import { serve } from "../serve/serve.ts"
+import { serveSettings } from "../settings/read-settings.ts"
+import { SERVE_SETTING_NAMES } from "../settings/settings.ts"
 import type { Command } from "./command.ts"
 import { refuseMoreWords } from "./usage.ts"
 
@@ -14,7 +14,7 @@ export const serveCommand: Command = {
   },
   async run(given) {
     refuseMoreWords(given, 0)
-    await serve(config(given.flags))
+    await serve(serveSettings(given.flags))
     return 0
   },
 }

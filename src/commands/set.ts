@@ -1,11 +1,11 @@
 import { Value } from "@sinclair/typebox/value"
 
 import type { Client, Held } from "../client/client.ts"
-import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { heldBackWords } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
+import { textFlag } from "../settings/read-settings.ts"
 import { eitherOf, printable, safeJson } from "../text.ts"
 import { checkedBody, KEYS, MARKS } from "./checked-body.ts"
 import { clientOf, type Command, integerFlag, say, secondsFlag, typedId } from "./command.ts"

@@ -1,7 +1,7 @@
-import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf } from "../item/step-span.ts"
+import { textFlag } from "../settings/read-settings.ts"
 import type { Arguments, CommandFlag } from "./usage.ts"
 
 /** The flags by which a command fills a part of its item's progress. */

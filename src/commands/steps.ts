@@ -1,5 +1,5 @@
-import { itemInHand } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { itemInHand } from "../settings/environment.ts"
 import { counted } from "../text.ts"
 import { clientOf, type Command, say } from "./command.ts"
 

@@ -1,8 +1,8 @@
 import { digest, newToken } from "../access/secret.ts"
-import { setting, textFlag } from "../config/config.ts"
-import { msIn } from "../config/values-from-text.ts"
 import { openAccess } from "../database-commands.ts"
 import { AppError } from "../errors.ts"
+import { setting, textFlag } from "../settings/read-settings.ts"
+import { msIn } from "../settings/values-from-text.ts"
 import {
   type Access,
   type OpenAccess,

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util"
 
-import { type Given } from "../config/config.ts"
-import { type Setting, type SettingName, SETTINGS } from "../config/settings.ts"
-import { variableOf } from "../config/values-from-text.ts"
 import { AppError } from "../errors.ts"
+import { type Given } from "../settings/read-settings.ts"
+import { type Setting, type SettingName, SETTINGS } from "../settings/settings.ts"
+import { variableOf } from "../settings/values-from-text.ts"
 import { didYouMean } from "./did-you-mean.ts"
 
 /** A flag of one command alone. */

@@ -80,7 +80,7 @@ export class TrustedProxies {
   readonly #onUntrusted: () => void
 
   /**
-   * `given` has addresses, or networks such as 10.0.0.0/8; `config` has checked each of them. `onUntrusted`
+   * `given` has addresses, or networks such as 10.0.0.0/8; the settings have checked each of them. `onUntrusted`
    * is called at each request that came through a proxy on this machine which is not in the list, because all
    * clients of that proxy count as one.
    */

@@ -1,8 +1,8 @@
 import { isatty } from "node:tty"
 
-import { environment, outerMarks } from "../config/config.ts"
 import type { Report } from "../item/item.ts"
 import type { Evidence } from "../renderers/line-reader.ts"
+import { environment, outerMarks } from "../settings/environment.ts"
 import { CommandOutputs } from "./command-outputs.ts"
 import type { Guarded } from "./kill-guard.ts"
 import { branded } from "./process-brand.ts"

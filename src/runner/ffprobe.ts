@@ -1,4 +1,4 @@
-import { environment } from "../config/config.ts"
+import { environment } from "../settings/environment.ts"
 
 const PROBE_MS = 30_000
 /** Formats that contain a single picture. */

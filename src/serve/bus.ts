@@ -2,9 +2,9 @@ import type { SharedBuckets } from "../access/fleet-rate-limit.ts"
 import type { Service } from "../background-work.ts"
 import { type Bell, BellOrPollingBus } from "../bus/bell-or-polling.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
-import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { reasonOf } from "../errors.ts"
+import type { ServeSettings } from "../settings/read-settings.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { logged } from "./error-log.ts"
 
@@ -53,7 +53,7 @@ async function engineOf(url: string): Promise<Engine> {
  * within this process. Instances hear each other if they use the same history.
  */
 export async function openBus(
-  { bus, database }: Config,
+  { bus, database }: ServeSettings,
   historyId: string,
   reasons: Reasons,
 ): Promise<BusParts> {

@@ -1,9 +1,10 @@
 import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
-import { type Config, environment } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { freeBytes } from "../machine/machine.ts"
+import { environment } from "../settings/environment.ts"
+import { type ServeSettings } from "../settings/read-settings.ts"
 import type { Store } from "../store/contract/store.ts"
 import { sizeWords } from "../text.ts"
 import { Backups } from "../upkeep/backups.ts"
@@ -49,7 +50,7 @@ async function refuseWithoutRoom(store: Store, folder: string, free: number): Pr
 
 /** Makes backups; empty if no folder is named for them. `freeOn` returns the free bytes on the disk of a folder. */
 export function backupsOf(
-  { backupDir, backupEvery, backupKeep }: Config,
+  { backupDir, backupEvery, backupKeep }: ServeSettings,
   store: Store,
   reasons: Reasons,
   freeOn: (folder: string) => number = freeBytes,

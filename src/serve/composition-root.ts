@@ -4,7 +4,6 @@ import { FleetRateLimit } from "../access/fleet-rate-limit.ts"
 import type { Tokens } from "../access/tokens.ts"
 import { type Service } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
-import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { createApp } from "../http/app.ts"
 import { TrustedProxies } from "../http/client-address.ts"
@@ -21,6 +20,7 @@ import { RescueAndStall } from "../queue/rescue-and-stall.ts"
 import { StartForecasts } from "../queue/start-forecasts.ts"
 import { QueueTotals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
+import type { ServeSettings } from "../settings/read-settings.ts"
 import type { Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { Broadcaster } from "../stream/broadcaster.ts"
@@ -61,7 +61,7 @@ export interface Parts {
 }
 
 function webhooksOf(
-  config: Config,
+  settings: ServeSettings,
   store: Store,
   bus: Bus,
   { reasons, metrics }: Pick<Surroundings, "reasons" | "metrics">,
@@ -69,8 +69,8 @@ function webhooksOf(
   const note = (): void =>
     reasons.set("webhooks_failing", webhooks.failing.length > 0, webhooks.failing.join(", "))
   const webhooks = new Webhooks(store, store.deliveries, bus, {
-    urls: config.webhook,
-    secret: config.webhookSecret,
+    urls: settings.webhook,
+    secret: settings.webhookSecret,
     userAgent: `track-studio/${version}`,
     now: store.clock.now,
     random: Math.random,
@@ -103,21 +103,21 @@ const NOT_SHARED = "requests could not be counted across the servers: each serve
 const steadyMs = (): number => performance.now()
 
 const limitsOf = (
-  config: Config,
+  settings: ServeSettings,
   { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
 ): ClientLimits =>
   new ClientLimits({
     allowances: shared && new FleetRateLimit(shared, steadyMs, logged(NOT_SHARED)),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
-    perAddress: config.requestsPerAddress,
-    perToken: config.requestsPerToken,
-    perLease: config.reportsPerLease,
-    held: config.heldPerClient,
+    perAddress: settings.requestsPerAddress,
+    perToken: settings.requestsPerToken,
+    perLease: settings.reportsPerLease,
+    held: settings.heldPerClient,
     steadyMs,
   })
 
 function broadcasterOf(
-  { keepaliveMs }: Config,
+  { keepaliveMs }: ServeSettings,
   store: Store,
   { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
 ): Broadcaster {
@@ -126,8 +126,13 @@ function broadcasterOf(
   return new Broadcaster(store, bus, { keepaliveMs, onError, metrics: new StreamMetrics(metrics), pausedAt })
 }
 
-function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
-  const { maxLag, maxStreams, streamsPerClient, replaysPerClient } = config
+function streamsOf(
+  settings: ServeSettings,
+  store: Store,
+  broadcaster: Broadcaster,
+  reasons: Reasons,
+): Streams {
+  const { maxLag, maxStreams, streamsPerClient, replaysPerClient } = settings
   return new Streams(store, broadcaster, {
     maxLag,
     most: roomForStreams(maxStreams, mostDescriptors()),
@@ -141,7 +146,7 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
 
 /** The queue with its workers, and what was learned of earlier renders. */
 function queueOf(
-  { database, maxTagSets, keepOutputKb, keepaliveMs, onePerSong }: Config,
+  { database, maxTagSets, keepOutputKb, keepaliveMs, onePerSong }: ServeSettings,
   store: Store,
   bus: Bus,
   room: RefuseWhenFull,
@@ -224,7 +229,7 @@ function fleetOf(
 }
 
 const settingsOfApp = (
-  { host, corsOrigin, allowedHost, logLevel }: Config,
+  { host, corsOrigin, allowedHost, logLevel }: ServeSettings,
   { clock }: Store,
   afterStart: AfterStart,
 ) => ({
@@ -240,28 +245,28 @@ const settingsOfApp = (
 
 /** Puts a server together. */
 export function assembled(
-  config: Config,
+  settings: ServeSettings,
   store: Store,
   { tokens, tickets, authorizer }: Protection,
   surroundings: Surroundings,
 ): Parts {
   const { bus, room, reasons, metrics } = surroundings
-  const broadcaster = broadcasterOf(config, store, surroundings)
-  const streams = streamsOf(config, store, broadcaster, reasons)
-  const queue = queueOf(config, store, bus, room, metrics)
-  const webhooks = webhooksOf(config, store, bus, { reasons, metrics })
+  const broadcaster = broadcasterOf(settings, store, surroundings)
+  const streams = streamsOf(settings, store, broadcaster, reasons)
+  const queue = queueOf(settings, store, bus, room, metrics)
+  const webhooks = webhooksOf(settings, store, bus, { reasons, metrics })
   const loop = eventLoopOf(reasons)
-  const retention = retentionOf(config, store, bus)
+  const retention = retentionOf(settings, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server)
   const afterStart = new AfterStart()
   const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url, hostname()))
   const app = createApp({
-    ...settingsOfApp(config, store, afterStart),
+    ...settingsOfApp(settings, store, afterStart),
     ...queue,
     authorizer,
     tickets,
-    limits: limitsOf(config, surroundings),
-    proxies: new TrustedProxies(config.trustedProxy, seen(reasons, "proxy_untrusted", UNTRUSTED_MS)),
+    limits: limitsOf(settings, surroundings),
+    proxies: new TrustedProxies(settings.trustedProxy, seen(reasons, "proxy_untrusted", UNTRUSTED_MS)),
     webhooks,
     streams,
     areDescriptorsFew: () => descriptors.areFew,
@@ -276,7 +281,7 @@ export function assembled(
     onUnreadMetric: logged("a metric could not be read"),
   })
   const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
-  const services = [...servicesOf(config, store, surroundings, made), afterStart]
+  const services = [...servicesOf(settings, store, surroundings, made), afterStart]
   return { app, broadcaster, reasons, retention, services }
 }
 
@@ -292,20 +297,20 @@ interface Made extends Pick<Checks, "room" | "broadcaster" | "loop" | "descripto
 
 /** The work in the background, in the order of its start. */
 function servicesOf(
-  config: Config,
+  settings: ServeSettings,
   store: Store,
   { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
   { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
 ): readonly Service[] {
-  const { stallAfterMs, maxRescues } = config
+  const { stallAfterMs, maxRescues } = settings
   const rescue = new RescueAndStall(store, bus, {
     stallAfterMs,
     maxRescues,
     onRescued: rescuesIn(metrics),
     onError: logged("leases and stalled items could not be checked"),
   })
-  const space = sizeLimitOf(config, store, bus, { room, reasons })
-  const backups = backupsOf(config, store, reasons)
+  const space = sizeLimitOf(settings, store, bus, { room, reasons })
+  const backups = backupsOf(settings, store, reasons)
   const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0
   gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
@@ -313,6 +318,6 @@ function servicesOf(
   const upkeep = [retention, space, compactionOf(store), ...backups]
   const working = [rescue, workers, output, webhooks]
   // A server that is alone on its database knows no other servers.
-  const others = isPostgres(config.database) ? [fleet] : []
+  const others = isPostgres(settings.database) ? [fleet] : []
   return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep]
 }

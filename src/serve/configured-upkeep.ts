@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts"
-import type { Config } from "../config/config.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import type { RefuseWhenFull } from "../queue/refuse-when-full.ts"
+import type { ServeSettings } from "../settings/read-settings.ts"
 import type { Store } from "../store/contract/store.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { SizeLimit } from "../upkeep/size-limit.ts"
@@ -9,7 +9,7 @@ import { logged } from "./error-log.ts"
 
 /** Removes what is older than the configuration says. */
 export function retentionOf(
-  { retainUpdates, retainPerItem, retainItems }: Config,
+  { retainUpdates, retainPerItem, retainItems }: ServeSettings,
   store: Store,
   bus: Bus,
 ): Retention {
@@ -26,7 +26,7 @@ export function retentionOf(
 
 /** Keeps the database below the size that the configuration says, and notes when it fills. */
 export function sizeLimitOf(
-  { maxDatabaseMb }: Config,
+  { maxDatabaseMb }: ServeSettings,
   store: Store,
   bus: Bus,
   { room, reasons }: { readonly room: RefuseWhenFull; readonly reasons: Reasons },

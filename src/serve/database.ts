@@ -1,8 +1,8 @@
 import { dirname } from "node:path"
 
-import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { freeBytes, freeReserved } from "../machine/machine.ts"
+import type { ServeSettings } from "../settings/read-settings.ts"
 import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { realPathOf, sizeOf } from "../store/sqlite/database-path.ts"
@@ -40,13 +40,13 @@ export function makeRoomToStart(database: string, freeOf = freeBytes): void {
  * @throws AppError `unavailable` if the database cannot be opened, `invalid` if its address has unknown
  * settings
  */
-export async function openStore(config: Config, observed: ObservedOpening): Promise<Store> {
-  const { database, newDatabase: isNewAllowed, onePerSong } = config
+export async function openStore(settings: ServeSettings, observed: ObservedOpening): Promise<Store> {
+  const { database, newDatabase: isNewAllowed, onePerSong } = settings
   if (!isPostgres(database)) {
     makeRoomToStart(database)
     return new SqliteStore(database, undefined, { isNewAllowed, onePerSong, ...observed })
   }
-  if (config.backupDir !== undefined) {
+  if (settings.backupDir !== undefined) {
     throw new AppError("invalid", "--backup-dir copies a SQLite file; back up PostgreSQL by pg_dump")
   }
   if (isNewAllowed) {
@@ -55,7 +55,7 @@ export async function openStore(config: Config, observed: ObservedOpening): Prom
       "--new-database is for a SQLite file; with PostgreSQL --database alone says which one",
     )
   }
-  if (config.maxDatabaseMb > 0) {
+  if (settings.maxDatabaseMb > 0) {
     throw new AppError(
       "invalid",
       "--max-database-mb is for a SQLite file; with PostgreSQL limit the history by --retain-updates and --retain-items",

@@ -2,10 +2,10 @@ import { Authorizer } from "../access/authorize.ts"
 import { digest, newToken, randomText } from "../access/secret.ts"
 import { Tickets } from "../access/tickets.ts"
 import { Tokens } from "../access/tokens.ts"
-import type { Config } from "../config/config.ts"
-import { tokenInOrNew } from "../config/token-file.ts"
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
+import type { ServeSettings } from "../settings/read-settings.ts"
+import { tokenInOrNew } from "../settings/token-file.ts"
 import type { Store } from "../store/contract/store.ts"
 import { shownDatabase } from "../store/database-address.ts"
 import { shellWord } from "../text.ts"
@@ -22,7 +22,7 @@ export interface Protection {
 }
 
 /** Makes tokens, tickets and authorizer for a store. Call `protect` before any caller is let in. */
-export function protectionOf({ open }: Config, store: Store): Protection {
+export function protectionOf({ open }: ServeSettings, store: Store): Protection {
   const { access, clock, historyId } = store
   const onError = logged("the tokens could not be read or written")
   const steadyMs = (): number => performance.now()
@@ -40,7 +40,7 @@ export function protectionOf({ open }: Config, store: Store): Protection {
  * takes over the token that the file already has. Returns whether it created a token.
  * @throws AppError `unavailable` if the file cannot be read or written
  */
-async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
+async function firstToken({ tokenFile }: ServeSettings, store: Store): Promise<boolean> {
   if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
   const secret = tokenInOrNew(tokenFile, newToken)
   const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
@@ -60,7 +60,7 @@ const PLAIN = /^[\w./:@%+,=-]+$/
 const word = (text: string): string => (PLAIN.test(text) ? text : shellWord(text))
 
 /** The refusal to serve other machines without tokens. It has a line to paste for each way out. */
-function unprotected({ host, port, database }: Config): AppError {
+function unprotected({ host, port, database }: ServeSettings): AppError {
   const at = `--database ${word(shownDatabase(database))}`
   return new AppError(
     "invalid",
@@ -70,14 +70,14 @@ function unprotected({ host, port, database }: Config): AppError {
   )
 }
 
-const isForOthers = ({ host, open }: Config): boolean => !open && !isLoopback(host)
+const isForOthers = ({ host, open }: ServeSettings): boolean => !open && !isLoopback(host)
 
 /**
  * Refuses a start on a database that does not exist, and so has no token, if other machines could reach the server.
  * @throws AppError `invalid`
  */
-export function refuseUnprotectedStart(config: Config): void {
-  if (isForOthers(config) && config.tokenFile === undefined) throw unprotected(config)
+export function refuseUnprotectedStart(settings: ServeSettings): void {
+  if (isForOthers(settings) && settings.tokenFile === undefined) throw unprotected(settings)
 }
 
 /**
@@ -85,13 +85,13 @@ export function refuseUnprotectedStart(config: Config): void {
  * @throws AppError `invalid` if other machines could reach a server without tokens
  */
 export async function protect(
-  config: Config,
+  settings: ServeSettings,
   store: Store,
   { tokens, tickets }: Protection,
 ): Promise<boolean> {
-  const isFirst = await firstToken(config, store)
+  const isFirst = await firstToken(settings, store)
   await tokens.start()
   await tickets.load()
-  if (!tokens.existed && isForOthers(config)) throw unprotected(config)
+  if (!tokens.existed && isForOthers(settings)) throw unprotected(settings)
   return isFirst
 }

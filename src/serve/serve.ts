@@ -2,15 +2,15 @@ import { statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { failureOf } from "../background-work.ts"
-import { wantsColour } from "../config/colour-and-motion.ts"
-import { type Config } from "../config/config.ts"
-import { checkPlaceOfToken } from "../config/token-file.ts"
 import { Reasons } from "../degraded-reasons.ts"
 import { AppError, codeOf, isRefusal, reasonOf } from "../errors.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { RefuseWhenFull } from "../queue/refuse-when-full.ts"
+import { wantsColour } from "../settings/colour-and-motion.ts"
+import { type ServeSettings } from "../settings/read-settings.ts"
+import { checkPlaceOfToken } from "../settings/token-file.ts"
 import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
@@ -40,7 +40,7 @@ const WAITING_MS = 2000
 const REPLACED = new Error("the database was replaced")
 
 /** @throws AppError `unavailable` with the reason in words */
-function onPort<T>({ host, port }: Config, listen: () => T): T {
+function onPort<T>({ host, port }: ServeSettings, listen: () => T): T {
   try {
     return listen()
   } catch (error) {
@@ -56,9 +56,9 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
 }
 
 /** @throws AppError `unavailable` if the port cannot be used */
-function checkPort(config: Config): void {
-  const { host: hostname, port } = config
-  onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
+function checkPort(settings: ServeSettings): void {
+  const { host: hostname, port } = settings
+  onPort(settings, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
 }
 
 /**
@@ -67,10 +67,10 @@ function checkPort(config: Config): void {
  * none.
  * @throws AppError `invalid`, `unavailable`
  */
-function refuseVainStart(config: Config, made?: string): void {
-  refuseUnprotectedStart(config)
-  checkPort(config)
-  if (config.tokenFile !== undefined) checkPlaceOfToken(config.tokenFile, made)
+function refuseVainStart(settings: ServeSettings, made?: string): void {
+  refuseUnprotectedStart(settings)
+  checkPort(settings)
+  if (settings.tokenFile !== undefined) checkPlaceOfToken(settings.tokenFile, made)
 }
 
 /** Counts what a store commits, and tells `room` of it. */
@@ -102,13 +102,13 @@ function commitsIn(metrics: Metrics, room: RefuseWhenFull): Observed {
   }
 }
 
-async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): Promise<Store> {
-  const database = shownDatabase(config.database)
+async function opened(settings: ServeSettings, metrics: Metrics, room: RefuseWhenFull): Promise<Store> {
+  const database = shownDatabase(settings.database)
   const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
-    return await openStore(config, {
+    return await openStore(settings, {
       ...commitsIn(metrics, room),
-      onEmpty: () => refuseVainStart(config),
+      onEmpty: () => refuseVainStart(settings),
       onWaiting({ seconds, code }) {
         clearTimeout(waiting)
         const why = code === "" ? {} : { code }
@@ -119,7 +119,7 @@ async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): P
     if (isRefusal(error, "invalid")) throw error
     // If a second server is started by mistake, its port is in use, too, and the message about the port says
     // more.
-    checkPort(config)
+    checkPort(settings)
     throw error
   } finally {
     clearTimeout(waiting)
@@ -128,7 +128,7 @@ async function opened(config: Config, metrics: Metrics, room: RefuseWhenFull): P
 
 /** How long the parts of a start wait for a PostgreSQL. */
 const patienceOf = (
-  { database }: Config,
+  { database }: ServeSettings,
   store: Store,
   asked: Promise<unknown>,
   untilMs: number,
@@ -140,9 +140,9 @@ const patienceOf = (
     log("warn", "waiting for the database", { database: shownDatabase(database), code: store.failure }),
 })
 
-function listening(app: ReturnType<typeof createApp>, config: Config): string {
-  const { host, port } = config
-  onPort(config, () => app.listen({ hostname: host, port }))
+function listening(app: ReturnType<typeof createApp>, settings: ServeSettings): string {
+  const { host, port } = settings
+  onPort(settings, () => app.listen({ hostname: host, port }))
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
@@ -170,15 +170,15 @@ async function announce(
 }
 
 /** Like `serve`, but its errors of the database do not say which file is meant. */
-async function served(config: Config): Promise<void> {
-  setLog({ level: config.logLevel, isColoured: () => wantsColour(process.stdout) })
+async function served(settings: ServeSettings): Promise<void> {
+  setLog({ level: settings.logLevel, isColoured: () => wantsColour(process.stdout) })
   checkDescriptors()
-  if (!isPostgres(config.database) && isUnused(config.database))
-    refuseVainStart(config, dirname(resolve(config.database)))
+  if (!isPostgres(settings.database) && isUnused(settings.database))
+    refuseVainStart(settings, dirname(resolve(settings.database)))
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new RefuseWhenFull()
-  const store = await opened(config, metrics, room)
+  const store = await opened(settings, metrics, room)
   errorLog.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)
   }
@@ -186,19 +186,19 @@ async function served(config: Config): Promise<void> {
   // The promise may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
   const asked = stopSignal()
-  const protection = protectionOf(config, store)
+  const protection = protectionOf(settings, store)
   const reasons = new Reasons(logReason)
-  const busParts = await openBus(config, store.historyId, reasons)
+  const busParts = await openBus(settings, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(REPLACED)
-  const parts = assembled(config, store, protection, { ...busParts, room, reasons, metrics, onReplaced })
-  const patience = patienceOf(config, store, asked, untilMs)
+  const parts = assembled(settings, store, protection, { ...busParts, room, reasons, metrics, onReplaced })
+  const patience = patienceOf(settings, store, asked, untilMs)
   const run = async (): Promise<void> => {
-    const isFirst = await waitingForDatabase(() => protect(config, store, protection), patience)
-    const url = listening(parts.app, config)
+    const isFirst = await waitingForDatabase(() => protect(settings, store, protection), patience)
+    const url = listening(parts.app, settings)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
-    await waitingForDatabase(() => announce(url, config.bus, store, parts.retention), patience)
-    if (isFirst) log("info", "added the admin token that this file holds", { file: config.tokenFile ?? "" })
+    await waitingForDatabase(() => announce(url, settings.bus, store, parts.retention), patience)
+    if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })
@@ -216,11 +216,11 @@ async function served(config: Config): Promise<void> {
  * goodbye, open requests are answered, the database is closed. Resolves when everything has ended.
  * @throws AppError `unavailable` if the database or the port cannot be used, or the database was replaced
  */
-export async function serve(config: Config): Promise<void> {
+export async function serve(settings: ServeSettings): Promise<void> {
   try {
-    await served(config)
+    await served(settings)
   } catch (error) {
-    throw explained(error, resolve(config.database))
+    throw explained(error, resolve(settings.database))
   }
 }
 

@@ -74,8 +74,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/config/config.ts",
-    ["tests/config/token-file.test.ts"],
+    "src/settings/read-settings.ts",
+    ["tests/settings/token-file.test.ts"],
     [
       [
         "a file takes precedence over the variable itself",
@@ -112,8 +112,8 @@ export const SERVING: readonly Mistake[] = [
     [["a limit of time leaves its timer", "    clearTimeout(timer)\n  }\n}", "  }\n}"]],
   ),
   ...of(
-    "src/config/values-from-text.ts",
-    ["tests/config/values-from-text.test.ts"],
+    "src/settings/values-from-text.ts",
+    ["tests/settings/values-from-text.test.ts"],
     [
       [
         "a network may have one bit more than its addresses",
@@ -132,8 +132,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/config/config.ts",
-    ["tests/config/values-from-text.test.ts"],
+    "src/settings/environment.ts",
+    ["tests/settings/values-from-text.test.ts"],
     [
       [
         "a relative folder for state is taken",
@@ -143,8 +143,8 @@ export const SERVING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/config/config.ts",
-    ["tests/config/values-from-text.test.ts"],
+    "src/settings/read-settings.ts",
+    ["tests/settings/values-from-text.test.ts"],
     [
       [
         "the token of a file is sent instead of the environment's",
@@ -303,7 +303,7 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "nobody learns where the first token is",
-        '    if (isFirst) log("info", "added the admin token that this file holds", { file: config.tokenFile ?? "" })\n',
+        '    if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })\n',
         "",
       ],
     ],

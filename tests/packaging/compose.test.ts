@@ -4,9 +4,9 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { config } from "../../src/config/config.ts"
-import { SERVE_SETTING_NAMES } from "../../src/config/settings.ts"
-import { variableOf } from "../../src/config/values-from-text.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
+import { SERVE_SETTING_NAMES } from "../../src/settings/settings.ts"
+import { variableOf } from "../../src/settings/values-from-text.ts"
 import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { Instance, whyNoFleet } from "../fleet/fleet.ts"
 import { Nginx, nginxOrWhy } from "../nginx.ts"
@@ -72,7 +72,7 @@ test("its services find each other by their names and ports", () => {
   const network = TRACK_STUDIO_TRUSTED_PROXY?.replace(".0/24", ".") ?? ""
   expect(addresses.filter((address) => !address.startsWith(network))).toEqual([])
   expect(new Set(addresses).size).toBe(2)
-  const { port: own } = config({}, { TRACK_STUDIO_DATABASE: "postgres://host/name" })
+  const { port: own } = serveSettings({}, { TRACK_STUDIO_DATABASE: "postgres://host/name" })
   expect(
     shipped("nginx-fleet.conf")
       .match(/^ +server (\w+):(\d+)/gm)

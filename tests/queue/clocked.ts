@@ -1,13 +1,13 @@
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
 import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import { assembled } from "../../src/serve/composition-root.ts"
 import { protectionOf } from "../../src/serve/first-token.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import { START_MS } from "../contracts/store.contract.ts"
@@ -60,7 +60,7 @@ export class ClockedServer implements AsyncDisposable {
     const database = join(this.#folder.path, "test.db")
     const clock = { now: () => this.nowMs, steadyMs: () => this.#steadyMs }
     const store = new SqliteStore(database, () => clock, { isNewAllowed: true })
-    const settings = config({ database, ...this.#limits }, {})
+    const settings = serveSettings({ database, ...this.#limits }, {})
     const bus = new LocalBus()
     const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
     const { app } = assembled(settings, store, protectionOf(settings, store), {

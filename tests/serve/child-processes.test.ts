@@ -2,9 +2,9 @@ import { expect, spyOn, test } from "bun:test"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
-import { config } from "../../src/config/config.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
 import { backupsOf } from "../../src/serve/child-processes.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { BALLAST_BYTES } from "../../src/upkeep/ballast-for-full-disk.ts"
 import { temporaryFolder } from "../server.ts"
@@ -15,7 +15,7 @@ test("a backup that another process could not make is a failure, and the folder 
   const backupDir = join(folder.path, "backups")
   const store = new SqliteStore(database)
   const reasons = new Reasons()
-  const settings = config({ database, "backup-dir": backupDir }, {})
+  const settings = serveSettings({ database, "backup-dir": backupDir }, {})
   // The program that is started again is this file, which makes no backup.
   const turn = backupsOf(settings, store, reasons)[0]?.turn()
   await expect(turn).rejects.toThrow("outside of the test runner")
@@ -25,7 +25,7 @@ test("a backup that another process could not make is a failure, and the folder 
   mkdirSync(join(backupDir, `track-studio-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.db`))
   await expect(backupsOf(settings, store, reasons)[0]?.turn()).rejects.toThrow("outside of the test runner")
   // A folder alone makes no backups once they are off.
-  const off = config({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
+  const off = serveSettings({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
   expect(backupsOf(off, store, reasons)).toEqual([])
   await store.close()
 })
@@ -43,7 +43,7 @@ test("a backup for which the disk has no room is not begun, and begins when ther
     asked.push(of)
     return free
   }
-  const backups = backupsOf(config({ database, "backup-dir": backupDir }, {}), store, reasons, freeOn)
+  const backups = backupsOf(serveSettings({ database, "backup-dir": backupDir }, {}), store, reasons, freeOn)
   await expect(backups[0]?.turn()).rejects.toThrow(`the disk of ${backupDir} only 8`)
   expect([asked, reasons.current, readdirSync(backupDir)]).toEqual([[backupDir], ["backup_failed"], []])
   free += 1
@@ -56,7 +56,11 @@ test("a backup is made by the program itself: the binary alone, or Bun with the 
   using folder = temporaryFolder()
   const database = join(folder.path, "q.db")
   const store = new SqliteStore(database)
-  const [backups] = backupsOf(config({ database, "backup-dir": folder.path }, {}), store, new Reasons())
+  const [backups] = backupsOf(
+    serveSettings({ database, "backup-dir": folder.path }, {}),
+    store,
+    new Reasons(),
+  )
   using spawn = spyOn(Bun, "spawn").mockImplementation(() => {
     throw new Error("not started")
   })

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { Glob } from "bun"
 
-import { SERVE_SETTINGS } from "../../src/config/settings.ts"
+import { SERVE_SETTINGS } from "../../src/settings/settings.ts"
 import { ClockedServer } from "../queue/clocked.ts"
 
 test("each setting of serve is used where a server is put together", async () => {
@@ -15,7 +15,7 @@ test("each setting of serve is used where a server is put together", async () =>
   // The linter refuses a name that is taken out of the configuration and not used.
   const isUsed = (name: string): boolean => {
     const use = new RegExp(
-      String.raw`\bconfig\.${name}\b|\{[^{}]*\b${name}\b[^{}]*\}(?:: Config| = config)\b`,
+      String.raw`\bsettings\.${name}\b|\{[^{}]*\b${name}\b[^{}]*\}(?:: ServeSettings| = settings)\b`,
     )
     return sources.some((source) => use.test(source))
   }

@@ -2,8 +2,8 @@ import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { config } from "../../src/config/config.ts"
 import { retentionOf } from "../../src/serve/configured-upkeep.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -24,7 +24,7 @@ test("the time in which no server ran counts for an hour of the age of updates",
   // The first sign of life ends the time in which none ran.
   await store.alive()
   const passed = spyOn(store.upkeep, "passMinutes")
-  const retention = retentionOf(config({ database }, {}), store, new LocalBus())
+  const retention = retentionOf(serveSettings({ database }, {}), store, new LocalBus())
   for (let minute = 0; minute < 5; minute += 1) {
     nowMs += MINUTE_MS
     await retention.turn()

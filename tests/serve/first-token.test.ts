@@ -2,8 +2,8 @@ import { expect, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { config } from "../../src/config/config.ts"
 import { protect, protectionOf } from "../../src/serve/first-token.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { isToken } from "../../src/token-format.ts"
 import { temporaryFolder } from "../server.ts"
@@ -13,7 +13,7 @@ test("a token is made for a server that has none, and no other while there is on
   const database = join(folder.path, "q.db")
   const store = new SqliteStore(database)
   const protectWith = async (file: string): Promise<boolean> => {
-    const settings = config({ database, "token-file": file }, {})
+    const settings = serveSettings({ database, "token-file": file }, {})
     const access = protectionOf(settings, store)
     const isFirst = await protect(settings, store, access)
     await access.tokens.stop()
@@ -30,7 +30,7 @@ test("a token is made for a server that has none, and no other while there is on
 test("a server knows the tickets that it gave out before its last start", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "q.db")
-  const settings = config({ database, "token-file": join(folder.path, "token") }, {})
+  const settings = serveSettings({ database, "token-file": join(folder.path, "token") }, {})
   const store = new SqliteStore(database)
   const started = async () => {
     const access = protectionOf(settings, store)

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { config } from "../../src/config/config.ts"
+import { serveSettings } from "../../src/settings/read-settings.ts"
 import { start } from "../server.ts"
 
 test.each([
@@ -18,7 +18,7 @@ test.each([
   ["FE80::1%eth0", "fe80::1%eth0"],
   ["[fe80::1%eth0]", "fe80::1%eth0"],
 ])("an address to listen on may be spelled %j, and is %j", (given, host) => {
-  expect(config({ host: given }, {}).host).toBe(host)
+  expect(serveSettings({ host: given }, {}).host).toBe(host)
 })
 
 test.each([
@@ -33,7 +33,9 @@ test.each([
   "256.1.1.1",
   "[::1",
 ])("%j is no address to listen on", (given) => {
-  expect(() => config({ host: given }, {})).toThrow("must be an address or a host name, such as 127.0.0.1")
+  expect(() => serveSettings({ host: given }, {})).toThrow(
+    "must be an address or a host name, such as 127.0.0.1",
+  )
 })
 
 test("a server on an address in brackets says where it listens as a URL", async () => {

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test"
 import { chmodSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { setting } from "../../src/config/config.ts"
-import { tokenIn, tokenInOrNew, valueIn } from "../../src/config/token-file.ts"
+import { setting } from "../../src/settings/read-settings.ts"
+import { tokenIn, tokenInOrNew, valueIn } from "../../src/settings/token-file.ts"
 import { temporaryFolder } from "../server.ts"
 
 const TOKEN = `tsk_${"a".repeat(43)}`

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { serverUrl } from "../../src/config/values-from-text.ts"
+import { serverUrl } from "../../src/settings/values-from-text.ts"
 
 test.each([
   ["http://127.0.0.1:8080", "http://127.0.0.1:8080"],

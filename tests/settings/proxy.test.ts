@@ -1,6 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
-import { passProxy } from "../../src/config/proxy.ts"
+import { passProxy } from "../../src/settings/proxy.ts"
 import { run, start } from "../server.ts"
 
 setDefaultTimeout(30_000)

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
 import { readArguments } from "../../src/commands/usage.ts"
-import { config, type Given } from "../../src/config/config.ts"
+import { type Given, serveSettings } from "../../src/settings/read-settings.ts"
 
 /** What a command says about its arguments, before it does anything. */
 async function said(name: string, argv: readonly string[]): Promise<unknown> {
@@ -32,19 +32,19 @@ const given: readonly (readonly [Given, Record<string, string>, RegExp])[] = [
 ]
 
 test.each(given)("a setting that has no effect on its own is refused: %j %j", (flags, env, message) => {
-  expect(() => config(flags, env)).toThrow(message)
+  expect(() => serveSettings(flags, env)).toThrow(message)
 })
 
 test("a setting is accepted beside the one that it needs, from whichever source, and so is one that is turned off", () => {
   const dir = { TRACK_STUDIO_BACKUP_DIR: "/backups" }
-  expect(config({ "backup-every": "12h" }, dir)).toMatchObject({
+  expect(serveSettings({ "backup-every": "12h" }, dir)).toMatchObject({
     backupEvery: 43_200_000,
     backupDir: "/backups",
   })
-  expect(config({ webhook: ["http://a.example/"] }, { TRACK_STUDIO_WEBHOOK_SECRET: "s" }).webhookSecret).toBe(
-    "s",
-  )
-  expect(config({ "backup-every": "0" }, { TRACK_STUDIO_WEBHOOK_SECRET: "" }).backupEvery).toBe(0)
+  expect(
+    serveSettings({ webhook: ["http://a.example/"] }, { TRACK_STUDIO_WEBHOOK_SECRET: "s" }).webhookSecret,
+  ).toBe("s")
+  expect(serveSettings({ "backup-every": "0" }, { TRACK_STUDIO_WEBHOOK_SECRET: "" }).backupEvery).toBe(0)
 })
 
 test.each([

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 
-import { itemInHand, setting, stateFolder, token } from "../../src/config/config.ts"
-import type { SettingName } from "../../src/config/settings.ts"
+import { itemInHand, stateFolder } from "../../src/settings/environment.ts"
+import { setting, token } from "../../src/settings/read-settings.ts"
+import type { SettingName } from "../../src/settings/settings.ts"
 
 /** The value of a setting that is given by its flag. */
 const read = (name: SettingName, ...texts: readonly string[]): unknown => setting(name, { [name]: texts }, {})

@@ -1,5 +1,4 @@
 import { AppError } from "../errors.ts"
-import { proxyAsInherited } from "./proxy.ts"
 import { SERVE_SETTING_NAMES, SERVE_SETTINGS, type Setting, type SettingName, SETTINGS } from "./settings.ts"
 import { tokenIn, valueIn } from "./token-file.ts"
 import { databaseName, variableOf } from "./values-from-text.ts"
@@ -9,18 +8,10 @@ type Camel<Name extends string> = Name extends `${infer First}-${infer Rest}`
   : Name
 
 /** What `serve` runs with: the value of each of its settings, `keepaliveMs` for `--keepalive-ms`. */
-export type Config = {
+export type ServeSettings = {
   readonly [Name in keyof typeof SERVE_SETTINGS as Camel<Name>]: ReturnType<
     (typeof SERVE_SETTINGS)[Name]["read"]
   >
-}
-
-/**
- * Sets NODE_ENV before Elysia loads. In development mode it serializes every invalid body for an error message that we
- * do not use; a large one blocks the event loop for 250 ms.
- */
-export function forServing(env: NodeJS.ProcessEnv = process.env): void {
-  env["NODE_ENV"] ??= "production"
 }
 
 /** Flags as they were typed, by name: the value, `true` for one without a value, or a list for one that repeats. */
@@ -95,14 +86,11 @@ function refuseAlone(name: SettingName, given: Given, env: NodeJS.ProcessEnv): v
  * What `serve` runs with, from the flags, the environment and the defaults.
  * @throws AppError `invalid`, also for a setting that has no effect without another one that is not given
  */
-export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Config {
+export function serveSettings(given: Given, env: NodeJS.ProcessEnv = process.env): ServeSettings {
   const values = SERVE_SETTING_NAMES.map((name) => [camel(name), setting(name, given, env)])
   for (const name of SERVE_SETTING_NAMES) refuseAlone(name, given, env)
-  return Object.fromEntries(values) as Config
+  return Object.fromEntries(values) as ServeSettings
 }
-
-/** Of our rights, a command may have only the lease. */
-const WITHOUT_TOKEN = { TRACK_STUDIO_TOKEN: undefined, TRACK_STUDIO_TOKEN_FILE: undefined }
 
 /**
  * The token that this command sends: the one in the environment, otherwise the one in `--token-file`;
@@ -114,37 +102,4 @@ export function token(given: Given, env: NodeJS.ProcessEnv = process.env): strin
   if (secret !== "") return secret
   const file = setting("token-file", given, env)
   return file === undefined ? undefined : tokenIn(file)
-}
-
-/** The environment of this process for a command that it runs; `undefined` removes a variable. */
-export const environment = (
-  changes: Readonly<Record<string, string | undefined>>,
-  env: NodeJS.ProcessEnv = process.env,
-): NodeJS.ProcessEnv => ({ ...env, ...proxyAsInherited(), ...WITHOUT_TOKEN, ...changes })
-
-/**
- * The folder for what a worker of this user keeps over its own restart: `XDG_STATE_HOME/track-studio`, by default
- * `~/.local/state/track-studio`. Undefined without a home.
- */
-export function stateFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const { XDG_STATE_HOME: state = "", HOME: home = "" } = env
-  if (state.startsWith("/")) return `${state}/track-studio`
-  return home.startsWith("/") ? `${home}/.local/state/track-studio` : undefined
-}
-
-/**
- * The marks of the commands that started this program, directly or not. Each of these commands finds this
- * program by its mark. Empty if no such command started it.
- */
-export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
-
-/**
- * The item that the command around this program works on, and the token of its lease; undefined if there is
- * none.
- */
-export function itemInHand(
-  env: NodeJS.ProcessEnv = process.env,
-): { readonly id: number; readonly token: string } | undefined {
-  const { TRACK_STUDIO_ITEM_ID: id = "", TRACK_STUDIO_LEASE: token = "" } = env
-  return /^[1-9]\d{0,15}$/.test(id) && token !== "" ? { id: Number(id), token } : undefined
 }
