@@ -7,6 +7,7 @@ import type {
   HistoryPage,
   ItemsRetried,
   Me,
+  OutputPart,
   QueuePage,
   Update,
   WorkersAnswer,
@@ -14,7 +15,6 @@ import type {
 import type { QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import type { Health, Stats, Trouble } from "../wire/health-and-stats.ts"
-import type { OutputPart } from "../wire/output.ts"
 
 /*
  * What this client needs in an answer: some keys must be there, and the others that it uses must have the right type if

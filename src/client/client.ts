@@ -4,13 +4,13 @@ import type {
   Claimed,
   Counts,
   Me,
+  OutputStored,
   StepAnswer,
   WorkerAnswer,
   WorkerSeen,
 } from "../wire/answers.ts"
 import type { Kinds, ReadItem } from "../wire/forecast.ts"
 import type { Health, Stats, StreamSeen } from "../wire/health-and-stats.ts"
-import type { OutputStored } from "../wire/output.ts"
 import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { aboutItem, type Check, isItemOf } from "./answer-shapes.ts"
 import { type ClientOptions, QueueClient } from "./queue-client.ts"

@@ -1,4 +1,4 @@
-import type { OutputPart } from "../wire/output.ts"
+import type { OutputPart } from "../wire/answers.ts"
 import { isOutputEnd, isOutputPart } from "./answer-shapes.ts"
 import type { ServerSentEvent } from "./event-parser.ts"
 import { connected, newConnections, type Offline, type OpenConnection, type Reading } from "./reconnecting.ts"

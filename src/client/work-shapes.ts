@@ -1,7 +1,6 @@
-import type { Claimed, StepAnswer, WorkerAnswer } from "../wire/answers.ts"
+import type { Claimed, OutputStored, StepAnswer, WorkerAnswer } from "../wire/answers.ts"
 import type { Kinds, RunsForgotten } from "../wire/forecast.ts"
 import type { StreamSeen } from "../wire/health-and-stats.ts"
-import type { OutputStored } from "../wire/output.ts"
 import {
   type Check,
   isItem,

@@ -1,7 +1,7 @@
 import type { OutputEvent, PlaceInOutput } from "../queue/output.ts"
 import { OutputText } from "../terminal/output-as-text.ts"
 import { safeJson } from "../text.ts"
-import type { OutputPart } from "../wire/output.ts"
+import type { OutputPart } from "../wire/answers.ts"
 
 /** How the output of a command is written into an answer. */
 export interface OutputFormat {

@@ -1,5 +1,5 @@
 import { notKept, printable } from "../text.ts"
-import type { OutputPart } from "../wire/output.ts"
+import type { OutputPart } from "../wire/answers.ts"
 
 /**
  * Writes the output of a command piece by piece, as text that cannot control a terminal. A missing part is

@@ -306,7 +306,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/output.ts",
+    "src/http/store-and-read-output.ts",
     ["tests/http/answer-cost.test.ts"],
     [["output that was paid for is charged again", "      uncharged = 0\n", ""]],
   ),

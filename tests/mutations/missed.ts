@@ -314,7 +314,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/output.ts",
+    "src/http/store-and-read-output.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [
