@@ -11,7 +11,7 @@ import { styleOn } from "./command.ts"
 import { type Unserved, unservedText } from "./why-it-waits.ts"
 
 /** How a table is shown. */
-interface Look {
+interface TableLayout {
   readonly style: Style
   /** Width of the terminal; infinite if lines may be of any length. */
   readonly columns: number
@@ -41,7 +41,7 @@ export const columnsOf = (output: Output): number =>
   output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY
 
 /** How a table looks on an output: on a terminal it fits, and elsewhere every column is whole. */
-export const tableLook = (output: Output, zone: Zone, unserved: Unserved): Look => ({
+export const tableLayout = (output: Output, zone: Zone, unserved: Unserved): TableLayout => ({
   style: styleOn(output),
   columns: columnsOf(output),
   zone,
@@ -52,7 +52,7 @@ export const tableLook = (output: Output, zone: Zone, unserved: Unserved): Look 
 /** A column of the table. */
 interface Column {
   readonly name: string
-  readonly text: (item: ReadItem, look: Look) => string
+  readonly text: (item: ReadItem, layout: TableLayout) => string
   /** Whether its texts are numbers, which are aligned to the right. */
   readonly isNumber?: boolean
   /** Longer texts are cut on a terminal of this many columns; default: never. */
@@ -85,7 +85,7 @@ const since = (time: string | null, nowMs: number): number => (nowMs - Date.pars
 /** How long it takes, took, or waits. */
 export function timeOf(
   item: ReadItem,
-  { zone, nowMs, times = "band" }: Pick<Look, "zone" | "nowMs" | "times">,
+  { zone, nowMs, times = "band" }: Pick<TableLayout, "zone" | "nowMs" | "times">,
 ): string {
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, updated_at } = item
@@ -110,7 +110,7 @@ export function timeOf(
 }
 
 /** When the item got its present status. */
-function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
+function whenOf(item: QueueItem, { zone, nowMs }: TableLayout): string {
   const started = item.status === "processing" ? item.started_at : null
   return zone.when(Date.parse(item.completed_at ?? started ?? waitsSince(item)), nowMs)
 }
@@ -118,7 +118,7 @@ function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
 /** The step of an item that is not finished. */
 const stepNow = (item: QueueItem): string => (item.completed_at === null ? stepText(item) : "")
 /** Why it failed, or why no worker takes it. */
-const whyText = (item: ReadItem, { unserved }: Look): string =>
+const whyText = (item: ReadItem, { unserved }: TableLayout): string =>
   unservedText(unserved(item)) || causeOf(item.error_message)
 
 /** When the worker is left out: after the priority and the song, and before the time and the step. */
@@ -153,68 +153,76 @@ const COLUMNS: readonly Column[] = [
 ]
 
 /** The last column of a terminal that is too narrow for both. */
-const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(item, look) || stepNow(item) }
+const STEP_OR_WHY: Column = {
+  name: "STEP, WHY",
+  text: (item, layout) => whyText(item, layout) || stepNow(item),
+}
 
 /** The column's cells: the text for each item, and the width of the widest. */
-function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
-  const isBounded = Number.isFinite(look.columns) && column.most !== undefined
-  const most = isBounded ? column.most(look.columns) : Number.POSITIVE_INFINITY
+function cellsOf(column: Column, items: readonly ReadItem[], layout: TableLayout) {
+  const isBounded = Number.isFinite(layout.columns) && column.most !== undefined
+  const most = isBounded ? column.most(layout.columns) : Number.POSITIVE_INFINITY
   const { cuts = cut } = column
-  const texts = items.map((item) => cuts(printable(column.text(item, look)), most, Bun.stringWidth))
+  const texts = items.map((item) => cuts(printable(column.text(item, layout)), most, Bun.stringWidth))
   const widest = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
-  const width = Number.isFinite(look.columns) ? widest : Math.min(widest, WIDEST_IN_PIPE)
+  const width = Number.isFinite(layout.columns) ? widest : Math.min(widest, WIDEST_IN_PIPE)
   return { column, texts, width, isEmpty: texts.every((text) => text === "") }
 }
 type Cells = ReturnType<typeof cellsOf>
 
 /** Whether there is room for bars. */
-const hasBars = ({ columns }: Look): boolean => columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
+const hasBars = ({ columns }: TableLayout): boolean =>
+  columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
 
 /** The columns beside each other, each at least as wide as its contents. */
-const widthOf = (cells: readonly Cells[], look: Look): number =>
+const widthOf = (cells: readonly Cells[], layout: TableLayout): number =>
   cells.reduce(
     (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
-    hasBars(look) ? BAR - 1 : -2,
+    hasBars(layout) ? BAR - 1 : -2,
   )
 
 /**
  * The columns that fit. A narrow terminal first shortens times, then leaves out columns that say nothing,
  * then the least important ones.
  */
-function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
+function fitting(items: readonly ReadItem[], layout: TableLayout): readonly Cells[] {
   const cellsIn = (times: Times): Cells[] =>
-    COLUMNS.map((column) => cellsOf(column, items, { ...look, times }))
-  if (!Number.isFinite(look.columns)) return cellsIn("band")
+    COLUMNS.map((column) => cellsOf(column, items, { ...layout, times }))
+  if (!Number.isFinite(layout.columns)) return cellsIn("band")
   const all = TIMES.map((times) => cellsIn(times).filter(({ isEmpty }) => !isEmpty))
   const fits = (cells: readonly Cells[], most: number): boolean =>
     widthOf(
       cells.filter(({ column: { dropped = 0 } }) => dropped <= most),
-      look,
-    ) <= look.columns
+      layout,
+    ) <= layout.columns
   // The worker, and the reason for a failure, matter more than the times between which a render ends.
   const told = all.slice(0, -1).find((cells) => fits(cells, DROPPED_WORKER))
   let shown = told ?? all.find((cells) => fits(cells, 0)) ?? all.at(-1) ?? []
-  while (widthOf(shown, look) > look.columns) {
+  while (widthOf(shown, layout) > layout.columns) {
     const [last] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
     if (!last?.column.dropped) return shown
     shown = shown.filter((cells) => cells !== last)
     if (last.column.name === "STEP") {
       const rest = shown.filter(({ column }) => column.name !== "WHY")
-      return [...rest, cellsOf(STEP_OR_WHY, items, look)]
+      return [...rest, cellsOf(STEP_OR_WHY, items, layout)]
     }
   }
   return shown
 }
 
 /** The same columns; titles that are cut get the room that is left over beside them. */
-function withWiderTitles(shown: readonly Cells[], items: readonly ReadItem[], look: Look): readonly Cells[] {
-  const taken = shown.reduce((sum, { width }) => sum + 2 + width, hasBars(look) ? BAR - 1 : -2)
-  const spare = look.columns - taken
+function withWiderTitles(
+  shown: readonly Cells[],
+  items: readonly ReadItem[],
+  layout: TableLayout,
+): readonly Cells[] {
+  const taken = shown.reduce((sum, { width }) => sum + 2 + width, hasBars(layout) ? BAR - 1 : -2)
+  const spare = layout.columns - taken
   if (spare <= 0 || !Number.isFinite(spare)) return shown
   return shown.map((cells) => {
     if (cells.column.name !== "TITLE") return cells
     const most = (): number => Math.min(WIDEST_TITLE, cells.width + spare)
-    return cells.width < WIDEST_TITLE ? cellsOf({ ...cells.column, most }, items, look) : cells
+    return cells.width < WIDEST_TITLE ? cellsOf({ ...cells.column, most }, items, layout) : cells
   })
 }
 
@@ -223,15 +231,15 @@ const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
   item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
 
 /** The names of the columns, and a line for each item. */
-function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look): string[] {
-  const { columns, style } = look
+function linesOf(shown: readonly Cells[], items: readonly ReadItem[], layout: TableLayout): string[] {
+  const { columns, style } = layout
   const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
       const cell = item ? (texts[at] ?? "") : column.name
       const isWhole = place === shown.length - 1 || Bun.stringWidth(cell) > width
       const text = isWhole ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
       const tone = !item ? "dim" : column.name === "STATUS" ? toneOf(item) : undefined
-      const drawn = hasBars(look) && column.name === "DONE" ? [...barOf(item, style), " "] : []
+      const drawn = hasBars(layout) && column.name === "DONE" ? [...barOf(item, style), " "] : []
       return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
     })
     return lineOf(pieces, columns, style, Bun.stringWidth).text.trimEnd()
@@ -243,17 +251,17 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look
  * Two lines for each item: the item itself, and below it its time, and the reason for a failure or the
  * current step.
  */
-function stacked(items: readonly ReadItem[], given: Look): string[] {
-  const look: Look = { ...given, times: "short" }
-  const { columns, style } = look
+function stacked(items: readonly ReadItem[], given: TableLayout): string[] {
+  const layout: TableLayout = { ...given, times: "short" }
+  const { columns, style } = layout
   const named = (name: string): Column[] => COLUMNS.filter((column) => column.name === name)
-  const before = ["ID", "STATUS", "DONE"].flatMap(named).map((column) => cellsOf(column, items, look))
-  const most = (): number => Math.max(1, columns - widthOf(before, look) - 2)
-  const titles = named("TITLE").map((column) => cellsOf({ ...column, most }, items, look))
-  const [names = "", ...firsts] = linesOf([...before, ...titles], items, look)
+  const before = ["ID", "STATUS", "DONE"].flatMap(named).map((column) => cellsOf(column, items, layout))
+  const most = (): number => Math.max(1, columns - widthOf(before, layout) - 2)
+  const titles = named("TITLE").map((column) => cellsOf({ ...column, most }, items, layout))
+  const [names = "", ...firsts] = linesOf([...before, ...titles], items, layout)
   const indent = " ".repeat((before[0]?.width ?? 0) + 2)
   const below = (item: ReadItem): string[] => {
-    const parts = [timeOf(item, look), printable(STEP_OR_WHY.text(item, look))]
+    const parts = [timeOf(item, layout), printable(STEP_OR_WHY.text(item, layout))]
     // The reason for a failure matters more than the duration of the render.
     const told = item.completed_at === null ? parts : parts.reverse()
     const [text = "", ...more] = told.filter((part) => part !== "")
@@ -268,10 +276,12 @@ function stacked(items: readonly ReadItem[], given: Look): string[] {
 }
 
 /** Items as a table, below the names of the columns; on a narrow terminal each takes two lines. */
-export function table(items: readonly ReadItem[], look: Look): string {
-  const shown = fitting(items, look)
+export function table(items: readonly ReadItem[], layout: TableLayout): string {
+  const shown = fitting(items, layout)
   const last = Math.min(LEAST_LAST, shown.at(-1)?.width ?? 0)
-  const isNarrow = widthOf(shown.slice(0, -1), look) + 2 + last > look.columns
-  const lines = isNarrow ? stacked(items, look) : linesOf(withWiderTitles(shown, items, look), items, look)
+  const isNarrow = widthOf(shown.slice(0, -1), layout) + 2 + last > layout.columns
+  const lines = isNarrow
+    ? stacked(items, layout)
+    : linesOf(withWiderTitles(shown, items, layout), items, layout)
   return lines.join("\n")
 }

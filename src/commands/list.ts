@@ -7,7 +7,7 @@ import { hasFailed } from "../item/state-in-one-word.ts"
 import { textFlag } from "../settings/read-settings.ts"
 import { eitherOf, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
-import { table, tableLook } from "./list-table.ts"
+import { table, tableLayout } from "./list-table.ts"
 import { refuseMoreWords } from "./usage.ts"
 import { pausedAt, type Unserved, unservedBy, workersFor } from "./why-it-waits.ts"
 
@@ -153,7 +153,7 @@ not start yet, then what is finished.`,
     if (items.length === 0)
       say(isAll ? 'The queue is empty; add a song with "track-studio add 7".' : "No such items.")
     else {
-      say(table(items, tableLook(process.stdout, zoneFlag(given), unservedBy(workers))))
+      say(table(items, tableLayout(process.stdout, zoneFlag(given), unservedBy(workers))))
       if (more) say(`... and more; see --limit`)
     }
     const since = await pausedAt(client)

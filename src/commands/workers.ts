@@ -9,7 +9,7 @@ import { columnsOf } from "./list-table.ts"
 import { refuseMoreWords } from "./usage.ts"
 
 /** How a line is shown. */
-interface Look {
+interface LineLayout {
   /** A name, padded to the width of the others. */
   readonly nameOf: (name: string) => string
   /** Width of the terminal; infinite where lines may be of any length. */
@@ -23,7 +23,7 @@ const LEAST_TITLE = 12
 const MOST_NAME = 30
 
 /** Makes names equally wide. */
-function namesOf(workers: readonly WorkerSeen[], columns: number): Look["nameOf"] {
+function namesOf(workers: readonly WorkerSeen[], columns: number): LineLayout["nameOf"] {
   const most = Math.min(MOST_NAME, Math.floor(columns / 3))
   const width = Math.max(...workers.map(({ worker }) => Math.min(most, Bun.stringWidth(printable(worker)))))
   return Number.isFinite(columns)
@@ -34,7 +34,7 @@ function namesOf(workers: readonly WorkerSeen[], columns: number): Look["nameOf"
 /** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
 function doingOf(
   { state, items, idle_since, last_heard_at }: WorkerSeen,
-  { zone, nowMs }: Look,
+  { zone, nowMs }: LineLayout,
   mostTitle: number,
 ): string {
   if (state === "rendering") {
@@ -50,7 +50,7 @@ function doingOf(
 }
 
 /** One worker as a line: its name, what it does, and what else is known. Long titles give way to the rest. */
-function lineOf(worker: WorkerSeen, look: Look): string {
+function lineOf(worker: WorkerSeen, layout: LineLayout): string {
   const { tags, version, draining } = worker
   const more = [
     draining ? "takes no more items" : "",
@@ -58,17 +58,17 @@ function lineOf(worker: WorkerSeen, look: Look): string {
     version === "" ? "" : `version ${version}`,
   ]
   const within = (mostTitle: number): string => {
-    const rest = [doingOf(worker, look, mostTitle), ...more].filter((part) => part !== "").join("; ")
-    return `${look.nameOf(printable(worker.worker))}  ${printable(rest)}`
+    const rest = [doingOf(worker, layout, mostTitle), ...more].filter((part) => part !== "").join("; ")
+    return `${layout.nameOf(printable(worker.worker))}  ${printable(rest)}`
   }
-  let mostTitle = look.columns
+  let mostTitle = layout.columns
   // A title may stay a column narrower than it could be, where a wide character has no room.
   while (mostTitle > LEAST_TITLE) {
-    const over = Bun.stringWidth(within(mostTitle)) - look.columns
+    const over = Bun.stringWidth(within(mostTitle)) - layout.columns
     if (over <= 0) break
     mostTitle -= Math.max(1, Math.floor(over / Math.max(1, worker.items.length)))
   }
-  return cut(within(Math.max(LEAST_TITLE, mostTitle)), look.columns, Bun.stringWidth)
+  return cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)
 }
 
 const WORKER = { type: "string", placeholder: "NAME", known: "workers" } as const
@@ -110,8 +110,8 @@ A drained worker finishes what it renders and takes no more items.`,
     else {
       const columns = columnsOf(process.stdout)
       const zone = zoneFlag(given)
-      const look = { nameOf: namesOf(workers, columns), columns, zone, nowMs: Date.now() }
-      for (const worker of workers) say(lineOf(worker, look))
+      const layout = { nameOf: namesOf(workers, columns), columns, zone, nowMs: Date.now() }
+      for (const worker of workers) say(lineOf(worker, layout))
     }
     return 0
   },

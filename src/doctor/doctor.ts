@@ -16,10 +16,11 @@ import { pausesOf, uploadsOf } from "./uploads.ts"
 import { socketOf } from "./websockets.ts"
 import { wholeBodiesOf } from "./whole-bodies.ts"
 
-type Look = Promise<Finding | readonly Finding[]>
+/** What a check has found. */
+type Found = Promise<Finding | readonly Finding[]>
 
-/** The looks that wait for something to come or to be cut. They begin at once, and together. */
-function begun(patient: Patient, isIn: boolean): readonly Look[] {
+/** The checks that wait for something to come or to be cut. They begin at once, and together. */
+function begun(patient: Patient, isIn: boolean): readonly Found[] {
   if (!isIn) return [uploadsOf(patient)]
   const idle = idleStream(patient)
   return [
@@ -38,7 +39,7 @@ function begun(patient: Patient, isIn: boolean): readonly Look[] {
  * The checks that take a moment each. Together they would reach the limits of proxies and delay the checks that
  * measure times, so each begins when the one before it has ended.
  */
-const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Look)[] => [
+const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Found)[] => [
   refusalsOf,
   wholeBodiesOf,
   originsOf,
@@ -69,7 +70,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   const { isIn, findings } = await accountOf(patient)
   yield* findings
   const waiting = begun(patient, isIn)
-  for (const look of quick(isIn, isProxied)) yield* [await look(patient)].flat()
+  for (const check of quick(isIn, isProxied)) yield* [await check(patient)].flat()
   for (const finding of waiting) yield* [await finding].flat()
   // Last, as a proxy may then send the server nothing for some time.
   if (isIn) yield await unavailableOf(patient)

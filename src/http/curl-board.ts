@@ -36,8 +36,8 @@ const BoardParams = Type.Object(
   { additionalProperties: false },
 )
 
-/** `now` returns epoch milliseconds by the clock of the database. */
-type Look = Omit<View, "nowMs"> & { readonly zone: Zone; readonly now: () => number }
+/** A view that moves with the time. `now` returns epoch milliseconds by the clock of the database. */
+type LiveView = Omit<View, "nowMs"> & { readonly zone: Zone; readonly now: () => number }
 
 /** @throws AppError `invalid` for a zone that is not known */
 function zoneAsked(name: string): Zone {
@@ -52,7 +52,7 @@ function zoneAsked(name: string): Zone {
  * How the client wants the board. A request does not say how large the client's terminal is, nor its time
  * zone.
  */
-function lookOf(request: Request, isTTY: boolean): Omit<Look, "now"> {
+function viewOf(request: Request, isTTY: boolean): Omit<LiveView, "now"> {
   const query = Object.fromEntries(new URL(request.url, "http://localhost").searchParams)
   if (!Value.Check(BoardParams, query)) {
     throw new AppError(
@@ -92,7 +92,7 @@ const isLive = (frame: Frame): boolean => frame.type === "control" && frame.cont
  */
 async function* drawn(
   stream: Chunks<readonly Frame[]>,
-  { zone, now, ...look }: Look,
+  { zone, now, ...view }: LiveView,
   doneIn: DoneIn,
   why: () => string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -102,7 +102,7 @@ async function* drawn(
     yield* stream
     board.ended(why(), now())
   }
-  const screen: TerminalScreen = { view: () => ({ ...look, nowMs: now() }), frameMs: FRAME_MS }
+  const screen: TerminalScreen = { view: () => ({ ...view, nowMs: now() }), frameMs: FRAME_MS }
   const taken = (frames: readonly Frame[]): "forced" | "shown" => {
     take(board, frames, now())
     // Only a write shows that a client is gone, so a keepalive is passed on even if the board has not
@@ -115,7 +115,7 @@ async function* drawn(
 /** The board as it is now, once. */
 async function drawnOnce(
   stream: Chunks<readonly Frame[]>,
-  { zone, now, ...look }: Look,
+  { zone, now, ...view }: LiveView,
   doneIn: DoneIn,
 ): Promise<string> {
   const board = new Board({ zone })
@@ -124,7 +124,7 @@ async function drawnOnce(
     take(board, frames, now())
     if (frames.some(isLive)) break
   }
-  const lines = board.draw({ ...look, nowMs: now() })
+  const lines = board.draw({ ...view, nowMs: now() })
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
 }
 
@@ -156,7 +156,7 @@ export const boardFor =
       throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
     const isTTY = TERMINALS.test(request.headers.get("user-agent") ?? "")
-    const look = { ...lookOf(request, isTTY), now }
+    const view = { ...viewOf(request, isTTY), now }
     const headers = {
       "content-type": "text/plain; charset=utf-8",
       ...UNBUFFERED,
@@ -174,7 +174,7 @@ export const boardFor =
     if (!stream) return new Response(null, { status: 204 })
     const doneIn = async (): Promise<number | null> =>
       isAllowed(caller, "figures") ? ((await forecasts.now()).doneIn ?? null) : null
-    if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
+    if (!isTTY) return new Response(await drawnOnce(stream, view, doneIn), { headers })
     const why = (): string => (caller.ended?.aborted ? noLongerIn(caller).message : SHUTTING_DOWN)
-    return new Response(bodyOf(drawn(stream, look, doneIn, why)), { headers })
+    return new Response(bodyOf(drawn(stream, view, doneIn, why)), { headers })
   }

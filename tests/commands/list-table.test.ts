@@ -70,8 +70,8 @@ test("the wider the terminal, the more a table shows; outside of a terminal it s
 
 test("a title gets the columns that nothing else needs, and no more", () => {
   const titled = (title: string, columns: number): string => {
-    const look = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
-    return table([item(1, { title }), item(2, { title: "Midnight" })], look).split("\n")[1] ?? ""
+    const layout = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
+    return table([item(1, { title }), item(2, { title: "Midnight" })], layout).split("\n")[1] ?? ""
   }
   expect(titled("x".repeat(30), 100)).toContain(` ${"x".repeat(30)} `)
   expect(titled("x".repeat(90), 80)).toMatch(/ x{21}… {2}.*$/)
@@ -87,8 +87,8 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
     waiting,
     item(4, { status: "failed", completed_at: at(0), error_message: "CUDA out of memory on device 0" }),
   ]
-  const look = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
-  const lines = table(items, look).split("\n")
+  const layout = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
+  const lines = table(items, layout).split("\n")
   expect(lines[3]).toMatch(/CUDA out of memory on devi/)
   expect(lines[1]).toMatch(/ (left, )?done (at )?14:32 UTC/)
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
@@ -115,8 +115,8 @@ test("at 150 columns a worker has room before the band of a time left", () => {
     { ...item(1, { title: "x".repeat(50), ...running }), ...foreseen },
     item(4, { status: "failed", completed_at: at(0), error_message: "CUDA out of memory on device 0" }),
   ]
-  const look = { style: colourless, columns: 150, zone: UTC, nowMs: NOW, unserved: () => [] }
-  const lines = table(items, look).split("\n")
+  const layout = { style: colourless, columns: 150, zone: UTC, nowMs: NOW, unserved: () => [] }
+  const lines = table(items, layout).split("\n")
   expect(lines[1]).toMatch(/ left, done at 14:32 UTC +gpu-box-1/)
   expect(lines[2]).toContain("CUDA out of memory on devi")
 })
@@ -147,8 +147,8 @@ test("an item without a time or a reason takes one line, and a part that does no
       title: "Failed",
     }),
   ]
-  const look = { style: colourless, columns: 40, zone: UTC, nowMs: NOW, unserved: () => [] }
-  expect(table(items, look).split("\n").slice(1)).toEqual([
+  const layout = { style: colourless, columns: 40, zone: UTC, nowMs: NOW, unserved: () => [] }
+  expect(table(items, layout).split("\n").slice(1)).toEqual([
     expect.stringMatching(/^ 1 .*Cancelled$/),
     expect.stringMatching(/^ 2 .*Failed$/),
     "    ValueError: the song has no lyrics",
@@ -181,8 +181,8 @@ test("each item says how long it takes, took or waits, and since when", () => {
     item(7, { status: "retrying", available_at: at(90) }),
     item(8, { status: "queued", started_at: null, requeued_at: at(90) }),
   ]
-  const look = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
-  const lines = table(items, { ...look, unserved: () => [] }).split("\n")
+  const layout = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
+  const lines = table(items, { ...layout, unserved: () => [] }).split("\n")
   const columns = lines.map((line) => line.split(/ {2,}/).map((cell) => cell.trim()))
   const [names = []] = columns
   const column = (name: string): (string | undefined)[] =>
@@ -212,8 +212,8 @@ test("outside of a terminal a very long title moves the rest of its own line alo
     item(1, { title: long, worker: "render-1" }),
     item(2, { title: "Midnight", worker: "render-2" }),
   ]
-  const look = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
-  const [names = "", first = "", second = ""] = table(items, { ...look, unserved: () => [] }).split("\n")
+  const layout = { style: colourless, columns: Number.POSITIVE_INFINITY, zone: UTC, nowMs: NOW }
+  const [names = "", first = "", second = ""] = table(items, { ...layout, unserved: () => [] }).split("\n")
   expect(first).toContain(`${long}  `)
   expect(second.indexOf("render-2")).toBe(names.indexOf("WORKER"))
   expect(second.length).toBeLessThan(250)

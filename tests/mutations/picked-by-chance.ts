@@ -232,7 +232,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     [
       [
         "a worker with many tags takes several lines of a terminal",
-        "  return cut(within(Math.max(LEAST_TITLE, mostTitle)), look.columns, Bun.stringWidth)",
+        "  return cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)",
         "  return within(Math.max(LEAST_TITLE, mostTitle))",
       ],
     ],
