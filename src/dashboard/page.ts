@@ -22,6 +22,7 @@ import { announce, notify, withdrawUndo } from "./view/notices.ts"
 import { RightsNote } from "./view/rights-note.ts"
 import type { Screen } from "./view/screen.ts"
 import { selected } from "./view/selected-items.ts"
+import { showVersion } from "./view/server-version.ts"
 import { watchReader } from "./view/steady-lists.ts"
 import { type Glance, TabTitle } from "./view/tab-title.ts"
 
@@ -336,27 +337,6 @@ function forgetting(): void {
   const token = byId("token", HTMLButtonElement)
   show(token, ownToken() !== undefined)
   token.addEventListener("click", () => changeToken(undefined))
-}
-
-/** The version of the server that answered last; at first the one from which the page came. */
-let shownVersion: string | undefined
-
-/**
- * Shows the server's version. A page that stays open while the server is upgraded has the previous version.
- */
-async function showVersion(): Promise<void> {
-  const health = await server.health().catch(() => undefined)
-  if (!health) return
-  const version = `${health.version} (${health.commit})`
-  const isOther = shownVersion !== undefined && shownVersion !== version
-  shownVersion = version
-  setText(byId("version", HTMLElement), version)
-  if (!isOther) return
-  notify(`The server is now ${version}. This page came from another version.`, {
-    undo: () => location.reload(),
-    undoes: "Reload",
-    stays: true,
-  })
 }
 
 /** Starts the page in its document. */

@@ -171,12 +171,20 @@ page("a queue of 12,500 items", () => {
     const { id }: { id: number } = await later.json()
     await go("/")
     await tab.until(`${HEADINGS}.includes("Later, 1+")`)
+    const numberIn = (text = ""): number => Number(text.replaceAll(",", "").match(/\d+$/)?.[0])
+    const headings = await tab.evaluate<string[]>(HEADINGS)
+    const more = await tab.evaluate<string>(`document.querySelector(".waiting .more").innerText`)
+    // 40 items are shown, and the one that starts later is in a list of its own.
+    expect(numberIn(headings.find((one) => one.startsWith("Waiting"))) - numberIn(more)).toBe(41)
     await server.api("DELETE", `/queue/${id}`)
   })
 
-  test("shows the place of an item among all that wait", async () => {
+  test("shows the place of an item among all that wait, and not that another one was deleted", async () => {
     await go("/items/7")
     await tab.until(`/^7 of 10,00[01] in the queue$/.test(document.querySelector(".now .left").innerText)`)
+    await server.api("DELETE", "/queue/3")
+    await tab.until(`document.querySelector(".now .left").innerText.startsWith("6 of ")`)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".item .gone").hidden`)).toBe(true)
   })
 
   test("has its failures in front, although more has finished since than is known here", async () => {

@@ -125,6 +125,12 @@ describe("a server with a token of each role", () => {
     await known(server, shared)
     const me = await new Client(server.url, { token: shared }).me()
     expect(me).toEqual({ role: "viewer", item, expires_at: expiresAt, may: ["read"] })
+    // What is no number of an item is refused to such a caller like to every other one.
+    const statuses = [`${item}`, `${item + 1}`, "abc"].map(async (id) => {
+      const answer = await server.api("GET", `/queue/${id}`, undefined, { authorization: `Bearer ${shared}` })
+      return answer.status
+    })
+    expect(await Promise.all(statuses)).toEqual([200, 404, 422])
   })
 
   test("no secret reaches the log", () => {

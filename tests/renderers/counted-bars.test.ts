@@ -76,3 +76,8 @@ test.each(LONGER)("%s", (_name, pieces, least, most, ever = most) => {
   expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
   expect(shown.most).toBeLessThanOrEqual(ever)
 })
+
+test("a percentage that was rounded down agrees with the count beside it", () => {
+  const rounded = each([6, 7, 8], (n) => `frame ${n}/13 ${Math.floor((100 * n) / 13)}%\n`)
+  expect(read(rounded, 10)).toEqual({ last: 61, most: 61, unit: "8/13 frames" })
+})

@@ -58,6 +58,14 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(...full, output("a.mp4"), STATS, SUM)).toEqual(WHOLE)
   })
 
+  test("one that could not send to a pipe or an address fails it, unless a later one has sent to it", () => {
+    for (const elsewhere of ["pipe:", "rtmp://example.org/live"]) {
+      const lost = [input("a.wav"), output(elsewhere), STATS, FULL, SUM, GIVEN_UP]
+      expect(proven(...lost).failure).toBe(FULL)
+      expect(proven(...lost, input("a.wav"), output(elsewhere), STATS, SUM).failure).toBeUndefined()
+    }
+  })
+
   test("one that the shell says was killed fails it, unless it wrote the same file later", () => {
     expect(proven(output("a.mp4"), STATS + KILLED).failure).toBe(KILLED)
     expect(proven(output("a.mp4"), `${STATS}Killed`).failure).toBe("Killed")

@@ -239,7 +239,9 @@ describe("several runs of ffmpeg, one after another", () => {
     // As version 5.1 prints it.
     const twice = `total_size=N/A\n${at(1, 0.04)}total_size=N/A\n${at(1, 0.04, "end")}`
     expect(listen("ffmpeg", 60, first, twice)).toMatchObject({ reached: 1, hasEnded: true })
-    expect(listen("ffmpeg", 60, first, twice).progress).toEqual([50, 100, 100, 100])
+    const { progress, reports } = listen("ffmpeg", 60, first, twice)
+    expect(progress).toEqual([50, 100, 100, 100])
+    expect(reports.map(({ basis }) => basis)).toEqual(["declared", "guess", "guess", "guess"])
     expect(listen("ffmpeg", 60, twice, first).reached).toBe(1)
   })
 

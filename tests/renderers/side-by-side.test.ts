@@ -105,6 +105,15 @@ test("bars that are known are followed however many come", () => {
   expect(barOf([...many, [1, 0.4], [2, 0.2], [1, 0.6]])).toBe("worker 0:  1")
 })
 
+test("of very many kinds of bars only the first are told apart, so that a long output takes little memory", () => {
+  const bars = new SideBySide()
+  const last = (label: string): string | undefined =>
+    [0.2, 0.1, 0.4, 0.2, 0.6].map((done, i) => bars.keyOf(label, `worker ${1 + (i % 2)}: `, done)).at(-1)
+  const kinds = Array.from({ length: 65 }, (_, i) => `${"x".repeat(i)} worker 0: `)
+  const apart = kinds.filter((label) => last(label) !== label)
+  expect(apart).toEqual(kinds.slice(0, 64))
+})
+
 test("the number that names the bars that are told apart stays the same", () => {
   const lines = [
     ["1 of 1", 0.2],

@@ -4,6 +4,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import type { Status } from "../../src/item/item.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/sse-ndjson-text.ts"
+import { Owner } from "../../src/stream/stream-limits.ts"
 import type { StreamRequest } from "../../src/stream/stream-request.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { ThinningBeat } from "../../src/stream/thinning.ts"
@@ -13,9 +14,12 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const PER_SECOND = 10
 
-/** `most` is how many updates a page of the history has. Each keepalive lets a stream look for what is new. */
-function open(most = 1000, keepaliveMs = 20) {
-  const history = new MemoryHistory(async () => undefined, most)
+/**
+ * `most` is how many updates a page of the history has. Each keepalive lets a stream look for what is new. `read` is
+ * called before each read.
+ */
+function open(most = 1000, keepaliveMs = 20, read = async (_name: string): Promise<void> => undefined) {
+  const history = new MemoryHistory(read, most)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
   const broadcaster = new Broadcaster(history, bus, { keepaliveMs, onError: fail })
@@ -154,6 +158,35 @@ test("a stream that is behind what is in memory gets each item once, not once fo
   }
   expect(chunks.at(-1)).toEqual([8])
   expect(chunks.flat()).toEqual([1, 2, 8])
+})
+
+test("a thinned stream that is left while it reads what is not in memory any more stops at once", async () => {
+  const leave = new AbortController()
+  const owner = new Owner(false)
+  let [isBehind, pages, stints] = [false, 0, 0]
+  // Without this a stream that goes on would never end, nor let a timer run.
+  const counted = (): boolean => {
+    if (stints++ > 50) throw new Error("it goes on")
+    return false
+  }
+  Object.defineProperty(owner, "isLimited", { get: counted })
+  using opened = open(1, 20, async (name) => {
+    if (isBehind && name === "page" && ++pages === 2) leave.abort()
+  })
+  const { history, broadcaster, streams, write } = opened
+  const common = { snapshot: true, untilFinished: false, thin: PER_SECOND, format: asFrames }
+  for await (const _frames of (await streams.open({ ...common, owner, signal: leave.signal })) ?? []) {
+    if (broadcaster.head > 2) continue
+    for (let id = 3; id <= 8; id += 1) {
+      write(1, "processing")
+      const last = history.all.pop()
+      if (last) history.all.push({ ...last, data: "x".repeat(600_000) })
+      while (broadcaster.head < id) await new Promise(setImmediate)
+    }
+    isBehind = true
+    await Bun.sleep(1000 / PER_SECOND)
+  }
+  expect(pages).toBe(2)
 })
 
 test("a beat that is overdue is struck once, however much comes in the meantime", async () => {

@@ -113,6 +113,15 @@ test("a clock that differs from the server's does not change the time left", () 
   }
 })
 
+test("an update that was long on its way does not hold back the time left once others come in time", () => {
+  const board = new Board()
+  goLive(board, NOW)
+  saw(board, update(1, { eta_seconds: 60 }), NOW + 5000)
+  const timestamp = new Date(NOW + 10_000).toISOString()
+  saw(board, update(1, { eta_seconds: 60, timestamp }), NOW + 10_000)
+  expect(leftOf(board, NOW + 14_000)).toStartWith("0:56 left, done at ")
+})
+
 test("an item that stands still, or is to be cancelled, says so instead", () => {
   expect(leftOf(boardOf(update(1, { eta_seconds: 60, stalled: true })), NOW)).toBe("stalled")
   const stalled_since = new Date(NOW - 250_000).toISOString()

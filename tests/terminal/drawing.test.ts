@@ -115,6 +115,11 @@ test("after a terminal was written over the next frame begins below, and each su
     scene.change("overwritten")
     expect(await frame).toBe(text)
   }
+  // This one comes while the frame is written, before the next one is asked for.
+  scene.text = "written over"
+  scene.change("overwritten")
+  await new Promise(setImmediate)
+  expect(await scene.next()).toBe("written over")
   scene.text = "fourth"
   const frame = scene.next()
   scene.change("resized")

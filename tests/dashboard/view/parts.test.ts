@@ -270,6 +270,19 @@ page("a part of the page", () => {
     expect(await shown("clockOffset")).toEqual(["Clock offset60000 ms", "Clock offset1500 ms"])
   })
 
+  test("finds words at the end of a part of a long output, and at the beginning of the next one", async () => {
+    expect(await shown("foundInBlocks")).toEqual(["line 200", "line 201"])
+  })
+
+  test("says once of each other version that the server has it", async () => {
+    const other = (version: string): string =>
+      `${version} (abc): The server is now ${version} (abc). This page came from another version.`
+    expect(await shown("versionNotices")).toEqual([
+      ...["1.0.0 (abc)", "1.0.0 (abc)"],
+      ...[other("1.1.0"), "1.1.0 (abc)", other("1.0.0")],
+    ])
+  })
+
   test("hides a token that is typed", async () => {
     expect(await shown("tokenField")).toEqual(["password", "current-password"])
   })

@@ -5,7 +5,9 @@ import { choicesOf } from "../../../src/dashboard/view/actions.ts"
 import { ConnectionBadge } from "../../../src/dashboard/view/connection-badge.ts"
 import { askToken } from "../../../src/dashboard/view/forms.ts"
 import { ItemHead } from "../../../src/dashboard/view/item-head.ts"
+import { PrintedText } from "../../../src/dashboard/view/printed-text.ts"
 import { RunningLane } from "../../../src/dashboard/view/running-lane.ts"
+import { showVersion } from "../../../src/dashboard/view/server-version.ts"
 import { moved, refocused, watchReader } from "../../../src/dashboard/view/steady-lists.ts"
 import { WorkerPanel } from "../../../src/dashboard/view/worker-panel.ts"
 import { item, time } from "../items.ts"
@@ -121,4 +123,32 @@ export function steadyButtons(): boolean[] {
       return hasActed
     }),
   )
+}
+
+/** What is found in a long output: the last line of its first block, and the first line of the next block. */
+export function foundInBlocks(): string[] {
+  const printed = new PrintedText()
+  printed.append(Array.from({ length: 300 }, (_, i) => `line ${i + 1}\n`).join(""))
+  return ["line 200", "line 201"].map((words) =>
+    printed.range(printed.data.indexOf(words), words.length).toString(),
+  )
+}
+
+/** What is said after each answer about the version of a server, of which the reader dismisses every notice. */
+export async function versionNotices(): Promise<string[]> {
+  const shown = document.createElement("footer")
+  shown.id = "version"
+  document.body.append(shown)
+  const notices = (): NodeListOf<Element> => document.querySelectorAll(".notice")
+  const dismiss = (): void => [...notices()].forEach((notice) => notice.remove())
+  dismiss()
+  const said: string[] = []
+  for (const version of ["1.0.0", "1.0.0", "1.1.0", "1.1.0", "1.0.0"]) {
+    Object.assign(server, { health: async () => ({ version, commit: "abc" }) })
+    await showVersion()
+    said.push([textOf(shown), ...[...notices()].map((one) => textOf(one.querySelector("p")))].join(": "))
+    dismiss()
+  }
+  shown.remove()
+  return said
 }

@@ -78,6 +78,11 @@ test("if only whole attempts differ, and by factors, their first moments still d
   expect(learn(runs).custom.inertia).toBeCloseTo(0.05, 3)
 })
 
+test("however little whole attempts differ, at the end of one its own pace still counts for a fifth", () => {
+  const runs = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? runOf(38, 62) : runOf(62, 38)))
+  expect(learn(runs).custom.inertia).toBe(4)
+})
+
 test("a worker that goes on as fast as it began has found no work done", () => {
   const render = (seconds: number): Signs =>
     Array.from({ length: 20 }, (_, i) => [(seconds * i) / 20, { progress: 5 * i }])
