@@ -110,6 +110,7 @@ test("without a command the server is started, and its settings come from the en
 })
 
 test("a port or a database in use is reported in one line, and the server that uses it is not disturbed", async () => {
+  using folder = temporaryFolder()
   await using first = await start()
   const { port } = new URL(first.url)
   const id = await first.add()
@@ -123,6 +124,11 @@ test("a port or a database in use is reported in one line, and the server that u
     ["--port", "0", "--database", first.database],
     /is in use by another server; stop that one/,
   )
+  // Whichever port it were, this server could not start.
+  const elsewhere = ["--database", "postgres://127.0.0.1:1/queue", "--backup-dir", folder.path]
+  const { code, stderr } = await run(["serve", "--port", port, ...elsewhere])
+  expect(code).toBe(2)
+  expect(stderr).toContain("--backup-dir copies a SQLite file; back up PostgreSQL by pg_dump")
   await first.put(id, { progress: 7 })
   expect(await first.item(id)).toMatchObject({ progress: 7 })
 })

@@ -100,6 +100,9 @@ export function storeReads(name: string, open: Open): void {
       more = page.more
     }
     expect(seen).toBe(100)
+    // An update that alone is longer does not stand in the way of those after it.
+    await put(store, id, { message: "x".repeat(PAGE_BYTES) })
+    expect(ids((await store.page({ after, queueId: id, limit: 1000 })).updates)).toEqual([101])
   })
 
   test(`${name}: updates by event IDs come ascending, without those that do not exist, cut by bytes`, async () => {

@@ -1,6 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
+import { nonBlockingOutput } from "../../src/non-blocking-output.ts"
 import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
 import { RunOneItem } from "../../src/runner/run-one-item.ts"
@@ -36,6 +37,14 @@ test("a command that ended well counts as completed only where the server knows 
   expect(await codeOf({ delivery: "pending" })).toBe(1)
   for (const delivery of ["delivered", "refused", "pending"] as const)
     expect(await codeOf({ delivery }, true)).toBe(0)
+})
+
+test("how to report a result later is said only by the command that holds the lease", async () => {
+  using write = spyOn(nonBlockingOutput(2), "write").mockReturnValue(true)
+  await codeOf({ delivery: "pending" }, true)
+  expect(write).not.toHaveBeenCalled()
+  await codeOf({ delivery: "pending" })
+  expect(write.mock.calls.join()).toContain("once the server is back, run: ")
 })
 
 test("a command's own code comes first, and one that failed without any is 1", async () => {

@@ -1,6 +1,6 @@
-import { expect, setSystemTime, test } from "bun:test"
+import { expect, setSystemTime, spyOn, test } from "bun:test"
 
-import { type Held, ServerError } from "../../src/client/client.ts"
+import { Client, type Held, ServerError } from "../../src/client/client.ts"
 import { FIRST, ITEM, LEASE, messages, ok, refusal, Scene } from "./reporting.ts"
 
 test.each([
@@ -215,6 +215,19 @@ test("the verdict waits for the report that is being sent, and comes after it if
   expect(told.map(({ verb }) => verb)).toEqual(["progress", "progress", "complete"])
   expect(messages(scene.of("progress"))).toEqual(["the last", "the last"])
 }, 30_000)
+
+test("the verdict waits for the last output, though the last report has come", async () => {
+  using print = spyOn(Client.prototype, "print")
+  print.mockRejectedValueOnce(new ServerError(0, "the connection was lost"))
+  await using scene = new Scene(({ verb }) =>
+    verb === "output" ? Response.json({ attempt: 1, end: 9 }) : ok(),
+  )
+  await scene.reporter.begin()
+  scene.reporter.print(new TextEncoder().encode("the last\n"), 1)
+  const verdict = { end: "complete", result: {} } as const
+  expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("delivered")
+  expect(scene.asked.map(({ verb }) => verb)).toEqual(["output", "complete"])
+})
 
 test("the last report of a lent item keeps the command that waits for it no longer than a few seconds", async () => {
   const never = new Promise<Response>(() => undefined)

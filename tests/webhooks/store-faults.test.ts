@@ -274,6 +274,27 @@ test("updates without a notice are examined once, because the place is stored no
   expect(stored).toBe(2)
 })
 
+test("a start is no reason to store the place again", async () => {
+  let stored = 0
+  await using scene = new Scene((deliveries) => ({
+    add(notices, upTo) {
+      stored += 1
+      return deliveries.add(notices, upTo)
+    },
+  }))
+  const id = await added(scene.store)
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => put(scene.store, id, { message: `${i}` })))
+  await scene.start()
+  const read = spyOn(scene.store, "page")
+  await put(scene.store, id, { message: "one more" })
+  const before = read.mock.calls.length
+  scene.ring()
+  while (read.mock.calls.length === before) await Bun.sleep(10)
+  await scene.fail()
+  await scene.receiver.asked(1)
+  expect(stored).toBe(1)
+})
+
 test("the place is stored after a thousand updates without a notice also if these come a few at a time", async () => {
   const examined = Promise.withResolvers<void>()
   await using scene = new Scene((deliveries) => ({

@@ -9,6 +9,7 @@ import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
+import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 
@@ -31,6 +32,23 @@ const FOR_OTHERS = {
 
 /** The name of the database in a URL. */
 const nameOf = (url: string): string => new URL(url).pathname.slice(1)
+
+/** Resolves when no connection of this program to the client's database is left. */
+async function noneConnected(client: SQL): Promise<void> {
+  const asked = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'track-studio' AND datname = current_database()`
+  for (let rows: unknown[] = [1]; rows.length > 0;) rows = await client.unsafe(asked)
+}
+
+withPostgres("a stop stores what is under way first, and leaves neither notes nor connections", async () => {
+  await using database = await emptyDatabase()
+  await using client = new SQL({ url: database.url, max: 1 })
+  const store = await PostgresStore.open(database.url)
+  const adding = added(store)
+  await store.close()
+  expect(await adding).toBe(1)
+  await noneConnected(client)
+  expect([...(await client.unsafe("SELECT id FROM instances"))]).toEqual([])
+})
 
 withPostgres(
   "settings that a database has for other programs disturb neither a server nor a move",
@@ -91,6 +109,7 @@ withPostgres("sessions in which no trigger runs are refused, with the setting to
   await using client = new SQL({ url, max: 1 })
   await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET session_replication_role = replica`)
   await expect(PostgresStore.open(url)).rejects.toThrow(/session_replication_role = replica.*; reset it for/)
+  await noneConnected(client)
   await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET session_replication_role = local`)
   await (await PostgresStore.open(url)).close()
 })

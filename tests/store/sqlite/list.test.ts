@@ -68,6 +68,7 @@ test("a search that comes from short items to very long ones looks at few of the
   // Now it knows how many short items it can look at in a turn.
   for (let i = 0; i < 10; i += 1) await turnsOf()
   const short = await turnsOf()
+  expect(short).toBeLessThan(100)
   const metadata = { a: "x".repeat(16_000), b: "y".repeat(16_000), c: "z".repeat(16_000) }
   await Promise.all(Array.from({ length: 400 }, () => added(store, { metadata })))
   // They have 19 MB.

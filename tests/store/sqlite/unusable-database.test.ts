@@ -6,7 +6,9 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs"
@@ -123,6 +125,22 @@ test("a database that is not at its path any more takes no write, and says why",
     `the database ${path} was replaced, moved or deleted while the server ran; nothing was changed`,
   )
   expect((await store.item(id)).title).toBe("")
+  await store.close()
+})
+
+test("a link that leads to another database by now is noticed, and the one behind it takes no write", async () => {
+  using folder = temporaryFolder()
+  const [link, first, second] = ["link.db", "first.db", "second.db"].map((name) => join(folder.path, name))
+  if (!link || !first || !second) throw new Error("a path is missing")
+  for (const path of [second, first]) await new SqliteStore(path).close()
+  symlinkSync(first, link)
+  const store = new SqliteStore(link)
+  const id = await added(store)
+  expect(store.faults()).toEqual([])
+  unlinkSync(link)
+  symlinkSync(second, link)
+  expect(store.faults()).toEqual(["file_replaced"])
+  await expect(put(store, id, { title: "lost" })).rejects.toThrow("was replaced, moved or deleted")
   await store.close()
 })
 
