@@ -17,7 +17,7 @@ export interface NonBlockingOutput {
  * the whole program until then: a render would lose its lease, a server would serve nobody, and no signal would end
  * either.
  */
-class TerminalOutput implements NonBlockingOutput {
+export class TerminalOutput implements NonBlockingOutput {
   readonly #descriptor: number
   readonly #waiting: { bytes: Uint8Array; readonly done: ((error?: Error | null) => void) | undefined }[] = []
   readonly #listeners: ((error: NodeJS.ErrnoException) => void)[] = []

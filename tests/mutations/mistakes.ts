@@ -15,6 +15,7 @@ import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
 import { MISSED } from "./missed.ts"
 import type { Mistake } from "./mistake.ts"
+import { NOTICED_LATE } from "./noticed-late.ts"
 import { NOTICES } from "./notices.ts"
 import { PAGE } from "./page.ts"
 import { PARTS } from "./parts.ts"
@@ -47,6 +48,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...CORE,
   ...MISSED,
   ...PICKED_BY_CHANCE,
+  ...NOTICED_LATE,
   ...STREAM,
   ...COMMON,
   ...VIEWERS,
