@@ -48,7 +48,7 @@ export const NOTICED_LATE: readonly Mistake[] = [
   ),
   ...of(
     "src/http/caller-of-request.ts",
-    ["tests/http/access.test.ts"],
+    ["tests/http/caller-of-request.test.ts"],
     [
       [
         "what is no number of an item counts as an item that is missing",
@@ -196,7 +196,7 @@ export const NOTICED_LATE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/list.ts",
-    ["tests/store/sqlite/search.test.ts"],
+    ["tests/store/sqlite/list.test.ts"],
     [
       [
         "a search looks at ten items in a turn, however quick it is",
@@ -207,7 +207,7 @@ export const NOTICED_LATE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/open.ts",
-    ["tests/store/sqlite/faults.test.ts"],
+    ["tests/store/sqlite/unusable-database.test.ts"],
     [
       [
         "a link that leads to another database by now is not noticed",
@@ -262,7 +262,7 @@ export const NOTICED_LATE: readonly Mistake[] = [
   ),
   ...of(
     "src/webhooks/webhooks.ts",
-    ["tests/webhooks/faults.test.ts"],
+    ["tests/webhooks/store-faults.test.ts"],
     [
       [
         "each start stores the place of the webhooks again",
