@@ -109,8 +109,8 @@ export interface Taker {
   /** The ID of the worker's access token; absent if it has none. */
   readonly holder?: number | undefined
   /**
-   * The token of the lease that the worker held before; absent if it held none. The worker goes on with its render, so
-   * the length of this attempt is not learned.
+   * The token of the lease that the worker held before; absent if it held none. The worker goes on with its render: the
+   * length of this attempt is not learned, and its last rescue does not count, as it was only cut off.
    */
   readonly former?: string | undefined
   /** The kind of the item, as the worker knows it; used if the item has none. */
@@ -165,7 +165,10 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   const revoked = revokedToken(work)
   const lease_token = revoked === undefined ? by.token : by.token + AFTER + revoked
   const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
-  const course = by.former === undefined ? null : goesOnFrom(moment)
+  const { course, rescues } =
+    by.former === undefined
+      ? { course: null, rescues: work.rescues }
+      : { course: goesOnFrom(moment), rescues: Math.max(0, work.rescues - 1) }
   return {
     item: {
       ...taken,
@@ -174,7 +177,7 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
       kind: item.kind || (by.kind ?? ""),
       totals: { ...by.totals, ...item.totals },
     },
-    work: renewed({ ...started(work, moment), ...lease, course }, moment),
+    work: renewed({ ...started(work, moment), ...lease, course, rescues }, moment),
   }
 }
 

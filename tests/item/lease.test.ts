@@ -290,6 +290,19 @@ test("rescues count apart from failures, and the sixth gives the item up as lost
   expect(lostTimes(50, 0).item.status).toBe("retrying")
 })
 
+test("a rescue does not count once its worker shows its former lease: it was only cut off", () => {
+  let now = lostTimes(4, MAX_RESCUES)
+  for (let i = 10; i < 30; i += 1) {
+    const goesOn = claimed(now, { ...BY, former: "3" }, at(i * 100_000))
+    now = rescued(goesOn, MAX_RESCUES, at(i * 100_000 + 60_000))
+    expect(now.item.status).toBe("retrying")
+  }
+  for (const status of ["retrying", "failed"] as const) {
+    now = rescued(claimed(now, BY, at(5_000_000)), MAX_RESCUES, at(5_060_000))
+    expect(now.item.status).toBe(status)
+  }
+})
+
 test("failures and releases in between do not hide rescues, and a retry forgets them", () => {
   const fourth = lostTimes(4, MAX_RESCUES)
   const taken = claimed(fourth, BY, at(500_000))

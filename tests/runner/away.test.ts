@@ -205,6 +205,24 @@ describe.concurrent("a lease that ran out", () => {
     expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 2 })
   })
 
+  test("is claimed again as often as its worker was only cut off: none of this counts as a lost worker", async () => {
+    await using server = await start({ args: ["--max-rescues", "1"] })
+    const [render, id] = await silenced(server, [], "echo 29%; echo 30%; exec sleep 60")
+    await using _ = render
+    for (const attempt of [2, 3, 4]) {
+      render.kill("SIGCONT")
+      await until(server, id, (item) => item.attempt === attempt)
+      render.kill("SIGSTOP")
+      await until(server, id, ({ status }) => status !== "processing")
+      expect(await itemOf(server, id)).toMatchObject({ status: "retrying", outcome: null })
+    }
+    // A worker that does not come back is lost.
+    expect((await server.api("POST", "/queue/claim", { worker: "other", lease: 1 })).status).toBe(200)
+    expect(await finished(server, id)).toMatchObject({ outcome: "lost" })
+    render.kill("SIGCONT")
+    expect(await render.ends()).toBe(143)
+  })
+
   test("stops the render where another worker has the item", async () => {
     await using server = await start()
     const [render, id] = await silenced(
