@@ -13,9 +13,9 @@ import { el, mark, setText, show } from "./dom.ts"
 import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER, UNREAD } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
-import { gliding } from "./gliding-rows.ts"
 import { ListSection, type ShownSection } from "./list-section.ts"
 import { ItemList, type Row } from "./list.ts"
+import { movingRows } from "./moving-rows.ts"
 import { Pause } from "./pause.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./recent-failures.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
@@ -293,7 +293,7 @@ export class Home implements Screen {
     const sections = this.#sections.map(({ element }) => element)
     const lists = this.#sections.map(({ list }) => list.element)
     if (isNew) this.#show(isNew)
-    else gliding(sections, lists, () => this.#show(isNew))
+    else movingRows(sections, lists, () => this.#show(isNew))
     if (before && !before.isConnected) this.#refocus(before.dataset["item"], seen)
   }
 

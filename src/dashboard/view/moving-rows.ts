@@ -1,6 +1,6 @@
 import { moved } from "./steady-lists.ts"
 
-const GLIDE_MS = 320
+const MOVE_MS = 320
 /** A smaller move cannot be seen. */
 const LEAST_PX = 2
 /** If an element moves farther than this, the eye cannot follow it. */
@@ -14,11 +14,11 @@ function topOf(element: HTMLElement): number {
   return list?.matches("ol") ? element.offsetTop - list.offsetTop : element.offsetTop
 }
 
-function glide(element: HTMLElement, shift: number): void {
+function move(element: HTMLElement, shift: number): void {
   moved(element)
   if (isCalm() || Math.abs(shift) > MOST_PX) return
   element.animate([{ transform: `translateY(${shift}px)` }, { transform: "none" }], {
-    duration: GLIDE_MS,
+    duration: MOVE_MS,
     easing: "cubic-bezier(0.2, 0.7, 0.2, 1)",
   })
 }
@@ -31,15 +31,15 @@ function appear(element: HTMLElement): void {
       { opacity: 0, zIndex: 1 },
       { opacity: 1, zIndex: 1 },
     ],
-    GLIDE_MS,
+    MOVE_MS,
   )
 }
 
 /**
- * Changes the page, and lets sections and the rows of lists glide to their new places. What has moved is unsteady for a
+ * Changes the page, and lets sections and the rows of lists move to their new places. What has moved is unsteady for a
  * moment.
  */
-export function gliding(
+export function movingRows(
   sections: readonly HTMLElement[],
   lists: readonly HTMLElement[],
   change: () => void,
@@ -54,6 +54,6 @@ export function gliding(
     const before = tops.get(element)
     if (before === undefined) appear(element)
     const shift = (before ?? topOf(element)) - topOf(element)
-    if (Math.abs(shift) >= LEAST_PX) glide(element, shift)
+    if (Math.abs(shift) >= LEAST_PX) move(element, shift)
   }
 }
