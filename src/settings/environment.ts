@@ -4,18 +4,20 @@ import { proxyAsInherited } from "./proxy.ts"
  * Sets NODE_ENV before Elysia loads. In development mode it serializes every invalid body for an error message that we
  * do not use; a large one blocks the event loop for 250 ms.
  */
-export function forServing(env: NodeJS.ProcessEnv = process.env): void {
-  env["NODE_ENV"] ??= "production"
+export function forServing(): void {
+  process.env["NODE_ENV"] ??= "production"
 }
 
 /** Of our rights, a command may have only the lease. */
 const WITHOUT_TOKEN = { TRACK_STUDIO_TOKEN: undefined, TRACK_STUDIO_TOKEN_FILE: undefined }
 
 /** The environment of this process for a command that it runs; `undefined` removes a variable. */
-export const environment = (
-  changes: Readonly<Record<string, string | undefined>>,
-  env: NodeJS.ProcessEnv = process.env,
-): NodeJS.ProcessEnv => ({ ...env, ...proxyAsInherited(), ...WITHOUT_TOKEN, ...changes })
+export const environment = (changes: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...proxyAsInherited(),
+  ...WITHOUT_TOKEN,
+  ...changes,
+})
 
 /**
  * The folder for what a worker of this user keeps over its own restart: `XDG_STATE_HOME/track-studio`, by default
@@ -31,7 +33,7 @@ export function stateFolder(env: NodeJS.ProcessEnv = process.env): string | unde
  * The marks of the commands that started this program, directly or not. Each of these commands finds this
  * program by its mark. Empty if no such command started it.
  */
-export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
+export const outerMarks = (): string => process.env["TRACK_STUDIO_RUN"] ?? ""
 
 /**
  * The item that the command around this program works on, and the token of its lease; undefined if there is
