@@ -34,6 +34,7 @@ const CUT_BY_NAME =
 const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
 /** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
 const PIPE_CLOSED = /: Broken pipe$/
+const OTHER_REASON = /: (?!Broken pipe$)[A-Z][\w ]+$/
 /** An output that was never begun. ffmpeg 4 can still exit with 0. */
 const NEVER_BEGUN =
   /^(?:\[out#\d+\/\w+ @ \w+\] )?(?:\[error\] )?Nothing was written into output file(?: \d+ \(.*\))?, because\b/
@@ -108,7 +109,8 @@ export class FfmpegFailures {
   hear(line: string): void {
     this.#nameKind(line)
     const failure = failureIn(line)
-    if (this.#hasPiped && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
+    // An ffmpeg that is quiet does not name its output.
+    if ((this.#hasPiped || !this.#isLoud) && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
     else if (failure !== undefined) this.#hearFailure(failure)
     else if (GIVEN_UP.test(line)) this.#giveUp(line)
     else if (SUM.test(line)) this.#end()
@@ -177,7 +179,9 @@ export class FfmpegFailures {
   }
 
   #hearFailure(failure: string): void {
-    if (NEEDLESS.test(this.#before) || this.#isPipeClosed) return
+    // If the next ffmpeg is quiet as well, only another reason shows that it has begun.
+    const isOfPipe = this.#isPipeClosed && (this.#isLoud || !OTHER_REASON.test(failure))
+    if (NEEDLESS.test(this.#before) || isOfPipe) return
     const hasBegun = !NOT_BEGUN.test(failure)
     const isWriting = hasBegun && !BEFORE_WRITING.test(failure)
     // If ffmpeg is quiet, another one may have written its output as quietly.

@@ -152,7 +152,7 @@ class Lines implements LineReader {
         !DIGIT.test(text) ||
         this.#preparation.isShownIn(text) ||
         TRANSCRIPT.test(text) ||
-        WORDS_OF.test(text)
+        (WORDS_OF.test(text) && !piece.isRedrawn && !hasBar(text))
       )
         continue
       const unit = this.#tell(piece)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { renderer } from "../../src/renderers/renderer.ts"
-import { BAR, each, read } from "./programs.ts"
+import { BAR, each, read, tqdm } from "./programs.ts"
 
 describe("a bar that is drawn by moving the cursor, without a return or a line's end, is shown at once", () => {
   test.each([
@@ -73,4 +73,11 @@ describe("figures of other scripts and languages", () => {
   test("are reported as the program wrote them", () => {
     expect(renderer("lines").push("渲染进度：10％\n渲染进度：45％\n").at(-1)?.message).toBe("渲染进度：45％")
   })
+})
+
+test("the words of a song are no progress, but a bar with such a name is", () => {
+  const shown = (line: (n: number) => string) => read([...each([0, 5, 10, 18], line), "\n"], 10).last
+  expect(shown((n) => `lyrics: ${n}% of my heart\n`)).toBe(0)
+  expect(shown((n) => tqdm(n, 40, "lyrics: "))).toBe(45)
+  expect(shown((n) => `lyrics: [${"#".repeat(n / 5)}----] ${n}%\n`)).toBe(18)
 })

@@ -332,6 +332,10 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     ]
     expect(proven(...piped, GIVEN_UP)).toEqual(WHOLE)
     expect(proven(...piped, GIVEN_UP, input("a.wav"), LOST, GIVEN_UP).failure).toBe(LOST)
+    // So quiet that it does not name its output.
+    expect(proven(...closed)).toEqual(WHOLE)
+    const full = "av_interleaved_write_frame(): No space left on device"
+    expect(proven(...closed, full).failure).toBe(full)
     const [broken = ""] = closed
     expect(proven(input("a.wav"), output("rtmp://example.org/live"), STATS, broken).failure).toBe(broken)
   })
