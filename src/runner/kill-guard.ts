@@ -16,7 +16,7 @@ import { brandOf } from "./process-brand.ts"
  * or memory is short. A shell gives a background job no standard input, so the input is passed on as
  * descriptor 4.
  */
-const SCRIPT = `
+export const GUARD_SCRIPT = `
 exec 4<&0
 (
 trap '' HUP INT QUIT TERM
@@ -66,13 +66,30 @@ look() {
   done
   found=$now
 }
-signal() { for process in $found; do kill "-$1" "\${process%%:*}" 2>/dev/null; done; }
-tries=0
+# Ends what was found: gently what is new, and after 2 s by force. On a busy machine a look takes long, so time counts.
+# A second SIGTERM would cut off a command that is just ending.
+end() {
+  clock
+  [ "$tries" -gt 0 ] || began_cs=$now_cs
+  if [ "$((now_cs - began_cs))" -ge 200 ] || [ "$tries" -ge 10 ]; then
+    for process in $found; do kill -KILL "\${process%%:*}" 2>/dev/null; done
+    return
+  fi
+  for process in $found; do
+    has "$asked" " $process " && continue
+    kill -TERM "\${process%%:*}" 2>/dev/null
+    kill -CONT "\${process%%:*}" 2>/dev/null
+    asked="$asked$process "
+  done
+}
+# The time since the machine started, in hundredths of a second.
+clock() {
+  now_cs=0
+  IFS=". " read -r seconds hundredths rest <"/proc/uptime" && now_cs=$seconds$hundredths
+}
+tries=0 asked=" "
 while look; [ "$found" != " " ] && [ "$tries" -lt 100 ]; do
-  case $tries in
-    0) signal TERM; signal CONT ;;
-    *) [ "$tries" -lt 8 ] || signal KILL ;;
-  esac
+  end
   tries=$((tries + 1))
   sleep 0.2
 done
@@ -119,13 +136,16 @@ export class KillGuard {
     if (!ends) return
     const lease = this.#lease()
     try {
-      const child = Bun.spawn(["/bin/sh", "-c", SCRIPT, "track-studio-guard", this.#id, `${process.pid}`], {
-        stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
-        env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-        cwd: "/",
-        // A signal to our process group, or a terminal that is closed, must not end the guard.
-        detached: true,
-      })
+      const child = Bun.spawn(
+        ["/bin/sh", "-c", GUARD_SCRIPT, "track-studio-guard", this.#id, `${process.pid}`],
+        {
+          stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
+          env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+          cwd: "/",
+          // A signal to our process group, or a terminal that is closed, must not end the guard.
+          detached: true,
+        },
+      )
       child.unref()
       this.#input = ends.to
     } catch {

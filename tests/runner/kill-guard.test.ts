@@ -2,7 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, spyOn, test } from "bun:
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 
 import * as libc from "../../src/machine/libc.ts"
-import { KillGuard } from "../../src/runner/kill-guard.ts"
+import { GUARD_SCRIPT, KillGuard } from "../../src/runner/kill-guard.ts"
 import { ProcessTree } from "../../src/runner/process-tree.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
@@ -274,4 +274,23 @@ test("a guard that cannot be started leaves no pipe open", () => {
   })
   for (let i = 0; i < 3; i += 1) new KillGuard()
   expect(open()).toBeLessThanOrEqual(before)
+})
+
+test("a command that ignores SIGTERM is killed after two seconds also if the machine is so busy that each look at it takes one", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const stubborn = Bun.spawn(["bash", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"], {
+    ...{ detached: true, stdout: "pipe" },
+    onExit: () => resolve(),
+  })
+  await stubborn.stdout.getReader().read()
+  const slow = `grep() { sleep 0.5; command grep "$@"; }\n${GUARD_SCRIPT}`
+  const stdin = Buffer.from(`1:999999999:${stubborn.pid}\n`)
+  const guard = Bun.spawn(["/bin/sh", "-c", slow, "guard", crypto.randomUUID()], { stdin })
+  const startedMs = performance.now()
+  await promise
+  expect(stubborn.signalCode).toBe("SIGKILL")
+  // Ten looks would take twelve seconds.
+  expect(performance.now() - startedMs).toBeLessThan(9000)
+  expect(performance.now() - startedMs).toBeGreaterThan(2000)
+  await guard.exited
 })
