@@ -91,7 +91,8 @@ export async function protect(
 ): Promise<boolean> {
   const isFirst = await firstToken(settings, store)
   await tokens.start()
-  await tickets.load()
-  if (!tokens.existed && isForOthers(settings)) throw unprotected(settings)
+  // Without a token there is no ticket, which stands for one.
+  if (tokens.existed) await tickets.load()
+  else if (isForOthers(settings)) throw unprotected(settings)
   return isFirst
 }

@@ -203,7 +203,13 @@ export const SERVING: readonly Mistake[] = [
   ...of(
     "src/serve/first-token.ts",
     ["tests/serve/first-token.test.ts"],
-    [["tickets end when the server is started again", "  await tickets.load()\n", ""]],
+    [
+      [
+        "tickets end when the server is started again",
+        "if (tokens.existed) await tickets.load()\n  else if (",
+        "if (!tokens.existed && ",
+      ],
+    ],
   ),
   ...of(
     "src/serve/child-processes.ts",

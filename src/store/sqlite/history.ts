@@ -20,6 +20,10 @@ export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'upd
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
+/** When a server was last alive, in milliseconds of the steady clock; null if none was yet. */
+export const aliveMsOf = (client: Database): number | null =>
+  client.query<{ alive_at: number | null }, []>("SELECT alive_at FROM history").get()?.alive_at ?? null
+
 /** Statements that read updates. */
 function updateStatements(client: Database) {
   const db = drizzle(client)

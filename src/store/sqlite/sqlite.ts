@@ -26,7 +26,7 @@ import { DueItems } from "./due-items.ts"
 import { faultOf, isDamage } from "./fault-sentences.ts"
 import { SqliteFigures } from "./figures.ts"
 import { GroupCommit, type Observer } from "./group-commit.ts"
-import { SqliteHistory } from "./history.ts"
+import { aliveMsOf, SqliteHistory } from "./history.ts"
 import { SqliteInstances } from "./instances.ts"
 import { KeptAnswers } from "./kept-answers.ts"
 import { Listing } from "./list.ts"
@@ -108,7 +108,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#claims = claims(client, onePerSong)
     this.#leases = leases(client)
     this.#writes = writes(client)
-    const aliveMs = this.#db.select().from(history).get()?.alive_at ?? null
+    const aliveMs = aliveMsOf(client)
     this.clock = clockOf(aliveMs ?? 0)
     if (aliveMs !== null) this.outages.begin(aliveMs)
     this.#group = new GroupCommit(client, this.#observer(observed))
