@@ -1,12 +1,21 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 /** Lines in which other programs report that they give up, after the cause. */
 const GIVING_UP =
   /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
+/**
+ * Lines that only refer to what was said before, that say that the program ends, or whose only reason is a number:
+ * "render aborted due to errors", "a complete log of this run can be found in", "Render engine failed: 999".
+ */
+const REFERRING =
+  /\b(?:due to|because of|see) (?:the )?(?:previous |earlier |above )?errors?\b|\b(?:has|have) been aborted[.!]?$|, (?:exiting|aborting|giving up)[.!]?$|\ba (?:complete|full|detailed) log (?:of|is|was|can)\b|^[\p{L}\d ]{1,40} failed:? -?\d+$/iu
+/** What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". */
+const NONE =
+  /\b(?:0|no) (?:\p{L}+ )?(?:errors?|failures?|failed|warnings?|missing|corrupt(?:ed)?)\b|\b(?:errors?|failures?|failed|warnings?|missing|corrupt(?:ed)?) ?[:=] ?0(?![\w.])/giu
 /** Lines with words of failure that stop nothing; Blender prints the one about colours at each start. */
 const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
@@ -25,19 +34,34 @@ const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
 const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
+/** Whether a line names a cause, and does not only count that there is none. */
+const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))
+
+/** Figures of a bar, a rate or an encoder: they name no cause. */
+const FIGURES =
+  /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:\d ?|\b)(?:it|[kmgt]?i?b|frames?|fps)\/s\b|\bQ?avg\b|\bmuxing overhead\b/iu
+
+/** Whether a line has words that may be a cause, and not only figures, or how often nothing failed. */
+const hasWords = (line: string): boolean => !FIGURES.test(line) && line.search(NONE) < 0
+
+/** Whether a line says that a program gives up, or refers to what was said before. */
+const isAfterCause = (line: string): boolean => GIVING_UP.test(line) || REFERRING.test(line)
+
 const last = (lines: readonly string[], fits: RegExp): string | undefined =>
   lines.findLast((one) => fits.test(one))
 
 /** The line of ffmpeg's output that names the cause: the first one, because the others are its consequences. */
 function ofFfmpeg(lines: readonly string[]): string | undefined {
-  const named = lines.filter((one) => CAUSE.test(one))
+  const named = lines.filter(namesCause)
   return named.find((one) => !CONSEQUENCE.test(one)) ?? named[0]
 }
 
 /** The line of another program's output that names the cause: the last one before it gives up. */
 function ofOther(lines: readonly string[]): string | undefined {
-  const named = lines.filter((one) => CAUSE.test(one) && !WARNING.test(one))
-  return named.findLast((one) => !GIVING_UP.test(one)) ?? named.at(-1)
+  const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
+  // Where each line has the same beginning, one that is nothing else says nothing.
+  const isBeginning = (line: string) => named.some((one) => one.length > line.length && one.startsWith(line))
+  return named.findLast((one) => !isAfterCause(one) && !isBeginning(one)) ?? named.at(-1)
 }
 
 /** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */
@@ -50,7 +74,7 @@ export function crashIn(line: string): string | undefined {
  * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
  * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
  * names one. If none does, it is how the command ended, if that was by a signal or too early, or that a
- * Blender crashed, otherwise the last line.
+ * Blender crashed, otherwise the last line that is more than figures.
  * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
@@ -78,7 +102,15 @@ export function causeOf(error: string): string {
         : ofOther(lines)
   const ended = lines.slice(0, 1).find((one) => ENDED_EARLY.test(one))
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
-  return (found ?? ended ?? crash ?? last(lines, CAUSE) ?? lines.at(-1) ?? error)
+  return (
+    found ??
+    ended ??
+    crash ??
+    lines.findLast(namesCause) ??
+    lines.findLast(hasWords) ??
+    lines.at(-1) ??
+    error
+  )
     .trim()
     .replace(COMPONENTS, "$1: ")
 }

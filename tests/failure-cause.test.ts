@@ -170,6 +170,57 @@ test.each([
     `[libx264 @ 0x55] height not divisible by 2 (853x481)\nConversion failed!\nTraceback (most recent call last):\n  File "a.py", line 3, in <module>\nsubprocess.CalledProcessError: Command '['ffmpeg']' returned non-zero exit status 187.`,
     "libx264: height not divisible by 2 (853x481)",
   ],
+  [
+    "an encoder that counts its errors at the end",
+    "encoder: wrong picture size 853x481\n0 errors, 0 warnings\nframes failed: 0",
+    "encoder: wrong picture size 853x481",
+  ],
+  [
+    "a program that counts no failures after one",
+    "cannot open song.wav\nErrors: 0  Warnings: 0 Failed: 0",
+    "cannot open song.wav",
+  ],
+  [
+    "a renderer that ends because of errors that it named before",
+    "ERROR   |  [ass] /scene.ass: could not open file\n        | render terminating early:  aborted due to errors",
+    "ERROR   |  [ass] /scene.ass: could not open file",
+  ],
+  [
+    "a renderer without a license",
+    "error: Could not obtain a license (1001)\nerror: Could not initialize the renderer, exiting",
+    "error: Could not obtain a license (1001)",
+  ],
+  [
+    "a frame that was aborted",
+    "VRAM: out of memory. Frame aborted.\nThe render has been aborted\nLicense returned",
+    "VRAM: out of memory. Frame aborted.",
+  ],
+  [
+    "a renderer whose last words are a number",
+    "device 0: failed to allocate array\nRender engine failed: 999",
+    "device 0: failed to allocate array",
+  ],
+  [
+    "a copy that names its errors first",
+    'link_stat "/a/b" failed: No such file or directory (2)\nrsync error: some files were not transferred (see previous errors) (code 23)',
+    'link_stat "/a/b" failed: No such file or directory (2)',
+  ],
+  [
+    "a program that begins each line alike",
+    "npm error enoent Could not read package.json\nnpm error enoent\nnpm error A complete log of this run can be found in: a.log",
+    "npm error enoent Could not read package.json",
+  ],
+  [
+    "a bar that stopped without a word",
+    "the command ended with code 1\n 42%|████▏     | 42/100 [00:02<00:03, 19.01it/s]",
+    "the command ended with code 1",
+  ],
+  [
+    "a script that failed after its ffmpeg",
+    "the command ended with code 1\n[libx264 @ 0x55cec1369900] frame I:3 Avg QP:20.1\n[libx264 @ 0x55cec1369900] kb/s:1931.99\n[aac @ 0x55cec136a900] Qavg: 338.743",
+    "the command ended with code 1",
+  ],
+  ["nothing but figures", "45%\n46%", "46%"],
   ["words without a cause", "first\nsecond\n\n", "second"],
   ["one line", "No space left on device", "No space left on device"],
   ["nothing", "", ""],
