@@ -73,8 +73,19 @@ export class Outages {
     const latest = this.#known.at(-1)
     const isSame = latest !== undefined && sinceMs <= latest.endedMs
     if (isSame) this.#known.pop()
-    this.#known.push({ sinceMs: isSame ? Math.min(latest.sinceMs, sinceMs) : sinceMs, endedMs })
+    const known = isSame ? latest : { sinceMs, endedMs }
+    this.#known.push({
+      sinceMs: Math.min(known.sinceMs, sinceMs),
+      endedMs: Math.max(known.endedMs, endedMs),
+    })
     if (this.#known.length > MOST_KNOWN) this.#known.shift()
+  }
+
+  /** Adds outages that other instances have counted. */
+  learn(counted: readonly Outage[]): void {
+    const all = [...this.#known, ...counted].toSorted((one, other) => one.sinceMs - other.sinceMs)
+    this.#known.length = 0
+    for (const outage of all) this.#know(outage)
   }
 
   /** Notes that a transaction that began at `nowMs` was committed, at `committedMs` (default: at once). */
@@ -103,8 +114,8 @@ export class Outages {
   }
 
   /**
-   * The latest outages that have ended, or are ending with the transaction under way; the oldest first. Those that follow
-   * each other at once are one.
+   * The latest outages that have ended, or are ending with the transaction under way, also those that were learned; the
+   * oldest first. Those that follow each other at once are one.
    */
   get known(): readonly Outage[] {
     return this.#known

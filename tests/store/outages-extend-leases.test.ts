@@ -77,3 +77,22 @@ test("a slow answer ends no outage that is under way", () => {
   expect([outages.isOver, outages.uncountedMs(50_000)]).toEqual([false, 0])
   expect(outages.endingAt(50_000)).toEqual({ sinceMs: 40_000, endedMs: 50_000 })
 })
+
+test("outages that other instances have counted are known too, in the order of their beginnings, and what overlaps is one", () => {
+  const outages = endedAt(20_000)
+  const counted = [
+    { sinceMs: 30_500, endedMs: 30_800 },
+    { sinceMs: 1000, endedMs: 2000 },
+    { sinceMs: 18_000, endedMs: 19_500 },
+    { sinceMs: 30_000, endedMs: 31_000 },
+  ]
+  outages.learn(counted)
+  const all = [
+    { sinceMs: 1000, endedMs: 2000 },
+    { sinceMs: 18_000, endedMs: 20_000 },
+    { sinceMs: 30_000, endedMs: 31_000 },
+  ]
+  expect(outages.known).toEqual(all)
+  outages.learn(counted)
+  expect([outages.known, outages.isUnderWay, outages.endedMs]).toEqual([all, false, 20_000])
+})

@@ -59,6 +59,12 @@ export const timers = pgTable("timers", {
   due_at: long().notNull(),
 })
 
+/** The latest outages that were counted, for instances that started later. Times are milliseconds of the database. */
+export const outages = pgTable("outages", {
+  since_ms: long().notNull(),
+  ended_ms: long().primaryKey(),
+})
+
 /** Which instances follow which webhooks. */
 export const followers = pgTable(
   "followers",

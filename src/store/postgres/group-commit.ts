@@ -1,5 +1,6 @@
 import { BoundedMap } from "../../bounded-map.ts"
 import { AppError } from "../../errors.ts"
+import type { Outage } from "../../item/estimate/follow-attempt.ts"
 import type { Clock } from "../../item/moment.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS } from "../contract/life.ts"
@@ -274,11 +275,13 @@ export class GroupCommit {
     const outage = outages.endingAt(nowMs)
     const askedMs = performance.now()
     const asked = [nowMs, outage?.sinceMs ?? null, measured.now(), outage?.endedMs ?? nowMs]
-    const [row] = await link.ask<{ now: number; counted: boolean }>(ALIVE, asked)
+    const [row] = await link.ask<{ now: number; counted: boolean; outages: string | null }>(ALIVE, asked)
     if (row?.counted === false) {
       measured.sample(row.now, askedMs)
       return this.#begin()
     }
+    const counted: Outage[] = JSON.parse(row?.outages ?? "[]")
+    outages.learn(counted)
     if (outage) {
       outages.end(nowMs, nowMs + Math.ceil(performance.now() - askedMs))
       // The rows in memory of items with a lease are out of date, and a group that is decided on them is stored in vain.

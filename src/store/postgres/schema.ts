@@ -20,7 +20,7 @@ import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../moves-as-sql.ts"
 import { COLUMNS } from "../row-parts.ts"
 import { jsonText, long, time } from "./column-types.ts"
-import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"
+import { followers, groups, instances, outages, songs, timers } from "./fleet-schema.ts"
 
 const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
 
@@ -338,4 +338,5 @@ export const TABLES = [
   groups,
   timers,
   songs,
+  outages,
 ] as const

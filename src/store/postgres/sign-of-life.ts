@@ -6,12 +6,16 @@ import { isOfNow } from "./database-clock.ts"
  */
 const SKEW_MS = 1000
 
+/** So many outages are kept, for instances that start later or have not noticed one. */
+const KEPT_OUTAGES = 50
+
 /**
  * Stores a sign of life at $1. If $2 is given, it extends every lease, and the wait of items for their
  * workers after a restore, by the outage from $2 to $4. Time that any instance has counted already, up to the
  * stored sign of life, is not counted again; so after an outage that ended before now, $4 is what is stored. A lease that would last longer than its length, because the
- * server's clock has gone back, is shortened to its length. Returns the database's time, and whether this was
- * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock).
+ * server's clock has gone back, is shortened to its length. Returns the database's time, whether this was
+ * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock), and the
+ * beginnings and ends of the latest outages that were counted before.
  */
 export const ALIVE = `WITH before AS MATERIALIZED (
   SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $4::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
@@ -37,5 +41,12 @@ postponed AS (
   FROM waiting WHERE q.id = waiting.id),
 noted AS (UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + ${SKEW_MS} THEN $1::int8
     ELSE greatest(history.alive_at, $4::int8) END
-FROM before RETURNING history.id)
-SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, EXISTS (SELECT FROM noted) AS counted`
+FROM before RETURNING history.id),
+counted AS (
+  INSERT INTO outages (since_ms, ended_ms) SELECT $4::int8 - took, $4::int8 FROM before WHERE took > 0 ON CONFLICT DO NOTHING),
+forgotten AS (
+  DELETE FROM outages USING before WHERE outages.ended_ms > $1::int8 + ${SKEW_MS} OR (before.took > 0
+    AND outages.ended_ms NOT IN (SELECT ended_ms FROM outages ORDER BY ended_ms DESC LIMIT ${KEPT_OUTAGES})))
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, EXISTS (SELECT FROM noted) AS counted,
+  (SELECT json_agg(json_build_object('sinceMs', since_ms, 'endedMs', ended_ms))::text FROM outages
+    WHERE ended_ms <= $1::int8 + ${SKEW_MS}) AS outages`

@@ -8,7 +8,7 @@ import { newDatabase } from "./server.ts"
 /** Resets a database to the state after its migrations, which is quicker than making another one. */
 const EMPTY = `DELETE FROM updates; DELETE FROM outputs; DELETE FROM queue_items; DELETE FROM idempotency_keys;
   DELETE FROM runs; DELETE FROM webhooks; DELETE FROM deliveries; DELETE FROM tickets; DELETE FROM tokens;
-  DELETE FROM instances; DELETE FROM timers; DELETE FROM songs; DELETE FROM hours; UPDATE queue_counts SET items = 0;
+  DELETE FROM instances; DELETE FROM timers; DELETE FROM songs; DELETE FROM hours; DELETE FROM outages; UPDATE queue_counts SET items = 0;
   WITH old AS (DELETE FROM history) INSERT INTO history (id) VALUES (substr(md5(gen_random_uuid()::text), 1, 16));
   SELECT setval(name, 1, false) FROM unnest(ARRAY['queue_items_ids', 'runs_ids', 'deliveries_ids', 'tokens_ids']) name`
 

@@ -1,10 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { LocalBus } from "../../../src/bus/bus.ts"
-import { claimed } from "../../../src/item/lease.ts"
+import { claimed, completed } from "../../../src/item/lease.ts"
+import { reported } from "../../../src/item/report.ts"
+import { LearnedDurations } from "../../../src/queue/learned-durations.ts"
 import { RescueAndStall } from "../../../src/queue/rescue-and-stall.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
-import { added } from "../../contracts/store.contract.ts"
+import { added, START_MS } from "../../contracts/store.contract.ts"
 import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
@@ -43,6 +45,52 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
       expect((await store.item(id)).status).toBe(isAway ? "processing" : "retrying")
     } finally {
       await store.close()
+    }
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined).each([true, false])(
+  "a server that starts after another one has counted an outage learns nothing from an attempt that it fell into: outage %j",
+  async (isOutage) => {
+    await using database = await emptyDatabase()
+    let nowMs = START_MS
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const onError = (error: unknown): void => expect(error).toBeUndefined()
+    const opened = async () => {
+      const store = await PostgresStore.open(database.url, { clock })
+      return { store, learned: new LearnedDurations(store, onError) }
+    }
+    const former = await opened()
+    const id = await added(former.store)
+    const by = { worker: "w", token: "lease", leaseMs: 60_000, kind: "song" }
+    await former.store.change(
+      id,
+      former.learned.follow((stored, moment) => claimed(stored, by, moment)),
+    )
+    nowMs += 10_000
+    await former.store.change(
+      id,
+      former.learned.follow((stored, moment) => reported(stored, "lease", { progress: 40 }, moment)),
+    )
+    await former.store.close()
+    nowMs += isOutage ? 60_000 : 0
+    const first = await opened()
+    await first.store.alive()
+    nowMs += 100
+    const second = await opened()
+    try {
+      for (let seconds = 0; seconds < 10; seconds += 1) {
+        await second.store.alive()
+        nowMs += 1000
+      }
+      const change = await second.store.change(
+        id,
+        second.learned.follow((stored, moment) => completed(stored, "lease", {}, moment)),
+      )
+      // The control: without an outage the run is remembered.
+      expect(change.run?.seconds).toBe(isOutage ? undefined : 20.1)
+    } finally {
+      await Promise.all([first.store.close(), second.store.close()])
     }
   },
 )

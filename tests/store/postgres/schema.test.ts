@@ -23,7 +23,7 @@ const withPostgres = test.skipIf(whyNoPostgres !== undefined)
  * recognised.
  */
 const ONLY = {
-  tables: ["instances", "groups", "timers", "followers", "songs"],
+  tables: ["instances", "groups", "timers", "followers", "songs", "outages"],
   postgres: [
     "queue_items.version",
     "queue_items.printed",
