@@ -174,6 +174,12 @@ export function storeWrites(name: string, open: Open): void {
       expect(await store.item(id)).toEqual(one)
     }
     expect(await store.item(id)).toEqual(next)
+    // What was set can be unset.
+    for (const steps of [["a", "b"], null]) {
+      const before = await store.item(id)
+      await store.change(id, ({ work }) => ({ item: { ...before, steps }, work }))
+      expect((await store.item(id)).steps).toEqual(steps)
+    }
   })
 
   test(`${name}: a refused change rejects with its reason, changes nothing and uses no event ID`, async () => {

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test"
 import { getEventListeners } from "node:events"
 
+import { type AppParts, createApp } from "../../src/http/app.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
 import { hold } from "../../src/http/time-limit-of-held-answer.ts"
+import { UNPROTECTED } from "./unprotected.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -35,4 +37,26 @@ test("the place of an answer that was given listens no longer to its signal, whi
   expect(getEventListeners(signal, "abort")).toHaveLength(1)
   place[Symbol.dispose]()
   expect(getEventListeners(signal, "abort")).toEqual([])
+})
+
+test("the connection of a claim that waits is not cut because nothing is sent on it meanwhile", async () => {
+  const parts: unknown = {
+    ...{ host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none", ...UNPROTECTED },
+    workers: { claim: async () => null, presence: { isDraining: () => false } },
+  }
+  const app = createApp(parts as AppParts)
+  const limits: number[] = []
+  const server: unknown = {
+    timeout: (_request: Request, seconds: number) => limits.push(seconds),
+    requestIP: () => null,
+  }
+  app.server = server as typeof app.server
+  const claim = async (wait: object): Promise<number> => {
+    const body = JSON.stringify({ worker: "gpu-1", ...wait })
+    const headers = { "content-type": "application/json" }
+    const request = new Request("http://127.0.0.1/api/v1/queue/claim", { method: "POST", headers, body })
+    return (await app.handle(request)).status
+  }
+  expect([await claim({}), limits]).toEqual([204, []])
+  expect([await claim({ wait: 60 }), limits]).toEqual([204, [0]])
 })

@@ -89,6 +89,14 @@ describe("the progress of an attempt", () => {
 describe("a key that a report does not have", () => {
   const unit = { done: 3, total: 5, name: "images" }
 
+  test("the files of an item stay as they are until a report names others, or none", () => {
+    const files = { video_file_path: "/a.mp4", video_file_size: 9, thumbnail_path: "/a.png" }
+    const named = after(CLAIMED, files, { progress: 50 })
+    expect(named.item).toMatchObject(files)
+    const none = { video_file_path: "", video_file_size: 0, thumbnail_path: "" }
+    expect(after(named, none).item).toMatchObject(none)
+  })
+
   test("is taken away: the unit, and the message", () => {
     const told = after(CLAIMED, { progress: 60, unit, message: "image 3 of 5" })
     expect(told.item).toMatchObject({ unit, message: "image 3 of 5" })

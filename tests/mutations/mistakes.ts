@@ -15,6 +15,7 @@ import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
 import { MISSED } from "./missed.ts"
 import type { Mistake } from "./mistake.ts"
+import { NOTICED_LATE_IN_CORE } from "./noticed-late-in-core.ts"
 import { NOTICED_LATE } from "./noticed-late.ts"
 import { NOTICES } from "./notices.ts"
 import { PAGE } from "./page.ts"
@@ -49,6 +50,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...MISSED,
   ...PICKED_BY_CHANCE,
   ...NOTICED_LATE,
+  ...NOTICED_LATE_IN_CORE,
   ...STREAM,
   ...COMMON,
   ...VIEWERS,

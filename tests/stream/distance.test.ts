@@ -40,3 +40,24 @@ test("the stream of one item skips only when more of the item's own updates wait
   expect(await after(2)).toEqual([2, 3])
   expect((await after(3))[0]).toBe("gap")
 })
+
+test("the latest updates of many items, which are read in pieces, are sent once each", async () => {
+  // At most two updates are read at once.
+  const history = new MemoryHistory(async () => undefined, 2)
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 2, random: () => 0.5, onError: fail })
+  for (let item = 1; item <= 7; item += 1) history.append(item, "processing")
+  const leave = new AbortController()
+  const stream = await streams.open({
+    ...{ snapshot: true, untilFinished: false, format: asFrames, signal: leave.signal },
+  })
+  const sent: (number | string)[] = []
+  while (sent.at(-1) !== "live") {
+    const next = await stream?.next()
+    if (next?.done === false) sent.push(...next.value.map(nameOf))
+    expect(sent.length).toBeLessThan(20)
+  }
+  leave.abort()
+  expect(sent.filter((name) => typeof name === "number")).toEqual([1, 2, 3, 4, 5, 6, 7])
+})

@@ -188,6 +188,8 @@ test("held answers are no streams, and are not counted", async () => {
   const server = open()
   server.say("processing")
   const waited = server.streams.finished(1, new AbortController().signal)
+  while (server.streams.count === 0) await new Promise(setImmediate)
+  expect(server.streams.list(10)).toEqual([])
   server.say("completed")
   await waited
   for (const name of ["streams_opened_total", "sent_frames_total", "sent_bytes_total", closed("finished")]) {

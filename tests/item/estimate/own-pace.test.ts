@@ -83,6 +83,16 @@ test("however little whole attempts differ, at the end of one its own pace still
   expect(learn(runs).custom.inertia).toBe(4)
 })
 
+test("a step that takes no time does not hide how slow the one before it was", () => {
+  const leftAfter = (slow: readonly number[], ...runs: readonly Run[]): number => {
+    const trace = traceOfSigns(silent(...slow, 50))
+    return estimate({ trace, at: 100, worker: "" }, learn(runs))?.left ?? 0
+  }
+  const two = leftAfter([100], runOf(50, 50), runOf(55, 55), runOf(48, 50))
+  expect(two).toBeGreaterThan(80)
+  expect(leftAfter([100, 0], runOf(50, 0, 50), runOf(55, 0, 55), runOf(48, 0, 50))).toBeCloseTo(two)
+})
+
 test("a worker that goes on as fast as it began has found no work done", () => {
   const render = (seconds: number): Signs =>
     Array.from({ length: 20 }, (_, i) => [(seconds * i) / 20, { progress: 5 * i }])

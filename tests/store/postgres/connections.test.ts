@@ -4,6 +4,7 @@ import { SQL } from "bun"
 
 import { reasonOf } from "../../../src/errors.ts"
 import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 
 const READS = 50
 const AWAY_MS = 600
@@ -67,6 +68,17 @@ test("a lock that is not given is not called a server that is away", async () =>
   const reason = await link.patiently(() => link.ask("SELECT 1 AS n"), 0).catch(reasonOf)
   expect(reason).toBe(
     "the database does not get this done: it is too busy, or another program holds a lock on it",
+  )
+})
+
+test("a start that has waited in vain for a server says for which one, without the password", async () => {
+  const link = new PostgresConnections({ open: () => pool().sql, onDoubt: () => undefined })
+  link.drain()
+  const inVain = await link.run("SELECT 1").catch((error: unknown) => error)
+  using _wait = spyOn(PostgresConnections.prototype, "patiently").mockRejectedValueOnce(inVain)
+  const opening = PostgresStore.open("postgres://queue:secret@127.0.0.1:1/queue")
+  expect(await opening.catch(reasonOf)).toStartWith(
+    "the database postgres://queue@127.0.0.1:1/queue cannot be reached (",
   )
 })
 

@@ -1,13 +1,24 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { copyFileSync, readdirSync, readFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 
 import { removed } from "../../../src/item/add-cancel-retry-delete.ts"
 import { backupDatabase } from "../../../src/store/sqlite/backup.ts"
 import { checkDatabase } from "../../../src/store/sqlite/check.ts"
 import { added, put } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
 import { openSqlite } from "./open.ts"
+
+test("a database of another program is refused as such", () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "other.db")
+  {
+    using other = new Database(path)
+    other.run("CREATE TABLE updates (id INTEGER)")
+  }
+  expect(() => checkDatabase(path)).toThrow(`${path} is not a database of this program`)
+})
 
 /** The faults of a database with one finished item and one that waits, after this was done to it. */
 async function faultsAfter(

@@ -160,6 +160,20 @@ test("a folder whose names cannot be read has no database that is known to be mo
   expect(setAside(join(folder.path, "absent", "queue.db"))).toBeUndefined()
 })
 
+test("a lock file of a version that did not record whether it closed the database is no sign of a loss", () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  opened(database)
+  {
+    using record = new Database(`${database}.lock`)
+    record.run("DROP TABLE open")
+  }
+  const { client, lock, found } = openDatabase(database)
+  expect(found.warning).toBeUndefined()
+  client.close()
+  lock.close()
+})
+
 test("a damaged lock file that another server holds is left alone", () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")

@@ -1,0 +1,137 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** The same in what the server stores, decides and answers. */
+export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
+  ...of(
+    "src/store/sqlite/check.ts",
+    ["tests/store/sqlite/check.test.ts"],
+    [
+      [
+        "a check takes a database of another program for a damaged one",
+        '    if (applied === 0) throw new AppError("unavailable", `${path} is not a database of this program`)',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/sqlite/lock.test.ts"],
+    [
+      [
+        "a lock file of an earlier version keeps a server from starting",
+        "    if (!table) return undefined\n    return this.#client.query<{ starts: number }",
+        "    return this.#client.query<{ starts: number }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/postgres.ts",
+    ["tests/store/postgres/start.test.ts"],
+    [
+      [
+        "a stop does not wait for the group that is being stored",
+        "    await this.#group.idle()",
+        "    void this.#group.idle()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append-statement.ts",
+    ["tests/store/postgres/contracts.test.ts"],
+    [
+      [
+        "a long value cannot be unset",
+        "    return [key, isSame ? null : row[key] === null ? NULL_TEXT : JSON.stringify(row[key])] as const",
+        "    return [key, isSame || row[key] === null ? null : JSON.stringify(row[key])] as const",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    ["tests/store/postgres/connections.test.ts"],
+    [
+      [
+        "a start that has waited in vain does not say for which database",
+        "    throw explained(error, url)\n  }\n}\n\n/** Brings the database up to date, checks",
+        "    throw error\n  }\n}\n\n/** Brings the database up to date, checks",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/claim-and-report.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [
+      [
+        "a claim that waits for a minute is cut",
+        "            if (body.wait !== undefined) server?.timeout(request, 0)\n            using _place",
+        "            using _place",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/store-and-read-output.ts",
+    ["tests/http/store-and-read-output.test.ts"],
+    [
+      [
+        "an output cannot be asked for from its beginning",
+        '    after: queryInteger(0, "the position',
+        '    after: queryInteger(1, "the position',
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/client-kind.ts",
+    ["tests/http/client-kind.test.ts"],
+    [
+      [
+        "a client that does not say what it is counts as another one",
+        '  if (!agent) return "unknown"',
+        '  if (!agent) return "other"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/report.ts",
+    ["tests/item/report.test.ts"],
+    [
+      [
+        "the path of a video cannot be unset by a report",
+        "    ...(video_file_path !== undefined && { video_file_path }),",
+        "    ...(video_file_path && { video_file_path }),",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/earlier-run.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "a step that takes no time hides the pace of the one before",
+        "    if (!part || expected <= 0) continue",
+        "    if (!part) continue",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/history-reader.ts",
+    ["tests/stream/distance.test.ts"],
+    [
+      [
+        "the last update of each piece of a snapshot is sent again",
+        '      from = more && last?.type === "update" ? ids.indexOf(last.update.id) + 1 : from + SNAPSHOT_UPDATES',
+        '      from = more && last?.type === "update" ? ids.indexOf(last.update.id) : from + SNAPSHOT_UPDATES',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/stream-metrics.test.ts"],
+    [
+      [
+        "answers that are held are listed as streams",
+        '      if (seat instanceof Viewer && seat.kind !== "held") yield seat',
+        "      if (seat instanceof Viewer) yield seat",
+      ],
+    ],
+  ),
+]
