@@ -7,6 +7,9 @@ function codeOf(error: unknown): string {
   return cause === undefined ? "" : codeOf(cause)
 }
 
+/** The codes of Bun and Node for an answer that is no HTTP. */
+const NO_HTTP = /^Malformed_HTTP|^Unrequested|^InvalidContentLength$|^HPE_/
+
 /** Why a request to the server at `origin` got no answer, and the way out, by the error of `fetch`. */
 export function unanswered(origin: string, error: unknown): string {
   const code = codeOf(error)
@@ -18,6 +21,8 @@ export function unanswered(origin: string, error: unknown): string {
   if (code === "EPROTO") return `no TLS connection to ${origin}; is it http://${host}?`
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET")
     return `no server answers at ${origin}: the connection was closed`
+  if (NO_HTTP.test(code))
+    return `the program at ${origin} is not a Track Studio server: it does not speak HTTP`
   return isLoopback(hostname)
     ? `no server answers at ${origin}; start one with "track-studio serve"`
     : `no server answers at ${origin}; does it run, and may this machine reach it?`
