@@ -12,7 +12,8 @@ import { jsonBody } from "./body.ts"
 import type { Callers } from "./caller-of-request.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
-import { bounded, idempotencyKey, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
+import { linkToNext } from "./paths.ts"
+import { bounded, idempotencyKey, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./request-parameters.ts"
 
 const ListParams = Type.Object(
   {

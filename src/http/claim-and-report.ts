@@ -23,7 +23,7 @@ import {
   LeaseParams,
   queryUpTo,
   requiredLease,
-} from "./params.ts"
+} from "./request-parameters.ts"
 import { checkStillIn } from "./revoked.ts"
 import { hold } from "./time-limit-of-held-answer.ts"
 

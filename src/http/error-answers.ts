@@ -12,9 +12,9 @@ import type { CallerOfRequest, UnknownSenders } from "./caller-of-request.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { invalid } from "./invalid-input.ts"
 import { notFoundPage } from "./not-found-page.ts"
-import { leaseOf } from "./params.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 import type { RequestCounts } from "./request-counts.ts"
+import { leaseOf } from "./request-parameters.ts"
 import { dropBody, hasUnreadBody } from "./unread-body.ts"
 
 /** The methods for which a path has a route. */

@@ -9,7 +9,7 @@ import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts }
 import { api } from "./api.ts"
 import type { CallerOfRequest } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, MAX_ROWS, queryUpTo } from "./params.ts"
+import { bounded, MAX_ROWS, queryUpTo } from "./request-parameters.ts"
 
 const DEFAULT_ROWS = 200
 

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf, stepWords } from "../item/step-span.ts"
 import type { RendererName } from "../renderers/names.ts"
-import { LeaseParams, numberIn, queryBoolean, queryInteger } from "./params.ts"
+import { LeaseParams, numberIn, queryBoolean, queryInteger } from "./request-parameters.ts"
 
 const percentage = (description: string) =>
   Type.Optional(Type.String({ pattern: "^(100|[0-9]{1,2}(\\.[0-9]{1,6})?)$", description }))

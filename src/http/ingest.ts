@@ -19,7 +19,7 @@ import { piecesOf } from "./body-silence-limit.ts"
 import type { Callers } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
-import { ItemParams, LEASE, leaseOf } from "./params.ts"
+import { ItemParams, LEASE, leaseOf } from "./request-parameters.ts"
 import { whileIn } from "./revoked.ts"
 
 const IngestParams = Type.Object({

@@ -22,3 +22,11 @@ export const queryOf = ({ url }: Request): string =>
 /** Whether a route belongs to a path. */
 export const isAt = ({ path: pattern }: Route, path: string): boolean =>
   !pattern.includes("*") && new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}$`).test(path)
+
+/** The header `Link` to the next page: the same query, with this parameter set. */
+export function linkToNext(request: Request, name: string, next: string | number): string {
+  const query = new URLSearchParams(queryOf(request))
+  query.set(name, String(next))
+  // It has only a query, so that the link works below any path of a proxy.
+  return `<?${query}>; rel="next"`
+}

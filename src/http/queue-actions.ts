@@ -6,7 +6,7 @@ import { api } from "./api.ts"
 import { optionalJsonBody } from "./body.ts"
 import type { Callers } from "./caller-of-request.ts"
 import { json, words } from "./docs/words.ts"
-import { ItemParams } from "./params.ts"
+import { ItemParams } from "./request-parameters.ts"
 
 /**
  * What people can do: pause and resume the queue; cancel, retry and move an item; cancel, retry or delete

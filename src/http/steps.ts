@@ -6,7 +6,7 @@ import { jsonBody } from "./body.ts"
 import type { CallerOfRequest } from "./caller-of-request.ts"
 import { shown } from "./claim-and-report.ts"
 import { json, words } from "./docs/words.ts"
-import { ItemParams, LEASE, leaseOf, LeaseParams } from "./params.ts"
+import { ItemParams, LEASE, leaseOf, LeaseParams } from "./request-parameters.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (workers: Workers, access: CallerOfRequest) =>

@@ -22,7 +22,7 @@ import {
   queryInteger,
   requiredLease,
   SongParams,
-} from "./params.ts"
+} from "./request-parameters.ts"
 import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
 
 const PrintedParams = Type.Object(

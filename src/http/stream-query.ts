@@ -5,7 +5,7 @@ import { OneOf } from "../item/schema-parts.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { formats, type HttpFormat } from "../stream/sse-ndjson-text.ts"
-import { ID_DIGITS, numberIn, queryBoolean, queryInteger } from "./params.ts"
+import { ID_DIGITS, numberIn, queryBoolean, queryInteger } from "./request-parameters.ts"
 
 const common = {
   last_event_id: Type.Optional(

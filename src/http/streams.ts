@@ -9,7 +9,7 @@ import type { Callers } from "./caller-of-request.ts"
 import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
-import { ItemParams } from "./params.ts"
+import { ItemParams } from "./request-parameters.ts"
 import {
   type Asked,
   GlobalParams,

@@ -6,7 +6,8 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, linkToNext, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./params.ts"
+import { linkToNext } from "./paths.ts"
+import { bounded, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./request-parameters.ts"
 
 const DEFAULT_ROWS = 100
 

@@ -15,7 +15,7 @@ import { asksForWebSocket } from "./checks-before-routing.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
 import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
-import { ItemParams } from "./params.ts"
+import { ItemParams } from "./request-parameters.ts"
 import { noLongerIn } from "./revoked.ts"
 import {
   type Asked,

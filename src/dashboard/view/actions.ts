@@ -11,7 +11,7 @@ import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
 import type { Choice } from "./menu.ts"
-import { notify, notifyFailure } from "./notices.ts"
+import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { canMove, move, moveBefore } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
 

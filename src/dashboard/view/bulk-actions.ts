@@ -7,7 +7,7 @@ import type { KnownQueue } from "../model/known-queue.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices.ts"
+import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { selected } from "./selected-items.ts"
 import { acting } from "./steady-lists.ts"
 

@@ -1,5 +1,5 @@
 import { el } from "./dom.ts"
-import { notify } from "./notices.ts"
+import { notify } from "./notices-and-undo.ts"
 
 /** On plain http there is no clipboard interface, so a selection is used. */
 async function copyText(text: string): Promise<void> {

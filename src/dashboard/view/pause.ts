@@ -1,7 +1,7 @@
 import { server } from "../live/server.ts"
 import { aboutTime } from "../model/wording.ts"
 import { el, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices.ts"
+import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { refocused } from "./steady-lists.ts"
 
 /** Pauses the queue, says that it is paused, and resumes it. */

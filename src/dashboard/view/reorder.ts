@@ -4,7 +4,7 @@ import { isWaiting } from "../../item/moves.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/known-queue.ts"
 import { count, nameOf } from "../model/wording.ts"
-import { announce, notifyFailure } from "./notices.ts"
+import { announce, notifyFailure } from "./notices-and-undo.ts"
 import { acting } from "./steady-lists.ts"
 
 /** A way to move a waiting item by one place. */

@@ -4,7 +4,7 @@ import type { KnownQueue } from "../model/known-queue.ts"
 import { inFull, nameOf, oneLine } from "../model/wording.ts"
 import type { WorkerSeen } from "../model/workers.ts"
 import { el, icon, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices.ts"
+import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { hrefOf } from "./rows.ts"
 import { moved, refocused } from "./steady-lists.ts"
 

@@ -30,7 +30,7 @@ import { Health, Stats, StreamSeen } from "../../wire/health-and-stats.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { ClaimRequest } from "../../wire/requests.ts"
 import { needOf } from "../needed-rights.ts"
-import { ID, WHOLE_NUMBERS } from "../params.ts"
+import { ID, WHOLE_NUMBERS } from "../request-parameters.ts"
 import { BODIES } from "./examples.ts"
 import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
 

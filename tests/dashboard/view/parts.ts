@@ -10,7 +10,12 @@ import { askPriority } from "../../../src/dashboard/view/forms.ts"
 import { HistoryList } from "../../../src/dashboard/view/history.ts"
 import { factsOf } from "../../../src/dashboard/view/item-facts.ts"
 import { ItemList } from "../../../src/dashboard/view/list.ts"
-import { announce, notify, notifyFailure, withdrawUndo } from "../../../src/dashboard/view/notices.ts"
+import {
+  announce,
+  notify,
+  notifyFailure,
+  withdrawUndo,
+} from "../../../src/dashboard/view/notices-and-undo.ts"
 import { PrintedText } from "../../../src/dashboard/view/printed-text.ts"
 import { ProgressPlot } from "../../../src/dashboard/view/progress-plot.ts"
 import { recentFailures } from "../../../src/dashboard/view/recent-failures.ts"

@@ -2,7 +2,6 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
 import { OneOf } from "../item/schema-parts.ts"
-import { queryOf } from "./paths.ts"
 
 /** The digits of an ID, as a pattern. */
 export const ID_DIGITS = "[1-9][0-9]{0,15}"
@@ -45,14 +44,6 @@ export const queryUpTo = (from: 0 | 1, most: number, unit = "") =>
 /** A number of the query; a number above `most` counts as `most`. It is `fallback` if the query has none. */
 export const bounded = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
-
-/** The header `Link` to the next page: the same query, with this parameter set. */
-export function linkToNext(request: Request, name: string, next: string | number): string {
-  const query = new URLSearchParams(queryOf(request))
-  query.set(name, String(next))
-  // It has only a query, so that the link works below any path of a proxy.
-  return `<?${query}>; rel="next"`
-}
 
 /** The lease token in the query of a worker's routes. The header `Lease` does the same. */
 export const LeaseParams = Type.Object(
