@@ -14,14 +14,17 @@ setDefaultTimeout(60_000)
 const RATE = { perSecond: 10, burst: 40 }
 
 /** Shared buckets whose answers the test decides, and the requests that they got. */
-function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
+function answering(
+  answer: (wanted: number) => Grant | Promise<Grant>,
+  charge: SharedBuckets["charge"] = async () => undefined,
+) {
   const asked: number[] = []
   const buckets: SharedBuckets = {
     async take(_client, wanted) {
       asked.push(wanted)
       return answer(wanted)
     },
-    charge: async () => undefined,
+    charge,
   }
   const clock = { nowMs: 0 }
   const errors: unknown[] = []
@@ -70,6 +73,20 @@ test("while the buckets cannot be reached, everything passes, and they are asked
     [1, 1, 1],
     [away, away],
   ])
+})
+
+test("work that was done while the buckets cannot be reached does not delay the next try", async () => {
+  const away = async (): Promise<never> => {
+    throw new Error("away")
+  }
+  const { allowances, asked, clock } = answering(away, away)
+  await allowances.take("one", RATE)
+  clock.nowMs += 500
+  allowances.charge("one", 5, RATE)
+  await Promise.resolve()
+  clock.nowMs += 500
+  await allowances.take("one", RATE)
+  expect(asked).toEqual([1, 1])
 })
 
 test("a client that had to wait passes once the buckets cannot be reached any more", async () => {

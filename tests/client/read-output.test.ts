@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { Client, type OutputPlace } from "../../src/client/client.ts"
 import { start } from "../server.ts"
 import { type Attempt, attempt, claim } from "../worker.ts"
+import { impostor, notOurs } from "./impostor.ts"
 
 setDefaultTimeout(30_000)
 
@@ -38,4 +39,11 @@ test("output that is sent again from its beginning is stored once", async () => 
   const print = (offset: number) =>
     client.print({ id, token: lease.token }, new TextEncoder().encode("one\n"), offset)
   expect([(await print(0)).end, (await print(0)).end, (await print(4)).end]).toEqual([4, 4, 8])
+})
+
+test("an end that no server sends does not end an output", async () => {
+  await using other = impostor(
+    () => new Response("event: end\ndata: {}\n\n", { headers: { "content-type": "text/event-stream" } }),
+  )
+  await expect(new Client(other.url).output(7).next()).rejects.toThrow(notOurs(other.url))
 })

@@ -91,6 +91,9 @@ test("an exception that a script printed after its last frame is the message of 
     inScript: undefined,
   })
   expect(provenBy(...printed, ...SAVED).seen).toBeUndefined()
+  // A handler that runs before the frame is saved.
+  const [begun = "", ...saved] = SAVED
+  expect(provenBy(begun, ...printed, ...saved).seen).toBeUndefined()
 })
 
 test.each([

@@ -135,6 +135,18 @@ describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
     }
   })
 
+  test("needs no decoding to its end, and what follows is decoded", () => {
+    const reader = renderer(name, { total: 5 })
+    const [before, after] = [SAYS[name][0] ?? "", SAYS[name][1] ?? ""]
+    const decoder = new TextDecoder()
+    const decoded = [before, "x".repeat(MAX_LINE_LENGTH + 1), "x".repeat(9), `\n${after}`].map((text) => {
+      const worth = decoder.decode(reader.worthDecoding(Buffer.from(text)), { stream: true })
+      reader.push(worth)
+      return worth.length
+    })
+    expect(decoded).toEqual([before.length, MAX_LINE_LENGTH + 1, 0, after.length + 1])
+  })
+
   // If reading took more than linear time, the test would exceed its time limit.
   test("takes no time even when it is made to", () => {
     const hard = [

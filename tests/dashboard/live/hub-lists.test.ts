@@ -108,6 +108,16 @@ test("a tab that is seen again and again checks the time once a second all the s
   expect(calls.length).toBe(5)
 })
 
+test("a hub that nobody sees rests until it is seen again", () => {
+  const { calls } = spyOn(StreamTrust.prototype, "tick").mock
+  hub.pause()
+  jest.advanceTimersByTime(5000)
+  expect(calls.length).toBe(0)
+  hub.wake()
+  jest.advanceTimersByTime(1000)
+  expect(calls.length).toBe(1)
+})
+
 /** The requests under way fail, and it is time for the next ones. */
 async function failAll(): Promise<void> {
   for (const question of [...far.questions]) question.next(true)

@@ -258,6 +258,14 @@ page("a part of the page", () => {
     expect(await shown("laneStates")).toEqual(["", "No progress for 1 min", "Cancelling", "Cancelling"])
   })
 
+  test("says in a row how an item ended when it ends in another way", async () => {
+    expect(await shown("endsInRow")).toEqual(["Failed", "Worker lost"])
+  })
+
+  test("divides a long output also if it comes line by line", async () => {
+    expect(await shown("dividedText")).toBe(3)
+  })
+
   test("has the buttons of an item again when the item is there again", async () => {
     expect(await shown("buttonsAgain")).toEqual([true, false, true])
   })

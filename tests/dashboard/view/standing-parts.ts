@@ -6,6 +6,7 @@ import { ConnectionBadge } from "../../../src/dashboard/view/connection-badge.ts
 import { askToken } from "../../../src/dashboard/view/forms.ts"
 import { ItemHead } from "../../../src/dashboard/view/item-head.ts"
 import { PrintedText } from "../../../src/dashboard/view/printed-text.ts"
+import { FinishedRow } from "../../../src/dashboard/view/rows.ts"
 import { RunningLane } from "../../../src/dashboard/view/running-lane.ts"
 import { showVersion } from "../../../src/dashboard/view/server-version.ts"
 import { moved, refocused, watchReader } from "../../../src/dashboard/view/steady-lists.ts"
@@ -26,6 +27,22 @@ export function panelLinks(): string[][] {
     })
     return [...panel.element.querySelectorAll("a")].map(textOf)
   })
+}
+
+/** What the row of an item says of its end, first when it failed and then when its worker was lost. */
+export function endsInRow(): string[] {
+  const row = new FinishedRow(queueOf([]))
+  return (["failed", "lost"] as const).map((outcome) => {
+    row.update(item({ status: "failed", outcome, completed_at: time(50) }))
+    return textOf(row.element.querySelector("p > span"))
+  })
+}
+
+/** Into how many parts 450 lines are divided that come one by one. */
+export function dividedText(): number {
+  const text = new PrintedText()
+  for (let line = 0; line < 450; line += 1) text.append("a line\n")
+  return text.element.children.length
 }
 
 /** What the lane of an item says of its state: as it is, stalled, cancelled, and both. */
