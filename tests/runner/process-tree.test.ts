@@ -53,3 +53,11 @@ test("a process that the first SIGKILL does not reach, as one that was only just
   await session.stop(0)
   expect(kills()).toBe(3)
 })
+
+test("a command to which we may send no signals counts as gone", () => {
+  const tree = new ProcessTree(process.pid, "a mark that nothing carries")
+  using _kill = spyOn(process, "kill").mockImplementation(() => {
+    throw Object.assign(new Error("operation not permitted"), { code: "EPERM" })
+  })
+  expect(tree.forward("SIGTERM")).toBe(false)
+})

@@ -40,6 +40,7 @@ describe("ffmpeg", () => {
   test.each(["-progress", "--progress"])("that has a %s of its own keeps it, and is read there", (flag) => {
     for (const [to, outputs] of [
       ["-", [1]],
+      ["pipe:", [1]],
       ["pipe:2", [2]],
       ["http://box/", []],
     ] as const) {

@@ -68,15 +68,15 @@ test("after a lost lease the item is claimed again, and the user and the worker 
 })
 
 test.each([
-  [410, "gone"],
-  [409, "illegal_move"],
-])("work on an item that is answered %d, %s, is stopped with the reason", async (status, code) => {
+  [410, "gone", "refused by the test"],
+  [409, "illegal_move", "refused by the test, at once"],
+])("work on an item that is answered %d, %s, is stopped with the reason", async (status, code, cancelled) => {
   await using scene = new Scene(({ verb }) => (verb === "progress" ? refusal(status, code) : ok()))
   await scene.reporter.begin()
   scene.reporter.start()
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.cancelled.length > 0)
-  expect([scene.cancelled, scene.said]).toEqual([["refused by the test"], []])
+  expect([scene.cancelled, scene.said]).toEqual([[cancelled], []])
   const verdict = { end: "complete", result: {} } as const
   expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("refused")
   expect(scene.of("complete")).toEqual([])

@@ -31,6 +31,7 @@ export const refusal = (status: number, code: string): Response =>
 export class Scene implements AsyncDisposable {
   readonly asked: Asked[] = []
   readonly said: string[] = []
+  /** Why the work was cancelled, and whether it must end at once. */
   readonly cancelled: string[] = []
   readonly reporter: Reporter
   #changed: () => void = () => undefined
@@ -70,8 +71,8 @@ export class Scene implements AsyncDisposable {
         this.said.push(text)
         this.#changed()
       },
-      onCancel: (reason: string) => {
-        this.cancelled.push(reason)
+      onCancel: (reason: string, isTaken: boolean) => {
+        this.cancelled.push(isTaken ? `${reason}, at once` : reason)
         this.#changed()
       },
     }

@@ -86,6 +86,16 @@ test("a frame is drawn when it looks different, or must be drawn again, and at t
   expect([await scene.next(), await scene.next()]).toEqual(["up second", undefined])
 }, 30_000)
 
+test("a screen that is overwritten while a frame is written to it is drawn again below", async () => {
+  const scene = new Scene(5)
+  expect(await scene.next()).toBe("first")
+  scene.change("overwritten")
+  await Promise.resolve()
+  expect(await scene.next()).toBe("first")
+  scene.end()
+  await scene.next()
+})
+
 test("however much is said, frames come no faster than they may, and the last one shows all of it", async () => {
   const scene = new Scene(200)
   expect(await scene.next()).toBe("first")

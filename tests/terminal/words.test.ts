@@ -3,13 +3,19 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { paceWords } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { readable } from "../../src/terminal/updates-as-lines.ts"
-import { countAndSpoken, gapOf, leftWithEnd, spokenOf } from "../../src/terminal/words.ts"
+import { countAndSpoken, gapOf, leftWithEnd, spokenOf, startsOf } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.
 setDefaultTimeout(30_000)
 
 const NOW = Date.parse("2026-01-02T23:04:05.000Z")
+
+test("when an item starts is said with the earliest and the latest time", () => {
+  expect(startsOf({ in: 3600, low: 3000, high: 5400 }, NOW, UTC)).toBe(
+    "starts about Sat 00:04 UTC (23:54 UTC to Sat 00:34 UTC)",
+  )
+})
 
 test("a time is that of its zone, with the day when that is another one", () => {
   const berlin = zoneNamed("Europe/Berlin")

@@ -40,6 +40,7 @@ test("the file is made where there is room, let go when there is none, and put b
   }
   expect(await turn({ free: 3 * MIB })).toEqual([])
   expect(await turn({ free: 100 * MIB })).toEqual(["load"])
+  expect(await turn({ free: 90 * MIB })).toEqual([])
   expect(await turn({ free: 2 * MIB })).toEqual([])
   expect(await turn({ free: MIB - 1 })).toEqual(["full", "drop", "checkpoint"])
   // The space that was freed is not for items.

@@ -258,6 +258,10 @@ page("a part of the page", () => {
     expect(await shown("laneStates")).toEqual(["", "No progress for 1 min", "Cancelling", "Cancelling"])
   })
 
+  test("says for how long an item has been running", async () => {
+    expect(await shown("laneElapsed")).toBe("1:00 elapsed")
+  })
+
   test("says in a row how an item ended when it ends in another way", async () => {
     expect(await shown("endsInRow")).toEqual(["Failed", "Worker lost"])
   })

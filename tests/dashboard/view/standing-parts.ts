@@ -45,6 +45,13 @@ export function dividedText(): number {
   return text.element.children.length
 }
 
+/** For how long an item runs, as its lane says it. */
+export function laneElapsed(): string {
+  const lane = new RunningLane(queueOf([]))
+  lane.update(item({ status: "processing", started_at: time(40) }))
+  return textOf(lane.element.querySelector(".elapsed"))
+}
+
 /** What the lane of an item says of its state: as it is, stalled, cancelled, and both. */
 export function laneStates(): string[] {
   const lane = new RunningLane(queueOf([]))
