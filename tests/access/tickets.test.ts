@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { Tickets } from "../../src/access/tickets.ts"
 import type { Tokens } from "../../src/access/tokens.ts"
-import { sharedTickets } from "../../src/http/tickets.ts"
+import { sharedTickets } from "../../src/http/routes/tickets.ts"
 import type { Access, TicketRow, TokenRow } from "../../src/store/contract/access.ts"
 
 const AWAY = new Error("the database cannot be reached now")

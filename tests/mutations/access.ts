@@ -276,8 +276,8 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/websockets.ts",
-    ["tests/http/tickets.test.ts"],
+    "src/http/routes/websockets.ts",
+    ["tests/http/routes/tickets.test.ts"],
     [["a ticket for one item opens others", "isByTicket && named ? {", "false && named ? {"]],
   ),
   ...of(

@@ -31,8 +31,8 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/health.ts",
-    ["tests/http/health.test.ts"],
+    "src/http/routes/health.ts",
+    ["tests/http/routes/health.test.ts"],
     [
       [
         "health says for ever when the removal of old data began",
@@ -53,12 +53,12 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-actions.ts",
+    "src/http/routes/queue-actions.ts",
     ["tests/http/client-limits.test.ts"],
     [["a request that changes many items costs one more", "ids.length - 1)", "ids.length)"]],
   ),
   ...of(
-    "src/http/page.ts",
+    "src/http/routes/page.ts",
     ["tests/dashboard/http.test.ts"],
     [
       [
@@ -80,12 +80,12 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-figures.ts",
+    "src/http/routes/queue-figures.ts",
     ["tests/queue/totals.test.ts"],
     [["a render of 1 h and 5 s took 1h5s", "h > 0 || m > 0 ?", "m > 0 ?"]],
   ),
   ...of(
-    "src/http/queue-figures.ts",
+    "src/http/routes/queue-figures.ts",
     ["tests/queue/totals.test.ts"],
     [
       [
@@ -96,7 +96,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/forecast-and-kinds.ts",
+    "src/http/routes/forecast-and-kinds.ts",
     ["tests/queue/start-forecasts.test.ts"],
     [
       [
@@ -138,7 +138,7 @@ export const ANSWERS: readonly Mistake[] = [
     [["a path that names a song takes no other method, and nobody says so", "/:[a-z_]+/g", "/:[a-z]+/g"]],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/queue/claim-left.test.ts"],
     [
       [
@@ -182,7 +182,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/ingest.ts",
+    "src/http/routes/ingest.ts",
     ["tests/queue/ingest-silence.test.ts"],
     [["the lease of a silent renderer is renewed when it is over", "lengthMs / 3,", "lengthMs,"]],
   ),
@@ -192,7 +192,7 @@ export const ANSWERS: readonly Mistake[] = [
     [["a token for one item sees which item is next", '/queue/next`]: "figures"', '/queue/next`]: "read"']],
   ),
   ...of(
-    "src/http/worker-list.ts",
+    "src/http/routes/worker-list.ts",
     ["tests/queue/crew.test.ts"],
     [
       [
@@ -203,13 +203,13 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/streams.ts",
+    "src/http/routes/streams.ts",
     ["tests/queue/queue-pages.test.ts"],
     [["an empty history has a first update", "oldest_id: stored > 0 ? oldest : null", "oldest_id: oldest"]],
   ),
   ...of(
-    "src/http/health.ts",
-    ["tests/http/health.test.ts"],
+    "src/http/routes/health.ts",
+    ["tests/http/routes/health.test.ts"],
     [
       [
         "a server has run for a thousand times as long",
@@ -219,13 +219,13 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/websockets.ts",
+    "src/http/routes/websockets.ts",
     ["tests/http/bound.test.ts"],
     [["a token for one item gets it though another was asked for", "ids?.includes(id) ?? true", "true"]],
   ),
   ...of(
     "src/http/request-counts.ts",
-    ["tests/http/metrics.test.ts"],
+    ["tests/http/routes/metrics.test.ts"],
     [
       [
         "a path with a slash at its end counts as another route",
@@ -236,7 +236,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/app.ts",
-    ["tests/http/metrics.test.ts"],
+    ["tests/http/routes/metrics.test.ts"],
     [
       [
         "WebSockets count as answers with 200",
@@ -247,7 +247,7 @@ export const ANSWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/http/body-time-limit.ts",
-    ["tests/http/health.test.ts"],
+    ["tests/http/routes/health.test.ts"],
     [
       [
         "while descriptors are few clients come back at once",
@@ -257,8 +257,8 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/metrics.ts",
-    ["tests/http/metrics.test.ts"],
+    "src/http/routes/metrics.ts",
+    ["tests/http/routes/metrics.test.ts"],
     [["a cache keeps the metrics", ', "cache-control": "no-store"', ""]],
   ),
   ...of(
@@ -278,7 +278,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-figures.ts",
+    "src/http/routes/queue-figures.ts",
     ["tests/queue/totals.test.ts"],
     [
       [
@@ -289,7 +289,7 @@ export const ANSWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/streams.ts",
+    "src/http/routes/streams.ts",
     ["tests/http/stream-list.test.ts"],
     [["a viewer sees the servers of the fleet", 'if (isOfAll) checkAllowed(caller, "admin")', ""]],
   ),

@@ -47,7 +47,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/ingest.ts",
+    "src/http/routes/ingest.ts",
     ["tests/queue/ingest.test.ts"],
     [
       [
@@ -106,7 +106,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-item.ts",
+    "src/http/routes/queue-item.ts",
     ["tests/http/caller-of-request.test.ts"],
     [
       [
@@ -181,12 +181,12 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/websockets.ts",
+    "src/http/routes/websockets.ts",
     ["tests/stream/thin.test.ts"],
     [["a socket that wants few updates gets all", "thin: Number(query.thin ?? 0),", "thin: 0,"]],
   ),
   ...of(
-    "src/http/websockets.ts",
+    "src/http/routes/websockets.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [
@@ -208,7 +208,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue-figures.ts",
+    "src/http/routes/queue-figures.ts",
     ["tests/queue/totals.test.ts"],
     [
       [
@@ -219,7 +219,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/queue/claim-left.test.ts"],
     [
       [
@@ -230,7 +230,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/queue/cancelling.test.ts"],
     [
       [
@@ -279,7 +279,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/streams.ts",
+    "src/http/routes/streams.ts",
     ["tests/http/cors.test.ts"],
     [
       [
@@ -306,7 +306,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/store-and-read-output.ts",
+    "src/http/routes/store-and-read-output.ts",
     ["tests/http/answer-cost.test.ts"],
     [["output that was paid for is charged again", "      uncharged = 0\n", ""]],
   ),

@@ -76,7 +76,7 @@ export const MISSED: readonly Mistake[] = [
   ),
   ...of(
     "src/http/caller-of-request.ts",
-    ["tests/http/metrics.test.ts"],
+    ["tests/http/routes/metrics.test.ts"],
     [["refusals are counted by the reason of others", `? "origin" : "host"`, `? "host" : "origin"`]],
   ),
   ...of(
@@ -85,7 +85,7 @@ export const MISSED: readonly Mistake[] = [
     [["each body that was read keeps a timer", "      clearTimeout(timer)\n", ""]],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/queue/cancelling.test.ts"],
     [["a heartbeat is held until its lease is over", "(answer.leaseMs ?? 0) / 2", "answer.leaseMs ?? 0"]],
   ),
@@ -215,7 +215,7 @@ export const MISSED: readonly Mistake[] = [
     [["a pass in order after one in any order counts lines", "    this.#isMixed = false\n", ""]],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/queue/learned-durations.test.ts"],
     [
       [
@@ -303,7 +303,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/tickets.ts",
+    "src/http/routes/tickets.ts",
     ["tests/access/tickets.test.ts"],
     [
       [
@@ -314,7 +314,7 @@ export const MISSED: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/store-and-read-output.ts",
+    "src/http/routes/store-and-read-output.ts",
     ["tests/http/client-limits.test.ts"],
     [
       [

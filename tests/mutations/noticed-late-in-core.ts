@@ -58,7 +58,7 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/claim-and-report.ts",
+    "src/http/routes/claim-and-report.ts",
     ["tests/http/time-limit-of-held-answer.test.ts"],
     [
       [
@@ -69,8 +69,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/store-and-read-output.ts",
-    ["tests/http/store-and-read-output.test.ts"],
+    "src/http/routes/store-and-read-output.ts",
+    ["tests/http/routes/store-and-read-output.test.ts"],
     [
       [
         "an output cannot be asked for from its beginning",

@@ -3,7 +3,7 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes at lines that were picked by chance, and that no test had noticed. */
 export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ...of(
-    "src/http/queue-actions.ts",
+    "src/http/routes/queue-actions.ts",
     ["tests/http/errors-internal.test.ts"],
     [["a resume that could not be stored is answered as done", "await queue.resume()", "queue.resume()"]],
   ),
@@ -337,7 +337,7 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/steps.ts",
+    "src/http/routes/steps.ts",
     ["tests/http/docs/docs.test.ts"],
     [
       [

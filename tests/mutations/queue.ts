@@ -140,7 +140,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/output.ts",
-    ["tests/http/store-and-read-output.test.ts"],
+    ["tests/http/routes/store-and-read-output.test.ts"],
     [
       [
         "a reader that asks for another attempt goes on at the position of the one before",
@@ -301,7 +301,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/output.ts",
-    ["tests/http/store-and-read-output.test.ts"],
+    ["tests/http/routes/store-and-read-output.test.ts"],
     [
       [
         "a follower of an attempt that is over waits while the next one renders",

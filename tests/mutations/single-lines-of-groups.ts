@@ -30,7 +30,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/store-and-read-output.ts",
+    "src/http/routes/store-and-read-output.ts",
     ["tests/http/answer-cost.test.ts"],
     [["an output that is followed ends after a day, whatever is printed", "    silence.restart()\n", ""]],
   ),

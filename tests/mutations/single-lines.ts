@@ -284,8 +284,8 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [["after one failure the page is never served", "      loaded = undefined\n", ""]],
   ),
   ...of(
-    "src/http/websockets.ts",
-    ["tests/http/websockets.test.ts"],
+    "src/http/routes/websockets.ts",
+    ["tests/http/routes/websockets.test.ts"],
     [["pings count for the whole life of a socket", "      this.#pings = 0\n", ""]],
   ),
   ...of(

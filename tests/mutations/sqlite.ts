@@ -266,7 +266,7 @@ export const SQLITE: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/sqlite.ts",
-    ["tests/http/store-and-read-output.test.ts"],
+    ["tests/http/routes/store-and-read-output.test.ts"],
     [
       [
         "output of an attempt that is retried under the same number is mixed with the new one",

@@ -193,7 +193,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/selection.ts",
-    ["tests/http/websockets.test.ts"],
+    ["tests/http/routes/websockets.test.ts"],
     [["an item that is subscribed begins with what is still to come", "update.id <= cursor && (", "("]],
   ),
   ...of(

@@ -1,9 +1,9 @@
-import { rightsOf } from "../access/roles.ts"
-import { AppError } from "../errors.ts"
-import { Me } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import { rightsOf } from "../../access/roles.ts"
+import { AppError } from "../../errors.ts"
+import { Me } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 
 /** Tells a caller its role and its rights, so that a client offers only what the server will allow. */
 export const meRoute = (access: CallerOfRequest) =>

@@ -1,12 +1,12 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Caller } from "../access/authorize.ts"
-import { AppError } from "../errors.ts"
-import { acceptsHtml } from "./accepts.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { unlisted, words } from "./docs/words.ts"
-import { pageFile, sent } from "./page-files.ts"
+import type { Caller } from "../../access/authorize.ts"
+import { AppError } from "../../errors.ts"
+import { acceptsHtml } from "../accepts.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { unlisted, words } from "../docs/words.ts"
+import { pageFile, sent } from "../page-files.ts"
 
 /** Answers `GET /` for clients that are not browsers. */
 type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>

@@ -1,13 +1,13 @@
 import { Type } from "@sinclair/typebox"
 
-import { described } from "../item/schema-parts.ts"
-import { DeliveryStatus } from "../item/webhook-notice.ts"
-import type { Webhooks } from "../webhooks/webhooks.ts"
-import { DeliveriesPage } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import { json, words } from "./docs/words.ts"
-import { linkToNext } from "./paths.ts"
-import { bounded, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./request-parameters.ts"
+import { described } from "../../item/schema-parts.ts"
+import { DeliveryStatus } from "../../item/webhook-notice.ts"
+import type { Webhooks } from "../../webhooks/webhooks.ts"
+import { DeliveriesPage } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import { json, words } from "../docs/words.ts"
+import { linkToNext } from "../paths.ts"
+import { bounded, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "../request-parameters.ts"
 
 const DEFAULT_ROWS = 100
 

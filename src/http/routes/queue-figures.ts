@@ -1,12 +1,12 @@
 import { Type } from "@sinclair/typebox"
 
-import type { Caller } from "../access/authorize.ts"
-import type { QueueItem } from "../item/item.ts"
-import type { Overview, Period, QueueTotals } from "../queue/totals.ts"
-import { Counts, Dashboard, type FinishedSince } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import type { Caller } from "../../access/authorize.ts"
+import type { QueueItem } from "../../item/item.ts"
+import type { Overview, Period, QueueTotals } from "../../queue/totals.ts"
+import { Counts, Dashboard, type FinishedSince } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 
 /** The query of a route whose days begin at midnight. */
 const ZoneParams = Type.Object(

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 
-import { METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
-import { exposedName } from "../../src/metrics/prometheus-text.ts"
-import { found } from "../engines.ts"
-import { type Exposed, labelsOf, parsed, valueOf } from "../metrics/exposition.ts"
-import { Reader } from "../reader.ts"
-import { start, type TestServer, textOf } from "../server.ts"
-import { WebSocketReader } from "../websockets.ts"
-import { asked, attempt } from "../worker.ts"
-import { bearer, known, tokenOf } from "./tokens.ts"
+import { METRICS, PROCESS_METRICS } from "../../../src/metrics/names.ts"
+import { exposedName } from "../../../src/metrics/prometheus-text.ts"
+import { found } from "../../engines.ts"
+import { type Exposed, labelsOf, parsed, valueOf } from "../../metrics/exposition.ts"
+import { Reader } from "../../reader.ts"
+import { start, type TestServer, textOf } from "../../server.ts"
+import { WebSocketReader } from "../../websockets.ts"
+import { asked, attempt } from "../../worker.ts"
+import { bearer, known, tokenOf } from "../tokens.ts"
 
 /** Metrics that only appear after a fault, or with a setting that this test does not use. */
 const RARE = ["commit_errors_total", "degraded", "backup_last_success_timestamp_seconds"]

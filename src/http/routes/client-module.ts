@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Callers } from "./caller-of-request.ts"
-import { unlisted, words } from "./docs/words.ts"
-import { pageFile, sent } from "./page-files.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { unlisted, words } from "../docs/words.ts"
+import { pageFile, sent } from "../page-files.ts"
 
 const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
 

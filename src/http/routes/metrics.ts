@@ -1,10 +1,10 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Metrics } from "../metrics/metrics.ts"
-import { CONTENT_TYPE } from "../metrics/prometheus-text.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { words } from "./docs/words.ts"
+import type { Metrics } from "../../metrics/metrics.ts"
+import { CONTENT_TYPE } from "../../metrics/prometheus-text.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { words } from "../docs/words.ts"
 
 /**
  * `GET /metrics`. If a metric cannot be read, `onError` is called with the reason, and the metric is left

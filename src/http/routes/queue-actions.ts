@@ -1,12 +1,12 @@
-import { QueueItem } from "../item/item.ts"
-import type { Queue } from "../queue/queue.ts"
-import { BatchAnswer, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
-import { BatchRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
-import { api } from "./api.ts"
-import { optionalJsonBody } from "./body.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
-import { ItemParams } from "./request-parameters.ts"
+import { QueueItem } from "../../item/item.ts"
+import type { Queue } from "../../queue/queue.ts"
+import { BatchAnswer, ItemsRetried, QueuePaused, QueueResumed } from "../../wire/answers.ts"
+import { BatchRequest, MoveRequest, RetryRequest } from "../../wire/requests.ts"
+import { api } from "../api.ts"
+import { optionalJsonBody } from "../body.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
+import { ItemParams } from "../request-parameters.ts"
 
 /**
  * What people can do: pause and resume the queue; cancel, retry and move an item; cancel, retry or delete

@@ -1,10 +1,10 @@
 import { Elysia } from "elysia"
 
-import { DEGRADED, type Reasons, UNREADY } from "../degraded-reasons.ts"
-import { Health, Liveness, Readiness } from "../wire/health-and-stats.ts"
-import { API } from "./api.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import { DEGRADED, type Reasons, UNREADY } from "../../degraded-reasons.ts"
+import { Health, Liveness, Readiness } from "../../wire/health-and-stats.ts"
+import { API } from "../api.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 
 /** What the answer says about this server. */
 export interface Running {

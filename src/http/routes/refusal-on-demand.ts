@@ -1,10 +1,10 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { AppError, REFUSALS_ON_DEMAND } from "../errors.ts"
-import { OneOf } from "../item/schema-parts.ts"
-import { api } from "./api.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { words } from "./docs/words.ts"
+import { AppError, REFUSALS_ON_DEMAND } from "../../errors.ts"
+import { OneOf } from "../../item/schema-parts.ts"
+import { api } from "../api.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { words } from "../docs/words.ts"
 
 const Params = Type.Object({ code: OneOf(REFUSALS_ON_DEMAND, "the code of the refusal to answer with") })
 

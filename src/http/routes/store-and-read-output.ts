@@ -1,18 +1,18 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import type { Caller } from "../access/authorize.ts"
-import { AppError } from "../errors.ts"
-import { printing } from "../item/lease.ts"
-import { OneOf } from "../item/schema-parts.ts"
-import type { OutputWriter } from "../queue/output-writer.ts"
-import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
-import { OutputPart, OutputStored } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import { limitSilence, piecesOf } from "./body-silence-limit.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
-import { json, words } from "./docs/words.ts"
-import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
+import type { Caller } from "../../access/authorize.ts"
+import { AppError } from "../../errors.ts"
+import { printing } from "../../item/lease.ts"
+import { OneOf } from "../../item/schema-parts.ts"
+import type { OutputWriter } from "../../queue/output-writer.ts"
+import type { Output, OutputEvent, OutputQuery } from "../../queue/output.ts"
+import { OutputPart, OutputStored } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import { limitSilence, piecesOf } from "../body-silence-limit.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { OUTPUT_SSE, OUTPUT_TEXT } from "../docs/examples.ts"
+import { json, words } from "../docs/words.ts"
+import { type OutputFormat, outputFormat, placeIn } from "../output-formats.ts"
 import {
   ItemParams,
   LEASE,
@@ -22,8 +22,8 @@ import {
   queryInteger,
   requiredLease,
   SongParams,
-} from "./request-parameters.ts"
-import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
+} from "../request-parameters.ts"
+import { bodyOf, UNBUFFERED, unread } from "../streamed-answer.ts"
 
 const PrintedParams = Type.Object(
   {

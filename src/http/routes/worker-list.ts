@@ -1,14 +1,14 @@
 import { Type } from "@sinclair/typebox"
 
-import type { QueueItem } from "../item/item.ts"
-import type { KnownWorker } from "../queue/known-workers.ts"
-import type { Queue } from "../queue/queue.ts"
-import type { Workers } from "../queue/workers.ts"
-import { byName } from "../text.ts"
-import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import type { QueueItem } from "../../item/item.ts"
+import type { KnownWorker } from "../../queue/known-workers.ts"
+import type { Queue } from "../../queue/queue.ts"
+import type { Workers } from "../../queue/workers.ts"
+import { byName } from "../../text.ts"
+import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 
 /** How many items under way are read. */
 const MOST_ITEMS = 1000

@@ -1,14 +1,14 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { request } from "node:http"
 
-import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { raw } from "../raw.ts"
-import { Reader } from "../reader.ts"
-import { invalid, Refusals } from "../refusals.ts"
-import { RendererOutput } from "../renderer-output.ts"
-import { start } from "../server.ts"
-import { Attempt, attempt, claim, itemOnce } from "../worker.ts"
-import { bearer, known, tokenOf } from "./tokens.ts"
+import { openAccessBeside } from "../../../src/store/sqlite/open-tokens.ts"
+import { raw } from "../../raw.ts"
+import { Reader } from "../../reader.ts"
+import { invalid, Refusals } from "../../refusals.ts"
+import { RendererOutput } from "../../renderer-output.ts"
+import { start } from "../../server.ts"
+import { Attempt, attempt, claim, itemOnce } from "../../worker.ts"
+import { bearer, known, tokenOf } from "../tokens.ts"
 
 setDefaultTimeout(30_000)
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 
-import { Reader } from "../reader.ts"
-import { start, type TestServer } from "../server.ts"
-import { SlowWebSocket, WebSocketReader } from "../websockets.ts"
+import { Reader } from "../../reader.ts"
+import { start, type TestServer } from "../../server.ts"
+import { SlowWebSocket, WebSocketReader } from "../../websockets.ts"
 
 const WS = "/progress/ws"
 const DRAIN_LIMIT_MS = 2000

@@ -1,13 +1,13 @@
 import { Elysia } from "elysia"
 
-import type { Tickets } from "../access/tickets.ts"
-import { AppError } from "../errors.ts"
-import { NewTicket } from "../wire/answers.ts"
-import { TicketRequest } from "../wire/requests.ts"
-import { api } from "./api.ts"
-import { jsonBody } from "./body.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import type { Tickets } from "../../access/tickets.ts"
+import { AppError } from "../../errors.ts"
+import { NewTicket } from "../../wire/answers.ts"
+import { TicketRequest } from "../../wire/requests.ts"
+import { api } from "../api.ts"
+import { jsonBody } from "../body.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 
 /**
  * Reads the tickets that other servers gave out before any request uses them. Nothing is known of the sender

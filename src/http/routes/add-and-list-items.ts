@@ -1,19 +1,26 @@
 import { Type } from "@sinclair/typebox"
 
-import { isRefusal } from "../errors.ts"
-import { NewItem, QueueItem, Status } from "../item/item.ts"
-import { described } from "../item/schema-parts.ts"
-import { hasWords, LONGEST_SEARCH, searchWords } from "../item/search.ts"
-import type { Queue } from "../queue/queue.ts"
-import type { StartForecasts } from "../queue/start-forecasts.ts"
-import { QueuePage } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import { jsonBody } from "./body.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { json, unlisted, words } from "./docs/words.ts"
+import { isRefusal } from "../../errors.ts"
+import { NewItem, QueueItem, Status } from "../../item/item.ts"
+import { described } from "../../item/schema-parts.ts"
+import { hasWords, LONGEST_SEARCH, searchWords } from "../../item/search.ts"
+import type { Queue } from "../../queue/queue.ts"
+import type { StartForecasts } from "../../queue/start-forecasts.ts"
+import { QueuePage } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import { jsonBody } from "../body.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { json, unlisted, words } from "../docs/words.ts"
+import { linkToNext } from "../paths.ts"
+import {
+  bounded,
+  idempotencyKey,
+  MAX_ROWS,
+  numberIn,
+  queryInteger,
+  queryUpTo,
+} from "../request-parameters.ts"
 import { withStarts } from "./forecast-and-kinds.ts"
-import { linkToNext } from "./paths.ts"
-import { bounded, idempotencyKey, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "./request-parameters.ts"
 
 const ListParams = Type.Object(
   {

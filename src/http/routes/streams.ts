@@ -1,15 +1,15 @@
-import { checkAllowed } from "../access/roles.ts"
-import { DEGRADED, type Reasons } from "../degraded-reasons.ts"
-import { formats, type HttpFormat, negotiate, text } from "../stream/sse-ndjson-text.ts"
-import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
-import type { OpenStream, Streams } from "../stream/streams.ts"
-import { type ServerSeen, Stats } from "../wire/health-and-stats.ts"
-import { api } from "./api.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { clientKind } from "./client-kind.ts"
-import { OPEN_STREAM } from "./docs/examples.ts"
-import { json, words } from "./docs/words.ts"
-import { ItemParams } from "./request-parameters.ts"
+import { checkAllowed } from "../../access/roles.ts"
+import { DEGRADED, type Reasons } from "../../degraded-reasons.ts"
+import { formats, type HttpFormat, negotiate, text } from "../../stream/sse-ndjson-text.ts"
+import type { Chunks, StreamRequest } from "../../stream/stream-request.ts"
+import type { OpenStream, Streams } from "../../stream/streams.ts"
+import { type ServerSeen, Stats } from "../../wire/health-and-stats.ts"
+import { api } from "../api.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { clientKind } from "../client-kind.ts"
+import { OPEN_STREAM } from "../docs/examples.ts"
+import { json, words } from "../docs/words.ts"
+import { ItemParams } from "../request-parameters.ts"
 import {
   type Asked,
   GlobalParams,
@@ -19,8 +19,8 @@ import {
   StatsParams,
   tidy,
   wantedOf,
-} from "./stream-query.ts"
-import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
+} from "../stream-query.ts"
+import { bodyOf, UNBUFFERED, unread } from "../streamed-answer.ts"
 
 /** The headers that other handlers have set on the answer, mostly those of CORS. */
 interface OtherHeaders {

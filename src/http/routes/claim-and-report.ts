@@ -1,19 +1,19 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Caller } from "../access/authorize.ts"
-import { digest } from "../access/secret.ts"
-import { Report, Result } from "../item/item.ts"
-import { DEFAULT_LEASE_S } from "../item/lease.ts"
-import { RepeatedClaims } from "../queue/repeated-claims.ts"
-import type { LeaseStanding, Workers } from "../queue/workers.ts"
-import type { Streams } from "../stream/streams.ts"
-import { Claimed, WorkerAnswer } from "../wire/answers.ts"
-import { ClaimRequest, FailRequest } from "../wire/requests.ts"
-import { api } from "./api.ts"
-import { jsonBody, optionalJsonBody } from "./body.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
+import type { Caller } from "../../access/authorize.ts"
+import { digest } from "../../access/secret.ts"
+import { Report, Result } from "../../item/item.ts"
+import { DEFAULT_LEASE_S } from "../../item/lease.ts"
+import { RepeatedClaims } from "../../queue/repeated-claims.ts"
+import type { LeaseStanding, Workers } from "../../queue/workers.ts"
+import type { Streams } from "../../stream/streams.ts"
+import { Claimed, WorkerAnswer } from "../../wire/answers.ts"
+import { ClaimRequest, FailRequest } from "../../wire/requests.ts"
+import { api } from "../api.ts"
+import { jsonBody, optionalJsonBody } from "../body.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
 import {
   bounded,
   idempotencyKey,
@@ -23,9 +23,9 @@ import {
   LeaseParams,
   queryUpTo,
   requiredLease,
-} from "./request-parameters.ts"
-import { checkStillIn } from "./revoked.ts"
-import { hold } from "./time-limit-of-held-answer.ts"
+} from "../request-parameters.ts"
+import { checkStillIn } from "../revoked.ts"
+import { hold } from "../time-limit-of-held-answer.ts"
 
 const MAX_HOLD_S = 60
 

@@ -1,12 +1,12 @@
-import type { Workers } from "../queue/workers.ts"
-import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
-import { StepsRequest } from "../wire/requests.ts"
-import { api } from "./api.ts"
-import { jsonBody } from "./body.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
+import type { Workers } from "../../queue/workers.ts"
+import { StepAnswer, WorkerAnswer } from "../../wire/answers.ts"
+import { StepsRequest } from "../../wire/requests.ts"
+import { api } from "../api.ts"
+import { jsonBody } from "../body.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
+import { ItemParams, LEASE, leaseOf, LeaseParams } from "../request-parameters.ts"
 import { shown } from "./claim-and-report.ts"
-import { json, words } from "./docs/words.ts"
-import { ItemParams, LEASE, leaseOf, LeaseParams } from "./request-parameters.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (workers: Workers, access: CallerOfRequest) =>

@@ -1,13 +1,13 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 
-import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/degraded-reasons.ts"
-import { type AppParts, createApp } from "../../src/http/app.ts"
-import { healthRoute } from "../../src/http/health.ts"
-import { parsed, valueOf } from "../metrics/exposition.ts"
-import { Reader } from "../reader.ts"
-import { start } from "../server.ts"
-import { UNPROTECTED } from "./unprotected.ts"
+import { DEGRADED, type Reason, Reasons, UNREADY } from "../../../src/degraded-reasons.ts"
+import { type AppParts, createApp } from "../../../src/http/app.ts"
+import { healthRoute } from "../../../src/http/routes/health.ts"
+import { parsed, valueOf } from "../../metrics/exposition.ts"
+import { Reader } from "../../reader.ts"
+import { start } from "../../server.ts"
+import { UNPROTECTED } from "../unprotected.ts"
 
 test("health answers 200 with ok and no reasons, also below the API's base", async () => {
   await using server = await start()

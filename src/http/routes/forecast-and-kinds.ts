@@ -1,15 +1,15 @@
 import { Type } from "@sinclair/typebox"
 
-import { AppError } from "../errors.ts"
-import type { Start } from "../item/estimate/start-forecast.ts"
-import type { QueueItem } from "../item/item.ts"
-import type { LearnedDurations } from "../queue/learned-durations.ts"
-import type { StartForecasts } from "../queue/start-forecasts.ts"
-import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../wire/forecast.ts"
-import { api } from "./api.ts"
-import type { CallerOfRequest } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
-import { bounded, MAX_ROWS, queryUpTo } from "./request-parameters.ts"
+import { AppError } from "../../errors.ts"
+import type { Start } from "../../item/estimate/start-forecast.ts"
+import type { QueueItem } from "../../item/item.ts"
+import type { LearnedDurations } from "../../queue/learned-durations.ts"
+import type { StartForecasts } from "../../queue/start-forecasts.ts"
+import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../../wire/forecast.ts"
+import { api } from "../api.ts"
+import type { CallerOfRequest } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
+import { bounded, MAX_ROWS, queryUpTo } from "../request-parameters.ts"
 
 const DEFAULT_ROWS = 200
 

@@ -1,26 +1,26 @@
 import { Type } from "@sinclair/typebox"
 
-import { every } from "../background-work.ts"
-import { AppError } from "../errors.ts"
-import type { QueueItem, Step } from "../item/item.ts"
-import { directiveOf } from "../item/lease.ts"
-import { isFinished, takesNoProgress } from "../item/moves.ts"
-import { OneOf } from "../item/schema-parts.ts"
-import { spanOf } from "../item/step-span.ts"
-import { IngestTurns } from "../queue/ingest-turns.ts"
-import type { Ingest } from "../queue/ingest.ts"
-import type { Output } from "../queue/output.ts"
-import type { Queue } from "../queue/queue.ts"
-import type { Workers } from "../queue/workers.ts"
-import { RENDERER_NAMES } from "../renderers/names.ts"
-import { IngestAnswer } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import { piecesOf } from "./body-silence-limit.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { json, words } from "./docs/words.ts"
-import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
-import { ItemParams, LEASE, leaseOf } from "./request-parameters.ts"
-import { whileIn } from "./revoked.ts"
+import { every } from "../../background-work.ts"
+import { AppError } from "../../errors.ts"
+import type { QueueItem, Step } from "../../item/item.ts"
+import { directiveOf } from "../../item/lease.ts"
+import { isFinished, takesNoProgress } from "../../item/moves.ts"
+import { OneOf } from "../../item/schema-parts.ts"
+import { spanOf } from "../../item/step-span.ts"
+import { IngestTurns } from "../../queue/ingest-turns.ts"
+import type { Ingest } from "../../queue/ingest.ts"
+import type { Output } from "../../queue/output.ts"
+import type { Queue } from "../../queue/queue.ts"
+import type { Workers } from "../../queue/workers.ts"
+import { RENDERER_NAMES } from "../../renderers/names.ts"
+import { IngestAnswer } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import { piecesOf } from "../body-silence-limit.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { json, words } from "../docs/words.ts"
+import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "../ingest-query.ts"
+import { ItemParams, LEASE, leaseOf } from "../request-parameters.ts"
+import { whileIn } from "../revoked.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
@@ -95,7 +95,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         const underWay = before.status === "processing" ? before : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
         // It is loaded at its first use, because the readers of renderers would take a tenth of the start.
-        const { Ingest } = await import("../queue/ingest.ts")
+        const { Ingest } = await import("../../queue/ingest.ts")
         const ingest = new Ingest(
           { workers, queue, output, turns },
           { id, token, renderer: name, underWay, client: caller.client, ...wanted },

@@ -1,22 +1,22 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import type { Caller } from "../access/authorize.ts"
-import { AppError, unknownItem } from "../errors.ts"
-import { MAX_CHOSEN, type Only, type Question, Selection } from "../stream/selection.ts"
-import { messages } from "../stream/sse-ndjson-text.ts"
-import type { Chunks, Ending } from "../stream/stream-request.ts"
-import type { Streams } from "../stream/streams.ts"
-import { SHUTTING_DOWN } from "../text.ts"
-import { StreamLine } from "../wire/answers.ts"
-import { api } from "./api.ts"
-import type { Callers } from "./caller-of-request.ts"
-import { asksForWebSocket } from "./checks-before-routing.ts"
-import { clientKind } from "./client-kind.ts"
-import { type RouteWords, words } from "./docs/words.ts"
-import { GoneWebsockets, type Peer } from "./gone-websockets.ts"
-import { ItemParams } from "./request-parameters.ts"
-import { noLongerIn } from "./revoked.ts"
+import type { Caller } from "../../access/authorize.ts"
+import { AppError, unknownItem } from "../../errors.ts"
+import { MAX_CHOSEN, type Only, type Question, Selection } from "../../stream/selection.ts"
+import { messages } from "../../stream/sse-ndjson-text.ts"
+import type { Chunks, Ending } from "../../stream/stream-request.ts"
+import type { Streams } from "../../stream/streams.ts"
+import { SHUTTING_DOWN } from "../../text.ts"
+import { StreamLine } from "../../wire/answers.ts"
+import { api } from "../api.ts"
+import type { Callers } from "../caller-of-request.ts"
+import { asksForWebSocket } from "../checks-before-routing.ts"
+import { clientKind } from "../client-kind.ts"
+import { type RouteWords, words } from "../docs/words.ts"
+import { GoneWebsockets, type Peer } from "../gone-websockets.ts"
+import { ItemParams } from "../request-parameters.ts"
+import { noLongerIn } from "../revoked.ts"
 import {
   type Asked,
   GlobalSocketParams,
@@ -26,7 +26,7 @@ import {
   RESUME,
   tidy,
   wantedOf,
-} from "./stream-query.ts"
+} from "../stream-query.ts"
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {

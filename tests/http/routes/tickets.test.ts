@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
-import { Reader } from "../reader.ts"
-import { run, start, type TestServer } from "../server.ts"
-import { WebSocketReader } from "../websockets.ts"
-import { bearer, known, tokenOf } from "./tokens.ts"
+import { openAccessBeside } from "../../../src/store/sqlite/open-tokens.ts"
+import { Reader } from "../../reader.ts"
+import { run, start, type TestServer } from "../../server.ts"
+import { WebSocketReader } from "../../websockets.ts"
+import { bearer, known, tokenOf } from "../tokens.ts"
 
 // Each test starts its own server, and the machine may be busy.
 setDefaultTimeout(30_000)
