@@ -28,7 +28,8 @@ const HINT =
   /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |note: run with |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
 /** A Python program says with it that another program failed. */
 const FAILED_BELOW = /\bCalledProcessError\b/
-const EXCEPTION = /^[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
+/** Blender 5 puts a stroke before all lines of a traceback but the first. */
+const EXCEPTION = /^(?: {20,}\| )?[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
@@ -111,6 +112,7 @@ export function causeOf(error: string): string {
     lines.at(-1) ??
     error
   )
+    .replace(/^ {20,}\| /, "")
     .trim()
     .replace(COMPONENTS, "$1: ")
 }

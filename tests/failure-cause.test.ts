@@ -220,6 +220,11 @@ test.each([
     "the command ended with code 1\n[libx264 @ 0x55cec1369900] frame I:3 Avg QP:20.1\n[libx264 @ 0x55cec1369900] kb/s:1931.99\n[aac @ 0x55cec136a900] Qavg: 338.743",
     "the command ended with code 1",
   ],
+  [
+    "a script inside a Blender 5",
+    'the command ended with code 1\n23:38.997  operator         | ERROR Python: Traceback (most recent call last):\n                            |   File "/srv/a.py", line 9, in <module>\n                            | KeyError: 12\nBlender quit',
+    "KeyError: 12",
+  ],
   ["nothing but figures", "45%\n46%", "46%"],
   ["words without a cause", "first\nsecond\n\n", "second"],
   ["one line", "No space left on device", "No space left on device"],

@@ -7,14 +7,29 @@ const MEMORY = /memory/i
 const NO_BLOCK = /^(?:Malloc|Calloc|Realloc)\w* returns null: len=/
 const NOT_SAVED = /\bcannot save: '/i
 /** What was to be rendered is not there. */
-const NOTHING_THERE =
-  /\bcannot render, no camera\b|\bno camera found\b|^Error: Cannot read file (?:'.+\.blend'|".+\.blend"): /i
+const NOTHING_THERE = /\bcannot render, no camera\b|\bno camera found\b/i
+/** Its file cannot be read. */
+const UNREADABLE = /^Error: (?:Cannot read|Failed to read blend) file (?:'.+\.blend'|".+\.blend"): /i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
 /** How Blender 3 and later report an exception that a script did not catch; one that it printed has no such words. */
 const UNCAUGHT = /\bPython: Traceback \(/
+/** What stands before an error in the log of Blender 5: "00:00.891  reports          | ERROR Cannot render". */
+const LOGGED = /(?<!\d)\d\d:\d\d\.\d{3} +[\w.]+ +\| (?:ERROR|FATAL) /
+/** What stands there before each further line of the same message. */
+const FURTHER = /^ {20,}\| /
 /** A place in a traceback. The first one is a script itself, or a handler, an add-on or a driver. */
 const PLACE = /^ +File "(.*)", line \d+, in (.*)$/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
+
+/** A line of an error of Blender 5 in the form of earlier versions, "Error: Cannot render"; any other line as it is. */
+export function errorIn(line: string): string {
+  if (!line.includes("| ")) return line
+  const logged = LOGGED.exec(line)
+  return logged ? `Error: ${line.slice(logged.index + logged[0].length)}` : line.replace(FURTHER, "")
+}
+
+/** Whether a line says that the file to be rendered cannot be read. */
+export const isUnreadable = (line: string): boolean => UNREADABLE.test(line)
 
 /**
  * Whether a line says that memory ran out: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
@@ -52,7 +67,8 @@ export class BlenderFailures {
   #other: string | undefined
 
   /** Reads a line. */
-  hear(line: string): void {
+  hear(printed: string): void {
+    const line = errorIn(printed)
     if (this.#lasting === undefined && (isOutOfMemory(line) || NOT_SAVED.test(line)))
       this.#lasting = plainLine(line)
     if (TRACEBACK.test(line)) {
@@ -66,7 +82,7 @@ export class BlenderFailures {
       this.#other = plainLine(line)
       if (this.#isOfScript) this.#raised = { line: this.#other, isUncaught: this.#isUncaught }
     } else if (this.#isInTraceback) this.#isOfScript ??= isOfScript(line)
-    else if (NOTHING_THERE.test(line)) this.#other = plainLine(line)
+    else if (NOTHING_THERE.test(line) || isUnreadable(line)) this.#other = plainLine(line)
   }
 
   /** Rendering goes on: what a script raised before has ended nothing. */

@@ -1,5 +1,6 @@
 import { crashIn } from "../failure-cause.ts"
 import type { Report } from "../item/item.ts"
+import { errorIn, isUnreadable } from "./blender-failures.ts"
 import { blender, MAX_FILES, PREFIX } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { isKilled } from "./killed-by-signal.ts"
@@ -21,7 +22,7 @@ export interface Own {
  * and read whole.
  */
 export const RESULT_LINE =
-  /rror|Unable|av_|put #\d|Duration: |mpossible to open|Nothing was|returns null|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|<module>|o camera|\.crash/
+  /rror|ERROR|Unable|av_|put #\d|Duration: |mpossible to open|Nothing was|returns null|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|<module>|o camera|\.crash/
 
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|(?:\p{L}{2,12}|\p{sc=Han}): ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
@@ -127,7 +128,7 @@ export class RenderersInScripts {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
-    if (this.#blend === "" && line.startsWith("Error: Cannot read file ")) this.#blend = MISSING
+    if (this.#blend === "" && isUnreadable(errorIn(line))) this.#blend = MISSING
     // What another program said before Blender began is not a failure of Blender.
     if (!this.#isBlender && BEGINS.test(line)) {
       this.#blender = blender(this.#expected)

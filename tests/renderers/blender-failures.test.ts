@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 
 import { BlenderFailures } from "../../src/renderers/blender-failures.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
@@ -105,5 +105,61 @@ test.each([
     alone: undefined,
     seen: undefined,
     inScript: undefined,
+  })
+})
+
+describe("the log of Blender 5 names the same failures as earlier versions", () => {
+  const blank = " ".repeat(28)
+  const logged = (time: string, part: string, said: string) => `${time}  ${part.padEnd(16)} | ${said}`
+  const FRAME = [
+    logged("00:01.547", "render", "Rendering frame 1"),
+    logged("00:03.100", "render", "Saved: '/o/1.png'"),
+    logged("00:03.101", "render", "Time: 00:01.50 (Saving: 00:00.10)"),
+  ]
+  const failureOf = (name: "blender" | "lines", ...said: string[]) => {
+    const listener = renderer(name, name === "blender" ? { total: 1 } : {})
+    listener.push(lf("Blender 5.1.0 (hash fbe6228777e7)", ...said, "Blender quit").join(""))
+    return listener.evidence.failure
+  }
+
+  test.each([
+    ["too little memory", ["ERROR System is out of GPU memory"], true, "Error: System is out of GPU memory"],
+    ["a frame that was not saved", ["ERROR Cannot save: '/o/1.png'"], true, "Error: Cannot save: '/o/1.png'"],
+    ["no camera", ["ERROR Cannot render, no camera"], false, "Error: Cannot render, no camera"],
+    [
+      "a missing file",
+      ['ERROR Cannot read file "/srv/a.blend": No such file or directory'],
+      false,
+      'Error: Cannot read file "/srv/a.blend": No such file or directory',
+    ],
+    [
+      "a file that is none",
+      ["ERROR Failed to read blend file '/srv/a.blend': Missing DNA block"],
+      false,
+      "Error: Failed to read blend file '/srv/a.blend': Missing DNA block",
+    ],
+    [
+      "a script that raised",
+      [
+        "ERROR Python: Traceback (most recent call last):",
+        '  File "/srv/a.py", line 9, in <module>',
+        "KeyError: 12",
+      ],
+      false,
+      "KeyError: 12",
+    ],
+  ] as const)("%s", (_name, [said, ...more], hasFrame, failure) => {
+    const lines = [logged("23:38.997", "reports", said), ...more.map((line) => `${blank}| ${line}`)]
+    for (const name of ["blender", "lines"] as const)
+      expect(failureOf(name, ...lines, ...(hasFrame ? FRAME : []))).toBe(failure)
+  })
+
+  test("an error that stops nothing, and a warning, fail nothing", () => {
+    const harmless = [
+      logged("00:00.300", "bke.image", "ERROR image 'a.png' not found"),
+      logged("00:00.300", "gpu", "WARNING the device is nearly out of memory"),
+    ]
+    for (const name of ["blender", "lines"] as const)
+      expect(failureOf(name, ...harmless, ...FRAME)).toBeUndefined()
   })
 })
