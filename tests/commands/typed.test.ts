@@ -8,6 +8,8 @@ import { cancelCommand } from "../../src/commands/cancel.ts"
 import { checkCommand } from "../../src/commands/check.ts"
 import { kindsCommand } from "../../src/commands/kinds.ts"
 import { moveCommand } from "../../src/commands/move.ts"
+import { pauseCommand } from "../../src/commands/pause.ts"
+import { resumeCommand } from "../../src/commands/resume.ts"
 import { runCommand } from "../../src/commands/run.ts"
 import { setCommand } from "../../src/commands/set.ts"
 import { statsCommand } from "../../src/commands/stats.ts"
@@ -240,4 +242,14 @@ test("as JSON, nothing is printed of what does not exist, so that a script reads
     expect((await ran(command, ...args)).out).not.toBe("")
     expect(await ran(command, ...args, "--json")).toEqual({ code: 0, out: "", err: "" })
   }
+})
+
+test.each([
+  ["pause", pauseCommand],
+  ["resume", resumeCommand],
+] as const)("a %s that the server refuses is not said to be done", async (name, command) => {
+  answering(name, async () => {
+    throw new ServerError(503, "the disk is full", { code: "unavailable" })
+  })
+  expect(await ran(command)).toEqual({ code: "the disk is full", out: "", err: "" })
 })

@@ -303,3 +303,13 @@ describe("what an answer shows of the way to the server", () => {
     expect(once.map(({ verdict }) => verdict)).toEqual(["good", "good"])
   })
 })
+
+test("whether other host names are refused is asked by an address that no cache on the way knows", async () => {
+  const asked = new Set<string>()
+  const noted = (_path: string, { url }: Request): Response => {
+    asked.add(new URL(url).search)
+    return refused("misdirected", 421)
+  }
+  for (let time = 0; time < 2; time += 1) await found(noted, foreignHost)
+  expect(asked.size).toBe(2)
+})

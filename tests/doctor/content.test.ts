@@ -138,6 +138,17 @@ describe("the headers of answers", () => {
     expect(await found(own, answerHeadersOf)).toMatchObject({ verdict: "good" })
   })
 
+  test("are asked for as a browser asks before a request: without the token", async () => {
+    const tokens: (string | null)[] = []
+    const right = answering(() => new Response(null, { status: 204 }))
+    const heard = (path: string, request: Request): Response => {
+      if (request.method === "OPTIONS") tokens.push(request.headers.get("authorization"))
+      return right(path, request)
+    }
+    await found(heard, (patient) => answerHeadersOf({ ...patient, token: "tsk_one" }))
+    expect(tokens).toEqual([null])
+  })
+
   test("are stripped if it allows less, and unknown if it is busy", async () => {
     const bare = answering(() => new Response(null, { status: 204, headers: ours }))
     expect(await found(bare, answerHeadersOf)).toMatchObject({ fault: "headers_stripped" })

@@ -304,4 +304,15 @@ export const COMMANDS: readonly Mistake[] = [
     ["tests/commands/usage.test.ts"],
     [["run takes no file of a token", 'settings: ["server", "token-file"]', 'settings: ["server"]']],
   ),
+  ...of(
+    "src/commands/resume.ts",
+    ["tests/commands/typed.test.ts"],
+    [
+      [
+        "resume says that it is done though the server refuses",
+        "    await clientOf(given).resume()\n",
+        "    void clientOf(given).resume()\n",
+      ],
+    ],
+  ),
 ]

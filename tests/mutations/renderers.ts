@@ -306,4 +306,15 @@ export const RENDERERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/renderers/renderer.ts",
+    ["tests/renderers/renderer.test.ts"],
+    [
+      [
+        "nothing is read any more after a line that is too long",
+        "if (this.#cutters.get(output)?.isTooLong && !hasEnd(bytes)) return NOTHING",
+        "if (this.#cutters.get(output)?.isTooLong) return NOTHING",
+      ],
+    ],
+  ),
 ]
