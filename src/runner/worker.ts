@@ -29,6 +29,8 @@ const RELEASE_CODES = [126, 127]
 const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
+/** How long a worker that stops tries to give back an item whose claim was not answered yet. */
+const GIVE_BACK_WITHIN_MS = 400
 /** How long a worker that stops waits for what it is telling the server of them; the next worker tells it again. */
 const INHERIT_WITHIN_MS = 1500
 /**
@@ -173,9 +175,14 @@ export class Worker {
     while (!signal.aborted) {
       const passedMs = stopwatch()
       const key = crypto.randomUUID()
+      let isCut = false
       const claimed = await this.#tried(() =>
-        this.#claim(key).catch((error: unknown) => this.#noteLost(error)),
+        this.#claim(key, signal, CLAIM_WAIT_S).catch((error: unknown) => {
+          isCut = signal.aborted
+          return this.#noteLost(error)
+        }),
       )
+      if (isCut) await this.#giveBack(key)
       this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
@@ -184,6 +191,20 @@ export class Worker {
       }
       if (claimed || tookMs > EARLY_ANSWER_MS) pauses.reset()
       else await pauses.wait(signal)
+    }
+  }
+
+  /**
+   * Gives back what a claim got that was under way when we were stopped: nobody would work on it until its lease ends.
+   */
+  async #giveBack(key: string): Promise<void> {
+    const signal = AbortSignal.timeout(GIVE_BACK_WITHIN_MS)
+    try {
+      const claimed = await this.#claim(key, signal, 0)
+      if (claimed === null || claimed === "drain") return
+      await this.#options.client.release({ id: claimed.item.id, token: claimed.lease.token }, signal)
+    } catch {
+      // Its lease ends by itself.
     }
   }
 
@@ -241,15 +262,14 @@ export class Worker {
    * Claims an item. With the same key it gets the same one, if its answer was lost. A server that does not know all keys
    * of the request gets only those that every version knows.
    */
-  #claim(idempotencyKey: string): Promise<Claimed | "drain" | null> {
+  #claim(idempotencyKey: string, signal: AbortSignal, wait: number): Promise<Claimed | "drain" | null> {
     const { client, worker, tags, leaseS, kind, version } = this.#options
-    const { signal } = this.#stopping
     const older = {
       idempotencyKey,
       worker,
       tags: [...tags],
       lease: leaseS,
-      wait: CLAIM_WAIT_S,
+      wait,
       ...(kind !== undefined && { kind }),
     }
     return this.#server.ask(

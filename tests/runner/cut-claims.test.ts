@@ -36,6 +36,34 @@ async function cutting(server: TestServer, cuts: number) {
   return { url: `http://127.0.0.1:${port}`, [Symbol.dispose]: () => void way.close() }
 }
 
+test("a worker that is stopped while its claim is answered gives the item back at once", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const stopped = Promise.withResolvers<void>()
+  let isFirst = true
+  // It keeps the first answer to itself until the worker has left.
+  await using way = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      const { pathname } = new URL(request.url)
+      const { method, headers } = request
+      const body = method === "GET" ? null : await request.text()
+      const answer = await fetch(`${server.url}${pathname}`, { method, headers, body })
+      if (!pathname.endsWith("/claim") || !isFirst) return answer
+      isFirst = false
+      worker.kill("SIGTERM")
+      request.signal.addEventListener("abort", () => stopped.resolve())
+      await stopped.promise
+      return answer
+    },
+  })
+  const worker = new Program([...PROGRAM, "work", "--exec", "true"], `http://127.0.0.1:${way.port}`)
+  expect(await worker.ends()).toBe(0)
+  expect(await server.item(id)).toMatchObject({ status: "queued", attempt: 1 })
+})
+
 const WORKERS: readonly (readonly [string, readonly string[]])[] = [
   ["work", [...PROGRAM, "work", "--exec", "true"]],
   ["worker.sh", ["bash", "examples/worker.sh", "true"]],

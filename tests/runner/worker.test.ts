@@ -393,5 +393,6 @@ test("a worker asks for as many items at once as it may render, and has each cla
   while (asked.length < 3) await new Promise(setImmediate)
   worker.signal()
   await running
-  expect(asked.map(({ wait }) => wait)).toEqual([30, 30, 30])
+  // Once stopped, it asks what these claims got.
+  expect(asked.map(({ wait }) => wait)).toEqual([30, 30, 30, 0, 0, 0])
 })
