@@ -140,6 +140,7 @@ export function healthChecksOf(store: Store, checked: Checks): readonly Service[
     new MissedRings(reasons, {
       head: () => store.head(),
       heard: () => broadcaster.heard,
+      steadyMs: () => performance.now(),
       ring: () => bus.notify(),
       onError: logged(HISTORY_UNREAD),
     }),

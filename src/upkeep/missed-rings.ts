@@ -2,6 +2,8 @@ import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
 const TURN_MS = 6 * BEAT_MS
+/** If the history takes longer than this to answer, the streams wait for the same database, and their bell is not to blame. */
+const SLOW_MS = 1000
 
 /** The newest event of the history, and the newest one that was read for the streams. */
 export interface MissedRingsOptions {
@@ -9,6 +11,8 @@ export interface MissedRingsOptions {
   readonly head: () => Promise<number>
   /** The newest event ID that was read for the streams; undefined while no stream is open. */
   readonly heard: () => number | undefined
+  /** A clock that never jumps, in milliseconds. */
+  readonly steadyMs: () => number
   /** Rings the bell again. */
   readonly ring: () => void
   /** Called when the history cannot be read; the next turn tries again. */
@@ -33,13 +37,24 @@ export class MissedRings extends Repeating {
 
   /** Checks once. */
   async turn(): Promise<void> {
-    const { head: headOf, heard: heardOf, ring } = this.#options
-    const heard = heardOf()
-    // While no stream is open, nothing is read.
-    const isBehind = heard !== undefined && (await headOf()) > heard
-    const isDeaf = isBehind && heard === this.#behindAt
+    const behindAt = this.#behindAt
+    this.#behindAt = undefined
+    const heard = await this.#heardTooLittle()
+    const isDeaf = heard !== undefined && heard === behindAt
     this.#reasons.set("bell_deaf", isDeaf)
-    if (isBehind) this.#behindAt = heard
-    if (isDeaf) ring()
+    this.#behindAt = heard
+    if (isDeaf) this.#options.ring()
+  }
+
+  /** What was read for the streams, if more is stored; undefined if that is all, or the database is slow. */
+  async #heardTooLittle(): Promise<number | undefined> {
+    const { head: headOf, heard: heardOf, steadyMs } = this.#options
+    // While no stream is open, nothing is read.
+    if (heardOf() === undefined) return undefined
+    const askedMs = steadyMs()
+    const head = await headOf()
+    const heard = heardOf()
+    const isSlow = steadyMs() - askedMs > SLOW_MS
+    return heard !== undefined && head > heard && !isSlow ? heard : undefined
   }
 }

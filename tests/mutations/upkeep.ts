@@ -155,9 +155,11 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "streams that are behind for a moment count as deaf",
-        "isBehind && heard === this.#behindAt",
-        "isBehind && this.#behindAt !== undefined",
+        "heard !== undefined && heard === behindAt",
+        "heard !== undefined && behindAt !== undefined",
       ],
+      ["streams count as deaf while the database is slow", " && !isSlow ? heard", " ? heard"],
+      ["streams count as deaf after the database was away", "    this.#behindAt = undefined\n", ""],
     ],
   ),
   ...of(
@@ -247,13 +249,7 @@ export const UPKEEP: readonly Mistake[] = [
   ...of(
     "src/upkeep/missed-rings.ts",
     ["tests/upkeep/looking.test.ts"],
-    [
-      [
-        "streams that were behind for a moment count as deaf",
-        "    if (isBehind) this.#behindAt = heard\n",
-        "    this.#behindAt = heard\n",
-      ],
-    ],
+    [["streams that have everything count as deaf", "head > heard && !isSlow", "!isSlow"]],
   ),
   ...of(
     "src/upkeep/size-limit.ts",

@@ -94,6 +94,7 @@ test("a notification that is lost is noticed, and the streams hear of the update
       return history.head()
     },
     heard: () => broadcaster.heard,
+    steadyMs: () => 0,
     ring: () => bus.notify(),
     onError,
   })
@@ -120,6 +121,7 @@ test("streams that are behind for a moment, or go on, are not deaf: the bell is 
   const rings = new MissedRings(reasons, {
     head: async () => seen.head,
     heard: () => seen.heard,
+    steadyMs: () => 0,
     ring: () => (seen.rings += 1),
     onError,
   })
@@ -137,3 +139,28 @@ test("streams that are behind for a moment, or go on, are not deaf: the bell is 
   await rings.turn()
   expect([reasons.current, seen.rings]).toEqual([["bell_deaf"], 1])
 })
+
+test.each(["slow", "away", "quick"])(
+  "streams that cannot be read because the database is slow or away are not deaf: %s",
+  async (database) => {
+    const reasons = new Reasons()
+    const seen = { steadyMs: 0, turns: 0, rings: 0 }
+    const rings = new MissedRings(reasons, {
+      head: async () => {
+        seen.turns += 1
+        if (database === "slow") seen.steadyMs += 2000
+        if (database === "away" && seen.turns === 2) throw new Error("the database is away")
+        return 10
+      },
+      heard: () => 5,
+      steadyMs: () => seen.steadyMs,
+      ring: () => (seen.rings += 1),
+      onError,
+    })
+    await rings.turn()
+    await rings.turn().catch(() => undefined)
+    if (database === "away") await rings.turn()
+    // The control: with a quick database it is the bell.
+    expect([reasons.current, seen.rings]).toEqual(database === "quick" ? [["bell_deaf"], 1] : [[], 0])
+  },
+)
