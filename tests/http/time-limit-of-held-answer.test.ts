@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { getEventListeners } from "node:events"
 
+import { AppError } from "../../src/errors.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
 import { hold } from "../../src/http/time-limit-of-held-answer.ts"
@@ -39,10 +40,20 @@ test("the place of an answer that was given listens no longer to its signal, whi
   expect(getEventListeners(signal, "abort")).toEqual([])
 })
 
-test("the connection of a claim that waits is not cut because nothing is sent on it meanwhile", async () => {
+/** The time limits of the connection of a request, in seconds; 0 for none. Each thing that it asks for is unavailable. */
+async function limitsOf(request: Request): Promise<number[]> {
+  const away = (): never => {
+    throw new AppError("unavailable", "away")
+  }
   const parts: unknown = {
     ...{ host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none", ...UNPROTECTED },
-    workers: { claim: async () => null, presence: { isDraining: () => false } },
+    workers: { claim: away, heartbeat: away, presence: { isDraining: () => false } },
+    streams: { changes: away, finished: away },
+    queue: { get: away, unleased: away },
+    output: {
+      async *read() {},
+      writer: () => ({ begin: async () => undefined, push: away, end: away }),
+    },
   }
   const app = createApp(parts as AppParts)
   const limits: number[] = []
@@ -51,12 +62,36 @@ test("the connection of a claim that waits is not cut because nothing is sent on
     requestIP: () => null,
   }
   app.server = server as typeof app.server
-  const claim = async (wait: object): Promise<number> => {
-    const body = JSON.stringify({ worker: "gpu-1", ...wait })
-    const headers = { "content-type": "application/json" }
-    const request = new Request("http://127.0.0.1/api/v1/queue/claim", { method: "POST", headers, body })
-    return (await app.handle(request)).status
-  }
-  expect([await claim({}), limits]).toEqual([204, []])
-  expect([await claim({ wait: 60 }), limits]).toEqual([204, [0]])
-})
+  await (await app.handle(request)).text()
+  return limits
+}
+
+const asked = (method: string, path: string, body?: string | object): Request =>
+  new Request(`http://127.0.0.1/api/v1/queue${path}`, {
+    ...{
+      method,
+      headers: { lease: "t", "content-type": typeof body === "string" ? "text/plain" : "application/json" },
+    },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  })
+
+test.each([
+  ["a claim that waits", asked("POST", "/claim", { worker: "gpu-1", wait: 60 }), [0]],
+  ["a claim that does not wait", asked("POST", "/claim", { worker: "gpu-1" }), []],
+  ["a heartbeat that waits", asked("POST", "/7/heartbeat?wait=60"), [0]],
+  ["a heartbeat that does not wait", asked("POST", "/7/heartbeat"), []],
+  ["a wait for the end of an item", asked("GET", "/7?wait=finished"), [0]],
+  ["an output that is followed as text", asked("GET", "/7/output?follow=true"), [0]],
+  [
+    "an output that is followed as events, with keepalives",
+    asked("GET", "/7/output?follow=true&format=sse"),
+    [],
+  ],
+  ["an output that is sent while it is printed", asked("POST", "/7/output", "text"), [0]],
+  ["an output that is read for its progress", asked("POST", "/7/ingest/lines", "text"), [0]],
+])(
+  "the time for which nothing is sent has a limit, except where nothing may come for long: %s",
+  async (_, request, limits) => {
+    expect(await limitsOf(request)).toEqual(limits)
+  },
+)

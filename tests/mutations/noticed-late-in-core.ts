@@ -134,4 +134,53 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/routes/claim-and-report.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [
+      [
+        "a heartbeat that waits for a minute is cut",
+        "        server?.timeout(request, 0)\n        using _place = limits.hold(caller)\n        return shown",
+        "        using _place = limits.hold(caller)\n        return shown",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/routes/queue-item.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [["a wait for the end of an item is cut after a minute", "        server()?.timeout(request, 0)", ""]],
+  ),
+  ...of(
+    "src/http/routes/store-and-read-output.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [
+      [
+        "an output that is followed as text is cut while nothing is printed",
+        '  if (asked.isFollowed && format.head === "") server?.timeout(request, 0)',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/routes/store-and-read-output.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [
+      [
+        "an output that is sent is cut while nothing is printed",
+        "        server?.timeout(request, 0)\n        await take(request, writer)",
+        "        await take(request, writer)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/routes/ingest.ts",
+    ["tests/http/time-limit-of-held-answer.test.ts"],
+    [
+      [
+        "an output that is read for its progress is cut while nothing is printed",
+        "        server?.timeout(request, 0)",
+        "",
+      ],
+    ],
+  ),
 ]
