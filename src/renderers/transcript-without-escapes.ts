@@ -1,5 +1,6 @@
 import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output-piece.ts"
 import { goesUp, linesSinceUp, redrawn } from "./moved-cursor.ts"
+import { withoutBackspaces } from "./without-backspaces.ts"
 
 const NEW_LINE = 0x0a
 const RETURN = 0x0d
@@ -25,17 +26,6 @@ const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
 /** Control characters, except those that divide text, and what was no UTF-8. */
 const UNUSUAL = /(?![\t\n\r])[\p{Cc}\ufffd]/gu
-
-/** A text in which each backspace has removed the character before it. */
-function withoutBackspaces(text: string): string {
-  if (!text.includes("\b")) return text
-  const shown: string[] = []
-  for (const character of text) {
-    if (character === "\b") shown.pop()
-    else shown.push(character)
-  }
-  return shown.join("")
-}
 
 /** A text without escape sequences, with a carriage return where a line begins again. */
 const unescaped = (text: string): string => text.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")

@@ -1,10 +1,14 @@
 import { UnreadOutput } from "../renderers/unread-output.ts"
+import { withoutBackspaces } from "../renderers/without-backspaces.ts"
 import { printable } from "../text.ts"
 
 const MAX_CHARACTERS = 2000
 const MAX_LINES = 20
 /** More bytes than are shown, because colours and overwritten text are removed only at the end. */
 const MOST_BYTES = 8 * MAX_CHARACTERS
+
+/** The look of a text on a terminal, in printable characters. */
+const shown = (text: string): string => printable(withoutBackspaces(Bun.stripANSI(text))).trimEnd()
 
 /** Remembers the last lines of an output, as a terminal would show them. */
 export class LastLines {
@@ -24,7 +28,7 @@ export class LastLines {
     const lines = new TextDecoder()
       .decode(last)
       .split(/\r?\n/)
-      .map((line) => printable(Bun.stripANSI(line.slice(line.lastIndexOf("\r") + 1))).trimEnd())
+      .map((line) => shown(line.slice(line.lastIndexOf("\r") + 1)))
       .filter((line) => line !== "")
     return lines.slice(-MAX_LINES).join("\n").slice(-MAX_CHARACTERS).toWellFormed()
   }

@@ -10,6 +10,7 @@ const textOf = (...pieces: readonly string[]): string => {
 
 test("a failure is reported as a terminal shows it: without colours, and without what was overwritten", () => {
   expect(textOf("10 %\r50 %\r\u001b[31mbroken\u001b[0m\n")).toBe("broken")
+  expect(textOf("song 10 %\b\b\b\b50 %\b\b\b\b98 %\nno space left\n")).toBe("song 98 %\nno space left")
   expect(textOf("10 %\r50", " %\rno", " space left\r\nbye  \n")).toBe("no space left\nbye")
 })
 
