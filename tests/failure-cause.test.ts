@@ -37,6 +37,16 @@ test.each([
   ["ffmpeg's encoder", X264, "libx264: height not divisible by 2 (1280x719)"],
   ["a missing input", MISSING, "nosuch.wav: No such file or directory"],
   [
+    "a missing input of a newer ffmpeg",
+    "[in#1 @ 0x55] Error opening input: No such file or directory\nError opening input file songs/88 b.wav.\nError opening input files: No such file or directory",
+    "songs/88 b.wav: No such file or directory",
+  ],
+  [
+    "an input that a newer ffmpeg does not name",
+    "[in#0 @ 0x55] Error opening input: Invalid data found when processing input",
+    "in#0: Error opening input: Invalid data found when processing input",
+  ],
+  [
     "a full disk",
     "[mp4 @ 0x55] Non-monotonic DTS\nav_interleaved_write_frame(): No space left on device\nConversion failed!",
     "av_interleaved_write_frame(): No space left on device",

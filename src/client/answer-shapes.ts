@@ -179,32 +179,12 @@ export const aboutItem =
     check(value) && value.item.id === id
 
 /** One change of an item, as a stream sends it. */
-export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(
-  { queue_id: isNumber },
-  {
-    song_id: isNumber,
-    status: isText,
-    current_step: isText,
-    progress: isNumber,
-    message: isText,
-    error_message: isText,
-    timestamp: isTime,
-    title: isText,
-    attempt: isNumber,
-    outcome: isText,
-    worker: isText,
-    cancel_requested_at: isTime,
-    eta_seconds: isNumber,
-    eta_low_seconds: isNumber,
-    eta_high_seconds: isNumber,
-    eta_runs: isNumber,
-    time_progress: isNumber,
-    stalled_since: isTime,
-    step: isStep,
-    unit: isUnit,
-    media: isMedia,
-  },
-)
+export const isUpdate: Check<ProgressUpdate> = (value): value is ProgressUpdate =>
+  isObject(value) &&
+  isNumber(value["queue_id"]) &&
+  // What an item has as null is missing in an update.
+  !Object.values(value).includes(null) &&
+  fits(value, { ...ITEM, timestamp: isTime }, true)
 
 const isStored = (value: unknown): value is Update => isUpdate(value) && "id" in value && isNumber(value.id)
 

@@ -14,6 +14,8 @@ import type { Health, Stats, StreamSeen } from "../wire/health-and-stats.ts"
 import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { aboutItem, type Check, isItemOf } from "./answer-shapes.ts"
 import { type ClientOptions, QueueClient } from "./queue-client.ts"
+import { type OutputOptions, type Printed, printedAt } from "./read-output.ts"
+import type { OpenConnection } from "./reconnecting.ts"
 import { type Ask, Requests, ServerError } from "./requests.ts"
 import { unanswered } from "./why-unanswered.ts"
 import { WORK_SHAPES } from "./work-shapes.ts"
@@ -70,6 +72,12 @@ export class Client extends QueueClient {
   constructor(base: string, options: ClientOptions = {}) {
     super(base, options, unanswered)
     this.#server = new Requests(base, options.token, unanswered)
+  }
+
+  /** Like `output`, for the item of this song that was started last. */
+  songOutput(songId: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
+    const open: OpenConnection = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
+    return printedAt(open, `/songs/${songId}/output`, options)
   }
 
   /** The kinds of which runs are remembered, the one with the newest run first. */

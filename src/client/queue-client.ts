@@ -181,11 +181,6 @@ export class QueueClient {
     return printedAt(this.#open, `/queue/${id}/output`, options)
   }
 
-  /** Like `output`, for the item of this song that was started last. */
-  songOutput(songId: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
-    return printedAt(this.#open, `/songs/${songId}/output`, options)
-  }
-
   readonly #open: OpenConnection = (path, headers, signal) =>
     this.#server.ask("GET", path, { headers, signal })
 }

@@ -209,7 +209,7 @@ class Page {
     const connection = { ...this.#model.connection, ...(isBlank && { confirmedMs: null }) }
     const isExplained = rights.why !== "" && !rights.may("read") && !connection.needsToken
     const isLive = connection.state === "live"
-    const unread = isLive ? unreadWords([...this.#model.unread, ...unreadHere.parts]) : ""
+    const unread = isLive ? unreadWords([...this.#model.unread, ...unreadHere.parts], Date.now()) : ""
     const isAny = loaded || !rights.may("figures")
     this.#badge.update(connection, stats, this.#line.holder, { isExplained, isAny, unread })
   }

@@ -93,7 +93,7 @@ async function loadPage(): Promise<PageFiles> {
   for (const [name, content] of found) if (!CLIENT.has(name)) files.set(name, await fileOf(content))
   const built = await found.find(([name]) => name === "index.html")?.[1].text()
   if (built === undefined) throw new Error("the page was not built")
-  const html = built.replace(/\n\s+/g, "\n")
+  const html = built.replace(/>\s+</g, "><").replace(/\s+/g, " ")
   const fileOfHtml = (text: string): Promise<PageFile> =>
     fileOf(new Blob([text], { type: "text/html;charset=utf-8" }))
   files.set("index.html", await fileOfHtml(html))

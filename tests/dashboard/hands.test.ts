@@ -138,6 +138,32 @@ page("safe hands", () => {
     await tab.click(`[data-item="3"] .quick`)
     await tab.until(`${ITEMS(".waiting .row")} === "3,2,1"`)
   })
+
+  test("no button acts within 400 ms of all lists having moved, because something appeared above them", async () => {
+    for (const song_id of [1, 2]) await here.server.add({ song_id })
+    await open()
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
+    await Bun.sleep(450)
+    await tab.evaluate(`void (window.clicked = new Promise((resolve) => {
+      const below = document.querySelector(".waiting")
+      const { top } = below.getBoundingClientRect()
+      const look = () => {
+        if (below.getBoundingClientRect().top === top) return requestAnimationFrame(look)
+        // After the frame in which it has moved.
+        requestAnimationFrame(() => {
+          below.querySelector(".quick").dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }))
+          resolve(below.getBoundingClientRect().top - top)
+        })
+      }
+      look()
+    }))`)
+    await here.server.api("POST", "/queue/pause")
+    expect(await tab.evaluate<number>("window.clicked")).toBeGreaterThan(30)
+    await Bun.sleep(450)
+    expect((await here.server.item(2)).priority).toBe(0)
+    await tab.click(`[data-item="2"] .quick`)
+    await tab.until(`${ITEMS(".waiting .row")} === "2,1"`)
+  })
 })
 
 page("a list in which the pointer is", () => {

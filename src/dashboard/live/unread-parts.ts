@@ -8,12 +8,15 @@ const ANSWERS: readonly number[] = [401, 403, 404]
 /** Which parts of the page cannot be loaded. A single failure may be an accident, so a part counts from the second in a row. */
 export class UnreadParts {
   readonly #failures = new Map<PagePart, { readonly reason: string; readonly times: number }>()
+  readonly #readMs = new Map<PagePart, number>()
   /** Called when there are others than before. */
   changed: () => void = () => undefined
 
   /** The parts whose requests fail. */
   get parts(): readonly Unread[] {
-    return [...this.#failures].flatMap(([part, { reason, times }]) => (times > 1 ? [{ part, reason }] : []))
+    return [...this.#failures].flatMap(([part, { reason, times }]) =>
+      times > 1 ? [{ part, reason, readMs: this.#readMs.get(part) }] : [],
+    )
   }
 
   /** A request for the part has failed. */
@@ -28,6 +31,7 @@ export class UnreadParts {
     try {
       const answer = await request
       this.read(part)
+      this.#readMs.set(part, Date.now())
       return answer
     } catch (error) {
       this.failed(part, error)

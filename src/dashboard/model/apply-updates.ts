@@ -6,36 +6,39 @@ import { ALL_KNOWN, type Ends, type ListName } from "./lists.ts"
 /** If there are more finished items than this, the oldest ones are forgotten. */
 const MAX_FINISHED = 1500
 
+/** What an update does not say if it is so. */
+const UNSAID = {
+  title: "",
+  error_message: "",
+  attempt: 0,
+  outcome: null,
+  worker: "",
+  cancel_requested_at: null,
+  eta_seconds: null,
+  eta_low_seconds: null,
+  eta_high_seconds: null,
+  eta_runs: 0,
+  time_progress: null,
+  basis: null,
+  steps: null,
+  step: null,
+  unit: null,
+  media: null,
+  stalled: false,
+  stalled_since: null,
+} satisfies Partial<QueueItem>
+
 /** The item after an update, as far as the update has its values. */
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {
-  const { status, timestamp } = update
+  const { id: _event, queue_id: id, timestamp, deleted: _deleted, ...said } = update
+  const { status } = said
   const isStart = status === "processing" && (item.status !== status || item.attempt !== update.attempt)
   const isEnd = isFinished(status) && !isFinished(item.status)
   return {
     ...item,
-    status,
-    song_id: update.song_id,
-    title: update.title ?? "",
-    current_step: update.current_step,
-    progress: update.progress,
-    message: update.message,
-    error_message: update.error_message ?? "",
-    attempt: update.attempt ?? 0,
-    outcome: update.outcome ?? null,
-    worker: update.worker ?? "",
-    cancel_requested_at: update.cancel_requested_at ?? null,
-    eta_seconds: update.eta_seconds ?? null,
-    eta_low_seconds: update.eta_low_seconds ?? null,
-    eta_high_seconds: update.eta_high_seconds ?? null,
-    eta_runs: update.eta_runs ?? 0,
-    time_progress: update.time_progress ?? null,
-    basis: update.basis ?? null,
-    steps: update.steps ?? null,
-    step: update.step ?? null,
-    unit: update.unit ?? null,
-    media: update.media ?? null,
-    stalled: update.stalled ?? false,
-    stalled_since: update.stalled_since ?? null,
+    ...UNSAID,
+    ...said,
+    id,
     started_at: isStart ? timestamp : item.started_at,
     completed_at: isEnd ? timestamp : isFinished(status) ? item.completed_at : null,
     updated_at: timestamp,

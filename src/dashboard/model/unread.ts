@@ -1,4 +1,5 @@
 import { type ListName, LISTS } from "./lists.ts"
+import { at } from "./wording.ts"
 
 /** A part of the page that is filled by requests of its own, and not by the stream alone. */
 export type PagePart = ListName | "figures" | "workers" | "starts" | "search" | "item" | "history"
@@ -9,7 +10,12 @@ export interface Unread {
   readonly part: PagePart
   /** Why its requests fail. */
   readonly reason: string
+  /** When it was loaded last, in epoch milliseconds of this machine; undefined if it never was. */
+  readonly readMs: number | undefined
 }
+
+/** Parts of which what was loaded last stays on the page, and no stream makes it newer. */
+const KEPT: readonly PagePart[] = ["figures", "workers"]
 
 const NAMES: Readonly<Record<PagePart, string>> = {
   running: "the running items",
@@ -23,8 +29,11 @@ const NAMES: Readonly<Record<PagePart, string>> = {
   history: "the history of this item",
 }
 
-/** What could not be loaded and why: `Can't load the finished items and the figures: ...`; empty if all is loaded. */
-export function unreadWords(unread: readonly Unread[]): string {
+/**
+ * What could not be loaded and why, and how old is what is shown of it: `Can't load the finished items and the figures:
+ * ...`; empty if all is loaded.
+ */
+export function unreadWords(unread: readonly Unread[], nowMs: number): string {
   const [first] = unread
   if (!first) return ""
   const parts = unread.map(({ part }) => part)
@@ -33,5 +42,7 @@ export function unreadWords(unread: readonly Unread[]): string {
   const names = [...(isNone ? ["the queue"] : []), ...others.map((part) => NAMES[part])]
   const last = names.pop() ?? ""
   const all = names.length === 0 ? last : `${names.join(", ")} and ${last}`
-  return `Can't load ${all}: ${first.reason}`
+  const readMs = unread.flatMap(({ part, readMs: ms }) => (KEPT.includes(part) ? (ms ?? []) : []))
+  const old = readMs.length === 0 ? "" : `. Those shown are as of ${at(Math.min(...readMs), nowMs)}`
+  return `Can't load ${all}: ${first.reason}${old}`
 }

@@ -9,7 +9,7 @@ import type { Changes, Model } from "../model/model.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import { aboutTime, count, nameOf, standing } from "../model/wording.ts"
 import { BulkActions } from "./bulk-actions.ts"
-import { el, mark, setText, show } from "./dom.ts"
+import { byId, el, mark, setText, show } from "./dom.ts"
 import { empty, example, Idle, nothingFor, NothingFound, ONLY_LATER, UNREAD } from "./empty-lists.ts"
 import { FiguresBar } from "./figures-bar.ts"
 import { Filter, type Seek } from "./filter.ts"
@@ -21,7 +21,7 @@ import { FailureRow, recentFailures, retryAllButton } from "./recent-failures.ts
 import { FinishedRow, WaitingRow } from "./rows.ts"
 import { RunningLane } from "./running-lane.ts"
 import type { Screen } from "./screen.ts"
-import { isHeld } from "./steady-lists.ts"
+import { isHeld, movesBelow } from "./steady-lists.ts"
 import { WorkersStrip } from "./workers.ts"
 
 const LANES = 24
@@ -90,7 +90,7 @@ export class Home implements Screen {
     this.#options = options
     this.#retryEvery = retryAllButton(model)
     this.#filter = new Filter(options.seek)
-    this.#workersStrip = new WorkersStrip(model, options.recount)
+    this.#workersStrip = new WorkersStrip(model, options.recount, () => this.#isHeld())
     this.#pause = new Pause(options.recount)
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): ListSection =>
       new ListSection(name, list, nothing, () => this.#rearrange(), ...tools)
@@ -113,6 +113,8 @@ export class Home implements Screen {
     )
     document.addEventListener("pointermove", () => this.#settle())
     this.element = this.#drawn()
+    const above = [byId("banner", HTMLElement), this.#pause.element, this.#workersStrip.element]
+    movesBelow(above, this.#sections)
   }
 
   title(): string {

@@ -25,6 +25,14 @@ let isActing = 0
 /** An element has moved on the screen, or has other buttons: for a moment its buttons do nothing. */
 export const moved = (element: Element): void => void movedMs.set(element, performance.now())
 
+/** When the height of one element `above` changes, all that is `below` has moved. */
+export function movesBelow(above: readonly Element[], below: readonly { readonly element: Element }[]): void {
+  const heights = new ResizeObserver(() => {
+    for (const { element } of below) moved(element)
+  })
+  for (const one of above) heights.observe(one)
+}
+
 /** The focus has moved to an element by itself: for a moment its buttons do nothing. */
 export const refocused = (element: Element): void => void refocusedMs.set(element, performance.now())
 

@@ -95,13 +95,18 @@ export class WorkersStrip {
   readonly #pills = new Map<string, Pill>()
   readonly #queue: LiveQueue
   readonly #changed: () => void
+  readonly #isHeld: () => boolean
   #isWhole = false
   #workers: ListedWorkers | undefined
 
-  /** `changed` is called when a worker was drained, or may take items again. */
-  constructor(queue: LiveQueue, changed: () => void) {
+  /**
+   * `changed` is called when a worker was drained, or may take items again; `isHeld` says whether the reader is in a
+   * list below.
+   */
+  constructor(queue: LiveQueue, changed: () => void, isHeld: () => boolean) {
     this.#queue = queue
     this.#changed = changed
+    this.#isHeld = isHeld
     this.#more.addEventListener("click", () => {
       const first = this.#list.childElementCount
       this.#showAll()
@@ -113,14 +118,21 @@ export class WorkersStrip {
 
   #showAll(): void {
     this.#isWhole = true
-    if (this.#workers) this.update(this.#workers)
+    if (this.#workers) this.update(this.#workers, true)
   }
 
-  /** Shows the workers as they are. */
-  update(known: ListedWorkers): void {
+  /** Shows the workers as they are. While the reader is in a list, none comes or goes, unless that `isAsked` for. */
+  update(known: ListedWorkers, isAsked = false): void {
     this.#workers = known
     const { workers, isKnown } = known
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
+    const pills = seen.map(({ worker }) => this.#pills.get(worker))
+    const isOther = pills.includes(undefined) || pills.length < this.#pills.size
+    // Another row of them would move the lists away from under the pointer.
+    if (isOther && !isAsked && this.#isHeld()) {
+      for (const [at, worker] of seen.entries()) pills[at]?.update(worker)
+      return
+    }
     show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
     show(this.#more, seen.length < workers.length)
@@ -128,6 +140,7 @@ export class WorkersStrip {
     const names = new Set(seen.map(({ worker }) => worker))
     const longest = Math.max(0, ...seen.map(({ worker }) => worker.length))
     this.element.style.setProperty("--longest", String(longest))
+    this.element.style.setProperty("--workers", String(seen.length))
     for (const [name, { element }] of this.#pills) {
       if (names.has(name)) continue
       element.remove()

@@ -92,8 +92,12 @@ page("what cannot be loaded", () => {
     await using opened = await open("/")
     const { tab } = opened
     await tab.until(`${names("running")} === "Running song"`)
+    await tab.until(`document.querySelector(".lately").innerText.includes("Today")`)
     refused = /counts|workers/
-    await tab.until(`${BANNER} === "Can't load the figures and the workers: The database file is damaged."`)
+    // They stay, and how old they are is said.
+    const old = `/^Can't load the figures and the workers: The database file is damaged\\. Those shown are as of \\d\\d:\\d\\d:\\d\\d\\.$/`
+    await tab.until(`${old}.test(${BANNER})`)
+    expect(await tab.evaluate<string>(`document.querySelector(".lately").innerText`)).toContain("Today")
     refused = undefined
     await tab.click("#banner button")
     await tab.until(`${BANNER} === ""`)

@@ -231,7 +231,11 @@ function lines() {
 /** What the strip says of workers. */
 function workers() {
   const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = [], lost = {}): WorkersStrip => {
-    const strip = new WorkersStrip({ ...queueOf([], known), ...lost }, () => undefined)
+    const strip = new WorkersStrip(
+      { ...queueOf([], known), ...lost },
+      () => undefined,
+      () => false,
+    )
     strip.update(knownWorkers(many))
     return strip
   }

@@ -129,6 +129,38 @@ page("the strip of workers", () => {
     }
   })
 
+  test("does not cut the names of a few workers, however wide the page is", async () => {
+    for (const name of ["studio-1", "gpu-box.studio.example.org", "mac"]) void wait(name, "gpu")
+    const cut = `[...document.querySelectorAll(".worker .start")].filter((one) => one.scrollWidth > one.clientWidth).length`
+    await tab.until(`document.querySelectorAll(".worker").length === 3`)
+    for (const width of [1440, 1280, 820]) {
+      await tab.resize(width)
+      expect([width, await tab.evaluate<number>(cut)]).toEqual([width, 0])
+    }
+  })
+
+  test("moves nothing while the reader is in a list, and has the new worker afterwards", async () => {
+    await tab.resize(1440)
+    const names = Array.from({ length: 7 }, (_, i) => `gpu-${i + 1}`)
+    for (const name of names) void wait(name, "gpu")
+    await here.server.add({ song_id: 1, tags: ["cpu"] })
+    const shown = `[...document.querySelectorAll(".worker .cut-name")].map((one) => one.textContent).join()`
+    await tab.until(`${shown} === "${names}"`)
+    const top = `document.querySelector(".running").getBoundingClientRect().top`
+    await tab.hover(".later .row")
+    const before = await tab.evaluate<number>(top)
+    void wait("gpu-8", "gpu")
+    while ((await client.workers()).length < 8) await Bun.sleep(20)
+    // What the others do is shown, so the strip has been drawn since.
+    const id = await here.server.add({ song_id: 2, tags: ["gpu"] })
+    await tab.until(`document.querySelector(".workers-strip").textContent.includes("#${id} at 0%")`)
+    expect(await tab.evaluate<string>(shown)).toBe(`${names}`)
+    expect(await tab.evaluate<number>(top)).toBe(before)
+    await tab.hover("#badge")
+    await tab.until(`${shown}.endsWith(",gpu-8")`)
+    expect(await tab.evaluate<number>(top)).toBeGreaterThan(before)
+  })
+
   test("cuts a long name on a phone, so that the next worker can be seen", async () => {
     await here.server.add()
     await here.server.api("POST", "/queue/claim", {
