@@ -288,7 +288,7 @@ export const PAGE: readonly Mistake[] = [
     "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/model/model.test.ts"],
     [
-      ["an item keeps its former song", "    song_id: update.song_id,\n", ""],
+      ["an item keeps its former song", "    ...said,\n", "    ...said,\n    song_id: item.song_id,\n"],
       [
         "an item that ends is not read again",
         'known.status !== "processing" || next.status !== "processing"',
@@ -322,13 +322,7 @@ export const PAGE: readonly Mistake[] = [
   ...of(
     "src/dashboard/model/apply-updates.ts",
     ["tests/dashboard/model/apply-updates.test.ts"],
-    [
-      [
-        "an item that waits again shows its former worker",
-        'worker: update.worker ?? ""',
-        "worker: update.worker ?? item.worker",
-      ],
-    ],
+    [["an item that waits again shows its former worker", '  worker: "",\n', ""]],
   ),
   ...of(
     "src/dashboard/model/wording.ts",

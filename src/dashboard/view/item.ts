@@ -200,7 +200,9 @@ export class ItemScreen implements Screen {
     if (!isMissing) return
     mark(this.#rest, "data-blank", null)
     this.#head.withdraw()
-    const text = this.#isDeleted ? "This item was deleted." : `There is no item ${this.#id}.`
+    // A reader who may see only one item is not told which others there are.
+    const none = this.#model.may("figures") ? "There is no item" : "This link does not show item"
+    const text = this.#isDeleted ? "This item was deleted." : `${none} ${this.#id}.`
     if (this.#why.textContent === text) return
     setText(this.#why, text)
     // What was shown of a deleted item stays, and has a heading.

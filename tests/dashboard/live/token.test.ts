@@ -123,6 +123,10 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       expect(await tab.objections()).toEqual([])
       if (who === "operator") expect(shown).toBe("")
       else expect(shown).toContain(isShared ? `item ${failed} and nothing else` : "role operator")
+      // Another item may exist all the same.
+      const none = isShared ? "This link does not show item 99." : "There is no item 99."
+      await tab.go(tab.at("/items/99"))
+      await tab.until(`document.querySelector(".gone p").innerText === "${none}"`)
       await tab.close()
     },
   )
