@@ -51,16 +51,14 @@ const isAfterCause = (line: string): boolean => GIVING_UP.test(line) || REFERRIN
 const last = (lines: readonly string[], fits: RegExp): string | undefined =>
   lines.findLast((one) => fits.test(one))
 
-/**
- * The line of ffmpeg's output that names the cause: the first one, because the others are its consequences. If an input
- * cannot be opened, ffmpeg says why in one line and which in another.
- */
+/** A newer ffmpeg says in one line why an input cannot be opened, and in the next which. */
+const UNOPENED = /\] Error opening input: (.+)\nError opening input file (.+)\.$/m
+
+/** What ffmpeg's output names as the cause: the first line that does, because the others are its consequences. */
 function ofFfmpeg(lines: readonly string[]): string | undefined {
   const named = lines.filter(namesCause)
-  const found = named.find((one) => !CONSEQUENCE.test(one)) ?? named[0]
-  const [, why] = /\] Error opening input: (.+)/.exec(found ?? "") ?? []
-  const [, file] = /^Error opening input file (.+)\.$/m.exec(lines.join("\n")) ?? []
-  return why && file ? `${file}: ${why}` : found
+  const [, why, file] = UNOPENED.exec(lines.join("\n")) ?? []
+  return named.find((one) => !CONSEQUENCE.test(one)) ?? (file ? `${file}: ${why}` : named[0])
 }
 
 /** The line of another program's output that names the cause: the last one before it gives up. */

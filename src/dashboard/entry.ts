@@ -1,3 +1,5 @@
+// The words of failures and of the history come first: what is similar to them is then shorter when it is compressed.
+import "./live/item-history.ts"
 import { serveTabs } from "./live/shared-worker.ts"
 import { startPage } from "./page.ts"
 

@@ -211,7 +211,7 @@ class Page {
     const isLive = connection.state === "live"
     const unread = isLive ? unreadWords([...this.#model.unread, ...unreadHere.parts], Date.now()) : ""
     const isAny = loaded || !rights.may("figures")
-    this.#badge.update(connection, stats, this.#line.holder, { isExplained, isAny, unread })
+    this.#badge.update(connection, stats, { isExplained, isAny, unread })
   }
 
   #glance(): void {

@@ -178,7 +178,7 @@ export const SERVING: readonly Mistake[] = [
   ...of(
     "src/failure-cause.ts",
     ["tests/failure-cause.test.ts"],
-    [["of ffmpeg's consequences the last is shown", "?? named[0]", "?? named.at(-1)"]],
+    [["of ffmpeg's consequences the last is shown", ": named[0])", ": named.at(-1))"]],
   ),
   ...of(
     "src/wire/requests.ts",

@@ -1,5 +1,4 @@
 import { counted, duration } from "../../text.ts"
-import type { Holder } from "../live/tabs.ts"
 import type { Connection, Stats } from "../model/hub-messages.ts"
 import { at, capital, count, inFull, roughly } from "../model/wording.ts"
 import { byId, el, mark, setText, show } from "./dom.ts"
@@ -98,11 +97,6 @@ export class SpokenTroubles {
   }
 }
 
-const SHARED: Readonly<Record<Holder, string>> = {
-  worker: "all tabs of this browser",
-  tab: "this tab alone",
-}
-
 /** The badge that shows how far to trust the page, the facts behind it, and the banner for when it is out of date. */
 export class ConnectionBadge {
   readonly #retry: () => void
@@ -131,8 +125,8 @@ export class ConnectionBadge {
     this.#banner.replaceChildren(this.#reason, this.#again)
     this.#facts.addEventListener("beforetoggle", ({ newState }) => {
       if (newState !== "open" || !this.#latest) return
-      const [connection, stats, holder] = this.#latest
-      this.#tell(connection, stats, holder)
+      const [connection, stats] = this.#latest
+      this.#tell(connection, stats)
     })
     this.#facts.addEventListener("toggle", () => {
       const { bottom, right } = this.#button.getBoundingClientRect()
@@ -145,10 +139,9 @@ export class ConnectionBadge {
   update(
     connection: Connection,
     stats: Stats | null,
-    holder: Holder,
     { isExplained, ...loaded }: Loaded & { readonly isExplained: boolean },
   ): void {
-    this.#latest = [connection, stats, holder, { isExplained, ...loaded }]
+    this.#latest = [connection, stats, { isExplained, ...loaded }]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
     const troubles = stats?.degraded ?? []
@@ -179,7 +172,7 @@ export class ConnectionBadge {
     if (state !== this.#state) this.#turned(state, reason)
     const spoken = this.#spoken.at(performance.now(), troubles)
     if (spoken !== "") announce(spoken)
-    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
+    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats)
   }
 
   #turned(state: Connection["state"], reason: string): void {
@@ -195,18 +188,14 @@ export class ConnectionBadge {
     if (state === "live") announce(unread || "All is loaded")
   }
 
-  #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
-    const { lastEventId, history, confirmedMs, lagMs, skewMs, reason } = connection
+  #tell(connection: Connection, stats: Stats | null): void {
+    const { lastEventId, confirmedMs, lagMs, skewMs, reason } = connection
     const facts: [string, string][] = [
       ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
       ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
       ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
-      ["Updates stored", stats === null ? "unknown" : count(stats.updates.stored)],
       ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
-      ["Viewers", stats === null ? "unknown" : count(stats.connected_clients)],
       ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
-      ["History", history === "" ? "unknown" : history],
-      ["Used by", SHARED[holder]],
     ]
     if (reason !== "") facts.unshift(["Problem", reason])
     const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))

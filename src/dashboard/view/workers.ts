@@ -129,7 +129,7 @@ export class WorkersStrip {
     const pills = seen.map(({ worker }) => this.#pills.get(worker))
     const isOther = pills.includes(undefined) || pills.length < this.#pills.size
     // Another row of them would move the lists away from under the pointer.
-    if (isOther && !isAsked && this.#isHeld()) {
+    if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) {
       for (const [at, worker] of seen.entries()) pills[at]?.update(worker)
       return
     }

@@ -105,7 +105,7 @@ export function clockOffset(): string[] {
   })
   const badge = new ConnectionBadge(() => undefined)
   const said = [-60_000, 1500].map((skewMs) => {
-    badge.update({ ...CONNECTING, state: "live", skewMs }, null, "tab", {
+    badge.update({ ...CONNECTING, state: "live", skewMs }, null, {
       isExplained: false,
       isAny: true,
       unread: "",

@@ -139,6 +139,14 @@ page("the strip of workers", () => {
     }
   })
 
+  test("has the first worker at once, also while the reader is in a list", async () => {
+    await here.server.add({ song_id: 1, tags: ["cpu"] })
+    await tab.until(`document.querySelector(".workers-strip").innerText === "No workers"`)
+    await tab.hover(".later .row, .waiting .row")
+    void wait("gpu-1", "gpu")
+    await tab.until(`document.querySelector(".workers-strip").innerText.startsWith("gpu-1")`)
+  })
+
   test("moves nothing while the reader is in a list, and has the new worker afterwards", async () => {
     await tab.resize(1440)
     const names = Array.from({ length: 7 }, (_, i) => `gpu-${i + 1}`)
