@@ -163,6 +163,17 @@ export const FLEET: readonly Mistake[] = [
   ),
   ...of(
     "src/store/postgres/group-commit.ts",
+    [`${TESTS}/group-patience.test.ts`],
+    [
+      [
+        "each group of those that have no time left is tried once more",
+        "of [...writes, ...this.#waiting])",
+        "of writes)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group-commit.ts",
     [`${TESTS}/large-bursts.test.ts`],
     [["a group has all writes that wait", "const MOST_WRITES = 200", "const MOST_WRITES = 20_000"]],
   ),

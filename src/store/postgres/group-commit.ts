@@ -201,13 +201,26 @@ export class GroupCommit {
         outages.begin(triedMs)
       }
       const isOfServer = isOfDatabase(error) && !isOfOneWrite(error) && !(error instanceof AppError)
-      const later = error instanceof UnchangedError ? comeLater(writes, untilMs) : []
-      this.#waiting = [...later, ...this.#waiting]
-      const postponed = new Set(later)
-      for (const write of writes)
-        if (!postponed.has(write))
-          write.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
+      const refused = error instanceof UnchangedError ? this.#outOfTime(writes, untilMs) : writes
+      for (const write of refused)
+        write.settle({ ok: false, error: isOfServer ? withoutChange(unable(error)) : error })
     }
+  }
+
+  /**
+   * Those of a group, and of the writes behind it, that have no time left: if each group behind were tried once more, the
+   * last of thousands would wait for minutes. The others wait on. If the group had time left, all of it is refused, and
+   * nothing else.
+   */
+  #outOfTime(writes: readonly WaitingWrite[], untilMs: number): readonly WaitingWrite[] {
+    // A timer may ring a little early.
+    const ofNowMs = performance.now() + TOGETHER_MS
+    if (ofNowMs < untilMs) return writes
+    const [refused, left] = [[] as WaitingWrite[], [] as WaitingWrite[]]
+    for (const write of [...writes, ...this.#waiting])
+      (write.sinceMs + PATIENCE_MS > ofNowMs ? left : refused).push(write)
+    this.#waiting = left
+    return refused
   }
 
   /**
@@ -322,13 +335,6 @@ export class GroupCommit {
     if (change?.deleted) this.#recent.delete(id)
     else if (kept.has(id)) this.#recent.set(id, { stored: now, version: before.version + 1 })
   }
-}
-
-/** Those of a group that ran out of time that came so much later than its first write that they may wait on. */
-function comeLater(writes: readonly WaitingWrite[], untilMs: number): readonly WaitingWrite[] {
-  // A timer may ring a little early.
-  const ofNowMs = performance.now() + TOGETHER_MS
-  return ofNowMs < untilMs ? [] : writes.filter(({ sinceMs }) => sinceMs + PATIENCE_MS > ofNowMs)
 }
 
 /** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */
