@@ -161,6 +161,17 @@ export const STORING: readonly Mistake[] = [
   ),
   ...of(
     "src/store/sqlite/statements.ts",
+    ["tests/store/sqlite/outage.test.ts"],
+    [
+      [
+        "a server that starts for the second time does not know the outage before the first",
+        "course ->> 'unwatchedMs' + max(",
+        "course ->> 'unwatchedMs' + min(",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/statements.ts",
     ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
     [
       [

@@ -320,7 +320,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     const outage = this.outages.endingAt(nowMs)
     if (outage) {
       const tookMs = outage.endedMs - outage.sinceMs
-      this.#leases.lengthen.run(tookMs)
+      this.#leases.lengthen.run(tookMs, outage.endedMs)
       this.#leases.wait.run(tookMs)
       this.#recent.clear()
       // Otherwise the next server would count the same time again.

@@ -101,6 +101,15 @@ export function reads(client: Database) {
   })
 }
 
+/**
+ * Makes every lease ?1 ms longer, and notes in the attempts that no server watched them for so long until ?2: a server that
+ * starts before the next report could not know it.
+ */
+const LENGTHEN = `UPDATE queue_items SET lease_expires_at = lease_expires_at + ?1, course = json_set(course,
+    '$.unwatchedMs', course ->> 'unwatchedMs' + max(0, ?2 - max(?2 - ?1, course ->> 'beganMs', course ->> 'outageEndedMs')),
+    '$.outageEndedMs', max(?2, course ->> 'outageEndedMs'))
+  WHERE section = 0 AND (lease_expires_at IS NOT NULL OR course IS NOT NULL)`
+
 /** Statements for leases, and for items that are being worked on. */
 export function leases(client: Database) {
   const db = drizzle(client)
@@ -117,11 +126,8 @@ export function leases(client: Database) {
       client.prepare<unknown, []>(
         "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1",
       ),
-    /** Makes every lease longer. */
-    lengthen: () =>
-      client.prepare<unknown, [number]>(
-        "UPDATE queue_items SET lease_expires_at = lease_expires_at + ? WHERE section = 0 AND lease_expires_at IS NOT NULL",
-      ),
+    /** Counts an outage of ?1 ms that ended at ?2. */
+    lengthen: () => client.prepare<unknown, [number, number]>(LENGTHEN),
     /** Like `lengthen`, for the time in which items wait for their workers after a restore. */
     wait: () =>
       client.prepare<unknown, [number]>(

@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { claimed, completed } from "../../../src/item/lease.ts"
+import { reported } from "../../../src/item/report.ts"
+import { LearnedDurations } from "../../../src/queue/learned-durations.ts"
+import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { added, START_MS } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
+
+const onError = (error: unknown): void => expect(error).toBeUndefined()
+
+test.each([
+  { outageMs: 60_000, seconds: undefined },
+  { outageMs: 0, seconds: 24 },
+])(
+  "nothing is learned from a render during which no server ran, also if the server was started once more before its next report: %j",
+  async ({ outageMs, seconds }) => {
+    using folder = temporaryFolder()
+    let nowMs = START_MS
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const opened = () => {
+      const store = new SqliteStore(join(folder.path, "test.db"), () => clock)
+      return { store, learned: new LearnedDurations(store, onError) }
+    }
+    const first = opened()
+    const ids = [await added(first.store), await added(first.store)]
+    const by = { worker: "w", token: "lease", leaseMs: 60_000, kind: "song" }
+    for (const id of ids)
+      await first.store.change(
+        id,
+        first.learned.follow((stored, moment) => claimed(stored, by, moment)),
+      )
+    nowMs += 12_000
+    const [id = 0] = ids
+    await first.store.change(
+      id,
+      first.learned.follow((stored, moment) => reported(stored, "lease", { progress: 40 }, moment)),
+    )
+    await first.store.close()
+    nowMs += outageMs
+    const second = opened()
+    await second.store.alive()
+    await second.store.close()
+    const third = opened()
+    await third.store.alive()
+    nowMs += 12_000
+    for (const each of ids) {
+      const change = await third.store.change(
+        each,
+        third.learned.follow((stored, moment) => completed(stored, "lease", {}, moment)),
+      )
+      // The control: without an outage the run is remembered.
+      expect(change.run?.seconds).toBe(seconds)
+    }
+    await third.store.close()
+  },
+)
