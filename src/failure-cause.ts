@@ -9,13 +9,17 @@ const GIVING_UP =
   /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
 /**
  * Lines that only refer to what was said before, that say that the program ends, or whose only reason is a number:
- * "render aborted due to errors", "a complete log of this run can be found in", "Render engine failed: 999".
+ * "render aborted due to errors", "a complete log of this run can be found in", "Render engine failed: 999". Those
+ * that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
  */
 const REFERRING =
-  /\b(?:due to|because of|see) (?:the )?(?:previous |earlier |above )?errors?\b|\b(?:has|have) been aborted[.!]?$|, (?:exiting|aborting|giving up)[.!]?$|\ba (?:complete|full|detailed) log (?:of|is|was|can)\b|^[\p{L}\d ]{1,40} failed:? -?\d+$/iu
-/** What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". */
+  /\b(?:due to|because of|see) (?:the )?(?:\d+ )?(?:(?:previous|earlier|above) errors?\b|errors?[.!)]*$|(?:\p{L}+ )?above\b)|(?:^|\]\s*)(?:the )?\p{L}+ (?:has|have) been aborted[.!]?$|\b(?:could not|cannot|unable to|failed to) (?:initiali[sz]e|start|continue)\b[^:,]*, (?:exiting|aborting|giving up)[.!]?$|\ba (?:complete|full|detailed) log (?:of|is|was|can)\b|^[\p{L}\d ]{1,40} failed:? -?\d+$/iu
+/**
+ * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
+ * failed, and "error: 0 frames found" a cause.
+ */
 const NONE =
-  /\b(?:0|no) (?:\p{L}+ )?(?:errors?|failures?|failed|warnings?|missing|corrupt(?:ed)?)\b|\b(?:errors?|failures?|failed|warnings?|missing|corrupt(?:ed)?) ?[:=] ?0(?![\w.])/giu
+  /(?<![\d.])\b(?:0|no) (?:\p{L}+ )?(?:errors|failures|warnings)\b|(?:^|[,;(|]\s*|[:/] |\b(?:and|with|had|ok|passed) )0 (?:\p{L}+ )?(?:failed|missing|corrupt(?:ed)?|error|failure)\b|\b(?:errors|failures|failed|warnings|missing|corrupt(?:ed)?)["']? ?[:=] ?0(?![\w.]| \p{L}+ (?!of )\p{L})|\b(?:error|failure) ?[:=] ?0(?=\W*$|[,;)])|\bno (?:error|failed|missing)\b/giu
 /** Lines with words of failure that stop nothing; Blender prints the one about colours at each start. */
 const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
@@ -40,7 +44,7 @@ const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(lin
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */
 const FIGURES =
-  /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:\d ?|\b)(?:it|[kmgt]?i?b|frames?|fps)\/s\b|\bQ?avg\b|\bmuxing overhead\b/iu
+  /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:\d ?|\b)(?:it|[kmgt]?i?b|frames?|fps)\/s\b|\bQ?avg(?: qp)?: ?[\d-]|\bmuxing overhead\b/iu
 
 /** Whether a line has words that may be a cause, and not only figures, or how often nothing failed. */
 const hasWords = (line: string): boolean => !FIGURES.test(line) && line.search(NONE) < 0
@@ -66,7 +70,11 @@ function ofOther(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
   // Where each line has the same beginning, one that is nothing else says nothing.
   const isBeginning = (line: string) => named.some((one) => one.length > line.length && one.startsWith(line))
-  return named.findLast((one) => !isAfterCause(one) && !isBeginning(one)) ?? named.at(-1)
+  const telling = named.filter((one) => !isAfterCause(one) && !isBeginning(one))
+  const found = telling.at(-1) ?? named.find((one) => !isBeginning(one))
+  // Lines whose beginning also stands alone are one message, and its first line says the most.
+  const beginning = named.findLast((one) => found !== one && found?.startsWith(one) && isBeginning(one))
+  return beginning === undefined ? found : telling.find((one) => one.startsWith(beginning))
 }
 
 /** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */

@@ -14,7 +14,7 @@ const TRACEBACK = /\bTraceback \(most recent call last\):/
 /** How Blender 3 and later report an exception that a script did not catch; one that it printed has no such words. */
 const UNCAUGHT = /\bPython: Traceback \(/
 /** What stands before an error in the log of Blender 5: "00:00.891  reports          | ERROR Cannot render". */
-const LOGGED = /(?<!\d)\d\d:\d\d\.\d{3} +[\w.]+ +\| (?:ERROR|FATAL) /
+const LOGGED = /(?<!\d)\d{2,}:\d\d\.\d{3} +[\w.]+ +\| (?:ERROR|FATAL) /
 /** What stands there before each further line of the same message. */
 const FURTHER = /^ {20,}\| /
 /** A place in a traceback. The first one is a script itself, or a handler, an add-on or a driver. */

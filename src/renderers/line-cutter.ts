@@ -11,14 +11,15 @@ const ESCAPE = "\u001b"
 const MAX_ESCAPE = 12
 /** The longest line whose beginning is kept while its end is drawn over, in characters. */
 const MAX_KEPT = 1000
-const ENDS = /[\r\n\b]/g
+// Runs of backspaces are one end: one by one, they would be read at 5 MB a second.
+const ENDS = /[\r\n]|[\b]+/g
 /**
  * Some bars are drawn without a carriage return: the cursor is moved to the first column, to another line, or
  * to a place.
  */
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
 const MOVE = new RegExp(MOVES, "g")
-const ENDS_AND_MOVES = new RegExp(`[\\r\\n\\b]|${MOVES}`, "g")
+const ENDS_AND_MOVES = new RegExp(`${ENDS.source}|${MOVES}`, "g")
 /** Whether one backspace goes back over one character of a text: not if a part of it has no width, or if it is long. */
 const canGoBack = (text: string): boolean => text.length <= MAX_KEPT && !text.includes(ESCAPE)
 /** A sequence at the end of a piece that has not ended. */
@@ -102,6 +103,7 @@ export class LineCutter {
     while (start > this.#from && !isEnd(this.#piece.charCodeAt(start - 1))) start -= 1
     if (start === this.#from) return
     this.#isRedrawn = this.#piece[start - 1] !== "\n"
+    this.#kept = ""
     this.#from = start
   }
 
@@ -112,8 +114,11 @@ export class LineCutter {
 
   #finish(end: string): Line | undefined {
     const line = { text: this.#kept + this.#rest, isRedrawn: this.#isRedrawn }
-    const isRead = this.#rest !== "" && !this.#isTooLong
-    this.#kept = end === "\b" && canGoBack(line.text) ? line.text.slice(0, -1) : ""
+    // Spaces that erase what stood there are no line: "Frame 4/300" would be read as "4/30" and "4/3".
+    const isErasing = this.#kept !== "" && this.#rest.trim() === ""
+    const isRead = this.#rest !== "" && !this.#isTooLong && !isErasing
+    const isBack = end.startsWith("\b") && !this.#isTooLong && canGoBack(line.text)
+    this.#kept = isBack ? line.text.slice(0, -end.length) : ""
     this.#rest = ""
     this.#isTooLong = false
     this.#isRedrawn = end !== "\n"

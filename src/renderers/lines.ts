@@ -43,8 +43,12 @@ const MAX_INSIDE = 64
 const ESCAPE = "\u001b"
 /** Up to this fraction, nothing may be drawn in a bar yet. */
 const MOST_EMPTY = 0.05
-/** Lines of subtitles, words that a picture or a song is made of, and commands that a shell repeats. */
-const WORDS_OF = /^(?:(?:dialogue|comment|(?:negative )?prompt|lyrics): ?|\+{1,4} [\w./-]+ )/i
+/** Lines of subtitles, and words that a picture or a song is made of. */
+const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
+/** A bar that is named like them and has no room to be drawn. */
+const FIGURE_OF = new RegExp(`${WORDS_OF.source} *\\d`, "i")
+/** A command that a shell repeats. */
+const TRACED = /^\+{1,4} [\w./-]+ /
 
 /**
  * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
@@ -152,7 +156,8 @@ class Lines implements LineReader {
         !DIGIT.test(text) ||
         this.#preparation.isShownIn(text) ||
         TRANSCRIPT.test(text) ||
-        (WORDS_OF.test(text) && !piece.isRedrawn && !hasBar(text))
+        TRACED.test(text) ||
+        (WORDS_OF.test(text) && !hasBar(text) && !(piece.isRedrawn && FIGURE_OF.test(text)))
       )
         continue
       const unit = this.#tell(piece)

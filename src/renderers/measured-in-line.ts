@@ -4,7 +4,7 @@ const MEASURED = [
   "acc(?:@\\d)?|accuracy|precision|recall|f1|confidence|conf|prob|probability|score|rating|grade|similarity(?: index)?|match|ssim|vmaf|psnr",
   "top-?\\d|map@[\\d.:-]+|m?iou|auc|wer|cer|sparsity|variance|purity|entropy|likelihood|chance|odds",
   "quality|opacity|transparency|alpha|gain|brightness|contrast|saturation|zoom|scale|resolution|dither|threshold|tolerance",
-  "fade|pan|tempo|hue|tint|exposure|margin|padding|width|height|offset|peak|drift|jitter|growth",
+  "fade|pan|tempo|hue|tint|exposure|margin|padding|peak|drift|jitter|growth",
   "budget|discount|average|avg|mean|median|maximum|minimum|original|baseline|capacity|spare|fullness|buffer fill|buffered|(?<!noise )reduction|covered",
   "buffer|storage|humidity|temp|temperature|efficiency|coverage|loss|lost|idle|(?:i/o |io ?)wait|free|available|credits|(?:rate-?)?limit",
   "noise|dropped|reserved|allocated|committed|heap|rss|swapping|clipped(?: samples)?|realtime|strength|intensity|sharpness|overlap|dropout",
@@ -35,7 +35,7 @@ const DOES =
 /** Whose value it is: "usage of GPU 0: 45%", "memory on device 1: 45%". */
 const OWNED =
   "(?: (?:of|on|to|for) (?!\\P{L}*(?:render|encod|export|upload|convert|process))[\\p{L}\\p{N}][\\p{L}\\p{N} _-]{0,20})?"
-const ENDS = `${OWNED}${DOES}(?:\\.{3}|…|[\\])])? ?(?:["']? ?[:=#(\\[|] ?["']?|\\[[|#=. -]+\\]?|is(?: (?:now )?at)?|was|at|to|by)? ?$`
+const ENDS = `${OWNED}${DOES}(?:\\.{3}|…|[\\])])? ?(?:["']? ?[:=#(\\[|] ?["']?|\\[[|#=. ]+|is(?: (?:now )?at)?|was|at|to|by)? ?$`
 /** These are never the object of the work: "encoding speed: 85%", "battery charging: 85%". */
 const NEVER_WORKED =
   "(?<!\\b(?:check|measur|analy[sz]|chang|compar|evaluat)ing (?:the )?)\\b(?:speed|quality|accuracy|confidence|efficiency|(?:dis)?charging,?)"
@@ -97,8 +97,13 @@ function fits(...sources: string[]): (text: string) => boolean {
   }
 }
 
+/** A level or a load that is drawn. A bar of work can have the name of another measure: "Crop [###---] 45%". */
+const GAUGE =
+  "(?:level|volume|peak|rms|loudness|load|battery|temp|(?:cpu|gpu|v?ram|mem(?:ory)?|disk)\\d*) ?\\[[|#=. -]+\\] ?$"
+
 const isMeasuredBefore = fits(
   `${BEGINS}(?:(?:${MEASURED})(?:${PAIR}|${VALUE}|${ENDS})|(?:level|volume|keyframe|covers)${ENDS})`,
+  `${BEGINS}${GAUGE}`,
   SIZED,
   UNSPACED,
   SET,
@@ -128,7 +133,7 @@ const TRIED =
 const BESIDE =
   "gpus?|devices?|ranks?|workers?|threads?|cores?|hosts?|machines?|replicas?|pods?|slots?|ports?|licenses?|seats?|(?<!\\p{L}{3}ing )channels?|displays?|connections?"
 const RATED =
-  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent|took|waited|slept"
+  "meter|signature|key|swing|dropped|failed|missing|warnings?|errors?|failures?|strikes?|tips?|context|in flight|pending|queue (?:size|length|depth)|elapsed|hits|votes?|stars?|difficulty|qp|crf|underruns|overruns|x-?runs|peers|seeds|clients|sessions|players|skipped|velocity|midi note|controller \\d+|(?:file )?(?:handles|descriptors)|open files|(?<!\\p{L}{3}ing )preset|bitrate|fps|ref frames|route|spent"
 /** The states of things of which there are several at once: "3/9 nodes online", "nodes online: 3/9". */
 const STATES =
   "ignored|lost|busy|pending|waiting|queued|online|offline|idle|free|available|left|remaining|healthy|alive|connected|taken|occupied"
@@ -156,6 +161,13 @@ const USED_AFTER =
 const WORKED = /(?:render|encod|convert|export|process|mux|generat|finish|complet)\p{L}*:? ?\(?$/iu
 /** What is saved of a size: "12 kB - 45% = 7 kB". */
 const [SAVED_BEFORE, SAVED_AFTER] = [/\d ?[kmgt]?i?b - ?$/iu, /^ ?= ?[\d.]+ ?[kmgt]?i?b\b/iu]
+/** How long something took: "waited 40/300 s", but not "took 4/10 screenshots". */
+const [TOOK_BEFORE, TOOK_AFTER] = [
+  /\b(?:took|waited|slept):? ?$/iu,
+  /^(?:[.,;)]?\s*$| ?(?:m?s(?:ecs?)?|seconds|min(?:ute)?s?|h(?:ours)?)\b)/iu,
+]
+/** A size or a place in a style sheet or a picture: "width: 45%;", 'offset="45%"'. */
+const [STYLE_BEFORE, STYLE_AFTER] = [/\b(?:width|height|offset)(?:: ?|=["'])$/iu, /^ ?[;"'}]/u]
 /** The code that a percentage begins: "45% { opacity: 0 }". Behind words, '45% {"fps": 24}' is progress. */
 const [CODE_BEFORE, CODE_AFTER] = [/^\s*$/u, /^ ?\{(?:$| ?[a-z-]+ ?:)/iu]
 
@@ -169,6 +181,7 @@ export const isMeasured = (before: string, after: string): boolean =>
   MEASURED_AFTER.test(after) ||
   RESOURCE_AFTER.test(after) ||
   (SAVED_BEFORE.test(before) && SAVED_AFTER.test(after)) ||
+  (STYLE_BEFORE.test(before) && STYLE_AFTER.test(after)) ||
   (CODE_BEFORE.test(before) && (CODE_AFTER.test(after) || WITHIN.test(after)))
 
 /** Whether the "n of m" between these two parts of a line counts something other than finished work. */
@@ -176,6 +189,7 @@ export const isCountedBeside = (before: string, after: string): boolean =>
   isCountedBefore(before) ||
   TAG.test(before) ||
   COUNTED_AFTER.test(after) ||
+  (TOOK_BEFORE.test(before) && TOOK_AFTER.test(after)) ||
   (USED_AFTER.test(after) && !WORKED.test(before))
 
 const WORDS = /(?<!\p{L})(?!(?:info|fps)(?!\p{L}))\p{L}{2}/iu

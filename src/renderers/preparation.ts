@@ -11,7 +11,7 @@ const USUALLY = new RegExp(
     // After the name of a step, these words may be about the work: "Step 3 of 10: reading the lyrics".
     "^[^\\p{L}\\p{N}]*(?:preparing|reading|indexing|probing|(?:pre-?)?parsing)\\b",
     "\\bcompiling (?:\\S+ ){0,2}(?:shaders?|kernels?|pipelines?)\\b|\\bbuilding (?:\\S+ )?bvh\\b|\\boffload(?:ed|ing)\\b|\\bsha256:[\\da-f]",
-    "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b|\\bfiltering content\\b",
+    "\\bcloning (?:into|repo)|\\b(?:enumerating|counting|compressing|receiving|unpacking|writing) objects\\b|\\bresolving deltas\\b|\\bupdating files\\b|\\bfiltering content: ",
     "\\bbuilding dependency tree",
     // The packages of dnf, one after the other.
     "^(?:preparing|verifying|cleanup|erasing|removing|running scriptlet) *: .*\\d\\/\\d+$",

@@ -154,6 +154,11 @@ describe("the log of Blender 5 names the same failures as earlier versions", () 
       expect(failureOf(name, ...lines, ...(hasFrame ? FRAME : []))).toBe(failure)
   })
 
+  test("also after a hundred minutes", () => {
+    const full = logged("123:38.997", "reports", "ERROR Cannot save: '/o/1.png'")
+    expect(failureOf("blender", full, ...FRAME)).toBe("Error: Cannot save: '/o/1.png'")
+  })
+
   test("an error that stops nothing, and a warning, fail nothing", () => {
     const harmless = [
       logged("00:00.300", "bke.image", "ERROR image 'a.png' not found"),

@@ -80,4 +80,11 @@ test("the words of a song are no progress, but a bar with such a name is", () =>
   expect(shown((n) => `lyrics: ${n}% of my heart\n`)).toBe(0)
   expect(shown((n) => tqdm(n, 40, "lyrics: "))).toBe(45)
   expect(shown((n) => `lyrics: [${"#".repeat(n / 5)}----] ${n}%\n`)).toBe(18)
+  expect(shown((n) => `\rlyrics: ${n}%`)).toBe(18)
+  expect(shown((n) => `\rlyrics: half ${n}% of my heart`)).toBe(0)
+})
+
+test("a bar in a command that a shell repeats is no progress", () => {
+  const lines = each([0, 5, 10, 18], (n) => `+ printf '[${"#".repeat(n / 5)}----] ${n}%'\n`)
+  expect(read([...lines, "\n"], 10).last).toBe(0)
 })

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { LineCutter } from "../../src/renderers/line-cutter.ts"
+import { LineCutter, MAX_LINE_LENGTH } from "../../src/renderers/line-cutter.ts"
 
 /** The lines of these pieces; one that replaces the line before it has an arrow. */
 function cut(...pieces: readonly string[]): string[] {
@@ -32,7 +32,12 @@ test.each([
     ["song.wv,  9%", "> song.wv,  10%", "> song.wv,  11%"],
   ],
   ["a digit of a figure is drawn over", "45%\b\b6%\n", ["45%", "> 46%"]],
-  ["what is erased with spaces is gone", "a 45%\b\b\b   \b\b\b\n5\n", ["a 45%", "> a    ", "5"]],
+  ["what is erased with spaces is gone", "a 45%\b\b\b   \b\b\b\n5\n", ["a 45%", "5"]],
+  [
+    "what is erased sign by sign is no line",
+    "Frame 4/300\b \b\b \b\b \b70\n",
+    ["Frame 4/300", "> Frame 4/70"],
+  ],
   ["more backspaces than characters", "45%\b\b\b\b\b46%\n", ["45%", "> 46%"]],
   [
     "a colour has no width, so that nothing is kept",
@@ -50,4 +55,17 @@ test("a line that is found behind skipped ones is still known to replace the lin
   expect(cutter.nextWith(/sought/)).toEqual({ text: "sought", isRedrawn: true })
   cutter.feed("three\rfour\nsought\n")
   expect(cutter.nextWith(/sought/)).toEqual({ text: "sought", isRedrawn: false })
+})
+
+test("the beginning of a line that backspaces left is no part of a line that is found behind skipped ones", () => {
+  const cutter = new LineCutter()
+  cutter.feed("song 45%\b\b")
+  expect(cutter.next()?.text).toBe("song 45%")
+  cutter.feed("\b\b 5%\nsought\n")
+  expect(cutter.nextWith(/sought/)).toEqual({ text: "sought", isRedrawn: false })
+})
+
+test("of a line that is too long, nothing is kept before backspaces", () => {
+  const [first, ...more] = cut(`song 45%\b${"x".repeat(MAX_LINE_LENGTH + 1)}\b46%\n`)
+  expect([first, ...more]).toEqual(["song 45%", "> 46%"])
 })

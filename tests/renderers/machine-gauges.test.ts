@@ -83,3 +83,16 @@ test.each([
 ])("%s is no progress, even if it grows", (_name, gauge) => {
   expect(read(each(TENTHS, gauge), 10)).toEqual({ last: 0, most: 0, unit: "" })
 })
+
+test.each([
+  [
+    "a step with the name of a measure",
+    (n: number) => `Crop [${"#".repeat(n)}${"-".repeat(10 - n)}] ${n * 10}%\r`,
+  ],
+  ["a resumed upload", (n: number) => `Upload offset: ${n * 10}/100 MiB\n`],
+  ["the lines of a picture", (n: number) => `scanned height ${n * 10}/100\n`],
+  ["pictures that were taken", (n: number) => `Took ${n * 30}/300 screenshots\n`],
+  ["a step of one's own", (n: number) => `Filtering content ${n * 10}%\n`],
+])("%s is progress", (_name, line) => {
+  expect(read(each(TENTHS.slice(0, 10), line), 10)).toMatchObject({ last: 90, most: 90 })
+})
