@@ -196,7 +196,7 @@ export function seenAs(seen: string, isNear: boolean): Finding {
 const hiddenBehind = (seen: string): Finding =>
   note(
     "addresses",
-    `two addresses of this machine are both seen as ${printable(seen)}; unless a tunnel or a container is in between, a proxy gives that one to all clients, which then share its limits; nginx: proxy_set_header X-Forwarded-For $remote_addr;`,
+    `two addresses of this machine are both seen as ${printable(seen)}; unless a tunnel or a container is in between, a proxy gives that one to all clients, which then share its limits; nginx: proxy_set_header X-Forwarded-For $remote_addr; HAProxy: option forwardfor`,
   )
 
 /**
