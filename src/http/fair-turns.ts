@@ -17,7 +17,7 @@ const MOST_ALONE_MS = 20
  */
 const REST_MS = 2
 
-/** A client is alone if no other client has sent a request for this long, and none has anything open. */
+/** A client is alone if no other client has sent a request for this long, and none has anything open or under way. */
 const ALONE_AFTER_MS = 5000
 
 /** A client that has sent a request in this turn, or whose requests wait. */
@@ -94,7 +94,9 @@ export class FairTurns {
   }
 
   #isAlone(name: string, nowMs: number): boolean {
-    return nowMs - this.#sharedMs >= ALONE_AFTER_MS && !this.#haveOthers(name)
+    // A search of another one, which sent its request long ago, may take many turns.
+    const isOtherHere = this.#clients.size > (this.#clients.has(name) ? 1 : 0)
+    return !isOtherHere && nowMs - this.#sharedMs >= ALONE_AFTER_MS && !this.#haveOthers(name)
   }
 
   #mostMs(name: string, nowMs: number): number {

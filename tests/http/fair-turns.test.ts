@@ -182,6 +182,39 @@ test("a client that was alone has the short time of a turn as soon as another on
   await Promise.all(all)
 })
 
+test("no client is alone while a request of another one is under way, however long that takes", async () => {
+  let nowMs = performance.now()
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const turns = new FairTurns(() => false)
+  let isOver = false
+  const search = async (): Promise<void> => {
+    while (!isOver) await turns.goOn("b")
+  }
+  let gone = 0
+  const ask = async (): Promise<void> => {
+    turns.heard("a")
+    await turns.wait("a")
+    gone += 1
+    nowMs += 0.5
+  }
+  turns.heard("b")
+  const searching = search()
+  await ask()
+  await turn()
+  nowMs += 10_000
+  gone = 0
+  const all: Promise<void>[] = []
+  for (let i = 0; i < 20; i += 1) {
+    all.push(ask())
+    await settled()
+  }
+  const inOneTurn = gone
+  await Promise.all(all)
+  isOver = true
+  await searching
+  expect(inOneTurn).toBeWithin(1, 4)
+})
+
 test("after a long turn the requests that wait rest, but not while their client is alone", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)

@@ -22,6 +22,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
         "      client.mostMs = this.#mostMs(name, nowMs)\n",
         "",
       ],
+      ["a client counts as alone while a search of another one goes on", "!isOtherHere && ", ""],
       [
         "the requests of a client that is alone rest, too",
         "if (isTooLong && !this.#isAlone(client.name, nowMs))",
