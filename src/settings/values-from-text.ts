@@ -74,7 +74,7 @@ export const durationFrom =
     if (given === "0") return 0
     const ms = msIn(given, "smhd")
     if (ms && ms >= (msIn(least, "smhd") ?? 0)) return ms
-    const wanted = ms ? `at least ${least}` : "a time such as 7d, 12h, 30m or 90s"
+    const wanted = ms ? `at least ${least}` : "a time such as 7d, 12h, 30m or 90s, at most 999999d"
     throw new AppError(
       "invalid",
       `--${name} (or ${variableOf(name)}) must be ${wanted}, or 0, not "${given}"`,

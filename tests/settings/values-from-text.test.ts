@@ -53,7 +53,9 @@ describe("a time", () => {
   })
 
   test.each(["1000000d", "7", "0s", "07d", "7 d", "-7d", "1.5h", "7w", "d"])("may not be %j", (text) => {
-    expect(() => read("retain-items", text)).toThrow("must be a time such as 7d")
+    expect(() => read("retain-items", text)).toThrow(
+      "must be a time such as 7d, 12h, 30m or 90s, at most 999999d",
+    )
   })
 
   test("that is shorter than the shortest one that has an effect is refused", () => {
