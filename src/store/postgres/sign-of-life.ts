@@ -1,3 +1,4 @@
+import { SLOW_MS } from "../outages-extend-leases.ts"
 import { isOfNow } from "./database-clock.ts"
 
 /**
@@ -6,7 +7,7 @@ import { isOfNow } from "./database-clock.ts"
  */
 const SKEW_MS = 1000
 
-/** So many outages are kept, for instances that start later or have not noticed one. */
+/** So many outages are kept, for instances that start later or have not noticed one. Short ones are those of one instance. */
 const KEPT_OUTAGES = 50
 
 /**
@@ -43,7 +44,7 @@ noted AS (UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + 
     ELSE greatest(history.alive_at, $4::int8) END
 FROM before RETURNING history.id),
 counted AS (
-  INSERT INTO outages (since_ms, ended_ms) SELECT $4::int8 - took, $4::int8 FROM before WHERE took > 0 ON CONFLICT DO NOTHING),
+  INSERT INTO outages (since_ms, ended_ms) SELECT $4::int8 - took, $4::int8 FROM before WHERE took > ${SLOW_MS} ON CONFLICT DO NOTHING),
 forgotten AS (
   DELETE FROM outages USING before WHERE outages.ended_ms > $1::int8 + ${SKEW_MS} OR (before.took > 0
     AND outages.ended_ms NOT IN (SELECT ended_ms FROM outages ORDER BY ended_ms DESC LIMIT ${KEPT_OUTAGES})))

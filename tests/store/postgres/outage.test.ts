@@ -58,7 +58,13 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
     const onError = (error: unknown): void => expect(error).toBeUndefined()
     const opened = async () => {
       const store = await PostgresStore.open(database.url, { clock })
-      return { store, learned: new LearnedDurations(store, onError) }
+      const learned = new LearnedDurations(store, onError)
+      const close = async () => {
+        // What it reads in the background must not meet a closed database.
+        await learned.stop()
+        await store.close()
+      }
+      return { store, learned, close }
     }
     const former = await opened()
     const id = await added(former.store)
@@ -72,7 +78,7 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
       id,
       former.learned.follow((stored, moment) => reported(stored, "lease", { progress: 40 }, moment)),
     )
-    await former.store.close()
+    await former.close()
     nowMs += isOutage ? 60_000 : 0
     const first = await opened()
     await first.store.alive()
@@ -90,7 +96,38 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
       // The control: without an outage the run is remembered.
       expect(change.run?.seconds).toBe(isOutage ? undefined : 20.1)
     } finally {
-      await Promise.all([first.store.close(), second.store.close()])
+      await Promise.all([first.close(), second.close()])
+    }
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "while one server is cut off, another one goes on watching, and learns from the renders meanwhile",
+  async () => {
+    await using database = await emptyDatabase()
+    let nowMs = START_MS
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const one = await PostgresStore.open(database.url, { clock })
+    const two = await PostgresStore.open(database.url, { clock })
+    try {
+      for (let turns = 0; turns < 5; turns += 1) {
+        await one.alive()
+        one.outages.begin(nowMs)
+        for (let seconds = 0; seconds < 10; seconds += 1) {
+          nowMs += 1000
+          await two.alive()
+        }
+        nowMs += 900
+      }
+      expect(two.outages.known).toEqual([])
+      // The control: here no server is left.
+      nowMs += 10_000
+      await one.alive()
+      nowMs += 1000
+      await two.alive()
+      expect(two.outages.known).toEqual([{ sinceMs: nowMs - 11_900, endedMs: nowMs - 1000 }])
+    } finally {
+      await Promise.all([one.close(), two.close()])
     }
   },
 )

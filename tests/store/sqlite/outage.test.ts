@@ -21,7 +21,13 @@ test.each([
     const clock = { now: () => nowMs, steadyMs: () => nowMs }
     const opened = () => {
       const store = new SqliteStore(join(folder.path, "test.db"), () => clock)
-      return { store, learned: new LearnedDurations(store, onError) }
+      const learned = new LearnedDurations(store, onError)
+      const close = async () => {
+        // What it reads in the background must not meet a closed database.
+        await learned.stop()
+        await store.close()
+      }
+      return { store, learned, close }
     }
     const first = opened()
     const ids = [await added(first.store), await added(first.store)]
@@ -37,11 +43,11 @@ test.each([
       id,
       first.learned.follow((stored, moment) => reported(stored, "lease", { progress: 40 }, moment)),
     )
-    await first.store.close()
+    await first.close()
     nowMs += outageMs
     const second = opened()
     await second.store.alive()
-    await second.store.close()
+    await second.close()
     const third = opened()
     await third.store.alive()
     nowMs += 12_000
@@ -53,6 +59,6 @@ test.each([
       // The control: without an outage the run is remembered.
       expect(change.run?.seconds).toBe(seconds)
     }
-    await third.store.close()
+    await third.close()
   },
 )
