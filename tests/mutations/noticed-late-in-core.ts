@@ -183,4 +183,53 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/estimate/averages.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "the median of an even number of values is the upper one of the two in the middle",
+        "Math.floor((sorted.length - 1) / 2)",
+        "Math.floor(sorted.length / 2)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/follow-attempt.ts",
+    ["tests/item/estimate/follow-attempt.test.ts"],
+    [
+      [
+        "while the runs are not at hand, the time left at the own pace does not go on",
+        "before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds }",
+        "before.eta_runs >= 0 ? { ...item, eta_seconds: before.eta_seconds }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/estimate/start-forecast.ts",
+    ["tests/item/estimate/start-forecast.test.ts"],
+    [
+      [
+        "what follows an item that waited for its song starts no later than if the song were free for certain",
+        "    Object.assign(filled.later, song.later)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest-silence.ts",
+    ["tests/queue/ingest-silence.test.ts"],
+    [["an ffmpeg that has said nothing yet may be silent for half an hour", "reached ?? 0", "reached ?? 1"]],
+  ),
+  ...of(
+    "src/queue/known-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
+    [
+      [
+        "a worker that nobody has heard of takes nothing afterwards",
+        "others.length > 0 && !taking ? null",
+        "!taking ? null",
+      ],
+    ],
+  ),
 ]

@@ -5,6 +5,7 @@ import { type AppParts, createApp } from "../../src/http/app.ts"
 import type { QueueItem, Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
+import { longestSilenceMs } from "../../src/queue/ingest-silence.ts"
 import { IngestTurns } from "../../src/queue/ingest-turns.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
 import type { OutputWriter } from "../../src/queue/output-writer.ts"
@@ -275,4 +276,9 @@ test("what a renderer has printed is not kept in memory until its end", async ()
     printed(),
   )
   expect(kept).toBeLessThan(8)
+})
+
+test("an ffmpeg that has said nothing of how far it is may be silent for no longer than one in the middle", () => {
+  expect(longestSilenceMs("ffmpeg", null)).toBe(longestSilenceMs("ffmpeg", 0.5))
+  expect(longestSilenceMs("ffmpeg", null)).toBeLessThan(longestSilenceMs("ffmpeg", 1))
 })

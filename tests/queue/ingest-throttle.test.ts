@@ -50,6 +50,7 @@ test("a piece is kept as a whole however little may be read now, and is read whe
   const lines = "line\n".repeat(PIECE / 8)
   expect(read(throttle, lines, 50)).toBe("")
   expect(throttle.waitMs(50)).toBeCloseTo(200)
+  expect(throttle.waitMs(150)).toBeCloseTo(100)
   expect(read(throttle, "", 250)).toBe(lines)
 })
 

@@ -196,3 +196,8 @@ test("an item of a start that is drained ends the taking of items, and one of a 
   presence.took(2, [], "second")
   expect([1, 2].map((id) => presence.isDrainingAt({ id, worker: "box" }))).toEqual([true, false])
 })
+
+test("a worker that no server has heard of takes another item afterwards, by the tags of the one that it has", () => {
+  const item = { id: 1, ...blank(1, new Date(0).toISOString()), worker: "box", tags: ["gpu"] }
+  expect(new KnownWorkers(() => 1000).afterwards(item)).toEqual({ worker: "box", tags: ["gpu"] })
+})

@@ -256,6 +256,12 @@ describe("an estimate from earlier runs", () => {
     expect(render.item).toMatchObject({ eta_seconds: 80, eta_runs: 1, time_progress: 20 })
   })
 
+  test("is not put in the place of what the worker's own pace says while the runs are not at hand", () => {
+    const render = Object.assign(new Render(), { experience: null }).claim().report(30, { progress: 50 })
+    expect(render.item.eta_seconds).toBe(30)
+    expect(render.report(36, { progress: 60 }).item.eta_seconds).toBe(24)
+  })
+
   test("is gone while nothing moves, but for the bar", () => {
     const render = known().claim().report(20, draw(2)).at(200, stalled)
     expect(render.item).toMatchObject({

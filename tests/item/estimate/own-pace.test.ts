@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { median } from "../../../src/item/estimate/averages.ts"
 import { askRun, type Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
@@ -138,4 +139,8 @@ test("at the end of the last step the time left is not below 0, however its runs
     expect(said?.left).toBeGreaterThanOrEqual(0)
     expect(said?.low).toBeLessThanOrEqual(said?.left ?? -1)
   }
+})
+
+test("the median of an even number of values is the mean of the two in the middle", () => {
+  expect([[], [3], [9, 1], [5, 1, 9], [9, 1, 4, 2]].map(median)).toEqual([0, 3, 5, 5, 3])
 })

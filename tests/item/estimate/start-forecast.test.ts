@@ -65,6 +65,8 @@ test("where one item of a song is rendered at a time, the next one waits for it,
     { id: 1, startsIn: 0, low: 0, high: 0 },
     { id: 2, startsIn: 100, low: expect.closeTo(80), high: expect.closeTo(130) },
   ])
+  const [, after] = songs([slot(0)], [item(1, 5, { song: 7 }), item(2, 5, { availableIn: 62 })], 60)
+  expect(after).toMatchObject({ startsIn: 65, low: 62, high: expect.closeTo(74.6, 1) })
   // Nobody knows when the song is free.
   expect(songs([slot(0)], waiting, undefined).map(({ id }) => id)).toEqual([2])
   const free = [40, undefined, 90].map((seconds) => ({
