@@ -12,6 +12,7 @@ export interface Wish {
   readonly lease?: number
   readonly tags?: readonly string[]
   readonly id?: number
+  readonly again?: boolean
 }
 
 /** An answer to a worker, with its status code. */

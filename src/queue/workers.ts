@@ -217,6 +217,12 @@ export class Workers implements Service {
     return this.#given(change, isGone)
   }
 
+  /** What an earlier claim with this key still holds, its lease renewed. Null if that is nothing. @throws AppError `unavailable` */
+  async claimedBefore({ key, isGone }: OnceClaimed): Promise<Leased | null> {
+    const before = await this.#before(this.#repeatable(key))
+    return before && this.#given(before, isGone)
+  }
+
   #repeatable(key: string | undefined): Repeatable | undefined {
     const again =
       (token: string): Decide =>

@@ -29,7 +29,7 @@ const RELEASE_CODES = [126, 127]
 const SHORTAGE_MS = 10_000
 /** How often to look for leases that other workers of this machine left behind. */
 const INHERIT_EVERY_MS = 1000
-/** How long a worker that stops tries to give back an item whose claim was not answered yet. */
+/** How long each request of a worker that stops may take to give back an item whose claim was not answered yet. */
 const GIVE_BACK_WITHIN_MS = 400
 /** How long a worker that stops waits for what it is telling the server of them; the next worker tells it again. */
 const INHERIT_WITHIN_MS = 1500
@@ -175,14 +175,14 @@ export class Worker {
     while (!signal.aborted) {
       const passedMs = stopwatch()
       const key = crypto.randomUUID()
-      let isCut = false
+      let isUnanswered = false
       const claimed = await this.#tried(() =>
-        this.#claim(key, signal, CLAIM_WAIT_S).catch((error: unknown) => {
-          isCut = signal.aborted
-          return this.#noteLost(error)
+        this.#claim(key).catch((error: unknown) => {
+          isUnanswered = this.#isUnanswered(error) || isUnanswered
+          throw error
         }),
       )
-      if (isCut) await this.#giveBack(key)
+      if (claimed === undefined && isUnanswered) await this.#giveBack(key)
       this.#isAdmitted ||= claimed !== undefined
       const tookMs = passedMs()
       if (claimed === "drain") return this.#drain()
@@ -195,23 +195,28 @@ export class Worker {
   }
 
   /**
-   * Gives back what a claim got that was under way when we were stopped: nobody would work on it until its lease ends.
+   * Gives back what a claim got that was under way when we were stopped, unless we work on it already: nobody else would
+   * until its lease ends.
    */
-  async #giveBack(key: string): Promise<void> {
-    const signal = AbortSignal.timeout(GIVE_BACK_WITHIN_MS)
+  async #giveBack(idempotencyKey: string): Promise<void> {
+    const { client, worker } = this.#options
+    const soon = (): AbortSignal => AbortSignal.timeout(GIVE_BACK_WITHIN_MS)
     try {
-      const claimed = await this.#claim(key, signal, 0)
-      if (claimed === null || claimed === "drain") return
-      await this.#options.client.release({ id: claimed.item.id, token: claimed.lease.token }, signal)
+      const claimed = await client.claim({ idempotencyKey, worker, again: true }, soon())
+      if (claimed === null || claimed === "drain" || (await this.#isInHand(claimed))) return
+      await client.release({ id: claimed.item.id, token: claimed.lease.token }, soon())
     } catch {
       // Its lease ends by itself.
     }
   }
 
-  /** Notes a claim that may have been carried out although it failed. @throws the error */
-  #noteLost(error: unknown): never {
-    if (error instanceof ServerError && isUnreachable(error) && !isRefused(error)) this.#lostClaims.add()
-    throw error
+  /** Whether a claim may have been carried out although it failed; then that is noted. */
+  #isUnanswered(error: unknown): boolean {
+    const isLost = error instanceof ServerError && isUnreachable(error) && !isRefused(error)
+    // A claim that we have cut ourselves fails with the reason of the signal.
+    const isUnanswered = isLost || !(error instanceof ServerError)
+    if (isUnanswered) this.#lostClaims.add()
+    return isUnanswered
   }
 
   /**
@@ -262,14 +267,15 @@ export class Worker {
    * Claims an item. With the same key it gets the same one, if its answer was lost. A server that does not know all keys
    * of the request gets only those that every version knows.
    */
-  #claim(idempotencyKey: string, signal: AbortSignal, wait: number): Promise<Claimed | "drain" | null> {
+  #claim(idempotencyKey: string): Promise<Claimed | "drain" | null> {
     const { client, worker, tags, leaseS, kind, version } = this.#options
+    const { signal } = this.#stopping
     const older = {
       idempotencyKey,
       worker,
       tags: [...tags],
       lease: leaseS,
-      wait,
+      wait: CLAIM_WAIT_S,
       ...(kind !== undefined && { kind }),
     }
     return this.#server.ask(

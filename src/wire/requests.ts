@@ -44,6 +44,12 @@ export const ClaimRequest = Type.Object(
           "a value that differs after each start of the worker, so that a drained worker takes items again after a restart",
       }),
     ),
+    again: Type.Optional(
+      Type.Boolean({
+        description:
+          "true: only what an earlier claim with this Idempotency-Key still holds, and no new item",
+      }),
+    ),
   },
   { additionalProperties: false },
 )

@@ -121,7 +121,7 @@ export const WORKING: readonly Mistake[] = [
         "Array.from({ length: this.#options.concurrency }, () => this.#slot())",
         "Array.from({ length: 1 }, () => this.#slot())",
       ],
-      ["a worker asks for items again and again", "      wait,\n", ""],
+      ["a worker asks for items again and again", "      wait: CLAIM_WAIT_S,\n", ""],
     ],
   ),
   ...of(

@@ -26,6 +26,30 @@ test("a claim that is repeated with its key gets the same item and lease, and an
   expect((await leasedBy("one")).id).toBe(next)
 })
 
+test("a repetition that wants nothing new gets what its key holds, and otherwise nothing", async () => {
+  const [id, other] = [await server.add(), await server.add()]
+  const again = { again: true, wait: 30 }
+  expect((await claimed("four", again)).status).toBe(204)
+  const first = await leasedBy("four")
+  const second = await leasedBy("four", again)
+  expect([second.id, second.lease.token]).toEqual([id, first.lease.token])
+  await first.say("complete")
+  expect((await claimed("four", again)).status).toBe(204)
+  expect((await claimed("four", { ...again, id: other })).status).toBe(204)
+  expect(await server.item(other)).toMatchObject({ status: "queued", attempt: 0 })
+  const named = await leasedBy("four", { id: other })
+  expect((await leasedBy("four", { again: true, id: other })).lease.token).toBe(named.lease.token)
+  await named.say("complete")
+  const refused = await asked(server, { again: true })
+  expect([refused.status, await refused.json()]).toMatchObject([
+    422,
+    {
+      code: "invalid",
+      error: "again needs the header Idempotency-Key, by which the earlier claim is found",
+    },
+  ])
+})
+
 test("a repetition ends the wait of the claim before it, so that only one item is taken", async () => {
   const waiting = claimed("three", { worker: "waits", wait: 30 })
   while (!(await waits())) await Bun.sleep(5)

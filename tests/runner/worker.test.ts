@@ -8,6 +8,7 @@ import { Attempt } from "../../src/runner/attempt.ts"
 import { leasesIn } from "../../src/runner/lease-file.ts"
 import { planned } from "../../src/runner/progress-arguments.ts"
 import { Worker } from "../../src/runner/worker.ts"
+import type { ClaimRequest } from "../../src/wire/requests.ts"
 import { temporaryFolder } from "../server.ts"
 
 /** A worker whose claims get these answers. */
@@ -381,10 +382,10 @@ test("a worker whose item is over has nothing to finish when it is to stop", asy
 }, 30_000)
 
 test("a worker asks for as many items at once as it may render, and has each claim wait", async () => {
-  const asked: { readonly wait?: number }[] = []
+  const asked: object[] = []
   const client: unknown = {
-    claim: (request: { readonly wait?: number }, signal: AbortSignal) => {
-      asked.push(request)
+    claim: ({ wait, again }: ClaimRequest, signal: AbortSignal) => {
+      asked.push({ wait, again })
       return untilOver(signal)
     },
   }
@@ -393,6 +394,7 @@ test("a worker asks for as many items at once as it may render, and has each cla
   while (asked.length < 3) await new Promise(setImmediate)
   worker.signal()
   await running
-  // Once stopped, it asks what these claims got.
-  expect(asked.map(({ wait }) => wait)).toEqual([30, 30, 30, 0, 0, 0])
+  // Once stopped, it asks what these claims got, and takes nothing new.
+  const [waiting, again] = [{ wait: 30 }, { again: true }]
+  expect(asked).toEqual([waiting, waiting, waiting, again, again, again])
 })

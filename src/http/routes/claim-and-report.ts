@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 
 import type { Caller } from "../../access/authorize.ts"
 import { digest } from "../../access/secret.ts"
+import { AppError } from "../../errors.ts"
 import { Report, Result } from "../../item/item.ts"
 import { DEFAULT_LEASE_S } from "../../item/lease.ts"
 import { RepeatedClaims } from "../../queue/repeated-claims.ts"
@@ -61,7 +62,18 @@ async function claim(
   caller: Caller,
   once?: Key,
 ): Promise<Claimed | null> {
-  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals, version, instance } = body
+  const {
+    worker,
+    wait = 0,
+    lease = DEFAULT_LEASE_S,
+    tags = [],
+    id,
+    kind,
+    totals,
+    version,
+    instance,
+    again,
+  } = body
   // A worker goes on with an item that it names; the lease of an earlier item may be in a client's headers for all requests.
   const former = (id !== undefined && request.headers.get("lease")) || undefined
   const isGone = (): boolean => request.signal.aborted || caller.ended?.aborted === true
@@ -70,15 +82,20 @@ async function claim(
   const client = once ? AbortSignal.any([request.signal, once.isRepeated]) : request.signal
   using limit = hold(client, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
-  const claimed =
-    id === undefined
-      ? await workers.claim({ ...taker, tags, version, instance, client: caller.client }, signal)
-      : await workers.take(id, taker)
+  const claimed = again
+    ? workers.claimedBefore(taker)
+    : id === undefined
+      ? workers.claim({ ...taker, tags, version, instance, client: caller.client }, signal)
+      : workers.take(id, taker)
+  const answer = await claimed
   checkStillIn(caller)
-  return claimed
+  return answer
 }
 
-/** As `claim`; a repetition under the same key gets the same item. */
+/**
+ * As `claim`; a repetition under the same key gets the same item. @throws AppError `invalid` if a repetition is asked for
+ * without its key
+ */
 function claimOnce(
   workers: Workers,
   repeated: RepeatedClaims,
@@ -87,6 +104,11 @@ function claimOnce(
   caller: Caller,
 ): Promise<Claimed | null> {
   const given = idempotencyKey(request.headers)
+  if (given === undefined && body.again)
+    throw new AppError(
+      "invalid",
+      "again needs the header Idempotency-Key, by which the earlier claim is found",
+    )
   if (given === undefined) return claim(workers, body, request, caller)
   const whole = JSON.stringify([caller.token?.id, body.worker, body.id, given])
   // No key of an add has a space in it.
