@@ -147,6 +147,18 @@ test("an item whose worker was lost too often ends with the outcome lost", () =>
   )
 })
 
+test("an item that is being rendered is cancelling once it was to be stopped, even if it is stalled", () => {
+  const { item } = claimed(NEW, BY, at(0))
+  const stopping = cancelled(claimed(NEW, BY, at(0)), at(1)).item
+  const standings = [
+    item,
+    { ...item, stalled: true as const },
+    stopping,
+    { ...stopping, stalled: true as const },
+  ]
+  expect(standings.map(standingOf)).toEqual(["processing", "stalled", "cancelling", "cancelling"])
+})
+
 test("a second cancel changes nothing, whether a worker is being asked to stop or the item has ended", () => {
   const stopping = cancelled(claimed(NEW, BY, at(0)), at(1))
   expect(cancelled(stopping, at(2))).toEqual({ item: stopping.item, work: stopping.work, quiet: true })

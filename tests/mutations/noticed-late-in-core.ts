@@ -232,4 +232,37 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/estimate/count-in-words.ts",
+    ["tests/item/estimate/count-in-words.test.ts"],
+    [
+      [
+        "a percentage, a time or a size in words is the number of a step",
+        "now.isPercentage || now.isMeasure",
+        "now.isPercentage && now.isMeasure",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/state-in-one-word.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "an item that is being rendered is always stalled",
+        'if (status === "processing" && stalled)',
+        'if (status === "processing")',
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/list.ts",
+    ["tests/store/sqlite/list.test.ts"],
+    [
+      [
+        "each page of the queue makes the slices of searches shorter",
+        "if (words.length > 0) this.#adapt",
+        "this.#adapt",
+      ],
+    ],
+  ),
 ]

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { seriesInWords } from "../../../src/item/estimate/count-in-words.ts"
 import { settled, type Sign } from "../../../src/item/estimate/trace.ts"
 import { traceOfSigns } from "./signs.ts"
 
@@ -87,4 +88,12 @@ test("a load, and the numbers of tiles in any order, do not say how far a step i
     ]),
   )
   expect(silent.steps).toMatchObject([{ at: 0 }, { at: 30 }])
+})
+
+test("words that count tracks say the number of a step in its series, and a percentage, a time or a size does not", () => {
+  const media = { out_time: 5 }
+  const seriesOf = (current_step: string) => seriesInWords({ current_step, media })
+  expect(["Track 1 of 9", "Track 3 of 9"].map(seriesOf)).toEqual([{ index: 1 }, { index: 3, total: 9 }])
+  for (const words of ["Mixing 45 %", "Mixing 1:50 / 3:40", "Uploading 2 MB of 40 MB", "Mixing"])
+    expect([words, seriesOf(words)]).toEqual([words, undefined])
 })

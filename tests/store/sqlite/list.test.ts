@@ -1,6 +1,8 @@
+import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
+import { Listing } from "../../../src/store/sqlite/list.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
@@ -116,4 +118,17 @@ test("a false match of the database hides no real match after it", async () => {
   const { items } = await store.list({ limit: 2, search: "bä" })
   expect(items.map(({ id }) => id)).toEqual([5, 7])
   await store.close()
+})
+
+test("a page of the queue that is not searched makes the slices of searches no shorter", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  await Promise.all(Array.from({ length: 15 }, () => added(store)))
+  await store.close()
+  using client = new Database(path)
+  const listing = new Listing(client)
+  expect(await listing.rows({ limit: 1 }, 1, {})).toHaveLength(1)
+  // All items are in the first slice.
+  expect(await listing.end({ limit: 1 }, undefined)).toBeUndefined()
 })
