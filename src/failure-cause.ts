@@ -4,22 +4,19 @@ const CAUSE =
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
-/** Lines in which other programs report that they give up, after the cause. */
-const GIVING_UP =
-  /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$/i
 /**
- * Lines that only refer to what was said before, that say that the program ends, or whose only reason is a number:
- * "render aborted due to errors", "a complete log of this run can be found in", "Render engine failed: 999". Those
- * that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
+ * Lines in which other programs report that they give up, after the cause. They refer to what was said before, or their
+ * only reason is a number: "render aborted due to errors", "a complete log of this run can be found in", "Render engine
+ * failed: 999". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
  */
-const REFERRING =
-  /\b(?:due to|because of|see) (?:the )?(?:\d+ )?(?:(?:previous|earlier|above) errors?\b|errors?[.!)]*$|(?:\p{L}+ )?above\b)|(?:^|\]\s*)(?:the )?\p{L}+ (?:has|have) been aborted[.!]?$|\b(?:could not|cannot|unable to|failed to) (?:initiali[sz]e|start|continue)\b[^:,]*, (?:exiting|aborting|giving up)[.!]?$|\ba (?:complete|full|detailed) log (?:of|is|was|can)\b|^[\p{L}\d ]{1,40} failed:? -?\d+$/iu
+const GIVING_UP =
+  /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$/i
 /**
  * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
  * failed, and "error: 0 frames found" a cause.
  */
 const NONE =
-  /(?<![\d.])\b(?:0|no) (?:\p{L}+ )?(?:errors|failures|warnings)\b|(?:^|[,;(|]\s*|[:/] |\b(?:and|with|had|ok|passed) )0 (?:\p{L}+ )?(?:failed|missing|corrupt(?:ed)?|error|failure)\b|\b(?:errors|failures|failed|warnings|missing|corrupt(?:ed)?)["']? ?[:=] ?0(?![\w.]| \p{L}+ (?!of )\p{L})|\b(?:error|failure) ?[:=] ?0(?=\W*$|[,;)])|\bno (?:error|failed|missing)\b/giu
+  /(?:^|[,;(] ?|[:|/] |\b(?:and|with) )(?:0(?: \w+)?|no) (?:errors?|failures?|failed|warnings?|missing|corrupt)\b|\b(?:errors?|failures?|failed|warnings?|missing|corrupt)["']? ?[:=] ?0(?=\W*$|[,;]| of | +\w+.?[:=])/gi
 /** Lines with words of failure that stop nothing; Blender prints the one about colours at each start. */
 const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
@@ -36,24 +33,14 @@ const FAILED_BELOW = /\bCalledProcessError\b/
 const EXCEPTION = /^(?: {20,}\| )?[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
-const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
+const COMPONENT = /^\[([^[\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
 const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
 /** Whether a line names a cause, and does not only count that there is none. */
 const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */
-const FIGURES =
-  /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:\d ?|\b)(?:it|[kmgt]?i?b|frames?|fps)\/s\b|\bQ?avg(?: qp)?: ?[\d-]|\bmuxing overhead\b/iu
-
-/** Whether a line has words that may be a cause, and not only figures, or how often nothing failed. */
-const hasWords = (line: string): boolean => !FIGURES.test(line) && line.search(NONE) < 0
-
-/** Whether a line says that a program gives up, or refers to what was said before. */
-const isAfterCause = (line: string): boolean => GIVING_UP.test(line) || REFERRING.test(line)
-
-const last = (lines: readonly string[], fits: RegExp): string | undefined =>
-  lines.findLast((one) => fits.test(one))
+const FIGURES = /^\W*[\d.]+ ?%|\d ?%\W*$|%\||(?:it|b|bits|frames?)\/s\b|avg(?: qp)?:|muxing overhead/i
 
 /** A newer ffmpeg says in one line why an input cannot be opened, and in the next which. */
 const UNOPENED = /\] Error opening input: (.+)\nError opening input file (.+)\.$/m
@@ -68,13 +55,17 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
 /** The line of another program's output that names the cause: the last one before it gives up. */
 function ofOther(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
-  // Where each line has the same beginning, one that is nothing else says nothing.
-  const isBeginning = (line: string) => named.some((one) => one.length > line.length && one.startsWith(line))
-  const telling = named.filter((one) => !isAfterCause(one) && !isBeginning(one))
-  const found = telling.at(-1) ?? named.find((one) => !isBeginning(one))
-  // Lines whose beginning also stands alone are one message, and its first line says the most.
-  const beginning = named.findLast((one) => found !== one && found?.startsWith(one) && isBeginning(one))
-  return beginning === undefined ? found : telling.find((one) => one.startsWith(beginning))
+  const found = named.findLast((one) => !GIVING_UP.test(one)) ?? named[0]
+  // A beginning that also stands alone, as npm's, says nothing: the first line that goes on says the most.
+  const beginning = named.find((one) => found?.startsWith(one)) ?? ""
+  return named.find((one) => one !== beginning && one.startsWith(beginning)) ?? found
+}
+
+/** How the command ended, if that says more than its last words; otherwise undefined. */
+function howEnded(lines: readonly string[]): string | undefined {
+  const [first = "", last = first] = [lines[0], lines.at(-1)]
+  const isWordless = FIGURES.test(last) && first.includes("the command ended")
+  return isWordless || ENDED_EARLY.test(first) ? first : undefined
 }
 
 /** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */
@@ -86,8 +77,8 @@ export function crashIn(line: string): string | undefined {
 /**
  * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
  * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
- * names one. If none does, it is how the command ended, if that was by a signal or too early, or that a
- * Blender crashed, otherwise the last line that is more than figures.
+ * names one. If none does, it is how the command ended, if that was by a signal or too early or if figures were its
+ * last words, or that a Blender crashed, otherwise the last line that is more than figures.
  * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
@@ -103,7 +94,7 @@ export function causeOf(error: string): string {
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
   const exception = lines.some((one) => one.includes("Traceback (most recent call last)"))
-    ? last(lines, EXCEPTION)
+    ? lines.findLast((one) => EXCEPTION.test(one))
     : undefined
   const isAbove = exception !== undefined && !(isFfmpeg && FAILED_BELOW.test(exception))
   const found = isAbove
@@ -113,14 +104,14 @@ export function causeOf(error: string): string {
       : isFfmpeg
         ? ofFfmpeg(lines)
         : ofOther(lines)
-  const ended = lines.slice(0, 1).find((one) => ENDED_EARLY.test(one))
+  const ended = howEnded(lines)
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
   return (
     found ??
     ended ??
     crash ??
     lines.findLast(namesCause) ??
-    lines.findLast(hasWords) ??
+    lines.findLast((one) => !FIGURES.test(one) && one.search(NONE) < 0) ??
     lines.at(-1) ??
     error
   )

@@ -260,6 +260,16 @@ test.each([
     "the command ended with code 1",
   ],
   [
+    "an encoder whose last words are a statistic",
+    "the command ended with code 1\nx264 [info]: profile High, level 3.0\nencoded 240 frames, 34.84 fps, 759.95 kb/s",
+    "the command ended with code 1",
+  ],
+  [
+    "a script that failed after a whole ffmpeg",
+    "the command ended with code 1\nPress [q] to stop, [?] for help\nframe= 1801 fps= 61 q=-1.0 Lsize= 5651kB time=00:01:00.02 bitrate= 771.2kbits/s speed=2.04x",
+    "the command ended with code 1",
+  ],
+  [
     "a script that failed after its ffmpeg",
     "the command ended with code 1\n[libx264 @ 0x55cec1369900] frame I:3 Avg QP:20.1\n[libx264 @ 0x55cec1369900] kb/s:1931.99\n[aac @ 0x55cec136a900] Qavg: 338.743",
     "the command ended with code 1",
