@@ -265,4 +265,20 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/estimate/earlier-run.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [["a run before its first move is asked about as at its start", "isFollowed && moved > 0", "isFollowed"]],
+  ),
+  ...of(
+    "src/item/estimate/uneven-pace.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "the run with less to do shows how evenly it went",
+        "const [long, line] = by > 0",
+        "const [long, line] = by < 0",
+      ],
+    ],
+  ),
 ]

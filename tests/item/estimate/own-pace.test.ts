@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { median } from "../../../src/item/estimate/averages.ts"
-import { askRun, type Run } from "../../../src/item/estimate/earlier-run.ts"
+import { askRun, attemptAt, type Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import { jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
@@ -143,4 +143,28 @@ test("at the end of the last step the time left is not below 0, however its runs
 
 test("the median of an even number of values is the mean of the two in the middle", () => {
   expect([[], [3], [9, 1], [5, 1, 9], [9, 1, 4, 2]].map(median)).toEqual([0, 3, 5, 5, 3])
+})
+
+test("a start that did not grow with the work is known by runs with much more or less to do, in any order", () => {
+  const render = (total: number, start: number): Signs =>
+    Array.from({ length: total + 1 }, (_, done) => [
+      done === 0 ? 0 : start + done,
+      { current_step: "Render", unit: { done, total, name: "frames" } },
+    ])
+  const fixedIn = (...all: readonly Signs[]) =>
+    learn(all.map((one) => runOfSigns(one, ""))).earlierRuns.map(({ parts }) => parts[0]?.fixed ?? 0)
+  const [short, long] = [render(10, 10), render(100, 10)]
+  for (const fixed of [...fixedIn(short, long), ...fixedIn(long, short)]) expect(fixed).toBeGreaterThan(0.9)
+  // Here the start of the long run was as long in proportion.
+  const grown = render(100, 100)
+  for (const fixed of [...fixedIn(short, grown), ...fixedIn(grown, short)]) expect(fixed).toBeLessThan(0.1)
+})
+
+test("a run is asked about as it was at its last move, and before its first one as it was at that time", () => {
+  const moves = [0, 10, 20].map((at, done): Signs[number] => [
+    at,
+    { current_step: "Render", unit: { done, total: 3, name: "frames" } },
+  ])
+  const run = runOfSigns(moves, "")
+  expect([5, 15, 20.5].map((at) => attemptAt(run, at).at)).toEqual([5, 10, 20.5])
 })
