@@ -268,7 +268,14 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
   ...of(
     "src/item/estimate/earlier-run.ts",
     ["tests/item/estimate/own-pace.test.ts"],
-    [["a run before its first move is asked about as at its start", "isFollowed && moved > 0", "isFollowed"]],
+    [
+      ["a run before its first move is asked about as at its start", "isFollowed && moved > 0", "isFollowed"],
+      [
+        "an amount grows with those of other units",
+        "if (unit !== of || size <= 0) return 0",
+        "if (unit !== of || size <= 0) return 1",
+      ],
+    ],
   ),
   ...of(
     "src/item/estimate/uneven-pace.ts",
@@ -278,6 +285,17 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
         "the run with less to do shows how evenly it went",
         "const [long, line] = by > 0",
         "const [long, line] = by < 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/claim-order.ts",
+    ["tests/store/sqlite/claim-by-tags.test.ts"],
+    [
+      [
+        "a claim by a worker with very many tags passes over items of a higher priority",
+        "statements.after.all(rank, place, id, most)",
+        "statements.after.all(place, rank, id, most)",
       ],
     ],
   ),

@@ -168,3 +168,17 @@ test("a run is asked about as it was at its last move, and before its first one 
   const run = runOfSigns(moves, "")
   expect([5, 15, 20.5].map((at) => attemptAt(run, at).at)).toEqual([5, 10, 20.5])
 })
+
+test("eight times as many frames to draw do not make the tracks longer that are mixed after them", () => {
+  const step = (index: number, name: string) => ({ index, total: 2, name })
+  const film = (total: number): Signs => [
+    [0, { step: step(1, "Draw"), unit: { done: 0, total, name: "frames" } }],
+    [total, { step: step(2, "Mix"), unit: { done: 0, total: 50, name: "tracks" } }],
+    [total + 49, { step: step(2, "Mix"), unit: { done: 50, total: 50, name: "tracks" } }],
+  ]
+  for (const past of [[10], [10, 11, 9]]) {
+    const known = learn(past.map((frames) => runOfSigns(film(frames), "")))
+    const begun = traceOfSigns(film(80).slice(0, 1))
+    expect(estimate({ trace: begun, at: 0, worker: "" }, known)?.left).toBeWithin(110, 150)
+  }
+})

@@ -1,4 +1,6 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
+import { join } from "node:path"
 
 import fc from "fast-check"
 
@@ -8,6 +10,10 @@ import {
   needsOf,
   type WaitingIndex,
 } from "../../../src/store/sqlite/claim-by-tags.ts"
+import { claims, waitingItems } from "../../../src/store/sqlite/claim-order.ts"
+import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { added } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
 
 /**
  * Waiting items, as an index would find them, and how often the index was used. The first `early` items may
@@ -107,4 +113,19 @@ test("a worker gets the first item that it has the tags for, by rank, then by pl
       expect(found?.id).toBe(fitting.toSorted(inTurn)[0]?.id)
     }),
   )
+})
+
+test("the database has the items after a place in the queue's order, by priority, then by place", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  const ids: number[] = []
+  for (const priority of [0, 5, 0, 5]) ids.push(await added(store, { priority }))
+  using client = new Database(path)
+  const { after } = waitingItems(claims(client, false))
+  const found = after({ rank: Number.MIN_SAFE_INTEGER, place: 0, id: 0 }, 9)
+  expect(found.map(({ id }) => ids.indexOf(id))).toEqual([1, 3, 0, 2])
+  for (const [i, one] of found.entries())
+    expect(after(one, 2).map(({ id }) => id)).toEqual(found.slice(i + 1, i + 3).map(({ id }) => id))
+  await store.close()
 })
