@@ -9,9 +9,9 @@ import { from1 } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
-/** Lets PostgreSQL take 10 ms for each new item. */
+/** Lets PostgreSQL take 5 ms for each new item. */
 const SLOW = `CREATE FUNCTION slow_row() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END $$;
+BEGIN PERFORM pg_sleep(0.005); RETURN NULL; END $$;
 CREATE TRIGGER slow AFTER INSERT ON queue_items FOR EACH ROW EXECUTE FUNCTION slow_row()`
 
 test.skipIf(whyNoPostgres !== undefined)(
@@ -22,7 +22,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     await using client = new SQL({ url, max: 1 })
     await client.unsafe(SLOW).simple()
     try {
-      const songs = from1(600)
+      const songs = from1(1000)
       const ids = await Promise.all(songs.map((song_id) => added(store, { song_id })))
       expect(ids).toEqual(songs)
     } finally {
