@@ -203,6 +203,11 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
         "before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds }",
         "before.eta_runs >= 0 ? { ...item, eta_seconds: before.eta_seconds }",
       ],
+      [
+        "the bar of unknown work moves to its end at once",
+        "timeProgress(at, left, shown)",
+        "timeProgress(at, shown, left)",
+      ],
     ],
   ),
   ...of(

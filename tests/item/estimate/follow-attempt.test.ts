@@ -249,6 +249,13 @@ describe("an estimate from earlier runs", () => {
     expect(told(5, 99)).toMatchObject({ time_progress: 99 })
   })
 
+  test("moves as far as the time left at the own pace says if nothing is known of the work", () => {
+    const render = known().claim()
+    render.experience = undefined
+    expect(render.report(30, { progress: 50 }).item).toMatchObject({ eta_seconds: 30, time_progress: 50 })
+    expect(render.report(36, { progress: 60 }).item).toMatchObject({ eta_seconds: 24, time_progress: 60 })
+  })
+
   test("stays as it was while the runs are not at hand", () => {
     const render = known().claim().report(20, draw(2))
     render.experience = null
