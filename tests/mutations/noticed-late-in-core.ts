@@ -304,4 +304,26 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/estimate/extra-steps.ts",
+    ["tests/item/estimate/own-pace.test.ts"],
+    [
+      [
+        "of pictures that are all painted, and then all animated, only the first are a series",
+        "isInTurn || (count === longest.count && count >= MIN_SERIES)",
+        "isInTurn",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "the first claim after a restart has no time left",
+        "      await this.#load(found)\n      await this.#loadStart(found)\n",
+        "      await this.#load(found)\n",
+      ],
+    ],
+  ),
 ]

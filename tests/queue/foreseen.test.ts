@@ -128,6 +128,11 @@ test("once enough items without a kind went alike, the next one is expected to, 
     expected.push(await seconds())
   }
   expect(expected).toEqual([undefined, undefined, undefined, expect.closeTo(100, 0)])
+  // The first claim after a restart, too, has its time left at once.
+  const restarted = new LearnedDurations(store, (error) => expect(error).toBeUndefined())
+  await restarted.start()
+  expect(restarted.of("", "")?.earlierRuns).toHaveLength(3)
+  await restarted.stop()
   await store.close()
 })
 

@@ -182,3 +182,18 @@ test("eight times as many frames to draw do not make the tracks longer that are 
     expect(estimate({ trace: begun, at: 0, worker: "" }, known)?.left).toBeWithin(110, 150)
   }
 })
+
+test("more pictures that are all painted, and then all animated, take longer by both", () => {
+  const film = (pictures: number): Signs =>
+    Array.from({ length: 2 * pictures }, (_, i) => {
+      const isPaint = i < pictures
+      const name = isPaint ? `Paint ${i + 1}` : `Animate ${i + 1 - pictures}`
+      return [
+        isPaint ? 10 * i : 10 * pictures + 30 * (i - pictures),
+        { step: { index: i + 1, total: 2 * pictures, name } },
+      ]
+    })
+  const run = { ...runOfSigns(film(4), ""), seconds: 160 }
+  const begun = traceOfSigns(film(8).slice(0, 1))
+  expect(estimate({ trace: begun, at: 0, worker: "" }, learn([run]))?.left).toBeWithin(280, 360)
+})
