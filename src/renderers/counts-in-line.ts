@@ -38,6 +38,10 @@ const NOUNS: readonly string[] = [
 export const OTHER_RANK = NOUNS.length
 /** The place of a count that names a step, if nothing else was counted before it. */
 const HEAD_RANK = -1
+/** From this place on, things are parts of what was counted before them on the line: steps, tiles, lines, samples. */
+const PART_RANK = NOUNS.findIndex((nouns) => nouns.startsWith("step"))
+/** The distance between a part and what contains it. */
+const HALF = 0.5
 
 /** The most characters before a count that are searched for its name. */
 const MAX_BEFORE = 40
@@ -106,11 +110,19 @@ function countFrom(text: string, { n, total, text: said, at, from }: Pair): Coun
 const isOfGrid = (text: string, a: Count, b: Count): boolean =>
   !a.isWork && !b.isWork && text.slice(Math.min(a.end, b.end), Math.max(a.at, b.at)) === ", "
 
+/** A count without a noun contains the first of the parts behind it: "[2/50] sample 8/8" is a sample of the second. */
+function around(count: Count, all: readonly Count[]): Count {
+  if (count.rank !== OTHER_RANK) return count
+  const parts = all.filter(({ rank, at }) => rank >= PART_RANK && rank < OTHER_RANK && at > count.at)
+  return parts.length === 0 ? count : { ...count, rank: Math.min(...parts.map(({ rank }) => rank)) - HALF }
+}
+
 /** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */
 export function countsIn(text: string): Count[] {
   return pairsIn(text)
     .flatMap((pair) => countFrom(text, pair) ?? [])
     .filter((count, _i, all) => all.length === 1 || !all.some((other) => isOfGrid(text, count, other)))
+    .map((count, _i, all) => around(count, all))
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
 }
 

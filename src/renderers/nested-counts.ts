@@ -149,6 +149,13 @@ class Counter {
   }
 }
 
+/**
+ * Whether a count is proven by one inside it that goes up: it counts work, or it has no noun and is at its start. "7/10"
+ * before "step 3/20" may be a setting.
+ */
+const isAroundParts = ({ n, rank, isWork }: Count): boolean =>
+  isWork || (rank < OTHER_RANK && rank > 0 && n <= 1)
+
 /** The progress that a line with counts showed. */
 export interface Counted {
   /** Whether one of its counts is believed. */
@@ -220,7 +227,7 @@ export class NestedCounts {
       const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
       if (seen === "unproven" || this.#isElsewhere(counter, count, seen)) {
         this.#nested = this.#nested.filter((each) => each !== counter)
-        if (count.isWork) unproven.push(counter)
+        if (isAroundParts(count)) unproven.push(counter)
         continue
       }
       // A count that goes up proves the count around it, too; one that has only begun does not.
@@ -246,7 +253,7 @@ export class NestedCounts {
   /** Whether a count without a noun of work goes on from its value when the work moves: it counts something else. */
   #isElsewhere(counter: Counter, { isWork, isHead }: Count, seen: Seen): boolean {
     if (isWork && seen === "moved") this.#moves += 1
-    if (isWork || isHead) return false
+    if (isWork || isHead || counter.rank < OTHER_RANK) return false
     const isInside = this.#nested.some(({ rank }) => rank < counter.rank)
     const hasPassed = seen === "moved" && !counter.hasRestarted && counter.moves < this.#moves
     counter.isElsewhere ||= isInside && hasPassed

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 
 import { each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
@@ -80,4 +80,28 @@ test.each(LONGER)("%s", (_name, pieces, least, most, ever = most) => {
 test("a percentage that was rounded down agrees with the count beside it", () => {
   const rounded = each([6, 7, 8], (n) => `frame ${n}/13 ${Math.floor((100 * n) / 13)}%\n`)
   expect(read(rounded, 10)).toEqual({ last: 61, most: 61, unit: "8/13 frames" })
+})
+
+describe("a count without a noun contains the samples, tiles and steps behind it on the line", () => {
+  const inFive = (line: (frame: number, part: number) => string) =>
+    [1, 2, 3].flatMap((frame) => [1, 2, 3, 4].map((part) => line(frame, part)))
+
+  test.each([
+    ["samples", (frame: number, part: number) => `render: ${frame}/5 sample ${part}/4\n`],
+    ["tiles", (frame: number, part: number) => `${frame}/5 done, tile ${part}/4\n`],
+    ["steps", (frame: number, part: number) => `seed ${frame}/5 step ${part}/4\n`],
+    ["samples of which only the last is shown", (frame: number) => `render: ${frame}/5 sample 8/8\n`],
+    [
+      "samples of a frame of a shot",
+      (frame: number, part: number) => `Render: [${frame}/5] [Shot 1/1] Frame ${frame}, Sample ${part}/4\n`,
+    ],
+  ])("%s", (_name, line) => {
+    const { last, most } = read(inFive(line), 10)
+    expect([last >= 35 && last <= 60, most]).toEqual([true, last])
+  })
+
+  test("but a setting before them that stays is none", () => {
+    const lines = [1, 2, 3, 4, 5, 6].map((n) => `cfg 7/10, step ${n}/10\n`)
+    expect(read(lines, 10)).toMatchObject({ last: 50, most: 50 })
+  })
 })
