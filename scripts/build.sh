@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 target=${1:-} file=${2:-dist/track-studio}
 
 rm -rf dist/page
-bun build src/dashboard/index.html --outdir dist/page --minify --entry-naming '[name].[ext]' \
+# For the target "browser", nested rules of styles would be written out; every browser that has popovers, which the page
+# needs, knows them.
+bun build src/dashboard/index.html --target=node --outdir dist/page --minify --entry-naming '[name].[ext]' \
   --chunk-naming 'assets/[name]-[hash].[ext]' --asset-naming 'assets/[name]-[hash].[ext]'
 bun build src/client/client.ts --outfile dist/page/client.js --minify
 bun scripts/client-types.ts >dist/page/client.d.ts
