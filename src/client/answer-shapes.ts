@@ -183,7 +183,7 @@ export const isUpdate: Check<ProgressUpdate> = (value): value is ProgressUpdate 
   isObject(value) &&
   isNumber(value["queue_id"]) &&
   // What an item has as null is missing in an update.
-  !Object.values(value).includes(null) &&
+  !Object.keys(ITEM).some((key) => value[key] === null) &&
   fits(value, { ...ITEM, timestamp: isTime }, true)
 
 const isStored = (value: unknown): value is Update => isUpdate(value) && "id" in value && isNumber(value.id)

@@ -12,6 +12,10 @@ test("an optional key that is present must have its type: null is refused", () =
     expect(isUpdate({ queue_id: 7, ...wrong })).toBe(false)
 })
 
+test("an update of a newer server may have a key that this client does not know, with any value", () => {
+  for (const newer of [null, 5, {}]) expect(isUpdate({ queue_id: 7, colour: newer })).toBe(true)
+})
+
 test("an item of an older server is given the keys that it lacks, and one of a newer server keeps its own", () => {
   const { kind: _kind, turn: _turn, ...older } = ITEM
   const newer = { ...ITEM, kind: "film", turn: 3, eta_runs: 5, basis: "counted" }
