@@ -139,12 +139,23 @@ page("safe hands", () => {
     await tab.until(`${ITEMS(".waiting .row")} === "3,2,1"`)
   })
 
-  test("no button acts within 400 ms of all lists having moved, because something appeared above them", async () => {
-    for (const song_id of [1, 2]) await here.server.add({ song_id })
-    await open()
-    await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
-    await Bun.sleep(450)
-    await tab.evaluate(`void (window.clicked = new Promise((resolve) => {
+  test.each(["the news that the queue is paused", "another row of workers"])(
+    "no button acts within 400 ms of all lists having moved, because %s appeared above them",
+    async (what) => {
+      // A worker that offers the tag, so that the items wait for it, and which asks for none.
+      await here.server.api("POST", "/queue/claim", { worker: "cpu", tags: ["cpu"] })
+      for (const song_id of [1, 2]) await here.server.add({ song_id, tags: ["cpu"] })
+      const appear = (names: readonly string[]): void => {
+        for (const worker of names)
+          void here.server.api("POST", "/queue/claim", { worker, wait: 20 }).catch(() => undefined)
+      }
+      const isPause = what.includes("paused")
+      appear(isPause ? [] : Array.from({ length: 5 }, (_, i) => `gpu-${i}`))
+      await open()
+      await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
+      await tab.until(`document.querySelectorAll(".worker").length === ${isPause ? 1 : 6}`)
+      await Bun.sleep(450)
+      await tab.evaluate(`void (window.clicked = new Promise((resolve) => {
       const below = document.querySelector(".waiting")
       const { top } = below.getBoundingClientRect()
       const look = () => {
@@ -157,12 +168,34 @@ page("safe hands", () => {
       }
       look()
     }))`)
+      if (isPause) await here.server.api("POST", "/queue/pause")
+      else appear(["gpu-7"])
+      expect(await tab.evaluate<number>("window.clicked")).toBeGreaterThan(20)
+      await Bun.sleep(450)
+      expect((await here.server.item(2)).priority).toBe(0)
+      await tab.click(`[data-item="2"] .quick`)
+      await tab.until(`${ITEMS(".waiting .row")} === "2,1"`)
+    },
+  )
+
+  test("a click counts as soon as the reader is back on the page of the queue, where nothing has moved", async () => {
+    for (const song_id of [1, 2]) await here.server.add({ song_id })
     await here.server.api("POST", "/queue/pause")
-    expect(await tab.evaluate<number>("window.clicked")).toBeGreaterThan(30)
+    await open()
+    await tab.until(`document.querySelector(".paused").checkVisibility()`)
+    await tab.click(`[data-item="2"] .name`)
+    await tab.until(`document.querySelector("main > .item")`)
     await Bun.sleep(450)
-    expect((await here.server.item(2)).priority).toBe(0)
-    await tab.click(`[data-item="2"] .quick`)
-    await tab.until(`${ITEMS(".waiting .row")} === "2,1"`)
+    await tab.evaluate(`(async () => {
+      const frame = () => new Promise(requestAnimationFrame)
+      history.back()
+      while (!document.querySelector(".paused")) await frame()
+      // After the frame in which it was drawn.
+      await frame()
+      await frame()
+      document.querySelector('[data-item="2"] .quick').dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }))
+    })()`)
+    await tab.until(`${ITEMS(".waiting .row")} === "2,1"`, 5000)
   })
 })
 

@@ -113,7 +113,7 @@ export class Home implements Screen {
     )
     document.addEventListener("pointermove", () => this.#settle())
     this.element = this.#drawn()
-    const above = [byId("banner", HTMLElement), this.#pause.element]
+    const above = [byId("banner", HTMLElement), this.#pause.element, this.#workersStrip.element]
     movesBelow(above, this.#sections)
   }
 

@@ -25,10 +25,18 @@ let isActing = 0
 /** An element has moved on the screen, or has other buttons: for a moment its buttons do nothing. */
 export const moved = (element: Element): void => void movedMs.set(element, performance.now())
 
-/** When the height of one element `above` changes, all that is `below` has moved. */
-export function movesBelow(above: readonly Element[], below: readonly { readonly element: Element }[]): void {
+/** When the elements `above` become higher or lower, all that is `below` has moved. */
+export function movesBelow(
+  above: readonly HTMLElement[],
+  below: readonly { readonly element: Element }[],
+): void {
+  let before: number | undefined
   const heights = new ResizeObserver(() => {
-    for (const { element } of below) moved(element)
+    // On another screen, they have no height, and nothing is below them.
+    if (!below.every(({ element }) => element.isConnected)) return
+    const height = above.reduce((sum, { offsetHeight }) => sum + offsetHeight, 0)
+    if (before !== undefined && height !== before) for (const { element } of below) moved(element)
+    before = height
   })
   for (const one of above) heights.observe(one)
 }

@@ -63,6 +63,12 @@ class Pill {
     this.#panel?.update(worker)
   }
 
+  /** The server lists the worker no longer. */
+  leave(): void {
+    setText(this.#doing, "gone")
+    mark(this.#button, "data-state", "away")
+  }
+
   #open(): void {
     if (!this.#worker) return
     const panel = new WorkerPanel(this.#queue, this.#changed)
@@ -121,7 +127,10 @@ export class WorkersStrip {
     if (this.#workers) this.update(this.#workers, true)
   }
 
-  /** Shows the workers as they are. While the reader is in a list, none comes or goes, unless that `isAsked` for. */
+  /**
+   * Shows the workers as they are. While the reader is in a list, the same ones stay, with what they do now, unless others
+   * are asked for (`isAsked`).
+   */
   update(known: ListedWorkers, isAsked = false): void {
     this.#workers = known
     const { workers, isKnown } = known
@@ -129,10 +138,7 @@ export class WorkersStrip {
     const pills = seen.map(({ worker }) => this.#pills.get(worker))
     const isOther = pills.includes(undefined) || pills.length < this.#pills.size
     // Another row of them would move the lists away from under the pointer.
-    if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) {
-      for (const [at, worker] of seen.entries()) pills[at]?.update(worker)
-      return
-    }
+    if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) return this.#keep(workers)
     show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
     show(this.#more, seen.length < workers.length)
@@ -158,6 +164,15 @@ export class WorkersStrip {
         else this.#list.prepend(pill.element)
       }
       before = pill.element
+    }
+  }
+
+  /** The same workers stay, with what is known of them now. */
+  #keep(workers: readonly WorkerSeen[]): void {
+    for (const [name, pill] of this.#pills) {
+      const worker = workers.find((one) => one.worker === name)
+      if (worker) pill.update(worker)
+      else pill.leave()
     }
   }
 }

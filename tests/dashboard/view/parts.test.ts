@@ -132,6 +132,8 @@ page("a part of the page", () => {
       lost: "idle 20 s",
       many: ["8", "9", "8, 2 more workers", "8, 3 more workers"],
       joined: ["w-1", "w-2", "w-3", "w-10"],
+      // While the reader is in a list, the same ones stay, also if others come first, and say what is true of them now.
+      held: ["w-6 away", "w-7 gone", "w-8 #1 at 10%"],
     })
   })
 

@@ -230,12 +230,9 @@ function lines() {
 
 /** What the strip says of workers. */
 function workers() {
+  const ignore = () => undefined
   const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = [], lost = {}): WorkersStrip => {
-    const strip = new WorkersStrip(
-      { ...queueOf([], known), ...lost },
-      () => undefined,
-      () => false,
-    )
+    const strip = new WorkersStrip({ ...queueOf([], known), ...lost }, ignore, () => false)
     strip.update(knownWorkers(many))
     return strip
   }
@@ -265,6 +262,17 @@ function workers() {
       const strip = shown([worker({ worker: "w-2" }), worker({ worker: "w-10" })])
       strip.update(knownWorkers(["w-1", "w-2", "w-3", "w-10"].map((name) => worker({ worker: name }))))
       return textsOf(strip.element, ".worker .cut-name")
+    })(),
+    held: (() => {
+      let isHeld = false
+      const strip = new WorkersStrip(queueOf([]), ignore, () => isHeld)
+      const named = (...names: readonly string[]) => names.map((name) => worker({ worker: name }))
+      strip.update(knownWorkers(named(...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((i) => `w-${i}`))))
+      isHeld = true
+      const left = worker({ worker: "w-6", state: "away" })
+      const busy = worker({ worker: "w-8", state: "rendering", items: [run(1)] })
+      strip.update(knownWorkers([...named("a", "b", "c", "d", "e", "f", "g", "h", "i"), left, busy]))
+      return textsOf(strip.element, ".worker").slice(5)
     })(),
   }
 }
