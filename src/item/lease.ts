@@ -165,10 +165,10 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   const revoked = revokedToken(work)
   const lease_token = revoked === undefined ? by.token : by.token + AFTER + revoked
   const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
-  const { course, rescues } =
-    by.former === undefined
-      ? { course: null, rescues: work.rescues }
-      : { course: goesOnFrom(moment), rescues: Math.max(0, work.rescues - 1) }
+  const course = by.former === undefined ? null : goesOnFrom(moment)
+  // Only of a lease that ran out no token is left: one that was ended, or was handed over by a restore, has cost no rescue.
+  const isCutOff = by.former !== undefined && isRevoked(work)
+  const rescues = isCutOff ? Math.max(0, work.rescues - 1) : work.rescues
   return {
     item: {
       ...taken,

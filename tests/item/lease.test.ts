@@ -297,6 +297,10 @@ test("a rescue does not count once its worker shows its former lease: it was onl
     now = rescued(goesOn, MAX_RESCUES, at(i * 100_000 + 60_000))
     expect(now.item.status).toBe("retrying")
   }
+  // A lease that its worker has ended, or a restore, has cost none.
+  const held = claimed(now, BY, at(4_000_000))
+  for (const back of [handedOver(held, at(4_001_000)), released(held, BY.token, at(4_001_000))])
+    expect(claimed(back, { ...BY, former: BY.token }, at(4_002_000)).work.rescues).toBe(held.work.rescues)
   for (const status of ["retrying", "failed"] as const) {
     now = rescued(claimed(now, BY, at(5_000_000)), MAX_RESCUES, at(5_060_000))
     expect(now.item.status).toBe(status)
