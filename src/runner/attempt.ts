@@ -120,6 +120,11 @@ export class Attempt {
     this.#render.hurry()
   }
 
+  /** Whether the command has ended, so that at most its verdict is still to be reported. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   /** Stops the command and every process that it started. */
   stop(stop: Stop): void {
     if (this.#hasEnded) return this.#reporting.abort()

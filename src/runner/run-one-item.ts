@@ -185,7 +185,7 @@ export class RunOneItem {
   }
 
   #cancel(reason: string, isTaken: boolean): void {
-    toStderr(`${reason}; stopping the command`)
+    toStderr(this.#attempt?.hasEnded ? reason : `${reason}; stopping the command`)
     this.#attempt?.stop({ by: "cancel", reason, isTaken })
   }
 }

@@ -358,7 +358,7 @@ export class Worker {
     const say = (text: string): void => toStderr(`queue item ${item.id}: ${text}`)
     let attempt: Attempt | undefined
     const onCancel = (reason: string, isTaken: boolean): void => {
-      say(`${reason}; stopping its command`)
+      say(attempt?.hasEnded ? reason : `${reason}; stopping its command`)
       attempt?.stop({ by: "cancel", reason, isTaken })
     }
     const calls = { say, onCancel, ...kept.notes, onDrain: () => this.#drain() }

@@ -223,6 +223,40 @@ describe.concurrent("a lease that ran out", () => {
     expect(await render.ends()).toBe(143)
   })
 
+  test.each([
+    ["run", ["run", "--item", "1", "--", "true"]],
+    ["work", ["work", "--exec", "true"]],
+  ])(
+    "to another worker while the result is reported stops no command that has ended: %s",
+    async (_, args) => {
+      await using server = await start()
+      const id = await server.add()
+      let isCut = false
+      await using way = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        idleTimeout: 0,
+        async fetch(request) {
+          const { pathname, search } = new URL(request.url)
+          const { method, headers } = request
+          if (pathname.endsWith("/complete")) isCut ||= (await itemOf(server, id)).attempt === 1
+          if (isCut) return new Response("", { status: 502 })
+          const body = method === "GET" ? null : await request.text()
+          return fetch(`${server.url}${pathname}${search}`, { method, headers, body })
+        },
+      })
+      const [name = "", ...rest] = args
+      await using render = new Program([...PROGRAM, name, "--lease", "1", ...rest], way.url.origin)
+      await until(server, id, ({ status }) => status === "retrying")
+      expect((await server.api("POST", "/queue/claim", { worker: "other", id, lease: 60 })).status).toBe(200)
+      isCut = false
+      await render.prints('is processing by worker "other" and cannot be claimed\n')
+      render.kill("SIGTERM")
+      await render.ends()
+      expect((await render.stderr).toString()).not.toContain("stopping")
+    },
+  )
+
   test("stops the render where another worker has the item", async () => {
     await using server = await start()
     const [render, id] = await silenced(
