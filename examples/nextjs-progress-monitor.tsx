@@ -178,8 +178,8 @@ export function openProgress(
       else if (said.control.event === "shutdown") lose()
       else if (said.control.event === "gap") {
         gap = { reason: said.control.reason, missed: said.control.missed }
-        // After `slow` come the items that changed; otherwise comes everything that is not finished.
-        if (said.control.reason !== "slow") {
+        // After these come the items that changed, or what can be read; otherwise everything that is not finished.
+        if (!["slow", "unreadable"].includes(said.control.reason)) {
           items.clear()
           truncated = false
         }

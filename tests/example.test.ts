@@ -287,14 +287,14 @@ describe("when updates were left out the page", () => {
     expect([...shown.items.values()]).toMatchObject([{ queue_id: 2, progress: 90 }])
   })
 
-  test("keeps what did not change when it had only been too slow", async () => {
+  test.each(["slow", "unreadable"])("keeps what did not change after a gap: %s", async (reason) => {
     await using server = scripted(() => {
-      const gap = 'event: gap\ndata: {"reason":"slow","last_event_id":4,"missed":7}\n\n'
+      const gap = `event: gap\ndata: {"reason":"${reason}","last_event_id":4,"missed":7}\n\n`
       return open(update(3, 1), update(4, 2), live(4), gap, update(12, 2, { progress: 90 }))
     })
     using page = new Page(server)
     const shown = await page.until(({ items }) => items.get(2)?.progress === 90)
-    expect(shown.gap).toEqual({ reason: "slow", missed: 7 })
+    expect(shown.gap).toEqual({ reason, missed: 7 })
     expect([...shown.items.keys()]).toEqual([1, 2])
   })
 })

@@ -85,9 +85,12 @@ export function watching(
   return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
 }
 
+/** The reasons of gaps after which only some items or updates follow, and not the whole current state. */
+const PARTLY: ReadonlySet<string> = new Set(["slow", "unreadable"])
+
 /** Says how one connection of the stream is opened and read. */
 function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
-  let hasGap = false
+  let isWhole = false
   return {
     path: pathOf(options),
     read(event) {
@@ -95,9 +98,9 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
       const said = saidBy(event)
       if (said === null) return undefined
       const control = said?.type === "control" ? said.control : undefined
-      if (control?.event === "gap") hasGap = true
-      // After a gap the current state follows, so it need not be requested again.
-      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return { ending: "again" }
+      if (control?.event === "gap") isWhole ||= !PARTLY.has(control.reason)
+      // The current state that follows most gaps need not be requested again.
+      if (control?.event === "live" && isOther(place, control.history) && !isWhole) return { ending: "again" }
       if (control?.event === "end") return { said, ending: "over" }
       return { said, ...(control?.event === "shutdown" && { reason: "the server is shutting down" }) }
     },

@@ -37,13 +37,19 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   ).trimEnd()
 }
 
+/** What follows a gap, by its reason, if it is not the whole current state. */
+const AFTER_GAP: Readonly<Record<string, string | undefined>> = {
+  slow: "the latest update of each item that changed follows",
+  unreadable: "what can be read follows",
+}
+
 /** A control frame as a line for people. */
 export function readableControl(control: Control): string {
   switch (control.event) {
     case "live":
       return `# live after update ${control.last_event_id}`
     case "gap":
-      return `# gap: ${gapOf(control)}; the current state follows`
+      return `# gap: ${gapOf(control)}; ${AFTER_GAP[control.reason] ?? "the current state follows"}`
     case "end":
       return `# ${control.outcome ?? control.status}`
     case "busy":

@@ -85,3 +85,24 @@ describe("an answer that is no stream", () => {
     )
   })
 })
+
+test("the state of another database is asked for unless its gap has brought it", async () => {
+  const live = (history: string): string =>
+    `event: live\nid: 9\ndata: {"last_event_id":9,"history":"${history}"}\nretry: 1\n\n`
+  const gap = (reason: string): string =>
+    `event: gap\ndata: {"reason":"${reason}","last_event_id":9,"missed":2}\n\n`
+  for (const [reason, next] of [
+    ["expired", "9"],
+    ["slow", "another-history"],
+    ["unreadable", "another-history"],
+  ] as const) {
+    const answers = [live("one"), gap(reason) + live("other")]
+    const asked: (string | null)[] = []
+    await using changed = impostor(({ url, headers }) => {
+      asked.push(headers.get("last-event-id") ?? new URL(url).searchParams.get("last_event_id"))
+      return events(answers.shift() ?? live("other"))
+    })
+    for await (const _ of new Client(changed.url).watch()) if (asked.length > 2) break
+    expect([reason, ...asked.slice(0, 3)]).toEqual([reason, null, "9", next])
+  }
+})

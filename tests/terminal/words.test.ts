@@ -2,8 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { paceWords } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
-import { readable } from "../../src/terminal/updates-as-lines.ts"
+import { readable, readableControl } from "../../src/terminal/updates-as-lines.ts"
 import { countAndSpoken, gapOf, leftWithEnd, spokenOf, startsOf } from "../../src/terminal/words.ts"
+import type { Gap } from "../../src/wire/frames.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.
@@ -60,6 +61,14 @@ test("a gap counts one update, several, or none that it knows", () => {
   expect(gapOf({ missed: 1, reason: "slow" })).toBe("1 update was missed (slow)")
   expect(gapOf({ missed: 1200, reason: "expired" })).toBe("1,200 updates were missed (expired)")
   expect(gapOf({ missed: null, reason: "unknown" })).toBe("some updates were missed (unknown)")
+})
+
+test("a line for a gap says what follows it", () => {
+  const lineOf = (reason: Gap["reason"]): string =>
+    readableControl({ event: "gap", reason, last_event_id: 1, missed: 2 })
+  expect(lineOf("expired")).toBe("# gap: 2 updates were missed (expired); the current state follows")
+  expect(lineOf("slow")).toEndWith("(slow); the latest update of each item that changed follows")
+  expect(lineOf("unreadable")).toEndWith("(unreadable); what can be read follows")
 })
 
 test("a command shows the time of this machine, or UTC when it is asked to", async () => {

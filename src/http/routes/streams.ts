@@ -123,7 +123,7 @@ function respond(
 }
 
 const FRAMES =
-  "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end`, `shutdown` and `queue` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
+  "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end`, `shutdown` and `queue` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows; after `slow` the items that changed, after `unreadable` the updates that can be read again. Comments keep an idle stream alive."
 
 /** What is known of this server and of the others. */
 interface Servers {
