@@ -201,8 +201,8 @@ export class ItemScreen implements Screen {
     mark(this.#rest, "data-blank", null)
     this.#head.withdraw()
     // A reader who may see only one item is not told which others there are.
-    const none = this.#model.may("figures") ? "There is no item" : "This link does not show item"
-    const text = this.#isDeleted ? "This item was deleted." : `${none} ${this.#id}.`
+    const end = this.#model.may("figures") ? "." : ", or this link does not show it."
+    const text = this.#isDeleted ? "This item was deleted." : `There is no item ${this.#id}${end}`
     if (this.#why.textContent === text) return
     setText(this.#why, text)
     // What was shown of a deleted item stays, and has a heading.
