@@ -168,7 +168,7 @@ export const ESTIMATE: readonly Mistake[] = [
         "Math.max(left - waited + later, ",
         "Math.max(left + later, ",
       ],
-      ["what is overdue reaches its end", "leftAt(joint, inStep + gap, at - stepAt, custom), 0)", "0)"],
+      ["what is overdue reaches its end", "leftAt(joint, inStep + gap,", "0 * leftAt(joint, inStep + gap,"],
     ],
   ),
   ...of(

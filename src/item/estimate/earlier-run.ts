@@ -126,19 +126,17 @@ const MIN_POWER = 0.02
 const NO_HABIT: Habit = { powers: new Map(), trust: 1, spread: 0, follows: 1 }
 /** A pace below this has another cause: a step that was three times as fast found its work already done. */
 export const MIN_PACE = 1 / 3
-/** A pace above this is no longer a pace. */
-const MAX_PACE = 20
 
 /** A step whose time varies may also be faster by this many standard deviations. */
 const FASTEST = 3
 
 /**
- * The pace of a span for which `expected` seconds were expected, kept within credible bounds. `spread` is how
- * much its time varies.
+ * The pace of a span for which `expected` seconds were expected; not faster than is credible. `spread` is
+ * how much its time varies.
  */
 export const paceOf = (seconds: number, expected: number, spread = 0): number => {
   const least = spread > 0 ? Math.min(MIN_PACE, Math.exp(-FASTEST * spread)) : MIN_PACE
-  return expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(least, seconds / expected))) : 0
+  return expected > 0 ? Math.log(Math.max(least, seconds / expected)) : 0
 }
 
 const durationOf = ({ steps, seconds }: Run, i: number): number =>

@@ -19,6 +19,15 @@ const FAR = 2
 /** A line that ends before this part of the time of another one says nothing of the rest. */
 const MOST = 0.5
 
+/**
+ * What has already taken more than this many times as long as a run says that all of it takes is of another scale than
+ * that run.
+ */
+export const BEYOND = 2
+
+/** A percentage as a part. */
+const percentOf = (point: Point | undefined): Point | undefined => point && [point[0] / 100, point[1]]
+
 /** When a line ends, in seconds since the step began. */
 const endOf = (line: StepLine | undefined): number => line?.times.at(-1) ?? 0
 
@@ -177,13 +186,34 @@ export class PlaceInRun {
       this.movedAfter = point[1]
       this.found = this.#foundAt(line, trace.lines[this.#signal]?.[1] ?? point, point[1])
     } else {
-      this.inStep = 0
-      this.found = 0
-      this.gap = seconds
-      this.movedAfter = 0
+      this.#moveAlone(trace)
     }
     this.done = (this.#behind + this.inStep) * this.#pace
     this.rest = (seconds - this.inStep + this.#after) * this.#pace
+  }
+
+  /**
+   * The place of an attempt that says nothing by which the run could be asked. If the run's whole step was far shorter
+   * than this one already is, it was too short to say how far it was, and what is counted now decides.
+   */
+  #moveAlone({ steps, latest, from }: Trace): void {
+    const seconds = this.#seconds
+    const isFirst = steps.length <= 1 && from === 0 && this.#of.step.at === 0
+    const [value, at] = latest.media ??
+      latest.unit ??
+      (isFirst ? percentOf(latest.percent) : undefined) ?? [0, 0]
+    const isBeyond = at > BEYOND * seconds * this.#pace
+    this.inStep = isBeyond ? value * seconds : 0
+    this.movedAfter = isBeyond ? at : 0
+    this.found = 0
+    this.gap = isBeyond ? 0 : isFirst ? Math.min(seconds, this.#firstAt()) : seconds
+  }
+
+  /** When all signals of the run had moved. */
+  #firstAt(): number {
+    const { lines } = this.#of
+    const first = Math.max(...SIGNALS.map((signal) => lines[signal]?.times[1] ?? 0))
+    return first > 0 ? first * this.#scale : this.#seconds
   }
 
   /** When the run was at a value, as far as its course counts: see `FAR`. A percentage says nothing of an even step. */

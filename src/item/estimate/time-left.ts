@@ -1,5 +1,5 @@
 import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
-import { movedSignals, PlaceInRun } from "./place-in-run.ts"
+import { BEYOND, movedSignals, PlaceInRun } from "./place-in-run.ts"
 import { USUAL_STEP } from "./step-durations.ts"
 import type { Trace } from "./trace.ts"
 
@@ -183,12 +183,13 @@ function stepInertiaOf({ spread, variation }: RunAnswer, alarm: number): number 
 
 /**
  * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `place` seconds of
- * the current step.
+ * the current step, which began at `stepAt`.
  */
 function leftAt(
   { answer, expected }: JointAnswer,
   place: number,
   secondsInStep: number,
+  stepAt: number,
   custom: Custom,
 ): number {
   const whole = answer.behind + answer.step + answer.after
@@ -200,11 +201,13 @@ function leftAt(
   const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
   const alarm = 1 + (surprise / ALARM) ** 4
   const usual = custom.inertia * whole
+  // The further an attempt is beyond the scale of the runs, the sooner its own pace counts.
+  const beyond = Math.max(1, (stepAt + secondsInStep) / (BEYOND * whole * Math.exp(expected))) ** 2
   // A step that has hardly begun is no reason for an alarm.
-  const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm)
+  const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm) / beyond
   const trusted = answer.trusted + answer.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
-  const ofStep = inStep + stepInertiaOf(answer, alarm) * answer.step
+  const ofStep = inStep + (stepInertiaOf(answer, alarm) / beyond) * answer.step
   const ownPace = paceOf(secondsInStep, inStep, answer.spread)
   const inThisStep = ofStep > 0 ? pace + ((ownPace - pace) * inStep) / ofStep : pace
   return (answer.step - place) * Math.exp(inThisStep) + answer.after * Math.exp(pace)
@@ -232,10 +235,10 @@ export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, cust
   const { step, inStep, gap, after, movedAt, spread } = joint.answer
   const movedBy = Math.min(at, movedAt)
   // At the end of a step, rounding may make its rest a little less than 0.
-  const left = Math.max(0, leftAt(joint, inStep, movedBy - stepAt, custom))
+  const left = Math.max(0, leftAt(joint, inStep, movedBy - stepAt, stepAt, custom))
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0
   const later = expected > 0 ? silentFor(expected, waited, spread) - expected : 0
-  return Math.max(left - waited + later, leftAt(joint, inStep + gap, at - stepAt, custom), 0)
+  return Math.max(left - waited + later, leftAt(joint, inStep + gap, at - stepAt, stepAt, custom), 0)
 }
