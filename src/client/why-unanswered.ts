@@ -8,7 +8,7 @@ function codeOf(error: unknown): string {
 }
 
 /** The codes of Bun and Node for an answer that is no HTTP. */
-const NO_HTTP = /^Malformed_HTTP|^Unrequested|^InvalidContentLength$|^HPE_/
+const NO_HTTP = /^(Malformed_HTTP|Unrequested|InvalidContentLength|HPE_)/
 
 /** Why a request to the server at `origin` got no answer, and the way out, by the error of `fetch`. */
 export function unanswered(origin: string, error: unknown): string {

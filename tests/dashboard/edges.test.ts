@@ -129,7 +129,7 @@ page("titles", () => {
 
 page("what is shown", () => {
   test("of the connection can be scrolled to on a screen that is too low for it", async () => {
-    await open("/", { width: 844, height: 390, bypassPolicy: true })
+    await open("/", { width: 844, height: 250, bypassPolicy: true })
     await tab.click("#badge")
     const facts = `document.querySelector("#facts")`
     await tab.until(`${facts}.scrollHeight > ${facts}.clientHeight`)

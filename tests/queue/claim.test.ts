@@ -1,6 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
-import { descriptors, eventually } from "../proof.ts"
+import { eventually, sockets } from "../proof.ts"
 import { start, type TestServer } from "../server.ts"
 import { asked, Attempt, attempt, claim, timed, told } from "../worker.ts"
 
@@ -236,14 +236,14 @@ test("a client that goes away while it waits for a claim leaves no lease, and ta
   await using own = await start()
   await own.head()
   // One connection is already open, and is used again.
-  const before = descriptors(own)
+  const before = sockets(own)
   const gone = Array.from({ length: 5 }, () => new AbortController())
   const left = gone.map(({ signal }) => asked(own, { wait: 60 }, { signal }).catch(() => "left"))
-  await eventually(() => descriptors(own) >= before + 4, 2000)
+  await eventually(() => sockets(own) >= before + 4, 2000)
   await exchanges(own)
   for (const client of gone) client.abort()
   expect(await Promise.all(left)).toEqual(Array(5).fill("left"))
-  await eventually(() => descriptors(own) <= before, 2000)
+  await eventually(() => sockets(own) <= before, 2000)
   const id = await own.add()
   await exchanges(own)
   expect(await own.item(id)).toMatchObject({ status: "queued", attempt: 0, worker: "" })

@@ -23,7 +23,7 @@ refusals.each("POST", "/queue/claim", [
   [
     "[]",
     invalid(
-      "the body must be a JSON object with the keys worker, wait, lease, tags, id, kind, totals, version, instance",
+      "the body must be a JSON object with the keys worker, wait, lease, tags, id, kind, totals, version, instance, again",
     ),
   ],
   ["{}", invalid(`the body lacks "worker": ${WORKER}`)],
@@ -46,7 +46,7 @@ refusals.each("POST", "/queue/claim", [
   [
     '{"worker":"a","song_id":1}',
     invalid(
-      'the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id, kind, totals, version, instance',
+      'the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id, kind, totals, version, instance, again',
     ),
   ],
 ])
