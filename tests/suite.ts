@@ -128,7 +128,7 @@ async function tests(
 const ALONE = "tests/binary.test.ts"
 
 /** These run after the tests against the source, so that both sides end at about the same time. */
-const LATE = /^tests\/(?:serve|store|[t-z]\w*)\//
+const LATE = /^tests\/(?:serve|store)\//
 
 /** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
