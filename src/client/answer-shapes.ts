@@ -178,13 +178,15 @@ export const aboutItem =
   (value): value is T =>
     check(value) && value.item.id === id
 
+const UPDATE = { ...ITEM, timestamp: isTime }
+
 /** One change of an item, as a stream sends it. */
 export const isUpdate: Check<ProgressUpdate> = (value): value is ProgressUpdate =>
   isObject(value) &&
   isNumber(value["queue_id"]) &&
   // What an item has as null is missing in an update.
   !Object.keys(ITEM).some((key) => value[key] === null) &&
-  fits(value, { ...ITEM, timestamp: isTime }, true)
+  fits(value, UPDATE, true)
 
 const isStored = (value: unknown): value is Update => isUpdate(value) && "id" in value && isNumber(value.id)
 

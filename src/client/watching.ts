@@ -85,9 +85,6 @@ export function watching(
   return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
 }
 
-/** The reasons of gaps after which only some items or updates follow, and not the whole current state. */
-const PARTLY = /slow|unreadable/
-
 /** Says how one connection of the stream is opened and read. */
 function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
   let isWhole = false
@@ -98,7 +95,8 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
       const said = saidBy(event)
       if (said === null) return undefined
       const control = said?.type === "control" ? said.control : undefined
-      if (control?.event === "gap") isWhole ||= !PARTLY.test(control.reason)
+      // After these two only some items or updates follow, and not the whole current state.
+      if (control?.event === "gap") isWhole ||= !/slow|unreadable/.test(control.reason)
       // The current state that follows most gaps need not be requested again.
       if (control?.event === "live" && isOther(place, control.history) && !isWhole) return { ending: "again" }
       if (control?.event === "end") return { said, ending: "over" }
