@@ -36,7 +36,7 @@ const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^[\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
 const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
-/** Whether a line names a cause, and does not only count that there is none. */
+/** Whether a line names a cause; a count of zero, such as `0 errors`, is no cause. */
 const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */

@@ -315,7 +315,7 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   ])
   await Bun.sleep(1000)
   expect(store.faults()).toEqual([])
-  // They wait for the write that is under way, and then for the server, each together as long as any other.
+  // Each of these waits for the write under way, and then for the server: in all as long as any other write.
   const next = Promise.all(
     [0, 300, 600, 900].map(async (ms) => {
       await Bun.sleep(ms)
