@@ -194,8 +194,16 @@ export class Attempt {
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
-    const { guarded, reporter, files, span, keepsLease, releaseCodes = [], onVerdict } = this.#options
-    guarded[Symbol.dispose]()
+    const {
+      guarded,
+      graceMs,
+      reporter,
+      files,
+      span,
+      keepsLease,
+      releaseCodes = [],
+      onVerdict,
+    } = this.#options
     const found =
       end.code === 0 && !this.#stop
         ? await unless("the files of the command could not be checked", () => files.end(end.evidence))
@@ -204,6 +212,9 @@ export class Attempt {
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const verdict = onStep(verdictOn(end, this.#stop, releaseCodes, found), span?.step)
     this.#isInVain ||= verdict.end !== "complete"
+    // The next attempt must not write beside what this one left behind.
+    if (this.#isInVain) await this.#render.stop(graceMs)
+    guarded[Symbol.dispose]()
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     await unless("the verdict could not be kept", async () => onVerdict?.(verdict))

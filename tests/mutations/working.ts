@@ -168,8 +168,13 @@ export const WORKING: readonly Mistake[] = [
       ],
       [
         "the guard kills a command that ended long ago",
-        "    guarded[Symbol.dispose]()\n    const found",
-        "    const found",
+        "    guarded[Symbol.dispose]()\n    const isOn",
+        "    const isOn",
+      ],
+      [
+        "what a failed command left behind writes beside the next attempt",
+        "    if (this.#isInVain) await this.#render.stop(graceMs)\n",
+        "",
       ],
       [
         "an item whose step cannot be run here keeps its lease",
