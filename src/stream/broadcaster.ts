@@ -350,12 +350,13 @@ export class Broadcaster {
     if (!this.#isFollowing) return false
     const previous = this.#head
     const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
-    // All streams have left since then, and new streams follow the history from another place.
-    if (this.#followed !== followed || this.#seats.size === 0) return true
     const [first, last] = [updates[0], updates.at(-1)]
     // At the head event IDs have no gaps, so a jump can mean that the database lost some updates.
     const isStrange = first ? first.id > previous + 1 : (await this.#history.head()) !== previous
-    if (isStrange && (await this.#hasLost(previous))) return true
+    const bounds = isStrange ? await this.#history.bounds() : undefined
+    // All streams have left since then, and new streams follow the history from another place.
+    if (this.#followed !== followed || this.#seats.size === 0) return true
+    if (bounds && this.#hasLost(previous, bounds.lost)) return true
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)
     this.#head = last.id
@@ -371,9 +372,7 @@ export class Broadcaster {
   /**
    * Whether announced updates are gone. Then all streams begin again after the event IDs of the lost updates.
    */
-  async #hasLost(previous: number): Promise<boolean> {
-    const { lost } = await this.#history.bounds()
-    if (this.#head !== previous) return false
+  #hasLost(previous: number, lost: readonly Lost[]): boolean {
     // Another instance may have sent what was lost here unseen.
     this.#lost = lost
     const loss = lossOf(previous, lost)

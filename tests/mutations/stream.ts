@@ -33,7 +33,7 @@ export const STREAM: readonly Mistake[] = [
         "this.#examined = last.id\n    await waking",
       ],
       ["a ring during a turn is lost", "if (this.#isRung) this.#ring()\n    })", "})"],
-      ["lost updates are not noticed", "if (isStrange && (await this.#hasLost(previous))) return true", ""],
+      ["lost updates are not noticed", "if (bounds && this.#hasLost(previous, bounds.lost)) return true", ""],
       [
         "a history that cannot be read is not tried again",
         "setTimeout(() => this.#ring(), RETRY_MS)",

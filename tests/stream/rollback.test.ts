@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import type { Bounds } from "../../src/store/contract/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { missedAfter } from "../../src/stream/gaps.ts"
 import { Selection } from "../../src/stream/selection.ts"
@@ -235,6 +236,29 @@ test("a state that was read before the first stream follows is shown as gone if 
   const stream = await opening
   expect(await stream.next()).toEqual(["hello", "9", "live 10"])
   expect(await stream.next()).toEqual(["gap rolled_back 10", "7", "live 1001"])
+})
+
+test("a stream that opens while it is read for streams that have left whether updates are gone misses nothing", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const first = await watching(streams)
+  expect((await first.next()).at(-1)).toBe("live 10")
+  history.rollBack(10, 1000)
+  history.append(1, "processing")
+  const [asked, known] = [Promise.withResolvers<void>(), Promise.withResolvers<Bounds>()]
+  const before = await history.bounds()
+  using _bounds = spyOn(history, "bounds").mockImplementationOnce(() => {
+    asked.resolve()
+    return known.promise
+  })
+  bus.notify()
+  await asked.promise
+  first.leave.abort()
+  history.append(2, "processing")
+  const next = await watching(streams)
+  known.resolve(before)
+  // With an older place it would miss the update until another one is stored.
+  expect((await next.next()).at(-1)).toBe("live 1003")
 })
 
 test("a held answer looks again when updates are gone", async () => {
