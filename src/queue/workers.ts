@@ -307,7 +307,6 @@ export class Workers implements Service {
     try {
       const stored = await this.#store.stored(id)
       checkHolder(stored, token)
-      this.presence.reports(stored.item)
       return directiveOf(stored.item)
     } catch (error) {
       return throwGoneIfDeleted(this.#store, id, token, error)

@@ -65,13 +65,11 @@ class OwnFormat<Chunk extends object> implements Format<Chunk> {
     const last_event_id = this.#last
     if (control.event === "live" || control.event === "end") return { ...control, last_event_id }
     if (control.event !== "gap") return control
-    if (control.reason === "slow") return { ...control, last_event_id }
+    if (control.reason === "slow" || control.reason === "unreadable") return { ...control, last_event_id }
     if (control.reason === "rolled_back" && this.#given === undefined) {
       this.#last = 0
       return { ...control, last_event_id }
     }
-    // It is unknown to which items the unreadable updates belong.
-    if (control.reason === "unreadable") return { ...control, last_event_id, missed: null }
     return this.#given === undefined ? control : { ...control, last_event_id: this.#given }
   }
 }

@@ -94,8 +94,8 @@ export const CORE: readonly Mistake[] = [
     [
       [
         "a slow viewer of one item learns how far the whole queue is",
-        'if (control.reason === "slow") return { ...control, last_event_id }',
-        "",
+        'control.reason === "slow" || control.reason === "unreadable"',
+        'control.reason === "unreadable"',
       ],
     ],
   ),
