@@ -131,6 +131,28 @@ test.each([
   expect(ended).toHaveLength(1020)
 })
 
+test("the limit of an owner counts the stints that go on when another one of it ends and none waits", async () => {
+  const turns = new ReadingTurns(2)
+  const owner = new Owner()
+  let running = 0
+  const begin = (): (() => Promise<void>) => {
+    const end = Promise.withResolvers<void>()
+    const over = turns.stint(owner, async () => {
+      running += 1
+      await end.promise
+      running -= 1
+    })
+    return () => (end.resolve(), over)
+  }
+  const [first, second] = [begin(), begin()]
+  await first()
+  const others = [begin(), begin()]
+  await turn()
+  expect(running).toBe(2)
+  await Promise.all([second, ...others].map((end) => end()))
+  expect(running).toBe(0)
+})
+
 test("streams that resume at about the same time read a page once for all, and each gets every update once", async () => {
   let pages = 0
   const replay = replays(5000, 50_000, async (limit) => {

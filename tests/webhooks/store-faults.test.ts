@@ -204,6 +204,33 @@ test("one webhook has at most four deliveries under way, holds up no other one, 
   expect(new Set(scene.receiver.ids).size).toBe(10)
 })
 
+test("deliveries that end at the same time have what is due read once, or more than four would be under way", async () => {
+  const [answered, settled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let [reading, most, takes] = [0, 0, 0]
+  await using scene = new Scene((deliveries) => ({
+    async take(url, limit, forMs) {
+      takes += 1
+      reading += 1
+      most = Math.max(most, reading)
+      if (scene.receiver.ids.length >= 4) await settled.promise
+      const taken = await deliveries.take(url, limit, forMs)
+      reading -= 1
+      return taken
+    },
+  }))
+  scene.receiver.answer = () => answered.promise.then(() => new Response("ok"))
+  await scene.start()
+  for (let item = 0; item < 10; item += 1) await scene.fail()
+  await scene.receiver.asked(4)
+  const before = takes
+  answered.resolve()
+  await scene.settled(4)
+  while (takes === before) await new Promise(setImmediate)
+  settled.resolve()
+  await scene.settled(10)
+  expect(most).toBe(1)
+})
+
 test("a receiver that begins to fail, or recovers, is reported once, and one that works is not", async () => {
   await using scene = new Scene()
   const { receiver } = scene

@@ -207,7 +207,7 @@ test("steps that go on at the same time are the one that began last, and a step 
     },
   ])
   expect(namesOf(told([0, film(0)], [9, film(98)], [10, sound(0)]))).toHaveLength(2)
-  expect(namesOf(told([0, images(1)], [3, film(0)], [4, images(2)], [5, film(9)]))).toHaveLength(2)
+  expect(namesOf(told([0, images(1)], [3, images(2)], [4, film(0)], [5, images(3)]))).toHaveLength(2)
   // By words alone, with one percentage for all.
   const words = (current_step: string, progress: number): Sign => ({ current_step, progress })
   const put = told([0, words("Sound 1", 10)], [2, words("Film", 11)], [4, words("Sound 2", 20)])
