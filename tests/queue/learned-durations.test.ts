@@ -11,23 +11,31 @@ import { asked, claim, itemOnce, told } from "../worker.ts"
 // Renders take their time, and servers are started on a machine that may be busy.
 setDefaultTimeout(60_000)
 
-/** Renders only by PUT, in `ms` milliseconds for each step. Returns the item after each step. */
-async function rendered(on: TestServer, ms: number, body: object = {}): Promise<QueueItem[]> {
+/** Renders only by PUT, in `ms` milliseconds or more for each step. Returns the item after each step, and puts the time of each into `atMs`. */
+async function rendered(
+  on: TestServer,
+  ms: number,
+  body: object = {},
+  atMs: number[] = [],
+): Promise<QueueItem[]> {
   const id = await on.add({ song_id: 1, ...body })
   const seen: QueueItem[] = []
   for (const [i, current_step] of ["Lyrics", "Images", "Render"].entries()) {
     await on.put(id, { status: "processing", current_step, progress: [5, 80, 90][i] })
+    atMs.push(performance.now())
     seen.push(await on.item(id))
     await Bun.sleep(ms)
   }
   await on.put(id, { status: "completed" })
+  atMs.push(performance.now())
   return [...seen, await on.item(id)]
 }
 
 describe("a client that knows nothing but PUT", () => {
   test("is learned from, and listed", async () => {
     await using own = await start()
-    const first = await rendered(own, 100)
+    const atMs: number[] = []
+    const first = await rendered(own, 100, {}, atMs)
     expect(first.map(({ eta_runs, time_progress }) => [eta_runs, time_progress])).toEqual([
       [0, null],
       [0, null],
@@ -38,8 +46,10 @@ describe("a client that knows nothing but PUT", () => {
     expect(second.map(({ eta_runs }) => eta_runs)).toEqual([1, 1, 1, 0])
     expect(second.map(({ progress }) => progress)).toEqual([5, 80, 90, 100])
     const [, images, render, done] = second
-    expect(Math.abs((images?.time_progress ?? 0) - 33)).toBeLessThan(15)
-    expect(Math.abs((render?.time_progress ?? 0) - 67)).toBeLessThan(15)
+    const [begun = 0, imagesAt = 0, renderAt = 0, end = 0] = atMs
+    const percent = (at: number): number => (100 * (at - begun)) / (end - begun)
+    expect(Math.abs((images?.time_progress ?? 0) - percent(imagesAt))).toBeLessThan(15)
+    expect(Math.abs((render?.time_progress ?? 0) - percent(renderAt))).toBeLessThan(15)
     expect(done).toMatchObject({ time_progress: 100, eta_seconds: null })
     const updates = await told(own, done?.id ?? 0)
     expect(updates.map(({ eta_runs }) => eta_runs)).toEqual([undefined, 1, 1, 1, undefined])
