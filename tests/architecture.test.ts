@@ -199,7 +199,7 @@ test("no function is longer than 40 lines, but for chains of routes", async () =
   const long = await longFunctions()
   expect(long.filter((one) => !isChain(one))).toEqual([])
   expect(long.filter(isChain).length).toBeGreaterThan(5)
-}, 30_000)
+}, 180_000)
 
 test("nothing is of type any, and no error is silenced", () => {
   expect(ours.filter((file) => /(?:[:<|&=]|\b(?:as|extends))\s*any\b|\bany\[\]/.test(code(file)))).toEqual([])
@@ -321,7 +321,7 @@ test("nothing is exported that nothing imports, but for types that an exported s
       .filter((one) => !used.has(one)),
   )
   expect(idleTypes).toEqual([])
-}, 30_000)
+}, 180_000)
 
 test("an exported name stands in one file; the two stores may each have theirs", () => {
   const isOfStore = (file: string): boolean => /^src\/store\/(?:sqlite|postgres)\//.test(file)

@@ -129,5 +129,5 @@ test.skipIf(chromium === null)(
       await browser.exited
     }
   },
-  60_000,
+  180_000,
 )

@@ -5,7 +5,7 @@ import { MAX_ITEMS, openProgress, type Progress, type Target } from "../examples
 import { start, temporaryFolder, type TestServer } from "./server.ts"
 
 // When a server drains, its clients come back within 5 s, at different times.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Intervals that are short, except in tests about stale pages. */
 const TIMING = { publishMs: 1, staleMs: 600_000 }

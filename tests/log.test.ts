@@ -149,7 +149,7 @@ test("with --log-level debug each request is a line, with the id that an error a
     expect.objectContaining({ route: "GET /api/v1/queue", status: 200, request_id: expect.any(String) }),
   ] as Line[])
   expect(server.log).not.toContain("secret")
-}, 30_000)
+}, 180_000)
 
 test("with --log-level warn a server that starts and stops well writes nothing, and an unknown level is refused", async () => {
   using folder = temporaryFolder()
@@ -167,7 +167,7 @@ test("with --log-level warn a server that starts and stops well writes nothing, 
   while (!(await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))) await Bun.sleep(5)
   quiet.kill("SIGTERM")
   expect([await new Response(quiet.stdout).text(), await quiet.exited]).toEqual(["", 0])
-}, 30_000)
+}, 180_000)
 
 test("on a terminal the log of the server is readable and coloured, with local time", async () => {
   using folder = temporaryFolder()
@@ -188,4 +188,4 @@ test("on a terminal the log of the server is readable and coloured, with local t
   expect(text).toMatch(/ESC\[0mlisteningESC\[0m ESC\[2murl=ESC\[0mhttp:\/\/127\.0\.0\.1:\d+ /)
   child.kill("SIGTERM")
   await child.exited
-}, 30_000)
+}, 180_000)

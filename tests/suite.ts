@@ -86,8 +86,11 @@ function failedIn(output: string, env: Record<string, string>): Failed[] {
   return [...counts].map(([name, count]) => ({ file: name, count, env }))
 }
 
-/** More failures than this are no accident. */
-const MOST_AGAIN = 3
+/** So long a test may take, on a machine that does several things at once. */
+const LIMIT = "--timeout=180000"
+
+/** Failures in more files than this are no accident. A file counts once: a test that fails may take others with it. */
+const MOST_AGAIN = 6
 
 /**
  * Runs the files of a few failed tests once more, with nothing beside them: three runs side by side on two processors can
@@ -96,9 +99,9 @@ const MOST_AGAIN = 3
  */
 async function again(): Promise<void> {
   const known = failed.reduce((sum, { count }) => sum + count, 0)
-  if (total.failed > MOST_AGAIN || known !== total.failed) return
+  if (failed.length > MOST_AGAIN || known !== total.failed) return
   for (const { file, count, env } of failed) {
-    const [ok] = await step(`once more: ${file}`, ["bun", "test", "--timeout=30000", file], env)
+    const [ok] = await step(`once more: ${file}`, ["bun", "test", LIMIT, file], env)
     if (!ok) continue
     total.failed -= count
     total.passed += count
@@ -115,7 +118,7 @@ async function tests(
   env: Record<string, string>,
   live = true,
 ): Promise<void> {
-  const [ok, output] = await step(title, ["bun", "test", "--timeout=30000", ...files], env, live)
+  const [ok, output] = await step(title, ["bun", "test", LIMIT, ...files], env, live)
   const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)
   total.passed += count("pass")
   total.skipped += count("skip")

@@ -10,7 +10,7 @@ import { ALL_NEEDS } from "./needs.ts"
 import { bearer, credentials, onError, opened, refusal, START_MS } from "./opened.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const MINUTE_MS = 60_000
 

@@ -9,7 +9,7 @@ import { AppError } from "../../src/errors.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
 import { found, startRedis } from "../engines.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const RATE = { perSecond: 10, burst: 40 }
 

@@ -10,7 +10,7 @@ import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { start } from "../server.ts"
 import { ringing, took } from "./bell.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const ENGINES = [
   {

@@ -73,7 +73,7 @@ test.concurrent(
     stop.abort()
     expect(await busy).toBeUndefined()
   },
-  20_000,
+  180_000,
 )
 
 test.concurrent(
@@ -102,7 +102,7 @@ test.concurrent(
     busy.end()
     waiting.end()
   },
-  20_000,
+  180_000,
 )
 
 test("a pause ends at its time or with its signal, and leaves nothing at the signal", async () => {

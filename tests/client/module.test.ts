@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const folder = temporaryFolder()
 let server: TestServer

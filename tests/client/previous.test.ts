@@ -7,7 +7,7 @@ import { Client, type Watched } from "../../src/client/client.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import { start } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A request of the previous version's `work`, and what its server answered. */
 interface Turn {

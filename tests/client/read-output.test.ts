@@ -5,7 +5,7 @@ import { start } from "../server.ts"
 import { type Attempt, attempt, claim } from "../worker.ts"
 import { impostor, notOurs } from "./impostor.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 test("an output is resumed at a place, and read from its beginning after the item was retried", async () => {
   await using server = await start()

@@ -87,7 +87,7 @@ test.skipIf(node === null)(
     })
     expect(said).toEqual([...SAID])
   },
-  30_000,
+  180_000,
 )
 
 const chromium = Bun.which("chromium")
@@ -130,7 +130,7 @@ test.skipIf(chromium === null)(
     })
     expect(said).toEqual([...SAID])
   },
-  40_000,
+  180_000,
 )
 
 test("the client names nothing that is peculiar to one runtime", async () => {

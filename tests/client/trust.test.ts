@@ -7,7 +7,7 @@ import { ReadItem } from "../../src/wire/forecast.ts"
 import { start, type TestServer } from "../server.ts"
 import { endless, impostor, json, notOurs } from "./impostor.ts"
 
-setDefaultTimeout(20_000)
+setDefaultTimeout(180_000)
 
 const HELD: Held = { id: 7, token: "secret" }
 

@@ -6,7 +6,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { Reader } from "../reader.ts"
 import { type Ran, run, start, temporaryFolder } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

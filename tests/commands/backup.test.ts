@@ -18,7 +18,7 @@ import { Reader } from "../reader.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // Each test starts the program several times.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Reports on an item until the server has stored this many updates. */
 async function upTo(server: TestServer, id: number, head: number): Promise<void> {

@@ -5,7 +5,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { PROGRAM, type Ran, run, start, textOf } from "../server.ts"
 
 // Many programs are started, and each start takes its time on a busy machine.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

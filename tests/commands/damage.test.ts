@@ -20,7 +20,7 @@ import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 
 // Each test starts its own servers, and the machine may be busy.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PAGE = 4096
 

@@ -4,7 +4,7 @@ import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
 import { attempt } from "../worker.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const [HALT, GO_ON] = ["\u0013", "\u0011"]
 /** More than a terminal or a pipe takes while nobody reads it. */

@@ -24,7 +24,7 @@ import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, run, start, temporaryFolder, textOf } from "../server.ts"
 
 // Each test starts its own servers, and the machine may be busy.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Makes a database with an item, and ends its server: cleanly, or as a power failure does. */
 async function used(database: string, signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {

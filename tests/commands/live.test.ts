@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const says = (text: string) => (lines: readonly string[]) => lines.some((line) => line.includes(text))
 /** The same lines at whatever time they were printed. */
@@ -178,7 +178,7 @@ test("a server that goes away is shown as offline, and when it is back the board
     "● live · 0 running · 0 waiting · 1 completed",
   ])
   await before[Symbol.asyncDispose]()
-}, 20_000)
+}, 180_000)
 
 test("--until finished ends with the item: exit 0 when it completed, 1 when it failed or was not waited for", async () => {
   await using server = await start()
@@ -203,7 +203,7 @@ test("--until finished ends with the item: exit 0 when it completed, 1 when it f
   const late = await shown(server, ["watch", String(ids[0]), "--until=finished"])
   expect([late.code, late.lines[0]]).toEqual([0, "#1 song 1  completed"])
   for (const terminal of [completed, failed, interrupted]) await terminal?.[Symbol.asyncDispose]()
-}, 20_000)
+}, 180_000)
 
 test("--until takes finished alone, and needs an item; an item that does not exist is exit 1", async () => {
   await using server = await start()

@@ -4,7 +4,7 @@ import { studio } from "../runner/programs.ts"
 import { type Ran, run, start, type TestServer } from "../server.ts"
 import { type Attempt, attempt, claim } from "../worker.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

@@ -6,7 +6,7 @@ import { Browser, hasChromium, HOST, type Tab } from "../dashboard/browser.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 60_000)
+setDefaultTimeout(300_000)
 
 const browser = hasChromium ? await Browser.start() : undefined
 afterAll(async () => browser?.stop())

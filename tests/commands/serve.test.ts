@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 /** The fields of the first line of a server's log. */
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const started = (server: TestServer): Record<string, unknown> => JSON.parse(server.log.split("\n")[0] ?? "")
 

@@ -14,7 +14,7 @@ import {
 } from "../runner/programs.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const folder = temporaryFolder()
 const server = await start()

@@ -16,7 +16,7 @@ import { clientOf } from "../../src/commands/command.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const TOKEN = /^tsk_[A-Za-z0-9_-]{43}\n$/
 

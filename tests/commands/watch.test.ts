@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { PROGRAM, start, temporaryFolder, textOf } from "../server.ts"
 import { unreadPipe } from "../unread-pipe.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A running `watch`. */
 class Watching {
@@ -180,7 +180,7 @@ test("watch goes on where it was when the server comes back, and misses and doub
   expect(watching.lines).toContain("# the server is shutting down")
   await between[Symbol.asyncDispose]()
   await before[Symbol.asyncDispose]()
-}, 20_000)
+}, 180_000)
 
 test("watch waits for a server that is not there yet", async () => {
   using folder = temporaryFolder()
@@ -195,7 +195,7 @@ test("watch waits for a server that is not there yet", async () => {
   await watching.until(tells("There"))
   await server.put(1, { message: "hello" })
   await watching.until(tells("hello"))
-}, 20_000)
+}, 180_000)
 
 test("watch ends with exit 0 when it is interrupted or terminated", async () => {
   await using server = await start()

@@ -19,7 +19,7 @@ import {
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import { unreadPipe } from "../unread-pipe.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())

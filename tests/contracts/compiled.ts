@@ -12,7 +12,7 @@ import { openSqlite } from "../store/sqlite/open.ts"
 import { busContract } from "./bus.contract.ts"
 import { storeContracts } from "./stores.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 storeContracts("SqliteStore", openSqlite, () => openSqlite(undefined, undefined, true))
 busContract("LocalBus", async () => ({ bus: new LocalBus(), [Symbol.asyncDispose]: async () => undefined }))

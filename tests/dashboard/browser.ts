@@ -268,7 +268,7 @@ export class Tab {
   }
 
   /** Resolves with the value of an expression once it is truthy. */
-  async until<T>(expression: string, timeoutMs = 20_000): Promise<T> {
+  async until<T>(expression: string, timeoutMs = 60_000): Promise<T> {
     const endMs = performance.now() + timeoutMs
     // This asks from outside the page, because timers of hidden tabs are slow.
     for (;;) {

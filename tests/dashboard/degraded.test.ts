@@ -39,5 +39,5 @@ page("a server that is degraded", () => {
       await tab.until(`!document.querySelector("#badge").hasAttribute("data-warns")`)
       expect(await tab.evaluate<string>(TOPS)).toBe(tops)
     }
-  }, 60_000)
+  }, 180_000)
 })

@@ -4,7 +4,7 @@ import { start } from "../server.ts"
 import { Browser, hasChromium, HOST } from "./browser.ts"
 
 // The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 40_000)
+setDefaultTimeout(300_000)
 
 describe.skipIf(!hasChromium)("a progress that is a guess", () => {
   test("is hatched and named as one, and a counted one is not", async () => {

@@ -4,7 +4,7 @@ import { start, type StartOptions, temporaryFolder, type TestServer } from "../s
 import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
 
 // The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 20_000)
+setDefaultTimeout(300_000)
 
 const page = describe.skipIf(!hasChromium)
 
@@ -172,7 +172,7 @@ page("a server that is gone before the queue was read", () => {
     )
     expect(await tab.evaluate<string>(`document.querySelector("#badge").innerText`)).toBe("Can't connect")
     expect(await tab.evaluate<string>(`document.documentElement.dataset.trust`)).toBe("nothing")
-  }, 60_000)
+  }, 180_000)
 })
 
 page("the figures of the queue", () => {

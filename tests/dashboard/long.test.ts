@@ -7,7 +7,7 @@ import { added } from "../contracts/store.contract.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
 
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 90_000)
+setDefaultTimeout(300_000)
 
 const [WAITING, COMPLETED, FAILED] = [10_000, 2000, 500]
 
@@ -204,10 +204,7 @@ page("a queue of 12,500 items", () => {
     await tab.click(".section.failed .retry-all")
     await tab.until(`document.querySelector("dialog h2").innerText === "Retry 300 failed renders?"`)
     await tab.click("dialog [type=submit]")
-    await tab.until(
-      `document.querySelector(".notice p")?.innerText === "300 items are back in the queue"`,
-      60_000,
-    )
+    await tab.until(`document.querySelector(".notice p")?.innerText === "300 items are back in the queue"`)
     expect(await (await server.api("GET", "/queue/counts")).json()).toMatchObject({
       outcome: { failed: 0, cancelled: 0 },
     })

@@ -12,10 +12,6 @@ export const LIVE = `document.querySelector("#badge").dataset.state === "live"`
 /** The address of a server by a name that is not localhost. */
 export const addressOf = ({ url }: TestServer): string => url.replace("127.0.0.1", HOST)
 
-/** Sets the time limit for the tests of a file. The first run may have to install Chromium. */
-export const limitTo = (ms: number): void =>
-  setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : ms)
-
 /** The browser of a test file, and the server of the test that runs. */
 export interface Opening {
   readonly browser: Browser
@@ -26,7 +22,8 @@ export interface Opening {
 
 /** Starts a browser for the tests of a file, and a server with these options for each; ends them afterwards. */
 export function opening(options: StartOptions = {}): Opening {
-  limitTo(30_000)
+  // The first run may have to install Chromium.
+  setDefaultTimeout(300_000)
   let browser: Browser
   let server: TestServer
   const tabs: Tab[] = []

@@ -4,7 +4,7 @@ import { start, type TestServer } from "../server.ts"
 import { claim } from "../worker.ts"
 import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
 
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 40_000)
+setDefaultTimeout(300_000)
 
 const page = describe.skipIf(!hasChromium)
 const SECONDS = 6

@@ -8,7 +8,7 @@ import { descriptors, silentProgram, vanishing } from "../../src/doctor/machine.
 import { freeBytes } from "../../src/machine/machine.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const MOUNTS = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 40 27 0:44 / /srv rw,relatime shared:7 - nfs4 nas:/srv rw,vers=4.2

@@ -3,6 +3,6 @@ import { setDefaultTimeout } from "bun:test"
 import { REPLACED } from "./replaced.ts"
 import { throughNginx } from "./through-nginx.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 throughNginx(REPLACED)

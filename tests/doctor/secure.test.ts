@@ -6,7 +6,7 @@ import { known } from "../http/tokens.ts"
 import { Nginx, nginxOrWhy, type Site } from "../nginx.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const nginx = nginxOrWhy()
 if ("why" in nginx) console.warn(`skipped: ${nginx.why}`)

@@ -7,7 +7,7 @@ import { run } from "../server.ts"
 import { CASES } from "./misconfigured.ts"
 import { throughNginx } from "./through-nginx.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test("a client elsewhere that is seen as this machine itself is hidden by a proxy", () => {
   expect(seenAs("127.0.0.1", false)).toMatchObject({ verdict: "fault", fault: "client_hidden" })

@@ -4,7 +4,7 @@ import type { Patient } from "../../src/doctor/send-request.ts"
 import { idleStream } from "../../src/doctor/streams.ts"
 import { pausesOf } from "../../src/doctor/uploads.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A stream that is open for `ms`, with the first frame of a server. */
 function stream(ms: number): Response {

@@ -7,7 +7,7 @@ import type { Stats } from "../../src/wire/health-and-stats.ts"
 import { found, startPostgres } from "../engines.ts"
 import { FREE_FOR_ALL, Instance } from "./fleet.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const program = found("postgres")
 

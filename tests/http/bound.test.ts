@@ -10,7 +10,7 @@ import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 // Each test sends many requests, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 let server: TestServer
 let mine = 0

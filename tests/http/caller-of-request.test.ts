@@ -8,7 +8,7 @@ import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 describe("a server with a token of each role", () => {
   let server: TestServer

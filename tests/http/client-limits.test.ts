@@ -11,7 +11,7 @@ import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
 

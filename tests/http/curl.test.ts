@@ -9,7 +9,7 @@ import { PROGRAM, start, type TestServer, textOf } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
 
 // Programs are started, which takes its time on a busy machine.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const ESCAPE = "\u001b"
 /** The parts of a board beside its text: synchronized update, wrapping, cursor up, erase, colours. */
@@ -143,7 +143,7 @@ test("a curl that stops reading for a while is then shown the current state", as
   await board.until(says("#1 Turn 399  "))
   await board.until(says(" 77%"))
   await board.interrupt()
-}, 20_000)
+}, 180_000)
 
 test("an idle board is drawn again with the keepalive, so that a client that has gone is noticed", async () => {
   await using server = await start({ args: ["--keepalive-ms", "100"] })

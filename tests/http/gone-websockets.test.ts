@@ -106,5 +106,5 @@ test.skipIf(!PROVE)(
     await server.connectedClients(1)
     answering.leave()
   },
-  90_000,
+  180_000,
 )

@@ -125,7 +125,7 @@ test("hostile text comes back equal through an event stream, and forges nothing"
     { numRuns: 20 },
   )
   reader.leave()
-}, 60_000)
+}, 180_000)
 
 test("hostile text comes back equal in a replay, a snapshot and the history", async () => {
   await using server = await start()
@@ -147,7 +147,7 @@ test("hostile text comes back equal in a replay, a snapshot and the history", as
     }),
     { numRuns: 50 },
   )
-}, 60_000)
+}, 180_000)
 
 test("hostile text comes back equal in ndjson, one line an update", async () => {
   await using server = await start()
@@ -166,7 +166,7 @@ test("hostile text comes back equal in ndjson, one line an update", async () => 
     RUNS,
   )
   reader.leave()
-}, 60_000)
+}, 180_000)
 
 test("hostile text is one line of text, without anything that steers a terminal", async () => {
   await using server = await start()
@@ -184,7 +184,7 @@ test("hostile text is one line of text, without anything that steers a terminal"
     RUNS,
   )
   reader.leave()
-}, 60_000)
+}, 180_000)
 
 test("a hostile last event ID gets a gap, and is repeated without harm", async () => {
   await using server = await start()
@@ -203,7 +203,7 @@ test("a hostile last event ID gets a gap, and is repeated without harm", async (
     ),
     { numRuns: 60 },
   )
-}, 60_000)
+}, 180_000)
 
 test("text with NUL or half a character is refused and leaves no update", async () => {
   await using server = await start()
@@ -221,7 +221,7 @@ test("text with NUL or half a character is refused and leaves no update", async 
   )
   const { updates }: { updates: object[] } = await (await server.api("GET", `/queue/${id}/updates`)).json()
   expect(updates).toHaveLength(1)
-}, 60_000)
+}, 180_000)
 
 test("metadata of any shape comes back equal", async () => {
   await using server = await start()
@@ -240,7 +240,7 @@ test("metadata of any shape comes back equal", async () => {
     }),
     { numRuns: 100 },
   )
-}, 60_000)
+}, 180_000)
 
 test("no answer of the API holds a character that steers a terminal, and each is the same text when it is read", async () => {
   await using server = await start()

@@ -94,7 +94,7 @@ for (const host of STRANGERS) {
       expect(await tab.evaluate(`fetch("${server.url}/api/v1/queue").then(({ status }) => status)`)).toBe(200)
       await tab.close()
     },
-    30_000,
+    180_000,
   )
 
   test.skipIf(!browser)(
@@ -119,7 +119,7 @@ for (const [what, url] of [
       await mayUseAll(tab, server)
       await tab.close()
     },
-    30_000,
+    180_000,
   )
 }
 
@@ -138,5 +138,5 @@ test.skipIf(!browser)(
     await theirs.close()
     await others.close()
   },
-  30_000,
+  180_000,
 )

@@ -4,7 +4,7 @@ import { start } from "../server.ts"
 import { attempt } from "../worker.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 test("a client that follows a silent command gets the headers at once for events, and with the first line for text", async () => {
   await using server = await start()

@@ -45,7 +45,7 @@ test("open streams are listed with their kind, format, client, last event ID and
   all.leave()
   socket.close()
   while ((await listed(server)).length > 0);
-}, 30_000)
+}, 180_000)
 
 test("a reader that does not read lags, and is the first in the list", async () => {
   await using server = await start()
@@ -69,7 +69,7 @@ test("a reader that does not read lags, and is the first in the list", async () 
   const head = await server.head()
   expect((list[0]?.last_event_id ?? 0) + (list[0]?.lag ?? 0)).toBeLessThanOrEqual(head)
   stuck.destroy()
-}, 60_000)
+}, 180_000)
 
 async function opened(url: string): Promise<AsyncDisposable> {
   const reader = await Reader.open(url)
@@ -127,4 +127,4 @@ test("an admin sees the list and the servers of a fleet, and on the machine itse
   await known(server, bound)
   const answer = await server.api("GET", "/progress/stats?streams=true", undefined, bearer(bound))
   expect(answer.status).toBe(403)
-}, 30_000)
+}, 180_000)

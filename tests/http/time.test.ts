@@ -5,7 +5,7 @@ import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { asked, Attempt, attempt, claim, itemOnce, timed, told } from "../worker.ts"
 
 // These tests wait for time to pass, and mostly nothing happens, so they wait at the same time.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Resolves when a time that a worker was given has passed by this much. */
 const past = (time: string | undefined, byMs: number): Promise<void> =>

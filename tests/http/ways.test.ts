@@ -6,7 +6,7 @@ import { start } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 // This test sends more than a thousand requests.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Other ways to write a path. Some programs regard some of them as the same path. */
 const WAYS: readonly ((path: string) => string)[] = [

@@ -152,5 +152,5 @@ test.skipIf(prometheus === null)(
       await child.exited
     }
   },
-  60_000,
+  180_000,
 )

@@ -12,7 +12,7 @@ import { Instance, whyNoFleet } from "../fleet/fleet.ts"
 import { Nginx, nginxOrWhy } from "../nginx.ts"
 import { run, temporaryFolder } from "../server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PACKAGING = join(import.meta.dir, "../../packaging")
 

@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { run, temporaryFolder } from "../server.ts"
 import { install, programIn, ROOT, SCRIPT } from "./installing.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** All files below a folder, by their paths, except those of systemd-sysusers. */
 const filesIn = (root: string): string[] =>

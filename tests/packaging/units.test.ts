@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { temporaryFolder } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const PACKAGING = join(import.meta.dir, "../../packaging")
 const UNITS = ["track-studio.service", "track-studio-worker.service"] as const

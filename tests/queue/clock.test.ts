@@ -14,7 +14,7 @@ import { added, codeOf, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 // Each test starts its own servers, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const LEASE_MS = 60_000
 const HOUR_MS = 3_600_000

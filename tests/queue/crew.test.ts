@@ -5,7 +5,7 @@ import { version } from "../../src/version.ts"
 import { PROGRAM, run, start, temporaryFolder, type TestServer, textOf } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 let server: TestServer
 let client: Client

@@ -6,7 +6,7 @@ import { bytesOf, type Case, CASES } from "../renderers/cases.ts"
 import { start } from "../server.ts"
 import { told } from "../worker.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

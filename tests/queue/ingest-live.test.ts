@@ -21,7 +21,7 @@ import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { attempt, itemOnce, told } from "../worker.ts"
 
 // Each test starts its own servers, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
@@ -260,5 +260,5 @@ test.concurrent(
     await to.queue.update(id, { status: "completed" })
     expect(await (await followed).text()).toContain("out_time_us=4500000\n")
   },
-  30_000,
+  180_000,
 )

@@ -6,7 +6,7 @@ import { start } from "../server.ts"
 import { attempt, itemOnce, timed, told } from "../worker.ts"
 
 // Each test starts its own servers, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

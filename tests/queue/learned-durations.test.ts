@@ -9,7 +9,7 @@ import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { asked, claim, itemOnce, told } from "../worker.ts"
 
 // Renders take their time, and servers are started on a machine that may be busy.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Renders only by PUT, in `ms` milliseconds or more for each step. Returns the item after each step, and puts the time of each into `atMs`. */
 async function rendered(

@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { chance, dice } from "../item/estimate/chance.ts"
 import { ClockedServer } from "./clocked.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const ITEMS = 15
 const REPORTS = 12

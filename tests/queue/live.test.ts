@@ -4,7 +4,7 @@ import { type Attempt, histories } from "../item/estimate/histories.ts"
 import { median, type Score, scoreOf } from "../item/estimate/replay.ts"
 import { ClockedServer } from "./clocked.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** How many times as fast the renders are replayed. */
 const SPEED = 10

@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { START_MS } from "../contracts/store.contract.ts"
 import { ClockedServer } from "./clocked.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const HOUR_MS = 3_600_000
 

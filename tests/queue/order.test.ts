@@ -5,7 +5,7 @@ import fc from "fast-check"
 import type { QueueItem } from "../../src/item/item.ts"
 import { run, start, type TestServer } from "../server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const move = (server: TestServer, id: number, before: number): Promise<Response> =>
   server.api("POST", `/queue/${id}/move`, { before })

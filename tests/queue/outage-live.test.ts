@@ -7,7 +7,7 @@ import { PROVE } from "../proof.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // Each test waits for leases to run out, and the machine may be busy.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const LEASE_S = 3
 const WORKERS = 10
@@ -85,7 +85,7 @@ test.skipIf(!PROVE)(
     expect(await live()).toBe(200)
     while ((await readiness(server))[0] === 200);
   },
-  120_000,
+  180_000,
 )
 
 test.skipIf(process.getuid?.() !== 0)(

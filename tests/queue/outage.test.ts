@@ -297,7 +297,7 @@ test("no lease runs out in an outage, and none outlives its time without one", a
     }),
     { numRuns: 30 },
   )
-}, 120_000)
+}, 180_000)
 
 /** Turns on a disk on which each commit takes 4 s, of a server whose one worker has a lease of 3 s. */
 async function onSlowDisk(

@@ -4,7 +4,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
 // Some start servers, on a machine that may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

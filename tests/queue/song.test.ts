@@ -4,7 +4,7 @@ import type { Claimed } from "../../src/client/client.ts"
 import { start } from "../server.ts"
 import { attempt, claim } from "../worker.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 test("serve --one-per-song gives a waiting worker the next item of a song when the one before has ended", async () => {
   await using server = await start({ args: ["--one-per-song"] })

@@ -4,7 +4,7 @@ import { type Ran, run, start, type TestServer } from "../server.ts"
 import { asked, attempt, claim } from "../worker.ts"
 import { ClockedServer } from "./clocked.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 interface Forecast {
   readonly forecast: readonly {

@@ -12,7 +12,7 @@ import { START_MS } from "../contracts/store.contract.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { ClockedServer } from "./clocked.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const json = async <T>(answer: Promise<Response>): Promise<T> => (await answer).json()
 const counts = (server: TestServer, query = ""): Promise<Counts> =>

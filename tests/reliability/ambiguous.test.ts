@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import { Nginx, nginxOrWhy } from "../nginx.ts"
 import { start, type TestServer } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A whole request that adds an item. It is placed inside of a body, and must never be read as a request. */
 const HIDDEN =

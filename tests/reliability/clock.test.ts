@@ -6,7 +6,7 @@ import { temporaryFolder } from "../server.ts"
 import { attempt, claim } from "../worker.ts"
 import { FaultyServer, WITHOUT_SHIM } from "./shim.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const HOUR_S = 3600
 

@@ -6,7 +6,7 @@ import { Reader } from "../reader.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { FaultyServer, WITHOUT_SHIM } from "./shim.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Changes the message of an item; returns the status. */
 async function say(server: TestServer, id: number, message: string): Promise<number> {

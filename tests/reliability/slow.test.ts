@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net"
 import { eventually, figure, memory, PROVE, size, sockets } from "../proof.ts"
 import { start, type TestServer } from "../server.ts"
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const POST = "POST /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -6,7 +6,7 @@ import { BarsInSequence } from "../../src/renderers/bars-in-sequence.ts"
 import { holds, type Piece, play } from "./played.ts"
 import { lf, read, TENTHS, tqdm } from "./programs.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A bar of this name is drawn beside a count, and shows no percentage. */
 const COUNTED = "Mix: "

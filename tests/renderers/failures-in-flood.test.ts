@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { renderer } from "../../src/renderers/renderer.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /**
  * What is known of an output that comes as bytes, of which only useful ones are decoded; and how many were

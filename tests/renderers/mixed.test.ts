@@ -5,7 +5,7 @@ import fc from "fast-check"
 import { holds, type Piece } from "./played.ts"
 import { each, lf, read, tqdm } from "./programs.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const NAMES = ["image", "song", "frame", "step", "tile", "sample", "shot", "view"]
 const NOISE = fc.constantFrom(

@@ -7,7 +7,7 @@ import { RENDERER_NAMES, type RendererName } from "../../src/renderers/names.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { capture, CAPTURES, listen } from "./captures.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A text in pieces. The cuts are anywhere, also within CR LF. */
 function pieces(text: string, borders: readonly number[]): string[] {

@@ -7,7 +7,7 @@ import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { isWhole } from "../../src/renderers/whole-from-98-percent.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Whether an output would complete its item, if its command ended with 0 and only the output is known. */
 function completes(name: RendererName, known: Partial<Expected>, output: string): boolean {

@@ -15,7 +15,7 @@ import { ITEM, LEASE } from "./reporting.ts"
 const CLAIMED = { item: ITEM, lease: LEASE }
 
 // These tests start commands, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 test("a worker that stops shortens the time for which a verdict is reported, and never makes it longer", async () => {
   for (const [given, stopped, expected] of [

@@ -17,7 +17,7 @@ import {
   video,
 } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const ffmpeg = ffmpegProgram()
 const shell = (server: TestServer, args: readonly string[], script: string): Program =>

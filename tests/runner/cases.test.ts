@@ -5,7 +5,7 @@ import { type Case, CASES, pathOf } from "../renderers/cases.ts"
 import { start } from "../server.ts"
 import { faultsOf, finished, historyOf, latestOf, studio, type Told } from "./programs.ts"
 
-setDefaultTimeout(150_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

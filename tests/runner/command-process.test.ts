@@ -18,7 +18,7 @@ test("a character that a command prints in two pieces is read as one, and a last
   })
   await render.ended
   expect(told.at(-1)).toBe("[1/4] Zählen")
-}, 30_000)
+}, 180_000)
 
 test("what a command prints is passed on, without the progress for which it has a pipe of ours", async () => {
   const printed: string[] = []
@@ -32,7 +32,7 @@ test("what a command prints is passed on, without the progress for which it has 
   })
   await render.ended
   expect([printed.join(""), told]).toEqual(["said\n", [1]])
-}, 30_000)
+}, 180_000)
 
 test("a command that cannot be started leaves no file of ours open", () => {
   const start = (): CommandProcess =>
@@ -153,4 +153,4 @@ test("what a command left behind is read on while its progress moves, and then f
   await outputs.readToEnd(1000, 700)
   process.kill(-child.pid)
   expect(told.at(-1)).toBe(65)
-}, 30_000)
+}, 180_000)

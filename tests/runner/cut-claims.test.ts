@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, itemOf, Program, until } from "./programs.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** A way to the server that cuts the connection in place of the first answers that hold an item. */
 async function cutting(server: TestServer, cuts: number) {

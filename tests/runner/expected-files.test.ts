@@ -8,7 +8,7 @@ import { probe } from "../../src/runner/ffprobe.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { ffmpegProgram, finished, itemOf, latestOf, Program, studio, video } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 const folder = temporaryFolder()

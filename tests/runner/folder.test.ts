@@ -6,7 +6,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { faultsOf, ffmpegProgram, finished, historyOf, Program } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const document = readFileSync(join(import.meta.dir, "../../docs/folder-of-songs.md"), "utf8")
 const [, script = ""] = /```sh\n(#!\/bin\/sh\n.*?)```/s.exec(document) ?? []

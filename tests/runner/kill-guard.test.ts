@@ -7,7 +7,7 @@ import { ProcessTree } from "../../src/runner/process-tree.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 const folder = temporaryFolder()

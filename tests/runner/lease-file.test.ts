@@ -19,7 +19,7 @@ import { keepLease, LeaseFile, takeLease } from "../../src/runner/lease-file.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, historyOf, itemOf, processesWith, Program, studio, until } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())

@@ -12,7 +12,7 @@ test("a command that is suspended hears that it is to end, and is not only kille
   await new ProcessTree(child.pid, "a mark that nothing carries").stop(5000)
   expect(await child.exited).toBe(7)
   expect(new TextDecoder().decode((await reader.read()).value)).toBe("bye\n")
-}, 30_000)
+}, 180_000)
 
 test("a process that was found before is known again, and another one that got its number is not taken for it", async () => {
   const child = Bun.spawn(["sleep", "30"], { stdin: "ignore" })

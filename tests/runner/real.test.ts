@@ -6,7 +6,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { faultsOf, ffmpegProgram, finished, historyOf, studio, type Told, video } from "./programs.ts"
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())

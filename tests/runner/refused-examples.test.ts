@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, Program } from "./programs.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const WORKERS: readonly (readonly [string, readonly string[]])[] = [
   ["worker.sh", ["bash", "examples/worker.sh", "true"]],

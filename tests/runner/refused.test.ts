@@ -3,7 +3,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { start } from "../server.ts"
 import { itemOf, latestOf, type Program, studio } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

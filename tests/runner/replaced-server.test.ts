@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, historyOf, itemOf, Program, studio, until } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Starts a server on the port of this one, with this database. */
 const inPlaceOf = (server: TestServer, database: string): Promise<TestServer> =>

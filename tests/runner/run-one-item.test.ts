@@ -19,7 +19,7 @@ import {
   video,
 } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 const folder = temporaryFolder()

@@ -10,7 +10,7 @@ import { Reader } from "../reader.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import { studio, until } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const read = async (server: TestServer, id: number, query = ""): Promise<string> =>
   (await server.api("GET", `/queue/${id}/output${query}`)).text()

@@ -6,7 +6,7 @@ import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { unreadPipe } from "../unread-pipe.ts"
 import { finished, itemOf, latestOf, Program, studio, until } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const server = await start()
 const folder = temporaryFolder()

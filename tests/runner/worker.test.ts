@@ -161,14 +161,14 @@ test.each([
     await running
     expect([readdirSync(folder.path), ended]).toEqual([ran, verbs])
   },
-  30_000,
+  180_000,
 )
 
 test("a command that cannot be run here gives its item back, and ends the worker with the reason", async () => {
   const { worker, ended } = rendering("exit 127")
   await expect(worker.run()).rejects.toThrow("cannot be run here (code 127)")
   expect(ended).toEqual(["release"])
-}, 30_000)
+}, 180_000)
 
 test.each([
   ["EAGAIN", "goes on"],
@@ -196,7 +196,7 @@ test.each([
       spied.mockRestore()
     }
   },
-  30_000,
+  180_000,
 )
 
 test("a worker that is asked to return its items exits with 0, whatever code its command ends with", async () => {
@@ -216,7 +216,7 @@ test("a worker that is asked to return its items exits with 0, whatever code its
   other.worker.signal()
   await over
   expect(other.ended).toEqual(["release"])
-}, 30_000)
+}, 180_000)
 
 test("a command gets its item on standard input", async () => {
   using folder = temporaryFolder()
@@ -228,7 +228,7 @@ test("a command gets its item on standard input", async () => {
   worker.signal()
   await running
   expect(JSON.parse(read())).toMatchObject({ id: 7, status: "processing" })
-}, 30_000)
+}, 180_000)
 
 test("a refusal that has nothing to do with the version is not asked for again in older words", async () => {
   let claims = 0
@@ -265,7 +265,7 @@ test("work says that the server is back once it has answered", async () => {
   } finally {
     stderr.mockRestore()
   }
-}, 30_000)
+}, 180_000)
 
 test("a worker says of a result that the server no longer accepts that it does not", async () => {
   const said = Promise.withResolvers<string>()
@@ -279,7 +279,7 @@ test("a worker says of a result that the server no longer accepts that it does n
   expect(await said.promise).toEndWith("7: completed, but the server no longer accepts the result\n")
   worker.signal()
   await running
-}, 30_000)
+}, 180_000)
 
 test("an item that is given to a worker which is being stopped goes back before its command starts", async () => {
   const { promise: claimed, resolve: answer } = Promise.withResolvers<void>()
@@ -290,7 +290,7 @@ test("an item that is given to a worker which is being stopped goes back before 
   answer()
   await running
   expect(ended).toEqual(["release"])
-}, 30_000)
+}, 180_000)
 
 test("a result that could not be reported is kept for the next worker", async () => {
   using folder = temporaryFolder()
@@ -314,7 +314,7 @@ test("a result that could not be reported is kept for the next worker", async ()
   const kept: unknown = JSON.parse(readFileSync(join(leases, file), "utf8"))
   const queued_at = "2026-01-02T03:04:05.678Z"
   expect(kept).toMatchObject({ leases: [{ id: 7, token: "t", queued_at, verdict: { end: "complete" } }] })
-}, 30_000)
+}, 180_000)
 
 test("a worker that is drained while it waits ends, and makes no further claim", async () => {
   let claims = 0
@@ -359,7 +359,7 @@ test("a worker that is to stop tries for a few seconds to report what the next w
   expect(ended).toEqual(["complete"])
   expect(shortened.mock.calls).toEqual([[5000]])
   expect(said.join("")).toContain("finishing 1 item, then stopping")
-}, 30_000)
+}, 180_000)
 
 test("a worker whose item is over has nothing to finish when it is to stop", async () => {
   const said: string[] = []
@@ -379,7 +379,7 @@ test("a worker whose item is over has nothing to finish when it is to stop", asy
   } finally {
     stderr.mockRestore()
   }
-}, 30_000)
+}, 180_000)
 
 test("a worker asks for as many items at once as it may render, and has each claim wait", async () => {
   const asked: object[] = []

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { PROGRAM, start } from "../server.ts"
 import { Program } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** As in a container: the command is the first process of its own process namespace. */
 const CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]

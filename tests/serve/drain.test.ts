@@ -110,7 +110,7 @@ test("a stream that is still replaying ends cleanly too, and its reader resumes 
     Array.from({ length: 30 * 64 + 1 }, (_, i) => i + 1),
   )
   rest.leave()
-}, 30_000)
+}, 180_000)
 
 test("a long replay keeps no other client waiting", async () => {
   await using server = await start()
@@ -134,7 +134,7 @@ test("a long replay keeps no other client waiting", async () => {
   // Together they take about a second. Without turns of the event loop nobody else is served during that
   // time.
   expect(slowestMs).toBeLessThan(250)
-}, 30_000)
+}, 180_000)
 
 test("a reader that never reads cannot keep the server from stopping, and a second signal makes nothing faster", async () => {
   await using server = await start()
@@ -155,7 +155,7 @@ test("a reader that never reads cannot keep the server from stopping, and a seco
   expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
   stopped.resume()
   await stopped.ended
-}, 30_000)
+}, 180_000)
 
 test("a write that waits for another program when the server stops is refused, and the stop does not wait", async () => {
   await using server = await start()
@@ -168,7 +168,7 @@ test("a write that waits for another program when the server stops is refused, a
   const [code, ms] = await drained(server)
   expect([(await written).status, code]).toEqual([503, 0])
   expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
-}, 30_000)
+}, 180_000)
 
 test("a renderer that reports by ingest and is silent does not make a stop fail", async () => {
   await using server = await start()
@@ -178,7 +178,7 @@ test("a renderer that reports by ingest and is silent does not make a stop fail"
   while ((await server.item(id)).status !== "processing") await Bun.sleep(10)
   expect(await server.end()).toBe(0)
   await reporting
-}, 30_000)
+}, 180_000)
 
 test("an EventSource sees every update once across a restart of the server", async () => {
   await using server = await start()
@@ -213,7 +213,7 @@ test("an EventSource sees every update once across a restart of the server", asy
     "5 short-lived",
     "6 after",
   ])
-}, 30_000)
+}, 180_000)
 
 test("an EventSource that waits for the end of an item stops by itself", async () => {
   await using server = await start()
@@ -234,4 +234,4 @@ test("an EventSource that waits for the end of an item stops by itself", async (
   await stopped.promise
   expect(seen).toEqual(["processing", "completed", "end"])
   expect(source.readyState).toBe(EventSource.CLOSED)
-}, 30_000)
+}, 180_000)

@@ -7,7 +7,7 @@ import { SQL } from "bun"
 import { run, start, temporaryFolder } from "../server.ts"
 import { newDatabase, whyNoPostgres } from "../store/postgres/server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test("a start that is refused because its port is in use leaves nothing where its database would be", async () => {
   using folder = temporaryFolder()

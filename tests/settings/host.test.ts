@@ -42,4 +42,4 @@ test("a server on an address in brackets says where it listens as a URL", async 
   await using server = await start({ args: ["--host", "[::1]"] })
   expect(server.url).toMatch(/^http:\/\/\[::1\]:\d+$/)
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
-}, 30_000)
+}, 180_000)

@@ -3,7 +3,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { passProxy } from "../../src/settings/proxy.ts"
 import { run, start } from "../server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const seen: string[] = []
 /** A program in place of a company's proxy. It answers every request itself. */

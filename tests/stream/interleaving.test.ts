@@ -219,7 +219,7 @@ test("streams that come and go while the history is read slowly lose nothing and
     }),
     { numRuns: 100, examples: [[FOUND, 20]] },
   )
-}, 120_000)
+}, 180_000)
 
 test("a wait for the end of an item ends with it, at whatever moment it comes", async () => {
   using folder = temporaryFolder()
@@ -249,7 +249,7 @@ test("a wait for the end of an item ends with it, at whatever moment it comes", 
     client.abort()
   }
   await inner.close()
-}, 60_000)
+}, 180_000)
 
 test("a sink that fails ends its own stream, is reported, and keeps nothing from the others", async () => {
   using folder = temporaryFolder()

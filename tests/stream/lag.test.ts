@@ -73,7 +73,7 @@ test("a reader too far behind learns how many updates it loses, and gets the lat
   await reader.until(({ seen }) => seen.at(-1)?.id === head + 1)
   expect(ascending(reader.updates.map(({ id }) => id))).toBe(true)
   reader.leave()
-}, 30_000)
+}, 180_000)
 
 test("an item stream counts its own updates alone: others' do not make it lag", async () => {
   await using server = await start({ args: ["--max-lag", "100"] })
@@ -84,7 +84,7 @@ test("an item stream counts its own updates alone: others' do not make it lag", 
   await reader.until(({ updates }) => updates.length === 51)
   expect(reader.seen.some(isGap)).toBe(false)
   reader.leave()
-}, 30_000)
+}, 180_000)
 
 test("an item stream too far behind gets its item's latest update", async () => {
   await using server = await start({ args: ["--max-lag", "100"] })
@@ -102,7 +102,7 @@ test("an item stream too far behind gets its item's latest update", async () => 
   expect(reader.updates.length + Number(missed)).toBe(1 + MANY + 1)
   expect(Number(last_event_id)).toBeGreaterThanOrEqual(Number(reader.seen[at - 1]?.id))
   reader.leave()
-}, 30_000)
+}, 180_000)
 
 test("a filtered stream cannot know how many of its updates it lost, and says so", async () => {
   await using server = await start({ args: ["--max-lag", "100"] })
@@ -113,7 +113,7 @@ test("a filtered stream cannot know how many of its updates it lost, and says so
   expect(reader.seen.find(isGap)?.data).toMatchObject({ reason: "slow", missed: null })
   expect(reader.updates.every(({ data }) => data["song_id"] === 1)).toBe(true)
   reader.leave()
-}, 30_000)
+}, 180_000)
 
 test("with --max-lag 0 nothing is ever skipped", async () => {
   await using server = await start({ args: ["--max-lag", "0"] })
@@ -124,7 +124,7 @@ test("with --max-lag 0 nothing is ever skipped", async () => {
   expect(reader.seen.some(isGap)).toBe(false)
   expect(reader.updates.map(({ id }) => id)).toEqual(Array.from({ length: 1 + MANY }, (_, i) => i + 1))
   reader.leave()
-}, 30_000)
+}, 180_000)
 
 test("a replay is never cut, however long: only a stream that has been live can lag", async () => {
   await using server = await start({ args: ["--max-lag", "10"] })
@@ -151,4 +151,4 @@ test("a reader that stops slows neither the writers nor the other readers", asyn
   expect(stopped.seen.at(-1)?.id).toBeLessThan(1 + MANY)
   stopped.leave()
   healthy.leave()
-}, 30_000)
+}, 180_000)

@@ -17,7 +17,7 @@ import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
 import { eventIds, lastEventId, opening } from "./up-to-live.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Streams on a new database with three items and ten updates, and how often the history was read. */
 async function open() {
@@ -337,7 +337,7 @@ test("a stream opens with what is at hand while the history does not answer", as
   expect(await untilLive(streams, { lastEventId: "10" }, signal)).toEqual({ ids: [11], live: 11 })
   answer()
   client.abort()
-}, 30_000)
+}, 180_000)
 
 test("a database that is away is asked once for the item of a stream, which is then refused", async () => {
   await using opened = await open()

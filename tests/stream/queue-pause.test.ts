@@ -11,7 +11,7 @@ import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const STREAM = "/progress/stream"
 const fail = (error: unknown): never => {

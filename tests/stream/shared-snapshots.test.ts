@@ -12,7 +12,7 @@ import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
 import { eventIds, lastEventId, opening } from "./up-to-live.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Streams on a new database with 600 waiting items. `reads` is how often updates were read by their event IDs. */
 async function open() {

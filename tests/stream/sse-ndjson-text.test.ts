@@ -5,7 +5,7 @@ import { type Control, controlFrame } from "../../src/wire/frames.ts"
 import { start, type TestServer } from "../server.ts"
 
 // These tests start servers, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const STREAM = "/progress/stream"
 

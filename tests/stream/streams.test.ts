@@ -4,7 +4,7 @@ import { Reader, type Seen } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { SocketReader } from "../sockets.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const STREAM = "/progress/stream"
 

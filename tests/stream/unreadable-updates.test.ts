@@ -52,7 +52,7 @@ test("a damaged page in the middle of the history is reported as a gap, and all 
   }
   const health: object = await (await fetch(`${server.url}/health`)).json()
   expect(health).toMatchObject({ status: "degraded", reasons: ["history_unreadable"] })
-}, 30_000)
+}, 180_000)
 
 test("an open item whose latest update cannot be read is reported as a gap, and every other item is shown", async () => {
   await using whole = await start()
@@ -68,7 +68,7 @@ test("an open item whose latest update cannot be read is reported as a gap, and 
   const [gap] = reader.seen.filter(({ event }) => event === "gap")
   expect(gap?.data).toMatchObject({ reason: "unreadable" })
   expect(reader.updates.length).toBeWithin(60, 80)
-}, 30_000)
+}, 180_000)
 
 test("where pages cannot be read, a stream of one item still shows that item and no other", async () => {
   let isDamaged = false
@@ -92,7 +92,7 @@ test("where pages cannot be read, a stream of one item still shows that item and
   expect(ids).toEqual([3, 5, 7, 9])
   leave.abort()
   broadcaster.drain()
-}, 30_000)
+}, 180_000)
 
 test("what a database that is away cannot give is not reported as damaged: the stream waits for it", async () => {
   let pages = 0
@@ -131,7 +131,7 @@ test("what a database that is away cannot give is not reported as damaged: the s
   expect(unreadable).toBe(0)
   leave.abort()
   broadcaster.drain()
-}, 30_000)
+}, 180_000)
 
 test("what cannot be read for a moment is read again, and is no gap", async () => {
   let pages = 0

@@ -84,7 +84,7 @@ test("a frame is drawn when it looks different, or must be drawn again, and at t
   expect(await later).toBe("up second")
   scene.end()
   expect([await scene.next(), await scene.next()]).toEqual(["up second", undefined])
-}, 30_000)
+}, 180_000)
 
 test("a screen that is overwritten while a frame is written to it is drawn again below", async () => {
   const scene = new Scene(5)

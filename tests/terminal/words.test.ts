@@ -8,7 +8,7 @@ import type { Gap } from "../../src/wire/frames.ts"
 import { run, start } from "../server.ts"
 
 // This test starts a program, which takes its time on a busy machine.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const NOW = Date.parse("2026-01-02T23:04:05.000Z")
 

@@ -150,5 +150,5 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(ballast()).toBe(8 * MIB)
     await server.end()
   },
-  30_000,
+  180_000,
 )

@@ -10,7 +10,7 @@ import { added, put } from "../contracts/store.contract.ts"
 import { run, start, temporaryFolder } from "../server.ts"
 
 // These tests start programs, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 function fail(error: unknown): never {
   throw error

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../server.ts"
 import { pass } from "./hours.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const DAY_MS = 86_400_000
 

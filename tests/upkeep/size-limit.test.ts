@@ -19,7 +19,7 @@ import { openSqlite } from "../store/sqlite/open.ts"
 import { pass } from "./hours.ts"
 
 // These tests start programs or wait for the disk, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const DAY_MS = 86_400_000
 const TEXT = "x".repeat(8000)
@@ -322,7 +322,7 @@ test("nor does it while room is made, however little each step of that frees", a
   while (!isFull) isFull = (await (await fetch(`${server.url}/health`)).text()).includes("database_full")
   await Promise.all(writers)
   expect(statSync(database).size).toBeLessThan(4_000_000 * (1 + 1 / 32) + 16 * 3 * TEXT.length)
-}, 60_000)
+}, 180_000)
 
 /** An item that a worker holds. */
 async function claimed(server: TestServer): Promise<{ item: { id: number }; lease: { token: string } }> {
@@ -346,7 +346,7 @@ test("a server that has reached its limit says so in its health", async () => {
     503,
     expect.objectContaining({ error: expect.stringContaining("--max-database-mb") }),
   ])
-}, 30_000)
+}, 180_000)
 
 test("the room that a database takes is that of its file without free pages, and of the log beside it", async () => {
   await using opened = await openSqlite()

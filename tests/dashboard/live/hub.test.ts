@@ -81,7 +81,7 @@ const acts = fc.array(
 const LISTS = ["running", "waiting", "finished"] as const
 
 // The machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 async function play(hub: Hub, [act, what, at]: readonly [string, number, number]): Promise<void> {
   if (act === "happen") far.happen(what, at)

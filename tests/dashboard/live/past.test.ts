@@ -66,7 +66,7 @@ test("a history that ends with the last page that is kept is whole, and a longer
   )
   await cut.read()
   expect([cut.truncated, cut.timeline.lastId]).toEqual([true, 100 * PAGE])
-}, 30_000)
+}, 180_000)
 
 test("an answer of a history that is gone is dropped, and the new one is read from its beginning", async () => {
   stored = upTo(20)

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { openAccessBeside } from "../../../src/store/sqlite/open-tokens.ts"
 import { bearer, known, tokenOf } from "../../http/tokens.ts"
 import { start } from "../../server.ts"
 import { Browser, hasChromium, type Tab } from "../browser.ts"
-import { addressOf, limitTo, LIVE } from "../opening.ts"
+import { addressOf, LIVE } from "../opening.ts"
 
-limitTo(30_000)
+setDefaultTimeout(300_000)
 
 let browser: Browser
 beforeAll(async () => {

@@ -52,7 +52,7 @@ test("waiting items, moved ones too, stand in the order in which a worker takes 
     }),
     { numRuns: 16 },
   )
-}, 60_000)
+}, 180_000)
 
 test("an item that is delayed waits among the others once its time has come", () => {
   const later = item({ id: 1, priority: 9, available_at: "2026-01-02T12:00:10.000Z" })

@@ -7,7 +7,7 @@ import type { QueueItem } from "../../../src/item/item.ts"
 import { item } from "../items.ts"
 
 // Each command is loaded, which takes its time on a busy machine.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** The actions of the page on an item, and the commands that do the same. */
 const BY_COMMAND: Readonly<Record<string, string>> = {

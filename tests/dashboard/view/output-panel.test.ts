@@ -5,7 +5,7 @@ import { type Attempt, attempt, claim } from "../../worker.ts"
 import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "../browser.ts"
 
 // The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+setDefaultTimeout(300_000)
 
 const page = describe.skipIf(!hasChromium)
 

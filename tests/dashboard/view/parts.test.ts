@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { Browser, hasChromium, type Tab } from "../browser.ts"
-import { limitTo, page } from "../opening.ts"
+import { page } from "../opening.ts"
 import type { Parts } from "./parts.ts"
 
-limitTo(30_000)
+setDefaultTimeout(300_000)
 let browser: Browser
 let tab: Tab
 let server: Bun.Server<undefined>

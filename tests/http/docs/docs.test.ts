@@ -361,5 +361,5 @@ test.skipIf(chromium === null)(
     expect(dom).toContain(`curl -N ${proxy.url}studio/api/v1/progress/stream`)
     expect(log).not.toContain("CONSOLE")
   },
-  30_000,
+  180_000,
 )

@@ -182,7 +182,7 @@ test("while another program holds the database, streams go on, ready fails at on
     await reader.until(() => reader.updates.at(-1)?.data["title"] === "y")
     reader.leave()
   }
-}, 40_000)
+}, 180_000)
 
 test("while almost no file descriptors are left only probes, metrics and reports of renders are answered", async () => {
   const about = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }

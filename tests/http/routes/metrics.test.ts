@@ -87,7 +87,7 @@ test("what happens to items is counted: updates, commits, leases, rescues, webho
   await held.say("release")
   claiming.abort()
   await waiting
-}, 30_000)
+}, 180_000)
 
 test("an update that was refused is not counted, and each that was stored is", async () => {
   const id = await server.add()
@@ -131,7 +131,7 @@ test("streams are counted as they open and end, with what they were sent", async
   expect(lines).toHaveLength(5)
   expect(grown("sent_bytes_total", metrics, after)).toBeGreaterThan(7 * 50)
   expect(grown("delivery_seconds_count", metrics, after)).toBe(6)
-}, 30_000)
+}, 180_000)
 
 test("metrics need an admin, or a viewer on this machine", async () => {
   const worker = await tokenOf(server, "worker")

@@ -10,7 +10,7 @@ import { start } from "../../server.ts"
 import { Attempt, attempt, claim, itemOnce } from "../../worker.ts"
 import { bearer, known, tokenOf } from "../tokens.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const server = await start({ args: ["--keep-output-kb", "64"] })
 afterAll(() => server[Symbol.asyncDispose]())

@@ -7,7 +7,7 @@ import { WebSocketReader } from "../../websockets.ts"
 import { bearer, known, tokenOf } from "../tokens.ts"
 
 // Each test starts its own server, and the machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 async function ticketFor(server: TestServer, secret: string, path: string): Promise<string> {
   const answer = await server.api("POST", "/tickets", { path }, bearer(secret))

@@ -192,7 +192,7 @@ test("no update is lost or doubled while items are chosen and left under load", 
     }
     if (id !== 1) expect(spells.filter(({ length }) => length > 0).length).toBeGreaterThan(3)
   }
-}, 30_000)
+}, 180_000)
 
 test("a message with an impossible request is refused, and changes nothing", async () => {
   await using server = await start()
@@ -288,7 +288,7 @@ test("SIGTERM sends shutdown and closes with 1001, even if a socket stalls", asy
   expect([code, closeCode]).toEqual([0, 1001])
   expect(performance.now() - startedMs).toBeLessThan(DRAIN_LIMIT_MS)
   expect(reader.seen.at(-1)).toEqual({ event: "shutdown", retry_ms: expect.any(Number) })
-}, 30_000)
+}, 180_000)
 
 test("sockets that stall cost the server no memory and the others nothing, and lose nothing when they read on", async () => {
   await using server = await start()
@@ -312,7 +312,7 @@ test("sockets that stall cost the server no memory and the others nothing, and l
   expect(ids(one?.updates ?? [])).toEqual(from1(head))
   for (const slow of others) slow.reset()
   await server.connectedClients(2)
-}, 60_000)
+}, 180_000)
 
 test("a peer that sends requests without end and reads no answer is disconnected", async () => {
   await using server = await start()
@@ -326,4 +326,4 @@ test("a peer that sends requests without end and reads no answer is disconnected
   slow.resume()
   await slow.closed
   expect(slow.closeCode).toBe(1008)
-}, 30_000)
+}, 180_000)

@@ -12,7 +12,7 @@ import { median, runOf, traceOf } from "./replay.ts"
 import { runOfSigns, type Signs, signs, traceOfSigns } from "./signs.ts"
 
 // The machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const experienced = (all: readonly Signs[]): Experience =>
   learn(all.map((one, i) => runOfSigns(one, i % 3 === 0 ? "box-b" : "box-a")))

@@ -14,7 +14,7 @@ import { silentKinds } from "./silent-kinds.ts"
 import { studioKinds } from "./studio-kinds.ts"
 import { unseenKinds } from "./unseen-kinds.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const REAL = histories()
 const attemptsOf = (kind: string): Attempt[] => REAL.get(kind) ?? []

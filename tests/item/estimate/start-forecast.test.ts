@@ -12,7 +12,7 @@ import { median, runOf, traceOf } from "./replay.ts"
 import { runOfSigns } from "./signs.ts"
 
 // The machine may be busy.
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const free = (seconds: number): Slot["free"] => ({ seconds, low: seconds, high: seconds })
 const slot = (seconds: number, tags: readonly string[] = []): Slot => ({

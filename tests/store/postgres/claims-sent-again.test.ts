@@ -6,7 +6,7 @@ import { added } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, rescue, taking, together } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

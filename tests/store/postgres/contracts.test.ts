@@ -4,7 +4,7 @@ import { storeContracts } from "../../contracts/stores.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 if (whyNoPostgres === undefined) {
   storeContracts("PostgresStore", openStore, () => openStore(undefined, undefined, true))

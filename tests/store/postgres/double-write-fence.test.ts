@@ -7,7 +7,7 @@ import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { RolledBackCheck } from "../../../src/store/postgres/rolled-back-database.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test.skipIf(whyNoPostgres !== undefined)(
   "a transaction begins again after a statement in it has failed, as after a lock that was not given",

@@ -8,7 +8,7 @@ import { found } from "../../engines.ts"
 import { run as runProgram, start, temporaryFolder } from "../../server.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PASSWORD = "p@ss:w/o?r#d% ä&="
 

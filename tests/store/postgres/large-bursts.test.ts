@@ -7,7 +7,7 @@ import { added } from "../../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 import { from1 } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Lets PostgreSQL take 5 ms for each new item. */
 const SLOW = `CREATE FUNCTION slow_row() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -8,7 +8,7 @@ import { openLaterStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 // While a fleet is upgraded, the former version runs on the database of the next one.
 if (whyNoPostgres === undefined) {

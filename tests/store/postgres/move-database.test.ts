@@ -16,7 +16,7 @@ import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const HOOK = "https://one.example/hook"
 const LATER = new Date(Date.now() + 1e11).toISOString()

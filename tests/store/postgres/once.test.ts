@@ -10,7 +10,7 @@ import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, rescue, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

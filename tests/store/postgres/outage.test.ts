@@ -11,7 +11,7 @@ import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const LEASE_MS = 1000
 const AWAY_MS = 2500

@@ -9,7 +9,7 @@ import { added, draft, put } from "../../contracts/store.contract.ts"
 import { counted } from "../counted.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const ITEMS = 12_000
 const HOOK = "https://one.example/hook"

@@ -16,7 +16,7 @@ import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
 import { from1 } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const FREE = `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
   - (SELECT sum(numbackends) FROM pg_stat_database) AS free`

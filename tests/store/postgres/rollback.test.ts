@@ -16,7 +16,7 @@ import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /**
  * The state of a database with one item and ten updates after a failover to a standby without the updates

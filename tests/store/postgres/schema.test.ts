@@ -12,7 +12,7 @@ import { added, put } from "../../contracts/store.contract.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const MIGRATIONS = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
 

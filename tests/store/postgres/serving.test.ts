@@ -11,7 +11,7 @@ import { Proxy } from "./proxy.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

@@ -9,7 +9,7 @@ import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(90_000)
+setDefaultTimeout(180_000)
 
 /** Longer than a commit may take without being an outage. */
 const COMMIT_S = 2.5

@@ -13,7 +13,7 @@ import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

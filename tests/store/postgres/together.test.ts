@@ -23,7 +23,7 @@ import {
   withWrong,
 } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

@@ -17,7 +17,7 @@ import { type Fate, Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 import { taking, together, withTurnHeld } from "./several.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 

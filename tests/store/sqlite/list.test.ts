@@ -25,7 +25,7 @@ test("however many search at once, others wait for one slice of one search at a 
   expect((await searches).map(({ items }) => items)).toEqual(Array.from({ length: SEARCHES }, () => []))
   expect(turns).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
   await store.close()
-}, 30_000)
+}, 180_000)
 
 test("a search that takes long for each item looks at fewer in a turn, so that others wait no longer", async () => {
   using folder = temporaryFolder()
@@ -38,7 +38,7 @@ test("a search that takes long for each item looks at fewer in a turn, so that o
   while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
   expect(turns).toBeGreaterThan(10)
   await store.close()
-}, 30_000)
+}, 180_000)
 
 test("a long word that nearly fits in every place of long texts costs others no more than a moment", async () => {
   using folder = temporaryFolder()
@@ -55,7 +55,7 @@ test("a long word that nearly fits in every place of long texts costs others no 
   // 100 such items took 12 s, all in one turn.
   expect(longestMs).toBeLessThan(2000)
   await store.close()
-}, 60_000)
+}, 180_000)
 
 test("a search that comes from short items to very long ones looks at few of these in a turn", async () => {
   using folder = temporaryFolder()
@@ -78,7 +78,7 @@ test("a search that comes from short items to very long ones looks at few of the
   // They have 19 MB.
   expect((await turnsOf()) - short).toBeGreaterThan(15)
   await store.close()
-}, 60_000)
+}, 180_000)
 
 test("a search rests between two slices while others are at work, and not if nobody is", async () => {
   using folder = temporaryFolder()
@@ -101,7 +101,7 @@ test("a search rests between two slices while others are at work, and not if nob
   expect(await restsOf(1)).toBeGreaterThanOrEqual(28)
   clock.mockRestore()
   await store.close()
-}, 60_000)
+}, 180_000)
 
 test("letters that the database cannot fold are distinguished, and every word must be there", async () => {
   using folder = temporaryFolder()

@@ -221,7 +221,7 @@ test("a server that died while somebody read an old state is started again, with
   await store.close()
   // The file had no end of its own.
   expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
-}, 30_000)
+}, 180_000)
 
 test("a log of a killed server that is gone, empty or damaged is reported at the next start", async () => {
   using folder = temporaryFolder()
@@ -306,7 +306,7 @@ test("nobody else can open a new database at any moment, whatever the mask of th
   }
   await child.exited
   expect([...modes]).toEqual([0o600])
-}, 30_000)
+}, 180_000)
 
 test("what a deleted database held is rescued whole, although another server began a new one in its place", async () => {
   using folder = temporaryFolder()

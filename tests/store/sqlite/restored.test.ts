@@ -391,5 +391,5 @@ test.skipIf(!IS_ROOT)(
       Bun.spawnSync(["umount", "--lazy", at("disk")])
     }
   },
-  30_000,
+  180_000,
 )

@@ -16,7 +16,7 @@ import { added, codeOf, put, START_MS } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { openSqlite } from "./open.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const MIGRATIONS = join(import.meta.dir, "../../../src/store/sqlite/migrations")
 
@@ -146,7 +146,7 @@ test("a database that stays locked for 5 s makes writes unavailable, and nothing
   expect(await store.head()).toBe(1)
   expect((await put(store, id, { message: "kept" })).message).toBe("kept")
   expect(await store.head()).toBe(2)
-}, 20_000)
+}, 180_000)
 
 test("a completion that fails to commit leaves no run, and the item as it was", async () => {
   await using opened = await openSqlite()

@@ -162,7 +162,7 @@ test("a write-ahead log that another program pins is noticed, and made small onc
   expect(store.faults()).toEqual([])
   expect(size()).toBeLessThan(33 * 1024 * 1024)
   await store.close()
-}, 60_000)
+}, 180_000)
 
 test("why a commit failed is known by SQLite's own code", async () => {
   using folder = temporaryFolder()

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../../server.ts"
 import { Faults } from "./faults.ts"
 import { openSqlite } from "./open.ts"
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 /** Waiting items, as an index finds them, and how many rows were read. */
 function waiting(all: readonly (readonly string[])[]) {
