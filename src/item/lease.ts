@@ -2,6 +2,16 @@ import { AppError } from "../errors.ts"
 import { goesOnFrom } from "./estimate/follow-attempt.ts"
 import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
+import {
+  afterRunningOut,
+  isCutOff,
+  isOfLast,
+  isRevoked,
+  isRevokedToken,
+  onlyRevoked,
+  storedToken,
+  tokenOf,
+} from "./lease-token.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
@@ -23,41 +33,6 @@ export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !==
 export const lost = (id: number): AppError =>
   new AppError("lease_lost", `the lease of queue item ${id} is no longer yours; stop the work`)
 
-/** What is stored of the leases that an item had. */
-type Token = Pick<Work, "lease_token">
-
-/** What stands before the stored token of a lease that was revoked. The token that its worker has does not fit then. */
-export const REVOKED = "revoked "
-
-/** Whether a lease was revoked, if there is one. An older version left no token then. */
-export const isRevoked = ({ lease_token }: Work): boolean => lease_token?.startsWith(REVOKED) ?? true
-
-/**
- * What stands between the stored token of a lease and that of a revoked lease before it, whose worker may have been
- * offline: it must still learn that it has to stop.
- */
-const AFTER = " after "
-
-/** The token of an item's last lease, as its worker has it; null if there is none. */
-const shownToken = ({ lease_token }: Token): string | null =>
-  lease_token?.slice(lease_token.startsWith(REVOKED) ? REVOKED.length : 0).split(AFTER, 1)[0] ?? null
-
-/** The token of the lease that is held, as its worker has it; empty if none is. */
-export const tokenOf = (work: Token): string => shownToken(work) ?? ""
-
-/** The token of the last lease that was revoked; undefined if it is not known. */
-const revokedToken = (work: Token): string | undefined =>
-  work.lease_token?.startsWith(REVOKED)
-    ? (shownToken(work) ?? undefined)
-    : work.lease_token?.split(AFTER, 2)[1]
-
-/** Whether a worker shows the token of the item's last lease, or of the last one that was revoked. */
-export const isLastOrRevokedToken = (work: Token, token: string): boolean =>
-  shownToken(work) === token || revokedToken(work) === token
-
-/** Whether a worker shows the token of the item's last lease, and that was not revoked. */
-const isOfLast = (work: Work, token: string): boolean => shownToken(work) === token && !isRevoked(work)
-
 /**
  * @throws AppError `lease_lost` unless the token is that of the lease that is held; `gone` if it is that of the lease
  * that was revoked last, even if others have held the item since: its worker must stop, and can claim nothing
@@ -65,7 +40,7 @@ const isOfLast = (work: Work, token: string): boolean => shownToken(work) === to
 export function checkHolder(stored: Stored, token: string): void {
   const { item, work } = stored
   if (isLeased(stored) && isOfLast(work, token)) return
-  if (revokedToken(work) === token) {
+  if (isRevokedToken(work, token)) {
     throw new AppError("gone", `the lease of queue item ${item.id} was revoked; stop the work`)
   }
   throw lost(item.id)
@@ -78,10 +53,7 @@ export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
 })
 
 /** What is stored beside an item that begins again: of all earlier leases, only the one that was revoked last. */
-export function fresh(work: Work): Work {
-  const revoked = revokedToken(work)
-  return { ...IDLE, lease_token: revoked === undefined ? null : REVOKED + revoked }
-}
+export const fresh = (work: Work): Work => ({ ...IDLE, ...onlyRevoked(work) })
 
 /** What is stored beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
 export function ended(work: Work, verdict: Work["verdict"]): Work {
@@ -110,7 +82,7 @@ export interface Taker {
   readonly holder?: number | undefined
   /**
    * The token of the lease that the worker held before; absent if it held none. The worker goes on with its render: the
-   * length of this attempt is not learned, and its last rescue does not count, as it was only cut off.
+   * length of this attempt is not learned, and if that lease ran out, its rescue does not count.
    */
   readonly former?: string | undefined
   /** The kind of the item, as the worker knows it; used if the item has none. */
@@ -139,8 +111,9 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
 
 /** @throws AppError `leased` while the item waits, after a restore, for another worker */
 function checkHandOver({ item, work }: Stored, { former }: Taker, { time }: Moment): void {
-  const isHandedOver = !isRevoked(work) && work.verdict === null && !isLeased({ item, work })
-  if (!isHandedOver || former === shownToken(work)) return
+  const isHandedOver =
+    tokenOf(work) !== "" && !isRevoked(work) && work.verdict === null && !isLeased({ item, work })
+  if (!isHandedOver || (former !== undefined && isOfLast(work, former))) return
   const waitMs = Date.parse(item.available_at ?? time) - Date.parse(time)
   if (waitMs <= 0) return
   throw new AppError(
@@ -162,13 +135,11 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   }
   checkHandOver(stored, by, moment)
   const taken = transition(item, { status: "processing", message: OWN_MESSAGES.started }, moment.time)
-  const revoked = revokedToken(work)
-  const lease_token = revoked === undefined ? by.token : by.token + AFTER + revoked
+  const wasCutOff = by.former !== undefined && isCutOff(work, by.former)
+  const lease_token = storedToken(by.token, work, wasCutOff ? by.former : "")
   const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   const course = by.former === undefined ? null : goesOnFrom(moment)
-  // Only of a lease that ran out no token is left: one that was ended, or was handed over by a restore, has cost no rescue.
-  const isCutOff = by.former !== undefined && isRevoked(work)
-  const rescues = isCutOff ? Math.max(0, work.rescues - 1) : work.rescues
+  const rescues = wasCutOff ? Math.max(0, work.rescues - 1) : work.rescues
   return {
     item: {
       ...taken,
@@ -218,7 +189,7 @@ export function printing(stored: Stored, token: string, expected?: number): numb
 /** The unchanged item if this verdict was given before; undefined if the verdict is new. */
 function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {
   const { work, item } = stored
-  if (isLeased(stored) || shownToken(work) !== token || work.verdict === null) return undefined
+  if (isLeased(stored) || tokenOf(work) !== token || work.verdict === null) return undefined
   if (work.verdict === verdict) return { item, work, quiet: true }
   throw new AppError(
     "lease_lost",
@@ -300,7 +271,7 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
 export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
-  const rest = { ...ended(work, null), rescues }
+  const rest = { ...ended(work, null), ...afterRunningOut(work), rescues }
   const error_message = isRevoked(work)
     ? `the token by which worker "${item.worker}" had claimed the item was revoked`
     : `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`

@@ -1,6 +1,7 @@
 import { BEAT_MS, every, Repeating, type Repetition } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
-import { isRevoked, rescued } from "../item/lease.ts"
+import { isRevoked } from "../item/lease-token.ts"
+import { rescued } from "../item/lease.ts"
 import { stalled } from "../item/stalled.ts"
 import type { Decide, Due, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"

@@ -4,6 +4,7 @@ import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import { nextStep, stepBegun, stepsDeclared } from "../item/declared-steps.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
+import { tokenOf } from "../item/lease-token.ts"
 import {
   checkHolder,
   claimed,
@@ -15,7 +16,6 @@ import {
   heartbeat,
   released,
   type Taker,
-  tokenOf,
 } from "../item/lease.ts"
 import { reported } from "../item/report.ts"
 import { type AttemptName, checkUnderWay } from "../item/same-attempt.ts"

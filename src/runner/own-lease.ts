@@ -204,7 +204,7 @@ export class OwnLease {
     })
     const held = { id, token: claimed.lease.token }
     await this.#checkNoOther(held, claimed.item)
-    say(`the lease of queue item ${id} had expired; claimed the item again`)
+    say(`the lease of queue item ${id} is no longer in force; claimed the item again`)
     this.#options.onClaimedAgain?.(claimed)
     return held
   }
@@ -249,7 +249,7 @@ export class OwnLease {
     await this.#options.client.release(held).catch(() => undefined)
     const { id } = held
     if (isOther) throw otherItem(id)
-    const text = `another attempt of queue item ${id} has begun since its lease expired`
+    const text = `another attempt of queue item ${id} has begun since its lease ended`
     throw new ServerError(409, text, { code: "illegal_move" })
   }
 

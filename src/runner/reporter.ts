@@ -146,7 +146,7 @@ export class Reporter {
    */
   giveWay({ item }: Claimed): boolean {
     if (!this.#lease.isFor(item)) return false
-    const text = `another attempt of queue item ${item.id} has begun since its lease expired`
+    const text = `another attempt of queue item ${item.id} has begun since its lease ended`
     this.#giveUp(new ServerError(409, text, { code: "illegal_move" }))
     return true
   }

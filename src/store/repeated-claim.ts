@@ -1,5 +1,5 @@
 import { isRefusal } from "../errors.ts"
-import { tokenOf } from "../item/lease.ts"
+import { tokenOf } from "../item/lease-token.ts"
 import type { Change } from "../item/stored.ts"
 
 /**

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { handedOver, REVOKED } from "../../src/item/lease.ts"
+import { REVOKED } from "../../src/item/lease-token.ts"
+import { handedOver } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
 import { type Open, START_MS } from "./store.contract.ts"
 import { idOf, storedOf, taking, takingBack, working } from "./work.contract.ts"

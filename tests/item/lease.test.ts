@@ -7,6 +7,7 @@ import { AppError } from "../../src/errors.ts"
 import { cancelled, retried } from "../../src/item/add-cancel-retry-delete.ts"
 import { changed } from "../../src/item/change-by-put.ts"
 import { QueueItem } from "../../src/item/item.ts"
+import { tokenOf } from "../../src/item/lease-token.ts"
 import {
   claimed,
   completed,
@@ -183,7 +184,7 @@ test("whatever is done, the item stays a whole queue item, and a lease is held e
       expect([item.status, item.worker, item.outcome]).toEqual(["processing", "box1", null])
       expect(work.lease_token).toStartWith("lease ")
       expect(work.verdict).toBeNull()
-    } else if (work.verdict === null) expect(work.lease_token).toBeNull()
+    } else if (work.verdict === null) expect(tokenOf(work)).toBe("")
     if (item.status !== "processing") expect([item.eta_seconds, item.stalled]).toEqual([null, false])
     if (work.verdict !== null) expect(item.status).not.toBe("processing")
   })
@@ -259,10 +260,8 @@ test("once a worker is to stop, every answer says so until its lease has ended",
 /** The item after a claim and a rescue, repeated several times. */
 function lostTimes(times: number, maxRescues: number): Stored {
   let now: Stored = NEW
-  for (let i = 0; i < times; i += 1) {
-    const taken = claimed(now, { ...BY, token: `${i}` }, at(i * 100_000))
-    now = rescued(taken, maxRescues, at(i * 100_000 + 60_000))
-  }
+  for (let i = 0, ms = 0; i < times; i += 1, ms += 100_000)
+    now = rescued(claimed(now, { ...BY, token: `${i}` }, at(ms)), maxRescues, at(ms + 60_000))
   return now
 }
 
@@ -297,7 +296,9 @@ test("a rescue does not count once its worker shows its former lease: it was onl
     now = rescued(goesOn, MAX_RESCUES, at(i * 100_000 + 60_000))
     expect(now.item.status).toBe("retrying")
   }
-  // A lease that its worker has ended, or a restore, has cost none.
+  // A lease that the item never had costs or saves none; nor does one that its worker, or a restore, has ended.
+  for (const former of ["b", "2", ""])
+    expect(claimed(now, { ...BY, former }, at(3_990_000)).work.rescues).toBe(now.work.rescues)
   const held = claimed(now, BY, at(4_000_000))
   for (const back of [handedOver(held, at(4_001_000)), released(held, BY.token, at(4_001_000))])
     expect(claimed(back, { ...BY, former: BY.token }, at(4_002_000)).work.rescues).toBe(held.work.rescues)

@@ -113,7 +113,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "after a restore the worker that rendered the item is refused, too",
-        "if (!isHandedOver || former === shownToken(work)) return",
+        "if (!isHandedOver || (former !== undefined && isOfLast(work, former))) return",
         "if (!isHandedOver) return",
       ],
     ],
@@ -181,7 +181,7 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "after a restore any former lease opens the item",
-        "former === shownToken(work)) return",
+        "(former !== undefined && isOfLast(work, former))) return",
         "former !== undefined) return",
       ],
       [
@@ -241,7 +241,7 @@ export const LEASE: readonly Mistake[] = [
     [
       [
         "a worker whose lease was revoked does not learn that it must stop",
-        "if (revokedToken(work) === token) {",
+        "if (isRevokedToken(work, token)) {",
         "if (work.lease_token === null) {",
       ],
       [
@@ -249,15 +249,37 @@ export const LEASE: readonly Mistake[] = [
         "isRevoked(work) ? { ...freed, available_at: later(moment, REVOKED_REST_MS) } : freed",
         "freed",
       ],
+    ],
+  ),
+  ...of(
+    "src/item/lease-token.ts",
+    ["tests/store/sqlite/sqlite.test.ts", "tests/store/sqlite/contracts.test.ts"],
+    [
       [
         "a worker whose lease was revoked does not learn that it must stop once another has the item",
-        "revoked === undefined ? by.token :",
-        "revoked !== null ? by.token :",
+        "const others = [partsOf(before).revoked, former]",
+        'const others = ["", former]',
       ],
       [
         "the token of a revoked lease still fits as it is stored",
-        "shownToken(work) === token && !isRevoked(work)",
-        "shownToken(work) === token",
+        "tokenOf(work) === token && !isRevoked(work)",
+        "tokenOf(work) === token",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease-token.ts",
+    ["tests/item/lease.test.ts"],
+    [
+      [
+        "any former lease takes a rescue back",
+        "start === RAN_OUT && (own === token || former === token)",
+        "start === RAN_OUT",
+      ],
+      [
+        "a worker that was cut off for long is lost, although it shows the lease that it knows",
+        "(own === token || former === token)",
+        "own === token",
       ],
     ],
   ),

@@ -64,7 +64,7 @@ test("after a lost lease the item is claimed again, and the user and the worker 
   scene.reporter.push({ message: "one" })
   await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
   expect(again).toEqual(["second"])
-  expect(scene.said).toEqual(["the lease of queue item 7 had expired; claimed the item again"])
+  expect(scene.said).toEqual(["the lease of queue item 7 is no longer in force; claimed the item again"])
 })
 
 test.each([

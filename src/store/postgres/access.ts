@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
-import { REVOKED } from "../../item/lease.ts"
+import { REVOKED } from "../../item/lease-token.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { PostgresConnections } from "./connections.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"

@@ -1,6 +1,6 @@
 import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { isLastOrRevokedToken } from "../../item/lease.ts"
+import { isLastOrRevokedToken } from "../../item/lease-token.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change, Stored, Work } from "../../item/stored.ts"
 import type {

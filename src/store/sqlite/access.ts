@@ -4,7 +4,7 @@ import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, notLike, or, sql } f
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { unknownItem } from "../../errors.ts"
-import { REVOKED } from "../../item/lease.ts"
+import { REVOKED } from "../../item/lease-token.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
