@@ -18,13 +18,13 @@ import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
 import { listenForKeys, showKeys } from "./view/keyboard.ts"
 import { closeMenu, closeStrayMenu } from "./view/menu.ts"
-import { announce, notify, withdrawUndo } from "./view/notices-and-undo.ts"
 import { RightsNote } from "./view/rights-note.ts"
 import type { Screen } from "./view/screen.ts"
 import { selected } from "./view/selected-items.ts"
 import { showVersion } from "./view/server-version.ts"
 import { watchReader } from "./view/steady-lists.ts"
 import { type Glance, TabTitle } from "./view/tab-title.ts"
+import { announce, notify, withdrawUndo } from "./view/toasts-and-undo.ts"
 
 const NAME = "Track Studio"
 
@@ -93,7 +93,7 @@ class Page {
       changed: () => this.#changed(),
       updates: (updates) => this.#updates(updates),
       items: (items, removed) => this.#home.put(items, removed),
-      gap: gapNotice,
+      gap: gapToast,
       turned: () => {
         this.#home.forget()
         closeMenu()
@@ -320,7 +320,7 @@ function nowhere(): Screen {
   }
 }
 
-function gapNotice({ reason, missed }: MissedUpdates): void {
+function gapToast({ reason, missed }: MissedUpdates): void {
   if (reason === "history")
     return notify("The server now uses a different database. The page has been reloaded.")
   notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)

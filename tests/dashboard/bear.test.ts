@@ -170,7 +170,7 @@ page("axe finds nothing to object to", () => {
     await tab.evaluate(
       `[...document.querySelectorAll(".menu button")].find((one) => one.innerText === "Cancel").click()`,
     )
-    await tab.until(`document.querySelector(".notice .undo")?.parentElement.getAnimations().length === 0`)
+    await tab.until(`document.querySelector(".toast .undo")?.parentElement.getAnimations().length === 0`)
     for (const isDark of [true, false]) {
       await tab.colours(isDark)
       await tab.until(

@@ -105,14 +105,12 @@ page("what has failed", () => {
     await tab.until(`document.querySelector(".section.failed").hidden`)
     // The button that had the focus is gone.
     await tab.until(`document.activeElement.tagName === "H1"`)
-    expect(await tab.until<string>(`document.querySelector(".notice p").innerText`)).toBe(
+    expect(await tab.until<string>(`document.querySelector(".toast p").innerText`)).toBe(
       "5 items are back in the queue",
     )
-    expect(await tab.evaluate<string>(`document.querySelector(".notice .undo").innerText`)).toBe(
-      "Cancel them",
-    )
-    await tab.click(".notice .undo")
-    await tab.until(`document.querySelector(".notice p").innerText === "5 items were cancelled"`)
+    expect(await tab.evaluate<string>(`document.querySelector(".toast .undo").innerText`)).toBe("Cancel them")
+    await tab.click(".toast .undo")
+    await tab.until(`document.querySelector(".toast p").innerText === "5 items were cancelled"`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 0`)
   })
 
@@ -129,7 +127,7 @@ page("what has failed", () => {
     await tab.until(`${text}.startsWith("the command ended with code 1")`)
     // The copied text can be pasted.
     await tab.click(".failure button + button")
-    await tab.until(`document.querySelector(".notice")?.innerText.includes("Copied the error")`)
+    await tab.until(`document.querySelector(".toast")?.innerText.includes("Copied the error")`)
     const pasted = `(() => {
       const area = document.createElement("textarea")
       document.body.append(area)

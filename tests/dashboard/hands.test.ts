@@ -60,7 +60,7 @@ page("safe hands", () => {
     await tab.clickAgain()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 6`)
     expect(await tab.evaluate<string[]>("window.acts")).toEqual(["/api/v1/queue/1/retry"])
-    await tab.until(`document.querySelectorAll(".notice").length === 1`)
+    await tab.until(`document.querySelectorAll(".toast").length === 1`)
     await tab.send("Network.emulateNetworkConditions", { ...slow, latency: 0 })
     // Under the entries of the menu are the buttons of other rows.
     await tab.click(`.waiting [data-item="2"] [aria-haspopup]`)
@@ -68,7 +68,7 @@ page("safe hands", () => {
     await tab.until(`${cancel}.setAttribute("id", "to-cancel") === undefined`)
     await tab.click("#to-cancel")
     await tab.clickAgain()
-    await tab.until(`document.querySelector(".notice .undo")`)
+    await tab.until(`document.querySelector(".toast .undo")`)
     expect(await tab.evaluate<string[]>("window.acts.slice(1)")).toEqual(["/api/v1/queue/2/cancel"])
     expect(await tab.evaluate<boolean>(`document.querySelector("[role=menu]") === null`)).toBe(true)
     expect(await tab.evaluate<string>("location.pathname")).toBe("/")
@@ -98,7 +98,7 @@ page("safe hands", () => {
     await tab.press("ArrowDown")
     await tab.press("Enter")
     await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
-    await tab.click(".notice .undo")
+    await tab.click(".toast .undo")
     await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
     expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 0 })
     // The keyboard alone would not reach the button in time, behind all rows.
@@ -108,10 +108,10 @@ page("safe hands", () => {
     await tab.press("ArrowDown")
     await tab.press("Enter")
     await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
-    await tab.until(`document.querySelector(".notice .undo")`)
+    await tab.until(`document.querySelector(".toast .undo")`)
     await tab.send("Input.dispatchKeyEvent", { type: "rawKeyDown", modifiers: 2, key: "z", code: "KeyZ" })
     await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
-    expect(await tab.evaluate<boolean>(`document.querySelector(".notice .undo") === null`)).toBe(true)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".toast .undo") === null`)).toBe(true)
   })
 
   test("no button acts within 400 ms of its row having moved", async () => {

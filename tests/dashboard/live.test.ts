@@ -140,7 +140,7 @@ page("one stream for all tabs of a browser", () => {
     await tab.until(`${LANES} === "44"`)
     await tab.until(`${BADGE} === "live"`)
     expect(await tab.evaluate<string[]>("window.states")).toEqual(["live", "reconnecting", "live"])
-    expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(0)
+    expect(await tab.evaluate<number>(`document.querySelectorAll(".toast").length`)).toBe(0)
     expect([...tab.complaints, ...other.complaints]).toEqual([])
   })
 
@@ -269,12 +269,12 @@ page("the badge never lies", () => {
     // The page came from the server of before, which it says, and nothing else.
     await tab.until(`document.querySelector("#version").innerText.startsWith("9.9.9 (")`)
     expect(
-      await tab.evaluate<string[]>(`[...document.querySelectorAll(".notice p")].map((one) => one.innerText)`),
+      await tab.evaluate<string[]>(`[...document.querySelectorAll(".toast p")].map((one) => one.innerText)`),
     ).toEqual([
       expect.stringMatching(/^The server is now 9\.9\.9 \(\w+\)\. This page came from another version\.$/),
     ])
     await tab.evaluate("globalThis.stays = true")
-    await tab.click(".notice .undo")
+    await tab.click(".toast .undo")
     await tab.until(`globalThis.stays === undefined && ${BADGE} === "live"`)
   })
 
@@ -318,17 +318,17 @@ page("the badge never lies", () => {
     for (const place of [".tools > button", ".lane .check"]) await tab.click(place)
     await server.end("SIGKILL")
     await tab.click("section:not([hidden]) > .head > [data-needs=change]")
-    await tab.until(`document.querySelector(".notice p")?.innerText.includes("been done. Try again")`)
-    await tab.click(".notice [aria-label=Dismiss]")
+    await tab.until(`document.querySelector(".toast p")?.innerText.includes("been done. Try again")`)
+    await tab.click(".toast [aria-label=Dismiss]")
     const other = await serveAgain(server, `${folder.path}/two.db`)
     // It has more updates than the first database, whose event IDs mean something else here.
     for (const progress of [20, 30, 40, 50, 60]) await running(other, progress)
     await tab.until(`${LANES} === "20,30,40,50,60"`)
     expect(await tab.evaluate<string>("document.body.innerText")).not.toContain("Of the first history")
-    await tab.until(`document.querySelector(".notice").innerText.includes("different database")`)
+    await tab.until(`document.querySelector(".toast").innerText.includes("different database")`)
     expect(await tab.evaluate<string>(`document.querySelector(".bulk p").innerText`)).toBe("0 items selected")
-    // One notice says everything.
-    expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(1)
+    // One toast says everything.
+    expect(await tab.evaluate<number>(`document.querySelectorAll(".toast").length`)).toBe(1)
     await tab.until(`${BADGE} === "live"`)
   })
 
@@ -371,7 +371,7 @@ page("the badge never lies", () => {
     await server.end("SIGKILL")
     await serveAgain(server, `${folder.path}/older.db`)
     await tab.until(`${LANES} === "10"`)
-    await tab.until(`document.querySelector(".notice").innerText.includes("were missed")`)
+    await tab.until(`document.querySelector(".toast").innerText.includes("were missed")`)
     await tab.until(`${BADGE} === "live"`)
   })
 
@@ -388,7 +388,7 @@ page("the badge never lies", () => {
     expect((await run(["restore", copy, "--database", database])).code).toBe(0)
     const again = await serveAgain(server, database)
     await tab.until(`${LANES} === "10" && !document.body.innerText.includes("Since the backup")`)
-    await tab.until(`document.querySelector(".notice")`)
+    await tab.until(`document.querySelector(".toast")`)
     await again.put(id, { progress: 50 })
     await tab.until(`${LANES} === "50"`)
     await tab.until(`${BADGE} === "live"`)

@@ -204,7 +204,7 @@ page("a queue of 12,500 items", () => {
     await tab.click(".section.failed .retry-all")
     await tab.until(`document.querySelector("dialog h2").innerText === "Retry 300 failed renders?"`)
     await tab.click("dialog [type=submit]")
-    await tab.until(`document.querySelector(".notice p")?.innerText === "300 items are back in the queue"`)
+    await tab.until(`document.querySelector(".toast p")?.innerText === "300 items are back in the queue"`)
     expect(await (await server.api("GET", "/queue/counts")).json()).toMatchObject({
       outcome: { failed: 0, cancelled: 0 },
     })

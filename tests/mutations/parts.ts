@@ -151,11 +151,11 @@ export const PARTS: readonly Mistake[] = [
     ],
     ["a list that is cut offers nothing", "show(this.more, rest > 0 || isCut)", "show(this.more, rest > 0)"],
   ]),
-  ...of("src/dashboard/view/notices-and-undo.ts", TESTS, [
+  ...of("src/dashboard/view/toasts-and-undo.ts", TESTS, [
     ["four texts are cut to three and one more", "pending.length > 4", "pending.length >= 4"],
-    ["a notice of a failure goes away by itself", "stays = failed }", "stays = false }"],
+    ["a toast of a failure goes away by itself", "stays = failed }", "stays = false }"],
     [
-      "a notice that offers an undo is pushed away by others",
+      "a toast that offers an undo is pushed away by others",
       '.filter((other) => !other.querySelector(".undo"))',
       "",
     ],

@@ -11,9 +11,9 @@ import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
 import type { Choice } from "./menu.ts"
-import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { canMove, move, moveBefore } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
+import { notify, notifyFailure } from "./toasts-and-undo.ts"
 
 /** Performs the action, and reports the result or the reason for a failure. `undo` reverses it. */
 async function attempt(

@@ -7,9 +7,9 @@ import type { KnownQueue } from "../model/known-queue.ts"
 import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { selected } from "./selected-items.ts"
 import { acting } from "./steady-lists.ts"
+import { notify, notifyFailure } from "./toasts-and-undo.ts"
 
 /** The most items that the server accepts in one request. */
 const AT_ONCE = 1000

@@ -1,5 +1,5 @@
 import { el } from "./dom.ts"
-import { notify } from "./notices-and-undo.ts"
+import { notify } from "./toasts-and-undo.ts"
 
 /** On plain http there is no clipboard interface, so a selection is used. */
 async function copyText(text: string): Promise<void> {
@@ -15,7 +15,7 @@ async function copyText(text: string): Promise<void> {
   if (!isCopied) throw new Error("copying is not allowed")
 }
 
-/** Copies a text, and says so. `what` names the text in the notice. */
+/** Copies a text, and says so. `what` names the text in the toast. */
 export async function copy(text: string, what: string): Promise<void> {
   try {
     await copyText(text)

@@ -2,7 +2,7 @@ import { counted, duration } from "../../text.ts"
 import type { Connection, Stats } from "../model/hub-messages.ts"
 import { at, capital, count, inFull, roughly } from "../model/wording.ts"
 import { byId, el, mark, setText, show } from "./dom.ts"
-import { announce } from "./notices-and-undo.ts"
+import { announce } from "./toasts-and-undo.ts"
 
 /** If a live stream was confirmed longer ago than this, the badge says so. */
 const CONFIRMED_MS = 8000

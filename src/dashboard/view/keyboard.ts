@@ -1,7 +1,7 @@
 import type { Right } from "../model/rights.ts"
 import { open } from "./dialogs.ts"
 import { el } from "./dom.ts"
-import { undoLatest } from "./notices-and-undo.ts"
+import { undoLatest } from "./toasts-and-undo.ts"
 
 const KEYS: readonly (readonly [keys: readonly string[], does: string, needs?: Right])[] = [
   [["/"], "Search the queue"],

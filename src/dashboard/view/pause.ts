@@ -1,8 +1,8 @@
 import { server } from "../live/server.ts"
 import { aboutTime } from "../model/wording.ts"
 import { el, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { refocused } from "./steady-lists.ts"
+import { notify, notifyFailure } from "./toasts-and-undo.ts"
 
 /** Pauses the queue, says that it is paused, and resumes it. */
 export class Pause {

@@ -4,8 +4,8 @@ import { isWaiting } from "../../item/moves.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/known-queue.ts"
 import { count, nameOf } from "../model/wording.ts"
-import { announce, notifyFailure } from "./notices-and-undo.ts"
 import { acting } from "./steady-lists.ts"
+import { announce, notifyFailure } from "./toasts-and-undo.ts"
 
 /** A way to move a waiting item by one place. */
 export type Direction = "up" | "down"

@@ -1,6 +1,6 @@
 import { server } from "../live/server.ts"
 import { byId, setText } from "./dom.ts"
-import { notify } from "./notices-and-undo.ts"
+import { notify } from "./toasts-and-undo.ts"
 
 /** The version of the server that answered last; at first the one from which the page came. */
 let shownVersion: string | undefined

@@ -4,9 +4,9 @@ import type { KnownQueue } from "../model/known-queue.ts"
 import { inFull, nameOf, oneLine } from "../model/wording.ts"
 import type { WorkerSeen } from "../model/workers.ts"
 import { el, icon, setText, show } from "./dom.ts"
-import { notify, notifyFailure } from "./notices-and-undo.ts"
 import { hrefOf } from "./rows.ts"
 import { moved, refocused } from "./steady-lists.ts"
+import { notify, notifyFailure } from "./toasts-and-undo.ts"
 
 const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
 

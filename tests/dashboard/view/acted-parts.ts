@@ -18,12 +18,12 @@ import { queueOf } from "./shown-queue.ts"
 
 const textOf = (element: Element | null): string => element?.textContent ?? ""
 
-/** The text of the next notice, which is then taken away. */
+/** The text of the next toast, which is then taken away. */
 async function noticed(): Promise<string> {
-  const notice = (): Element | null => document.querySelector("#notices p")
-  while (!notice()) await new Promise((resolve) => setTimeout(resolve, 5))
-  const text = textOf(notice())
-  document.querySelector("#notices")?.replaceChildren()
+  const toast = (): Element | null => document.querySelector("#toasts p")
+  while (!toast()) await new Promise((resolve) => setTimeout(resolve, 5))
+  const text = textOf(toast())
+  document.querySelector("#toasts")?.replaceChildren()
   return text
 }
 
@@ -116,7 +116,7 @@ export async function selection() {
   return { sizes, counts, cancelling, retrying, asked }
 }
 
-/** The notices after 1,001 items were deleted: the server refuses two of them, and does not answer for the last one. */
+/** The toasts after 1,001 items were deleted: the server refuses two of them, and does not answer for the last one. */
 export async function halfDone() {
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   Object.assign(server, {
@@ -136,14 +136,14 @@ export async function halfDone() {
     () => ({ items, isCut: false }),
   )
   bulk.toggle.click()
-  const notices = document.querySelector("#notices")
-  notices?.replaceChildren()
+  const toasts = document.querySelector("#toasts")
+  toasts?.replaceChildren()
   for (const label of ["Select all", "Delete"])
     [...bulk.element.querySelectorAll("button")].find((one) => textOf(one) === label)?.click()
   accept()
   await ended
   bulk.toggle.click()
-  return [...(notices?.querySelectorAll("p") ?? [])].map(textOf)
+  return [...(toasts?.querySelectorAll("p") ?? [])].map(textOf)
 }
 
 /** The requests that move an item behind the last one, which has the same priority or a lower one. */
@@ -190,8 +190,8 @@ export async function late() {
     },
   })
   const waiting = [1, 2, 3, 9].map((id) => item({ id }))
-  document.querySelector("#notices")?.replaceChildren()
-  const notices: string[] = []
+  document.querySelector("#toasts")?.replaceChildren()
+  const toasts: string[] = []
   for (const [label, one] of [
     ["Run next", item({ id: 9 })],
     ["Run next", item({ id: 9 })],
@@ -200,18 +200,18 @@ export async function late() {
     choicesOf(one, queueOf(waiting, [one]))
       .find((choice) => choice.label === label)
       ?.choose()
-    notices.push(await noticed())
+    toasts.push(await noticed())
     taken = [9]
   }
-  return { asked, notices }
+  return { asked, toasts }
 }
 
-/** The notices after an item that waits was cancelled, and after one that renders. */
+/** The toasts after an item that waits was cancelled, and after one that renders. */
 export async function cancelled() {
   Object.assign(server, {
     batch: async (_act: string, ids: readonly number[]) => ({ done: ids, refused: [] }),
   })
-  const notices: string[] = []
+  const toasts: string[] = []
   for (const status of ["queued", "processing"] as const) {
     const one = item({ status })
     const home = document.createElement("ul")
@@ -224,10 +224,10 @@ export async function cancelled() {
     for (const label of ["Select all", "Cancel"])
       [...bulk.element.querySelectorAll("button")].find((button) => textOf(button) === label)?.click()
     accept()
-    notices.push(await noticed())
+    toasts.push(await noticed())
     bulk.toggle.click()
   }
-  return notices
+  return toasts
 }
 
 /** The requests that put back a cancelled item which was moved: to its place in the line, or one that no worker could take. */
@@ -249,16 +249,16 @@ export async function putBack() {
     [first, second],
   ]) {
     acted = Promise.withResolvers<void>()
-    document.querySelector("#notices")?.replaceChildren()
+    document.querySelector("#toasts")?.replaceChildren()
     choicesOf(one, queueOf(waiting))
       .find(({ label }) => label === "Cancel")
       ?.choose()
-    const undo = (): HTMLElement | null => document.querySelector<HTMLElement>(".notice .undo")
+    const undo = (): HTMLElement | null => document.querySelector<HTMLElement>(".toast .undo")
     while (!undo()) await new Promise((resolve) => setTimeout(resolve, 5))
     undo()?.click()
     await acted.promise
   }
-  document.querySelector("#notices")?.replaceChildren()
+  document.querySelector("#toasts")?.replaceChildren()
   return asked
 }
 

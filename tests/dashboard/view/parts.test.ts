@@ -10,7 +10,7 @@ let browser: Browser
 let tab: Tab
 let server: Bun.Server<undefined>
 
-const DOCUMENT = `<!doctype html><body><aside id="notices"></aside><div id="announcer"></div><script type="module" src="/page/parts.js"></script>`
+const DOCUMENT = `<!doctype html><body><aside id="toasts"></aside><div id="announcer"></div><script type="module" src="/page/parts.js"></script>`
 
 beforeAll(async () => {
   if (!hasChromium) return
@@ -138,7 +138,7 @@ page("a part of the page", () => {
   })
 
   test("keeps a failure until it is dismissed and an undo for its time, and reads out the first of many texts", async () => {
-    expect(await shown("notices")).toEqual({
+    expect(await shown("toasts")).toEqual({
       first: ["Cancelled A", "D", "E"],
       later: ["Cancelled A", "The disk is full"],
       last: ["The disk is full"],
@@ -206,7 +206,7 @@ page("a part of the page", () => {
   test("does what the reader wants although others were faster, and says no failure", async () => {
     expect(await shown("late")).toEqual({
       asked: ["9 before 1", "9 before 2", "9 before 3", "9 before 1", "retry 9"],
-      notices: ["Song 1 is next", "Queue item 9 is processing", "Song 1 is back in the queue"],
+      toasts: ["Song 1 is next", "Queue item 9 is processing", "Song 1 is back in the queue"],
     })
   })
 
@@ -291,7 +291,7 @@ page("a part of the page", () => {
   test("says once of each other version that the server has it", async () => {
     const other = (version: string): string =>
       `${version} (abc): The server is now ${version} (abc). This page came from another version.`
-    expect(await shown("versionNotices")).toEqual([
+    expect(await shown("versionToasts")).toEqual([
       ...["1.0.0 (abc)", "1.0.0 (abc)"],
       ...[other("1.1.0"), "1.1.0 (abc)", other("1.0.0")],
     ])

@@ -10,17 +10,12 @@ import { askPriority } from "../../../src/dashboard/view/forms.ts"
 import { HistoryList } from "../../../src/dashboard/view/history.ts"
 import { factsOf } from "../../../src/dashboard/view/item-facts.ts"
 import { ItemList } from "../../../src/dashboard/view/list.ts"
-import {
-  announce,
-  notify,
-  notifyFailure,
-  withdrawUndo,
-} from "../../../src/dashboard/view/notices-and-undo.ts"
 import { PrintedText } from "../../../src/dashboard/view/printed-text.ts"
 import { ProgressPlot } from "../../../src/dashboard/view/progress-plot.ts"
 import { recentFailures } from "../../../src/dashboard/view/recent-failures.ts"
 import { FinishedRow, WaitingRow } from "../../../src/dashboard/view/rows.ts"
 import { StepsBar } from "../../../src/dashboard/view/steps.ts"
+import { announce, notify, notifyFailure, withdrawUndo } from "../../../src/dashboard/view/toasts-and-undo.ts"
 import { WorkersStrip } from "../../../src/dashboard/view/workers.ts"
 import type { QueueItem } from "../../../src/item/item.ts"
 import { OWN_MESSAGES } from "../../../src/item/own-messages.ts"
@@ -277,12 +272,12 @@ function workers() {
   }
 }
 
-/** The notices that are left after 6 s and after 10 s, and what is read aloud. */
-function notices() {
+/** The toasts that are left after 6 s and after 10 s, and what is read aloud. */
+function toasts() {
   const timers: { readonly ms: number; readonly act: () => void }[] = []
   const real = globalThis.setTimeout
   Object.assign(globalThis, { setTimeout: (act: () => void, ms = 0) => timers.push({ ms, act }) })
-  const area = document.querySelector("#notices") ?? document.body
+  const area = document.querySelector("#toasts") ?? document.body
   const left = (): string[] => textsOf(area, "p")
   notify("Cancelled A", { undo: () => undefined })
   for (const text of ["B", "C", "C", "D", "E"]) notify(text)
@@ -384,7 +379,7 @@ function rest() {
 
 /** What each part shows, by its name. */
 const parts = {
-  ...{ rows, idle, history, course, workers, notices, places, week, errors, rest },
+  ...{ rows, idle, history, course, workers, toasts, places, week, errors, rest },
   ...acted,
   ...standing,
   lines,

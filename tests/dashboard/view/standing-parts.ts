@@ -158,19 +158,19 @@ export function foundInBlocks(): string[] {
   )
 }
 
-/** What is said after each answer about the version of a server, of which the reader dismisses every notice. */
-export async function versionNotices(): Promise<string[]> {
+/** What is said after each answer about the version of a server, of which the reader dismisses every toast. */
+export async function versionToasts(): Promise<string[]> {
   const shown = document.createElement("footer")
   shown.id = "version"
   document.body.append(shown)
-  const notices = (): NodeListOf<Element> => document.querySelectorAll(".notice")
-  const dismiss = (): void => [...notices()].forEach((notice) => notice.remove())
+  const toasts = (): NodeListOf<Element> => document.querySelectorAll(".toast")
+  const dismiss = (): void => [...toasts()].forEach((toast) => toast.remove())
   dismiss()
   const said: string[] = []
   for (const version of ["1.0.0", "1.0.0", "1.1.0", "1.1.0", "1.0.0"]) {
     Object.assign(server, { health: async () => ({ version, commit: "abc" }) })
     await showVersion()
-    said.push([textOf(shown), ...[...notices()].map((one) => textOf(one.querySelector("p")))].join(": "))
+    said.push([textOf(shown), ...[...toasts()].map((one) => textOf(one.querySelector("p")))].join(": "))
     dismiss()
   }
   shown.remove()

@@ -211,11 +211,11 @@ page("the queue", () => {
     await tab.click(".paused button")
     await tab.until(`document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
-    // Each button takes the focus of the other, and a notice that is dismissed gives it back.
+    // Each button takes the focus of the other, and a toast that is dismissed gives it back.
     await tab.evaluate(`document.querySelector(".waiting .head button:not(.news)").focus()`)
     await tab.press("Enter")
     await tab.until(`document.activeElement?.matches(".paused button")`)
-    await tab.evaluate(`document.querySelector(".notice:last-child [aria-label=Dismiss]").focus()`)
+    await tab.evaluate(`document.querySelector(".toast:last-child [aria-label=Dismiss]").focus()`)
     await tab.press("Enter")
     await tab.until(`document.activeElement?.matches(".paused button")`)
     await client.resume()
@@ -268,7 +268,7 @@ page("the queue", () => {
     // Directly after something has moved, no button works: then both clicks are lost.
     while (!(await isPausedByDoubleClick()));
     expect(await tab.evaluate<number>("window.pauses")).toBe(1)
-    await tab.until(`document.querySelectorAll(".notice").length === 1`)
+    await tab.until(`document.querySelectorAll(".toast").length === 1`)
     // The bar of a selection can still be reached.
     await tab.click(".tools [aria-pressed]")
     const covered = `(() => {

@@ -2,68 +2,68 @@ import { ServerError } from "../../client/requests.ts"
 import { sentenceOf } from "../live/server.ts"
 import { byId, el, icon } from "./dom.ts"
 
-const NOTICE_MS = 6000
+const TOAST_MS = 6000
 /** How long something can be undone. */
 const UNDO_MS = 10_000
-const MAX_NOTICES = 3
+const MAX_TOASTS = 3
 const UNDO = "Undo"
 /**
  * Texts are read out at most this often, in milliseconds, so that a busy queue does not interrupt its reader.
  */
 const SPEECH_MS = 4000
 
-/** Options of a notice. */
-interface NoticeOptions {
-  /** Whether the notice reports a failure, and so stays until it is dismissed; default false. */
+/** Options of a toast. */
+interface ToastOptions {
+  /** Whether the toast reports a failure, and so stays until it is dismissed; default false. */
   readonly failed?: boolean
-  /** Undoes what the notice reports, within 10 s; default: nothing can be undone. */
+  /** Undoes what the toast reports, within 10 s; default: nothing can be undone. */
   readonly undo?: () => void
   /** The word for it; default `Undo`. */
   readonly undoes?: string
-  /** Whether the notice stays until it is dismissed, though it reports no failure; default false. */
+  /** Whether the toast stays until it is dismissed, though it reports no failure; default false. */
   readonly stays?: boolean
 }
 
-/** What had the focus before the notices got it. */
+/** What had the focus before the toasts got it. */
 let before: HTMLElement | null = null
 
-/** Takes a notice away. If a key led the reader into it, the focus goes back to where it was. */
-function take(notice: Element): void {
-  const isFocused = notice.querySelector(":focus-visible") !== null
-  notice.remove()
+/** Takes a toast away. If a key led the reader into it, the focus goes back to where it was. */
+function take(toast: Element): void {
+  const isFocused = toast.querySelector(":focus-visible") !== null
+  toast.remove()
   if (isFocused) (before?.isConnected === false ? byId("main", HTMLElement) : before)?.focus()
 }
 
-/** A notice in the corner. */
+/** A toast in the corner. */
 export function notify(
   text: string,
-  { failed = false, undo, undoes = UNDO, stays = failed }: NoticeOptions = {},
+  { failed = false, undo, undoes = UNDO, stays = failed }: ToastOptions = {},
 ): void {
-  const area = byId("notices", HTMLElement)
+  const area = byId("toasts", HTMLElement)
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
-  const notice = el(
+  const toast = el(
     "div",
     {
-      class: "notice",
+      class: "toast",
       "data-tone": failed ? "bad" : "quiet",
       "data-undo": undo && !stays ? "" : null,
       role: failed ? "alert" : "status",
     },
     el("p", {}, text),
-    ...(undo ? [undoing(undo, undoes, () => take(notice))] : []),
+    ...(undo ? [undoing(undo, undoes, () => take(toast))] : []),
     dismiss,
   )
-  dismiss.addEventListener("click", () => take(notice))
-  notice.addEventListener("focusin", ({ relatedTarget: left }) => {
+  dismiss.addEventListener("click", () => take(toast))
+  toast.addEventListener("focusin", ({ relatedTarget: left }) => {
     if (!(left instanceof Node && area.contains(left))) before = left instanceof HTMLElement ? left : null
   })
-  // A repeated notice replaces the previous one, unless it offers to undo something else.
-  if (!undo || stays) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
-  // An undo stays available for the promised time, even if other notices come.
+  // A repeated toast replaces the previous one, unless it offers to undo something else.
+  if (!undo || stays) [...area.children].find((other) => other.textContent === toast.textContent)?.remove()
+  // An undo stays available for the promised time, even if other toasts come.
   const others = [...area.children].filter((other) => !other.querySelector(".undo"))
-  for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_NOTICES + 1))) other.remove()
-  area.append(notice)
-  if (!stays) setTimeout(() => take(notice), undo ? UNDO_MS : NOTICE_MS)
+  for (const other of others.slice(0, Math.max(0, area.childElementCount - MAX_TOASTS + 1))) other.remove()
+  area.append(toast)
+  if (!stays) setTimeout(() => take(toast), undo ? UNDO_MS : TOAST_MS)
 }
 
 /** Undoes what the reader did last, if that is offered now. Returns whether it is. */
@@ -76,11 +76,11 @@ export function undoLatest(): boolean {
 
 /** Takes away what offers to undo something: the item of that number is now another one. */
 export function withdrawUndo(): void {
-  for (const notice of byId("notices", HTMLElement).querySelectorAll("[data-undo]")) notice.remove()
+  for (const toast of byId("toasts", HTMLElement).querySelectorAll("[data-undo]")) toast.remove()
 }
 
 /**
- * Reports why an act of the reader failed. Without an answer it is unknown whether the server did it, so the notice
+ * Reports why an act of the reader failed. Without an answer it is unknown whether the server did it, so the toast
  * says what to do, and when.
  */
 export function notifyFailure(error: unknown): void {
