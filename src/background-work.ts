@@ -20,7 +20,7 @@ export interface Repetition {
 }
 
 /** A time at which a function is called. */
-interface Due {
+interface DueCall {
   /** In milliseconds of `performance.now()`. */
   atMs: number
   readonly call: (nowMs: number) => void
@@ -30,7 +30,7 @@ interface Due {
  * All timers of the process that repeat. They share one timer of the system, so that turns that are due at
  * the same time wake the process only once.
  */
-const waiting = new Set<Due>()
+const waiting = new Set<DueCall>()
 let timer: Timer | undefined
 let armedMs = Number.POSITIVE_INFINITY
 
@@ -77,7 +77,7 @@ export function every(
       isUnderWay = false
     }
   }
-  const due: Due = {
+  const due: DueCall = {
     atMs: (Math.floor(performance.now() / ms) + 1) * ms,
     call(nowMs) {
       lateMs = Math.max(lateMs, nowMs - due.atMs)

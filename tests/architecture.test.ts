@@ -331,6 +331,17 @@ test("an exported name stands in one file; the two stores may each have theirs",
   expect(twice.map(([name, of]) => `${name}: ${of.join(", ")}`)).toEqual([])
 })
 
+test("the name of an exported type means one thing: no other file has a type of that name for itself", () => {
+  const exporters = exportersOf(files.map((file) => [file, read(file)]))
+  const foreign = files.flatMap((file) =>
+    [...read(file).matchAll(/^(?:abstract )?(?:interface|type|class) (\w+)/gm)]
+      .map(([, name = ""]) => ({ name, of: exporters.get(name) ?? [] }))
+      .filter(({ of }) => of.some((one) => one !== file))
+      .map(({ name, of }) => `${file} ${name}, which is of ${of.join(", ")}`),
+  )
+  expect(foreign).toEqual([])
+})
+
 test("every member of an exported contract says what it is, and an optional one what its absence means", () => {
   const promised = new Set(files.flatMap((file) => promisedBy(read(file))))
   const all = files.flatMap((file) => membersOf(read(file), promised).map((member) => ({ file, ...member })))

@@ -11,7 +11,7 @@ export interface Rate {
 /** Rounding makes a sum of fractions differ from a whole number by less than this. */
 const ROUNDING = 1e-6
 
-interface Level {
+interface Bucket {
   units: number
   atMs: number
 }
@@ -25,7 +25,7 @@ interface Level {
 export class RateLimit {
   readonly #rate: Rate
   readonly #most: number
-  readonly #levels = new Map<string, Level>()
+  readonly #levels = new Map<string, Bucket>()
 
   /** `most` is how many clients are remembered. */
   constructor(rate: Rate, most = 10_000) {
@@ -69,7 +69,7 @@ export class RateLimit {
     return Math.max(0, (-level.units * 1000) / perSecond)
   }
 
-  #levelOf(client: string, nowMs: number): Level {
+  #levelOf(client: string, nowMs: number): Bucket {
     const { perSecond, burst } = this.#rate
     const known = this.#levels.get(client)
     const level = known ?? { units: burst, atMs: nowMs }

@@ -46,7 +46,7 @@ export interface BellOrPollingBusOptions {
 type Kind = "ring" | "test"
 
 /** One bell, from its opening until it is lost. It is trusted only while it hears its own words. */
-class Line {
+class OpenBell {
   readonly #name: string
   #bell: Bell | undefined
   /** Whether it has heard itself. */
@@ -114,7 +114,7 @@ class Line {
 export class BellOrPollingBus extends LocalBus implements Service {
   readonly #options: BellOrPollingBusOptions
   readonly #name: string = crypto.randomUUID()
-  #line: Line | undefined
+  #line: OpenBell | undefined
   #watching: Repetition | undefined
   /** Whether the other instances must still be rung. */
   #isOwed = false
@@ -170,7 +170,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
     void this.#say(line, "ring")
   }
 
-  async #say(line: Line, kind: Kind): Promise<void> {
+  async #say(line: OpenBell, kind: Kind): Promise<void> {
     try {
       await line.say(kind)
       this.#ringOthers()
@@ -179,7 +179,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
     }
   }
 
-  #heard(line: Line, isEcho: boolean): void {
+  #heard(line: OpenBell, isEcho: boolean): void {
     if (this.#line !== line) return
     if (!isEcho) this.#ring()
     if (isEcho && this.#isDeaf) {
@@ -191,7 +191,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
   }
 
   async #open(): Promise<void> {
-    const line = new Line(this.#name)
+    const line = new OpenBell(this.#name)
     this.#line = line
     try {
       await line.open(
@@ -205,7 +205,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
     }
   }
 
-  #lose(line: Line, error: unknown): void {
+  #lose(line: OpenBell, error: unknown): void {
     if (this.#line !== line) return
     this.#line = undefined
     line.close()

@@ -44,7 +44,7 @@ export const listOf =
   (value): value is T[] =>
     Array.isArray(value) && value.every(check)
 
-type Checks<T> = { readonly [K in keyof T]?: Check<T[K]> }
+type KeyChecks<T> = { readonly [K in keyof T]?: Check<T[K]> }
 
 /** Whether the values of an object pass these checks; optional values may be missing. */
 const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOptional = false): boolean => {
@@ -57,7 +57,7 @@ const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOption
  * must fit.
  */
 export const objectOf =
-  <T extends object>(checks: Checks<T>, more: Checks<T> = {}): Check<T> =>
+  <T extends object>(checks: KeyChecks<T>, more: KeyChecks<T> = {}): Check<T> =>
   (value): value is T =>
     isObject(value) && fits(value, checks) && fits(value, more, true)
 
@@ -126,7 +126,7 @@ const ITEM = {
   media: orNull(isMedia),
   tags: listOf(isText),
   metadata: isObject,
-} satisfies Required<Checks<ReadItem>>
+} satisfies Required<KeyChecks<ReadItem>>
 
 /**
  * The keys that items of older servers lack, with the values that a newer server gives to an item without
@@ -216,14 +216,14 @@ export const isOutputPart: Check<OutputPart> = objectOf<OutputPart>({
   text: isText,
 })
 
-interface OutputEnd {
+interface EndOfOutput {
   readonly attempt: number
   readonly status: string
   readonly outcome?: string
 }
 
 /** Whether a value is the end of an output. */
-export const isOutputEnd: Check<OutputEnd> = objectOf<OutputEnd>(
+export const isOutputEnd: Check<EndOfOutput> = objectOf<EndOfOutput>(
   { attempt: isNumber, status: isText },
   { outcome: isText },
 )

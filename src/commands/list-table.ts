@@ -3,7 +3,7 @@ import { causeOf } from "../failure-cause.ts"
 import type { QueueItem } from "../item/item.ts"
 import { heldBackWords, isGuess, leftIn, shownOf, tookOf, waitsSince } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { bar, cut, cutInMiddle, field, lineOf, type Piece, type Style } from "../terminal/terminal.ts"
+import { bar, cut, cutInMiddle, field, lineOf, type LinePart, type Style } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { leftWithEnd, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { duration, printable } from "../text.ts"
@@ -28,7 +28,7 @@ const TIMES = ["band", "clock", "short"] as const
 type Times = (typeof TIMES)[number]
 
 /** Where lines go. */
-interface Output {
+interface OutputDevice {
   readonly isTTY?: boolean
   readonly columns?: number
 }
@@ -37,11 +37,11 @@ interface Output {
  * How wide lines may be: the width of the terminal, also if nothing can be drawn over on it. Without a
  * terminal there is no limit.
  */
-export const columnsOf = (output: Output): number =>
+export const columnsOf = (output: OutputDevice): number =>
   output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY
 
 /** How a table looks on an output: on a terminal it fits, and elsewhere every column is whole. */
-export const tableLayout = (output: Output, zone: Zone, unserved: Unserved): TableLayout => ({
+export const tableLayout = (output: OutputDevice, zone: Zone, unserved: Unserved): TableLayout => ({
   style: styleOn(output),
   columns: columnsOf(output),
   zone,
@@ -227,14 +227,14 @@ function withWiderTitles(
 }
 
 /** A bar for what is rendering, and as much space for everything else. */
-const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
+const barOf = (item: QueueItem | undefined, style: Style): LinePart[] =>
   item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
 
 /** The names of the columns, and a line for each item. */
 function linesOf(shown: readonly Cells[], items: readonly ReadItem[], layout: TableLayout): string[] {
   const { columns, style } = layout
   const row = (item: ReadItem | undefined, at: number): string => {
-    const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
+    const pieces = shown.flatMap(({ column, texts, width }, place): LinePart[] => {
       const cell = item ? (texts[at] ?? "") : column.name
       const isWhole = place === shown.length - 1 || Bun.stringWidth(cell) > width
       const text = isWhole ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")

@@ -50,13 +50,13 @@ function wanted(given: Parameters<Command["run"]>[0]): ListFlags {
 }
 
 /** Items that were read, and whether others follow. */
-interface Listed {
+interface ListedItems {
   readonly items: readonly ReadItem[]
   readonly more: boolean
 }
 
 /** The first items that are wanted in the order of the server, and whether others follow. */
-async function listed(client: Client, { status, song, search, limit }: ListFlags): Promise<Listed> {
+async function listed(client: Client, { status, song, search, limit }: ListFlags): Promise<ListedItems> {
   const fits = status !== undefined && Object.hasOwn(ENDS, status) ? ENDS[status] : undefined
   const asked = fits ? "failed" : status
   const items: ReadItem[] = []
@@ -101,7 +101,7 @@ const dueMs = ({ status, available_at }: ReadItem, nowMs: number): number => {
 async function listedInTurn(
   client: Client,
   asked: ListFlags,
-): Promise<Listed & { readonly workers: Awaited<ReturnType<typeof workersFor>> }> {
+): Promise<ListedItems & { readonly workers: Awaited<ReturnType<typeof workersFor>> }> {
   const nowMs = Date.now()
   for (let limit = asked.limit; ; limit = PAGE) {
     const { items, more } = await listed(client, { ...asked, limit })

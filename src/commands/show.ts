@@ -11,7 +11,7 @@ import {
   tookOf,
 } from "../item/progress-words.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
-import { lineOf, type Piece } from "../terminal/terminal.ts"
+import { lineOf, type LinePart } from "../terminal/terminal.ts"
 import { type Zone } from "../terminal/times-of-day.ts"
 import { countAndSpoken, leftWithEnd, numberedName, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
@@ -122,8 +122,8 @@ export const showCommand: Command = {
     }
     const style = styleOn()
     const tone = toneOf(item)
-    const standing: Piece = tone ? [standingOf(item), tone] : standingOf(item)
-    const head: Piece[] = [[numberedName(item.id, item.title, item.song_id), "bold"], "  ", standing]
+    const standing: LinePart = tone ? [standingOf(item), tone] : standingOf(item)
+    const head: LinePart[] = [[numberedName(item.id, item.title, item.song_id), "bold"], "  ", standing]
     say(lineOf(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
     const reasons = await reasonsToWait(client, item, zone)

@@ -29,7 +29,7 @@ import { announce, notify, withdrawUndo } from "./view/toasts-and-undo.ts"
 const NAME = "Track Studio"
 
 /** The page: one model, one of two screens, drawn at most once a frame. */
-class Page {
+class DashboardPage {
   readonly #model: Model
   readonly #line: HubLine
   readonly #badge: ConnectionBadge
@@ -341,5 +341,5 @@ function forgetting(): void {
 
 /** Starts the page in its document. */
 export function startPage(): void {
-  new Page()
+  new DashboardPage()
 }

@@ -17,10 +17,10 @@ import { socketOf } from "./websockets.ts"
 import { wholeBodiesOf } from "./whole-bodies.ts"
 
 /** What a check has found. */
-type Found = Promise<Finding | readonly Finding[]>
+type Findings = Promise<Finding | readonly Finding[]>
 
 /** The checks that wait for something to come or to be cut. They begin at once, and together. */
-function begun(patient: Patient, isIn: boolean): readonly Found[] {
+function begun(patient: Patient, isIn: boolean): readonly Findings[] {
   if (!isIn) return [uploadsOf(patient)]
   const idle = idleStream(patient)
   return [
@@ -39,7 +39,7 @@ function begun(patient: Patient, isIn: boolean): readonly Found[] {
  * The checks that take a moment each. Together they would reach the limits of proxies and delay the checks that
  * measure times, so each begins when the one before it has ended.
  */
-const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Found)[] => [
+const quick = (isIn: boolean, isProxied: boolean): readonly ((patient: Patient) => Findings)[] => [
   refusalsOf,
   wholeBodiesOf,
   originsOf,

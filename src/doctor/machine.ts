@@ -13,7 +13,7 @@ const LEAST_DESCRIPTORS = 12_500
 const ANSWER_MS = 10_000
 
 /** Why a program printed nothing. */
-interface Failure {
+interface ProgramFailure {
   /** Its exit code, or the name of the error that kept it from starting. */
   readonly code?: unknown
   /** Whether it was ended because it took too long. */
@@ -21,7 +21,7 @@ interface Failure {
 }
 
 /** What a program prints on standard output, or why it does not. */
-const said = (program: string, args: readonly string[]): Promise<string | Failure> =>
+const said = (program: string, args: readonly string[]): Promise<string | ProgramFailure> =>
   new Promise((resolve) => {
     try {
       execFile(program, args, { timeout: ANSWER_MS }, (error, text) => resolve(error ?? text))
@@ -32,13 +32,13 @@ const said = (program: string, args: readonly string[]): Promise<string | Failur
   })
 
 /** Why a program that was found does not run. */
-const brokenOf = ({ code }: Failure): string => {
+const brokenOf = ({ code }: ProgramFailure): string => {
   if (code === "ENOEXEC") return "it is a program for another kind of machine, or damaged"
   return code === "EACCES" ? "this user may not run it" : `it ended with ${code}`
 }
 
 /** That a program could not be started, for a reason that says nothing about it. */
-const notTried = ({ code }: Failure): string =>
+const notTried = ({ code }: ProgramFailure): string =>
   `not tried: no other program can be started now (${code}); raise ulimit -n, or end other programs`
 
 /** How many files a process may open. `limits` is the text of `/proc/self/limits`; the server takes the hard limit. */
@@ -78,7 +78,7 @@ const PROGRAMS = [
 ] as const
 
 /** What it means that a program printed no version; `need` says what needs it. */
-export function silentProgram(about: string, need: string, failure: Failure): Finding {
+export function silentProgram(about: string, need: string, failure: ProgramFailure): Finding {
   if (isShortage(failure)) return unknown(about, notTried(failure))
   // A large program takes as long to start where other programs keep processors and disk busy.
   if (failure.killed)

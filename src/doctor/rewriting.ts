@@ -30,14 +30,14 @@ const objectIn = (text: string): Readonly<Record<string, unknown>> =>
   saidIn({ text: Buffer.from(text, "latin1").toString() })
 
 /** One update of an item that exists, and its event ID. */
-interface Known {
+interface KnownUpdate {
   readonly item: number
   readonly id: number
   readonly update: Readonly<Record<string, unknown>>
 }
 
 /** The latest update of the first item of a list that arrived as it was sent; undefined if there is none. */
-async function knownUpdate(patient: Patient, list: Answer): Promise<Known | undefined> {
+async function knownUpdate(patient: Patient, list: Answer): Promise<KnownUpdate | undefined> {
   const [item] = Object(saidIn(list)["queue"])
   if (typeof item?.id !== "number") return undefined
   const { updates } = objectIn((await read(patient, `/queue/${item.id}/updates`)).text)
@@ -48,7 +48,7 @@ async function knownUpdate(patient: Patient, list: Answer): Promise<Known | unde
 const LIVE = /^event: live\n/m
 
 /** Whether a stream brings an update in other words than the history; undefined if it did not bring that update. */
-async function differs(patient: Patient, { item, id, update }: Known): Promise<boolean | undefined> {
+async function differs(patient: Patient, { item, id, update }: KnownUpdate): Promise<boolean | undefined> {
   const { text } = await sendRequest(patient, {
     path: `/progress/stream/${item}?last_event_id=${id - 1}`,
     headers: { accept: "text/event-stream" },

@@ -56,7 +56,7 @@ function asAppError(code: unknown, error: unknown, request: Request, routes: rea
 }
 
 /** What the framework knows of a request that was refused. */
-interface Refused {
+interface RefusedRequest {
   readonly caller: Caller
   readonly request: Request
   readonly query: Readonly<Record<string, string | undefined>>
@@ -67,7 +67,7 @@ interface Refused {
  * For a caller that has only a lease, an item that never existed must look like an item that another worker
  * holds.
  */
-function withoutItems(error: AppError, { caller, request, query, params }: Refused): AppError {
+function withoutItems(error: AppError, { caller, request, query, params }: RefusedRequest): AppError {
   const id = params?.["id"]
   const hides = error.code === "not_found" && id !== undefined && caller.role === "nobody"
   return hides && leaseOf(request, query) !== undefined ? lost(Number(id)) : error

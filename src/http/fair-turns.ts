@@ -21,7 +21,7 @@ const REST_MS = 2
 const ALONE_AFTER_MS = 5000
 
 /** A client that has sent a request in this turn, or whose requests wait. */
-interface Client {
+interface ClientInTurn {
   readonly name: string
   /** How long its requests may take in this turn, in milliseconds. */
   mostMs: number
@@ -41,9 +41,9 @@ interface Client {
  */
 export class FairTurns {
   /** The clients whose requests wait, in the order of their turns, and those with requests in this turn. */
-  readonly #clients = new Map<string, Client>()
+  readonly #clients = new Map<string, ClientInTurn>()
   /** The client whose requests continued last, how many of them at once, and when; undefined once that is counted. */
-  #latest: Client | undefined
+  #latest: ClientInTurn | undefined
   #latestCount = 0
   #latestSinceMs = 0
   #isTurnDue = false
@@ -103,7 +103,7 @@ export class FairTurns {
     return this.#isAlone(name, nowMs) ? MOST_ALONE_MS : MOST_MS
   }
 
-  #clientOf(name: string, nowMs: number): Client {
+  #clientOf(name: string, nowMs: number): ClientInTurn {
     const known = this.#clients.get(name)
     if (known) return known
     const mostMs = this.#mostMs(name, nowMs)
@@ -112,7 +112,7 @@ export class FairTurns {
     return client
   }
 
-  #go(client: Client, count: number, nowMs: number): void {
+  #go(client: ClientInTurn, count: number, nowMs: number): void {
     this.#latest = client
     this.#latestCount = count
     this.#latestSinceMs = nowMs
@@ -147,7 +147,7 @@ export class FairTurns {
     this.#isTurnDue = false
     const nowMs = performance.now()
     this.#settle(nowMs)
-    let next: Client | undefined
+    let next: ClientInTurn | undefined
     for (const [name, client] of this.#clients) {
       if (client.waiting.length === 0) {
         this.#clients.delete(name)

@@ -21,7 +21,7 @@ export interface Answered {
 }
 
 /** What the framework knows of a request that is answered. */
-interface Asked {
+interface AnsweredRequest {
   readonly request: Request
   readonly route: string | undefined
   /** When the caller was let in, in milliseconds of `performance.now()`; undefined if it was refused. */
@@ -52,7 +52,7 @@ export class RequestCounts {
   }
 
   /** Counts an answer. `requestId` is the ID of the request in an error answer. */
-  answered({ request, route, askedMs }: Asked, status: number, requestId?: string): void {
+  answered({ request, route, askedMs }: AnsweredRequest, status: number, requestId?: string): void {
     const { name, seconds, byStatus } = this.#routeOf(request.method, route ?? "")
     let count = byStatus.get(status)
     if (!count) {

@@ -2,7 +2,7 @@
 const MOST_AT_ONCE = 2
 
 /** The searches of one client. */
-interface Line {
+interface SearchesOfClient {
   running: number
   /** The functions that begin its next searches. */
   readonly waiting: (() => void)[]
@@ -13,7 +13,7 @@ interface Line {
  * hundreds of searches must not make the search of another client wait for all of them.
  */
 export class SearchTurns {
-  readonly #lines = new Map<string, Line>()
+  readonly #lines = new Map<string, SearchesOfClient>()
 
   /** Runs a search of this client when it is its turn; at once if the client is undefined, because then no limit applies. */
   async run<T>(client: string | undefined, search: () => Promise<T>): Promise<T> {

@@ -35,7 +35,7 @@ TypeRegistry.Set(
 )
 
 const Text = Type.String({ format: "text" })
-const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const WholeNumber = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** The caller's own data on the queue item; stored and returned, never read. */
 const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
@@ -63,8 +63,8 @@ const Amount = Type.Number({ minimum: 0, maximum: 1e12 })
 /** Where a render of several passes is: the `index`-th of `total` (from 1), and its name. */
 export const Step = Type.Object(
   {
-    index: described(Count, "which step it is, from 1"),
-    total: described(Count, "how many steps there are; 0 while unknown"),
+    index: described(WholeNumber, "which step it is, from 1"),
+    total: described(WholeNumber, "how many steps there are; 0 while unknown"),
     name: described(Text, "what the step does; empty if unnamed"),
   },
   { additionalProperties: false },
@@ -81,8 +81,8 @@ export type Steps = Static<typeof Steps>
 /** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
 export const Unit = Type.Object(
   {
-    done: described(Count, "how many are done"),
-    total: described(Count, "how many there are; 0 while unknown"),
+    done: described(WholeNumber, "how many are done"),
+    total: described(WholeNumber, "how many there are; 0 while unknown"),
     name: described(Text, "what is counted, in the plural: images, frames, samples"),
   },
   { additionalProperties: false },
@@ -131,7 +131,7 @@ export const Report = Type.Object(
     unit: described(Type.Optional(Unit), "what is being counted; without it nothing is"),
     media: described(Type.Optional(Media), "how far into a medium it is"),
     video_file_path: described(Type.Optional(Text), "where the finished video is"),
-    video_file_size: described(Type.Optional(Count), "the size of the video in bytes"),
+    video_file_size: described(Type.Optional(WholeNumber), "the size of the video in bytes"),
     thumbnail_path: described(Type.Optional(Text), "where the still image is"),
     outer: described(
       Type.Optional(Type.Literal(true)),
@@ -160,9 +160,9 @@ export const QueueItem = Type.Object(
     ),
     message: described(Text, "a sentence about the latest change"),
     error_message: described(Text, "why the attempt failed; empty if it did not"),
-    retry_count: described(Count, "how many failures were followed by another attempt"),
+    retry_count: described(WholeNumber, "how many failures were followed by another attempt"),
     video_file_path: described(Text, "where the finished video is; empty if unset"),
-    video_file_size: described(Count, "the size of the video in bytes; 0 if unset"),
+    video_file_size: described(WholeNumber, "the size of the video in bytes; 0 if unset"),
     thumbnail_path: described(Text, "where its still image is; empty if unset"),
     flag: OrNull(Flag, "a reviewer's mark; null if there is none"),
     queued_at: described(Time, "when it was added"),
@@ -170,7 +170,7 @@ export const QueueItem = Type.Object(
     started_at: OrNull(Time, "when the latest attempt started; null before the first"),
     completed_at: OrNull(Time, "when it was finished; null until then"),
     updated_at: described(Time, "when it last changed"),
-    attempt: described(Count, "how many attempts were started"),
+    attempt: described(WholeNumber, "how many attempts were started"),
     max_attempts: described(
       Type.Integer({ minimum: 1, maximum: 100 }),
       "after how many failed attempts it is failed for good; 3 by default",

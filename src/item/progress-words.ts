@@ -149,10 +149,13 @@ export function paceWords(media: Media | null | undefined, times: "x" | "×" = "
   return parts
 }
 
-/** When an item that waits starts: the expected, the earliest and the latest time, in epoch milliseconds. */
-interface Starts {
+/** When an item that waits starts, in epoch milliseconds. */
+export interface StartsAt {
+  /** When it is expected to start. */
   readonly aboutMs: number
+  /** With a probability of four in five it starts between this time and `highMs`. */
   readonly lowMs: number
+  /** The latest of these times. */
   readonly highMs: number
 }
 
@@ -163,7 +166,7 @@ const LEAST_BAND_MS = 60_000
  * When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`, or `starts about 14:50` if that is exact to a
  * minute. `when` gives a time as it reads.
  */
-export function startsWords({ aboutMs, lowMs, highMs }: Starts, when: (ms: number) => string): string {
+export function startsWords({ aboutMs, lowMs, highMs }: StartsAt, when: (ms: number) => string): string {
   const band = highMs - lowMs > LEAST_BAND_MS ? ` (${when(lowMs)} to ${when(highMs)})` : ""
   return `starts about ${when(aboutMs)}${band}`
 }

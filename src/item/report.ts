@@ -40,7 +40,7 @@ function underWay({ item, work }: Stored, moment: Moment): Stored {
 }
 
 /** How far an attempt is after a report. */
-interface Moved {
+interface ReportedProgress {
   readonly told: number | undefined
   readonly done: number
   readonly progress: number
@@ -52,7 +52,7 @@ interface Moved {
  * The progress never goes down within an attempt, except once after a guess: when the command itself begins
  * to report, the guess of the reader around it is taken back, whatever the report says.
  */
-function moved({ item, work }: Stored, report: Report): Moved {
+function moved({ item, work }: Stored, report: Report): ReportedProgress {
   const said = progressIn(report, report.step ?? item.step)
   const isTakeover = report.outer === undefined && !work.has_inner
   const lower = said ?? (isTakeover ? 0 : work.done)

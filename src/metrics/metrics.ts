@@ -18,7 +18,7 @@ export interface Sample {
 }
 
 /** What a gauge reads: one number, or one for each value of its labels. */
-type Read = () => number | readonly Sample[] | Promise<number | readonly Sample[]>
+type ReadGauge = () => number | readonly Sample[] | Promise<number | readonly Sample[]>
 
 /** A gauge that takes longer is left out: the database does not answer, and a scrape waits for a few seconds only. */
 const LONGEST_READ_MS = 2000
@@ -44,7 +44,7 @@ async function inTime(lines: Promise<string>): Promise<string> {
 export class Metrics {
   readonly #counters = new Map<string, Series<Counter>>()
   readonly #histograms = new Map<string, Series<Histogram>>()
-  readonly #reads = new Map<string, Read>()
+  readonly #reads = new Map<string, ReadGauge>()
 
   /** The counters of this name, by the values of their labels. */
   counters(name: CounterName): Pick<Series<Counter>, "of"> {
@@ -70,7 +70,7 @@ export class Metrics {
   }
 
   /** Sets how a gauge is read. */
-  read(name: ReadName, read: Read): void {
+  read(name: ReadName, read: ReadGauge): void {
     this.#reads.set(name, read)
   }
 

@@ -35,7 +35,7 @@ export interface KnownWorker extends PresentWorker {
   readonly isDraining: boolean
 }
 
-interface Entry {
+interface WorkerEntry {
   tags: readonly string[]
   version: string
   isTaking: boolean
@@ -71,7 +71,7 @@ export class KnownWorkers {
   readonly #nowMs: () => number
   readonly #waiting = new Set<PresentWorker>()
   readonly #taken = new BoundedMap<number, Taken>(MANY)
-  readonly #workers = new Map<string, Entry>()
+  readonly #workers = new Map<string, WorkerEntry>()
   readonly #drained = new DrainedWorkers()
   #others: readonly WorkerReport[] = []
 
@@ -206,20 +206,20 @@ export class KnownWorkers {
     return others.length > 0 && !taking ? null : { worker, tags: taking?.tags ?? tags }
   }
 
-  #heard(worker: string): Entry {
+  #heard(worker: string): WorkerEntry {
     const nowMs = this.#nowMs()
     const entry = this.#workers.get(worker) ?? this.#met(worker, nowMs)
     entry.heardMs = nowMs
     return entry
   }
 
-  #met(worker: string, nowMs: number): Entry {
+  #met(worker: string, nowMs: number): WorkerEntry {
     if (this.#workers.size >= MANY_WORKERS) {
       const idle = [...this.#workers].filter(([, { waits }]) => waits === 0)
       const [silent] = idle.toSorted(([, a], [, b]) => a.heardMs - b.heardMs)
       if (silent) this.#workers.delete(silent[0])
     }
-    const entry: Entry = {
+    const entry: WorkerEntry = {
       ...{ tags: [], version: "", isTaking: false, waits: 0, heardMs: nowMs, idleMs: nowMs },
       instances: new Set(),
     }

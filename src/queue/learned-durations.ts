@@ -22,10 +22,10 @@ const PAST_ITEMS = 64
 const PAGE_UPDATES = 1000
 const MOST_KINDS = 1000
 
-type Store = Items & History & Life & { readonly runs: Runs }
+type LearningStore = Items & History & Life & { readonly runs: Runs }
 
 /** What is known of a kind in memory. */
-interface InMemory extends Found {
+interface InMemory extends RunKeys {
   readonly experience: Experience | undefined
   /** The runs from which it was made. */
   readonly runs: readonly Run[]
@@ -34,13 +34,13 @@ interface InMemory extends Found {
 }
 
 /** The keys by which runs are found. */
-type Found = Pick<KnownKind, "kind" | "look">
+type RunKeys = Pick<KnownKind, "kind" | "look">
 
 /** The length distinguishes two pairs whose texts are the same when they are joined. */
-const keyOf = ({ kind, look }: Found): string => `${kind.length} ${kind}${look}`
+const keyOf = ({ kind, look }: RunKeys): string => `${kind.length} ${kind}${look}`
 
 /** Whether attempts look the same except for numbers: one more picture makes one more step. */
-const isNear = (one: Found, other: Found): boolean =>
+const isNear = (one: RunKeys, other: RunKeys): boolean =>
   withoutDigits(one.look) === withoutDigits(other.look) &&
   (one.kind === other.kind || (one.kind === one.look && other.kind === other.look))
 
@@ -49,13 +49,13 @@ const isNear = (one: Found, other: Found): boolean =>
  * which all need it, never wait for the database.
  */
 export class LearnedDurations implements Service, Knowledge {
-  readonly #store: Store
+  readonly #store: LearningStore
   readonly #onError: (error: unknown) => void
   readonly #freshMs: number
   readonly #inMemory = new BoundedMap<string, InMemory>(AT_HAND)
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
-  readonly #known = new BoundedMap<string, Found>(MOST_KINDS)
+  readonly #known = new BoundedMap<string, RunKeys>(MOST_KINDS)
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false
@@ -66,7 +66,7 @@ export class LearnedDurations implements Service, Knowledge {
    * were read more than `freshMs` milliseconds ago are read again, because other servers also learn and
    * forget; default: never.
    */
-  constructor(store: Store, onError: (error: unknown) => void, freshMs = Number.POSITIVE_INFINITY) {
+  constructor(store: LearningStore, onError: (error: unknown) => void, freshMs = Number.POSITIVE_INFINITY) {
     this.#store = store
     this.#onError = onError
     this.#freshMs = freshMs
@@ -115,7 +115,7 @@ export class LearnedDurations implements Service, Knowledge {
   async note(run: KeptRun): Promise<void> {
     this.#hasRuns = true
     this.#know(run)
-    const isStale = (found: Found): boolean =>
+    const isStale = (found: RunKeys): boolean =>
       found.kind === run.kind || found.kind === "" || isNear(found, run)
     const own = keyOf(run)
     const others = [...this.#inMemory].filter(([key, found]) => key !== own && isStale(found))
@@ -124,7 +124,7 @@ export class LearnedDurations implements Service, Knowledge {
   }
 
   /** An attempt that has just been claimed has no look yet, and its first report may come late. */
-  async #loadStart({ kind, look }: Found): Promise<void> {
+  async #loadStart({ kind, look }: RunKeys): Promise<void> {
     const start = { kind: kind === look ? "" : kind, look: "" }
     if (!this.#inMemory.has(keyOf(start))) await this.#load(start)
   }
@@ -168,12 +168,12 @@ export class LearnedDurations implements Service, Knowledge {
     return known
   }
 
-  #know({ kind, look }: Found): void {
+  #know({ kind, look }: RunKeys): void {
     this.#known.set(keyOf({ kind, look }), { kind, look })
   }
 
   /** The runs of a kind that have this look; if there are none, the newest ones of nearly the same look. */
-  async #runsOf(wanted: Found): Promise<readonly Run[]> {
+  async #runsOf(wanted: RunKeys): Promise<readonly Run[]> {
     const { runs } = this.#store
     if (this.#isOld(this.#kindsReadMs)) await this.#readKinds()
     const isExact = wanted.look === "" || this.#known.has(keyOf(wanted))
@@ -185,7 +185,7 @@ export class LearnedDurations implements Service, Knowledge {
     return found.length > 0 ? found : runs.alike(wanted.kind, wanted.look)
   }
 
-  #load(wanted: Found): Promise<void> {
+  #load(wanted: RunKeys): Promise<void> {
     const key = keyOf(wanted)
     const load = async (): Promise<void> => {
       if (this.#isStopped) return

@@ -13,14 +13,14 @@ const GATHER_MS = 200
 const MOST_WAITING_BYTES = 16 * 1024 * 1024
 
 /** Stores pieces; resolves with the new end of the output. */
-type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
+type StorePieces = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
 
 /**
  * Stores one output as it comes, as fast as the database allows. The sender never waits for that: if output
  * comes faster, the oldest waiting part is left out.
  */
 export class OutputWriter {
-  readonly #store: Store
+  readonly #store: StorePieces
   readonly #recent: UnreadOutput
   readonly #transcript = new Transcript()
   /** The position of the first byte; undefined if the output goes on after what is stored. */
@@ -43,7 +43,7 @@ export class OutputWriter {
    * If it is undefined, the output goes on after what is stored, and only the text that it finally shows
    * counts.
    */
-  constructor(store: Store, keepBytes: number, from: number | undefined) {
+  constructor(store: StorePieces, keepBytes: number, from: number | undefined) {
     this.#store = store
     this.#recent = new UnreadOutput(Math.min(keepBytes, MOST_WAITING_BYTES))
     this.#from = from

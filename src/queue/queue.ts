@@ -37,7 +37,7 @@ async function digest(body: NewItem): Promise<string> {
 }
 
 /** The results of the same change for many items. */
-interface Batch {
+interface BatchResults {
   readonly done: number[]
   readonly refused: { readonly id: number; readonly reason: AppError }[]
 }
@@ -204,10 +204,10 @@ export class Queue {
    * @throws AppError `unavailable`
    * @throws Error that is no refusal
    */
-  async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<Batch> {
+  async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<BatchResults> {
     if (act === "retry") this.#room.check()
     const decide = { cancel: cancelled, retry: retried, delete: removed }[act]
-    const batch: Batch = { done: [], refused: [] }
+    const batch: BatchResults = { done: [], refused: [] }
     for (let at = 0; at < ids.length; at += CHANGED_AT_ONCE) {
       const some = ids.slice(at, at + CHANGED_AT_ONCE)
       const results = await Promise.allSettled(some.map((id) => this.#change(id, decide)))

@@ -5,7 +5,7 @@ import type { Items } from "../store/contract/items.ts"
 const LOOKING_PART = 0.1
 const MAX_PAUSE_MS = 250
 /** A search of many groups lets others have a turn after this time. */
-const TURN_MS = 5
+const SLICE_MS = 5
 
 /** Claims that wait for the same items: the tags of their workers, and the function that wakes each. */
 interface Group {
@@ -126,7 +126,7 @@ export class WaitingClaims {
     try {
       // Claims that wait again meanwhile have the next search: this one must end.
       for (const { tags, rings } of [...this.#groups.values()]) {
-        if (performance.now() - turnMs > TURN_MS) {
+        if (performance.now() - turnMs > SLICE_MS) {
           await new Promise(setImmediate)
           turnMs = performance.now()
         }

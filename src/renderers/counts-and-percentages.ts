@@ -35,13 +35,13 @@ export interface Measure {
 }
 
 /** A percentage and its count, as a line showed them last. */
-interface Pair {
+interface CountedFraction {
   readonly fraction: number
   readonly count: Count
 }
 
 /** The bar of the steps of one count. */
-interface Step {
+interface StepBar {
   readonly key: string
   /** The number of the last step that was seen. */
   n: number
@@ -75,12 +75,12 @@ export class CountsAndPercentages {
   readonly #enclosed = new Set<string>()
   /** The kinds of lines whose percentage stands directly behind a count that disagrees with it. */
   readonly #behind = new Set<string>()
-  readonly #last = new Map<string, Pair>()
+  readonly #last = new Map<string, CountedFraction>()
   readonly #sideBySide = new SideBySide()
   /** The steps to which a bar belongs, by the words before its percentage. */
-  readonly #steps = new Map<string, Step>()
+  readonly #steps = new Map<string, StepBar>()
   /** The steps that were seen last, by the words before their count, and what is counted. */
-  readonly #counted = new Map<string, Step>()
+  readonly #counted = new Map<string, StepBar>()
 
   /** The progress that a line shows. */
   of({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[]): Measure {

@@ -30,7 +30,7 @@ interface Circumstances {
 const fromStart = ({ n, total }: Count): number => (n <= 1 ? 0 : n / total)
 
 /** One counted thing over time. */
-class Counter {
+class CountedThing {
   readonly rank: number
   /** The words before it when it was first seen. */
   readonly label: string
@@ -204,8 +204,8 @@ function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone:
 
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
 export class NestedCounts {
-  readonly #known = new Map<string, Counter>()
-  #nested: Counter[] = []
+  readonly #known = new Map<string, CountedThing>()
+  #nested: CountedThing[] = []
   /** How often a count of work has moved. */
   #moves = 0
 
@@ -213,7 +213,7 @@ export class NestedCounts {
   see(counts: readonly Count[], line: CountedLine): Counted {
     const { label, shape, isDone, isProperty, inner } = line
     let [isTold, isNext, isLonger, isInner, isOn] = [false, false, false, false, false]
-    const unproven: Counter[] = []
+    const unproven: CountedThing[] = []
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
       const known = this.#known.get(key)
@@ -251,7 +251,7 @@ export class NestedCounts {
   }
 
   /** Whether a count without a noun of work goes on from its value when the work moves: it counts something else. */
-  #isElsewhere(counter: Counter, { isWork, isHead }: Count, seen: Seen): boolean {
+  #isElsewhere(counter: CountedThing, { isWork, isHead }: Count, seen: Seen): boolean {
     if (isWork && seen === "moved") this.#moves += 1
     if (isWork || isHead || counter.rank < OTHER_RANK) return false
     const isInside = this.#nested.some(({ rank }) => rank < counter.rank)
@@ -261,9 +261,14 @@ export class NestedCounts {
     return counter.isElsewhere
   }
 
-  #newCounter(key: string, count: Count, { label, outer, isNoun }: CountedLine, isAlone: boolean): Counter {
+  #newCounter(
+    key: string,
+    count: Count,
+    { label, outer, isNoun }: CountedLine,
+    isAlone: boolean,
+  ): CountedThing {
     const isNamed = label !== "" && !count.isHead && !count.isWork && isNoun()
-    const counter = new Counter(
+    const counter = new CountedThing(
       count,
       this.#rankOf(count, isAlone),
       label,
@@ -288,7 +293,7 @@ export class NestedCounts {
   }
 
   /** Whether another count of its rank is under way. Two that grow side by side do not follow one another. */
-  #isBeside(counter: Counter): boolean {
+  #isBeside(counter: CountedThing): boolean {
     const other = this.#nested.find((each) => each !== counter && each.rank === counter.rank)
     if (!other || other.isAtEnd) return false
     other.missed += 1
@@ -296,12 +301,12 @@ export class NestedCounts {
   }
 
   /** Whether a count differs from the outermost one, and would be inside it. */
-  #isBelow({ rank }: Counter): boolean {
+  #isBelow({ rank }: CountedThing): boolean {
     const [outermost] = this.#nested
     return outermost !== undefined && rank > outermost.rank
   }
 
-  #believe(counter: Counter): boolean {
+  #believe(counter: CountedThing): boolean {
     counter.isBelieved = true
     return this.#place(counter, "moved")
   }
@@ -310,7 +315,7 @@ export class NestedCounts {
    * Puts a counter in its place and drops the counters inside it; returns whether the outermost one has
    * changed.
    */
-  #place(counter: Counter, seen: Seen): boolean {
+  #place(counter: CountedThing, seen: Seen): boolean {
     const [outermost] = this.#nested
     const had =
       outermost !== undefined && (outermost !== counter ? this.fraction(0) > 0 : seen === "restarted")

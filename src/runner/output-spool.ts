@@ -15,7 +15,7 @@ const NEW_LINE = 0x0a
 const RETURN = 0x0d
 
 /** Text that waits to be sent. */
-interface Part {
+interface WaitingText {
   /**
    * The position of its first byte in everything that is sent. Bytes that were lost before it are counted,
    * too.
@@ -25,7 +25,7 @@ interface Part {
 }
 
 /** The lines of one output of the command. */
-interface Lines {
+interface OutputLines {
   readonly transcript: Transcript
   /** The position up to which the lines were returned. */
   to: number
@@ -38,8 +38,8 @@ interface Lines {
  */
 export class OutputSpool {
   readonly #recent = new UnreadOutput(SPOOL_BYTES)
-  readonly #lines = new Map<number, Lines>()
-  #parts: Part[] = []
+  readonly #lines = new Map<number, OutputLines>()
+  #parts: WaitingText[] = []
   #size = 0
   #end = 0
   /** How many bytes were added since they were last gathered. */
@@ -88,7 +88,7 @@ export class OutputSpool {
   }
 
   /** The text to send next, without a gap; undefined if nothing waits. */
-  next(): Part | undefined {
+  next(): WaitingText | undefined {
     const [first] = this.#parts
     if (!first) return undefined
     let end = first.at
@@ -107,7 +107,7 @@ export class OutputSpool {
     this.#size = this.#parts.reduce((size, { bytes }) => size + bytes.length, 0)
   }
 
-  #linesOf(output: number): Lines {
+  #linesOf(output: number): OutputLines {
     const known = this.#lines.get(output)
     const lines = known ?? { transcript: new Transcript(), to: 0, isHeard: false }
     this.#lines.set(output, lines)
@@ -119,7 +119,7 @@ export class OutputSpool {
     this.#end += bytes
   }
 
-  #add(lines: Lines, pieces: readonly OutputPiece[]): void {
+  #add(lines: OutputLines, pieces: readonly OutputPiece[]): void {
     for (const { from, to, text } of pieces) {
       // Data between two lines that is no text.
       this.#end += Math.max(0, from - lines.to)

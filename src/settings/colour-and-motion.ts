@@ -1,5 +1,5 @@
 /** What is known of the output of a command. */
-interface Output {
+interface OutputDevice {
   readonly isTTY?: boolean
 }
 
@@ -7,7 +7,7 @@ interface Output {
  * Whether to write colours: FORCE_COLOR decides (`0` and `false` forbid), then NO_COLOR (anything but empty forbids),
  * then whether it is a terminal that can.
  */
-export function wantsColour(output: Output, env: NodeJS.ProcessEnv = process.env): boolean {
+export function wantsColour(output: OutputDevice, env: NodeJS.ProcessEnv = process.env): boolean {
   const forced = env["FORCE_COLOR"]
   if (forced !== undefined) return forced !== "0" && forced !== "false"
   if (env["NO_COLOR"]) return false
@@ -15,5 +15,5 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv = process.env
 }
 
 /** Whether what was written there can be drawn over. */
-export const isLively = (output: Output, env: NodeJS.ProcessEnv = process.env): boolean =>
+export const isLively = (output: OutputDevice, env: NodeJS.ProcessEnv = process.env): boolean =>
   output.isTTY === true && env["TERM"] !== "dumb"

@@ -44,7 +44,7 @@ export interface ReadingSeat extends Seat {
 }
 
 /** A piece of the history as it was read. `more` says that it was cut. */
-interface Piece {
+interface HistoryPart {
   readonly found: readonly (UpdateFrame | Hole)[]
   readonly more: boolean
 }
@@ -167,7 +167,7 @@ export class HistoryReader {
   }
 
   /** A page of the updates with these event IDs, from an index on; undefined if the stream is no longer read. */
-  async #inTurn(ids: readonly number[], from: number): Promise<Piece | undefined> {
+  async #inTurn(ids: readonly number[], from: number): Promise<HistoryPart | undefined> {
     const { turns, snapshots } = this.#shared
     const piece = await turns.stint(this.#place.owner, async () => {
       if (!this.#isWatched) return undefined
@@ -179,7 +179,7 @@ export class HistoryReader {
     return piece
   }
 
-  async #byId(ids: readonly number[], from: number): Promise<Piece> {
+  async #byId(ids: readonly number[], from: number): Promise<HistoryPart> {
     const { history, snapshots, onError } = this.#shared
     const asked = ids.slice(from, from + SNAPSHOT_UPDATES)
     try {

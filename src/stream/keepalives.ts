@@ -7,7 +7,7 @@ const LOOKS = 15
 const [SHORTEST_LOOK_MS, LONGEST_LOOK_MS] = [10, 1000]
 
 /** The streams that are open. */
-interface Open {
+interface OpenSeats {
   /** All seats that are taken. */
   all(): Iterable<Seat>
   /** The event ID up to which every waiting stream has examined the history. */
@@ -17,11 +17,11 @@ interface Open {
 /** Lets streams that have said nothing for a time send a keepalive. */
 export class Keepalives {
   readonly #keepaliveMs: number
-  readonly #open: Open
+  readonly #open: OpenSeats
   #timer: Timer | undefined
 
   /** After `keepaliveMs` milliseconds of silence a stream of `open` gets a keepalive. */
-  constructor(keepaliveMs: number, open: Open) {
+  constructor(keepaliveMs: number, open: OpenSeats) {
     this.#keepaliveMs = keepaliveMs
     this.#open = open
   }

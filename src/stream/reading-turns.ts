@@ -4,7 +4,7 @@ import type { Owner } from "./stream-limits.ts"
 const MOST_AT_ONCE = 8
 
 /** The stints of one owner. */
-interface Line {
+interface StintsOfOwner {
   running: number
   readonly waiting: (() => void)[]
 }
@@ -17,7 +17,7 @@ interface Line {
 export class ReadingTurns {
   readonly #mostOfOwner: number
   /** Sorted by their next turn. */
-  readonly #lines = new Map<Owner | undefined, Line>()
+  readonly #lines = new Map<Owner | undefined, StintsOfOwner>()
   #running = 0
   #pages: Promise<void> = Promise.resolve()
 

@@ -3,7 +3,7 @@ import type { Broadcaster } from "./broadcaster.ts"
 /** A value that is known already, or is being read. */
 export type Knowable<T> = T | Promise<T>
 
-interface Entry<T> {
+interface SharedEntry<T> {
   readonly value: Knowable<T>
   /** How often the bell had rung when this was up to date. */
   readonly rings: number
@@ -17,7 +17,7 @@ interface Entry<T> {
 export class SharedReads<Name, T> {
   readonly #broadcaster: Broadcaster
   readonly #most: number
-  readonly #entries = new Map<Name, Entry<T>>()
+  readonly #entries = new Map<Name, SharedEntry<T>>()
 
   /** `most` is how many values are remembered. */
   constructor(broadcaster: Broadcaster, most: number) {
@@ -66,7 +66,7 @@ export class SharedReads<Name, T> {
     return reading
   }
 
-  #keep(name: Name, entry: Entry<T>): void {
+  #keep(name: Name, entry: SharedEntry<T>): void {
     if (this.#entries.size >= this.#most) this.#entries.clear()
     this.#entries.set(name, entry)
   }

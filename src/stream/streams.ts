@@ -42,7 +42,7 @@ export interface OpenStream {
 }
 
 /** A stream, or null if nothing can ever follow. */
-type Opened<Chunk> = Chunks<Chunk> | null
+type OpenedStream<Chunk> = Chunks<Chunk> | null
 
 /**
  * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay,
@@ -74,7 +74,9 @@ export class Streams {
    * @throws AppError `not_found` for an item that was deleted, or that does not exist yet and is not waited for,
    * `unavailable` while the server drains or has as many streams open as it may, `too_many_requests` if the owner has
    */
-  open<Chunk extends object>(request: StreamRequest<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
+  open<Chunk extends object>(
+    request: StreamRequest<Chunk>,
+  ): OpenedStream<Chunk> | Promise<OpenedStream<Chunk>> {
     const { broadcaster, metrics, random } = this.#shared
     checkRoom(this.#options, request.owner, { seats: broadcaster.seats, metrics, random })
     return this.#open(request, request.queueId === undefined ? "global" : "item")
@@ -167,7 +169,7 @@ export class Streams {
   #open<Chunk extends object>(
     request: StreamRequest<Chunk>,
     kind: SeatKind,
-  ): Opened<Chunk> | Promise<Opened<Chunk>> {
+  ): OpenedStream<Chunk> | Promise<OpenedStream<Chunk>> {
     const { broadcaster, openings } = this.#shared
     if (broadcaster.draining) throw new AppError("unavailable", SHUTTING_DOWN)
     if (request.queueId === undefined) return this.#join(new Viewer(this.#shared, kind, request))
@@ -182,7 +184,7 @@ export class Streams {
     request: StreamRequest<Chunk>,
     queueId: number,
     kind: SeatKind,
-  ): Promise<Opened<Chunk>> {
+  ): Promise<OpenedStream<Chunk>> {
     const { openings } = this.#shared
     let item = await openings.item(queueId)
     // The client can be ahead of what was read, and must not wait for an end that it has already seen.
@@ -194,7 +196,7 @@ export class Streams {
     request: StreamRequest<Chunk>,
     item: Opening,
     kind: SeatKind,
-  ): Opened<Chunk> | Promise<Opened<Chunk>> {
+  ): OpenedStream<Chunk> | Promise<OpenedStream<Chunk>> {
     const { queueId, awaitsItem } = request
     if (queueId !== undefined && item.updates.length === 0 && !awaitsItem) throw unknownItem(queueId)
     const own = request.isBound ? ownHistory(request, item) : request

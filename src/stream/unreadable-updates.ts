@@ -17,14 +17,17 @@ export interface Hole {
 }
 
 /** Reads the updates with some event IDs. */
-type Read = (ids: readonly number[]) => Promise<Page>
+type ReadUpdates = (ids: readonly number[]) => Promise<Page>
 
 /**
  * Reads updates one by one if a damaged database cannot give them together. Returns the readable updates, and
  * a hole for each run of unreadable ones. Event IDs ascend; updates that are no longer stored are left out.
  * @throws AppError if the database cannot be reached, because then nothing is known about the updates
  */
-export async function salvage(read: Read, ids: readonly number[]): Promise<readonly (UpdateFrame | Hole)[]> {
+export async function salvage(
+  read: ReadUpdates,
+  ids: readonly number[],
+): Promise<readonly (UpdateFrame | Hole)[]> {
   const found: (UpdateFrame | Hole)[] = []
   for (let at = 0; at < ids.length; at += ASKED_TOGETHER) {
     const some = ids.slice(at, at + ASKED_TOGETHER)
@@ -36,7 +39,7 @@ export async function salvage(read: Read, ids: readonly number[]): Promise<reado
 }
 
 /** The updates with these event IDs; null if not all of them can be read. */
-async function readable(read: Read, ids: readonly number[]): Promise<readonly StoredUpdate[] | null> {
+async function readable(read: ReadUpdates, ids: readonly number[]): Promise<readonly StoredUpdate[] | null> {
   try {
     const { updates, more } = await read(ids)
     const last = updates.at(-1)?.id ?? 0

@@ -19,7 +19,7 @@ import {
   cut,
   field,
   lineOf,
-  type Piece,
+  type LinePart,
   type Style,
   type Tone,
   type WidthOf,
@@ -105,7 +105,7 @@ export class Board {
   /** Items that were shown before a gap, and that the stream has not mentioned since. */
   #doubtful: Set<number> | undefined
   #only: ProgressUpdate | undefined
-  #above: Piece[][] = []
+  #above: LinePart[][] = []
   #completed = 0
   #failed = 0
   #cancelled = 0
@@ -200,7 +200,8 @@ export class Board {
 
   /** The board as it is now: at least one line, and at most `rows - 1`. */
   draw(view: View): Drawn[] {
-    const drawn = (pieces: readonly Piece[]): Drawn => lineOf(pieces, widthIn(view), view.style, view.widthOf)
+    const drawn = (pieces: readonly LinePart[]): Drawn =>
+      lineOf(pieces, widthIn(view), view.style, view.widthOf)
     const foot = this.#foot(view).slice(0, Math.max(1, view.rows - 2))
     const room = Math.max(0, view.rows - 1 - foot.length)
     const body = this.#queueId === undefined ? this.#rows(view, room) : this.#one(view).slice(0, room)
@@ -218,15 +219,15 @@ export class Board {
     else if (outcome === "cancelled") this.#cancelled += 1
     else this.#failed += 1
     // The time of the update and not of its arrival, which may be long after.
-    const time: Piece = [this.#zone.clock(Date.parse(timestamp)), "dim"]
-    const name: Piece = [titled(update), "bold"]
-    const mark: Piece =
+    const time: LinePart = [this.#zone.clock(Date.parse(timestamp)), "dim"]
+    const name: LinePart = [titled(update), "bold"]
+    const mark: LinePart =
       status === "completed" ? ["✔", "good"] : outcome === "cancelled" ? ["–", "dim"] : ["✘", "bad"]
     const why = error_message === undefined ? "" : `: ${printable(causeOf(error_message))}`
     this.#above.push([time, " ", mark, " ", name, ` ${outcome ?? status}${why}`])
   }
 
-  #rows(view: View, room: number): Piece[][] {
+  #rows(view: View, room: number): LinePart[][] {
     const all = [...this.#running.values()].sort((a, b) => a.queue_id - b.queue_id)
     const shown = all.length > room ? all.slice(0, Math.max(0, room - 1)) : all
     const columns = this.#columns(shown, view)
@@ -248,9 +249,9 @@ export class Board {
     })
   }
 
-  #row(update: ProgressUpdate, columns: Columns, view: View): Piece[] {
+  #row(update: ProgressUpdate, columns: Columns, view: View): LinePart[] {
     const { widthOf, nowMs } = view
-    const pieces: Piece[] = [[field(titled(update), columns.name, widthOf), "bold"], "  "]
+    const pieces: LinePart[] = [[field(titled(update), columns.name, widthOf), "bold"], "  "]
     if (columns.bar > 0) pieces.push(...this.#bar(update, columns.bar, view), " ")
     pieces.push(`${isGuess(update) ? "~" : ""}${shownOf(update)}%`.padStart(4))
     if (columns.left > 0) {
@@ -269,7 +270,7 @@ export class Board {
     return pieces
   }
 
-  #bar(update: ProgressUpdate, width: number, view: View): Piece[] {
+  #bar(update: ProgressUpdate, width: number, view: View): LinePart[] {
     const { stalled, status, outcome } = update
     const isDoubtful = this.#link.state !== "live" || stalled === true
     const ended =
@@ -301,7 +302,7 @@ export class Board {
   }
 
   /** The one item of this board, and what is known of it. */
-  #one(view: View): Piece[][] {
+  #one(view: View): LinePart[][] {
     const update = this.#only
     if (!update) return []
     const { status, outcome, attempt, worker, media, error_message } = update
@@ -338,11 +339,11 @@ export class Board {
   }
 
   /** Whether what is shown is true now, and how many items there are. */
-  #foot(view: View): Piece[][] {
+  #foot(view: View): LinePart[][] {
     const [text, tone] = this.#linkWords(view)
     const width = widthIn(view)
     const lines = wrappedParts(text.split(" "), " ", { width, most: MOST_LINES, widthOf: view.widthOf })
-    const foot = lines.map((each): Piece[] => [[each, tone]])
+    const foot = lines.map((each): LinePart[] => [[each, tone]])
     const [last] = foot.slice(-1)
     if (this.#queueId !== undefined || this.#liveMs === 0 || !last) return foot
     const parts = [

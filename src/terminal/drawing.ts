@@ -12,11 +12,11 @@ export interface TerminalScreen {
   /** The shortest time between two frames, in milliseconds. */
   readonly frameMs: number
   /** Resolves when the screen itself has changed and must be drawn again; absent if it never changes. */
-  readonly changed?: () => Promise<Change>
+  readonly changed?: () => Promise<ScreenChange>
 }
 
 /** What has changed a screen. */
-type Change = "resized" | "overwritten"
+type ScreenChange = "resized" | "overwritten"
 
 /** How often a board asks for what no stream sends. */
 const ASK_MS = 5000
@@ -47,10 +47,10 @@ function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
  * The changes of a screen, one after the other. A screen may stay as it is for days, so to wait for its next change
  * must leave nothing in memory.
  */
-class Changes {
+class ScreenChanges {
   readonly #changed: TerminalScreen["changed"]
-  #latest: Change | undefined
-  #tell: (change: Change) => void = () => undefined
+  #latest: ScreenChange | undefined
+  #tell: (change: ScreenChange) => void = () => undefined
 
   constructor(changed: TerminalScreen["changed"]) {
     this.#changed = changed
@@ -58,8 +58,8 @@ class Changes {
   }
 
   /** Resolves with a change that was not seen yet. A promise from an earlier call may never resolve then. */
-  next(): Promise<Change> {
-    const { promise, resolve } = Promise.withResolvers<Change>()
+  next(): Promise<ScreenChange> {
+    const { promise, resolve } = Promise.withResolvers<ScreenChange>()
     this.#tell = resolve
     if (this.#latest) resolve(this.#latest)
     return promise
@@ -117,7 +117,7 @@ export async function* drawing<T>(
 ): AsyncGenerator<string, void, undefined> {
   const frames = new Frames(board)
   let next = said.next()
-  const changes = new Changes(changed)
+  const changes = new ScreenChanges(changed)
   try {
     for (let dueMs = 0, isForced = false; ;) {
       using tick = timer(Math.max(0, dueMs - performance.now()))

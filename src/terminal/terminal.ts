@@ -2,7 +2,7 @@
 export type Tone = "good" | "bad" | "warn" | "bar" | "dim" | "bold"
 
 /** A piece of a line. */
-export type Piece = string | readonly [text: string, tone: Tone]
+export type LinePart = string | readonly [text: string, tone: Tone]
 
 /** Gives a text the look of its tone. */
 export type Style = (text: string, tone: Tone) => string
@@ -70,11 +70,11 @@ export function field(
   return side === "left" ? shown + gap : gap + shown
 }
 
-const textOf = (piece: Piece): string => (typeof piece === "string" ? piece : piece[0])
+const textOf = (piece: LinePart): string => (typeof piece === "string" ? piece : piece[0])
 
 /** A line of pieces in its looks, cut to a width; and the width it takes. */
 export function lineOf(
-  pieces: readonly Piece[],
+  pieces: readonly LinePart[],
   columns: number,
   style: Style,
   widthOf: WidthOf,
@@ -100,7 +100,7 @@ export function bar(
   style: Style,
   tone: Tone = "bar",
   isGuess = false,
-): Piece[] {
+): LinePart[] {
   const halves = Math.max(0, Math.min(2 * width, Math.floor((percent / 50) * width)))
   const full = Math.floor(halves / 2)
   if (style === colourless) return [(isGuess ? "▒" : "█").repeat(full) + "░".repeat(width - full)]

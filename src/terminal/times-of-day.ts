@@ -10,7 +10,7 @@ export interface Zone {
 const WEEKDAY_MS = 6 * 24 * 3600 * 1000
 
 /** A moment as it reads in a zone. */
-interface Reading {
+interface TimeInZone {
   /** `Thu`. */
   readonly weekday: string
   /** `03 Dec`. */
@@ -19,7 +19,7 @@ interface Reading {
   readonly clock: string
 }
 
-const zone = (read: (ms: number) => Reading, suffix = ""): Zone => ({
+const zone = (read: (ms: number) => TimeInZone, suffix = ""): Zone => ({
   clock: (ms) => read(ms).clock,
   when(ms, nowMs) {
     const { weekday, day, clock } = read(ms)

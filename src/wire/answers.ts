@@ -86,8 +86,8 @@ export const Counts = Type.Object({
 
 export type Counts = Static<typeof Counts>
 
-const Lasted = Type.String({ description: "such as `1h2m3s`; `N/A` if unknown" })
-const Latest = { id: Type.Integer(), song_id: Type.Integer(), title: Type.String() }
+const DurationText = Type.String({ description: "such as `1h2m3s`; `N/A` if unknown" })
+const LatestItem = { id: Type.Integer(), song_id: Type.Integer(), title: Type.String() }
 
 /** What `GET /dashboard` answers: the queue at a glance, in the keys of Track Studio's web application. */
 export const Dashboard = Type.Object({
@@ -98,11 +98,11 @@ export const Dashboard = Type.Object({
   completed_today: wholeCount("items completed since midnight"),
   errors_today: wholeCount("items that failed or lost their workers since midnight"),
   /** The duration of this year's shortest render. */
-  ytd_min_processing_time: Lasted,
+  ytd_min_processing_time: DurationText,
   /** The duration of this year's longest render. */
-  ytd_max_processing_time: Lasted,
+  ytd_max_processing_time: DurationText,
   /** The average duration of this year's renders. */
-  ytd_avg_processing_time: Lasted,
+  ytd_avg_processing_time: DurationText,
   ytd_total_videos: wholeCount("items completed this year"),
   ytd_total_errors: wholeCount("items that failed or lost their workers this year"),
   ytd_success_rate: Type.Number({
@@ -110,14 +110,14 @@ export const Dashboard = Type.Object({
   }),
   recent_videos: Type.Array(
     Type.Object({
-      ...Latest,
+      ...LatestItem,
       artist: Type.String({ description: "`metadata.artist`, empty if it is no text" }),
-      processing_time: Lasted,
+      processing_time: DurationText,
       completed_at: Time,
     }),
     { description: "the latest ten completed items" },
   ),
-  recent_errors: Type.Array(Type.Object({ ...Latest, error_message: Type.String(), failed_at: Time }), {
+  recent_errors: Type.Array(Type.Object({ ...LatestItem, error_message: Type.String(), failed_at: Time }), {
     description: "the latest items that failed or lost their workers, at most ten",
   }),
   genre_distribution: Type.Array(Type.Never(), { description: "always empty: the queue knows no genres" }),
@@ -303,8 +303,8 @@ export const DeliveriesPage = Type.Object({
 export type DeliveriesPage = Static<typeof DeliveriesPage>
 
 /** A control frame as the data of a server-sent event; its name is the event type. */
-type Named = typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof QueueState | typeof Busy
-const data = (frame: Named) => {
+type NamedFrame = typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof QueueState | typeof Busy
+const data = (frame: NamedFrame) => {
   const { event: _event, ...rest } = frame.properties
   return Type.Object(rest, { title: frame.title ?? "" })
 }

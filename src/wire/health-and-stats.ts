@@ -37,11 +37,11 @@ export type ServerSeen = Static<typeof ServerSeen>
 
 // `Object.keys` returns plain strings, so the type is stated here.
 const reasons = Object.keys(DEGRADED) as Reason[]
-const Reasons = OneOf(reasons)
+const ReasonName = OneOf(reasons)
 
 /** Something that does not work as it should, for people. */
 const Trouble = Type.Object({
-  reason: described(Reasons, "its name, as in `/health`"),
+  reason: described(ReasonName, "its name, as in `/health`"),
   title: Type.String({ description: "what is wrong, in two or three words" }),
   about: Type.String({ description: "what it means, and the way out, as a sentence" }),
 })
@@ -95,7 +95,7 @@ export type Stats = Static<typeof Stats>
 /** Whether the server works, and its name and version. */
 export const Health = Type.Object({
   status: OneOf(["ok", "degraded"], "`degraded` if something does not work as it should"),
-  reasons: Type.Array(Reasons, {
+  reasons: Type.Array(ReasonName, {
     description: Object.entries(DEGRADED)
       .map(([reason, { about }]) => `\`${reason}\`: ${about}`)
       .join("; "),
@@ -120,7 +120,7 @@ export const Readiness = Type.Object({
   reasons: Type.Array(
     Type.Object({
       /** The name of the reason, as in `/health`. */
-      reason: Reasons,
+      reason: ReasonName,
       unready: Type.Boolean({ description: "whether this reason makes the server unready" }),
       since: described(Time, "since when it holds"),
       about: Type.String({ description: "what it means, as a sentence" }),

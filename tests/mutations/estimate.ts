@@ -215,7 +215,7 @@ export const ESTIMATE: readonly Mistake[] = [
   ...of(
     "src/item/estimate/trace.ts",
     ["tests/item/estimate/learned.test.ts"],
-    [["tracks that only the words count are no series", "...(index > 1 && seriesInWords(sign)),", ""]],
+    [["tracks that only the words count are no series", "...(index > 1 && seriesInWords(report)),", ""]],
   ),
   ...of(
     "src/item/estimate/run-from-updates.ts",

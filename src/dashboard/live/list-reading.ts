@@ -10,18 +10,18 @@ const PAGE = 500
 const MAX_PAGES = 10
 
 /** How far the items of one status have been read. */
-interface Place {
+interface PlaceInList {
   readonly status: Status
   /** Where the next page begins; undefined before the first one, null after the last. */
   next: string | null | undefined
   last: QueueItem | null
 }
 
-const UNREAD: Pick<Place, "next" | "last"> = { next: undefined, last: null }
+const UNREAD: Pick<PlaceInList, "next" | "last"> = { next: undefined, last: null }
 
 /** One list of the server: the items of some statuses in one order, read page by page. */
 class Pages {
-  readonly #places: readonly Place[]
+  readonly #places: readonly PlaceInList[]
   readonly #order: (a: QueueItem, b: QueueItem) => number
   readonly #wanted: Query
 
@@ -60,7 +60,7 @@ class Pages {
     for (const place of this.#places) Object.assign(place, UNREAD)
   }
 
-  #read(place: Place, signal?: AbortSignal): ReturnType<typeof server.list> {
+  #read(place: PlaceInList, signal?: AbortSignal): ReturnType<typeof server.list> {
     const { text } = this.#wanted
     const query = {
       status: place.status,

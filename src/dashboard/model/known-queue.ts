@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
+import type { StartsAt } from "../../item/progress-words.ts"
 import type { Right } from "./rights.ts"
-import type { StartsAt } from "./start-forecast.ts"
 
 /** What rows, lanes and the actions on an item need to know of the queue. */
 export interface KnownQueue {

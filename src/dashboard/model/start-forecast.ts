@@ -1,12 +1,4 @@
-/** When an item that waits starts, in milliseconds of the server's clock. */
-export interface StartsAt {
-  /** When it is expected to start. */
-  readonly aboutMs: number
-  /** With a probability of four in five it starts between this time and `highMs`. */
-  readonly lowMs: number
-  /** The latest of these times. */
-  readonly highMs: number
-}
+import type { StartsAt } from "../../item/progress-words.ts"
 
 /** The forecast of the queue. Times are in milliseconds of the server's clock. */
 export interface PageForecast {

@@ -13,10 +13,10 @@ import {
   paceWords,
   restsOnRuns,
   shownOf,
+  type StartsAt,
   startsWords,
 } from "../../item/progress-words.ts"
 import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
-import type { StartsAt } from "./start-forecast.ts"
 
 const number = new Intl.NumberFormat("en")
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })

@@ -16,7 +16,7 @@ export function entry(label: string, input: HTMLInputElement, hint?: HTMLElement
   return el("div", { class: "field" }, el("label", { for: input.id }, label), input, ...(told ? [told] : []))
 }
 
-interface Parts {
+interface DialogParts {
   readonly title: string
   readonly content: readonly Node[]
   readonly yes: string
@@ -29,7 +29,7 @@ interface Parts {
 
 /** Submits the form once at a time; a failure is shown in `problem`, and a success closes the dialog. */
 async function submitted(
-  { submit }: Parts,
+  { submit }: DialogParts,
   dialog: HTMLDialogElement,
   submitter: HTMLButtonElement,
   problem: HTMLElement,
@@ -46,7 +46,7 @@ async function submitted(
 }
 
 /** Opens a modal dialog; resolves when it is closed. The browser gives the focus back to where it was. */
-export function open(parts: Parts): Promise<void> {
+export function open(parts: DialogParts): Promise<void> {
   const { title, content, yes, no, danger = false } = parts
   const heading = el("h2", { id: `dialog-${++ids}` }, title)
   const problem = el("p", { class: "problem", role: "alert" })

@@ -6,7 +6,7 @@ import { EVERYTHING, type Query, searchOf, type Which } from "../model/query.ts"
 import { count } from "../model/wording.ts"
 import { el, mark, setText, svg } from "./dom.ts"
 
-type FinishedSince = Counts["today"]
+type FinishedFigures = Counts["today"]
 
 const WIDTH = 8
 const HEIGHT = 28
@@ -76,7 +76,7 @@ function tookOf(completed: number, ...seconds: readonly [mean: number, from: num
 }
 
 /** What finished in a period: `Today 41 completed in 4:10 on average, 2 failed`; empty if nothing did. */
-export function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
+export function lately(name: string, { completed, failed, lost, ...lasted }: FinishedFigures): string {
   if (completed + failed + lost === 0) return ""
   const { shortest_seconds: from, longest_seconds: to, mean_seconds: mean } = lasted
   const took = mean === null || from === null || to === null ? "" : tookOf(completed, mean, from, to)

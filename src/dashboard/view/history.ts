@@ -11,7 +11,7 @@ const LISTED = 100
 const ICONS = { run: "start", warn: "stalled", good: "done", bad: "failed", quiet: "dot" } as const
 
 /** What shows one entry of the timeline. */
-interface View {
+interface EntryView {
   readonly element: HTMLElement
   readonly update: () => void
 }
@@ -19,7 +19,7 @@ interface View {
 const when = (time: string): HTMLElement =>
   el("time", { datetime: time, title: inFull(time) }, at(time, Date.now()))
 
-function happeningView({ what, detail, tone, time }: Happening): View {
+function happeningView({ what, detail, tone, time }: Happening): EntryView {
   const body = el(
     "div",
     {},
@@ -59,7 +59,7 @@ function summaryOf({ updates }: Stretch): string {
   return `${done} · ${count(updates.length)} updates in ${tookWords(tookS)}`
 }
 
-function stretchView(stretch: Stretch): View {
+function stretchView(stretch: Stretch): EntryView {
   const name = el("span", { class: "what" }, oneLine(stretch.step) || "Progress")
   const facts = el("span", { class: "detail" })
   const listed = el("ol")
@@ -86,7 +86,7 @@ function stretchView(stretch: Stretch): View {
   }
 }
 
-const viewOf = (entry: Entry): View =>
+const viewOf = (entry: Entry): EntryView =>
   entry.kind === "happening" ? happeningView(entry) : stretchView(entry)
 
 /** The timeline of an item, the latest first. */
@@ -97,7 +97,7 @@ export class HistoryList {
   readonly more = el("button", { type: "button", class: "more", hidden: true })
   #timeline: Timeline | undefined
   /** Views of the entries from `#from` on. */
-  #views: View[] = []
+  #views: EntryView[] = []
   #from = 0
 
   constructor() {

@@ -58,7 +58,7 @@ const legend = () =>
   })
 
 /** Where the end is expected. */
-interface Expected {
+interface ExpectedEnd {
   readonly ms: number
   readonly fromMs: number
   readonly progress: number
@@ -108,7 +108,7 @@ export class ProgressPlot {
    * Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. Returns whether
    * there is anything to draw: an attempt that never left 0% is a line that cannot be seen.
    */
-  draw(all: readonly PlotPoint[], nowMs: number, expected: Expected | null): boolean {
+  draw(all: readonly PlotPoint[], nowMs: number, expected: ExpectedEnd | null): boolean {
     const started = all.findIndex(({ running }) => running)
     const seen = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
     const latest = seen.at(-1)
@@ -177,7 +177,7 @@ export class ProgressPlot {
     return way.length > 1 ? [svg("path", { class: "time", d: `M${way.join("L")}` })] : []
   }
 
-  #hope(expected: Expected | null): SVGElement[] {
+  #hope(expected: ExpectedEnd | null): SVGElement[] {
     if (!expected) return []
     const from = `${this.#x(expected.fromMs)} ${HEIGHT - (expected.progress / 100) * HEIGHT}`
     return [svg("path", { class: "hope", d: `M${from}L${this.#x(expected.ms)} 0` })]

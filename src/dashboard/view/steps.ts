@@ -7,13 +7,13 @@ import { el, mark, setText, show } from "./dom.ts"
 const NAMED_FROM = 0.12
 
 /** A step of an attempt, and how long it took. */
-interface Step {
+interface TimedStep {
   readonly name: string
   readonly seconds: number
 }
 
 /** The steps of the latest attempt, the current one until `nowMs`. */
-function stepsOf(entries: readonly Entry[], nowMs: number): Step[] {
+function stepsOf(entries: readonly Entry[], nowMs: number): TimedStep[] {
   const started = entries.findLastIndex(
     (entry) => entry.kind === "happening" && /^Attempt \d+ started$/.test(entry.what),
   )

@@ -82,7 +82,7 @@ const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: Op
 })
 
 /** What a stream shows, and to which caller. */
-type Shown = Pick<StreamRequest, "queueId" | "isBound" | "wanted" | "owner"> & {
+type ShownByStream = Pick<StreamRequest, "queueId" | "isBound" | "wanted" | "owner"> & {
   readonly untilFinished?: boolean
 }
 
@@ -94,7 +94,7 @@ function respond(
   streams: Streams,
   request: Request,
   asked: Asked,
-  { queueId, isBound, wanted, owner, untilFinished = false }: Shown,
+  { queueId, isBound, wanted, owner, untilFinished = false }: ShownByStream,
   set: OtherHeaders,
 ): Response | Promise<Response> {
   const format =

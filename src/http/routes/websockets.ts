@@ -239,7 +239,7 @@ function onlyOf(
 }
 
 /** What a socket shows: one item, or the global stream narrowed. */
-interface Shown {
+interface ShownBySocket {
   readonly queueId?: number
   readonly isBound: boolean
   readonly selection: Selection
@@ -269,7 +269,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
   const upgrade = async (
     { request, server, caller }: Upgrading,
     query: Asked,
-    shown: Shown,
+    shown: ShownBySocket,
   ): Promise<Response | undefined> => {
     if (!asksForWebSocket(request)) {
       throw new AppError(

@@ -1,19 +1,6 @@
+import type { Unit } from "../item.ts"
 import type { Point } from "./step-line.ts"
-
-/** What a report counts: see `Sign`. */
-interface Count {
-  readonly done: number
-  readonly total: number
-  readonly name: string
-}
-
-/** A report, as far as it matters here. */
-interface Report {
-  readonly current_step?: string | undefined
-  readonly step?: { readonly index: number; readonly name: string } | undefined
-  readonly unit?: Count | undefined
-  readonly media?: unknown
-}
+import type { TracedReport } from "./traced-report.ts"
 
 /** What stands between groups of three digits and nowhere else: "12'345", also with spaces that do not break a line. */
 const GROUPED = String.raw`['’_\u00a0\u2009\u202f]`
@@ -108,7 +95,7 @@ function countIn(told: string): InWords | undefined {
 }
 
 /** A step that has begun, as far as it matters here. */
-interface Step {
+interface BegunStep {
   /** The step's own name, or otherwise what its first report said. */
   readonly name: string
   readonly index: number
@@ -116,7 +103,11 @@ interface Step {
 }
 
 /** What the words counted when the step of this report began; undefined if they did not count there. */
-function firstOf({ step, current_step: words = "" }: Report, now: InWords, current: Step | undefined) {
+function firstOf(
+  { step, current_step: words = "" }: TracedReport,
+  now: InWords,
+  current: BegunStep | undefined,
+) {
   const name = withoutDigits(words)
   if (step) {
     // The words of a step with a name of its own are not kept, so they are known to count if they began with 0 or 1.
@@ -135,23 +126,23 @@ const beginningOf = ({ total, isMeasure }: InWords): number => (isMeasure ? tota
  * nothing else. `steps` are the steps so far. The same report if it counts something itself. A count that did not
  * begin at 0 or 1 may be the number of a song in its album.
  */
-export function withCountInWords<R extends Report>(
-  sign: R,
-  steps: readonly Step[],
-): R | (R & { readonly unit: Count }) {
-  const { current_step: words, unit, media, step } = sign
-  if (!words || unit || media || words === step?.name) return sign
+export function withCountInWords<R extends TracedReport>(
+  report: R,
+  steps: readonly BegunStep[],
+): R | (R & { readonly unit: Unit }) {
+  const { current_step: words, unit, media, step } = report
+  if (!words || unit || media || words === step?.name) return report
   const now = countIn(words)
-  if (!now) return sign
+  if (!now) return report
   const alike = withoutDigits(words)
   const current = step ? steps.at(-1) : steps.findLast(({ name }) => withoutDigits(name) === alike)
-  const first = firstOf(sign, now, current)
-  if (!first || (first.nth > beginningOf(now) && !now.isPercentage)) return sign
+  const first = firstOf(report, now, current)
+  if (!first || (first.nth > beginningOf(now) && !now.isPercentage)) return report
   const name = now.isPercentage ? PERCENT : alike
   const goesOn = step ? current?.index === step.index : first !== now
-  if (goesOn && current?.unit && current.unit !== name) return sign
+  if (goesOn && current?.unit && current.unit !== name) return report
   const before = now.isMeasure ? 0 : first.nth
-  return { ...sign, unit: { done: Math.max(0, now.nth - before + now.part), total: now.total, name } }
+  return { ...report, unit: { done: Math.max(0, now.nth - before + now.part), total: now.total, name } }
 }
 
 /**
@@ -164,7 +155,7 @@ export function seriesInWords({
   current_step: words = "",
   unit,
   media,
-}: Report): { index: number; total?: number } | undefined {
+}: TracedReport): { index: number; total?: number } | undefined {
   const now = step ? undefined : countIn(words)
   if (!now || now.isPercentage || now.isMeasure) return undefined
   if (now.nth > 1) return { index: now.nth, total: now.total }
@@ -172,7 +163,7 @@ export function seriesInWords({
 }
 
 /** Where a count in words was, as a part of its size. */
-interface Latest {
+interface LatestCount {
   readonly unit?: Point | undefined
   readonly percent?: Point | undefined
 }
@@ -183,9 +174,9 @@ interface Latest {
  * one. A percentage, and a count beside a step with a name, must have come far, and begin with the first.
  */
 export function mayBeginAgain(
-  { unit, step, current_step: words = "" }: Report,
+  { unit, step, current_step: words = "" }: TracedReport,
   { size }: { readonly size: number },
-  { unit: [reached] = [0, 0], percent }: Latest,
+  { unit: [reached] = [0, 0], percent }: LatestCount,
 ): boolean {
   const { done = 0, name } = unit ?? {}
   const now = countIn(words)
@@ -200,7 +191,11 @@ export function mayBeginAgain(
  * Whether what the words say, and what does not begin again, goes back so far that it is not how far the step is: it is
  * a load, or the number of a tile or of a frame, in any order.
  */
-export function isNoCount({ unit, step }: Report, last: Step, { unit: [reached] = [0, 0] }: Latest): boolean {
+export function isNoCount(
+  { unit, step }: TracedReport,
+  last: BegunStep,
+  { unit: [reached] = [0, 0] }: LatestCount,
+): boolean {
   const isPercentage = unit?.name === PERCENT
   if (!unit || (!step && !isPercentage) || last.unit !== (isPercentage ? "" : unit.name)) return false
   const part = unit.done / unit.total

@@ -151,7 +151,7 @@ const partOf = (at: number, left: number): number => (at + left > 0 ? at / (at +
 const expectedError = (usual: readonly number[], at: number, left: number, doubt: number): number =>
   Math.hypot(between(usual, partOf(at, left)), doubt)
 
-type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
+type KnownRuns = Pick<Experience, "earlierRuns" | "weights" | "slowness">
 
 /**
  * What each earlier run says about an attempt as long as its steps are the same; the run `except` is not
@@ -159,7 +159,7 @@ type Known = Pick<Experience, "earlierRuns" | "weights" | "slowness">
  */
 function answersOf(
   place: AttemptNow,
-  { earlierRuns, weights, slowness }: Known,
+  { earlierRuns, weights, slowness }: KnownRuns,
   except?: EarlierRun,
 ): AnswerOfRun[] {
   const totals = declaredOf(place.totals)
@@ -184,7 +184,7 @@ interface Trial {
   readonly joint: JointAnswer
 }
 
-function trialsOf(known: Known, part: number): Trial[] {
+function trialsOf(known: KnownRuns, part: number): Trial[] {
   if (known.earlierRuns.length < 2) return []
   return known.earlierRuns.flatMap((earlierRun) => {
     const { run } = earlierRun

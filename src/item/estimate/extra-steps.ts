@@ -12,15 +12,15 @@ const MIN_SERIES = 3
 const isNumbered = ({ name, total = 1 }: StepTrace): boolean => name === "" && total > 1
 
 /** How many steps of a run have a name, or only numbers, and the places of the first and the last one. */
-interface Named {
+interface NameCount {
   readonly name: string
   readonly count: number
   readonly first: number
   readonly last: number
 }
 
-function namedIn(parts: readonly Part[]): readonly Named[] {
-  const all = new Map<string, Named>()
+function namedIn(parts: readonly Part[]): readonly NameCount[] {
+  const all = new Map<string, NameCount>()
   for (const [i, { step }] of parts.entries()) {
     const name = withoutDigits(step.name)
     const { count, first } = all.get(name) ?? { count: 0, first: i }

@@ -8,7 +8,8 @@ import type { KeptRun } from "./earlier-run.ts"
 import { estimate, MAX_SHOWN, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import { lookOf } from "./look.ts"
-import { NO_TRACE, type Sign, stepsOfRun, type Trace, traced } from "./trace.ts"
+import { NO_TRACE, stepsOfRun, type Trace, traced } from "./trace.ts"
+import type { TracedReport } from "./traced-report.ts"
 
 /** A time during which no server watched the attempts, in milliseconds of the steady clock. */
 export interface Outage {
@@ -84,7 +85,7 @@ function percentIn(
 }
 
 /** What the item says about its progress after a change. */
-function signOf(before: Stored, change: Change, trace: Trace): Sign {
+function tracedReportOf(before: Stored, change: Change, trace: Trace): TracedReport {
   const { item } = change
   // At a start the item still has the text of the attempt before.
   const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
@@ -97,16 +98,16 @@ function signOf(before: Stored, change: Change, trace: Trace): Sign {
   }
 }
 
-const isSilent = ({ progress, current_step, step, unit, media }: Sign): boolean =>
+const isSilent = ({ progress, current_step, step, unit, media }: TracedReport): boolean =>
   progress === undefined && !current_step && !step && !unit && !media
 
 /** The course of the attempt after a change; null if it began before courses were followed. */
 function courseOf(before: Stored, after: Change, moment: Moment): Course | null {
   const isStart = before.item.status !== "processing"
   const course = after.work.course ?? (isStart ? begunAt(moment) : null)
-  const sign = signOf(before, after, course?.trace ?? NO_TRACE)
-  if (!course || isSilent(sign)) return course
-  const trace = traced(course.trace, sign, (moment.steadyMs - course.beganMs) / 1000)
+  const report = tracedReportOf(before, after, course?.trace ?? NO_TRACE)
+  if (!course || isSilent(report)) return course
+  const trace = traced(course.trace, report, (moment.steadyMs - course.beganMs) / 1000)
   return trace === course.trace ? course : { ...course, trace }
 }
 

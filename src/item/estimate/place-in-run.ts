@@ -42,18 +42,18 @@ const evennessOf = ({ part, scale }: Hand): number =>
  * How a percentage of the attempt becomes a percentage of the run: it is multiplied by `times`, and `shift`
  * is added.
  */
-interface Stretch {
+interface Scaling {
   readonly times: number
   readonly shift: number
 }
-const SAME_STRETCH: Stretch = { times: 1, shift: 0 }
+const SAME_STRETCH: Scaling = { times: 1, shift: 0 }
 
 /**
  * The stretch for a run with another number of steps, in which the step has another part of the bar.
  * Undefined if the step begins at another place on the run's bar: then the same percentage means another
  * place.
  */
-function stretchOf(was: StepTrace, now: StepTrace, from: number): Stretch | undefined {
+function stretchOf(was: StepTrace, now: StepTrace, from: number): Scaling | undefined {
   const line = was.lines.percent
   const [begins, ends] = [line?.[0]?.[0] ?? 0, line?.at(-1)?.[0] ?? 0]
   const isAnother = was.total && now.total && was.total !== now.total

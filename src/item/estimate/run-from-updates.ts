@@ -3,10 +3,11 @@ import type { StoredUpdate } from "../stored.ts"
 import { updateIn } from "../update.ts"
 import type { KeptRun } from "./earlier-run.ts"
 import { lookOf } from "./look.ts"
-import { NO_TRACE, type Sign, stepsOfRun, traced } from "./trace.ts"
+import { NO_TRACE, stepsOfRun, traced } from "./trace.ts"
+import type { TracedReport } from "./traced-report.ts"
 
 /** The part of an update that the one before it did not have: each update repeats earlier values. */
-function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
+function tracedReportOf(update: ProgressUpdate, before: ProgressUpdate | undefined): TracedReport {
   const isNew = (key: "unit" | "media"): boolean =>
     JSON.stringify(update[key]) !== JSON.stringify(before?.[key])
   return {
@@ -39,7 +40,7 @@ export function pastRun(
   const secondsTo = ({ timestamp }: ProgressUpdate): number =>
     (Date.parse(timestamp) - Date.parse(start.timestamp)) / 1000
   const trace = own.reduce(
-    (so, update, i) => traced(so, signOf(update, own[i - 1]), Math.max(0, secondsTo(update))),
+    (so, update, i) => traced(so, tracedReportOf(update, own[i - 1]), Math.max(0, secondsTo(update))),
     NO_TRACE,
   )
   const total = own.findLast(({ step }) => step !== undefined)?.step?.total ?? 1

@@ -78,7 +78,7 @@ function reachFurther(reach: Reach, by: number): void {
 }
 
 /** Until when something is busy. */
-interface Busy {
+interface BusyUntil {
   /** When it is free, in seconds from now. */
   at: number
   /** How much sooner, and how much later, that may be. */
@@ -87,12 +87,12 @@ interface Busy {
 }
 
 /** A slot with the items that it has taken so far. */
-interface Filled extends Busy {
+interface Filled extends BusyUntil {
   readonly slot: Slot
 }
 
 /** Until when an item of each song is rendered, for the songs of which one is; undefined if that is unknown. */
-type Songs = Map<number, Busy | undefined>
+type Songs = Map<number, BusyUntil | undefined>
 
 /** The next claim that gets an item: which item, when, and by which slot. */
 interface NextClaim {
@@ -105,7 +105,7 @@ interface NextClaim {
 const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag) => tags.includes(tag))
 
 /** Until when an item of the same song is rendered; undefined if none is, or if that does not matter. */
-const busySong = ({ song }: Waiting, songs: Songs): Busy | undefined =>
+const busySong = ({ song }: Waiting, songs: Songs): BusyUntil | undefined =>
   song === undefined ? undefined : songs.get(song)
 
 /** From when on an item may be claimed, in seconds from now; infinite if that is unknown. */
@@ -134,8 +134,8 @@ function claimOf(filled: Filled, waiting: Iterable<Waiting>, songs: Songs): Next
 }
 
 /** The earliest and the latest time at which something is free, in seconds from now. */
-const earliest = ({ at, sooner }: Busy): number => at - reachOf(sooner)
-const latest = ({ at, later }: Busy): number => at + reachOf(later)
+const earliest = ({ at, sooner }: BusyUntil): number => at - reachOf(sooner)
+const latest = ({ at, later }: BusyUntil): number => at + reachOf(later)
 
 /**
  * When an item starts that waits for a slot and for the other item of its song, if there is one. With `mayBeSooner`
@@ -144,7 +144,7 @@ const latest = ({ at, later }: Busy): number => at + reachOf(later)
 function startOf(
   { filled, at }: NextClaim,
   item: Waiting,
-  song: Busy | undefined,
+  song: BusyUntil | undefined,
   mayBeSooner: boolean,
 ): Omit<Start, "takes"> {
   const other = song ? [song] : []
@@ -155,15 +155,15 @@ function startOf(
 }
 
 /** Fills a slot with what keeps it busy until this much later than `at`. */
-function fill(filled: Busy, at: number, { seconds, low, high }: Outlook): void {
+function fill(filled: BusyUntil, at: number, { seconds, low, high }: Outlook): void {
   filled.at = at + seconds
   reachFurther(filled.sooner, seconds - low)
   reachFurther(filled.later, high - seconds)
 }
 
 /** What is busy for this long from now on. */
-function busyFor(free: Outlook): Busy {
-  const busy: Busy = { at: 0, sooner: { sum: 0, squares: 0 }, later: { sum: 0, squares: 0 } }
+function busyFor(free: Outlook): BusyUntil {
+  const busy: BusyUntil = { at: 0, sooner: { sum: 0, squares: 0 }, later: { sum: 0, squares: 0 } }
   fill(busy, 0, free)
   return busy
 }

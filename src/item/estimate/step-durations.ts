@@ -166,7 +166,7 @@ function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): 
  * The weight of a step in its runs: its part of their time, the error of each run, and how much the errors
  * vary.
  */
-interface Part {
+interface StepWeight {
   readonly fraction: number
   readonly variance: number
   readonly errors: ReadonlyMap<Sizes, number>
@@ -208,7 +208,7 @@ function partOf(
   seconds: number,
   runs: readonly (readonly Lasted[])[],
   counted: ReadonlySet<string>,
-): Part {
+): StepWeight {
   const powers = powersOf(all, counted)
   const errors = errorsOf(all, powers)
   const spread = squares(errors) + USUAL_STEP_RUNS * USUAL_STEP ** 2
@@ -227,7 +227,7 @@ function partOf(
 }
 
 /** For each run, how much of the whole its steps are together, and the sum of their errors, weighted by that. */
-function errorsByRun(parts: readonly Part[]): Map<Sizes, { weight: number; sum: number }> {
+function errorsByRun(parts: readonly StepWeight[]): Map<Sizes, { weight: number; sum: number }> {
   const runs = new Map<Sizes, { weight: number; sum: number }>()
   for (const { fraction, errors } of parts) {
     for (const [run, error] of errors) {
@@ -242,7 +242,7 @@ function errorsByRun(parts: readonly Part[]): Map<Sizes, { weight: number; sum: 
  * A step gets back the trust that it has lost because its time varies, as far as the other steps vary like it: of a
  * song that is four times as long everything takes four times as long, and the pace of one step says so of the others.
  */
-function trusted(part: Part, runs: ReturnType<typeof errorsByRun>): Habit {
+function trusted(part: StepWeight, runs: ReturnType<typeof errorsByRun>): Habit {
   const { habit, fraction, errors } = part
   let [apart, both] = [0, 0]
   for (const [run, error] of errors) {
@@ -259,7 +259,7 @@ function trusted(part: Part, runs: ReturnType<typeof errorsByRun>): Habit {
 /**
  * How much the pace of whole runs varies, which means how far all steps of a run are slow or fast together.
  */
-function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number {
+function paceVarianceOf(parts: readonly StepWeight[], runs: readonly Sizes[]): number {
   let [together, pairs] = [0, 0]
   for (const run of runs) {
     let [sum, own, weights, ownWeights] = [0, 0, 0, 0]

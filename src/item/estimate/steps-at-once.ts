@@ -1,5 +1,6 @@
 import { withoutDigits } from "./count-in-words.ts"
 import type { Point } from "./step-line.ts"
+import type { TracedReport } from "./traced-report.ts"
 
 /** How far a step is, by each signal; undefined if it is not known. */
 interface Signals<T> {
@@ -9,7 +10,7 @@ interface Signals<T> {
 }
 
 /** A step that has begun, as far as it matters here. */
-interface Step {
+interface BegunStep {
   readonly name: string
   readonly index: number
   readonly size: number
@@ -18,28 +19,22 @@ interface Step {
 
 /** A trace, as far as it matters here. */
 interface SoFar {
-  readonly steps: readonly Step[]
+  readonly steps: readonly BegunStep[]
   readonly latest: Signals<Point>
   readonly from: number
-}
-
-/** A report, as far as it matters here. */
-interface Report {
-  readonly current_step?: string | undefined
-  readonly step?: { readonly index: number; readonly name: string } | undefined
 }
 
 /** A step that has not come further than this part is not over. */
 const UNDER_WAY = 0.5
 
 /** Whether a report names this step, or has the same words except for numbers. */
-function names({ name, index }: Step, { step, current_step: words }: Report): boolean {
+function names({ name, index }: BegunStep, { step, current_step: words }: TracedReport): boolean {
   if (step) return step.index === index && (step.name || name) === name
   return words !== undefined && words !== "" && withoutDigits(words) === withoutDigits(name)
 }
 
 /** Whether a report names a step that comes before the last one and has not begun yet, while the last one is under way. */
-function isLate({ steps, latest }: SoFar, { step }: Report): boolean {
+function isLate({ steps, latest }: SoFar, { step }: TracedReport): boolean {
   const last = steps.at(-1)
   if (!last || !step || step.index >= last.index || last.size <= 0) return false
   const [reached = 0] = latest.media ?? latest.unit ?? []
@@ -51,10 +46,14 @@ function isLate({ steps, latest }: SoFar, { step }: Report): boolean {
  * whose reports alternate. Its medium or its count is further than when it was left; or there is one percentage for
  * all, and it has gone on. A step that is done again begins again.
  */
-export function goesOnBeside(soFar: SoFar, sign: Report, { media, unit, percent }: Signals<number>): boolean {
+export function goesOnBeside(
+  soFar: SoFar,
+  report: TracedReport,
+  { media, unit, percent }: Signals<number>,
+): boolean {
   const { steps, latest, from } = soFar
-  const earlier = steps.slice(0, -1).findLast((step) => names(step, sign))
-  if (!earlier) return isLate(soFar, sign)
+  const earlier = steps.slice(0, -1).findLast((step) => names(step, report))
+  if (!earlier) return isLate(soFar, report)
   const { lines } = earlier
   if (media !== undefined) return media > (lines.media?.at(-1)?.[0] ?? 0)
   if (unit !== undefined) return unit > (lines.unit?.at(-1)?.[0] ?? 0)

@@ -9,6 +9,7 @@ import {
 } from "./count-in-words.ts"
 import { GRAIN, type Point } from "./step-line.ts"
 import { goesOnBeside } from "./steps-at-once.ts"
+import type { TracedReport } from "./traced-report.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
 export type Signal = "media" | "unit" | "percent"
@@ -17,7 +18,7 @@ export type Signal = "media" | "unit" | "percent"
 export const SIGNALS: readonly Signal[] = ["media", "unit", "percent"]
 
 /** For each signal that moved, its values and their times, both ascending, about `GRAIN` apart. */
-export type Lines = { readonly [S in Signal]?: readonly Point[] | undefined }
+export type SignalLines = { readonly [S in Signal]?: readonly Point[] | undefined }
 
 /** How one step of an attempt went. */
 export interface StepTrace {
@@ -36,7 +37,7 @@ export interface StepTrace {
   /** When it began, in seconds since the attempt started. */
   readonly at: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
-  readonly lines: Lines
+  readonly lines: SignalLines
   /** How much there was to do in the whole run, by unit, as it was declared; absent if nothing was, and in later steps. */
   readonly totals?: Readonly<Record<string, number>>
 }
@@ -49,7 +50,7 @@ export interface Trace {
   /** The steps so far; the same array as long as the attempt stays in the same step. */
   readonly steps: readonly StepTrace[]
   /** The lines of the current step; the same object until a point is added for good. */
-  readonly lines: Lines
+  readonly lines: SignalLines
   /**
    * The latest point of each signal in the current step. The next point replaces it, unless that point is far
    * enough away.
@@ -65,20 +66,6 @@ export const NO_TRACE: Trace = {
   lines: { media: undefined, unit: undefined, percent: undefined },
   latest: { media: undefined, unit: undefined, percent: undefined },
   from: 0,
-}
-
-/** The part of a report that a trace is made of: what it says about how far the attempt is. */
-export interface Sign {
-  /** How much of the attempt is done, in percent; undefined if the report does not say it. */
-  readonly progress?: number | undefined
-  /** What is being done, in words; undefined if the report does not say it. */
-  readonly current_step?: string | undefined
-  /** The current step, its index from 1; undefined if the report names none. */
-  readonly step?: { readonly index: number; readonly total: number; readonly name: string } | undefined
-  /** What is being counted; undefined if nothing is counted. */
-  readonly unit?: { readonly done: number; readonly total: number; readonly name: string } | undefined
-  /** How far the attempt is in a medium, in seconds; undefined if the report does not say it. */
-  readonly media?: { readonly out_time: number; readonly total: number | null } | undefined
 }
 
 /**
@@ -112,7 +99,7 @@ const round = (value: number, steps: number): number => Math.round(value * steps
 /** How far the step is according to a report, by each signal; undefined if the report does not say it. */
 type Values = { readonly [S in Signal]: number | undefined }
 
-const valuesOf = ({ progress, unit, media }: Sign): Values => ({
+const valuesOf = ({ progress, unit, media }: TracedReport): Values => ({
   media: media?.total ? Math.min(1, media.out_time / media.total) : undefined,
   unit: unit && unit.total > 0 ? Math.min(1, unit.done / unit.total) : undefined,
   percent: progress !== undefined && progress < HELD_AT ? progress : undefined,
@@ -126,8 +113,13 @@ const isLower = (percent: number | undefined, reached: number): boolean =>
   percent !== undefined && percent <= reached - WAVERS
 
 /** Whether the signal of a report has begun again. */
-function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, percent }: Values): boolean {
-  const { name, done = 0, total = 0 } = sign.unit ?? {}
+function fell(
+  { latest }: Trace,
+  step: StepTrace,
+  report: TracedReport,
+  { media, unit, percent }: Values,
+): boolean {
+  const { name, done = 0, total = 0 } = report.unit ?? {}
   const isPercentage = name === PERCENT
   // If there is more to do than was known, the fraction that is done becomes smaller; what is done does not.
   const isMore = !isPercentage && total > step.size * (1 + GREW)
@@ -140,18 +132,18 @@ function fell({ latest }: Trace, step: StepTrace, sign: Sign, { media, unit, per
 }
 
 /** The percentage at which a step begins: the end of the step before, unless each counts from the start. */
-function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
+function beginsAt({ latest, from }: Trace, { progress = 0 }: TracedReport): number {
   const reached = latest.percent?.[0] ?? from
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }
 
 /** Whether a report names another step than the current one, or only its number. */
-function isOther(step: StepTrace, sign: Sign): boolean {
+function isOther(step: StepTrace, report: TracedReport): boolean {
   // Until a step is named, the attempt is preparing.
-  if (step.name === "") return sign.step?.name === "" && sign.step.index !== step.index
-  if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
+  if (step.name === "") return report.step?.name === "" && report.step.index !== step.index
+  if (report.step) return report.step.index !== step.index || (report.step.name || step.name) !== step.name
   // "frame 17 of 240" and "frame 18 of 240" are the same step.
-  const name = sign.current_step || step.name
+  const name = report.current_step || step.name
   return name !== step.name && withoutDigits(name) !== withoutDigits(step.name)
 }
 
@@ -164,7 +156,7 @@ const amount = (known: StepTrace, unit: string, size: number): Pick<StepTrace, "
  * The amount of work in the step according to a report; the step itself if nothing has changed. The length of
  * a medium says more than a count that is reported with it.
  */
-function sizeOf({ unit, media }: Sign, known: StepTrace): Pick<StepTrace, "unit" | "size"> {
+function sizeOf({ unit, media }: TracedReport, known: StepTrace): Pick<StepTrace, "unit" | "size"> {
   if (unit?.name === STEPS || known.unit === STEPS) return { unit: STEPS, size: unit?.total ?? known.size }
   if (media?.total) return amount(known, "seconds", media.total)
   if (unit && unit.total > 0 && unit.name !== PERCENT && known.unit !== "seconds")
@@ -263,11 +255,11 @@ function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trac
 }
 
 /** A step with what a report adds to it; the same step if the report adds nothing. */
-function toldOf(trace: Trace, step: StepTrace, sign: Sign): StepTrace {
-  const name = step.name || sign.step?.name || sign.current_step || ""
-  const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
-  const total = sign.step?.total || step.total
-  const told = sizeOf(sign, step)
+function toldOf(trace: Trace, step: StepTrace, report: TracedReport): StepTrace {
+  const name = step.name || report.step?.name || report.current_step || ""
+  const index = step.name === "" ? (report.step?.index ?? step.index) : step.index
+  const total = report.step?.total || step.total
+  const told = sizeOf(report, step)
   const isNews = told !== step || step.grew === true
   const { unit, size, grew } = isNews ? grownIn(trace, step, told) : step
   const isSame =
@@ -281,10 +273,10 @@ function toldOf(trace: Trace, step: StepTrace, sign: Sign): StepTrace {
 }
 
 /** The trace after a report in its last step; the same trace if the report says nothing new. */
-function followed(trace: Trace, sign: Sign, values: Values, at: number): Trace {
+function followed(trace: Trace, report: TracedReport, values: Values, at: number): Trace {
   const step = trace.steps.at(-1)
   if (!step) return trace
-  const now = toldOf(trace, step, sign)
+  const now = toldOf(trace, step, report)
   const next = drawn(trace, values, round(at - step.at, 1000))
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
@@ -322,7 +314,7 @@ export function stepsOfRun(
 }
 
 /** The trace after a report in the last possible step, which counts the further steps. */
-function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Trace {
+function counted(trace: Trace, last: StepTrace, { step }: TracedReport, at: number): Trace {
   if (!step || step.index < last.index || step.total < step.index) return trace
   const unit = { done: step.index - last.index, total: step.total - last.index + 1, name: STEPS }
   const { steps, from } = trace
@@ -330,10 +322,10 @@ function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Tra
   return followed(before, { unit }, valuesOf({ unit }), at)
 }
 
-const begun = (sign: Sign, name: string, index: number, at: number): StepTrace => ({
-  name: sign.step?.name || sign.current_step || name,
-  index: sign.step?.index ?? index,
-  ...(index > 1 && seriesInWords(sign)),
+const begun = (report: TracedReport, name: string, index: number, at: number): StepTrace => ({
+  name: report.step?.name || report.current_step || name,
+  index: report.step?.index ?? index,
+  ...(index > 1 && seriesInWords(report)),
   unit: "",
   size: 0,
   at,
@@ -345,25 +337,26 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
  * preparing; the first named step takes over that time. A report that comes late, goes back or says nothing
  * new adds nothing, and the result is the same trace.
  */
-export function traced(trace: Trace, told: Sign, at: number): Trace {
+export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   const last = trace.steps.at(-1)
-  const sign = withCountInWords(told, trace.steps)
-  const values = valuesOf(sign)
-  if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, values, at)
-  const isBack = sign !== told && !mayBeginAgain(sign, last, trace.latest)
-  const judged = isBack ? told : sign
-  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && !isOther(last, sign)
+  const report = withCountInWords(told, trace.steps)
+  const values = valuesOf(report)
+  if (!last) return followed({ ...NO_TRACE, steps: [begun(report, "", 1, 0)] }, report, values, at)
+  const isBack = report !== told && !mayBeginAgain(report, last, trace.latest)
+  const judged = isBack ? told : report
+  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && !isOther(last, report)
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
-    return counted(trace, last, sign, at)
-  if (goesOn && isBack && isNoCount(sign, last, trace.latest))
+    return counted(trace, last, report, at)
+  if (goesOn && isBack && isNoCount(report, last, trace.latest))
     return followed(uncounted(trace, last), told, valuesOf(told), at)
-  if (goesOn || at < last.at) return followed(trace, sign, values, at)
-  const { progress } = sign
-  if (goesOnBeside(trace, sign, values)) return followed(trace, { progress }, valuesOf({ progress }), at)
-  const from = Math.min(HELD_AT, beginsAt(trace, sign))
+  if (goesOn || at < last.at) return followed(trace, report, values, at)
+  const { progress } = report
+  if (goesOnBeside(trace, report, values)) return followed(trace, { progress }, valuesOf({ progress }), at)
+  const from = Math.min(HELD_AT, beginsAt(trace, report))
   const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000))]
   const next: Trace = { ...NO_TRACE, steps, from }
   const [step] = steps.slice(-1)
-  const isCounting = step && steps.length === MAX_STEPS && sign.step && sign.step.total > sign.step.index
-  return isCounting ? counted(next, step, sign, at) : followed(next, sign, values, at)
+  const isCounting =
+    step && steps.length === MAX_STEPS && report.step && report.step.total > report.step.index
+  return isCounting ? counted(next, step, report, at) : followed(next, report, values, at)
 }

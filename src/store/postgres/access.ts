@@ -35,7 +35,7 @@ const ADD_TICKET = `WITH ended AS (
 INSERT INTO tickets (hash, token_id, method, path, use_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (hash) DO NOTHING`
 
-interface Count {
+interface CountRow {
   readonly n: number
 }
 
@@ -63,7 +63,7 @@ export class PostgresAccess implements Access {
   }
 
   async version(): Promise<number> {
-    const [row] = await this.#link.run<Count>(VERSION)
+    const [row] = await this.#link.run<CountRow>(VERSION)
     return row?.n ?? 0
   }
 
@@ -89,7 +89,7 @@ export class PostgresAccess implements Access {
 
   async #hasItem(id: number): Promise<boolean> {
     const text = "SELECT count(*)::int AS n FROM queue_items WHERE id = $1 AND deleted_at IS NULL"
-    const [row] = await this.#link.run<Count>(text, [id])
+    const [row] = await this.#link.run<CountRow>(text, [id])
     return row?.n === 1
   }
 
@@ -99,13 +99,13 @@ export class PostgresAccess implements Access {
     return this.#link.patiently(async () => {
       const asked = [id, nowMs, isRepeated]
       isRepeated = true
-      const [row] = await this.#link.ask<Count>(REVOKE, asked)
+      const [row] = await this.#link.ask<CountRow>(REVOKE, asked)
       return row?.n === 1
     })
   }
 
   async endLeases(id: number): Promise<number> {
-    const [row] = await this.#link.run<Count>(END_LEASES, [id])
+    const [row] = await this.#link.run<CountRow>(END_LEASES, [id])
     return row?.n ?? 0
   }
 

@@ -52,7 +52,7 @@ export interface ConnectionsOptions {
 }
 
 /** A query that drizzle has prepared. */
-interface Query<T> {
+interface PreparedQuery<T> {
   execute(values: Record<string, unknown>): Promise<T>
 }
 
@@ -119,7 +119,7 @@ export class PostgresConnections {
   }
 
   /** The same for a query of drizzle. @throws AppError `unavailable`, StatementError */
-  get<T>(query: Query<T>, values: Record<string, unknown> = {}): Promise<T> {
+  get<T>(query: PreparedQuery<T>, values: Record<string, unknown> = {}): Promise<T> {
     return this.patiently(() => query.execute(values))
   }
 

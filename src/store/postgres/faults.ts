@@ -81,7 +81,7 @@ export class StatementError extends Error {
 }
 
 /** What an error says about the database. */
-interface Parts {
+interface FaultParts {
   readonly state: string
   readonly constraint: string
   readonly code: string
@@ -89,7 +89,7 @@ interface Parts {
 }
 
 /** The server's error inside an error, however it is wrapped. */
-function partsOf(error: unknown): Parts {
+function partsOf(error: unknown): FaultParts {
   if (error instanceof StatementError) {
     const { state, isEnding } = error
     return { state, constraint: "", code: state === "" ? error.code : "", isEnding }

@@ -57,7 +57,7 @@ interface Pruned {
   readonly own: number | null
 }
 
-type Counted = StoredUpdate & { readonly total: number }
+type CountedUpdate = StoredUpdate & { readonly total: number }
 
 const updateColumns = getTableColumns(updates)
 
@@ -164,7 +164,7 @@ export class PostgresHistory implements History {
   }
 
   async #page(text: string, parameters: readonly unknown[], limit: number): Promise<Page> {
-    const rows = await this.#link.run<Counted>(text, parameters)
+    const rows = await this.#link.run<CountedUpdate>(text, parameters)
     const [first] = rows
     this.#seen.note(rows.at(-1)?.id ?? 0)
     const more = first !== undefined && (rows.length < first.total || first.total >= limit)

@@ -80,7 +80,7 @@ export interface Moved {
 }
 
 type Value = string | number | null
-type Row = Record<string, Value>
+type MovedRow = Record<string, Value>
 
 /** The names of the columns that are moved, and which of them are booleans. */
 function columnsOf(table: PgTable): {
@@ -156,8 +156,8 @@ async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => P
 }
 
 /** The rows of a table of SQLite, page by page. */
-function* pagesOf(client: Database, name: string, names: readonly string[]): Generator<Row[]> {
-  const query = client.query<Row & { rowid_: number }, [number, number]>(
+function* pagesOf(client: Database, name: string, names: readonly string[]): Generator<MovedRow[]> {
+  const query = client.query<MovedRow & { rowid_: number }, [number, number]>(
     `SELECT rowid AS rowid_, ${names.join(", ")} FROM ${name} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
   )
   for (let last = -1; ;) {
@@ -173,7 +173,7 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
   const { names, isBoolean } = columnsOf(table)
   const name = getTableName(table)
   const own = names.filter((column) => column !== "needs")
-  const given = (row: Row) => ({
+  const given = (row: MovedRow) => ({
     ...Object.fromEntries(
       Object.entries(row).map(([key, value]) => [key, isBoolean.has(key) ? value === 1 : value]),
     ),

@@ -186,10 +186,10 @@ function known(): number {
   return journal.entries.length
 }
 
-type Ask = <T>(text: string) => Promise<T[]>
+type AskDatabase = <T>(text: string) => Promise<T[]>
 
 /** How many migrations a database has seen. */
-async function applied(ask: Ask): Promise<number> {
+async function applied(ask: AskDatabase): Promise<number> {
   const [table] = await ask<{ is: string | null }>(
     "SELECT to_regclass('drizzle.__drizzle_migrations')::text AS is",
   )

@@ -107,10 +107,10 @@ const LATER = `SELECT u.queue_id::float8 AS id, min(u.id)::float8 AS next FROM u
 const ITEMS = `SELECT (SELECT coalesce(sum(c.items), 0) FROM queue_counts c)::float8 AS present,
   (SELECT count(*) FROM queue_items q WHERE q.deleted_at IS NOT NULL)::float8 AS deleted`
 
-interface Id {
+interface IdRow {
   readonly id: number
 }
-interface Count {
+interface CountRow {
   readonly n: number
 }
 
@@ -145,7 +145,7 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async newestAgo(hours: number): Promise<number> {
-    const [row] = await this.#link.run<Id>(NEWEST_AGO, [hours])
+    const [row] = await this.#link.run<IdRow>(NEWEST_AGO, [hours])
     return row?.id ?? 0
   }
 
@@ -157,14 +157,14 @@ export class PostgresUpkeep implements Upkeep {
 
   async purge(deleted: readonly Ended[], limit: number): Promise<number> {
     for (const { fromMs, toMs, upTo } of deleted) {
-      const [row] = await this.#link.run<Count>(PURGE, [fromMs, toMs, upTo, limit])
+      const [row] = await this.#link.run<CountRow>(PURGE, [fromMs, toMs, upTo, limit])
       if (row && row.n > 0) return row.n
     }
     return 0
   }
 
   async forgetRuns(keep: number, limit: number): Promise<number> {
-    return (await this.#link.run<Count>(FORGET_RUNS, [keep, limit])).length
+    return (await this.#link.run<CountRow>(FORGET_RUNS, [keep, limit])).length
   }
 
   async items(): Promise<{ readonly present: number; readonly deleted: number }> {
@@ -174,7 +174,7 @@ export class PostgresUpkeep implements Upkeep {
 
   async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
-    const rows = await this.#link.run<Id>(
+    const rows = await this.#link.run<IdRow>(
       `SELECT q.id::float8 AS id FROM queue_items q WHERE q.section = 2 AND q.rank BETWEEN $1 AND $2 AND q.last_update_id <= $3
         ORDER BY q.rank DESC, q.place DESC, q.id DESC LIMIT $4`,
       [-toMs, -fromMs, upTo, limit],
@@ -183,7 +183,7 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async size(): Promise<DatabaseSize> {
-    const [row] = await this.#link.run<Count>("SELECT pg_database_size(current_database())::float8 AS n")
+    const [row] = await this.#link.run<CountRow>("SELECT pg_database_size(current_database())::float8 AS n")
     return { used: row?.n ?? 0, wal: 0, free: 0 }
   }
 
@@ -197,16 +197,16 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async #thinFinished({ finished, keepCompleted, limit }: Thinning, upTo: number): Promise<number> {
-    const items: Id[] = []
+    const items: IdRow[] = []
     for (const { fromMs, toMs, upTo: last } of finished)
-      items.push(...(await this.#link.run<Id>(FINISHED, [fromMs, toMs, last, keepCompleted])))
+      items.push(...(await this.#link.run<IdRow>(FINISHED, [fromMs, toMs, last, keepCompleted])))
     if (items.length === 0) return 0
     const ids = items.map(({ id }) => id)
     const removed = await this.#remove(ids, upTo, limit)
     const printed =
-      removed < limit ? (await this.#link.run<Count>(REMOVE_OUTPUT, [ids, limit - removed])).length : 0
+      removed < limit ? (await this.#link.run<CountRow>(REMOVE_OUTPUT, [ids, limit - removed])).length : 0
     if (removed + printed >= limit) return removed + printed
-    return removed + printed + (await this.#link.run<Count>(THINNED, [ids, upTo])).length
+    return removed + printed + (await this.#link.run<CountRow>(THINNED, [ids, upTo])).length
   }
 
   async #thinLongest({ perItem, limit }: Thinning, upTo: number): Promise<number> {
@@ -216,7 +216,7 @@ export class PostgresUpkeep implements Upkeep {
     for (const { queue_id } of changed) if (!this.#tooMany.has(queue_id)) this.#tooMany.set(queue_id, 0)
     const looked = [...this.#tooMany].flatMap(([id, next]) => (next > upTo ? [] : [id]))
     if (looked.length === 0) return changed.length
-    const many = await this.#link.run<Id>(TOO_MANY, [looked, perItem])
+    const many = await this.#link.run<IdRow>(TOO_MANY, [looked, perItem])
     for (const { id } of many) {
       const excess = (await this.#count(id, perItem + limit)) - perItem
       const removed = await this.#remove([id], upTo, Math.min(excess, limit))
@@ -230,7 +230,7 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async #count(id: number, most: number): Promise<number> {
-    const [row] = await this.#link.run<Count>(
+    const [row] = await this.#link.run<CountRow>(
       "SELECT count(*)::int AS n FROM (SELECT FROM updates WHERE queue_id = $1 LIMIT $2) few",
       [id, most],
     )
@@ -238,12 +238,12 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async #remove(ids: readonly number[], upTo: number, limit: number): Promise<number> {
-    const [row] = await this.#link.run<Count>(REMOVE, [[...ids], upTo, limit])
+    const [row] = await this.#link.run<CountRow>(REMOVE, [[...ids], upTo, limit])
     return row?.n ?? 0
   }
 
   async #examinedByAll(): Promise<number> {
-    const [row] = await this.#link.run<Id>(`SELECT ${EXAMINED}::float8 AS id`)
+    const [row] = await this.#link.run<IdRow>(`SELECT ${EXAMINED}::float8 AS id`)
     return row?.id ?? 0
   }
 }

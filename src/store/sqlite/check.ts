@@ -20,7 +20,7 @@ export interface CheckResult {
   readonly faults: readonly string[]
 }
 
-interface Fault {
+interface FaultRow {
   readonly fault: string
 }
 
@@ -49,7 +49,7 @@ function faultsOf(client: Database): string[] {
     .map(({ integrity_check }) => integrity_check)
     .filter((said) => said !== "ok")
   if (broken.length > 0) return broken
-  return RULES.flatMap((rule) => client.query<Fault, [number]>(`${rule} LIMIT ?`).all(MOST_FAULTS))
+  return RULES.flatMap((rule) => client.query<FaultRow, [number]>(`${rule} LIMIT ?`).all(MOST_FAULTS))
     .map(({ fault }) => fault)
     .slice(0, MOST_FAULTS)
 }

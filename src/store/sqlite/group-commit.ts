@@ -24,9 +24,10 @@ export interface Observer {
 
 interface WaitingWrite {
   readonly work: () => unknown
-  readonly settle: (result: Result) => void
+  readonly settle: (result: WriteResult) => void
 }
-type Result = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
+type WriteResult =
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
 
 /** The database could not be written. */
 class Unavailable extends AppError {
@@ -95,7 +96,7 @@ export class GroupCommit {
   /** Runs `work` inside the next transaction; resolves with its result when that is durable. */
   run<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const settle = (result: Result): void =>
+      const settle = (result: WriteResult): void =>
         // The value is what `work` of this same call returned.
         result.ok ? resolve(result.value as T) : reject(result.error)
       this.#waiting.push({ work, settle })
@@ -134,7 +135,7 @@ export class GroupCommit {
     writes.forEach((write, i) => write.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
 
-  async #beginWithin(limitMs: number): Promise<Result> {
+  async #beginWithin(limitMs: number): Promise<WriteResult> {
     const deadline = performance.now() + limitMs
     for (;;) {
       if (this.#refusal) return { ok: false, error: this.#refusal }
@@ -150,7 +151,7 @@ export class GroupCommit {
     }
   }
 
-  #write(writes: readonly WaitingWrite[], triedMs: number): Result[] {
+  #write(writes: readonly WaitingWrite[], triedMs: number): WriteResult[] {
     let isCommitting = false
     const startedMs = performance.now()
     try {
@@ -173,7 +174,7 @@ export class GroupCommit {
   }
 
   /** @throws the error that has ended the transaction */
-  #attempt(write: WaitingWrite): Result {
+  #attempt(write: WaitingWrite): WriteResult {
     this.#savepoint.run()
     try {
       const value = write.work()

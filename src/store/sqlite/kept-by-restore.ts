@@ -8,7 +8,7 @@ import { historyIdOf } from "./history.ts"
 import { appliedMigrations } from "./open.ts"
 import { knownMigrations } from "./schema-of-version.ts"
 
-type Row = Record<string, string | number | null>
+type KeptRow = Record<string, string | number | null>
 
 /** The part of the present database that a restore keeps. */
 export interface PresentDatabase {
@@ -23,9 +23,9 @@ export interface PresentDatabase {
   /** The highest item ID that it gave. */
   readonly itemId: number
   /** All tokens that were ever created. */
-  readonly tokens: readonly Row[]
+  readonly tokens: readonly KeptRow[]
   /** The deliveries to webhooks, both finished and waiting ones. */
-  readonly deliveries: readonly Row[]
+  readonly deliveries: readonly KeptRow[]
   /** The event ID up to which each webhook has examined the history. */
   readonly webhooks: readonly { readonly url: string; readonly cursor: number }[]
 }
@@ -73,7 +73,7 @@ export function presentOf(path: string, newest: Newest | null): PresentDatabase 
     client = new Database(path, { readwrite: true })
     waitForWriters(client)
     if (appliedMigrations(client) > knownMigrations()) throw newer(path)
-    const all = (table: string): Row[] => client?.query<Row, []>(`SELECT * FROM ${table}`).all() ?? []
+    const all = (table: string): KeptRow[] => client?.query<KeptRow, []>(`SELECT * FROM ${table}`).all() ?? []
     const same = client.query("SELECT 1 FROM updates WHERE id = ? AND data = ?")
     return {
       historyId: historyIdOf(client),
@@ -93,7 +93,7 @@ export function presentOf(path: string, newest: Newest | null): PresentDatabase 
 }
 
 /** Replaces all rows of a table. */
-function replace(client: Database, table: "tokens" | "deliveries", rows: readonly Row[]): void {
+function replace(client: Database, table: "tokens" | "deliveries", rows: readonly KeptRow[]): void {
   client.run(`DELETE FROM ${table}`)
   for (const row of rows) {
     const names = Object.keys(row)

@@ -42,9 +42,12 @@ export const isKey = <T extends object>(name: PropertyKey, all: T): name is keyo
 type Bound = string | number | bigint | boolean | null | Uint8Array
 
 /** Makes one parameter of a statement from the object that has the values. */
-type Taker<From> = (from: From) => unknown
+type ParameterMaker<From> = (from: From) => unknown
 
-function takerOf<From>(param: unknown, valueOf: (name: string) => Taker<From>): Taker<From> {
+function takerOf<From>(
+  param: unknown,
+  valueOf: (name: string) => ParameterMaker<From>,
+): ParameterMaker<From> {
   if (!is(param, Param) || !is(param.value, Placeholder)) return () => param
   const { encoder } = param
   const take = valueOf(param.value.name)
@@ -58,7 +61,7 @@ function takerOf<From>(param: unknown, valueOf: (name: string) => Taker<From>): 
 export function often<From>(
   client: Database,
   query: { toSQL(): { sql: string; params: unknown[] } },
-  valueOf: (name: string) => Taker<From>,
+  valueOf: (name: string) => ParameterMaker<From>,
 ) {
   const { sql: text, params } = query.toSQL()
   const takers = params.map((param) => takerOf(param, valueOf))

@@ -23,7 +23,7 @@ const FROM = `SELECT id, status FROM updates WHERE queue_id = $item AND id >=
 const ITEMS = `SELECT (SELECT coalesce(sum(items), 0) FROM queue_counts) AS present,
   (SELECT count(*) FROM queue_items WHERE deleted_at IS NOT NULL) AS deleted`
 
-interface Row {
+interface IdRow {
   readonly id: number
 }
 
@@ -76,7 +76,7 @@ export class SqliteUpkeep implements Upkeep {
 
   async newestAgo(hours: number): Promise<number> {
     const sql = `SELECT newest_id AS id FROM hours WHERE hour <= (SELECT max(hour) FROM hours) - ? ORDER BY hour DESC LIMIT 1`
-    return this.#client.query<Row, [number]>(sql).get(hours)?.id ?? 0
+    return this.#client.query<IdRow, [number]>(sql).get(hours)?.id ?? 0
   }
 
   thin(thinning: Thinning): Promise<number> {
@@ -113,7 +113,7 @@ export class SqliteUpkeep implements Upkeep {
   async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
     return this.#client
-      .query<Row, [number, number, number, number]>(
+      .query<IdRow, [number, number, number, number]>(
         `SELECT id FROM queue_items WHERE section = 2 AND rank BETWEEN ? AND ? AND last_update_id <= ?
           ORDER BY rank DESC, place DESC, id DESC LIMIT ?`,
       )
@@ -150,13 +150,13 @@ export class SqliteUpkeep implements Upkeep {
       .query<unknown, [number, number, number]>(`DELETE FROM idempotency_keys WHERE key IN (${keys})`)
       .run(fromMs, toMs, limit)
     const gone = this.#client
-      .query<Row, [number, number, number]>(
+      .query<IdRow, [number, number, number]>(
         "SELECT id FROM queue_items WHERE deleted_at BETWEEN ? AND ? AND last_update_id <= ? LIMIT 1",
       )
       .get(fromMs, toMs, Math.min(upTo, this.#examinedByAll()))
     if (!gone) return repeated.changes
     const ids = this.#client
-      .query<Row, [number, number]>("SELECT id FROM updates WHERE queue_id = ? ORDER BY id LIMIT ?")
+      .query<IdRow, [number, number]>("SELECT id FROM updates WHERE queue_id = ? ORDER BY id LIMIT ?")
       .all(gone.id, limit)
       .map(({ id }) => id)
     this.#remove(gone.id, ids)
@@ -166,7 +166,7 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   #thinFinished({ finished, keepCompleted, limit }: Thinning, upTo: number): number {
-    const due = this.#client.query<Row, [number, number, number, number, number]>(
+    const due = this.#client.query<IdRow, [number, number, number, number, number]>(
       `SELECT id FROM queue_items WHERE thin_at BETWEEN ? AND ? AND last_update_id <= ?
         AND id NOT IN (${NEWEST_COMPLETED}) ORDER BY thin_at LIMIT ?`,
     )

@@ -16,7 +16,7 @@ const MOST_SETS = 50_000
 /** After this time the sets are read again, because there may be fewer. */
 const REST_MS = 60_000
 /** Reading the sets lets others have a turn after this time. */
-const TURN_MS = 5
+const SLICE_MS = 5
 /** Stands for a tag where a set has none; no tag is empty. */
 const NO_TAG = ""
 
@@ -121,7 +121,7 @@ export class WaitingSets {
     for (let turnMs = performance.now(); ;) {
       const part = parts.next()
       if (part.done === true) return part.value
-      if (performance.now() - turnMs > TURN_MS) {
+      if (performance.now() - turnMs > SLICE_MS) {
         await new Promise(setImmediate)
         turnMs = performance.now()
       }
@@ -169,7 +169,7 @@ export class WaitingSets {
     let found = this.#items.seekAny(new Uint8Array())
     while (found && this.#state === "loading") {
       this.noteWaiting(found)
-      if (performance.now() - turnMs > TURN_MS) {
+      if (performance.now() - turnMs > SLICE_MS) {
         await new Promise(setImmediate)
         turnMs = performance.now()
       }

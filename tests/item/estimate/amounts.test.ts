@@ -3,48 +3,48 @@ import { expect, test } from "bun:test"
 import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
-import { type Sign, stepsOfRun } from "../../../src/item/estimate/trace.ts"
+import { stepsOfRun } from "../../../src/item/estimate/trace.ts"
 import type { Attempt, Told } from "./histories.ts"
 import { attempt, type MadeStep } from "./made-attempt.ts"
 import { figuresOf, runOf, scored, traceOf } from "./replay.ts"
-import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
+import { type Reports, runThrough, traceThrough } from "./traced-reports.ts"
 
 test("a worker whose first report comes sooner or later than usual is not taken to be faster or slower", () => {
-  const render = (firstAt: number): Signs => [[firstAt, { current_step: "Render", progress: 10 }]]
+  const render = (firstAt: number): Reports => [[firstAt, { current_step: "Render", progress: 10 }]]
   const experience = learn(
-    [0.5, 1, 2].map((firstAt) => ({ ...runOfSigns(render(firstAt), ""), seconds: 30 })),
+    [0.5, 1, 2].map((firstAt) => ({ ...runThrough(render(firstAt), ""), seconds: 30 })),
   )
   for (const firstAt of [0.1, 1, 2.5]) {
-    const trace = traceOfSigns(render(firstAt))
+    const trace = traceThrough(render(firstAt))
     const left = estimate({ trace, at: firstAt, worker: "" }, experience)?.left ?? 0
     expect(Math.abs((firstAt + left) / 30 - 1)).toBeLessThan(0.3)
   }
 })
 
 test("a percentage that bends at its beginning is known there, where a line has only one point in its stretch", () => {
-  const bent = (slowness: number): Signs =>
+  const bent = (slowness: number): Reports =>
     Array.from({ length: 99 }, (_, i) => [40 * slowness * Math.log1p(0.2 * i), { progress: i }])
-  const experience = learn([0.9, 1, 1.1].map((slowness) => runOfSigns(bent(slowness), "")))
+  const experience = learn([0.9, 1, 1.1].map((slowness) => runThrough(bent(slowness), "")))
   const all = bent(1)
   const whole = (all.at(-1)?.[0] ?? 0) + 1
   for (const i of [1, 2, 3]) {
     const [at = 0] = all[i] ?? []
-    const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left ?? 0
+    const left = estimate({ trace: traceThrough(all.slice(0, i + 1)), at, worker: "" }, experience)?.left ?? 0
     expect(Math.abs(left / (whole - at) - 1)).toBeLessThan(0.09)
   }
 })
 
 test("steps that count the same unit, but each as much as it happens to be, do not tell of each other", () => {
-  const scenes = (...sizes: readonly number[]): Signs =>
-    sizes.map((total, i): Signs[number] => {
+  const scenes = (...sizes: readonly number[]): Reports =>
+    sizes.map((total, i): Reports[number] => {
       const step = { index: i + 1, total: sizes.length, name: `Scene ${"ABC"[i]}` }
       const at = sizes.slice(0, i).reduce((sum, size) => sum + size, 0)
       return [at, { step, unit: { done: 0, total, name: "frames" } }]
     })
   const whole = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0)
   const leftOf = (past: readonly (readonly number[])[], now: readonly number[]): number => {
-    const known = learn(past.map((sizes) => ({ ...runOfSigns(scenes(...sizes), ""), seconds: whole(sizes) })))
-    const trace = traceOfSigns(scenes(...now).slice(0, 1))
+    const known = learn(past.map((sizes) => ({ ...runThrough(scenes(...sizes), ""), seconds: whole(sizes) })))
+    const trace = traceThrough(scenes(...now).slice(0, 1))
     return estimate({ trace, at: 1, worker: "" }, known)?.left ?? 0
   }
   const byChance = [
@@ -64,27 +64,27 @@ test("steps that count the same unit, but each as much as it happens to be, do n
 })
 
 test("a total that grows while things are found scales nothing, and no step begins with it", () => {
-  const tiles = (count: number): Signs =>
+  const tiles = (count: number): Reports =>
     Array.from({ length: count }, (_, done) => {
       const total = done < 10 ? 10 : count
       return [5 * done, { unit: { done, total, name: "tiles" } }]
     })
-  const run = runOfSigns(tiles(60), "")
+  const run = runThrough(tiles(60), "")
   expect(run.steps).toMatchObject([{ unit: "tiles", size: 0, grew: true }])
-  const experience = learn([run, runOfSigns(tiles(50), ""), runOfSigns(tiles(70), "")])
+  const experience = learn([run, runThrough(tiles(50), ""), runThrough(tiles(70), "")])
   for (const reports of [3, 20]) {
     const now = tiles(60).slice(0, reports)
     const at = now.at(-1)?.[0] ?? 0
-    const left = estimate({ trace: traceOfSigns(now), at, worker: "" }, experience)?.left ?? 0
+    const left = estimate({ trace: traceThrough(now), at, worker: "" }, experience)?.left ?? 0
     expect(Math.abs((at + left) / 300 - 1)).toBeLessThan(0.25)
   }
 })
 
 test("a count that begins again is of another step, also if that has more to do", () => {
-  const scenes = (...sizes: readonly number[]): Signs =>
-    sizes.flatMap((total, i): Signs[number][] => {
+  const scenes = (...sizes: readonly number[]): Reports =>
+    sizes.flatMap((total, i): Reports[number][] => {
       const current_step = `Scene ${i + 1} of ${sizes.length}`
-      const told = (done: number): Signs[number] => [
+      const told = (done: number): Reports[number] => [
         100 * i + done,
         { current_step, unit: { done, total, name: "frames" } },
       ]
@@ -94,38 +94,38 @@ test("a count that begins again is of another step, also if that has more to do"
     [40, 20, 30],
     [20, 25, 90],
   ])
-    expect(traceOfSigns(scenes(...sizes)).steps.map(({ size }) => size)).toEqual(sizes)
+    expect(traceThrough(scenes(...sizes)).steps.map(({ size }) => size)).toEqual(sizes)
 })
 
 test("a second series that only the words number begins at its own first step", () => {
-  const album = (tracks: number): Signs =>
+  const album = (tracks: number): Reports =>
     ["Decode", "Encode"].flatMap((what, part) =>
-      Array.from({ length: tracks }, (_, i): Signs[number][] => {
+      Array.from({ length: tracks }, (_, i): Reports[number][] => {
         const at = (part === 0 ? 10 * i : 10 * tracks + 40 * i) + 1
         const current_step = `${what} ${i + 1} of ${tracks}`
-        const told = (out_time: number): Sign => ({ current_step, media: { out_time, total: 200 } })
+        const told = (out_time: number) => ({ current_step, media: { out_time, total: 200 } })
         return [
           [at, told(0)],
           [at + 9, told(190)],
         ]
       }).flat(),
     )
-  expect(traceOfSigns(album(3)).steps.map(({ index }) => index)).toEqual([1, 2, 3, 1, 2, 3])
-  const run = { ...runOfSigns(album(4), ""), seconds: 200 }
+  expect(traceThrough(album(3)).steps.map(({ index }) => index)).toEqual([1, 2, 3, 1, 2, 3])
+  const run = { ...runThrough(album(4), ""), seconds: 200 }
   const now = album(6).slice(0, 13)
-  const left = estimate({ trace: traceOfSigns(now), at: 61, worker: "" }, learn([run]))?.left ?? 0
+  const left = estimate({ trace: traceThrough(now), at: 61, worker: "" }, learn([run]))?.left ?? 0
   // Three of the four are still to come in the run, and no fewer.
   expect(left).toBeGreaterThan(140)
 })
 
 test("the band is wider where there is more to do than there ever was", () => {
-  const film = (seconds: number): Signs => [
+  const film = (seconds: number): Reports => [
     [0, { current_step: "Film", media: { out_time: 0, total: seconds } }],
     [seconds / 2, { current_step: "Film", media: { out_time: seconds / 2, total: seconds } }],
   ]
-  const experience = learn([{ ...runOfSigns(film(100), ""), seconds: 100 }])
+  const experience = learn([{ ...runThrough(film(100), ""), seconds: 100 }])
   const width = (seconds: number): number => {
-    const trace = traceOfSigns(film(seconds).slice(0, 1))
+    const trace = traceThrough(film(seconds).slice(0, 1))
     const said = estimate({ trace, at: 0, worker: "" }, experience)
     return said ? said.high / said.low : 0
   }
@@ -134,25 +134,25 @@ test("the band is wider where there is more to do than there ever was", () => {
 })
 
 test("steps of one name are told apart by their place: one may take its size, and the next always the same", () => {
-  const passes = (frames: number): Signs =>
-    [0, frames / 10].map((at, i): Signs[number] => {
+  const passes = (frames: number): Reports =>
+    [0, frames / 10].map((at, i): Reports[number] => {
       const step = { index: i + 1, total: 2, name: "Encode" }
       return [at, { step, unit: { done: 0, total: frames, name: "frames" } }]
     })
   const known = learn(
     [100, 400, 200, 800, 300].map((frames) => ({
-      ...runOfSigns(passes(frames), ""),
+      ...runThrough(passes(frames), ""),
       seconds: frames / 10 + 100,
     })),
   )
-  const trace = traceOfSigns(passes(1600).slice(0, 1))
+  const trace = traceThrough(passes(1600).slice(0, 1))
   const left = estimate({ trace, at: 0.1, worker: "" }, known)?.left ?? 0
   expect(left / 260).toBeCloseTo(1, 1)
 })
 
 test("before anything is reported a machine that was slower is expected to be slower again", () => {
   const render = (seconds: number, worker: string) => ({
-    ...runOfSigns([[0, { current_step: "Render", progress: 1 }]], worker),
+    ...runThrough([[0, { current_step: "Render", progress: 1 }]], worker),
     seconds,
   })
   const runs = [100, 104, 98, 101].flatMap((s) => [render(s, "fast"), render(2 * s, "slow")])
@@ -165,7 +165,7 @@ test("before anything is reported a machine that was slower is expected to be sl
 
 test("a clear difference between two workers is believed after three runs, one of which is a worker's only one", () => {
   const render = (seconds: number, worker: string) => ({
-    ...runOfSigns([[0, { current_step: "Render", progress: 1 }]], worker),
+    ...runThrough([[0, { current_step: "Render", progress: 1 }]], worker),
     seconds,
   })
   const known = learn([render(60, "small range"), render(240, "large range"), render(62, "small range")])
@@ -253,19 +253,19 @@ test("scenes that are painted, animated and voiced in turn are a series, whose r
 })
 
 /** A mix of the tracks of a song, in this order. */
-function mixed(order: readonly string[], count = order.length + 1): Signs {
+function mixed(order: readonly string[], count = order.length + 1): Reports {
   const seconds = new Map(Object.entries({ Vocals: 30, Drums: 50, Bass: 20, Keys: 40, Mix: 25 }))
   let at = 0
   return [...order, "Mix"].map((name, i) => {
-    const sign = { step: { index: i + 1, total: count, name } }
+    const report = { step: { index: i + 1, total: count, name } }
     const began = at
     at += seconds.get(name) ?? 0
-    return [began, sign]
+    return [began, report]
   })
 }
 const mixRun = (...said: Parameters<typeof mixed>): Run => {
-  const signs = mixed(...said)
-  return { ...runOfSigns(signs, ""), seconds: (signs.at(-1)?.[0] ?? 0) + 25 }
+  const reports = mixed(...said)
+  return { ...runThrough(reports, ""), seconds: (reports.at(-1)?.[0] ?? 0) + 25 }
 }
 
 test("if the steps come in another order, those that the attempt has not had yet are still to come", () => {
@@ -276,7 +276,7 @@ test("if the steps come in another order, those that the attempt has not had yet
   ]) {
     const now = mixed(order)
     for (const [i, [at]] of now.entries()) {
-      const said = estimate({ trace: traceOfSigns(now.slice(0, i + 1)), at, worker: "" }, experience)
+      const said = estimate({ trace: traceThrough(now.slice(0, i + 1)), at, worker: "" }, experience)
       expect([order, i, Math.round(said?.left ?? 0)]).toEqual([order, i, Math.round(165 - at)])
     }
   }
@@ -286,7 +286,7 @@ test("a step that is left out, though it is counted, is not expected later if an
   const [all, some] = [mixRun(["Vocals", "Drums", "Bass", "Keys"]), mixRun(["Vocals", "Bass", "Keys"], 5)]
   const now = mixed(["Vocals", "Bass", "Keys"], 5)
   const [at] = now[2] ?? [0]
-  const said = estimate({ trace: traceOfSigns(now.slice(0, 3)), at, worker: "" }, learn([all, some]))
+  const said = estimate({ trace: traceThrough(now.slice(0, 3)), at, worker: "" }, learn([all, some]))
   expect(Math.round(said?.left ?? 0)).toBe(65)
 })
 
@@ -315,14 +315,14 @@ test("a run that had more steps of several names leaves no time below 0", () => 
 })
 
 test("numbered steps without names are a series, which may be longer or shorter than it ever was", () => {
-  const film = (parts: number): Signs =>
+  const film = (parts: number): Reports =>
     Array.from({ length: parts }, (_, i) => [10 * i, { step: { index: i + 1, total: parts, name: "" } }])
   const experience = learn(
-    [film(4), film(6)].map((one) => ({ ...runOfSigns(one, ""), seconds: 10 * one.length })),
+    [film(4), film(6)].map((one) => ({ ...runThrough(one, ""), seconds: 10 * one.length })),
   )
   for (const parts of [3, 5, 12]) {
     for (const [i, [at]] of film(parts).entries()) {
-      const trace = traceOfSigns(film(parts).slice(0, i + 1))
+      const trace = traceThrough(film(parts).slice(0, i + 1))
       expect(estimate({ trace, at, worker: "" }, experience)?.left).toBeCloseTo(10 * parts - at, 0)
     }
   }
@@ -363,7 +363,7 @@ test("the passes of an encoder are no series, neither beside other passes nor af
 test("what was declared counts for steps that do not say how much there is to do", () => {
   const song = (size: number, totals: Record<string, number> = { seconds: size }): Run => ({
     steps: stepsOfRun(
-      traceOfSigns([
+      traceThrough([
         [0, { current_step: "Render" }],
         [size, { current_step: "Upload" }],
       ]),
@@ -374,7 +374,7 @@ test("what was declared counts for steps that do not say how much there is to do
   })
   const known = learn([100, 400, 200].map((size) => song(size)))
   for (const seconds of [60, 300, 1200]) {
-    const trace = traceOfSigns([[0, { current_step: "Render" }]])
+    const trace = traceThrough([[0, { current_step: "Render" }]])
     const { left = 0 } = estimate({ trace, at: 0, worker: "box", totals: { seconds } }, known) ?? {}
     expect([seconds, Math.abs(left / (seconds + 5) - 1) < 0.1]).toEqual([seconds, true])
     expect((outlook(known, "box", { seconds })?.seconds ?? 0) / (seconds + 5)).toBeCloseTo(1, 0)

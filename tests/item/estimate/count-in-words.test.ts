@@ -1,12 +1,16 @@
 import { expect, test } from "bun:test"
 
 import { seriesInWords } from "../../../src/item/estimate/count-in-words.ts"
-import { settled, type Sign } from "../../../src/item/estimate/trace.ts"
-import { traceOfSigns } from "./signs.ts"
+import { settled } from "../../../src/item/estimate/trace.ts"
+import type { TracedReport } from "../../../src/item/estimate/traced-report.ts"
+import { traceThrough } from "./traced-reports.ts"
 
-const lastOf = (words: readonly string[], step?: Sign["step"]) => {
-  const all = words.map((current_step, i): [number, Sign] => [i * 5, { current_step, ...(step && { step }) }])
-  return settled(traceOfSigns(all)).map(({ size, lines }) => [size, lines.unit?.at(-1)?.[0]])
+const lastOf = (words: readonly string[], step?: TracedReport["step"]) => {
+  const all = words.map((current_step, i): [number, TracedReport] => [
+    i * 5,
+    { current_step, ...(step && { step }) },
+  ])
+  return settled(traceThrough(all)).map(({ size, lines }) => [size, lines.unit?.at(-1)?.[0]])
 }
 
 test("a time, a size, a grouped number and a count in another language say how far a step is", () => {
@@ -48,10 +52,10 @@ test("a time, a size, a grouped number and a count in another language say how f
 })
 
 test("a load, and the numbers of tiles in any order, do not say how far a step is", () => {
-  const worded = (words: readonly string[], step?: Sign["step"]) =>
+  const worded = (words: readonly string[], step?: TracedReport["step"]) =>
     settled(
-      traceOfSigns(
-        words.map((current_step, i): [number, Sign] => [
+      traceThrough(
+        words.map((current_step, i): [number, TracedReport] => [
           i * 5,
           { current_step, progress: 10 * i, ...(step && { step }) },
         ]),
@@ -81,8 +85,8 @@ test("a load, and the numbers of tiles in any order, do not say how far a step i
   // Four images that are made at once.
   const images = ["image 1 of 40", "image 4 of 40", "image 1 of 40", "image 8 of 40", "image 5 of 40"]
   expect(worded(images, step)).toMatchObject([{ size: 40 }])
-  const silent = traceOfSigns(
-    [...images, "image 40 of 40", "image 1 of 40"].map((current_step, i): [number, Sign] => [
+  const silent = traceThrough(
+    [...images, "image 40 of 40", "image 1 of 40"].map((current_step, i): [number, TracedReport] => [
       i * 5,
       { current_step, step },
     ]),
@@ -91,7 +95,7 @@ test("a load, and the numbers of tiles in any order, do not say how far a step i
 })
 
 test("words that count tracks say the number of a step in its series, and a percentage, a time or a size does not", () => {
-  const media = { out_time: 5 }
+  const media = { out_time: 5, total: null }
   const seriesOf = (current_step: string) => seriesInWords({ current_step, media })
   expect(["Track 1 of 9", "Track 3 of 9"].map(seriesOf)).toEqual([{ index: 1 }, { index: 3, total: 9 }])
   for (const words of ["Mixing 45 %", "Mixing 1:50 / 3:40", "Uploading 2 MB of 40 MB", "Mixing"])

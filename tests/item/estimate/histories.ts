@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs"
 
-import type { Sign } from "../../../src/item/estimate/trace.ts"
+import type { TracedReport } from "../../../src/item/estimate/traced-report.ts"
 import type { ProgressUpdate } from "../../../src/item/item.ts"
 
 /** What a worker reported, `at` seconds after its attempt started. */
-export interface Told extends Sign {
+export interface Told extends TracedReport {
   readonly at: number
 }
 
@@ -60,7 +60,7 @@ function clocks(): Map<number, Clock> {
 }
 
 /** The part of an update that is new: an update repeats what was reported earlier. */
-function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
+function tracedReportOf(update: ProgressUpdate, before: ProgressUpdate | undefined): TracedReport {
   const isNew = (key: "unit" | "media"): boolean =>
     JSON.stringify(update[key]) !== JSON.stringify(before?.[key])
   return {
@@ -91,7 +91,7 @@ function attemptOf(
     kind,
     worker: end.worker ?? "",
     seconds: atOf(end),
-    reports: own.map((update, i) => ({ at: atOf(update), ...signOf(update, own[i - 1]) })),
+    reports: own.map((update, i) => ({ at: atOf(update), ...tracedReportOf(update, own[i - 1]) })),
     totals: Object.fromEntries(totals),
   }
 }

@@ -55,8 +55,8 @@ export function attempt(
     if (step.counts !== "percent" && step.counts !== "nothing") totals[step.counts] = step.size
     for (let inStep = 0; inStep < step.seconds; inStep += every) {
       const name = { current_step: step.name, step: { index: i + 1, total: steps.length, name: step.name } }
-      const sign = told(step, way(inStep / step.seconds), of)
-      reports.push({ at: at + inStep, ...(step.name !== "" && name), ...sign })
+      const report = told(step, way(inStep / step.seconds), of)
+      reports.push({ at: at + inStep, ...(step.name !== "" && name), ...report })
     }
     at += step.seconds
   }

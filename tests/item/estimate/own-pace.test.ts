@@ -7,16 +7,16 @@ import { learn } from "../../../src/item/estimate/experience.ts"
 import { jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
 import type { Trace } from "../../../src/item/estimate/trace.ts"
 import { doubtOf } from "../../../src/item/estimate/uncertainty.ts"
-import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
+import { type Reports, runThrough, traceThrough } from "./traced-reports.ts"
 
 /** Steps that say nothing but their names, each of so many seconds. */
-const silent = (...seconds: readonly number[]): Signs =>
-  seconds.map((_, i): Signs[number] => [
+const silent = (...seconds: readonly number[]): Reports =>
+  seconds.map((_, i): Reports[number] => [
     seconds.slice(0, i).reduce((sum, one) => sum + one, 0),
     { step: { index: i + 1, total: seconds.length, name: `Part ${"ABCDE"[i]}` } },
   ])
 const runOf = (...seconds: readonly number[]): Run => ({
-  ...runOfSigns(silent(...seconds), ""),
+  ...runThrough(silent(...seconds), ""),
   seconds: seconds.reduce((sum, one) => sum + one, 0),
 })
 
@@ -41,7 +41,7 @@ function doubtBy(runs: readonly Run[], trace: Trace, at: number): number {
 }
 
 test("if runs differ, two of them widen the band more than eight that differ as much", () => {
-  const trace = traceOfSigns(silent(100).slice(0, 1))
+  const trace = traceThrough(silent(100).slice(0, 1))
   const differing = [runOf(100), runOf(200)]
   const two = doubtBy(differing, trace, 1)
   const eight = doubtBy([...differing, ...differing, ...differing, ...differing], trace, 1)
@@ -51,7 +51,7 @@ test("if runs differ, two of them widen the band more than eight that differ as 
 })
 
 test("of a run that was many times as fast up to a place, what was still to come is not taken many times as long", () => {
-  const trace = traceOfSigns(silent(55, 100))
+  const trace = traceThrough(silent(55, 100))
   const doubt = doubtBy([runOf(10, 100), runOf(100, 100)], trace, 55)
   expect(doubt).toBeGreaterThan(0.95)
   expect(doubt).toBeLessThan(1.25)
@@ -62,7 +62,7 @@ test("of a run that was many times as fast up to a place, what was still to come
 
 test("a pace that is far from every earlier one is believed soon, but not after a fiftieth of the work", () => {
   // The first part takes ten times as long as ever before.
-  const trace = traceOfSigns(silent(20, 98))
+  const trace = traceThrough(silent(20, 98))
   const joint = saidBy([runOf(2, 98)], trace, 20)
   const leftAfter = (inertia: number): number => secondsLeft(joint, 20, 20, customOf(inertia))
   expect(leftAfter(1)).toBeGreaterThan(135)
@@ -86,7 +86,7 @@ test("however little whole attempts differ, at the end of one its own pace still
 
 test("a step that takes no time does not hide how slow the one before it was", () => {
   const leftAfter = (slow: readonly number[], ...runs: readonly Run[]): number => {
-    const trace = traceOfSigns(silent(...slow, 50))
+    const trace = traceThrough(silent(...slow, 50))
     return estimate({ trace, at: 100, worker: "" }, learn(runs))?.left ?? 0
   }
   const two = leftAfter([100], runOf(50, 50), runOf(55, 55), runOf(48, 50))
@@ -95,47 +95,47 @@ test("a step that takes no time does not hide how slow the one before it was", (
 })
 
 test("a worker that goes on as fast as it began has found no work done", () => {
-  const render = (seconds: number): Signs =>
+  const render = (seconds: number): Reports =>
     Array.from({ length: 20 }, (_, i) => [(seconds * i) / 20, { progress: 5 * i }])
-  const experience = learn([100, 140, 60].map((seconds) => ({ ...runOfSigns(render(seconds), ""), seconds })))
-  const leftOfSigns = (signs: Signs): number => {
-    const [at = 0] = signs.at(-1) ?? []
-    return estimate({ trace: traceOfSigns(signs), at, worker: "" }, experience)?.left ?? 0
+  const experience = learn([100, 140, 60].map((seconds) => ({ ...runThrough(render(seconds), ""), seconds })))
+  const leftAfter = (anyReports: Reports): number => {
+    const [at = 0] = anyReports.at(-1) ?? []
+    return estimate({ trace: traceThrough(anyReports), at, worker: "" }, experience)?.left ?? 0
   }
-  const fast: Signs = [
+  const fast: Reports = [
     [0, { progress: 0 }],
     [5, { progress: 20 }],
     [10, { progress: 40 }],
   ]
   // 15 s are left at its own pace, and 60 s at that of the earlier runs.
-  expect(leftOfSigns(fast)).toBeLessThan(24.5)
+  expect(leftAfter(fast)).toBeLessThan(24.5)
   // It found the first fifth done, and took 20 s for the second one, as the earlier runs did.
-  const resumed: Signs = [...fast.slice(0, 2), [25, { progress: 40 }]]
-  expect(leftOfSigns(resumed)).toBeCloseTo(60, 0)
+  const resumed: Reports = [...fast.slice(0, 2), [25, { progress: 40 }]]
+  expect(leftAfter(resumed)).toBeCloseTo(60, 0)
 })
 
 test("two runs that went as evenly, but took very different times, do not hold back the pace of the attempt", () => {
-  const wayTo = (percent: number, seconds: number): Signs =>
+  const wayTo = (percent: number, seconds: number): Reports =>
     Array.from({ length: percent + 1 }, (_, i) => [seconds * (i / 100) ** 1.1, { progress: i }])
-  const runs = [50, 600].map((seconds) => ({ ...runOfSigns(wayTo(98, seconds), ""), seconds }))
+  const runs = [50, 600].map((seconds) => ({ ...runThrough(wayTo(98, seconds), ""), seconds }))
   const now = wayTo(15, 200)
   const [at = 0] = now.at(-1) ?? []
-  const left = estimate({ trace: traceOfSigns(now), at, worker: "" }, learn(runs))?.left ?? 0
+  const left = estimate({ trace: traceThrough(now), at, worker: "" }, learn(runs))?.left ?? 0
   expect(Math.abs(left / (200 - at) - 1)).toBeLessThan(0.15)
 })
 
 test("at the end of the last step the time left is not below 0, however its runs are rounded", () => {
-  const render = (seconds: number): Signs => [
+  const render = (seconds: number): Reports => [
     [0, { step: { index: 1, total: 1, name: "Frames" } }],
-    ...[0, 30, 60, 115].map((done): Signs[number] => [
+    ...[0, 30, 60, 115].map((done): Reports[number] => [
       (seconds * done) / 115,
       { unit: { done, total: 116, name: "images" } },
     ]),
   ]
   for (let i = 0; i < 200; i += 1) {
     const times = [170 + 0.017 * i, 171 + 0.031 * i, 173.3 + 0.013 * i]
-    const runs = times.map((seconds) => ({ ...runOfSigns(render(seconds), ""), seconds }))
-    const said = estimate({ trace: traceOfSigns(render(150)), at: 150, worker: "" }, learn(runs))
+    const runs = times.map((seconds) => ({ ...runThrough(render(seconds), ""), seconds }))
+    const said = estimate({ trace: traceThrough(render(150)), at: 150, worker: "" }, learn(runs))
     expect(said?.left).toBeGreaterThanOrEqual(0)
     expect(said?.low).toBeLessThanOrEqual(said?.left ?? -1)
   }
@@ -146,13 +146,13 @@ test("the median of an even number of values is the mean of the two in the middl
 })
 
 test("a start that did not grow with the work is known by runs with much more or less to do, in any order", () => {
-  const render = (total: number, start: number): Signs =>
+  const render = (total: number, start: number): Reports =>
     Array.from({ length: total + 1 }, (_, done) => [
       done === 0 ? 0 : start + done,
       { current_step: "Render", unit: { done, total, name: "frames" } },
     ])
-  const fixedIn = (...all: readonly Signs[]) =>
-    learn(all.map((one) => runOfSigns(one, ""))).earlierRuns.map(({ parts }) => parts[0]?.fixed ?? 0)
+  const fixedIn = (...all: readonly Reports[]) =>
+    learn(all.map((one) => runThrough(one, ""))).earlierRuns.map(({ parts }) => parts[0]?.fixed ?? 0)
   const [short, long] = [render(10, 10), render(100, 10)]
   for (const fixed of [...fixedIn(short, long), ...fixedIn(long, short)]) expect(fixed).toBeGreaterThan(0.9)
   // Here the start of the long run was as long in proportion.
@@ -161,30 +161,30 @@ test("a start that did not grow with the work is known by runs with much more or
 })
 
 test("a run is asked about as it was at its last move, and before its first one as it was at that time", () => {
-  const moves = [0, 10, 20].map((at, done): Signs[number] => [
+  const moves = [0, 10, 20].map((at, done): Reports[number] => [
     at,
     { current_step: "Render", unit: { done, total: 3, name: "frames" } },
   ])
-  const run = runOfSigns(moves, "")
+  const run = runThrough(moves, "")
   expect([5, 15, 20.5].map((at) => attemptAt(run, at).at)).toEqual([5, 10, 20.5])
 })
 
 test("eight times as many frames to draw do not make the tracks longer that are mixed after them", () => {
   const step = (index: number, name: string) => ({ index, total: 2, name })
-  const film = (total: number): Signs => [
+  const film = (total: number): Reports => [
     [0, { step: step(1, "Draw"), unit: { done: 0, total, name: "frames" } }],
     [total, { step: step(2, "Mix"), unit: { done: 0, total: 50, name: "tracks" } }],
     [total + 49, { step: step(2, "Mix"), unit: { done: 50, total: 50, name: "tracks" } }],
   ]
   for (const past of [[10], [10, 11, 9]]) {
-    const known = learn(past.map((frames) => runOfSigns(film(frames), "")))
-    const begun = traceOfSigns(film(80).slice(0, 1))
+    const known = learn(past.map((frames) => runThrough(film(frames), "")))
+    const begun = traceThrough(film(80).slice(0, 1))
     expect(estimate({ trace: begun, at: 0, worker: "" }, known)?.left).toBeWithin(110, 150)
   }
 })
 
 test("more pictures that are all painted, and then all animated, take longer by both", () => {
-  const film = (pictures: number): Signs =>
+  const film = (pictures: number): Reports =>
     Array.from({ length: 2 * pictures }, (_, i) => {
       const isPaint = i < pictures
       const name = isPaint ? `Paint ${i + 1}` : `Animate ${i + 1 - pictures}`
@@ -193,7 +193,7 @@ test("more pictures that are all painted, and then all animated, take longer by 
         { step: { index: i + 1, total: 2 * pictures, name } },
       ]
     })
-  const run = { ...runOfSigns(film(4), ""), seconds: 160 }
-  const begun = traceOfSigns(film(8).slice(0, 1))
+  const run = { ...runThrough(film(4), ""), seconds: 160 }
+  const begun = traceThrough(film(8).slice(0, 1))
   expect(estimate({ trace: begun, at: 0, worker: "" }, learn([run]))?.left).toBeWithin(280, 360)
 })

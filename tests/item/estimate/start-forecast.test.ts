@@ -9,7 +9,7 @@ import { forecast, type Slot, type Waiting } from "../../../src/item/estimate/st
 import { chance, dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { median, runOf, traceOf } from "./replay.ts"
-import { runOfSigns } from "./signs.ts"
+import { runThrough } from "./traced-reports.ts"
 
 // The machine may be busy.
 setDefaultTimeout(180_000)
@@ -115,7 +115,7 @@ test("all is done when the last item is; that is unknown if one of them is unkno
 
 test("items of very different lengths take their mean each, so that many of them take what they take together", () => {
   const runs = [100, 900, 100, 900].map((seconds) => ({
-    ...runOfSigns([[0, { current_step: "Render" }]], ""),
+    ...runThrough([[0, { current_step: "Render" }]], ""),
     seconds,
   }))
   const takes = () => outlook(learn(runs), "")
@@ -152,7 +152,7 @@ test.each([1, 3, 8])(
 )
 
 test("an unusual run counts little for how long an item takes, and fully for how long it may take", () => {
-  const run = runOfSigns([[0, { current_step: "Render" }]], "")
+  const run = runThrough([[0, { current_step: "Render" }]], "")
   const after = (...lengths: readonly number[]) =>
     outlook(learn(lengths.map((seconds) => ({ ...run, seconds }))), "")
   const [usual, unusual, quick] = [103, 1000, 0.1].map((last) => after(100, 101, 102, last))

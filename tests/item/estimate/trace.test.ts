@@ -9,16 +9,16 @@ import {
   MAX_STEPS,
   NO_TRACE,
   settled,
-  type Sign,
   SIGNALS,
   type Trace,
   traced,
 } from "../../../src/item/estimate/trace.ts"
-import { signs } from "./signs.ts"
+import type { TracedReport } from "../../../src/item/estimate/traced-report.ts"
+import { anyReports, type Reports } from "./traced-reports.ts"
 
-const told = (...signs: readonly (readonly [at: number, sign: Sign])[]): Trace =>
-  signs.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
-const media = (out_time: number, total = 100): Sign => ({
+const told = (...reports: Reports): Trace =>
+  reports.reduce((trace, [at, report]) => traced(trace, report, at), NO_TRACE)
+const media = (out_time: number, total = 100): TracedReport => ({
   media: { out_time, total },
 })
 const namesOf = (trace: Trace): (readonly [string, number])[] => trace.steps.map(({ name, at }) => [name, at])
@@ -51,7 +51,7 @@ test("a number that goes up in a step's name makes no step of its own", () => {
 
 test("what the words count is a count, if it begins at its beginning", () => {
   const worded = (...words: readonly string[]) =>
-    settled(told(...words.map((current_step, i): [number, Sign] => [i * 5, { current_step }])))[0]
+    settled(told(...words.map((current_step, i): Reports[number] => [i * 5, { current_step }])))[0]
   const scenes = worded("Scene 1/4", "Scene 2/4", "Scene 3/4")
   expect([scenes?.name, scenes?.unit, scenes?.size]).toEqual(["Scene 1/4", "Scene #/#", 4])
   expect(scenes?.lines.unit?.at(-1)).toEqual([0.5, 10])
@@ -75,10 +75,10 @@ test("what the words count is a count, if it begins at its beginning", () => {
 })
 
 test("what the words say in percent, or in another language, or beside a step with a name, counts too", () => {
-  const worded = (words: readonly string[], step?: Sign["step"]) =>
+  const worded = (words: readonly string[], step?: TracedReport["step"]) =>
     settled(
       told(
-        ...words.map((current_step, i): [number, Sign] => [i * 5, { current_step, ...(step && { step }) }]),
+        ...words.map((current_step, i): Reports[number] => [i * 5, { current_step, ...(step && { step }) }]),
       ),
     )
   for (const words of [
@@ -156,7 +156,7 @@ test("what the words say in percent, or in another language, or beside a step wi
 test("a count in words begins a step again if it falls by more than one, and no percentage goes on", () => {
   const images = (progress: readonly number[], ...nths: readonly number[]) =>
     told(
-      ...nths.map((nth, i): [number, Sign] => [
+      ...nths.map((nth, i): Reports[number] => [
         i * 5,
         { current_step: `Image ${nth} of 5`, ...(progress[i] && { progress: progress[i] }) },
       ]),
@@ -173,13 +173,13 @@ test("a count in words begins a step again if it falls by more than one, and no 
 })
 
 test("steps that go on at the same time are the one that began last, and a step that is done again is another one", () => {
-  const step = (index: number, name: string, out_time: number, progress?: number): Sign => ({
+  const step = (index: number, name: string, out_time: number, progress?: number): TracedReport => ({
     step: { index, total: 3, name },
     media: { out_time, total: 100 },
     ...(progress !== undefined && { progress }),
   })
-  const sound = (seconds: number): Sign => step(1, "Sound", seconds)
-  const film = (seconds: number): Sign => step(2, "Film", seconds)
+  const sound = (seconds: number): TracedReport => step(1, "Sound", seconds)
+  const film = (seconds: number): TracedReport => step(2, "Film", seconds)
   const both = told([0, sound(0)], [1, film(0)], [2, sound(9)], [3, film(5)], [4, sound(40)], [5, film(10)])
   expect(settled(both)).toMatchObject([{ name: "Sound" }, { name: "Film", at: 1 }])
   expect(settled(both)[1]?.lines.media?.at(-1)).toEqual([0.1, 4])
@@ -189,7 +189,7 @@ test("steps that go on at the same time are the one that began last, and a step 
     ["Film", 6],
     ["Sound", 7],
   ])
-  const images = (done: number): Sign => ({
+  const images = (done: number): TracedReport => ({
     step: { index: 1, total: 2, name: "Images" },
     unit: { done, total: 4, name: "images" },
   })
@@ -209,7 +209,7 @@ test("steps that go on at the same time are the one that began last, and a step 
   expect(namesOf(told([0, film(0)], [9, film(98)], [10, sound(0)]))).toHaveLength(2)
   expect(namesOf(told([0, images(1)], [3, images(2)], [4, film(0)], [5, images(3)]))).toHaveLength(2)
   // By words alone, with one percentage for all.
-  const words = (current_step: string, progress: number): Sign => ({ current_step, progress })
+  const words = (current_step: string, progress: number): TracedReport => ({ current_step, progress })
   const put = told([0, words("Sound 1", 10)], [2, words("Film", 11)], [4, words("Sound 2", 20)])
   expect(settled(put)).toMatchObject([
     { name: "Sound 1" },
@@ -229,7 +229,7 @@ test("steps that go on at the same time are the one that began last, and a step 
 })
 
 test("steps that are counted are distinguished by their index, whatever their names", () => {
-  const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
+  const step = (index: number): TracedReport => ({ step: { index, total: 2, name: "Encode" } })
   expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
     ["Encode", 0],
     ["Encode", 4],
@@ -242,7 +242,7 @@ test("a count that begins again is another step: a second pass, a next file", ()
 })
 
 test("the amount of work is the length of a medium, otherwise the count", () => {
-  const count: Sign = { unit: { done: 1, total: 7, name: "images" } }
+  const count: TracedReport = { unit: { done: 1, total: 7, name: "images" } }
   expect(told([0, count]).steps).toMatchObject([{ unit: "images", size: 7 }])
   expect(told([0, { ...count, ...media(1, 212.5) }]).steps).toMatchObject([{ unit: "seconds", size: 212.5 }])
 })
@@ -317,7 +317,7 @@ test("the text of a course is its JSON, and is the same when it is read and writ
 
 test("where a step comes to a standstill or goes on after one is kept, however little it moved", () => {
   const linesOf = (...points: readonly (readonly [at: number, progress: number])[]) =>
-    told([0, { progress: 0 }], ...points.map(([at, progress]): [number, Sign] => [at, { progress }])).lines
+    told([0, { progress: 0 }], ...points.map(([at, progress]): Reports[number] => [at, { progress }])).lines
   const even = Array.from({ length: 98 }, (_, i): [number, number] => [i + 1, i + 1])
   const { percent: plain = [] } = linesOf(...even)
   expect(plain).not.toContainEqual([98, 98])
@@ -339,7 +339,7 @@ test("attempts look alike by the number of their steps, and the first one's name
   expect(lookOf(images(0, 3), 5)).toBe("5 steps, Images")
   expect(lookOf(images(0, 3, ""), 1)).toBe("images")
   expect(lookOf(told([0, media(1)]), 1)).toBe("seconds")
-  const nth = (index: number): Sign => ({ step: { index, total: 4, name: "" } })
+  const nth = (index: number): TracedReport => ({ step: { index, total: 4, name: "" } })
   expect([lookOf(told([0, nth(1)]), 4), told([0, nth(1)], [5, nth(2)]).steps.length]).toEqual(["4 steps", 2])
   expect(lookOf(told([0, {}], [1, { progress: 5 }]), 1)).toBe("percent")
   expect(lookOf(told([0, {}]), 1)).toBe("")
@@ -380,7 +380,7 @@ test("a percentage that begins again is another step, which counts from where it
 
 test("whatever is reported, a trace stays small, and its lines ascend", () => {
   fc.assert(
-    fc.property(signs, (all) => {
+    fc.property(anyReports, (all) => {
       const steps = settled(told(...all))
       expect(steps.length).toBeLessThanOrEqual(MAX_STEPS)
       for (const [i, step] of steps.entries()) {

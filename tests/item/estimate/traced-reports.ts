@@ -1,7 +1,8 @@
 import fc from "fast-check"
 
 import type { Run } from "../../../src/item/estimate/earlier-run.ts"
-import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../../src/item/estimate/trace.ts"
+import { NO_TRACE, settled, type Trace, traced } from "../../../src/item/estimate/trace.ts"
+import type { TracedReport } from "../../../src/item/estimate/traced-report.ts"
 
 const name = fc.constantFrom(
   "",
@@ -22,7 +23,7 @@ const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.intege
 const count = fc.integer({ min: 0, max: 12 })
 
 /** Anything that a report may contain, whether it makes sense or not. */
-const sign: fc.Arbitrary<Sign> = fc.record(
+const report: fc.Arbitrary<TracedReport> = fc.record(
   {
     progress: fc.double({ min: 0, max: 100, noNaN: true }),
     current_step: name,
@@ -37,25 +38,25 @@ const sign: fc.Arbitrary<Sign> = fc.record(
 )
 
 /** Reports of one attempt, each with the seconds since its start. */
-export const signs: fc.Arbitrary<(readonly [at: number, sign: Sign])[]> = fc
-  .array(fc.tuple(fc.double({ min: 0, max: 600, noNaN: true }), sign), { minLength: 1, maxLength: 60 })
+export const anyReports: fc.Arbitrary<(readonly [at: number, report: TracedReport])[]> = fc
+  .array(fc.tuple(fc.double({ min: 0, max: 600, noNaN: true }), report), { minLength: 1, maxLength: 60 })
   .map((all) => {
     let at = 0
-    return all.map(([pause, said]): readonly [number, Sign] => {
+    return all.map(([pause, said]): readonly [number, TracedReport] => {
       at += pause
       return [at, said]
     })
   })
 
 /** What an attempt reported, and when. */
-export type Signs = readonly (readonly [at: number, sign: Sign])[]
+export type Reports = readonly (readonly [at: number, report: TracedReport])[]
 
 /** The trace of an attempt with these reports. */
-export const traceOfSigns = (all: Signs): Trace =>
-  all.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
+export const traceThrough = (all: Reports): Trace =>
+  all.reduce((trace, [at, report]) => traced(trace, report, at), NO_TRACE)
 /** The attempt as it is remembered. It ends one second after its last report. */
-export const runOfSigns = (all: Signs, worker: string): Run => ({
-  steps: settled(traceOfSigns(all)),
+export const runThrough = (all: Reports, worker: string): Run => ({
+  steps: settled(traceThrough(all)),
   seconds: (all.at(-1)?.[0] ?? 0) + 1,
   worker,
 })
