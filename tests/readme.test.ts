@@ -19,14 +19,6 @@ test("docs/settings.md has each setting of serve and no other, with its default"
   expect(rows.toSorted()).toEqual(settings.toSorted())
 })
 
-test("the README has the limits of a client, with their defaults", () => {
-  const limits = SERVE_SETTING_NAMES.filter((name) =>
-    /^max-(streams|tag-sets)$|-per-(?!item|song)/.test(name),
-  )
-  const rows = [...read("README.md").matchAll(/^\| `--([a-z-]+)` +\| (\d+) +\|/gm)].map(([, ...row]) => row)
-  expect(rows.toSorted()).toEqual(limits.map((name) => [name, SETTINGS[name].fallback]).toSorted())
-})
-
 test("the README names every command", () => {
   const text = read("README.md")
   for (const name of Object.keys(COMMANDS)) expect(text).toMatch(new RegExp(`\`(track-studio )?${name}\\b`))

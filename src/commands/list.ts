@@ -124,8 +124,8 @@ async function listedInTurn(
 export const listCommand: Command = {
   usage: {
     line: "list",
-    about: `Lists the queue: what is rendering, then what waits in the order in which workers take it, then what may
-not start yet, then what is finished.`,
+    about: `Lists the queue: first the items that are being rendered, then the waiting ones in the order in which
+workers take them, then those that may not start yet, then the finished ones.`,
     settings: ["server", "token-file"],
     flags: {
       status: {

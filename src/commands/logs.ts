@@ -23,7 +23,7 @@ function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Pri
 /** Prints what the command of an item printed. */
 export const logsCommand: Command = {
   usage: {
-    line: "logs ID",
+    line: "logs ID | --song SONG_ID",
     about: `Prints what an item's command printed in its last attempt, or in --attempt N, as far as the server keeps
 it: the final text, as a terminal would show it, without colours and without what was overwritten. With
 --follow it continues with new output until the item is finished.`,

@@ -11,7 +11,7 @@ export const SPAN_FLAGS = {
   span: {
     type: "string",
     placeholder: "A-B",
-    help: "the part of the item's progress that this command fills, in percent: 20-95; default: each step counts alike",
+    help: "the part of the item's progress that this command fills, in percent: 20-95; default: all steps count equally",
   },
 } as const satisfies Record<string, CommandFlag>
 

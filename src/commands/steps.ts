@@ -9,7 +9,7 @@ export const stepsCommand: Command = {
     line: "steps NAME [NAME...]",
     about: `Declares the steps of a render, in a script that "work" or "run" has started. Each later
 "track-studio run" in the script takes the first step that has not begun, and fills its part of the
-item's progress; each step counts alike.`,
+item's progress; all steps count equally.`,
     settings: ["server", "token-file"],
     flags: {},
   },

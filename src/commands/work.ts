@@ -45,11 +45,11 @@ export const workCommand: Command = {
     line: "work --exec COMMAND",
     about: `Takes items from the queue and runs a shell command for each. The command gets the item as JSON on
 its standard input and in TRACK_STUDIO_ITEM; TRACK_STUDIO_ITEM_ID, TRACK_STUDIO_SONG_ID and
-TRACK_STUDIO_LEASE hold its parts. Its output is read for progress. Inside it, use
-"track-studio run --total 212.5 -- ffmpeg ..."; a plain ffmpeg needs -nostdin or </dev/null, or it
-reads the JSON as key presses. Exit code 0 completes the item; 64 or 65 fails it without a retry.
-On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them to the queue. It also
-finishes and exits when it is drained: "track-studio workers --drain NAME".`,
+TRACK_STUDIO_LEASE are its ID, its song and its lease. The command's output is read for progress. In
+a script, use "track-studio run --total 212.5 -- ffmpeg ..."; a plain ffmpeg needs -nostdin or
+</dev/null, or it reads the JSON as key presses. Exit code 0 completes the item; 64 or 65 fails it
+without a retry. On SIGTERM the worker finishes its items and exits with 0; a second SIGTERM returns
+them to the queue. It also finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     settings: ["server", "token-file"],
     flags: {
       exec: { type: "string", placeholder: "COMMAND", help: "shell command that renders one item" },

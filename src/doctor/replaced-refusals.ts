@@ -57,7 +57,7 @@ export async function replacedRefusalsOf(patient: Patient): Promise<Finding> {
 
 /**
  * Whether the refusal arrives with which the server says that it can do something later: workers and viewers wait as
- * long as it says. Some proxies take any such answer for the end of the server, and then keep everybody away for some
+ * long as it says. After any such answer, some proxies believe that the server is gone, and then keep everybody away for some
  * time; nginx does not do so for a POST.
  */
 export async function unavailableOf(patient: Patient): Promise<Finding> {

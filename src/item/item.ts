@@ -128,7 +128,7 @@ export const Report = Type.Object(
       Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
       "how much of the step is done, in percent, in place of `progress`; needs `step`, here or in a report before",
     ),
-    unit: described(Type.Optional(Unit), "what is being counted; without it nothing is"),
+    unit: described(Type.Optional(Unit), "what is being counted; absent if nothing is"),
     media: described(Type.Optional(Media), "how far into a medium it is"),
     video_file_path: described(Type.Optional(Text), "where the finished video is"),
     video_file_size: described(Type.Optional(WholeNumber), "the size of the video in bytes"),
@@ -179,7 +179,7 @@ export const QueueItem = Type.Object(
     worker: described(Text, "the name of the worker that holds it, or held it last; empty if none did"),
     available_at: OrNull(
       Time,
-      "before this time no worker gets it by its place in the queue; null if it need not wait",
+      "until this time workers get it only by a claim with its `id`; null if it need not wait",
     ),
     turn: OrNull(
       Type.Number(),
@@ -222,7 +222,7 @@ export const NewItem = Type.Object(
     max_attempts: Type.Optional(QueueItem.properties.max_attempts),
     available_in: described(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
-      "seconds before workers get it by its place in the queue; 0 by default",
+      "for how many seconds workers get it only by a claim with its `id`; 0 by default",
     ),
     /** The kind of renders that it is like; none by default. */
     kind: Type.Optional(GivenKind),
@@ -262,7 +262,7 @@ export const ItemChange = Type.Object(
     kind: Type.Optional(GivenKind),
     available_in: described(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
-      "seconds from now before workers get a waiting item by its place in the queue; 0 for at once",
+      "for how many seconds from now workers get the waiting item only by a claim with its `id`; 0 ends the wait",
     ),
   },
   { additionalProperties: false },

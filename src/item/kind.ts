@@ -14,7 +14,7 @@ export const GivenKind = Type.String({
   maxLength: 64,
   pattern: "^(?!\\.\\.?$)",
   description:
-    "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset, and not . or .., which no address can name",
+    "a name of at most 64 characters for items that render alike, so that one is estimated from the others; empty if unset; not . or .., which no URL can contain",
 })
 
 /** What there is to do in an item, by unit: `{"seconds": 212.5, "images": 5}`. */

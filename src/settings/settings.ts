@@ -72,7 +72,7 @@ export const SERVE_SETTINGS = {
     read: isOn,
   },
   "token-file": {
-    help: "file with the token to send; serve creates an admin token in it if no token exists",
+    help: "file with the access token; serve writes an admin token into it if no token exists",
     placeholder: "FILE",
     fallback: "",
     read: tokenFile,

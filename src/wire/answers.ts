@@ -222,7 +222,7 @@ export const WorkerSeen = Type.Object({
   /** The tags that the worker offers. */
   tags: OrNull(
     Type.Array(Type.String()),
-    "the tags that it offers, none if it claims its items by number; null while that is not known: since the server started, it has claimed nothing",
+    "the tags that it offers; empty if it claims items by their `id`; null until its first claim since the server started",
   ),
   version: Type.String({ description: "the version of its program; empty if it does not say" }),
   draining: Type.Boolean({ description: "whether it takes no more items" }),
@@ -283,7 +283,7 @@ export const DeliveriesPage = Type.Object({
       id: Type.Integer({ description: "the number of the delivery" }),
       /** Why the webhook is called. */
       notice: Notice,
-      update_id: Type.Integer({ minimum: 0, description: "the event ID of the update that is the reason" }),
+      update_id: Type.Integer({ minimum: 0, description: "the event ID of the update that it reports" }),
       queue_id: Type.Integer({ description: "the item that it is about" }),
       /** How far the delivery has come. */
       status: DeliveryStatus,

@@ -38,7 +38,7 @@ export const QueueForecastAnswer = Type.Object({
       ...Type.Required(Type.Omit(Starts, ["takes_seconds"])).properties,
       takes_seconds: Starts.properties.takes_seconds,
     }),
-    { description: "the waiting items of which it is known, in the order in which they start" },
+    { description: "the waiting items whose start is known, in the order in which they start" },
   ),
   done_in_seconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
     description: "estimated seconds until everything is done; null while that is not known of every item",

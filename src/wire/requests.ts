@@ -13,7 +13,7 @@ export const ClaimRequest = Type.Object(
       minLength: 1,
       // The worker is drained at `/workers/NAME/drain`, and a browser removes these from an address.
       pattern: "^(?!\\.\\.?$)",
-      description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates, and not . or .., which no address can name`,
+      description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates; not . or .., which no URL can contain`,
     }),
     wait: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 60, description: "seconds to wait for an item; 0 by default" }),

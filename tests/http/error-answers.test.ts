@@ -77,7 +77,7 @@ describe("song_id", () => {
 
 describe("kind and totals", () => {
   // Its runs could not be forgotten.
-  const unnamed = invalid(/^kind must be .*, and not \. or \.\., which no address can name, not "\.\."$/)
+  const unnamed = invalid(/^kind must be .*; not \. or \.\., which no URL can contain, not "\.\."$/)
   refusals.each("PUT", ITEM, [['{"kind":".."}', unnamed]])
   refusals.each("POST", "/queue/claim", [['{"worker":"a","kind":".."}', unnamed]])
   refusals.each("POST", "/queue", [

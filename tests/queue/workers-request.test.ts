@@ -14,7 +14,7 @@ const refusals = new Refusals(server, waiting)
 const leased = await attempt(server)
 const ITEM = `/queue/${leased.id}`
 const WORKER =
-  "text of 1 to 16384 bytes, without NUL and lone surrogates, and not . or .., which no address can name"
+  "text of 1 to 16384 bytes, without NUL and lone surrogates; not . or .., which no URL can contain"
 const TAGS = "a list of at most 32 different values"
 
 refusals.each("POST", "/queue/claim", [

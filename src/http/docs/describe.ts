@@ -249,8 +249,8 @@ const webhook = (): Json => ({
   })),
   requestBody: { required: true, content: { "application/json": { schema: ref("WebhookBody") } } },
   responses: {
-    "2XX": { description: "taken: the delivery is over" },
-    "410": { description: "not wanted: this delivery is given up" },
+    "2XX": { description: "accepted: the delivery is complete" },
+    "410": { description: "refused for good: this delivery is given up" },
     default: { description: "tried again later; `Retry-After` is obeyed" },
   },
 })

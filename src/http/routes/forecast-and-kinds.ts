@@ -79,7 +79,7 @@ export const foreseenRoutes = (
           tag: "Queue",
           summary: "Forecast when waiting items start",
           about:
-            "Estimated from earlier runs of their kinds, for the workers that are present: those that hold an item which they claimed by its place in the queue, and those whose claims wait. Items that no worker may take are left out, and items that come after one of an unknown kind.",
+            "Estimated from earlier runs of their kinds, for the workers that are present: those that hold an item which they did not claim by its `id`, and those whose claims wait. Items that no worker may take are left out, and items that come after one of an unknown kind.",
           successes: [json("when they start", QueueForecastAnswer)],
         }),
       },

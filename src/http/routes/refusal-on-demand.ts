@@ -35,6 +35,6 @@ export const refusalOnDemandRoute = (access: CallerOfRequest) =>
       described(
         "postForRefusal",
         "Get a refusal of a POST",
-        " Some proxies take a GET that is answered with 503 for the end of the server, and a POST not.",
+        " Some proxies believe that the server is gone when a GET is answered with 503, and do not when a POST is.",
       ),
     )

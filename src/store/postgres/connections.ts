@@ -279,7 +279,7 @@ function whyUnreachable(error: unknown): string {
   if (isOfPooler(error))
     return "the database cannot be reached now: its address leads to a connection pooler, behind which answers get mixed up"
   return isUndone(error)
-    ? "the database does not get this done: it is too busy, or another program holds a lock on it"
+    ? "the database does not finish this: it is too busy, or another program holds a lock on it"
     : "the database cannot be reached now"
 }
 

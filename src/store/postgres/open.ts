@@ -266,7 +266,7 @@ function adviceFor(error: unknown, { state, code }: StatementError): string {
   const known = ADVICE[state]
   if (known !== undefined) return known
   if (code === NO_TLS)
-    return "takes no encrypted connections; turn ssl on there, or leave sslmode out of the URL"
+    return "does not accept encrypted connections; turn ssl on there, or leave sslmode out of the URL"
   if (isOfTls(error))
     return "has a certificate that is not accepted; NODE_EXTRA_CA_CERTS names the file of its authority"
   return isConnectionLost(error) ? "cannot be reached" : "cannot be used"

@@ -67,7 +67,7 @@ test("a lock that is not given is not called a server that is away", async () =>
   const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })
   const reason = await link.patiently(() => link.ask("SELECT 1 AS n"), 0).catch(reasonOf)
   expect(reason).toBe(
-    "the database does not get this done: it is too busy, or another program holds a lock on it",
+    "the database does not finish this: it is too busy, or another program holds a lock on it",
   )
 })
 
