@@ -8,20 +8,22 @@ export const restoreCommand: Command = {
   usage: {
     line: "restore FILE",
     about:
-      "Replaces the database with a backup, while no server runs on it. The old database is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers get a gap and the restored state.",
+      "Replaces the database with a backup, while no server runs on it. The old database is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now, if there are any; viewers get a gap and the restored state.",
     settings: ["database"],
     flags: {},
   },
   async run(given) {
     const file = typedFile(given)
     const database = setting("database", given.flags)
-    const { items, before, isKnown } = await restore(database, file)
+    const { items, before, isKnown, tokensOf } = await restore(database, file)
     say(`Restored ${counted(items, "item")} from ${file} to ${database}.`)
     if (before !== null) say(`The old database is kept as ${before}.`)
     if (!isKnown) {
       say(
         `${before === null ? "The database that was there is gone" : "It could not be read"}, so its tokens are lost, and those of the backup are in force: check track-studio token list.`,
       )
+    } else if (before !== null && tokensOf === "backup") {
+      say("It had no tokens, so those of the backup are in force: check track-studio token list.")
     }
     return 0
   },

@@ -111,15 +111,23 @@ const isSameHistory = ({ historyId, hasNewest }: PresentDatabase, { from }: Rest
   historyId === from || hasNewest
 
 /**
- * Keeps the present tokens: a token that was revoked since the backup must stay revoked. Tickets end with the
- * history. A token for one item still shows that item if the backup is of the same history. In any other
- * history, the number may belong to another song. If `present` is null, the tokens are those of the backup.
+ * Whether the present tokens are kept, so that a token that was revoked since the backup stays revoked. If there never was
+ * one, nothing was revoked, and without those of the backup anybody on this machine could get in.
+ */
+export const hasTokens = (present: PresentDatabase | null): present is PresentDatabase =>
+  present !== null && present.tokens.length > 0
+
+/**
+ * Keeps the present tokens, or those of the backup if there are none. Tickets end with the history. A token for one item
+ * still shows that item if it belongs to the history of the backup. In any other history, the number may belong to
+ * another song.
  */
 export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
-  if (present) replace(client, "tokens", present.tokens)
-  if (present && !isSameHistory(present, passage)) return
-  const former = present?.historyId ?? passage.from
+  const isKept = hasTokens(present)
+  if (isKept) replace(client, "tokens", present.tokens)
+  if (isKept && !isSameHistory(present, passage)) return
+  const former = isKept ? present.historyId : passage.from
   client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, former)
 }
 

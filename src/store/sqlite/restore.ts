@@ -10,7 +10,14 @@ import { giveToOwner, realPathOf } from "./database-path.ts"
 import { refusalOf } from "./fault-sentences.ts"
 import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
-import { keepDeliveries, keepTokens, newestOf, type PresentDatabase, presentOf } from "./kept-by-restore.ts"
+import {
+  hasTokens,
+  keepDeliveries,
+  keepTokens,
+  newestOf,
+  type PresentDatabase,
+  presentOf,
+} from "./kept-by-restore.ts"
 import { Lock } from "./lock.ts"
 import { setAside, setAsideNow, wayBack } from "./set-aside-by-restore.ts"
 import { SqliteStore } from "./sqlite.ts"
@@ -23,6 +30,8 @@ export interface Restored {
   readonly before: string | null
   /** Whether the tokens and numbers of the previous database, which may be gone, could be read. */
   readonly isKnown: boolean
+  /** Whose tokens are in force: those of the previous database, of the backup, or of neither, as both have none. */
+  readonly tokensOf: "former" | "backup" | "neither"
 }
 
 /** Gives the copy its own history. Its numbers continue above all numbers that were ever given. */
@@ -154,10 +163,12 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     // To open a backup migrates it to this version, and removes the mark that says it is a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
     let present: PresentDatabase | null
+    let isAnyToken: boolean
     {
       using client = new Database(copy, { readwrite: true })
       present = presentOf(target, newestOf(client))
       begin(client, present, isReplaced)
+      isAnyToken = client.query("SELECT 1 FROM tokens LIMIT 1").get() !== null
     }
     await endLeases(copy)
     removeBeside(copy)
@@ -165,7 +176,8 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     sync(copy)
     const before = putInPlace(copy, target)
     isDone = true
-    return { before, isKnown: !isReplaced || present !== null }
+    const tokensOf = hasTokens(present) ? "former" : isAnyToken ? "backup" : "neither"
+    return { before, isKnown: !isReplaced || present !== null, tokensOf }
   } finally {
     lock.close()
     // The record of the previous database would keep the next server from starting.

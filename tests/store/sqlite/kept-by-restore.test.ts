@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { copyDatabase } from "../../../src/store/sqlite/backup.ts"
+import { restoreDatabase } from "../../../src/store/sqlite/restore.ts"
+import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { added } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
+
+test("a backup with tokens that is restored over a database that never had one keeps its tokens: nobody gets in without one", async () => {
+  using folder = temporaryFolder()
+  const [path, backup, before] = ["test.db", "backup.db", "before.db"].map((name) =>
+    join(folder.path, name),
+  ) as [string, string, string]
+  const store = new SqliteStore(path)
+  const item = await added(store)
+  copyDatabase(path, before)
+  const draft = { label: "", role: "viewer", expires_at: null } as const
+  await store.access.addToken({ ...draft, hash: "a", item: null })
+  await store.access.addToken({ ...draft, hash: "b", item })
+  await store.access.revokeToken(1)
+  copyDatabase(path, backup)
+  await store.close()
+  const fresh = join(folder.path, "fresh.db")
+  await new SqliteStore(fresh).close()
+  expect(await restoreDatabase(fresh, backup)).toMatchObject({ isKnown: true, tokensOf: "backup" })
+  const restored = new SqliteStore(fresh)
+  const [revoked, ofItem] = await restored.access.tokens()
+  expect([revoked?.hash, revoked?.revoked_at === null, ofItem?.hash]).toEqual(["a", false, "b"])
+  // The item came with the backup, so the link still shows it.
+  expect(ofItem?.history).toBe(restored.historyId)
+  await restored.close()
+  // The backup is from before the first token.
+  expect(await restoreDatabase(fresh, before)).toMatchObject({ tokensOf: "former" })
+  const again = new SqliteStore(fresh)
+  expect(await again.access.tokens()).toHaveLength(2)
+  await again.close()
+})
