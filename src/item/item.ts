@@ -167,7 +167,7 @@ export const QueueItem = Type.Object(
     flag: OrNull(Flag, "a reviewer's mark; null if there is none"),
     queued_at: described(Time, "when it was added"),
     requeued_at: OrNull(Time, "when it last came back into the queue; null if it never did"),
-    started_at: OrNull(Time, "when the latest attempt started; null before the first"),
+    started_at: OrNull(Time, "when the render of the latest attempt began; null before the first"),
     completed_at: OrNull(Time, "when it was finished; null until then"),
     updated_at: described(Time, "when it last changed"),
     attempt: described(WholeNumber, "how many attempts were started"),

@@ -109,11 +109,14 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
   }
 }
 
+/** Whether the item was being rendered when the backup was made that is now in force, and nobody has had it since. */
+const isHandedOver = (stored: Stored): boolean =>
+  tokenOf(stored.work) !== "" && !isRevoked(stored.work) && stored.work.verdict === null && !isLeased(stored)
+
 /** @throws AppError `leased` while the item waits, after a restore, for another worker */
-function checkHandOver({ item, work }: Stored, { former }: Taker, { time }: Moment): void {
-  const isHandedOver =
-    tokenOf(work) !== "" && !isRevoked(work) && work.verdict === null && !isLeased({ item, work })
-  if (!isHandedOver || (former !== undefined && isOfLast(work, former))) return
+function checkHandOver(stored: Stored, { former }: Taker, { time }: Moment): void {
+  const { item, work } = stored
+  if (!isHandedOver(stored) || (former !== undefined && isOfLast(work, former))) return
   const waitMs = Date.parse(item.available_at ?? time) - Date.parse(time)
   if (waitMs <= 0) return
   throw new AppError(
@@ -135,8 +138,10 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
   }
   checkHandOver(stored, by, moment)
   const taken = transition(item, { status: "processing", message: OWN_MESSAGES.started }, moment.time)
-  const wasCutOff = by.former !== undefined && isCutOff(work, by.former)
-  const lease_token = storedToken(by.token, work, wasCutOff ? by.former : "")
+  const former = by.former ?? ""
+  const wasCutOff = isCutOff(work, former)
+  const goesOn = wasCutOff || (isHandedOver(stored) && isOfLast(work, former))
+  const lease_token = storedToken(by.token, work, wasCutOff ? former : "")
   const lease = { lease_token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   const course = by.former === undefined ? null : goesOnFrom(moment)
   const rescues = wasCutOff ? Math.max(0, work.rescues - 1) : work.rescues
@@ -144,6 +149,8 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
     item: {
       ...taken,
       current_step: "",
+      // The same render goes on: how long it takes is counted from its own beginning.
+      started_at: goesOn ? item.started_at : taken.started_at,
       worker: by.worker,
       kind: item.kind || (by.kind ?? ""),
       totals: { ...by.totals, ...item.totals },

@@ -4,7 +4,16 @@ import { cancelled, created, removed, retried } from "../../src/item/add-cancel-
 import { changed } from "../../src/item/change-by-put.ts"
 import { changesIn } from "../../src/item/changes-in-whole-item.ts"
 import type { Report } from "../../src/item/item.ts"
-import { claimed, completed, directiveOf, failed, printing, released, rescued } from "../../src/item/lease.ts"
+import {
+  claimed,
+  completed,
+  directiveOf,
+  failed,
+  handedOver,
+  printing,
+  released,
+  rescued,
+} from "../../src/item/lease.ts"
 import { type Moment, systemClock } from "../../src/item/moment.ts"
 import { piecesAfter } from "../../src/item/output-piece.ts"
 import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
@@ -264,4 +273,20 @@ test("the steady clock does not begin before the time at which a server was last
   const aliveMs = Date.now() + 3_600_000
   expect(systemClock(aliveMs).steadyMs() - aliveMs).toBeWithin(0, 60_000)
   expect(systemClock(0).steadyMs() - Date.now()).toBeWithin(-1, 60_000)
+})
+
+test("a render that goes on after its lease ran out, or after a restore, is as long as it took, and that of another worker is not", () => {
+  const held = claimed(NEW, BY, at(0))
+  for (const free of [rescued(held, 5, at(60_000)), handedOver(held, at(60_000))]) {
+    const began = (former: string | undefined) =>
+      claimed(free, { ...BY, token: "next", former }, at(180_000)).item.started_at
+    expect([began("a"), began("another"), began(undefined)]).toEqual([
+      at(0).time,
+      at(180_000).time,
+      at(180_000).time,
+    ])
+  }
+  // It was given back, so it begins again.
+  const back = released(held, "a", at(60_000))
+  expect(claimed(back, { ...BY, former: "a" }, at(180_000)).item.started_at).toBe(at(180_000).time)
 })

@@ -268,6 +268,28 @@ export const LEASE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/lease.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "a render that goes on counts from where its worker came back",
+        "started_at: goesOn ? item.started_at : taken.started_at",
+        "started_at: taken.started_at",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/kept-by-restore.ts",
+    ["tests/store/sqlite/kept-by-restore.test.ts"],
+    [
+      [
+        "a restore over a database without tokens lets everybody in",
+        "present !== null && present.tokens.length > 0",
+        "present !== null",
+      ],
+    ],
+  ),
+  ...of(
     "src/item/lease-token.ts",
     ["tests/item/lease.test.ts"],
     [
