@@ -113,8 +113,8 @@ export const LEASE: readonly Mistake[] = [
       ],
       [
         "after a restore the worker that rendered the item is refused, too",
-        "if (!isHandedOver || (former !== undefined && isOfLast(work, former))) return",
-        "if (!isHandedOver) return",
+        "if (!isHandedOver(stored) || (former !== undefined && isOfLast(work, former))) return",
+        "if (!isHandedOver(stored)) return",
       ],
     ],
   ),
