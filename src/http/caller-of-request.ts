@@ -3,10 +3,11 @@ import { Elysia } from "elysia"
 import { type Authorizer, type Caller, EVERYBODY } from "../access/authorize.ts"
 import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import { isLoopback } from "../loopback.ts"
+import { API } from "./api.ts"
 import { bodyTimeLimit } from "./body-time-limit.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { ClientLimits } from "./client-limits.ts"
-import type { FairTurns } from "./fair-turns.ts"
+import { type FairTurns, UNLIMITED } from "./fair-turns.ts"
 import { isReadMethod } from "./host-and-origin.ts"
 import { needOf } from "./needed-rights.ts"
 import { pathAndQueryOf } from "./paths.ts"
@@ -53,6 +54,13 @@ export interface Callers {
 }
 
 const ITEM_ID = new RegExp(ID)
+
+/** The routes whose answers may take long to read and write. */
+const LONG_ANSWERS: ReadonlySet<string> = new Set(
+  ["/queue", "/queue/", "/queue/:id/updates", "/queue/:id/output", "/songs/:song_id/output"].map(
+    (path) => API + path,
+  ),
+)
 
 /**
  * Checks the item of a path for a share link, which contains a token for one item. For such a token no other
@@ -208,10 +216,12 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
       return { caller, askedMs: performance.now() }
     })
   // Writes of one turn share a commit, and cost little before it.
-  app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
+  app.onBeforeHandle({ as: "global" }, ({ request, caller, route }) => {
     if (!isReadMethod(request.method)) return undefined
+    // Callers to whom no limit applies wait for long answers alone: a health check or a stream is not held up by them.
+    const name = caller.client ?? (LONG_ANSWERS.has(route) ? UNLIMITED : undefined)
     // The framework waits for this only if its text is a return of a call.
-    return unlessGone(turns.wait(caller.client), request)
+    return unlessGone(turns.wait(name), request)
   })
   // A server without a fleet never waits here.
   if (limits.isShared) {

@@ -1,3 +1,6 @@
+/** The name of all callers to whom no limit applies, where they have to wait. */
+export const UNLIMITED = ""
+
 /**
  * The requests of a client may take this long in one turn of the event loop. Then the other clients have
  * their turns.

@@ -256,6 +256,7 @@ const listing = (list: () => Promise<object>): Partial<Record<keyof AppParts, un
   commit: "none",
   queue: { list },
   forecasts: { of: () => Promise.resolve(new Map()) },
+  streams: { count: 0 },
   ...UNPROTECTED,
 })
 

@@ -11,6 +11,7 @@ import { api } from "../api.ts"
 import { jsonBody } from "../body.ts"
 import type { Callers } from "../caller-of-request.ts"
 import { json, unlisted, words } from "../docs/words.ts"
+import { UNLIMITED } from "../fair-turns.ts"
 import { linkToNext } from "../paths.ts"
 import {
   bounded,
@@ -110,7 +111,7 @@ export const collectionRoutes = (
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         // To write a long list takes about as long as to read it.
-        if (items.length > LONG) await turns.goOn(caller.client)
+        if (items.length > LONG) await turns.goOn(caller.client ?? UNLIMITED)
         return { queue: await withStarts(forecasts, items), next }
       },
       {
