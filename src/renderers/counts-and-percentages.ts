@@ -3,6 +3,7 @@ import { type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
 import { begunOf, type Count, isOf, nestedIn } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
+import { PartsAtOnce } from "./parts-at-once.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
 import { SideBySide } from "./side-by-side.ts"
 
@@ -34,6 +35,14 @@ export interface Measure {
   readonly isEnclosed: boolean
 }
 
+/** Bars that go on at the same time. */
+interface Several {
+  /** What they have in common. */
+  readonly kind: string
+  /** How far they are together, 0 to 1. */
+  readonly fraction: number
+}
+
 /** A percentage and its count, as a line showed them last. */
 interface CountedFraction {
   readonly fraction: number
@@ -57,6 +66,13 @@ function labelOf(text: string, percent: Percent, counts: readonly Count[]): stri
   return isStep ? "[" : shapeOf(text.slice(0, percent.at))
 }
 
+/** What distinguishes a count: the words before it, and what is counted. */
+const countedBy = (text: string, { at, name, total }: Count): string =>
+  `${shapeOf(text.slice(0, at))} ${name}/${total}`
+
+const found = (kind: string, fraction: number | undefined): Several | undefined =>
+  fraction === undefined ? undefined : { kind, fraction }
+
 /** The shape of the text from a place on, found when it is first asked for. */
 function shapeOnce(text: string, from: number): () => string {
   let shape: string | undefined
@@ -77,6 +93,9 @@ export class CountsAndPercentages {
   readonly #behind = new Set<string>()
   readonly #last = new Map<string, CountedFraction>()
   readonly #sideBySide = new SideBySide()
+  readonly #atOnce = new PartsAtOnce()
+  /** The bars of which several go on at the same time, by the words before them, or by what is counted. */
+  readonly #together = new Map<string, string>()
   /** The steps to which a bar belongs, by the words before its percentage. */
   readonly #steps = new Map<string, StepBar>()
   /** The steps that were seen last, by the words before their count, and what is counted. */
@@ -94,11 +113,15 @@ export class CountsAndPercentages {
     const same = all.find((count) => isOf(count, percent.fraction))
     const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
-    const name =
-      around.length > 0 ? label : this.#sideBySide.keyOf(label, text.slice(0, percent.at), percent.fraction)
+    const key = total === undefined ? this.#keyOf(text, label, outermost) : `${label}/${total}`
+    const several = this.#several(label, text, percent, around)
+    const isNew = several !== undefined && !this.#together.has(several.kind)
+    if (isNew) this.#together.set(several.kind, key)
     return {
-      key: total === undefined ? this.#keyOf(text, name, outermost) : `${name}/${total}`,
-      fraction: around.length > 0 ? nestedIn(around, percent.fraction) : this.#least(label, percent, counts),
+      key: (several && this.#together.get(several.kind)) ?? key,
+      fraction:
+        several?.fraction ??
+        (around.length > 0 ? nestedIn(around, percent.fraction) : this.#least(label, percent, counts)),
       look: {
         isRedrawn,
         hasDrawing: hasDrawing(text),
@@ -113,9 +136,27 @@ export class CountsAndPercentages {
           isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
         isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
-      isEnclosed,
-      unit: told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
+      // Until now, any of several bars was the whole.
+      isEnclosed: isEnclosed || isNew,
+      // The count of one of several is not that of all.
+      unit: several
+        ? undefined
+        : told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
     }
+  }
+
+  /** What several bars that go on at the same time are, and how far they are together; undefined if this is none of them. */
+  #several(
+    label: string,
+    text: string,
+    { at, fraction }: Percent,
+    around: readonly Count[],
+  ): Several | undefined {
+    const [count, ...more] = around
+    const kind = count ? countedBy(text, count) : label
+    if (count) return more.length > 0 ? undefined : found(kind, this.#atOnce.together(kind, count, fraction))
+    this.#sideBySide.keyOf(label, text.slice(0, at), fraction)
+    return found(kind, this.#sideBySide.lowest(label))
   }
 
   /** What distinguishes a bar. The steps of one count have one bar, also if each has another name behind its number. */
@@ -123,7 +164,7 @@ export class CountsAndPercentages {
     const known = this.#steps.get(label)
     if (known && count) known.n = count.n
     if (known || !count || this.#steps.size >= MAX_KINDS) return known?.key ?? label
-    const counted = `${shapeOf(text.slice(0, count.at))} ${count.name}/${count.total}`
+    const counted = countedBy(text, count)
     const before = this.#counted.get(counted)
     const step = before?.n === count.n - 1 ? before : { key: label, n: count.n }
     step.n = count.n

@@ -60,6 +60,12 @@ export class SideBySide {
     return kind.isSideBySide ? `${label} ${name}` : label
   }
 
+  /** How far the last of the bars is that go on side by side, 0 to 1; undefined if bars with this label do not. */
+  lowest(label: string): number | undefined {
+    const kind = this.#kinds.get(label)
+    return kind?.isSideBySide ? Math.min(...kind.fractions.values()) : undefined
+  }
+
   /** From now on this number names a bar. It was the same in all lines so far, which were one bar. */
   #nameBy(kind: Numbered, at: number): void {
     const name = kind.first[at] ?? ""

@@ -92,6 +92,44 @@ test("bars are told apart by their numbers once both of them go on", () => {
   expect(barOf([...both, [1, 0.6]], "worker: ")).toBe("worker: ")
 })
 
+/** What is shown while bars go on at the same time, each at its own pace, with the work of all bars in percent. */
+const whileTogether = (line: (bar: number, done: number) => string, paces: readonly number[]) =>
+  [9, 39, 69].map((work) => {
+    const lines = Array.from({ length: work + 1 }, (_, n) =>
+      paces.map((pace, bar) => line(bar, Math.min(100, Math.floor(n * pace)))).join(""),
+    )
+    return { work, shown: read(lines, 10).last }
+  })
+
+test("several bars of workers show the one that is behind, from their first lines on", () => {
+  const drawn = (worker: number, done: number) =>
+    `${"\n".repeat(worker)}${tqdm(done, 100, `worker ${worker}: `)}`
+  const redrawn = (worker: number, done: number) => `${drawn(worker, done)}${"\u001b[A".repeat(worker)}`
+  for (const paces of [
+    [2, 1],
+    [3, 1.5, 1],
+    [1, 1.5, 3],
+  ])
+    for (const { work, shown } of whileTogether(redrawn, paces))
+      expect([paces, work, Math.abs(shown - Math.min(89, work)) <= 3, shown]).toEqual([
+        paces,
+        work,
+        true,
+        shown,
+      ])
+})
+
+test("parts of a count that are made at the same time count together", () => {
+  for (const said of ["song N/4:", "[worker 1] song N/4:", "N/4 songs, each"])
+    for (const { work, shown } of whileTogether(
+      (song, done) => `${said.replace("N", String(song + 1))} ${done}%\n`,
+      [1, 0.5],
+    )) {
+      const both = Math.floor((work + work / 2) / 4)
+      expect([said, work, Math.abs(shown - both) <= 2, shown]).toEqual([said, work, true, shown])
+    }
+})
+
 test("bars that repeat their values are not told apart", () => {
   const once = [
     [1, 0.2],

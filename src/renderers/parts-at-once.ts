@@ -1,0 +1,51 @@
+/** The most kinds of lines that are distinguished, and the most parts of each. */
+const MOST = 64
+const MOST_PARTS = 10_000
+
+/** The parts of one count. */
+interface Parts {
+  readonly total: number
+  /** How far each part is, 0 to 1, by its number. */
+  readonly fractions: Map<number, number>
+  /** The number of the part of the line before. */
+  last: number
+  /** The number of an earlier part that went on after a later one had begun; undefined while there is none. */
+  back: number | undefined
+  areAtOnce: boolean
+}
+
+const begun = (total: number): Parts => ({
+  total,
+  fractions: new Map(),
+  last: 0,
+  back: undefined,
+  areAtOnce: false,
+})
+
+/**
+ * Adds up the parts of a count of which several are made at the same time, each with its own percentage:
+ * "song 1/6: 60%", "song 2/6: 40%", "song 1/6: 65%". Mostly one part follows another. They are made at the same time if an
+ * earlier part goes on, and a later one as well.
+ */
+export class PartsAtOnce {
+  readonly #kinds = new Map<string, Parts>()
+
+  /**
+   * How far all parts are together, 0 to 1; undefined while one part seems to follow another. The line shows that the part
+   * with the number `n` of `total` has reached `fraction`.
+   */
+  together(kind: string, { n, total }: { n: number; total: number }, fraction: number): number | undefined {
+    const known = this.#kinds.get(kind)
+    const parts = known?.total === total ? known : begun(total)
+    if (known || this.#kinds.size < MOST) this.#kinds.set(kind, parts)
+    const { fractions, last, back } = parts
+    const own = fractions.get(n)
+    const goesOn = own !== undefined && fraction > own
+    if (goesOn && n < last) parts.back = n
+    parts.areAtOnce ||= goesOn && back !== undefined && n > back
+    parts.last = n
+    if (own !== undefined || fractions.size < MOST_PARTS) fractions.set(n, Math.max(own ?? 0, fraction))
+    if (!parts.areAtOnce) return undefined
+    return Math.min(1, [...fractions.values()].reduce((sum, each) => sum + each, 0) / total)
+  }
+}
