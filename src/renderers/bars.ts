@@ -5,11 +5,19 @@ import { BelievedBar, type Growth, isAtStart, type LineLook, NEAR_END, NEAR_STAR
 const AT_START = 0.02
 /** A bar whose fraction is below this part of another one's is behind that one. */
 const BEHIND = 0.6
+/** The same for two bars that are redrawn again and again: both are always up to date. */
+const BEHIND_REDRAWN = 0.97
+/** A bar that was redrawn at 0 this often while another one grew waits for that one. */
+const WAITS = 2
 /** The most bars that are distinguished; more are not bars. */
 const MAX_TRACKS = 64
 
 /** A bar as it was before a line was read. */
 type Before = Pick<BelievedBar, "begunAt" | "seenAt" | "fraction">
+
+/** Whether two bars are redrawn together: of several rows of a terminal, only the first comes behind a move of the cursor. */
+const areRedrawn = (a: BelievedBar, b: BelievedBar): boolean =>
+  a.isDrawn && b.isDrawn && (a.isRedrawn || b.isRedrawn)
 
 /**
  * Progress bars, one after another or one inside another, as one fraction.
@@ -27,6 +35,10 @@ export class Bars {
   #line = 0
   /** Whether a bar inside the root has begun again. */
   #hasInner = false
+  /** How often each bar was redrawn at 0 while the bar of the whole grew. */
+  readonly #waits = new Map<BelievedBar, number>()
+  /** How many bars ended for which the bar of the whole had waited. */
+  #awaited = 0
 
   constructor(turns: BarsInSequence, now: () => number) {
     this.#turns = turns
@@ -125,7 +137,7 @@ export class Bars {
   }
 
   #judge(track: BelievedBar, verdict: Growth, before: Before): boolean {
-    if (verdict === "unproven") return false
+    if (verdict === "unproven") return this.#wait(track, before.seenAt)
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") {
       track.isLast = this.#isLastInside(track, before.begunAt)
@@ -133,6 +145,7 @@ export class Bars {
     }
     if (track.isLast || this.#isMeasured(track, before.seenAt)) return false
     if (this.#root?.isDoubtful && !track.isDoubtful && !track.hasRestarted) return this.#surround(track)
+    if (this.#hasWaited(track)) return true
     track.parent ??= this.#beside(track, before.seenAt)
     // A bar around this one is full, so it ended before this one.
     if (track.parent && this.#isOver(track.parent)) {
@@ -144,8 +157,46 @@ export class Bars {
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
     else if (this.#hasInner) this.#isOuter = true
-    this.#turns.move(track.fraction, this.#isOuter)
+    this.#move(track)
     return true
+  }
+
+  /** The bar of the whole has moved. The bars that wait for it have nothing done yet. */
+  #move({ fraction }: BelievedBar): void {
+    const waiting = [...this.#waits.values()].filter((times) => times >= WAITS).length
+    if (waiting + this.#awaited === 0) this.#turns.move(fraction, this.#isOuter)
+    else this.#turns.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)
+  }
+
+  /** A bar was redrawn and has not moved: at 0, it may wait for the whole, if that was seen since that line. */
+  #wait(track: BelievedBar, since: number): false {
+    const root = this.#root
+    if (!root || track === root || track.fraction > 0 || root.hasRestarted) return false
+    if (areRedrawn(track, root) && root.seenAt > since)
+      this.#waits.set(track, (this.#waits.get(track) ?? 0) + 1)
+    return false
+  }
+
+  /** Whether a bar now begins that has waited until the whole had ended: both are parts of the whole. */
+  #hasWaited(track: BelievedBar): boolean {
+    const times = this.#waits.get(track) ?? 0
+    this.#waits.delete(track)
+    const root = this.#root
+    if (times < WAITS || !root || !this.#isOver(root)) {
+      if (times > 0) this.#forgetWaiting()
+      return false
+    }
+    this.#awaited += 1
+    root.parent = track
+    track.parent = undefined
+    this.#root = track
+    this.#move(track)
+    return true
+  }
+
+  #forgetWaiting(): void {
+    this.#waits.clear()
+    this.#awaited = 0
   }
 
   /**
@@ -156,7 +207,7 @@ export class Bars {
     const root = this.#root
     if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
       return false
-    return track.fraction < root.fraction * BEHIND
+    return track.fraction < root.fraction * (areRedrawn(track, root) ? BEHIND_REDRAWN : BEHIND)
   }
 
   /** Whether a bar that was inside the whole begins once more after the end of the whole: an evaluation, perhaps. */
@@ -207,6 +258,7 @@ export class Bars {
 
   /** A bar that was seen beside the whole and continues after its end contains it. */
   #surround(outer: BelievedBar): boolean {
+    this.#forgetWaiting()
     if (this.#root) this.#root.parent = outer
     outer.parent = undefined
     this.#enclose(outer)
@@ -218,6 +270,7 @@ export class Bars {
   #drop(track: BelievedBar): boolean {
     for (const each of this.#tracks.values()) if (each.parent === track) each.parent = undefined
     if (track !== this.#root) return false
+    this.#forgetWaiting()
     this.#turns.drop()
     this.#root = undefined
     return true
@@ -267,6 +320,7 @@ export class Bars {
 
   /** A bar becomes the current one of those that follow one another; nothing is known to be inside it. */
   #beginTurn(track: BelievedBar): void {
+    this.#forgetWaiting()
     this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
     this.#isOuter = false
     this.#hasInner = false

@@ -72,6 +72,8 @@ export class BelievedBar {
   isLast = false
   /** Whether it is drawn as a bar. */
   isDrawn: boolean
+  /** Whether it is redrawn in its place. */
+  isRedrawn: boolean
   /** Whether its words only name something, and say nothing of work. */
   readonly isNamed: boolean
   /** The bar around this one. */
@@ -87,6 +89,7 @@ export class BelievedBar {
     this.seenAt = line
     this.begunAt = line
     this.isDrawn = isDrawnAs(look)
+    this.isRedrawn = look.isRedrawn
     this.#tail = look.tail
     this.isNamed = !look.isHead && look.isNoun()
     this.#start = new LateStart(this.isNamed, fraction)
@@ -109,6 +112,7 @@ export class BelievedBar {
     const isAlike = isDrawn || this.#isLine(fraction, look)
     this.#tail = look.tail
     this.isDrawn ||= isDrawn
+    this.isRedrawn = look.isRedrawn
     this.seenAt = line
     if (!this.isDrawn && this.#start.doubts(fraction)) {
       this.fraction = fraction

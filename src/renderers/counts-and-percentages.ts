@@ -122,26 +122,30 @@ export class CountsAndPercentages {
       fraction:
         several?.fraction ??
         (around.length > 0 ? nestedIn(around, percent.fraction) : this.#least(label, percent, counts)),
-      look: {
-        isRedrawn,
-        hasDrawing: hasDrawing(text),
-        tail: shapeOnce(text, percent.end),
-        isRow: () =>
-          !all.some(({ isWork }) => isWork) &&
-          isTableRow(text) &&
-          !same &&
-          isConfirmed(text, percent) !== true,
-        isHead: HEAD.test(text),
-        isNoun: () =>
-          isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
-        isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
-      },
+      look: this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
       // Until now, any of several bars was the whole.
       isEnclosed: isEnclosed || isNew,
       // The count of one of several is not that of all.
       unit: several
         ? undefined
         : told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
+    }
+  }
+
+  /** How a line looks; `isCounted`: it has a count that is not that of the bar itself. */
+  #lookOf({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[], isCounted: boolean): LineLook {
+    return {
+      isRedrawn,
+      hasDrawing: hasDrawing(text),
+      tail: shapeOnce(text, percent.end),
+      isRow: () =>
+        isTableRow(text) &&
+        !all.some((count) => count.isWork || isOf(count, percent.fraction)) &&
+        isConfirmed(text, percent) !== true,
+      isHead: HEAD.test(text),
+      isNoun: () =>
+        isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
+      isSummary: !isCounted && FIGURE.test(text.slice(0, percent.at)),
     }
   }
 

@@ -3,7 +3,7 @@ const MOST = 64
 const MOST_PARTS = 10_000
 
 /** The parts of one count. */
-interface Parts {
+interface PartsMade {
   readonly total: number
   /** How far each part is, 0 to 1, by its number. */
   readonly fractions: Map<number, number>
@@ -14,7 +14,7 @@ interface Parts {
   areAtOnce: boolean
 }
 
-const begun = (total: number): Parts => ({
+const begun = (total: number): PartsMade => ({
   total,
   fractions: new Map(),
   last: 0,
@@ -28,7 +28,7 @@ const begun = (total: number): Parts => ({
  * earlier part goes on, and a later one as well.
  */
 export class PartsAtOnce {
-  readonly #kinds = new Map<string, Parts>()
+  readonly #kinds = new Map<string, PartsMade>()
 
   /**
    * How far all parts are together, 0 to 1; undefined while one part seems to follow another. The line shows that the part
