@@ -32,19 +32,16 @@ interface DueCall {
  */
 const waiting = new Set<DueCall>()
 let timer: Timer | undefined
-let armedMs = Number.POSITIVE_INFINITY
 
+/** Sets the timer again, even to the same time: what was set while a test had replaced `setTimeout` never rings. */
 function arm(): void {
   let nextMs = Number.POSITIVE_INFINITY
   for (const { atMs } of waiting) nextMs = Math.min(nextMs, atMs)
-  if (nextMs === armedMs) return
   clearTimeout(timer)
-  armedMs = nextMs
   if (waiting.size > 0) timer = setTimeout(ring, Math.max(0, Math.ceil(nextMs - performance.now())))
 }
 
 function ring(): void {
-  armedMs = Number.POSITIVE_INFINITY
   const nowMs = performance.now()
   for (const due of [...waiting]) if (due.atMs <= nowMs) due.call(nowMs)
   arm()

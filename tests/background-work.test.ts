@@ -141,6 +141,28 @@ test("after a pause of the process one turn is made, and not all those that were
   }
 })
 
+test("work that begins takes its turns although the shared timer was lost while setTimeout was replaced", async () => {
+  const [lost, turn] = [happening(), happening()]
+  const left = every(
+    10,
+    () => undefined,
+    () => undefined,
+  )
+  const setting = spyOn(globalThis, "setTimeout").mockImplementation((() => lost.resolve()) as never)
+  try {
+    await lost.promise
+  } finally {
+    setting.mockRestore()
+  }
+  const begun = every(
+    10,
+    () => turn.resolve(),
+    () => undefined,
+  )
+  await turn.promise
+  await Promise.all([left.stop(), begun.stop()])
+})
+
 /** Counts its turns. */
 class Counting extends Repeating {
   turns = 0

@@ -36,7 +36,8 @@ export function attempt(
   return new Attempt({
     plan: planned(["sh", "-c", script]),
     reporter: reporter as unknown as Reporter,
-    guarded: new KillGuard().watch(),
+    // A guard that nobody disposes of would look for ever.
+    guarded: more.guarded ?? new KillGuard().watch(),
     variables: {},
     files: new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true }),
     reportWithinMs,
