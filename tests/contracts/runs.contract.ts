@@ -136,11 +136,13 @@ export function storeRuns(name: string, open: Open): void {
   test(`${name}: of runs that are alike the newest are kept`, async () => {
     await using opened = await open()
     const { store } = opened
+    await completed(store, run("song", 200, "another look"))
     for (let i = 1; i <= MAX_RUNS + 3; i += 1) await completed(store, run("song", i))
     await completed(store, run("film", 100))
     expect(await secondsOf(store, "song")).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
     expect(await secondsOf(store, "film")).toEqual([100])
-    expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["film", "song"])
+    expect(await secondsOf(store, "song", "another look")).toEqual([200])
+    expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["film", "song", "song"])
   })
 
   test(`${name}: a look that is not known yet is estimated by the newest one of its kind`, async () => {

@@ -210,6 +210,12 @@ test("without a limit of what is held, a client may leave any number of large an
   expect(passing(3, () => limit.holdUnread(visitor, 256 * 1024, never))).toBe(2)
 })
 
+test("a client that has read all of its answers gets the next one, however large that is", () => {
+  const { limits } = limited({ held: 1 })
+  const never = new AbortController().signal
+  expect(passing(2, () => limits.holdUnread(visitor, 4 * 1024 * 1024, never))).toBe(1)
+})
+
 test("what other clients keep open is known, also where it has no limit", () => {
   const { limits } = limited({ held: 0 })
   const other = { ...visitor, client: "10.0.0.2" }

@@ -59,6 +59,12 @@ test("the last output of an attempt may come after its verdict, but only by its 
   expect(() => printing(over, "a", 2)).toThrow("is for attempt 1, not for 2")
 })
 
+test("a verdict that comes again after a PUT gets the same answer as before", () => {
+  const over = completed(claimed(NEW, BY, at(0)), "a", {}, at(1000))
+  const renamed = changed(over, { title: "Northern Lights" }, at(2000))
+  expect(completed(renamed, "a", {}, at(3000))).toMatchObject({ quiet: true, item: renamed.item })
+})
+
 test("while a worker holds an item, a PUT writes nothing of what the worker reports", () => {
   const taken = claimed(NEW, BY, at(0))
   for (const change of [

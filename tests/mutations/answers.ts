@@ -293,4 +293,15 @@ export const ANSWERS: readonly Mistake[] = [
     ["tests/http/stream-list.test.ts"],
     [["a viewer sees the servers of the fleet", 'if (isOfAll) checkAllowed(caller, "admin")', ""]],
   ),
+  ...of(
+    "src/http/client-limits.ts",
+    ["tests/http/client-limits.test.ts"],
+    [
+      [
+        "no client gets an answer that is larger than what may be unread",
+        "before > 0 && before + bytes > most",
+        "before + bytes > most",
+      ],
+    ],
+  ),
 ]

@@ -61,4 +61,26 @@ export const CLAIMS: readonly Mistake[] = [
     ["tests/queue/repeated-claims.test.ts"],
     [["a claim that is repeated after its item was deleted is refused", ' || isRefusal(error, "gone")', ""]],
   ),
+  ...of(
+    "src/http/routes/claim-and-report.ts",
+    ["tests/queue/repeated-claims.test.ts"],
+    [
+      [
+        "a claim that names an item gets the one of an earlier claim with its key",
+        "[caller.token?.id, body.worker, body.id, given]",
+        "[caller.token?.id, body.worker, given]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/kept-answers.ts",
+    ["tests/store/sqlite/group-commit.test.ts"],
+    [
+      [
+        "what a failed commit would have made of a repeated claim is remembered",
+        "    taken.push(kept.id)\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -29,4 +29,37 @@ export const COMMON: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/reading-turns.ts",
+    ["tests/stream/reading-turns.test.ts"],
+    [
+      [
+        "an owner whose reading ends may read more at the same time than it may",
+        "line.running === 0 && line.waiting.length === 0",
+        "line.waiting.length === 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/leaving.test.ts"],
+    [
+      [
+        "a change that comes while the last one is looked at is missed",
+        "        seat.cursor = broadcaster.head\n        yield\n",
+        "        yield\n        seat.cursor = broadcaster.head\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "what was read for streams that have left moves the others back",
+        "if (this.#followed !== followed || this.#seats.size === 0) return true",
+        "if (this.#seats.size === 0) return true",
+      ],
+    ],
+  ),
 ]

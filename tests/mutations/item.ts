@@ -188,4 +188,26 @@ export const ITEM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/item/estimate/steps-at-once.ts",
+    ["tests/item/estimate/trace.test.ts"],
+    [
+      [
+        "a count is compared with the time at which the last one was reached",
+        "unit > (lines.unit?.at(-1)?.[0]",
+        "unit > (lines.unit?.at(-1)?.[1]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/change-by-put.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "a PUT on a finished item makes its worker's verdict a new one",
+        "item.status === before.status ? known : ended(known, null)",
+        "ended(known, null)",
+      ],
+    ],
+  ),
 ]

@@ -271,4 +271,26 @@ export const NOTICED_LATE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/live/hub-lists.test.ts"],
+    [
+      [
+        "the figures come seconds after a reader has tried again",
+        "        this.#owed.now()\n        this.#count()\n        return",
+        "        this.#owed.now()\n        return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/owed-lists.ts",
+    ["tests/dashboard/live/owed-lists.test.ts"],
+    [
+      [
+        "a list that fails after everything was read waits as long as an earlier one",
+        "    this.#owed.clear()\n    this.now()",
+        "    this.#owed.clear()",
+      ],
+    ],
+  ),
 ]

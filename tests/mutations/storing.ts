@@ -214,4 +214,31 @@ export const STORING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/sqlite/group-commit.test.ts"],
+    [
+      [
+        "a database closes before the writes that follow the last ones",
+        "while (this.#waiting.length > 0) await",
+        "if (this.#waiting.length > 0) await",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/list-order.ts",
+    ["tests/store/list-order.test.ts"],
+    [["items that did not fit on a page are on none", "(fit.at(-1) ?? end)", "(end ?? fit.at(-1))"]],
+  ),
+  ...of(
+    "src/store/sqlite/runs.ts",
+    ["tests/store/sqlite/contracts.test.ts"],
+    [
+      [
+        "runs of one look are forgotten for those of another",
+        "const alike = and(eq(runs.kind, kind), eq(runs.look, look))\n    const newest",
+        "const alike = eq(runs.kind, kind)\n    const newest",
+      ],
+    ],
+  ),
 ]

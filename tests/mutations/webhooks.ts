@@ -138,4 +138,15 @@ export const WEBHOOKS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/store-faults.test.ts"],
+    [
+      [
+        "deliveries that end at the same time begin more than may be under way",
+        "this.#stopped.signal.aborted || this.#looking.has(url)",
+        "this.#stopped.signal.aborted",
+      ],
+    ],
+  ),
 ]

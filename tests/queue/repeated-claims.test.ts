@@ -15,11 +15,13 @@ const claimed = (key: string, wish: Wish = {}): Promise<Response> =>
 const leasedBy = async (key: string, wish?: Wish): Promise<Attempt> =>
   new Attempt(server, await (await claimed(key, wish)).json())
 
-test("a claim that is repeated with its key gets the same item and lease, and another one does not", async () => {
+test("a claim that is repeated with its key gets the same item and lease, and another one, or one that names an item, does not", async () => {
   const ids = [await server.add(), await server.add(), await server.add()]
   const [first, again] = [await leasedBy("one"), await leasedBy("one")]
   expect([again.id, again.lease.token, again.item.attempt]).toEqual([first.id, first.lease.token, 1])
   expect([first.id, (await leasedBy("two")).id, (await leasedBy("one", { worker: "box2" })).id]).toEqual(ids)
+  const named = await server.add()
+  expect((await leasedBy("one", { id: named })).id).toBe(named)
   expect((await first.say("complete")).status).toBe(200)
   const next = await server.add()
   // The lease has ended, so this is a new claim.

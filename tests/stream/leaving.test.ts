@@ -23,13 +23,14 @@ function onHeldHistory() {
   const onError = (error: unknown): never => {
     throw error
   }
-  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError })
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError })
   const hold = (): void => {
     reads.held = reading.promise
     reads.count = 0
   }
-  return { history, broadcaster, streams, reads, hold, go: reading.resolve }
+  return { history, broadcaster, bus, streams, reads, hold, go: reading.resolve }
 }
 
 test("a stream that is left gives up its seat at once, whatever it does, and ends", async () => {
@@ -81,6 +82,21 @@ test("what waits for changes of an item ends when the server drains, and nothing
   expect((await next).done).toBe(true)
   expect(streams.count).toBe(0)
   expect((await streams.changes(1, signal).next()).done).toBe(true)
+})
+
+test("a change that comes while what waits for changes is busy with the last one is not missed", async () => {
+  const { history, broadcaster, bus, streams } = onHeldHistory()
+  history.append(1, "processing")
+  const changes = streams.changes(1, new AbortController().signal)
+  await changes.next()
+  history.append(1, "processing")
+  bus.notify()
+  while (broadcaster.head < 2) await new Promise(setImmediate)
+  let isHeard = false
+  void changes.next().then(() => (isHeard = true))
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  expect(isHeard).toBe(true)
+  broadcaster.drain()
 })
 
 test("a list of streams has no more than were asked for, those that were opened first", async () => {

@@ -148,6 +148,15 @@ test("a hub that was closed while a list was read does not read it again, even i
   expect(calls.length).toBe(asked)
 })
 
+test("who has everything tried again gets the figures within a second, too, and not at their next time", async () => {
+  const { calls } = spyOn(server, "counts").mock
+  for (const { length } = calls; calls.length === length; await settled()) jest.advanceTimersByTime(100)
+  const before = calls.length
+  hub.receive("tab", { type: "retry" })
+  jest.advanceTimersByTime(1000)
+  expect(calls.length).toBe(before + 1)
+})
+
 test("updates that were applied are not kept", async () => {
   far.change(1, { status: "processing", attempt: 1 })
   await calm()
