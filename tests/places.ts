@@ -27,6 +27,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "database-commands": { own: ["errors", "store"] },
   machine: { own: [], packages: ["node:fs"] },
   "machine/libc": { own: [], packages: ["bun:ffi"] },
+  "machine/unmounted-disk": { own: [], packages: ["node:fs", "node:path"] },
   upkeep: {
     own: [
       "bus",

@@ -3,6 +3,7 @@ import { join } from "node:path"
 
 import type { Reasons } from "../degraded-reasons.ts"
 import { freeBytes } from "../machine/machine.ts"
+import { unmountedDiskOf } from "../machine/unmounted-disk.ts"
 import { environment } from "../settings/environment.ts"
 import { type ServeSettings } from "../settings/read-settings.ts"
 import type { Store } from "../store/contract/store.ts"
@@ -48,12 +49,28 @@ async function refuseWithoutRoom(store: Store, folder: string, free: number): Pr
   )
 }
 
-/** Makes backups; empty if no folder is named for them. `freeOn` returns the free bytes on the disk of a folder. */
+/**
+ * A folder on a disk that is not mounted looks like an empty folder: the backups would go to the disk below it.
+ * @throws Error
+ */
+async function refuseUnmounted(folder: string, unmountedOf: typeof unmountedDiskOf): Promise<void> {
+  const disk = await unmountedOf(folder)
+  if (disk === undefined) return
+  throw new Error(
+    `nothing is mounted at ${disk}, where /etc/fstab has a disk, so the backups in ${folder} would be on another one; mount it`,
+  )
+}
+
+/**
+ * Makes backups; empty if no folder is named for them. `freeOn` returns the free bytes on the disk of a folder,
+ * `unmountedOf` where a disk of it is not mounted.
+ */
 export function backupsOf(
   { backupDir, backupEvery, backupKeep }: ServeSettings,
   store: Store,
   reasons: Reasons,
   freeOn: (folder: string) => number = freeBytes,
+  unmountedOf: (folder: string) => Promise<string | undefined> = unmountedDiskOf,
 ): Backups[] {
   if (backupDir === undefined || backupEvery === 0) return []
   return [
@@ -62,6 +79,7 @@ export function backupsOf(
       keep: backupKeep,
       now: Date.now,
       async names() {
+        await refuseUnmounted(backupDir, unmountedOf)
         await mkdir(backupDir, { recursive: true, mode: 0o700 })
         const found = await readdir(backupDir, { withFileTypes: true })
         return found.filter((one) => one.isFile()).map(({ name }) => name)

@@ -8,7 +8,7 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "a check takes a database of another program for a damaged one",
-        '    if (applied === 0) throw new AppError("unavailable", `${path} is not a database of this program`)',
+        '    if (applied === 0) throw new AppError("unavailable", `${shown} is not a database of this program`)',
         "",
       ],
     ],

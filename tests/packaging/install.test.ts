@@ -152,7 +152,7 @@ test("a program that is too old for the queue is not installed, and the way back
     `#!/bin/sh
     case $1 in
       --version) echo "track-studio 1" ;;
-      check) echo "track-studio: $2 was made by a newer version; check it with that one" >&2; exit 1 ;;
+      check) echo "track-studio: $2 was made by a newer version; use that one for it" >&2; exit 1 ;;
     esac`,
     { mode: 0o755 },
   )

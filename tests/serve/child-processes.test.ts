@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from "bun:test"
-import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { Reasons } from "../../src/degraded-reasons.ts"
@@ -49,6 +49,27 @@ test("a backup for which the disk has no room is not begun, and begins when ther
   free += 1
   // The program that is started is this file, which makes no backup.
   await expect(backups[0]?.turn()).rejects.toThrow("outside of the test runner")
+  await store.close()
+})
+
+test("no backup is made, and no folder, where a disk is not mounted", async () => {
+  using folder = temporaryFolder()
+  const [database, backupDir] = [join(folder.path, "q.db"), join(folder.path, "backups")]
+  const store = new SqliteStore(database)
+  const reasons = new Reasons()
+  const settings = serveSettings({ database, "backup-dir": backupDir }, {})
+  const asked: string[] = []
+  let disk: string | undefined = folder.path
+  const unmountedOf = async (of: string): Promise<string | undefined> => {
+    asked.push(of)
+    return disk
+  }
+  const [backups] = backupsOf(settings, store, reasons, undefined, unmountedOf)
+  await expect(backups?.turn()).rejects.toThrow(`nothing is mounted at ${folder.path}`)
+  expect([asked, reasons.current, existsSync(backupDir)]).toEqual([[backupDir], ["backup_failed"], false])
+  disk = undefined
+  // The program that is started is this file, which makes no backup.
+  await expect(backups?.turn()).rejects.toThrow("outside of the test runner")
   await store.close()
 })
 

@@ -115,7 +115,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
     removeLeftBehind(dirname(file))
     copyDatabase(path, copy)
     markAsBackup(copy)
-    const checked = checkDatabase(copy)
+    const checked = checkDatabase(copy, path)
     const [fault] = checked.faults
     if (fault !== undefined) throw new AppError("unavailable", `the copy is damaged or incomplete: ${fault}`)
     place(copy, file, name)

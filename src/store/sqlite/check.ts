@@ -59,19 +59,19 @@ const count = (client: Database, of: "queue_items WHERE deleted_at IS NULL" | "u
 
 /**
  * Checks that a database is whole, and that the history of every item is legal. It only reads, and it also
- * works beside a running server.
+ * works beside a running server. `shown` is the path that errors name; default: that of the database.
  * @throws AppError `unavailable` if it is not a database of this program, or cannot be opened
  */
-export function checkDatabase(path: string): CheckResult {
+export function checkDatabase(path: string, shown = path): CheckResult {
   refuseMissing(path)
   let client: Database | undefined
   try {
     client = openToRead(path)
     client.run("PRAGMA query_only = ON")
     const applied = appliedMigrations(client)
-    if (applied === 0) throw new AppError("unavailable", `${path} is not a database of this program`)
+    if (applied === 0) throw new AppError("unavailable", `${shown} is not a database of this program`)
     if (applied > knownMigrations()) {
-      throw new AppError("unavailable", `${path} was made by a newer version; check it with that one`)
+      throw new AppError("unavailable", `${shown} was made by a newer version; use that one for it`)
     }
     const fault = faultOfSchema(client, applied)
     return {
@@ -82,7 +82,7 @@ export function checkDatabase(path: string): CheckResult {
   } catch (error) {
     if (error instanceof AppError) throw error
     const reason = reasonOf(error)
-    throw new AppError("unavailable", `${path} cannot be read: ${reason}`, { cause: error })
+    throw new AppError("unavailable", `${shown} cannot be read: ${reason}`, { cause: error })
   } finally {
     client?.close()
   }

@@ -144,7 +144,10 @@ test("check finds nothing in a database whose old updates and deleted items are 
 test("a database of a newer version is not checked, because its rules are not known", async () => {
   const newer = "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9e15)"
   await faultsAfter(newer, (path) => {
-    expect(() => checkDatabase(path)).toThrow("was made by a newer version; check it with that one")
+    const refusal = `${path} was made by a newer version; use that one for it`
+    expect(() => checkDatabase(path)).toThrow(refusal)
+    // The copy, which is removed, is not named.
+    expect(() => backupDatabase(path, `${path}.backup`)).toThrow(refusal)
     return []
   })
 })
