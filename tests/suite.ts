@@ -1,6 +1,7 @@
 /**
  * The whole test suite: format, types, lint, then every test: those that start the program against the compiled
  * binary, and the rest, with a part of those of the commands, against the source. (`bun test` alone runs all against the source.)
+ * Four runs are under way at a time, each of one file against the binary or of some files against the source.
  * Ends with the line `N passed, N failed, N skipped`; exit code 1 when anything failed.
  *
  * `--prove` runs the long forms of the proofs instead, against the binary, and prints their figures: those of the files
@@ -130,8 +131,18 @@ async function tests(
 /** This measures how fast the binary starts, so nothing else may run at the same time. */
 const ALONE = "tests/binary.test.ts"
 
-/** These run after the tests against the source, so that both sides end at about the same time. */
-const LATE = /^tests\/(?:serve|store)\//
+/** These take the longest, so they begin first, and nothing waits for them at the end. */
+const LONGEST = [
+  "tests/contracts/compiled.test.ts",
+  "tests/demo-learned.test.ts",
+  "tests/runner/cases.test.ts",
+]
+
+/** So many runs are under way at a time, because tests wait more than they compute. */
+const SIDE_BY_SIDE = 4
+
+/** So many files against the source share a run, which loads the source and starts PostgreSQL once for all of them. */
+const FILES_OF_A_RUN = 30
 
 /** These also run against the source: commands that a newcomer runs before anything is built. */
 const FROM_SOURCE = "tests/commands/command.test.ts"
@@ -156,6 +167,28 @@ async function startsProgram(file: string, seen = new Set<string>()): Promise<bo
     } else if (imported.endsWith(".ts") && (await startsProgram(imported, seen))) return true
   }
   return false
+}
+
+/** A run that is still to be made. */
+type Run = () => Promise<void>
+
+/** A run of one file against the binary. */
+function againstBinary(file: string): Run {
+  return () => tests(file, [file], { TRACK_STUDIO_BINARY: binary }, false)
+}
+
+/** Runs of files against the source. The last come first, because those of the stores take the longest. */
+function againstSource(files: readonly string[]): Run[] {
+  const parts: string[][] = []
+  for (let i = 0; i < files.length; i += FILES_OF_A_RUN) parts.push(files.slice(i, i + FILES_OF_A_RUN))
+  return parts
+    .map((part, i) => () => tests(`against the source, part ${i + 1} of ${parts.length}`, part, {}, false))
+    .toReversed()
+}
+
+/** Makes one run after the other until none is left. */
+async function drain(runs: Run[]): Promise<void> {
+  for (let run = runs.shift(); run !== undefined; run = runs.shift()) await run()
 }
 
 /** The tests that have a long form. */
@@ -196,23 +229,13 @@ if (prove) {
   const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
   const isOther = (file: string, i: number): boolean =>
     (!starts[i] || file === FROM_SOURCE) && !COMPILED.test(file)
-  const others = files.filter(isOther).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
-  // They run at the same time, because they wait more than they compute.
-  const isLate = (file: string): boolean => LATE.test(file)
-  const againstBinary = { TRACK_STUDIO_BINARY: binary }
-  const early = programs.filter((file) => !isLate(file))
-  await Promise.all([
-    tests("tests against the binary", ["--parallel=3", ...early], againstBinary),
-    tests("tests against the source", others, {}, false).then(() =>
-      tests(
-        "the rest against the binary",
-        ["--parallel=2", ...programs.filter(isLate)],
-        againstBinary,
-        false,
-      ),
-    ),
-  ])
+  const runs = [
+    ...LONGEST.map((file) => againstBinary(file)),
+    ...againstSource(files.filter(isOther).toSorted()),
+    ...programs.filter((file) => !LONGEST.includes(file)).map((file) => againstBinary(file)),
+  ]
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => drain(runs)))
   await again()
   await check("no collapse beside the peers", ["bun", "tests/bench/main.ts", "--guard"])
 }
