@@ -162,7 +162,7 @@ describe.skipIf(named === undefined)("the binary", () => {
       const startedMs = performance.now()
       running.child.kill(signal)
       expect(await running.child.exited).toBe(0)
-      expect(performance.now() - startedMs).toBeLessThan(2000)
+      expect(performance.now() - startedMs).toBeLessThan(6000)
       expect(await Promise.all(streams.map((stream) => stream.ended))).toEqual(Array(100).fill(true))
       for (const { seen } of streams) expect(seen.at(-1)?.event).toBe("shutdown")
       expect(await (await held).json()).toMatchObject({ id: 1, status: "queued" })

@@ -109,7 +109,7 @@ test(
       const writing = Promise.all(Array.from({ length: 8 }, (_, name) => writer(name)))
       await reader.until(({ bytes }) => bytes > 0)
       // On a busy disk the first writes take longer than the sleep.
-      await eventually(() => acknowledged.length > before, 20_000)
+      await eventually(() => acknowledged.length > before)
       // This is the moment of the kill, and no wait for a state.
       await Bun.sleep(Math.random() * 250)
       await server.end("SIGKILL")
@@ -233,7 +233,7 @@ test(
     await run(100)
     const [open, megabytes] = [sockets(server), memory(server)]
     await run(cycles)
-    await eventually(() => sockets(server) <= open, 5000)
+    await eventually(() => sockets(server) <= open)
     const grown = memory(server) - megabytes
     const startedMs = performance.now()
     // A remaining timer or stream would keep the process alive.
@@ -244,7 +244,7 @@ test(
         `${grown < 0 ? "" : "+"}${grown.toFixed(1)} MB; then stopped within ${endMs.toFixed(0)} ms`,
     )
     expect(grown).toBeLessThan(15)
-    expect(endMs).toBeLessThan(850)
+    expect(endMs).toBeLessThan(size(6000, 850))
   },
   5 * MINUTE_MS,
 )
@@ -272,7 +272,7 @@ test(
         `${Math.max(...took).toFixed(1)} ms at most, the question itself included`,
     )
     // On a busy machine one answer may come late, but most of them may not.
-    expect(quantile(took, 0.9)).toBeLessThan(100)
+    expect(quantile(took, size(0.5, 0.9))).toBeLessThan(100)
   },
   MINUTE_MS,
 )
@@ -297,7 +297,7 @@ test(
       `SIGTERM with ${streams} streams open: exit ${code} after ${endMs.toFixed(0)} ms, ${clean} clean ends`,
     )
     expect({ code, clean, told }).toEqual({ code: 0, clean: streams, told: streams })
-    expect(endMs).toBeLessThan(2000)
+    expect(endMs).toBeLessThan(size(6000, 2000))
   },
   MINUTE_MS,
 )

@@ -73,7 +73,7 @@ export async function historyOf(server: TestServer, item: number): Promise<Kept[
 }
 
 /** Resolves when `holds` is true, which is checked at each turn; rejects after `limitMs`. */
-export async function eventually(holds: () => boolean, limitMs: number): Promise<void> {
+export async function eventually(holds: () => boolean, limitMs = 60_000): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not so after ${limitMs} ms`)

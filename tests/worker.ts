@@ -104,7 +104,7 @@ export async function itemOnce(
   server: TestServer,
   id: number,
   fits: (item: QueueItem) => boolean,
-  limitMs = 5000,
+  limitMs = 60_000,
 ): Promise<QueueItem> {
   const deadline = performance.now() + limitMs
   for (;;) {

@@ -133,7 +133,7 @@ test.each(Object.entries(damages))(
     const database = prepare(folder.path)
     damage(database)
     const { code, said, log, stopMs } = await serve(database)
-    expect(stopMs).toBeLessThan(2500)
+    expect(stopMs).toBeLessThan(6000)
     if (log.includes('"listening"')) {
       expect([code, said]).toEqual([0, ""])
       expect(log).toContain('"stopped"')
@@ -261,7 +261,7 @@ test("while another program holds the write lock the server stops in time, and s
   const startedMs = performance.now()
   server.kill("SIGTERM")
   expect(await server.exited).toBe(0)
-  expect(performance.now() - startedMs).toBeLessThan(2500)
+  expect(performance.now() - startedMs).toBeLessThan(6000)
   expect((await adding).status).toBe(503)
   const { code, said } = await serve(database)
   expect([code, said]).toEqual([
@@ -296,7 +296,7 @@ test.skipIf(process.platform !== "linux")(
     stopped.kill("SIGTERM")
     await stopped.exited
     expect([stopped.signalCode, await new Response(stopped.stderr).text()]).toEqual(["SIGTERM", ""])
-    expect(performance.now() - startedMs).toBeLessThan(2500)
+    expect(performance.now() - startedMs).toBeLessThan(6000)
     const server = await startBeside(database)
     other.run("ROLLBACK")
     let log = ""

@@ -42,7 +42,7 @@ test("a server keeps working, and stops in time, if its log is not read", async 
   const startedMs = performance.now()
   child.kill("SIGTERM")
   expect(await child.exited).toBe(0)
-  expect(performance.now() - startedMs).toBeLessThan(2900)
+  expect(performance.now() - startedMs).toBeLessThan(6000)
   closeSync(descriptor)
 })
 

@@ -82,7 +82,7 @@ describe("in a worker's script", () => {
   })
 
   test("a step that is named fills the span that it is given", async () => {
-    const script = `${inner} --step 1/2 --step-name Image --span 0-20 -- true </dev/null; ${inner} --step 2/2 --step-name Render --span 20-95 -- sh -c 'echo 10%; echo 50%; sleep 0.4' </dev/null`
+    const script = `${inner} --step 1/2 --step-name Image --span 0-20 -- true </dev/null; ${inner} --step 2/2 --step-name Render --span 20-95 -- sh -c 'echo 10%; echo 50%; sleep 1' </dev/null`
     const { history } = await worked(script)
     expect(partsOf(history)).toEqual([
       ["1/2 Image", 0, 20],

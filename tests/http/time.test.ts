@@ -86,15 +86,15 @@ test.concurrent(
   "a worker that goes away while its heartbeat is held does not keep its lease by that",
   async () => {
     await using server = await start()
-    const taken = await attempt(server, {}, { lease: 4 })
+    const taken = await attempt(server, {}, { lease: 10 })
     const client = new AbortController()
     const url = `${server.url}/api/v1/queue/${taken.id}/heartbeat?wait=60&lease=${taken.lease.token}`
     const held = fetch(url, { method: "POST", signal: client.signal }).catch(() => "gone")
-    await past(taken.lease.expires_at, -2200)
+    await past(taken.lease.expires_at, -4200)
     client.abort()
     expect(await held).toBe("gone")
-    const [, ms] = await timed(itemOnce(server, taken.id, ({ status }) => status === "retrying", 8000))
-    expect(ms).toBeLessThan(3400)
+    const [, ms] = await timed(itemOnce(server, taken.id, ({ status }) => status === "retrying", 20_000))
+    expect(ms).toBeLessThan(8000)
   },
 )
 
@@ -131,19 +131,19 @@ test.concurrent(
 test.concurrent("a lease lasts as long as servers were alive for it, over two outages", async () => {
   using all = await servers()
   const first = await all.next()
-  const taken = await attempt(first, {}, { lease: 1 })
+  const taken = await attempt(first, {}, { lease: 4 })
   await first.end("SIGTERM")
   await past(taken.lease.expires_at, 200)
   const second = await all.next()
   expect((await second.item(taken.id)).status).toBe("processing")
   const startedMs = Date.now()
   await second.end("SIGKILL")
-  await past(new Date(startedMs).toISOString(), 1500)
+  await past(new Date(startedMs).toISOString(), 4500)
   await using third = await all.next()
   const [back, ms] = await timed(itemOnce(third, taken.id, ({ status }) => status !== "processing"))
   expect(back).toMatchObject({ status: "retrying", retry_count: 0 })
-  // One second of lease, of which the second server may have seen nothing, and a turn of the timer.
-  expect(ms).toBeLessThan(1800)
+  // Four seconds of lease, of which the second server may have seen nothing, and a turn of the timer.
+  expect(ms).toBeLessThan(7500)
 })
 
 test.concurrent(

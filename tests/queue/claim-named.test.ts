@@ -32,7 +32,7 @@ describe("a claim that names its item", () => {
     const { id } = await attempt(server)
     const startedMs = performance.now()
     expect((await asked(server, { id, wait: 30 })).status).toBe(409)
-    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
   })
 
   test("is refused where somebody has the item, or it is finished, unknown or deleted", async () => {

@@ -243,8 +243,8 @@ test("while its connection is open a renderer keeps its lease through silence, a
   output.break()
   const [item, ms] = await timed(itemOnce(server, taken.id, ({ status }) => status !== "processing"))
   expect(item).toMatchObject({ status: "retrying", retry_count: 0 })
-  expect(ms).toBeLessThan(3000)
-}, 15_000)
+  expect(ms).toBeLessThan(8000)
+}, 180_000)
 
 test("a flood of output is taken without a stop, and its newest line counts", async () => {
   const flooded = await add()

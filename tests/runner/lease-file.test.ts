@@ -335,7 +335,7 @@ describe("the file of leases", () => {
     truncateSync(join(home, "e.json"), 100 * 1024 * 1024)
     const startedMs = performance.now()
     expect(file.adopt()).toEqual([])
-    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
     file.close()
     expect(readdirSync(home)).toEqual(["d.lock"])
   })

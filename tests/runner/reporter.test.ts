@@ -162,7 +162,7 @@ test("a cancel is acted on once, however often the server says it", async () => 
 test("after a cancel the lease is renewed slowly, though the server answers at once, and before it runs out", async () => {
   const cancel = (): Response => Response.json({ directive: "cancel", item: ITEM })
   await using scene = new Scene(cancel)
-  await using short = new Scene(cancel, undefined, { leaseS: 2 })
+  await using short = new Scene(cancel, undefined, { leaseS: 6 })
   const startedMs = performance.now()
   for (const { reporter } of [scene, short]) {
     await reporter.begin()
@@ -173,7 +173,7 @@ test("after a cancel the lease is renewed slowly, though the server answers at o
   await Bun.sleep(400)
   expect(scene.of("heartbeat")).toHaveLength(1)
   await short.until(() => short.of("heartbeat").length === 2)
-  expect(performance.now() - startedMs).toBeLessThan(2000)
+  expect(performance.now() - startedMs).toBeLessThan(6000)
 })
 
 test("a claim whose answer was lost is tried again until its lease has run out, and reports go on then", async () => {

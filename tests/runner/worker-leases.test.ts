@@ -180,7 +180,7 @@ test("an item that is claimed while a killed worker's guard still locks its file
   const short = new WorkerLeases(folder.path, SERVER, { ...heirOf([]), leaseS: 1 })
   const startedMs = performance.now()
   expect(await short.takeOver(claimOf(7, "a"))).toBe(false)
-  expect(performance.now() - startedMs).toBeLessThan(3000)
+  expect(performance.now() - startedMs).toBeLessThan(6000)
   const isDone = kept.takeOver(claimOf(7, "a"))
   expect(await Promise.race([isDone, Bun.sleep(100)])).toBeUndefined()
   killed

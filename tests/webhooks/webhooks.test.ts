@@ -341,7 +341,7 @@ test("a receiver that does not answer delays no drain, and is called again after
   await receiver.until(({ told }) => told.length === 1)
   const startedMs = performance.now()
   expect(await before.end()).toBe(0)
-  expect(performance.now() - startedMs).toBeLessThan(1500)
+  expect(performance.now() - startedMs).toBeLessThan(6000)
   isUp = true
   await using after = await start({ database, args })
   const [delivery] = await settled(after, 1, isDelivered)
