@@ -156,7 +156,7 @@ test.concurrent(
     const [, ms] = await timed(
       viewer.until(() => viewer.updates.some(({ data }) => data["stalled"] === true)),
     )
-    expect(ms).toBeWithin(650, 2500)
+    expect(ms).toBeWithin(650, 20_000)
     expect(viewer.updates.at(-1)?.data).toMatchObject({ status: "processing", progress: 10, stalled: true })
     expect(viewer.updates.at(-1)?.data).not.toHaveProperty("eta_seconds")
     expect(await taken.now()).toMatchObject({ status: "processing", stalled: true, worker: "box1" })

@@ -319,16 +319,18 @@ describe("reports", () => {
   test("are at most a few a second, the first and the last among them", async () => {
     await using server = await start()
     const script = "for i in {1..99}; do echo $i%; sleep 0.015; done"
+    const startedMs = performance.now()
     await using render = shell(server, ["--song", "7"], script)
     expect(await render.ends()).toBe(0)
+    const seconds = (performance.now() - startedMs) / 1000
     const history = await historyOf(server, await latestOf(server, 7))
     const shares = history.filter(({ message }) => message.endsWith("%")).map(({ progress }) => progress)
     // The first percentage alone shows nothing. On a busy machine the next ones come with the second report.
     expect(shares[0]).toBeGreaterThanOrEqual(2)
-    expect(shares[0]).toBeLessThan(10)
+    expect(shares[0]).toBeLessThan(50)
     expect(shares.at(-1)).toBe(99)
     expect(shares.length).toBeGreaterThan(4)
-    expect(shares.length).toBeLessThan(20)
+    expect(shares.length).toBeLessThan(10 + 5 * seconds)
   })
 
   test("of steps are all kept, in their order, while the server is away", () => {
