@@ -32,7 +32,7 @@ test.concurrent(
     await using server = await start()
     const first = await attempt(server, {}, { worker: "dead", lease: 1 })
     const [next, ms] = await timed(claim(server, { worker: "box2", wait: 30, tags: first.item.tags }))
-    expect(ms).toBeWithin(500, 3000)
+    expect(ms).toBeWithin(500, 25_000)
     expect(next?.item).toMatchObject({ id: first.id, worker: "box2", attempt: 2, retry_count: 0 })
     expect((await told(server, first.id)).map(({ status, message }) => [status, message])).toEqual([
       ["queued", "Queue item created"],
