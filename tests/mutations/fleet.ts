@@ -334,6 +334,17 @@ export const FLEET: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/postgres/deliveries.ts",
+    ["tests/store/postgres/way.test.ts"],
+    [
+      [
+        "a delivery that was taken with a lost answer waits for half a minute",
+        "before.length > 0",
+        "before.length > 9",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/postgres/access.ts",
     ["tests/store/postgres/rollback.test.ts"],
     [

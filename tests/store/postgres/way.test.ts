@@ -53,6 +53,18 @@ function once(proxy: Proxy, text: string, fate: Fate): void {
   }
 }
 
+/** Loses the answer to the next statement that contains a text. */
+function loseAnswerTo(proxy: Proxy, text: string): void {
+  // The client sends a statement first, and then its parameters.
+  let isNext = false
+  proxy.decide = (bytes) => {
+    const isThis = isNext
+    isNext = bytes.includes(text)
+    if (isThis) proxy.decide = () => "pass"
+    return isThis ? "cut after" : "pass"
+  }
+}
+
 withPostgres("what comes first after idle connections were lost is done", async () => {
   await using opened = await distant()
   const { store, proxy } = opened
@@ -228,23 +240,24 @@ withPostgres(
 withPostgres("a token is added once, and revoked, although the answers are lost", async () => {
   await using opened = await distant()
   const { store, proxy } = opened
-  // The client sends a statement first, and then its parameters.
-  const loseAnswerTo = (text: string): void => {
-    let isNext = false
-    proxy.decide = (bytes) => {
-      const isThis = isNext
-      isNext = bytes.includes(text)
-      if (isThis) proxy.decide = () => "pass"
-      return isThis ? "cut after" : "pass"
-    }
-  }
   const draft = { label: "", role: "viewer", item: null, expires_at: null, hash: "h" } as const
-  loseAnswerTo('insert into "tokens"')
+  loseAnswerTo(proxy, 'insert into "tokens"')
   const { id } = await store.access.addToken(draft)
   expect((await store.access.tokens()).map((token) => token.id)).toEqual([id])
-  loseAnswerTo("UPDATE tokens SET revoked_at")
+  loseAnswerTo(proxy, "UPDATE tokens SET revoked_at")
   expect(await store.access.revokeToken(id)).toBeTrue()
   expect(await store.access.revokeToken(id)).toBeFalse()
+})
+
+withPostgres("a webhook is called at once, although the answer that says for what is lost", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  const { deliveries } = store
+  await deliveries.follow(["http://one"])
+  const { update } = await store.latestOfItem(await added(store))
+  await deliveries.add([{ notice: "failed", update }], update.id)
+  loseAnswerTo(proxy, "UPDATE deliveries SET taken_until")
+  expect(await deliveries.take("http://one", 1, 30_000)).toMatchObject([{ update_id: update.id }])
 })
 
 withPostgres("a write that was stored, but whose answer and note are lost, is not stored again", async () => {
