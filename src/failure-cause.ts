@@ -1,16 +1,16 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:\w*error|\w*exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 /**
  * Lines in which other programs report that they give up, after the cause. They refer to what was said before, or their
- * only reason is a number: "render aborted due to errors", "a complete log of this run can be found in", "Render engine
- * failed: 999". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
+ * only reason is a number, or they name only a file: "render aborted due to errors", "a complete log of this run can be
+ * found in", "Render engine failed: 999", "Can't parse file 'a.scad'!". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
  */
 const GIVING_UP =
-  /^(?:(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$/i
+  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$/i
 /**
  * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
  * failed, and "error: 0 frames found" a cause.
@@ -89,18 +89,17 @@ export function causeOf(error: string): string {
     .filter((one) => one !== "")
   const telling = all.filter((one) => !HINT.test(one))
   const lines = telling.length > 0 ? telling : all
-  const stack = lines.findIndex((one) => /^\s+at .*[:(]/.test(one))
+  const stack = lines.findIndex((one) => /^\s+(?:at .*[:(]|from .*:\d)/.test(one))
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
-  const exception = lines.some((one) => one.includes("Traceback (most recent call last)"))
-    ? lines.findLast((one) => EXCEPTION.test(one))
-    : undefined
+  const trace = lines.findLastIndex((one) => one.includes("Traceback (most recent call last)"))
+  const exception = trace < 0 ? undefined : lines.slice(trace + 1).find((one) => EXCEPTION.test(one))
   const isAbove = exception !== undefined && !(isFfmpeg && FAILED_BELOW.test(exception))
   const found = isAbove
     ? exception
     : stack > 0
-      ? lines[stack - 1]
+      ? (lines.slice(0, stack).findLast(namesCause) ?? lines[stack - 1])
       : isFfmpeg
         ? ofFfmpeg(lines)
         : ofOther(lines)

@@ -220,6 +220,57 @@ test.each([
     "npm error enoent Could not read package.json\nnpm error enoent\nnpm error A complete log of this run can be found in: a.log",
     "npm error enoent Could not read package.json",
   ],
+  [
+    "a file that could not be read after its error",
+    "the command ended with code 1\nERROR: Parser error: syntax error in file a.scad, line 4\nCan't parse file 'a.scad'!\n",
+    "ERROR: Parser error: syntax error in file a.scad, line 4",
+  ],
+  [
+    "a module of Node that is missing",
+    "node:internal/modules/cjs/loader:1143\n  throw err;\n  ^\n\nError: Cannot find module 'sharp'\nRequire stack:\n- /srv/render.js\n    at Module._load (node:internal:1)\n    at node:internal:2",
+    "Error: Cannot find module 'sharp'",
+  ],
+  [
+    "a Python program that cannot be read",
+    "  File \"/srv/bad.py\", line 1\n    x = (\n        ^\nSyntaxError: '(' was never closed",
+    "SyntaxError: '(' was never closed",
+  ],
+  [
+    "a script that raised inside a Blender that then exits",
+    "Python: Traceback (most recent call last):\n  File \"<string>\", line 1, in <module>\nException: no scene\nError: script failed, expr: 'x', exiting.",
+    "Exception: no scene",
+  ],
+  [
+    "a program of .NET",
+    "Unhandled exception. System.IO.FileNotFoundException: Could not find file '/a'.\nFile name: '/a'\n   at System.IO.File.Open()\n   at P.Main()",
+    "Unhandled exception. System.IO.FileNotFoundException: Could not find file '/a'.",
+  ],
+  [
+    "a Ruby script",
+    "a.rb:3:in 'render': no song (RuntimeError)\n\tfrom a.rb:7:in 'main'",
+    "a.rb:3:in 'render': no song (RuntimeError)",
+  ],
+  [
+    "a Java program without memory",
+    "java.lang.OutOfMemoryError: Java heap space\nDumping heap to java.hprof",
+    "java.lang.OutOfMemoryError: Java heap space",
+  ],
+  [
+    "a file that could not be converted after its error",
+    "frame.png: unsupported bit depth\nfailed to convert frame.png",
+    "frame.png: unsupported bit depth",
+  ],
+  ["a file and nothing else", "reading\nCan't parse file 'a.scad'!", "Can't parse file 'a.scad'!"],
+  [
+    "a file that could not be parsed for a reason",
+    "bad icon\nfailed to parse a.json: no end",
+    "failed to parse a.json: no end",
+  ],
+  [
+    "a file and its reason",
+    "bad icon\ncould not parse file a.json: unexpected end",
+    "could not parse file a.json: unexpected end",
+  ],
   ["the first one of many", "failed to load icon\nGPU 0 failed", "GPU 0 failed"],
   ["a version that ends in 0", "failed to load icon\nengine 2.0 failed", "engine 2.0 failed"],
   ["nothing that was found", "failed to load icon\nError: 0 images found", "Error: 0 images found"],

@@ -34,6 +34,8 @@ const CUT_BY_NAME =
 const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
 /** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
 const PIPE_CLOSED = /: Broken pipe$/
+/** An address is no pipe: whoever listened there went away before the end. */
+const TO_ADDRESS = /^Error (?:writing trailer of|closing file) [a-z][a-z0-9+.-]*:\/\//i
 const OTHER_REASON = /: (?!Broken pipe$)[A-Z][\w ]+$/
 /** An output that was never begun. ffmpeg 4 can still exit with 0. */
 const NEVER_BEGUN =
@@ -110,7 +112,8 @@ export class FfmpegFailures {
     this.#nameKind(line)
     const failure = failureIn(line)
     // An ffmpeg that is quiet does not name its output.
-    if ((this.#hasPiped || !this.#isLoud) && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
+    const isOfPipe = (this.#hasPiped || !this.#isLoud) && !TO_ADDRESS.test(line)
+    if (isOfPipe && PIPE_CLOSED.test(line)) this.#isPipeClosed = true
     else if (failure !== undefined) this.#hearFailure(failure)
     else if (GIVEN_UP.test(line)) this.#giveUp(line)
     else if (SUM.test(line)) this.#end()
@@ -180,7 +183,8 @@ export class FfmpegFailures {
 
   #hearFailure(failure: string): void {
     // If the next ffmpeg is quiet as well, only another reason shows that it has begun.
-    const isOfPipe = this.#isPipeClosed && (this.#isLoud || !OTHER_REASON.test(failure))
+    const isOther = TO_ADDRESS.test(failure) || (!this.#isLoud && OTHER_REASON.test(failure))
+    const isOfPipe = this.#isPipeClosed && !isOther
     if (NEEDLESS.test(this.#before) || isOfPipe) return
     const hasBegun = !NOT_BEGUN.test(failure)
     const isWriting = hasBegun && !BEFORE_WRITING.test(failure)

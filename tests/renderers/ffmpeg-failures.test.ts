@@ -340,6 +340,13 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     expect(proven(input("a.wav"), output("rtmp://example.org/live"), STATS, broken).failure).toBe(broken)
   })
 
+  test("the reader of an address may not, also if ffmpeg is so quiet that it names the address only then", () => {
+    const lost = "Error writing trailer of rtmp://example.org/live: Broken pipe"
+    const closed = "Error closing file rtmp://example.org/live: Broken pipe"
+    expect(proven("av_interleaved_write_frame(): Broken pipe", lost, closed).failure).toBe(lost)
+    expect(proven(closed).failure).toBe(closed)
+  })
+
   test.each([
     "a.wav: Encoding 25 %",
     "a.wav: Audio file with ID3 version 2.4.0",
