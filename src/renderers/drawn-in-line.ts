@@ -11,7 +11,17 @@ const OVERWRITES = /\p{Cc}(?:\[[\d;?]*[A-HJKSTfsu]|8(?![\d.,%]))/u
 const ESCAPES =
   /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}[78](?![\d.,%])|\p{Cc}/gu
 
-const plain = (text: string): string => text.replace(ESCAPES, "").replace(/\s+/gu, " ").trim()
+/** Spaces that group the digits of a large number, as in French and Russian. */
+const GROUPING = /(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))/gu
+const SPACES = /[\u00a0\u2009\u202f]/u
+
+const withSingleSpaces = (text: string): string => text.replace(/\s+/gu, " ").trim()
+
+function plain(text: string): string {
+  const bare = text.replace(ESCAPES, "")
+  if (!SPACES.test(bare)) return withSingleSpaces(bare)
+  return bare.replace(GROUPING, "\0").split("\0").map(withSingleSpaces).join("\u202f")
+}
 
 /**
  * The pieces that a line puts on the screen: a new piece begins when the cursor is moved or the line is
@@ -48,18 +58,35 @@ const EMPTY = /[[(|] [\])|]/
 /** Whether the text may hold a bar in which nothing is drawn yet. */
 export const hasEmptyBar = (text: string): boolean => EMPTY.test(text)
 
-const OTHER_FIGURES = /[٠-٩۰-۹０-９％٪﹪／：]/gu
-const SIGNS: Readonly<Record<string, string>> = { "％": "%", "٪": "%", "﹪": "%", "／": "/", "：": ":" }
+const OTHER_FIGURES = /[٠-٩۰-۹०-९০-৯๐-๙０-９％٪﹪／：]|(?<=\d)[\u202f'’](?=\d{3}(?!\d))/gu
+/** Large numbers whose digits are grouped by spaces or dots, as in "1 234 / 12 000" and "960 von 12.000". */
+const GROUPED =
+  /(?<![\w.,:/-])(?:\d{1,3}(?: \d{3})+ ?\/ ?\d{1,3}(?: \d{3})+|\d{1,3} ?\/ ?\d{1,3}(?: \d{3})+(?=$|[)\],;])|\d{1,3}(?:\.\d{3})?(?: ?\/ ?| (?:von|van|de|di|sur|av|af) )\d{1,3}\.\d{3})(?![\w.,%]| ?(?:[kmgt]i?b|s|sec)\b)/giu
+const SIGNS: Readonly<Record<string, string>> = {
+  "％": "%",
+  "٪": "%",
+  "﹪": "%",
+  "／": "/",
+  "：": ":",
+  "\u202f": ",",
+  "'": ",",
+  "’": ",",
+}
 /** Where the digits of other scripts begin. */
-const ZEROS = [0x660, 0x6f0, 0xff10] as const
+const ZEROS = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50, 0xff10] as const
 
-/** A text with its figures and signs in ASCII: "９２％" becomes "92%". Its length stays the same. */
+/**
+ * A text with its figures and signs in ASCII, and with commas in large numbers: "９２％" becomes "92%". Its length stays
+ * the same.
+ */
 export const withPlainFigures = (text: string): string =>
-  text.replace(OTHER_FIGURES, (character) => {
-    const code = character.charCodeAt(0)
-    const zero = ZEROS.find((first) => code >= first && code <= first + 9) ?? code
-    return SIGNS[character] ?? String(code - zero)
-  })
+  text
+    .replace(OTHER_FIGURES, (character) => {
+      const code = character.charCodeAt(0)
+      const zero = ZEROS.find((first) => code >= first && code <= first + 9) ?? code
+      return SIGNS[character] ?? String(code - zero)
+    })
+    .replace(GROUPED, (count) => count.replace(/(?<=\d)[ .](?=\d{3})/gu, ","))
 
 /**
  * The part of a text that stays when its figures change and its bar grows: words, and names with digits in

@@ -22,7 +22,7 @@ const BEGINS = "(?<![\\w.,/\\\\+*-]|\\d:)"
 const ENDS = "(?![\\w/\\\\%&-]|[.,:]\\w)"
 const SLASH = new RegExp(`${BEGINS}${NUMBER} ?/ ?${NUMBER}${ENDS}`, "gu")
 const OF = new RegExp(
-  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|z|из|з) ${NUMBER}${ENDS}`,
+  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з) ${NUMBER}${ENDS}`,
   "giu",
 )
 /** "第12帧/共240帧", and the total first: "240フレーム中12フレーム目". */

@@ -48,6 +48,31 @@ const TOOLS: readonly Program[] = [
     45,
     45,
   ],
+  ...["ze", "din", "dari", "trên", "από", "מתוך"].map((of): Program => [
+    `of, in another language: ${of}`,
+    each(TO_45, (n) => `${n} ${of} 100\n`),
+    45,
+    45,
+  ]),
+  ...[0x966, 0x9e6, 0xe50].map((zero): Program => [
+    `digits from ${String.fromCharCode(zero)} on`,
+    each(
+      TO_45,
+      (n) => `${String(n).replace(/\d/g, (digit) => String.fromCharCode(zero + Number(digit)))}%\n`,
+    ),
+    45,
+    45,
+  ]),
+  ...[" ", "\u00a0", "\u202f", "’", "'", "."].map((mark): Program => [
+    `large numbers with "${mark}" in them`,
+    each([1, 5, ...TO_45.map((n) => n * 120)], (n) => {
+      const grouped = String(n).replace(/(\d)(\d{3})$/, `$1${mark}$2`)
+      return `image ${grouped} / 12${mark}000\n`
+    }),
+    45,
+    45,
+  ]),
+  ["a count before a number", each([1, 2, 3, 4], (n) => `frame ${n}/8 ${n}20 fps\n`), 37, 38],
   ["Polish", each(TO_45, (n) => `Klatka ${n} z 100\n`), 45, 45],
   [
     "events in JSON with a fraction and a total",
