@@ -241,4 +241,26 @@ export const STORING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    ["tests/store/postgres/connections.test.ts"],
+    [
+      [
+        "a connection that was replaced replaces the one in use",
+        "if (pool !== this.#sql || this.#isClosed) return",
+        "if (this.#isClosed) return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    ["tests/store/postgres/connections.test.ts"],
+    [
+      [
+        "a pooler behind a connection that was opened again is taken for a server",
+        "    this.#isOfServer = false\n    this.#asking = undefined\n    pool",
+        "    this.#asking = undefined\n    pool",
+      ],
+    ],
+  ),
 ]

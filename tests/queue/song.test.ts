@@ -37,11 +37,15 @@ test("with serve --one-per-song an item is forecast to start when the one of its
   const long = await claim(server, { worker: "a", lease: 600 })
   const [next] = [await add(7, 1), await add(8, 1)]
   await claim(server, { worker: "b", lease: 600 })
+  // An item that was started by PUT, without a worker, keeps none of its song waiting.
+  const started = await server.add({ song_id: 9 })
+  await server.api("PUT", `/queue/${started}`, { status: "processing" })
+  const free = await add(9, 1)
   const { forecast }: { forecast: { id: number; starts_in_seconds: number }[] } = await (
     await server.api("GET", "/queue/forecast")
   ).json()
-  expect(forecast.map(({ id }) => id)).toEqual([next])
-  const [first] = forecast
-  expect(first?.starts_in_seconds).toBeGreaterThan(0.9 * (long?.item.eta_seconds ?? Infinity))
+  expect(forecast.map(({ id }) => id)).toEqual([free, next])
+  const [, last] = forecast
+  expect(last?.starts_in_seconds).toBeGreaterThan(0.9 * (long?.item.eta_seconds ?? Infinity))
   expect(long?.item.eta_seconds).toBeGreaterThan(100)
 })

@@ -122,6 +122,25 @@ test("a connection to a server that stays a standby is left: the name may lead t
   expect(opened).toBe(3)
 })
 
+test("after a connection was opened again it is asked once more who answers, and it alone is replaced", async () => {
+  const reopened: (() => void)[] = []
+  const open = (onReopened: () => void): SQL => {
+    const is = reopened.push(onReopened) === 1 ? "off" : "pooler"
+    const fake = {
+      unsafe: async (text: string) => (text.includes("transaction_read_only") ? [{ is }] : [{ n: 1 }]),
+      close: async () => undefined,
+    }
+    // A link uses only these methods of the pool.
+    return fake as unknown as SQL
+  }
+  const link = new PostgresConnections({ open, onDoubt: () => undefined })
+  expect(await link.run<{ n: number }>("SELECT 1 AS n")).toEqual([{ n: 1 }])
+  for (let time = 0; time < 2; time += 1) reopened[0]?.()
+  expect(reopened).toHaveLength(2)
+  link.drain()
+  expect(await link.run("SELECT 1 AS n").catch(reasonOf)).toContain("leads to a connection pooler")
+})
+
 test("what the server has undone is done again: a deadlock, a lock or a statement that took too long", async () => {
   for (const errno of ["40001", "40P01", "55P03", "57014"]) {
     let asked = 0
