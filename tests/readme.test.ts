@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 import { COMMANDS } from "../src/commands/commands.ts"
+import { API } from "../src/http/api.ts"
+import { NEEDS } from "../src/http/needed-rights.ts"
 import { SERVE_SETTING_NAMES, type Setting, SETTINGS } from "../src/settings/settings.ts"
 
 const ROOT = join(import.meta.dir, "..")
@@ -22,6 +24,28 @@ test("docs/settings.md has each setting of serve and no other, with its default"
 test("the README names every command", () => {
   const text = read("README.md")
   for (const name of Object.keys(COMMANDS)) expect(text).toMatch(new RegExp(`\`(track-studio )?${name}\\b`))
+})
+
+test("docs/api.md, or docs/workers.md for workers, has a row for every route of the API", () => {
+  const calls = ["docs/api.md", "docs/workers.md"].flatMap((file) =>
+    [...read(file).matchAll(/^\| (`(?:GET|POST|PUT|DELETE)\b[^|]*) \|/gm)].map(([, call = ""]) => call),
+  )
+  // A row may name several routes: `POST /queue/:id/complete`, `/fail`.
+  const isNamed = (method: string, path: string): boolean =>
+    calls.some(
+      (call) =>
+        call.includes(method) &&
+        (call.includes(path) || (call.includes(dirname(path)) && call.includes(`\`/${basename(path)}\``))),
+    )
+  const routes = Object.keys(NEEDS).filter((route) => route.includes(` ${API}/`))
+  const unnamed = routes.filter((route) => {
+    const [method = "", path = ""] = route
+      .replace(API, "")
+      .replace(/\/(:renderer)?$/, "")
+      .split(" ")
+    return !isNamed(method, path)
+  })
+  expect([calls.length > 25, routes.length > 35, unnamed]).toEqual([true, true, []])
 })
 
 /** What an archive of a release has of this repository (scripts/release.sh). */

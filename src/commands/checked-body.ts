@@ -2,13 +2,13 @@ import type { Static, TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { AppError } from "../errors.ts"
-import { MAX_TEXT_BYTES, STATUSES } from "../item/item.ts"
+import { FLAGS, MAX_TEXT_BYTES, STATUSES } from "../item/item.ts"
 import { listFlag } from "../settings/read-settings.ts"
 import { eitherOf } from "../text.ts"
 import type { Arguments } from "./usage.ts"
 
 /** The marks of an item as they are typed. */
-export const MARKS = ["image_issue", "lyrics_issue", "timing_issue", "none"]
+export const MARKS = [...FLAGS, "none"]
 /** Longer values are cut in a sentence. */
 const MAX_SHOWN = 60
 const TEXT = `text of at most ${MAX_TEXT_BYTES} bytes`

@@ -3,8 +3,12 @@ import { type Static, Type } from "@sinclair/typebox"
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Span, spanOf, stepWords } from "../item/step-span.ts"
-import type { RendererName } from "../renderers/names.ts"
+import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
+import { eitherOf } from "../text.ts"
 import { LeaseParams, numberIn, queryBoolean, queryInteger } from "./request-parameters.ts"
+
+/** The renderers whose end tells success from failure; that of `lines`, any other program, does not. */
+const TELLING: readonly string[] = RENDERER_NAMES.filter((name) => name !== "lines")
 
 const percentage = (description: string) =>
   Type.Optional(Type.String({ pattern: "^(100|[0-9]{1,2}(\\.[0-9]{1,6})?)$", description }))
@@ -20,7 +24,7 @@ export const IngestQuery = Type.Object(
       }),
     ),
     finish: queryBoolean(
-      "whether the end of the output ends the item; false by default; needs total, and a renderer that tells success from failure: ffmpeg or blender",
+      "whether the end of the output ends the item; false by default; needs total, and any renderer but lines, whose end does not tell success from failure",
     ),
     step: Type.Optional(
       Type.String({
@@ -55,10 +59,10 @@ export interface Ingesting {
 
 /** @throws AppError `invalid` if success and failure look the same at the end of this output */
 function checkFinish(name: RendererName, total: number | undefined): void {
-  if (name === "lines") {
+  if (!TELLING.includes(name)) {
     throw new AppError(
       "invalid",
-      "finish=true works only with ffmpeg and blender: the lines of other programs do not tell success from failure; leave it out, and PUT the status when the program has ended, or use track-studio run",
+      `finish=true works only with ${eitherOf(TELLING)}: the lines of other programs do not tell success from failure; leave it out, and PUT the status when the program has ended, or use track-studio run`,
     )
   }
   // A total of 0 means that it is unknown.

@@ -2,9 +2,10 @@ import type { Draft } from "./item.ts"
 import { UNFORESEEN } from "./moves.ts"
 import { OWN_MESSAGES } from "./own-messages.ts"
 
-/** A queue item as it is when it has just been added with nothing but its song; `time` is RFC 3339 UTC. */
-export const blank = (song_id: number, time: string): Draft => ({
-  song_id,
+/**
+ * What every item begins with. The times have their places here because answers have the keys in this order.
+ */
+const BLANK = {
   title: "",
   status: "queued",
   priority: 0,
@@ -17,11 +18,11 @@ export const blank = (song_id: number, time: string): Draft => ({
   video_file_size: 0,
   thumbnail_path: "",
   flag: null,
-  queued_at: time,
+  queued_at: "",
   requeued_at: null,
   started_at: null,
   completed_at: null,
-  updated_at: time,
+  updated_at: "",
   attempt: 0,
   max_attempts: 3,
   outcome: null,
@@ -39,6 +40,14 @@ export const blank = (song_id: number, time: string): Draft => ({
   unit: null,
   media: null,
   kind: "",
+} as const
+
+/** A queue item as it is when it has just been added with nothing but its song; `time` is RFC 3339 UTC. */
+export const blank = (song_id: number, time: string): Draft => ({
+  song_id,
+  ...BLANK,
+  queued_at: time,
+  updated_at: time,
   totals: {},
   tags: [],
   metadata: {},

@@ -41,17 +41,20 @@ const WholeNumber = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER 
 const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
 
 /** The five states of a queue item. The list is closed for ever: front ends compare with it. */
-export const Status = OneOf(["queued", "processing", "completed", "failed", "retrying"])
+export const STATUSES = ["queued", "processing", "completed", "failed", "retrying"] as const
+/** One of `STATUSES`. */
+export const Status = OneOf(STATUSES)
 export type Status = Static<typeof Status>
 
-/** All states, in the order of the schema. */
-export const STATUSES: readonly Status[] = Status.anyOf.map((literal) => literal.const)
-
 /** How an attempt ended; `cancelled` and `lost` have the status `failed`. */
-export const Outcome = OneOf(["completed", "failed", "cancelled", "lost"])
+export const OUTCOMES = ["completed", "failed", "cancelled", "lost"] as const
+/** One of `OUTCOMES`. */
+export const Outcome = OneOf(OUTCOMES)
 
-/** A reviewer's mark on a finished video. */
-export const Flag = OneOf(["image_issue", "lyrics_issue", "timing_issue"])
+/** The marks that a reviewer can put on a finished video. */
+export const FLAGS = ["image_issue", "lyrics_issue", "timing_issue"] as const
+/** One of `FLAGS`. */
+export const Flag = OneOf(FLAGS)
 
 const SongId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const Priority = Type.Integer({ minimum: -1_000_000_000, maximum: 1_000_000_000 })
@@ -106,7 +109,9 @@ export type Media = Static<typeof Media>
  * total that the renderer reports), or `declared` (a total, steps or bars that the user gave, or a worker's
  * own word).
  */
-export const Basis = OneOf(["guess", "counted", "declared"])
+export const BASES = ["guess", "counted", "declared"] as const
+/** One of `BASES`. */
+export const Basis = OneOf(BASES)
 export type Basis = Static<typeof Basis>
 
 /** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */

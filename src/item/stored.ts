@@ -16,6 +16,9 @@ export interface StoredUpdate {
   readonly data: string
 }
 
+/** How a worker can end its lease. */
+export const VERDICTS = ["complete", "fail", "release"] as const
+
 /**
  * How an item is being worked on: the lease, and the pace of its attempt. Stored beside the item, and never shown.
  *
@@ -32,7 +35,7 @@ export interface Work {
    */
   readonly lease_holder: number | null
   /** How the worker ended its lease; null while a worker holds one, and before the first. */
-  readonly verdict: "complete" | "fail" | "release" | null
+  readonly verdict: (typeof VERDICTS)[number] | null
   /** How long a lease lasts unless it is renewed, in milliseconds. */
   readonly lease_ms: number
   /** When the lease runs out, in milliseconds of the steady clock; null if none is held. */

@@ -44,7 +44,7 @@ test.each([
   ],
   [
     `${INGEST}/lines?total=5&finish=true`,
-    "finish=true works only with ffmpeg and blender: the lines of other programs do not tell success from failure; leave it out, and PUT the status when the program has ended, or use track-studio run",
+    "finish=true works only with ffmpeg or blender: the lines of other programs do not tell success from failure; leave it out, and PUT the status when the program has ended, or use track-studio run",
   ],
 ])("POST %s is refused", async (path, error) => {
   await refusals.expect(path, POST, invalid(error))

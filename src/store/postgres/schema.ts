@@ -13,8 +13,18 @@ import {
 
 import { courseText } from "../../item/estimate/course.ts"
 import type { StepTrace } from "../../item/estimate/trace.ts"
-import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
+import {
+  BASES,
+  FLAGS,
+  type Media,
+  OUTCOMES,
+  STATUSES,
+  type Step,
+  type Steps,
+  type Unit,
+} from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
+import { VERDICTS } from "../../item/stored.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../moves-as-sql.ts"
@@ -36,7 +46,7 @@ export const queueItems = pgTable(
     id: long().primaryKey().generatedByDefaultAsIdentity({ name: "queue_items_ids" }),
     song_id: long().notNull(),
     title: text().notNull(),
-    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    status: text({ enum: STATUSES }).notNull(),
     priority: long().notNull(),
     current_step: text().notNull(),
     progress: integer().notNull(),
@@ -46,7 +56,7 @@ export const queueItems = pgTable(
     video_file_path: text().notNull(),
     video_file_size: long().notNull(),
     thumbnail_path: text().notNull(),
-    flag: text({ enum: ["image_issue", "lyrics_issue", "timing_issue"] }),
+    flag: text({ enum: FLAGS }),
     queued_at: time().notNull(),
     requeued_at: time(),
     started_at: time(),
@@ -54,7 +64,7 @@ export const queueItems = pgTable(
     updated_at: time().notNull(),
     attempt: long().notNull(),
     max_attempts: long().notNull(),
-    outcome: text({ enum: ["completed", "failed", "cancelled", "lost"] }),
+    outcome: text({ enum: OUTCOMES }),
     worker: text().notNull(),
     available_at: time(),
     turn: doublePrecision(),
@@ -66,7 +76,7 @@ export const queueItems = pgTable(
     time_progress: doublePrecision(),
     stalled: boolean().notNull(),
     stalled_since: time(),
-    basis: text({ enum: ["guess", "counted", "declared"] }),
+    basis: text({ enum: BASES }),
     steps: jsonText<Steps>(),
     step: jsonText<Step>(),
     unit: jsonText<Unit>(),
@@ -79,7 +89,7 @@ export const queueItems = pgTable(
     metadata: jsonText<Record<string, unknown>>().notNull(),
     lease_token: text(),
     lease_holder: long(),
-    verdict: text({ enum: ["complete", "fail", "release"] }),
+    verdict: text({ enum: VERDICTS }),
     lease_ms: long().notNull().default(0),
     lease_expires_at: long(),
     rescues: long().notNull().default(0),
@@ -125,11 +135,8 @@ export const queueItems = pgTable(
       .on(table.completed_at, table.outcome, table.started_at)
       .where(sql`outcome IS NOT NULL AND deleted_at IS NULL`),
     check("queue_items_status", sql`${table.status} IN (${list(STATUSES)})`),
-    check(
-      "queue_items_outcome",
-      sql`${table.outcome} IN (${list(Outcome.anyOf.map((literal) => literal.const))})`,
-    ),
-    check("queue_items_flag", sql`${table.flag} IN (${list(Flag.anyOf.map((literal) => literal.const))})`),
+    check("queue_items_outcome", sql`${table.outcome} IN (${list(OUTCOMES)})`),
+    check("queue_items_flag", sql`${table.flag} IN (${list(FLAGS)})`),
     check("queue_items_progress", sql`${table.progress} BETWEEN 0 AND 100`),
   ],
 )
@@ -143,7 +150,7 @@ export const updates = pgTable(
       .notNull()
       .references(() => queueItems.id),
     song_id: long().notNull(),
-    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    status: text({ enum: STATUSES }).notNull(),
     data: text().notNull(),
   },
   (table) => [index("updates_item").on(table.queue_id, table.id)],

@@ -14,8 +14,18 @@ import {
 
 import { courseText } from "../../item/estimate/course.ts"
 import type { StepTrace } from "../../item/estimate/trace.ts"
-import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
+import {
+  BASES,
+  FLAGS,
+  type Media,
+  OUTCOMES,
+  STATUSES,
+  type Step,
+  type Steps,
+  type Unit,
+} from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
+import { VERDICTS } from "../../item/stored.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../moves-as-sql.ts"
@@ -58,7 +68,7 @@ export const queueItems = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     song_id: integer().notNull(),
     title: text().notNull(),
-    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    status: text({ enum: STATUSES }).notNull(),
     priority: integer().notNull(),
     current_step: text().notNull(),
     progress: integer().notNull(),
@@ -68,7 +78,7 @@ export const queueItems = sqliteTable(
     video_file_path: text().notNull(),
     video_file_size: integer().notNull(),
     thumbnail_path: text().notNull(),
-    flag: text({ enum: ["image_issue", "lyrics_issue", "timing_issue"] }),
+    flag: text({ enum: FLAGS }),
     queued_at: time().notNull(),
     requeued_at: time(),
     started_at: time(),
@@ -76,7 +86,7 @@ export const queueItems = sqliteTable(
     updated_at: time().notNull(),
     attempt: integer().notNull(),
     max_attempts: integer().notNull(),
-    outcome: text({ enum: ["completed", "failed", "cancelled", "lost"] }),
+    outcome: text({ enum: OUTCOMES }),
     worker: text().notNull(),
     available_at: time(),
     turn: real(),
@@ -88,7 +98,7 @@ export const queueItems = sqliteTable(
     time_progress: real(),
     stalled: integer({ mode: "boolean" }).notNull(),
     stalled_since: time(),
-    basis: text({ enum: ["guess", "counted", "declared"] }),
+    basis: text({ enum: BASES }),
     steps: json<Steps>(),
     step: json<Step>(),
     unit: json<Unit>(),
@@ -99,7 +109,7 @@ export const queueItems = sqliteTable(
     metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     lease_token: text(),
     lease_holder: integer(),
-    verdict: text({ enum: ["complete", "fail", "release"] }),
+    verdict: text({ enum: VERDICTS }),
     lease_ms: integer().notNull().default(0),
     lease_expires_at: integer(),
     rescues: integer().notNull().default(0),
@@ -143,11 +153,8 @@ export const queueItems = sqliteTable(
       .on(table.completed_at, table.outcome, table.started_at, table.deleted_at)
       .where(sql`outcome IS NOT NULL AND deleted_at IS NULL`),
     check("queue_items_status", sql`${table.status} IN (${list(STATUSES)})`),
-    check(
-      "queue_items_outcome",
-      sql`${table.outcome} IN (${list(Outcome.anyOf.map((literal) => literal.const))})`,
-    ),
-    check("queue_items_flag", sql`${table.flag} IN (${list(Flag.anyOf.map((literal) => literal.const))})`),
+    check("queue_items_outcome", sql`${table.outcome} IN (${list(OUTCOMES)})`),
+    check("queue_items_flag", sql`${table.flag} IN (${list(FLAGS)})`),
     check("queue_items_progress", sql`${table.progress} BETWEEN 0 AND 100`),
   ],
 )
@@ -164,7 +171,7 @@ export const updates = sqliteTable(
       .notNull()
       .references(() => queueItems.id),
     song_id: integer().notNull(),
-    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    status: text({ enum: STATUSES }).notNull(),
     data: text().notNull(),
   },
   (table) => [index("updates_item").on(table.queue_id)],
