@@ -15,7 +15,7 @@ export const restoreCommand: Command = {
   async run(given) {
     const file = typedFile(given)
     const database = setting("database", given.flags)
-    const { items, before, isKnown, tokensOf } = await restore(database, file)
+    const { items, before, isKnown, tokensOf, droppedTokens } = await restore(database, file)
     say(`Restored ${counted(items, "item")} from ${file} to ${database}.`)
     if (before !== null) say(`The old database is kept as ${before}.`)
     if (!isKnown) {
@@ -24,6 +24,11 @@ export const restoreCommand: Command = {
       )
     } else if (before !== null && tokensOf === "backup") {
       say("It had no tokens, so those of the backup are in force: check track-studio token list.")
+    }
+    if (droppedTokens > 0) {
+      say(
+        `Its tokens stay in force. No longer in force: ${counted(droppedTokens, "token")} of the backup that it does not have.`,
+      )
     }
     return 0
   },

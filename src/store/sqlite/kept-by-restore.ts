@@ -117,18 +117,27 @@ const isSameHistory = ({ historyId, hasNewest }: PresentDatabase, { from }: Rest
 export const hasTokens = (present: PresentDatabase | null): present is PresentDatabase =>
   present !== null && present.tokens.length > 0
 
+/** How many tokens of the backup, which were not revoked, the present database does not have. */
+function tokensWithout(client: Database, { tokens }: PresentDatabase): number {
+  const kept = new Set(tokens.map(({ hash }) => hash))
+  const all = client.query<{ hash: string }, []>("SELECT hash FROM tokens WHERE revoked_at IS NULL").all()
+  return all.filter(({ hash }) => !kept.has(hash)).length
+}
+
 /**
  * Keeps the present tokens, or those of the backup if there are none. Tickets end with the history. A token for one item
  * still shows that item if it belongs to the history of the backup. In any other history, the number may belong to
- * another song.
+ * another song. Returns how many tokens of the backup, which were not revoked, are not kept.
  */
-export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): void {
+export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): number {
   client.run("DELETE FROM tickets")
   const isKept = hasTokens(present)
+  const dropped = isKept ? tokensWithout(client, present) : 0
   if (isKept) replace(client, "tokens", present.tokens)
-  if (isKept && !isSameHistory(present, passage)) return
+  if (isKept && !isSameHistory(present, passage)) return dropped
   const former = isKept ? present.historyId : passage.from
   client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, former)
+  return dropped
 }
 
 /** Ends waiting deliveries that must not be made. */

@@ -32,21 +32,26 @@ export interface Restored {
   readonly isKnown: boolean
   /** Whose tokens are in force: those of the previous database, of the backup, or of neither, as both have none. */
   readonly tokensOf: "former" | "backup" | "neither"
+  /** How many tokens of the backup, which were not revoked, are not in force any more. */
+  readonly droppedTokens: number
 }
 
-/** Gives the copy its own history. Its numbers continue above all numbers that were ever given. */
-function begin(client: Database, present: PresentDatabase | null, isReplaced: boolean): void {
+/**
+ * Gives the copy its own history. Its numbers continue above all numbers that were ever given. Returns how many tokens of
+ * the backup are dropped.
+ */
+function begin(client: Database, present: PresentDatabase | null, isReplaced: boolean): number {
   const ids = idsAfterRestore(client, present, isReplaced)
   const { lastUpdate, resumed } = ids
   const [from, to] = [historyIdOf(client), crypto.randomUUID()]
   const passage = { from, to, lastUpdate, head: resumed + 1, time: new Date().toISOString() }
-  client.transaction(() => {
+  return client.transaction(() => {
     raiseIds(client, ids)
     client
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
       .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)
     keepDeliveries(client, present, passage)
-    keepTokens(client, present, passage)
+    return keepTokens(client, present, passage)
   })()
 }
 
@@ -164,10 +169,11 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
     let present: PresentDatabase | null
     let isAnyToken: boolean
+    let droppedTokens: number
     {
       using client = new Database(copy, { readwrite: true })
       present = presentOf(target, newestOf(client))
-      begin(client, present, isReplaced)
+      droppedTokens = begin(client, present, isReplaced)
       isAnyToken = client.query("SELECT 1 FROM tokens LIMIT 1").get() !== null
     }
     await endLeases(copy)
@@ -177,7 +183,7 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     const before = putInPlace(copy, target)
     isDone = true
     const tokensOf = hasTokens(present) ? "former" : isAnyToken ? "backup" : "neither"
-    return { before, isKnown: !isReplaced || present !== null, tokensOf }
+    return { before, isKnown: !isReplaced || present !== null, tokensOf, droppedTokens }
   } finally {
     lock.close()
     // The record of the previous database would keep the next server from starting.

@@ -36,3 +36,20 @@ test("a backup with tokens that is restored over a database that never had one k
   expect(await again.access.tokens()).toHaveLength(2)
   await again.close()
 })
+
+test("a restore says how many tokens of the backup are no longer in force, as on a machine that was set up again", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const draft = { label: "", role: "worker", item: null, expires_at: null } as const
+  const store = new SqliteStore(path)
+  for (const hash of ["a", "b", "c"]) await store.access.addToken({ ...draft, hash })
+  await store.access.revokeToken(1)
+  copyDatabase(path, backup)
+  await store.close()
+  expect(await restoreDatabase(path, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 0 })
+  const fresh = join(folder.path, "fresh.db")
+  const other = new SqliteStore(fresh)
+  await other.access.addToken({ ...draft, hash: "first" })
+  await other.close()
+  expect(await restoreDatabase(fresh, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 2 })
+})
