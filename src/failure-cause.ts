@@ -33,7 +33,7 @@ const FAILED_BELOW = /\bCalledProcessError\b/
 const EXCEPTION = /^(?: {20,}\| )?[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
-const COMPONENT = /^\[([^[\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
+const COMPONENT = /^\[([^[\]@]+)@\s*0x[0-9a-f]+\]\s*/i
 const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
 /** Whether a line names a cause; a count of zero, such as `0 errors`, is no cause. */
@@ -116,5 +116,14 @@ export function causeOf(error: string): string {
   )
     .replace(/^ {20,}\| /, "")
     .trim()
-    .replace(COMPONENTS, "$1: ")
+    .replace(COMPONENTS, (_all, name: string) => `${name.trimEnd()}: `)
+}
+
+/** Longest line that answers and updates have as the cause of a failure, in characters. */
+const LONGEST = 400
+
+/** The line of an error that says the most, as answers and updates have it: cut after 400 characters. */
+export function shortCauseOf(error: string): string {
+  const cause = causeOf(error)
+  return cause.length > LONGEST ? `${cause.slice(0, LONGEST).toWellFormed()}…` : cause
 }

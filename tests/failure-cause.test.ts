@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { causeOf } from "../src/failure-cause.ts"
+import { causeOf, shortCauseOf } from "../src/failure-cause.ts"
 
 const TRACEBACK = `the command ended with code 1
 Traceback (most recent call last):
@@ -351,3 +351,16 @@ test.each([
     "scene.blend: cannot open",
   ],
 ])("the telling line of %s", (_name, error, cause) => expect(causeOf(error)).toBe(cause))
+
+test("a long line is cut where it breaks no character", () => {
+  expect(shortCauseOf("first\nno space left")).toBe("no space left")
+  expect(shortCauseOf("x".repeat(400))).toHaveLength(400)
+  const cut = shortCauseOf("😀".repeat(300).slice(1))
+  expect([cut.length, cut.isWellFormed()]).toEqual([401, true])
+})
+
+test("a bracket that is never closed takes no longer than other text", () => {
+  const beginMs = performance.now()
+  expect(causeOf(`error [${" ".repeat(150_000)}x`)).toStartWith("error [")
+  expect(performance.now() - beginMs).toBeLessThan(4000)
+})

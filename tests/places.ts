@@ -58,7 +58,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "bus/postgres": { own: ["bus"], packages: ["bun"] },
   "bus/redis": { own: ["bus"], packages: ["bun"] },
   version: { own: ["package.json"] },
-  item: { own: ["errors", "is-object", "text"], packages: ["@sinclair/typebox"] },
+  item: { own: ["errors", "failure-cause", "is-object", "text"], packages: ["@sinclair/typebox"] },
   wire: { own: ["degraded-reasons", "errors", "item"], packages: ["@sinclair/typebox"] },
   renderers: { own: ["failure-cause", "item"] },
   terminal: { own: ["failure-cause", "item", "background-work", "text", "wire"] },
@@ -112,6 +112,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "access",
       "errors",
       "degraded-reasons",
+      "failure-cause",
       "is-object",
       "item",
       "loopback",
@@ -204,7 +205,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   "commands/serve": { own: ["settings", "serve", "commands"] },
-  "dashboard/model": { own: ["failure-cause", "item", "wire"] },
+  "dashboard/model": { own: ["item", "wire"] },
   "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text", "token-format"] },
   "dashboard/view": {
     own: ["client", "dashboard/live", "dashboard/model", "item", "loopback", "text", "token-format"],
@@ -273,7 +274,6 @@ export const ENGINES = ["access/redis-rate-limit", "bus/postgres", "bus/redis"]
  */
 export const LIGHT = [
   "backoff",
-  "failure-cause",
   "client",
   "dashboard",
   "errors",

@@ -78,6 +78,15 @@ const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
 const isNumbers = (value: unknown): value is Record<string, number> =>
   isObject(value) && Object.values(value).every(isNumber)
 
+/** The checks of the keys that an item has only if they say something. */
+const OPTIONAL = {
+  error_cause: isText,
+  starts_in_seconds: isNumber,
+  starts_low_seconds: isNumber,
+  starts_high_seconds: isNumber,
+  takes_seconds: isNumber,
+} satisfies KeyChecks<ReadItem>
+
 /** The check of each key of an item. The compiler refuses a key of `ReadItem` that has no check here. */
 const ITEM = {
   id: isNumber,
@@ -112,10 +121,6 @@ const ITEM = {
   eta_high_seconds: orNull(isNumber),
   eta_runs: isNumber,
   time_progress: orNull(isNumber),
-  starts_in_seconds: isNumber,
-  starts_low_seconds: isNumber,
-  starts_high_seconds: isNumber,
-  takes_seconds: isNumber,
   kind: isText,
   totals: isNumbers,
   stalled: isBoolean,
@@ -126,6 +131,7 @@ const ITEM = {
   media: orNull(isMedia),
   tags: listOf(isText),
   metadata: isObject,
+  ...OPTIONAL,
 } satisfies Required<KeyChecks<ReadItem>>
 
 /**
@@ -146,13 +152,7 @@ const LATER = {
   steps: null,
 } satisfies Partial<ReadItem>
 
-const MAY_LACK: ReadonlySet<string> = new Set([
-  ...Object.keys(LATER),
-  "starts_in_seconds",
-  "starts_low_seconds",
-  "starts_high_seconds",
-  "takes_seconds",
-])
+const MAY_LACK: ReadonlySet<string> = new Set(Object.keys({ ...LATER, ...OPTIONAL }))
 
 const isItemOfAnyAge = objectOf<ReadItem>(
   Object.fromEntries(Object.entries(ITEM).filter(([key]) => !MAY_LACK.has(key))),

@@ -295,6 +295,10 @@ export const ProgressUpdate = Type.Object({
   progress: QueueItem.properties.progress,
   message: QueueItem.properties.message,
   error_message: Type.Optional(QueueItem.properties.error_message),
+  error_cause: described(
+    Type.Optional(Text),
+    "the line of `error_message` that names the cause, at most 400 characters of it; absent without an error",
+  ),
   timestamp: described(Time, "when the item changed"),
   title: Type.Optional(QueueItem.properties.title),
   attempt: Type.Optional(QueueItem.properties.attempt),

@@ -1,3 +1,4 @@
+import { shortCauseOf } from "../failure-cause.ts"
 import { safeJson } from "../text.ts"
 import type { ProgressUpdate } from "./item.ts"
 import type { Change, StoredUpdate } from "./stored.ts"
@@ -28,7 +29,10 @@ export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): P
   const { id: queue_id, song_id, status, current_step, progress, message, error_message } = item
   const { updated_at: timestamp } = item
   const said = { queue_id, song_id, status, current_step, progress, message }
-  const update: Making = error_message === "" ? { ...said, timestamp } : { ...said, error_message, timestamp }
+  const update: Making =
+    error_message === ""
+      ? { ...said, timestamp }
+      : { ...said, error_message, error_cause: shortCauseOf(error_message), timestamp }
   // Key by key: an object literal with as many optional parts takes twice as long, and this is done for each report.
   if (item.title !== "") update.title = item.title
   if (item.attempt > 0) update.attempt = item.attempt

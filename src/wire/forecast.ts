@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { QueueItem } from "../item/item.ts"
+import { ProgressUpdate, QueueItem } from "../item/item.ts"
 import { described, Time, wholeCount } from "../item/schema-parts.ts"
 
 const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
@@ -23,9 +23,12 @@ export const Starts = Type.Object({
 })
 export type Starts = Static<typeof Starts>
 
-/** A queue item as it is read: one that waits says when it starts, if that is known. */
+/**
+ * A queue item as it is read: one that waits says when it starts, if that is known, and one that failed the line of its
+ * error that names the cause.
+ */
 export const ReadItem = Type.Object(
-  { ...QueueItem.properties, ...Starts.properties },
+  { ...QueueItem.properties, error_cause: ProgressUpdate.properties.error_cause, ...Starts.properties },
   { additionalProperties: false },
 )
 export type ReadItem = Static<typeof ReadItem>

@@ -4,6 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
+import { shortCauseOf } from "../../src/failure-cause.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import {
   ItemChange,
@@ -226,7 +227,10 @@ test("an update has the seed's keys always and the others only when they are set
       after.updated_at,
     ])
     expect(rest).toEqual({
-      ...(after.error_message && { error_message: after.error_message }),
+      ...(after.error_message && {
+        error_message: after.error_message,
+        error_cause: shortCauseOf(after.error_message),
+      }),
       ...(after.title && { title: after.title }),
       ...(after.attempt && { attempt: after.attempt }),
       ...(after.outcome && { outcome: after.outcome }),

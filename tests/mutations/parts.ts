@@ -78,7 +78,7 @@ export const PARTS: readonly Mistake[] = [
   ...of("src/dashboard/view/failure-box.ts", TESTS, [
     [
       "an error of one line is shown twice",
-      "show(this.#text, lines.length > 1 || lines[0] !== cause)",
+      "show(this.#text, lines.length > 1 || lines[0] !== this.#why)",
       "show(this.#text, lines.length > 0)",
     ],
     [

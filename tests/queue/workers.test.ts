@@ -48,6 +48,22 @@ test("a report is stored and shown as it was sent, its progress floored and at m
   expect(next.item).toMatchObject({ unit: null, message: "", basis: "declared" })
 })
 
+test("a failure names its cause in one line, wherever the item is read, until it starts again", async () => {
+  const taken = await attempt(server)
+  expect(await taken.now()).not.toHaveProperty("error_cause")
+  const error_message = 'Traceback (most recent call last):\n  File "a.py", line 3\nMemoryError: no memory\n'
+  await taken.say("fail", { error_message, retry_in: 0 })
+  const error_cause = "MemoryError: no memory"
+  const listed = await server.api("GET", `/queue?status=retrying&song_id=${taken.item.song_id}`)
+  expect((await listed.json()).queue).toContainEqual(expect.objectContaining({ id: taken.id, error_cause }))
+  expect(await taken.now()).toMatchObject({ error_message, error_cause })
+  expect((await told(server, taken.id)).at(-1)).toMatchObject({ error_message, error_cause })
+  // The item may be sent back as it was read.
+  await server.put(taken.id, { ...(await taken.now()), title: "New" })
+  expect((await claim(server, { tags: taken.item.tags }))?.item.id).toBe(taken.id)
+  expect(await taken.now()).not.toHaveProperty("error_cause")
+})
+
 test("progress never goes down within an attempt, and begins again with the next", async () => {
   const taken = await attempt(server)
   const shown: (number | undefined)[] = []
@@ -111,7 +127,8 @@ test("complete and fail, repeated, answer the same and change nothing; the other
       expect(await taken.say(other)).toMatchObject({ status: 409, code: "lease_lost", directive: "cancel" })
     }
     expect(await server.head()).toBe(head)
-    expect(await taken.now()).toEqual(first.item as typeof taken.item)
+    const read = { ...first.item, ...(verb === "fail" && { error_cause: "no GPU" }) }
+    expect(await taken.now()).toEqual(read as typeof taken.item)
   }
 })
 

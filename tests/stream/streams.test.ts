@@ -145,6 +145,7 @@ test("each update arrives once, in order, with ascending event IDs, as it was st
     progress: 42,
     message: "Queue item updated",
     error_message: "no audio",
+    error_cause: "no audio",
     timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     title: "A song",
     attempt: 1,

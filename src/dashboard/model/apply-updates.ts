@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished, isWaiting } from "../../item/moves.ts"
+import type { ReadItem } from "../../wire/forecast.ts"
 import type { StreamUpdate } from "./hub-messages.ts"
 import { ALL_KNOWN, type Ends, type ListName } from "./lists.ts"
 
@@ -10,6 +11,7 @@ const MAX_FINISHED = 1500
 const UNSAID = {
   title: "",
   error_message: "",
+  error_cause: "",
   attempt: 0,
   outcome: null,
   worker: "",
@@ -26,7 +28,7 @@ const UNSAID = {
   media: null,
   stalled: false,
   stalled_since: null,
-} satisfies Partial<QueueItem>
+} satisfies Partial<ReadItem>
 
 /** The item after an update, as far as the update has its values. */
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {

@@ -49,7 +49,7 @@ const saidIn = ({ message }: StreamUpdate): string => (isRoutine(message) ? "" :
 type What = Pick<Happening, "what" | "detail" | "tone">
 
 function ended(update: StreamUpdate): What {
-  const detail = causeLine(update.error_message ?? "")
+  const detail = causeLine(update)
   if (update.status === "completed") return { what: "Completed", detail: saidIn(update), tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
@@ -67,7 +67,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
       const ended = `Attempt ${update.attempt ?? 1} ${endOfAttempt(update.message)}`
       return update.message === OWN_MESSAGES.restored
         ? { what: ended, detail: OWN_MESSAGES.restored, tone: "quiet" }
-        : { what: `${ended}, retrying`, detail: causeLine(update.error_message ?? ""), tone: "warn" }
+        : { what: `${ended}, retrying`, detail: causeLine(update), tone: "warn" }
     }
     case "queued": {
       const isRetry = before.status === "completed" || before.status === "failed"

@@ -1,4 +1,3 @@
-import { causeOf } from "../../failure-cause.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isRoutine, OWN_MESSAGES } from "../../item/own-messages.ts"
 import {
@@ -17,6 +16,7 @@ import {
   startsWords,
 } from "../../item/progress-words.ts"
 import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
+import type { ReadItem } from "../../wire/forecast.ts"
 
 const number = new Intl.NumberFormat("en")
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
@@ -79,8 +79,15 @@ const LONGEST_LINE = 400
 export const oneLine = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
-/** The line of an error that says the most, short enough for a list; empty for an empty text. */
-export const causeLine = (error: string): string => oneLine(causeOf(error))
+/**
+ * The line of an error that says the most, short enough for a list; empty without an error. Items and updates of older
+ * servers do not have it: then it is the last line.
+ */
+export const causeLine = ({
+  error_message = "",
+  error_cause = "",
+}: Partial<Pick<ReadItem, "error_message" | "error_cause">>): string =>
+  oneLine(error_cause || error_message.trim().replace(/.*[\r\n]/s, ""))
 
 /** The name of an item. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>

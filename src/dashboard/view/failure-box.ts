@@ -19,6 +19,7 @@ export class FailureBox {
     el("div", {}, el("div", { class: "failure-head" }, this.#cause, this.#all, this.#copy), this.#text),
   )
   #error = ""
+  #why = ""
   #isWhole = false
 
   constructor() {
@@ -38,7 +39,9 @@ export class FailureBox {
       mark(this.element, "data-tone", tone)
       this.#symbol.replaceChildren(icon(tone === "quiet" ? "cancel" : "failed"))
     }
-    if (this.#error === error_message) return
+    const why = causeLine(item)
+    if (this.#error === error_message && this.#why === why) return
+    this.#why = why
     this.#error = error_message
     this.#isWhole = false
     this.#draw()
@@ -46,12 +49,11 @@ export class FailureBox {
 
   #draw(): void {
     const lines = this.#error.trimEnd().split(/\r\n|[\r\n]/)
-    const cause = causeLine(this.#error)
-    setText(this.#cause, cause)
+    setText(this.#cause, this.#why)
     const shown = this.#isWhole ? lines : lines.slice(-ERROR_LINES)
     const isMore = lines.length > ERROR_LINES
     setText(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
-    show(this.#text, lines.length > 1 || lines[0] !== cause)
+    show(this.#text, lines.length > 1 || lines[0] !== this.#why)
     // A line may be longer than the box is high.
     this.#text.scrollTop = this.#isWhole ? 0 : this.#text.scrollHeight
     show(this.#all, isMore)

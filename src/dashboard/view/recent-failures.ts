@@ -47,7 +47,7 @@ export class FailureRow implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    setText(this.#cause, causeLine(item.error_message) || "No reason was given")
+    setText(this.#cause, causeLine(item) || "No reason was given")
     mark(this.#ago, "datetime", item.completed_at)
     mark(this.#ago, "title", item.completed_at && inFull(item.completed_at))
     this.tick()

@@ -145,7 +145,7 @@ export class WaitingRow implements Row {
     setText(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     setText(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
-    setText(this.#error, causeLine(item.error_message))
+    setText(this.#error, causeLine(item))
     this.tick()
   }
 
@@ -217,7 +217,7 @@ export class FinishedRow implements Row {
     setText(this.#flag, flagWords(item.flag))
     show(this.#error, item.error_message !== "" && item.status === "failed")
     mark(this.#error, "data-tone", tone)
-    setText(this.#error, causeLine(item.error_message))
+    setText(this.#error, causeLine(item))
     if (completed_at) {
       mark(this.#ago, "datetime", completed_at)
       mark(this.#ago, "title", inFull(completed_at))

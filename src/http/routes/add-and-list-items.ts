@@ -21,7 +21,7 @@ import {
   queryInteger,
   queryUpTo,
 } from "../request-parameters.ts"
-import { withStarts } from "./forecast-and-kinds.ts"
+import { asRead } from "./forecast-and-kinds.ts"
 
 const ListParams = Type.Object(
   {
@@ -112,7 +112,7 @@ export const collectionRoutes = (
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         // To write a long list takes about as long as to read it.
         if (items.length > LONG) await turns.goOn(caller.client ?? UNLIMITED)
-        return { queue: await withStarts(forecasts, items), next }
+        return { queue: await asRead(forecasts, items), next }
       },
       {
         query: ListParams,

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import { AppError } from "../../errors.ts"
+import { shortCauseOf } from "../../failure-cause.ts"
 import type { Start } from "../../item/estimate/start-forecast.ts"
 import type { QueueItem } from "../../item/item.ts"
 import type { LearnedDurations } from "../../queue/learned-durations.ts"
@@ -40,15 +41,14 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
 const rounded = (kinds: Readonly<Kinds["kinds"]>): Kinds["kinds"] =>
   kinds.map((kind) => ({ ...kind, seconds: tenth(kind.seconds) }))
 
-/** The items as readers get them: a waiting item says when it starts, if that is known. */
-export async function withStarts(
-  forecasts: StartForecasts,
-  items: readonly QueueItem[],
-): Promise<ReadItem[]> {
+/** The items as readers get them, with what is computed for each answer and never stored. */
+export async function asRead(forecasts: StartForecasts, items: readonly QueueItem[]): Promise<ReadItem[]> {
   const starts = await forecasts.of(items)
   return items.map((item) => {
     const start = starts.get(item.id)
-    return start ? { ...item, ...startOf(start) } : item
+    const { error_message } = item
+    const read = start ? { ...item, ...startOf(start) } : item
+    return error_message === "" ? read : { ...read, error_cause: shortCauseOf(error_message) }
   })
 }
 

@@ -17,7 +17,7 @@ import { withoutReadOnly } from "../read-only-keys.ts"
 import { bounded, ItemParams, MAX_ROWS, queryInteger, queryUpTo } from "../request-parameters.ts"
 import { checkStillIn } from "../revoked.ts"
 import { hold } from "../time-limit-of-held-answer.ts"
-import { withStarts } from "./forecast-and-kinds.ts"
+import { asRead } from "./forecast-and-kinds.ts"
 
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600
@@ -44,7 +44,7 @@ const FlagChange = Type.Object({ flag: Type.Union([Flag, Type.Null()]) }, { addi
 
 async function readItem(queue: Queue, forecasts: StartForecasts, id: number): Promise<ReadItem> {
   const item = await queue.get(id)
-  const [read = item] = await withStarts(forecasts, [item])
+  const [read = item] = await asRead(forecasts, [item])
   return read
 }
 

@@ -4,6 +4,7 @@ import { Timeline } from "../../../src/dashboard/model/timeline.ts"
 import {
   aboutTime,
   bandText,
+  causeLine,
   doneName,
   doneOf,
   leftAt,
@@ -20,6 +21,14 @@ import type { Unit } from "../../../src/item/item.ts"
 import { OWN_MESSAGES } from "../../../src/item/own-messages.ts"
 import { sizeWords } from "../../../src/text.ts"
 import { item, time, update } from "../items.ts"
+
+test("the page shows the cause that the server names, and of an older server the last line", () => {
+  const error_message = "disk full\n\u202eConversion  failed!\n\n"
+  expect(causeLine({ error_message, error_cause: "disk  full" })).toBe("disk full")
+  expect(causeLine({ error_message, error_cause: "" })).toBe("\ufffdConversion failed!")
+  expect(causeLine({ error_message })).toBe("\ufffdConversion failed!")
+  expect(causeLine({})).toBe("")
+})
 
 describe("the timeline", () => {
   test("gathers the reports of a step, and shows what else happened", () => {
