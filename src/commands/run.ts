@@ -43,7 +43,8 @@ function adding(client: Client, flags: Claiming, song: number, title: string | u
   const once = { max_attempts: 1, available_in: RESERVED_S }
   const body = { song_id: song, ...(title !== undefined && { title }), ...once }
   const find = async (): Promise<number> => (await client.add(body, key)).id
-  return claiming(client, flags, { name: `--song ${song}`, find, kept: () => undefined })
+  const source = claiming(client, flags, { name: `--song ${song}`, find, kept: () => undefined })
+  return { ...source, isOwn: true }
 }
 
 /** The item to work on. @throws AppError `invalid` if none is named, or if two are */
@@ -160,7 +161,7 @@ export const runCommand: Command = {
     line: "run [--item ID | --song SONG_ID] -- COMMAND [ARGUMENT...]",
     about: `Runs a render and reports its progress. ffmpeg and Blender are recognised; other programs are read
 for the percentages and "n of m" that they print. Output, signals and exit code pass through. If the
-item is cancelled, the command is stopped. If the server cannot be reached, the render goes on and
+item is cancelled, the command is stopped; Ctrl-C cancels the item that --song added. If the server cannot be reached, the render goes on and
 reports later. The item is completed when the command exits with 0 and, if the total is known, at
 least 98 % of its seconds, or all of its frames, are done. If the command exits with 0 but less
 is done, the exit code is 1.`,

@@ -225,6 +225,8 @@ export interface Failure {
   readonly retryable: boolean
   /** Milliseconds to wait before the next attempt. */
   readonly retryInMs: number
+  /** Whether a person stopped the command, so that the item is cancelled in place of failed; default false. */
+  readonly isCancelled?: boolean
 }
 
 /** The item, cancelled now. */
@@ -244,8 +246,8 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
   checkHolder(stored, token)
   const { item } = stored
   const work = ended(stored.work, "fail")
-  const { error_message, retryable, retryInMs } = failure
-  if (item.cancel_requested_at !== null)
+  const { error_message, retryable, retryInMs, isCancelled = false } = failure
+  if (item.cancel_requested_at !== null || isCancelled)
     return { item: { ...cancelledItem(item, moment), error_message }, work }
   if (!retryable || item.retry_count + 1 >= item.max_attempts) {
     const message = OWN_MESSAGES.failed

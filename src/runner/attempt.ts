@@ -10,7 +10,7 @@ import type { Plan } from "./progress-arguments.ts"
 import type { Reporter, VerdictDelivery } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import { stopwatch } from "./suspended-machine.ts"
-import { onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
+import { onOwnItem, onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
 const TAKEN_GRACE_MS = 1000
@@ -60,6 +60,8 @@ export interface AttemptOptions {
   readonly span?: Span | undefined
   /** Whether we keep the lease when the command ends well, because other steps follow. Default false. */
   readonly keepsLease?: boolean
+  /** Whether the item was added for this command, so that no other worker can render it. Default false. */
+  readonly isOwn?: boolean
   /** The files that the command must write. */
   readonly files: FileWatch
   /** Exit codes that mean the command cannot run on this machine: the item is released. Default none. */
@@ -201,6 +203,7 @@ export class Attempt {
       files,
       span,
       keepsLease,
+      isOwn,
       releaseCodes = [],
       onVerdict,
     } = this.#options
@@ -210,7 +213,8 @@ export class Attempt {
         : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
-    const verdict = onStep(verdictOn(end, this.#stop, releaseCodes, found), span?.step)
+    const judged = verdictOn(end, this.#stop, releaseCodes, found)
+    const verdict = onStep(isOwn ? onOwnItem(judged, this.#stop) : judged, span?.step)
     this.#isInVain ||= verdict.end !== "complete"
     // The next attempt must not write beside what this one left behind.
     if (this.#isInVain) await this.#render.stop(graceMs)

@@ -11,6 +11,8 @@ export interface ItemSource {
   readonly name: string
   /** Whether the lease belongs to the command that started us. That command renews and ends it. */
   readonly isLent: boolean
+  /** Whether we added the item for our command, so that no other worker can render it. Default false. */
+  readonly isOwn?: boolean
   /**
    * Whether another process has begun this attempt: the item is lent, or this is the next step of an item
    * whose lease was kept.

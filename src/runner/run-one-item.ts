@@ -13,7 +13,7 @@ import type { Plan } from "./progress-arguments.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf } from "./signals.ts"
 import { toStderr } from "./stderr.ts"
-import { wordOf } from "./verdict.ts"
+import { isCancelling, type Verdict, wordOf } from "./verdict.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000
@@ -23,6 +23,11 @@ const START_WITHIN_MS = 3000
  */
 const LENT_GRACE_MS = 8000
 const NOT_EXECUTABLE = 126
+/** The verdict on an item that was added for a command which a signal kept from starting. */
+const NOT_BEGUN: Verdict = {
+  end: "fail",
+  failure: { error_message: "stopped before the command was started", retryable: false, cancelled: true },
+}
 /**
  * How long a lease is kept on the disk for the next step. The server alone knows when it ends: an outage makes it longer,
  * and the clock of this machine may jump.
@@ -103,7 +108,7 @@ export class RunOneItem {
     const { plan, source, server, reportWithinMs } = this.#options
     await within(START_WITHIN_MS, this.#reporter.begin())
     if (this.#earlySignal) {
-      await this.#reporter.finish({ end: "release" }, 0, AbortSignal.abort())
+      await this.#reporter.finish(source.isOwn ? NOT_BEGUN : { end: "release" }, 0, AbortSignal.abort())
       return 128
     }
     const span = this.#options.span ?? (await this.#nextStep())
@@ -115,7 +120,8 @@ export class RunOneItem {
     const files = new FileWatch(this.#options.files)
     try {
       const [reporter, guarded, keepsLease] = [this.#reporter, this.#guard.watch(), this.#keepsLease]
-      const command = { plan, variables, span, files, keepsLease }
+      const { isOwn = false } = source
+      const command = { plan, variables, span, files, keepsLease, isOwn }
       this.#attempt = new Attempt({ ...command, reporter, guarded, reportWithinMs, ...graceMs })
     } catch (error) {
       return this.#notStarted(error)
@@ -142,7 +148,8 @@ export class RunOneItem {
     if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
     if (code !== 0) return code
     const isMarked = reason !== undefined && stop?.by !== "cancel" && !(isLent && this.#isStep)
-    if (isMarked) toStderr(`${reason}, so the item was marked failed`)
+    if (isMarked)
+      toStderr(`${reason}, so the item was ${isCancelling(verdict) ? "cancelled" : "marked failed"}`)
     return verdict.end === "complete" && (isLent || delivery === "delivered") ? 0 : 1
   }
 
@@ -198,6 +205,7 @@ function laterCommand(
 ): string {
   const at = `--server ${server}`
   const isComplete = verdict.end === "complete"
+  if (last && isCancelling(verdict)) return `track-studio cancel ${last.id} ${at}`
   if (!last) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
   const [reason = ""] = (verdict.end === "fail" ? (verdict.failure.error_message ?? "") : "").split("\n")
   const status = isComplete ? "completed" : `failed --error ${shellWord(reason)}`
@@ -206,6 +214,8 @@ function laterCommand(
 
 /** Says which result the server does not have, and how to report it. */
 function sayUnreported(end: AttemptEnd, last: Held | undefined, options: RunOptions): void {
+  // An item that was never added needs no cancel.
+  if (!last && isCancelling(end.verdict)) return
   const item = last ? `queue item ${last.id}` : "its queue item"
   toStderr(
     `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, last, options)}`,

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import type { Client, Held } from "../client/client.ts"
+import { type Client, type Held, ServerError } from "../client/client.ts"
 import { Result, type Step } from "../item/item.ts"
 import { stepWords } from "../item/step-span.ts"
 import { isWhole } from "../renderers/whole-from-98-percent.ts"
@@ -30,16 +30,33 @@ export const Verdict = Type.Union([
 ])
 export type Verdict = Static<typeof Verdict>
 
+/** An older server does not know that a failed attempt can be cancelled. */
+async function fail(client: Client, held: Held, failure: FailRequest): Promise<void> {
+  const { cancelled, ...older } = failure
+  try {
+    await client.fail(held, failure)
+  } catch (error) {
+    if (!cancelled || !(error instanceof ServerError) || error.status !== 422) throw error
+    await client.fail(held, older)
+  }
+}
+
 /** Ends the lease with this verdict. A repetition changes nothing. @throws ServerError */
 export async function deliver(client: Client, held: Held, verdict: Verdict): Promise<void> {
   if (verdict.end === "complete") await client.complete(held, verdict.result)
-  else if (verdict.end === "fail") await client.fail(held, verdict.failure)
+  else if (verdict.end === "fail") await fail(client, held, verdict.failure)
   else await client.release(held)
 }
 
+/** Whether a verdict cancels its item. */
+export const isCancelling = (verdict: Verdict): boolean =>
+  verdict.end === "fail" && verdict.failure.cancelled === true
+
 /** A verdict in one word. */
-export const wordOf = ({ end }: Verdict): string =>
-  ({ complete: "completed", fail: "failed", release: "returned to the queue" })[end]
+export const wordOf = (verdict: Verdict): string =>
+  isCancelling(verdict)
+    ? "cancelled"
+    : { complete: "completed", fail: "failed", release: "returned to the queue" }[verdict.end]
 
 /** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =
@@ -84,6 +101,12 @@ export function verdictOn(
   }
   if (found?.failure !== undefined) return failed({ error_message: found.failure, retryable: true })
   return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
+}
+
+/** The verdict on an item that only this command can render: after Ctrl-C it is cancelled in place of failed. */
+export function onOwnItem(verdict: Verdict, stop: Stop | undefined): Verdict {
+  if (verdict.end !== "fail" || stop?.by !== "signal" || stop.signal !== "SIGINT") return verdict
+  return { ...verdict, failure: { ...verdict.failure, retryable: false, cancelled: true } }
 }
 
 /** The verdict on a step. A failure says which step it was. */

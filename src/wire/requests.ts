@@ -115,6 +115,11 @@ export const FailRequest = Type.Object(
         description: "seconds before the next attempt; by default 10, and twice as long after each failure",
       }),
     ),
+    cancelled: Type.Optional(
+      Type.Literal(true, {
+        description: "present if a person stopped the command: the item is cancelled in place of failed",
+      }),
+    ),
   },
   { additionalProperties: false },
 )

@@ -52,7 +52,9 @@ test.each(Object.entries(UNLEASED))(
       outcome: "cancelled",
       message: "Queue item cancelled",
     })
-    expect(item).toEqual(await server.item(id))
+    // The cause of an error is computed for readers, and is no part of this answer.
+    const stored: object = { ...(await server.item(id)), error_cause: undefined }
+    expect(stored).toEqual(item)
     expect((await told(server, id)).at(-1)).toMatchObject({
       status: "failed",
       outcome: "cancelled",

@@ -6,16 +6,20 @@ import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
 import { RunOneItem } from "../../src/runner/run-one-item.ts"
 
-function runOf(command: readonly string[], isLent: boolean): RunOneItem {
+function runOf(
+  command: readonly string[],
+  isLent: boolean,
+  { client = new Client("http://127.0.0.1:1"), isOwn = false } = {},
+): RunOneItem {
   return new RunOneItem({
-    ...{ client: new Client("http://127.0.0.1:1"), server: "http://127.0.0.1:1", worker: "box" },
+    ...{ client, server: "http://127.0.0.1:1", worker: "box" },
     ...{ leaseS: 60, reportWithinMs: 0, span: undefined, stateFolder: undefined },
     plan: {
       ...{ command, renderer: "lines", outputs: [], total: undefined, isTotalGuessed: false },
       ...{ bars: undefined, mustShowFrames: false, file: undefined },
     },
     source: {
-      ...{ name: "--item 7", isLent, isContinued: () => false, item: () => undefined },
+      ...{ name: "--item 7", isLent, isOwn, isContinued: () => false, item: () => undefined },
       first: async () => ({ id: 7, token: "t" }),
     },
     files: { paths: [], isGuessed: true, seconds: undefined, isVerified: false },
@@ -45,6 +49,26 @@ test("how to report a result later is said only by the command that holds the le
   expect(write).not.toHaveBeenCalled()
   await codeOf({ delivery: "pending" })
   expect(write.mock.calls.join()).toContain("once the server is back, run: ")
+})
+
+test("an item that was added for a command is cancelled where a signal keeps the command from starting", async () => {
+  for (const isOwn of [true, false]) {
+    const client = new Client("http://127.0.0.1:1")
+    using fail = spyOn(client, "fail").mockRejectedValue(new Error("enough"))
+    using release = spyOn(client, "release").mockRejectedValue(new Error("enough"))
+    const run = runOf(["true"], false, { client, isOwn })
+    run.signal("SIGTERM")
+    expect(await run.render()).toBe(128)
+    expect(release).toHaveBeenCalledTimes(isOwn ? 0 : 1)
+    expect(fail.mock.calls.map(([, { cancelled }]) => cancelled)).toEqual(isOwn ? [true] : [])
+  }
+})
+
+test("nothing is left to do for an item that Ctrl-C cancelled before it was added", async () => {
+  using write = spyOn(nonBlockingOutput(2), "write").mockReturnValue(true)
+  const failure = { error_message: "the command ended with code 255 after SIGINT", cancelled: true } as const
+  await codeOf({ code: 255, delivery: "pending", verdict: { end: "fail", failure } })
+  expect(write).not.toHaveBeenCalled()
 })
 
 test("a command's own code comes first, and one that failed without any is 1", async () => {

@@ -116,7 +116,8 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(await render.ends()).toBe(255)
     expect(processesWith(file)).toEqual([])
     const item = await itemOf(server, id)
-    expect(item).toMatchObject({ status: "failed", outcome: "failed" })
+    // Ctrl-C is no failure: somebody did not want this render any more.
+    expect(item).toMatchObject({ status: "failed", outcome: signal === "SIGINT" ? "cancelled" : "failed" })
     expect(item.error_message).toStartWith(`the command ended with code 255 after ${signal}\n`)
     expect(item.error_message).toContain("Exiting normally, received signal")
   })

@@ -252,13 +252,14 @@ export const workerRoutes = (
       "/:id/fail",
       async ({
         params: { id },
-        body: { error_message: said = "", retryable = true, retry_in },
+        body: { error_message: said = "", retryable = true, retry_in, cancelled = false },
         query,
         request,
       }) => {
         const failure = {
           error_message: said,
           retryable,
+          isCancelled: cancelled,
           retryInMs: retry_in === undefined ? undefined : retry_in * 1000,
         }
         return shown(await workers.fail(Number(id), requiredLease(request, query), failure))
