@@ -1,7 +1,8 @@
 import type { Kinds } from "../client/client.ts"
 import { counted, printable, safeJson, tookWords } from "../text.ts"
 import { clientOf, type Command, nameFlag, say } from "./command.ts"
-import { refuseMoreWords } from "./usage.ts"
+import { columnsOf } from "./list-table.ts"
+import { hanging, refuseMoreWords, wrapped } from "./usage.ts"
 
 const NOTHING =
   "Nothing has been learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
@@ -28,9 +29,10 @@ they took on average. Its estimates are based on them.`,
       return 0
     }
     const { kinds } = await client.kinds()
+    const columns = columnsOf(process.stdout)
     if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))
-    else if (kinds.length === 0) say(NOTHING)
-    else for (const kind of kinds) say(sentence(kind))
+    else if (kinds.length === 0) say(wrapped(NOTHING, columns).join("\n"))
+    else for (const kind of kinds) say(hanging("", sentence(kind), columns, 2))
     return 0
   },
 }

@@ -16,7 +16,8 @@ import { type Zone } from "../terminal/times-of-day.ts"
 import { countAndSpoken, leftWithEnd, numberedName, startsOf, stepText, toneOf } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, styleOn, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
-import { refuseMoreWords } from "./usage.ts"
+import { columnsOf } from "./list-table.ts"
+import { hanging, refuseMoreWords } from "./usage.ts"
 import { reasonsToWait } from "./why-it-waits.ts"
 
 /** What is known of an item, by name; a value that is not known is empty. */
@@ -100,6 +101,9 @@ function givenOf({ metadata, ...item }: ReadItem): Facts {
   ]
 }
 
+/** Facts in which a line break or a lost space would be untrue, or in the way of copying them. */
+const AS_GIVEN: ReadonlySet<string> = new Set(["error", "video", "thumbnail", "metadata", "page"])
+
 /** Shows one item. */
 export const showCommand: Command = {
   usage: {
@@ -135,10 +139,13 @@ export const showCommand: Command = {
       ...givenOf(item),
       ["page", pageUrl(given, item.id)],
     ]
+    const columns = columnsOf(process.stdout)
     for (const [name, fact] of facts.filter(([, known]) => known !== "")) {
-      // An error may have many lines; each is shown as one.
-      for (const [at, text] of fact.split(/\r\n|[\r\n]/).entries())
-        say(`  ${style((at === 0 ? name : "").padEnd(10), "dim")} ${printable(text)}`)
+      // An error may have many lines; each is shown as it was printed.
+      for (const [at, text] of fact.split(/\r\n|[\r\n]/).entries()) {
+        const head = `  ${style((at === 0 ? name : "").padEnd(10), "dim")} `
+        say(hanging(head, printable(text), AS_GIVEN.has(name) ? Number.POSITIVE_INFINITY : columns))
+      }
     }
     return 0
   },

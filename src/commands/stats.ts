@@ -5,7 +5,8 @@ import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/health-and-stats.ts"
 import { aligned } from "./aligned.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
-import { refuseMoreWords } from "./usage.ts"
+import { columnsOf } from "./list-table.ts"
+import { hanging, refuseMoreWords } from "./usage.ts"
 
 /** What finished in a period: `12 completed in 0:40 to 12:03, mean 4:10; 1 failed`. */
 function finishedOf(finished: FinishedSince): string {
@@ -111,7 +112,7 @@ With --streams it lists the open streams, those that lag most first.`,
     const pausedAt = paused_at === null ? "" : zoneFlag(given).when(Date.parse(paused_at), Date.now())
     const role = ["your role", await roleFrom(client, zoneFlag(given))] as const
     for (const [name, figure] of [...figuresOf(counts, stats, pausedAt), role]) {
-      if (figure !== "") say(`${name.padEnd(10)} ${figure}`)
+      if (figure !== "") say(hanging(`${name.padEnd(10)} `, figure, columnsOf(process.stdout)))
     }
     return 0
   },

@@ -161,15 +161,26 @@ export const usageLine = ({ line }: Usage): string => {
   return `usage: track-studio ${line} (more: track-studio ${name} --help)`
 }
 
-/** A text in lines of at most this many characters, broken between words; a word that is longer has its own line. */
+/** A text in lines of at most this many columns, broken between words; a word that is longer has its own line. */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const last = lines.at(-1)
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    if (last === undefined || Bun.stringWidth(last) + 1 + Bun.stringWidth(word) > width) lines.push(word)
     else lines[lines.length - 1] = `${last} ${word}`
   }
   return lines
+}
+
+/**
+ * A text behind `head`, in lines of at most `columns` characters, broken between words; all lines but the first are
+ * indented, by default as far as the text begins. A text that fits in one line stays as it is.
+ */
+export function hanging(head: string, text: string, columns: number, indent = Bun.stringWidth(head)): string {
+  if (Bun.stringWidth(head + text) <= columns) return head + text
+  return (
+    head + wrapped(text, columns - Math.max(indent, Bun.stringWidth(head))).join(`\n${" ".repeat(indent)}`)
+  )
 }
 
 /** Names and what each is, in lines of at most `columns` characters. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
-import { helpOf } from "../../src/commands/usage.ts"
+import { hanging, helpOf } from "../../src/commands/usage.ts"
 
 test.each(Object.keys(COMMANDS))(
   "the help of %s fits a terminal of 80 columns, and says the same as elsewhere",
@@ -25,4 +25,11 @@ test("every command that asks a server takes the address and the token's file", 
   expect(asking.length).toBeGreaterThan(10)
   const without = asking.filter(({ usage }) => !usage.settings.includes("token-file"))
   expect(without.map(({ usage }) => usage.line)).toEqual([])
+})
+
+test("a text behind a name breaks between words, below itself, at the width that it has on the screen", () => {
+  expect(hanging("name ", "one two three", 13)).toBe("name one two\n     three")
+  expect(hanging("", "夜曲夜曲 one two", 13, 2)).toBe("夜曲夜曲\n  one two")
+  expect(hanging("name ", "as  it  is", Number.POSITIVE_INFINITY)).toBe("name as  it  is")
+  expect(hanging("name ", "as  it  is", 15)).toBe("name as  it  is")
 })

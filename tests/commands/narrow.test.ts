@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test"
+
+import { PROGRAM, start } from "../server.ts"
+import { TestTerminal } from "../terminal.ts"
+
+test("figures, kinds and an item break between words where the terminal is narrow", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 7, title: "Northern Lights" })
+  await server.put(id, { status: "processing" })
+  const error = ["Traceback (most recent call last):", "MemoryError: no memory is left for the frame"]
+  await server.put(id, { status: "failed", error_message: error.join("\n") })
+  for (const args of [["stats"], ["kinds"], ["show", `${id}`]]) {
+    const env = { TRACK_STUDIO_SERVER: server.url }
+    await using terminal = new TestTerminal([...PROGRAM, ...args], env, { columns: 40 })
+    expect(await terminal.child.exited).toBe(0)
+    await terminal.drawn()
+    // The terminal breaks longer lines in the middle of a word. An error stays as it was printed.
+    const own = terminal.raw.split("\r\n").filter((line) => !error.some((one) => line.endsWith(one)))
+    expect(own.length).toBeGreaterThan(2)
+    expect(own.filter((line) => Bun.stringWidth(line) > 40 && !line.includes("http://"))).toEqual([])
+  }
+})
