@@ -87,6 +87,26 @@ page("a queue of 12,500 items", () => {
     await tab.until(`document.querySelector(".waiting .more").innerText === "Show 160 more of 9,960"`)
   })
 
+  test("has figures beside each other on a phone, of which none covers another", async () => {
+    const overlaps = `(() => {
+      const boxes = [...document.querySelectorAll(".figure .value, .figure .of")].map((one) => {
+        const range = document.createRange()
+        range.selectNodeContents(one)
+        return range.getBoundingClientRect()
+      })
+      return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) =>
+        a.right > b.left && b.right > a.left && a.bottom > b.top + 1 && b.bottom > a.top + 1)).length
+    })()`
+    await tab.until(`${FIGURES}[1] === "10,000 waiting"`)
+    for (const width of [390, 320]) {
+      await tab.resize(width)
+      await tab.until(`document.documentElement.clientWidth <= ${width}`)
+      expect([width, await tab.evaluate<number>(overlaps)]).toEqual([width, 0])
+      expect(await tab.evaluate<boolean>("document.documentElement.scrollWidth <= innerWidth")).toBe(true)
+    }
+    await tab.resize(1280)
+  })
+
   test("finds item 9,000 by its title, and says how many were found", async () => {
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("number 9000")
