@@ -23,7 +23,7 @@ export function knownWorkers(workers: readonly WorkerSeen[]): ListedWorkers {
   return {
     isKnown: true,
     workers,
-    offers: JSON.stringify(offers.map((tags) => [...tags].sort())),
+    offers: JSON.stringify(offers),
     missing: (tags) => missingTags(tags, offers),
   }
 }
