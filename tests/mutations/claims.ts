@@ -83,4 +83,14 @@ export const CLAIMS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/repeated-claims.ts",
+    ["tests/queue/repeated-claims.test.ts"],
+    [["a repetition begins while the claim before it is under way", "      await earlier?.over\n", ""]],
+  ),
+  ...of(
+    "src/queue/repeated-claims.ts",
+    ["tests/queue/repeated-claims.test.ts"],
+    [["a claim that is repeated twice waits on", "if (this.#underWay.get(key) === own) this", "this"]],
+  ),
 ]

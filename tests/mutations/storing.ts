@@ -263,4 +263,15 @@ export const STORING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    ["tests/store/postgres/connections.test.ts"],
+    [
+      [
+        "a connection that leads to a standby is kept",
+        "        if (isReadOnly(error)) this.#renew(this.#sql)\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -83,6 +83,27 @@ test("of repetitions that come together while the database is slow, only the lat
   expect(waiting).toBe(1)
 })
 
+test("a repetition begins when the claim before it is answered, and ends only by a repetition of its own", async () => {
+  const repeated = new RepeatedClaims()
+  const slow = Promise.withResolvers<null>()
+  const begun: string[] = []
+  const first = repeated.once("key", () => slow.promise)
+  // It has begun then.
+  await new Promise(setImmediate)
+  const second = repeated.once("key", async (isRepeated) => {
+    begun.push("second")
+    await new Promise((resolve) => isRepeated.addEventListener("abort", resolve))
+    return null
+  })
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  expect(begun).toEqual([])
+  slow.resolve(null)
+  await first
+  while (begun.length === 0) await new Promise(setImmediate)
+  expect(await repeated.once("key", async () => "third")).toBe("third")
+  expect(await second).toBeNull()
+})
+
 /** Whether the worker's claim waits for an item. */
 async function waits(): Promise<boolean> {
   const answer = await server.api("GET", "/workers")

@@ -122,6 +122,27 @@ test("a connection to a server that stays a standby is left: the name may lead t
   expect(opened).toBe(3)
 })
 
+test("all connections are left if one of them leads to a standby, though another one leads to a server that takes writes", async () => {
+  let opened = 0
+  const open = (): SQL => {
+    opened += 1
+    const isStandby = opened === 1
+    const fake = {
+      async unsafe(text: string): Promise<unknown[]> {
+        if (text.includes("transaction_read_only")) return [{ is: "off" }]
+        if (!isStandby) return [{ n: 1 }]
+        throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "25006" })
+      },
+      close: async () => undefined,
+    }
+    // A link uses only these methods of the pool.
+    return fake as unknown as SQL
+  }
+  const link = new PostgresConnections({ open, onDoubt: () => undefined })
+  expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 1 }])
+  expect(opened).toBe(2)
+})
+
 test("after a connection was opened again it is asked once more who answers, and it alone is replaced", async () => {
   const reopened: (() => void)[] = []
   const open = (onReopened: () => void): SQL => {
