@@ -2,6 +2,23 @@
 const ALWAYS =
   /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b|^\(\d+\/\d+\)(?:: .*b\/s \|| (?:installing|upgrading|purging) \S+ \(\S+\)$)/i
 /**
+ * The steps in which a program or a container is built before it renders. They are many and short, and a bar that came
+ * behind them would be taken for a part of the last one.
+ */
+const BUILDS = new RegExp(
+  [
+    // ninja, yarn and the like: "[12/40] Building CXX object a.o", "[3/4] Linking dependencies...".
+    "^\\[\\d+\\/\\d+\\] (?:[bB]uilding|[cC]ompiling|[lL]inking|[gG]enerating) (?:C|CXX|CUDA|ASM|OBJC\\w*|Fortran|Swift|Rust)\\b",
+    "^\\[\\d+\\/\\d+\\] (?:Resolving|Fetching|Linking|Building|Installing) (?:fresh )?(?:packages|dependencies|modules)\\b",
+    // cargo names what it compiles behind its count.
+    "^(?:Building|Compiling) \\[[=> ]*\\] \\d+\\/\\d+(?:: |$)",
+    "\\bbuilding \\d+\\/\\d+ modules\\b",
+    // The instructions of a container's image.
+    "^(?:#\\d+ |=> )?\\[(?:[\\w-]+ )?\\d+\\/\\d+\\] (?:FROM|RUN|COPY|ADD|WORKDIR|ENV)\\b|^Step \\d+\\/\\d+ : [A-Z]+ |^\\[\\+\\] Building ",
+  ].join("|"),
+  "u",
+)
+/**
  * These words also say nothing, unless a word of the work is beside them: models are fetched, packages and
  * sources installed.
  */
@@ -46,7 +63,7 @@ export class Preparation {
 
   /** Whether the figures of a line are not progress of the work. */
   isShownIn(text: string): boolean {
-    if (ALWAYS.test(text)) return true
+    if (ALWAYS.test(text) || BUILDS.test(text)) return true
     if (WORK.test(text) || STEP.test(text)) return false
     return USUALLY.test(text) || (this.#isAnnounced && FETCHES.test(text))
   }

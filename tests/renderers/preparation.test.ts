@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
-import { BAR, each, read, TENTHS } from "./programs.ts"
+import { BAR, each, lf, read, TENTHS } from "./programs.ts"
 
 /** tqdm's bar of bytes. */
 const bytes = (label: string) => (n: number) =>
@@ -100,6 +100,24 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
       (said) => each([1, 2, 3, 4], (n) => `  ${said}${n}-6.1.fc40.x86_64    ${n}/4\n`),
     ),
   ],
+  ["a program is built", each(TENTHS, (n) => `[${n * 4}/40] Building CXX object src/a${n}.cpp.o\n`)],
+  [
+    "a program is built, below a bar",
+    each(TENTHS, (n) => `\r    Building [${"=".repeat(n)}>   ] ${n * 10}/100: serde, syn`),
+  ],
+  [
+    "packages are installed in steps",
+    ["Resolving packages", "Fetching packages", "Linking dependencies", "Building fresh packages"].map(
+      (step, i) => `[${i + 1}/4] ${step}...\n`,
+    ),
+  ],
+  ["modules are built", each(TENTHS, (n) => `\r<s> [webpack] ${n * 10}% building ${n}/10 modules`)],
+  ["a container is built", each([1, 2, 3, 4], (n) => `#${n + 4} [${n}/4] RUN apt-get install a${n}\n`)],
+  [
+    "a container with stages is built",
+    each([1, 2, 3, 4], (n) => `\u001b[1A => [base ${n}/4] COPY a${n} .\n[+] Building ${n}.2s (${n}/4)\n`),
+  ],
+  ["a container is built in numbered steps", each([1, 2, 3], (n) => `Step ${n}/3 : RUN make a${n}\n`)],
   ["textures are loaded", each(TENTHS, (n) => `Loaded ${n}/10 textures\n`)],
 ]
 
@@ -126,6 +144,17 @@ test.each([
   ],
 ])("%s are progress", (_name, pieces) => {
   expect(read([...pieces, "\n"], 10).last).toBe(40)
+})
+
+test("a step of a script that builds or installs something else is a step", () => {
+  for (const step of ["Building scene", "Linking audio", "RUNNING a", "Installing fonts"])
+    expect(read(lf(`[1/4] ${step}`, `[2/4] ${step}`), 10)).toMatchObject({ last: 25, unit: "1/4 steps" })
+  expect(
+    read(
+      each([0, 20, 40], (n) => `Building prepass ${n}/100\n`),
+      10,
+    ).last,
+  ).toBeGreaterThan(30)
 })
 
 test("a step of a script that fetches something is a step like any other", () => {
