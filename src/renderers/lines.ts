@@ -330,12 +330,12 @@ class Lines implements LineReader {
     return { turns, bars: new Bars(turns, this.#expected.now) }
   }
 
-  #readOwn({ report, fraction, by }: Own): Report | undefined {
+  #readOwn({ report, fraction, by, areNowSeveral = false }: Own): Report | undefined {
     if (!report) return undefined
     const look = { ...BARE, isRedrawn: true }
     if (fraction !== undefined) this.#hasTold = true
     if (fraction !== undefined)
-      this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: false })
+      this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: areNowSeveral })
     this.#text = report.message ?? ""
     return { ...(this.#hasTold && this.#progress()), ...report }
   }

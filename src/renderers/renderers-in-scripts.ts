@@ -6,6 +6,7 @@ import { ffmpeg } from "./ffmpeg.ts"
 import { isKilled } from "./killed-by-signal.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
 import { LogPrefix } from "./log-prefix.ts"
+import { RunsAtOnce } from "./runs-at-once.ts"
 
 /** The message of ffmpeg or Blender in other output. */
 export interface Own {
@@ -15,6 +16,8 @@ export interface Own {
   readonly fraction: number | undefined
   /** Which renderer printed it. */
   readonly by: "ffmpeg" | "blender"
+  /** Whether several go on at the same time since this line, and until now any of them was the whole; absent if not. */
+  readonly areNowSeveral?: boolean
 }
 
 /**
@@ -80,6 +83,7 @@ export class RenderersInScripts {
   readonly #expected: Expected
   readonly #prefix = new LogPrefix()
   readonly #ffmpeg: LineReader
+  readonly #runs = new RunsAtOnce()
   #blender: LineReader
   /** Whether Blender has printed anything since it last quit. */
   #isBlender = false
@@ -126,7 +130,7 @@ export class RenderersInScripts {
   read(raw: string): Own | undefined {
     const line = this.#prefix.strip(raw)
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
-    if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    if (block) return this.#fromFfmpeg(block)
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
     if (this.#blend === "" && isUnreadable(errorIn(line))) this.#blend = MISSING
     // What another program said before Blender began is not a failure of Blender.
@@ -159,6 +163,16 @@ export class RenderersInScripts {
     this.#isBlender = false
     this.#hasBegun = false
     this.#blend = ""
+  }
+
+  #fromFfmpeg(block: readonly string[]): Own {
+    const own = this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    const media = own.report?.media
+    if (!media?.total) return own
+    const wereSeveral = this.#runs.areSeveral
+    const seconds = this.#runs.lowest(media.out_time, block.at(-1) === "progress=end")
+    const areNowSeveral = this.#runs.areSeveral && !wereSeveral
+    return { ...own, fraction: Math.min(1, seconds / media.total), areNowSeveral }
   }
 
   #heard(by: Own["by"], report: Report | undefined): Own {
