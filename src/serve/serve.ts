@@ -20,13 +20,13 @@ import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { openBus } from "./bus.ts"
-import { assembled } from "./composition-root.ts"
+import { assembled, type Parts } from "./composition-root.ts"
 import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
 import { errorLog, HISTORY_UNREAD, logReason } from "./error-log.ts"
 import { protect, protectionOf, refuseUnprotectedStart } from "./first-token.ts"
 import { checkDescriptors } from "./room-for-streams.ts"
-import { type StartPatience, waitingForDatabase } from "./wait-for-database.ts"
+import { startedOrAsked, type StartPatience, waitingForDatabase } from "./wait-for-database.ts"
 
 /**
  * The background timers start after this delay, because their start takes 8 ms and the first requests must
@@ -169,6 +169,27 @@ async function announce(
   if (warning !== undefined) log("warn", warning)
 }
 
+/** What a start has put together. */
+interface Assembled {
+  readonly protection: ReturnType<typeof protectionOf>
+  readonly parts: Parts
+  readonly patience: StartPatience
+}
+
+/** Listens, and starts the work in the background. */
+async function started(
+  settings: ServeSettings,
+  store: Store,
+  { protection, parts, patience }: Assembled,
+): Promise<void> {
+  const isFirst = await waitingForDatabase(() => protect(settings, store, protection), patience)
+  const url = listening(parts.app, settings)
+  await Bun.sleep(FIRST_ANSWERS_MS)
+  for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
+  await waitingForDatabase(() => announce(url, settings.bus, store, parts.retention), patience)
+  if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })
+}
+
 /** Like `serve`, but its errors of the database do not say which file is meant. */
 async function served(settings: ServeSettings): Promise<void> {
   setLog({ level: settings.logLevel, isColoured: () => wantsColour(process.stdout) })
@@ -193,12 +214,7 @@ async function served(settings: ServeSettings): Promise<void> {
   const parts = assembled(settings, store, protection, { ...busParts, room, reasons, metrics, onReplaced })
   const patience = patienceOf(settings, store, asked, untilMs)
   const run = async (): Promise<void> => {
-    const isFirst = await waitingForDatabase(() => protect(settings, store, protection), patience)
-    const url = listening(parts.app, settings)
-    await Bun.sleep(FIRST_ANSWERS_MS)
-    for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
-    await waitingForDatabase(() => announce(url, settings.bus, store, parts.retention), patience)
-    if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })
+    await startedOrAsked(started(settings, store, { protection, parts, patience }), asked)
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })

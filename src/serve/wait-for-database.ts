@@ -1,7 +1,11 @@
+import { within } from "../background-work.ts"
 import { isRefusal } from "../errors.ts"
 
 /** The pause between two tries. */
 const PAUSE_MS = 500
+
+/** How long a start may go on once the server is to stop. Without a fault it needs less. */
+const LEFT_AFTER_MS = 500
 
 /** How long a start waits for its database, and what ends the wait. */
 export interface StartPatience {
@@ -31,4 +35,13 @@ export async function waitingForDatabase<T>(work: () => Promise<T>, patience: St
       if (isStopping) throw error
     }
   }
+}
+
+/**
+ * Resolves when a start has ended, and soon after the server was asked to stop even if the start has not: its database may
+ * give no answer for a long time. @throws what the start throws
+ */
+export async function startedOrAsked(start: Promise<void>, asked: Promise<unknown>): Promise<void> {
+  await Promise.race([start, asked])
+  await within(LEFT_AFTER_MS, start)
 }

@@ -309,7 +309,7 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "nobody learns where the first token is",
-        '    if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })\n',
+        '  if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })\n',
         "",
       ],
     ],

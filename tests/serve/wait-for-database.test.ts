@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { waitingForDatabase } from "../../src/serve/wait-for-database.ts"
+import { startedOrAsked, waitingForDatabase } from "../../src/serve/wait-for-database.ts"
 
 const AWAY = new AppError("unavailable", "the database cannot be reached now")
 const NEVER = new Promise<never>(() => undefined)
@@ -38,4 +38,17 @@ test("what no wait can mend ends a start at once, and so does a signal to stop",
   const stopping = failing(1)
   await expect(stopping.begin(Number.POSITIVE_INFINITY, true, Promise.resolve("SIGTERM"))).rejects.toBe(AWAY)
   expect([other, unable, stopping].map(({ counts }) => counts.tries)).toEqual([1, 1, 1])
+})
+
+test("a start that hangs at its database is left when the server is asked to stop, and one that goes well may end", async () => {
+  const asked = Promise.resolve("SIGTERM")
+  await startedOrAsked(NEVER, asked)
+  let hasEnded = false
+  const brief = Bun.sleep(10).then(() => void (hasEnded = true))
+  await startedOrAsked(brief, asked)
+  expect(hasEnded).toBe(true)
+  await startedOrAsked(Promise.resolve(), NEVER)
+  const failed = (): Promise<void> => Promise.reject(AWAY)
+  await expect(startedOrAsked(failed(), asked)).rejects.toBe(AWAY)
+  await expect(startedOrAsked(failed(), NEVER)).rejects.toBe(AWAY)
 })

@@ -184,6 +184,25 @@ test("a server whose database is away says in its log that it waits for it, and 
   await instance.end("SIGTERM")
 })
 
+withPostgres("a server whose start gets no answer from its database stops when it is asked to", async () => {
+  await using database = await emptyDatabase()
+  {
+    await using _first = await start({ database: database.url })
+  }
+  const server = new Instance(["--database", database.url])
+  await using other = new SQL({ url: database.url, max: 1 })
+  await other.begin(async (holder) => {
+    // The start reads it, after the server has learned to hear signals.
+    await holder.unsafe("LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE")
+    server.begin()
+    const waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tokens'::regclass"
+    while ((await holder.unsafe(waits)).length === 0) await Bun.sleep(LOOK_MS)
+    await server.end("SIGTERM")
+  })
+  while (!/"msg":"stopped"|track-studio: /.test(server.log)) await Bun.sleep(LOOK_MS)
+  expect(server.log).toContain('"msg":"draining","signal":"SIGTERM"')
+})
+
 withPostgres(
   "while PostgreSQL does not answer, the metrics come at once and say so, and later with all gauges",
   async () => {
