@@ -93,19 +93,28 @@ const damaged = (path: string, reason: string): AppError =>
     `the database ${path} is damaged: ${reason}; put a backup in its place, or name another file with --database`,
   )
 
+/** Writes the write-ahead log into the file, and returns whether all of it is there: readers of an old state prevent that. */
+function isLogWritten(client: Database): boolean {
+  const done = client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(PASSIVE)").get()
+  return done !== null && done.log === done.checkpointed && done.log >= 0
+}
+
 /**
  * Gives the database a new mark, in the file itself. The file is not synced here, because the start would
- * wait for the disk. For about the first second, the lock still records the previous mark.
+ * wait for the disk. For about the first second, the lock still records the previous mark. While the file does not
+ * carry the previous mark, as after starts that were killed, it gets no other one: the lock must not know one that the
+ * file lacks, and the file must not be far ahead of the lock.
  */
 function mark(client: Database, lock: Lock, path: string, tables: number): Mark {
   const row = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()
   if (!row) throw damaged(path, "the name of its history is missing")
   const known = markOf(row.mark)
   const before = { ...(known ?? { name: crypto.randomUUID(), starts: 0 }), tables }
-  if (known) lock.remember(before)
-  const now = { ...before, starts: before.starts + 1 }
   // The contents of the write-ahead log of an earlier server must be on the disk before the log begins again.
   const isClean = sizeOf(`${path}-wal`) === 0
+  if (known && !isClean && !isLogWritten(client)) return before
+  if (known) lock.remember(before)
+  const now = { ...before, starts: before.starts + 1 }
   if (isClean) client.run("PRAGMA synchronous = OFF")
   client.run("UPDATE history SET mark = ?", [textOfMark(now)])
   client.run("PRAGMA wal_checkpoint(PASSIVE)")
