@@ -35,13 +35,15 @@ test("docs/api.md, or docs/workers.md for workers, has a row for every route of 
     calls.some(
       (call) =>
         call.includes(method) &&
-        (call.includes(path) || (call.includes(dirname(path)) && call.includes(`\`/${basename(path)}\``))),
+        ([`${path}\``, `${path}?`].some((end) => call.includes(end)) ||
+          (call.includes(dirname(path)) && call.includes(`\`/${basename(path)}\``))),
     )
   const routes = Object.keys(NEEDS).filter((route) => route.includes(` ${API}/`))
   const unnamed = routes.filter((route) => {
     const [method = "", path = ""] = route
       .replace(API, "")
-      .replace(/\/(:renderer)?$/, "")
+      .replace(":renderer", "ffmpeg")
+      .replace(/\/$/, "")
       .split(" ")
     return !isNamed(method, path)
   })
