@@ -51,8 +51,8 @@ export const isLastOrRevokedToken = (work: Token, token: string): boolean =>
 export const isOfLast = (work: Token, token: string): boolean => tokenOf(work) === token && !isRevoked(work)
 
 /**
- * Whether a worker was only cut off: its lease ran out, and nobody has had the item since, but perhaps the worker itself
- * by a claim whose answer was lost.
+ * Whether a worker was only cut off: its lease ran out, and no worker has had the item since, except perhaps this one, by
+ * a claim whose answer was lost.
  */
 export function isCutOff(work: Token, token: string): boolean {
   const { start, own, former } = partsOf(work)

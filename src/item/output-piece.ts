@@ -17,7 +17,7 @@ export const MAX_PIECE_BYTES = 16 * 1024
 /** Whether each byte of a piece is one of its text, so that it can be cut anywhere. */
 const isExact = ({ from, to, text }: OutputPiece): boolean => Buffer.byteLength(text) === to - from
 
-/** What of these pieces comes after a position up to which the output is stored already: a repetition gives nothing. */
+/** The part of these pieces after the position up to which the output is stored: none if they are all stored. */
 export function piecesAfter(pieces: readonly OutputPiece[], end: number): OutputPiece[] {
   return pieces
     .filter(({ to }) => to > end)

@@ -179,7 +179,7 @@ export const isPace = (message: string, media: Pick<Media, "out_time"> | null | 
 
 /**
  * How a message says what is counted, in a notation of its own: `only` that (`frame 15/120` for 14 or 15 of 120 frames),
- * among other things (`also`), or not. The one in hand may be counted.
+ * among other things (`also`), or not. The one that is under way may be counted, too.
  */
 export function countIn(message: string, unit: Unit | null | undefined): "only" | "also" | undefined {
   if (!unit) return undefined

@@ -9,7 +9,7 @@ export const shortLook = (look: string): string =>
 
 /**
  * What similar attempts have in common: the number of steps, and the name of the first step or otherwise the
- * unit that it counts. Empty until something was reported by which attempts can be compared.
+ * unit that it counts. Empty until a report says something that can be compared.
  */
 export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps

@@ -193,7 +193,7 @@ export class PlaceInRun {
   }
 
   /**
-   * The place of an attempt that says nothing by which the run could be asked. If the run's whole step was far shorter
+   * The place of an attempt that reports nothing to look for in the run. If the run's whole step was far shorter
    * than this one already is, it was too short to say how far it was, and what is counted now decides.
    */
   #moveAlone({ steps, latest, from }: Trace): void {

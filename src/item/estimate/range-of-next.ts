@@ -24,8 +24,8 @@ function reachOf(count: number, squares: number): number {
 }
 
 /**
- * Between what the next value lies, according to the values before it, which are above 0; at least one. The fewer they
- * are, the less is known of how much they vary, and of where their middle is.
+ * The range in which the next value is expected, from the values before it: at least one, and all above 0. The fewer
+ * there are, the less is known about how much they vary and where their middle is, and the wider is the range.
  */
 export function rangeOfNext(values: readonly number[]): Range {
   const logs = values.map(Math.log)

@@ -171,7 +171,7 @@ function busyFor(free: Outlook): BusyUntil {
 /** A slot before any claim; empty if it is unknown when the slot is free. */
 const filledOf = (slot: Slot): Filled[] => (slot.free ? [{ slot, ...busyFor(slot.free) }] : [])
 
-/** The songs of the items in hand. Of a song with several of them, whose claims named them, the last one counts. */
+/** The songs of the items that are being rendered. Of a song with several of them, whose claims named them, the last one counts. */
 function songsOf(inHand: readonly SongInHand[]): Songs {
   const songs: Songs = new Map()
   for (const { song, free } of inHand) {

@@ -72,8 +72,8 @@ function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
 }
 
 /**
- * Between what the time left lies according to what each earlier run says by itself, however unusual it was. The pace of
- * the attempt soon tells more, and then both ends become the estimate. While a step says nothing, they stay.
+ * The range of the times left that the earlier runs give one by one, unusual runs included. The pace of the attempt soon
+ * says more; then both ends of the range move to the estimate. While a step reports nothing, they stay.
  */
 export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Range {
   const whole = answer.behind + answer.step + answer.after

@@ -38,7 +38,7 @@ export interface LatestIds {
   readonly head: number
 }
 
-/** A range of event IDs of which some were given, but whose updates are lost. None of them is given to another update. */
+/** A range of event IDs whose updates are lost. None of these IDs is given to another update. */
 export interface Lost {
   /** The last event ID before them. */
   readonly after: number

@@ -95,7 +95,7 @@ export class DoubleWriteFence {
     this.#isBegun = true
   }
 
-  /** Ends a transaction of which no group was stored. */
+  /** Ends a transaction that has stored no group. */
   async rollBack(): Promise<void> {
     if (!this.#isBegun) return
     this.#isBegun = false
