@@ -81,6 +81,11 @@ export class Outages {
     if (this.#known.length > MOST_KNOWN) this.#known.shift()
   }
 
+  /** Forgets which outages there were, if the only one was none, because another instance was alive meanwhile. */
+  forgetKnown(): void {
+    this.#known.length = 0
+  }
+
   /** Adds outages that other instances have counted. */
   learn(counted: readonly Outage[]): void {
     const all = [...this.#known, ...counted].toSorted((one, other) => one.sinceMs - other.sinceMs)

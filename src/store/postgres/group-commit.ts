@@ -5,7 +5,7 @@ import type { Clock } from "../../item/moment.ts"
 import { IDEMPOTENCY_MS } from "../contract/items.ts"
 import { ALIVE_MS } from "../contract/life.ts"
 import type { Observed } from "../contract/store.ts"
-import type { Outages } from "../outages-extend-leases.ts"
+import { type Outages, SLOW_MS } from "../outages-extend-leases.ts"
 import { RECENT_ITEMS } from "../row-parts.ts"
 import { parametersOf } from "./append-statement.ts"
 import {
@@ -49,6 +49,14 @@ export interface Write<T> {
   readonly wanted?: () => readonly number[]
   /** Decides, on the rows that were read. May be called more than once. @throws to refuse */
   readonly decide: (sheet: GroupDecisions) => T
+}
+
+/** The answer of `ALIVE`. */
+interface Alive {
+  readonly now: number
+  readonly counted: boolean
+  readonly took: number
+  readonly outages: string | null
 }
 
 interface WaitingWrite extends Write<unknown> {
@@ -288,11 +296,14 @@ export class GroupCommit {
     const outage = outages.endingAt(nowMs)
     const askedMs = performance.now()
     const asked = [nowMs, outage?.sinceMs ?? null, measured.now(), outage?.endedMs ?? nowMs]
-    const [row] = await link.ask<{ now: number; counted: boolean; outages: string | null }>(ALIVE, asked)
+    const [row] = await link.ask<Alive>(ALIVE, asked)
     if (row?.counted === false) {
       measured.sample(row.now, askedMs)
       return this.#begin()
     }
+    const isStart = this.#aliveMs === Number.NEGATIVE_INFINITY
+    // Until just now another server was alive, so the renders under way were watched.
+    if (isStart && row && row.took <= SLOW_MS) outages.forgetKnown()
     const counted: Outage[] = JSON.parse(row?.outages ?? "[]")
     outages.learn(counted)
     if (outage) {

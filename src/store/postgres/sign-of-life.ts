@@ -15,8 +15,8 @@ const KEPT_OUTAGES = 50
  * workers after a restore, by the outage from $2 to $4. Time that any instance has counted already, up to the
  * stored sign of life, is not counted again; so after an outage that ended before now, $4 is what is stored. A lease that would last longer than its length, because the
  * server's clock has gone back, is shortened to its length. Returns the database's time, whether this was
- * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock), and the
- * beginnings and ends of the latest outages that were counted before.
+ * done: not if this instance has not noticed yet that the server's clock has jumped ($3 is its own clock), how much of the
+ * outage was counted, and the beginnings and ends of the latest outages that were counted before.
  */
 export const ALIVE = `WITH before AS MATERIALIZED (
   SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $4::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
@@ -49,5 +49,6 @@ forgotten AS (
   DELETE FROM outages USING before WHERE outages.ended_ms > $1::int8 + ${SKEW_MS} OR (before.took > 0
     AND outages.ended_ms NOT IN (SELECT ended_ms FROM outages ORDER BY ended_ms DESC LIMIT ${KEPT_OUTAGES})))
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now, EXISTS (SELECT FROM noted) AS counted,
+  (SELECT took::float8 FROM before) AS took,
   (SELECT json_agg(json_build_object('sinceMs', since_ms, 'endedMs', ended_ms))::text FROM outages
     WHERE ended_ms <= $1::int8 + ${SKEW_MS}) AS outages`

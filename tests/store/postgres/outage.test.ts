@@ -131,3 +131,29 @@ test.skipIf(whyNoPostgres !== undefined)(
     }
   },
 )
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "the start of a server is an outage only if no other server was alive until then",
+  async () => {
+    await using database = await emptyDatabase()
+    let nowMs = START_MS
+    const clock = { now: () => nowMs, steadyMs: () => nowMs }
+    const started = async () => {
+      const store = await PostgresStore.open(database.url, { clock })
+      nowMs += 1000
+      await store.alive()
+      return store
+    }
+    const stores = [await started()]
+    try {
+      nowMs += 900
+      stores.push(await started())
+      nowMs += 10_000
+      stores.push(await started())
+      const alone = { sinceMs: START_MS + 2900, endedMs: START_MS + 13_900 }
+      expect(stores.map(({ outages }) => outages.known)).toEqual([[], [], [alone]])
+    } finally {
+      for (const store of stores) await store.close()
+    }
+  },
+)
