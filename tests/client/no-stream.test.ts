@@ -106,3 +106,16 @@ test("the state of another database is asked for unless its gap has brought it",
     expect([reason, ...asked.slice(0, 3)]).toEqual([reason, null, "9", next])
   }
 })
+
+test("a stream for which the server has no room says so in the server's words, and is opened again", async () => {
+  const busy = 'retry: 1\nevent: busy\ndata: {"error":"the server has 5 streams open"}\n\n'
+  const live = 'event: live\nid: 4\ndata: {"last_event_id":4,"history":"one"}\n\n'
+  const answers = [busy, live]
+  await using full = impostor(() => events(answers.shift() ?? live))
+  const said: Watched[] = []
+  for await (const one of new Client(full.url).watch()) if (said.push(one) === 2) break
+  expect(said).toMatchObject([
+    { type: "offline", reason: "the server has 5 streams open" },
+    { type: "control", control: { event: "live" } },
+  ])
+})

@@ -255,4 +255,15 @@ export const CLIENT: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/client/watching.ts",
+    ["tests/client/no-stream.test.ts"],
+    [
+      [
+        "a stream for which there is no room only ends, without a reason",
+        '      if (event.event === "busy") throw new Error(busyOf(event.data))\n',
+        "",
+      ],
+    ],
+  ),
 ]
