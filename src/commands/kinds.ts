@@ -2,7 +2,8 @@ import type { Kinds } from "../client/client.ts"
 import { counted, printable, safeJson, tookWords } from "../text.ts"
 import { clientOf, type Command, nameFlag, say } from "./command.ts"
 import { columnsOf } from "./list-table.ts"
-import { hanging, refuseMoreWords, wrapped } from "./usage.ts"
+import { saySentence } from "./sentence.ts"
+import { hanging, refuseMoreWords } from "./usage.ts"
 
 const NOTHING =
   "Nothing has been learned yet: the server learns from items that complete and have a kind, or whose workers report progress."
@@ -31,7 +32,7 @@ they took on average. Its estimates are based on them.`,
     const { kinds } = await client.kinds()
     const columns = columnsOf(process.stdout)
     if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))
-    else if (kinds.length === 0) say(wrapped(NOTHING, columns).join("\n"))
+    else if (kinds.length === 0) saySentence(NOTHING)
     else for (const kind of kinds) say(hanging("", sentence(kind), columns, 2))
     return 0
   },

@@ -8,6 +8,7 @@ import { textFlag } from "../settings/read-settings.ts"
 import { eitherOf, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { table, tableLayout } from "./list-table.ts"
+import { saySentence } from "./sentence.ts"
 import { refuseMoreWords } from "./usage.ts"
 import { pausedAt, type Unserved, unservedBy, workersFor } from "./why-it-waits.ts"
 
@@ -151,7 +152,7 @@ workers take them, then those that may not start yet, then the finished ones.`,
     const { items, more, workers } = await listedInTurn(client, asked)
     const isAll = asked.status === undefined && asked.song === undefined && asked.search === undefined
     if (items.length === 0)
-      say(isAll ? 'The queue is empty; add a song with "track-studio add 7".' : "No such items.")
+      saySentence(isAll ? 'The queue is empty; add a song with "track-studio add 7".' : "No such items.")
     else {
       say(table(items, tableLayout(process.stdout, zoneFlag(given), unservedBy(workers))))
       if (more) say(`... and more; see --limit`)
@@ -159,9 +160,9 @@ workers take them, then those that may not start yet, then the finished ones.`,
     const since = await pausedAt(client)
     if (since !== null) {
       const when = zoneFlag(given).when(Date.parse(since), Date.now())
-      say(`The queue has been paused since ${when}; "track-studio resume" lets workers go on.`)
+      saySentence(`The queue has been paused since ${when}; "track-studio resume" lets workers go on.`)
     } else if (process.stdout.isTTY && workers?.every(({ state }) => state === "away")) {
-      say('No worker takes the waiting items; start one with "track-studio work --exec ./render.sh".')
+      saySentence('No worker takes the waiting items; start one with "track-studio work --exec ./render.sh".')
     }
     return 0
   },

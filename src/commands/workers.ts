@@ -6,6 +6,7 @@ import type { Zone } from "../terminal/times-of-day.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, nameFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { columnsOf } from "./list-table.ts"
+import { saySentence } from "./sentence.ts"
 import { refuseMoreWords } from "./usage.ts"
 
 /** How a line is shown. */
@@ -106,7 +107,7 @@ A drained worker finishes what it renders and takes no more items.`,
     const workers = await client.workers()
     if (given.flags["json"]) for (const worker of workers) say(safeJson(worker))
     else if (workers.length === 0)
-      say('No worker is connected; start one with "track-studio work --exec ./render.sh".')
+      saySentence('No worker is connected; start one with "track-studio work --exec ./render.sh".')
     else {
       const columns = columnsOf(process.stdout)
       const zone = zoneFlag(given)

@@ -199,8 +199,8 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     [
       [
         "as JSON, words are printed if no kind is known",
-        '    if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))\n    else if (kinds.length === 0) say(wrapped(NOTHING, columns).join("\\n"))',
-        '    if (kinds.length === 0) say(wrapped(NOTHING, columns).join("\\n"))\n    else if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))',
+        '    if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))\n    else if (kinds.length === 0) saySentence(NOTHING)',
+        '    if (kinds.length === 0) saySentence(NOTHING)\n    else if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))',
       ],
     ],
   ),
