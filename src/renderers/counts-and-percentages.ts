@@ -5,6 +5,7 @@ import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { PartsAtOnce } from "./parts-at-once.ts"
 import { isConfirmed, type Percent } from "./percent-in-line.ts"
+import { PercentageOfAll } from "./percentage-of-all.ts"
 import { SideBySide } from "./side-by-side.ts"
 
 /** If there are more kinds of lines than this, they are not progress. */
@@ -94,6 +95,9 @@ export class CountsAndPercentages {
   readonly #last = new Map<string, CountedFraction>()
   readonly #sideBySide = new SideBySide()
   readonly #atOnce = new PartsAtOnce()
+  readonly #ofAll = new PercentageOfAll()
+  /** The kinds of lines whose percentage goes on over the counts beside it. */
+  readonly #wholes = new Set<string>()
   /** The bars of which several go on at the same time, by the words before them, or by what is counted. */
   readonly #together = new Map<string, string>()
   /** The steps to which a bar belongs, by the words before its percentage. */
@@ -177,10 +181,14 @@ export class CountsAndPercentages {
     return step.key
   }
 
-  /** Whether a line is the first to show that its percentage is a part of its count. */
-  #learns(label: string, { fraction }: Percent, counts: readonly Count[]): boolean {
+  /** Whether a line is the first to show that its percentage is a part of its count, or that it is of all that is counted. */
+  #learns(label: string, { fraction, at }: Percent, counts: readonly Count[]): boolean {
     const [count] = counts
-    if (!count || counts.length > 1 || this.#enclosed.has(label)) return false
+    if (!count || counts.length > 1 || this.#enclosed.has(label) || this.#wholes.has(label)) return false
+    if (count.at < at && this.#ofAll.isSo(label, count, fraction)) {
+      this.#wholes.add(label)
+      return true
+    }
     const before = this.#last.get(label)
     if (before || this.#last.size < MAX_KINDS) this.#last.set(label, { fraction, count })
     const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
@@ -196,7 +204,7 @@ export class CountsAndPercentages {
    */
   #least(label: string, percent: Percent, counts: readonly Count[]): number {
     const [count] = counts
-    if (!count || counts.length > 1) return percent.fraction
+    if (!count || counts.length > 1 || this.#wholes.has(label)) return percent.fraction
     const isBefore = percent.at > count.end && percent.at - count.end <= CLOSE
     if (isBefore && !isOf(count, percent.fraction) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
     // What stands first on a line counts what the line is about: "3/10 2.3G loss 0.4: 45%".
@@ -211,7 +219,7 @@ export class CountsAndPercentages {
    */
   #around(label: string, percent: Percent, counts: readonly Count[], isOverall: boolean): Count[] {
     if (this.#enclosed.has(label)) return [...counts]
-    if (isOverall) return []
+    if (isOverall || this.#wholes.has(label)) return []
     const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
     if (before.some((count) => !isOf(count, percent.fraction)) && this.#nested.size < MAX_KINDS)
       this.#nested.add(label)

@@ -77,6 +77,28 @@ test.each(LONGER)("%s", (_name, pieces, least, most, ever = most) => {
   expect(shown.most).toBeLessThanOrEqual(ever)
 })
 
+test.each([
+  ["Step K of 4 - N% complete", 4],
+  ["file K/5: N%", 5],
+  ["- [K/10 files][ N.1 MiB/100.1 MiB]  N% Done", 10],
+])(
+  "a percentage that goes on while the count beside it goes up is of everything that is counted: %s",
+  (said, of) => {
+    const whole = each(
+      Array.from({ length: 81 }, (_, n) => n),
+      (n) => `${said.replace("K", String(1 + Math.floor((n * of) / 100))).replaceAll("N", String(n))}\n`,
+    )
+    expect(read(whole, 10)).toMatchObject({ last: 80, most: 80 })
+  },
+)
+
+test("a percentage of which one value is shown for each file is that of the file", () => {
+  const rare = [30, 50, 62, 80].map((n, i) => `file ${i + 1}/5: ${n}%\n`)
+  expect(read(rare, 10)).toMatchObject({ last: 76, most: 76 })
+  const parts = [1, 2, 3, 4].flatMap((k) => each([20, 40, 60, 80, 99], (n) => `file ${k}/5: ${n}%\n`))
+  expect(read(parts, 10)).toMatchObject({ last: 79, most: 79 })
+})
+
 test("a percentage that was rounded down agrees with the count beside it", () => {
   const rounded = each([6, 7, 8], (n) => `frame ${n}/13 ${Math.floor((100 * n) / 13)}%\n`)
   expect(read(rounded, 10)).toEqual({ last: 61, most: 61, unit: "8/13 frames" })
