@@ -207,7 +207,7 @@ export const ESTIMATE: readonly Mistake[] = [
     [
       [
         "a silent step of any length ends when it is expected to",
-        "silentFor(expected, waited, spread) - expected : 0",
+        "stillPossible(expected, waited, spread) - expected : 0",
         "0 : 0",
       ],
     ],
@@ -257,7 +257,7 @@ export const ESTIMATE: readonly Mistake[] = [
       ["a line keeps no point where its pace changes", "Math.abs(at - straight) > BEND * nextAt", "false"],
       [
         "a total that grew on the way scales the step",
-        "return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }",
+        "return { unit, size: 0, grew: begunToGrow(known.size, told.size, report) }",
         "return told",
       ],
       ["a total that grows begins a step", "isMore ? done / step.size : unit", "unit"],

@@ -1,4 +1,5 @@
 import type { Unit } from "../item.ts"
+import { placeByCount, type TotalGrowth } from "./growing-total.ts"
 import type { Point } from "./step-line.ts"
 import type { TracedReport } from "./traced-report.ts"
 
@@ -100,6 +101,8 @@ interface BegunStep {
   readonly name: string
   readonly index: number
   readonly unit: string
+  readonly size: number
+  readonly grew?: TotalGrowth | true
 }
 
 /** What the words counted when the step of this report began; undefined if they did not count there. */
@@ -198,6 +201,6 @@ export function isNoCount(
 ): boolean {
   const isPercentage = unit?.name === PERCENT
   if (!unit || (!step && !isPercentage) || last.unit !== (isPercentage ? "" : unit.name)) return false
-  const part = unit.done / unit.total
+  const { unit: part = unit.done / unit.total } = placeByCount(last, { unit })
   return part < reached - FALL && part < reached / 2
 }

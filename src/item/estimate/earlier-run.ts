@@ -1,4 +1,5 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
+import { countedBy, growthIn } from "./growing-total.ts"
 import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
 import {
   declaredOf,
@@ -101,6 +102,8 @@ export interface RunAnswer {
   spread: number
   /** How much the course of this run in that step differed from other runs: see `Part`. */
   variation: number
+  /** How unsure it is how much there is to do in that step, because its total changes on the way: from 0 to 1. */
+  unsure: number
 }
 
 const noAnswer = (): RunAnswer => ({
@@ -119,6 +122,7 @@ const noAnswer = (): RunAnswer => ({
   spread: 0,
   stretched: 0,
   variation: 0,
+  unsure: 0,
 })
 
 /** If a length changes by less than this, the change is ignored, which saves time. */
@@ -299,6 +303,14 @@ export function askRun(
   return { answer, hand: { part, scale: part.seconds > 0 ? answer.step / part.seconds : 1 } }
 }
 
+/** A step as it was at a point of its line: what its total became later was not known there. */
+function asCounted(step: StepTrace, latest: Trace["latest"]): StepTrace {
+  const grown = growthIn(step)
+  const [at = 0] = latest[countedBy(step)] ?? []
+  if (!grown) return step
+  return { ...step, grew: { ...grown, latest: Math.max(1, at) * grown.first, at, pause: grown.pause } }
+}
+
 /**
  * A run as it was at its last known report before `at`, in seconds since its start, so that the other runs can be
  * asked about it. If its step brought no further report, this is the run as it was at that time.
@@ -322,7 +334,9 @@ export function attemptAt(run: Run, at: number): AttemptNow {
   const now = isFollowed && moved > 0 ? current.at + moved : at
   // A run does not keep when its step said how much there is to do: at the latest when its signal moved.
   const isSizeKnown = latest[current.unit === "seconds" ? "media" : "unit"] !== undefined
-  const steps = isSizeKnown ? begun : [...begun.slice(0, -1), { ...current, unit: "", size: 0 }]
+  const steps = isSizeKnown
+    ? [...begun.slice(0, -1), asCounted(current, latest)]
+    : [...begun.slice(0, -1), { ...current, unit: "", size: 0 }]
   const trace = { ...NO_TRACE, steps, lines: current.lines, latest, from }
   return { trace, at: now, worker: run.worker, totals }
 }

@@ -1,6 +1,8 @@
 import { type Hand, MIN_PACE } from "./earlier-run.ts"
+import { countedBy, finality, firstAndLatest, growthIn } from "./growing-total.ts"
 import type { Part } from "./matching-steps.ts"
 import { nextAt, type Point, pointAt, type StepLine, timeAt } from "./step-line.ts"
+import { stillPossible } from "./still-possible.ts"
 import { type Signal, SIGNALS, type StepTrace, type Trace } from "./trace.ts"
 
 /**
@@ -24,6 +26,11 @@ const MOST = 0.5
  * that run.
  */
 export const BEYOND = 2
+
+/** If a step's total changes on the way, its amount varies at least like this: a standard deviation of the logarithm. */
+const LEAST_SPREAD = 0.35
+/** More than this many times as much as in the run is not credible. */
+const MOST_FURTHER = 10_000
 
 /** A percentage as a part. */
 const percentOf = (point: Point | undefined): Point | undefined => point && [point[0] / 100, point[1]]
@@ -101,6 +108,13 @@ export class PlaceInRun {
   found = 0
   /** Seconds from this place to the earlier run's next report. */
   gap = 0
+  /**
+   * How many seconds longer the step takes because the attempt counts, or is likely to count, more than the run, if
+   * this becomes known only on the way.
+   */
+  more = 0
+  /** How unsure it is how much that will be: from 0 to 1. */
+  unsure = 0
   /** When the attempt reached this place, in seconds since the step began. */
   movedAfter = 0
   /** Seconds from the start of the earlier run to this place, on a worker of the attempt's speed. */
@@ -109,7 +123,7 @@ export class PlaceInRun {
   rest = 0
   readonly #of: Part
   readonly #scale: number
-  readonly #seconds: number
+  readonly #secondsOfRun: number
   readonly #behind: number
   readonly #after: number
   readonly #pace: number
@@ -127,12 +141,16 @@ export class PlaceInRun {
   #from = 0
   /** The index of the line's point that the attempt reached last. */
   #near = 0
+  /** Whether the step is followed by what it counts, because its total changes on the way. */
+  #isGrowing = false
+  /** How many times as much as the run the attempt is expected to count: see `more`. */
+  #further = 1
 
   constructor({ hand, part, behind, after, pace }: Knowing) {
     this.part = part
     this.#of = hand.part
     this.#scale = hand.scale
-    this.#seconds = hand.part.seconds * hand.scale
+    this.#secondsOfRun = hand.part.seconds * hand.scale
     this.#behind = behind
     this.#after = after
     this.#pace = pace
@@ -148,6 +166,8 @@ export class PlaceInRun {
     this.#near = 0
     const { step, lines } = this.#of
     const now = steps.at(-1)
+    this.#isGrowing = false
+    if (now && this.#chooseCount(now, latest)) return
     const ofPercent = latest.percent && now && stretchOf(step, now, from)
     const known = SIGNALS.filter((signal) => (signal === "percent" ? ofPercent : latest[signal]))
     const reached = Math.max(...known.map((signal) => endOf(lines[signal])))
@@ -164,6 +184,41 @@ export class PlaceInRun {
   }
 
   /**
+   * If a step's total changes on the way, in the run or in the attempt, what is counted tells more than a part of the
+   * total does. Returns whether that is so.
+   */
+  #chooseCount(now: StepTrace, latest: Trace["latest"]): boolean {
+    const { step, lines } = this.#of
+    const signal = countedBy(step)
+    const line = lines[signal]
+    const isGrowing = growthIn(step) !== undefined || growthIn(now) !== undefined
+    const isCounted = now.unit === step.unit && line !== undefined && latest[signal] !== undefined
+    const times = firstAndLatest(now).first / firstAndLatest(step).first
+    if (!isGrowing || !isCounted || !(times > 0 && times < Number.POSITIVE_INFINITY)) return false
+    this.#isGrowing = true
+    this.#line = line
+    this.#signal = signal
+    this.#times = times
+    this.#shift = 0
+    return true
+  }
+
+  /** How many times as much as the run the attempt is expected to count, once it has counted this much of the run's. */
+  #furtherAt(now: StepTrace | undefined, value: number): number {
+    this.unsure = 0
+    if (!this.#isGrowing || !now) return 1
+    const [{ first, latest }, known] = [firstAndLatest(this.#of.step), firstAndLatest(now)]
+    const final = finality(now, value / this.#times)
+    // If a worker finds ten times as much at first, it is likely to find ten times as much in the end.
+    const expected = (latest * known.first) / first
+    const likely = stillPossible(expected, value * first, Math.max(LEAST_SPREAD, this.#of.habit.spread))
+    this.unsure = 1 - final
+    const further =
+      (Math.max(likely, known.latest) / latest) ** this.unsure * (known.latest / latest) ** final
+    return Math.min(MOST_FURTHER, further)
+  }
+
+  /**
    * Moves to the attempt's place. `moved` says which signals have moved; `size` is how much there is to do in
    * the step.
    */
@@ -175,14 +230,19 @@ export class PlaceInRun {
     }
     const line = this.#line
     const point = trace.latest[this.#signal]
-    const seconds = this.#seconds
+    const counted = point ? point[0] * this.#times + this.#shift : 0
+    const further = this.#furtherAt(trace.steps.at(-1), counted)
+    this.#further = further
+    const seconds = this.#secondsOfRun * further
+    this.more = seconds - this.#secondsOfRun
     if (line && point) {
-      const value = point[0] * this.#times + this.#shift
+      const value = counted / further
+      const scale = this.#scale * further
       const i = pointAt(line, value, this.#near)
       this.#near = i
       const then = timeAt(line, value, i)
-      this.inStep = Math.min(seconds, this.#evened(value, then) * this.#scale)
-      this.gap = Math.min(seconds - this.inStep, (this.#next(line, value, i, size) - then) * this.#scale)
+      this.inStep = Math.min(seconds, this.#evened(value, then) * scale)
+      this.gap = Math.min(seconds - this.inStep, (this.#next(line, value, i, size) - then) * scale)
       this.movedAfter = point[1]
       this.found = this.#foundAt(line, trace.lines[this.#signal]?.[1] ?? point, point[1])
     } else {
@@ -197,7 +257,7 @@ export class PlaceInRun {
    * than this one already is, it was too short to say how far it was, and what is counted now decides.
    */
   #moveAlone({ steps, latest, from }: Trace): void {
-    const seconds = this.#seconds
+    const seconds = this.#secondsOfRun
     const isFirst = steps.length <= 1 && from === 0 && this.#of.step.at === 0
     const [value, at] = latest.media ??
       latest.unit ??
@@ -213,19 +273,20 @@ export class PlaceInRun {
   #firstAt(): number {
     const { lines } = this.#of
     const first = Math.max(...SIGNALS.map((signal) => lines[signal]?.times[1] ?? 0))
-    return first > 0 ? first * this.#scale : this.#seconds
+    return first > 0 ? first * this.#scale : this.#secondsOfRun
   }
 
   /** When the run was at a value, as far as its course counts: see `FAR`. A percentage says nothing of an even step. */
   #evened(value: number, then: number): number {
-    if (this.#evenness === 0 || this.#signal === "percent") return then
+    if (this.#evenness === 0 || this.#signal === "percent" || this.#isGrowing) return then
     return then + (value * this.#of.seconds - then) * this.#evenness
   }
 
   /** See `found`; `first` is the first point of the attempt's line, and `now` the time of the latest one. */
   #foundAt(line: StepLine, [first, at]: Point, now: number): number {
-    const value = first * this.#times + this.#shift
-    const seconds = Math.min(this.inStep, this.#evened(value, timeAt(line, value)) * this.#scale)
+    const value = (first * this.#times + this.#shift) / this.#further
+    const evened = this.#evened(value, timeAt(line, value))
+    const seconds = Math.min(this.inStep, evened * this.#scale * this.#further)
     // A fast worker goes on as it began.
     const isFast = (now - at) * seconds * MIN_PACE < at * (this.inStep - seconds)
     return at < MIN_PACE * seconds && !isFast ? seconds - at : 0
@@ -233,7 +294,7 @@ export class PlaceInRun {
 
   /** When the earlier run was at the place where the attempt's next report is expected. */
   #next(line: StepLine, value: number, i: number, size: number): number {
-    if (this.#signal !== "unit" || size <= 0) return nextAt(line, value, i)
+    if (this.#signal !== "unit" || size <= 0 || this.#isGrowing) return nextAt(line, value, i)
     // A count goes up by one at least, even if the line of the earlier run is finer.
     const next = value + 1 / size
     if (next >= 1) return Number.POSITIVE_INFINITY

@@ -1,6 +1,7 @@
 import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
 import { BEYOND, movedSignals, PlaceInRun } from "./place-in-run.ts"
 import { USUAL_STEP } from "./step-durations.ts"
+import { stillPossible } from "./still-possible.ts"
 import type { Trace } from "./trace.ts"
 
 /** The answer of one earlier run, and its weight. */
@@ -59,11 +60,6 @@ const MAX_ROUGH_INERTIA = 2
  */
 const ROUGHLY = 35
 
-/** The deviation of a logistic distribution whose scale is 1. */
-const LOGISTIC = Math.PI / Math.sqrt(3)
-/** A step whose time varies by this much more than usual says nothing about how long it takes: a standard deviation. */
-const MAX_VARIED = 1
-
 /** The value after a part of the attempt, between the values that are known at `PARTS`. */
 export function between(values: readonly number[], part: number): number {
   let after = 0
@@ -112,16 +108,18 @@ export function placedIn(joint: JointAnswer, trace: Trace, at: number): JointAns
   const { answer, expected, places } = joint
   const size = trace.steps.at(-1)?.size ?? 0
   const moved = movedSignals(trace)
-  let [inStep, found, gap, movedAfter] = [0, 0, 0, 0]
+  let [step, inStep, found, gap, movedAfter, unsure] = [answer.step, 0, 0, 0, 0, 0]
   for (const place of places) {
     place.move(trace, moved, size)
+    step += place.part * place.more
+    unsure += place.part * place.unsure
     inStep += place.part * place.inStep
     found += place.part * place.found
     gap += place.part * place.gap
     movedAfter += place.part * place.movedAfter
   }
   const movedAt = places.length > 0 ? answer.movedAt + movedAfter : at
-  return { answer: { ...answer, inStep, found, gap, movedAt }, expected, places }
+  return { answer: { ...answer, step, inStep, found, gap, movedAt, unsure }, expected, places }
 }
 
 /** Moves an answer towards another one by a part of the difference. */
@@ -214,20 +212,6 @@ function leftAt(
 }
 
 /**
- * How long a step takes that says nothing, was expected to take `expected` seconds, and has taken `waited`: the middle
- * of what is still possible, if its times vary like that (`spread`, see `Habit`) in a logistic distribution of their
- * logarithms. If they vary much, the step still takes the longer, the longer it has taken.
- */
-function silentFor(expected: number, waited: number, spread: number): number {
-  const varied = Math.min(MAX_VARIED, spread - USUAL_STEP)
-  if (varied <= 0) return expected
-  const power = LOGISTIC / varied
-  return waited > expected
-    ? waited * (2 + (expected / waited) ** power) ** (1 / power)
-    : expected * (1 + 2 * (waited / expected) ** power) ** (1 / power)
-}
-
-/**
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
  * the time counts down. If a report is overdue, the pace is taken to be slower.
  */
@@ -239,6 +223,6 @@ export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, cust
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0
-  const later = expected > 0 ? silentFor(expected, waited, spread) - expected : 0
+  const later = expected > 0 ? stillPossible(expected, waited, spread) - expected : 0
   return Math.max(left - waited + later, leftAt(joint, inStep + gap, at - stepAt, stepAt, custom), 0)
 }

@@ -7,6 +7,7 @@ import {
   withCountInWords,
   withoutDigits,
 } from "./count-in-words.ts"
+import { begunToGrow, countedBy, grownTo, placeByCount, type TotalGrowth } from "./growing-total.ts"
 import { GRAIN, type Point } from "./step-line.ts"
 import { goesOnBeside } from "./steps-at-once.ts"
 import type { TracedReport } from "./traced-report.ts"
@@ -32,8 +33,8 @@ export interface StepTrace {
   readonly unit: string
   /** How much there is to do, in that unit; 0 if it is unknown. */
   readonly size: number
-  /** True if the amount changed during the step, so that the size stays unknown; otherwise absent. */
-  readonly grew?: true
+  /** If the amount changed during the step, so that the size stays unknown: see `TotalGrowth`. Otherwise absent. */
+  readonly grew?: TotalGrowth | true
   /** When it began, in seconds since the attempt started. */
   readonly at: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
@@ -169,13 +170,15 @@ function grownIn(
   { latest }: Trace,
   known: StepTrace,
   told: Pick<StepTrace, "unit" | "size">,
+  report: TracedReport,
 ): Pick<StepTrace, "unit" | "size" | "grew"> {
   const { unit } = told
   if (unit === STEPS || unit !== known.unit) return told
-  if (known.grew) return { unit, size: 0, grew: true }
-  if (known.size <= 0 || latest[unit === "seconds" ? "media" : "unit"] === undefined) return told
+  if (known.grew) return { unit, size: 0, grew: grownTo(known.grew, told.size, report) }
+  if (known.size <= 0 || latest[countedBy(known)] === undefined) return told
   const hasGrown = Math.abs(told.size / known.size - 1) > GREW
-  return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }
+  if (!hasGrown) return { unit, size: known.size }
+  return { unit, size: 0, grew: begunToGrow(known.size, told.size, report) }
 }
 
 /** The trace without its percentages, because they came from a guess that was corrected. */
@@ -220,7 +223,7 @@ function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point)
   const line = known ?? [beginning(signal, from)]
   const settledAt = line.at(-1) ?? beginning(signal, from)
   const last = latest[signal] ?? settledAt
-  const whole = signal === "percent" ? 100 - from : 1
+  const whole = signal === "percent" ? 100 - from : Math.max(1, point[0])
   const isFar = point[0] - settledAt[0] >= whole * GRAIN
   if (isBend(line, last, point)) return isFar ? [...line, last, point] : [...line, last]
   return isFar ? [...line, point] : known
@@ -260,8 +263,8 @@ function toldOf(trace: Trace, step: StepTrace, report: TracedReport): StepTrace 
   const index = step.name === "" ? (report.step?.index ?? step.index) : step.index
   const total = report.step?.total || step.total
   const told = sizeOf(report, step)
-  const isNews = told !== step || step.grew === true
-  const { unit, size, grew } = isNews ? grownIn(trace, step, told) : step
+  const isNews = told !== step || step.grew !== undefined
+  const { unit, size, grew } = isNews ? grownIn(trace, step, told, report) : step
   const isSame =
     name === step.name &&
     index === step.index &&
@@ -277,7 +280,7 @@ function followed(trace: Trace, report: TracedReport, values: Values, at: number
   const step = trace.steps.at(-1)
   if (!step) return trace
   const now = toldOf(trace, step, report)
-  const next = drawn(trace, values, round(at - step.at, 1000))
+  const next = drawn(trace, { ...values, ...placeByCount(now, report) }, round(at - step.at, 1000))
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
 
@@ -344,7 +347,8 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   if (!last) return followed({ ...NO_TRACE, steps: [begun(report, "", 1, 0)] }, report, values, at)
   const isBack = report !== told && !mayBeginAgain(report, last, trace.latest)
   const judged = isBack ? told : report
-  const goesOn = !fell(trace, last, judged, valuesOf(judged)) && !isOther(last, report)
+  const reached = { ...valuesOf(judged), ...placeByCount(last, judged) }
+  const goesOn = !fell(trace, last, judged, reached) && !isOther(last, report)
   if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
     return counted(trace, last, report, at)
   if (goesOn && isBack && isNoCount(report, last, trace.latest))

@@ -13,6 +13,8 @@ const BY_AMOUNT = 0.2
 /** How much it adds if the runs differ in what was still to come, and how much more if only two runs are known. */
 const BY_RUNS = 0.6
 const BY_FEW_RUNS = 1
+/** How much it adds in a step whose total changes on the way. */
+const BY_GROWING = 0.45
 /** The pace of an earlier run is corrected by this factor at most. */
 const MAX_PACE = 3
 
@@ -48,6 +50,12 @@ function byPace({ answer }: JointAnswer, { at, left, stepAt }: Timing): number {
 function byAmount({ answer }: JointAnswer, { at, left }: Timing, runs: number): number {
   const rest = answer.step + answer.after
   return rest > 0 ? ((BY_AMOUNT * Math.abs(answer.stretched)) / rest / runs) * (left / (at + left)) : 0
+}
+
+/** How much the total of the current step may still change, in proportion to the whole time. */
+function byGrowing({ answer }: JointAnswer, { at, left }: Timing): number {
+  const whole = answer.behind + answer.step + answer.after
+  return answer.unsure > 0 ? (BY_GROWING * answer.unsure * answer.step * left) / whole / (at + left) : 0
 }
 
 /**
@@ -95,5 +103,6 @@ export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing):
  */
 export function doubtOf(joint: JointAnswer, timing: Timing, custom: Custom, runs: number): number {
   if (timing.left <= 0) return 0
-  return Math.hypot(byPace(joint, timing), byAmount(joint, timing, runs), byRuns(joint, custom))
+  const byAll = [byPace(joint, timing), byAmount(joint, timing, runs), byRuns(joint, custom)]
+  return Math.hypot(...byAll, byGrowing(joint, timing))
 }

@@ -70,7 +70,7 @@ test("a total that grows while things are found scales nothing, and no step begi
       return [5 * done, { unit: { done, total, name: "tiles" } }]
     })
   const run = runThrough(tiles(60), "")
-  expect(run.steps).toMatchObject([{ unit: "tiles", size: 0, grew: true }])
+  expect(run.steps).toMatchObject([{ unit: "tiles", size: 0, grew: { first: 10, latest: 60 } }])
   const experience = learn([run, runThrough(tiles(50), ""), runThrough(tiles(70), "")])
   for (const reports of [3, 20]) {
     const now = tiles(60).slice(0, reports)

@@ -1,0 +1,73 @@
+import type { TracedReport } from "./traced-report.ts"
+
+/** How the total of a step changed on the way, as it does while a worker still finds its work. */
+export interface TotalGrowth {
+  /** The total before it changed. The step is as far as its count divided by this, so its line may go beyond 1. */
+  readonly first: number
+  /** The latest total. */
+  readonly latest: number
+  /** How far the step was when the total changed last. */
+  readonly at: number
+  /** How far the step went at most without a change of the total, before the last one. */
+  readonly pause: number
+}
+
+/** A step, as far as it matters here. */
+interface CountingStep {
+  readonly unit: string
+  readonly size: number
+  /** True in what an older version stored, which did not keep how the total changed. */
+  readonly grew?: TotalGrowth | true
+}
+
+/** A total that differs from the one before by less than this part counts as the same. */
+const CHANGED = 0.05
+
+/** How far a step is by a report, by what was first to be done; the total changed. */
+const placeIn = (first: number, { unit, media }: TracedReport): number =>
+  (media ? media.out_time : (unit?.done ?? 0)) / first
+
+/** After so many of its pauses, and surely after one more, a total will not change any more. */
+const STANDING = 1
+
+/** The growth of a step whose total was `first`, and is `latest` in this report. */
+export function begunToGrow(first: number, latest: number, report: TracedReport): TotalGrowth {
+  const at = placeIn(first, report)
+  return { first, latest, at, pause: at }
+}
+
+/** The same growth once the total is `latest`; 0 if a report says none. */
+export function grownTo(grew: TotalGrowth | true, latest: number, report: TracedReport): TotalGrowth | true {
+  const isSame = grew === true || latest <= 0 || Math.abs(latest / grew.latest - 1) <= CHANGED
+  if (isSame) return grew
+  const at = placeIn(grew.first, report)
+  return { first: grew.first, latest, at, pause: Math.max(grew.pause, at - grew.at) }
+}
+
+/** The growth of a step; undefined if its total is the same as at first, as far as that is known. */
+export const growthIn = ({ grew }: CountingStep): TotalGrowth | undefined =>
+  grew === true ? undefined : grew
+
+/** The first and the latest total of a step. */
+export const firstAndLatest = (step: CountingStep): Pick<TotalGrowth, "first" | "latest"> =>
+  growthIn(step) ?? { first: step.size, latest: step.size }
+
+/** How sure it is that the total will not change any more, when the step is as far as `at`: from 0 to 1. */
+export function finality(step: CountingStep, at: number): number {
+  const grown = growthIn(step)
+  return grown && grown.pause > 0 ? Math.max(0, Math.min(1, (at - grown.at) / grown.pause - STANDING)) : 0
+}
+
+/** Which signal says how far a step is in what it counts. */
+export const countedBy = ({ unit }: CountingStep): "media" | "unit" => (unit === "seconds" ? "media" : "unit")
+
+/** How far a step is by a report, if its total has changed on the way; otherwise empty. */
+export function placeByCount(
+  step: CountingStep,
+  { unit, media }: TracedReport,
+): { readonly media?: number; readonly unit?: number } {
+  const grown = growthIn(step)
+  if (!grown) return {}
+  if (countedBy(step) === "media") return media ? { media: placeIn(grown.first, { media }) } : {}
+  return unit?.name === step.unit ? { unit: placeIn(grown.first, { unit }) } : {}
+}
