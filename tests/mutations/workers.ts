@@ -205,4 +205,15 @@ export const WORKERS: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/learned-durations.ts",
+    ["tests/queue/learned-durations.test.ts"],
+    [
+      [
+        "what is stopped while it starts reads a database that may be closed",
+        "if (!this.#isStopped) this.#past = this.#learnPast()",
+        "this.#past = this.#learnPast()",
+      ],
+    ],
+  ),
 ]

@@ -188,6 +188,20 @@ test("a stop waits for a read that is under way, because the database is closed 
   await stopping
 })
 
+test("what is stopped while it starts asks afterwards for nothing of an older database, which may be closed", async () => {
+  const kinds = Promise.withResolvers<[]>()
+  let asked = 0
+  const store: unknown = {
+    runs: { kinds: () => kinds.promise, hasLearned: async () => (asked += 1) > 0 },
+  }
+  const learned = new LearnedDurations(store as SqliteStore, console.error)
+  const starting = learned.start()
+  await learned.stop()
+  kinds.resolve([])
+  await starting
+  expect(asked).toBe(0)
+})
+
 test("a stop in the middle of an older database's items keeps nothing, so that the next start learns from all", async () => {
   const begun = Promise.withResolvers<void>()
   const read: number[] = []
