@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
+import { BoundedMap } from "../../bounded-map.ts"
 import { AppError } from "../../errors.ts"
 import { shortCauseOf } from "../../failure-cause.ts"
 import type { Start } from "../../item/estimate/start-forecast.ts"
@@ -41,6 +42,17 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
 const rounded = (kinds: Readonly<Kinds["kinds"]>): Kinds["kinds"] =>
   kinds.map((kind) => ({ ...kind, seconds: tenth(kind.seconds) }))
 
+/** The causes of the errors that were read last: lists are read again and again, and a search takes as long as all else. */
+const causes = new BoundedMap<string, string>(1000)
+/** Longer errors, which no command of ours reports, would take too much memory. */
+const LONGEST_KEPT = 4096
+
+function causeIn(error: string): string {
+  const cause = causes.get(error) ?? shortCauseOf(error)
+  if (error.length <= LONGEST_KEPT) causes.set(error, cause)
+  return cause
+}
+
 /** The items as readers get them, with what is computed for each answer and never stored. */
 export async function asRead(forecasts: StartForecasts, items: readonly QueueItem[]): Promise<ReadItem[]> {
   const starts = await forecasts.of(items)
@@ -48,7 +60,7 @@ export async function asRead(forecasts: StartForecasts, items: readonly QueueIte
     const start = starts.get(item.id)
     const { error_message } = item
     const read = start ? { ...item, ...startOf(start) } : item
-    return error_message === "" ? read : { ...read, error_cause: shortCauseOf(error_message) }
+    return error_message === "" ? read : { ...read, error_cause: causeIn(error_message) }
   })
 }
 
