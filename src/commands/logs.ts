@@ -25,7 +25,7 @@ export const logsCommand: Command = {
   usage: {
     line: "logs ID | --song SONG_ID",
     about: `Prints what an item's command printed in its last attempt, or in --attempt N, as far as the server keeps
-it: the final text, as a terminal would show it, without colours and without what was overwritten. With
+it: the whole lines, as a terminal would show them, without colours and without what was overwritten. With
 --follow it continues with new output until the item is finished.`,
     settings: ["server", "token-file"],
     flags: {
@@ -52,7 +52,7 @@ it: the final text, as a terminal would show it, without colours and without wha
       toPeople(offlineLine(said))
     }
     await print(text.end, signal)
-    if (!hasPrinted) toPeople("# nothing was printed, or it is no longer kept")
+    if (!hasPrinted) toPeople("# no whole line was printed, or it is no longer kept")
     return 0
   },
 }

@@ -74,7 +74,7 @@ test("output that cannot be printed is named, and the command does not wait for 
   expect(await logs(String(silent.id))).toEqual({
     code: 0,
     stdout: "",
-    stderr: "# nothing was printed, or it is no longer kept\n",
+    stderr: "# no whole line was printed, or it is no longer kept\n",
   })
   expect(await logs("999999")).toMatchObject({
     code: 1,

@@ -281,7 +281,9 @@ test("output is printed as it comes; without --follow a broken connection is an 
   expect(await ran(logsCommand, "7")).toMatchObject({ code: "the stream ended", out: "one\n" })
   expect(asked[1]).toMatchObject([7, { attempt: undefined, isFollowed: false }])
   const songs = answering("songOutput", () => said<Printed>())
-  expect((await ran(logsCommand, "--song", "3")).err).toBe("# nothing was printed, or it is no longer kept\n")
+  expect((await ran(logsCommand, "--song", "3")).err).toBe(
+    "# no whole line was printed, or it is no longer kept\n",
+  )
   expect(songs[0]?.[0]).toBe(3)
   expect((await ran(logsCommand)).code).toContain("missing ID")
 })

@@ -162,7 +162,7 @@ export class OutputPanel {
     // The button that has the focus would lose it.
     if (!isFollowable && this.#follow.matches(":focus-visible")) this.#body.focus({ preventScroll: true })
     show(this.#follow, isFollowable)
-    const nothing = this.#isRunning && this.#picked === undefined ? "Nothing has been printed yet." : ""
+    const nothing = this.#isRunning && this.#picked === undefined ? "No whole line has been printed yet." : ""
     setText(this.#none, nothing || "Nothing was printed, or it is no longer kept.")
   }
 
