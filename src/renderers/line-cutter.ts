@@ -20,6 +20,10 @@ const ENDS = /[\r\n]|[\b]+/g
 const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
 const MOVE = new RegExp(MOVES, "g")
 const ENDS_AND_MOVES = new RegExp(`${ENDS.source}|${MOVES}`, "g")
+/** The most lines that are counted below the cursor: no display of bars is higher. */
+const MAX_BELOW = 50
+/** How many lines the cursor goes up or down. */
+const ROWS = new RegExp(`^${ESCAPE}\\[(\\d*)([ABEF])$`)
 /** Whether one backspace goes back over one character of a text: not if a part of it has no width, or if it is long. */
 const canGoBack = (text: string): boolean => text.length <= MAX_KEPT && !text.includes(ESCAPE)
 /** A sequence at the end of a piece that has not ended. */
@@ -29,7 +33,10 @@ const OPEN = new RegExp(`${ESCAPE}(?:\\[[\\d;]{0,9})?$`)
 export interface Line {
   /** Without its end, as a terminal shows it after backspaces; never empty. */
   readonly text: string
-  /** Whether it replaces the line before it: that one ended with CR, a backspace or a move, and not with LF. */
+  /**
+   * Whether it replaces text: the line before it ended with CR, a backspace or a move, and not with LF, or the cursor
+   * went up to a line above this one.
+   */
   readonly isRedrawn: boolean
 }
 
@@ -50,6 +57,8 @@ export class LineCutter {
   #kept = ""
   #isTooLong = false
   #isRedrawn = false
+  /** How many lines below the present one were written before the cursor went up. */
+  #below = 0
 
   /** Whether the line that has not ended yet will be dropped. */
   get isTooLong(): boolean {
@@ -103,6 +112,7 @@ export class LineCutter {
     while (start > this.#from && !isEnd(this.#piece.charCodeAt(start - 1))) start -= 1
     if (start === this.#from) return
     this.#isRedrawn = this.#piece[start - 1] !== "\n"
+    this.#below = 0
     this.#kept = ""
     this.#from = start
   }
@@ -121,8 +131,24 @@ export class LineCutter {
     this.#kept = isBack ? line.text.slice(0, -end.length) : ""
     this.#rest = ""
     this.#isTooLong = false
-    this.#isRedrawn = end !== "\n"
+    this.#isRedrawn = end !== "\n" || this.#comesDown()
+    this.#move(end)
     return isRead ? line : undefined
+  }
+
+  /** Whether the next line is one to which the cursor comes down again. */
+  #comesDown(): boolean {
+    // The last of these lines is often empty: then the next one is new.
+    const isBelow = this.#below > 1
+    this.#below = Math.max(0, this.#below - 1)
+    return isBelow
+  }
+
+  #move(end: string): void {
+    const [, rows, direction = ""] = (end.length > 1 && ROWS.exec(end)) || []
+    if (direction === "") return
+    const change = Number(rows || 1)
+    this.#below = Math.min(MAX_BELOW, Math.max(0, this.#below + (/[AF]/.test(direction) ? change : -change)))
   }
 
   #add(part: string): void {

@@ -26,6 +26,8 @@ const inTurn: Rows = (passed) => [0, 33, 66].map((from) => between(from, from + 
 const afterAll: Rows = (passed) => [between(0, 70, passed), between(70, 100, passed)]
 const together: Rows = (passed) => [between(0, 80, passed), passed]
 const later: Rows = (passed) => [between(0, 80, passed), between(10, 100, passed)]
+/** Models are fetched, which is no part of the work, while the work goes on. */
+const besideFetching: Rows = (passed) => [between(0, 60, passed), between(0, 80, passed), passed]
 const within: Rows = (passed) => [Math.floor(passed / 20) * 20, (passed % 20) * 5]
 
 /** The progress that is shown after each piece of an output, with 10 s in between. */
@@ -45,6 +47,13 @@ describe("of bars that stand above one another", () => {
     ["what is encoded after all frames were rendered is half of the whole", counted, FRAMES, afterAll, 71],
     ["the one that is behind is the whole", counted, FRAMES, together, 88],
     ["the one that is behind is the whole, also if it begins late", drawn, FRAMES, later, 87],
+    [
+      "the one that is behind is the whole, also in the rows below another one",
+      drawn,
+      ["Downloading", "Processing", "Rendering"],
+      besideFetching,
+      88,
+    ],
     ["the one around the other is the whole", drawn, ["Album", "Song"], within, 88],
   ])("%s", (_name, form, names, rows, until) => {
     const shown = shownOf(form(names, rows, until))
