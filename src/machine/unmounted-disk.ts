@@ -27,19 +27,43 @@ async function realPathOf(path: string): Promise<string> {
 }
 
 /**
- * Where a disk should be mounted on which this folder is, but is not; undefined if all are mounted. Such a folder looks
- * like any other. A disk that is only mounted on demand (`noauto`) does not count.
+ * Where something is mounted. A folder that is mounted on itself does not count: the system does that for a service that
+ * may write only a few folders (`ReadWritePaths=`), whether or not a disk is mounted there.
+ */
+function mountPoints(rows: readonly string[][]): string[] {
+  const mounts = rows.map(([id, around, disk, root = "", at = ""]) => ({
+    id,
+    around,
+    disk,
+    root: unescaped(root),
+    at: unescaped(at),
+  }))
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]))
+  return mounts.flatMap(({ around, disk, root, at }) => {
+    const outer = byId.get(around)
+    const isItself = outer?.disk === disk && root === join(outer?.root ?? "", relative(outer?.at ?? "", at))
+    return isItself ? [] : [at]
+  })
+}
+
+const isIn = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder === "/" ? folder : `${folder}/`)
+
+/**
+ * Where a disk should be mounted on which this folder would then be; undefined if there is none, or if it is mounted. Such
+ * a folder looks like any other. A disk that is only mounted on demand (`noauto`) does not count.
  */
 export async function unmountedDiskOf(folder: string, tables = TABLES): Promise<string | undefined> {
-  const mounted = new Set((await rowsOf(tables.mounts)).map(([, , , , at = ""]) => unescaped(at)))
+  const path = await realPathOf(folder)
+  const above = mountPoints(await rowsOf(tables.mounts)).filter((at) => isIn(path, at))
   // Another system has no such table.
-  if (!mounted.has("/")) return undefined
-  const [disks, path] = [await rowsOf(tables.disks), await realPathOf(folder)]
-  return disks
+  if (above.length === 0) return undefined
+  const deepest = Math.max(...above.map(({ length }) => length))
+  return (await rowsOf(tables.disks))
     .filter(([disk = "", at = "", , options = ""]) => {
-      const isDisk = !disk.startsWith("#") && at.startsWith("/")
+      const isDisk = !disk.startsWith("#") && at.startsWith("/") && disk !== at
       return isDisk && !options.split(",").includes("noauto")
     })
     .map(([, at = ""]) => resolve(unescaped(at)))
-    .find((at) => (path === at || path.startsWith(`${at}/`)) && !mounted.has(at))
+    .find((at) => at.length > deepest && isIn(path, at))
 }

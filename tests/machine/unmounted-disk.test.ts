@@ -29,3 +29,28 @@ test("a folder is on a disk that is not mounted if a table has a disk for it, or
   for (const path of ["one/a", "link", "two words"]) expect(await below(path)).toBeUndefined()
   expect(await unmountedDiskOf(join(at, "one"), { ...tables, mounts: join(at, "none") })).toBeUndefined()
 })
+
+test("a folder that is mounted on itself for a service is no disk, a disk below one that is not mounted is there", async () => {
+  using folder = temporaryFolder()
+  const at = realpathSync(folder.path)
+  mkdirSync(join(at, "backups", "own"), { recursive: true })
+  const tables = { disks: join(at, "fstab"), mounts: join(at, "mountinfo") }
+  writeFileSync(tables.disks, `UUID=2 ${at}/backups ext4\n${at}/bound ${at}/bound none bind,nosuid\n`)
+  const mount = (...rows: string[]): void => writeFileSync(tables.mounts, rows.join("\n"))
+  const below = (path: string): Promise<string | undefined> => unmountedDiskOf(join(at, path), tables)
+  // A subvolume is mounted as the root, and the service may write only this folder.
+  const root = "43 42 254:0 /@ / ro,relatime - btrfs /dev/x ro"
+  const itself = `63 43 254:0 /@${at}/backups ${at}/backups rw,relatime - btrfs /dev/x rw`
+  mount(root, itself)
+  for (const path of ["backups", "backups/own"]) expect(await below(path)).toBe(join(at, "backups"))
+  // It is mounted while the service runs: below and above what was mounted on itself.
+  const later = `86 43 254:9 / ${at}/backups rw,relatime - ext4 /dev/y rw`
+  mount(root, itself.replace("63 43", "63 86"), later, later.replace("86 43", "87 63"))
+  expect(await below("backups/own")).toBeUndefined()
+  // Another subvolume of the same disk.
+  mount(root, `63 43 254:0 /@backups ${at}/backups rw,relatime - btrfs /dev/x rw`)
+  expect(await below("backups/own")).toBeUndefined()
+  mount(root, `63 43 254:1 / ${at}/backups/own rw,relatime - ext4 /dev/y rw`)
+  expect([await below("backups/own"), await below("backups")]).toEqual([undefined, join(at, "backups")])
+  expect(await below("bound")).toBeUndefined()
+})
