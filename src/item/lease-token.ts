@@ -7,7 +7,7 @@ export type Token = Pick<Work, "lease_token">
 export const REVOKED = "revoked "
 
 /** What stands before the stored token of a lease that ran out. */
-const RAN_OUT = "ran out "
+export const RAN_OUT = "ran out "
 
 /**
  * What stands between the stored token of a lease and two others: that of the revoked lease before it, whose worker may

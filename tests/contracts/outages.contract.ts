@@ -2,8 +2,9 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { changed } from "../../src/item/change-by-put.ts"
 import { REVOKED } from "../../src/item/lease-token.ts"
-import { handedOver } from "../../src/item/lease.ts"
+import { handedOver, rescued } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
 import { type Open, START_MS } from "./store.contract.ts"
 import { idOf, storedOf, taking, takingBack, working } from "./work.contract.ts"
@@ -86,11 +87,15 @@ export function storeOutages(name: string, open: Open): void {
       item: { ...transition(item, { status: "queued" }, time), available_at: wanted },
       work,
     }))
+    // So it did for this one, whose lease ran out before.
+    const taken = await working(store, { lease_token: "e", lease_ms: 1000, lease_expires_at: START_MS })
+    await store.change(taken, (stored, moment) => rescued(stored, 5, moment))
+    await store.change(taken, (stored, moment) => changed(stored, { available_in: 500 }, moment))
     store.outages.begin(START_MS)
     now += 50_000
     expect(await store.claim([], taking("b"))).toBeNull()
     expect((await store.item(id)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
-    expect((await store.item(later)).available_at).toBe(wanted)
+    for (const one of [later, taken]) expect((await store.item(one)).available_at).toBe(wanted)
     now += 59_999
     expect(await idOf(store.claim([], taking("b")))).toBe(retried)
     expect(await store.claim([], taking("b"))).toBeNull()
