@@ -4,7 +4,9 @@ import {
   closeSync,
   constants,
   existsSync,
+  lstatSync,
   openSync,
+  readlinkSync,
   readSync,
   statSync,
   writeFileSync,
@@ -90,8 +92,17 @@ export function tokenIn(file: string): string {
   throw new AppError("invalid", `the token file ${file} ${found}`)
 }
 
+const noFile = (file: string): AppError =>
+  new AppError("invalid", `the token file ${file} is not a file, so no token can be kept in it`)
+
 const unwritable = (file: string, error: unknown): AppError =>
   new AppError("unavailable", `the token file ${file} cannot be written: ${reasonOf(error)}`)
+
+/** Where a file is, or will be, that a link may lead to. */
+function behindLink(file: string): string {
+  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()
+  return isLink ? resolve(dirname(file), readlinkSync(file)) : resolve(file)
+}
 
 /**
  * Checks whether `tokenInOrNew` can find a token in a file, or write one. Nothing is written, and nothing is read of what
@@ -101,9 +112,10 @@ const unwritable = (file: string, error: unknown): AppError =>
  */
 export function checkPlaceOfToken(file: string, made?: string): void {
   try {
-    const folder = dirname(resolve(file))
+    const folder = dirname(behindLink(file))
     const there = statSync(file, { throwIfNoEntry: false })
-    if (there?.isFile() === false) return
+    if (there?.isFIFO()) return
+    if (there?.isFile() === false) throw noFile(file)
     if (there && there.size > 0) tokenIn(file)
     else if (there || existsSync(folder) || !`${made ?? ""}${sep}`.startsWith(`${folder}${sep}`))
       accessSync(there ? file : folder, constants.W_OK)
@@ -121,8 +133,7 @@ export function tokenInOrNew(file: string, create: () => string): string {
   const text = textOf(file)
   if (text !== undefined && text !== "") return tokenIn(file)
   // A device would take the token and lose it, and it would become private.
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false)
-    throw new AppError("invalid", `the token file ${file} is not a file, so no token can be kept in it`)
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw noFile(file)
   const token = create()
   try {
     writeFileSync(file, "", { mode: 0o600 })

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
@@ -29,15 +29,20 @@ test("a start that is refused because its token file cannot be used leaves nothi
   using folder = temporaryFolder()
   const wrong = join(folder.path, "wrong")
   writeFileSync(wrong, "no token")
+  const [link, inner] = [join(folder.path, "link"), join(folder.path, "inner")]
+  symlinkSync(join("none", "token"), link)
+  mkdirSync(inner)
   for (const [file, why] of [
     [join(folder.path, "none", "token"), "cannot be written"],
     [wrong, "does not hold a token"],
+    [link, "cannot be written"],
+    [inner, "is not a file"],
   ] as const) {
     const database = join(folder.path, "queue.db")
     const ran = await run(["serve", "--port", "0", "--database", database, "--token-file", file])
     expect([ran.code, ran.stderr]).toEqual([expect.any(Number), expect.stringContaining(`${file} ${why}`)])
     expect(ran.code).not.toBe(0)
-    expect(readdirSync(folder.path)).toEqual(["wrong"])
+    expect(readdirSync(folder.path).toSorted()).toEqual(["inner", "link", "wrong"])
   }
 })
 
