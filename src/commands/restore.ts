@@ -27,7 +27,7 @@ export const restoreCommand: Command = {
     }
     if (droppedTokens > 0) {
       say(
-        `Its tokens stay in force. No longer in force: ${counted(droppedTokens, "token")} of the backup that it does not have.`,
+        `Its tokens stay as they are. No longer in force: ${counted(droppedTokens, "token")} of the backup that it does not have.`,
       )
     }
     return 0

@@ -117,22 +117,26 @@ const isSameHistory = ({ historyId, hasNewest }: PresentDatabase, { from }: Rest
 export const hasTokens = (present: PresentDatabase | null): present is PresentDatabase =>
   present !== null && present.tokens.length > 0
 
-/** How many tokens of the backup, which were not revoked, the present database does not have. */
-function tokensWithout(client: Database, { tokens }: PresentDatabase): number {
+/** How many tokens in force of the backup the present database does not have. */
+function tokensWithout(client: Database, { tokens }: PresentDatabase, time: string): number {
   const kept = new Set(tokens.map(({ hash }) => hash))
-  const all = client.query<{ hash: string }, []>("SELECT hash FROM tokens WHERE revoked_at IS NULL").all()
-  return all.filter(({ hash }) => !kept.has(hash)).length
+  const inForce =
+    "SELECT hash FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+  return client
+    .query<{ hash: string }, [number]>(inForce)
+    .all(Date.parse(time))
+    .filter(({ hash }) => !kept.has(hash)).length
 }
 
 /**
  * Keeps the present tokens, or those of the backup if there are none. Tickets end with the history. A token for one item
  * still shows that item if it belongs to the history of the backup. In any other history, the number may belong to
- * another song. Returns how many tokens of the backup, which were not revoked, are not kept.
+ * another song. Returns how many tokens in force of the backup are not kept.
  */
 export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): number {
   client.run("DELETE FROM tickets")
   const isKept = hasTokens(present)
-  const dropped = isKept ? tokensWithout(client, present) : 0
+  const dropped = isKept ? tokensWithout(client, present, passage.time) : 0
   if (isKept) replace(client, "tokens", present.tokens)
   if (isKept && !isSameHistory(present, passage)) return dropped
   const former = isKept ? present.historyId : passage.from

@@ -32,7 +32,7 @@ export interface Restored {
   readonly isKnown: boolean
   /** Whose tokens are in force: those of the previous database, of the backup, or of neither, as both have none. */
   readonly tokensOf: "former" | "backup" | "neither"
-  /** How many tokens of the backup, which were not revoked, are not in force any more. */
+  /** How many tokens in force of the backup are not in force any more. */
   readonly droppedTokens: number
 }
 

@@ -44,6 +44,11 @@ test("a restore says how many tokens of the backup are no longer in force, as on
   const store = new SqliteStore(path)
   for (const hash of ["a", "b", "c"]) await store.access.addToken({ ...draft, hash })
   await store.access.revokeToken(1)
+  for (const [hash, expires_at] of [
+    ["d", "2026-01-02T03:04:05.678Z"],
+    ["e", "2999-01-02T03:04:05.678Z"],
+  ] as const)
+    await store.access.addToken({ ...draft, hash, expires_at })
   copyDatabase(path, backup)
   await store.close()
   expect(await restoreDatabase(path, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 0 })
@@ -51,5 +56,5 @@ test("a restore says how many tokens of the backup are no longer in force, as on
   const other = new SqliteStore(fresh)
   await other.access.addToken({ ...draft, hash: "first" })
   await other.close()
-  expect(await restoreDatabase(fresh, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 2 })
+  expect(await restoreDatabase(fresh, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 3 })
 })
