@@ -40,7 +40,7 @@ const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */
-const FIGURES = /^\W*[\d.]+ ?%|\d ?%\W*$|%\||(?:it|b|bits|frames?)\/s\b|avg(?: qp)?:|muxing overhead/i
+const FIGURES = /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:it|b|bits|frames?)\/s\b|avg(?: qp)?:|muxing overhead/i
 
 /** A newer ffmpeg says in one line why an input cannot be opened, and in the next which. */
 const UNOPENED = /\] Error opening input: (.+)\nError opening input file (.+)\.$/m

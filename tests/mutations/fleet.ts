@@ -342,6 +342,11 @@ export const FLEET: readonly Mistake[] = [
         "before.length > 0",
         "before.length > 9",
       ],
+      [
+        "an attempt whose result was stored with a lost answer is counted twice",
+        "nextAttemptAt === null ? undefined : ne(deliveries.next_attempt_at, nextAttemptAt)",
+        "undefined",
+      ],
     ],
   ),
   ...of(

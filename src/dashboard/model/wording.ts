@@ -87,7 +87,7 @@ export const causeLine = ({
   error_message = "",
   error_cause = "",
 }: Partial<Pick<ReadItem, "error_message" | "error_cause">>): string =>
-  oneLine(error_cause || error_message.trim().replace(/.*[\r\n]/s, ""))
+  oneLine(error_cause || error_message.trim().replace(/^.*[\r\n]/s, ""))
 
 /** The name of an item. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm"
+import { and, asc, desc, eq, getTableColumns, inArray, lt, ne, sql } from "drizzle-orm"
 
 import type { StoredUpdate } from "../../item/stored.ts"
 import type { DeliveryStatus, Notice } from "../../item/webhook-notice.ts"
@@ -169,7 +169,14 @@ export class PostgresDeliveries implements Deliveries {
         taken_until: null,
         finished_at: status === "pending" ? null : this.#time(),
       })
-      .where(and(eq(deliveries.id, id), eq(deliveries.status, "pending")))
+      .where(
+        and(
+          eq(deliveries.id, id),
+          eq(deliveries.status, "pending"),
+          // If the answer was lost, it is stored already, and another instance may have taken the delivery since.
+          nextAttemptAt === null ? undefined : ne(deliveries.next_attempt_at, nextAttemptAt),
+        ),
+      )
     await this.#link.get(settled)
   }
 

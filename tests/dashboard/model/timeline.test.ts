@@ -30,6 +30,12 @@ test("the page shows the cause that the server names, and of an older server the
   expect(causeLine({})).toBe("")
 })
 
+test("the cause of a long line from an older server is found at once", () => {
+  const beginMs = performance.now()
+  expect(causeLine({ error_message: "x".repeat(64_000) })).toHaveLength(401)
+  expect(performance.now() - beginMs).toBeLessThan(4000)
+})
+
 describe("the timeline", () => {
   test("gathers the reports of a step, and shows what else happened", () => {
     const timeline = new Timeline()

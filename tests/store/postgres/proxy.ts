@@ -120,3 +120,15 @@ export class Proxy implements Disposable {
     pair.server?.end()
   }
 }
+
+/** Loses the answer to the next statement that contains a text. */
+export function loseAnswerTo(proxy: Proxy, text: string): void {
+  // The client sends a statement first, and then its parameters.
+  let isNext = false
+  proxy.decide = (bytes) => {
+    const isThis = isNext
+    isNext = bytes.includes(text)
+    if (isThis) proxy.decide = () => "pass"
+    return isThis ? "cut after" : "pass"
+  }
+}

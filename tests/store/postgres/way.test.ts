@@ -13,7 +13,7 @@ import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
 import { PROGRAM, textOf } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
-import { type Fate, Proxy } from "./proxy.ts"
+import { type Fate, loseAnswerTo, Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 import { taking, together, withTurnHeld } from "./several.ts"
 
@@ -50,18 +50,6 @@ function once(proxy: Proxy, text: string, fate: Fate): void {
     if (isOver || !bytes.includes(text)) return "pass"
     isOver = true
     return fate
-  }
-}
-
-/** Loses the answer to the next statement that contains a text. */
-function loseAnswerTo(proxy: Proxy, text: string): void {
-  // The client sends a statement first, and then its parameters.
-  let isNext = false
-  proxy.decide = (bytes) => {
-    const isThis = isNext
-    isNext = bytes.includes(text)
-    if (isThis) proxy.decide = () => "pass"
-    return isThis ? "cut after" : "pass"
   }
 }
 
@@ -249,7 +237,7 @@ withPostgres("a token is added once, and revoked, although the answers are lost"
   expect(await store.access.revokeToken(id)).toBeFalse()
 })
 
-withPostgres("a webhook is called at once, although the answer that says for what is lost", async () => {
+withPostgres("a webhook is called at once, and counted once, although the answers are lost", async () => {
   await using opened = await distant()
   const { store, proxy } = opened
   const { deliveries } = store
@@ -257,7 +245,14 @@ withPostgres("a webhook is called at once, although the answer that says for wha
   const { update } = await store.latestOfItem(await added(store))
   await deliveries.add([{ notice: "failed", update }], update.id)
   loseAnswerTo(proxy, "UPDATE deliveries SET taken_until")
-  expect(await deliveries.take("http://one", 1, 30_000)).toMatchObject([{ update_id: update.id }])
+  const [taken] = await deliveries.take("http://one", 1, 30_000)
+  expect(taken).toMatchObject({ update_id: update.id })
+  // An attempt that failed is counted once.
+  const nextAttemptAt = new Date(store.clock.now() + 1000).toISOString()
+  loseAnswerTo(proxy, 'update "deliveries"')
+  await deliveries.settle(taken?.id ?? 0, { status: "pending", nextAttemptAt, answer: 500, error: "500" })
+  const settled = { status: "pending", attempts: 1, next_attempt_at: nextAttemptAt }
+  expect((await deliveries.list({ limit: 9 })).deliveries).toMatchObject([settled])
 })
 
 withPostgres("a write that was stored, but whose answer and note are lost, is not stored again", async () => {
