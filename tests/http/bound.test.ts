@@ -130,6 +130,13 @@ test("lists and filters show one item and no more; figures and changes are refus
   expect(change.status).toBe(403)
 })
 
+test("the list of a token for one item shows the item as it is shown alone, with the cause of its failure", async () => {
+  await server.api("PUT", `/queue/${mine}`, { error_message: "no space left\nConversion failed!" }, admin)
+  const alone = await (await get(`/queue/${mine}`)).json()
+  expect(alone).toMatchObject({ error_cause: "no space left" })
+  expect(await (await get("/queue")).json()).toEqual({ queue: [alone], next: null })
+})
+
 /** The event IDs of everything that happened to the one item. */
 async function ownIds(): Promise<number[]> {
   const { updates }: { updates: { id: number }[] } = await (

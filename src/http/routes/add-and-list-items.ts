@@ -102,7 +102,9 @@ export const collectionRoutes = (
       async ({ query: { status, song_id, limit, after, q }, caller, request, set }): Promise<QueuePage> => {
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }
-        if (caller.item !== undefined) return { queue: await onlyItem(queue, caller.item, asked), next: null }
+        if (caller.item !== undefined) {
+          return { queue: await asRead(forecasts, await onlyItem(queue, caller.item, asked)), next: null }
+        }
         // After the wait for its turn it would be too late to learn that the client has left.
         const { signal } = request
         const { items, next, slices } = q
