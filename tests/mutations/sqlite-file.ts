@@ -73,4 +73,31 @@ export const SQLITE_FILE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/database-file-watch.ts",
+    ["tests/store/sqlite/lock.test.ts"],
+    [
+      [
+        "the mark of a start that could not be written is not tried again",
+        "      this.#isMarkLogged ??= false\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/database-file-watch.ts",
+    ["tests/store/sqlite/read-while-starting.test.ts"],
+    [
+      [
+        "the lock relies on a mark that is only in the log",
+        "      if (!writeLog(client)) return\n",
+        "      writeLog(client)\n",
+      ],
+      [
+        "a stop lets the lock rely on a mark that is only in the log",
+        "      if (writeLog(client, true)) lock.remember(last)\n",
+        "      writeLog(client, true)\n      lock.remember(last)\n",
+      ],
+    ],
+  ),
 ]

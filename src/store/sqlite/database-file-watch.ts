@@ -8,7 +8,7 @@ import { sizeOf } from "./database-path.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { leaveWord } from "./lock.ts"
-import { type Opened, WAL_BYTES } from "./open.ts"
+import { type Opened, WAL_BYTES, writeLog } from "./open.ts"
 
 /**
  * A write-ahead log of this size was not written into the file for a long time: some reader holds an old
@@ -27,6 +27,9 @@ export class DatabaseFileWatch {
   readonly #opened: Opened
   readonly #group: GroupCommit
   readonly #onDisk: DatabaseFileReader
+  /** Whether the mark of this start is on the disk, at least in the log; undefined while it is being written. */
+  #isMarkLogged: boolean | undefined = false
+  /** Whether the file carries the mark of this start for good, and the lock knows it. */
   #isMarkKept = false
   /** Whether the file itself has carried the mark of this start. If it has, it must still carry it. */
   #wasMarked: boolean
@@ -49,7 +52,7 @@ export class DatabaseFileWatch {
     const { lock, found } = this.#opened
     const { state } = lock
     const isReplaced = state === undefined || this.#isOther(state)
-    if (!this.#isMarkKept && !isReplaced) void this.#keepMark()
+    if (!isReplaced) void this.#keepMark()
     if (isReplaced) this.#group.refuse(replaced(found.path))
     return [
       ...(isReplaced ? ["file_replaced" as const] : []),
@@ -83,8 +86,8 @@ export class DatabaseFileWatch {
     try {
       lastWords()
       if (last !== mark) client.run("UPDATE history SET mark = ?", [textOfMark(last)])
-      client.run("PRAGMA wal_checkpoint(TRUNCATE)")
-      lock.remember(last)
+      // The lock must not know a mark that the file lacks: the next start would take it for another one.
+      if (writeLog(client, true)) lock.remember(last)
     } catch {
       // Acknowledged writes are in the write-ahead log, where the next start finds them.
     }
@@ -157,14 +160,18 @@ export class DatabaseFileWatch {
    */
   async #keepMark(): Promise<void> {
     const { client, lock, mark } = this.#opened
-    this.#isMarkKept = true
+    if (this.#isMarkKept || this.#isMarkLogged === undefined) return
+    const isLogged = this.#isMarkLogged
+    this.#isMarkLogged = undefined
     try {
-      await this.#group.run(() => client.run("UPDATE history SET mark = mark"))
-      client.run("PRAGMA wal_checkpoint(PASSIVE)")
+      if (!isLogged) await this.#group.run(() => client.run("UPDATE history SET mark = mark"))
+      this.#isMarkLogged = true
+      // While somebody reads an old state, the next check tries again. Until then, the lock relies on the previous mark.
+      if (!writeLog(client)) return
       lock.remember(mark, true)
+      this.#isMarkKept = true
     } catch {
-      // The next check tries again. Until then, the lock relies on the previous mark.
-      this.#isMarkKept = false
+      this.#isMarkLogged ??= false
     }
   }
 

@@ -93,9 +93,13 @@ const damaged = (path: string, reason: string): AppError =>
     `the database ${path} is damaged: ${reason}; put a backup in its place, or name another file with --database`,
   )
 
-/** Writes the write-ahead log into the file, and returns whether all of it is there: readers of an old state prevent that. */
-function isLogWritten(client: Database): boolean {
-  const done = client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(PASSIVE)").get()
+/**
+ * Writes the write-ahead log into the file, and returns whether all of it is there: readers of an old state prevent that.
+ * With `isLast` it also empties the log, if nobody reads it.
+ */
+export function writeLog(client: Database, isLast = false): boolean {
+  const how = isLast ? "TRUNCATE" : "PASSIVE"
+  const done = client.query<{ log: number; checkpointed: number }, []>(`PRAGMA wal_checkpoint(${how})`).get()
   return done !== null && done.log === done.checkpointed && done.log >= 0
 }
 
@@ -112,15 +116,15 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   const before = { ...(known ?? { name: crypto.randomUUID(), starts: 0 }), tables }
   // The contents of the write-ahead log of an earlier server must be on the disk before the log begins again.
   const isClean = sizeOf(`${path}-wal`) === 0
-  if (known && !isClean && !isLogWritten(client)) return before
+  if (known && !isClean && !writeLog(client)) return before
   if (known) lock.remember(before)
   const now = { ...before, starts: before.starts + 1 }
   if (isClean) client.run("PRAGMA synchronous = OFF")
   client.run("UPDATE history SET mark = ?", [textOfMark(now)])
-  client.run("PRAGMA wal_checkpoint(PASSIVE)")
+  const isWritten = writeLog(client)
   client.run("PRAGMA synchronous = FULL")
   // The lock must not know a name that the file does not carry: on a full disk the writes above can fail.
-  if (!known) lock.remember(before)
+  if (!known && isWritten) lock.remember(before)
   return now
 }
 

@@ -223,30 +223,6 @@ test("a server that died while somebody read an old state is started again, with
   expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
 }, 180_000)
 
-test("a start that is killed before its mark is in the file, again and again, keeps no later one from starting", () => {
-  using folder = temporaryFolder()
-  const path = join(folder.path, "0.db")
-  const first = openDatabase(path)
-  first.client.close()
-  first.lock.close()
-  for (let start = 0; start < 4; start += 1) {
-    const [from, to] = [start, start + 1].map((number) => join(folder.path, `${number}.db`))
-    // What is read of the state before keeps the log from being written into the file.
-    const reader = new Database(from)
-    reader.run("BEGIN")
-    reader.query("SELECT * FROM history").get()
-    const { client, lock } = openDatabase(from ?? "")
-    for (const part of ["", "-wal", ".lock"]) Bun.spawnSync(["cp", `${from}${part}`, `${to}${part}`])
-    reader.close()
-    client.close()
-    lock.close()
-  }
-  const last = openDatabase(join(folder.path, "4.db"))
-  expect(last.found.warning).toBe(undefined)
-  last.client.close()
-  last.lock.close()
-})
-
 test("a log of a killed server that is gone, empty or damaged is reported at the next start", async () => {
   using folder = temporaryFolder()
   const [home, copy] = [join(folder.path, "home"), join(folder.path, "copy")]
