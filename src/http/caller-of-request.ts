@@ -55,11 +55,17 @@ export interface Callers {
 
 const ITEM_ID = new RegExp(ID)
 
-/** The routes whose answers may take long to read and write. */
+/** The routes whose answers may take long to read, count or write. */
 const LONG_ANSWERS: ReadonlySet<string> = new Set(
-  ["/queue", "/queue/", "/queue/:id/updates", "/queue/:id/output", "/songs/:song_id/output"].map(
-    (path) => API + path,
-  ),
+  [
+    "/queue",
+    "/queue/",
+    "/queue/counts",
+    "/queue/:id/updates",
+    "/queue/:id/output",
+    "/songs/:song_id/output",
+    "/dashboard",
+  ].map((path) => API + path),
 )
 
 /**

@@ -2,7 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/authorize.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { FairTurns } from "../../src/http/fair-turns.ts"
+import { FairTurns, UNLIMITED } from "../../src/http/fair-turns.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import { ClockedServer } from "../queue/clocked.ts"
 import { UNPROTECTED } from "./unprotected.ts"
@@ -17,7 +17,7 @@ const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(res
 
 /** Lets the request that has just come go on as far as it may before the next one comes, as a server does. */
 async function settled(): Promise<void> {
-  for (let hop = 0; hop < 10; hop += 1) await Promise.resolve()
+  for (let hop = 0; hop < 50; hop += 1) await Promise.resolve()
 }
 
 /** Requests that take long and come one after the other in one turn. Each is noted when it goes on. */
@@ -274,9 +274,40 @@ test("others have their turn between the reading and the writing of a long list"
     const answer = await app.handle(new Request("http://127.0.0.1/api/v1/queue"))
     const { queue }: { queue: unknown[] } = await answer.json()
     expect(queue).toHaveLength(items)
-    return goOn.mock.calls.length
+    return goOn.mock.results.filter(({ value }) => value !== undefined).length
   }
   expect([await waitsFor(100), await waitsFor(101)]).toEqual([0, 1])
+})
+
+test("long answers that programs of this machine ask for at once have a turn each, although no limit applies to them", async () => {
+  let read = 0
+  const list = async () => {
+    read += 1
+    work(3)
+    return { items: [], next: null, slices: 0 }
+  }
+  const parts: ReturnType<typeof listing> = {
+    ...listing(list),
+    streams: { count: 1 },
+    onError: () => undefined,
+  }
+  const app = createApp(parts as AppParts)
+  const ask = (path: string) => app.handle(new Request(`http://127.0.0.1/api/v1${path}`))
+  for (const path of ["/queue", "/queue/"]) {
+    read = 0
+    const answers: Promise<Response>[] = []
+    for (let i = 0; i < 10; i += 1) {
+      answers.push(ask(path))
+      await settled()
+    }
+    // None has its turn at once while those before still rest.
+    expect(read).toBeLessThan(2)
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(10).fill(200))
+  }
+  using waits = spyOn(FairTurns.prototype, "wait").mockImplementation(() => undefined)
+  const long = ["/queue/1/updates", "/queue/1/output", "/songs/1/output", "/queue/counts", "/dashboard"]
+  for (const path of [...long, "/queue/1", "/queue/next"]) await ask(path)
+  expect(waits.mock.calls.flat()).toEqual([...long.map(() => UNLIMITED), undefined, undefined])
 })
 
 test("what a client asked for before it left is not read when its turn comes", async () => {
