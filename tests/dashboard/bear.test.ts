@@ -163,7 +163,7 @@ page("axe finds nothing to object to", () => {
     await tab.until(`${text("#facts")}.includes("Confirmed")`)
     expect(await tab.objections()).toEqual([])
     await tab.press("Escape")
-    await tab.click(".finished .row [aria-haspopup]")
+    await tab.openMenu(".finished .row [aria-haspopup]")
     expect(await tab.objections()).toEqual([])
     await tab.press("Escape")
     await tab.evaluate(`document.querySelector(".waiting .row [aria-haspopup]").click()`)

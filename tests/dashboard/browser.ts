@@ -333,12 +333,17 @@ export class Tab {
   async clickUntil(selector: string, expression: string): Promise<void> {
     for (;;) {
       await this.click(selector)
-      const isDone = await this.until(expression, 1000).then(
+      const isDone = await this.until(expression, 3000).then(
         () => true,
         () => false,
       )
       if (isDone) return
     }
+  }
+
+  /** Opens the menu of this button. */
+  async openMenu(button: string): Promise<void> {
+    await this.clickUntil(button, `document.querySelector("[role=menu]")`)
   }
 
   /** Clicks at the present place of the mouse. */

@@ -63,7 +63,7 @@ page("safe hands", () => {
     await tab.until(`document.querySelectorAll(".toast").length === 1`)
     await tab.send("Network.emulateNetworkConditions", { ...slow, latency: 0 })
     // Under the entries of the menu are the buttons of other rows.
-    await tab.click(`.waiting [data-item="2"] [aria-haspopup]`)
+    await tab.openMenu(`.waiting [data-item="2"] [aria-haspopup]`)
     const cancel = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Cancel")`
     await tab.until(`${cancel}.setAttribute("id", "to-cancel") === undefined`)
     await tab.click("#to-cancel")
@@ -93,7 +93,7 @@ page("safe hands", () => {
     await here.server.api("POST", `/queue/${id}/move`, { before: 2 })
     await open()
     await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
-    await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
+    await tab.openMenu(`.waiting [data-item="${id}"] [aria-haspopup]`)
     await tab.press("ArrowDown")
     await tab.press("ArrowDown")
     await tab.press("Enter")
@@ -102,7 +102,7 @@ page("safe hands", () => {
     await tab.until(`${ITEMS(".waiting .row")} === "1,3,2"`)
     expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 0 })
     // The keyboard alone would not reach the button in time, behind all rows.
-    await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
+    await tab.openMenu(`.waiting [data-item="${id}"] [aria-haspopup]`)
     await tab.until(`document.activeElement?.matches("[role=menuitem]")`)
     await tab.press("ArrowDown")
     await tab.press("ArrowDown")

@@ -285,7 +285,7 @@ page("the badge never lies", () => {
     const tab = await open(server, {}, `/items/${id}`)
     const elapsed = `document.querySelector(".now .elapsed").innerText`
     await tab.until(`/^0:0[2-9] elapsed$/.test(${elapsed})`)
-    await tab.click(".buttons [aria-haspopup]")
+    await tab.openMenu(".buttons [aria-haspopup]")
     const rename = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Rename…")`
     await tab.until(`${rename}.setAttribute("id", "to-rename") === undefined`)
     await tab.click("#to-rename")

@@ -27,7 +27,7 @@ async function choose(label: string): Promise<void> {
 }
 
 const act = async (id: number, label: string): Promise<void> => {
-  await tab.click(`[data-item="${id}"] [aria-haspopup]`)
+  await tab.openMenu(`[data-item="${id}"] [aria-haspopup]`)
   await choose(label)
 }
 
@@ -50,7 +50,7 @@ page("an item on the page", () => {
   test("that was deleted by somebody else closes its menu, too", async () => {
     const id = await here.server.add({ song_id: 7 })
     await open(`/items/${id}`)
-    await tab.click(".buttons [aria-haspopup]")
+    await tab.openMenu(".buttons [aria-haspopup]")
     await tab.until(`document.querySelector("[role=menu]")`)
     await here.server.api("DELETE", `/queue/${id}`)
     await tab.until(`document.querySelector("main").innerText.includes("This item was deleted.")`)
@@ -62,7 +62,7 @@ page("an item on the page", () => {
     await here.server.put(id, { status: "processing" })
     await here.server.put(id, { status: "completed" })
     await open(`/items/${id}`)
-    await tab.click(".buttons [aria-haspopup]")
+    await tab.openMenu(".buttons [aria-haspopup]")
     await choose("Flag…")
     await tab.click("dialog .radio:nth-child(3) input")
     // Somebody else is faster.
@@ -74,7 +74,7 @@ page("an item on the page", () => {
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelector(".facts").innerText.includes("lyrics issue")`)
     expect((await here.server.item(id)).flag).toBe("lyrics_issue")
-    await tab.click(".buttons [aria-haspopup]")
+    await tab.openMenu(".buttons [aria-haspopup]")
     await choose("Flag…")
     expect(
       await tab.evaluate<boolean>(

@@ -106,7 +106,7 @@ page("the queue on the page", () => {
     await tab.until(`document.querySelector('.row[data-item="2"] .quick').hidden`)
     expect(await (await here.server.api("GET", "/queue/next")).json()).toMatchObject({ id: 2, priority: 0 })
 
-    await tab.click(`.row[data-item="1"] [aria-haspopup]`)
+    await tab.openMenu(`.row[data-item="1"] [aria-haspopup]`)
     await tab.press("ArrowDown")
     await tab.press("Enter")
     await tab.until(`document.querySelector("dialog")`)
@@ -127,7 +127,7 @@ page("the queue on the page", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
     expect((await here.server.item(1)).status).toBe("queued")
 
-    await tab.click(`.row[data-item="1"] [aria-haspopup]`)
+    await tab.openMenu(`.row[data-item="1"] [aria-haspopup]`)
     await tab.press("ArrowUp")
     await tab.press("Enter")
     await tab.click("dialog button[type=submit]")
@@ -188,7 +188,7 @@ page("the queue on the page", () => {
     await tab.evaluate(
       `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
     )
-    await tab.click(`.row[data-item="${id}"] [aria-haspopup]`)
+    await tab.openMenu(`.row[data-item="${id}"] [aria-haspopup]`)
     const rename = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Rename…")`
     await tab.until(`${rename}.setAttribute("id", "to-rename") === undefined`)
     await tab.click("#to-rename")
