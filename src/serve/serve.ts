@@ -176,16 +176,23 @@ interface Assembled {
   readonly patience: StartPatience
 }
 
-/** Listens, and starts the work in the background. */
+/** Listens, and starts the work in the background, until the start is left. @throws the reason of `left` */
 async function started(
   settings: ServeSettings,
   store: Store,
   { protection, parts, patience }: Assembled,
+  left: AbortSignal,
 ): Promise<void> {
   const isFirst = await waitingForDatabase(() => protect(settings, store, protection), patience)
+  // What is begun now, nobody would stop.
+  left.throwIfAborted()
   const url = listening(parts.app, settings)
   await Bun.sleep(FIRST_ANSWERS_MS)
-  for (const service of parts.services) await waitingForDatabase(() => service.start(), patience)
+  for (const service of parts.services) {
+    left.throwIfAborted()
+    await waitingForDatabase(() => service.start(), patience)
+  }
+  left.throwIfAborted()
   await waitingForDatabase(() => announce(url, settings.bus, store, parts.retention), patience)
   if (isFirst) log("info", "added the admin token that this file holds", { file: settings.tokenFile ?? "" })
 }
@@ -214,7 +221,9 @@ async function served(settings: ServeSettings): Promise<void> {
   const parts = assembled(settings, store, protection, { ...busParts, room, reasons, metrics, onReplaced })
   const patience = patienceOf(settings, store, asked, untilMs)
   const run = async (): Promise<void> => {
-    await startedOrAsked(started(settings, store, { protection, parts, patience }), asked)
+    const start = (left: AbortSignal): Promise<void> =>
+      started(settings, store, { protection, parts, patience }, left)
+    await startedOrAsked(start, asked)
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })

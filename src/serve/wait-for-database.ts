@@ -39,9 +39,19 @@ export async function waitingForDatabase<T>(work: () => Promise<T>, patience: St
 
 /**
  * Resolves when a start has ended, and soon after the server was asked to stop even if the start has not: its database may
- * give no answer for a long time. @throws what the start throws
+ * give no answer for a long time. Then the signal that `start` gets aborts, and it must begin nothing more.
+ * @throws what the start throws
  */
-export async function startedOrAsked(start: Promise<void>, asked: Promise<unknown>): Promise<void> {
-  await Promise.race([start, asked])
-  await within(LEFT_AFTER_MS, start)
+export async function startedOrAsked(
+  start: (left: AbortSignal) => Promise<void>,
+  asked: Promise<unknown>,
+): Promise<void> {
+  const left = new AbortController()
+  const starting = start(left.signal)
+  try {
+    await Promise.race([starting, asked])
+    await within(LEFT_AFTER_MS, starting)
+  } finally {
+    left.abort()
+  }
 }

@@ -42,13 +42,21 @@ test("what no wait can mend ends a start at once, and so does a signal to stop",
 
 test("a start that hangs at its database is left when the server is asked to stop, and one that goes well may end", async () => {
   const asked = Promise.resolve("SIGTERM")
-  await startedOrAsked(NEVER, asked)
+  let wasLeft: AbortSignal | undefined
+  await startedOrAsked((left) => {
+    wasLeft = left
+    return NEVER
+  }, asked)
+  // It goes on once the database answers, and must know that nothing is to be begun any more.
+  expect(wasLeft?.aborted).toBe(true)
   let hasEnded = false
-  const brief = Bun.sleep(10).then(() => void (hasEnded = true))
-  await startedOrAsked(brief, asked)
+  await startedOrAsked(async (left) => {
+    await Bun.sleep(10)
+    hasEnded = !left.aborted
+  }, asked)
   expect(hasEnded).toBe(true)
-  await startedOrAsked(Promise.resolve(), NEVER)
+  await startedOrAsked(() => Promise.resolve(), NEVER)
   const failed = (): Promise<void> => Promise.reject(AWAY)
-  await expect(startedOrAsked(failed(), asked)).rejects.toBe(AWAY)
-  await expect(startedOrAsked(failed(), NEVER)).rejects.toBe(AWAY)
+  await expect(startedOrAsked(failed, asked)).rejects.toBe(AWAY)
+  await expect(startedOrAsked(failed, NEVER)).rejects.toBe(AWAY)
 })
