@@ -1,6 +1,6 @@
 import type { TracedReport } from "./traced-report.ts"
 
-/** How the total of a step changed on the way, as it does while a worker still finds its work. */
+/** How the total of a step grew on the way, as it does while a worker still finds its work. */
 export interface TotalGrowth {
   /** The total before it changed. The step is as far as its count divided by this, so its line may go beyond 1. */
   readonly first: number
@@ -13,10 +13,15 @@ export interface TotalGrowth {
 }
 
 /** A step, as far as it matters here. */
-interface CountingStep {
+export interface CountingStep {
+  /** The unit of what it counts; empty if it is unknown. */
   readonly unit: string
+  /** How much there is to do; 0 if it is unknown. */
   readonly size: number
-  /** True in what an older version stored, which did not keep how the total changed. */
+  /**
+   * How its total grew; true if the total became less, so that how far the step is remains a part of the total; absent
+   * if the total stayed the same.
+   */
   readonly grew?: TotalGrowth | true
 }
 
@@ -30,16 +35,21 @@ const placeIn = (first: number, { unit, media }: TracedReport): number =>
 /** After so many of its pauses, and surely after one more, a total will not change any more. */
 const STANDING = 1
 
-/** The growth of a step whose total was `first`, and is `latest` in this report. */
-export function begunToGrow(first: number, latest: number, report: TracedReport): TotalGrowth {
+/** The growth of a step whose total was `first`, and is `latest` in this report; true if it is less. */
+export function begunToGrow(first: number, latest: number, report: TracedReport): TotalGrowth | true {
+  if (latest < first) return true
   const at = placeIn(first, report)
   return { first, latest, at, pause: at }
 }
 
-/** The same growth once the total is `latest`; 0 if a report says none. */
+/**
+ * The same growth once the total is `latest`; 0 if a report says none. True if it is less than before: then it is
+ * estimated again and again, and no worker finds more to do.
+ */
 export function grownTo(grew: TotalGrowth | true, latest: number, report: TracedReport): TotalGrowth | true {
   const isSame = grew === true || latest <= 0 || Math.abs(latest / grew.latest - 1) <= CHANGED
   if (isSame) return grew
+  if (latest < grew.latest) return true
   const at = placeIn(grew.first, report)
   return { first: grew.first, latest, at, pause: Math.max(grew.pause, at - grew.at) }
 }
@@ -56,6 +66,12 @@ export const firstAndLatest = (step: CountingStep): Pick<TotalGrowth, "first" | 
 export function finality(step: CountingStep, at: number): number {
   const grown = growthIn(step)
   return grown && grown.pause > 0 ? Math.max(0, Math.min(1, (at - grown.at) / grown.pause - STANDING)) : 0
+}
+
+/** What makes of a value of a signal a part of the latest total: 1 if it is one. */
+export function partsOfLatest(step: CountingStep, signal: string): number {
+  const grown = growthIn(step)
+  return grown && countedBy(step) === signal ? grown.first / grown.latest : 1
 }
 
 /** Which signal says how far a step is in what it counts. */

@@ -1,5 +1,5 @@
 import { type Hand, MIN_PACE } from "./earlier-run.ts"
-import { countedBy, finality, firstAndLatest, growthIn } from "./growing-total.ts"
+import { countedBy, finality, firstAndLatest, growthIn, partsOfLatest } from "./growing-total.ts"
 import type { Part } from "./matching-steps.ts"
 import { nextAt, type Point, pointAt, type StepLine, timeAt } from "./step-line.ts"
 import { stillPossible } from "./still-possible.ts"
@@ -70,6 +70,12 @@ function stretchOf(was: StepTrace, now: StepTrace, from: number): Scaling | unde
   const start = from * stretch.times + stretch.shift
   return Math.abs(start - begins) > ELSEWHERE * (ends - begins) ? undefined : stretch
 }
+
+/** The same for what is counted, if the total grew in one of them: see `TotalGrowth`. */
+const ofTotals = (was: StepTrace, now: StepTrace, signal: Signal): Scaling => ({
+  times: partsOfLatest(now, signal) / partsOfLatest(was, signal),
+  shift: 0,
+})
 
 /** Which signals have moved in the current step of an attempt, as one number. */
 export const movedSignals = ({ latest: { media, unit, percent } }: Trace): number =>
@@ -175,7 +181,7 @@ export class PlaceInRun {
       const line = lines[signal]
       if (!line || line.values.length <= (this.#line?.values.length ?? 0)) continue
       if (endOf(line) < MOST * reached) continue
-      const stretch = (signal === "percent" && ofPercent) || SAME_STRETCH
+      const stretch = (signal === "percent" ? ofPercent : now && ofTotals(step, now, signal)) || SAME_STRETCH
       this.#line = line
       this.#signal = signal
       this.#times = stretch.times
@@ -192,9 +198,11 @@ export class PlaceInRun {
     const signal = countedBy(step)
     const line = lines[signal]
     const isGrowing = growthIn(step) !== undefined || growthIn(now) !== undefined
-    const isCounted = now.unit === step.unit && line !== undefined && latest[signal] !== undefined
-    const times = firstAndLatest(now).first / firstAndLatest(step).first
-    if (!isGrowing || !isCounted || !(times > 0 && times < Number.POSITIVE_INFINITY)) return false
+    const isCounted = countedBy(now) === signal && line !== undefined && latest[signal] !== undefined
+    const [{ first: firstNow }, { first }] = [firstAndLatest(now), firstAndLatest(step)]
+    if (!isGrowing || !isCounted || firstNow <= 0 || first <= 0) return false
+    // What has another name is compared by how many times the first total was counted.
+    const times = now.unit === step.unit ? firstNow / first : 1
     this.#isGrowing = true
     this.#line = line
     this.#signal = signal
@@ -209,12 +217,11 @@ export class PlaceInRun {
     if (!this.#isGrowing || !now) return 1
     const [{ first, latest }, known] = [firstAndLatest(this.#of.step), firstAndLatest(now)]
     const final = finality(now, value / this.#times)
+    const [ofRun, knownNow] = [latest / first, (known.latest / known.first) * this.#times]
     // If a worker finds ten times as much at first, it is likely to find ten times as much in the end.
-    const expected = (latest * known.first) / first
-    const likely = stillPossible(expected, value * first, Math.max(LEAST_SPREAD, this.#of.habit.spread))
+    const likely = stillPossible(ofRun * this.#times, value, Math.max(LEAST_SPREAD, this.#of.habit.spread))
     this.unsure = 1 - final
-    const further =
-      (Math.max(likely, known.latest) / latest) ** this.unsure * (known.latest / latest) ** final
+    const further = (Math.max(likely, knownNow) / ofRun) ** this.unsure * (knownNow / ofRun) ** final
     return Math.min(MOST_FURTHER, further)
   }
 
@@ -259,9 +266,11 @@ export class PlaceInRun {
   #moveAlone({ steps, latest, from }: Trace): void {
     const seconds = this.#secondsOfRun
     const isFirst = steps.length <= 1 && from === 0 && this.#of.step.at === 0
-    const [value, at] = latest.media ??
+    const now = steps.at(-1)
+    const [counted, at] = latest.media ??
       latest.unit ??
       (isFirst ? percentOf(latest.percent) : undefined) ?? [0, 0]
+    const value = now ? Math.min(1, counted * partsOfLatest(now, latest.media ? "media" : "unit")) : 0
     const isBeyond = at > BEYOND * seconds * this.#pace
     this.inStep = isBeyond ? value * seconds : 0
     this.movedAfter = isBeyond ? at : 0
@@ -294,7 +303,8 @@ export class PlaceInRun {
 
   /** When the earlier run was at the place where the attempt's next report is expected. */
   #next(line: StepLine, value: number, i: number, size: number): number {
-    if (this.#signal !== "unit" || size <= 0 || this.#isGrowing) return nextAt(line, value, i)
+    if (this.#signal !== "unit" || size <= 0 || this.#isGrowing || this.#times !== 1)
+      return nextAt(line, value, i)
     // A count goes up by one at least, even if the line of the earlier run is finer.
     const next = value + 1 / size
     if (next >= 1) return Number.POSITIVE_INFINITY

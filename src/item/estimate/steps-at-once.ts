@@ -1,4 +1,5 @@
 import { withoutDigits } from "./count-in-words.ts"
+import { type CountingStep, placeByCount } from "./growing-total.ts"
 import type { Point } from "./step-line.ts"
 import type { TracedReport } from "./traced-report.ts"
 
@@ -10,10 +11,9 @@ interface Signals<T> {
 }
 
 /** A step that has begun, as far as it matters here. */
-interface BegunStep {
+interface BegunStep extends CountingStep {
   readonly name: string
   readonly index: number
-  readonly size: number
   readonly lines: Signals<readonly Point[]>
 }
 
@@ -46,15 +46,12 @@ function isLate({ steps, latest }: SoFar, { step }: TracedReport): boolean {
  * whose reports alternate. Its medium or its count is further than when it was left; or there is one percentage for
  * all, and it has gone on. A step that is done again begins again.
  */
-export function goesOnBeside(
-  soFar: SoFar,
-  report: TracedReport,
-  { media, unit, percent }: Signals<number>,
-): boolean {
+export function goesOnBeside(soFar: SoFar, report: TracedReport, values: Signals<number>): boolean {
   const { steps, latest, from } = soFar
   const earlier = steps.slice(0, -1).findLast((step) => names(step, report))
   if (!earlier) return isLate(soFar, report)
   const { lines } = earlier
+  const { media, unit, percent }: Signals<number> = { ...values, ...placeByCount(earlier, report) }
   if (media !== undefined) return media > (lines.media?.at(-1)?.[0] ?? 0)
   if (unit !== undefined) return unit > (lines.unit?.at(-1)?.[0] ?? 0)
   return percent !== undefined && percent > (latest.percent?.[0] ?? from)

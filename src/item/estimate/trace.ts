@@ -7,7 +7,15 @@ import {
   withCountInWords,
   withoutDigits,
 } from "./count-in-words.ts"
-import { begunToGrow, countedBy, grownTo, placeByCount, type TotalGrowth } from "./growing-total.ts"
+import {
+  begunToGrow,
+  countedBy,
+  grownTo,
+  growthIn,
+  partsOfLatest,
+  placeByCount,
+  type TotalGrowth,
+} from "./growing-total.ts"
 import { GRAIN, type Point } from "./step-line.ts"
 import { goesOnBeside } from "./steps-at-once.ts"
 import type { TracedReport } from "./traced-report.ts"
@@ -173,7 +181,7 @@ function grownIn(
   report: TracedReport,
 ): Pick<StepTrace, "unit" | "size" | "grew"> {
   const { unit } = told
-  if (unit === STEPS || unit !== known.unit) return told
+  if (unit === STEPS || unit !== known.unit) return known.grew ? { ...told, grew: true } : told
   if (known.grew) return { unit, size: 0, grew: grownTo(known.grew, told.size, report) }
   if (known.size <= 0 || latest[countedBy(known)] === undefined) return told
   const hasGrown = Math.abs(told.size / known.size - 1) > GREW
@@ -186,6 +194,19 @@ function setBack(trace: Trace, to: number): Trace {
   const { percent: _line, ...lines } = trace.lines
   const { percent: _point, ...latest } = trace.latest
   return { ...trace, lines, latest, from: to }
+}
+
+/** The trace of a step whose total grew, as parts of its latest total: see `TotalGrowth`. */
+function inPartsOfTotal({ lines, latest, ...trace }: Trace, step: StepTrace): Trace {
+  const signal = countedBy(step)
+  const times = partsOfLatest(step, signal)
+  const part = ([value, at]: Point): Point => [Math.min(1, round(value * times, 10_000)), at]
+  const point = latest[signal]
+  return {
+    ...trace,
+    lines: { ...lines, [signal]: lines[signal]?.map(part) },
+    latest: { ...latest, [signal]: point && part(point) },
+  }
 }
 
 /** The trace without what its words seemed to count; nothing that they say later in this step is a count. */
@@ -280,7 +301,12 @@ function followed(trace: Trace, report: TracedReport, values: Values, at: number
   const step = trace.steps.at(-1)
   if (!step) return trace
   const now = toldOf(trace, step, report)
-  const next = drawn(trace, { ...values, ...placeByCount(now, report) }, round(at - step.at, 1000))
+  const isPart = growthIn(step) !== undefined && growthIn(now) === undefined
+  const next = drawn(
+    isPart ? inPartsOfTotal(trace, step) : trace,
+    { ...values, ...placeByCount(now, report) },
+    round(at - step.at, 1000),
+  )
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
 }
 

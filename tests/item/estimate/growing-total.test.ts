@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import type { Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate, timeProgress } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
 import { NO_TRACE, traced } from "../../../src/item/estimate/trace.ts"
@@ -18,8 +19,8 @@ const inParts = (last: number) => (done: number) =>
   Math.ceil(((Math.floor((5 * done) / last) + 1) * last) / 5)
 
 /** After each report: the part of the time that is over, what the bar shows, and the error of the end, all in percent. */
-function shownDuring(now: Reports, past: readonly Reports[]) {
-  const experience = learn(past.map((one) => runThrough(one, "")))
+function shownAfter(now: Reports, past: readonly Run[]) {
+  const experience = learn(past)
   const whole = 2 * now.length
   let [trace, shown] = [NO_TRACE, 0]
   return now.map(([at, told]) => {
@@ -30,12 +31,26 @@ function shownDuring(now: Reports, past: readonly Reports[]) {
   })
 }
 
-function holds(now: Reports, past: readonly Reports[]): void {
-  for (const { part, shown, off } of shownDuring(now, past)) {
+const shownDuring = (now: Reports, past: readonly Reports[]) =>
+  shownAfter(
+    now,
+    past.map((one) => runThrough(one, "")),
+  )
+
+/** The bar is right but for 15 points, and the end but for `most` percent after a fifth of the time. */
+function holdsAfter(now: Reports, past: readonly Run[], most: number): void {
+  for (const { part, shown, off } of shownAfter(now, past)) {
     expect(Math.abs(shown - part)).toBeLessThan(15)
-    if (part > 20) expect(Math.abs(off)).toBeLessThan(15)
+    if (part > 20) expect(Math.abs(off)).toBeLessThan(most)
   }
 }
+
+const holds = (now: Reports, past: readonly Reports[], most = 15): void =>
+  holdsAfter(
+    now,
+    past.map((one) => runThrough(one, "")),
+    most,
+  )
 
 test("a count that reaches its total again and again, because more is found each time, is not nearly done", () => {
   const found = (last: number): Reports => counting(last, inParts(last))
@@ -60,14 +75,80 @@ test("a total that grew with the count is believed once it stands still for long
   for (const { off } of late) expect(off).toBeLessThan(5)
 })
 
-test("a report that says no total, and a run that an older version stored, change no total", () => {
+test("a total that is estimated again, or becomes less, says which part is done, and is no reason to expect more", () => {
+  const wavering = (last: number): Reports =>
+    counting(last, (done) => Math.max(done, last * (1 + 0.2 * ((done % 3) - 1))))
+  holds(wavering(200), [wavering(60)], 25)
+  const shrinking = (last: number): Reports => counting(last, (done) => 2 * last - done)
+  holds(shrinking(200), [shrinking(60)], 25)
+  holds(shrinking(60), [shrinking(200), shrinking(100), shrinking(150)], 25)
+})
+
+test("another unit is counted as parts of its own total, after a total that grew", () => {
+  const changing = (last: number): Reports =>
+    counting(
+      last,
+      (done) => Math.min(last, 20 + 2 * done),
+      (done, total) => ({
+        unit:
+          done < last / 2
+            ? { done, total, name: "files" }
+            : { done: 1e6 * done, total: 1e6 * last, name: "bytes" },
+      }),
+    )
+  holds(changing(90), [changing(60)], 40)
+})
+
+test("a step whose total grew goes on beside another one", () => {
+  const film = (done: number): TracedReport => ({
+    current_step: "Film",
+    unit: { done, total: done + 10, name: "frames" },
+  })
+  const sound = (done: number): TracedReport => ({
+    current_step: "Sound",
+    unit: { done, total: 30, name: "parts" },
+  })
+  const alone = counting(20, () => 0, film)
+  const beside = Array.from({ length: 20 }, (_, i) => [
+    [40 + 2 * i, sound(i)] as const,
+    [41 + 2 * i, film(20 + i)] as const,
+  ])
+  expect(traceThrough([...alone, ...beside.flat()]).steps).toMatchObject([
+    { name: "Film" },
+    { name: "Sound" },
+  ])
+})
+
+test("after a short run that counted nothing, a total that grows is not done once the first one is reached", () => {
+  const experience = learn([
+    runThrough(
+      [
+        [0, { progress: 0 }],
+        [9, {}],
+      ],
+      "",
+    ),
+  ])
+  const now = counting(40, (done) => (done < 10 ? 10 : 200))
+  const said = estimate({ trace: traceThrough(now), at: 78, worker: "" }, experience)
+  expect(said?.left).toBeGreaterThan(78)
+})
+
+test("a run of which an older version kept only that its total changed says which part is done", () => {
+  const kept = runThrough(
+    counting(60, () => 60),
+    "",
+  )
+  const older = { ...kept, steps: kept.steps.map((step) => ({ ...step, size: 0, grew: true as const })) }
+  holdsAfter(
+    counting(100, (done) => Math.min(100, 30 + 2 * done)),
+    [older],
+    40,
+  )
+})
+
+test("a report that says no total changes none", () => {
   const silent = (done: number, total: number): TracedReport =>
     done % 3 === 2 ? { progress: done } : { unit: { done, total, name: "files" } }
   holds(counting(90, inParts(90), silent), [counting(90, inParts(90), silent)])
-  const older = runThrough(counting(100, inParts(100)), "")
-  const steps = older.steps.map((step) => ({ ...step, grew: true as const }))
-  const now = counting(100, inParts(100)).slice(0, 50)
-  const said = estimate({ trace: traceThrough(now), at: 98, worker: "" }, learn([{ ...older, steps }]))
-  expect(said?.left).toBeGreaterThanOrEqual(0)
-  expect(said?.high).toBeLessThan(Number.POSITIVE_INFINITY)
 })
