@@ -204,12 +204,13 @@ page("the strip of workers", () => {
 page("the queue", () => {
   test("is paused and resumed on the page, which says so for as long as it is", async () => {
     await here.server.add()
-    await tab.click(".waiting .head button:not(.news)")
-    await tab.until(`${text(".paused p")}?.startsWith("The queue has been paused since ")`)
+    await tab.clickUntil(
+      ".waiting .head button:not(.news)",
+      `${text(".paused p")}?.startsWith("The queue has been paused since ")`,
+    )
     expect((await client.counts()).paused_at).not.toBeNull()
     expect((await here.server.api("POST", "/queue/claim", { worker: "w" })).status).toBe(204)
-    await tab.click(".paused button")
-    await tab.until(`document.querySelector(".paused").hidden`)
+    await tab.clickUntil(".paused button", `document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
     // Each button takes the focus of the other, and a toast that is dismissed gives it back.
     await tab.evaluate(`document.querySelector(".waiting .head button:not(.news)").focus()`)
@@ -219,7 +220,7 @@ page("the queue", () => {
     await tab.press("Enter")
     await tab.until(`document.activeElement?.matches(".paused button")`)
     await client.resume()
-    await tab.until(`document.activeElement?.matches(".waiting .head button:not(.news)")`, 2500)
+    await tab.until(`document.activeElement?.matches(".waiting .head button:not(.news)")`, 4500)
     const id = await here.server.add({ song_id: 2 })
     // The stream shows changes by others long before the figures are requested again.
     for (let i = 0; i < 2; i += 1) {
