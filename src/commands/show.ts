@@ -128,7 +128,8 @@ export const showCommand: Command = {
     const tone = toneOf(item)
     const standing: LinePart = tone ? [standingOf(item), tone] : standingOf(item)
     const head: LinePart[] = [[numberedName(item.id, item.title, item.song_id), "bold"], "  ", standing]
-    say(lineOf(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
+    const columns = columnsOf(process.stdout)
+    say(hanging("", lineOf(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text, columns, 2))
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
     const reasons = await reasonsToWait(client, item, zone)
     const facts: Facts = [
@@ -139,7 +140,6 @@ export const showCommand: Command = {
       ...givenOf(item),
       ["page", pageUrl(given, item.id)],
     ]
-    const columns = columnsOf(process.stdout)
     for (const [name, fact] of facts.filter(([, known]) => known !== "")) {
       // An error may have many lines; each is shown as it was printed.
       for (const [at, text] of fact.split(/\r\n|[\r\n]/).entries()) {

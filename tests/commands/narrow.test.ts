@@ -13,7 +13,7 @@ test("figures, kinds, an item and hints break between words where the terminal i
     expect(terminal.raw.split("\r\n").filter((line) => line.length > 40)).toEqual([])
     expect(terminal.raw).toContain("\r\n")
   }
-  const id = await server.add({ song_id: 7, title: "Northern Lights" })
+  const id = await server.add({ song_id: 7, title: "Northern Lights over a long road to the sea" })
   await server.put(id, { status: "processing" })
   const error = ["Traceback (most recent call last):", "MemoryError: no memory is left for the frame"]
   await server.put(id, { status: "failed", error_message: error.join("\n") })
