@@ -1,5 +1,5 @@
 import { moreSteps, surplusOf } from "./extra-steps.ts"
-import { countedBy, growthIn } from "./growing-total.ts"
+import { countedBy, growthIn, isNotKnownYet } from "./growing-total.ts"
 import { type Amounts, amountsOf, type Kinship, lasts, matched, type Part } from "./matching-steps.ts"
 import {
   declaredOf,
@@ -264,18 +264,25 @@ export interface Hand {
 const stretchOf = ({ seconds }: Part, now: number): number =>
   seconds > 0 && now > 0 ? now * Math.log(now / seconds) : 0
 
+/** The steps of an attempt; the last one without its total, if the run said the same one before it knew its own. */
+function knownBy(told: readonly StepTrace[], part: Part | undefined): readonly StepTrace[] {
+  const last = told.at(-1)
+  return last && part && isNotKnownYet(last, part.step) ? [...told.slice(0, -1), { ...last, size: 0 }] : told
+}
+
 /**
  * What an earlier run says about the attempt, as if the current step had just begun. `hand` is undefined if
  * the earlier run never had that step. The result stays the same as long as the steps of the trace stay the
  * same.
  */
 export function askRun(
-  steps: readonly StepTrace[],
+  told: readonly StepTrace[],
   totals: Sizes,
   { parts, isCountTrue }: EarlierRun,
 ): { readonly answer: RunAnswer; readonly hand: Hand | undefined } {
   // An attempt that has reported nothing yet is in its first step.
-  const matches = steps.length > 0 ? matched(steps, parts) : [0]
+  const matches = told.length > 0 ? matched(told, parts) : [0]
+  const steps = knownBy(told, parts[matches.at(-1) ?? -1])
   const amounts = amountsOf(parts, steps, matches, totals)
   const answer = noAnswer()
   addStepsBehind(answer, steps, parts, matches, amounts)

@@ -23,6 +23,8 @@ export interface CountingStep {
    * if the total stayed the same.
    */
   readonly grew?: TotalGrowth | true
+  /** The total that a far larger one replaced before the step moved; absent if there was none. */
+  readonly atFirst?: number
 }
 
 /** A total that differs from the one before by less than this part counts as the same. */
@@ -73,6 +75,17 @@ export function partsOfLatest(step: CountingStep, signal: string): number {
   const grown = growthIn(step)
   return grown && countedBy(step) === signal ? grown.first / grown.latest : 1
 }
+
+/** A total that is this many times as large as the one before, before anything was counted, was not known until then. */
+const FAR_MORE = 10
+
+/** The total that a far larger one replaces before anything was counted; 0 if there is none. */
+export const replacedBy = (step: CountingStep, unit: string, total: number): number =>
+  unit === step.unit && total > FAR_MORE * step.size ? step.size : 0
+
+/** Whether the step says the same total as the run did before it knew the true one: "0 of 1". */
+export const isNotKnownYet = ({ size, unit }: CountingStep, run: CountingStep): boolean =>
+  unit === run.unit && run.atFirst !== undefined && Math.abs(size / run.atFirst - 1) <= CHANGED
 
 /** Which signal says how far a step is in what it counts. */
 export const countedBy = ({ unit }: CountingStep): "media" | "unit" => (unit === "seconds" ? "media" : "unit")

@@ -14,6 +14,7 @@ import {
   growthIn,
   partsOfLatest,
   placeByCount,
+  replacedBy,
   type TotalGrowth,
 } from "./growing-total.ts"
 import { GRAIN, type Point } from "./step-line.ts"
@@ -43,6 +44,8 @@ export interface StepTrace {
   readonly size: number
   /** If the amount changed during the step, so that the size stays unknown: see `TotalGrowth`. Otherwise absent. */
   readonly grew?: TotalGrowth | true
+  /** The amount that was said before the step moved, if one that is far larger replaced it; absent otherwise. */
+  readonly atFirst?: number
   /** When it began, in seconds since the attempt started. */
   readonly at: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
@@ -293,7 +296,9 @@ function toldOf(trace: Trace, step: StepTrace, report: TracedReport): StepTrace 
     unit === step.unit &&
     size === step.size &&
     grew === step.grew
-  return isSame ? step : { ...step, name, index, unit, size, ...(total && { total }), ...(grew && { grew }) }
+  const atFirst = replacedBy(step, unit, size)
+  const added = { ...(total && { total }), ...(grew && { grew }), ...(atFirst && { atFirst }) }
+  return isSame ? step : { ...step, name, index, unit, size, ...added }
 }
 
 /** The trace after a report in its last step; the same trace if the report says nothing new. */

@@ -147,6 +147,20 @@ test("a run of which an older version kept only that its total changed says whic
   )
 })
 
+test("a total that stands for one that is not known yet is no total", () => {
+  const scanned = (last: number): Reports => {
+    const scan = Array.from({ length: 20 }, (_, i): Reports[number] => [
+      2 * i,
+      { unit: { done: 0, total: 1, name: "files" } },
+    ])
+    return [...scan, ...counting(last, () => last).map(([at, told]): Reports[number] => [40 + at, told])]
+  }
+  for (const { part, shown } of shownDuring(scanned(100), [scanned(100)]))
+    expect(Math.abs(shown - part)).toBeLessThan(10)
+  for (const { part, shown } of shownDuring(scanned(60), [scanned(200), scanned(100), scanned(150)]))
+    expect(Math.abs(shown - part)).toBeLessThan(20)
+})
+
 test("a report that says no total changes none", () => {
   const silent = (done: number, total: number): TracedReport =>
     done % 3 === 2 ? { progress: done } : { unit: { done, total, name: "files" } }
