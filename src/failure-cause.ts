@@ -1,6 +1,6 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:\w*error|\w*exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
@@ -36,8 +36,19 @@ const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^[\]@]+)@\s*0x[0-9a-f]+\]\s*/i
 const COMPONENTS = new RegExp(COMPONENT.source.slice(1), "gi")
 
+/** The name of an error, as in "java.lang.OutOfMemoryError", and not that of a file. */
+const ERROR_NAME = /(?<![\w./\\-])[\w.]*[a-z\d](?:Error|Exception)\b(?!\.\w)/
+
 /** Whether a line names a cause; a count of zero, such as `0 errors`, is no cause. */
-const namesCause = (line: string): boolean => CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))
+const namesCause = (line: string): boolean =>
+  ERROR_NAME.test(line) || (CAUSE.test(line) && CAUSE.test(line.replace(NONE, "")))
+
+/** Something thrown, with its message: "Oops: scene is empty". */
+const THROWN = /^(?:(?:uncaught|unhandled)\b[^:]*|[a-z_$][\w.$]*): \S/i
+/** The same somewhere in a line, if its name is that of an error: "Unhandled exception. System.IO.IOException: disk full". */
+const ERROR_THROWN = /(?:^|[\s.])\w*(?:Error|Exception): (?!0\b)\S|\bpanicked at \S/
+/** The most lines above a stack among which the message is. */
+const MOST_DETAILS = 6
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */
 const FIGURES = /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:it|b|bits|frames?)\/s\b|avg(?: qp)?:|muxing overhead/i
@@ -59,6 +70,13 @@ function ofOther(lines: readonly string[]): string | undefined {
   // A beginning that also stands alone, as npm's, says nothing: the first line that goes on says the most.
   const beginning = named.find((one) => found?.startsWith(one)) ?? ""
   return named.find((one) => one !== beginning && one.startsWith(beginning)) ?? found
+}
+
+/** What was thrown: the line above a stack, or one shortly before it, if details such as a list of files follow it. */
+function thrownAbove(lines: readonly string[]): string | undefined {
+  const last = lines.at(-1)
+  if (last === undefined || THROWN.test(last)) return last
+  return lines.slice(-MOST_DETAILS).findLast((one) => ERROR_THROWN.test(one)) ?? last
 }
 
 /** How the command ended, if that says more than its last words; otherwise undefined. */
@@ -89,7 +107,7 @@ export function causeOf(error: string): string {
     .filter((one) => one !== "")
   const telling = all.filter((one) => !HINT.test(one))
   const lines = telling.length > 0 ? telling : all
-  const stack = lines.findIndex((one) => /^\s+(?:at .*[:(]|from .*:\d)/.test(one))
+  const stack = lines.findIndex((one) => /^\s+(?:at .*[:(]|from .*:\d+:in )/.test(one))
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
@@ -99,7 +117,7 @@ export function causeOf(error: string): string {
   const found = isAbove
     ? exception
     : stack > 0
-      ? (lines.slice(0, stack).findLast(namesCause) ?? lines[stack - 1])
+      ? thrownAbove(lines.slice(0, stack))
       : isFfmpeg
         ? ofFfmpeg(lines)
         : ofOther(lines)

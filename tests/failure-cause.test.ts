@@ -260,6 +260,24 @@ test.each([
     "frame.png: unsupported bit depth\nfailed to convert frame.png",
     "frame.png: unsupported bit depth",
   ],
+  [
+    "what was thrown, and not a warning above it",
+    "could not load icon.png\nstarting\nUncaught Oops: scene is empty\n    at render (a.js:3:1)",
+    "Uncaught Oops: scene is empty",
+  ],
+  [
+    "a rejection, and not an error that was tried again",
+    "retry after connection error\nUnhandled rejection: no frames left\n    at go (x.js:1:1)",
+    "Unhandled rejection: no frames left",
+  ],
+  [
+    "a panic of Rust with its stack",
+    "thread 'main' panicked at src/main.rs:3:5:\nno scene\nstack backtrace:\n   0: begin\n             at /a.rs:1:2",
+    "thread 'main' panicked at src/main.rs:3:5:",
+  ],
+  ["a line from elsewhere", "copied\n  from a:1\nthe last file is missing", "the last file is missing"],
+  ["names with error in them", "reading terror.mp3\nthe song is too short", "the song is too short"],
+  ["a file that is named like an error", "rendering FooError.blend\nscene empty", "scene empty"],
   ["a file and nothing else", "reading\nCan't parse file 'a.scad'!", "Can't parse file 'a.scad'!"],
   [
     "a file that could not be parsed for a reason",
