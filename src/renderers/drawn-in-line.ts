@@ -59,9 +59,20 @@ const EMPTY = /[[(|] [\])|]/
 export const hasEmptyBar = (text: string): boolean => EMPTY.test(text)
 
 const OTHER_FIGURES = /[٠-٩۰-۹०-९০-৯๐-๙０-９％٪﹪／：]|(?<=\d)[\u202f'’](?=\d{3}(?!\d))/gu
-/** Large numbers whose digits are grouped by spaces or dots, as in "1 234 / 12 000" and "960 von 12.000". */
-const GROUPED =
-  /(?<![\w.,:/-])(?:\d{1,3}(?: \d{3})+ ?\/ ?\d{1,3}(?: \d{3})+|\d{1,3} ?\/ ?\d{1,3}(?: \d{3})+(?=$|[)\],;])|\d{1,3}(?:\.\d{3})?(?: ?\/ ?| (?:von|van|de|di|sur|av|af) )\d{1,3}\.\d{3})(?![\w.,%]| ?(?:[kmgt]i?b|s|sec)\b)/giu
+/**
+ * Large numbers whose digits are grouped by spaces or dots, as in "1 234 / 12 000" and "960 von 12.000". But
+ * "frame 3/10 512" is the third frame of ten, and "4.899/9.000" are decimals unless a word says what they count.
+ */
+const GROUPED = new RegExp(
+  `(?<![\\w.,:/-])(?:${[
+    "\\d{1,3}(?: \\d{3})+ ?\\/ ?\\d{1,3}(?: \\d{3})+",
+    "\\d{1,3} \\/ \\d{1,3}(?: \\d{3})+(?=$|[)\\],;])",
+    "\\d{1,3}(?: ?\\/ ?| (?:von|van|de|di|sur|av|af) )[1-9]\\d{0,2}\\.\\d{3}",
+    "[1-9]\\d{0,2}\\.\\d{3} (?:von|van|de|di|sur|av|af) [1-9]\\d{0,2}\\.\\d{3}",
+    "(?<=(?:image|frame|bild|tile|sample|step|file|song)s? )[1-9]\\d{0,2}\\.\\d{3} ?\\/ ?[1-9]\\d{0,2}\\.\\d{3}",
+  ].join("|")})(?![\\w.,%]| ?(?:[kmgt]i?b|s|sec)\\b)`,
+  "giu",
+)
 const SIGNS: Readonly<Record<string, string>> = {
   "％": "%",
   "٪": "%",

@@ -34,8 +34,9 @@ const CUT_BY_NAME =
 const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
 /** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
 const PIPE_CLOSED = /: Broken pipe$/
-/** An address is no pipe: whoever listened there went away before the end. */
-const TO_ADDRESS = /^Error (?:writing trailer of|closing file) [a-z][a-z0-9+.-]*:\/\//i
+/** An address is no pipe: whoever listened there went away before the end. But one of this machine may be a pipe. */
+const TO_ADDRESS =
+  /^Error (?:writing trailer of|closing file) (?!(?:file|fd|pipe|unix):)[a-z][a-z0-9+.-]*:\/\//i
 const OTHER_REASON = /: (?!Broken pipe$)[A-Z][\w ]+$/
 /** An output that was never begun. ffmpeg 4 can still exit with 0. */
 const NEVER_BEGUN =

@@ -7,6 +7,8 @@ interface PartsMade {
   readonly total: number
   /** How far each part is, 0 to 1, by its number. */
   readonly fractions: Map<number, number>
+  /** The sum of these. */
+  sum: number
   /** The number of the part of the line before. */
   last: number
   /** The number of an earlier part that went on after a later one had begun; undefined while there is none. */
@@ -17,6 +19,7 @@ interface PartsMade {
 const begun = (total: number): PartsMade => ({
   total,
   fractions: new Map(),
+  sum: 0,
   last: 0,
   back: undefined,
   areAtOnce: false,
@@ -44,8 +47,10 @@ export class PartsAtOnce {
     if (goesOn && n < last) parts.back = n
     parts.areAtOnce ||= goesOn && back !== undefined && n > back
     parts.last = n
-    if (own !== undefined || fractions.size < MOST_PARTS) fractions.set(n, Math.max(own ?? 0, fraction))
-    if (!parts.areAtOnce) return undefined
-    return Math.min(1, [...fractions.values()].reduce((sum, each) => sum + each, 0) / total)
+    if (own !== undefined ? fraction > own : fractions.size < MOST_PARTS) {
+      fractions.set(n, fraction)
+      parts.sum += fraction - (own ?? 0)
+    }
+    return parts.areAtOnce ? Math.min(1, parts.sum / total) : undefined
   }
 }

@@ -8,13 +8,14 @@ const ALWAYS =
 const BUILDS = new RegExp(
   [
     // ninja, yarn and the like: "[12/40] Building CXX object a.o", "[3/4] Linking dependencies...".
-    "^\\[\\d+\\/\\d+\\] (?:[bB]uilding|[cC]ompiling|[lL]inking|[gG]enerating) (?:C|CXX|CUDA|ASM|OBJC\\w*|Fortran|Swift|Rust)\\b",
+    "^\\[\\d+\\/\\d+\\] (?:[bB]uilding|[cC]ompiling|[lL]inking) (?:C|C\\+\\+|CXX|CUDA|ASM|OBJC\\w*|Fortran|Swift|Rust) (?:object|executable|(?:(?:static|shared) )?(?:library|[mM]odule)|source)\\b",
     "^\\[\\d+\\/\\d+\\] (?:Resolving|Fetching|Linking|Building|Installing) (?:fresh )?(?:packages|dependencies|modules)\\b",
     // cargo names what it compiles behind its count.
     "^(?:Building|Compiling) \\[[=> ]*\\] \\d+\\/\\d+(?:: |$)",
     "\\bbuilding \\d+\\/\\d+ modules\\b",
-    // The instructions of a container's image.
-    "^(?:#\\d+ |=> )?\\[(?:[\\w-]+ )?\\d+\\/\\d+\\] (?:FROM|RUN|COPY|ADD|WORKDIR|ENV)\\b|^Step \\d+\\/\\d+ : [A-Z]+ |^\\[\\+\\] Building ",
+    // The instructions of a container's image. Without what stands before them, they may be the steps of any script.
+    "^(?:(?:#\\d+|=>) \\[(?:[\\w-]+ )?\\d+\\/\\d+\\]|Step \\d+\\/\\d+ :) (?:FROM|RUN|COPY|ADD|WORKDIR|ENV|ARG|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|VOLUME|SHELL)\\b",
+    "^\\[\\+\\] Building ",
   ].join("|"),
   "u",
 )

@@ -147,8 +147,18 @@ test.each([
 })
 
 test("a step of a script that builds or installs something else is a step", () => {
-  for (const step of ["Building scene", "Linking audio", "RUNNING a", "Installing fonts"])
+  for (const step of [
+    "Building scene",
+    "Building Rust belt",
+    "Generating C major",
+    "Linking audio",
+    "RUNNING a",
+    "RUN ffmpeg",
+    "ADD reverb",
+    "Installing fonts",
+  ])
     expect(read(lf(`[1/4] ${step}`, `[2/4] ${step}`), 10)).toMatchObject({ last: 25, unit: "1/4 steps" })
+  expect(read(lf("Step 1/4 : RENDER a", "Step 2/4 : RENDER b"), 10).last).toBe(25)
   expect(
     read(
       each([0, 20, 40], (n) => `Building prepass ${n}/100\n`),

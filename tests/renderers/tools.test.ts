@@ -72,6 +72,8 @@ const TOOLS: readonly Program[] = [
     45,
     45,
   ]),
+  ["a count before a size", each([1, 2, 3, 4], (n) => `frame ${n}/8 51${n}\n`), 37, 38],
+  ["minutes in decimals", each(TO_45, (n) => `${(1 + n / 100).toFixed(3)} / 9.000 min\n`), 0, 0],
   ["a count before a number", each([1, 2, 3, 4], (n) => `frame ${n}/8 ${n}20 fps\n`), 37, 38],
   ["Polish", each(TO_45, (n) => `Klatka ${n} z 100\n`), 45, 45],
   [
