@@ -37,6 +37,8 @@ export class Bars {
   #hasInner = false
   /** How often each bar was redrawn at 0 while the bar of the whole grew. */
   readonly #waits = new Map<BelievedBar, number>()
+  /** The bar that waited and has moved once. */
+  #begun: BelievedBar | undefined
   /** How many bars ended for which the bar of the whole had waited. */
   #awaited = 0
 
@@ -180,12 +182,18 @@ export class Bars {
   /** Whether a bar now begins that has waited until the whole had ended: both are parts of the whole. */
   #hasWaited(track: BelievedBar): boolean {
     const times = this.#waits.get(track) ?? 0
-    this.#waits.delete(track)
     const root = this.#root
     if (times < WAITS || !root || !this.#isOver(root)) {
       if (times > 0) this.#forgetWaiting()
       return false
     }
+    // A bar around the other one also moves first when that one has ended; but then that one begins again.
+    if (track !== this.#begun && !this.#isOver(track)) {
+      this.#begun = track
+      track.parent ??= root
+      return true
+    }
+    this.#waits.delete(track)
     this.#awaited += 1
     root.parent = track
     track.parent = undefined
@@ -196,6 +204,7 @@ export class Bars {
 
   #forgetWaiting(): void {
     this.#waits.clear()
+    this.#begun = undefined
     this.#awaited = 0
   }
 

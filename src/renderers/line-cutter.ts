@@ -17,7 +17,7 @@ const ENDS = /[\r\n]|[\b]+/g
  * Some bars are drawn without a carriage return: the cursor is moved to the first column, to another line, or
  * to a place.
  */
-const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[ABEF]|[\\d;]{0,9}[Hf])`
+const MOVES = `${ESCAPE}\\[(?:[01]?G|\\d{0,4}[AEF]|[\\d;]{0,9}[Hf])`
 const MOVE = new RegExp(MOVES, "g")
 const ENDS_AND_MOVES = new RegExp(`${ENDS.source}|${MOVES}`, "g")
 /** The most lines that are counted below the cursor: no display of bars is higher. */

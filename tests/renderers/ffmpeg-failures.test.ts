@@ -345,8 +345,7 @@ describe("of an ffmpeg in a script that exits with 0", () => {
     const closed = "Error closing file rtmp://example.org/live: Broken pipe"
     expect(proven("av_interleaved_write_frame(): Broken pipe", lost, closed).failure).toBe(lost)
     expect(proven(closed).failure).toBe(closed)
-    for (const pipe of ["file:///tmp/pipe", "unix:///tmp/socket", "fd://1"])
-      expect(proven(lost.replace(/rtmp\S+(?=:)/, pipe)).failure).toBeUndefined()
+    expect(proven(lost.replace(/rtmp\S+(?=:)/, "unix:///tmp/socket")).failure).toBeUndefined()
   })
 
   test.each([

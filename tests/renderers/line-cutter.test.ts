@@ -25,15 +25,6 @@ test.each([
   expect(cut(...`10%${end}20%\n30%\n`)).toEqual(["10%", "> 20%", "30%"])
 })
 
-test("rows that are drawn over are redrawn, and lines after the cursor came back down are not", () => {
-  const rows = "a 1%\nb 1%\nc 1%\n\u001b[3Aa 2%\nb 2%\n\u001b[1Bnew\nnewer\n"
-  const lines = ["a 1%", "b 1%", "c 1%", "> a 2%", "> b 2%", "> new", "newer"]
-  expect(cut(rows)).toEqual(lines)
-  expect(cut(...rows)).toEqual(lines)
-  const twice = "\u001b[3A\ra 2%\u001b[3B\r".repeat(2)
-  expect(cut(`a 1%\nb 1%\nc 1%\n${twice}new\nnewer\nnewest\n`).slice(-2)).toEqual(["newer", "newest"])
-})
-
 test.each([
   [
     "a name stays while its figure is drawn over",

@@ -63,4 +63,16 @@ describe("of bars that stand above one another", () => {
     const backs = shown.map((progress, i) => (shown[i - 1] ?? 0) - progress)
     expect(Math.max(...backs)).toBeLessThanOrEqual(9)
   })
+
+  test("one that moves whenever the other begins again is around it, and has not waited for it", () => {
+    const [epochs, batches] = [50, 10]
+    const pieces = Array.from({ length: epochs * batches }, (_, n) => {
+      const [epoch, batch] = [(100 / epochs) * Math.floor(n / batches), (100 / batches) * (n % batches)]
+      return `epoch ${"━".repeat(10)} ${epoch}%\nbatch ${"━".repeat(10)} ${batch}%\n\u001b[2A`
+    })
+    const ahead = shownOf(pieces).map((progress, n) => progress - (100 * n) / pieces.length)
+    // Until the first batch ends, nothing shows that there are others.
+    expect(Math.max(...ahead.slice(2 * batches))).toBeLessThanOrEqual(2)
+    expect(Math.min(...ahead.slice(0, pieces.length * 0.85))).toBeGreaterThanOrEqual(-4)
+  })
 })
