@@ -13,7 +13,7 @@ const KILLS = size(0, 1000)
 const WORKERS = 4
 /** The longest time between two kills. */
 const PAUSE_MS = size(200, 500)
-const LIMIT_MS = size(60_000, 1_800_000)
+const LIMIT_MS = size(180_000, 1_800_000)
 /** How long a render takes. */
 const RENDER_S = size(0.03, 0.2)
 
