@@ -68,7 +68,8 @@ describe("of bars that stand above one another", () => {
     const [epochs, batches] = [50, 10]
     const pieces = Array.from({ length: epochs * batches }, (_, n) => {
       const [epoch, batch] = [(100 / epochs) * Math.floor(n / batches), (100 / batches) * (n % batches)]
-      return `epoch ${"━".repeat(10)} ${epoch}%\nbatch ${"━".repeat(10)} ${batch}%\n\u001b[2A`
+      const [around, inside] = [epoch, batch].map((done) => `${"━".repeat(done / 10)} ${done}%`)
+      return `epoch ${around}\nbatch ${inside}\n\u001b[2A`
     })
     const ahead = shownOf(pieces).map((progress, n) => progress - (100 * n) / pieces.length)
     // Until the first batch ends, nothing shows that there are others.
