@@ -34,6 +34,9 @@ const begun = (first: readonly string[]): Numbered => ({
   isSideBySide: false,
 })
 
+const haveSeveralMoved = ({ fractions }: Numbered): boolean =>
+  [...fractions.values()].filter((fraction) => fraction > 0).length > 1
+
 /**
  * Tells bars apart of which only the numbers differ: "worker 1: 45%", "worker 2: 12%". Mostly one follows the other,
  * and then they are one kind of bar. They go on side by side if a lower value belongs to a number that came before, and
@@ -80,7 +83,8 @@ export class SideBySide {
       kind.hasGrown = false
       return
     }
-    kind.hasGrown ||= fraction > own && kind.left.size > 0
+    // Bars that wait at 0 for this one do not go on.
+    kind.hasGrown ||= fraction > own && kind.left.size > 0 && haveSeveralMoved(kind)
     kind.isSideBySide ||= kind.hasGrown && kind.left.has(name)
     const latest = kind.fractions.get(kind.last) ?? 0
     if (fraction < latest) kind.left.add(kind.last)

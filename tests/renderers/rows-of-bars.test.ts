@@ -55,6 +55,13 @@ describe("of bars that stand above one another", () => {
       88,
     ],
     ["the one around the other is the whole", drawn, ["Album", "Song"], within, 88],
+    [
+      "the one around numbered ones is the whole, while one of these waits for the other",
+      drawn,
+      ["Album", "Song 1", "Song 2"],
+      (passed: number) => [passed, between(0, 50, passed), between(50, 100, passed)],
+      49,
+    ],
   ])("%s", (_name, form, names, rows, until) => {
     const shown = shownOf(form(names, rows, until))
     const ahead = shown.map((progress, passed) => progress - passed)
