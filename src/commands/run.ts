@@ -161,10 +161,10 @@ export const runCommand: Command = {
     line: "run [--item ID | --song SONG_ID] -- COMMAND [ARGUMENT...]",
     about: `Runs a render and reports its progress. ffmpeg and Blender are recognised; other programs are read
 for the percentages and "n of m" that they print. Output, signals and exit code pass through. If the
-item is cancelled, the command is stopped; Ctrl-C cancels the item that --song added. If the server cannot be reached, the render goes on and
-reports later. The item is completed when the command exits with 0 and, if the total is known, at
-least 98 % of its seconds, or all of its frames, are done. If the command exits with 0 but less
-is done, the exit code is 1.`,
+item is cancelled, the command is stopped; Ctrl-C cancels the item that --song added. If the server
+cannot be reached, the render goes on and reports later. The item is completed when the command exits
+with 0 and, if the total is known, at least 98 % of its seconds, or all of its frames, are done. If the
+command exits with 0 but less is done, the exit code is 1.`,
     settings: ["server", "token-file"],
     flags: {
       item: { type: "string", placeholder: "ID", help: "claim this queue item" },

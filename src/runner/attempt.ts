@@ -10,7 +10,7 @@ import type { Plan } from "./progress-arguments.ts"
 import type { Reporter, VerdictDelivery } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import { stopwatch } from "./suspended-machine.ts"
-import { onOwnItem, onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
+import { cancelling, onStep, type Stop, type Verdict, verdictOn } from "./verdict.ts"
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
 const TAKEN_GRACE_MS = 1000
@@ -87,6 +87,8 @@ export class Attempt {
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
+  /** Whether Ctrl-C came before the end. The command may have ended by it without a signal: what it reads ends, too. */
+  #isInterrupted = false
   /** Whether the command was stopped, or has ended without a result. */
   #isInVain = false
   /** How long the command has been suspended; undefined while it is not. */
@@ -113,6 +115,7 @@ export class Attempt {
     // Programs use these two signals for any purpose, so they do not explain why the command ended.
     const isEnding = signal !== "SIGUSR1" && signal !== "SIGUSR2"
     if (isEnding) this.hurry()
+    this.#isInterrupted ||= signal === "SIGINT" && !this.#hasEnded
     if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
     if (isEnding) this.#stop ??= { by: "signal", signal }
   }
@@ -214,10 +217,10 @@ export class Attempt {
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const judged = verdictOn(end, this.#stop, releaseCodes, found)
-    const verdict = onStep(isOwn ? onOwnItem(judged, this.#stop) : judged, span?.step)
+    const verdict = onStep(isOwn && this.#isInterrupted ? cancelling(judged) : judged, span?.step)
     this.#isInVain ||= verdict.end !== "complete"
     // The next attempt must not write beside what this one left behind.
-    if (this.#isInVain) await this.#render.stop(graceMs)
+    if (this.#isInVain) await (this.#stopped ??= this.#render.stop(graceMs))
     guarded[Symbol.dispose]()
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})

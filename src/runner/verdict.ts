@@ -103,11 +103,11 @@ export function verdictOn(
   return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
 }
 
-/** The verdict on an item that only this command can render: after Ctrl-C it is cancelled in place of failed. */
-export function onOwnItem(verdict: Verdict, stop: Stop | undefined): Verdict {
-  if (verdict.end !== "fail" || stop?.by !== "signal" || stop.signal !== "SIGINT") return verdict
-  return { ...verdict, failure: { ...verdict.failure, retryable: false, cancelled: true } }
-}
+/** The verdict after Ctrl-C on an item that only this command can render: it is cancelled in place of failed. */
+export const cancelling = (verdict: Verdict): Verdict =>
+  verdict.end === "fail"
+    ? { ...verdict, failure: { ...verdict.failure, retryable: false, cancelled: true } }
+    : verdict
 
 /** The verdict on a step. A failure says which step it was. */
 export function onStep(verdict: Verdict, step: Step | undefined): Verdict {

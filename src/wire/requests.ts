@@ -116,8 +116,8 @@ export const FailRequest = Type.Object(
       }),
     ),
     cancelled: Type.Optional(
-      Type.Literal(true, {
-        description: "present if a person stopped the command: the item is cancelled in place of failed",
+      Type.Boolean({
+        description: "whether a person stopped the command: then the item is cancelled in place of failed",
       }),
     ),
   },

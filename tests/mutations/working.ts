@@ -125,6 +125,27 @@ export const WORKING: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/left-behind.test.ts"],
+    [
+      [
+        "what a failed command left behind writes beside the next attempt",
+        "    if (this.#isInVain) await (this.#stopped ??= this.#render.stop(graceMs))\n",
+        "",
+      ],
+      [
+        "another attempt does not wait for what a failed command left behind",
+        "(this.#stopped ??= this.#render.stop(graceMs))",
+        "this.#render.stop(graceMs)",
+      ],
+      [
+        "Ctrl-C on a command that has just ended leaves a failure",
+        'signal === "SIGINT" && !this.#hasEnded',
+        'this.#stop?.by === "signal"',
+      ],
+    ],
+  ),
+  ...of(
     "src/runner/verdict.ts",
     ["tests/runner/attempt.test.ts"],
     [
@@ -170,11 +191,6 @@ export const WORKING: readonly Mistake[] = [
         "the guard kills a command that ended long ago",
         "    guarded[Symbol.dispose]()\n    const isOn",
         "    const isOn",
-      ],
-      [
-        "what a failed command left behind writes beside the next attempt",
-        "    if (this.#isInVain) await this.#render.stop(graceMs)\n",
-        "",
       ],
       [
         "an item whose step cannot be run here keeps its lease",

@@ -66,6 +66,15 @@ test.each(Object.entries(UNLEASED))(
   },
 )
 
+test.each([true, false])(
+  "a worker says of a failed attempt whether it cancels the item: %s",
+  async (cancelled) => {
+    const taken = await attempt(server)
+    await taken.say("fail", { retryable: false, cancelled })
+    expect((await server.item(taken.id)).outcome).toBe(cancelled ? "cancelled" : "failed")
+  },
+)
+
 test("a leased item goes on until its worker stops: one update asks for it, and every answer says so", async () => {
   const taken = await attempt(server)
   await taken.say("progress", { progress: 40 })

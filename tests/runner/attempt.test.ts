@@ -6,7 +6,6 @@ import type { Report } from "../../src/item/item.ts"
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { KillGuard } from "../../src/runner/kill-guard.ts"
-import { startOf } from "../../src/runner/processes.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
 import { temporaryFolder } from "../server.ts"
 import { ADDING, attempt, Unheard } from "./attempts.ts"
@@ -71,30 +70,6 @@ test("the verdict of a command that is stopped comes once all that it started ha
   one.reportWithin(1)
   expect((await one.ended).verdict).toMatchObject({ end: "fail", failure: { retryable: false } })
 })
-
-test.each<[string, string, Verdict["end"], boolean]>([
-  ["fails", "exit 3", "fail", false],
-  ["cannot be run here", "exit 127", "release", false],
-  ["ends well", "exit 0", "complete", true],
-])(
-  "of a command that %s nothing is left that writes beside the next attempt",
-  async (_, exit, verdict, isLeft) => {
-    using folder = temporaryFolder()
-    const file = join(folder.path, "pid")
-    const reporter = new Unheard()
-    // The child is in a session of its own, and holds no output open, so that nobody waits for it.
-    const child = `setsid sh -c 'echo $$ >${file}; exec sleep 60' >/dev/null 2>&1 &`
-    const script = `${child} until [ -s ${file} ]; do sleep 0.01; done; ${exit}`
-    const one = attempt(reporter, 60_000, script, { releaseCodes: [127] })
-    while (reporter.asked.length === 0) await Bun.sleep(10)
-    expect(reporter.asked[0]?.verdict?.end).toBe(verdict)
-    const pid = Number(readFileSync(file, "utf8"))
-    expect(startOf(pid) !== 0).toBe(isLeft)
-    if (isLeft) process.kill(pid)
-    one.reportWithin(1)
-    await one.ended
-  },
-)
 
 test("a verdict is reported although the files cannot be checked and it cannot be kept", async () => {
   class Broken extends FileWatch {
