@@ -186,6 +186,18 @@ function againstSource(files: readonly string[]): Run[] {
     .toReversed()
 }
 
+/**
+ * The files in an order in which those of each folder are spread over the whole time: those with a browser compute most,
+ * others wait most, and side by side they use the processors evenly.
+ */
+function spread(files: readonly string[]): string[] {
+  const folders = Map.groupBy(files, (file) => file.split("/", 2).join("/"))
+  return [...folders.values()]
+    .flatMap((all) => all.map((file, i) => ({ file, at: (i + 0.5) / all.length })))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ file }) => file)
+}
+
 /** Makes one run after the other until none is left. */
 async function drain(runs: Run[]): Promise<void> {
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) await run()
@@ -233,7 +245,7 @@ if (prove) {
   const runs = [
     ...LONGEST.map((file) => againstBinary(file)),
     ...againstSource(files.filter(isOther).toSorted()),
-    ...programs.filter((file) => !LONGEST.includes(file)).map((file) => againstBinary(file)),
+    ...spread(programs.filter((file) => !LONGEST.includes(file))).map((file) => againstBinary(file)),
   ]
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => drain(runs)))
   await again()
