@@ -151,7 +151,7 @@ class Attempt:
                     self.post("progress", latest)
                     reported = latest
                 except OSError:
-                    pass  # The next line reports it.
+                    self.told.set()  # It is sent again, if none has come since.
                 except Refused:
                     reported = latest  # The heartbeat hears of it too; the render goes on.
             if at_end:

@@ -79,13 +79,15 @@ stop() {
 
 # Reports the percentages that it reads: the latest, when the last report has got its answer.
 report() {
-  local latest next began answer told="" patience=3
-  while read -r latest; do
+  local latest="" next began answer told="" patience=3
+  while true; do
+    # The end of the output is 1, a second without a line more than 128: a report without an answer is sent again then.
+    read -r -t 1 next || (($? > 128)) || break
+    latest=${next:-$latest}
     # A command that never stops printing is reported, too.
     began=$SECONDS
     while ((SECONDS - began < 2)) && read -r -t 0.01 next; do latest=$next; done
     [[ $latest != "$told" ]] || continue
-    # Without an answer, the next line with this percentage reports it.
     answer=$(post "$id/progress" "{\"progress\": $latest}" 2>/dev/null)
     [[ ${answer##*$'\n'} == [1-4]* ]] && told=$latest
   done

@@ -74,6 +74,7 @@ class Reporter {
   readonly #held: Held
   #latest: number | undefined
   #sending: Promise<void> | undefined
+  #isOver = false
 
   constructor(held: Held) {
     this.#held = held
@@ -84,8 +85,9 @@ class Reporter {
     this.#sending ??= this.#send()
   }
 
-  /** Resolves when the last one is sent. */
+  /** Resolves when the last one is sent; it is tried once then. */
   async end(): Promise<void> {
+    this.#isOver = true
     await this.#sending
   }
 
@@ -93,7 +95,10 @@ class Reporter {
     while (this.#latest !== undefined) {
       const progress = this.#latest
       this.#latest = undefined
-      await client.report(this.#held, { progress }).catch(() => undefined)
+      await client.report(this.#held, { progress }).catch((error: unknown) => {
+        // It is sent again, if none has come since.
+        if (isAway(error) && !this.#isOver) this.#latest ??= progress
+      })
       if (this.#latest === undefined) break
       await Bun.sleep(REPORT_EVERY_MS)
     }

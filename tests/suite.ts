@@ -212,6 +212,7 @@ const PROOFS = [
   "tests/runner/truth.test.ts",
   "tests/runner/draining.test.ts",
   "tests/upkeep/year.test.ts",
+  "tests/store/postgres/later.test.ts",
   "tests/stream/orders.test.ts",
   "tests/http/gone-websockets.test.ts",
   "tests/reliability/",

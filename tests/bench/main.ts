@@ -121,7 +121,7 @@ if (values.help) {
 const wanted = chosen(positionals)
 const startMs = performance.now()
 const ready = prepared(values["peers-only"] ?? false)
-if (values.guard) process.exit(await guard(ready, [fanOutFew, fanOutMany, latency, memory, writes]))
+if (values.guard) process.exit(await guard(ready, [fanOutMany, latency, memory, writes]))
 
 if (!values.quick) allowRepeats(240_000)
 const plan = planOf(values)

@@ -168,6 +168,33 @@ const serverOfOne = (progress: () => Response | Promise<Response>, lives: () => 
   })
 }
 
+test.each(Object.entries(EXAMPLES).filter(([, [program = ""]]) => Bun.which(program) !== null))(
+  "the last percentage is reported by %s though its first report gets no answer, and no other line comes",
+  async (name, command) => {
+    const go = join(folder.path, `${name}-again`)
+    await using server = await start()
+    const id = await server.add()
+    let reports = 0
+    await using way = Bun.serve({
+      port: 0,
+      idleTimeout: 60,
+      fetch: ({ url, method, headers, body }) => {
+        const { pathname, search } = new URL(url)
+        reports += pathname.endsWith("/progress") ? 1 : 0
+        if (reports === 1 && pathname.endsWith("/progress")) return new Response("", { status: 503 })
+        if (reports === 2) writeFileSync(go, "")
+        return fetch(server.url + pathname + search, { method, headers, body })
+      },
+    })
+    const script = `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
+    await using worker = new Program([...command, "bash", "-c", script], way.url.origin)
+    expect(await finished(server, id)).toMatchObject({ status: "completed" })
+    const history = await historyOf(server, id)
+    expect(history.some(({ progress }) => progress === 10)).toBe(true)
+    expect(await stopped(worker)).toBe(0)
+  },
+)
+
 const BASH_WORKER = ["bash", "examples/worker.sh", "bash", "-c"]
 
 test("a report that gets no answer does not hold the command of worker.sh up, and then the latest is reported", async () => {
