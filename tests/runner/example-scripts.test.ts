@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { faultsOf, finished, historyOf, itemOf, processesWith, Program, until } from "./programs.ts"
 
-setDefaultTimeout(180_000)
+setDefaultTimeout(60_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())
