@@ -94,7 +94,7 @@ const LIMIT = "--timeout=180000"
 const MOST_AGAIN = 6
 
 /**
- * Runs the files of a few failed tests once more, with nothing beside them: three runs side by side on two processors can
+ * Runs the files of a few failed tests once more, with nothing beside them: four runs side by side on two processors can
  * keep a test waiting longer than any user would wait. What passes then counts as passed, and is named; what fails again
  * has failed.
  */

@@ -34,7 +34,10 @@ const CUT_BY_NAME =
 const PART_MISSING = /^\[concat @ \w+\] Impossible to open '/
 /** The reader of a pipe has all that it needs, or has failed; its own exit code shows which. */
 const PIPE_CLOSED = /: Broken pipe$/
-/** An address is no pipe: whoever listened there went away before the end. But one of this machine may be a pipe. */
+/**
+ * An output to a network address was cut off before its end. Files, pipes and sockets of this machine do not match:
+ * their reader may have all that it needs.
+ */
 const TO_ADDRESS =
   /^Error (?:writing trailer of|closing file) (?!(?:file|fd|pipe|unix):)[a-z][a-z0-9+.-]*:\/\//i
 const OTHER_REASON = /: (?!Broken pipe$)[A-Z][\w ]+$/
